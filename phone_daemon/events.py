@@ -1,0 +1,209 @@
+"""The frozen values that travel between stages. Stages know these and never each other.
+
+Audio is 16-bit signed little-endian mono PCM in `bytes`. Positions count samples at 8 kHz from the moment the
+call was answered, on the caller's own timeline: one clock for everything that is heard or said. Fields that end
+in `_ns` are CLOCK_MONOTONIC nanoseconds, comparable between the processes of one machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SAMPLE_RATE = 8000
+"""Samples a second on the wire (RFC 3551: PCMU, PCMA)."""
+PTIME_S = 0.020
+"""Length of one RTP frame (ptime, RFC 8866 section 6.4)."""
+FRAME_SAMPLES = 160
+FRAME_BYTES = 2 * FRAME_SAMPLES
+
+
+def samples(seconds: float) -> int:
+    """Samples at 8 kHz in `seconds`."""
+    return round(seconds * SAMPLE_RATE)
+
+
+# ------------------------------------------------------------------------------------------------ wire -> call
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One tick (20 ms) of the call: what the caller said, and what the agent's side sent in the same tick."""
+
+    position: int
+    """Samples on the caller's timeline before this frame."""
+    pcm: bytes
+    """Caller's audio, `FRAME_BYTES` long; silence where none arrived or its source was not trusted."""
+    agent: bytes
+    """Agent's audio handed to RTP in this tick, `FRAME_BYTES` long, or empty for silence."""
+    reply: int
+    """Id of the reply that is being played or was played last (0: none yet)."""
+    played: int
+    """Samples of `reply` handed to RTP so far."""
+    queued: int
+    """Samples that wait in the playout queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A DTMF digit from the caller: `0-9 * # A-D` (RFC 4733, or SIP INFO)."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The first non-silent frame of a reply was handed to RTP."""
+
+    reply: int
+    position: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutDone:
+    """A finished reply's last sample was handed to RTP."""
+
+    reply: int
+    played: int
+    underruns: int
+    """Ticks in which the reply was unfinished and its queue empty."""
+    position: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flushed reply went silent: `at_ns` is when the first silent frame was handed to RTP."""
+
+    reply: int
+    played: int
+    """Samples of the reply that were handed to RTP: what the caller can have heard."""
+    dropped: int
+    """Samples that waited in the queue and will never be played."""
+    underruns: int
+    position: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """RTP comes from an address that no SDP named; its audio is not used until the old source is back."""
+
+    address: str
+    trusted: bool
+    """True when the expected source is back."""
+
+
+class EndReason(StrEnum):
+    """Why a call ended."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    AGENT_HUNG_UP = "agent_hung_up"
+    TRANSFERRED = "transferred"
+    REFUSED = "refused"
+    """Refused before it was answered, by us or (for a placed call) by the other side."""
+    NO_ACK = "no_ack"
+    RTP_TIMEOUT = "rtp_timeout"
+    LINE_CARD_DIED = "line_card_died"
+    DRAINED = "drained"
+    """Ended by an operator or at shutdown."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class LineClosed:
+    """The call is over on the wire. Always the last event of a line, exactly once."""
+
+    reason: EndReason
+    code: int = 0
+    """Last SIP status code, when there was one."""
+    detail: str = ""
+
+
+LineEvent = Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | LineClosed
+
+# ------------------------------------------------------------------------------------------------ ears -> turn
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak: `onset` is the first speech sample, `position` where that was decided."""
+
+    onset: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The caller fell silent (endpoint): `last` is the last speech sample, `position` where that was decided."""
+
+    last: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What an STT session understood so far (partial) or for good (final)."""
+
+    text: str
+    final: bool
+    confidence: float = 1.0
+    """0 to 1, as the engine sees it."""
+
+
+# ------------------------------------------------------------------------------------------------ mind -> mouth
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the reply's text as the mind produces it; spaces included, so that joining gives the text."""
+
+    text: str
+
+
+class ActionKind(StrEnum):
+    HANG_UP = "hang_up"
+    TRANSFER = "transfer"
+    SEND_DTMF = "send_dtmf"
+    TAKE_MESSAGE = "take_message"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something the agent does besides speaking; done after what was said before it has been played."""
+
+    kind: ActionKind
+    argument: str = ""
+    """SIP URI for a transfer, digits for DTMF, the text for a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What the mind took the caller's turn to mean; for the turn log and for expectations, never spoken."""
+
+    intent: str
+    slots: Mapping[str, str] = field(default_factory=dict)
+
+
+MindEvent = Token | Action | Understood
+
+# ------------------------------------------------------------------------------------------------ mouth -> wire
+
+
+@dataclass(frozen=True, slots=True)
+class WordMark:
+    """Where a word begins: `sample` in the phrase's 8 kHz audio, `start:end` in the phrase's text."""
+
+    sample: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A piece of a phrase's audio at 8 kHz, with the words that begin in it."""
+
+    pcm: bytes
+    marks: tuple[WordMark, ...] = ()

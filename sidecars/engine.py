@@ -1,0 +1,98 @@
+"""The two small interfaces every engine implements, and the values they return.
+
+An engine is a synchronous object with no threads, sockets or event loop of its own, used by one thread at a time.
+A host (`sidecars/hosts/`) puts it where it runs: the same process, a child process, a server. The same weights
+run in all of them.
+
+Audio is 16-bit signed little-endian mono PCM in `bytes`, at the engine's own `sample_rate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What one session understood so far."""
+
+    text: str
+    confidence: float = 1.0
+
+
+class SttEngine(Protocol):
+    """Streaming speech-to-text for many sessions at once.
+
+    A session is an utterance: `open`, then audio through `step`, then `finalize` or `cancel`, either of which
+    frees everything the engine holds for it. Ids are the host's, never reused.
+    """
+
+    sample_rate: int
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        """Makes room for a session. Raises `EngineFull` when there is none, `ValueError` for a bad option."""
+        ...
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        """Feeds one chunk to each session named and returns the hypotheses that changed."""
+        ...
+
+    def finalize(self, session: int) -> Hypothesis:
+        """Decodes what is left, frees the session, returns its last word."""
+        ...
+
+    def cancel(self, session: int) -> None:
+        """Frees the session without another word."""
+        ...
+
+    def held(self) -> Mapping[str, int]:
+        """Sessions held in each of the engine's stores, by store; all zero when nothing is open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of synthesised speech. `marks`: (sample in the utterance, start, end in the text) a word."""
+
+    pcm: bytes
+    marks: Sequence[tuple[int, int, int]] = ()
+
+
+class TtsEngine(Protocol):
+    """Streaming synthesis of one utterance at a time."""
+
+    sample_rate: int
+
+    def voices(self) -> Sequence[str]:
+        """Names that `speak` accepts as `voice`; the first is the default."""
+        ...
+
+    def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
+        """Speaks `text` (options: `voice` str, `rate` float, 1.0 = normal) in chunks as they are made.
+
+        `stop` is asked as often as the engine can; once it is true the iterator ends without another chunk.
+        """
+        ...
+
+
+class EngineFull(Exception):
+    """The engine has no room for another session; those that are open never notice."""
+
+
+def load(name: str, options: Mapping[str, Any]) -> Any:
+    """The engine called `name`: `sidecars.engines.NAME.create(options)`.
+
+    Raises `ValueError` for an unknown name, `ImportError` when its packages are not installed.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"engine {name!r}: not a name")
+    try:
+        module = import_module(f"sidecars.engines.{name}")
+    except ModuleNotFoundError as error:
+        if error.name == f"sidecars.engines.{name}":
+            raise ValueError(f"engine {name!r}: no such engine") from None
+        raise
+    return module.create(options)
