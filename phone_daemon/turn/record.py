@@ -1,0 +1,83 @@
+"""What is remembered of one turn: what was said, what was heard, and when everything happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LEGS = ("rtp_silent", "tts_stopped", "llm_closed", "stt_closed", "stt_cache_freed", "listen_entered")
+"""Legs of a cancel chain, in the order in which they are told; they run in parallel. `total` is the last to end."""
+
+STAMPS = (
+    "speech_onset",
+    "speech_end",
+    "endpoint",
+    "stt_final",
+    "llm_first_token",
+    "first_phrase",
+    "tts_first_audio",
+    "rtp_first_audio",
+    "playout_end",
+)
+"""Moments of a turn, in the order in which they happen. Stages overlap: the model still speaks while we play."""
+
+
+class BargeInSource(StrEnum):
+    """What took the floor from the agent."""
+
+    SPEECH = "speech"
+    DTMF = "dtmf"
+    COMMAND = "command"
+    """An operator's `interrupt` command."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReport:
+    """One run of the cancel chain. All times are monotonic nanoseconds."""
+
+    source: BargeInSource
+    reply: int
+    vad_trigger_ns: int
+    """When it was decided to yield: every leg is told from here."""
+    speech_onset_ns: int | None
+    """First speech sample of the interruption, by the sample clock; None when nobody spoke."""
+    legs_ns: Mapping[str, int]
+    """End of each leg; a leg that missed its deadline is absent."""
+    missed: tuple[str, ...] = ()
+
+    def legs_ms(self) -> dict[str, float]:
+        """Milliseconds from `vad_trigger` to the end of each leg, and `total`: the last of them."""
+        legs = {leg: (at - self.vad_trigger_ns) / 1e6 for leg, at in self.legs_ns.items()}
+        return {**legs, "total": max(legs.values(), default=0.0)}
+
+
+@dataclass(slots=True)
+class Turn:
+    """A caller's turn and the agent's reply to it. Turn 0 is the greeting: nobody asked for it."""
+
+    number: int
+    reply: int = 0
+    caller: str = ""
+    """Final transcript of what the caller said; digits as they were pressed when `dtmf`."""
+    dtmf: bool = False
+    partials: int = 0
+    intent: str = ""
+    slots: dict[str, str] = field(default_factory=dict)
+    agent: str = ""
+    """What the mind produced."""
+    heard: str = ""
+    """The part of it that was played, to the word: what the conversation's history says."""
+    actions: list[str] = field(default_factory=list)
+    cancel: CancelReport | None = None
+    underruns: int = 0
+    faults: list[str] = field(default_factory=list)
+    """Parts that failed in this turn, and what was done about it."""
+    at_ns: dict[str, int] = field(default_factory=dict)
+    """Moments of `STAMPS`, monotonic nanoseconds; those that did not happen are absent."""
+
+    def ttfa_ms(self) -> float | None:
+        """Time to first audio: last speech sample of the caller → first non-silent agent frame handed to RTP."""
+        if "speech_end" not in self.at_ns or "rtp_first_audio" not in self.at_ns:
+            return None
+        return (self.at_ns["rtp_first_audio"] - self.at_ns["speech_end"]) / 1e6
