@@ -207,3 +207,21 @@ class Speech:
 
     pcm: bytes
     marks: tuple[WordMark, ...] = ()
+
+# ------------------------------------------------------------------------------------------ call -> whoever watches
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth telling about a live call: for captions, the event stream and logs.
+
+    `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text ·
+    `final` text · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
+    `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
+    `action` kind, argument · `ended` reason, code, detail.
+    """
+
+    call: str
+    kind: str
+    at_ns: int
+    data: Mapping[str, object] = field(default_factory=dict)
