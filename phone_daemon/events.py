@@ -208,6 +208,7 @@ class Speech:
     pcm: bytes
     marks: tuple[WordMark, ...] = ()
 
+
 # ------------------------------------------------------------------------------------------ call -> whoever watches
 
 

@@ -1,0 +1,49 @@
+# Everything from nothing but python3, pip and make: each target builds what it needs.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/run.stamp ## Build .venv, and nothing else
+
+run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then how fast it stopped
+	@$(BIN)/phone-daemon demo $(ARGS)
+
+serve: .venv/run.stamp ## Answer calls on 127.0.0.1:5060 (ARGS="--bind ADDRESS --port N -c FILE")
+	@$(BIN)/phone-daemon serve $(ARGS)
+
+test: .venv/dev.stamp ## Every test (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/run.stamp ## The figures of the README, next to their targets
+	@$(BIN)/python -m ops.bench $(ARGS)
+
+fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
+	@$(BIN)/python fixtures/make_calls.py $(ARGS)
+
+clean: ## Remove .venv, var and caches
+	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/run.stamp: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@echo "building .venv (about 300 MB; once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp
+	@echo "adding the test tools to .venv (once)"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+.PHONY: help setup run serve test lint bench fixtures clean
