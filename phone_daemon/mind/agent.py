@@ -1,0 +1,62 @@
+"""What a call sees of its agent: the same interface whether a script or a language model does the thinking."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from phone_daemon.events import MindEvent
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTurn:
+    """One turn of the caller: words, digits, or nothing at all."""
+
+    text: str
+    """Final transcript, or the digits as they were pressed when `digits`; empty when `silent`."""
+    digits: bool = False
+    silent: int = 0
+    """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of the conversation's history; the agent's are cut to what was heard."""
+
+    role: Literal["caller", "agent"]
+    text: str
+    interrupted: bool = False
+    """An agent's line that the caller broke off: `text` is the part that was played."""
+
+
+class Mind(Protocol):
+    """One call's agent.
+
+    A reply is an async generator of `Understood` (first, when there was a turn to understand), `Token`s whose
+    texts join to what is said, and `Action`s, each done once everything said before it has been played.
+    `aclose()` lets go of a reply at once. One reply at a time.
+
+    `Action(TAKE_MESSAGE, text)` comes before the reply's words, so that an interruption cannot lose it. Its text
+    is everything the caller has left in this call so far: a later one replaces the one before.
+    """
+
+    def greet(self) -> AsyncGenerator[MindEvent, None]:
+        """What is said when the call is answered."""
+        ...
+
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+        """The answer to `turn`. `history` is what was said before it, oldest first, without `turn` itself."""
+        ...
+
+    def retract(self) -> None:
+        """Forgets the last reply: it was dropped unheard, and its turn will be asked again, longer."""
+        ...
+
+    def wanted_digits(self) -> int:
+        """How many DTMF digits end the turn now: 1 for a menu choice, 0 when none are expected."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of whatever the agent holds; harmless when done twice."""
+        ...
