@@ -7,7 +7,8 @@ the caller nothing, and each is bounded: a leg past its deadline is abandoned an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 from phone_daemon.clock import now_ns
 from phone_daemon.turn.record import BargeInSource, CancelReport
@@ -16,7 +17,7 @@ Leg = Callable[[], Awaitable[int | None]]
 """Returns when the leg has ended: its own stamp (monotonic ns), or None for the moment it returned."""
 
 
-async def cancel(
+def cancel(
     flush: Callable[[], None],
     legs: Mapping[str, Leg],
     *,
@@ -25,8 +26,8 @@ async def cancel(
     trigger_ns: int,
     onset_ns: int | None,
     deadline_s: float,
-) -> CancelReport:
-    """Stops a reply. Call it at the moment of the decision: `flush` runs before the first await.
+) -> Coroutine[Any, Any, CancelReport]:
+    """Stops a reply. Call it at the moment of the decision: `flush` runs in the call itself, the legs when awaited.
 
     A leg that fails or passes `deadline_s` is in `missed`; the others are not affected, and nothing is raised.
     """
@@ -41,12 +42,15 @@ async def cancel(
             return
         ended[name] = now_ns() if stamp is None else stamp
 
-    await asyncio.gather(*(run(name, leg) for name, leg in legs.items()))
-    return CancelReport(
-        source=source,
-        reply=reply,
-        vad_trigger_ns=trigger_ns,
-        speech_onset_ns=onset_ns,
-        legs_ns={name: ended[name] for name in legs if name in ended},
-        missed=tuple(name for name in legs if name not in ended),
-    )
+    async def run_all() -> CancelReport:
+        await asyncio.gather(*(run(name, leg) for name, leg in legs.items()))
+        return CancelReport(
+            source=source,
+            reply=reply,
+            vad_trigger_ns=trigger_ns,
+            speech_onset_ns=onset_ns,
+            legs_ns={name: ended[name] for name in legs if name in ended},
+            missed=tuple(name for name in legs if name not in ended),
+        )
+
+    return run_all()

@@ -37,6 +37,8 @@ class Input(Enum):
     """The final transcript has words."""
     NOTHING = auto()
     """The final transcript is empty: it was noise."""
+    RESUME = auto()
+    """It was noise, and it interrupted the agent: the rest of what was being said is still owed."""
     TYPED = auto()
     """DTMF digits make a complete turn."""
     NO_INPUT = auto()
@@ -59,9 +61,7 @@ class Input(Enum):
 class Command(Enum):
     GREET = auto()
     LISTEN = auto()
-    """Start waiting for the caller: a fresh session if the last was used, the no-input clock from zero."""
-    HEAR = auto()
-    """The caller speaks: stop the no-input clock."""
+    """Start waiting for the caller, with a fresh recognition session."""
     FINALIZE = auto()
     """Ask the recognition session for its final transcript."""
     REPLY = auto()
@@ -86,7 +86,7 @@ TABLE: dict[tuple[State, Input], Row] = {
     (S.GREETING, I.PLAYED_OUT): (S.LISTENING, (C.LISTEN,)),
     (S.GREETING, I.FAREWELL): (S.CLOSING, (C.ACT,)),
     #
-    (S.LISTENING, I.SPEECH_STARTED): (S.LISTENING, (C.HEAR,)),
+    (S.LISTENING, I.SPEECH_STARTED): (S.LISTENING, ()),
     (S.LISTENING, I.SPEECH_ENDED): (S.THINKING, (C.FINALIZE,)),
     (S.LISTENING, I.TYPED): (S.THINKING, (C.REPLY,)),
     (S.LISTENING, I.NO_INPUT): (S.THINKING, (C.REPLY,)),
@@ -94,6 +94,7 @@ TABLE: dict[tuple[State, Input], Row] = {
     #
     (S.THINKING, I.UNDERSTOOD): (S.THINKING, (C.REPLY,)),
     (S.THINKING, I.NOTHING): (S.LISTENING, (C.LISTEN,)),
+    (S.THINKING, I.RESUME): (S.THINKING, (C.REPLY,)),
     (S.THINKING, I.SPEECH_STARTED): (S.THINKING, ()),
     (S.THINKING, I.SPEECH_ENDED): (S.THINKING, ()),
     (S.THINKING, I.FIRST_AUDIO): (S.SPEAKING, ()),
@@ -107,7 +108,7 @@ TABLE: dict[tuple[State, Input], Row] = {
     (S.SPEAKING, I.PLAYED_OUT): (S.LISTENING, (C.LISTEN,)),
     (S.SPEAKING, I.FAREWELL): (S.CLOSING, (C.ACT,)),
     #
-    (S.INTERRUPTED, I.LISTENS): (S.LISTENING, (C.HEAR,)),
+    (S.INTERRUPTED, I.LISTENS): (S.LISTENING, ()),
     #
     # What still happens on the line after the last word does not matter any more.
     (S.CLOSING, I.SPEECH_STARTED): (S.CLOSING, ()),

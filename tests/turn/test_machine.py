@@ -29,7 +29,6 @@ def test_a_call_that_is_greeted_asks_once_and_is_bid_farewell() -> None:
     assert commands == [
         Command.GREET,
         Command.LISTEN,
-        Command.HEAR,
         Command.FINALIZE,
         Command.REPLY,
         Command.ACT,
@@ -50,7 +49,7 @@ def test_the_caller_can_take_the_floor_wherever_there_is_one_to_take(before: tup
     state, commands = walk(*before, Input.YIELD)
     assert (state, commands[-1]) == (State.INTERRUPTED, Command.CANCEL)
     state, commands = walk(*before, Input.YIELD, Input.LISTENS)
-    assert (state, commands[-1]) == (State.LISTENING, Command.HEAR)
+    assert (state, commands[-1]) == (State.LISTENING, Command.CANCEL)
 
 
 def test_noise_that_held_no_words_gives_the_floor_back_without_a_reply() -> None:
