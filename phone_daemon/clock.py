@@ -11,10 +11,16 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Deadlock(RuntimeError):
+    """The sample clock has neither a ready callback nor a timer: what is awaited can never come."""
 
 
 class _Jump(selectors.DefaultSelector):
@@ -29,7 +35,7 @@ class _Jump(selectors.DefaultSelector):
         if ready:
             return ready
         if timeout is None:
-            raise RuntimeError("the sample clock has nothing left to wait for: something waits for the outside world")
+            raise Deadlock
         # Whole nanoseconds, so that sums of frames do not drift apart in the last digit from run to run.
         self.now = round(self.now + max(timeout, 0.0), 9)
         return ready
@@ -44,6 +50,33 @@ class SampleClockLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jump.now
+
+    def run_forever(self) -> None:
+        try:
+            super().run_forever()
+        except Deadlock:
+            waiting = ", ".join(sorted(_where(task) for task in asyncio.all_tasks(self)))
+            raise Deadlock(
+                f"the sample clock stands still at {self.time():.3f} s: no timer is left, so these wait for the outside"
+                f" world, or for each other: {waiting or 'no task at all'}"
+            ) from None
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Runs `func` at once, in this thread: beside a clock that stands still, a thread would take no time."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """The task's name and the line it waits at."""
+    stack = task.get_stack(limit=1)
+    return f"{task.get_name()} ({stack[0].f_code.co_qualname}:{stack[0].f_lineno})" if stack else task.get_name()
 
 
 def now_ns() -> int:
