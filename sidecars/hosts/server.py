@@ -17,8 +17,10 @@ from sidecars.hosts.host import Message
 Letter = tuple[int, Message, bytes]
 """Channel, message, payload."""
 
-ABORTS = frozenset({"Cancel", "Close"})
-"""`Close` is a host's own word for a channel that nobody reads any more: like Cancel, and never answered."""
+
+def _aborts(message: Message) -> bool:
+    """`Close` is a host's own word for a channel that nobody reads any more: like Cancel, and never answered."""
+    return message.get("type") in ("Cancel", "Close")
 
 
 class EngineServer(ABC):
@@ -50,7 +52,7 @@ class EngineServer(ABC):
         self._inbox.clear()
         aborted: dict[int, int] = {}
         for place, (channel, message, _) in enumerate(letters):
-            if message.get("type") in ABORTS:
+            if _aborts(message):
                 aborted[channel] = place
                 self._abort(channel, closed=message["type"] == "Close")
         for place, (channel, message, payload) in enumerate(letters):
@@ -69,7 +71,7 @@ class EngineServer(ABC):
     def _stopping(self, channel: int) -> bool:
         """Whether an abort of `channel` has arrived that was not taken yet."""
         self._poll()
-        return any(to == channel and message.get("type") in ABORTS for to, message, _ in self._inbox)
+        return any(to == channel and _aborts(message) for to, message, _ in self._inbox)
 
     @abstractmethod
     def _pending(self) -> bool: ...

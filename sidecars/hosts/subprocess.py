@@ -32,6 +32,7 @@ STEADY_S = 10.0
 PING_S = 1.0
 LAST_WORDS_S = 1.0
 MAX_LINE = 2000
+PING = encode(0, {"type": "Ping"})
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class _Link(asyncio.Protocol):
         self.closed = asyncio.Event()
         self.answered = False
         """Whether the last Ping was."""
+        self.broken = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -61,21 +63,25 @@ class _Link(asyncio.Protocol):
                 elif message.get("type") != "Pong" and not self.ready.done():
                     self.ready.set_result(message)
         except ValueError as error:
-            log.error("%s: %s", self._host.name, error)
-            self.abort()
+            self.give_up(str(error))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed.set()
         if not self.ready.done():
             self.ready.set_result({"type": "Failed", "error": "it ended before it was ready"})
 
-    def write(self, channel: int, message: Message, payload: bytes = b"") -> None:
+    def write(self, frame: bytes) -> None:
         if self.transport is None or self.transport.is_closing():
             return
-        self.transport.write(encode(channel, message, payload))
+        self.transport.write(frame)
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
-            log.error("%s does not read what it is sent", self._host.name)
-            self.abort()
+            self.give_up("it does not read what it is sent")
+
+    def give_up(self, why: str) -> None:
+        """The child is alive and of no use."""
+        log.error("%s: %s", self._host.name, why)
+        self.broken = True
+        self.abort()
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -94,6 +100,7 @@ class SubprocessHost:
         engine: str,
         options: Mapping[str, object],
         python: str = "",
+        *,
         start_timeout_s: float = 60.0,
         stall_s: float = 20.0,
     ) -> None:
@@ -109,7 +116,7 @@ class SubprocessHost:
         self._channels: dict[int, QueueChannel] = {}
         self._numbers = itertools.count(1)
         self._link: _Link | None = None
-        self._held_back: list[tuple[int, Message, bytes]] = []
+        self._held_back: list[bytes] = []
         """What was sent while no child was there to read it."""
         self._held_back_bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -140,21 +147,26 @@ class SubprocessHost:
                 await self._task
         self._lose(f"{self.name} was shut down")
 
-    # ------------------------------------------------------------------------------------------- to and from it
+    # ------------------------------------------------------------------------------------------ to and from it
 
     def _deliver(self, number: int, message: Message, payload: bytes) -> None:
         if number not in self._channels:
             return
+        try:
+            frame = encode(number, message, payload)
+        except (TypeError, ValueError) as error:
+            self._arrived(number, {"type": "Failed", "error": f"cannot be sent: {error}"}, b"")
+            return
         if message.get("type") == "Close":
             del self._channels[number]
         if self._link is not None:
-            self._link.write(number, message, payload)
+            self._link.write(frame)
             return
-        self._held_back_bytes += len(payload)
+        self._held_back_bytes += len(frame)
         if self._held_back_bytes > MAX_UNSENT:
             self._lose(f"{self.name} has been gone for too long")
         else:
-            self._held_back.append((number, message, payload))
+            self._held_back.append(frame)
 
     def _arrived(self, number: int, message: Message, payload: bytes) -> None:
         if channel := self._channels.get(number):
@@ -167,7 +179,7 @@ class SubprocessHost:
         self._held_back.clear()
         self._held_back_bytes = 0
 
-    # ------------------------------------------------------------------------------------------- one child after another
+    # --------------------------------------------------------------------------------- one child after another
 
     async def _keep_running(self, started: asyncio.Future[None]) -> None:
         loop = asyncio.get_running_loop()
@@ -194,20 +206,24 @@ class SubprocessHost:
             with theirs:
                 child = await self._spawn(theirs.fileno(), packages)
             self.pid = child.pid
+            patience = 0.0
             reading = asyncio.create_task(self._read_stderr(child), name=f"{self.name} stderr")
             try:
                 _, link = await asyncio.get_running_loop().create_connection(lambda: _Link(self), sock=ours)
                 try:
                     await self._talk(link, started)
+                    patience = 0.0 if link.broken else LAST_WORDS_S
+                except asyncio.CancelledError:
+                    patience = LAST_WORDS_S
+                    raise
                 finally:
                     self._link = None
                     link.abort()
             finally:
                 self.pid = None
-                await _end(child)
+                await _end(child, patience)
+                await asyncio.wait({reading}, timeout=LAST_WORDS_S)
                 reading.cancel()
-                with suppress(asyncio.CancelledError):
-                    await reading
         status = child.returncode or 0
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         raise HostLost(f"{self.name} (pid {child.pid}) {how}" + (f": {self._last_line}" if self._last_line else ""))
@@ -240,7 +256,11 @@ class SubprocessHost:
 
     async def _talk(self, link: _Link, started: asyncio.Future[None]) -> None:
         """Introduces the child to its options, then keeps it company until its socket closes."""
-        link.write(0, {"type": "Start", "options": self._options})
+        try:
+            start = encode(0, {"type": "Start", "options": self._options})
+        except (TypeError, ValueError) as error:
+            raise HostLost(f"{self.name}: its options cannot be sent: {error}") from error
+        link.write(start)
         try:
             async with asyncio.timeout(self._start_timeout_s):
                 ready = await link.ready
@@ -250,8 +270,8 @@ class SubprocessHost:
             raise HostLost(f"{self.name}: {ready.get('error')}")
         self.sample_rate, self.voices = ready["sample_rate"], tuple(ready["voices"])
         self._link = link
-        for letter in self._held_back:
-            link.write(*letter)
+        for frame in self._held_back:
+            link.write(frame)
         self._held_back.clear()
         self._held_back_bytes = 0
         if not started.done():
@@ -260,10 +280,9 @@ class SubprocessHost:
         while not link.closed.is_set():
             silent = 0.0 if link.answered else silent + PING_S
             if silent > self._stall_s:
-                log.error("%s has said nothing for %g s", self.name, silent)
-                return
+                link.give_up(f"it has said nothing for {silent:g} s")
             link.answered = False
-            link.write(0, {"type": "Ping"})
+            link.write(PING)
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await link.closed.wait()
@@ -291,10 +310,10 @@ class SubprocessHost:
             self._last_line = message if number else text
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end(child: asyncio.subprocess.Process, patience_s: float) -> None:
     """Waits for a child whose socket is closed, and kills it when it takes too long."""
     try:
-        async with asyncio.timeout(LAST_WORDS_S):
+        async with asyncio.timeout(patience_s):
             await child.wait()
     except TimeoutError:
         with suppress(ProcessLookupError):
