@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+
+from phone_daemon.toml_lines import Document, NotToml, dotted, read
+from phone_daemon.toml_table import Table, nearest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,9 @@ class StateSettings:
     directory: Path = Path("var")
     lease_s: float = 15.0
     max_events: int = 10_000
+    texts: bool | None = None
+    """Whether events hold what people said and pressed. Unset: only in the embedded server, which stays on this
+    machine and in memory; a Redis elsewhere gets states and figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +110,166 @@ class Settings:
     """Dialplan files; empty: every number is answered with the dental clinic."""
     llm_cancel_floor_s: float | None = None
     """`LLM_CANCEL_FLOOR_S`: what the gate is judged against; None: measured."""
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to mend it."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "sip.port": (0, 65535),
+    "sip.cards": (1, 64),
+    "sip.rtp_port": (0, 65000),
+    "sip.rtp_timeout_s": (1, 3600),
+    "sip.ack_timeout_s": (0.5, 32),
+    "vad.threshold": (0.01, 0.99),
+    "vad.release": (0.01, 0.99),
+    "vad.min_speech_s": (0.032, 1),
+    "vad.min_silence_s": (0.1, 5),
+    "vad.pre_roll_s": (0, 2),
+    "vad.max_speech_s": (1, 60),
+    "ears.processes": (1, 64),
+    "mouth.processes": (1, 64),
+    "calls.limit_s": (1, 86_400),
+    "calls.drain_s": (0, 3600),
+    "calls.lead_s": (0.04, 5),
+    "calls.leg_deadline_s": (0.05, 30),
+    "state.lease_s": (1, 3600),
+    "state.max_events": (1, 10_000_000),
+    "health_port": (0, 65535),
+    "llm_cancel_floor_s": (0, 60),
+}
+"""Lowest and highest value of each number, in its own unit."""
+
+_CODECS = ("PCMU", "PCMA", "G722")
+_REDIS = ("redis", "rediss", "unix")
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Settings from the TOML file `path` (None: the defaults), then from `REDIS_URL` and `LLM_CANCEL_FLOOR_S`.
+
+    Paths in the file are relative to the file's own folder. Raises `SettingsError` with every problem there is.
+    """
+    problems: list[str] = []
+    try:
+        document = read(path) if path else Document(Path(), {})
+    except NotToml as error:
+        raise SettingsError([str(error)]) from None
+    table = Table(document, problems)
+    folder = path.parent if path else Path()
+    values: dict[str, Any] = {}
+    for section in fields(Settings):
+        if is_dataclass(section.default) and not isinstance(section.default, type):
+            values[section.name] = _section(table.table(section.name), section.default, folder)
+    settings = _section(table, replace(Settings(), **values), folder)
+    _check(settings, table, problems)
+    settings = _environment(settings, environ, problems)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+_Section = TypeVar("_Section", bound="DataclassInstance")
+
+
+def _section(table: Table, default: _Section, folder: Path) -> _Section:
+    """`default` with what `table` says. The fields' own types say how each value is read."""
+    hints = get_type_hints(type(default))
+    found: dict[str, Any] = {}
+    for name in (each.name for each in fields(default)):
+        standing = getattr(default, name)
+        if is_dataclass(standing) or name not in table:
+            table.expect(name)
+            continue
+        kinds = set(get_args(hints[name])) if isinstance(hints[name], UnionType) else {hints[name]}
+        low, high = _RANGES.get(dotted((*table.key, name)), (0, 1e9))
+        if bool in kinds:
+            found[name] = table.flag(name, bool(standing))
+        elif int in kinds:
+            found[name] = table.whole(name, standing or 0, int(low), int(high))
+        elif float in kinds:
+            found[name] = table.number(name, standing or 0.0, low, high)
+        elif str in kinds:
+            found[name] = table.text(name, standing)
+        elif Path in kinds:
+            found[name] = folder / table.text(name, str(standing))
+        elif tuple[str, ...] in kinds:
+            found[name] = table.texts(name, standing)
+        elif tuple[Path, ...] in kinds:
+            found[name] = tuple(folder / text for text in table.texts(name))
+        else:
+            found[name] = table.mapping(name)
+    table.done()
+    return replace(default, **found)
+
+
+def _check(settings: Settings, table: Table, problems: list[str]) -> None:
+    """What no type and no range can say."""
+    sip, vad = settings.sip, settings.vad
+    for name, address in (("bind", sip.bind), ("public_address", sip.public_address)):
+        if address and not _is_address(address):
+            table.wrong(("sip", name), f'"{address}" is not an IP address; write one such as "192.0.2.10"')
+    if not sip.bind:
+        table.wrong(("sip", "bind"), 'is empty; write "127.0.0.1", or "0.0.0.0" for every interface')
+    if sip.port == 0 and sip.cards > 1:
+        table.wrong(("sip", "cards"), f"is {sip.cards}, but port 0 (any free port) carries one card; set sip.port")
+    if sip.port + sip.cards - 1 > 65535:
+        table.wrong(("sip", "port"), f"leaves no room for {sip.cards} cards below 65536; choose a lower port")
+    if 0 < sip.rtp_port < 1024:
+        table.wrong(("sip", "rtp_port"), f"is {sip.rtp_port}; write 0 (any free ports) or a port from 1024 up")
+    if not sip.codecs:
+        table.wrong(("sip", "codecs"), "is empty; name at least one codec")
+    for index, codec in enumerate(sip.codecs):
+        if codec not in _CODECS:
+            table.wrong(("sip", "codecs", index), f'unknown codec "{codec}"; {nearest(codec, _CODECS)}')
+        elif codec in sip.codecs[:index]:
+            table.wrong(("sip", "codecs", index), f'"{codec}" is named twice; take one out')
+    if vad.release > vad.threshold:
+        table.wrong(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
+    for index, plan in enumerate(settings.dialplans):
+        if not plan.is_file():
+            table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
+    if not _is_redis(settings.state.url):
+        table.wrong(("state", "url"), _redis_problem(settings.state.url))
+
+
+def _environment(settings: Settings, environ: Mapping[str, str], problems: list[str]) -> Settings:
+    if url := environ.get("REDIS_URL", ""):
+        if not _is_redis(url):
+            problems.append(f"environment: REDIS_URL: {_redis_problem(url)}")
+        settings = replace(settings, state=replace(settings.state, url=url))
+    if text := environ.get("LLM_CANCEL_FLOOR_S", ""):
+        low, high = _RANGES["llm_cancel_floor_s"]
+        try:
+            floor = float(text)
+        except ValueError:
+            floor = -1.0
+        if low <= floor <= high:
+            settings = replace(settings, llm_cancel_floor_s=floor)
+        else:
+            what = f'is "{text}"; it must be a number of seconds from {low:g} to {high:g}'
+            problems.append(f"environment: LLM_CANCEL_FLOOR_S: {what}")
+    return settings
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_redis(url: str) -> bool:
+    scheme, mark, rest = url.partition("://")
+    return url in ("", "off") or (bool(mark) and scheme in _REDIS and bool(rest))
+
+
+def _redis_problem(url: str) -> str:
+    """What is wrong with `url`, without the password it may hold."""
+    shown = url.partition("://")[0].split(":")[0].split("@")[-1]
+    return f'not a Redis URL ("{shown}…"); write redis://HOST:6379/0, rediss://…, unix:///PATH, "" (embedded) or "off"'

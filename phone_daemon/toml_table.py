@@ -94,7 +94,15 @@ class Table:
                 texts.append(text)
         if required and not value:
             self.wrong(name, "is an empty list; write at least one text")
-        return tuple(texts)
+        return tuple(texts) if len(texts) == len(value) else default
+
+    def expect(self, name: str) -> None:
+        """Takes the key `name` for a known one without reading it."""
+        self._known.add(name)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A table whose keys are somebody else's, as it is."""
+        return dict(self._get(name, dict) or {})
 
     def table(self, name: str) -> Table:
         """A table within this one; empty when it is absent or something else."""

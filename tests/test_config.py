@@ -1,0 +1,202 @@
+"""Settings: what a file and the environment say, and one line for each thing that is wrong."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.config import Settings, SettingsError, load_settings
+
+EXAMPLE = Path(__file__).parent.parent / "phone-daemon.example.toml"
+
+
+def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    return load_settings(path, environ)
+
+
+def test_no_file_and_an_empty_environment_give_the_defaults() -> None:
+    assert load_settings(None, {}) == Settings()
+
+
+def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        'health_port = 0\n[sip]\nport = 5080\ncodecs = ["PCMA"]\n[vad]\nmin_silence_s = 1\n'
+        '[ears.options]\nbeam = 1e-20\nnested = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
+    )
+    default = Settings()
+    assert settings == replace(
+        default,
+        health_port=0,
+        sip=replace(default.sip, port=5080, codecs=("PCMA",)),
+        vad=replace(default.vad, min_silence_s=1.0),
+        ears=replace(default.ears, options={"beam": 1e-20, "nested": {"a": [1]}}),
+        state=replace(default.state, texts=False, url="off"),
+    )
+    assert isinstance(settings.vad.min_silence_s, float)
+
+
+def test_paths_are_relative_to_the_file_unless_absolute(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").touch()
+    settings = settings_of(
+        tmp_path, 'dialplans = ["mine.toml"]\n[calls]\ndirectory = "c"\n[state]\ndirectory = "/srv/state"\n'
+    )
+    assert settings.dialplans == (tmp_path / "mine.toml",)
+    assert settings.calls.directory == tmp_path / "c"
+    assert settings.state.directory == Path("/srv/state")
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        'llm_cancel_floor_s = 1\n[state]\nurl = "off"\n',
+        REDIS_URL="redis://cache:6379/0",
+        LLM_CANCEL_FLOOR_S="0.12",
+    )
+    assert settings.state.url == "redis://cache:6379/0"
+    assert settings.llm_cancel_floor_s == 0.12
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "", REDIS_URL="", LLM_CANCEL_FLOOR_S="") == settings_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("sip = 3", ["1: sip: is a whole number; it must be a table"]),
+        ("[sip]\nprot = 5060", ['2: sip.prot: unknown key; did you mean "port"?']),
+        (
+            "[sipp]\nport = 5060",
+            ['1: sipp: unknown key; did you mean "sip"?'],
+        ),
+        ('[sip]\nport = "5060"', ["2: sip.port: is text; it must be a whole number: write port = 5060"]),
+        ("[sip]\n\nport = 70000", ["3: sip.port: is 70000; it must be from 0 to 65535"]),
+        ("[sip]\nport = 5060.5", ["2: sip.port: is a number; it must be a whole number"]),
+        ("[sip]\nport = true", ["2: sip.port: is true or false; it must be a whole number"]),
+        (
+            '[sip]\nbind = "localhots"',
+            ['2: sip.bind: "localhots" is not an IP address; write one such as "192.0.2.10"'],
+        ),
+        ('[sip]\nbind = ""', ['2: sip.bind: is empty; write "127.0.0.1", or "0.0.0.0" for every interface']),
+        (
+            '[sip]\npublic_address = "203.0.113.300"',
+            ['2: sip.public_address: "203.0.113.300" is not an IP address; write one such as "192.0.2.10"'],
+        ),
+        (
+            '[sip]\ncodecs = [\n  "PCMU",\n  "OPUS",\n  "PCMU",\n]',
+            [
+                '4: sip.codecs[1]: unknown codec "OPUS"; known here: G722, PCMA, PCMU',
+                '5: sip.codecs[2]: "PCMU" is named twice; take one out',
+            ],
+        ),
+        ("[sip]\ncodecs = [1]", ["2: sip.codecs[0]: is a whole number; write it in quotes"]),
+        ("[sip]\ncodecs = []", ["2: sip.codecs: is empty; name at least one codec"]),
+        (
+            "[sip]\nport = 0\ncards = 2",
+            ["3: sip.cards: is 2, but port 0 (any free port) carries one card; set sip.port"],
+        ),
+        (
+            "[sip]\nport = 65535\ncards = 2",
+            ["2: sip.port: leaves no room for 2 cards below 65536; choose a lower port"],
+        ),
+        ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),
+        (
+            "[vad]\nthreshold = 0.3",
+            ["1: vad.release: is 0.35, above threshold (0.3); choose a lower value"],
+        ),
+        ("[calls]\nrecord = 'yes'", ["2: calls.record: is text; it must be true or false"]),
+        ("[calls]\nrecord = 'False'", ["2: calls.record: is text; it must be true or false: write record = false"]),
+        ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
+        ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
+        ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
+        ("a = 1\nb =", ["2: not TOML: invalid value"]),
+        ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value"]),
+    ],
+)
+def test_each_problem_is_one_line_with_file_line_key_and_remedy(tmp_path: Path, text: str, lines: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+    assert list(caught.value.lines) == [f"{tmp_path}/s.toml:{line}" for line in lines]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, "[sip]\nport = -1\nbnid = ''\n[vad]\nthreshold = 2", LLM_CANCEL_FLOOR_S="fast")
+    assert len(caught.value.lines) == 4
+    assert str(caught.value) == "\n".join(caught.value.lines)
+
+
+@pytest.mark.parametrize("floor", ["fast", "-1", "61", "nan"])
+def test_a_bad_floor_in_the_environment_is_named(tmp_path: Path, floor: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, "", LLM_CANCEL_FLOOR_S=floor)
+    assert caught.value.lines == (
+        f'environment: LLM_CANCEL_FLOOR_S: is "{floor}"; it must be a number of seconds from 0 to 60',
+    )
+
+
+def test_a_bad_redis_url_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, '[state]\nurl = "http://me:secret@cache"', REDIS_URL="user:secret@cache")
+    assert len(caught.value.lines) == 2
+    assert caught.value.lines[0].startswith(f'{tmp_path}/s.toml:2: state.url: not a Redis URL ("http…")')
+    assert caught.value.lines[1].startswith("environment: REDIS_URL: not a Redis URL")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_dialplan_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, 'dialplans = [\n  "gone.toml",\n]')
+    assert caught.value.lines == (
+        f"{tmp_path}/s.toml:2: dialplans[0]: no such file: {tmp_path}/gone.toml; "
+        "paths are relative to the settings file",
+    )
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "none.toml", {})
+    assert caught.value.lines == (f"{tmp_path}/none.toml: cannot be read: No such file or directory",)
+    (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "latin.toml", {})
+    assert caught.value.lines == (f"{tmp_path}/latin.toml: not UTF-8 text (byte 5); save it as UTF-8",)
+
+
+def uncommented() -> str:
+    """The example with its keys switched on."""
+    return "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") and "=" in line else line
+        for line in EXAMPLE.read_text().splitlines()
+    )
+
+
+def test_the_example_file_says_nothing_new() -> None:
+    settings = load_settings(EXAMPLE, {})
+    assert settings == Settings()
+
+
+def test_the_example_documents_every_key_with_its_default(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, uncommented())
+    default = Settings()
+    folder = tmp_path
+    # Two keys have no default value to write: they show one that is allowed.
+    assert settings == replace(
+        default,
+        llm_cancel_floor_s=0.05,
+        calls=replace(default.calls, directory=folder / default.calls.directory),
+        state=replace(default.state, directory=folder / default.state.directory, texts=True),
+    )
+    text = uncommented()
+    for section in fields(Settings):
+        value = getattr(default, section.name)
+        if is_dataclass(value):
+            part = text.partition(f"\n[{section.name}]\n")[2].partition("\n[")[0]
+            assert part, section.name
+            for key in fields(value):
+                assert f"\n{key.name} = " in "\n" + part, f"[{section.name}] {key.name}"
+        else:
+            assert f"\n{section.name} = " in text, section.name
