@@ -1,0 +1,231 @@
+"""What the daemon and a line card say to each other: one value a packet on a `SOCK_SEQPACKET` pair.
+
+A packet is its type, the call it is about (0: the card itself), the value's fields in the order in which they are
+declared (numbers as they are, the length of each text or audio), then the texts and audio themselves. Both ends
+run on one machine from one checkout, so there is no version to negotiate; a packet that does not fit is a bug or
+a stranger, and raises `WireError`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+from phone_daemon.events import (
+    Digit,
+    EndReason,
+    Flushed,
+    Frame,
+    LineClosed,
+    PlayoutDone,
+    PlayoutStarted,
+    SourceChanged,
+)
+
+MAX_PACKET = 65_536
+"""Bytes a receiver makes room for."""
+PLAY_BYTES = 16_000
+"""Audio in one `Play` packet at most (one second): longer pieces are split."""
+
+
+class WireError(ValueError):
+    """A packet that is not of this protocol."""
+
+
+# ---------------------------------------------------------------------------------------------- daemon -> card
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """180 Ringing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """200 OK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A final response of 300 to 699; `retry_after` seconds are told to the caller unless 0."""
+
+    code: int
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Calls `uri`; `caller` is the user part of our own From header."""
+
+    uri: str
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    reply: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """No new calls; `drain`: exit when the live ones are over, else end them now and exit."""
+
+    drain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskStats:
+    """Answered with `Stats`."""
+
+
+Command = Ring | Answer | Refuse | Place | Play | Finish | Flush | SendDigits | Transfer | HangUp | Stop | AskStats
+
+# ---------------------------------------------------------------------------------------------- card -> daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The card is ready for calls."""
+
+    pid: int
+    max_calls: int
+    version: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Somebody calls; rings until it is answered or refused."""
+
+    caller: str
+    called: str
+    address: str
+    """Where the INVITE came from, `host:port`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A placed call was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A card since its start."""
+
+    ticks: int
+    tick_late_p99_us: int
+    """Over the last minute, as is the maximum."""
+    tick_late_max_us: int
+    underruns: int
+    stale_frames: int
+    """Frames handed to RTP with samples of a reply that had been flushed: 0, or a bug."""
+    late_audio: int
+    """Pieces of audio that came after their reply was flushed or overtaken, and were dropped."""
+    lost_frames: int
+    """Caller's frames the daemon was too slow to take."""
+    calls: int
+    conf_ports: int
+    descriptors: int
+    rss_bytes: int
+    cpu_s: float
+
+
+LineMessage = Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | LineClosed
+Report = Hello | Incoming | Answered | Stats | LineMessage
+Message = Command | Report
+
+# -------------------------------------------------------------------------------------------------- packets
+
+_FORMAT = {int: "q", float: "d", bool: "?", str: "I", bytes: "I", EndReason: "I"}
+
+
+class _Codec:
+    """Packs one type of value."""
+
+    def __init__(self, number: int, kind: type[Any]) -> None:
+        hints = get_type_hints(kind)
+        self.number = number
+        self.kind = kind
+        self.types = [hints[field.name] for field in fields(kind)]
+        self.names = [field.name for field in fields(kind)]
+        self.head = struct.Struct("<BI" + "".join(_FORMAT[of] for of in self.types))
+        self.tails: list[tuple[int, Callable[[bytes], Any]]] = [
+            (at, _TEXT[of]) for at, of in enumerate(self.types) if of in _TEXT
+        ]
+
+    def pack(self, call: int, value: Any) -> bytes:
+        values = [getattr(value, name) for name in self.names]
+        tail = []
+        for at, decode in self.tails:
+            data = values[at] if decode is bytes else values[at].encode()
+            values[at] = len(data)
+            tail.append(data)
+        return b"".join((self.head.pack(self.number, call, *values), *tail))
+
+    def unpack(self, packet: bytes) -> tuple[int, Any]:
+        _, call, *values = self.head.unpack_from(packet)
+        start = self.head.size
+        for at, decode in self.tails:
+            end = start + values[at]
+            values[at] = decode(packet[start:end])
+            start = end
+        if start != len(packet):
+            raise ValueError(f"{len(packet)} bytes where {start} were announced")
+        return call, self.kind(*values)
+
+
+_TEXT: dict[Any, Callable[[bytes], Any]] = {
+    bytes: bytes,
+    str: bytes.decode,
+    EndReason: lambda data: EndReason(data.decode()),
+}
+_KINDS: tuple[type[Any], ...] = (
+    *(Ring, Answer, Refuse, Place, Play, Finish, Flush, SendDigits, Transfer, HangUp, Stop, AskStats),
+    *(Hello, Incoming, Answered, Stats),
+    *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, LineClosed),
+)
+_CODECS = [_Codec(number, kind) for number, kind in enumerate(_KINDS)]
+_BY_KIND = {codec.kind: codec for codec in _CODECS}
+
+
+def pack(call: int, message: Message) -> bytes:
+    """The packet that says `message` about `call` (0 to 2**32 - 1)."""
+    return _BY_KIND[type(message)].pack(call, message)
+
+
+def unpack(packet: bytes) -> tuple[int, Message]:
+    """The call and the value in `packet`. Raises `WireError` when it is not one."""
+    try:
+        codec = _CODECS[packet[0]]
+        call, message = codec.unpack(packet)
+    except (IndexError, struct.error, ValueError) as error:
+        raise WireError(f"malformed line card packet of {len(packet)} bytes: {error}") from error
+    return call, message
