@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from phone_daemon.events import Transcript
-from sidecars.hosts.host import Channel, Host, HostLost, Message
+from sidecars.hosts.host import Channel, Host, Message
+
+OnPartial = Callable[[Transcript], None]
 
 
 class EarsLost(Exception):
@@ -25,107 +27,90 @@ class Recognizer:
         """Samples a second that `SttSession.feed` wants; known once the host has started."""
         return self._host.sample_rate
 
-    def open(self) -> SttSession:
-        """A new utterance, at once: open it before it is needed, and feed it the pre-roll."""
+    def open(self, on_partial: OnPartial = lambda _: None) -> SttSession:
+        """A new utterance, at once: open it before it is needed. `on_partial` hears what it understands so far."""
         channel = self._host.open()
         channel.send({"type": "Open", "options": self._options})
-        return SttSession(channel)
+        return SttSession(channel, on_partial)
 
 
 class SttSession:
-    """One utterance: `feed` audio, then `finalize` or `cancel`; `close` in a `finally`, whatever happened.
+    """One utterance: `feed` audio, then `finalize` or `cancel`; no task, and nothing to clean up after either.
 
-    Starts no task: whoever waits for something reads what has arrived for everybody.
+    One that is neither finalized nor cancelled must be closed, or the engine holds it for ever.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, on_partial: OnPartial) -> None:
         self._channel = channel
-        self._reading = asyncio.Lock()
-        self._partial: Transcript | None = None
-        """The newest one that nobody has seen; an older one is worth nothing beside it."""
-        self._final: Transcript | None = None
-        self._held: Mapping[str, int] | None = None
-        self._lost = ""
-        self._finalizing = False
+        self._on_partial = on_partial
+        self._ending = False
+        """Finalized, cancelled or closed: nothing more is fed."""
         self._cancelled = False
+        self._final: Transcript | None = None
+        self._held: Mapping[str, int] = {}
+        self._lost = ""
+        self._answered = asyncio.Event()
+        """There is a final, or there will never be one."""
+        self._freed = asyncio.Event()
+        """The engine has freed the utterance, or is gone."""
+        channel.listen(self._take, self._lose)
 
     def feed(self, pcm: bytes) -> None:
-        """Hands over audio at the engine's rate. Ignored once the utterance was finalized, cancelled or lost."""
-        if not (self._finalizing or self._cancelled):
+        """Hands over audio at the engine's rate. Ignored once the utterance is finalized, cancelled or closed."""
+        if not self._ending:
             self._channel.send({"type": "Audio"}, pcm)
 
-    async def transcripts(self) -> AsyncIterator[Transcript]:
-        """Partials as they come, the newest when several wait, and the final last. Ends early on `cancel`.
-
-        Raises `EarsLost`.
-        """
-        while True:
-            await self._until(lambda: self._partial is not None or self._final is not None)
-            if self._cancelled:
-                return
-            partial, self._partial = self._partial, None
-            if self._final is not None:
-                yield self._final
-                return
-            if partial is not None:
-                yield partial
-
     async def finalize(self) -> Transcript:
-        """The last word on what was fed. Raises `EarsLost`."""
-        if not self._finalizing and not self._cancelled:
-            self._finalizing = True
+        """The last word on what was fed. Raises `EarsLost`, also when the utterance is cancelled meanwhile."""
+        if not self._ending:
+            self._ending = True
             self._channel.send({"type": "Finalize"})
-        await self._until(lambda: self._final is not None)
-        if self._final is None:
-            raise EarsLost("the utterance was cancelled")
+        await self._answered.wait()
+        if self._final is None or self._cancelled:
+            raise EarsLost(self._lost or "the utterance was cancelled")
         return self._final
 
     async def cancel(self) -> None:
-        """Ends the utterance here: nothing of it is delivered from now on. Idempotent."""
+        """Ends the utterance here: nothing of it is told from now on. Idempotent."""
         if not self._cancelled:
-            self._cancelled = True
+            self._cancelled = self._ending = True
             self._channel.send({"type": "Cancel"})
+            self._answered.set()
 
     async def released(self) -> Mapping[str, int]:
-        """After `cancel`: returns when the engine says that it has freed the utterance, with what it holds now.
+        """Waits until the engine says that it has freed the utterance; returns what its stores hold now, by store.
 
-        By store; other utterances count. Raises `EarsLost` when the engine died instead.
+        Other utterances count. Raises `EarsLost` when the engine died instead.
         """
-        assert self._cancelled, "only a cancelled utterance is released"
-        await self._until(lambda: self._held is not None)
-        assert self._held is not None
+        await self._freed.wait()
+        if self._lost:
+            raise EarsLost(self._lost)
         return self._held
 
     def close(self) -> None:
         """Lets go of the utterance without waiting for anything. Idempotent."""
         self._channel.close()
+        self._cancelled = self._ending = True
+        if not self._freed.is_set():
+            self._lose("the utterance was closed")
 
-    async def _until(self, true: Callable[[], bool]) -> None:
-        """Reads until `true()`, or until nothing more can come. Raises `EarsLost`."""
-        while not (true() or self._held is not None):
-            async with self._reading:
-                if true() or self._held is not None:
-                    return
-                if self._lost:
-                    raise EarsLost(self._lost)
-                try:
-                    message, _ = await self._channel.receive()
-                except HostLost as error:
-                    self._lost = str(error)
-                else:
-                    self._take(message)
-
-    def _take(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "Cancelled":
-            self._held = message["held"]
-        elif kind == "Failed":
+    def _take(self, message: Message, _: bytes) -> None:
+        if message["type"] == "Partial":
+            if not self._cancelled:
+                self._on_partial(Transcript(message["text"], False, message["confidence"]))
+            return
+        if message["type"] == "Final":
+            self._final = Transcript(message["text"], True, message["confidence"])
+        elif message["type"] == "Failed":
             self._lost = message["error"]
-        elif not self._cancelled:
-            transcript = Transcript(message["text"], kind == "Final", message["confidence"])
-            if transcript.final:
-                self._final = transcript
-            else:
-                self._partial = transcript
-        if kind == "Cancelled" or (kind in ("Final", "Failed") and not self._cancelled):
-            self._channel.close()
+        self._held = message["held"]
+        self._over()
+
+    def _lose(self, reason: str) -> None:
+        self._lost = reason
+        self._over()
+
+    def _over(self) -> None:
+        self._channel.close()
+        self._answered.set()
+        self._freed.set()

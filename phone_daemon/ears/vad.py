@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from phone_daemon.config import VadSettings
+from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.events import SAMPLE_RATE, SpeechEnded, SpeechStarted, samples
 
 WINDOW = 256
@@ -58,15 +59,18 @@ class Vad:
     `min_silence_s`; between `release` and `threshold` what was goes on.
     """
 
-    def __init__(self, settings: VadSettings) -> None:
+    def __init__(self, settings: VadSettings, min_speech_s: float | None = None) -> None:
+        """`min_speech_s`: instead of the settings', for a dialplan that lets itself be interrupted less easily."""
         self._settings = settings
-        self._min_speech = samples(settings.min_speech_s)
+        self._min_speech = samples(settings.min_speech_s if min_speech_s is None else min_speech_s)
         self._min_silence = samples(settings.min_silence_s)
         self._silero = Silero()
+        self._kept = PreRoll(settings)
         self._waiting = bytearray()
         self._position = 0
         """Where `_waiting` ends."""
-        self._onset: int | None = None
+        self.onset: int | None = None
+        """First sample of the speech, or of what may become speech, that runs now; None: neither does."""
         self._last = 0
         self.speaking = False
         """Between `SpeechStarted` and `SpeechEnded`."""
@@ -76,13 +80,14 @@ class Vad:
     @property
     def candidate(self) -> bool:
         """Whether something that may become speech is running, but not for long enough yet."""
-        return self._onset is not None and not self.speaking
+        return self.onset is not None and not self.speaking
 
     def feed(self, position: int, pcm: bytes) -> list[SpeechStarted | SpeechEnded]:
         """Takes 8 kHz audio of any even length that begins at `position`; a hole before it counts as silence.
 
         Raises `ValueError` when `position` lies before audio that was fed already.
         """
+        self._kept.feed(position, pcm)
         hole = position - self._position
         if hole < 0:
             raise ValueError(f"audio at {position} after audio up to {self._position}")
@@ -92,6 +97,10 @@ class Vad:
             self._position = position - silence
             events += self._take(bytes(2 * silence))
         return events + self._take(pcm)
+
+    def pre_roll(self, onset: int) -> bytes:
+        """The audio from `pre_roll_s` before `onset` until now: what recognition shall hear of this speech."""
+        return self._kept.since(onset)
 
     def _take(self, pcm: bytes) -> list[SpeechStarted | SpeechEnded]:
         self._waiting += pcm
@@ -109,20 +118,20 @@ class Vad:
     def _judge(self, begin: int) -> SpeechStarted | SpeechEnded | None:
         """What the window that begins at `begin` changes."""
         end = begin + WINDOW
-        if self._onset is None:
+        if self.onset is None:
             if self.probability < self._settings.threshold:
                 return None
-            self._onset = begin
+            self.onset = begin
         if self.probability >= self._settings.release:
             self._last = end
         elif not self.speaking:
-            self._onset = None
+            self.onset = None
         if self.speaking:
             if end - self._last >= self._min_silence:
                 self.speaking = False
-                self._onset = None
+                self.onset = None
                 return SpeechEnded(last=self._last, position=self._position)
-        elif self._onset is not None and end - self._onset >= self._min_speech:
+        elif self.onset is not None and end - self.onset >= self._min_speech:
             self.speaking = True
-            return SpeechStarted(onset=self._onset, position=self._position)
+            return SpeechStarted(onset=self.onset, position=self._position)
         return None

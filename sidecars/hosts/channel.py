@@ -17,18 +17,25 @@ class QueueChannel:
         self.number = number
         self._deliver = deliver
         self._queue: asyncio.Queue[tuple[Message, bytes] | None] = asyncio.Queue()
+        self._listener: tuple[Callable[[Message, bytes], None], Callable[[str], None]] | None = None
         self._over = ""
         """Why nothing can be sent any more; empty while something can."""
 
     def put(self, message: Message, payload: bytes) -> None:
         """A message from the engine."""
-        self._queue.put_nowait((message, payload))
+        if self._listener is not None:
+            self._listener[0](message, payload)
+        else:
+            self._queue.put_nowait((message, payload))
 
     def lose(self, reason: str) -> None:
         """The engine is gone: what has arrived is still received, then `HostLost`."""
         if not self._over:
             self._over = reason
-            self._queue.put_nowait(None)
+            if self._listener is not None:
+                self._listener[1](reason)
+            else:
+                self._queue.put_nowait(None)
 
     def send(self, message: Message, payload: bytes = b"") -> None:
         if not self._over:
@@ -41,9 +48,19 @@ class QueueChannel:
             raise HostLost(self._over)
         return item
 
+    def listen(self, sink: Callable[[Message, bytes], None], lost: Callable[[str], None]) -> None:
+        self._listener = (sink, lost)
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if item is None:
+                lost(self._over)
+            else:
+                sink(*item)
+
     def close(self) -> None:
         if not self._over:
             self._deliver(self.number, {"type": "Close"}, b"")
             while not self._queue.empty():
                 self._queue.get_nowait()
-            self.lose("the channel was closed")
+            self._over = "the channel was closed"
+            self._queue.put_nowait(None)  # whoever still waits shall not wait for ever

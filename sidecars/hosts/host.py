@@ -10,10 +10,12 @@ Recognition (a channel is one utterance):
     Finalize             answered by Final, and the utterance is over
     Cancel               answered by Cancelled, and the utterance is over
     -> Partial {text, confidence}
-    -> Final {text, confidence}
-    -> Cancelled {held, open}    the engine has freed the utterance: `held` is what its stores hold now, by store,
-                                 `open` how many utterances are still open
-    -> Failed {error}            the utterance is over; its state is freed
+    -> Final {text, confidence, held, open}
+    -> Cancelled {held, open}
+    -> Failed {error, held, open}
+
+Each of the last three says that the utterance is over and that the engine has freed it: `held` is what the engine's
+stores hold now, by store, and `open` how many utterances are open now.
 
 Synthesis (a channel speaks any number of texts, in the order in which they were sent):
 
@@ -29,7 +31,7 @@ A Cancel is always answered exactly once, whatever came before it, so that a cli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 Kind = Literal["stt", "tts"]
@@ -49,6 +51,10 @@ class Channel(Protocol):
 
     async def receive(self) -> tuple[Message, bytes]:
         """The next message in order. Raises `HostLost` when the process behind it died. Safe to cancel."""
+        ...
+
+    def listen(self, sink: Callable[[Message, bytes], None], lost: Callable[[str], None]) -> None:
+        """Instead of `receive`: calls `sink` with each message as it arrives, or `lost` with the reason, once."""
         ...
 
     def close(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from sidecars.engine import Hypothesis, SttEngine
+from sidecars.engine import SttEngine
 from sidecars.hosts.host import Message
 from sidecars.hosts.server import EngineServer, options_of
 
@@ -42,8 +43,7 @@ class RecognitionServer(EngineServer):
         if closed:
             self._over.discard(channel)
         else:
-            self._over.add(channel)
-            self._say(channel, "Cancelled", held=dict(self.engine.held()), open=len(self._open))
+            self._end(channel, "Cancelled")
 
     def _accept(self, channel: int, message: Message, payload: bytes) -> None:
         kind = message.get("type")
@@ -73,8 +73,7 @@ class RecognitionServer(EngineServer):
     def _fail(self, channel: int, error: str) -> None:
         if self._open.pop(channel, None) is not None:
             self.engine.cancel(channel)
-        self._over.add(channel)
-        self._say(channel, "Failed", error=error)
+        self._end(channel, "Failed", error=error)
 
     def _work(self) -> None:
         # Somebody waits for a final, and nobody for a partial: finals go first.
@@ -96,7 +95,7 @@ class RecognitionServer(EngineServer):
                 self._fail(channel, f"{type(error).__name__}: {error}")
             return
         for channel, hypothesis in changed.items():
-            self._tell(channel, "Partial", hypothesis)
+            self._say(channel, "Partial", text=hypothesis.text, confidence=hypothesis.confidence)
 
     def _finalize(self, channel: int) -> None:
         try:
@@ -106,8 +105,8 @@ class RecognitionServer(EngineServer):
             self._fail(channel, f"{type(error).__name__}: {error}")
             return
         del self._open[channel]
-        self._over.add(channel)
-        self._tell(channel, "Final", hypothesis)
+        self._end(channel, "Final", text=hypothesis.text, confidence=hypothesis.confidence)
 
-    def _tell(self, channel: int, kind: str, hypothesis: Hypothesis) -> None:
-        self._say(channel, kind, text=hypothesis.text, confidence=hypothesis.confidence)
+    def _end(self, channel: int, kind: str, **fields: Any) -> None:
+        self._over.add(channel)
+        self._say(channel, kind, **fields, held=dict(self.engine.held()), open=len(self._open))
