@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from phone_daemon.events import Transcript
 from sidecars.hosts.host import Channel, Host, Message
-
-OnPartial = Callable[[Transcript], None]
 
 
 class EarsLost(Exception):
@@ -27,11 +25,11 @@ class Recognizer:
         """Samples a second that `SttSession.feed` wants; known once the host has started."""
         return self._host.sample_rate
 
-    def open(self, on_partial: OnPartial = lambda _: None) -> SttSession:
-        """A new utterance, at once: open it before it is needed. `on_partial` hears what it understands so far."""
+    def open(self) -> SttSession:
+        """A new utterance, at once: open it before it is needed, and feed it the pre-roll."""
         channel = self._host.open()
         channel.send({"type": "Open", "options": self._options})
-        return SttSession(channel, on_partial)
+        return SttSession(channel)
 
 
 class SttSession:
@@ -40,15 +38,18 @@ class SttSession:
     One that is neither finalized nor cancelled must be closed, or the engine holds it for ever.
     """
 
-    def __init__(self, channel: Channel, on_partial: OnPartial) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._on_partial = on_partial
         self._ending = False
         """Finalized, cancelled or closed: nothing more is fed."""
         self._cancelled = False
+        self._partial: Transcript | None = None
+        """The newest that nobody has seen; an older one is worth nothing beside it."""
         self._final: Transcript | None = None
         self._held: Mapping[str, int] = {}
         self._lost = ""
+        self._news = asyncio.Event()
+        """Something changed that `transcripts` may tell."""
         self._answered = asyncio.Event()
         """There is a final, or there will never be one."""
         self._freed = asyncio.Event()
@@ -59,6 +60,24 @@ class SttSession:
         """Hands over audio at the engine's rate. Ignored once the utterance is finalized, cancelled or closed."""
         if not self._ending:
             self._channel.send({"type": "Audio"}, pcm)
+
+    async def transcripts(self) -> AsyncIterator[Transcript]:
+        """Partials as they come, the newest when several wait, and the final last. For one reader.
+
+        Ends early when the utterance is cancelled or closed. Raises `EarsLost`.
+        """
+        while not self._cancelled:
+            if self._final is not None:
+                yield self._final
+                return
+            if self._lost:
+                raise EarsLost(self._lost)
+            if self._partial is not None:
+                partial, self._partial = self._partial, None
+                yield partial
+            else:
+                self._news.clear()
+                await self._news.wait()
 
     async def finalize(self) -> Transcript:
         """The last word on what was fed. Raises `EarsLost`, also when the utterance is cancelled meanwhile."""
@@ -76,6 +95,7 @@ class SttSession:
             self._cancelled = self._ending = True
             self._channel.send({"type": "Cancel"})
             self._answered.set()
+            self._news.set()
 
     async def released(self) -> Mapping[str, int]:
         """Waits until the engine says that it has freed the utterance; returns what its stores hold now, by store.
@@ -96,8 +116,8 @@ class SttSession:
 
     def _take(self, message: Message, _: bytes) -> None:
         if message["type"] == "Partial":
-            if not self._cancelled:
-                self._on_partial(Transcript(message["text"], False, message["confidence"]))
+            self._partial = Transcript(message["text"], False, message["confidence"])
+            self._news.set()
             return
         if message["type"] == "Final":
             self._final = Transcript(message["text"], True, message["confidence"])
@@ -114,3 +134,4 @@ class SttSession:
         self._channel.close()
         self._answered.set()
         self._freed.set()
+        self._news.set()
