@@ -1,0 +1,157 @@
+"""The playout queue of one call: audio is pushed ahead, 20 ms a tick leave it, and it says what really left.
+
+Pure: no I/O and no clock. The one who ticks hands the frame to RTP between `pull` and `settle`, so that what is
+reported has happened.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict, deque
+
+from phone_daemon.events import FRAME_BYTES, Flushed, PlayoutDone, PlayoutStarted
+
+AUDIBLE = 32
+"""Least amplitude that is called sound: -60 dBFS, above what silence decodes to in A-law (8) and TTS dither."""
+MAX_QUEUED = 600 * 8000
+"""Samples that may wait in one reply (ten minutes); what comes on top is dropped."""
+REMEMBERED = 16
+"""Ended replies whose samples played are remembered, for a flush that comes after the end."""
+
+PlayoutEvent = PlayoutStarted | PlayoutDone | Flushed
+SILENCE = bytes(FRAME_BYTES)
+
+
+class _Reply:
+    __slots__ = ("audible", "finished", "id", "pcm", "played", "underruns")
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.pcm = bytearray()
+        self.played = 0
+        self.underruns = 0
+        self.finished = False
+        self.audible = False
+
+
+class Playout:
+    """Replies in the order of their ids, one after the other; a flushed or overtaken one never plays again."""
+
+    def __init__(self) -> None:
+        self.reply = 0
+        """Reply that is being played or was played last; 0: none yet."""
+        self.played = 0
+        """Samples of `reply` handed out."""
+        self.source = 0
+        """Reply whose samples are in the frame that `pull` gave last; 0: none."""
+        self.underruns = 0
+        """Ticks in which a reply was unfinished and its queue empty, over all replies."""
+        self.late_audio = 0
+        """Pieces of audio dropped because their reply was flushed, over or overtaken, or had no room left."""
+        self._replies: deque[_Reply] = deque()
+        self._newest = 0
+        self._flushed = 0
+        self._ended: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._started: _Reply | None = None
+        self._done: list[_Reply] = []
+        self._silenced: list[tuple[int, int, int, int]] = []
+
+    @property
+    def queued(self) -> int:
+        """Samples that wait."""
+        return sum(len(reply.pcm) for reply in self._replies) // 2
+
+    def play(self, reply: int, pcm: bytes) -> None:
+        """Queues audio; the first of a reply ends what came in for the ones before it."""
+        entry = self._entry(reply)
+        if entry is None or len(entry.pcm) // 2 >= MAX_QUEUED:
+            self.late_audio += 1
+        else:
+            entry.pcm += pcm
+
+    def finish(self, reply: int) -> None:
+        """No more audio for `reply`: `PlayoutDone` follows its last sample."""
+        entry = self._entry(reply)
+        if entry is not None:
+            entry.finished = True
+
+    def flush(self, reply: int) -> None:
+        """Drops `reply` and all before it; a `Flushed` for each that had not ended, and for `reply` in any case."""
+        self._flushed = max(self._flushed, reply)
+        while self._replies and self._replies[0].id <= reply:
+            entry = self._replies.popleft()
+            self._silenced.append((entry.id, entry.played, len(entry.pcm) // 2, entry.underruns))
+            self._end(entry)
+        if not self._silenced or self._silenced[-1][0] != reply:
+            played, underruns = self._ended.get(reply, (0, 0))
+            self._silenced.append((reply, played, 0, underruns))
+
+    def tick(self, position: int, at_ns: int) -> tuple[bytes, list[PlayoutEvent]]:
+        """`pull` and `settle` in one, where nothing lies between them."""
+        return self.pull(), self.settle(position, at_ns)
+
+    def pull(self) -> bytes:
+        """The next frame, `FRAME_BYTES` long; empty for silence."""
+        self.source = 0
+        while self._replies:
+            entry = self._replies[0]
+            if len(entry.pcm) < FRAME_BYTES and not entry.finished:
+                # Less than a frame is kept back, so that a late piece joins it without a second gap.
+                entry.underruns += 1
+                self.underruns += 1
+                return b""
+            frame = bytes(entry.pcm[:FRAME_BYTES])
+            del entry.pcm[:FRAME_BYTES]
+            if entry.finished and not entry.pcm:
+                self._replies.popleft()
+                self._done.append(entry)
+                if not frame:
+                    continue
+            entry.played += len(frame) // 2
+            self.reply, self.played, self.source = entry.id, entry.played, entry.id
+            frame = frame.ljust(FRAME_BYTES, b"\0")
+            if not entry.audible and _loud(frame):
+                entry.audible = True
+                self._started = entry
+            return b"" if frame == SILENCE else frame
+        return b""
+
+    def settle(self, position: int, at_ns: int) -> list[PlayoutEvent]:
+        """What has come true with the frame of this tick, which was handed to RTP at `at_ns`."""
+        events: list[PlayoutEvent] = []
+        for reply, played, dropped, underruns in self._silenced:
+            events.append(Flushed(reply, played, dropped, underruns, position, at_ns))
+        if self._started is not None:
+            events.append(PlayoutStarted(self._started.id, position, at_ns))
+        for entry in self._done:
+            events.append(PlayoutDone(entry.id, entry.played, entry.underruns, position, at_ns))
+            self._end(entry)
+        if events:
+            self._silenced.clear()
+            self._done.clear()
+            self._started = None
+        return events
+
+    def _entry(self, reply: int) -> _Reply | None:
+        """The queue entry of `reply`; None when it is too late for it."""
+        if self._replies and self._replies[-1].id == reply:
+            entry = self._replies[-1]
+            return None if entry.finished else entry
+        if reply <= max(self._newest, self._flushed):
+            return None
+        for older in self._replies:
+            older.finished = True
+        self._newest = reply
+        entry = _Reply(reply)
+        self._replies.append(entry)
+        return entry
+
+    def _end(self, entry: _Reply) -> None:
+        self._ended[entry.id] = (entry.played, entry.underruns)
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+
+def _loud(frame: bytes) -> bool:
+    amplitudes = array("h", frame)
+    return max(amplitudes) >= AUDIBLE or min(amplitudes) <= -AUDIBLE
