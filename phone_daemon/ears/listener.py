@@ -8,55 +8,66 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from phone_daemon.config import VadSettings
+from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.ears.utterance import Utterance
 from phone_daemon.ears.vad import Vad
-from phone_daemon.events import FRAME_SAMPLES, Frame, SpeechEnded, SpeechStarted
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted
 
 
 class Listener:
-    """Feeds the utterance while its gate is open: while the caller speaks, or while the agent does."""
+    """Feeds the utterance while its gate is open: while the caller speaks, and while the agent does."""
 
-    def __init__(self, vad: Vad, utterance: Callable[[], Utterance]) -> None:
-        self._vad = vad
-        self._make = utterance
-        self._listening = utterance()
-        self._spare = utterance()
-        self._gate = False
+    def __init__(self, settings: VadSettings, open_utterance: Callable[[], Utterance]) -> None:
+        self._vad = Vad(settings)
+        self._pre_roll = PreRoll(settings)
+        self._open_utterance = open_utterance
+        self.utterance = open_utterance()
+        self._spare = open_utterance()
+        self.attending = False
+        """Whether the gate is open."""
         self._since = 0
         self._position = 0
 
     @property
     def speaking(self) -> bool:
-        """Whether the caller speaks, or may have begun to."""
+        """Whether the caller speaks."""
         return self._vad.speaking
 
     @property
-    def heard_s(self) -> float:
-        """Seconds since the utterance began to be fed."""
-        return (self._position - self._since) / 8000 if self._gate else 0.0
+    def onset(self) -> int:
+        """Where the speech began that runs now; now when none does."""
+        return self._position if self._vad.onset is None else self._vad.onset
+
+    @property
+    def attended_s(self) -> float:
+        """How long the utterance has been fed."""
+        return (self._position - self._since) / SAMPLE_RATE if self.attending else 0.0
 
     def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms."""
         self._position = frame.position + FRAME_SAMPLES
-        events = self._vad.feed(frame.position, frame.pcm)
-        if self._gate:
-            self._listening.feed(frame.pcm)
-        return events
+        self._pre_roll.feed(frame.position, frame.pcm)
+        if self.attending:
+            self.utterance.feed(frame.pcm)
+        return self._vad.feed(frame.position, frame.pcm)
 
-    def attend(self, onset: int | None) -> None:
-        """Opens the gate; with an `onset`, the utterance first hears the pre-roll and everything since."""
-        self._gate = True
+    def attend(self, onset: int | None = None) -> Utterance:
+        """Opens the gate of the utterance; with an `onset`, it first hears the pre-roll and everything since."""
+        self.attending = True
         self._since = self._position if onset is None else onset
         if onset is not None:
-            self._listening.feed(self._vad.pre_roll(onset))
+            self.utterance.feed(self._pre_roll.since(onset))
+        return self.utterance
 
     def swap(self) -> Utterance:
         """Closes the gate, puts the spare in place, and gives back the utterance that has been listening."""
-        self._gate = False
-        old, self._listening = self._listening, self._spare
-        self._spare = self._make()
+        self.attending = False
+        old, self.utterance = self.utterance, self._spare
+        self._spare = self._open_utterance()
         return old
 
-    @property
-    def utterances(self) -> tuple[Utterance, Utterance]:
-        return self._listening, self._spare
+    def close(self) -> None:
+        """Lets go of both utterances. Idempotent."""
+        self.utterance.close()
+        self._spare.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from phone_daemon.ears.stt import EarsLost, Recognizer, SttSession
@@ -20,48 +20,74 @@ class Upsampler(Protocol):
 class Utterance:
     """A recognition session with its own resampler, and the audio it was fed.
 
-    The audio is kept until the utterance is over (15 s of it are 240 kB), so that a session whose engine died is
-    made again from the start on the next engine.
+    The audio is kept until the utterance is over (15 s of it are 240 kB), so that an utterance whose engine died is
+    heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
     """
 
-    def __init__(
-        self, recognizer: Recognizer, upsampler: Callable[[], Upsampler], on_partial: Callable[[Transcript], None]
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, upsampler: Callable[[], Upsampler]) -> None:
         self._recognizer = recognizer
         self._upsampler = upsampler
-        self._on_partial = on_partial
         self._audio = bytearray()
-        self._session, self._stream = self._open()
+        self._revived = False
+        self._complete = False
+        self._session: SttSession
+        self._open()
 
-    def _open(self) -> tuple[SttSession, Upsampler]:
-        return self._recognizer.open(self._on_partial), self._upsampler()
-
-    @property
-    def fed(self) -> bool:
-        return bool(self._audio)
+    def _open(self) -> None:
+        self._session, self._stream = self._recognizer.open(), self._upsampler()
 
     def feed(self, pcm: bytes) -> None:
-        """Hears 8 kHz audio. Never blocks; a dead engine is noticed by `finalize`."""
+        """Hears 8 kHz audio. Never blocks."""
         self._audio += pcm
         self._session.feed(self._stream.feed(pcm))
 
+    async def partials(self) -> AsyncIterator[Transcript]:
+        """What is understood so far, whenever it changes, until the utterance is over."""
+        while True:
+            session = self._session
+            try:
+                async for transcript in session.transcripts():
+                    if not transcript.final:
+                        yield transcript
+                return
+            except EarsLost:
+                if not self._revive(session):
+                    return
+
     async def finalize(self) -> Transcript:
         """What was said, for good. Raises `EarsLost` when a second engine died on it too."""
-        try:
-            return await self._finish()
-        except EarsLost:
-            self._session, self._stream = self._open()
-            self._session.feed(self._stream.feed(bytes(self._audio)))
-            return await self._finish()
-
-    async def _finish(self) -> Transcript:
+        self._complete = True
         self._session.feed(self._stream.flush())
-        return await self._session.finalize()
+        while True:
+            session = self._session
+            try:
+                return await session.finalize()
+            except EarsLost:
+                if not self._revive(session):
+                    raise
+
+    def _revive(self, lost: SttSession) -> bool:
+        """Lets another engine hear everything again; False when that was done before."""
+        if self._session is not lost:
+            return True  # Another waiter has seen to it.
+        if self._revived:
+            return False
+        self._revived = True
+        lost.close()
+        self._open()
+        self._session.feed(self._stream.feed(bytes(self._audio)))
+        if self._complete:
+            self._session.feed(self._stream.flush())
+        return True
 
     async def cancel(self) -> None:
         """Returns when nothing of it will be told any more."""
         await self._session.cancel()
 
-    async def released(self) -> Mapping[str, int]:
-        """Returns when the engine has confirmed that the utterance's state is freed: what its stores still hold."""
-        return await self._session.released()
+    async def released(self) -> None:
+        """After `cancel`: returns when the engine has confirmed that the utterance's state is freed."""
+        await self._session.released()
+
+    def close(self) -> None:
+        """Lets go without waiting. Idempotent."""
+        self._session.close()

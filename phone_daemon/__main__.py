@@ -1,0 +1,126 @@
+"""The command line: `phone-daemon serve` answers calls, `phone-daemon demo` shows one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from phone_daemon import __version__
+from phone_daemon.config import Settings, SettingsError, load_settings
+from phone_daemon.daemon import Daemon
+from phone_daemon.mind.dialplan import DialplanError
+from phone_daemon.wire.sip import CardFailed
+from sidecars.hosts.host import HostLost
+
+EXAMPLES = """\
+examples:
+  phone-daemon demo                          a recorded caller phones the daemon; watch it being interrupted
+  phone-daemon serve                         answer every number on 127.0.0.1:5060 with the dental clinic
+  phone-daemon serve --bind 192.0.2.7        … on the address that your trunk sends calls to
+  phone-daemon serve -c phone-daemon.toml    … with settings and dialplans of your own
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        "phone-daemon",
+        description="A phone agent that stops the moment the caller interrupts.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    serve = commands.add_parser("serve", help="answer calls from a SIP trunk or a softphone")
+    serve.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML); see phone-daemon.example.toml")
+    serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
+    serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    demo = commands.add_parser("demo", help="watch a recorded caller phone the daemon over real SIP and RTP")
+    demo.add_argument("fixture", nargs="?", type=Path, help="a recorded call (default: one with an interruption)")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 did it, 1 failed, 2 wrong use (one clear line a problem on stderr)."""
+    args = parser().parse_args(argv)
+    try:
+        if args.command == "demo":
+            # Only the demo needs the operator's tools; a daemon in production does not load them.
+            from ops import demo  # noqa: PLC0415
+
+            return demo.run(args.fixture)
+        logging.basicConfig(
+            level=logging.DEBUG if args.verbose else logging.INFO,
+            format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        )
+        return asyncio.run(serve(settings_from(args)))
+    except (SettingsError, DialplanError) as error:
+        for line in error.lines:
+            print(line, file=sys.stderr)  # noqa: T201
+        return 2
+    except (CardFailed, HostLost) as error:
+        print(f"phone-daemon: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    settings = load_settings(args.config, os.environ)
+    sip = settings.sip
+    if args.bind is not None:
+        sip = replace(sip, bind=args.bind)
+    if args.port is not None:
+        sip = replace(sip, port=args.port)
+    return replace(settings, sip=sip)
+
+
+async def serve(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT: no new calls, live ones finish. A second SIGINT stops at once."""
+    loop = asyncio.get_running_loop()
+    me = asyncio.current_task()
+    assert me is not None
+    async with Daemon(settings) as daemon:
+
+        def interrupted() -> None:
+            if daemon.draining:
+                me.cancel()
+            daemon.drain()
+
+        loop.add_signal_handler(signal.SIGTERM, daemon.drain)
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        print(welcome(daemon), flush=True)  # noqa: T201
+        try:
+            await daemon.serve()
+        except asyncio.CancelledError:
+            return 130
+    return 0
+
+
+def welcome(daemon: Daemon) -> str:
+    """What an operator needs to know to make the first call."""
+    sip = daemon.settings.sip
+    where = f"{sip.bind}:{daemon.port}"
+    reach = (
+        "reachable from this machine only; --bind ADDRESS opens it to your trunk"
+        if sip.bind.startswith("127.")
+        else "open to whoever can reach it: let only your trunk's addresses through the firewall"
+    )
+    return f"""\
+phone-daemon {__version__} answers SIP calls on udp {where} ({reach})
+  softphone   dial sip:reception@{where} (no registration, no password; UDP, PCMU, PCMA or G722)
+  trunk       send INVITEs to sip:<called number>@{where};transport=udp
+  readiness   http://127.0.0.1:{daemon.health.port}/readyz
+  live calls  phone-ops calls | watch | hangup CALL | drain
+  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)
+Ctrl-C lets live calls finish; twice stops now."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The daemon: starts the parts, admits or refuses calls, runs them, and lets them finish when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from phone_daemon.call import Call, Services
+from phone_daemon.config import EngineSettings, Settings
+from phone_daemon.events import Note
+from phone_daemon.health import Health, Part
+from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
+from phone_daemon.mind.script import ScriptedMind
+from phone_daemon.state import CommandKind, State
+from phone_daemon.telemetry import Telemetry
+from phone_daemon.wire.sip import IncomingCall, LineCards
+from sidecars.hosts.host import Host, Kind
+from sidecars.hosts.subprocess import SubprocessHost
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 30
+"""What a caller refused for want of room is told to wait (RFC 3261, section 20.33)."""
+
+
+def load_dialplans(settings: Settings) -> Dialplans:
+    """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
+    return Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+
+
+def engine_options(settings: EngineSettings, dialplans: Dialplans) -> dict[str, object]:
+    """What an engine is started with: its settings, and the phrases that callers of each dialplan may say."""
+    return {"phrases": {plan.name: list(plan.phrases()) for plan in dialplans}, **settings.options}
+
+
+def make_host(kind: Kind, settings: EngineSettings, dialplans: Dialplans) -> Host:
+    options = engine_options(settings, dialplans) if kind == "stt" else dict(settings.options)
+    return SubprocessHost(kind, settings.engine, options, python=settings.python or sys.executable)
+
+
+def quiet(note: Note) -> None:
+    """Watches nothing."""
+
+
+class Daemon:
+    """`async with Daemon(settings) as daemon: await daemon.serve()`.
+
+    Entering raises `DialplanError`, `CardFailed` or `HostLost` with one clear line when a part cannot start.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        watch: Callable[[Note], None] = quiet,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self._watch = watch
+        self._now = now
+        self._dialplans = load_dialplans(settings)
+        self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
+        self._draining = asyncio.Event()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
+        settings = self.settings
+        enter = self._stack.enter_async_context
+        ears = make_host("stt", settings.ears, self._dialplans)
+        mouth = make_host("tts", settings.mouth, self._dialplans)
+        self._stack.push_async_callback(ears.close)
+        self._stack.push_async_callback(mouth.close)
+        state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
+        telemetry = Telemetry()
+        self._stack.callback(telemetry.close)
+        self._services = Services(settings, ears, mouth, state, telemetry, self._watch)
+        self.cards = await enter(LineCards(settings.sip))
+        self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
+        self._stack.push_async_callback(self._end_calls)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._draining.set()
+        await self._stack.aclose()
+
+    @property
+    def port(self) -> int:
+        """SIP port (UDP) of the first line card."""
+        return self.cards.ports[0]
+
+    @property
+    def live(self) -> int:
+        """Calls that are running."""
+        return len(self._calls)
+
+    def _parts(self) -> Mapping[str, Part]:
+        raise NotImplementedError
+
+    async def serve(self) -> None:
+        """Answers calls until `drain`; returns when the last call has ended or `drain_s` has passed."""
+        accepting = asyncio.create_task(self._accept())
+        obeying = asyncio.create_task(self._obey())
+        try:
+            drained = asyncio.create_task(self._draining.wait())
+            await asyncio.wait([accepting, drained], return_when=asyncio.FIRST_COMPLETED)
+            drained.cancel()
+            if self._calls:
+                log.info("draining: %d live calls have %g s", len(self._calls), self.settings.calls.drain_s)
+                await asyncio.wait([task for _, task in self._calls.values()], timeout=self.settings.calls.drain_s)
+            if accepting.done():
+                accepting.result()
+        finally:
+            for task in (accepting, obeying):
+                task.cancel()
+            await asyncio.gather(accepting, obeying, return_exceptions=True)
+            await self._end_calls()
+
+    @property
+    def draining(self) -> bool:
+        return self._draining.is_set()
+
+    def drain(self) -> None:
+        """No new calls; live ones may finish."""
+        self._draining.set()
+
+    async def _accept(self) -> None:
+        async for incoming in self.cards.incoming():
+            self._admit(incoming)
+
+    def _admit(self, incoming: IncomingCall) -> None:
+        if self.draining:
+            incoming.refuse(503, RETRY_AFTER_S)
+            return
+        plan = self._dialplans.match(incoming.called, self._now())
+        if plan is None:
+            log.info("call %s: no dialplan matches the called number: 404", incoming.id)
+            incoming.refuse(404)
+            return
+        task = asyncio.create_task(self._run(incoming, plan), name=f"call {incoming.id}")
+        task.add_done_callback(lambda _: self._calls.pop(incoming.id, None))
+
+    async def _run(self, incoming: IncomingCall, plan: Dialplan) -> None:
+        line = incoming.answer()
+        call = Call(line, plan, ScriptedMind(plan), self._services)
+        task = asyncio.current_task()
+        assert task is not None
+        self._calls[incoming.id] = call, task
+        try:
+            end = await call.run()
+            log.info("call %s: %s", incoming.id, end.reason)
+        except Exception:
+            # A defect of ours ends this call and no other.
+            log.exception("call %s failed", incoming.id)
+
+    async def _obey(self) -> None:
+        state = self._services.store
+        async for command in state.commands():
+            if command.kind is CommandKind.DRAIN:
+                self.drain()
+                state.ack(command, {"draining": len(self._calls)})
+            else:
+                state.ack(command, {"error": f"{command.kind} is for a call, not for the daemon"})
+
+    async def _end_calls(self) -> None:
+        """Hangs up whatever still runs."""
+        tasks = [task for _, task in self._calls.values()]
+        for call, _ in list(self._calls.values()):
+            call.drain()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=2.0)
+            for task in late:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(*late, return_exceptions=True)

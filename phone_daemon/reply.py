@@ -1,0 +1,176 @@
+"""One reply on its way from the mind to the line: tokens → phrases → speech → playout, all at once.
+
+Three tasks hand on to each other, so the mind still thinks while the mouth speaks while the line plays. Whatever
+fails on the way is named in the turn's `faults`, and the caller hears something all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+
+from phone_daemon.clock import now_ns
+from phone_daemon.events import Action, MindEvent, Speech, Token, Understood, samples
+from phone_daemon.media.tones import attention_tone
+from phone_daemon.mouth.heard import Heard
+from phone_daemon.mouth.phrases import PhraseChunker
+from phone_daemon.mouth.tts import MouthLost, Voice
+from phone_daemon.turn.record import Turn
+from phone_daemon.wire.line import Line
+
+log = logging.getLogger(__name__)
+
+APOLOGY = "I'm sorry, something went wrong on my side. Could you say that again, please?"
+"""What a caller hears instead of a reply that failed before its first word."""
+
+PIECE = 2 * samples(0.1)
+"""Bytes pushed to the line at once: small against the lead, large against the cost of a message."""
+
+Tell = Callable[[str, dict[str, object]], None]
+
+
+class Reply:
+    """Speaks what `stream` says, as reply `turn.reply` of `line`."""
+
+    def __init__(
+        self, turn: Turn, stream: AsyncGenerator[MindEvent, None], voice: Voice, line: Line, *, lead_s: float, tell: Tell
+    ) -> None:
+        self.turn = turn
+        self.actions: list[Action] = []
+        """What is to be done once everything has been played, in order."""
+        self.heard = Heard()
+        self._stream = stream
+        self._voice = voice
+        self._line = line
+        self._lead = samples(lead_s)
+        self._tell = tell
+        self._chunker = PhraseChunker()
+        self._phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
+        self._audio: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._pushed = 0
+        self.played = 0
+        """Samples handed to RTP, as last told by the line."""
+        self._room = asyncio.Event()
+        self._shown = 0
+        self.concluded = False
+        """Whether the history has it."""
+        self._tasks = [asyncio.create_task(part()) for part in (self._think, self._synthesize, self._push)]
+
+    async def run(self) -> None:
+        """Returns when all of it is in the line's queue, or when it was stopped."""
+        try:
+            await asyncio.wait(self._tasks)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task in self._tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def progress(self, played: int) -> None:
+        """The line has played `played` samples of this reply."""
+        self.played = played
+        if self._pushed - played < self._lead:
+            self._room.set()
+        while (text := self.heard.phrase_begun(self._shown, played)) is not None:
+            self._shown += 1
+            self._tell("agent", {"text": text, "reply": self.turn.reply})
+
+    async def stop_mind(self) -> None:
+        """Lets go of the mind's stream: returns when its close has returned."""
+        await _end(self._tasks[0])
+
+    async def stop_voice(self) -> None:
+        """Stops synthesis: returns when the engine has confirmed it."""
+        await asyncio.gather(_end(self._tasks[1]), _end(self._tasks[2]), self._voice.cancel())
+
+    def _stamp(self, moment: str) -> None:
+        self.turn.at_ns.setdefault(moment, now_ns())
+
+    def fault(self, part: str, error: object) -> None:
+        """Notes that a part failed."""
+        log.warning("%s: %s", part, error)
+        self.turn.faults.append(f"{part}: {error}")
+        self._tell("fault", {"part": part, "error": str(error)})
+
+    async def _think(self) -> None:
+        try:
+            async for event in self._stream:
+                match event:
+                    case Token(text):
+                        self._stamp("llm_first_token")
+                        self.turn.agent += text
+                        self._hand_on(self._chunker.feed(text))
+                    case Action():
+                        self._act(event)
+                    case Understood(intent, slots):
+                        self.turn.intent, self.turn.slots = intent, dict(slots)
+                        self._tell("understood", {"intent": intent, "slots": dict(slots)})
+        except Exception as error:
+            self.fault("mind", error)
+            if not self.turn.agent:
+                self.turn.agent = APOLOGY
+                self._hand_on(self._chunker.feed(APOLOGY))
+        finally:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            await self._stream.aclose()
+        self._hand_on(self._chunker.flush())
+        self._phrases.put_nowait(None)
+
+    def _act(self, action: Action) -> None:
+        self.turn.actions.append(f"{action.kind} {action.argument}".strip())
+        self.actions.append(action)
+
+    def _hand_on(self, phrases: list[str]) -> None:
+        for phrase in phrases:
+            self._stamp("first_phrase")
+            self._phrases.put_nowait(phrase)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        wait = self._chunker.patience_s()
+        self._expiry = None if wait is None else asyncio.get_running_loop().call_later(wait, self._expire)
+
+    def _expire(self) -> None:
+        self._hand_on(self._chunker.flush())
+
+    async def _synthesize(self) -> None:
+        while (phrase := await self._phrases.get()) is not None:
+            try:
+                await self._speak(phrase)
+            except MouthLost as error:
+                self.fault("mouth", error)
+                try:
+                    # The host restarts its engine by itself; a phrase cut short is better said twice than lost.
+                    await self._speak(phrase)
+                except MouthLost as again:
+                    self.fault("mouth", again)
+                    await self._audio.put(attention_tone())
+        await self._audio.put(None)
+
+    async def _speak(self, phrase: str) -> None:
+        self.heard.begin(phrase)
+        async for speech in self._voice.speak(phrase):
+            self._stamp("tts_first_audio")
+            self.heard.add(speech)
+            for start in range(0, len(speech.pcm), PIECE):
+                await self._audio.put(speech.pcm[start : start + PIECE])
+        self.heard.end()
+
+    async def _push(self) -> None:
+        while (pcm := await self._audio.get()) is not None:
+            while self._pushed - self.played >= self._lead:
+                self._room.clear()
+                await self._room.wait()
+            self._line.play(self.turn.reply, pcm)
+            self._pushed += len(pcm) // 2
+        self._line.finish(self.turn.reply)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
