@@ -22,7 +22,7 @@ def _compress(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.abs(wide), _CLIP) + _BIAS
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     code = (exponent << 4) | ((magnitude >> (exponent + 3)) & 15) | np.where(wide < 0, 0x80, 0)
-    return (~code & 0xFF).astype(np.uint8)
+    return np.asarray(~code & 0xFF, np.uint8)
 
 
 _DECODE = _expand(np.arange(256, dtype=np.uint8))
@@ -31,12 +31,12 @@ _ENCODE = _compress(np.arange(65536, dtype=np.uint16).view(np.int16))
 
 def encode(pcm: bytes) -> bytes:
     """16-bit little-endian PCM → one µ-law byte a sample."""
-    return _ENCODE[np.frombuffer(pcm, "<u2")].tobytes()
+    return np.take(_ENCODE, np.frombuffer(pcm, "<u2")).tobytes()
 
 
 def decode(ulaw: bytes) -> bytes:
     """µ-law bytes → 16-bit little-endian PCM."""
-    return _DECODE[np.frombuffer(ulaw, np.uint8)].astype("<i2").tobytes()
+    return np.take(_DECODE, np.frombuffer(ulaw, np.uint8)).astype("<i2").tobytes()
 
 
 def through(pcm: bytes) -> bytes:
