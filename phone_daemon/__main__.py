@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     serve = commands.add_parser("serve", help="answer calls from a SIP trunk or a softphone")
-    serve.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML); see phone-daemon.example.toml")
+    serve.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="settings (TOML); see phone-daemon.example.toml"
+    )
     serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")

@@ -46,13 +46,13 @@ from phone_daemon.media.resample import Resampler
 from phone_daemon.mind.agent import CallerTurn, Message, Mind
 from phone_daemon.mind.dialplan import Dialplan
 from phone_daemon.mouth.tts import Voice
+from phone_daemon.orders import obey
 from phone_daemon.reply import Reply
-from phone_daemon.state import Command as Order
-from phone_daemon.state import CommandKind as OrderKind
 from phone_daemon.state import State as Store
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.turn import cancel_chain
 from phone_daemon.turn.barge_in import BargeIn, BargeInMode
+from phone_daemon.turn.digits import DigitCollector
 from phone_daemon.turn.machine import HAS_FLOOR, Command, Input, Machine, State
 from phone_daemon.turn.record import BargeInSource, CancelReport, Turn
 from phone_daemon.wire.line import Line
@@ -60,8 +60,6 @@ from sidecars.hosts.host import Host
 
 log = logging.getLogger(__name__)
 
-DIGIT_WAIT = samples(2.5)
-"""A number is complete when no further key is pressed for this long (ITU-T Q.23's inter-digit pause, generously)."""
 FINAL_WAIT_S = 3.0
 """A final transcript that takes longer is given up, and the caller is asked to say it again."""
 DEAF = "I'm sorry, I could not hear you just now. Could you say that again, please?"
@@ -136,8 +134,7 @@ class Call:
         self._finalizing: Utterance | None = None
         self._ask: Ask | None = None
         self._silent = 0
-        self._digits = ""
-        self._digit_at = 0
+        self._digits = DigitCollector()
         self._position = 0
         self._quiet_since = 0
         self._closed: LineClosed | None = None
@@ -155,7 +152,7 @@ class Call:
         )
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                orders = self._tasks.create_task(self._obey())
+                orders = self._tasks.create_task(obey(self, store, self._line.id))
                 self._feed(Input.ANSWERED)
                 async for event in self._line.events():
                     self._on(event)
@@ -172,10 +169,6 @@ class Call:
             store.unregister(self._line.id, end.reason)
             self._tell("ended", {"reason": str(end.reason), "code": end.code, "detail": end.detail})
         return end
-
-    def drain(self) -> None:
-        """Ends the call: the daemon's time is up."""
-        self._line.hang_up(EndReason.DRAINED)
 
     def _tell(self, kind: str, data: dict[str, object]) -> None:
         note = Note(self._line.id, kind, now_ns(), data)
@@ -230,16 +223,10 @@ class Call:
         """What the passing of time alone brings about while the floor is the caller's."""
         if self._silenced:
             return  # What was heard of the last reply is not known yet.
-        wanted = self._mind.wanted_digits()
-        if self._digits and (
-            self._digits.endswith("#")
-            or 0 < wanted <= len(self._digits)
-            or self._position - self._digit_at >= DIGIT_WAIT
-        ):
-            digits, self._digits = self._digits.rstrip("#"), ""
-            if digits:
-                self._draft.said.clear()
-                self._answer(Input.TYPED, CallerTurn(digits, digits=True))
+        if self._digits and (digits := self._digits.take(self._mind.wanted_digits(), self._position)):
+            self._draft = Draft()
+            self._silent = 0
+            self._answer(Input.TYPED, CallerTurn(digits, digits=True))
         elif self._listener.speaking:
             if self._listener.attended_s >= self._settings.vad.max_speech_s:
                 self._make_final(self._listener.swap())
@@ -254,8 +241,7 @@ class Call:
         self._tell("digit", {"digit": digit})
         if self._policy.on_digit(self._machine.state):
             self._yield(BargeInSource.DTMF, None)
-        self._digits += digit
-        self._digit_at = self._position
+        self._digits.press(digit, self._position)
 
     # ------------------------------------------------------------------------------------------------ ears
 
@@ -408,6 +394,7 @@ class Call:
         trigger_ns = now_ns()
         thinking = self._machine.state is State.THINKING
         reply, self._reply = self._reply, None
+        old = self._listener.utterance
         chain: Coroutine[Any, Any, CancelReport] | None = None
         if reply is not None:
             number = reply.turn.reply
@@ -427,8 +414,8 @@ class Call:
                     "rtp_silent": rtp_silent,
                     "tts_stopped": reply.stop_voice,
                     "llm_closed": reply.stop_mind,
-                    "stt_closed": lambda: old.cancel(),
-                    "stt_cache_freed": lambda: old.released(),
+                    "stt_closed": old.cancel,
+                    "stt_cache_freed": old.released,
                     "listen_entered": listen_entered,
                 },
                 reply=number,
@@ -438,7 +425,7 @@ class Call:
                 deadline_s=self._settings.calls.leg_deadline_s,
             )
         self._feed(Input.YIELD)
-        old = self._listener.swap()
+        self._listener.swap()
         self._attend(self._position if onset is None else onset)
         self._feed(Input.LISTENS)
         listens_ns = now_ns()
@@ -449,9 +436,7 @@ class Call:
             return None
         return self._tasks.create_task(self._run_chain(chain, reply, cut=not thinking))
 
-    async def _run_chain(
-        self, chain: Coroutine[Any, Any, CancelReport], reply: Reply, *, cut: bool
-    ) -> CancelReport:
+    async def _run_chain(self, chain: Coroutine[Any, Any, CancelReport], reply: Reply, *, cut: bool) -> CancelReport:
         report = await chain
         self._silenced.pop(report.reply, None)
         self._conclude(reply, reply.played, 0, cut=cut)
@@ -532,9 +517,7 @@ class Call:
         draft = self._draft
         await self._finalize(utterance, draft)
         if draft.said:
-            self._trace.turn(
-                Turn(self._turns, caller=" ".join(draft.said), partials=draft.partials, at_ns=draft.at_ns)
-            )
+            self._trace.turn(Turn(self._turns, caller=" ".join(draft.said), partials=draft.partials, at_ns=draft.at_ns))
 
     def _let_go(self, utterance: Utterance) -> None:
         async def cancel() -> None:
@@ -551,35 +534,19 @@ class Call:
 
     # ------------------------------------------------------------------------------------------------ operator
 
-    async def _obey(self) -> None:
-        store = self._services.store
-        async for order in store.commands(self._line.id):
-            self._tasks.create_task(self._carry_out(order))
+    async def interrupt(self) -> CancelReport | None:
+        """Takes the floor from the agent, as a caller would; None when it has none."""
+        chain = self._yield(BargeInSource.COMMAND, None) if self._machine.state in HAS_FLOOR else None
+        return None if chain is None else await chain
 
-    async def _carry_out(self, order: Order) -> None:
-        result: dict[str, object] = {"done": str(order.kind)}
-        match order.kind:
-            case OrderKind.INTERRUPT:
-                chain = self._yield(BargeInSource.COMMAND, None) if self._machine.state in HAS_FLOOR else None
-                if chain is None:
-                    result = {"error": "the agent is not speaking"}
-                else:
-                    report = await chain
-                    result |= {
-                        "reply": report.reply,
-                        "legs_ms": report.legs_ms(),
-                        "missed": list(report.missed),
-                        "vad_trigger_ns": report.vad_trigger_ns,
-                    }
-            case OrderKind.SAY:
-                if self._machine.state in HAS_FLOOR:
-                    self._yield(BargeInSource.COMMAND, None)
-                if self._machine.state is State.LISTENING:
-                    self._say(order.argument, (), Input.TOLD)
-                else:
-                    result = {"error": f"the call is {self._machine.state.name}"}
-            case OrderKind.HANG_UP:
-                self._line.hang_up()
-            case _:
-                result = {"error": f"{order.kind} is not for a call"}
-        self._services.store.ack(order, result)
+    def say(self, text: str) -> bool:
+        """Makes the agent say `text`, whatever it is saying now; False when the call is not at a point to speak."""
+        if self._machine.state in HAS_FLOOR:
+            self._yield(BargeInSource.COMMAND, None)
+        if self._machine.state is not State.LISTENING:
+            return False
+        self._say(text, (), Input.TOLD)
+        return True
+
+    def hang_up(self, reason: EndReason) -> None:
+        self._line.hang_up(reason)

@@ -14,7 +14,7 @@ from typing import Self
 
 from phone_daemon.call import Call, Services
 from phone_daemon.config import EngineSettings, Settings
-from phone_daemon.events import Note
+from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Health, Part
 from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
 from phone_daemon.mind.script import ScriptedMind
@@ -181,7 +181,7 @@ class Daemon:
         """Hangs up whatever still runs."""
         tasks = [task for _, task in self._calls.values()]
         for call, _ in list(self._calls.values()):
-            call.drain()
+            call.hang_up(EndReason.DRAINED)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=2.0)
             for task in late:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 
 from phone_daemon.clock import now_ns
-from phone_daemon.events import Action, MindEvent, Speech, Token, Understood, samples
+from phone_daemon.events import Action, MindEvent, Token, Understood, samples
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.mouth.phrases import PhraseChunker
@@ -34,7 +34,14 @@ class Reply:
     """Speaks what `stream` says, as reply `turn.reply` of `line`."""
 
     def __init__(
-        self, turn: Turn, stream: AsyncGenerator[MindEvent, None], voice: Voice, line: Line, *, lead_s: float, tell: Tell
+        self,
+        turn: Turn,
+        stream: AsyncGenerator[MindEvent, None],
+        voice: Voice,
+        line: Line,
+        *,
+        lead_s: float,
+        tell: Tell,
     ) -> None:
         self.turn = turn
         self.actions: list[Action] = []

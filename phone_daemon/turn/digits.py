@@ -1,0 +1,40 @@
+"""Keys pressed one by one → a turn's worth of digits."""
+
+from __future__ import annotations
+
+from phone_daemon.events import samples
+
+PAUSE_S = 2.5
+"""A number is complete when no further key is pressed for this long."""
+
+
+class DigitCollector:
+    """Collects keys until as many as were wanted have come, `#` was pressed, or the caller pauses."""
+
+    def __init__(self) -> None:
+        self._digits = ""
+        self._position = 0
+
+    def __bool__(self) -> bool:
+        """Whether a number is being typed."""
+        return bool(self._digits)
+
+    def press(self, digit: str, position: int) -> None:
+        """Takes a key pressed at `position` (samples)."""
+        self._digits += digit
+        self._position = position
+
+    def take(self, wanted: int, position: int) -> str:
+        """The digits, once they are complete at `position`; empty while they are not, or when only `#` was pressed.
+
+        `wanted`: how many end the number; 0: only `#` or a pause does.
+        """
+        complete = (
+            self._digits.endswith("#")
+            or 0 < wanted <= len(self._digits)
+            or position - self._position >= samples(PAUSE_S)
+        )
+        if not complete:
+            return ""
+        digits, self._digits = self._digits, ""
+        return digits.removesuffix("#")
