@@ -1,0 +1,108 @@
+"""Digits as people say them: "four eight double two, oh nine" is 482209."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+TEENS = (
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = {
+    "twenty": 2, "thirty": 3, "forty": 4, "fifty": 5, "sixty": 6, "seventy": 7, "eighty": 8, "ninety": 9,
+}  # fmt: skip
+DIGITS = {word: str(value) for value, word in enumerate(UNITS)}
+DIGITS |= dict.fromkeys(("oh", "o", "nought", "naught", "nil"), "0")
+_PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
+REPEATS = {"double": 2, "triple": 3, "treble": 3}
+_HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
+"""What a recogniser writes for digits now and then; taken for them between two digits only."""
+_FILLERS = {"and", "uh", "um", "er", "then", "dash", "space"}
+"""May stand within a number without ending it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of digits in a sentence: the words from `start` up to `end`."""
+
+    digits: str
+    start: int
+    end: int
+
+
+def runs(words: Sequence[str]) -> list[Run]:
+    """The numbers in a sentence, digit by digit, in order."""
+    found: list[Run] = []
+    at = 0
+    while at < len(words):
+        digits, end = _group(words, at)
+        if not digits:
+            at += 1
+            continue
+        start = at
+        while end < len(words):
+            skip = end
+            while skip < len(words) and words[skip] in _FILLERS:
+                skip += 1
+            more, after = _group(words, skip)
+            if not more and skip == end and words[end] in _HOMOPHONES and _group(words, end + 1)[0]:
+                more, after = _HOMOPHONES[words[end]], end + 1
+            if not more:
+                break
+            digits, end = digits + more, after
+        found.append(Run(digits, start, end))
+        at = end
+    return found
+
+
+def _group(words: Sequence[str], at: int) -> tuple[str, int]:
+    """The digits of the number word at `at`, and where it ends; no digits when it is none."""
+    if at >= len(words):
+        return "", at
+    word = words[at]
+    after = words[at + 1] if at + 1 < len(words) else ""
+    digits, end = "", at + 1
+    if word.isascii() and word.isdigit():
+        digits = word
+    elif word in DIGITS and after == "hundred":
+        digits, end = DIGITS[word] + "00", at + 2
+    elif word in _PLAIN:
+        digits = _PLAIN[word]
+    elif word in TENS:
+        paired = after in UNITS[1:]
+        digits, end = f"{TENS[word]}{UNITS.index(after) if paired else 0}", at + (2 if paired else 1)
+    elif word in REPEATS:
+        digit = after if len(after) == 1 and after in "0123456789" else DIGITS.get(after, "")
+        digits, end = digit * REPEATS[word], at + 2
+    return (digits, end) if digits else ("", at)
+
+
+def spoken(digits: str, group: int = 4) -> str:
+    """How the agent says digits: one by one, a short pause after each `group`."""
+    groups = [digits[i : i + group] for i in range(0, len(digits), group)]
+    return ", ".join(" ".join(UNITS[int(digit)] for digit in part) for part in groups)
+
+
+def examples(length: int) -> tuple[str, ...]:
+    """Sentences of `length` digits in which every pair of digits stands next to each other somewhere."""
+    order = _all_pairs()
+    step = max(length - 1, 1)
+    order += order[:length]
+    sentences = [order[i : i + length] for i in range(0, 100, step)]
+    plain = [" ".join(UNITS[digit] for digit in digits) for digits in sentences if len(digits) == length]
+    doubles = [f"{before} {repeat} {digit}" for repeat in ("double", "triple") for before, digit in zip(
+        ("two", "five", "nine", "one", "four", "seven", "oh", "three", "six", "eight"), (*UNITS[1:], "oh"), strict=True
+    )]  # fmt: skip
+    ohs = [f"{digit} oh {after}" for digit, after in zip(UNITS[1:], (*UNITS[2:], "one"), strict=True)]
+    return (*plain, *doubles, *ohs)
+
+
+def _all_pairs() -> list[int]:
+    """The digits in an order (a de Bruijn cycle of 100) that holds each of the 100 pairs once."""
+    order: list[int] = []
+    for first in range(10):
+        order.append(first)
+        for second in range(first + 1, 10):
+            order += [first, second]
+    return order

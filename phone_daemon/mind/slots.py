@@ -1,0 +1,185 @@
+"""What an agent asks its caller for: kinds of values, found in what the caller says, and said back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Protocol
+
+from phone_daemon.mind import numbers
+from phone_daemon.mind.grammar import words as words_of
+from phone_daemon.mind.times import ANY_DAY, ANY_TIME, WEEKDAYS, Found, find_days, find_times, say_day, say_time
+
+
+class Kind(Protocol):
+    """A kind of value. Values are texts, tidied; the last of several in a sentence is the one that is meant."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """The values in a sentence; `expected` when the agent has just asked for one."""
+        ...
+
+    def say(self, value: str) -> str:
+        """How the agent says `value`."""
+        ...
+
+    def examples(self) -> tuple[str, ...]:
+        """Ways to say values of this kind, for the recogniser."""
+        ...
+
+
+class Day:
+    """`type = "day"`: a weekday, today, tomorrow, a date; said with its preposition."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return find_days(words, expected)
+
+    def say(self, value: str) -> str:
+        return say_day(value)
+
+    def examples(self) -> tuple[str, ...]:
+        named = tuple(f"{before}{day}" for before in ("", "on ", "next ") for day in WEEKDAYS)
+        return (*named, "today", "tomorrow", "the day after tomorrow", ANY_DAY)
+
+
+class Time:
+    """`type = "time"`: a time of day or a part of the day; said with its preposition."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return find_times(words, expected)
+
+    def say(self, value: str) -> str:
+        return say_time(value)
+
+    def examples(self) -> tuple[str, ...]:
+        hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
+        named = tuple(
+            form.format(hour)
+            for form in ("{}", "at {}", "{} o'clock", "at {} o'clock", "{} thirty", "at {} thirty", "half past {}",
+                         "quarter past {}", "quarter to {}", "{} fifteen", "{} forty five")
+            for hour in hours
+        )  # fmt: skip
+        parts = ("in the morning", "in the afternoon", "in the evening", "morning", "afternoon", "at noon", "noon")
+        return (*named, *parts, ANY_TIME, "ten in the morning", "two in the afternoon")
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """`type = "digits"`: a number said or keyed in digit by digit, `low` to `high` digits long."""
+
+    low: int
+    high: int
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """Runs of the right length; when expected, also the whole of what was said and numbers too short or long."""
+        runs = [Found(run.digits, run.start, run.end) for run in numbers.runs(words)]
+        right = [run for run in runs if self.fits(run.value)]
+        if right or not (expected and runs):
+            return right
+        return [Found("".join(run.value for run in runs), runs[0].start, runs[-1].end)]
+
+    def fits(self, digits: str) -> bool:
+        return self.low <= len(digits) <= self.high
+
+    def say(self, value: str) -> str:
+        return numbers.spoken(value)
+
+    def examples(self) -> tuple[str, ...]:
+        return numbers.examples(self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`type = "choice"`: one of a list; each value with the ways to say it."""
+
+    ways: Mapping[str, tuple[str, ...]]
+    spoken: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """Exact words; when one is expected and none is exact, words that sound close."""
+        exact = self._find(words, 1.0)
+        return exact or (self._find(words, 0.75) if expected else [])
+
+    def _find(self, words: Sequence[str], least: float) -> list[Found]:
+        found: list[tuple[int, float, Found]] = []
+        for value, ways in self.ways.items():
+            for way in ways:
+                wanted = words_of(way)
+                for start in range(len(words) - len(wanted) + 1):
+                    pair = (" ".join(words[start : start + len(wanted)]), " ".join(wanted))
+                    likeness = 1.0 if pair[0] == pair[1] else SequenceMatcher(None, *pair).ratio()
+                    if likeness >= least:
+                        found.append((len(wanted), likeness, Found(value, start, start + len(wanted))))
+        # The longest and closest wins its words; what is left comes in the order of the sentence.
+        chosen: list[Found] = []
+        for _, _, candidate in sorted(found, key=lambda each: (-each[0], -each[1])):
+            if all(candidate.end <= other.start or other.end <= candidate.start for other in chosen):
+                chosen.append(candidate)
+        return sorted(chosen, key=lambda each: each.start)
+
+    def say(self, value: str) -> str:
+        return self.spoken.get(value, value)
+
+    def examples(self) -> tuple[str, ...]:
+        return tuple(way for ways in self.ways.values() for way in ways)
+
+
+class YesNo:
+    """`type = "yes_no"`."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        answer = yes_or_no(words)
+        return [Found(answer, 0, len(words))] if answer and (expected or only_yes_or_no(words)) else []
+
+    def say(self, value: str) -> str:
+        return value
+
+    def examples(self) -> tuple[str, ...]:
+        return YES_NO_EXAMPLES
+
+
+class Text:
+    """`type = "text"`: whatever the caller says, such as a message. Personal: its value is never shown."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return [Found(" ".join(words), 0, len(words))] if words and expected else []
+
+    def say(self, value: str) -> str:
+        return value
+
+    def examples(self) -> tuple[str, ...]:
+        return ()
+
+
+_YES = frozenset(
+    "yes yeah yep yup yea aye sure correct right ok okay fine definitely absolutely perfect exactly certainly great "
+    "good lovely".split()
+)
+_NO = frozenset("no nope nah not wrong incorrect don't isn't doesn't never nothing".split())
+_AROUND = frozenset(
+    "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i do "
+    "would quite course of uh um well oh else works me there just will be today this so sir madam then actually".split()
+)
+"""Words that say nothing beside a yes or a no."""
+YES_NO_EXAMPLES = (
+    "yes", "yes please", "yeah", "yes that's right", "that's right", "that's correct", "correct", "sure", "okay",
+    "that's fine", "yes it is", "yes thank you", "yep", "that's good", "yes i would",
+    "no", "no thanks", "no thank you", "nope", "that's wrong", "that's not right", "no that's wrong", "not quite",
+    "no that's all", "no that's everything", "no nothing else", "that's all thank you", "never mind", "no it's not",
+)  # fmt: skip
+
+
+def yes_or_no(words: Sequence[str]) -> str:
+    """`yes`, `no`, or nothing. A no outweighs a yes: "that's not right"."""
+    heard = set(words)
+    sentence = " ".join(words)
+    if sentence.endswith("no problem") or "all right" in sentence:
+        return "yes"
+    if heard & _NO or any(ending in sentence for ending in ("that's all", "that is all", "that's everything")):
+        return "no"
+    return "yes" if heard & _YES else ""
+
+
+def only_yes_or_no(words: Sequence[str]) -> bool:
+    """True when a sentence says yes or no and nothing besides."""
+    return bool(yes_or_no(words)) and set(words) <= _YES | _NO | _AROUND
