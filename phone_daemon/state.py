@@ -150,9 +150,9 @@ class State:
             self._forget(call)
         self._end_inbox("")
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await _end(self._task)
+            if self.ready:
+                await self._farewell()
         if self.server is not None:
             await self.server.stop()
 
@@ -251,10 +251,6 @@ class State:
                 pause = 0.1
                 self._say("")
                 await self._serve(client)
-            except asyncio.CancelledError:
-                if client is not None and self.ready:
-                    await self._farewell(client)
-                raise
             except Exception as error:
                 # Whatever went wrong, it is the state's trouble and never a call's.
                 self._say(f"{where(self._settings)}: {blame(error)}")
@@ -282,9 +278,7 @@ class State:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(*tasks)
 
     async def _write(self, client: Redis) -> None:
         loop = asyncio.get_running_loop()
@@ -316,7 +310,7 @@ class State:
             return
         async with asyncio.timeout(ANSWER_S), client.pipeline(transaction=False) as pipe:
             for command in batch:
-                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+                pipe.execute_command(*command)
             for answer in await pipe.execute(raise_on_error=False):
                 if isinstance(answer, Exception):
                     raise answer
@@ -343,7 +337,7 @@ class State:
         """Hands commands to the calls they are for, and answers those that nobody can take."""
         while True:
             async with asyncio.timeout(POLL_S + ANSWER_S):
-                popped: Any = await client.execute_command("BLPOP", inbox_key(self.daemon), POLL_S)
+                popped: Any = await client.execute_command("BLPOP", inbox_key(self.daemon), POLL_S)  # type: ignore[no-untyped-call]
             if popped is None:
                 continue
             try:
@@ -359,12 +353,24 @@ class State:
             else:
                 inbox.put_nowait(command)
 
-    async def _farewell(self, client: Redis) -> None:
+    async def _farewell(self) -> None:
         """Last words, bounded: what waits, and that this daemon is gone."""
         self._put("DEL", daemon_key(self.daemon), inbox_key(self.daemon))
         self._put("SREM", DAEMONS, self.daemon)
+        client = connect(self._settings)
         with contextlib.suppress(Exception):
-            await self._flush(client)
+            async with asyncio.timeout(ANSWER_S):
+                await self._flush(client)
+        with contextlib.suppress(Exception):
+            await client.aclose()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancels until it took: redis-py loses a cancellation that arrives together with an answer."""
+    while alive := [task for task in tasks if not task.done()]:
+        for task in alive:
+            task.cancel()
+        await asyncio.wait(alive, timeout=0.1)
 
 
 def connect(settings: StateSettings) -> Redis:
