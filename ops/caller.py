@@ -10,6 +10,7 @@ sentences are shorter). So, with "before" meaning the cue before this one, or th
   `YIELD_S` or more after the cue before was over. An agent that was just interrupted falls silent too, sooner
   than that: it has not answered yet.
 - `said`: the cue before is over (its last sample, or its last digit).
+- A bare time counts from the answer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from phone_daemon.wire.tape import DIGIT_S, Act, HangUp, Press, Say
 
 PAUSE_S = 0.5
 YIELD_S = 0.3
+PATIENCE_S = 60.0
+"""A caller waits this long for the next cue's moment, or for the agent to hang up after the last one."""
 VOICED_RMS = 80.0
 """Of 32768: under the quietest vowel of a synthetic voice, over the noise of µ-law."""
 
@@ -54,48 +57,46 @@ class RecordedCaller:
     """Plays one fixture's cues, in order, each at its moment."""
 
     def __init__(self, fixture: Fixture) -> None:
-        self.fixture = fixture
+        self._cues = fixture.cues
         self._ear = _Ear()
         self._next = 0
         self._before_began = 0
         """Frame from which on a spell counts as begun after the cue before."""
         self._before_over = 0
         """Frame in which the cue before is over."""
+        self._hung_up = False
+        self.gave_up = ""
+        """What the caller waited for in vain before it hung up."""
 
     def hear(self, agent_pcm: bytes) -> list[Act]:
         """Takes the next 20 ms of what the caller hears (empty: silence); returns what the caller begins to do now.
 
-        At most one act a frame, and none before the last one is over.
+        At most one act a frame, and none before the last one is over, or after hanging up.
         """
         self._ear.hear(agent_pcm)
-        cue = self.waiting
-        if cue is None or self._ear.frame < self._before_over or not self._due(cue):
+        if self._hung_up or self._ear.frame < self._before_over:
             return []
-        act, length = _act(cue)
-        self._next += 1
-        self._before_began = self._ear.frame
-        self._before_over = self._ear.frame + length
+        cue = self._cues[self._next] if self._next < len(self._cues) else None
+        if cue is not None and self._due(cue):
+            act, length = _act(cue)
+            self._next += 1
+            self._before_began = self._ear.frame
+            self._before_over = self._ear.frame + length
+        elif self._ear.frame - self._before_over >= _frames(PATIENCE_S):
+            self.gave_up = f"the call was not over {PATIENCE_S:g} s after the last cue"
+            if cue is not None:
+                waited = f"{cue.anchor} + {cue.delay_s:g} s"
+                self.gave_up = f"cue[{self._next + 1}] waited {PATIENCE_S:g} s in vain for {waited}"
+            act = HangUp()
+        else:
+            return []
+        self._hung_up = isinstance(act, HangUp)
         return [act]
-
-    @property
-    def waiting(self) -> Cue | None:
-        """The cue whose moment has not come yet; None when all are done."""
-        return self.fixture.cues[self._next] if self._next < len(self.fixture.cues) else None
-
-    @property
-    def done(self) -> bool:
-        """Every cue was begun and is over."""
-        return self.waiting is None and self._ear.frame >= self._before_over
 
     @property
     def progress(self) -> float:
         """Part of the cues that were begun, 0 to 1."""
-        return self._next / len(self.fixture.cues) if self.fixture.cues else 1.0
-
-    def stuck(self) -> str:
-        """Which cue still waits, and for what; empty when all are done."""
-        cue = self.waiting
-        return "" if cue is None else f"cue[{self._next + 1}] still waits for {cue.anchor} + {cue.delay_s:g} s"
+        return self._next / len(self._cues) if self._cues else 1.0
 
     def _due(self, cue: Cue) -> bool:
         since = self._since(cue.anchor)

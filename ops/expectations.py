@@ -23,6 +23,10 @@ class Outcome:
     ended: EndReason
     """As the daemon tells it."""
     notes: Sequence[Note] = ()
+    gave_up: str = ""
+    """What the caller waited for in vain."""
+    folder: Path = Path()
+    """Where the call's files lie."""
 
 
 def read_turns(path: Path) -> list[TurnLine]:
@@ -42,6 +46,8 @@ def failures(expect: Expect, outcome: Outcome) -> list[str]:
 
 def _check(expect: Expect, outcome: Outcome) -> Iterator[str]:
     turns = outcome.turns
+    if outcome.gave_up:
+        yield f"caller: {outcome.gave_up}"
     reached = [turn["intent"] for turn in turns if turn["intent"]]
     if (missing := _first_missing(expect.intents, reached)) is not None:
         yield f"intents: {missing} was not reached in its place; reached: {', '.join(reached) or 'none'}"

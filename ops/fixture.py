@@ -79,8 +79,8 @@ class Expect:
 @dataclass(frozen=True, slots=True)
 class Fixture:
     name: str
+    """The folder's name; also the number that is calling, so that a call is known by it on both sides."""
     called: str
-    caller: str
     dialplan: str
     description: str
     cues: tuple[Cue, ...]
@@ -99,7 +99,7 @@ _AT = re.compile(r"(?:(?P<anchor>[a-z_]+)\s*(?:\+\s*|$))?(?:(?P<seconds>\d+(?:\.
 _PRESS = re.compile(r"[0-9A-D*#]+")
 _ACTS = ("say", "press", "hang_up")
 _CUE_KEYS = {"at", "words", *_ACTS}
-_TOP_KEYS = {"description", "called", "caller", "dialplan", "cue", "expect"}
+_TOP_KEYS = {"description", "called", "dialplan", "cue", "expect"}
 
 
 def find(name: str) -> Path:
@@ -149,7 +149,6 @@ class _Reader:
         fixture = Fixture(
             name=self.path.parent.name,
             called=self.text("", table, "called", required=True),
-            caller=self.text("", table, "caller"),
             dialplan=self.text("", table, "dialplan", required=True),
             description=self.text("", table, "description", required=True),
             cues=tuple(self.cue(f"cue[{index}]", cue) for index, cue in enumerate(cues, 1)),

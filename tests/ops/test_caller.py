@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from ops.caller import PAUSE_S, YIELD_S, RecordedCaller
+from ops.caller import PATIENCE_S, PAUSE_S, YIELD_S, RecordedCaller
 from ops.fixture import Anchor, Cue, Expect, Fixture
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, PTIME_S
 from phone_daemon.wire.tape import DIGIT_S, Act, HangUp, Press, Say
@@ -18,7 +18,7 @@ ONE_SECOND = bytes(50 * FRAME_BYTES)
 
 
 def caller(*cues: Cue) -> RecordedCaller:
-    return RecordedCaller(Fixture("test", "100", "", "any", "a test", cues, Expect()))
+    return RecordedCaller(Fixture("test", "100", "any", "a test", cues, Expect()))
 
 
 def say(anchor: Anchor, delay_s: float = 0.0, seconds: float = 1.0) -> Cue:
@@ -83,15 +83,23 @@ def test_nothing_new_is_begun_while_the_caller_still_speaks() -> None:
 def test_keys_take_their_time_before_the_next_cue() -> None:
     who = caller(Cue(Anchor.ANSWERED, 1.0, press="12#"), Cue(Anchor.SAID, 0.0, hang_up=True))
     assert hear(who, (SILENCE, 3)) == [(1.0, Press("12#")), (round(1 + 3 * DIGIT_S, 3), HangUp())]
-    assert who.done
+    assert who.progress == 1.0
 
 
-def test_a_caller_whose_moment_never_comes_says_what_it_waits_for() -> None:
+def test_a_caller_whose_moment_never_comes_hangs_up_and_says_what_it_waited_for() -> None:
     who = caller(say(Anchor.ANSWERED, 0.5), say(Anchor.AGENT_FINISHED, 0.4))
-    hear(who, (SILENCE, 10))
-    assert not who.done
+    assert hear(who, (SILENCE, 1.5 + PATIENCE_S - 0.02)) == [(0.5, Say(ONE_SECOND))]
+    assert who.gave_up == ""
+    assert who.hear(SILENCE) == [HangUp()]
+    assert who.hear(SILENCE) == []
+    assert who.gave_up == "cue[2] waited 60 s in vain for agent_finished + 0.4 s"
     assert who.progress == 0.5
-    assert who.stuck() == "cue[2] still waits for agent_finished + 0.4 s"
+
+
+def test_a_caller_with_nothing_left_to_say_does_not_wait_for_ever_for_the_agent_to_hang_up() -> None:
+    who = caller(say(Anchor.ANSWERED, 0.5))
+    assert moments(hear(who, (SILENCE, PATIENCE_S + 5))) == [0.5, 1.5 + PATIENCE_S]
+    assert who.gave_up == "the call was not over 60 s after the last cue"
 
 
 @pytest.mark.parametrize("level", [0, 8])

@@ -39,7 +39,7 @@ def test_everything_a_caller_can_do_is_read(tmp_path: Path) -> None:
     read = fixture.load(
         written(
             tmp_path,
-            """caller = "5550100"
+            """
             [[cue]]
             at = "2.0 s"
             say = "one.wav"
@@ -61,7 +61,7 @@ def test_everything_a_caller_can_do_is_read(tmp_path: Path) -> None:
             """,
         )
     )
-    assert (read.name, read.called, read.caller, read.dialplan) == (tmp_path.name, "100", "5550100", "dental_clinic")
+    assert (read.name, read.called, read.dialplan) == (tmp_path.name, "100", "dental_clinic")
     assert read.cues == (
         Cue(Anchor.ANSWERED, 2.0, pcm=bytes(8000), words="hello"),
         Cue(Anchor.AGENT_SPEAKING, 0.8, press="12#"),
@@ -110,7 +110,7 @@ def test_a_recording_of_no_samples_is_named(tmp_path: Path) -> None:
     ("text", "key"),
     [
         ('colour = "red"', "colour"),
-        ("caller = 7", "caller"),
+        ('caller = "5550100"', "caller"),
         ("cue = 3", "cue"),
         ('[[cue]]\nsay = "one.wav"', "cue[1].at"),
         ('[[cue]]\nat = "soon"\npress = "1"', "cue[1].at"),
