@@ -1,0 +1,73 @@
+"""A recorded call on the sample clock: the daemon's own `call.py`, with no sockets, processes or waiting.
+
+Engines run inline, the line is a tape, and it is always the same hour, so two runs of a fixture leave the same
+`turns.jsonl`, but for what is named as wall-clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from ops.caller import RecordedCaller
+from ops.expectations import Outcome, read_turns
+from ops.fixture import Fixture
+from phone_daemon.call import Call, Services
+from phone_daemon.clock import run_counted
+from phone_daemon.config import Settings, StateSettings
+from phone_daemon.daemon import engine_options
+from phone_daemon.events import Note
+from phone_daemon.mind.dialplan import SHIPPED, Dialplans
+from phone_daemon.mind.script import ScriptedMind
+from phone_daemon.state import State
+from phone_daemon.telemetry import Telemetry
+from phone_daemon.wire.tape import TapeLine
+from sidecars.hosts.inline import InlineHost
+
+NOON = datetime(2026, 3, 3, 12, 0)
+"""A Tuesday: every recorded call is made then, so that it is answered in opening hours."""
+
+
+def replay_settings(settings: Settings) -> Settings:
+    """`settings` with nothing that reaches outside the process, and every dialplan that ships."""
+    plans = settings.dialplans or tuple(sorted(SHIPPED.glob("*.toml")))
+    return replace(settings, state=StateSettings(url="off"), dialplans=plans)
+
+
+def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
+    """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name."""
+    return run_counted(_play(fixture, replay_settings(settings), watch))
+
+
+async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
+    plans = Dialplans.load(settings.dialplans)
+    plan = plans.match(fixture.called, NOON)
+    if plan is None:
+        raise ValueError(f"{fixture.name}: no dialplan answers {fixture.called}")
+    notes: list[Note] = []
+
+    def note(told: Note) -> None:
+        notes.append(told)
+        watch(told)
+
+    folder = settings.calls.directory / fixture.name
+    shutil.rmtree(folder, ignore_errors=True)
+    ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
+    mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
+    telemetry = Telemetry()
+    caller = RecordedCaller(fixture)
+    line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
+    try:
+        await asyncio.gather(ears.start(), mouth.start())
+        services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(line.run())
+            closed = await Call(line, plan, ScriptedMind(plan), services).run()
+    finally:
+        await ears.close()
+        await mouth.close()
+        telemetry.close()
+    return Outcome(read_turns(folder / "turns.jsonl"), closed.reason, notes, caller.gave_up, folder)
