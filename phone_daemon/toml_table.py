@@ -100,6 +100,12 @@ class Table:
         """Takes the key `name` for a known one without reading it."""
         self._known.add(name)
 
+    def items(self, name: str) -> list[Any]:
+        """A list of anything, or one value alone."""
+        self._known.add(name)
+        value = self._data.get(name, [])
+        return list(value) if isinstance(value, list) else [value]
+
     def mapping(self, name: str) -> dict[str, Any]:
         """A table whose keys are somebody else's, as it is."""
         return dict(self._get(name, dict) or {})

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from phone_daemon.mind.hours import ALWAYS, Hours, read_hours
+from phone_daemon.mind.intents import Script, read_script
+from phone_daemon.toml_lines import NotToml, read
+from phone_daemon.toml_table import Table
 
 SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
+
+AGENTS = ("script",)
+
+_SEPARATORS = re.compile(r"[\s().-]")
+_NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
 
 
 class DialplanError(Exception):
@@ -25,44 +36,188 @@ class BargeIn:
     """`[barge_in]`: what takes the floor from the agent."""
 
     mode: Literal["speech", "words", "off"] = "speech"
-    """`speech`: the caller's voice; `words`: at least `min_words` recognised words; `off`: nothing."""
-    min_words: int = 1
+    """`speech`: the caller's voice; `words`: at least `min_words` recognised words; `off`: nothing said."""
+    min_words: int = 2
     min_speech_s: float | None = None
     """Speech it takes, instead of the `[vad]` setting."""
     greeting: bool = True
     """Whether the greeting can be interrupted."""
+    digits: bool = True
+    """Whether a pressed key interrupts, whatever the mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialplan:
     name: str
+    called: tuple[str, ...]
+    """Patterns of called numbers: `+442079460100` exact, `+4420*` prefix, `/^\\+44/` regular expression."""
     greeting: str
+    script: Script
     closed_greeting: str = ""
     """Said instead of `greeting` outside opening hours."""
-    voice: dict[str, Any] = field(default_factory=dict)
-    """Options for the synthesis engine: `voice` (name), `rate` (1.0: normal)."""
+    hours: Hours = ALWAYS
+    voice: Mapping[str, Any] = field(default_factory=dict)
+    """Options for the synthesis engine: `voice` (its name), `rate` (1.0: normal)."""
     barge_in: BargeIn = BargeIn()
     no_input_s: float = 7.0
-    no_input: tuple[str, ...] = ()
+    no_input: tuple[str, ...] = ("Are you still there?",)
     max_no_input: int = 2
+    """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
     agent: str = "script"
     is_open: bool = True
     """False in what `Dialplans.match` returns outside opening hours."""
 
+    @property
+    def opening(self) -> str:
+        """What is said when the call is answered."""
+        return self.greeting if self.is_open or not self.closed_greeting else self.closed_greeting
+
+    def at(self, now: datetime) -> Dialplan:
+        """This dialplan as it is at `now`."""
+        return replace(self, is_open=self.hours.open_at(now))
+
     def phrases(self) -> tuple[str, ...]:
         """Example sentences a caller may say, lower case, for the recogniser's language model."""
-        raise NotImplementedError
+        return self.script.sentences()
 
 
 class Dialplans:
+    """Every dialplan of a daemon."""
+
+    def __init__(self, plans: Iterable[Dialplan]) -> None:
+        self._plans = tuple(plans)
+
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Dialplans:
-        """Raises `DialplanError`."""
-        raise NotImplementedError
+        """Reads dialplan files. Raises `DialplanError` with every problem there is."""
+        problems: list[str] = []
+        plans: list[Dialplan] = []
+        names: dict[str, Path] = {}
+        patterns: dict[str, Path] = {}
+        for path in paths:
+            try:
+                table = Table(read(path), problems)
+            except NotToml as error:
+                problems.append(str(error))
+                continue
+            plan = _plan(table, path)
+            if plan.name in names:
+                table.wrong("name", f'"{plan.name}" is also the name of {names[plan.name]}; choose another')
+            for index, pattern in enumerate(plan.called):
+                if pattern in patterns:
+                    table.wrong(("called", index), f'"{pattern}" also stands in {patterns[pattern]}; take one out')
+                patterns.setdefault(pattern, path)
+            names.setdefault(plan.name, path)
+            plans.append(plan)
+        if problems:
+            raise DialplanError(problems)
+        return cls(plans)
+
+    def __iter__(self) -> Iterator[Dialplan]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
     def match(self, called: str, now: datetime) -> Dialplan | None:
-        """The dialplan for `called`, as it is at `now`: most specific first; None when none matches."""
-        raise NotImplementedError
+        """The dialplan for `called`, as it is at `now` (an aware datetime, or the machine's local time).
 
-    def __iter__(self) -> Any:
-        raise NotImplementedError
+        An exact number comes first, then the longest prefix, then a regular expression, then `*`; among regular
+        expressions the first in the order of the files. None when none matches.
+        """
+        number = _tidy(called)
+        best: tuple[int, Dialplan] | None = None
+        for plan in self._plans:
+            for pattern in plan.called:
+                rank = _rank(pattern, number, called)
+                if rank and (best is None or rank > best[0]):
+                    best = rank, plan
+        return best[1].at(now) if best else None
+
+
+def _rank(pattern: str, number: str, called: str) -> int:
+    """How specific a match is; 0: none."""
+    if pattern == "*":
+        return 1
+    if _is_regex(pattern):
+        return 2 if re.search(pattern[1:-1], called) else 0
+    if pattern.endswith("*"):
+        return 2 + len(pattern) if number.startswith(pattern[:-1]) else 0
+    return 1_000_000 if number == pattern else 0
+
+
+def _is_regex(pattern: str) -> bool:
+    return len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/")
+
+
+def _tidy(number: str) -> str:
+    """Without what people write between digits; names of users in any case."""
+    return _SEPARATORS.sub("", number) if _NUMBER.fullmatch(number) else number.lower()
+
+
+def _plan(table: Table, path: Path) -> Dialplan:
+    agent = table.choice("agent", AGENTS, "script")
+    hours = read_hours(table)
+    plan = Dialplan(
+        name=table.text("name", path.stem),
+        called=_called(table),
+        greeting=table.text("greeting", required=True),
+        script=read_script(table),
+        closed_greeting=table.text("closed_greeting"),
+        hours=hours,
+        voice=_voice(table.table("voice")),
+        barge_in=_barge_in(table.table("barge_in")),
+        no_input_s=table.number("no_input_s", 7.0, 1.0, 120.0),
+        no_input=table.texts("no_input", ("Are you still there?",)),
+        max_no_input=table.whole("max_no_input", 2, 0, 10),
+        agent=agent,
+    )
+    if not re.fullmatch(r"[\w-]+", plan.name):
+        table.wrong("name", f'"{plan.name}" is no plain name; use letters, digits, "_" and "-"')
+    if hours.week is not None and not plan.closed_greeting:
+        table.wrong("hours", 'are set, but "closed_greeting" is missing; write what is said outside them')
+    if plan.max_no_input and not plan.no_input:
+        table.wrong("no_input", "is empty; write at least one prompt, or max_no_input = 0")
+    table.done()
+    return plan
+
+
+def _called(table: Table) -> tuple[str, ...]:
+    patterns = table.texts("called", required=True)
+    for index, pattern in enumerate(patterns):
+        if _is_regex(pattern):
+            try:
+                re.compile(pattern[1:-1])
+            except re.error as error:
+                table.wrong(("called", index), f'"{pattern}" is no regular expression: {error}')
+        elif pattern.startswith("/"):
+            table.wrong(("called", index), f'"{pattern}" begins a regular expression; end it with "/"')
+        elif "*" in pattern[:-1]:
+            table.wrong(("called", index), f'"{pattern}": "*" stands at the end only; write a /regular expression/')
+    return tuple(pattern if _is_regex(pattern) else _tidy(pattern) for pattern in patterns)
+
+
+def _voice(table: Table) -> dict[str, Any]:
+    voice: dict[str, Any] = {}
+    if "name" in table:
+        voice["voice"] = table.text("name", required=True)
+    if "rate" in table:
+        voice["rate"] = table.number("rate", 1.0, 0.5, 2.0)
+    for name in ("name", "rate"):
+        table.expect(name)
+    table.done()
+    return voice
+
+
+def _barge_in(table: Table) -> BargeIn:
+    mode = table.choice("mode", ("off", "speech", "words"), "speech")
+    policy = BargeIn(
+        cast(Literal["speech", "words", "off"], mode),
+        table.whole("min_words", 2, 1, 20),
+        table.number("min_speech_s", 0.0, 0.032, 2.0) if "min_speech_s" in table else None,
+        table.flag("greeting", True),
+        table.flag("digits", True),
+    )
+    table.expect("min_speech_s")
+    table.done()
+    return policy

@@ -152,13 +152,17 @@ class Text:
 
 
 _YES = frozenset(
-    "yes yeah yep yup yea aye sure correct right ok okay fine definitely absolutely perfect exactly certainly great "
-    "good lovely".split()
+    words_of(
+        "yes yeah yep yup yea aye sure correct right ok okay fine definitely absolutely perfect exactly certainly "
+        "great good lovely"
+    )
 )
-_NO = frozenset("no nope nah not wrong incorrect don't isn't doesn't never nothing".split())
+_NO = frozenset(words_of("no nope nah not wrong incorrect don't isn't doesn't never nothing"))
 _AROUND = frozenset(
-    "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i do "
-    "would quite course of uh um well oh else works me there just will be today this so sir madam then actually".split()
+    words_of(
+        "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i "
+        "do would quite course of uh um well oh else works me there just will be today this so sir madam then actually"
+    )
 )
 """Words that say nothing beside a yes or a no."""
 YES_NO_EXAMPLES = (
