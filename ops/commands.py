@@ -1,0 +1,79 @@
+"""The operator's end of the command channel: which calls are live, and an order for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Self
+
+from phone_daemon.config import StateSettings
+from phone_daemon.state import (
+    CALLS,
+    Command,
+    CommandKind,
+    call_key,
+    connect,
+    daemon_key,
+    inbox_key,
+    reply_key,
+    where,
+)
+
+ANSWER_S = 5.0
+"""A daemon that takes longer to answer an order has not heard it."""
+
+
+class CommandFailed(Exception):
+    """The order was not carried out: one line that says why."""
+
+
+class Commands:
+    """Orders to the daemons that write to one Redis; `async with Commands(settings) as commands`."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self._settings = settings
+        self._redis = connect(settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._redis.aclose()
+
+    async def calls(self) -> dict[str, dict[str, str]]:
+        """Live calls by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
+        try:
+            ids = await self._ask("SMEMBERS", CALLS)
+            shown = {id: await self._hash(call_key(id)) for id in sorted(ids)}
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {error}") from None
+        return {id: fields for id, fields in shown.items() if fields}
+
+    async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
+        """Orders something of a live call and returns the daemon's answer. Raises `CommandFailed`."""
+        command = Command(kind, argument, call)
+        try:
+            daemon = (await self._hash(call_key(call))).get("daemon", "")
+            if not daemon or not await self._hash(daemon_key(daemon)):
+                raise CommandFailed(f"call {call} is not live")
+            await self._ask("RPUSH", inbox_key(daemon), command.encode())
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._ask("BLPOP", reply_key(command.id), ANSWER_S)
+        except TimeoutError:
+            answer = None
+        except CommandFailed:
+            raise
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {error}") from None
+        if answer is None:
+            raise CommandFailed(f"call {call} did not answer within {ANSWER_S:g} s")
+        result: dict[str, Any] = json.loads(answer[1])
+        if "error" in result:
+            raise CommandFailed(str(result["error"]))
+        return result
+
+    async def _hash(self, key: str) -> dict[str, str]:
+        return dict(await self._ask("HGETALL", key))
+
+    async def _ask(self, *words: str | float) -> Any:
+        return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
