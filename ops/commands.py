@@ -19,7 +19,7 @@ from phone_daemon.state import (
     where,
 )
 
-ANSWER_S = 5.0
+ANSWER_S = 2.5
 """A daemon that takes longer to answer an order has not heard it."""
 
 

@@ -28,7 +28,7 @@ async def commands(state: State, tmp_path: Path) -> AsyncIterator[Commands]:
 async def shown(commands: Commands, call: str) -> dict[str, str]:
     """What is shown of a call, once it is shown at all."""
     async with asyncio.timeout(5):
-        while call not in (calls := await commands.calls()):
+        while call not in (calls := await commands.calls()):  # noqa: ASYNC110 (Redis has no event for it)
             await asyncio.sleep(0.01)
     return calls[call]
 
