@@ -1,0 +1,332 @@
+"""One SIP call inside the line card: its dialog, its audio port, its timers. Lives on the card's only thread."""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pjsua2 as pj
+
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, PTIME_S, SAMPLE_RATE, Digit, EndReason, Frame, LineClosed
+from phone_daemon.wire.frame_buffer import FrameAccess
+from phone_daemon.wire.playout import SILENCE, Playout
+from phone_daemon.wire.protocol import Answered, Report
+from phone_daemon.wire.source import SourceWatch
+
+DIGITS = frozenset("0123456789*#ABCD")
+DIGIT_TICKS = 160
+"""Milliseconds of a DTMF digit that we send."""
+TRANSFER_S = 10.0
+"""Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def log(level: str, text: str) -> None:
+    """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
+    import sys  # noqa: PLC0415
+
+    sys.stderr.write(f"{level} line card: {text}\n")
+    sys.stderr.flush()
+
+
+def guarded(callback: F) -> F:
+    """An exception must not travel through pjsua2's C++ frames: it would end the process and every call in it."""
+
+    @functools.wraps(callback)
+    def safe(*args: Any) -> Any:
+        try:
+            return callback(*args)
+        except Exception:
+            log("ERROR", traceback.format_exc().strip().replace("\n", " | "))
+            return None
+
+    return safe  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    rtp_timeout_s: float
+    ack_timeout_s: float
+
+
+class _Port(pj.AudioMediaPort):  # type: ignore[misc]
+    """The conference bridge asks here for the agent's 20 ms and brings the caller's."""
+
+    def __init__(self, leg: Leg, access: FrameAccess) -> None:
+        super().__init__()
+        self._leg = leg
+        self._access = access
+        self.heard = SILENCE
+        self.said = b""
+        form = pj.MediaFormatAudio()
+        form.init(pj.PJMEDIA_FORMAT_L16, SAMPLE_RATE, 1, round(PTIME_S * 1e6), 16)
+        self.createPort("agent", form)
+
+    @guarded
+    def onFrameRequested(self, frame: Any) -> None:  # noqa: N802
+        self.said = said = self._leg.pull()
+        self._access.write(frame, said or SILENCE)
+
+    @guarded
+    def onFrameReceived(self, frame: Any) -> None:  # noqa: N802
+        pcm = self._access.read(frame)
+        self.heard = pcm if len(pcm) == FRAME_BYTES else SILENCE
+
+
+class Leg(pj.Call):  # type: ignore[misc]
+    """`send` takes what the daemon is told about this call; without `access` the caller hears himself.
+
+    Drop the last reference only after `gone`.
+    """
+
+    def __init__(
+        self,
+        account: Any,
+        call_id: int,
+        *,
+        placed: bool,
+        limits: Limits,
+        access: FrameAccess | None,
+        send: Callable[[Report], None],
+    ) -> None:
+        super().__init__(account, call_id)
+        self.playout = Playout()
+        self.stale_frames = 0
+        self.gone = False
+        """pjsua2 is done with the call."""
+        self._placed = placed
+        self._limits = limits
+        self._access = access
+        self._send = send
+        self._answered = False
+        self._acknowledged = False
+        self._closed = False
+        self._ending: EndReason | None = None
+        self._port: _Port | None = None
+        self._media = -1
+        self._sending = self._hearing = False
+        self._position = 0
+        self._flushed = 0
+        self._source = SourceWatch()
+        self._packets = 0
+        self._ack_by = self._rtp_by = self._transfer_by = float("inf")
+
+    # ------------------------------------------------------------------------------------------- commands
+
+    def ring(self) -> None:
+        self.answer(_response(pj.PJSIP_SC_RINGING))
+
+    def pick_up(self) -> None:
+        if self._answered or self._closed:
+            return
+        self._answered = True
+        self._ack_by = time.monotonic() + self._limits.ack_timeout_s
+        self.answer(_response(pj.PJSIP_SC_OK))
+
+    def refuse(self, code: int, retry_after: int = 0) -> None:
+        param = _response(code)
+        if retry_after:
+            header = pj.SipHeader()
+            header.hName, header.hValue = "Retry-After", str(retry_after)
+            param.txOption.headers.push_back(header)
+        self._ending = EndReason.REFUSED
+        self.hangup(param)
+        self.close(EndReason.REFUSED, code)
+
+    def place(self, uri: str, caller: str, host: str) -> None:
+        param = pj.CallOpParam(True)
+        param.opt.videoCount = 0
+        if caller:
+            param.txOption.localUri = f"sip:{caller}@{host}"
+        self.makeCall(uri, param)
+
+    def flush(self, reply: int) -> None:
+        self._flushed = max(self._flushed, reply)
+        self.playout.flush(reply)
+
+    def send_digits(self, digits: str) -> None:
+        wanted = [digit for digit in digits.upper() if digit in DIGITS]
+        if len(wanted) != len(digits):
+            log("WARNING", "characters that are no DTMF digits were not sent")
+        param = pj.CallSendDtmfParam()
+        param.method = pj.PJSUA_DTMF_METHOD_RFC2833
+        param.duration = DIGIT_TICKS
+        param.digits = "".join(wanted)
+        if wanted:
+            self.sendDtmf(param)
+
+    def hand_over(self, uri: str) -> None:
+        self._transfer_by = time.monotonic() + TRANSFER_S
+        self._ending = EndReason.TRANSFERRED
+        try:
+            self.xfer(uri, pj.CallOpParam(True))
+        except pj.Error as error:
+            self.hang_up(EndReason.FAILED, detail=f"transfer to {uri}: {_why(error)}")
+
+    def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
+        """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
+        self._ending = reason
+        if not self.gone:
+            try:
+                self.hangup(pj.CallOpParam(True))
+            except pj.Error as error:
+                log("WARNING", f"hang up: {_why(error)}")
+        self.close(reason, code, detail)
+
+    def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
+        """Tells the daemon that the call is over, once."""
+        if not self._closed:
+            self._closed = True
+            self._send(LineClosed(reason, code, detail))
+
+    def release(self) -> None:
+        """Gives the audio port back. Never from a callback: the bridge may stand in it."""
+        self._port = None
+
+    # ----------------------------------------------------------------------------------------------- audio
+
+    @property
+    def _live(self) -> bool:
+        return self._answered and self._port is not None and not self._closed
+
+    def pull(self) -> bytes:
+        """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
+        if not (self._live and self._sending):
+            return b""
+        frame = self.playout.pull()
+        # Counted apart from the queue that prevents it.
+        if frame and self.playout.source <= self._flushed:
+            self.stale_frames += 1
+        return frame
+
+    def settle(self, at_ns: int) -> None:
+        """After the bridge's tick: everything of it is with RTP since `at_ns`."""
+        port = self._port
+        if not self._live or port is None:
+            return
+        for event in self.playout.settle(self._position, at_ns):
+            self._send(event)
+        heard = port.heard if self._hearing and self._source.trusted else SILENCE
+        playout = self.playout
+        self._send(Frame(self._position, heard, port.said, playout.reply, playout.played, playout.queued))
+        self._position += FRAME_SAMPLES
+        port.heard, port.said = SILENCE, b""
+
+    def watch(self, now: float) -> None:
+        """Timers and the RTP source; asked several times a second."""
+        if self._closed or self.gone:
+            return
+        if now >= self._ack_by:
+            self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
+        elif now >= self._transfer_by:
+            self.hang_up(EndReason.TRANSFERRED, detail="nothing was heard of the transfer")
+        elif self._live and self._hearing:
+            self._watch_rtp(now)
+
+    def _watch_rtp(self, now: float) -> None:
+        try:
+            packets = self.getStreamStat(self._media).rtcp.rxStat.pkt
+            address = self.getMedTransportInfo(self._media).srcRtpName
+        except pj.Error:
+            return
+        if packets != self._packets or not self._sending:
+            self._packets = packets
+            self._rtp_by = now + self._limits.rtp_timeout_s
+            changed = self._source.look(address) if packets else None
+            if changed is not None:
+                state = "is the expected one again" if changed.trusted else "changed: its audio is not used"
+                log("WARNING", f"RTP source {state}")
+                self._send(changed)
+        elif now >= self._rtp_by:
+            self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
+
+    # ------------------------------------------------------------------------------------------- callbacks
+
+    @guarded
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._acknowledged = True
+            self._ack_by = float("inf")
+            if self._placed and not self._answered:
+                self._answered = True
+                self._send(Answered())
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.gone = True
+            self.close(self._end_reason(info.lastStatusCode), info.lastStatusCode, info.lastReason)
+
+    def _end_reason(self, code: int) -> EndReason:
+        if self._ending is not None:
+            return self._ending
+        if not self._answered:
+            return EndReason.REFUSED if self._placed else EndReason.CALLER_HUNG_UP
+        if not self._acknowledged:
+            return EndReason.NO_ACK
+        return EndReason.CALLER_HUNG_UP if code < 300 else EndReason.FAILED
+
+    @guarded
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        # `info` must outlive the loop: the list belongs to it.
+        info = self.getInfo()
+        self._sending = self._hearing = False
+        for media in info.media:
+            running = media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and running:
+                self._connect(media.index, media.dir)
+                break
+        self._rtp_by = time.monotonic() + self._limits.rtp_timeout_s
+
+    def _connect(self, index: int, direction: int) -> None:
+        self._media = index
+        self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
+        self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
+        self._source.expect(self.getStreamInfo(index).remoteRtpAddress)
+        audio = self.getAudioMedia(index)
+        if self._access is None:
+            audio.startTransmit(audio)
+            return
+        if self._port is None:
+            self._port = _Port(self, self._access)
+        self._port.startTransmit(audio)
+        audio.startTransmit(self._port)
+
+    @guarded
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        self._digit(prm.digit)
+
+    def _digit(self, digit: str) -> None:
+        if self._answered and not self._closed and digit.upper() in DIGITS:
+            self._send(Digit(digit.upper()))
+
+    @guarded
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        if prm.statusCode >= 300:
+            self.hang_up(EndReason.FAILED, prm.statusCode, f"transfer refused: {prm.reason}")
+        elif prm.finalNotify:
+            self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
+
+    @guarded
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        # Left to pjsua2 a caller could make us call anybody, at our cost.
+        prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+
+    @guarded
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+        prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+
+
+def _response(code: int) -> Any:
+    param = pj.CallOpParam(True)
+    param.opt.videoCount = 0
+    param.statusCode = code
+    return param
+
+
+def _why(error: Any) -> str:
+    return re.sub(r"\s+", " ", str(error.reason or error.info()))

@@ -1,0 +1,48 @@
+"""Whose RTP we listen to. Pure.
+
+pjsua2 plays whatever reaches its port, and after a few packets even answers to it, so a stranger who finds the
+port can speak to the agent. Here the source is compared with what the signalling said.
+"""
+
+from __future__ import annotations
+
+from phone_daemon.events import SourceChanged
+
+SETTLE = 5
+"""Looks in a row at a trusted source that make a line trusted again: two sources that take turns stay unused."""
+
+
+class SourceWatch:
+    """Trusts the address that SDP named or, because of NAT, the one that sends first after each SDP instead of it."""
+
+    def __init__(self) -> None:
+        self.trusted = True
+        self._sdp = ""
+        self._latched = ""
+        self._before: frozenset[str] = frozenset()
+        self._good = 0
+
+    def expect(self, address: str) -> None:
+        """SDP (offer or answer, again with each re-INVITE) names `address` (`host:port`) as the caller's."""
+        if address == self._sdp:
+            return
+        # The old source may send on until the new one takes over.
+        self._before = frozenset((self._sdp, self._latched)) - {""}
+        self._sdp, self._latched = address, ""
+
+    def look(self, address: str) -> SourceChanged | None:
+        """The last packet came from `address`; returns the event when that changes what we think of the line."""
+        if address not in self._before:
+            self._latched = self._latched or address
+            if address not in (self._sdp, self._latched):
+                self._good = 0
+                return self._turn(False, address)
+            self._before = frozenset()
+        self._good += 1
+        return self._turn(True, address) if self._good >= SETTLE else None
+
+    def _turn(self, trusted: bool, address: str) -> SourceChanged | None:
+        if trusted is self.trusted:
+            return None
+        self.trusted = trusted
+        return SourceChanged(address, trusted)

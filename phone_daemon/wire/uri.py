@@ -1,0 +1,30 @@
+"""The user part of SIP and tel URIs (RFC 3261 section 19.1, RFC 3966): the telephone number, mostly."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_SIP = re.compile(r"\bsips?:([^@\s<>]*)@", re.IGNORECASE)
+_TEL = re.compile(r"\btel:([^;?\s<>]*)", re.IGNORECASE)
+
+
+def user_part(address: str) -> str:
+    """The user part of a URI, bare or as it stands in a header (`"Name" <sip:user@host>;tag=…`).
+
+    Without the parameters and the password that may follow it; empty when there is none, or when the number is
+    withheld (`anonymous`, RFC 3323).
+    """
+    # A display name in quotes may hold anything, a URI included.
+    bare = re.sub(r'^\s*"(?:[^"\\]|\\.)*"', "", address)
+    found = _SIP.search(bare) or _TEL.search(bare)
+    if found is None:
+        return ""
+    user = unquote(found[1].split(";")[0].split(":")[0])
+    return "" if user.lower() == "anonymous" else user
+
+
+def request_user(message: str) -> str:
+    """The user part of the request URI of a whole SIP request."""
+    line = message.split("\n", 1)[0].split()
+    return user_part(line[1]) if len(line) == 3 else ""

@@ -1,0 +1,33 @@
+"""Telephone numbers out of SIP addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_daemon.wire.uri import request_user, user_part
+
+
+@pytest.mark.parametrize(
+    ("address", "user"),
+    [
+        ("sip:100@127.0.0.1:5060", "100"),
+        ("<sip:+4930123@trunk.example;user=phone>;tag=1", "+4930123"),
+        ('"Alice" <sips:alice@host>', "alice"),
+        ('"a <sip:evil@x> \\" b" <sip:alice@host>', "alice"),
+        ("Alice <SIP:alice:secret@host>", "alice"),
+        ("sip:1234;phone-context=+49@host", "1234"),
+        ("sip:%2B49%20x@host", "+49 x"),
+        ("tel:+1-201-555-0123;ext=7", "+1-201-555-0123"),
+        ("sip:anonymous@anonymous.invalid", ""),
+        ("sip:host", ""),
+        ("", ""),
+        ("nonsense@", ""),
+    ],
+)
+def test_the_user_part_is_found_wherever_the_uri_stands(address: str, user: str) -> None:
+    assert user_part(address) == user
+
+
+def test_the_called_number_is_the_request_uri_s() -> None:
+    assert request_user("INVITE sip:100@host SIP/2.0\r\nTo: <sip:200@host>\r\n\r\n") == "100"
+    assert request_user("garbage") == ""
