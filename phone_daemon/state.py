@@ -371,6 +371,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
         for task in alive:
             task.cancel()
         await asyncio.wait(alive, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def connect(settings: StateSettings) -> Redis:
