@@ -12,6 +12,7 @@ the machine. Every call is traced: sampling is the collector's to do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -79,6 +80,7 @@ class Telemetry:
         otlp_spans = _otlp_spans(environ) if export else ()
         otlp_metrics = _otlp_metrics(environ) if export else ()
         self._exporting = bool(otlp_spans or otlp_metrics)
+        self._closed = False
         for processor in (self.files, *processors, *otlp_spans):
             self._traces.add_span_processor(processor)
         self._meters = MeterProvider([*readers, *otlp_metrics], resource=resource, shutdown_on_exit=False)
@@ -116,6 +118,9 @@ class Telemetry:
 
     async def close(self) -> None:
         """Sends what is left, at most `CLOSE_S` long, and stops. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         if not self._exporting:
             self._shutdown()
             return
@@ -141,7 +146,6 @@ class Telemetry:
             try:
                 provider.shutdown()
             except Exception as error:
-                # The SDK complains about a second shutdown; here it is harmless.
                 log.debug("telemetry: %s", error)
 
 
