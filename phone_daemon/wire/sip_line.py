@@ -1,0 +1,123 @@
+"""One call of a line card as the daemon sees it: ringing, then a line (`wire/line.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from phone_daemon.events import EndReason, Frame, LineClosed, LineEvent
+from phone_daemon.wire import protocol
+
+MAX_BEHIND = 500
+"""Frames (ten seconds) that wait for a reader; then the newest are dropped, which shows in their positions."""
+
+
+class CallRefused(Exception):
+    """A placed call that was not answered: `code` is the SIP status, 0 when none came."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+
+
+class SipLine:
+    """Implements `wire.line.Line` over one call of a line card."""
+
+    def __init__(self, id: str, caller: str, called: str, send: Callable[[protocol.Command], None]) -> None:
+        """`send` takes what the card is told about this call."""
+        self.id = id
+        self.caller = caller
+        self.called = called
+        self.closed: LineClosed | None = None
+        """Set as soon as the call is over on the wire, before the reader of `events` has come to it."""
+        self.lost_frames = 0
+        """Frames dropped because nobody read them for ten seconds."""
+        self._tell = send
+        self._queue: deque[LineEvent] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def events(self) -> AsyncIterator[LineEvent]:
+        while True:
+            while self._queue:
+                event = self._queue.popleft()
+                yield event
+                if isinstance(event, LineClosed):
+                    return
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def play(self, reply: int, pcm: bytes) -> None:
+        if len(pcm) % 2:
+            raise ValueError(f"{len(pcm)} bytes of audio: samples have two")
+        for start in range(0, len(pcm), protocol.PLAY_BYTES):
+            self.send(protocol.Play(reply, pcm[start : start + protocol.PLAY_BYTES]))
+
+    def finish(self, reply: int) -> None:
+        self.send(protocol.Finish(reply))
+
+    def flush(self, reply: int) -> None:
+        self.send(protocol.Flush(reply))
+
+    def send_digits(self, digits: str) -> None:
+        self.send(protocol.SendDigits(digits))
+
+    def transfer(self, uri: str) -> None:
+        self.send(protocol.Transfer(uri))
+
+    def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:
+        self.send(protocol.HangUp(reason))
+
+    def send(self, command: protocol.Command) -> None:
+        """Tells the card, unless the call is over."""
+        if self.closed is None:
+            self._tell(command)
+
+    def push(self, event: LineEvent) -> None:
+        """Takes an event of the call from the card."""
+        if self.closed is not None:
+            return
+        if isinstance(event, LineClosed):
+            self.closed = event
+        elif len(self._queue) >= MAX_BEHIND and isinstance(event, Frame):
+            self.lost_frames += 1
+            return
+        self._queue.append(event)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class IncomingCall:
+    """A call that waits for an answer. The caller hears nothing until `ring`, `answer` or `refuse`."""
+
+    def __init__(self, line: SipLine, address: str) -> None:
+        self.id = line.id
+        self.caller = line.caller
+        self.called = line.called
+        self.address = address
+        """Where the INVITE came from, `host:port`."""
+        self._line = line
+
+    @property
+    def gone(self) -> bool:
+        """The caller gave up before an answer."""
+        return self._line.closed is not None
+
+    def ring(self) -> None:
+        """180 Ringing."""
+        self._line.send(protocol.Ring())
+
+    def answer(self) -> SipLine:
+        """200 OK. The line carries audio from now on; if the caller has given up, `LineClosed` is its only event."""
+        self._line.send(protocol.Answer())
+        return self._line
+
+    def refuse(self, code: int, retry_after: int | None = None) -> None:
+        """A final response, 300 to 699, with `Retry-After` seconds if given (RFC 3261 section 20.33)."""
+        if not 300 <= code <= 699:
+            raise ValueError(f"refuse with {code}: a refusal is 300 to 699")
+        self._line.send(protocol.Refuse(code, retry_after or 0))
