@@ -11,8 +11,6 @@ the machine. Every call is traced: sampling is the collector's to do.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import logging
 import os
@@ -102,8 +100,8 @@ class Telemetry:
         self.calls = meter.create_counter("phone.calls", description="calls that ended (attribute reason)")
         self.live = meter.create_up_down_counter("phone.calls.live", description="calls in progress")
 
-    def call(
-        self, call_id: str, *, caller: str, called: str, dialplan: str, directory: Path | None, started_ns: int
+    def call(  # noqa: PLR0917
+        self, call_id: str, caller: str, called: str, dialplan: str, directory: Path | None, started_ns: int
     ) -> CallTrace:
         """Begins the trace of a call answered at `started_ns`. `directory`: the call's own folder; None: no files."""
         return CallTrace(
@@ -116,29 +114,19 @@ class Telemetry:
             started_ns=started_ns,
         )
 
-    async def close(self) -> None:
-        """Sends what is left, at most `CLOSE_S` long, and stops. Idempotent."""
+    def close(self) -> None:
+        """Sends what is left, waiting `CLOSE_S` at most, and stops. Idempotent."""
         if self._closed:
             return
         self._closed = True
         if not self._exporting:
             self._shutdown()
             return
-        loop = asyncio.get_running_loop()
-        done = asyncio.Event()
-
-        def shutdown() -> None:
-            self._shutdown()
-            # The loop may be gone when a collector kept us waiting.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(done.set)
-
-        # Not the executor: the loop would wait for its threads at exit, however slow the collector.
-        threading.Thread(target=shutdown, name="telemetry-close", daemon=True).start()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await done.wait()
-        except TimeoutError:
+        # A daemon thread: a collector that hangs must not keep the process alive.
+        last_words = threading.Thread(target=self._shutdown, name="telemetry-close", daemon=True)
+        last_words.start()
+        last_words.join(CLOSE_S)
+        if last_words.is_alive():
             log.warning("telemetry: the OTLP collector did not take the last spans within %g s", CLOSE_S)
 
     def _shutdown(self) -> None:
