@@ -173,7 +173,13 @@ def _choice(table: Table) -> Choice:
     ways = {name: listed.texts(name) for name in listed.names()}
     if not ways:
         table.wrong((), '"values" is missing; write values = { small = ["small", "a small one"], … }')
-    return Choice({name: tuple(dict.fromkeys((name.replace("_", " "), *texts))) for name, texts in ways.items()})
+    listed = table.table("spoken")
+    spoken = {name: listed.text(name) for name in listed.names()}
+    for name in spoken:
+        if name not in ways:
+            listed.wrong(name, f"no such value; {nearest(name, ways) if ways else 'there are none'}")
+    own = {name: (name.replace("_", " "), *texts) for name, texts in ways.items()}
+    return Choice({name: tuple(dict.fromkeys(texts)) for name, texts in own.items()}, spoken)
 
 
 def _intent(name: str, table: Table, slots: Mapping[str, Slot]) -> Intent:

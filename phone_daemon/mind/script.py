@@ -1,31 +1,61 @@
-"""The scripted agent."""
+"""The scripted agent: a dialplan's conversation, streamed word by word like a language model's."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import replace
 
-from phone_daemon.events import MindEvent
+from phone_daemon.events import Action, MindEvent, Token, Understood
 from phone_daemon.mind.agent import CallerTurn, Message
+from phone_daemon.mind.conversation import Conversation, State
 from phone_daemon.mind.dialplan import Dialplan
+
+_WORD = re.compile(r"\s*\S+")
 
 
 class ScriptedMind:
     """A `Mind` that follows a dialplan; the same turns always get the same replies."""
 
     def __init__(self, plan: Dialplan) -> None:
-        self._plan = plan
+        self._opening = plan.opening
+        self._conversation = Conversation(
+            plan.script, is_open=plan.is_open, no_input=plan.no_input, max_no_input=plan.max_no_input
+        )
+        self._state = State(said=plan.opening)
+        self._before: State | None = None
 
     def greet(self) -> AsyncGenerator[MindEvent, None]:
-        raise NotImplementedError
+        return _stream((), self._opening, ())
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
-        raise NotImplementedError
+        """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
+        last = next((message for message in reversed(history) if message.role == "agent"), None)
+        answer = self._conversation.answer(self._state, turn, interrupted=last is not None and last.interrupted)
+        self._before, self._state = self._state, answer.state
+        return _stream((answer.understood, *answer.before), answer.text, answer.after)
 
     def retract(self) -> None:
-        raise NotImplementedError
+        if self._before is not None:
+            self._state, self._before = self._before, None
 
     def wanted_digits(self) -> int:
-        raise NotImplementedError
+        return self._conversation.wanted_digits(self._state)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        self._state = replace(State(), said=self._opening)
+        self._before = None
+
+
+async def _stream(
+    before: Iterable[Understood | Action], text: str, after: Iterable[Action]
+) -> AsyncGenerator[MindEvent, None]:
+    for event in before:
+        yield event
+    for word in _WORD.findall(text):
+        # Whoever wants this reply stopped gets a chance to say so after every word.
+        await asyncio.sleep(0)
+        yield Token(word)
+    for action in after:
+        yield action
