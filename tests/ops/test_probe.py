@@ -1,4 +1,4 @@
-"""The bare SIP caller, held against a user agent that is neither ours nor pjsip."""
+"""The bare SIP caller, held against SIPp, which is neither ours nor pjsip, and against the product's line card."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import pytest
 
 from ops.probe import Probe, Refused, loopback, no_common_codec, parse, until
 from ops.rtp import FRAME_SAMPLES, segments, to_ulaw
+from phone_daemon.config import SipSettings
+from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent, PlayoutDone
+from phone_daemon.wire.sip import LineCards
 from tests.foreign.programs import free_udp_port, need
 
 TONE = b"".join(struct.pack("<h", round(9000 * math.sin(math.tau * 400 * n / 8000))) for n in range(4000))
@@ -150,6 +153,48 @@ async def test_a_caller_told_to_stay_silent_never_acknowledges(tmp_path: Path) -
     ):
         await probe.answered()
         await until(lambda: probe.responses.count(200) >= 2)
+
+
+@asynccontextmanager
+async def line_card() -> AsyncIterator[tuple[str, list[LineEvent]]]:
+    """The product's line card, answering one call with a second of tone; gives its URI and what it tells."""
+    told: list[LineEvent] = []
+    async with LineCards(SipSettings(port=0)) as cards:
+
+        async def answer() -> None:
+            async for incoming in cards.incoming():
+                line = incoming.answer()
+                line.play(1, TONE + TONE)
+                line.finish(1)
+                async for event in line.events():
+                    told.append(event)
+                return
+
+        answering = asyncio.create_task(answer())
+        try:
+            yield f"sip:100@127.0.0.1:{cards.ports[0]}", told
+            await asyncio.wait_for(answering, 5)
+        finally:
+            answering.cancel()
+
+
+async def test_probe_and_line_card_tell_the_same_story() -> None:
+    """What each says was sent is what the other says arrived; digits by RFC 4733 and by INFO."""
+    async with line_card() as (uri, told), Probe(uri) as probe:
+        await probe.answered()
+        probe.rtp.play(TONE)
+        probe.rtp.press("4#")
+        await until(lambda: sum(isinstance(event, Digit) for event in told) >= 2)
+        assert await probe.info("7") == 200
+        await until(lambda: any(isinstance(event, PlayoutDone) for event in told))
+        await probe.hang_up()
+    (played,) = [event for event in told if isinstance(event, PlayoutDone)]
+    (heard,) = segments(probe.rtp.packets)
+    assert heard.packets * FRAME_SAMPLES == played.played == len(TONE)
+    assert sum(any(event.pcm) for event in told if isinstance(event, Frame)) >= len(TONE) / 2 / FRAME_SAMPLES
+    assert [event.digit for event in told if isinstance(event, Digit)] == ["4", "#", "7"]
+    assert isinstance(told[-1], LineClosed)
+    assert told[-1].reason is EndReason.CALLER_HUNG_UP
 
 
 async def test_nobody_at_the_other_end_is_a_timeout() -> None:

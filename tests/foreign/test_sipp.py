@@ -1,0 +1,65 @@
+"""SIPp, by other people, phones the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.daemon_process import DaemonProcess
+from ops.probe import until
+from ops.rtp import to_ulaw
+from phone_daemon.events import EndReason
+from tests.foreign.audio import Samples, alike, has_speech, read
+from tests.foreign.conftest import silence
+from tests.foreign.programs import free_udp_port, need
+
+HERE = Path(__file__).parent
+
+
+async def sipp(daemon: DaemonProcess, scenario: str, folder: Path, *arguments: str) -> None:
+    """Runs one call of a scenario; SIPp says by its exit status whether every message came as expected."""
+    process = await asyncio.create_subprocess_exec(
+        need("sipp"), f"127.0.0.1:{daemon.port}", "-sf", str(HERE / scenario), "-s", "100", "-m", "1", "-nostdin",
+        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_udp_port()), "-timeout", "30", *arguments,
+        cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(40):
+            _, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, errors.decode()
+
+
+async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
+    """Folder of the one call, and what the caller and the agent said in it, once it is over for the daemon too."""
+    (folder,) = daemon.calls()
+    await until(lambda: f"call {folder.name}: {EndReason.CALLER_HUNG_UP}" in daemon.log())
+    caller, agent = read(folder / "call.wav")
+    return folder, caller, agent
+
+
+@pytest.mark.foreign
+async def test_sipp_hears_the_agent_and_the_daemon_hears_sipp(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """SIPp sends back what it hears: the agent's words come home as the caller's, so both ways are open."""
+    await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
+    _, caller, agent = await recorded(daemon)
+    assert has_speech(agent)
+    assert alike(agent, caller) > 0.9
+
+
+@pytest.mark.foreign
+async def test_what_sipp_plays_is_understood(daemon: DaemonProcess, tmp_path: Path, booking: bytes) -> None:
+    """A recorded caller's voice, sent by SIPp as raw PCMU, becomes the caller's turn."""
+    (tmp_path / "caller.ulaw").write_bytes(to_ulaw(silence(1) + booking + silence(4)))
+    await sipp(daemon, "sipp_speak.xml", tmp_path)
+    folder, caller, agent = await recorded(daemon)
+    assert has_speech(caller)
+    assert has_speech(agent)
+    turns = [json.loads(line) for line in (folder / "turns.jsonl").read_text().splitlines()]
+    assert any("appointment" in turn["caller"] for turn in turns)
