@@ -11,6 +11,7 @@ from phone_daemon.state import (
     CALLS,
     Command,
     CommandKind,
+    blame,
     call_key,
     connect,
     daemon_key,
@@ -46,17 +47,28 @@ class Commands:
             ids = await self._ask("SMEMBERS", CALLS)
             shown = {id: await self._hash(call_key(id)) for id in sorted(ids)}
         except Exception as error:
-            raise CommandFailed(f"{where(self._settings)}: {error}") from None
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         return {id: fields for id, fields in shown.items() if fields}
 
     async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
         """Orders something of a live call and returns the daemon's answer. Raises `CommandFailed`."""
-        command = Command(kind, argument, call)
         try:
             daemon = (await self._hash(call_key(call))).get("daemon", "")
-            if not daemon or not await self._hash(daemon_key(daemon)):
-                raise CommandFailed(f"call {call} is not live")
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
+        if not daemon:
+            raise CommandFailed(f"call {call} is not live")
+        return await self.deliver(daemon, Command(kind, argument, call))
+
+    async def deliver(self, daemon: str, command: Command) -> dict[str, Any]:
+        """Hands a command to a daemon and returns its answer. Raises `CommandFailed`."""
+        whom = f"call {command.call}" if command.call else f"daemon {daemon}"
+        try:
+            if not await self._hash(daemon_key(daemon)):
+                raise CommandFailed(f"{whom} is not live")
             await self._ask("RPUSH", inbox_key(daemon), command.encode())
+            # Nobody wants an order carried out that was given up long ago.
+            await self._ask("EXPIRE", inbox_key(daemon), round(ANSWER_S))
             async with asyncio.timeout(ANSWER_S):
                 answer = await self._ask("BLPOP", reply_key(command.id), ANSWER_S)
         except TimeoutError:
@@ -64,9 +76,9 @@ class Commands:
         except CommandFailed:
             raise
         except Exception as error:
-            raise CommandFailed(f"{where(self._settings)}: {error}") from None
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         if answer is None:
-            raise CommandFailed(f"call {call} did not answer within {ANSWER_S:g} s")
+            raise CommandFailed(f"{whom} did not answer within {ANSWER_S:g} s")
         result: dict[str, Any] = json.loads(answer[1])
         if "error" in result:
             raise CommandFailed(str(result["error"]))
