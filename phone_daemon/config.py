@@ -86,7 +86,7 @@ class CallSettings:
 class StateSettings:
     """`[state]`: Redis. `REDIS_URL` overrides `url`."""
 
-    url: str = ""
+    url: str = field(default="", repr=False)
     """Empty: an embedded server on a socket under `directory`. `off`: none."""
     directory: Path = Path("var")
     lease_s: float = 15.0
