@@ -1,0 +1,42 @@
+"""One figure of the bench: what was measured, next to what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Progress = Callable[[float], None]
+"""Told how much of a measurement is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`limit`: the highest value that passes; None: told for what it is worth, with no target."""
+
+    name: str
+    value: float
+    unit: str = ""
+    limit: float | None = None
+    note: str = ""
+
+    @property
+    def passed(self) -> bool | None:
+        """None when there is no target."""
+        return None if self.limit is None else self.value <= self.limit
+
+    @property
+    def target(self) -> str:
+        """As a person reads it."""
+        if self.limit is None:
+            return ""
+        return f"{'=' if self.limit == 0 else '≤'} {self.limit:g} {self.unit}".strip()
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "unit": self.unit,
+            "limit": self.limit,
+            "passed": self.passed,
+            "note": self.note,
+        }
