@@ -1,0 +1,197 @@
+"""What calls left, as people read it: the waterfall of one cancel chain, latency and leg tables.
+
+Pure: from lines of `turns.jsonl` to `rich` renderables. They fit 80 columns, use what a wider terminal gives, and
+are plain text in a pipe.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from ops.stats import quantiles
+from phone_daemon.turn.record import LEGS
+from phone_daemon.turn_log import STAGES
+
+TurnLine = Mapping[str, Any]
+"""A line of `turns.jsonl`."""
+FIGURES = ("p50", "p95", "p99", "max")
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+PIPE_COLUMNS = 100
+MARGIN = 34
+"""Columns of a waterfall that are not bar: name, figure, borders."""
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Where results are printed: as wide as the terminal; without colours in a pipe."""
+    out = file if file is not None else sys.stdout
+    return Console(file=out, highlight=False, width=None if out.isatty() else PIPE_COLUMNS)
+
+
+# ------------------------------------------------------------------------------------------------ what was measured
+
+
+def barge_ins(turns: Iterable[TurnLine]) -> list[Mapping[str, Any]]:
+    """The `barge_in` of each turn that was interrupted."""
+    return [turn["barge_in"] for turn in turns if turn.get("barge_in")]
+
+
+def leg_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
+    """Milliseconds of each leg and of `total`, over all barge-ins; legs that nobody ended are absent."""
+    chains = [barge_in["legs_ms"] for barge_in in barge_ins(turns)]
+    found = {leg: [chain[leg] for chain in chains if leg in chain] for leg in (*LEGS, "total")}
+    return {leg: samples for leg, samples in found.items() if samples}
+
+
+def latency_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
+    """Milliseconds of each part of the time to first audio, and of `ttfa`, over the turns that a caller spoke."""
+    spoken = [turn for turn in turns if turn.get("ttfa_ms") is not None]
+    found = {
+        stage: [turn["stages_ms"][stage] for turn in spoken if stage in turn["stages_ms"]] for stage in STAGES.values()
+    }
+    found["ttfa"] = [turn["ttfa_ms"] for turn in spoken]
+    return {name: samples for name, samples in found.items() if samples}
+
+
+# ------------------------------------------------------------------------------------------------ one cancel chain
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar from 0 to `value` on a scale that ends at `scale`; as wide as it is given room."""
+
+    value: float
+    scale: float
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width
+        eighths = round(8 * room * self.value / self.scale) if self.scale else 0
+        # What took any time at all is to be seen.
+        eighths = max(eighths, 1)
+        if options.ascii_only:
+            yield Text("#" * max(1, eighths // 8), style=self.style)
+        else:
+            yield Text("█" * (eighths // 8) + EIGHTHS[eighths % 8].strip(), style=self.style)
+
+
+def waterfall(turn: TurnLine, *, limit_ms: float | None = None) -> RenderableType:
+    """The cancel chain of the reply that was interrupted in `turn`: when each leg ended, in ms from the decision.
+
+    Detection is told apart: it lies before the decision. `limit_ms`: the gate for `total`. Raises `ValueError`
+    when the turn was not interrupted.
+    """
+    barge_in = turn.get("barge_in")
+    if not barge_in:
+        raise ValueError(f"turn {turn['turn']}: nobody interrupted it")
+    legs: Mapping[str, float] = barge_in["legs_ms"]
+    missed: Sequence[str] = barge_in["missed"]
+    total = legs.get("total", 0.0)
+    table = Table(
+        title=f"Turn {turn['turn']}: interrupted by {barge_in['source']}, ms from the decision to yield",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        expand=True,
+        padding=(0, 1),
+        pad_edge=False,
+    )
+    table.add_column("leg", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    table.add_column(f"0 … {total:.1f}", ratio=1, no_wrap=True)
+    for leg in LEGS:
+        if leg in legs:
+            style = "bold red" if leg == "rtp_silent" else "cyan"
+            table.add_row(leg, f"{legs[leg]:.1f}", Bar(legs[leg], total, style))
+        elif leg in missed:
+            table.add_row(leg, Text("missed", "bold red"), Text("did not end before its deadline", "red"))
+    held = None if limit_ms is None else not missed and total <= limit_ms
+    table.add_section()
+    table.add_row(Text("total", "bold"), Text(f"{total:.1f}", "bold"), _against(limit_ms, held))
+    return Group(table, _detection(barge_in))
+
+
+def _against(limit_ms: float | None, held: bool | None) -> Text:
+    if limit_ms is None:
+        return Text("the last leg to end", "dim")
+    return Text.assemble(f"limit {limit_ms:.1f} ms: ", _verdict(bool(held)))
+
+
+def _verdict(held: bool) -> tuple[str, str]:
+    return ("held", "bold green") if held else ("NOT HELD", "bold red")
+
+
+def _detection(barge_in: Mapping[str, Any]) -> Text:
+    detection = barge_in.get("detection_ms")
+    if detection is None:
+        return Text(f"detection   none: {barge_in['source']} is no speech", "dim")
+    return Text.assemble(
+        ("detection ", "dim"),
+        f"{detection:8.1f}",
+        ("  before that, from the caller's first speech sample to the decision", "dim"),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ over many turns
+
+
+def latency(turns: Iterable[TurnLine]) -> RenderableType:
+    """Time to first audio and its parts, over all turns that a caller spoke."""
+    samples = latency_samples(turns)
+    if not samples:
+        return Text("no turn was spoken to its end and answered: no latency to tell", "dim")
+    table = _figures("Turn latency, ms: caller's last sample to the agent's first sound", "part")
+    for name, values in samples.items():
+        if name == "ttfa":
+            table.add_section()
+        _add(table, name, values, "bold" if name == "ttfa" else "")
+    return table
+
+
+def legs(
+    samples: Mapping[str, Sequence[float]],
+    *,
+    floor_ms: float | None = None,
+    limit_ms: float | None = None,
+    missed: int = 0,
+) -> RenderableType:
+    """Each leg of many cancel chains (`leg_samples`), and whether p95(`total`) holds the gate.
+
+    A chain with a leg that missed its deadline holds no gate, however fast the others were.
+    """
+    if not samples:
+        return Text("nobody interrupted the agent: no cancel chain to tell", "dim")
+    table = _figures("Cancel chain, ms from the decision to yield", "leg")
+    for leg, values in samples.items():
+        if leg == "total":
+            table.add_section()
+        _add(table, leg, values, "bold" if leg == "total" else "")
+    below: list[Text] = []
+    if missed:
+        below.append(Text(f"{missed} legs did not end before their deadline", "bold red"))
+    if limit_ms is not None:
+        p95 = quantiles(samples["total"])["p95"]
+        floor = f" (floor {floor_ms:.2f} + {limit_ms - floor_ms:.0f})" if floor_ms is not None else ""
+        held = p95 <= limit_ms and not missed
+        below.append(Text.assemble(f"gate: p95(total) {p95:.1f} ≤ {limit_ms:.1f} ms{floor}: ", _verdict(held)))
+    return Group(table, *below)
+
+
+def _figures(title: str, first: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(first, no_wrap=True, min_width=16)
+    table.add_column("n", justify="right", min_width=5)
+    for name in FIGURES:
+        table.add_column(name, justify="right", min_width=9)
+    return table
+
+
+def _add(table: Table, name: str, values: Sequence[float], style: str) -> None:
+    found = quantiles(values)
+    table.add_row(name, str(len(values)), *(f"{found[figure]:.1f}" for figure in FIGURES), style=style)
