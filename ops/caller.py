@@ -64,7 +64,8 @@ class RecordedCaller:
         """Frame from which on a spell counts as begun after the cue before."""
         self._before_over = 0
         """Frame in which the cue before is over."""
-        self._hung_up = False
+        self.hung_up = False
+        """It was the caller who ended the call."""
         self.gave_up = ""
         """What the caller waited for in vain before it hung up."""
 
@@ -74,7 +75,7 @@ class RecordedCaller:
         At most one act a frame, and none before the last one is over, or after hanging up.
         """
         self._ear.hear(agent_pcm)
-        if self._hung_up or self._ear.frame < self._before_over:
+        if self.hung_up or self._ear.frame < self._before_over:
             return []
         cue = self._cues[self._next] if self._next < len(self._cues) else None
         if cue is not None and self._due(cue):
@@ -90,7 +91,7 @@ class RecordedCaller:
             act = HangUp()
         else:
             return []
-        self._hung_up = isinstance(act, HangUp)
+        self.hung_up = isinstance(act, HangUp)
         return [act]
 
     @property

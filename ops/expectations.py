@@ -35,8 +35,8 @@ def read_turns(path: Path) -> list[TurnLine]:
 
 
 def barge_ins(turns: Sequence[TurnLine]) -> int:
-    """Replies that the caller interrupted."""
-    return sum(bool(turn["barge_in"]) for turn in turns)
+    """Replies that were interrupted while they were heard; one dropped before its first sound is none."""
+    return sum(turn["interrupted"] and "rtp_first_audio" in turn["times"] for turn in turns)
 
 
 def failures(expect: Expect, outcome: Outcome) -> list[str]:

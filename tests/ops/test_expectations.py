@@ -13,12 +13,12 @@ from phone_daemon.events import EndReason, Note
 
 
 def turn(**told: Any) -> dict[str, Any]:
-    return {"caller": "", "agent": "", "intent": "", "slots": {}, "barge_in": None, **told}
+    return {"caller": "", "agent": "", "intent": "", "slots": {}, "interrupted": False, "times": {}, **told}
 
 
 CALL = Outcome(
     turns=[
-        turn(agent="Bright Smile, hello.", barge_in={"source": "speech"}),
+        turn(agent="Bright Smile, hello.", interrupted=True, times={"rtp_first_audio": 0.02}),
         turn(caller="when are you open", intent="hours", agent="From eight to five."),
         turn(caller="an appointment on Monday", intent="book", slots={"day": "monday"}, agent="Very well."),
         turn(caller="no on friday", intent="book", slots={"day": "friday"}, agent="Goodbye."),
@@ -60,6 +60,11 @@ def test_what_does_not_hold_is_told_with_what_was_there_instead(expect: Expect, 
 def test_a_call_that_left_nothing_fails_what_it_should_have_left(tmp_path: Path) -> None:
     nothing = Outcome(read_turns(tmp_path / "turns.jsonl"), EndReason.FAILED)
     assert len(failures(Expect(intents=("hours",), transcript_words=("open",), barge_ins=0), nothing)) == 2
+
+
+def test_a_reply_that_was_dropped_before_its_first_sound_was_not_interrupted() -> None:
+    dropped = Outcome([turn(agent="Never heard.", interrupted=True)], EndReason.AGENT_HUNG_UP)
+    assert failures(Expect(barge_ins=0), dropped) == []
 
 
 def finals(*told: tuple[str, float]) -> Outcome:
