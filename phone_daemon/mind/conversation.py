@@ -6,73 +6,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from enum import Enum, auto
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from phone_daemon.events import Action, ActionKind, Understood
+from phone_daemon.events import Action, ActionKind
 from phone_daemon.mind.agent import CallerTurn
 from phone_daemon.mind.grammar import words as words_of
-from phone_daemon.mind.intents import Intent, Prompts, Script, Then
-from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Matcher, Score
-from phone_daemon.mind.slots import Digits, Text, YesNo, only_yes_or_no, yes_or_no
+from phone_daemon.mind.intents import Intent, Script, Slot, Then
+from phone_daemon.mind.reading import Reader, Reading
+from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Score
+from phone_daemon.mind.slots import Digits, Text, YesNo
+from phone_daemon.mind.state import Answer, Asked, State
+from phone_daemon.mind.wording import Wording
 
 WHOLE = 0.95
-"""A score from here on ends a message that is being left: nothing but that intent was said."""
-_HIDDEN = "(given)"
-"""Shown instead of a text, which is personal."""
-_START = re.compile(r"(^|[.?!]\s+)([a-z])")
-
-
-class Asked(Enum):
-    """What the agent's last words asked for."""
-
-    NOTHING = auto()
-    SLOT = auto()
-    CONFIRM = auto()
-    CHANGE = auto()
-    """Which value was wrong."""
-    ADD = auto()
-    """Whether there is anything to add to a text."""
-    OFFER = auto()
-    """Whether one of the `offered` intents was meant."""
-    ELSE = auto()
-    """Whether there is anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where a conversation stands."""
-
-    asked: Asked = Asked.NOTHING
-    slot: str = ""
-    """The slot that was asked for."""
-    intent: str = ""
-    """The intent whose slots are being filled."""
-    values: Mapping[str, str] = field(default_factory=dict)
-    digits: str = ""
-    """The digits heard so far of a number that comes in pieces."""
-    offered: tuple[str, ...] = ()
-    done: str = ""
-    """The intent that was settled last, and with what: it can still be corrected."""
-    settled: Mapping[str, str] = field(default_factory=dict)
-    texts: tuple[str, ...] = ()
-    """What the caller has left, one text a line."""
-    misses: int = 0
-    """Turns in a row that were not understood."""
-    said: str = ""
-    turns: Mapping[str, int] = field(default_factory=dict)
-    """How often each prompt was used: its wordings take turns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    state: State
-    understood: Understood
-    text: str
-    before: tuple[Action, ...] = ()
-    """Done before anything is said."""
-    after: tuple[Action, ...] = ()
+"""A score from here on leaves no doubt: nothing but that intent was said."""
 
 
 class Conversation:
@@ -81,7 +29,7 @@ class Conversation:
         self._open = is_open
         self._no_input = tuple(no_input)
         self._max_no_input = max_no_input
-        self._matcher = Matcher({name: intent.sentences for name, intent in script.intents.items()})
+        self._reader = Reader(script)
 
     def wanted_digits(self, state: State) -> int:
         """How many digits end the turn: as many as the number asked for may have, 1 for a choice, 0 for none."""
@@ -93,49 +41,36 @@ class Conversation:
 
     def answer(self, state: State, turn: CallerTurn, *, interrupted: bool = False) -> Answer:
         """The answer to `turn`; `interrupted` when it broke off the agent's last words."""
-        step = _Step(self._script, self._matcher, self._open, state, interrupted)
+        step = _Step(self._script, self._reader, self._open, state, interrupted)
         if turn.silent:
             step.silence(turn.silent, self._no_input, self._max_no_input)
         elif turn.digits:
             step.pressed(turn.text)
         else:
-            step.heard(words_of(turn.text), turn.text)
+            step.heard(turn.text)
         return step.answer()
 
 
-class _Step:
+class _Step(Wording):
     """One turn's worth of the conversation, on its way from the old state to the new one."""
 
-    def __init__(self, script: Script, matcher: Matcher, is_open: bool, state: State, interrupted: bool) -> None:
-        self._script = script
-        self._matcher = matcher
+    def __init__(self, script: Script, reader: Reader, is_open: bool, state: State, interrupted: bool) -> None:
+        super().__init__(script, state)
+        self._reader = reader
         self._open = is_open
-        self._state = state
         self._interrupted = interrupted
-        self._parts: list[str] = []
-        self._before: list[Action] = []
-        self._after: list[Action] = []
-        self._understood = ""
-        self._shown: Mapping[str, str] | None = None
-
-    def answer(self) -> Answer:
-        text = _START.sub(lambda match: match[1] + match[2].upper(), " ".join(part for part in self._parts if part))
-        state = replace(self._state, said=text or self._state.said)
-        shown = {name: self._show(name, value) for name, value in (self._shown or {}).items()}
-        return Answer(state, Understood(self._understood, shown), text, tuple(self._before), tuple(self._after))
-
-    def _show(self, name: str, value: str) -> str:
-        return _HIDDEN if isinstance(self._script.slots[name].kind, Text) else value
 
     # ------------------------------------------------------------------------------------------ what came in
 
     def silence(self, count: int, prompts: Sequence[str], most: int) -> None:
-        self._understood = "silence"
-        if count > most:
-            self._say_prompt("goodbye")
-            self._after.append(Action(ActionKind.HANG_UP))
+        self._tell("silence")
+        if self._state.asked is Asked.ADD:
+            self._complete()
             return
-        self._parts.append(prompts[(count - 1) % len(prompts)])
+        if count > most:
+            self._end()
+            return
+        self._add(prompts[(count - 1) % len(prompts)])
         if self._state.asked is Asked.SLOT:
             self._say_variant(f"slot {self._state.slot}", self._script.slots[self._state.slot].ask)
         elif self._state.asked is Asked.CONFIRM:
@@ -167,115 +102,112 @@ class _Step:
                     return intent, name
         return None
 
-    def heard(self, words: Sequence[str], text: str) -> None:
+    def heard(self, text: str) -> None:
         state = self._state
+        words = words_of(text)
+        reading = self._reader.read(words, state)
         if not words:
             self._miss()
-            return
-        ranked, found = self._understand(words)
-        if state.asked is Asked.ADD or self._leaving_text():
-            self._text(words, text, ranked)
+        elif state.asked is Asked.ADD or self._leaving_text():
+            self._text(text, reading)
         elif state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE):
-            self._in_request(words, ranked, found)
+            self._in_request(reading)
         else:
-            self._outside(words, ranked, found)
-
-    def _understand(self, words: Sequence[str]) -> tuple[list[Score], dict[str, str]]:
-        """The intents, best first, and the value of each slot that has one."""
-        found: dict[str, str] = {}
-        where: dict[str, Collection[int]] = {}
-        for name, slot in self._script.slots.items():
-            expected = self._state.asked is Asked.SLOT and self._state.slot == name
-            if isinstance(slot.kind, Text | YesNo) and not expected:
-                continue
-            if values := slot.kind.find(words, expected):
-                found[name] = values[-1].value
-                where[name] = [at for value in values for at in range(value.start, value.end)]
-        return self._matcher.rank(words, where), found
+            self._outside(reading)
 
     def _leaving_text(self) -> bool:
         return self._state.asked is Asked.SLOT and isinstance(self._script.slots[self._state.slot].kind, Text)
 
     # ------------------------------------------------------------------------------------------ where it stands
 
-    def _text(self, words: Sequence[str], text: str, ranked: Sequence[Score]) -> None:
+    def _text(self, text: str, reading: Reading) -> None:
         """A text is being left: hardly anything is taken for something else."""
         state = self._state
-        answer = yes_or_no(words) if only_yes_or_no(words) else ""
-        if answer == "no":
-            self._complete() if state.asked is Asked.ADD else self._drop()
-        elif answer == "yes" and state.asked is Asked.ADD:
-            self._shown = state.values
-            self._understood = state.intent
+        adding = state.asked is Asked.ADD
+        if reading.only and reading.answer == "no":
+            self._complete() if adding else self._drop()
+        elif reading.only and adding:
+            self._tell(state.intent, state.values)
             self._say_prompt("listening")
-        elif ranked and ranked[0].score >= WHOLE and ranked[0].intent != state.intent:
-            self._start(self._script.intents[ranked[0].intent], {})
+        elif reading.best.score >= WHOLE and reading.best.intent != state.intent:
+            self._start(self._script.intents[reading.best.intent], {})
         else:
-            name = state.slot
-            said = " ".join(part for part in (state.values.get(name, ""), text.strip()) if part)
-            self._state = replace(state, values={**state.values, name: said}, asked=Asked.ADD, misses=0)
+            said = " ".join(part for part in (state.values.get(state.slot, ""), text.strip()) if part)
+            self._state = replace(state, values={**state.values, state.slot: said}, asked=Asked.ADD, misses=0)
             self._before.append(Action(ActionKind.TAKE_MESSAGE, "\n".join((*state.texts, said))))
-            self._shown = self._state.values
-            self._understood = state.intent
+            self._tell(state.intent, self._state.values)
             self._say_prompt("add")
 
-    def _in_request(self, words: Sequence[str], ranked: Sequence[Score], found: Mapping[str, str]) -> None:
+    def _in_request(self, reading: Reading) -> None:
         """A question of a request is open: a value answers it, a clear request for something else outweighs it."""
         state = self._state
         intent = self._script.intents[state.intent]
-        values = {name: value for name, value in found.items() if name in intent.slots}
-        answered = state.slot in values if state.asked is Asked.SLOT else bool(values)
-        answer = yes_or_no(words)
-        only = only_yes_or_no(words)
-        other = next((each for each in ranked if each.intent != state.intent), None)
-        enough = SURE if answered or (only and not self._interrupted) else LEAST
-        own = next((each.score for each in ranked if each.intent == state.intent), 0.0)
-        if other and other.score >= enough and other.score > own and not (only and state.asked is Asked.CONFIRM):
-            self._start(self._script.intents[other.intent], found)
-        elif state.asked is Asked.CONFIRM and answer == "yes" and not self._differ(values):
+        confirming = state.asked is Asked.CONFIRM
+        values = {name: value for name, value in reading.values.items() if name in intent.slots}
+        if self._outweighs(reading, intent, values):
+            self._start(self._script.intents[reading.other_than(intent.name).intent], reading.values)
+        elif confirming and reading.answer == "yes" and not self._differ(values):
             self._complete()
         elif values:
             self._fill(values)
-        elif answer == "no" and (only or state.asked is Asked.CONFIRM):
-            self._reject() if state.asked is Asked.CONFIRM else self._drop()
-        elif own >= LEAST and not answer:
+        elif reading.answer == "no" and (reading.only or confirming):
+            self._reject() if confirming else self._drop()
+        elif reading.score(intent.name) >= LEAST and not reading.answer:
             self._advance()
         else:
             self._miss()
+
+    def _outweighs(self, reading: Reading, intent: Intent, values: Mapping[str, str]) -> bool:
+        """Whether the caller wants something else rather than answer the question of `intent`."""
+        other = reading.other_than(intent.name)
+        if not other.intent or other.score <= reading.score(intent.name):
+            return False
+        if reading.only and self._state.asked is Asked.CONFIRM:
+            return False
+        if values and self._aside(self._script.intents[other.intent]):
+            return False
+        answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
+        return other.score >= (SURE if answered or (reading.only and not self._interrupted) else LEAST)
+
+    def _aside(self, intent: Intent) -> bool:
+        """Something said by the way, such as "one moment": the conversation stays where it is."""
+        return intent.then is Then.LISTEN and not intent.slots
 
     def _differ(self, values: Mapping[str, str]) -> bool:
         return any(self._state.values.get(name) != value for name, value in values.items())
 
-    def _outside(self, words: Sequence[str], ranked: Sequence[Score], found: Mapping[str, str]) -> None:
+    def _outside(self, reading: Reading) -> None:
         """No request is open."""
         state = self._state
-        answer = yes_or_no(words)
-        done = self._script.intents.get(state.done)
-        corrected = {name: found[name] for name in state.settled if name in found}
-        best = ranked[0] if ranked else Score("", 0.0)
-        rival = ranked[1] if len(ranked) > 1 else Score("", 0.0)
-        if state.asked is Asked.OFFER and only_yes_or_no(words) and (answer == "no" or len(state.offered) == 1):
-            if answer == "yes":
-                self._start(self._script.intents[state.offered[0]], {})
-            else:
-                self._drop()
-        elif state.asked is Asked.ELSE and only_yes_or_no(words):
-            self._understood = "goodbye" if answer == "no" else "more"
-            if answer == "no":
-                self._end()
-            else:
-                self._drop()
-        elif best.score >= LEAST and best.score - rival.score < CLOSE and best.score < WHOLE:
-            self._clarify([each for each in (best, rival) if each.score])
-        elif best.score >= LEAST:
-            self._start(self._script.intents[best.intent], found)
-        elif done and corrected:
-            self._state = replace(state, intent=done.name, values={**state.settled, **corrected}, misses=0)
+        best, rival = reading.best, reading.other_than(reading.best.intent)
+        corrected = {name: reading.values[name] for name in state.settled if name in reading.values}
+        if reading.only and (state.asked is Asked.ELSE or self._settles(reading)):
+            self._yes_or_no(reading.answer)
+        elif corrected and (best.score < LEAST or self._aside(self._script.intents[best.intent])):
+            self._state = replace(state, intent=state.done, values={**state.settled, **corrected}, misses=0)
             self._advance()
+        elif LEAST <= best.score < WHOLE and best.score - rival.score < CLOSE:
+            self._clarify(best, rival)
+        elif best.score >= LEAST:
+            self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
-            self._clarify([best])
+            self._clarify(best)
         else:
             self._miss()
+
+    def _settles(self, reading: Reading) -> bool:
+        """Whether a mere yes or no answers an offer."""
+        return self._state.asked is Asked.OFFER and (reading.answer == "no" or len(self._state.offered) == 1)
+
+    def _yes_or_no(self, answer: str) -> None:
+        if self._state.asked is Asked.OFFER and answer == "yes":
+            self._start(self._script.intents[self._state.offered[0]], {})
+        elif self._state.asked is Asked.ELSE and answer == "no":
+            self._tell("goodbye")
+            self._end()
+        else:
+            self._tell("more" if answer == "yes" else "dropped")
+            self._drop()
 
     # ------------------------------------------------------------------------------------------ what is done
 
@@ -283,27 +215,25 @@ class _Step:
         """Takes up a request. One that needs nothing is answered, and an open question is asked again after it."""
         state = self._state
         if intent.then is Then.REPEAT:
-            self._understood = intent.name
-            self._shown = {}
-            self._parts.append(state.said)
+            self._tell(intent.name)
+            self._add(state.said)
             self._state = replace(state, misses=0)
             return
         closed = bool(intent.closed_say) and not self._open
         open_question = state.asked in (Asked.SLOT, Asked.CONFIRM) and state.intent != intent.name
-        passing = intent.then in (Then.MORE, Then.LISTEN) and not intent.slots and not closed
-        if passing and open_question and not self._interrupted:
-            self._understood = intent.name
-            self._shown = {}
+        if open_question and not closed and self._passing(intent):
+            self._tell(intent.name)
             self._say_variant(f"say {intent.name}", intent.say)
             self._state = replace(self._state, misses=0)
-            self._advance(quiet=True)
+            if not self._aside(intent):
+                self._advance()
             return
         values = {name: value for name, value in found.items() if name in intent.slots}
         self._state = replace(
             state, intent=intent.name, values=values, asked=Asked.NOTHING, slot="", digits="", misses=0, offered=()
         )
         if closed:
-            self._understood = intent.name
+            self._tell(intent.name)
             self._say_variant(f"closed {intent.name}", intent.closed_say)
             offered = (intent.suggest,) if intent.suggest else ()
             asked = Asked.OFFER if offered else Asked.NOTHING
@@ -311,12 +241,21 @@ class _Step:
         else:
             self._advance()
 
+    def _passing(self, intent: Intent) -> bool:
+        """Whether an open question is asked again after `intent` is answered. One that was broken off is not."""
+        settles = intent.then is Then.MORE and not intent.slots and not self._interrupted
+        return settles or self._aside(intent)
+
     def _fill(self, values: Mapping[str, str]) -> None:
         """Takes values for the open request. A number that comes in pieces is put together."""
         state = self._state
         kept: dict[str, str] = {}
         for name, value in values.items():
-            kind = self._script.slots[name].kind
+            slot = self._script.slots[name]
+            kind = slot.kind
+            if not kind.allows(value):
+                self._refuse(slot, {**state.values, **kept}, value)
+                return
             if not isinstance(kind, Digits) or kind.fits(value):
                 kept[name] = value
                 continue
@@ -324,7 +263,7 @@ class _Step:
             if kind.fits(whole):
                 kept[name] = whole
             elif len(whole) < kind.low:
-                self._understood, self._shown = state.intent, state.values
+                self._tell(state.intent, state.values)
                 self._state = replace(state, digits=whole, misses=0)
                 self._say_prompt("so_far", digits=kind.say(whole))
                 return
@@ -334,12 +273,24 @@ class _Step:
         self._state = replace(state, values={**state.values, **kept}, digits="", misses=0)
         self._advance()
 
-    def _advance(self, quiet: bool = False) -> None:
+    def _refuse(self, slot: Slot, values: Mapping[str, str], value: str) -> None:
+        """A value that cannot be: says so, and asks for another."""
+        self._tell(self._state.intent, values)
+        self._state = replace(self._state, values=values, asked=Asked.SLOT, slot=slot.name, digits="", misses=0)
+        self._say_variant(f"refuse {slot.name}", slot.refuse, {slot.name: slot.kind.say(value)})
+
+    def _advance(self) -> None:
         """Asks for what is still missing, then whether all is right, then does it."""
         state = self._state
         intent = self._script.intents[state.intent]
-        if not quiet:
-            self._understood, self._shown = intent.name, state.values
+        refused = next(
+            (name for name, value in state.values.items() if not self._script.slots[name].kind.allows(value)), None
+        )
+        if refused is not None:
+            kept = {name: value for name, value in state.values.items() if name != refused}
+            self._refuse(self._script.slots[refused], kept, state.values[refused])
+            return
+        self._tell(intent.name, state.values)
         missing = next((name for name in intent.slots if name not in state.values), None)
         if missing is not None:
             self._state = replace(state, asked=Asked.SLOT, slot=missing)
@@ -358,7 +309,7 @@ class _Step:
         """Everything is known: answers the request and does what follows."""
         state = self._state
         intent = self._script.intents[state.intent]
-        self._understood, self._shown = intent.name, state.values
+        self._tell(intent.name, state.values)
         self._say_variant(f"say {intent.name}", intent.say)
         texts = [state.values[name] for name in intent.slots if isinstance(self._script.slots[name].kind, Text)]
         settled = state.values if intent.slots and not texts else {}
@@ -387,7 +338,7 @@ class _Step:
         """No, that is not right: asks what to change; a single value is asked for again at once."""
         state = self._state
         intent = self._script.intents[state.intent]
-        self._understood, self._shown = state.intent, state.values
+        self._tell(state.intent, state.values)
         if len(intent.slots) == 1:
             name = intent.slots[0]
             self._state = replace(state, values={}, asked=Asked.SLOT, slot=name, digits="", misses=0)
@@ -398,7 +349,7 @@ class _Step:
 
     def _drop(self) -> None:
         """Lets go of the open request or offer."""
-        self._understood = self._understood or "dropped"
+        self._tell("dropped")
         self._state = replace(
             self._state, asked=Asked.NOTHING, slot="", intent="", values={}, digits="", offered=(), misses=0
         )
@@ -409,20 +360,20 @@ class _Step:
         self._say_prompt("goodbye")
         self._after.append(Action(ActionKind.HANG_UP))
 
-    def _clarify(self, scores: Sequence[Score]) -> None:
+    def _clarify(self, *scores: Score) -> None:
         """Several intents, or one only half, match: asks back."""
         offered = tuple(each.intent for each in scores if self._script.intents[each.intent].offer)
         if not offered:
             self._miss()
             return
-        self._understood = "unclear"
+        self._tell("unclear")
         self._state = replace(self._state, asked=Asked.OFFER, offered=offered, misses=self._state.misses + 1)
         self._say_prompt("clarify", choices=", or ".join(self._script.intents[name].offer for name in offered))
 
     def _miss(self) -> None:
         """Not understood: asks again; after two misses in a row offers the choices, keys and people among them."""
         state = self._state
-        self._understood, self._shown = "unclear", {}
+        self._tell("unclear")
         if self._interrupted and not state.misses:
             # Noise, or a caller who thinks aloud: the floor is theirs.
             self._state = replace(state, misses=1)
@@ -437,25 +388,3 @@ class _Step:
             self._say_prompt("yes_or_no")
         else:
             self._say_prompt("unclear")
-
-    # ------------------------------------------------------------------------------------------ what is said
-
-    def _menu(self) -> str:
-        """`To book an appointment, press 1. To cancel one, press 2.`"""
-        offers = [intent for intent in self._script.intents.values() if intent.offer]
-        return " ".join(
-            f"{intent.offer}, press {intent.digit}." if intent.digit else f"{intent.offer}, just say so."
-            for intent in offers
-        )
-
-    def _say_prompt(self, name: str, **fillings: str) -> None:
-        assert name in {each.name for each in fields(Prompts)}
-        self._say_variant(f"prompt {name}", getattr(self._script.prompts, name), fillings)
-
-    def _say_variant(self, key: str, texts: Sequence[str], fillings: Mapping[str, str] | None = None) -> None:
-        """Says the next wording of a text, with values in place of `{name}`."""
-        count = self._state.turns.get(key, 0)
-        values = {name: self._script.slots[name].kind.say(value) for name, value in self._state.values.items()}
-        values |= fillings or {}
-        self._parts.append(re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), texts[count % len(texts)]))
-        self._state = replace(self._state, turns={**self._state.turns, key: count + 1})

@@ -10,6 +10,7 @@ from itertools import count
 
 from phone_daemon.mind.grammar import BadPhrase, expand, slots_of
 from phone_daemon.mind.slots import YES_NO_EXAMPLES, Choice, Day, Digits, Kind, Text, Time, YesNo
+from phone_daemon.mind.times import WEEKDAYS
 from phone_daemon.toml_table import Table, nearest
 
 
@@ -34,6 +35,8 @@ class Slot:
     ask: tuple[str, ...]
     again: tuple[str, ...]
     """Asked when the answer was not understood; `ask` when the file has none."""
+    refuse: tuple[str, ...] = ()
+    """Said to a value that is refused, given in place of `{NAME}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,9 @@ def _slot(name: str, table: Table) -> Slot:
     kind: Kind
     match type_:
         case "day":
-            kind = Day()
+            kind = _day(table)
         case "time":
-            kind = Time()
+            kind = _time(table)
         case "yes_no":
             kind = YesNo()
         case "digits":
@@ -150,12 +153,34 @@ def _slot(name: str, table: Table) -> Slot:
             kind = Text()
     ask = table.texts("ask", required=True)
     again = table.texts("again", ask)
-    for key, texts in (("ask", ask), ("again", again)):
+    refuse = table.texts("refuse", again)
+    for key, texts in (("ask", ask), ("again", again), ("refuse", refuse)):
         for index, text in enumerate(texts):
             for used in slots_of(text):
+                if key == "refuse" and used == name:
+                    continue
                 table.wrong((key, index), f"{{{used}}} is not known yet when this is asked; take it out")
     table.done()
-    return Slot(name, kind, ask, again)
+    return Slot(name, kind, ask, again, refuse)
+
+
+def _day(table: Table) -> Day:
+    never = table.texts("never")
+    for index, day in enumerate(never):
+        if day not in WEEKDAYS:
+            table.wrong(("never", index), f'"{day}" is no weekday; {nearest(day, WEEKDAYS)}')
+    return Day(frozenset(never))
+
+
+def _time(table: Table) -> Time:
+    limits = {"earliest": "00:00", "latest": "24:00"}
+    for name, default in limits.items():
+        limits[name] = table.text(name, default)
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", limits[name]):
+            table.wrong(name, f'"{limits[name]}" is no time of day; write one such as "08:30"')
+    if limits["earliest"] >= limits["latest"]:
+        table.wrong("latest", f"is {limits['latest']}, not after earliest ({limits['earliest']}); choose a later time")
+    return Time(**limits)
 
 
 def _digits(table: Table) -> Digits:

@@ -24,7 +24,7 @@ CLOSE = 0.06
 
 _RECALL = 0.65
 """Weight of how much of the sentence was heard; the rest is how much of what was heard belongs to it."""
-_FILLERS = frozenset(["uh", "um", "er", "please", "thanks", "thank", "hello", "hi", "well", "so", "oh", "okay", "just"])
+_FILLERS = frozenset(["uh", "um", "er", "please", "thanks", "thank", "well", "so", "oh", "okay", "just"])
 _STRANGE = 0.4
 """Weight of a word that no sentence has."""
 _SLOT = 0.3

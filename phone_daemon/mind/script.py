@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import replace
 
 from phone_daemon.events import Action, MindEvent, Token, Understood
 from phone_daemon.mind.agent import CallerTurn, Message
-from phone_daemon.mind.conversation import Conversation, State
+from phone_daemon.mind.conversation import Conversation
 from phone_daemon.mind.dialplan import Dialplan
+from phone_daemon.mind.state import State
 
 _WORD = re.compile(r"\s*\S+")
 
@@ -44,8 +44,7 @@ class ScriptedMind:
         return self._conversation.wanted_digits(self._state)
 
     async def close(self) -> None:
-        self._state = replace(State(), said=self._opening)
-        self._before = None
+        """Nothing is held."""
 
 
 async def _stream(

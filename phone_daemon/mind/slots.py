@@ -23,13 +23,21 @@ class Kind(Protocol):
         """How the agent says `value`."""
         ...
 
+    def allows(self, value: str) -> bool:
+        """False for a value of this kind that the dialplan refuses."""
+        ...
+
     def examples(self) -> tuple[str, ...]:
         """Ways to say values of this kind, for the recogniser."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Day:
     """`type = "day"`: a weekday, today, tomorrow, a date; said with its preposition."""
+
+    never: frozenset[str] = frozenset()
+    """Weekdays that are refused."""
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
         return find_days(words, expected)
@@ -37,19 +45,29 @@ class Day:
     def say(self, value: str) -> str:
         return say_day(value)
 
+    def allows(self, value: str) -> bool:
+        return self.never.isdisjoint(value.split())
+
     def examples(self) -> tuple[str, ...]:
         named = tuple(f"{before}{day}" for before in ("", "on ", "next ") for day in WEEKDAYS)
         return (*named, "today", "tomorrow", "the day after tomorrow", ANY_DAY)
 
 
+@dataclass(frozen=True, slots=True)
 class Time:
     """`type = "time"`: a time of day or a part of the day; said with its preposition."""
+
+    earliest: str = "00:00"
+    latest: str = "24:00"
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
         return find_times(words, expected)
 
     def say(self, value: str) -> str:
         return say_time(value)
+
+    def allows(self, value: str) -> bool:
+        return ":" not in value or self.earliest <= value <= self.latest
 
     def examples(self) -> tuple[str, ...]:
         hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
@@ -83,6 +101,9 @@ class Digits:
 
     def say(self, value: str) -> str:
         return numbers.spoken(value)
+
+    def allows(self, value: str) -> bool:
+        return True
 
     def examples(self) -> tuple[str, ...]:
         return numbers.examples(self.low)
@@ -120,6 +141,9 @@ class Choice:
     def say(self, value: str) -> str:
         return self.spoken.get(value, value)
 
+    def allows(self, value: str) -> bool:
+        return True
+
     def examples(self) -> tuple[str, ...]:
         return tuple(way for ways in self.ways.values() for way in ways)
 
@@ -134,6 +158,9 @@ class YesNo:
     def say(self, value: str) -> str:
         return value
 
+    def allows(self, value: str) -> bool:
+        return True
+
     def examples(self) -> tuple[str, ...]:
         return YES_NO_EXAMPLES
 
@@ -146,6 +173,9 @@ class Text:
 
     def say(self, value: str) -> str:
         return value
+
+    def allows(self, value: str) -> bool:
+        return True
 
     def examples(self) -> tuple[str, ...]:
         return ()

@@ -1,0 +1,62 @@
+"""Where a scripted conversation stands, and what comes out of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from phone_daemon.events import Action, Understood
+
+
+class Asked(Enum):
+    """What the agent's last words asked for."""
+
+    NOTHING = auto()
+    SLOT = auto()
+    CONFIRM = auto()
+    CHANGE = auto()
+    """Which value was wrong."""
+    ADD = auto()
+    """Whether there is anything to add to a text."""
+    OFFER = auto()
+    """Whether one of the `offered` intents was meant."""
+    ELSE = auto()
+    """Whether there is anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a conversation stands."""
+
+    asked: Asked = Asked.NOTHING
+    slot: str = ""
+    """The slot that was asked for."""
+    intent: str = ""
+    """The intent whose slots are being filled."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    digits: str = ""
+    """The digits heard so far of a number that comes in pieces."""
+    offered: tuple[str, ...] = ()
+    done: str = ""
+    """The intent that was settled last, and with what: it can still be corrected."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    """What the caller has left, one text a line."""
+    misses: int = 0
+    """Turns in a row that were not understood."""
+    said: str = ""
+    used: Mapping[str, int] = field(default_factory=dict)
+    """How often each text was said: its wordings take turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What comes of a turn."""
+
+    state: State
+    understood: Understood
+    text: str
+    before: tuple[Action, ...] = ()
+    """Done before anything is said."""
+    after: tuple[Action, ...] = ()
