@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 import pjsua2 as pj
 
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, PTIME_S, SAMPLE_RATE, Digit, EndReason, Frame, LineClosed
+from phone_daemon.wire import native
 from phone_daemon.wire.frame_buffer import FrameAccess
+from phone_daemon.wire.info import dtmf_digit
+from phone_daemon.wire.pin import pin, unpin
 from phone_daemon.wire.playout import SILENCE, Playout
 from phone_daemon.wire.protocol import Answered, Report
 from phone_daemon.wire.source import SourceWatch
@@ -114,6 +117,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._position = 0
         self._flushed = 0
         self._source = SourceWatch()
+        self._pinned = 0
         self._packets = 0
         self._ack_by = self._rtp_by = self._transfer_by = float("inf")
 
@@ -136,8 +140,8 @@ class Leg(pj.Call):  # type: ignore[misc]
             header.hName, header.hValue = "Retry-After", str(retry_after)
             param.txOption.headers.push_back(header)
         self._ending = EndReason.REFUSED
-        self.hangup(param)
         self.close(EndReason.REFUSED, code)
+        self.hangup(param)
 
     def place(self, uri: str, caller: str, host: str) -> None:
         param = pj.CallOpParam(True)
@@ -172,12 +176,13 @@ class Leg(pj.Call):  # type: ignore[misc]
     def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
         self._ending = reason
+        # First, because pjsua2 tells of its own end of the call from within `hangup`.
+        self.close(reason, code, detail)
         if not self.gone:
             try:
                 self.hangup(pj.CallOpParam(True))
             except pj.Error as error:
                 log("WARNING", f"hang up: {_why(error)}")
-        self.close(reason, code, detail)
 
     def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Tells the daemon that the call is over, once."""
@@ -232,19 +237,31 @@ class Leg(pj.Call):  # type: ignore[misc]
     def _watch_rtp(self, now: float) -> None:
         try:
             packets = self.getStreamStat(self._media).rtcp.rxStat.pkt
-            address = self.getMedTransportInfo(self._media).srcRtpName
+            transport = self.getMedTransportInfo(self._media)
         except pj.Error:
             return
-        if packets != self._packets or not self._sending:
-            self._packets = packets
+        grew, self._packets = packets != self._packets, packets
+        if grew or not self._sending:
             self._rtp_by = now + self._limits.rtp_timeout_s
-            changed = self._source.look(address) if packets else None
-            if changed is not None:
-                state = "is the expected one again" if changed.trusted else "changed: its audio is not used"
-                log("WARNING", f"RTP source {state}")
-                self._send(changed)
         elif now >= self._rtp_by:
             self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
+            return
+        # Once pinned, the last sender says something new only with a new packet.
+        if packets and (grew or not self._pinned):
+            self._judge(transport.srcRtpName, int(transport.localRtpName.rpartition(":")[2]))
+
+    def _judge(self, sender: str, port: int) -> None:
+        """Acts on who sent last: a stranger's audio is not used, and his packets are kept out from now on."""
+        changed = self._source.look(sender)
+        if changed is None:
+            return
+        self._send(changed)
+        if changed.trusted:
+            log("INFO", "RTP comes from the expected source again")
+            return
+        if pin(port, self._source.caller):
+            self._pinned = port
+        log("WARNING", f"RTP from {sender}, which no SDP named: not used, {'shut' if self._pinned else 'not shut'} out")
 
     # ------------------------------------------------------------------------------------------- callbacks
 
@@ -286,7 +303,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._media = index
         self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
         self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
-        self._source.expect(self.getStreamInfo(index).remoteRtpAddress)
+        if self._source.expect(self.getStreamInfo(index).remoteRtpAddress) and self._pinned:
+            unpin(self._pinned)
+            self._pinned = 0
         audio = self.getAudioMedia(index)
         if self._access is None:
             audio.startTransmit(audio)
@@ -295,6 +314,18 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._port = _Port(self, self._access)
         self._port.startTransmit(audio)
         audio.startTransmit(self._port)
+
+    @guarded
+    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
+        event = prm.e.body.tsxState
+        transaction = event.tsx
+        if transaction.method != "INFO" or event.type != pj.PJSIP_EVENT_RX_MSG:
+            return
+        if transaction.role == pj.PJSIP_ROLE_UAS and transaction.state == pj.PJSIP_TSX_STATE_TRYING:
+            digit = dtmf_digit(event.src.rdata.wholeMsg)
+            if digit:
+                native.respond_ok(transaction.pjTransaction, event.src.rdata.pjRxData)
+                self._digit(digit)
 
     @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802

@@ -12,7 +12,6 @@ pjmedia's own that never enters Python.) There is nothing to lock and nobody to 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import os
 import resource
@@ -26,18 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
-from pjsua2 import _pjsua2
 
-from phone_daemon.events import FRAME_BYTES, PTIME_S, EndReason, Frame, LineClosed
-from phone_daemon.wire import protocol
+from phone_daemon.events import PTIME_S, EndReason, Frame, LineClosed
+from phone_daemon.wire import native, protocol
+from phone_daemon.wire.endpoint import CODECS, Phone, PortTaken
 from phone_daemon.wire.frame_buffer import frame_access
 from phone_daemon.wire.leg import Leg, Limits, guarded, log
 from phone_daemon.wire.uri import request_user, user_part
 
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
-ALL_CODECS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/16000"}
-PJ_EADDRINUSE = 120_000 + 98
 MAX_PENDING = 2_000
 """Packets kept for a daemon that does not read (ten seconds of four calls); then caller's frames are lost."""
 MAX_BEHIND_S = 0.2
@@ -46,43 +43,6 @@ WATCH_TICKS = 5
 NEW_CALLS_A_SECOND = 20
 """More are held back: pjsua2 aborts at some 60 a second, its 64 I/O handles being closed half a second late."""
 HELD_BACK_S = 0.25
-
-
-DESCRIPTORS = Path("/proc/self/fd")
-
-
-class _MediaFrame(ctypes.Structure):
-    """pjmedia_frame (pjmedia/frame.h)."""
-
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("buf", ctypes.c_void_p),
-        ("size", ctypes.c_size_t),
-        ("timestamp", ctypes.c_uint64),
-        ("bit_info", ctypes.c_uint32),
-    )
-
-
-class Bridge:
-    """The conference bridge without a sound device: `pull` is its clock (pjsua_set_no_snd_dev).
-
-    Called with the interpreter's lock held: it comes back into Python on this thread, eight times a tick.
-    """
-
-    def __init__(self) -> None:
-        native = ctypes.PyDLL(_pjsua2.__file__)
-        native.pjsua_set_no_snd_dev.restype = ctypes.c_void_p
-        self._get_frame = native.pjmedia_port_get_frame
-        self._get_frame.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-        self._port = native.pjsua_set_no_snd_dev()
-        self._room = ctypes.create_string_buffer(4 * FRAME_BYTES)
-        self._frame = _MediaFrame()
-        self._at = ctypes.addressof(self._frame)
-
-    def pull(self) -> None:
-        self._frame.buf = ctypes.addressof(self._room)
-        self._frame.size = FRAME_BYTES
-        self._get_frame(self._port, self._at)
 
 
 class _Account(pj.Account):  # type: ignore[misc]
@@ -113,83 +73,25 @@ class Card:
         self._ticks = self._lost = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
 
-    # ----------------------------------------------------------------------------------------------- start
-
     def start(self) -> None:
+        """Raises `PortTaken`."""
         options = self._options
-        native = ctypes.PyDLL(_pjsua2.__file__)
-        native.pj_log_set_level(0)
-        self._endpoint = endpoint = pj.Endpoint()
-        endpoint.libCreate()
-        config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = options.pj_log
-        # As many as it was compiled for, whatever is asked: the library cuts it down.
-        config.uaConfig.maxCalls = 4 if options.max_calls is None else options.max_calls
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        config.uaConfig.userAgent = "phone-daemon"
-        media = config.medConfig
-        media.clockRate = 8000
-        media.audioFramePtime = media.ptime = round(PTIME_S * 1000)
-        media.noVad = True
-        media.ecTailLen = 0
-        media.sndAutoCloseTime = -1
-        media.jbInit = 0
-        endpoint.libInit(config)
-        # An unacknowledged 200, an unanswered BYE or INVITE: none of them may hold one of so few slots for the 32 s
-        # of RFC 3261 (timers B, F and H).
-        native.pjsip_tsx_set_timers(0, 0, 0, round(options.ack_timeout * 1000))
-        self._max_calls = int(native.pjsua_call_get_max_count())
-        self._port = self._listen(options)
-        self._sip = _udp_socket(self._port)
-        endpoint.libStart()
-        self._choose_codecs(options.codecs.split(","))
+        self._phone = Phone(options)
+        self._endpoint = self._phone.endpoint
         if options.loopback:
-            endpoint.audDevManager().setNullDev()
-        self._bridge = None if options.loopback else Bridge()
-        self._access = frame_access()
-        if not self._access.direct:
+            self._endpoint.audDevManager().setNullDev()
+        self._bridge = None if options.loopback else native.Bridge()
+        self._access = None if options.loopback else frame_access()
+        if self._access is not None and not self._access.direct:
             log("WARNING", "pjsua2 frames are laid out in an unknown way: every frame costs 100 times as much")
         self._account = _Account(self)
-        self._account.create(self._account_config(options))
+        self._account.create(self._phone.account(options))
         gc.disable()
         gc.collect()
         gc.freeze()
-        version = endpoint.libVersion().full
-        log("INFO", f"pjsua2 {version} on {options.bind}:{self._port}/udp, {self._max_calls} calls, {options.codecs}")
-        self._send(0, protocol.Hello(os.getpid(), self._max_calls, version, self._port))
-
-    def _listen(self, options: argparse.Namespace) -> int:
-        transport = pj.TransportConfig()
-        transport.port = options.port
-        transport.boundAddress = options.bind
-        transport.publicAddress = options.public_address
-        try:
-            created = self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
-        except pj.Error as error:
-            if error.status != PJ_EADDRINUSE:
-                raise
-            raise PortTaken(f"{options.bind}:{options.port}/udp is in use") from error
-        return int(self._endpoint.transportGetInfo(created).localName.rpartition(":")[2])
-
-    def _choose_codecs(self, wanted: list[str]) -> None:
-        # `codecs` must outlive the loop: the list belongs to it.
-        codecs = self._endpoint.codecEnum2()
-        for codec in codecs:
-            name = codec.codecId.rpartition("/")[0]
-            rank = next((at for at, codec in enumerate(wanted) if ALL_CODECS[codec] == name), None)
-            self._endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 250 - rank)
-
-    def _account_config(self, options: argparse.Namespace) -> Any:
-        self._host = options.public_address or (options.bind if options.bind != "0.0.0.0" else "127.0.0.1")
-        self._host += f":{self._port}"
-        config = pj.AccountConfig()
-        config.idUri = f"sip:phone-daemon@{self._host}"
-        rtp = config.mediaConfig.transportConfig
-        rtp.boundAddress = options.bind
-        rtp.publicAddress = options.public_address
-        rtp.port = options.rtp_port
-        return config
+        version, limit, port = self._endpoint.libVersion().full, native.max_calls(), self._phone.port
+        log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
+        self._send(0, protocol.Hello(os.getpid(), limit, version, port))
 
     # ------------------------------------------------------------------------------------------------ loop
 
@@ -198,10 +100,10 @@ class Card:
         due = time.monotonic() + PTIME_S
         while not self._stopping and not (self._draining and not self._legs):
             writers = [self._daemon] if self._pending else []
-            ready, _, _ = select.select([self._daemon, self._sip], writers, [], max(due - time.monotonic(), 0))
+            ready, _, _ = select.select([self._daemon, self._phone.socket], writers, [], max(due - time.monotonic(), 0))
             if self._daemon in ready:
                 self._obey()
-            if self._sip in ready:
+            if self._phone.socket in ready:
                 self._endpoint.libHandleEvents(0)
             now = time.monotonic()
             if now >= due:
@@ -354,7 +256,7 @@ class Card:
             lost_frames=self._lost,
             calls=len(self._legs),
             conf_ports=int(self._endpoint.mediaActivePorts()),
-            descriptors=sum(1 for _ in DESCRIPTORS.iterdir()) - 1,
+            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
             rss_bytes=pages * resource.getpagesize(),
             cpu_s=usage.ru_utime + usage.ru_stime,
         )
@@ -367,7 +269,7 @@ class Card:
             call_id,
             placed=placed,
             limits=self._limits,
-            access=None if self._options.loopback else self._access,
+            access=self._access,
             send=lambda report: self._send(number, report),
         )
         return leg
@@ -396,27 +298,10 @@ class Card:
             return
         leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True)
         try:
-            leg.place(command.uri, command.caller, self._host)
+            leg.place(command.uri, command.caller, self._phone.host)
         except pj.Error as error:
             leg.gone = True
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
-
-
-class PortTaken(Exception):
-    pass
-
-
-def _udp_socket(port: int) -> socket.socket:
-    """pjsua2's SIP socket, to wait on: found by its port among this process's descriptors."""
-    for entry in DESCRIPTORS.iterdir():
-        try:
-            found = socket.socket(fileno=os.dup(int(entry.name)))
-        except OSError:
-            continue
-        if found.type == socket.SOCK_DGRAM and found.family == socket.AF_INET and found.getsockname()[1] == port:
-            return found
-        found.close()
-    raise RuntimeError(f"no UDP socket on port {port} in this process")
 
 
 def main() -> int:
@@ -425,11 +310,11 @@ def main() -> int:
     parser.add_argument("--bind", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5060, help="0: any free port")
     parser.add_argument("--public-address", default="")
-    parser.add_argument("--codecs", default=",".join(ALL_CODECS))
+    parser.add_argument("--codecs", default=",".join(CODECS))
     parser.add_argument("--rtp-port", type=int, default=0, help="0: any free ports")
     parser.add_argument("--rtp-timeout", type=float, default=30.0)
     parser.add_argument("--ack-timeout", type=float, default=5.0)
-    parser.add_argument("--max-calls", type=int, help="fewer than it was compiled for")
+    parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")
     parser.add_argument("--pj-log", type=int, default=1, choices=range(7), help="pjsua2's own log level")
     parser.add_argument("--loopback", action="store_true", help="answer, and echo inside pjsua2: the bench's floor")
     options = parser.parse_args()

@@ -22,13 +22,22 @@ class SourceWatch:
         self._before: frozenset[str] = frozenset()
         self._good = 0
 
-    def expect(self, address: str) -> None:
-        """SDP (offer or answer, again with each re-INVITE) names `address` (`host:port`) as the caller's."""
+    @property
+    def caller(self) -> str:
+        """Where the caller's RTP comes from, as far as is known."""
+        return self._latched or self._sdp
+
+    def expect(self, address: str) -> bool:
+        """SDP (offer or answer, again with each re-INVITE) names `address` (`host:port`) as the caller's.
+
+        True when that is another than before.
+        """
         if address == self._sdp:
-            return
+            return False
         # The old source may send on until the new one takes over.
         self._before = frozenset((self._sdp, self._latched)) - {""}
         self._sdp, self._latched = address, ""
+        return True
 
     def look(self, address: str) -> SourceChanged | None:
         """The last packet came from `address`; returns the event when that changes what we think of the line."""
