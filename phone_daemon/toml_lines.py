@@ -20,6 +20,11 @@ _AT = re.compile(r"^(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'', re.S)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_HINTS = {
+    "invalid value": "a text stands in quotes, a list in [ ]",
+    "cannot overwrite a value": "this key is there twice: take one out",
+    "unterminated string": "close the quotes",
+}
 _SCALAR = re.compile(r"[^,\]}\n#]+")
 
 
@@ -83,7 +88,8 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str, path: Path) -> str:
     if found is None:
         return f"{path}: not TOML: {error}"
     line = int(found["line"]) if found["line"] else text.count("\n") + 1
-    return f"{path}:{line}: not TOML: {found['what'].lower()}"
+    what = found["what"][0].lower() + found["what"][1:]
+    return f"{path}:{line}: not TOML: {what}; {_HINTS.get(what, 'mend this line or the one before')}"
 
 
 class _Scan:

@@ -112,8 +112,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
         ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
-        ("a = 1\nb =", ["2: not TOML: invalid value"]),
-        ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value"]),
+        ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
+        ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value; this key is there twice: take one out"]),
     ],
 )
 def test_each_problem_is_one_line_with_file_line_key_and_remedy(tmp_path: Path, text: str, lines: list[str]) -> None:
