@@ -108,7 +108,7 @@ class Call:
         self._settings = services.settings
         self._machine = Machine()
         policy = dialplan.barge_in
-        self._policy = BargeIn(BargeInMode(policy.mode), policy.min_words, policy.greeting)
+        self._policy = BargeIn(BargeInMode(policy.mode), policy.min_words, policy.greeting, policy.digits)
         self._directory = self._settings.calls.directory / line.id
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         recognizer = Recognizer(services.ears, {"grammar": dialplan.name})
@@ -403,6 +403,8 @@ class Call:
             async def rtp_silent() -> int:
                 flushed = await silenced
                 self._conclude(reply, flushed.played, flushed.underruns, cut=not thinking)
+                if flushed.played:
+                    reply.turn.at_ns["playout_end"] = flushed.at_ns
                 return flushed.at_ns
 
             async def listen_entered() -> int:

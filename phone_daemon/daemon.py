@@ -15,7 +15,7 @@ from typing import Self
 from phone_daemon.call import Call, Services
 from phone_daemon.config import EngineSettings, Settings
 from phone_daemon.events import EndReason, Note
-from phone_daemon.health import Health, Part
+from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
 from phone_daemon.mind.script import ScriptedMind
 from phone_daemon.state import CommandKind, State
@@ -110,7 +110,28 @@ class Daemon:
         return len(self._calls)
 
     def _parts(self) -> Mapping[str, Part]:
-        raise NotImplementedError
+        """What readiness depends on: without a line no call can come in; without the rest it can."""
+
+        def line_cards() -> Condition:
+            alive, all_ = self.cards.alive, self.settings.sip.cards
+            if alive == all_:
+                return Condition()
+            return Condition(Level.DEGRADED if alive else Level.UNREADY, f"{alive} of {all_} line cards run")
+
+        def engine(host: Host) -> Part:
+            return lambda: Condition() if host.alive else Condition(Level.DEGRADED, "its engine is being restarted")
+
+        def state() -> Condition:
+            store = self._services.store
+            return Condition() if store.ready else Condition(Level.DEGRADED, store.problem)
+
+        services = self._services
+        return {
+            "line_cards": line_cards,
+            "ears": engine(services.ears),
+            "mouth": engine(services.mouth),
+            "state": state,
+        }
 
     async def serve(self) -> None:
         """Answers calls until `drain`; returns when the last call has ended or `drain_s` has passed."""
@@ -167,6 +188,7 @@ class Daemon:
         except Exception:
             # A defect of ours ends this call and no other.
             log.exception("call %s failed", incoming.id)
+            line.hang_up(EndReason.FAILED)
 
     async def _obey(self) -> None:
         state = self._services.store

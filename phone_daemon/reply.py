@@ -143,7 +143,7 @@ class Reply:
         self._expiry = None if wait is None else asyncio.get_running_loop().call_later(wait, self._expire)
 
     def _expire(self) -> None:
-        self._hand_on(self._chunker.flush())
+        self._hand_on(self._chunker.expire())
 
     async def _synthesize(self) -> None:
         while (phrase := await self._phrases.get()) is not None:

@@ -69,6 +69,11 @@ class Host(Protocol):
     voices: Sequence[str]
     """Synthesis: the engine's voices, the default first. Recognition: empty."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether the engine runs now; a dead one is being replaced."""
+        ...
+
     async def start(self) -> None:
         """Loads the engine. Raises `HostLost` with the reason when that fails."""
         ...

@@ -35,6 +35,10 @@ class InlineHost:
         self._numbers = itertools.count(1)
         self._turn: asyncio.Handle | None = None
 
+    @property
+    def alive(self) -> bool:
+        return self._server is not None
+
     async def start(self) -> None:
         try:
             engine = load(self._engine, self._options)

@@ -122,6 +122,10 @@ class SubprocessHost:
         self._task: asyncio.Task[None] | None = None
         self._last_line = ""
 
+    @property
+    def alive(self) -> bool:
+        return self._link is not None
+
     async def start(self) -> None:
         assert self._task is None, "a host is started once"
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
