@@ -1,0 +1,88 @@
+"""The command line `phone-ops`. Exit code: 0 did it and it held, 1 it did not or could not be done, 2 wrong use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from ops.usage import Parser, WrongUse
+
+MODULES = {
+    "calls": "live",
+    "watch": "live",
+    "hangup": "live",
+    "drain": "live",
+    "report": "report",
+    "replay": "replay",
+    "burst": "burst",
+    "floor": "floor",
+}
+"""Where each subcommand lives. Only the one that is used is imported."""
+EXAMPLES = """\
+examples:
+  phone-ops calls                     who is on the line
+  phone-ops watch CALL                follow a call as captions
+  phone-ops replay --all              let every recorded caller phone the daemon
+  phone-ops burst --count 100         100 barge-ins, and a verdict
+  phone-ops report                    what the calls under var/calls measured
+phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 wrong use.
+"""
+
+
+def parser(modules: Sequence[str]) -> Parser:
+    """The parser with the subcommands of `modules`."""
+    top = Parser(
+        "phone-ops",
+        description="The operator's tools: live calls, replays, measurements.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for name in modules:
+        _add(commands, name, import_module(f"ops.{name}"))
+    return top
+
+
+def _add(commands: Any, name: str, module: ModuleType) -> None:
+    if hasattr(module, "add_parser"):
+        module.add_parser(commands)
+        return
+    about = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
+    one = commands.add_parser(
+        name, help=about, description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    module.add_arguments(one)
+    one.set_defaults(run=module.run)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand and returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        first = words[0] if words else ""
+        if first not in MODULES and not first.startswith("-"):
+            wrong = f"no command {first!r}; there are" if first else "name a command:"
+            raise WrongUse(f"phone-ops: {wrong} {', '.join(MODULES)} (see phone-ops --help)")
+        asked = MODULES.get(first)
+        args = parser([asked] if asked else list(dict.fromkeys(MODULES.values()))).parse_args(words)
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except WrongUse as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has enough; without this the interpreter complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
