@@ -42,7 +42,6 @@ class Report:
         """Times in ms, to the microsecond; a figure that nothing was measured for is absent."""
         latency = _all_quantiles(tables.latency_samples(self.turns))
         legs = _all_quantiles(tables.leg_samples(self.turns))
-        detection = [each["detection_ms"] for each in tables.barge_ins(self.turns) if each["detection_ms"] is not None]
         gate = None
         if floor_ms is not None and "total" in legs:
             p95 = legs["total"]["p95"]
@@ -54,7 +53,7 @@ class Report:
             "barge_ins": len(tables.barge_ins(self.turns)),
             "ttfa_ms": latency.pop("ttfa", None),
             "stages_ms": latency,
-            "detection_ms": _all_quantiles({"all": detection}).get("all"),
+            "detection_ms": _all_quantiles({"": tables.detection_samples(self.turns)}).get(""),
             "legs": legs,
             "missed": self.missed,
             "underruns": sum(turn.get("underruns", 0) for turn in self.turns),
@@ -154,8 +153,5 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
     out.print(tables.latency(report.turns))
     out.print()
     limit_ms = None if floor_ms is None else floor_ms + GATE_S * 1e3
-    samples = tables.leg_samples(report.turns)
-    out.print(tables.legs(samples, floor_ms=floor_ms, limit_ms=limit_ms, missed=report.missed))
-    if told["detection_ms"]:
-        figures = " · ".join(f"{name} {value:.1f}" for name, value in told["detection_ms"].items())
-        out.print(f"detection, ms from the caller's first sample to the decision: {figures}")
+    samples, detection = tables.leg_samples(report.turns), tables.detection_samples(report.turns)
+    out.print(tables.legs(samples, floor_ms=floor_ms, limit_ms=limit_ms, detection=detection, missed=report.missed))

@@ -59,6 +59,11 @@ def latency_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
     return {name: samples for name, samples in found.items() if samples}
 
 
+def detection_samples(turns: Iterable[TurnLine]) -> list[float]:
+    """Milliseconds from the caller's first speech sample to the decision to yield; no barge-in by key or command."""
+    return [each["detection_ms"] for each in barge_ins(turns) if each["detection_ms"] is not None]
+
+
 # ------------------------------------------------------------------------------------------------ one cancel chain
 
 
@@ -105,6 +110,9 @@ def waterfall(turn: TurnLine, *, limit_ms: float | None = None) -> RenderableTyp
     table.add_column("leg", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
     table.add_column(f"0 … {total:.1f}", ratio=1, no_wrap=True)
+    if barge_in["detection_ms"] is not None:
+        before = Text("before that: caller's first sample to the decision", "dim")
+        table.add_row(Text("(detection)", "dim"), Text(f"{barge_in['detection_ms']:.1f}", "dim"), before)
     for leg in LEGS:
         if leg in legs:
             style = "bold red" if leg == "rtp_silent" else "cyan"
@@ -114,7 +122,7 @@ def waterfall(turn: TurnLine, *, limit_ms: float | None = None) -> RenderableTyp
     held = None if limit_ms is None else not missed and total <= limit_ms
     table.add_section()
     table.add_row(Text("total", "bold"), Text(f"{total:.1f}", "bold"), _against(limit_ms, held))
-    return Group(table, _detection(barge_in))
+    return table
 
 
 def _against(limit_ms: float | None, held: bool | None) -> Text:
@@ -125,17 +133,6 @@ def _against(limit_ms: float | None, held: bool | None) -> Text:
 
 def _verdict(held: bool) -> tuple[str, str]:
     return ("held", "bold green") if held else ("NOT HELD", "bold red")
-
-
-def _detection(barge_in: Mapping[str, Any]) -> Text:
-    detection = barge_in.get("detection_ms")
-    if detection is None:
-        return Text(f"detection   none: {barge_in['source']} is no speech", "dim")
-    return Text.assemble(
-        ("detection ", "dim"),
-        f"{detection:8.1f}",
-        ("  before that, from the caller's first speech sample to the decision", "dim"),
-    )
 
 
 # ------------------------------------------------------------------------------------------------ over many turns
@@ -159,11 +156,13 @@ def legs(
     *,
     floor_ms: float | None = None,
     limit_ms: float | None = None,
+    detection: Sequence[float] = (),
     missed: int = 0,
 ) -> RenderableType:
     """Each leg of many cancel chains (`leg_samples`), and whether p95(`total`) holds the gate.
 
-    A chain with a leg that missed its deadline holds no gate, however fast the others were.
+    `detection`: ms from the caller's first sample to the decision, told apart. A chain with a leg that `missed` its
+    deadline holds no gate, however fast the others were.
     """
     if not samples:
         return Text("nobody interrupted the agent: no cancel chain to tell", "dim")
@@ -172,9 +171,12 @@ def legs(
         if leg == "total":
             table.add_section()
         _add(table, leg, values, "bold" if leg == "total" else "")
+    if detection:
+        table.add_section()
+        _add(table, "(detection)", detection, "dim")
     below: list[Text] = []
     if missed:
-        below.append(Text(f"{missed} legs did not end before their deadline", "bold red"))
+        below.append(Text(f"legs that did not end before their deadline: {missed}", "bold red"))
     if limit_ms is not None:
         p95 = quantiles(samples["total"])["p95"]
         floor = f" (floor {floor_ms:.2f} + {limit_ms - floor_ms:.0f})" if floor_ms is not None else ""
