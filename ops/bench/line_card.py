@@ -1,0 +1,131 @@
+"""What a line card costs, and how long a flush takes: `python -m ops.bench.line_card [--seconds 15]`.
+
+The same four calls over loopback, placed by a second card, are carried twice by a card of their own: once with the
+daemon hearing and speaking 20 ms frames in all of them, once bridged inside pjsua2 with no Python in the audio
+path. Only the carrying card's CPU counts. The flushes come at moments that are spread over the tick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import struct
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from phone_daemon.config import SipSettings
+from phone_daemon.events import SAMPLE_RATE, Flushed, Frame
+from phone_daemon.wire.protocol import Stats
+from phone_daemon.wire.sip import LineCard, SipLine
+
+CALLS = 4
+SETTLE_S = 1.0
+"""Calls run for this long before the clock starts."""
+FLUSH_EVERY_S = 0.137
+"""Not a multiple of the tick."""
+TONE = b"".join(
+    struct.pack("<h", round(6000 * math.sin(2 * math.pi * 400 * n / SAMPLE_RATE))) for n in range(SAMPLE_RATE)
+)
+
+
+@dataclass(slots=True)
+class _Heard:
+    frames: int = 0
+    gaps: int = 0
+    flush_ms: list[float] = field(default_factory=list)
+
+
+async def measure(seconds: float = 15.0) -> dict[str, object]:
+    """CPU seconds of the carrying card in `seconds`, with and without Python; flush → silence in ms."""
+    framed, heard, frame_cpu = await _carry(seconds, bridged=False)
+    bridged, _, _ = await _carry(seconds, bridged=True)
+    flushes = sorted(heard.flush_ms)
+    return {
+        "calls": CALLS,
+        "seconds": seconds,
+        "cpu_framed_s": round(framed.cpu_s, 3),
+        "cpu_bridged_s": round(bridged.cpu_s, 3),
+        "ratio": round(framed.cpu_s / bridged.cpu_s, 2),
+        "daemon_us_a_frame": round(frame_cpu * 1e6, 1),
+        "rss_mb": round(framed.rss_bytes / 2**20, 1),
+        "tick_late_ms": {"p99": framed.tick_late_p99_us / 1000, "max": framed.tick_late_max_us / 1000},
+        "position_gaps": heard.gaps,
+        "stale_frames": framed.stale_frames,
+        "flush_to_silence_ms": {
+            "count": len(flushes),
+            **{f"p{at}": round(flushes[len(flushes) * at // 100], 2) for at in (50, 95, 99)},
+            "max": round(flushes[-1], 2),
+        },
+    }
+
+
+async def _carry(seconds: float, *, bridged: bool) -> tuple[Stats, _Heard, float]:
+    """What the carrying card used, what its lines heard, and this process's own CPU seconds a frame."""
+    settings = SipSettings(port=0)
+    heard, far_heard = _Heard(), _Heard()
+    async with AsyncExitStack() as stack:
+        card = await LineCard.start(settings, extra=("--loopback",) if bridged else ())
+        stack.push_async_callback(card.close)
+        far = await LineCard.start(settings)
+        stack.push_async_callback(far.close)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        lines = [await _connect(card, far, bridged=bridged) for _ in range(CALLS)]
+        for far_line, line in lines:
+            tasks.create_task(_run(far_line, far_heard))
+            if line is not None:
+                tasks.create_task(_run(line, heard))
+        await asyncio.sleep(SETTLE_S)
+        before, cpu = await card.stats(), time.process_time()
+        frames = heard.frames + far_heard.frames
+        await asyncio.sleep(seconds)
+        after, cpu = await card.stats(), time.process_time() - cpu
+        frame_cpu = cpu / (heard.frames + far_heard.frames - frames)
+        for far_line, _ in lines:
+            far_line.hang_up()
+    used = {name: getattr(after, name) for name in after.__slots__} | {"cpu_s": after.cpu_s - before.cpu_s}
+    return Stats(**used), heard, frame_cpu
+
+
+async def _connect(card: LineCard, far: LineCard, *, bridged: bool) -> tuple[SipLine, SipLine | None]:
+    placing = asyncio.create_task(far.place(f"sip:bench@127.0.0.1:{card.port}"))
+    line = None if bridged else (await card.incoming.get()).answer()
+    return await placing, line
+
+
+async def _run(line: SipLine, heard: _Heard) -> None:
+    """Speaks all the time, flushes every now and then, and counts what it hears, until the call is over."""
+    loop = asyncio.get_running_loop()
+    reply, flushed_ns, expected, flush_at = 1, 0, 0, loop.time() + SETTLE_S
+    line.play(reply, TONE)
+    async for event in line.events():
+        if isinstance(event, Frame):
+            heard.frames += 1
+            heard.gaps += event.position != expected
+            expected = event.position + len(event.pcm) // 2
+            if event.queued < SAMPLE_RATE // 2 and not flushed_ns:
+                line.play(reply, TONE)
+            if loop.time() >= flush_at and not flushed_ns:
+                flush_at += FLUSH_EVERY_S
+                # Somewhere in the tick, not where the frame happened to wake us.
+                await asyncio.sleep(len(heard.flush_ms) * 0.0017 % 0.020)
+                flushed_ns = time.monotonic_ns()
+                line.flush(reply)
+        elif isinstance(event, Flushed):
+            heard.flush_ms.append((event.at_ns - flushed_ns) / 1e6)
+            reply, flushed_ns = reply + 1, 0
+            line.play(reply, TONE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    print(json.dumps(asyncio.run(measure(parser.parse_args(arguments).seconds)), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
