@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
     demo = commands.add_parser("demo", help="watch a recorded caller phone the daemon over real SIP and RTP")
-    demo.add_argument("fixture", nargs="?", type=Path, help="a recorded call (default: one with an interruption)")
+    demo.add_argument("fixture", nargs="?", help="a recorded call (default: one with an interruption)")
     return top
 
 

@@ -1,0 +1,92 @@
+"""`phone-daemon demo`: one recorded call over real SIP and RTP on loopback, in captions, and then in figures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from ops import fixture, floor, tables, tape_call
+from ops.captions import Captions
+from ops.expectations import read_turns
+from ops.sip_call import place_recorded_call
+from phone_daemon.config import SipSettings, load_settings
+from phone_daemon.daemon import Daemon
+from phone_daemon.events import Note
+from phone_daemon.mind.dialplan import SHIPPED
+from phone_daemon.wire.sip import LineCard
+
+DEFAULT = "interrupts_three_times"
+GATE_MS = 400.0
+"""What a cancel chain may take beyond the language model's own floor."""
+
+
+def run(name: str | None) -> int:
+    """Plays fixture `name` (or `DEFAULT`); 0 when the call was held, 2 when there is no such fixture."""
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        recorded = fixture.load(fixture.find(name or DEFAULT))
+    except fixture.FixtureError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return asyncio.run(_run(recorded, tables.console()))
+
+
+async def _run(recorded: fixture.Fixture, console: Console) -> int:
+    settings = replace(
+        load_settings(None, os.environ),
+        sip=SipSettings(port=0),
+        health_port=0,
+        dialplans=tuple(sorted(SHIPPED.glob("*.toml"))),
+    )
+    ended = asyncio.Event()
+    folder: list[Path] = []
+
+    with Captions(console) as captions:
+
+        def watch(note: Note) -> None:
+            captions.show(note)
+            if note.kind == "started":
+                folder.append(settings.calls.directory / note.call)
+            elif note.kind == "ended":
+                ended.set()
+
+        with console.status("starting the line card, the ears and the mouth"):
+            limit_ms = (await floor.floor(settings)).ms["p95"] + GATE_MS
+            daemon = Daemon(settings, watch=watch, now=lambda: tape_call.NOON)
+            await daemon.__aenter__()
+        try:
+            caller = await LineCard.start(SipSettings(port=0))
+            serving = asyncio.create_task(daemon.serve())
+            try:
+                uri = f"sip:{recorded.called}@127.0.0.1:{daemon.port}"
+                console.print(f"[bold]{recorded.name}[/]: {recorded.description}  [dim]→ {uri}[/]\n")
+                await place_recorded_call(caller, uri, recorded)
+                await asyncio.wait_for(ended.wait(), 10)
+            finally:
+                await caller.close()
+                daemon.drain()
+                await serving
+        finally:
+            await daemon.__aexit__(None, None, None)
+
+    turns = read_turns(folder[0] / "turns.jsonl")
+    for turn in turns:
+        if turn["barge_in"]:
+            console.print()
+            console.print(tables.waterfall(turn, limit_ms=limit_ms))
+    console.print()
+    console.print(tables.latency(turns))
+    console.print(f"\n{folder[0]}/")
+    for name, what in (
+        ("call.wav", "both sides, caller left, agent right"),
+        ("turns.jsonl", "a line a turn: text, what was heard, every moment"),
+        ("spans.jsonl", "the OpenTelemetry spans"),
+    ):
+        console.print(f"  {name:<12} [dim]{what}[/]")
+    return 0
