@@ -1,0 +1,145 @@
+"""What the caller has heard of a reply, to the word: what the conversation's history says of a reply cut short.
+
+A word counts as heard when at least half of its sound was played. Its sound lies between its own mark and the
+next word's, silence at its end left out. Where the engine gave no mark for a word, its place is taken to be
+proportional to its characters between the marks around it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from phone_daemon.events import Speech
+
+SILENCE = 100
+"""Amplitude (of 32768) up to which a sample counts as silent: -50 dBFS."""
+SAMPLES_PER_CHARACTER = 540
+"""Of speech that is not there yet: 15 characters a second, the pace of a calm voice."""
+
+_WORD = re.compile(r"\S*\w\S*")
+
+
+@dataclass(slots=True)
+class _Phrase:
+    text: str
+    start: int
+    """Samples of the reply before it."""
+    samples: int = 0
+    anchors: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    """(character, sample), both ascending."""
+    loud_until: list[int] = field(default_factory=lambda: [0])
+    """By anchor: the end of the last sound before the next anchor."""
+    whole: bool = False
+
+    def add(self, speech: Speech) -> None:
+        """Takes the next piece; a mark may point at what came before it."""
+        for mark in speech.marks:
+            character, sample = self.anchors[-1]
+            if mark.start > character and mark.sample > sample:
+                self.anchors.append((mark.start, mark.sample))
+                self.loud_until.append(mark.sample)
+        loud = np.flatnonzero(np.abs(np.frombuffer(speech.pcm, "<i2").astype(np.int32)) > SILENCE) + self.samples
+        starts = [sample for _, sample in self.anchors]
+        for n in range(bisect_right(starts, self.samples) - 1, len(starts)):
+            end = starts[n + 1] if n + 1 < len(starts) else self.samples + len(speech.pcm) // 2
+            within = loud[(loud >= starts[n]) & (loud < end)]
+            if within.size:
+                self.loud_until[n] = int(within[-1]) + 1
+        self.samples += len(speech.pcm) // 2
+
+    def heard(self, played: int) -> int:
+        """Characters heard when `played` samples of the phrase were."""
+        if self.whole and played >= self.loud_until[-1]:
+            return len(self.text)
+        words = list(_WORD.finditer(self.text))
+        heard = 0
+        for n, word in enumerate(words):
+            start = self._sample(word.start())
+            end = self._sample(words[n + 1].start() if n + 1 < len(words) else len(self.text))
+            silent_from = self.loud_until[self._anchor(word.start())]
+            end = min(end, silent_from) if silent_from > start else end
+            if played <= 0 or played < start + (end - start) / 2:
+                break
+            heard = word.end()
+        return heard
+
+    def _anchor(self, character: int) -> int:
+        """The last anchor at or before `character`."""
+        return bisect_right(self.anchors, (character, 2**63)) - 1
+
+    def _sample(self, character: int) -> float:
+        """Where in the audio `character` is spoken."""
+        n = self._anchor(character)
+        (left, begin) = self.anchors[n]
+        if n + 1 < len(self.anchors):
+            right, end = self.anchors[n + 1]
+        else:
+            right = len(self.text)
+            end = self.loud_until[n]
+            if not self.whole:
+                end = max(end, begin + (right - left) * SAMPLES_PER_CHARACTER)
+        return begin + (end - begin) * (character - left) / max(right - left, 1)
+
+
+class Heard:
+    """Follows one reply: phrases and their speech as they are made, in the order in which they are played."""
+
+    def __init__(self) -> None:
+        self._phrases: list[_Phrase] = []
+        self._samples = 0
+
+    def begin(self, phrase: str) -> None:
+        """`phrase` is spoken next. One that has not ended was cut there: what it had no sound for is dropped."""
+        if self._phrases and not self._phrases[-1].whole:
+            self._cut()
+        self._phrases.append(_Phrase(phrase, self._samples))
+
+    def add(self, speech: Speech) -> None:
+        """The next piece of the phrase's speech."""
+        self._phrases[-1].add(speech)
+        self._samples += len(speech.pcm) // 2
+
+    def end(self) -> None:
+        """The phrase has all its speech."""
+        self._phrases[-1].whole = True
+
+    def silence(self, samples: int) -> None:
+        """Audio without words was put in between: a pause, a tone."""
+        self._samples += samples
+
+    def phrase_begun(self, index: int, played: int) -> str | None:
+        """Text of phrase `index` (from 0) once `played` samples of the reply reach into it, else None."""
+        if index >= len(self._phrases):
+            return None
+        phrase = self._phrases[index]
+        begun = played > phrase.start or (phrase.whole and not phrase.samples and played >= phrase.start)
+        return phrase.text if begun else None
+
+    def split(self, played: int) -> tuple[str, str]:
+        """(what was heard, what was not) of all phrases so far, when `played` samples of the reply were played."""
+        text = "".join(phrase.text for phrase in self._phrases)
+        heard = before = 0
+        for phrase in self._phrases:
+            characters = phrase.heard(played - phrase.start)
+            # A phrase without a sound (an emoji) was heard if something after it was.
+            if characters and (phrase.samples or heard == before):
+                heard = before + characters
+            before += len(phrase.text)
+        return text[:heard].rstrip(), text[heard:].lstrip()
+
+    def text(self, played: int) -> str:
+        """The words heard when `played` samples of the reply were played."""
+        return self.split(played)[0]
+
+    def _cut(self) -> None:
+        phrase = self._phrases[-1]
+        if phrase.samples:
+            said = phrase.heard(phrase.samples)
+            phrase.text = phrase.text[:said].rstrip() + " "
+            phrase.whole = True
+        else:
+            self._phrases.pop()

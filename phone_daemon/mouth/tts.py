@@ -1,0 +1,152 @@
+"""The mouth's end of a synthesis channel: phrases in, 8 kHz speech out, and a stop that is known to have happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Protocol
+
+from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
+from phone_daemon.mouth.phrases import pause_s
+from phone_daemon.mouth.speakable import has_sound, speakable
+from sidecars.hosts.host import Channel, Host, HostLost, Message
+
+PATIENCE_S = 5.0
+"""An engine that says nothing for this long, while it has a text to speak, is given up."""
+
+
+class MouthLost(Exception):
+    """A phrase was not spoken to its end: the engine died, refused it or fell silent. The next phrase may succeed."""
+
+
+class Resampling(Protocol):
+    """A stream from the engine's rate to 8 kHz (`media.resample`; stages never import each other)."""
+
+    def feed(self, pcm: bytes) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class Voice:
+    """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
+
+    def __init__(self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling]) -> None:
+        """`options` go to the engine (`voice`, `rate`); `to_8k` makes a stream from a rate in Hz to 8 kHz."""
+        self._host = host
+        self._options = dict(options)
+        self._to_8k = to_8k
+        self._channel: Channel | None = None
+        self._speaking: object | None = None
+        """The utterance whose chunks are expected; None when the engine is idle, or was told to stop."""
+        self._stops = 0
+        """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
+        self._reading = asyncio.Lock()
+
+    async def speak(self, phrase: str) -> AsyncGenerator[Speech, None]:
+        """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there.
+
+        Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
+        `MouthLost`.
+        """
+        self._stop()
+        text = speakable(phrase)
+        if not has_sound(text):
+            return
+        if self._channel is None:
+            self._channel = self._host.open()
+        me = self._speaking = object()
+        self._channel.send({"type": "Speak", "text": text, "options": self._options})
+        narrowing = _Narrowing(self._host.sample_rate, self._to_8k)
+        try:
+            while (received := await self._next(me)) is not None:
+                message, pcm = received
+                if message["type"] == "Failed":
+                    self._speaking = None
+                    raise MouthLost(str(message.get("error", "the engine gave no reason")))
+                if message["type"] == "Done":
+                    self._speaking = None
+                    yield narrowing.end(pause_s(phrase))
+                elif (speech := narrowing.feed(pcm, message.get("marks", ()))).pcm:
+                    yield speech
+        except HostLost as error:
+            self._forget()
+            raise MouthLost(str(error)) from error
+        except TimeoutError:
+            self._forget()
+            raise MouthLost(f"no speech within {PATIENCE_S:g} s") from None
+        finally:
+            if self._speaking is me:
+                self._stop()
+
+    async def cancel(self) -> None:
+        """Stops what is being spoken; returns when the engine has confirmed that it has stopped, or is dead."""
+        self._stop()
+        try:
+            async with self._reading:
+                while self._stops:
+                    await self._receive()
+        except (HostLost, TimeoutError):
+            self._forget()
+
+    def close(self) -> None:
+        """Lets go of the engine. Idempotent."""
+        self._forget()
+
+    def _stop(self) -> None:
+        if self._speaking is not None and self._channel is not None:
+            self._channel.send({"type": "Cancel"})
+            self._stops += 1
+        self._speaking = None
+
+    def _forget(self) -> None:
+        """The next phrase gets a new channel."""
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
+        self._speaking = None
+        self._stops = 0
+
+    async def _next(self, me: object) -> tuple[Message, bytes] | None:
+        """The next message for `me`; None when it is over."""
+        async with self._reading:
+            while self._speaking is me:
+                received = await self._receive()
+                if received is not None and self._speaking is me:
+                    return received
+        return None
+
+    async def _receive(self) -> tuple[Message, bytes] | None:
+        """One message from the engine; None for what belongs to a cancelled phrase. One reader at a time."""
+        if self._channel is None:
+            raise HostLost("the voice was closed")
+        async with asyncio.timeout(PATIENCE_S):
+            message, pcm = await self._channel.receive()
+        if not self._stops:
+            return message, pcm
+        if message["type"] == "Cancelled":
+            self._stops -= 1
+        return None
+
+
+class _Narrowing:
+    """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
+
+    def __init__(self, rate: int, to_8k: Callable[[int], Resampling]) -> None:
+        self._rate = rate
+        self._stream = to_8k(rate)
+        self._out = 0
+        self._marks: list[WordMark] = []
+
+    def feed(self, pcm: bytes, marks: list[list[int]]) -> Speech:
+        self._marks += [WordMark(sample * SAMPLE_RATE // self._rate, start, end) for sample, start, end in marks]
+        return self._speech(self._stream.feed(pcm))
+
+    def end(self, pause: float) -> Speech:
+        speech = self._speech(self._stream.flush() + bytes(2 * samples(pause)))
+        return Speech(speech.pcm, (*speech.marks, *self._marks))
+
+    def _speech(self, pcm: bytes) -> Speech:
+        self._out += len(pcm) // 2
+        ready = [mark for mark in self._marks if mark.sample < self._out]
+        self._marks = self._marks[len(ready) :]
+        return Speech(pcm, tuple(ready))
