@@ -153,18 +153,10 @@ class _Caller:
             try:
                 async with Probe(self._uri, caller=name) as probe:
                     await probe.answered()
-                    await self._interrupt(probe, await self._call_id(name))
+                    await self._interrupt(probe, await self._commands.call_of(name))
             except (Refused, TimeoutError, CommandFailed) as error:
                 self._failures += 1
                 self._tally.problems.append(f"{name}: {str(error) or 'nothing happened in time'}")
-
-    async def _call_id(self, name: str) -> str:
-        async with asyncio.timeout(5.0):
-            while True:
-                for call, shown in (await self._commands.calls()).items():
-                    if shown.get("caller") == name:
-                        return call
-                await asyncio.sleep(0.02)
 
     async def _interrupt(self, probe: Probe, call: str) -> None:
         """Interrupts the greeting, and then every reply of one call for as long as the call lasts."""

@@ -50,6 +50,15 @@ class Commands:
             raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         return {id: fields for id, fields in shown.items() if fields}
 
+    async def call_of(self, caller: str, timeout: float = 5.0) -> str:
+        """Id of the live call of a calling number, once there is one. Raises `TimeoutError`, `CommandFailed`."""
+        async with asyncio.timeout(timeout):
+            while True:
+                for call, shown in (await self.calls()).items():
+                    if shown.get("caller") == caller:
+                        return call
+                await asyncio.sleep(0.02)
+
     async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
         """Orders something of a live call and returns the daemon's answer. Raises `CommandFailed`."""
         try:

@@ -29,7 +29,8 @@ class DaemonProcess:
     """A daemon of our own, up while the block lasts.
 
     `sections` are settings as in the TOML file (`{"sip": {"codecs": ["PCMU"]}}`), laid over those that put it on
-    free ports and under `directory`. Raises `DaemonFailed` when it does not come up within `START_S`.
+    free ports and under `directory`. `module`: one that takes the command line of `phone_daemon`. Raises
+    `DaemonFailed` when it does not come up within `START_S`.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class DaemonProcess:
         sections: Mapping[str, Section | object] | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        module: str = "phone_daemon",
     ) -> None:
+        self._command = [sys.executable, "-m", module, "serve"]
         self.directory = directory
         self.port = free_port(socket.SOCK_DGRAM)
         self.health_port = free_port(socket.SOCK_STREAM)
@@ -63,7 +66,7 @@ class DaemonProcess:
         settings.write_text(to_toml(self._sections))
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "phone_daemon", "serve", "-c", str(settings)),
+                *(*self._command, "-c", str(settings)),
                 env=self._environ,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -149,6 +152,12 @@ class DaemonProcess:
             return int(head.split(" ")[1]), body
         except (OSError, TimeoutError, ValueError, IndexError):
             return 0, ""
+
+    async def idle(self, timeout: float = 10.0) -> None:
+        """Waits until no call is live for the daemon either. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout):
+            while json.loads((await self.health())[1] or '{"live_calls": 1}')["live_calls"]:  # noqa: ASYNC110 (HTTP)
+                await asyncio.sleep(0.05)
 
     async def _ready(self) -> bool:
         return (await self.health("/healthz"))[0] == 200

@@ -1,0 +1,103 @@
+"""`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ops import tables
+from ops.bench import barge_in, endurance, interruption, line_card, load, recognition
+from ops.bench.figure import Figure
+from ops.bench.figure import Progress as Told
+
+Measure = Callable[[Told], Awaitable[list[Figure]]]
+
+
+async def _line_card(progress: Told, seconds: float) -> list[Figure]:
+    found = await line_card.measure(seconds)
+    flush = found["flush_to_silence_ms"]
+    assert isinstance(flush, dict)
+    note = (
+        f"{found['cpu_framed_s']} s against {found['cpu_bridged_s']} s of CPU in {seconds:g} s, {found['calls']} calls"
+    )
+    return [
+        Figure("line card CPU, frames in Python / bridged inside", float(str(found["ratio"])), "×", 2.0, note),
+        Figure("flush to silence p99", float(flush["p99"]), "ms", None, f"{flush['count']} flushes"),
+    ]
+
+
+def _measures(args: argparse.Namespace) -> dict[str, Measure]:
+    return {
+        "barge-in": partial(barge_in.measure, count=args.count),
+        "interruption": partial(interruption.measure, rounds=args.rounds),
+        "line card": partial(_line_card, seconds=args.seconds),
+        "load": partial(load.measure, seconds=args.seconds),
+        "recognition": recognition.measure,
+        "endurance": partial(endurance.measure, calls=args.calls),
+    }
+
+
+async def _run(args: argparse.Namespace) -> dict[str, list[Figure]]:
+    found: dict[str, list[Figure]] = {}
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        for name, measure in _measures(args).items():
+            if args.only and name not in args.only:
+                continue
+            bar = bars.add_task(name, total=1.0)
+            try:
+                found[name] = await measure(lambda part, bar=bar: bars.update(bar, completed=part))  # type: ignore[misc]
+            except Exception as error:
+                # A measurement that breaks is a figure that missed; the others are still told.
+                told = f"{type(error).__name__}: {error}"
+                found[name] = [Figure(f"{name} could not be measured", 1, "", 0, told)]
+            bars.update(bar, completed=1.0)
+    return found
+
+
+def show(found: dict[str, list[Figure]]) -> None:
+    """The table a person reads."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("figure", "measured", "target", "", "note"):
+        table.add_column(column, overflow="fold", justify="right" if column in ("measured", "target") else "left")
+    for name, figures in found.items():
+        table.add_section()
+        table.add_row(f"[bold]{name}[/]")
+        for figure in figures:
+            verdict = {True: "[green]pass[/]", False: "[bold red]MISS[/]", None: ""}[figure.passed]
+            measured = f"{figure.value:.4g} {figure.unit}".strip()
+            table.add_row(f"  {figure.name}", measured, figure.target, verdict, f"[dim]{figure.note}[/]")
+    tables.console().print(table)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use."""
+    parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
+    parser.add_argument("--only", action="append", metavar="NAME", help="one measurement (may be given again)")
+    parser.add_argument("--count", type=int, default=100, help="programmatic barge-ins (default 100)")
+    parser.add_argument("--rounds", type=int, default=2, help="times each recorded interruption is made (default 2)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of load and of line card CPU (default 20)")
+    parser.add_argument("--calls", type=int, default=1000, help="short calls of the leak test (default 1000)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+    if unknown := set(args.only or ()) - _measures(args).keys():
+        print(f"no measurement {', '.join(unknown)}; there are {', '.join(_measures(args))}", file=sys.stderr)
+        return 2
+    found = asyncio.run(_run(args))
+    if args.json:
+        print(json.dumps({name: [figure.as_json() for figure in figures] for name, figures in found.items()}))
+    else:
+        show(found)
+    return 1 if any(figure.passed is False for figures in found.values() for figure in figures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""A caller's voice against a speaking agent: how soon it is silent on the wire, which words are lost, what noise does.
+
+Every sound is known to the sample: the voice begins `LEAD_S` into it, by construction. Silence is what the bare SIP
+caller sees: the last packet that is not silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ops.bench.figure import Figure, Progress
+from ops.bench.talk import Sound, Talker, side_by_side, sounds, talker
+from ops.commands import Commands
+from ops.daemon_process import DaemonProcess
+from ops.probe import until
+from ops.stats import quantiles
+
+LANES = 2
+"""Calls at a time."""
+WORDS = range(2, 10)
+"""Of an utterance that interrupts: one that is a single word, or goes on for a minute, is another experiment."""
+ANSWER_S = 6.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the trials have seen; times in ms."""
+
+    to_silence: list[float] = field(default_factory=list)
+    detection: list[float] = field(default_factory=list)
+    ttfa_beyond_wait: list[float] = field(default_factory=list)
+    ttfa_on_the_wire: list[float] = field(default_factory=list)
+    first_words: dict[bool, list[bool]] = field(default_factory=lambda: {True: [], False: []})
+    """Whether the first word was in the transcript, by whether the agent was speaking."""
+    unheard: list[str] = field(default_factory=list)
+    """Interruptions whose first word was lost."""
+    noise: int = 0
+    yielded_to_noise: list[str] = field(default_factory=list)
+
+
+async def measure(progress: Progress, rounds: int = 2) -> list[Figure]:
+    """Each interrupting sound and each noise `rounds` times."""
+    every = sounds()
+    voices = [sound for sound in every if len(sound.words.split()) in WORDS]
+    noises = [sound for sound in every if not sound.words]
+    seen = Seen()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        async with DaemonProcess(Path(folder)) as daemon, Commands(daemon.state) as commands:
+            jobs = [partial(_interrupt, daemon, commands, sound, seen) for sound in voices]
+            jobs += [partial(_speak, daemon, commands, sound, seen) for sound in voices]
+            jobs += [partial(_disturb, daemon, commands, sound, seen) for sound in noises]
+            await side_by_side(jobs * rounds, LANES, progress)
+    return _figures(seen)
+
+
+def _figures(seen: Seen) -> list[Figure]:
+    talking, alone = (sum(seen.first_words[speaking]) for speaking in (True, False))
+    silence, ttfa = quantiles(seen.to_silence), quantiles(seen.ttfa_beyond_wait)
+    wire = quantiles(seen.ttfa_on_the_wire)
+    sample = f"{len(seen.to_silence)} interruptions by recorded callers"
+    return [
+        Figure("speech to silence on the wire p95", silence["p95"], "ms", 250.0, f"{sample}, p50 {silence['p50']:.0f}"),
+        Figure("of which detection p95", quantiles(seen.detection)["p95"], "ms", None, "as the daemon tells it"),
+        Figure(
+            "interruptions by noise",
+            len(seen.yielded_to_noise),
+            "",
+            0,
+            f"of {seen.noise} noises" + "".join(f", {name}" for name in seen.yielded_to_noise),
+        ),
+        Figure(
+            "first words lost to the agent's voice",
+            max(0, alone - talking),
+            "",
+            0,
+            f"in the transcript {talking} of {len(seen.first_words[True])} times while the agent spoke, "
+            f"{alone} of {len(seen.first_words[False])} while it did not",
+        ),
+        Figure("TTFA beyond the endpoint wait p95", ttfa["p95"], "ms", 150.0, f"{len(seen.ttfa_beyond_wait)} turns"),
+        Figure(
+            "TTFA on the wire p95",
+            wire["p95"],
+            "ms",
+            None,
+            f"last sample of the voice to the agent's first packet, endpoint wait included; p50 {wire['p50']:.0f}",
+        ),
+    ]
+
+
+async def _interrupt(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
+    """A caller begins to speak while the agent does."""
+    async with talker(daemon, commands) as talk:
+        await talk.agent_speaks()
+        await asyncio.sleep(random.uniform(0.3, 1.2))
+        played = await talk.say(sound)
+        spoken = [packet.at_ns for packet in talk.probe.rtp.packets if not packet.silent]
+        seen.to_silence.append((spoken[-1] - played.at(sound.onset)) / 1e6)
+        await _answered(talk)
+    cut = [turn for turn in talk.turns() if turn["barge_in"]]
+    seen.detection += [turn["barge_in"]["detection_ms"] for turn in cut if turn["barge_in"]["detection_ms"] is not None]
+    await _note_first_word(talk, sound, seen, speaking=True)
+
+
+async def _speak(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
+    """A caller says the same when nobody else speaks."""
+    async with talker(daemon, commands) as talk:
+        await talk.agent_speaks()
+        await talk.hush()
+        await talk.agent_silent(0.5)
+        played = await talk.say(sound)
+        began = await _answered(talk)
+        if began:
+            seen.ttfa_on_the_wire.append((began - played.at(sound.last)) / 1e6)
+    turn = await _note_first_word(talk, sound, seen, speaking=False)
+    if turn and turn["ttfa_ms"] is not None:
+        seen.ttfa_beyond_wait.append(turn["ttfa_ms"] - turn["stages_ms"]["endpoint_wait"])
+
+
+async def _disturb(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
+    """A noise while the agent speaks."""
+    async with talker(daemon, commands) as talk:
+        await talk.agent_speaks()
+        await asyncio.sleep(random.uniform(0.3, 1.2))
+        await talk.say(sound)
+    await until(talk.turns)
+    seen.noise += 1
+    if any(turn["barge_in"] for turn in talk.turns()):
+        seen.yielded_to_noise.append(sound.name)
+
+
+async def _answered(talk: Talker) -> int:
+    """When the agent began to speak after the caller was done; 0 when it did not."""
+    done_ns = talk.probe.rtp.packets[-1].at_ns
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await talk.agent_speaks(done_ns)
+    except TimeoutError:
+        return 0
+    return next(packet.at_ns for packet in talk.probe.rtp.since(done_ns) if not packet.silent)
+
+
+async def _note_first_word(talk: Talker, sound: Sound, seen: Seen, *, speaking: bool) -> dict[str, Any] | None:
+    """Whether the transcript has the sound's first word; returns the turn that has the transcript."""
+    try:
+        async with asyncio.timeout(3.0):
+            await until(lambda: any(turn["caller"] for turn in talk.turns()))
+    except TimeoutError:
+        heard = None
+    else:
+        heard = next(turn for turn in talk.turns() if turn["caller"])
+    words = heard["caller"].lower().split() if heard else []
+    found = sound.words.lower().split()[0] in words
+    seen.first_words[speaking].append(found)
+    if speaking and not found:
+        seen.unheard.append(f"{sound.name}: {sound.words!r} → {' '.join(words)!r}")
+    return heard

@@ -1,0 +1,126 @@
+"""A caller who talks to a live daemon: plays recorded speech at the right moment and sees what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.bench.figure import Progress
+from ops.commands import Commands
+from ops.daemon_process import DaemonProcess
+from ops.fixture import every, load
+from ops.probe import Probe, until
+from ops.rtp import Played
+from phone_daemon.state import CommandKind
+
+LEAD_S = 0.2
+"""Line noise before and after the voice in every recorded caller's sound (`LEAD_S` of fixtures/make_calls.py)."""
+LEAD = round(8000 * LEAD_S)
+AUDIBLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Something a recorded caller says, or a noise: then without words."""
+
+    name: str
+    pcm: bytes
+    words: str
+
+    @property
+    def onset(self) -> int:
+        """First sample of the voice, by construction."""
+        return LEAD
+
+    @property
+    def last(self) -> int:
+        """Last sample of the voice, by construction."""
+        return len(self.pcm) // 2 - LEAD - 1
+
+
+def sounds(dialplan: str = "dental_clinic") -> list[Sound]:
+    """Everything recorded callers of a dialplan say or make, each once, in a fixed order."""
+    found: dict[bytes, Sound] = {}
+    for folder in every():
+        fixture = load(folder)
+        if fixture.dialplan == dialplan:
+            for index, cue in enumerate(fixture.cues, 1):
+                if cue.pcm:
+                    found.setdefault(cue.pcm, Sound(f"{fixture.name}[{index}]", cue.pcm, cue.words))
+    return list(found.values())
+
+
+class Talker:
+    """One answered call to a daemon, and the way to its command channel and its files."""
+
+    def __init__(self, probe: Probe, commands: Commands, call: str, folder: Path) -> None:
+        self.probe = probe
+        self.call = call
+        self._commands = commands
+        self._folder = folder
+
+    async def agent_speaks(self, since_ns: int = 0) -> None:
+        """Waits until the agent is heard."""
+        await until(lambda: sum(not packet.silent for packet in self.probe.rtp.since(since_ns)) >= AUDIBLE)
+
+    async def agent_silent(self, seconds: float, timeout: float = 30.0) -> None:
+        """Waits until the agent has not been heard for so long."""
+
+        def silent() -> bool:
+            packets = list(self.probe.rtp.packets)
+            spoken = next((packet.at_ns for packet in reversed(packets) if not packet.silent), 0)
+            return bool(packets) and packets[-1].at_ns - spoken >= seconds * 1e9
+
+        await until(silent, timeout)
+
+    async def say(self, sound: Sound) -> Played:
+        """Plays a sound; returns when its last frame was sent."""
+        played = self.probe.rtp.play(sound.pcm)
+        await until(played.done.is_set, len(sound.pcm) / 16000 + 5)
+        return played
+
+    async def hush(self) -> None:
+        """Interrupts the agent, by the operator's command."""
+        await self._commands.order(self.call, CommandKind.INTERRUPT)
+
+    def turns(self) -> list[dict[str, Any]]:
+        """Lines of the call's `turns.jsonl` so far."""
+        file = self._folder / "turns.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+@asynccontextmanager
+async def talker(daemon: DaemonProcess, commands: Commands) -> AsyncIterator[Talker]:
+    """Phones the daemon; hangs up when the block is left, and waits until the call's files are written."""
+    name = f"bench-{secrets.token_hex(4)}"
+    async with Probe(daemon.uri(), caller=name) as probe:
+        await probe.answered()
+        call = await commands.call_of(name)
+        talk = Talker(probe, commands, call, daemon.calls_directory / call)
+        yield talk
+
+
+Job = Callable[[], Awaitable[None]]
+
+
+async def side_by_side(jobs: Sequence[Job], lanes: int, progress: Progress) -> None:
+    """Runs jobs in order, so many at a time."""
+    waiting = iter(jobs)
+    done = 0
+
+    async def lane() -> None:
+        nonlocal done
+        for job in waiting:
+            await job()
+            done += 1
+            progress(done / len(jobs))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(lanes):
+            tasks.create_task(lane())
