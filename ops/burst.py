@@ -30,7 +30,7 @@ from ops import tables
 from ops.commands import CommandFailed, Commands
 from ops.daemon_process import DaemonFailed, DaemonProcess
 from ops.floor import floor
-from ops.probe import Probe, Refused, until
+from ops.probe import Probe, Refused, address, until
 from ops.stats import quantiles
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.config import Settings, StateSettings
@@ -275,6 +275,8 @@ def run(args: argparse.Namespace) -> int:
     if args.count < 1 or args.calls < 1:
         raise WrongUse("--count and --calls must be at least 1")
     try:
+        if args.to:
+            address(args.to)
         verdict = asyncio.run(_measure(args, settings(args)))
     except (DialplanError, DaemonFailed, ValueError) as error:
         raise WrongUse(str(error)) from None

@@ -87,6 +87,14 @@ def loopback(host: str) -> str:
     raise ValueError(f"{host}: the probe calls loopback addresses only, such as 127.0.0.1")
 
 
+def address(uri: str) -> tuple[str, int]:
+    """Host and port that a SIP URI leads to. Raises `ValueError` when it is none, or leads off this machine."""
+    match = _URI.fullmatch(uri)
+    if not match:
+        raise ValueError(f"{uri}: not a SIP URI such as sip:100@127.0.0.1:5060")
+    return loopback(match[2]), int(match[3] or 5060)
+
+
 def offer(port: int) -> str:
     """The probe's SDP offer (RFC 3264): PCMU and telephone-event at 20 ms."""
     return (
@@ -122,10 +130,7 @@ class Probe(asyncio.DatagramProtocol):
     def __init__(
         self, uri: str, *, caller: str = "probe", acknowledge: bool = True, sdp: Callable[[int], str] = offer
     ) -> None:
-        match = _URI.fullmatch(uri)
-        if not match:
-            raise ValueError(f"{uri}: not a SIP URI such as sip:100@127.0.0.1:5060")
-        self.target = (loopback(match[2]), int(match[3] or 5060))
+        self.target = address(uri)
         self._uri = uri
         self._caller, self._acknowledge, self._sdp = caller, acknowledge, sdp
         self._call_id, self._tag = secrets.token_hex(12), secrets.token_hex(6)

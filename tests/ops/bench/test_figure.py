@@ -1,0 +1,20 @@
+"""A figure next to its target."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.bench.figure import Figure
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "passed", "target"),
+    [(25.0, 25.0, True, "≤ 25 ms"), (25.1, 25.0, False, "≤ 25 ms"), (0.0, 0.0, True, "= 0 ms"), (9.0, None, None, "")],
+)
+def test_a_figure_passes_at_its_limit_and_not_beyond(
+    value: float, limit: float | None, passed: bool | None, target: str
+) -> None:
+    figure = Figure("rtp_silent p99", value, "ms", limit)
+    assert figure.passed is passed
+    assert figure.target == target
+    assert figure.as_json()["passed"] is passed
