@@ -21,6 +21,8 @@ from phone_daemon.mind.wording import Wording
 
 WHOLE = 0.95
 """A score from here on leaves no doubt: nothing but that intent was said."""
+RIVAL = 0.7
+"""The share of the best score from which on a second intent is offered beside one that only half matches."""
 
 
 class Conversation:
@@ -191,7 +193,7 @@ class _Step(Wording):
         elif best.score >= LEAST:
             self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
-            self._clarify(best)
+            self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))
         else:
             self._miss()
 

@@ -22,10 +22,10 @@ MAYBE = 0.36
 CLOSE = 0.06
 """Scores nearer to each other than this leave open which one was meant."""
 
-_RECALL = 0.65
-"""Weight of how much of the sentence was heard; the rest is how much of what was heard belongs to it."""
+_BESIDE = 0.3
+"""How much words that do not belong to a sentence tell against it: 0, not at all."""
 _FILLERS = frozenset(["uh", "um", "er", "please", "thanks", "thank", "well", "so", "oh", "okay", "just"])
-_STRANGE = 0.4
+_STRANGE = 0.6
 """Weight of a word that no sentence has."""
 _SLOT = 0.3
 """Weight of a slot in a sentence."""
@@ -112,4 +112,5 @@ class Matcher:
         if not found:
             return 0.0
         belongs = sum(weight for position, weight in weights.items() if position in covered) / total if total else 1.0
-        return (found / wanted) * (_RECALL + (1 - _RECALL) * belongs)
+        # At belongs = 0.5 a factor of 0.81: people wrap what they want in many words, and noise has few that fit.
+        return (found / wanted) * float(belongs**_BESIDE)
