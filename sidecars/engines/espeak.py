@@ -20,8 +20,8 @@ import espeakng_loader
 from sidecars.engine import Chunk
 
 VOICES = (
-    "en-us", "en-us+f3", "en-us+f2", "en-us+f5", "en-us+m3", "en-us+m7", "en-us+Annie", "en-us+Michael",
-    "en-gb", "en-gb+f3", "en-gb-x-rp", "en-gb-scotland", "de", "es", "fr-fr", "it", "nl", "pt-br",
+    "en-us", "en-us+f5", "en-us+f2", "en-us+f3", "en-us+Annie", "en-us+m3", "en-us+m7", "en-us+Michael",
+    "en-gb", "en-gb+f5", "en-gb-x-rp", "en-gb-scotland", "de", "es", "fr-fr", "it", "nl", "pt-br",
 )  # fmt: skip
 """Names worth offering. Any other language or variant that espeak-ng has is accepted too."""
 
