@@ -24,8 +24,6 @@ TurnLine = Mapping[str, Any]
 FIGURES = ("p50", "p95", "p99", "max")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 PIPE_COLUMNS = 100
-MARGIN = 34
-"""Columns of a waterfall that are not bar: name, figure, borders."""
 
 
 def console(file: TextIO | None = None) -> Console:

@@ -63,13 +63,14 @@ class RedisServer:
             folder.chmod(0o700)
         except OSError as error:
             raise RedisServerError(f"{folder}: {error.strerror}; choose another state.directory") from None
+        started = False
         try:
             async with asyncio.timeout(START_S):
                 while not await self._answers():
-                    lock = _try_lock(folder / "redis.lock")
-                    if lock is not None:
+                    if not started and (lock := _try_lock(folder / "redis.lock")) is not None:
                         await self._start(lock)
-                    if self._process is not None and self._process.returncode is not None:
+                        started = True
+                    if started and self.pid is None:
                         raise RedisServerError(f"redis-server gave up at once: {_last_line(folder / 'redis.log')}")
                     await asyncio.sleep(0.02)
         except TimeoutError:
@@ -93,25 +94,23 @@ class RedisServer:
     async def _start(self, lock: int) -> None:
         """Starts a server that holds `lock` for as long as it lives."""
         folder = self.socket.parent
-        log = folder / "redis.log"
         try:
             self.socket.unlink(missing_ok=True)
-            log.unlink(missing_ok=True)
-            # A session of its own: Ctrl-C in the daemon's terminal must not end it before the daemon has.
-            self._process = await asyncio.create_subprocess_exec(
-                _binary(),
-                *("--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700"),
-                *("--save", "", "--appendonly", "no", "--daemonize", "no"),
-                *("--maxmemory", MAX_MEMORY, "--maxmemory-policy", "noeviction"),
-                *("--loglevel", "warning", "--logfile", log.name),
-                cwd=folder,
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=DEVNULL,
-                pass_fds=(lock,),
-                start_new_session=True,
-                preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
-            )
+            with (folder / "redis.log").open("wb") as log:
+                # A session of its own: Ctrl-C in the daemon's terminal must not end it before the daemon has.
+                self._process = await asyncio.create_subprocess_exec(
+                    _binary(),
+                    *("--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700"),
+                    *("--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"),
+                    *("--maxmemory", MAX_MEMORY, "--maxmemory-policy", "noeviction"),
+                    cwd=folder,
+                    stdin=DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
+                )
         except OSError as error:
             raise RedisServerError(f"redis-server could not be started: {error.strerror}") from None
         finally:

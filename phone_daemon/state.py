@@ -139,7 +139,11 @@ class State:
         """Starts, and waits until Redis answered or failed for the first time."""
         if self._settings.url != "off":
             self._task = asyncio.create_task(self._run(), name="state")
-            await self._tried.wait()
+            try:
+                await self._tried.wait()
+            except asyncio.CancelledError:
+                await self.__aexit__(None, None, None)
+                raise
         return self
 
     async def __aexit__(
