@@ -117,7 +117,7 @@ class Call:
         if policy.min_speech_s is not None:
             vad = replace(vad, min_speech_s=policy.min_speech_s)
         self._listener = Listener(vad, lambda: Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, rate)))
-        self._voice = Voice(services.mouth, dialplan.voice)
+        self._voice = Voice(services.mouth, dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE))
         self._recorder = Recorder(self._directory / "call.wav") if self._settings.calls.record else None
         self._trace = services.telemetry.call(
             line.id, line.caller, line.called, dialplan.name, self._directory, now_ns()

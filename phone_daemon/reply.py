@@ -156,7 +156,9 @@ class Reply:
                     await self._speak(phrase)
                 except MouthLost as again:
                     self.fault("mouth", again)
-                    await self._audio.put(attention_tone())
+                    tone = attention_tone()
+                    self.heard.silence(len(tone) // 2)
+                    await self._audio.put(tone)
         await self._audio.put(None)
 
     async def _speak(self, phrase: str) -> None:
