@@ -39,9 +39,9 @@ class _Phrase:
         """Takes the next piece; a mark may point at what came before it."""
         for mark in speech.marks:
             character, sample = self.anchors[-1]
-            if mark.start > character and mark.sample > sample:
+            if mark.start > character and mark.sample >= sample:
                 self.anchors.append((mark.start, mark.sample))
-                self.loud_until.append(mark.sample)
+                self.loud_until.append(max(mark.sample, self.loud_until[-1]))
         loud = np.flatnonzero(np.abs(np.frombuffer(speech.pcm, "<i2").astype(np.int32)) > SILENCE) + self.samples
         starts = [sample for _, sample in self.anchors]
         for n in range(bisect_right(starts, self.samples) - 1, len(starts)):
@@ -53,6 +53,8 @@ class _Phrase:
 
     def heard(self, played: int) -> int:
         """Characters heard when `played` samples of the phrase were."""
+        if played < 0 or (played == 0 and self.samples):
+            return 0
         if self.whole and played >= self.loud_until[-1]:
             return len(self.text)
         words = list(_WORD.finditer(self.text))
@@ -60,9 +62,10 @@ class _Phrase:
         for n, word in enumerate(words):
             start = self._sample(word.start())
             end = self._sample(words[n + 1].start() if n + 1 < len(words) else len(self.text))
-            silent_from = self.loud_until[self._anchor(word.start())]
-            end = min(end, silent_from) if silent_from > start else end
-            if played <= 0 or played < start + (end - start) / 2:
+            anchor = self._anchor(word.start())
+            if self.whole or anchor + 1 < len(self.anchors):
+                end = max(start, min(end, self.loud_until[anchor]))
+            if played < start + (end - start) / 2:
                 break
             heard = word.end()
         return heard
@@ -122,6 +125,8 @@ class Heard:
     def split(self, played: int) -> tuple[str, str]:
         """(what was heard, what was not) of all phrases so far, when `played` samples of the reply were played."""
         text = "".join(phrase.text for phrase in self._phrases)
+        if played <= 0:
+            return "", text.lstrip()
         heard = before = 0
         for phrase in self._phrases:
             characters = phrase.heard(played - phrase.start)

@@ -20,11 +20,12 @@ FIRST_PATIENCE_S, PATIENCE_S = 0.25, 0.8
 
 _OPENERS = "\"'“‘([*_¿¡"
 _CLOSERS = r"[\"'’”)\]*_]*"
-_SENTENCE_END = re.compile(rf"[.!?…]+{_CLOSERS}\s+|[。！？]{_CLOSERS}\s*|[ \t]*\n[ \t]*(?=\n|[-*•#]\s|\d+[.)]\s)")
+_SENTENCE_END = re.compile(
+    rf"(?<![.!?…])[.!?…]+{_CLOSERS}\s+|[。！？]{_CLOSERS}\s*|[ \t]*\n[ \t]*(?=\n|[-*•#]\s|\d+[.)]\s)"
+)
 _CLAUSE_END = re.compile(rf"[,;:]{_CLOSERS}\s+|[、，；]\s*|\s*—\s*|\s[–-]+\s+")
 _STOP = re.compile(rf"[.!?…,;:]{_CLOSERS}\s*$")
 _SPACE = re.compile(r"\s+")
-_LAST_WORD = re.compile(r"\S*$")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -101,7 +102,7 @@ class PhraseChunker:
         for end in _CLAUSE_END.finditer(text):
             if len(text[: end.end()].strip()) >= clause and end.end() < len(self._text):
                 return end.end()
-        if len(text) > length and (cut := _last_parting(text)):
+        if len(text) > length and (cut := _last_parting(text[: length + 1]) or _last_parting(text)):
             return cut
         return LONGEST if len(text) > LONGEST else 0
 
@@ -146,8 +147,8 @@ def _ends_sentence(before: str, mark: str, after: str) -> bool | None:
 
 
 def _last_word(text: str) -> str:
-    found = _LAST_WORD.search(text)
-    return found.group().lstrip(_OPENERS) if found else ""
+    """The word that `text` ends in; empty when it ends in white space."""
+    return "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1].lstrip(_OPENERS)
 
 
 def _is_abbreviation(word: str) -> bool:
