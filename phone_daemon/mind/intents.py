@@ -155,7 +155,7 @@ def _slot(name: str, table: Table) -> Slot:
     again = table.texts("again", ask)
     refuse = table.texts("refuse", again)
     for key, texts in (("ask", ask), ("again", again), ("refuse", refuse)):
-        for index, text in enumerate(texts):
+        for index, text in enumerate(texts if key in table else ()):
             for used in slots_of(text):
                 if key == "refuse" and used == name:
                     continue
@@ -290,6 +290,7 @@ def _prompts(table: Table) -> Prompts:
         for index, text in enumerate(texts):
             for used in slots_of(text):
                 if used != fillings.get(name):
-                    table.wrong((name, index), f"{{{used}}} is not known here; take it out")
+                    mend = f"write {{{fillings[name]}}}" if name in fillings else "take it out"
+                    table.wrong((name, index), f"{{{used}}} is not known here; {mend}")
     table.done()
     return Prompts(**found)

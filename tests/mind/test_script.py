@@ -363,8 +363,8 @@ async def test_two_misses_in_a_row_offer_the_choices() -> None:
         caller: it was a very nice film
         means: unclear
         agent: Let me tell you what I can do. To book an appointment, press 1. To cancel an appointment, press 2. \
-To hear our opening hours, press 3. To leave a message, press 4. To move an appointment, press 5. For an emergency, press 9. \
-To speak to a person, press 0.
+To hear our opening hours, press 3. To leave a message, press 4. To move an appointment, press 5. \
+For an emergency, press 9. To speak to a person, press 0.
         keys: 2
         means: cancel
         agent: Which day is your appointment?
