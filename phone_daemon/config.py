@@ -55,13 +55,11 @@ class VadSettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`[ears]` and `[mouth]`: which engine, and which host runs it."""
+    """`[ears]` and `[mouth]`: which engine, and whose Python runs it."""
 
     engine: str = ""
-    host: str = "subprocess"
     python: str = ""
-    """Interpreter of the subprocess host; empty: the daemon's own."""
-    processes: int = 1
+    """Interpreter of the child process that the engine runs in; empty: the daemon's own."""
     options: dict[str, object] = field(default_factory=dict)
     """Handed to the engine as they are (`[ears.options]`)."""
 
@@ -132,8 +130,6 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "vad.min_silence_s": (0.1, 5),
     "vad.pre_roll_s": (0, 2),
     "vad.max_speech_s": (1, 60),
-    "ears.processes": (1, 64),
-    "mouth.processes": (1, 64),
     "calls.limit_s": (1, 86_400),
     "calls.drain_s": (0, 3600),
     "calls.lead_s": (0.04, 5),
