@@ -6,7 +6,8 @@ no digit. Both files are readable by their owner alone.
 
 OTLP over HTTP (protobuf) is sent when the standard variables say so: `OTEL_EXPORTER_OTLP_ENDPOINT` or its
 `_TRACES_`/`_METRICS_` forms, or `OTEL_TRACES_EXPORTER=otlp`/`OTEL_METRICS_EXPORTER=otlp`; otherwise nothing leaves
-the machine. Every call is traced: sampling is the collector's to do.
+the machine. Every call is traced: sampling is the collector's to do. `OTEL_SDK_DISABLED=true` ends all of it but
+`turns.jsonl`.
 """
 
 from __future__ import annotations

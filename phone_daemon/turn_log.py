@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -112,7 +113,6 @@ class JsonLines:
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
+            # Every line was flushed: what cannot be written now was complained about then.
+            with contextlib.suppress(OSError):
                 file.close()
-            except OSError as error:
-                log.error("%s: %s", self._path, error.strerror)
