@@ -239,7 +239,8 @@ class LineCard:
             if not packet:
                 self._ended()
                 return
-            self._take(*protocol.unpack(packet))
+            for call, message in protocol.unpack(packet):
+                self._take(call, message)
 
     def _take(self, call: int, message: protocol.Message) -> None:
         if isinstance(message, protocol.Hello):
@@ -291,6 +292,7 @@ class LineCard:
 
     async def _reap(self) -> None:
         code = await self._process.wait()
-        logger.error("line card %d died with %d", self.pid, code)
+        if self.port:
+            logger.error("line card %d died with %d: its calls are over", self.pid, code)
         if not self.died.done():
             self.died.set_result(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from phone_daemon.wire.source import SourceWatch
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
 """Milliseconds of a DTMF digit that we send."""
-TRANSFER_S = 10.0
+TRANSFER_S = 5.0
 """Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,8 +33,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def log(level: str, text: str) -> None:
     """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
-    import sys  # noqa: PLC0415
-
     sys.stderr.write(f"{level} line card: {text}\n")
     sys.stderr.flush()
 
@@ -139,9 +138,10 @@ class Leg(pj.Call):  # type: ignore[misc]
             header = pj.SipHeader()
             header.hName, header.hValue = "Retry-After", str(retry_after)
             param.txOption.headers.push_back(header)
-        self._ending = EndReason.REFUSED
-        self.close(EndReason.REFUSED, code)
-        self.hangup(param)
+        if not self._closed:
+            self._ending = EndReason.REFUSED
+            self.close(EndReason.REFUSED, code)
+            self.hangup(param)
 
     def place(self, uri: str, caller: str, host: str) -> None:
         param = pj.CallOpParam(True)
@@ -175,10 +175,10 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
-        self._ending = reason
+        ending, self._ending = self._ending, reason
         # First, because pjsua2 tells of its own end of the call from within `hangup`.
         self.close(reason, code, detail)
-        if not self.gone:
+        if not self.gone and ending in (None, EndReason.TRANSFERRED):
             try:
                 self.hangup(pj.CallOpParam(True))
             except pj.Error as error:

@@ -35,8 +35,10 @@ from phone_daemon.wire.uri import request_user, user_part
 
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
-MAX_PENDING = 2_000
-"""Packets kept for a daemon that does not read (ten seconds of four calls); then caller's frames are lost."""
+MAX_PENDING = 500
+"""Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
+MAX_TOGETHER = 32
+"""Messages in one packet: 32 full frames are a third of `protocol.MAX_PACKET`."""
 MAX_BEHIND_S = 0.2
 """A card that was stopped for longer than this goes on from now instead of catching up."""
 WATCH_TICKS = 5
@@ -63,6 +65,7 @@ class Card:
     def __init__(self, options: argparse.Namespace, daemon: socket.socket) -> None:
         self._options = options
         self._daemon = daemon
+        self._saying: list[bytes] = []
         self._pending: deque[bytes] = deque()
         self._legs: dict[int, Leg] = {}
         self._numbers = 0
@@ -99,6 +102,7 @@ class Card:
         """Until stopped, by the daemon's word or by its end."""
         due = time.monotonic() + PTIME_S
         while not self._stopping and not (self._draining and not self._legs):
+            self._speak()
             writers = [self._daemon] if self._pending else []
             ready, _, _ = select.select([self._daemon, self._phone.socket], writers, [], max(due - time.monotonic(), 0))
             if self._daemon in ready:
@@ -121,6 +125,7 @@ class Card:
         self._ticks += 1
         for leg in self._legs.values():
             leg.settle(at_ns)
+        self._speak()
         # SIP timers, and what pjmedia's thread left for this one (DTMF).
         self._endpoint.libHandleEvents(0)
         if self._ticks % WATCH_TICKS == 0:
@@ -154,7 +159,7 @@ class Card:
             self._tick()
             self._sweep()
             time.sleep(0.005)
-        self._flush_pending()
+        self._speak()
         if self._legs:
             # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
             return
@@ -167,20 +172,19 @@ class Card:
     # ---------------------------------------------------------------------------------------------- daemon
 
     def _send(self, call: int, message: protocol.Report) -> None:
-        packet = protocol.pack(call, message)
-        if not self._pending:
-            try:
-                self._daemon.send(packet)
-                return
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._stopping = True
-                return
+        """Tells the daemon, with whatever else there is to tell before this thread waits again."""
         if len(self._pending) >= MAX_PENDING and type(message) is Frame:
             self._lost += 1
             return
-        self._pending.append(packet)
+        self._saying.append(protocol.pack(call, message))
+        if len(self._saying) >= MAX_TOGETHER:
+            self._speak()
+
+    def _speak(self) -> None:
+        if self._saying:
+            self._pending.append(b"".join(self._saying))
+            self._saying.clear()
+        self._flush_pending()
 
     def _flush_pending(self) -> None:
         try:
@@ -193,7 +197,6 @@ class Card:
             self._stopping = True
 
     def _obey(self) -> None:
-        self._flush_pending()
         while True:
             try:
                 packet = self._daemon.recv(protocol.MAX_PACKET)
@@ -204,13 +207,16 @@ class Card:
             if not packet:
                 self._stopping = True
                 return
-            call, command = protocol.unpack(packet)
-            try:
-                self._do(call, command)
-            except pj.Error as error:
-                log("WARNING", f"{type(command).__name__}: {error.reason}")
-                if call in self._legs:
-                    self._legs[call].hang_up(EndReason.FAILED, detail=str(error.reason))
+            for call, command in protocol.unpack(packet):
+                self._try(call, command)
+
+    def _try(self, call: int, command: protocol.Message) -> None:
+        try:
+            self._do(call, command)
+        except pj.Error as error:
+            log("WARNING", f"{type(command).__name__}: {error.reason}")
+            if call in self._legs:
+                self._legs[call].hang_up(EndReason.FAILED, detail=str(error.reason))
 
     def _do(self, call: int, command: protocol.Message) -> None:
         if isinstance(command, protocol.Stop):
@@ -315,7 +321,7 @@ def main() -> int:
     parser.add_argument("--rtp-timeout", type=float, default=30.0)
     parser.add_argument("--ack-timeout", type=float, default=5.0)
     parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")
-    parser.add_argument("--pj-log", type=int, default=1, choices=range(7), help="pjsua2's own log level")
+    parser.add_argument("--pj-log", type=int, default=0, choices=range(7), help="pjsua2's own log level")
     parser.add_argument("--loopback", action="store_true", help="answer, and echo inside pjsua2: the bench's floor")
     options = parser.parse_args()
 

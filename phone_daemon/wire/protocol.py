@@ -1,9 +1,10 @@
-"""What the daemon and a line card say to each other: one value a packet on a `SOCK_SEQPACKET` pair.
+"""What the daemon and a line card say to each other: messages in packets on a `SOCK_SEQPACKET` pair.
 
-A packet is its type, the call it is about (0: the card itself), the value's fields in the order in which they are
-declared (numbers as they are, the length of each text or audio), then the texts and audio themselves. Both ends
-run on one machine from one checkout, so there is no version to negotiate; a packet that does not fit is a bug or
-a stranger, and raises `WireError`.
+A message is its type, the call it is about (0: the card itself), the value's fields in the order in which they are
+declared (numbers as they are, the length of each text or audio), then the texts and audio themselves. A packet is
+one message or several: a card tells of all its calls' 20 ms at once, which wakes the daemon once. Both ends run on
+one machine from one checkout, so there is no version to negotiate; a packet that does not fit is a bug or a
+stranger, and raises `WireError`.
 """
 
 from __future__ import annotations
@@ -190,16 +191,17 @@ class _Codec:
             tail.append(data)
         return b"".join((self.head.pack(self.number, call, *values), *tail))
 
-    def unpack(self, packet: bytes) -> tuple[int, Any]:
-        _, call, *values = self.head.unpack_from(packet)
-        start = self.head.size
+    def unpack(self, packet: bytes, start: int) -> tuple[int, Any, int]:
+        """The call, the value, and where it ends."""
+        _, call, *values = self.head.unpack_from(packet, start)
+        start += self.head.size
         for at, decode in self.tails:
             end = start + values[at]
+            if end > len(packet):
+                raise ValueError(f"{len(packet)} bytes where {end} were announced")
             values[at] = decode(packet[start:end])
             start = end
-        if start != len(packet):
-            raise ValueError(f"{len(packet)} bytes where {start} were announced")
-        return call, self.kind(*values)
+        return call, self.kind(*values), start
 
 
 _TEXT: dict[Any, Callable[[bytes], Any]] = {
@@ -217,15 +219,18 @@ _BY_KIND = {codec.kind: codec for codec in _CODECS}
 
 
 def pack(call: int, message: Message) -> bytes:
-    """The packet that says `message` about `call` (0 to 2**32 - 1)."""
+    """`message` about `call` (0 to 2**32 - 1) as it travels; several may be joined, up to `MAX_PACKET` bytes."""
     return _BY_KIND[type(message)].pack(call, message)
 
 
-def unpack(packet: bytes) -> tuple[int, Message]:
-    """The call and the value in `packet`. Raises `WireError` when it is not one."""
+def unpack(packet: bytes) -> list[tuple[int, Message]]:
+    """The messages in `packet`, each with its call. Raises `WireError` when anything in it is not one."""
+    messages: list[tuple[int, Message]] = []
+    start = 0
     try:
-        codec = _CODECS[packet[0]]
-        call, message = codec.unpack(packet)
+        while start < len(packet):
+            call, message, start = _CODECS[packet[start]].unpack(packet, start)
+            messages.append((call, message))
     except (IndexError, struct.error, ValueError) as error:
-        raise WireError(f"malformed line card packet of {len(packet)} bytes: {error}") from error
-    return call, message
+        raise WireError(f"malformed line card packet of {len(packet)} bytes, at {start}: {error}") from error
+    return messages
