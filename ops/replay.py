@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ops import fixture, tape_call
 from ops.expectations import Outcome, barge_ins, failures, read_turns
 from ops.fixture import Expect, Fixture, FixtureError
 from ops.sip_call import place_recorded_call
+from ops.usage import WrongUse
 from phone_daemon.config import CallSettings, Settings, SipSettings
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import EndReason, Note
@@ -68,16 +68,14 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code: 0 every expectation holds, 1 one does not, 2 wrong use."""
+    """Exit code: 0 every expectation holds, 1 one does not. Raises `WrongUse`."""
     if wrong := _wrong_use(args):
-        print(f"phone-ops replay: {wrong}", file=sys.stderr)
-        return 2
+        raise WrongUse(f"phone-ops replay: {wrong}")
     try:
         folders = fixture.every() if args.all else [fixture.find(name) for name in args.fixtures]
         fixtures = [fixture.load(folder) for folder in dict.fromkeys(folders)]
     except FixtureError as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise WrongUse(str(error)) from None
     settings = Settings(calls=CallSettings(directory=args.directory))
     with _shown(fixtures, quiet=args.json) as show:
         if args.speed == "max":
