@@ -245,7 +245,7 @@ async def test_a_retracted_key_leaves_the_menu_as_it_was() -> None:
         PARCELS,
         """
         keys: 1
-        agent: Please say or key in your eight digit parcel number.
+        agent: Please say or key in your eight digit tracking number.
         forgotten
         keys: 3
         means: hours
@@ -492,13 +492,13 @@ async def test_a_parcel_number_in_two_breaths() -> None:
         """
         caller: where's my parcel
         means: track
-        agent: Please say or key in your eight digit parcel number.
+        agent: Please say or key in your eight digit tracking number.
         caller: double five oh nine
         means: track
         agent: I have five five zero nine so far. What comes next?
         caller: one three five seven
         means: track number=55091357
-        agent: Parcel number five five zero nine, one three five seven. Is that right?
+        agent: Tracking number five five zero nine, one three five seven. Is that right?
         caller: yes
         agent: Parcel five five zero nine, one three five seven has left our depot. It is on its way and will arrive \
 tomorrow before noon. Is there anything else I can do for you?
@@ -512,15 +512,15 @@ async def test_a_parcel_number_by_keys_alone() -> None:
         """
         keys: 1
         means: track
-        agent: Please say or key in your eight digit parcel number.
+        agent: Please say or key in your eight digit tracking number.
         keys: 4829
         means: unclear
-        agent: Sorry, I need all eight digits of the parcel number. You can also key them in.
+        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
         keys: 48291357
         means: track number=48291357
-        agent: Parcel number four eight two nine, one three five seven. Is that right?
+        agent: Tracking number four eight two nine, one three five seven. Is that right?
         keys: 2
-        agent: Sorry, I need all eight digits of the parcel number. You can also key them in.
+        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
         keys: 48291358
         agent: I have four eight two nine, one three five eight. Is that correct?
         keys: 1
@@ -537,7 +537,7 @@ async def test_a_number_alone_is_a_parcel_to_track() -> None:
         """
         caller: four eight two nine one three five seven
         means: track number=48291357
-        agent: Parcel number four eight two nine, one three five seven. Is that right?
+        agent: Tracking number four eight two nine, one three five seven. Is that right?
         """,
     )
 
@@ -548,7 +548,7 @@ async def test_a_number_given_to_a_question_belongs_to_that_question() -> None:
         """
         caller: i missed a delivery
         means: redelivery
-        agent: Please say or key in your eight digit parcel number.
+        agent: Please say or key in your eight digit tracking number.
         caller: it's four eight two nine one three five seven
         means: redelivery number=48291357
         agent: Which day shall we bring it?
