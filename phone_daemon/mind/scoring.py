@@ -43,7 +43,9 @@ def likeness(one: str, other: str) -> float:
     """1 for the same word, less for words that look alike, 0 for others; short words are alike or not."""
     if one == other:
         return 1.0
-    if min(len(one), len(other)) < 4:
+    short, long = sorted((len(one), len(other)))
+    # Words that share too few letters need no closer look: this is asked for every word of a sentence's vocabulary.
+    if short < 4 or 2 * short < 0.6 * (short + long) or len({*one} & {*other}) < 0.3 * short:
         return 0.0
     ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
     return ratio * ratio if ratio >= 0.6 else 0.0
