@@ -110,6 +110,11 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[calls]\nrecord = 'yes'", ["2: calls.record: is text; it must be true or false"]),
         ("[calls]\nrecord = 'False'", ["2: calls.record: is text; it must be true or false: write record = false"]),
         ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
+        ('[ears]\nhost = "thread"', ['2: ears.host: unknown host "thread"; known here: subprocess']),
+        (
+            '[mouth]\nengine = ""',
+            ['2: mouth.engine: "" is no engine; write the name of one, in plain letters'],
+        ),
         ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
         ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
