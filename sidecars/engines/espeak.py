@@ -76,7 +76,8 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 class Espeak:
     """A `TtsEngine`. Options of `create`: `voice` and `rate`, the defaults of what `speak` is not told.
 
-    Marks are words as they stand between spaces: "$5.50", which espeak speaks as four words, has one.
+    Marks are words as they stand between spaces: "$5.50", which espeak speaks as four words, has one. The second of
+    two words that espeak's dictionary knows as one ("a while") has none.
     """
 
     def __init__(self, voice: str = VOICES[0], rate: float = 1.0) -> None:
@@ -100,13 +101,10 @@ class Espeak:
         return (self._default, *(voice for voice in VOICES if voice != self._default))
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
-        """See `TtsEngine`. Text is never read as markup. Raises ValueError for a bad option."""
+        """See `TtsEngine`. Text is never read as markup. Raises ValueError for a bad option, with the first chunk."""
         _refuse_unknown(options)
         self._set_voice(options.get("voice") or self._default)
         self._set_rate(options.get("rate") or self._rate)
-        return self._speak(text, stop)
-
-    def _speak(self, text: str, stop: Callable[[], bool]) -> Iterator[Chunk]:
         words = [match.span() for match in re.finditer(r"\S+", text)]
         samples = 0
         for start, piece in _pieces(_plain(text).rstrip()):
