@@ -142,7 +142,6 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 """Lowest and highest value of each number, in its own unit."""
 
 _CODECS = ("PCMU", "PCMA", "G722")
-_HOSTS = ("subprocess",)
 _REDIS = ("redis", "rediss", "unix")
 
 
@@ -230,8 +229,6 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
     for name, engine in (("ears", settings.ears), ("mouth", settings.mouth)):
         if not engine.engine.isidentifier():
             table.wrong((name, "engine"), f'"{engine.engine}" is no engine; write the name of one, in plain letters')
-        if engine.host not in _HOSTS:
-            table.wrong((name, "host"), f'unknown host "{engine.host}"; {nearest(engine.host, _HOSTS)}')
     for index, plan in enumerate(settings.dialplans):
         if not plan.is_file():
             table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
