@@ -137,8 +137,6 @@ async def _watch(operator: Operator, args: argparse.Namespace) -> int:
 
 
 async def _hangup(operator: Operator, args: argparse.Namespace) -> int:
-    if bool(args.calls) == args.all:
-        raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
     calls = args.calls or sorted(await operator.calls())
     return await _each(args, calls, lambda call: operator.order(call, CommandKind.HANG_UP), "hung up", "no live calls")
 
@@ -223,6 +221,8 @@ def add_parser(commands: Any) -> None:
 
 def _run(act: Act, args: argparse.Namespace) -> int:
     """0; 1 when it could not be done. Raises `WrongUse`."""
+    if act is _hangup and bool(args.calls) == args.all:
+        raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
     state = settings(args).state
     if state.url == "off":
         raise WrongUse("state.url is off: live calls are kept nowhere that could be asked")

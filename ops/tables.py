@@ -29,7 +29,13 @@ PIPE_COLUMNS = 100
 def console(file: TextIO | None = None) -> Console:
     """Where results are printed: as wide as the terminal; without colours in a pipe."""
     out = file if file is not None else sys.stdout
-    return Console(file=out, highlight=False, width=None if out.isatty() else PIPE_COLUMNS)
+    return _Console(file=out, highlight=False, width=None if out.isatty() else PIPE_COLUMNS)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to `main`, where rich would end the process with exit code 1: "a gate failed"."""
+        raise BrokenPipeError
 
 
 # ------------------------------------------------------------------------------------------------ what was measured

@@ -1,0 +1,66 @@
+"""The command line of `phone-ops`: exit codes, and one clear line for whoever uses it wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ops.__main__ import MODULES, main
+from tests.ops.turns import leave, spoken
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "phone-ops: name a command: calls, "),
+        (["fly"], "phone-ops: no command 'fly'; there are calls, "),
+        (["calls", "--colour"], "phone-ops: unrecognized arguments: --colour"),
+        (["hangup"], "phone-ops hangup: name calls, or --all"),
+        (["report", "/nowhere/at/all"], "/nowhere/at/all: no such folder"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(line)
+    assert told.err.count("\n") == 1
+
+
+def test_help_names_every_command_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert all(f"    {name} " in told for name in MODULES)
+    assert "phone-ops burst --count 100" in told
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: phone-ops {name}" in capsys.readouterr().out
+
+
+def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def interrupted(folders: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("ops.report"), "read", interrupted)
+    assert main(["report", str(tmp_path)]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    """`phone-ops report | head -1`, with a reader that is gone before the first byte."""
+    leave(tmp_path / "a", [spoken(n) for n in range(50)])
+    command = f"{sys.executable} -m ops report {tmp_path} | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, check=False)
+    assert ended.stderr == ""
+    assert ended.returncode in (0, 141)  # 0 when the pipe took it all before the reader left

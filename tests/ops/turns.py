@@ -1,0 +1,42 @@
+"""Turns with round figures, as the daemon logs them, for tests of what is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from phone_daemon.turn.record import LEGS, BargeInSource, CancelReport, Turn
+from phone_daemon.turn_log import JsonLines, turn_line
+
+MS = 1_000_000
+
+
+def spoken(number: int, ttfa_ms: int = 620) -> dict[str, Any]:
+    """A turn that was answered after `ttfa_ms`, 500 of which were spent on making sure that it was over."""
+    at = {
+        "speech_onset": 1000,
+        "speech_end": 2000,
+        "endpoint": 2500,
+        "stt_final": 2550,
+        "rtp_first_audio": 2000 + ttfa_ms,
+    }
+    turn = Turn(number, number, "yes please", agent="Gladly.", at_ns={stamp: ms * MS for stamp, ms in at.items()})
+    return turn_line("c1", turn, 0, "")
+
+
+def interrupted(number: int, total_ms: int = 30, missed: str = "", source: str = "speech") -> dict[str, Any]:
+    """A turn whose reply was interrupted; its legs end evenly spaced up to `total_ms`."""
+    legs = {leg: (5000 * MS + total_ms * MS * (n + 1) // 6) for n, leg in enumerate(LEGS) if leg != missed}
+    onset = 4900 * MS if source == "speech" else None
+    cancel = CancelReport(BargeInSource(source), number, 5000 * MS, onset, legs, (missed,) if missed else ())
+    turn = Turn(number, number, "yes please", cancel=cancel, faults=["stt: late"], underruns=2)
+    return turn_line("c1", turn, 0, "")
+
+
+def leave(folder: Path, turns: list[dict[str, Any]]) -> Path:
+    """Writes them where a call would."""
+    lines = JsonLines(folder / "turns.jsonl")
+    for turn in turns:
+        lines.write(turn)
+    lines.close()
+    return folder
