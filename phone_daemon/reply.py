@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 
 from phone_daemon.clock import now_ns
-from phone_daemon.events import Action, MindEvent, Token, Understood, samples
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, Understood, samples
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.mouth.phrases import PhraseChunker
@@ -132,6 +132,9 @@ class Reply:
     def _act(self, action: Action) -> None:
         self.turn.actions.append(f"{action.kind} {action.argument}".strip())
         self.actions.append(action)
+        if action.kind is ActionKind.TAKE_MESSAGE:
+            # Told before a word of the reply: an interruption must not lose it.
+            self._tell("action", {"kind": str(action.kind), "argument": action.argument})
 
     def _hand_on(self, phrases: list[str]) -> None:
         for phrase in phrases:

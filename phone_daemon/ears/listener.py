@@ -27,7 +27,8 @@ class Listener:
         self.attending = False
         """Whether the gate is open."""
         self._since = 0
-        self._position = 0
+        self.position = 0
+        """Samples heard so far."""
 
     @property
     def speaking(self) -> bool:
@@ -37,16 +38,16 @@ class Listener:
     @property
     def onset(self) -> int:
         """Where the speech began that runs now; now when none does."""
-        return self._position if self._vad.onset is None else self._vad.onset
+        return self.position if self._vad.onset is None else self._vad.onset
 
     @property
     def attended_s(self) -> float:
         """How long the utterance has been fed."""
-        return (self._position - self._since) / SAMPLE_RATE if self.attending else 0.0
+        return (self.position - self._since) / SAMPLE_RATE if self.attending else 0.0
 
     def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms."""
-        self._position = frame.position + FRAME_SAMPLES
+        self.position = frame.position + FRAME_SAMPLES
         self._pre_roll.feed(frame.position, frame.pcm)
         if self.attending:
             self.utterance.feed(frame.pcm)
@@ -55,7 +56,7 @@ class Listener:
     def attend(self, onset: int | None = None) -> Utterance:
         """Opens the gate of the utterance; with an `onset`, it first hears the pre-roll and everything since."""
         self.attending = True
-        self._since = self._position if onset is None else onset
+        self._since = self.position if onset is None else onset
         if onset is not None:
             self.utterance.feed(self._pre_roll.since(onset))
         return self.utterance

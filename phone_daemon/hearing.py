@@ -1,0 +1,142 @@
+"""The caller's side of a call: audio → a turn's worth of words, whatever becomes of the recogniser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from phone_daemon.clock import now_ns
+from phone_daemon.ears.listener import Listener
+from phone_daemon.ears.stt import EarsLost
+from phone_daemon.ears.utterance import Utterance
+from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript
+
+FINAL_WAIT_S = 3.0
+"""A final transcript that takes longer is given up."""
+
+Tell = Callable[[str, dict[str, object]], None]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+
+@dataclass(slots=True)
+class Draft:
+    """The caller's turn while it is being said; kept when the caller goes on before the reply is heard."""
+
+    said: list[str] = field(default_factory=list)
+    partials: int = 0
+    at_ns: dict[str, int] = field(default_factory=dict)
+    deaf: str = ""
+    """Why some of it could not be understood; empty: all of it was."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.said)
+
+
+class Hearing:
+    """Keeps the utterance that listens, and the draft of the turn that it belongs to."""
+
+    def __init__(self, listener: Listener, spawn: Spawn, tell: Tell) -> None:
+        self.draft = Draft()
+        self._listener = listener
+        self._spawn = spawn
+        self._tell = tell
+        self._finalizing: Utterance | None = None
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the caller speaks."""
+        return self._listener.speaking
+
+    @property
+    def onset(self) -> int:
+        """Where the caller's speech began."""
+        return self._listener.onset
+
+    @property
+    def attending(self) -> bool:
+        """Whether the utterance is being fed."""
+        return self._listener.attending
+
+    @property
+    def attended_s(self) -> float:
+        """How long the utterance has been fed."""
+        return self._listener.attended_s
+
+    @property
+    def utterance(self) -> Utterance:
+        """The one that listens."""
+        return self._listener.utterance
+
+    def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
+        """Takes the caller's next 20 ms, and stamps the draft with what begins and ends in them."""
+        events = self._listener.hear(frame)
+        for event in events:
+            match event:
+                case SpeechStarted(onset=onset):
+                    self.draft.at_ns.setdefault("speech_onset", self.ns(onset))
+                case SpeechEnded(last=last):
+                    self.draft.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
+        return events
+
+    def ns(self, position: int) -> int:
+        """When the sample at `position` was said, by the sample clock (monotonic ns)."""
+        return now_ns() - (self._listener.position - position) * 1_000_000_000 // SAMPLE_RATE
+
+    def attend(self, onset: int | None, on_partial: Callable[[Transcript], None]) -> None:
+        """Feeds the utterance from now on, first of all with the pre-roll before `onset` if there is one."""
+        self._spawn(self._follow(self._listener.attend(onset), on_partial))
+
+    async def _follow(self, utterance: Utterance, on_partial: Callable[[Transcript], None]) -> None:
+        async for partial in utterance.partials():
+            if utterance is self._listener.utterance:
+                on_partial(partial)
+
+    def restart(self) -> Utterance:
+        """Puts the spare utterance in place of the one that listens, and gives that back."""
+        return self._listener.swap()
+
+    def drop(self) -> None:
+        """What the utterance heard is not wanted: a fresh one takes its place."""
+        self.let_go(self.restart())
+
+    def let_go(self, utterance: Utterance) -> None:
+        """Cancels an utterance without waiting for it."""
+
+        async def cancel() -> None:
+            with contextlib.suppress(EarsLost):
+                await utterance.cancel()
+
+        self._spawn(cancel())
+
+    def make_final(self, then: Callable[[Draft], None] = lambda draft: None) -> None:
+        """Asks for the utterance's last word while a fresh one takes its place.
+
+        `then` is told the draft, unless another utterance was made final meanwhile.
+        """
+        utterance = self._finalizing = self.restart()
+        self._spawn(self._finalize(utterance, self.draft, then))
+
+    async def _finalize(self, utterance: Utterance, draft: Draft, then: Callable[[Draft], None]) -> None:
+        try:
+            async with asyncio.timeout(FINAL_WAIT_S):
+                text = (await utterance.finalize()).text
+        except (EarsLost, TimeoutError) as error:
+            text = ""
+            draft.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
+            self._tell("fault", {"part": "ears", "error": draft.deaf})
+            self.let_go(utterance)
+        if text:
+            draft.said.append(text)
+            self._tell("final", {"text": text})
+        if self._finalizing is utterance:
+            self._finalizing = None
+            draft.at_ns["stt_final"] = now_ns()
+            then(draft)
+
+    def close(self) -> None:
+        """Lets go of every utterance. Idempotent."""
+        self._listener.close()

@@ -1,0 +1,211 @@
+"""The agent's side of a call: one reply at a time, how it ends, and what the history says was heard of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from phone_daemon.config import CallSettings
+from phone_daemon.ears.utterance import Utterance
+from phone_daemon.events import Action, Flushed, MindEvent, PlayoutDone
+from phone_daemon.hearing import Draft, Spawn, Tell
+from phone_daemon.mind.agent import Message
+from phone_daemon.mouth.tts import Voice
+from phone_daemon.reply import Reply
+from phone_daemon.telemetry import CallTrace
+from phone_daemon.turn import cancel_chain
+from phone_daemon.turn.record import BargeInSource, CancelReport, Turn
+from phone_daemon.wire.line import Line
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Ask:
+    """What a reply answers."""
+
+    stream: Callable[[], AsyncGenerator[MindEvent, None]]
+    text: str = ""
+    """What the caller said; empty when nothing was."""
+    digits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+
+    text: str
+    actions: tuple[Action, ...]
+
+
+class Speaking:
+    """Starts replies, stops them, and writes down what became of each."""
+
+    def __init__(  # noqa: PLR0917
+        self, line: Line, voice: Voice, settings: CallSettings, trace: CallTrace, spawn: Spawn, tell: Tell
+    ) -> None:
+        self.reply: Reply | None = None
+        """The reply that has the floor; None once it was played out or cancelled."""
+        self.history: list[Message] = []
+        self.owed: Owed | None = None
+        self._line = line
+        self._voice = voice
+        self._settings = settings
+        self._trace = trace
+        self._spawn = spawn
+        self._tell = tell
+        self._turns = 0
+        self._silenced: dict[int, asyncio.Future[Flushed]] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the history is complete: it is known what was heard of every reply that was cut short."""
+        return not self._silenced
+
+    def has(self, reply: int) -> bool:
+        """Whether `reply` is the one that has the floor."""
+        return self.reply is not None and self.reply.turn.reply == reply
+
+    def start(self, ask: Ask, draft: Draft) -> None:
+        """Begins the reply to `draft`."""
+        turn = Turn(
+            self._turns,
+            reply=self._turns + 1,
+            caller=ask.text,
+            dtmf=ask.digits,
+            partials=draft.partials,
+            at_ns=dict(draft.at_ns),
+        )
+        if draft.deaf:
+            turn.faults.append(f"ears: {draft.deaf}")
+        self._turns += 1
+        self.owed = None
+        self.reply = Reply(turn, ask.stream(), self._voice, self._line, lead_s=self._settings.lead_s, tell=self._tell)
+        self._spawn(self._run(self.reply))
+
+    async def _run(self, reply: Reply) -> None:
+        try:
+            await reply.run()
+        except Exception as error:
+            log.exception("reply %d of call %s", reply.turn.reply, self._line.id)
+            reply.fault("reply", error)
+            # What was pushed is still played, and then the floor is the caller's again.
+            self._line.finish(reply.turn.reply)
+
+    def played_out(self, event: PlayoutDone) -> Reply:
+        """The reply was heard to its end."""
+        reply, self.reply = self.reply, None
+        assert reply is not None
+        reply.turn.at_ns["playout_end"] = event.at_ns
+        self._conclude(reply, event.played, event.underruns)
+        self.owed = None
+        self._log(reply.turn)
+        return reply
+
+    def interrupt(  # noqa: PLR0917
+        self,
+        source: BargeInSource,
+        trigger_ns: int,
+        onset_ns: int | None,
+        heard: bool,
+        utterance: Utterance,
+        listen: Callable[[], int],
+    ) -> asyncio.Task[CancelReport] | None:
+        """Runs the cancel chain: the flush is on its way when this returns. None when no reply had begun.
+
+        `heard`: the caller has heard some of it; otherwise the reply counts as never given. `utterance` is the one
+        that listened until now, `listen` puts a fresh one in its place and returns when that was.
+        """
+        reply, self.reply = self.reply, None
+        if reply is None:
+            listen()
+            return None
+        number = reply.turn.reply
+        silenced: asyncio.Future[Flushed] = asyncio.get_running_loop().create_future()
+        self._silenced[number] = silenced
+
+        async def rtp_silent() -> int:
+            flushed = await silenced
+            if flushed.played:
+                reply.turn.at_ns["playout_end"] = flushed.at_ns
+            self._conclude(reply, flushed.played, flushed.underruns, heard=heard)
+            return flushed.at_ns
+
+        async def listen_entered() -> int:
+            return listening_ns
+
+        chain = cancel_chain.cancel(
+            lambda: self._line.flush(number),
+            {
+                "rtp_silent": rtp_silent,
+                "tts_stopped": reply.stop_voice,
+                "llm_closed": reply.stop_mind,
+                "stt_closed": utterance.cancel,
+                "stt_cache_freed": utterance.released,
+                "listen_entered": listen_entered,
+            },
+            reply=number,
+            source=source,
+            trigger_ns=trigger_ns,
+            onset_ns=onset_ns,
+            deadline_s=self._settings.leg_deadline_s,
+        )
+        listening_ns = listen()
+        return asyncio.create_task(self._follow(chain, reply, heard))
+
+    async def _follow(self, chain: Coroutine[Any, Any, CancelReport], reply: Reply, heard: bool) -> CancelReport:
+        report = await chain
+        self._silenced.pop(report.reply, None)
+        self._conclude(reply, reply.played, 0, heard=heard)
+        turn = reply.turn
+        turn.cancel = report
+        if report.missed:
+            reply.fault("cancel chain", f"deadline missed by {', '.join(report.missed)}")
+        told = {"source": str(report.source), "reply": turn.reply, "heard": turn.heard, "legs_ms": report.legs_ms()}
+        self._tell("barge_in", told)
+        self._log(turn)
+        return report
+
+    def flushed(self, event: Flushed) -> None:
+        """The line confirms that a reply is silent."""
+        silenced = self._silenced.pop(event.reply, None)
+        if silenced is not None and not silenced.done():
+            silenced.set_result(event)
+
+    def _conclude(self, reply: Reply, played: int, underruns: int, *, heard: bool = True) -> None:
+        """Writes into the history what was heard of a reply: once, as soon as it is known."""
+        if reply.concluded:
+            return
+        reply.concluded = True
+        turn = reply.turn
+        turn.underruns = underruns
+        turn.heard, rest = reply.heard.split(played)
+        if not heard:
+            return
+        if turn.caller:
+            self.history.append(Message("caller", turn.caller))
+        self.history.append(Message("agent", turn.heard, interrupted=bool(rest)))
+        if rest:
+            self.owed = Owed(rest, tuple(reply.actions))
+
+    def _log(self, turn: Turn) -> None:
+        self._trace.turn(turn)
+        self._tell("turn", {"number": turn.number})
+
+    def log_unanswered(self, draft: Draft) -> None:
+        """The caller was gone before a reply could begin."""
+        self._log(Turn(self._turns, caller=draft.text, partials=draft.partials, at_ns=draft.at_ns))
+
+    async def release(self) -> None:
+        """The line is gone: ends the reply that runs, and those whose silence nobody will confirm any more."""
+        for silenced in self._silenced.values():
+            if not silenced.done():
+                silenced.set_exception(ConnectionError("the line is closed"))
+        reply, self.reply = self.reply, None
+        if reply is not None:
+            await asyncio.gather(reply.stop_mind(), reply.stop_voice())
+            self._conclude(reply, reply.played, 0)
+            self._log(reply.turn)
