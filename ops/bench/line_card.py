@@ -1,8 +1,8 @@
 """What a line card costs, and how long a flush takes: `python -m ops.bench.line_card [--seconds 15]`.
 
-The same four calls over loopback, placed by a second card, are carried twice by a card of their own: once with the
-daemon hearing and speaking 20 ms frames in all of them, once bridged inside pjsua2 with no Python in the audio
-path. Only the carrying card's CPU counts. The flushes come at moments that are spread over the tick.
+The same four calls over loopback, placed by a second card, are carried twice, at the same time, by a card of their
+own: once with the daemon hearing and speaking 20 ms frames in all of them, once bridged inside pjsua2 with no Python
+in the audio path. Only the carrying cards' CPU counts. The flushes come at moments that are spread over the tick.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import struct
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phone_daemon.config import SipSettings
 from phone_daemon.events import SAMPLE_RATE, Flushed, Frame
@@ -25,6 +25,8 @@ from phone_daemon.wire.sip import LineCard, SipLine
 CALLS = 4
 SETTLE_S = 1.0
 """Calls run for this long before the clock starts."""
+FLUSH_S = 5.0
+"""Flushes are measured for this long, after the CPU."""
 FLUSH_EVERY_S = 0.137
 """Not a multiple of the tick."""
 TONE = b"".join(
@@ -34,26 +36,32 @@ TONE = b"".join(
 
 @dataclass(slots=True)
 class _Heard:
+    """What this process saw of some lines."""
+
     frames: int = 0
     gaps: int = 0
+    flushing: bool = False
     flush_ms: list[float] = field(default_factory=list)
 
 
 async def measure(seconds: float = 15.0) -> dict[str, object]:
     """CPU seconds of the carrying card in `seconds`, with and without Python; flush → silence in ms."""
-    framed, heard, frame_cpu = await _carry(seconds, bridged=False)
-    bridged, _, _ = await _carry(seconds, bridged=True)
-    flushes = sorted(heard.flush_ms)
+    ours, far = _Heard(), _Heard()
+    cpu = time.process_time()
+    # Side by side, so that whatever else the machine does weighs on both.
+    framed, bridged = await asyncio.gather(_carry(seconds, ours, far), _carry(seconds, None, far))
+    cpu = time.process_time() - cpu
+    flushes = sorted(ours.flush_ms)
     return {
         "calls": CALLS,
         "seconds": seconds,
         "cpu_framed_s": round(framed.cpu_s, 3),
         "cpu_bridged_s": round(bridged.cpu_s, 3),
         "ratio": round(framed.cpu_s / bridged.cpu_s, 2),
-        "daemon_us_a_frame": round(frame_cpu * 1e6, 1),
+        "daemon_us_a_frame": round(cpu / (ours.frames + far.frames) * 1e6, 1),
         "rss_mb": round(framed.rss_bytes / 2**20, 1),
         "tick_late_ms": {"p99": framed.tick_late_p99_us / 1000, "max": framed.tick_late_max_us / 1000},
-        "position_gaps": heard.gaps,
+        "position_gaps": ours.gaps,
         "stale_frames": framed.stale_frames,
         "flush_to_silence_ms": {
             "count": len(flushes),
@@ -63,43 +71,39 @@ async def measure(seconds: float = 15.0) -> dict[str, object]:
     }
 
 
-async def _carry(seconds: float, *, bridged: bool) -> tuple[Stats, _Heard, float]:
-    """What the carrying card used, what its lines heard, and this process's own CPU seconds a frame."""
+async def _carry(seconds: float, ours: _Heard | None, far_heard: _Heard) -> Stats:
+    """Four calls on a card of their own, whose lines `ours` hears (None: bridged); its stats, `cpu_s` in `seconds`."""
     settings = SipSettings(port=0)
-    heard, far_heard = _Heard(), _Heard()
     async with AsyncExitStack() as stack:
-        card = await LineCard.start(settings, extra=("--loopback",) if bridged else ())
+        card = await LineCard.start(settings, extra=("--loopback",) if ours is None else ())
         stack.push_async_callback(card.close)
         far = await LineCard.start(settings)
         stack.push_async_callback(far.close)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        lines = [await _connect(card, far, bridged=bridged) for _ in range(CALLS)]
-        for far_line, line in lines:
-            tasks.create_task(_run(far_line, far_heard))
-            if line is not None:
-                tasks.create_task(_run(line, heard))
+        far_lines = []
+        for _ in range(CALLS):
+            placing = asyncio.create_task(far.place(f"sip:bench@127.0.0.1:{card.port}"))
+            if ours is not None:
+                tasks.create_task(_run((await card.incoming.get()).answer(), ours))
+            far_lines.append(await placing)
+            tasks.create_task(_run(far_lines[-1], far_heard))
         await asyncio.sleep(SETTLE_S)
-        before, cpu = await card.stats(), time.process_time()
-        frames = heard.frames + far_heard.frames
+        before = await card.stats()
         await asyncio.sleep(seconds)
-        after, cpu = await card.stats(), time.process_time() - cpu
-        frame_cpu = cpu / (heard.frames + far_heard.frames - frames)
-        for far_line, _ in lines:
-            far_line.hang_up()
-    used = {name: getattr(after, name) for name in after.__slots__} | {"cpu_s": after.cpu_s - before.cpu_s}
-    return Stats(**used), heard, frame_cpu
-
-
-async def _connect(card: LineCard, far: LineCard, *, bridged: bool) -> tuple[SipLine, SipLine | None]:
-    placing = asyncio.create_task(far.place(f"sip:bench@127.0.0.1:{card.port}"))
-    line = None if bridged else (await card.incoming.get()).answer()
-    return await placing, line
+        cpu = (await card.stats()).cpu_s - before.cpu_s
+        if ours is not None:
+            ours.flushing = True
+            await asyncio.sleep(FLUSH_S)
+        stats = await card.stats()
+        for line in far_lines:
+            line.hang_up()
+    return replace(stats, cpu_s=cpu)
 
 
 async def _run(line: SipLine, heard: _Heard) -> None:
-    """Speaks all the time, flushes every now and then, and counts what it hears, until the call is over."""
+    """Speaks all the time, flushes every now and then when told to, and counts what it hears, to the call's end."""
     loop = asyncio.get_running_loop()
-    reply, flushed_ns, expected, flush_at = 1, 0, 0, loop.time() + SETTLE_S
+    reply, flushed_ns, expected, flush_at = 1, 0, 0, loop.time()
     line.play(reply, TONE)
     async for event in line.events():
         if isinstance(event, Frame):
@@ -108,8 +112,8 @@ async def _run(line: SipLine, heard: _Heard) -> None:
             expected = event.position + len(event.pcm) // 2
             if event.queued < SAMPLE_RATE // 2 and not flushed_ns:
                 line.play(reply, TONE)
-            if loop.time() >= flush_at and not flushed_ns:
-                flush_at += FLUSH_EVERY_S
+            if heard.flushing and loop.time() >= flush_at and not flushed_ns:
+                flush_at = loop.time() + FLUSH_EVERY_S
                 # Somewhere in the tick, not where the frame happened to wake us.
                 await asyncio.sleep(len(heard.flush_ms) * 0.0017 % 0.020)
                 flushed_ns = time.monotonic_ns()

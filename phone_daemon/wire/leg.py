@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 import pjsua2 as pj
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, PTIME_S, SAMPLE_RATE, Digit, EndReason, Frame, LineClosed
+from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed
 from phone_daemon.wire import native
-from phone_daemon.wire.frame_buffer import FrameAccess
 from phone_daemon.wire.info import dtmf_digit
 from phone_daemon.wire.pin import pin, unpin
 from phone_daemon.wire.playout import SILENCE, Playout
@@ -57,32 +56,10 @@ class Limits:
     ack_timeout_s: float
 
 
-class _Port(pj.AudioMediaPort):  # type: ignore[misc]
-    """The conference bridge asks here for the agent's 20 ms and brings the caller's."""
-
-    def __init__(self, leg: Leg, access: FrameAccess) -> None:
-        super().__init__()
-        self._leg = leg
-        self._access = access
-        self.heard = SILENCE
-        self.said = b""
-        form = pj.MediaFormatAudio()
-        form.init(pj.PJMEDIA_FORMAT_L16, SAMPLE_RATE, 1, round(PTIME_S * 1e6), 16)
-        self.createPort("agent", form)
-
-    @guarded
-    def onFrameRequested(self, frame: Any) -> None:  # noqa: N802
-        self.said = said = self._leg.pull()
-        self._access.write(frame, said or SILENCE)
-
-    @guarded
-    def onFrameReceived(self, frame: Any) -> None:  # noqa: N802
-        pcm = self._access.read(frame)
-        self.heard = pcm if len(pcm) == FRAME_BYTES else SILENCE
-
-
 class Leg(pj.Call):  # type: ignore[misc]
-    """`send` takes what the daemon is told about this call; without `access` the caller hears himself.
+    """`send` and `send_frame` (its fields) take what the daemon is told; `spare` keeps audio ports for the next call.
+
+    Without `spare` the caller hears himself.
 
     Drop the last reference only after `gone`.
     """
@@ -94,8 +71,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         *,
         placed: bool,
         limits: Limits,
-        access: FrameAccess | None,
+        spare: list[native.Port] | None,
         send: Callable[[Report], None],
+        send_frame: Callable[[int, bytes, bytes, int, int, int], None],
     ) -> None:
         super().__init__(account, call_id)
         self.playout = Playout()
@@ -104,13 +82,15 @@ class Leg(pj.Call):  # type: ignore[misc]
         """pjsua2 is done with the call."""
         self._placed = placed
         self._limits = limits
-        self._access = access
+        self._spare = spare
         self._send = send
+        self._send_frame = send_frame
         self._answered = False
         self._acknowledged = False
         self._closed = False
         self._ending: EndReason | None = None
-        self._port: _Port | None = None
+        self._port: native.Port | None = None
+        self._said = b""
         self._media = -1
         self._sending = self._hearing = False
         self._position = 0
@@ -191,8 +171,11 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._send(LineClosed(reason, code, detail))
 
     def release(self) -> None:
-        """Gives the audio port back. Never from a callback: the bridge may stand in it."""
-        self._port = None
+        """Leaves the audio port to the next call."""
+        if self._port is not None and self._spare is not None:
+            self._port.speak = bytes
+            self._spare.append(self._port)
+            self._port = None
 
     # ----------------------------------------------------------------------------------------------- audio
 
@@ -200,28 +183,28 @@ class Leg(pj.Call):  # type: ignore[misc]
     def _live(self) -> bool:
         return self._answered and self._port is not None and not self._closed
 
-    def pull(self) -> bytes:
+    def _speak(self) -> bytes:
         """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
         if not (self._live and self._sending):
             return b""
-        frame = self.playout.pull()
+        said = self._said = self.playout.pull()
         # Counted apart from the queue that prevents it.
-        if frame and self.playout.source <= self._flushed:
+        if said and self.playout.source <= self._flushed:
             self.stale_frames += 1
-        return frame
+        return said
 
     def settle(self, at_ns: int) -> None:
         """After the bridge's tick: everything of it is with RTP since `at_ns`."""
         port = self._port
         if not self._live or port is None:
             return
-        for event in self.playout.settle(self._position, at_ns):
+        playout = self.playout
+        for event in playout.settle(self._position, at_ns):
             self._send(event)
         heard = port.heard if self._hearing and self._source.trusted else SILENCE
-        playout = self.playout
-        self._send(Frame(self._position, heard, port.said, playout.reply, playout.played, playout.queued))
+        self._send_frame(self._position, heard, self._said, playout.reply, playout.played, playout.queued)
         self._position += FRAME_SAMPLES
-        port.heard, port.said = SILENCE, b""
+        port.heard, self._said = SILENCE, b""
 
     def watch(self, now: float) -> None:
         """Timers and the RTP source; asked several times a second."""
@@ -295,25 +278,26 @@ class Leg(pj.Call):  # type: ignore[misc]
         for media in info.media:
             running = media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
             if media.type == pj.PJMEDIA_TYPE_AUDIO and running:
-                self._connect(media.index, media.dir)
+                self._connect(media.index, media.dir, media.audioConfSlot)
                 break
         self._rtp_by = time.monotonic() + self._limits.rtp_timeout_s
 
-    def _connect(self, index: int, direction: int) -> None:
+    def _connect(self, index: int, direction: int, slot: int) -> None:
         self._media = index
         self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
         self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
         if self._source.expect(self.getStreamInfo(index).remoteRtpAddress) and self._pinned:
             unpin(self._pinned)
             self._pinned = 0
-        audio = self.getAudioMedia(index)
-        if self._access is None:
+        if self._spare is None:
+            audio = self.getAudioMedia(index)
             audio.startTransmit(audio)
             return
         if self._port is None:
-            self._port = _Port(self, self._access)
-        self._port.startTransmit(audio)
-        audio.startTransmit(self._port)
+            self._port = self._spare.pop() if self._spare else native.Port()
+            self._port.heard = SILENCE
+            self._port.speak = self._speak
+        self._port.connect(slot)
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802

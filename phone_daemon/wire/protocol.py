@@ -223,6 +223,17 @@ def pack(call: int, message: Message) -> bytes:
     return _BY_KIND[type(message)].pack(call, message)
 
 
+_FRAME = _BY_KIND[Frame]
+
+
+def pack_frame(  # noqa: PLR0917 (as fast as can be)
+    call: int, position: int, pcm: bytes, agent: bytes, reply: int, played: int, queued: int
+) -> bytes:
+    """`pack(call, Frame(…))` for the one message that is sent 50 times a second and call."""
+    head = _FRAME.head.pack(_FRAME.number, call, position, len(pcm), len(agent), reply, played, queued)
+    return head + pcm + agent
+
+
 def unpack(packet: bytes) -> list[tuple[int, Message]]:
     """The messages in `packet`, each with its call. Raises `WireError` when anything in it is not one."""
     messages: list[tuple[int, Message]] = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phone_daemon.events import EndReason, Frame
 from phone_daemon.wire import protocol
-from phone_daemon.wire.protocol import Message, Play, Ring, Stop, WireError, pack, unpack
+from phone_daemon.wire.protocol import Message, Play, Ring, Stop, WireError, pack, pack_frame, unpack
 
 KINDS: tuple[type[Any], ...] = get_args(Message)
 VALUES = {
@@ -34,6 +34,12 @@ def messages() -> st.SearchStrategy[Any]:
 @given(st.lists(st.tuples(CALLS, messages()), max_size=5))
 def test_what_is_packed_is_what_is_unpacked(said: list[tuple[int, Any]]) -> None:
     assert unpack(b"".join(pack(call, message) for call, message in said)) == said
+
+
+@given(CALLS, st.builds(Frame, **{name: VALUES[of] for name, of in get_type_hints(Frame).items()}))
+def test_a_frame_has_a_shorter_way_to_the_same_bytes(call: int, frame: Frame) -> None:
+    short = pack_frame(call, frame.position, frame.pcm, frame.agent, frame.reply, frame.played, frame.queued)
+    assert short == pack(call, frame)
 
 
 @given(CALLS, messages(), st.data())
