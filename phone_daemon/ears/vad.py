@@ -15,7 +15,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from phone_daemon.config import VadSettings
-from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.events import SAMPLE_RATE, SpeechEnded, SpeechStarted, samples
 
 WINDOW = 256
@@ -55,17 +54,15 @@ class Silero:
 class Vad:
     """Turns the caller's audio into `SpeechStarted` and `SpeechEnded`.
 
-    Speech starts once it has been likely for `min_speech_s`, and ends once it has been unlikely for
-    `min_silence_s`; between `release` and `threshold` what was goes on.
+    Speech starts where the probability rises above `release`, once it has stayed there for `min_speech_s` and has
+    come above `threshold`; it ends once the probability has been below `release` for `min_silence_s`.
     """
 
-    def __init__(self, settings: VadSettings, min_speech_s: float | None = None) -> None:
-        """`min_speech_s`: instead of the settings', for a dialplan that lets itself be interrupted less easily."""
+    def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
-        self._min_speech = samples(settings.min_speech_s if min_speech_s is None else min_speech_s)
+        self._min_speech = samples(settings.min_speech_s)
         self._min_silence = samples(settings.min_silence_s)
         self._silero = Silero()
-        self._kept = PreRoll(settings)
         self._waiting = bytearray()
         self._position = 0
         """Where `_waiting` ends."""
@@ -87,7 +84,6 @@ class Vad:
 
         Raises `ValueError` when `position` lies before audio that was fed already.
         """
-        self._kept.feed(position, pcm)
         hole = position - self._position
         if hole < 0:
             raise ValueError(f"audio at {position} after audio up to {self._position}")
@@ -97,10 +93,6 @@ class Vad:
             self._position = position - silence
             events += self._take(bytes(2 * silence))
         return events + self._take(pcm)
-
-    def pre_roll(self, onset: int) -> bytes:
-        """The audio from `pre_roll_s` before `onset` until now: what recognition shall hear of this speech."""
-        return self._kept.since(onset)
 
     def _take(self, pcm: bytes) -> list[SpeechStarted | SpeechEnded]:
         self._waiting += pcm
@@ -118,11 +110,9 @@ class Vad:
     def _judge(self, begin: int) -> SpeechStarted | SpeechEnded | None:
         """What the window that begins at `begin` changes."""
         end = begin + WINDOW
-        if self.onset is None:
-            if self.probability < self._settings.threshold:
-                return None
-            self.onset = begin
         if self.probability >= self._settings.release:
+            if self.onset is None:
+                self.onset = begin
             self._last = end
         elif not self.speaking:
             self.onset = None
@@ -131,7 +121,8 @@ class Vad:
                 self.speaking = False
                 self.onset = None
                 return SpeechEnded(last=self._last, position=self._position)
-        elif self.onset is not None and end - self.onset >= self._min_speech:
-            self.speaking = True
-            return SpeechStarted(onset=self.onset, position=self._position)
-        return None
+            return None
+        if self.onset is None or end - self.onset < self._min_speech or self.probability < self._settings.threshold:
+            return None
+        self.speaking = True
+        return SpeechStarted(onset=self.onset, position=self._position)
