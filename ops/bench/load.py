@@ -53,8 +53,8 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
     memory = ", ".join(f"{part} {rss[part]:.0f}" for part in rss if part != "daemon")
     everything = sum(share.values()) - share.get("STT engine", 0.0)
     return [
-        Figure("daemon CPU a call", share["daemon"], "% of a core", 3.0, f"beside it: {others}"),
-        Figure("everything but the STT engine, CPU a call", everything, "% of a core"),
+        Figure("CPU a call, daemon process", share["daemon"], "% of a core", 3.0, f"beside it: {others}"),
+        Figure("CPU a call, everything but the STT engine", everything, "% of a core", 3.0),
         Figure("daemon RSS with 4 calls", rss["daemon"], "MB", 150.0, f"beside it: {memory}"),
     ]
 

@@ -7,6 +7,7 @@ on speech it was not tuned to, and nothing about people.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -39,6 +40,7 @@ def _measure(progress: Progress, phrases: int) -> list[Figure]:
     plans = Dialplans.load(sorted(SHIPPED.glob("*.toml")))
     ears: SttEngine = load("pocketsphinx", engine_options(Settings().ears, plans))
     mouth: TtsEngine = load("espeak", {})
+    sessions = itertools.count(1)
     draw = random.Random(1)
     said = [
         (plan, phrase)
@@ -50,7 +52,7 @@ def _measure(progress: Progress, phrases: int) -> list[Figure]:
     for index, (plan, phrase) in enumerate(said):
         words += len(phrase.split())
         for voice in VOICES:
-            heard = _hear(ears, plan, _telephone(mouth, voice, phrase, seed=index))
+            heard = _hear(ears, next(sessions), plan, _telephone(mouth, voice, phrase, seed=index))
             errors[voice] += distance(phrase.split(), heard.split())
         progress((index + 1) / len(said))
     by_voice = {voice: 100 * wrong / words for voice, wrong in errors.items()}
@@ -74,11 +76,9 @@ def _telephone(mouth: TtsEngine, voice: str, phrase: str, seed: int) -> bytes:
     return g711.through(np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes())
 
 
-def _hear(ears: SttEngine, plan: Dialplan, pcm: bytes) -> str:
+def _hear(ears: SttEngine, session: int, plan: Dialplan, pcm: bytes) -> str:
     """What the engine makes of it, fed as in a call."""
     wide = soxr.resample(np.frombuffer(pcm, "<i2"), SAMPLE_RATE, ears.sample_rate).astype("<i2").tobytes()
-    _hear.session += 1  # type: ignore[attr-defined]
-    session: int = _hear.session  # type: ignore[attr-defined]
     ears.open(session, {"grammar": plan.name})
     for at in range(0, len(wide), STEP):
         ears.step({session: wide[at : at + STEP]})
