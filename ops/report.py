@@ -143,10 +143,14 @@ def run(args: argparse.Namespace) -> int:
 
 def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> None:
     out = tables.console()
-    out.print(
-        f"{report.calls} calls, {told['turns']} turns, {told['barge_ins']} interruptions, "
-        f"{told['underruns']} underruns, {told['faults']} faults"
+    counted = (
+        (report.calls, "call"),
+        (told["turns"], "turn"),
+        (told["barge_ins"], "interruption"),
+        (told["underruns"], "underrun"),
+        (told["faults"], "fault"),
     )
+    out.print(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted))
     if report.unreadable:
         out.print(f"{report.unreadable} lines could not be read and were left out", style="yellow")
     out.print()
