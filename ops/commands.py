@@ -7,18 +7,8 @@ import json
 from typing import Any, Self
 
 from phone_daemon.config import StateSettings
-from phone_daemon.state import (
-    CALLS,
-    Command,
-    CommandKind,
-    blame,
-    call_key,
-    connect,
-    daemon_key,
-    inbox_key,
-    reply_key,
-    where,
-)
+from phone_daemon.redis_client import blame, connect, where
+from phone_daemon.state import CALLS, Command, CommandKind, call_key, daemon_key, inbox_key, reply_key
 
 ANSWER_S = 2.5
 """A daemon that takes longer to answer an order has not heard it."""

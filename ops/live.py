@@ -19,8 +19,9 @@ from ops.captions import Captions
 from ops.commands import CommandFailed, Commands
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.events import Note
+from phone_daemon.redis_client import blame, where
 from phone_daemon.redis_server import socket_path
-from phone_daemon.state import DAEMONS, EVENTS, TEXTS, Command, CommandKind, blame, daemon_key, where
+from phone_daemon.state import DAEMONS, EVENTS, TEXTS, Command, CommandKind, daemon_key
 
 COLUMNS = ("call", "caller", "called", "dialplan", "state", "turn")
 POLL_MS = 1000

@@ -21,6 +21,7 @@ from phone_daemon import state as module
 from phone_daemon.clock import run_counted
 from phone_daemon.config import StateSettings
 from phone_daemon.events import Note
+from phone_daemon.redis_client import connect
 from phone_daemon.redis_server import RedisServer, _binary
 from phone_daemon.state import (
     CALLS,
@@ -30,7 +31,6 @@ from phone_daemon.state import (
     CommandKind,
     State,
     call_key,
-    connect,
     daemon_key,
     inbox_key,
     reply_key,

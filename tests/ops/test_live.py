@@ -15,7 +15,8 @@ from ops.commands import CommandFailed
 from ops.live import Operator
 from phone_daemon.config import StateSettings
 from phone_daemon.events import Note
-from phone_daemon.state import CALLS, DAEMONS, EVENTS, CommandKind, State, call_key, connect
+from phone_daemon.redis_client import connect
+from phone_daemon.state import CALLS, DAEMONS, EVENTS, CommandKind, State, call_key
 
 
 @pytest.fixture
