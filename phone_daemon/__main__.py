@@ -14,6 +14,7 @@ from pathlib import Path
 from phone_daemon import __version__
 from phone_daemon.config import Settings, SettingsError, load_settings
 from phone_daemon.daemon import Daemon
+from phone_daemon.health import PortInUse
 from phone_daemon.mind.dialplan import DialplanError
 from phone_daemon.wire.sip import CardFailed
 from sidecars.hosts.host import HostLost
@@ -66,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         for line in error.lines:
             print(line, file=sys.stderr)  # noqa: T201
         return 2
-    except (CardFailed, HostLost) as error:
+    except (CardFailed, HostLost, PortInUse) as error:
         print(f"phone-daemon: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
