@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ from ops.usage import WrongUse
 from phone_daemon.config import CallSettings, Settings, SipSettings
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import EndReason, Note
-from phone_daemon.wire.sip import CallRefused, LineCard
+from phone_daemon.wire.sip import CallRefused, CardFailed, LineCard
+from sidecars.hosts.host import HostLost
 
 MOST_JOBS = 4
 """Calls that one line card carries, on either side."""
@@ -77,11 +79,15 @@ def run(args: argparse.Namespace) -> int:
     except FixtureError as error:
         raise WrongUse(str(error)) from None
     settings = Settings(calls=CallSettings(directory=args.directory))
-    with _shown(fixtures, quiet=args.json) as show:
-        if args.speed == "max":
-            verdicts = on_the_sample_clock(fixtures, settings, args.jobs, show)
-        else:
-            verdicts = asyncio.run(over_sip(fixtures, settings, args.jobs, args.to, show))
+    try:
+        with _shown(fixtures, quiet=args.json) as show:
+            if args.speed == "max":
+                verdicts = on_the_sample_clock(fixtures, settings, args.jobs, show)
+            else:
+                verdicts = asyncio.run(over_sip(fixtures, settings, args.jobs, args.to, show))
+    except (CardFailed, HostLost) as error:
+        print(f"phone-ops replay: {error}", file=sys.stderr)
+        return 1
     passed = all(verdict.passed for verdict in verdicts)
     if args.json:
         told = [{**asdict(verdict), "passed": verdict.passed} for verdict in verdicts]
