@@ -182,14 +182,15 @@ class Speaking:
         reply.concluded = True
         turn = reply.turn
         turn.underruns = underruns
-        turn.heard, rest = reply.heard.split(played)
+        turn.heard = reply.heard.text(played)
         if not heard:
             return
         if turn.caller:
             self.history.append(Message("caller", turn.caller))
-        self.history.append(Message("agent", turn.heard, interrupted=bool(rest)))
-        if rest:
-            self.owed = Owed(rest, tuple(reply.actions))
+        owed = reply.heard.owed(played)
+        self.history.append(Message("agent", turn.heard, interrupted=bool(owed)))
+        if owed:
+            self.owed = Owed(owed, tuple(reply.actions))
 
     def _log(self, turn: Turn) -> None:
         self._trace.turn(turn)

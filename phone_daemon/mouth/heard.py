@@ -136,6 +136,21 @@ class Heard:
             before += len(phrase.text)
         return text[:heard].rstrip(), text[heard:].lstrip()
 
+    def owed(self, played: int) -> str:
+        """What is still to be said, from the beginning of the phrase that was cut: half a phrase tells nobody anything.
+
+        Empty when all was heard.
+        """
+        heard, rest = self.split(played)
+        if not rest:
+            return ""
+        before = 0
+        for phrase in self._phrases:
+            if before + len(phrase.text.rstrip()) > len(heard):
+                break
+            before += len(phrase.text)
+        return "".join(phrase.text for phrase in self._phrases)[before:].strip()
+
     def text(self, played: int) -> str:
         """The words heard when `played` samples of the reply were played."""
         return self.split(played)[0]

@@ -46,6 +46,18 @@ def test_a_word_counts_from_the_middle_of_its_sound() -> None:
     assert heard.text(2 * second + SOUND) == "one two three"
 
 
+def test_what_is_owed_begins_with_the_phrase_that_was_cut() -> None:
+    heard = Heard()
+    feed(heard, "Hello there. ")
+    feed(heard, "How are you?")
+    half = 2 * (SOUND + PAUSE)
+    assert heard.owed(0) == "Hello there. How are you?"
+    assert heard.owed(SOUND) == "Hello there. How are you?"
+    assert heard.owed(half) == "How are you?"
+    assert heard.owed(half + SOUND) == "How are you?"
+    assert heard.owed(10**9) == ""
+
+
 def test_the_pause_after_a_word_is_no_part_of_it() -> None:
     heard = Heard()
     feed(heard, "no, thanks", pause=8000)
