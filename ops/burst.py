@@ -31,15 +31,13 @@ from ops.commands import CommandFailed, Commands
 from ops.daemon_process import DaemonFailed, DaemonProcess
 from ops.floor import floor
 from ops.probe import Probe, Refused, address, until
-from ops.stats import quantiles
+from ops.stats import gate_ms, quantiles
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.config import Settings, StateSettings
 from phone_daemon.mind.dialplan import DialplanError
 from phone_daemon.state import CommandKind
 from phone_daemon.turn.record import LEGS
 
-GATE_S = 0.400
-"""What a cancel chain may cost beyond the floor."""
 SETTLE_NS = 30_000_000
 """After the card's first silent frame: one frame on its way through the conference bridge, and 10 ms of slack."""
 WATCH_S = 0.3
@@ -82,7 +80,7 @@ class Verdict:
     @property
     def limit_ms(self) -> float:
         """The gate: floor + 400 ms."""
-        return self.floor_ms + GATE_S * 1e3
+        return gate_ms(self.floor_ms)
 
     @property
     def total_p95_ms(self) -> float:

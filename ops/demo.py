@@ -15,6 +15,7 @@ from ops import fixture, floor, tables, tape_call
 from ops.captions import Captions
 from ops.expectations import read_turns
 from ops.sip_call import place_recorded_call
+from ops.stats import gate_ms
 from phone_daemon.config import SipSettings, load_settings
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import Note
@@ -22,8 +23,6 @@ from phone_daemon.mind.dialplan import SHIPPED
 from phone_daemon.wire.sip import LineCard
 
 DEFAULT = "interrupts_three_times"
-GATE_MS = 400.0
-"""What a cancel chain may take beyond the language model's own floor."""
 
 
 def run(name: str | None) -> int:
@@ -57,7 +56,7 @@ async def _run(recorded: fixture.Fixture, console: Console) -> int:
                 ended.set()
 
         with console.status("starting the line card, the ears and the mouth"):
-            limit_ms = (await floor.floor(settings)).ms["p95"] + GATE_MS
+            limit_ms = gate_ms((await floor.floor(settings)).ms["p95"])
             daemon = Daemon(settings, watch=watch, now=lambda: tape_call.NOON)
             await daemon.__aenter__()
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import tables
-from ops.stats import quantiles
+from ops.stats import gate_ms, quantiles
 from ops.tables import TurnLine
 from ops.usage import WrongUse, settings
 
@@ -21,7 +21,6 @@ examples:
   phone-ops report --json | jq .legs.total
   LLM_CANCEL_FLOOR_S=0.12 phone-ops report   with the gate: p95(total) within the floor + 0.4 s, else exit code 1
 """
-GATE_S = 0.400
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class Report:
         gate = None
         if floor_ms is not None and "total" in legs:
             p95 = legs["total"]["p95"]
-            limit = floor_ms + GATE_S * 1e3
+            limit = gate_ms(floor_ms)
             gate = {"limit_ms": round(limit, 3), "p95_ms": p95, "passed": p95 <= limit and not self.missed}
         return {
             "calls": self.calls,
@@ -156,6 +155,6 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
     out.print()
     out.print(tables.latency(report.turns))
     out.print()
-    limit_ms = None if floor_ms is None else floor_ms + GATE_S * 1e3
+    limit_ms = None if floor_ms is None else gate_ms(floor_ms)
     samples, detection = tables.leg_samples(report.turns), tables.detection_samples(report.turns)
     out.print(tables.legs(samples, floor_ms=floor_ms, limit_ms=limit_ms, detection=detection, missed=report.missed))

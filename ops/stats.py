@@ -17,3 +17,8 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
         raise ValueError("no values, no percentiles")
     ranks = {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in (50, 95, 99)}
     return {**ranks, "max": ordered[-1]}
+
+
+def gate_ms(floor_ms: float) -> float:
+    """What p95 of a whole cancel chain may be: 400 ms beyond the mind's own floor."""
+    return floor_ms + 400.0
