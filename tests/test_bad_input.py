@@ -16,6 +16,7 @@ import pytest
 from ops.daemon_process import DaemonFailed, DaemonProcess, free_port
 from ops.probe import Probe, Refused, no_common_codec, until
 from ops.rtp import RtpEnd, continuity, segments
+from phone_daemon.events import EndReason
 from phone_daemon.mind.dialplan import SHIPPED
 
 BOOKING = Path(__file__).parents[1] / "fixtures/calls/books_an_appointment"
@@ -190,6 +191,22 @@ async def test_datagrams_that_are_not_sip_hurt_nobody(tmp_path: Path) -> None:
         async with Probe(daemon.uri(), caller="next") as following:
             await following.answered()
             await hears_agent(following)
+
+
+async def test_callers_who_hang_up_and_call_again_at_once_are_all_served(tmp_path: Path) -> None:
+    """pjsua2 gives a call's slot to the next one before it is done with the first; nobody may notice."""
+    async with DaemonProcess(tmp_path / "var", OFF) as daemon:
+
+        async def redial(name: str) -> None:
+            for _ in range(4):
+                async with Probe(daemon.uri(), caller=name) as probe:
+                    await probe.answered()
+                    await hears_agent(probe)
+                    assert probe.live
+
+        await asyncio.gather(*(redial(f"caller-{lane}") for lane in range(4)))
+        await daemon.idle()
+        assert daemon.log().count(str(EndReason.CALLER_HUNG_UP)) == 16
 
 
 async def test_a_caller_who_never_acknowledges_is_let_go(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ ANSWER_S = 6.0
 class Seen:
     """What the trials have seen; times in ms."""
 
-    to_silence: list[float] = field(default_factory=list)
+    to_silence: list[tuple[float, str]] = field(default_factory=list)
+    """With the name of the sound."""
     detection: list[float] = field(default_factory=list)
     ttfa_beyond_wait: list[float] = field(default_factory=list)
     ttfa_on_the_wire: list[float] = field(default_factory=list)
@@ -61,11 +62,18 @@ async def measure(progress: Progress, rounds: int = 2) -> list[Figure]:
 
 def _figures(seen: Seen) -> list[Figure]:
     talking, alone = (sum(seen.first_words[speaking]) for speaking in (True, False))
-    silence, ttfa = quantiles(seen.to_silence), quantiles(seen.ttfa_beyond_wait)
+    silence, ttfa = quantiles(took for took, _ in seen.to_silence), quantiles(seen.ttfa_beyond_wait)
+    slowest = ", ".join(f"{name} {took:.0f}" for took, name in sorted(seen.to_silence, reverse=True)[:3])
     wire = quantiles(seen.ttfa_on_the_wire)
     sample = f"{len(seen.to_silence)} interruptions by recorded callers"
     return [
-        Figure("speech to silence on the wire p95", silence["p95"], "ms", 250.0, f"{sample}, p50 {silence['p50']:.0f}"),
+        Figure(
+            "speech to silence on the wire p95",
+            silence["p95"],
+            "ms",
+            250.0,
+            f"{sample}, p50 {silence['p50']:.0f}; slowest: {slowest}",
+        ),
         Figure("of which detection p95", quantiles(seen.detection)["p95"], "ms", None, "as the daemon tells it"),
         Figure(
             "interruptions by noise",
@@ -80,7 +88,8 @@ def _figures(seen: Seen) -> list[Figure]:
             "",
             0,
             f"in the transcript {talking} of {len(seen.first_words[True])} times while the agent spoke, "
-            f"{alone} of {len(seen.first_words[False])} while it did not",
+            f"{alone} of {len(seen.first_words[False])} while it did not"
+            + "".join(f"; {lost}" for lost in sorted(seen.unheard)),
         ),
         Figure("TTFA beyond the endpoint wait p95", ttfa["p95"], "ms", 150.0, f"{len(seen.ttfa_beyond_wait)} turns"),
         Figure(
@@ -100,7 +109,7 @@ async def _interrupt(daemon: DaemonProcess, commands: Commands, sound: Sound, se
         await asyncio.sleep(random.uniform(0.3, 1.2))
         played = await talk.say(sound)
         spoken = [packet.at_ns for packet in talk.probe.rtp.packets if not packet.silent]
-        seen.to_silence.append((spoken[-1] - played.at(sound.onset)) / 1e6)
+        seen.to_silence.append(((spoken[-1] - played.at(sound.onset)) / 1e6, sound.name))
         await _answered(talk)
     cut = [turn for turn in talk.turns() if turn["barge_in"]]
     seen.detection += [turn["barge_in"]["detection_ms"] for turn in cut if turn["barge_in"]["detection_ms"] is not None]
