@@ -87,7 +87,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._send_frame = send_frame
         self._answered = False
         self._acknowledged = False
-        self._closed = False
+        self.closed = False
+        """The daemon has been told that the call is over."""
         self._ending: EndReason | None = None
         self._port: native.Port | None = None
         self._said = b""
@@ -106,7 +107,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.answer(_response(pj.PJSIP_SC_RINGING))
 
     def pick_up(self) -> None:
-        if self._answered or self._closed:
+        if self._answered or self.closed:
             return
         self._answered = True
         self._ack_by = time.monotonic() + self._limits.ack_timeout_s
@@ -118,7 +119,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             header = pj.SipHeader()
             header.hName, header.hValue = "Retry-After", str(retry_after)
             param.txOption.headers.push_back(header)
-        if not self._closed:
+        if not self.closed:
             self._ending = EndReason.REFUSED
             self.close(EndReason.REFUSED, code)
             self.hangup(param)
@@ -166,8 +167,8 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Tells the daemon that the call is over, once."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             self._send(LineClosed(reason, code, detail))
 
     def release(self) -> None:
@@ -181,7 +182,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @property
     def _live(self) -> bool:
-        return self._answered and self._port is not None and not self._closed
+        return self._answered and self._port is not None and not self.closed
 
     def _speak(self) -> bytes:
         """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
@@ -208,7 +209,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def watch(self, now: float) -> None:
         """Timers and the RTP source; asked several times a second."""
-        if self._closed or self.gone:
+        if self.closed or self.gone:
             return
         if now >= self._ack_by:
             self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
@@ -229,22 +230,20 @@ class Leg(pj.Call):  # type: ignore[misc]
         elif now >= self._rtp_by:
             self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
             return
-        # Once pinned, the last sender says something new only with a new packet.
-        if packets and (grew or not self._pinned):
+        if packets:
             self._judge(transport.srcRtpName, int(transport.localRtpName.rpartition(":")[2]))
 
     def _judge(self, sender: str, port: int) -> None:
-        """Acts on who sent last: a stranger's audio is not used, and his packets are kept out from now on."""
+        """Acts on who sent last: the first packet of a stranger's is his last one; without the caller's, it is told."""
         changed = self._source.look(sender)
-        if changed is None:
-            return
-        self._send(changed)
-        if changed.trusted:
-            log("INFO", "RTP comes from the expected source again")
-            return
-        if pin(port, self._source.caller):
+        if self._source.strikes and not self._pinned and pin(port, self._source.caller):
             self._pinned = port
-        log("WARNING", f"RTP from {sender}, which no SDP named: not used, {'shut' if self._pinned else 'not shut'} out")
+        if changed is not None:
+            self._send(changed)
+            log(
+                "WARNING",
+                f"RTP from {sender}, {'as expected again' if changed.trusted else 'not the caller: not used'}",
+            )
 
     # ------------------------------------------------------------------------------------------- callbacks
 
@@ -316,7 +315,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._digit(prm.digit)
 
     def _digit(self, digit: str) -> None:
-        if self._answered and not self._closed and digit.upper() in DIGITS:
+        if self._answered and not self.closed and digit.upper() in DIGITS:
             self._send(Digit(digit.upper()))
 
     @guarded

@@ -68,8 +68,11 @@ class Card:
         self._saying: list[bytes] = []
         self._pending: deque[bytes] = deque()
         self._legs: dict[int, Leg] = {}
+        self._gone: list[Leg] = []
+        """Over, and kept until their objects can be destroyed."""
         self._numbers = 0
-        self._held_back: deque[tuple[float, Leg]] = deque()
+        self._waiting: deque[tuple[int, protocol.Place]] = deque()
+        self._held_back: deque[tuple[float, int]] = deque()
         self._arrivals: deque[float] = deque(maxlen=NEW_CALLS_A_SECOND)
         self._limits = Limits(options.rtp_timeout, options.ack_timeout)
         self._draining = self._stopping = False
@@ -90,7 +93,8 @@ class Card:
         gc.disable()
         gc.collect()
         gc.freeze()
-        version, limit, port = self._endpoint.libVersion().full, native.max_calls(), self._phone.port
+        self._max_calls = limit = native.max_calls()
+        version, port = self._endpoint.libVersion().full, self._phone.port
         log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
         self._send(0, protocol.Hello(os.getpid(), limit, version, port))
 
@@ -131,20 +135,26 @@ class Card:
             for leg in self._legs.values():
                 leg.watch(now)
             while self._held_back and self._held_back[0][0] <= now:
-                self._held_back.popleft()[1].refuse(503, 1)
+                self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
             self._sweep()
+        if self._waiting:
+            self._place_waiting()
 
     def _sweep(self) -> None:
         """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
-        over = [number for number, leg in self._legs.items() if leg.gone]
-        for number in over:
+        for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
             leg.release()
             self._underruns += leg.playout.underruns
             self._late_audio += leg.playout.late_audio
             self._stale += leg.stale_frames
+            self._gone.append(leg)
             del leg
-        if over:
+        if self._gone:
+            # The destructor of pjsua2's Call hangs up whatever call has its slot by then: an INVITE that came right
+            # after the BYE may. So it waits until the slot is nobody's.
+            taken = {leg.getId() for leg in self._legs.values()}
+            self._gone = [leg for leg in self._gone if leg.getId() in taken]
             gc.collect()
 
     def _end(self) -> None:
@@ -230,6 +240,9 @@ class Card:
             self._send(0, self._stats())
         elif isinstance(command, protocol.Place):
             self._place(call, command)
+        elif isinstance(command, protocol.HangUp) and call in (number for number, _ in self._waiting):
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] != call)
+            self._send(call, LineClosed(command.reason))
         elif (leg := self._legs.get(call)) is not None:
             match command:
                 case protocol.Play(reply, pcm):
@@ -294,7 +307,7 @@ class Card:
         if self._draining:
             leg.refuse(503, 30)
         elif crowded:
-            self._held_back.append((now + HELD_BACK_S, leg))
+            self._held_back.append((now + HELD_BACK_S, self._numbers))
         elif self._options.loopback:
             leg.pick_up()
         else:
@@ -304,8 +317,16 @@ class Card:
             self._send(self._numbers, protocol.Incoming(user_part(info.remoteUri), called, prm.rdata.srcAddress))
 
     def _place(self, number: int, command: protocol.Place) -> None:
+        self._sweep()
         if self._draining:
             self._send(number, LineClosed(EndReason.REFUSED, 503, "the line card takes no more calls"))
+            return
+        if native.calls() >= self._max_calls:
+            if sum(not leg.closed for leg in self._legs.values()) < self._max_calls:
+                # A call that is over for the daemon keeps its slot until its BYE is answered: any moment.
+                self._waiting.append((number, command))
+            else:
+                self._send(number, LineClosed(EndReason.REFUSED, 486, f"all {self._max_calls} calls are taken"))
             return
         leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True)
         try:
@@ -313,6 +334,10 @@ class Card:
         except pj.Error as error:
             leg.gone = True
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
+
+    def _place_waiting(self) -> None:
+        for _ in range(len(self._waiting)):
+            self._place(*self._waiting.popleft())
 
 
 def main() -> int:

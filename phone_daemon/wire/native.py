@@ -155,6 +155,11 @@ def max_calls() -> int:
     return int(_lib.pjsua_call_get_max_count())
 
 
+def calls() -> int:
+    """Calls that the library carries now, those included whose BYE is not answered yet."""
+    return int(_lib.pjsua_call_get_count())
+
+
 def respond_ok(transaction: Any, request: Any) -> None:
     """Answers a request within a dialog with 200 (pjsua2's `tsx.pjTransaction` and `rdata.pjRxData`)."""
     dialog = _lib.pjsip_tsx_get_dlg(int(transaction))

@@ -10,6 +10,8 @@ from phone_daemon.events import SourceChanged
 
 SETTLE = 5
 """Looks in a row at a trusted source that make a line trusted again: two sources that take turns stay unused."""
+STRIKES = 2
+"""Looks in a row at a stranger that make a line untrusted: one may be a last packet of the port's former call."""
 
 
 class SourceWatch:
@@ -17,6 +19,9 @@ class SourceWatch:
 
     def __init__(self) -> None:
         self.trusted = True
+        """The line's audio may be used."""
+        self.strikes = 0
+        """Looks in a row at a stranger."""
         self._sdp = ""
         self._latched = ""
         self._before: frozenset[str] = frozenset()
@@ -45,8 +50,10 @@ class SourceWatch:
             self._latched = self._latched or address
             if address not in (self._sdp, self._latched):
                 self._good = 0
-                return self._turn(False, address)
+                self.strikes += 1
+                return self._turn(False, address) if self.strikes >= STRIKES else None
             self._before = frozenset()
+        self.strikes = 0
         self._good += 1
         return self._turn(True, address) if self._good >= SETTLE else None
 
