@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from ops import fixture, tape_call
 from ops.expectations import Outcome, barge_ins, failures, read_turns
@@ -109,7 +110,7 @@ def _wrong_use(args: argparse.Namespace) -> str:
 
 def table(verdicts: Iterable[Verdict]) -> Table:
     """Fixture, turns, barge-ins, verdict, and the first expectation that failed."""
-    shown = Table("fixture", "turns", "barge-ins", "verdict", "first failed expectation")
+    shown = Table(Column("fixture", no_wrap=True), "turns", "barge-ins", "verdict", "first failed expectation")
     for verdict in verdicts:
         colour, word = ("green", "held") if verdict.passed else ("red", "FAILED")
         why = verdict.failures[0] if verdict.failures else ""
@@ -157,7 +158,8 @@ def judged(played: Fixture, outcome: Outcome) -> Verdict:
 def on_the_sample_clock(fixtures: Sequence[Fixture], settings: Settings, jobs: int, show: Show) -> list[Verdict]:
     """Plays each fixture on a clock of its own, `jobs` processes at once."""
     verdicts: dict[str, Verdict] = {}
-    with ProcessPoolExecutor(min(jobs, len(fixtures))) as pool:
+    # Forking a process whose libraries run threads of their own may hang.
+    with ProcessPoolExecutor(min(jobs, len(fixtures)), get_context("spawn")) as pool:
         runs = {pool.submit(_tape_verdict, each, settings): each for each in fixtures}
         for done in as_completed(runs):
             verdicts[runs[done].name] = done.result()
