@@ -35,6 +35,8 @@ from sidecars.hosts.host import HostLost
 
 MOST_JOBS = 4
 """Calls that one line card carries, on either side."""
+ALL = "every expectation"
+CALLER = "what a caller can tell: whether each cue came due, and who ended the call"
 LOGGED_S = 5.0
 """How long after the caller's end of a call the daemon's end may come."""
 
@@ -92,9 +94,9 @@ def run(args: argparse.Namespace) -> int:
     passed = all(verdict.passed for verdict in verdicts)
     if args.json:
         told = [{**asdict(verdict), "passed": verdict.passed} for verdict in verdicts]
-        print(json.dumps({"passed": passed, "fixtures": told}, indent=2))
+        print(json.dumps({"passed": passed, "judged": CALLER if args.to else ALL, "fixtures": told}, indent=2))
     else:
-        Console().print(table(verdicts))
+        Console().print(table(verdicts, CALLER if args.to else ALL))
     return 0 if passed else 1
 
 
@@ -108,9 +110,12 @@ def _wrong_use(args: argparse.Namespace) -> str:
     return ""
 
 
-def table(verdicts: Iterable[Verdict]) -> Table:
+def table(verdicts: Iterable[Verdict], judged: str) -> Table:
     """Fixture, turns, barge-ins, verdict, and the first expectation that failed."""
-    shown = Table(Column("fixture", no_wrap=True), "turns", "barge-ins", "verdict", "first failed expectation")
+    shown = Table(
+        *(Column("fixture", no_wrap=True), "turns", "barge-ins", "verdict", "first failed expectation"),
+        caption=f"judged: {judged}",
+    )
     for verdict in verdicts:
         colour, word = ("green", "held") if verdict.passed else ("red", "FAILED")
         why = verdict.failures[0] if verdict.failures else ""
