@@ -1,0 +1,44 @@
+"""Utterances on a host, step by step, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sidecars.hosts.host import Channel, Host
+from tests.sidecars.speech import caller, wide
+
+FRAME = 640
+"""Bytes of 20 ms at 16 kHz."""
+
+
+def opened(host: Host, grammar: str = "clinic") -> Channel:
+    channel = host.open()
+    channel.send({"type": "Open", "options": {"grammar": grammar}})
+    return channel
+
+
+def feed(channel: Channel, text: str) -> None:
+    """All of it at once, frame by frame."""
+    audio = wide(caller(text))
+    for begin in range(0, len(audio), FRAME):
+        channel.send({"type": "Audio"}, audio[begin : begin + FRAME])
+
+
+async def until(channel: Channel, *kinds: str) -> dict[str, Any]:
+    """The next message of one of `kinds`; others are passed over."""
+    async with asyncio.timeout(20):
+        while True:
+            message, _ = await channel.receive()
+            if message["type"] in kinds:
+                return message
+
+
+async def heard(host: Host, text: str) -> str:
+    """What is understood when `text` is said."""
+    channel = opened(host)
+    feed(channel, text)
+    channel.send({"type": "Finalize"})
+    final = await until(channel, "Final")
+    channel.close()
+    return str(final["text"])

@@ -1,0 +1,80 @@
+"""Spoken test material: espeak-ng through a telephone, and noises that are no speech."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from sidecars.engines.espeak import create
+
+Audio = NDArray[np.float64]
+
+LEAD_S, TAIL_S = 0.4, 0.5
+"""Silence (but for the line's noise) before and after `caller`'s words; as long as a pre-roll and an endpoint."""
+
+
+@cache
+def spoken(text: str, voice: str = "en-us") -> Audio:
+    """`text` at 8 kHz, full scale 1, speech at -22 dBFS, without any noise."""
+    engine = create({})
+    pcm = b"".join(chunk.pcm for chunk in engine.speak(text, {"voice": voice}, lambda: False))
+    wide = np.frombuffer(pcm, dtype="<i2") / 32768
+    audio = soxr.resample(wide, engine.sample_rate, 8000)
+    return np.asarray(audio * 0.08 / np.sqrt(np.mean(audio**2)))
+
+
+def white(seconds: float, level: float) -> Audio:
+    return np.random.default_rng(7).standard_normal(round(8000 * seconds)) * level
+
+
+def pink(seconds: float, level: float) -> Audio:
+    spectrum = np.fft.rfft(white(seconds, 1.0))
+    spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(round(8000 * seconds), 1 / 8000), 20))
+    audio = np.fft.irfft(spectrum, round(8000 * seconds))
+    return np.asarray(audio / audio.std() * level)
+
+
+def hum(seconds: float, level: float) -> Audio:
+    """Mains: 50 Hz and two of its odd harmonics."""
+    t = np.arange(round(8000 * seconds)) / 8000
+    return np.asarray(sum(level / n * np.sin(2 * np.pi * 50 * n * t) for n in (1, 3, 5)))
+
+
+def clicks(seconds: float, level: float) -> Audio:
+    generator = np.random.default_rng(3)
+    audio = white(seconds, 0.002)
+    audio[generator.random(len(audio)) < 0.0003] = level
+    return audio
+
+
+def line(audio: Audio) -> bytes:
+    """As it comes from the telephone line: 8 kHz PCM after µ-law (G.711) quantisation."""
+    squeezed = np.sign(audio) * np.log1p(255 * np.abs(np.clip(audio, -1, 1))) / np.log1p(255)
+    coarse = np.round((squeezed + 1) / 2 * 255) / 255 * 2 - 1
+    return (np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(255)) / 255 * 32767).astype("<i2").tobytes()
+
+
+@cache
+def caller(text: str, voice: str = "en-us", level: float = 1.0) -> bytes:
+    """Somebody says `text` on the telephone, on a line with noise 22 dB below the speech. 8 kHz PCM."""
+    audio = np.concatenate([np.zeros(round(8000 * LEAD_S)), spoken(text, voice), np.zeros(round(8000 * TAIL_S))])
+    return line((audio + white(len(audio) / 8000, 0.0064)) * level)
+
+
+def wide(pcm: bytes) -> bytes:
+    """The same at 16 kHz."""
+    audio = soxr.resample(np.frombuffer(pcm, dtype="<i2"), 8000, 16000)
+    return np.asarray(audio).astype("<i2").tobytes()
+
+
+def word_errors(said: str, understood: str) -> int:
+    """Words to insert, delete or change (Levenshtein distance)."""
+    words, row = understood.split(), list(range(len(understood.split()) + 1))
+    for i, one in enumerate(said.split(), 1):
+        before, row = row, [i]
+        for j, other in enumerate(words, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (one != other)))
+    return row[-1]

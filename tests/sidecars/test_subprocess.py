@@ -1,0 +1,250 @@
+"""Engines in a child process: many utterances at once, crashes, hangs, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import venv
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from sidecars.hosts.host import HostLost
+from sidecars.hosts.subprocess import SubprocessHost
+from tests.sidecars.clinic import OPTIONS, SAID
+from tests.sidecars.hearing import feed, heard, opened, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host():
+    host = SubprocessHost("stt", "pocketsphinx", OPTIONS)
+    await host.start()
+    yield host
+    await host.close()
+
+
+async def back(host, old):
+    """Waits until another child has taken the place of `old`, as a caller notices it: by being heard."""
+    understood = await heard(host, SAID[0])
+    assert host.pid not in (None, old)
+    return understood
+
+
+async def test_speech_is_understood(host):
+    assert host.sample_rate == 16000
+    assert [await heard(host, text) for text in SAID[:3]] == list(SAID[:3])
+
+
+async def test_partials_come_while_the_caller_speaks(host):
+    channel = opened(host)
+    feed(channel, SAID[0])
+    partial = await until(channel, "Partial")
+    while partial["text"] != SAID[0]:  # guesses get better
+        partial = await until(channel, "Partial")
+    channel.close()
+
+
+async def test_four_utterances_at_once_do_not_mix(host):
+    async with asyncio.TaskGroup() as tasks:
+        each = [tasks.create_task(heard(host, text)) for text in SAID[:4]]
+    assert [task.result() for task in each] == list(SAID[:4])
+
+
+async def test_a_cancelled_utterance_is_freed_while_others_are_being_fed(host):
+    others = [opened(host) for _ in range(3)]
+    channel = opened(host)
+    for each in (channel, *others):
+        feed(each, SAID[0])
+    channel.send({"type": "Cancel"})
+    cancelled = await until(channel, "Cancelled")
+    assert cancelled["open"] == 3
+    assert cancelled["held"] == {"sessions": 3, "decoders": 3}
+    for each in others:
+        each.send({"type": "Finalize"})
+        assert (await until(each, "Final"))["text"] == SAID[0]
+        each.close()
+
+
+async def test_the_last_cancel_leaves_nothing_held(host):
+    channel = opened(host)
+    feed(channel, SAID[0])
+    channel.send({"type": "Cancel"})
+    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0, "decoders": 0}
+
+
+async def test_a_closed_channel_is_freed_although_nobody_asked(host):
+    left = opened(host)
+    feed(left, SAID[0])
+    left.close()
+    left.close()
+    with pytest.raises(HostLost):
+        await left.receive()
+    channel = opened(host)
+    channel.send({"type": "Cancel"})
+    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0, "decoders": 0}
+
+
+@pytest.mark.parametrize(
+    ("message", "payload"),
+    [
+        ({"type": "Audio"}, b"odd"),
+        ({"type": ["Cancel"]}, b""),
+        ({}, b""),
+        ({"type": "Open", "options": {"grammar": "unheard of"}}, b""),
+        ({"type": "Open", "options": {1, 2}}, b""),
+    ],
+)
+async def test_a_malformed_message_fails_its_channel_and_nobody_else(host, message, payload):
+    pid, other = host.pid, opened(host)
+    channel = host.open()
+    channel.send(message, payload)
+    assert (await until(channel, "Failed"))["error"]
+    feed(other, SAID[1])
+    other.send({"type": "Finalize"})
+    assert (await until(other, "Final"))["text"] == SAID[1]
+    other.close()
+    channel.close()
+    assert host.pid == pid
+
+
+async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host):
+    async def ten():
+        for number in range(10):
+            channel = opened(host)
+            feed(channel, "yes please")
+            channel.send({"type": "Finalize" if number % 2 else "Cancel"})
+            await until(channel, "Final", "Cancelled")
+            channel.close()
+
+    await ten()
+    child, ours = psutil.Process(host.pid), psutil.Process()
+    rss, descriptors, our_descriptors = child.memory_info().rss, child.num_fds(), ours.num_fds()
+    for _ in range(5):
+        await ten()
+    assert child.memory_info().rss - rss < 4 << 20  # one decoder more would be 5 MB
+    assert (child.num_fds(), ours.num_fds()) == (descriptors, our_descriptors)
+
+
+async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(host, caplog):
+    pid, channel = host.pid, opened(host)
+    feed(channel, SAID[0])
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(HostLost, match=rf"pid {pid}\) was killed by SIGKILL"):
+        await until(channel, "Final")
+    assert await back(host, pid) == SAID[0]
+    assert "was killed by SIGKILL" in caplog.text
+
+
+async def test_a_child_that_dies_again_and_again_is_replaced_again_and_again(host):
+    for _ in range(3):
+        pid, channel = host.pid, opened(host)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HostLost):
+            await until(channel, "Final")
+        assert await back(host, pid) == SAID[0]
+
+
+async def test_signals_meant_for_the_daemon_do_not_end_a_child(host):
+    pid = host.pid
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
+    assert await heard(host, SAID[0]) == SAID[0]
+    assert host.pid == pid
+
+
+async def test_a_child_that_hangs_is_replaced():
+    host = SubprocessHost("tts", "espeak", {}, stall_s=1.0)
+    await host.start()
+    pid, channel = host.pid, host.open()
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        channel.send({"type": "Speak", "text": "Hello."})
+        with pytest.raises(HostLost, match="SIGKILL"):
+            await until(channel, "Done")
+        again = host.open()
+        again.send({"type": "Speak", "text": "Hello."})
+        assert (await until(again, "Done", "Failed"))["type"] == "Done"
+        assert host.pid != pid
+    finally:
+        await host.close()
+
+
+async def test_a_cancel_is_seen_in_the_middle_of_a_text():
+    host = SubprocessHost("tts", "espeak", {})
+    await host.start()
+    try:
+        channel = host.open()
+        channel.send({"type": "Speak", "text": "This is a rather long sentence about nothing. " * 100})
+        await until(channel, "Chunk")
+        channel.send({"type": "Cancel"})
+        channel.send({"type": "Speak", "text": "Bye."})
+        kinds = []
+        while not kinds or kinds[-1] != "Done":
+            kinds.append((await channel.receive())[0]["type"])
+        assert kinds.count("Done") == kinds.count("Cancelled") == 1
+        assert kinds.index("Cancelled") < kinds.index("Done")
+    finally:
+        await host.close()
+
+
+async def test_another_interpreter_without_the_engines_packages_is_told_apart(tmp_path):
+    venv.create(tmp_path, with_pip=False)
+    host = SubprocessHost("stt", "pocketsphinx", OPTIONS, python=str(tmp_path / "bin" / "python"))
+    with pytest.raises(HostLost, match="ModuleNotFoundError: No module named 'numpy'"):
+        await host.start()
+
+
+async def test_another_interpreter_with_the_engines_packages_hosts_it():
+    host = SubprocessHost("tts", "espeak", {}, python=sys.executable)
+    await host.start()
+    assert "en-us" in host.voices
+    await host.close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "python", "reason"),
+    [
+        ("no_such", {}, "", "no such engine"),
+        ("pocketsphinx", {"phrases": ["hello"]}, "", "phrases: must be"),
+        ("pocketsphinx", {"phrases": {1, 2}}, "", "options cannot be sent"),
+        ("pocketsphinx", {}, "/no/such/python", "/no/such/python: No such file"),
+        ("pocketsphinx", {}, "/bin/false", "before it was ready"),
+    ],
+)
+async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(engine, options, python, reason):
+    host = SubprocessHost("stt", engine, options, python)
+    with pytest.raises(HostLost, match=reason):
+        await host.start()
+    assert host.pid is None
+    with pytest.raises(HostLost, match="does not run"):
+        await host.open().receive()
+
+
+async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog):
+    host = SubprocessHost("stt", "pocketsphinx", {"phrases": {"clinic": ["ask for doctor xyzzyq"]}})
+    await host.start()
+    await host.close()
+    (record,) = [record for record in caplog.records if "xyzzyq" in record.message]
+    assert record.levelno == logging.WARNING
+    assert "stt engine pocketsphinx: clinic: 'xyzzyq' in the phrase 'ask for doctor xyzzyq'" in record.message
+
+
+async def test_closing_leaves_no_process_no_descriptor_and_no_task():
+    ours, tasks = psutil.Process(), asyncio.all_tasks()
+    descriptors = ours.num_fds()
+    host = SubprocessHost("tts", "espeak", {})
+    await host.start()
+    pid, channel = host.pid, host.open()
+    await host.close()
+    await host.close()
+    assert not psutil.pid_exists(pid)
+    assert ours.num_fds() == descriptors
+    assert asyncio.all_tasks() == tasks
+    with pytest.raises(HostLost, match="was shut down"):
+        await channel.receive()
