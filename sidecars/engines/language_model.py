@@ -26,13 +26,14 @@ class Phrases:
     many values a slot has and not how likely it is: counts are damped by `damping` (1: as they are, 0: all alike).
     """
 
-    def __init__(self, phrases: Iterable[Sequence[str]], damping: float = 0.5) -> None:
-        counts: dict[Gram, int] = defaultdict(int)
-        for words in phrases:
+    def __init__(self, phrases: Iterable[tuple[Sequence[str], float]], damping: float = 0.5) -> None:
+        """`phrases`: each with how often it counts as said."""
+        counts: dict[Gram, float] = defaultdict(float)
+        for words, times in phrases:
             text = (START, *words, END)
             for size in (1, 2, 3):
                 for begin in range(len(text) - size + 1):
-                    counts[text[begin : begin + size]] += 1
+                    counts[text[begin : begin + size]] += times
         counts.pop((START,), None)  # never predicted
         self.seen: dict[Gram, dict[str, float]] = {(): {}}
         """By history: the words seen after it, with their damped counts."""

@@ -1,8 +1,10 @@
 """Recognition by pocketsphinx with its US English model, its language model made of what callers may say.
 
-Options: `phrases`, by dialplan the sentences that its callers may say; `weight` (0 to 1), how much they count beside
-general English; `pronunciations`, by word its ARPAbet phones, for words that the CMU dictionary lacks.
-Session options: `grammar`, the dialplan; without it, the commonest words of general English.
+Options: `phrases`, by dialplan the sentences that its callers may say, or a table: all of them under the empty name and
+under other names those that can be expected at some time; `weight` (0 to 1), how much they count beside general
+English; `pronunciations`, by word its ARPAbet phones, for words that the CMU dictionary lacks.
+Session options: `grammar`, the dialplan; without it, the commonest words of general English. `expected`, the name of
+what is expected; one that the dialplan has no sentences for stands for nothing in particular.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ CMN = "48.4,0.7,-8.6,-1.0,3.7,-19.3,8.9,-13.4,-8.3,7.3,-16.2,7.6,-6.3"
 """Mean cepstrum of telephone speech as `_Ear` hands it on: without it the first words are lost in its estimation."""
 LONGEST_WORD_FRAMES = 150
 """Frames of 10 ms. Steady noise becomes one endless word; people do not speak such."""
-LEAST_CONFIDENCE = 0.25
-"""Less is babble and clicks. What was expected and understood has 0.5 to 1, an unexpected sentence 0.25 to 0.55."""
+LEAST_CONFIDENCE = 0.15
+"""Less is babble, clicks and coughs. Of what was understood, one in fifty has less than 0.25 (short answers: "goodbye")
+and half have more than 0.8; of unexpected sentences, half have less than 0.35."""
 PARTIAL_CONFIDENCE = 0.5
 """Posteriors come with the end of the utterance."""
 SETTINGS = {"lw": 9.0, "fwdflat": False, "bestpath": True, "loglevel": "FATAL"}
@@ -84,12 +87,14 @@ def _loudest(audio: NDArray[np.float32]) -> float:
 
 
 class _Session:
-    def __init__(self, grammar: str, decoder: Decoder) -> None:
+    def __init__(self, grammar: str, expected: str, decoder: Decoder) -> None:
         self.grammar = grammar
         self.decoder = decoder
         self.told = ""
         """The last partial."""
         self._ear = _Ear()
+        decoder.reinit_feat()  # or what was heard last would colour what is heard next
+        decoder.activate_search(expected)
         decoder.set_cmn(CMN)
         decoder.start_utt()
 
@@ -119,28 +124,39 @@ class PocketSphinx:
         self._folder = tempfile.TemporaryDirectory(prefix="pocketsphinx-")
         self._grammars = {
             name: build(name, said, weight, general, Path(self._folder.name) / str(number))  # a name may hold anything
-            for number, (name, said) in enumerate({"": [], **phrases}.items())
+            for number, (name, said) in enumerate({"": {"": list[str]()}, **phrases}.items())
         }
         self._idle = {name: [self._make(name) for _ in range(SPARE)] for name in self._grammars if name or not phrases}
         self._made = sum(map(len, self._idle.values()))
         self._sessions: dict[int, _Session] = {}
 
     def _make(self, grammar: str) -> Decoder:
-        files = self._grammars[grammar]
-        return Decoder(lm=str(files.language_model), dict=str(files.dictionary), **SETTINGS)
+        made = self._grammars[grammar]
+        decoder = Decoder(lm=None, dict=str(made.dictionary), **SETTINGS)
+        for expected, model in made.language_models.items():
+            decoder.add_lm(expected, model)
+        decoder.activate_search("")
+        # A decoder that has never heard anything scores its first utterance a little differently from all later ones.
+        decoder.start_utt()
+        decoder.process_raw(bytes(RATE // 2))
+        decoder.end_utt()
+        return decoder
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         grammar = options.get("grammar", "")
         if grammar not in self._grammars:
             known = ", ".join(name for name in self._grammars if name) or "none"
             raise ValueError(f"grammar {grammar!r}: no phrases were given for it (known: {known})")
+        expected = options.get("expected", "")
         if len(self._sessions) >= MAX_SESSIONS:
             raise EngineFull(f"{MAX_SESSIONS} utterances are open already")
         idle = self._idle.setdefault(grammar, [])
         if not idle:
             idle.append(self._make(grammar))
             self._made += 1
-        self._sessions[session] = _Session(grammar, idle.pop())
+        if expected not in self._grammars[grammar].language_models:
+            expected = ""
+        self._sessions[session] = _Session(grammar, expected, idle.pop())
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         changed = {}
@@ -181,21 +197,27 @@ class PocketSphinx:
         return {"sessions": len(self._sessions), "decoders": self._made - sum(map(len, self._idle.values()))}
 
 
-def _checked(options: Mapping[str, Any]) -> tuple[dict[str, list[str]], dict[str, str], float]:
+def _checked(options: Mapping[str, Any]) -> tuple[dict[str, dict[str, list[str]]], dict[str, str], float]:
     """`phrases`, `pronunciations` and `weight`. Raises `ValueError` for anything else."""
     phrases, pronunciations = options.get("phrases", {}), options.get("pronunciations", {})
     weight = options.get("weight", WEIGHT)
     if unknown := options.keys() - {"phrases", "pronunciations", "weight"}:
         raise ValueError(f"{', '.join(sorted(unknown))}: no such option; there are phrases, pronunciations, weight")
-    if not isinstance(phrases, dict) or not all(
-        isinstance(said, list) and all(isinstance(phrase, str) for phrase in said) for said in phrases.values()
-    ):
-        raise ValueError("phrases: must be, by dialplan, a list of strings")
+    if not isinstance(phrases, dict):
+        raise ValueError("phrases: must be a table, by dialplan")
+    phrases = {name: said if isinstance(said, dict) else {"": said} for name, said in phrases.items()}
+    for name, sets in phrases.items():
+        if "" not in sets or not all(isinstance(said, list) and all(map(_is_text, said)) for said in sets.values()):
+            raise ValueError(f'phrases of {name}: must be a list of strings, or a table of such lists with "" in it')
     if not isinstance(pronunciations, dict) or not all(isinstance(each, str) for each in pronunciations.values()):
         raise ValueError("pronunciations: must be, by word, its phones as a string")
     if not isinstance(weight, int | float) or not 0 <= weight < 1:
         raise ValueError(f"weight: must be a number from 0 to below 1, not {weight!r}")
     return phrases, pronunciations, float(weight)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def create(options: Mapping[str, Any]) -> PocketSphinx:
