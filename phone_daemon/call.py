@@ -93,7 +93,10 @@ class Call:
         if policy.min_speech_s is not None:
             vad = replace(vad, min_speech_s=policy.min_speech_s)
         recognizer = Recognizer(services.ears, {"grammar": dialplan.name})
-        listener = Listener(vad, lambda: Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, recognizer.sample_rate)))
+        listener = Listener(
+            vad,
+            lambda expected: Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, recognizer.sample_rate), expected),
+        )
         self._hearing = Hearing(listener, self._tasks.create_task, self._tell)
 
         self._voice = Voice(services.mouth, dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE))
@@ -104,6 +107,8 @@ class Call:
 
         self._ask: Ask | None = None
         """What the next reply answers."""
+        self._retractable = False
+        """Whether the mind has begun a reply of which nothing was heard."""
         self._last_words: list[Action] = []
         self._digits = DigitCollector()
         self._silent = 0
@@ -161,6 +166,7 @@ class Call:
                     speaking.reply.turn.at_ns["rtp_first_audio"] = event.at_ns
                     # From here on the caller's turn has its reply; what is said next is another turn.
                     self._hearing.draft = Draft()
+                    self._retractable = False
                     self._feed(Input.FIRST_AUDIO)
             case PlayoutDone():
                 if speaking.has(event.reply):
@@ -302,13 +308,15 @@ class Call:
             for action in actions:
                 yield action
 
-        self._ask = Ask(stream, self._hearing.draft.text)
+        self._ask = Ask(stream, self._hearing.draft.text, ours=True)
         self._feed(happened)
 
     def _start_reply(self) -> None:
         assert self._ask is not None
         ask, self._ask = self._ask, None
         self._speaking.start(ask, self._hearing.draft)
+        self._retractable = not ask.ours
+        self._hearing.expect(self._mind.expects())
         if not self._hearing.attending:
             self._attend()
 
@@ -318,6 +326,10 @@ class Call:
 
         def listen() -> int:
             self._feed(Input.YIELD)
+            if self._retractable:
+                self._retractable = False
+                self._mind.retract()
+                self._hearing.expect(self._mind.expects())
             self._hearing.restart()
             self._attend(self._position if onset is None else onset)
             self._feed(Input.LISTENS)
@@ -328,8 +340,6 @@ class Call:
         chain = self._speaking.interrupt(source, now_ns(), onset_ns, heard, old, listen)
         if chain is None:
             self._hearing.let_go(old)
-        if not heard:
-            self._mind.retract()
         return chain
 
     def _played_out(self, event: PlayoutDone) -> None:

@@ -36,8 +36,9 @@ def load_dialplans(settings: Settings) -> Dialplans:
 
 
 def engine_options(settings: EngineSettings, dialplans: Dialplans) -> dict[str, object]:
-    """What an engine is started with: its settings, and the phrases that callers of each dialplan may say."""
-    return {"phrases": {plan.name: list(plan.phrases()) for plan in dialplans}, **settings.options}
+    """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
+    phrases = {plan.name: {name: list(said) for name, said in plan.phrase_sets().items()} for plan in dialplans}
+    return {"phrases": phrases, **settings.options}
 
 
 def make_host(kind: Kind, settings: EngineSettings, dialplans: Dialplans) -> Host:

@@ -99,6 +99,10 @@ class Hearing:
         """Puts the spare utterance in place of the one that listens, and gives that back."""
         return self._listener.swap()
 
+    def expect(self, expected: str) -> None:
+        """What the caller says from the next restart on most likely comes from the phrases called `expected`."""
+        self._listener.expect(expected)
+
     def drop(self) -> None:
         """What the utterance heard is not wanted: a fresh one takes its place."""
         self.let_go(self.restart())

@@ -31,6 +31,8 @@ class Ask:
     text: str = ""
     """What the caller said; empty when nothing was."""
     digits: bool = False
+    ours: bool = False
+    """It is answered by the call itself, not by the mind."""
 
 
 @dataclass(frozen=True, slots=True)

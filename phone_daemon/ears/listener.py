@@ -18,12 +18,14 @@ from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, 
 class Listener:
     """Feeds the utterance while its gate is open: while the caller speaks, and while the agent does."""
 
-    def __init__(self, settings: VadSettings, open_utterance: Callable[[], Utterance]) -> None:
+    def __init__(self, settings: VadSettings, open_utterance: Callable[[str], Utterance]) -> None:
+        """`open_utterance` is told what is expected."""
         self._vad = Vad(settings)
         self._pre_roll = PreRoll(settings)
         self._open_utterance = open_utterance
-        self.utterance = open_utterance()
-        self._spare = open_utterance()
+        self._expected = ""
+        self.utterance = open_utterance("")
+        self._spare = open_utterance("")
         self.attending = False
         """Whether the gate is open."""
         self._since = 0
@@ -65,8 +67,15 @@ class Listener:
         """Closes the gate, puts the spare in place, and gives back the utterance that has been listening."""
         self.attending = False
         old, self.utterance = self.utterance, self._spare
-        self._spare = self._open_utterance()
+        self._spare = self._open_utterance(self._expected)
         return old
+
+    def expect(self, expected: str) -> None:
+        """From the next `swap` on, the caller's words most likely come from the set of phrases called `expected`."""
+        if expected != self._expected:
+            self._expected = expected
+            self._spare.close()
+            self._spare = self._open_utterance(expected)
 
     def close(self) -> None:
         """Lets go of both utterances. Idempotent."""

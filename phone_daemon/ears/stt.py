@@ -14,7 +14,7 @@ class EarsLost(Exception):
 
 
 class Recognizer:
-    """Opens utterances on a host, all with the same session options."""
+    """Opens utterances on a host, all with the same session options but for what is expected."""
 
     def __init__(self, host: Host, options: Mapping[str, object] | None = None) -> None:
         self._host = host
@@ -25,10 +25,13 @@ class Recognizer:
         """Samples a second that `SttSession.feed` wants; known once the host has started."""
         return self._host.sample_rate
 
-    def open(self) -> SttSession:
-        """A new utterance, at once: open it before it is needed, and feed it the pre-roll."""
+    def open(self, expected: str = "") -> SttSession:
+        """A new utterance, at once: open it before it is needed, and feed it the pre-roll.
+
+        `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore.
+        """
         channel = self._host.open()
-        channel.send({"type": "Open", "options": self._options})
+        channel.send({"type": "Open", "options": self._options | ({"expected": expected} if expected else {})})
         return SttSession(channel)
 
 

@@ -24,8 +24,10 @@ class Utterance:
     heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
     """
 
-    def __init__(self, recognizer: Recognizer, upsampler: Callable[[], Upsampler]) -> None:
+    def __init__(self, recognizer: Recognizer, upsampler: Callable[[], Upsampler], expected: str = "") -> None:
+        """`expected`: as for `Recognizer.open`."""
         self._recognizer = recognizer
+        self._expected = expected
         self._upsampler = upsampler
         self._audio = bytearray()
         self._revived = False
@@ -34,7 +36,7 @@ class Utterance:
         self._open()
 
     def _open(self) -> None:
-        self._session, self._stream = self._recognizer.open(), self._upsampler()
+        self._session, self._stream = self._recognizer.open(self._expected), self._upsampler()
 
     def feed(self, pcm: bytes) -> None:
         """Hears 8 kHz audio. Never blocks."""

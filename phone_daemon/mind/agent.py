@@ -57,6 +57,13 @@ class Mind(Protocol):
         """How many DTMF digits end the turn now: 1 for a menu choice, 0 when none are expected."""
         ...
 
+    def expects(self) -> str:
+        """The set in `Dialplan.phrase_sets` that the caller's next words most likely come from; empty: anything.
+
+        True from the moment that `reply` has been called, or `retract`.
+        """
+        ...
+
     async def close(self) -> None:
         """Lets go of whatever the agent holds; harmless when done twice."""
         ...

@@ -15,7 +15,7 @@ from phone_daemon.mind.grammar import words as words_of
 from phone_daemon.mind.intents import Intent, Script, Slot, Then
 from phone_daemon.mind.reading import Reader, Reading
 from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Score
-from phone_daemon.mind.slots import Digits, Text, YesNo
+from phone_daemon.mind.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.mind.state import Answer, Asked, State
 from phone_daemon.mind.wording import Wording
 
@@ -40,6 +40,18 @@ class Conversation:
             if isinstance(kind, Digits):
                 return kind.high
         return 1 if self._script.keys or state.asked is Asked.CONFIRM else 0
+
+    def expects(self, state: State) -> str:
+        """What the answer to the agent's question is: a set of `Script.phrase_sets`; empty: nothing in particular."""
+        match state.asked:
+            case Asked.SLOT:
+                return self._script.slots[state.slot].expects
+            case Asked.CONFIRM | Asked.ADD | Asked.ELSE:
+                return YES_NO
+            case Asked.OFFER if len(state.offered) == 1:
+                return YES_NO
+            case _:
+                return ""
 
     def answer(self, state: State, turn: CallerTurn, *, interrupted: bool = False) -> Answer:
         """The answer to `turn`; `interrupted` when it broke off the agent's last words."""

@@ -80,6 +80,10 @@ class Dialplan:
         """Example sentences a caller may say, lower case, for the recogniser's language model."""
         return self.script.sentences()
 
+    def phrase_sets(self) -> dict[str, tuple[str, ...]]:
+        """`phrases` under the empty name, and the answers to each kind of question, for when it has been asked."""
+        return {"": self.phrases(), **self.script.answers()}
+
 
 class Dialplans:
     """Every dialplan of a daemon."""

@@ -9,7 +9,18 @@ from enum import StrEnum
 from itertools import count
 
 from phone_daemon.mind.grammar import BadPhrase, expand, slots_of
-from phone_daemon.mind.slots import YES_NO_EXAMPLES, Choice, Day, Digits, Kind, Text, Time, YesNo
+from phone_daemon.mind.slots import (
+    YES_NO,
+    YES_NO_EXAMPLES,
+    YES_NO_GOODBYES,
+    Choice,
+    Day,
+    Digits,
+    Kind,
+    Text,
+    Time,
+    YesNo,
+)
 from phone_daemon.mind.times import WEEKDAYS
 from phone_daemon.toml_table import Table, nearest
 
@@ -37,6 +48,23 @@ class Slot:
     """Asked when the answer was not understood; `ask` when the file has none."""
     refuse: tuple[str, ...] = ()
     """Said to a value that is refused, given in place of `{NAME}`."""
+
+    @property
+    def expects(self) -> str:
+        """What the answers to `ask` are called: one name for slots with the same answers; empty when it is any words."""
+        match self.kind:
+            case Day():
+                return "day"
+            case Time():
+                return "time"
+            case YesNo():
+                return YES_NO
+            case Digits(low, high):
+                return f"digits_{low}_{high}"
+            case Choice():
+                return f"choice_{self.name}"
+            case _:
+                return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +135,15 @@ class Script:
             found.update(dict.fromkeys(known))
         found.update(dict.fromkeys(YES_NO_EXAMPLES))
         return tuple(found)
+
+    def answers(self) -> dict[str, tuple[str, ...]]:
+        """Ways to answer what the agent asks, by `Slot.expects`; with yes or no may come a correction, or a goodbye."""
+        kinds = [slot.kind for slot in self.slots.values()]
+        corrections = (f"no {value}" for kind in kinds if not isinstance(kind, Digits) for value in kind.examples())
+        goodbyes = (say for intent in self.intents.values() if intent.then is Then.HANG_UP for say in intent.sentences)
+        sets = {YES_NO: (*YES_NO_EXAMPLES, *YES_NO_GOODBYES, *goodbyes, *corrections)}
+        sets |= {slot.expects: slot.kind.answers() for slot in self.slots.values() if slot.expects not in ("", YES_NO)}
+        return {name: tuple(dict.fromkeys(said)) for name, said in sets.items()}
 
 
 _TYPES = ("choice", "day", "digits", "text", "time", "yes_no")

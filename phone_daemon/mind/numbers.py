@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,6 +97,13 @@ def examples(length: int) -> tuple[str, ...]:
     )]  # fmt: skip
     ohs = [f"{digit} oh {after}" for digit, after in zip(UNITS[1:], (*UNITS[2:], "one"), strict=True)]
     return (*plain, *doubles, *ohs)
+
+
+def samples(length: int, count: int = 300) -> tuple[str, ...]:
+    """`count` numbers of `length` digits as people say them, always the same ones; a 0 is "zero" or "oh"."""
+    chance = random.Random(length)
+    names = (*UNITS, "oh")
+    return tuple(" ".join(chance.choices(names, k=length)) for _ in range(count))
 
 
 def _all_pairs() -> list[int]:

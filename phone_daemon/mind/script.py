@@ -43,6 +43,9 @@ class ScriptedMind:
     def wanted_digits(self) -> int:
         return self._conversation.wanted_digits(self._state)
 
+    def expects(self) -> str:
+        return self._conversation.expects(self._state)
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -9,7 +9,21 @@ from typing import Protocol
 
 from phone_daemon.mind import numbers
 from phone_daemon.mind.grammar import words as words_of
-from phone_daemon.mind.times import ANY_DAY, ANY_TIME, WEEKDAYS, Found, find_days, find_times, say_day, say_time
+from phone_daemon.mind.times import (
+    ANY_DAY,
+    ANY_TIME,
+    MONTHS,
+    ORDINALS,
+    WEEKDAYS,
+    Found,
+    find_days,
+    find_times,
+    say_day,
+    say_time,
+)
+
+YES_NO = "yes_no"
+"""The answers to a question that is answered with yes or no."""
 
 
 class Kind(Protocol):
@@ -29,6 +43,10 @@ class Kind(Protocol):
 
     def examples(self) -> tuple[str, ...]:
         """Ways to say values of this kind, for the recogniser."""
+        ...
+
+    def answers(self) -> tuple[str, ...]:
+        """Ways to answer when asked for one: `examples` with what people put around them."""
         ...
 
 
@@ -51,6 +69,14 @@ class Day:
     def examples(self) -> tuple[str, ...]:
         named = tuple(f"{before}{day}" for before in ("", "on ", "next ") for day in WEEKDAYS)
         return (*named, "today", "tomorrow", "the day after tomorrow", ANY_DAY)
+
+    def answers(self) -> tuple[str, ...]:
+        days = (*WEEKDAYS, "tomorrow")
+        forms = ("no {}", "{} please", "how about {}", "what about {}", "can i come {}", "{} would be good")
+        led = tuple(form.format(said) for form in forms for day in days for said in (day, say_day(day).lower()))
+        dates = tuple(f"{on}the {date}" for on in ("", "on ") for date in ORDINALS[1:])
+        months = tuple(f"the {date} of {month}" for date, month in zip(ORDINALS[1:], 3 * MONTHS, strict=False))
+        return (*self.examples(), *led, *dates, *months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +106,13 @@ class Time:
         parts = ("in the morning", "in the afternoon", "in the evening", "morning", "afternoon", "at noon", "noon")
         return (*named, *parts, ANY_TIME, "ten in the morning", "two in the afternoon")
 
+    def answers(self) -> tuple[str, ...]:
+        hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
+        forms = ("no at {}", "{} please", "at {} please", "at {} o'clock please", "around {}", "how about {}",
+                 "at half past {}", "at quarter past {}", "at quarter to {}", "{} a m", "{} p m", "{} in the morning",
+                 "{} in the afternoon")  # fmt: skip
+        return (*self.examples(), *(form.format(hour) for form in forms for hour in hours))
+
 
 @dataclass(frozen=True, slots=True)
 class Digits:
@@ -107,6 +140,10 @@ class Digits:
 
     def examples(self) -> tuple[str, ...]:
         return numbers.examples(self.low)
+
+    def answers(self) -> tuple[str, ...]:
+        whole = numbers.samples(self.low)
+        return (*self.examples(), *whole, *(f"it's {number}" for number in whole[:20]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +184,9 @@ class Choice:
     def examples(self) -> tuple[str, ...]:
         return tuple(way for ways in self.ways.values() for way in ways)
 
+    def answers(self) -> tuple[str, ...]:
+        return tuple(form.format(way) for form in ("{}", "{} please", "no {}") for way in self.examples())
+
 
 class YesNo:
     """`type = "yes_no"`."""
@@ -164,6 +204,9 @@ class YesNo:
     def examples(self) -> tuple[str, ...]:
         return YES_NO_EXAMPLES
 
+    def answers(self) -> tuple[str, ...]:
+        return YES_NO_EXAMPLES
+
 
 class Text:
     """`type = "text"`: whatever the caller says, such as a message. Personal: its value is never shown."""
@@ -178,6 +221,9 @@ class Text:
         return True
 
     def examples(self) -> tuple[str, ...]:
+        return ()
+
+    def answers(self) -> tuple[str, ...]:
         return ()
 
 
@@ -201,6 +247,12 @@ YES_NO_EXAMPLES = (
     "no", "no thanks", "no thank you", "nope", "that's wrong", "that's not right", "no that's wrong", "not quite",
     "no that's all", "no that's everything", "no nothing else", "that's all thank you", "never mind", "no it's not",
 )  # fmt: skip
+YES_NO_GOODBYES = (
+    "no goodbye", "no thanks bye", "no thank you goodbye", "no that's all thank you", "no that's all thanks",
+    "no that's all goodbye", "no that's all thank you goodbye", "that's all thank you goodbye", "thank you goodbye",
+    "thank you very much goodbye", "thanks bye", "goodbye", "bye",
+)  # fmt: skip
+"""A no to "is there anything else?" that takes leave, or leave-taking alone."""
 
 
 def yes_or_no(words: Sequence[str]) -> str:
