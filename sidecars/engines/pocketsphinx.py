@@ -3,8 +3,8 @@
 Options: `phrases`, by dialplan the sentences that its callers may say, or a table: all of them under the empty name and
 under other names those that can be expected at some time; `weight` (0 to 1), how much they count beside general
 English; `pronunciations`, by word its ARPAbet phones, for words that the CMU dictionary lacks.
-Session options: `grammar`, the dialplan; without it, the commonest words of general English. `expected`, the name of
-what is expected; one that the dialplan has no sentences for stands for nothing in particular.
+Session options: `grammar`, the dialplan; there is none without `phrases`, but the commonest words of general English.
+`expected`, the name of what is expected; one that the dialplan has no sentences for stands for nothing in particular.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ class PocketSphinx:
         self._folder = tempfile.TemporaryDirectory(prefix="pocketsphinx-")
         self._grammars = {
             name: build(name, said, weight, general, Path(self._folder.name) / str(number))  # a name may hold anything
-            for number, (name, said) in enumerate({"": {"": list[str]()}, **phrases}.items())
+            for number, (name, said) in enumerate((phrases or {"": {"": []}}).items())
         }
-        self._idle = {name: [self._make(name) for _ in range(SPARE)] for name in self._grammars if name or not phrases}
+        self._idle = {name: [self._make(name) for _ in range(SPARE)] for name in self._grammars}
         self._made = sum(map(len, self._idle.values()))
         self._sessions: dict[int, _Session] = {}
 
@@ -145,12 +145,12 @@ class PocketSphinx:
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         grammar = options.get("grammar", "")
         if grammar not in self._grammars:
-            known = ", ".join(name for name in self._grammars if name) or "none"
+            known = ", ".join(filter(None, self._grammars)) or "none"
             raise ValueError(f"grammar {grammar!r}: no phrases were given for it (known: {known})")
         expected = options.get("expected", "")
         if len(self._sessions) >= MAX_SESSIONS:
             raise EngineFull(f"{MAX_SESSIONS} utterances are open already")
-        idle = self._idle.setdefault(grammar, [])
+        idle = self._idle[grammar]
         if not idle:
             idle.append(self._make(grammar))
             self._made += 1
