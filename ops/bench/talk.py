@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ops.bench.figure import Progress
 from ops.commands import Commands
 from ops.daemon_process import DaemonProcess
@@ -22,6 +25,8 @@ from phone_daemon.state import CommandKind
 LEAD_S = 0.2
 """Line noise before and after the voice in every recorded caller's sound (`LEAD_S` of fixtures/make_calls.py)."""
 LEAD = round(8000 * LEAD_S)
+STEP = 40
+MARGIN = 10**-1.59
 AUDIBLE = 10
 
 
@@ -34,14 +39,33 @@ class Sound:
     words: str
 
     @property
-    def onset(self) -> int:
-        """First sample of the voice, by construction."""
+    def start(self) -> int:
+        """First sample of the synthetic voice, by construction: a breath that nobody hears counts as well."""
         return LEAD
+
+    @property
+    def onset(self) -> int:
+        """First sample of active speech as ITU-T P.56 has it: within 15.9 dB of the voice's own active level."""
+        return active_onset(np.frombuffer(self.pcm, "<i2").astype(np.float64), LEAD)
 
     @property
     def last(self) -> int:
         """Last sample of the voice, by construction."""
         return len(self.pcm) // 2 - LEAD - 1
+
+
+def active_onset(samples: npt.NDArray[np.float64], lead: int) -> int:
+    """First sample from `lead` on whose 15 ms are active speech, to 5 ms (ITU-T P.56, method B: a margin of 15.9 dB).
+
+    The active level is the mean power of what lies within the margin of it: found by going down from the loudest.
+    """
+    frames = samples[: samples.size // STEP * STEP].reshape(-1, STEP)
+    power = np.convolve(np.mean(frames**2, axis=1), np.ones(3) / 3, "same")
+    level = float(power.max())
+    for _ in range(50):
+        level = float(power[power >= level * MARGIN].mean())
+    active = np.flatnonzero(power >= level * MARGIN)
+    return int(active[active >= lead // STEP][0]) * STEP
 
 
 def sounds(dialplan: str = "dental_clinic") -> list[Sound]:
