@@ -9,7 +9,7 @@ import pytest
 
 from sidecars.engine import EngineFull
 from sidecars.engines.pocketsphinx import MAX_SESSIONS, create
-from tests.sidecars.clinic import OPTIONS, SAID
+from tests.sidecars.clinic import CLINIC, OPTIONS, SAID
 from tests.sidecars.speech import caller, clicks, hum, line, pink, white, wide, word_errors
 
 NOTHING_HELD = {"sessions": 0, "decoders": 0}
@@ -75,6 +75,19 @@ def test_nothing_is_understood_of_nothing(engine, hear):
 def test_grammars_understand_their_own(hear):
     assert hear(caller("where is my parcel"), "parcel").text == "where is my parcel"
     assert hear(caller("where is my parcel"), "clinic").text != "where is my parcel"
+
+
+def test_the_answers_to_a_question_that_was_asked_are_likelier_and_nothing_else_is_shut_out():
+    engine = create({"phrases": {"clinic": {"": [*CLINIC, "mourning", "morning"], "mood": ["mourning"]}}})
+    understood = {}
+    for number, expected in enumerate(("", "mood", "never heard of")):
+        for text in ("mourning", SAID[0]):
+            engine.open(number, {"grammar": "clinic", "expected": expected})
+            engine.step({number: wide(caller(text))})
+            understood[expected, text] = engine.finalize(number).text
+    assert understood["mood", "mourning"] == "mourning"  # which sounds like morning
+    assert {understood[expected, SAID[0]] for expected in ("", "mood", "never heard of")} == {SAID[0]}
+    assert understood["never heard of", "mourning"] == understood["", "mourning"]
 
 
 def test_partials_grow_into_the_final(engine):
