@@ -207,6 +207,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._position += FRAME_SAMPLES
         port.heard, self._said = SILENCE, b""
 
+    @property
+    def unsure(self) -> bool:
+        """Sound may come in, and from whom is not known yet: look at every tick, not to take a stranger for him."""
+        return self._hearing and not self._source.known
+
     def watch(self, now: float) -> None:
         """Timers and the RTP source; asked several times a second."""
         if self.closed or self.gone:

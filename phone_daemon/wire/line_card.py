@@ -130,13 +130,13 @@ class Card:
         self._speak()
         # SIP timers, and what pjmedia's thread left for this one (DTMF).
         self._endpoint.libHandleEvents(0)
-        if self._ticks % WATCH_TICKS == 0:
-            now = time.monotonic()
-            for leg in self._legs.values():
+        now, due = time.monotonic(), self._ticks % WATCH_TICKS == 0
+        for leg in self._legs.values():
+            if due or leg.unsure:
                 leg.watch(now)
-            while self._held_back and self._held_back[0][0] <= now:
-                self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
-            self._sweep()
+        self._sweep()
+        while self._held_back and self._held_back[0][0] <= now:
+            self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
         if self._waiting:
             self._place_waiting()
 
@@ -154,8 +154,10 @@ class Card:
             # The destructor of pjsua2's Call hangs up whatever call has its slot by then: an INVITE that came right
             # after the BYE may. So it waits until the slot is nobody's.
             taken = {leg.getId() for leg in self._legs.values()}
-            self._gone = [leg for leg in self._gone if leg.getId() in taken]
-            gc.collect()
+            kept = [leg for leg in self._gone if leg.getId() in taken]
+            if len(kept) < len(self._gone):
+                self._gone = kept
+                gc.collect()
 
     def _end(self) -> None:
         """Hangs up what is left and gives pjsua2 a second to say so."""

@@ -32,6 +32,11 @@ class SourceWatch:
         """Where the caller's RTP comes from, as far as is known."""
         return self._latched or self._sdp
 
+    @property
+    def known(self) -> bool:
+        """A packet of the caller's was seen since the last SDP."""
+        return bool(self._latched)
+
     def expect(self, address: str) -> bool:
         """SDP (offer or answer, again with each re-INVITE) names `address` (`host:port`) as the caller's.
 

@@ -1,0 +1,117 @@
+"""What the tests of the wire share: real line cards, sound, and lines that are read to their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from phone_daemon.config import SipSettings
+from phone_daemon.events import SAMPLE_RATE, Frame, LineClosed, LineEvent
+from phone_daemon.wire.sip import IncomingCall, LineCard, SipLine
+
+PATIENCE_S = 10.0
+FREE_PORT = SipSettings(port=0)
+
+
+def tone(hertz: float, seconds: float, level: int = 8000) -> bytes:
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (level * np.sin(2 * np.pi * hertz * time)).astype("<i2").tobytes()
+
+
+def rms(pcm: bytes) -> float:
+    return float(np.sqrt(np.mean(np.frombuffer(pcm, "<i2").astype(float) ** 2))) if pcm else 0.0
+
+
+def strength(pcm: bytes, hertz: float) -> float:
+    """RMS of the part of `pcm` at `hertz`."""
+    samples = np.frombuffer(pcm, "<i2").astype(float)
+    turning = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / SAMPLE_RATE)
+    return float(abs(samples @ turning)) * np.sqrt(2) / max(len(samples), 1)
+
+
+class Ear:
+    """Reads a line from the start to its end."""
+
+    def __init__(self, line: SipLine) -> None:
+        self.line = line
+        self.events: list[LineEvent] = []
+        self._changed = asyncio.Event()
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for event in self.line.events():
+            self.events.append(event)
+            self._changed.set()
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [event for event in self.events if isinstance(event, Frame)]
+
+    @property
+    def told(self) -> list[LineEvent]:
+        """Everything but frames."""
+        return [event for event in self.events if not isinstance(event, Frame)]
+
+    @property
+    def heard(self) -> bytes:
+        return b"".join(frame.pcm for frame in self.frames)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits until `condition` holds, looking at every event. Raises `TimeoutError`."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def event(self, kind: type[LineEvent]) -> LineEvent:
+        """The first event of a kind."""
+        await self.until(lambda: any(isinstance(event, kind) for event in self.events))
+        return next(event for event in self.events if isinstance(event, kind))
+
+    async def ticks(self, count: int) -> None:
+        """Waits for so many more frames."""
+        goal = len(self.frames) + count
+        await self.until(lambda: len(self.frames) >= goal)
+
+    async def closed(self) -> LineClosed:
+        """Waits for the end of the line, which ends the reader too."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._task
+        last = self.events[-1]
+        assert isinstance(last, LineClosed)
+        return last
+
+
+def gapless(frames: list[Frame]) -> bool:
+    return [frame.position for frame in frames] == list(range(0, 160 * len(frames), 160))
+
+
+@asynccontextmanager
+async def card(settings: SipSettings = FREE_PORT) -> AsyncIterator[LineCard]:
+    started = await LineCard.start(settings)
+    try:
+        yield started
+    finally:
+        await started.close()
+
+
+@asynccontextmanager
+async def two_cards(settings: SipSettings = FREE_PORT) -> AsyncIterator[tuple[LineCard, LineCard]]:
+    async with card(settings) as ours, card(settings) as theirs:
+        yield ours, theirs
+
+
+async def rung(ours: LineCard) -> IncomingCall:
+    """The next call that comes in."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await ours.incoming.get()
+
+
+async def connect(ours: LineCard, theirs: LineCard, caller: str = "0123") -> tuple[Ear, Ear]:
+    """A call from `theirs` that `ours` answers, both ends read."""
+    placing = asyncio.create_task(theirs.place(f"sip:4711@127.0.0.1:{ours.port}", caller))
+    answered = Ear((await rung(ours)).answer())
+    return answered, Ear(await placing)

@@ -1,0 +1,87 @@
+"""Several line cards as one: ports, replacement, calls wherever there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+
+from phone_daemon.config import SipSettings
+from phone_daemon.events import EndReason
+from phone_daemon.wire.sip import LineCards, PortInUse
+from tests.wire.calls import PATIENCE_S, Ear, card
+
+
+def two_free_ports() -> int:
+    """The first of two neighbouring UDP ports that nobody uses."""
+    for port in range(20_000, 30_000, 7):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
+        ):
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two free ports")
+
+
+async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -> None:
+    port = two_free_ports()
+    async with LineCards(SipSettings(port=port, cards=2)) as cards, card() as phone:
+        assert cards.ports == (port, port + 1)
+        assert (cards.alive, cards.max_calls) == (2, 8)
+        incoming = cards.incoming()
+        async with asyncio.timeout(PATIENCE_S):
+            for at in cards.ports:
+                placing = asyncio.create_task(phone.place(f"sip:{at}@127.0.0.1:{at}"))
+                call = await anext(incoming)
+                assert call.called == str(at)
+                call.answer()
+                await placing
+            ours = asyncio.create_task(cards.place(f"sip:1@127.0.0.1:{phone.port}"))
+            (await phone.incoming.get()).answer()
+            await ours
+        assert [stats.calls for stats in await cards.stats()] == [2, 1]
+
+
+async def test_a_dead_card_is_replaced_within_a_second_and_the_others_notice_nothing() -> None:
+    async with LineCards(SipSettings(port=0, cards=1)) as cards, card() as phone:
+        dead, port, incoming = cards.pids[0], cards.ports[0], cards.incoming()
+        for attempt in range(2):
+            placing = asyncio.create_task(phone.place(f"sip:{attempt}@127.0.0.1:{port}"))
+            ear = Ear((await anext(incoming)).answer())
+            await placing
+            await ear.ticks(3)
+            if attempt == 0:
+                os.kill(dead, signal.SIGKILL)
+                assert (await ear.closed()).reason is EndReason.LINE_CARD_DIED
+                async with asyncio.timeout(1.0):
+                    while not cards.alive:  # noqa: ASYNC110 (a supervisor tells nobody)
+                        await asyncio.sleep(0.01)
+        assert cards.ports == (port,)
+        assert cards.pids[0] != dead
+
+
+async def test_when_one_card_cannot_start_none_is_left_behind() -> None:
+    port = two_free_ports()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", port + 1))
+        with pytest.raises(PortInUse, match=str(port + 1)):
+            async with LineCards(SipSettings(port=port, cards=2)):
+                pass
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", port))
+
+
+async def test_draining_cards_refuse_and_are_not_replaced() -> None:
+    async with LineCards(SipSettings(port=0)) as cards:
+        cards.drain()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await cards._cards[0]._process.wait() == 0
+        assert cards.alive == 0
