@@ -17,7 +17,7 @@ import secrets
 import sys
 import tempfile
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,11 +197,15 @@ class _Caller:
         triggered = int(answer["vad_trigger_ns"])
         packets = list(probe.rtp.packets)
         if "rtp_silent" in legs:
-            silent_ns = triggered + round(legs["rtp_silent"] * 1e6) + SETTLE_NS
-            tally.stale_frames += sum(not packet.silent for packet in packets if packet.at_ns > silent_ns)
+            tally.stale_frames += stale(packets, triggered + round(legs["rtp_silent"] * 1e6))
         spoken = [packet.at_ns for packet in packets if not packet.silent]
         tally.wire.append(max(0.0, (spoken[-1] - triggered) / 1e6))
         self._progress(tally.count)
+
+
+def stale(packets: Iterable[Packet], silent_ns: int) -> int:
+    """Packets with sound that arrived though the line card says it has been silent since `silent_ns`."""
+    return sum(not packet.silent for packet in packets if packet.at_ns > silent_ns + SETTLE_NS)
 
 
 def _heard(probe: Probe, since_ns: int) -> bool:

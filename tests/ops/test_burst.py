@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.burst import Tally, Verdict, add_arguments, burst, run, sections
+from ops.burst import Tally, Verdict, add_arguments, burst, run, sections, stale
 from ops.daemon_process import DaemonProcess
+from ops.rtp import SILENT_FRAME, Packet
 from ops.usage import WrongUse
 from phone_daemon.turn.record import LEGS
 
@@ -48,6 +49,17 @@ def test_json_has_the_promised_keys() -> None:
     assert set(legs) == {*LEGS, "total"}
     assert legs["total"] == {"p50": 20.123, "p95": 20.123, "p99": 20.123, "max": 20.123}
     assert told["gate"] == {"limit_ms": 400.5, "p95_ms": 20.123, "passed": True}
+
+
+@pytest.mark.parametrize(("last_sound_ms", "frames"), [(80, 0), (100, 0), (120, 0), (140, 1), (200, 4)])
+def test_sound_after_the_card_says_it_is_silent_is_stale(last_sound_ms: int, frames: int) -> None:
+    """A frame on its way when the card fell silent, at 100 ms, is none; whatever follows is."""
+    packets = [
+        Packet(at * 1_000_000, at // 20, at * 8, 1, 0, False, sound, ("127.0.0.1", 1))
+        for at in range(0, 400, 20)
+        for sound in [bytes(160) if at <= last_sound_ms else SILENT_FRAME]
+    ]
+    assert stale(packets, 100_000_000) == frames
 
 
 async def test_every_barge_in_of_a_live_daemon_is_taken_down(tmp_path: Path) -> None:
