@@ -43,23 +43,29 @@ class General:
         self._math = LogMath()
         self._model = NGramModel(Config(), self._math, get_model_path("en-us/en-us.lm.bin"))
         self.pronunciations = pronunciations
-        self.common = sorted(pronunciations, key=lambda word: -self.probability(word, ()))[:GENERAL_WORDS]
+        self.common = sorted(pronunciations, key=lambda word: -self._model.prob([word]))[:GENERAL_WORDS]
+        self.pairs = self._pairs([*self.common, END])
+        """By common word, those that it makes much likelier."""
+        self._known: dict[tuple[str, Gram], float] = {}
 
     def probability(self, word: str, history: Gram) -> float:
         """P(word | history), for a history of at most one word."""
-        return float(self._math.exp(self._model.prob([word, *history])))
+        found = self._known.get((word, history))
+        if found is None:
+            found = self._known[word, history] = float(self._math.exp(self._model.prob([word, *history])))
+        return found
+
+    def _pairs(self, words: Iterable[str]) -> dict[str, list[str]]:
+        gain, log_probability = self._math.log(PAIR_GAIN), self._model.prob
+        bars = {word: log_probability([word]) + gain for word in words}
+        return {
+            first: [word for word, bar in bars.items() if log_probability([word, first]) > bar]
+            for first in (START, *(word for word in bars if word != END))
+        }
 
     def loaded(self, path: str) -> NGramModel:
         """The model in the ARPA file at `path`, with the weight that decoders give it."""
         return NGramModel(Config(lw=LANGUAGE_WEIGHT), self._math, path)  # `NGramModel.readfile` would forget the weight
-
-    def pairs(self, words: Iterable[str]) -> dict[str, list[str]]:
-        """By word, the words that it makes much likelier."""
-        least = {word: PAIR_GAIN * self.probability(word, ()) for word in (*words, END)}
-        return {
-            first: [word for word, bar in least.items() if self.probability(word, (first,)) > bar]
-            for first in (START, *(word for word in least if word != END))
-        }
 
 
 def build(name: str, sets: Mapping[str, Iterable[str]], weight: float, general: General, dictionary: Path) -> Grammar:
@@ -74,11 +80,10 @@ def build(name: str, sets: Mapping[str, Iterable[str]], weight: float, general: 
         for expected, phrases in sets.items()
     }
     vocabulary = sorted({*general.common, *(word for phrases in said.values() for words in phrases for word in words)})
-    pairs = general.pairs(vocabulary)
     models = {}
     for expected in sets:
         model = Phrases(_weighed(said[""], said[expected] if expected else []))
-        text = arpa(model, general.probability, vocabulary, pairs, weight if model.seen[()] else 0.0)
+        text = arpa(model, general.probability, vocabulary, general.pairs, weight if model.seen[()] else 0.0)
         with tempfile.NamedTemporaryFile("w", suffix=".lm") as file:
             file.write(text)
             file.flush()

@@ -23,29 +23,36 @@ class Pronunciations:
 
     def __init__(self, dictionary: Path, extra: Mapping[str, str]) -> None:
         """`extra` goes before the dictionary."""
-        self._known: dict[str, list[str]] = {}
-        with dictionary.open(encoding="utf-8") as lines:
-            for line in lines:
-                word, _, phones = line.rstrip().partition(" ")  # `word` or, from the second on, `word(2)`
-                self._known.setdefault(word.partition("(")[0], []).append(phones)
-        self._known.update({word.lower(): [phones] for word, phones in extra.items()})
+        # The dictionary spells a word's further pronunciations `word(2)`, `word(3)` and so on.
+        self._known = dict(line.split(" ", 1) for line in dictionary.read_text(encoding="utf-8").splitlines())
+        for word, phones in extra.items():
+            self._known[word.lower()] = phones
+            self._known.pop(f"{word.lower()}(2)", None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
+        """The words, each once."""
+        return (word for word in self._known if not word.endswith(")"))
 
     def of(self, word: str) -> list[str]:
         """All pronunciations of `word`; a guess from its parts when it is not in the dictionary, or nothing."""
-        return self._known.get(word) or self._possessive(word) or self._compound(word)
+        return self._listed(word) or self._possessive(word) or self._compound(word)
+
+    def _listed(self, word: str) -> list[str]:
+        found, spelled = [], word
+        while phones := self._known.get(spelled):
+            found.append(phones.strip())
+            spelled = f"{word}({len(found) + 1})"
+        return found
 
     def _possessive(self, word: str) -> list[str]:
         stem, mark, ending = word.rpartition("'")
         if not mark or ending not in ("", "s"):
             return []
-        return [f"{phones} {_ending(phones)}" for phones in self._known.get(stem, ())]
+        return [f"{phones} {_ending(phones)}" for phones in self._listed(stem)]
 
     def _compound(self, word: str) -> list[str]:
         for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
-            first, second = self._known.get(word[:cut]), self._known.get(word[cut:])
+            first, second = self._listed(word[:cut]), self._listed(word[cut:])
             if first and second:
                 return [f"{first[0]} {second[0]}"]
         return []
