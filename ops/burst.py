@@ -31,6 +31,7 @@ from ops.commands import CommandFailed, Commands
 from ops.daemon_process import DaemonFailed, DaemonProcess
 from ops.floor import floor
 from ops.probe import Probe, Refused, address, until
+from ops.rtp import Packet
 from ops.stats import gate_ms, quantiles
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.config import Settings, StateSettings
