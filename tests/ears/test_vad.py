@@ -45,7 +45,7 @@ def test_speech_starts_once_and_ends_once_where_it_does(text, noise, voice):
     assert isinstance(started, SpeechStarted)
     assert isinstance(ended, SpeechEnded)
     assert abs(started.onset - first) <= 0.1 * 8000
-    assert -0.1 * 8000 <= ended.last - last <= 0.25 * 8000  # the model lets go of a voice slowly, the more so in noise
+    assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model lets go of a voice slowly, the more so in noise
 
 
 def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250():
