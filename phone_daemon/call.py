@@ -9,8 +9,10 @@ the same at any speed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from phone_daemon.clock import now_ns
 from phone_daemon.config import Settings
@@ -28,14 +30,12 @@ from phone_daemon.events import (
     Frame,
     LineClosed,
     LineEvent,
-    MindEvent,
     Note,
     PlayoutDone,
     PlayoutStarted,
     SourceChanged,
     SpeechEnded,
     SpeechStarted,
-    Token,
     Transcript,
     samples,
 )
@@ -46,7 +46,7 @@ from phone_daemon.mind.agent import CallerTurn, Mind
 from phone_daemon.mind.dialplan import Dialplan
 from phone_daemon.mouth.tts import Voice
 from phone_daemon.orders import obey
-from phone_daemon.speaking import Ask, Speaking
+from phone_daemon.speaking import Ask, Speaking, saying
 from phone_daemon.state import State as Store
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.turn.barge_in import BargeIn, BargeInMode
@@ -56,8 +56,14 @@ from phone_daemon.turn.record import BargeInSource, CancelReport
 from phone_daemon.wire.line import Line
 from sidecars.hosts.host import Host
 
+log = logging.getLogger(__name__)
+
 DEAF = "I'm sorry, I could not hear you just now. Could you say that again, please?"
 TIME_IS_UP = "I'm sorry, our time is up. Please call again. Goodbye."
+OVERTIME_S = 60.0
+"""A call that cannot be told that its time is up, because its agent goes on and on, is hung up so much later."""
+END_S = 6.0
+"""What runs when the line is gone has this long to end: more than a last final transcript takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,7 @@ class Call:
         policy = dialplan.barge_in
         self._policy = BargeIn(BargeInMode(policy.mode), policy.min_words, policy.greeting, policy.digits)
         directory = self._settings.calls.directory / line.id
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._recorder = Recorder(directory / "call.wav") if self._settings.calls.record else None
+        self._recorder, self._unrecorded = self._record(directory)
         self._tasks = asyncio.TaskGroup()
 
         vad = self._settings.vad
@@ -126,31 +131,58 @@ class Call:
         store.register(line.id, who)
         self._tell("started", who)
         try:
-            async with self._tasks:
-                orders = self._tasks.create_task(obey(self, store, line.id))
+            async with asyncio.timeout(None) as patience, self._tasks:
+                self._tasks.create_task(obey(self, store, line.id))
+                if self._unrecorded:
+                    self._tell("fault", {"part": "recorder", "error": self._unrecorded})
                 self._feed(Input.ANSWERED)
                 async for event in line.events():
                     self._on(event)
-                orders.cancel()
+                # Ends `obey` once it has answered what was asked already.
+                store.unregister(line.id, self._end.reason)
+                patience.reschedule(asyncio.get_running_loop().time() + END_S)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            log.error("call %s: something still ran %g s after its end, and was stopped", line.id, END_S)
         finally:
             line.hang_up(EndReason.FAILED)
+            self._voice.close()
+            self._hearing.close()
             if self._recorder is not None:
                 self._recorder.close()
                 if self._recorder.fault:
                     self._tell("fault", {"part": "recorder", "error": self._recorder.fault})
-            await self._mind.close()
-            self._voice.close()
-            self._hearing.close()
-            end = self._closed or LineClosed(EndReason.FAILED)
+            end = self._end
             self._trace.end(end.reason, now_ns())
             store.unregister(line.id, end.reason)
             self._tell("ended", {"reason": str(end.reason), "code": end.code, "detail": end.detail})
+            try:
+                async with asyncio.timeout(END_S):
+                    await self._mind.close()
+            except Exception as error:
+                log.error("call %s: the mind did not close: %r", line.id, error)
         return end
+
+    @property
+    def _end(self) -> LineClosed:
+        return self._closed or LineClosed(EndReason.FAILED)
+
+    def _record(self, directory: Path) -> tuple[Recorder | None, str]:
+        """The recorder, and why there is none: a call that cannot be written down is answered all the same."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return (Recorder(directory / "call.wav") if self._settings.calls.record else None), ""
+        except OSError as error:
+            return None, f"this call leaves no files: {error}"
 
     def _tell(self, kind: str, data: dict[str, object]) -> None:
         note = Note(self._line.id, kind, now_ns(), data)
         self._services.store.note(note)
-        self._services.watch(note)
+        try:
+            self._services.watch(note)
+        except Exception:
+            log.exception("whoever watches call %s failed", self._line.id)
 
     # ------------------------------------------------------------------------------------------------ line
 
@@ -168,6 +200,8 @@ class Call:
                     self._hearing.draft = Draft()
                     self._retractable = False
                     self._feed(Input.FIRST_AUDIO)
+                    if self._digits and self._policy.on_digit(self._machine.state):
+                        self._yield(BargeInSource.DTMF, None)  # They had typed ahead.
             case PlayoutDone():
                 if speaking.has(event.reply):
                     self._played_out(event)
@@ -176,7 +210,7 @@ class Call:
             case SourceChanged(address, trusted):
                 what = "is used again" if trusted else "is not used: no SDP named it"
                 self._tell("fault", {"part": "line", "error": f"RTP from {address} {what}"})
-            case LineClosed():
+            case LineClosed() if self._closed is None:
                 self._closed = event
                 self._feed(Input.LINE_CLOSED)
 
@@ -191,13 +225,15 @@ class Call:
                 case SpeechStarted(onset=onset):
                     self._speech_started(onset)
                 case SpeechEnded():
-                    self._feed(Input.SPEECH_ENDED)
+                    self._speech_ended()
         if self._machine.state is State.LISTENING:
             self._wait_for_caller()
         elif self._hearing.attended_s >= self._settings.vad.max_speech_s:
             # Overheard while the agent speaks: what nobody will ask for must not grow.
             self._hearing.drop()
             self._attend()
+        if self._position >= samples(self._settings.calls.limit_s + OVERTIME_S):
+            self._line.hang_up()
 
     def _wait_for_caller(self) -> None:
         """What the passing of time alone brings about while the floor is the caller's."""
@@ -208,7 +244,7 @@ class Call:
             self._silent = 0
             self._answer(Input.TYPED, CallerTurn(digits, digits=True))
         elif self._position >= samples(self._settings.calls.limit_s):
-            self._say(TIME_IS_UP, (Action(ActionKind.HANG_UP),), Input.TOLD)
+            self._reply(Input.TOLD, saying(TIME_IS_UP, (Action(ActionKind.HANG_UP),), self._hearing.draft.text))
         elif self._hearing.speaking:
             if self._hearing.attended_s >= self._settings.vad.max_speech_s:
                 self._hearing.make_final()
@@ -219,7 +255,11 @@ class Call:
 
     def _on_digit(self, digit: str) -> None:
         self._tell("digit", {"digit": digit})
-        if self._policy.on_digit(self._machine.state):
+        if digit == "#" and not self._digits:
+            return  # It ends nothing: often what was typed was known to be complete before its `#`.
+        state = self._machine.state
+        # While nothing is heard yet a key is typed ahead: what was said before it still gets its reply.
+        if state is not State.THINKING and self._policy.on_digit(state):
             self._yield(BargeInSource.DTMF, None)
         self._digits.press(digit, self._position)
 
@@ -235,6 +275,27 @@ class Call:
             self._attend(onset)
         self._feed(Input.SPEECH_STARTED)
 
+    def _speech_ended(self) -> None:
+        state = self._machine.state
+        if state is not State.THINKING and self._policy.by_words(state):
+            # Each remark counts by itself, and a short one is often over before its words are known.
+            self._hearing.make_final(self._overheard)
+            self._attend()
+        self._feed(Input.SPEECH_ENDED)
+
+    def _overheard(self, draft: Draft) -> None:
+        """What the caller remarked while the agent spoke is known, and whether it was meant to interrupt."""
+        if draft is not self._hearing.draft:
+            return
+        if not self._policy.on_words(self._machine.state, draft.text):
+            self._hearing.draft = Draft()
+            return
+        speaking = self._hearing.speaking
+        self._yield(BargeInSource.SPEECH, self._hearing.onset if speaking else None)
+        self._hearing.draft = draft
+        if not speaking:
+            self._feed(Input.SPEECH_ENDED)
+
     def _attend(self, onset: int | None = None) -> None:
         self._hearing.attend(onset, self._on_partial)
 
@@ -249,15 +310,20 @@ class Call:
 
     def _understood(self, draft: Draft) -> None:
         """The last word on what the caller said has come."""
+        if draft.turn is not None:
+            draft.turn.caller = draft.text  # An operator answered before it was known.
+            return
+        if self._machine.state is State.CLOSED and draft.said:
+            self._speaking.log_unanswered(draft)
         if self._machine.state is not State.THINKING or draft is not self._hearing.draft:
             return  # They went on speaking, and it is part of what they say now.
         if draft.said:
             self._silent = 0
             self._answer(Input.UNDERSTOOD, CallerTurn(draft.text))
         elif draft.deaf:
-            self._say(DEAF, (), Input.RESUME)
+            self._reply(Input.RESUME, saying(DEAF))
         elif (owed := self._speaking.owed) is not None:
-            self._say(owed.text, owed.actions, Input.RESUME)
+            self._reply(Input.RESUME, owed)
         else:
             self._feed(Input.NOTHING)
 
@@ -289,33 +355,25 @@ class Call:
 
     def _listen(self) -> None:
         """The floor is the caller's: from here on a fresh utterance counts."""
-        onset = self._hearing.draft.at_ns.get("speech_onset") if self._hearing.speaking else None
         self._hearing.draft = Draft()
         self._hearing.drop()
-        if onset is not None:
-            self._hearing.draft.at_ns["speech_onset"] = onset
+        if self._hearing.speaking:
+            self._hearing.draft.at_ns["speech_onset"] = self._hearing.ns(self._hearing.onset)
             self._attend(self._hearing.onset)
 
     def _answer(self, happened: Input, turn: CallerTurn) -> None:
-        self._ask = Ask(lambda: self._mind.reply(turn, self._speaking.history), turn.text, turn.digits)
-        self._feed(happened)
+        self._reply(happened, Ask(lambda: self._mind.reply(turn, self._speaking.history), turn.text, turn.digits))
 
-    def _say(self, text: str, actions: tuple[Action, ...], happened: Input) -> None:
-        """Says something of our own instead of the mind's."""
-
-        async def stream() -> AsyncGenerator[MindEvent, None]:
-            yield Token(text)
-            for action in actions:
-                yield action
-
-        self._ask = Ask(stream, self._hearing.draft.text, ours=True)
+    def _reply(self, happened: Input, ask: Ask) -> None:
+        self._ask = ask
         self._feed(happened)
 
     def _start_reply(self) -> None:
         assert self._ask is not None
         ask, self._ask = self._ask, None
-        self._speaking.start(ask, self._hearing.draft)
-        self._retractable = not ask.ours
+        draft = self._hearing.draft
+        draft.turn = self._speaking.start(ask, draft)
+        self._retractable = self._machine.state is State.THINKING and not ask.ours
         self._hearing.expect(self._mind.expects())
         if not self._hearing.attending:
             self._attend()
@@ -336,6 +394,9 @@ class Call:
             return now_ns()
 
         onset_ns = None if onset is None else self._hearing.ns(onset)
+        if heard:
+            self._hearing.draft = Draft() if onset_ns is None else Draft(at_ns={"speech_onset": onset_ns})
+        self._hearing.draft.turn = None
         old = self._hearing.utterance
         chain = self._speaking.interrupt(source, now_ns(), onset_ns, heard, old, listen)
         if chain is None:
@@ -363,15 +424,16 @@ class Call:
         """The line is gone: end what runs, and write down what was still being said."""
         self._tasks.create_task(self._speaking.release())
         if before is State.LISTENING and self._hearing.attending and "speech_onset" in self._hearing.draft.at_ns:
-            self._hearing.make_final(lambda draft: self._speaking.log_unanswered(draft) if draft.said else None)
+            self._hearing.make_final(self._understood)
         else:
             self._hearing.drop()
 
     # ------------------------------------------------------------------------------------------------ operator
 
     async def interrupt(self) -> CancelReport | None:
-        """Takes the floor from the agent, as a caller would; None when it has none."""
-        chain = self._yield(BargeInSource.COMMAND, None) if self._machine.state in HAS_FLOOR else None
+        """Takes the floor from an agent who is heard, as a caller would; None when there is nothing to hear."""
+        heard = self._machine.state in HAS_FLOOR - {State.THINKING}
+        chain = self._yield(BargeInSource.COMMAND, None) if heard else None
         return None if chain is None else await chain
 
     def say(self, text: str) -> bool:
@@ -380,7 +442,10 @@ class Call:
             self._yield(BargeInSource.COMMAND, None)
         if self._machine.state is not State.LISTENING:
             return False
-        self._say(text, (), Input.TOLD)
+        if self._hearing.speaking:
+            self._hearing.make_final(self._understood)
+            self._attend()
+        self._reply(Input.TOLD, saying(text, caller=self._hearing.draft.text))
         return True
 
     def hang_up(self, reason: EndReason) -> None:

@@ -16,7 +16,7 @@ from phone_daemon.call import Call, Services
 from phone_daemon.config import EngineSettings, Settings
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
-from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
+from phone_daemon.mind.dialplan import SHIPPED, Dialplans
 from phone_daemon.mind.script import ScriptedMind
 from phone_daemon.state import CommandKind, State
 from phone_daemon.telemetry import Telemetry
@@ -174,22 +174,24 @@ class Daemon:
             log.info("call %s: no dialplan matches the called number: 404", incoming.id)
             incoming.refuse(404)
             return
-        task = asyncio.create_task(self._run(incoming, plan), name=f"call {incoming.id}")
-        task.add_done_callback(lambda _: self._calls.pop(incoming.id, None))
-
-    async def _run(self, incoming: IncomingCall, plan: Dialplan) -> None:
         line = incoming.answer()
-        call = Call(line, plan, ScriptedMind(plan), self._services)
-        task = asyncio.current_task()
-        assert task is not None
-        self._calls[incoming.id] = call, task
+        try:
+            call = Call(line, plan, ScriptedMind(plan), self._services)
+        except Exception:
+            log.exception("call %s could not begin", line.id)
+            line.hang_up(EndReason.FAILED)
+            return
+        task = asyncio.create_task(self._run(call, line.id), name=f"call {line.id}")
+        self._calls[line.id] = call, task
+        task.add_done_callback(lambda _: self._calls.pop(line.id, None))
+
+    async def _run(self, call: Call, call_id: str) -> None:
         try:
             end = await call.run()
-            log.info("call %s: %s", incoming.id, end.reason)
+            log.info("call %s: %s", call_id, end.reason)
         except Exception:
             # A defect of ours ends this call and no other.
-            log.exception("call %s failed", incoming.id)
-            line.hang_up(EndReason.FAILED)
+            log.exception("call %s failed", call_id)
 
     async def _obey(self) -> None:
         state = self._services.store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +12,13 @@ from phone_daemon.ears.listener import Listener
 from phone_daemon.ears.stt import EarsLost
 from phone_daemon.ears.utterance import Utterance
 from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript
+from phone_daemon.turn.record import Turn
 
 FINAL_WAIT_S = 3.0
 """A final transcript that takes longer is given up."""
 
 Tell = Callable[[str, dict[str, object]], None]
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
+Spawn = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Draft:
     at_ns: dict[str, int] = field(default_factory=dict)
     deaf: str = ""
     """Why some of it could not be understood; empty: all of it was."""
+    turn: Turn | None = None
+    """The turn that it belongs to, once a reply has begun."""
 
     @property
     def text(self) -> str:
@@ -44,7 +46,7 @@ class Hearing:
         self._listener = listener
         self._spawn = spawn
         self._tell = tell
-        self._finalizing: Utterance | None = None
+        self._finalizing: asyncio.Task[None] | None = None
 
     @property
     def speaking(self) -> bool:
@@ -108,36 +110,35 @@ class Hearing:
         self.let_go(self.restart())
 
     def let_go(self, utterance: Utterance) -> None:
-        """Cancels an utterance without waiting for it."""
-
-        async def cancel() -> None:
-            with contextlib.suppress(EarsLost):
-                await utterance.cancel()
-
-        self._spawn(cancel())
+        """Ends an utterance without waiting for it."""
+        utterance.close()
 
     def make_final(self, then: Callable[[Draft], None] = lambda draft: None) -> None:
         """Asks for the utterance's last word while a fresh one takes its place.
 
         `then` is told the draft, unless another utterance was made final meanwhile.
         """
-        utterance = self._finalizing = self.restart()
-        self._spawn(self._finalize(utterance, self.draft, then))
+        utterance = self.restart()
+        self._finalizing = self._spawn(self._finalize(utterance, self.draft, then, self._finalizing))
+        self._finalizing.add_done_callback(lambda _: self.let_go(utterance))
 
-    async def _finalize(self, utterance: Utterance, draft: Draft, then: Callable[[Draft], None]) -> None:
+    async def _finalize(
+        self, utterance: Utterance, draft: Draft, then: Callable[[Draft], None], before: asyncio.Task[None] | None
+    ) -> None:
+        text = ""
         try:
             async with asyncio.timeout(FINAL_WAIT_S):
                 text = (await utterance.finalize()).text
         except (EarsLost, TimeoutError) as error:
-            text = ""
             draft.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
             self._tell("fault", {"part": "ears", "error": draft.deaf})
-            self.let_go(utterance)
+        if before is not None:
+            # Words stand in the order in which they were said, whichever were understood first.
+            await asyncio.wait([before])
         if text:
             draft.said.append(text)
             self._tell("final", {"text": text})
-        if self._finalizing is utterance:
-            self._finalizing = None
+        if self._finalizing is asyncio.current_task():
             draft.at_ns["stt_final"] = now_ns()
             then(draft)
 

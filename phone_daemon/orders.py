@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from phone_daemon.events import EndReason
 from phone_daemon.state import Command, CommandKind, State
 from phone_daemon.turn.record import CancelReport
+
+log = logging.getLogger(__name__)
 
 
 class Steerable(Protocol):
@@ -28,7 +31,13 @@ async def obey(call: Steerable, state: State, call_id: str) -> None:
 
 
 async def _answer(call: Steerable, state: State, command: Command) -> None:
-    state.ack(command, await _carry_out(call, command))
+    try:
+        result = await _carry_out(call, command)
+    except Exception as error:
+        # An operator's mistake, or ours, is no reason to lose the call.
+        log.exception("%s of call %s", command.kind, command.call)
+        result = {"error": f"{command.kind} failed: {error}"}
+    state.ack(command, result)
 
 
 async def _carry_out(call: Steerable, command: Command) -> dict[str, object]:

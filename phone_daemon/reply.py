@@ -7,6 +7,7 @@ fails on the way is named in the turn's `faults`, and the caller hears something
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 
@@ -26,6 +27,11 @@ APOLOGY = "I'm sorry, something went wrong on my side. Could you say that again,
 
 PIECE = 2 * samples(0.1)
 """Bytes pushed to the line at once: small against the lead, large against the cost of a message."""
+
+MAX_PHRASES = 64
+"""Phrases that wait to be spoken, some minutes of speech: a mind that is further ahead has to wait."""
+GRACE_S = 2.0
+"""A part that was told to stop and does not, a stream that hangs in its close, is left to itself after this long."""
 
 Tell = Callable[[str, dict[str, object]], None]
 
@@ -54,34 +60,54 @@ class Reply:
         self._tell = tell
         self._chunker = PhraseChunker()
         self._phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        self._begun = 0
+        """Characters of the mind's text whose phrases the mouth was given."""
+        self.thought = False
+        """Whether the mind has said all it wanted."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
         self._audio: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
         self._pushed = 0
-        self.played = 0
-        """Samples handed to RTP, as last told by the line."""
+        self._played = 0
         self._room = asyncio.Event()
         self._shown = 0
         self.concluded = False
         """Whether the history has it."""
-        self._tasks = [asyncio.create_task(part()) for part in (self._think, self._synthesize, self._push)]
+        self._taken = asyncio.Event()
+        parts = {"mind": self._think, "mouth": self._synthesize, "playout": self._push}
+        self._tasks = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
 
     async def run(self) -> None:
         """Returns when all of it is in the line's queue, or when it was stopped."""
         try:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.cancel()
+            await asyncio.wait(self._tasks, timeout=GRACE_S)
         for task in self._tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
+            if not task.done():
+                log.error("reply %d: its %s hangs, and is left to itself", self.turn.reply, task.get_name())
+            elif not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    def cancel(self) -> None:
+        """Stops all of it without waiting. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def played(self) -> int:
+        """Samples handed to RTP, as last told by the line."""
+        return self._played
+
+    def owed(self, played: int) -> str:
+        """What is still to be said of what the mind has produced, when `played` samples were played."""
+        return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
 
     def progress(self, played: int) -> None:
         """The line has played `played` samples of this reply."""
-        self.played = played
-        if self._pushed - played < self._lead:
+        self._played = played
+        if self._pushed - self._played < self._lead:
             self._room.set()
         while (text := self.heard.phrase_begun(self._shown, played)) is not None:
             self._shown += 1
@@ -93,7 +119,9 @@ class Reply:
 
     async def stop_voice(self) -> None:
         """Stops synthesis: returns when the engine has confirmed it."""
-        await asyncio.gather(_end(self._tasks[1]), _end(self._tasks[2]), self._voice.cancel())
+        # The engine is told by the task that ends: the voice may be speaking the next reply already.
+        await asyncio.gather(_end(self._tasks[1]), _end(self._tasks[2]))
+        await self._voice.stopped()
 
     def _stamp(self, moment: str) -> None:
         self.turn.at_ns.setdefault(moment, now_ns())
@@ -106,28 +134,38 @@ class Reply:
 
     async def _think(self) -> None:
         try:
-            async for event in self._stream:
-                match event:
-                    case Token(text):
-                        self._stamp("llm_first_token")
-                        self.turn.agent += text
-                        self._hand_on(self._chunker.feed(text))
-                    case Action():
-                        self._act(event)
-                    case Understood(intent, slots):
-                        self.turn.intent, self.turn.slots = intent, dict(slots)
-                        self._tell("understood", {"intent": intent, "slots": dict(slots)})
-        except Exception as error:
-            self.fault("mind", error)
-            if not self.turn.agent:
-                self.turn.agent = APOLOGY
-                self._hand_on(self._chunker.feed(APOLOGY))
+            try:
+                async for event in self._stream:
+                    self._take(event)
+                    while self._phrases.qsize() > MAX_PHRASES:
+                        self._taken.clear()
+                        await self._taken.wait()
+            except Exception as error:
+                self.fault("mind", error)
+                if not self.turn.agent:
+                    self._take(Token(APOLOGY))
+            self._hand_on(self._chunker.flush())
+            self._phrases.put_nowait(None)
+            self.thought = True
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()
-            await self._stream.aclose()
-        self._hand_on(self._chunker.flush())
-        self._phrases.put_nowait(None)
+            try:
+                await self._stream.aclose()
+            except Exception as error:
+                self.fault("mind", error)
+
+    def _take(self, event: MindEvent) -> None:
+        match event:
+            case Token(text):
+                self._stamp("llm_first_token")
+                self.turn.agent += text
+                self._hand_on(self._chunker.feed(text))
+            case Action():
+                self._act(event)
+            case Understood(intent, slots):
+                self.turn.intent, self.turn.slots = intent, dict(slots)
+                self._tell("understood", {"intent": intent, "slots": dict(slots)})
 
     def _act(self, action: Action) -> None:
         self.turn.actions.append(f"{action.kind} {action.argument}".strip())
@@ -150,6 +188,8 @@ class Reply:
 
     async def _synthesize(self) -> None:
         while (phrase := await self._phrases.get()) is not None:
+            self._taken.set()
+            self._begun += len(phrase)
             try:
                 await self._speak(phrase)
             except MouthLost as error:
@@ -166,16 +206,17 @@ class Reply:
 
     async def _speak(self, phrase: str) -> None:
         self.heard.begin(phrase)
-        async for speech in self._voice.speak(phrase):
-            self._stamp("tts_first_audio")
-            self.heard.add(speech)
-            for start in range(0, len(speech.pcm), PIECE):
-                await self._audio.put(speech.pcm[start : start + PIECE])
+        async with contextlib.aclosing(self._voice.speak(phrase)) as spoken:
+            async for speech in spoken:
+                self._stamp("tts_first_audio")
+                self.heard.add(speech)
+                for start in range(0, len(speech.pcm), PIECE):
+                    await self._audio.put(speech.pcm[start : start + PIECE])
         self.heard.end()
 
     async def _push(self) -> None:
         while (pcm := await self._audio.get()) is not None:
-            while self._pushed - self.played >= self._lead:
+            while self._pushed - self._played >= self._lead:
                 self._room.clear()
                 await self._room.wait()
             self._line.play(self.turn.reply, pcm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Any
 
 from phone_daemon.config import CallSettings
 from phone_daemon.ears.utterance import Utterance
-from phone_daemon.events import Action, Flushed, MindEvent, PlayoutDone
+from phone_daemon.events import Action, ActionKind, Flushed, MindEvent, PlayoutDone, Token
 from phone_daemon.hearing import Draft, Spawn, Tell
+from phone_daemon.media.tones import attention_tone
 from phone_daemon.mind.agent import Message
 from phone_daemon.mouth.tts import Voice
 from phone_daemon.reply import Reply
@@ -35,12 +37,32 @@ class Ask:
     """It is answered by the call itself, not by the mind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
+    """Words of the call's own, in answer to what the `caller` said."""
 
-    text: str
-    actions: tuple[Action, ...]
+    async def stream() -> AsyncGenerator[MindEvent, None]:
+        yield Token(text)
+        for action in actions:
+            yield action
+
+    return Ask(stream, caller, ours=True)
+
+
+async def _failing(error: Exception) -> AsyncGenerator[MindEvent, None]:
+    raise error
+    yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A reply that was told to be silent, until the line confirms it."""
+
+    reply: Reply
+    ask: Ask
+    source: BargeInSource
+    heard: bool
+    """Whether the caller has heard some of it; otherwise it counts as never given."""
+    silent_ns: asyncio.Future[int]
 
 
 class Speaking:
@@ -52,7 +74,10 @@ class Speaking:
         self.reply: Reply | None = None
         """The reply that has the floor; None once it was played out or cancelled."""
         self.history: list[Message] = []
-        self.owed: Owed | None = None
+        self.owed: Ask | None = None
+        """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+        self._ask: Ask | None = None
+        """What `reply` answers."""
         self._line = line
         self._voice = voice
         self._settings = settings
@@ -60,19 +85,19 @@ class Speaking:
         self._spawn = spawn
         self._tell = tell
         self._turns = 0
-        self._silenced: dict[int, asyncio.Future[Flushed]] = {}
+        self._cut: dict[int, _Cut] = {}
 
     @property
     def settled(self) -> bool:
         """Whether the history is complete: it is known what was heard of every reply that was cut short."""
-        return not self._silenced
+        return not self._cut
 
     def has(self, reply: int) -> bool:
         """Whether `reply` is the one that has the floor."""
         return self.reply is not None and self.reply.turn.reply == reply
 
-    def start(self, ask: Ask, draft: Draft) -> None:
-        """Begins the reply to `draft`."""
+    def start(self, ask: Ask, draft: Draft) -> Turn:
+        """Begins the reply to `draft`; returns their turn."""
         turn = Turn(
             self._turns,
             reply=self._turns + 1,
@@ -85,8 +110,14 @@ class Speaking:
             turn.faults.append(f"ears: {draft.deaf}")
         self._turns += 1
         self.owed = None
-        self.reply = Reply(turn, ask.stream(), self._voice, self._line, lead_s=self._settings.lead_s, tell=self._tell)
-        self._spawn(self._run(self.reply))
+        try:
+            stream = ask.stream()
+        except Exception as error:
+            stream = _failing(error)
+        self._ask = ask
+        self.reply = reply = Reply(turn, stream, self._voice, self._line, lead_s=self._settings.lead_s, tell=self._tell)
+        self._spawn(self._run(reply)).add_done_callback(lambda _: reply.cancel())
+        return turn
 
     async def _run(self, reply: Reply) -> None:
         try:
@@ -95,6 +126,7 @@ class Speaking:
             log.exception("reply %d of call %s", reply.turn.reply, self._line.id)
             reply.fault("reply", error)
             # What was pushed is still played, and then the floor is the caller's again.
+            self._line.play(reply.turn.reply, attention_tone())
             self._line.finish(reply.turn.reply)
 
     def played_out(self, event: PlayoutDone) -> Reply:
@@ -103,7 +135,6 @@ class Speaking:
         assert reply is not None
         reply.turn.at_ns["playout_end"] = event.at_ns
         self._conclude(reply, event.played, event.underruns)
-        self.owed = None
         self._log(reply.turn)
         return reply
 
@@ -125,16 +156,12 @@ class Speaking:
         if reply is None:
             listen()
             return None
+        assert self._ask is not None
         number = reply.turn.reply
-        silenced: asyncio.Future[Flushed] = asyncio.get_running_loop().create_future()
-        self._silenced[number] = silenced
+        cut = self._cut[number] = _Cut(reply, self._ask, source, heard, asyncio.get_running_loop().create_future())
 
         async def rtp_silent() -> int:
-            flushed = await silenced
-            if flushed.played:
-                reply.turn.at_ns["playout_end"] = flushed.at_ns
-            self._conclude(reply, flushed.played, flushed.underruns, heard=heard)
-            return flushed.at_ns
+            return await cut.silent_ns
 
         async def listen_entered() -> int:
             return listening_ns
@@ -156,13 +183,16 @@ class Speaking:
             deadline_s=self._settings.leg_deadline_s,
         )
         listening_ns = listen()
-        return asyncio.create_task(self._follow(chain, reply, heard))
+        following = self._spawn(self._follow(chain, cut))
+        following.add_done_callback(lambda _: utterance.close())
+        return following
 
-    async def _follow(self, chain: Coroutine[Any, Any, CancelReport], reply: Reply, heard: bool) -> CancelReport:
+    async def _follow(self, chain: Coroutine[Any, Any, CancelReport], cut: _Cut) -> CancelReport:
         report = await chain
-        self._silenced.pop(report.reply, None)
-        self._conclude(reply, reply.played, 0, heard=heard)
-        turn = reply.turn
+        reply, turn = cut.reply, cut.reply.turn
+        reply.cancel()  # Once more: what missed its deadline hangs in its own clean-up.
+        self._cut.pop(report.reply, None)
+        self._conclude(reply, reply.played, 0, cut)
         turn.cancel = report
         if report.missed:
             reply.fault("cancel chain", f"deadline missed by {', '.join(report.missed)}")
@@ -173,26 +203,35 @@ class Speaking:
 
     def flushed(self, event: Flushed) -> None:
         """The line confirms that a reply is silent."""
-        silenced = self._silenced.pop(event.reply, None)
-        if silenced is not None and not silenced.done():
-            silenced.set_result(event)
+        cut = self._cut.pop(event.reply, None)
+        if cut is None:
+            return
+        if event.played:
+            cut.reply.turn.at_ns["playout_end"] = event.at_ns
+        self._conclude(cut.reply, event.played, event.underruns, cut)
+        if not cut.silent_ns.done():
+            cut.silent_ns.set_result(event.at_ns)
 
-    def _conclude(self, reply: Reply, played: int, underruns: int, *, heard: bool = True) -> None:
+    def _conclude(self, reply: Reply, played: int, underruns: int, cut: _Cut | None = None) -> None:
         """Writes into the history what was heard of a reply: once, as soon as it is known."""
         if reply.concluded:
             return
         reply.concluded = True
         turn = reply.turn
         turn.underruns = underruns
-        turn.heard = reply.heard.text(played)
-        if not heard:
+        turn.heard, rest = reply.heard.text(played), reply.owed(played)
+        if cut is None or cut.heard:
+            if turn.caller:
+                self.history.append(Message("caller", turn.caller))
+            interrupted = cut is not None and (bool(rest) or not reply.thought)
+            self.history.append(Message("agent", turn.heard, interrupted=interrupted))
+        if cut is None or cut.source is not BargeInSource.SPEECH or self.reply is not None:
             return
-        if turn.caller:
-            self.history.append(Message("caller", turn.caller))
-        owed = reply.heard.owed(played)
-        self.history.append(Message("agent", turn.heard, interrupted=bool(owed)))
-        if owed:
-            self.owed = Owed(owed, tuple(reply.actions))
+        left = tuple(action for action in reply.actions if action.kind is not ActionKind.TAKE_MESSAGE)
+        if not cut.heard or not turn.agent:
+            self.owed = cut.ask
+        elif rest or left:
+            self.owed = saying(rest, left)
 
     def _log(self, turn: Turn) -> None:
         self._trace.turn(turn)
@@ -204,11 +243,14 @@ class Speaking:
 
     async def release(self) -> None:
         """The line is gone: ends the reply that runs, and those whose silence nobody will confirm any more."""
-        for silenced in self._silenced.values():
-            if not silenced.done():
-                silenced.set_exception(ConnectionError("the line is closed"))
+        for cut in self._cut.values():
+            if not cut.silent_ns.done():
+                cut.silent_ns.set_exception(ConnectionError("the line is closed"))
         reply, self.reply = self.reply, None
         if reply is not None:
-            await asyncio.gather(reply.stop_mind(), reply.stop_voice())
             self._conclude(reply, reply.played, 0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.leg_deadline_s):
+                    await asyncio.gather(reply.stop_mind(), reply.stop_voice())
+            reply.cancel()
             self._log(reply.turn)

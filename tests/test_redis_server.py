@@ -106,8 +106,9 @@ async def test_a_killed_server_is_started_again(tmp_path: Path) -> None:
     await server.ensure()
     killed = server.pid
     assert killed is not None
+    process = psutil.Process(killed)
     os.kill(killed, signal.SIGKILL)
-    await asyncio.to_thread(psutil.wait_procs, [psutil.Process(killed)], 5)
+    await asyncio.to_thread(psutil.wait_procs, [process], 5)
     await server.ensure()
     assert server.pid not in (None, killed)
     await server.stop()

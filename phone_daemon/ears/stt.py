@@ -59,6 +59,11 @@ class SttSession:
         """The engine has freed the utterance, or is gone."""
         channel.listen(self._take, self._lose)
 
+    @property
+    def lost(self) -> bool:
+        """Whether its engine died or gave it up."""
+        return bool(self._lost)
+
     def feed(self, pcm: bytes) -> None:
         """Hands over audio at the engine's rate. Ignored once the utterance is finalized, cancelled or closed."""
         if not self._ending:

@@ -32,6 +32,8 @@ class Utterance:
         self._audio = bytearray()
         self._revived = False
         self._complete = False
+        self._over = False
+        """Cancelled or closed: nobody waits for it any more."""
         self._session: SttSession
         self._open()
 
@@ -40,6 +42,8 @@ class Utterance:
 
     def feed(self, pcm: bytes) -> None:
         """Hears 8 kHz audio. Never blocks."""
+        if self._session.lost and not self._audio and not self._over:
+            self._open()  # An engine that died before it heard anything did not die of this.
         self._audio += pcm
         self._session.feed(self._stream.feed(pcm))
 
@@ -72,7 +76,7 @@ class Utterance:
         """Lets another engine hear everything again; False when that was done before."""
         if self._session is not lost:
             return True  # Another waiter has seen to it.
-        if self._revived:
+        if self._revived or self._over:
             return False
         self._revived = True
         lost.close()
@@ -84,6 +88,7 @@ class Utterance:
 
     async def cancel(self) -> None:
         """Returns when nothing of it will be told any more."""
+        self._over = True
         await self._session.cancel()
 
     async def released(self) -> None:
@@ -92,4 +97,5 @@ class Utterance:
 
     def close(self) -> None:
         """Lets go without waiting. Idempotent."""
+        self._over = True
         self._session.close()

@@ -111,7 +111,9 @@ class Heard:
         self._phrases[-1].whole = True
 
     def silence(self, samples: int) -> None:
-        """Audio without words was put in between: a pause, a tone."""
+        """Audio without words was put in between: a pause, a tone. A phrase that has not ended was cut there."""
+        if self._phrases and not self._phrases[-1].whole:
+            self._cut()
         self._samples += samples
 
     def phrase_begun(self, index: int, played: int) -> str | None:

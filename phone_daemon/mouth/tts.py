@@ -81,6 +81,10 @@ class Voice:
     async def cancel(self) -> None:
         """Stops what is being spoken; returns when the engine has confirmed that it has stopped, or is dead."""
         self._stop()
+        await self.stopped()
+
+    async def stopped(self) -> None:
+        """Returns when the engine has confirmed every stop it was told of, or is dead."""
         try:
             async with self._reading:
                 while self._stops:

@@ -38,9 +38,13 @@ class BargeIn:
         """
         return state is State.THINKING or (self._open(state) and self.mode is BargeInMode.SPEECH)
 
+    def by_words(self, state: State) -> bool:
+        """True when words can take the floor."""
+        return self._open(state) and self.mode is BargeInMode.WORDS
+
     def on_words(self, state: State, text: str) -> bool:
-        """True when a partial transcript takes the floor."""
-        return self._open(state) and self.mode is BargeInMode.WORDS and len(text.split()) >= self.min_words
+        """True when a transcript takes the floor."""
+        return self.by_words(state) and len(text.split()) >= self.min_words
 
     def on_digit(self, state: State) -> bool:
         """True when a pressed key takes the floor."""

@@ -27,14 +27,16 @@ class DigitCollector:
     def take(self, wanted: int, position: int) -> str:
         """The digits, once they are complete at `position`; empty while they are not, or when only `#` was pressed.
 
-        `wanted`: how many end the number; 0: only `#` or a pause does.
+        `wanted`: how many end the number; 0: only `#` or a pause does. What was typed ahead stays for the next turn.
         """
-        complete = (
-            self._digits.endswith("#")
-            or 0 < wanted <= len(self._digits)
-            or position - self._position >= samples(PAUSE_S)
-        )
-        if not complete:
-            return ""
-        digits, self._digits = self._digits, ""
-        return digits.removesuffix("#")
+        before, hash_key, after = self._digits.partition("#")
+        if 0 < wanted <= len(before):
+            digits = before[:wanted]
+            self._digits = self._digits[wanted:].removeprefix("#")
+        elif hash_key:
+            digits, self._digits = before, after
+        elif position - self._position >= samples(PAUSE_S):
+            digits, self._digits = before, ""
+        else:
+            digits = ""
+        return digits
