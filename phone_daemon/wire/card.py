@@ -153,8 +153,10 @@ class LineCard:
     async def place(self, uri: str, caller: str = "") -> SipLine:
         """Calls `uri` with `caller` as our number and returns the line once it is answered.
 
-        Raises `CallRefused`. Cancelling it hangs up.
+        Raises `CallRefused`, and `CardFailed` when the card is gone. Cancelling it hangs up.
         """
+        if not self._reading:
+            raise CardFailed("line card: gone")
         number = self._placed
         self._placed += 1
         line = self._line(number, caller, user_part(uri))

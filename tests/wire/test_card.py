@@ -11,7 +11,7 @@ import pytest
 
 from phone_daemon.config import SipSettings
 from phone_daemon.events import Digit, EndReason, Flushed, LineClosed, PlayoutDone, PlayoutStarted
-from phone_daemon.wire.sip import CallRefused, LineCard, PortInUse
+from phone_daemon.wire.sip import CallRefused, CardFailed, LineCard, PortInUse
 from tests.wire.calls import PATIENCE_S, card, connect, gapless, rms, rung, strength, tone, two_cards
 
 AT_440, AT_1000 = tone(440, 0.5), tone(1000, 0.5)
@@ -191,6 +191,10 @@ async def test_a_card_that_is_killed_takes_its_calls_with_it_and_says_so() -> No
         async with asyncio.timeout(PATIENCE_S):
             assert await ours.died == -signal.SIGKILL
         assert not ours.alive
+        with pytest.raises(CardFailed):
+            await ours.place(f"sip:9@127.0.0.1:{theirs.port}")
+        with pytest.raises(CardFailed):
+            await ours.stats()
 
 
 async def test_a_port_in_use_is_named_with_what_to_do() -> None:
