@@ -41,8 +41,8 @@ class SipSettings:
 class VadSettings:
     """`[vad]`: when the caller speaks (Silero at 8 kHz, 32 ms windows)."""
 
-    threshold: float = 0.5
-    release: float = 0.35
+    threshold: float = 0.4
+    release: float = 0.3
     """Speech goes on while the probability stays above this (hysteresis)."""
     min_speech_s: float = 0.096
     min_silence_s: float = 0.5
