@@ -51,7 +51,7 @@ class Slot:
 
     @property
     def expects(self) -> str:
-        """What the answers to `ask` are called: one name for slots with the same answers; empty when it is any words."""
+        """What the answers to `ask` are called: one name for slots with the same answers, none when it is any words."""
         match self.kind:
             case Day():
                 return "day"

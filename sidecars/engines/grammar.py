@@ -20,8 +20,10 @@ PAIR_GAIN = 8.0
 """A pair of words gets an entry of its own when the first makes the second so many times likelier."""
 LANGUAGE_WEIGHT = 9.0
 """Of words being expected beside how they sound."""
-EXPECTED = 0.8
-"""How much the answers to a question that was asked count beside everything else that the dialplan's callers say."""
+EXPECTED = 0.95
+"""Share that the answers to a question that was asked have in what is said, beside everything else that the dialplan's
+callers say; about 0.8 once counts are damped. Word errors of recorded answers 13 %, of other requests 12; without
+any such share 17 and 11."""
 
 log = logging.getLogger(__name__)
 

@@ -285,7 +285,7 @@ def dictionary() -> set[str]:
 
 @pytest.mark.parametrize("name", ["dental_clinic", "parcel_line"])
 def test_the_recogniser_knows_every_word_that_a_shipped_dialplan_expects(name: str, dictionary: set[str]) -> None:
-    words = {word for phrase in shipped(name).phrases() for word in phrase.split()}
+    words = {word for said in shipped(name).phrase_sets().values() for phrase in said for word in phrase.split()}
     assert len(words) > 200
     assert words - dictionary == set()
 
@@ -296,6 +296,17 @@ def test_the_phrases_of_a_shipped_dialplan_are_many_and_bounded(name: str) -> No
     assert 500 < len(phrases) < 5000
     assert len(set(phrases)) == len(phrases)
     assert not any("{" in phrase or "  " in phrase or phrase != phrase.lower() for phrase in phrases)
+
+
+def test_there_is_a_set_of_phrases_for_each_question_that_a_dialplan_asks() -> None:
+    assert shipped("dental_clinic").phrase_sets().keys() == {"", "yes_no", "day", "time"}
+    sets = shipped("parcel_line").phrase_sets()
+    assert sets.keys() == {"", "yes_no", "day", "digits_8_8", "choice_place"}
+    assert sets[""] == shipped("parcel_line").phrases()
+    assert {"no that's all thank you goodbye", "yes please", "no on friday"} <= set(sets["yes_no"])
+    for said in sets.values():
+        assert 20 < len(said) == len(set(said))
+        assert not any("{" in phrase or "  " in phrase or phrase != phrase.lower() for phrase in said)
 
 
 @pytest.mark.parametrize("name", ["dental_clinic", "parcel_line"])

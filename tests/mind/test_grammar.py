@@ -54,6 +54,8 @@ def test_a_phrase_that_would_stand_for_millions_is_refused_without_writing_them_
         ("at 10:30 a.m.", ["at", "10:30", "am"]),
         ("at 3pm", ["at", "3", "pm"]),
         ("ten p m", ["ten", "pm"]),
+        ("Good bye, good-bye.", ["goodbye", "goodbye"]),
+        ("at ten o clock", ["at", "ten", "o'clock"]),
         ("twenty-five", ["twenty", "five"]),
         ("on {day}", ["on", "{day}"]),
         ("'quoted'", ["quoted"]),

@@ -578,6 +578,29 @@ async def test_how_many_digits_end_a_turn_follows_the_question() -> None:
     assert mind.wanted_digits() == 1
 
 
+async def test_what_is_expected_follows_the_question() -> None:
+    mind = ScriptedMind(CLINIC)
+    known = CLINIC.phrase_sets()
+    assert mind.expects() == ""
+    for said, expected in (
+        ("i'd like to book an appointment", "day"),
+        ("on tuesday", "time"),
+        ("at ten o'clock", "yes_no"),  # is that right?
+        ("yes", "yes_no"),  # is there anything else?
+        ("i'd like to leave a message", ""),
+        ("the tooth hurts when i bite on it", "yes_no"),  # is there anything to add?
+    ):
+        mind.reply(CallerTurn(said), [])
+        assert mind.expects() == expected, said
+        assert expected in known
+    mind.retract()
+    assert mind.expects() == ""
+    parcels = ScriptedMind(PARCELS)
+    parcels.reply(CallerTurn("track my parcel"), [])
+    assert parcels.expects() == "digits_8_8"
+    assert parcels.expects() in PARCELS.phrase_sets()
+
+
 async def test_the_greeting_is_streamed_word_by_word() -> None:
     events = [event async for event in ScriptedMind(CLINIC).greet()]
     assert all(isinstance(event, Token) for event in events)

@@ -1,0 +1,80 @@
+"""The utterance that listens, its spare, and what they expect."""
+
+from __future__ import annotations
+
+import pytest_asyncio
+
+from phone_daemon.config import VadSettings
+from phone_daemon.ears.listener import Listener
+from phone_daemon.ears.stt import Recognizer
+from phone_daemon.ears.utterance import Utterance
+from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.media.resample import Resampler
+from sidecars.hosts.inline import InlineHost
+from tests.sidecars.clinic import CLINIC
+from tests.sidecars.speech import caller
+
+SETS = {"": [*CLINIC, "morning"], "mood": ["mourning"], "daytime": ["morning"]}
+"""What is said sounds the same: only what is expected can tell which it was."""
+
+
+@pytest_asyncio.fixture
+async def recognizer():
+    host = InlineHost("stt", "pocketsphinx", {"phrases": {"clinic": SETS}})
+    await host.start()
+    yield Recognizer(host, {"grammar": "clinic"})
+    await host.close()
+
+
+@pytest_asyncio.fixture
+async def opened():
+    """What was expected of each utterance that was opened."""
+    return []
+
+
+@pytest_asyncio.fixture
+async def listener(recognizer, opened):
+    def open_utterance(expected):
+        opened.append(expected)
+        return Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, recognizer.sample_rate), expected)
+
+    listener = Listener(VadSettings(), open_utterance)
+    yield listener
+    listener.close()
+
+
+async def understood(listener):
+    """What the utterance that listens makes of the word."""
+    utterance = listener.swap()
+    utterance.feed(caller("mourning"))
+    return (await utterance.finalize()).text
+
+
+async def test_from_the_next_utterance_on_what_is_expected_is_understood(listener):
+    listener.swap().close()
+    for expected, word in (("mood", "mourning"), ("daytime", "morning"), ("", "morning"), ("mood", "mourning")):
+        listener.expect(expected)
+        listener.swap().close()
+        assert await understood(listener) == word, expected
+        assert await understood(listener) == word, expected  # and so do all that come after it
+
+
+async def test_what_listens_already_keeps_what_it_expected(listener):
+    listener.expect("mood")
+    listener.swap().close()
+    listener.expect("daytime")
+    assert await understood(listener) == "mourning"
+
+
+async def test_a_spare_is_replaced_only_when_something_else_is_expected(listener, opened):
+    for expected in ("", "mood", "mood", "daytime", "daytime"):
+        listener.expect(expected)
+    assert opened == ["", "", "mood", "daytime"]
+
+
+async def test_spares_that_were_replaced_are_freed(listener, recognizer):
+    for expected in ("mood", "daytime", "mood"):
+        listener.expect(expected)
+    last = recognizer.open()
+    await last.finalize()
+    assert await last.released() == {"sessions": 2, "decoders": 2}
