@@ -104,8 +104,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),
         (
-            "[vad]\nthreshold = 0.3",
-            ["1: vad.release: is 0.35, above threshold (0.3); choose a lower value"],
+            "[vad]\nthreshold = 0.2",
+            ["1: vad.release: is 0.3, above threshold (0.2); choose a lower value"],
         ),
         ("[calls]\nrecord = 'yes'", ["2: calls.record: is text; it must be true or false"]),
         ("[calls]\nrecord = 'False'", ["2: calls.record: is text; it must be true or false: write record = false"]),
