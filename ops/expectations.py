@@ -65,7 +65,7 @@ def _check(expect: Expect, outcome: Outcome) -> Iterator[str]:
     answers = [turn["agent"].lower() for turn in turns]
     for text in expect.agent_said:
         if not any(text.lower() in answer for answer in answers):
-            yield f"agent_said: {text!r} was not said; said: {' / '.join(filter(None, answers)) or 'nothing'}"
+            yield f"agent_said: {text!r} was not said; last said: {answers[-1] if answers else 'nothing'}"
     if expect.barge_ins is not None and (count := barge_ins(turns)) != expect.barge_ins:
         yield f"barge_ins: {count}, not {expect.barge_ins}"
     if expect.ended is not None and outcome.ended is not expect.ended:

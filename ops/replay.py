@@ -234,7 +234,10 @@ async def _each(fixtures: Sequence[Fixture], jobs: int, play: Callable[[Fixture]
             except CallRefused as refused:
                 return Verdict(each.name, 0, 0, [f"call: refused: {refused}"], "")
 
-    return await asyncio.gather(*(one(each) for each in fixtures))
+    # The longest first, so that none runs on alone at the end.
+    order = sorted(fixtures, key=lambda each: -sum(len(cue.pcm) for cue in each.cues))
+    verdicts = {verdict.fixture: verdict for verdict in await asyncio.gather(*map(one, order))}
+    return [verdicts[each.name] for each in fixtures]
 
 
 async def _to_ours(card: LineCard, daemon: Daemon, ledger: Ledger, each: Fixture, show: Show) -> Verdict:
