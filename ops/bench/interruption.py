@@ -88,11 +88,11 @@ def _figures(seen: Seen) -> list[Figure]:
             f"{sample}, p50 {silence['p50']:.0f}; slowest: {slowest}",
         ),
         Figure(
-            "from the first sample of the file's voice p95",
+            "from the first sample of the recorded voice p95",
             quantiles(seen.to_silence_from_start)["p95"],
             "ms",
-            None,
-            "breath and faint consonants that nobody hears included",
+            250.0,
+            "by construction: breath and faint consonants that nobody hears included",
         ),
         Figure("of which detection p95", quantiles(seen.detection)["p95"], "ms", None, "as the daemon tells it"),
         Figure(
@@ -110,7 +110,7 @@ def _figures(seen: Seen) -> list[Figure]:
             math.floor(1.645 * math.sqrt(only_alone + only_talking)),
             f"of {len(pairs)} pairs: {sum(talking for talking, _ in pairs)} in the transcript while the agent spoke, "
             f"{sum(alone for _, alone in pairs)} while it did not; more than chance would be a miss"
-            + "".join(f"; {lost}" for lost in sorted(seen.unheard)),
+            + "".join(f"; {lost}" for lost in sorted(set(seen.unheard))),
         ),
         Figure("TTFA beyond the endpoint wait p95", ttfa["p95"], "ms", 150.0, f"{len(seen.ttfa_beyond_wait)} turns"),
         Figure(
