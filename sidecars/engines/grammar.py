@@ -22,8 +22,8 @@ LANGUAGE_WEIGHT = 9.0
 """Of words being expected beside how they sound."""
 EXPECTED = 0.95
 """Share that the answers to a question that was asked have in what is said, beside everything else that the dialplan's
-callers say; about 0.8 once counts are damped. Word errors of recorded answers 13 %, of other requests 12; without
-any such share 17 and 11."""
+callers say; about 0.8 once counts are damped. It halves the word errors of synthesised answers (28 instead of 55 %; 34
+at 0.8) and costs a request that is made instead of the answer nothing (13.5 instead of 13.3 %)."""
 
 log = logging.getLogger(__name__)
 
