@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -28,16 +29,16 @@ def voice() -> bytes:
         return file.readframes(file.getnframes())
 
 
-async def refused(*arguments: str) -> tuple[int, list[str]]:
-    """Exit status and stderr lines of a `phone-daemon serve` that should not come up."""
+async def run(*words: str) -> tuple[int, list[str]]:
+    """Exit status and stderr lines of `python -m` words, which must not take for ever."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "phone_daemon", "serve", *arguments),
+        *(sys.executable, "-m", *words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             _, errors = await process.communicate()
     finally:
         if process.returncode is None:
@@ -45,6 +46,11 @@ async def refused(*arguments: str) -> tuple[int, list[str]]:
             await process.wait()
     assert process.returncode is not None
     return process.returncode, errors.decode().splitlines()
+
+
+async def refused(*arguments: str) -> tuple[int, list[str]]:
+    """What a `phone-daemon serve` says that should not come up."""
+    return await run("phone_daemon", "serve", *arguments)
 
 
 def settings(folder: Path, text: str) -> str:
@@ -120,6 +126,53 @@ async def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert code == 2
     assert f"127.0.0.1:{port}" in lines[-1]
     assert "set another `port`" in lines[-1]
+
+
+# ------------------------------------------------------------------------------------------------ recordings
+
+
+def wav(rate: int = 8000, channels: int = 1, seconds: float = 1.0) -> bytes:
+    """A WAV file of 16-bit noise."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((channels, 2, rate, 0, "NONE", ""))
+        out.writeframes(os.urandom(2 * channels * round(rate * seconds)))
+    return file.getvalue()
+
+
+def recorded_caller(folder: Path, sound: bytes | None) -> Path:
+    """A recorded caller whose one sound is this file; None: there is no file."""
+    (folder / "call.toml").write_text(
+        'description = "x"\ncalled = "100"\ndialplan = "dental_clinic"\n[[cue]]\nat = "1.0 s"\nsay = "a.wav"\n'
+    )
+    if sound is not None:
+        (folder / "a.wav").write_bytes(sound)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("sound", "complaint"),
+    [
+        (None, "missing"),
+        (b"", "empty"),
+        (wav()[:30], "a.wav"),
+        (wav()[:5001], "cut short"),
+        (wav(seconds=0), "no audio"),
+        (b"not a recording at all, but long enough to be one", "a.wav"),
+    ],
+    ids=["missing", "empty", "half a header", "truncated", "no samples", "not a WAV"],
+)
+async def test_a_recording_that_cannot_be_used_is_named(tmp_path: Path, sound: bytes | None, complaint: str) -> None:
+    code, lines = await run("ops", "replay", "--speed", "max", str(recorded_caller(tmp_path, sound)))
+    assert code == 2
+    (line,) = lines
+    assert str(tmp_path / "a.wav") in line
+    assert complaint in line
+
+
+async def test_a_stereo_recording_at_44_1_khz_is_converted_and_played(tmp_path: Path) -> None:
+    code, lines = await run("ops", "replay", "--speed", "max", str(recorded_caller(tmp_path, wav(44_100, 2))))
+    assert code == 0, lines
 
 
 # ------------------------------------------------------------------------------------------------ INVITEs
