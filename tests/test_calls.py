@@ -8,10 +8,7 @@ the caller broke it off.
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,20 +24,20 @@ def play(name: str, directory: Path) -> Outcome:
     return tape_call.play(fixture.load(fixture.find(name)), settings, lambda note: None)
 
 
-class Calls:
-    """Every recorded call, each played once, when it is first asked for or before."""
+class Calls(dict[str, Outcome]):
+    """Every recorded call, played when it is first asked for, and once."""
 
-    def __init__(self, pool: ProcessPoolExecutor, directory: Path) -> None:
-        self._played: dict[str, Future[Outcome]] = {name: pool.submit(play, name, directory) for name in NAMES}
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
 
-    def __getitem__(self, name: str) -> Outcome:
-        return self._played[name].result(60)
+    def __missing__(self, name: str) -> Outcome:
+        self[name] = play(name, self._directory)
+        return self[name]
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        yield Calls(pool, tmp_path_factory.mktemp("calls"))
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    return Calls(tmp_path_factory.mktemp("calls"))
 
 
 def transcript(call: Outcome) -> list[str]:

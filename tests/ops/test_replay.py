@@ -58,9 +58,7 @@ def test_fixtures_are_judged_each_by_its_own_call(
         assert turns[1]["caller"] == "3"
 
 
-def test_the_table_names_the_first_expectation_that_failed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_names_the_first_expectation_that_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--speed", "max", "--directory", str(tmp_path / "var"), recorded(tmp_path / "other", "book")]
     assert main(["replay", *words]) == 1
     shown = " ".join(capsys.readouterr().out.split())
