@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from phone_daemon.config import VadSettings
 from phone_daemon.ears.vad import LONGEST_GAP, WINDOW, Vad
 from phone_daemon.events import SpeechEnded, SpeechStarted
+from phone_daemon.media.wav import read_wav
 from tests.sidecars.speech import clicks, hum, line, pink, spoken, white
 
 SETTINGS = VadSettings()
+CALLS = Path(__file__).parents[2] / "fixtures" / "calls"
 FRAME = 320
 
 
@@ -162,3 +165,10 @@ def test_two_calls_do_not_hear_each_other():
         events += mine.feed(begin // 2, pcm[begin : begin + FRAME])
         other.feed(begin // 2, (loud[begin : begin + FRAME] + bytes(FRAME))[: len(pcm[begin : begin + FRAME])])
     assert events == alone
+
+
+@pytest.mark.parametrize("noise", ["hum", "knocks"])
+def test_a_noise_that_sets_in_out_of_silence_is_not_speech_wherever_the_windows_fall(noise):
+    pcm = read_wav(CALLS / "makes_noise" / f"{noise}.wav")
+    for phase in range(0, WINDOW, 12):
+        assert Vad(SETTINGS).feed(0, bytes(2 * (8000 + phase)) + pcm) == []
