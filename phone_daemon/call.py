@@ -269,7 +269,7 @@ class Call:
         if self._policy.on_speech(self._machine.state):
             self._yield(BargeInSource.SPEECH, onset)
             return
-        if self._machine.state is State.LISTENING:
+        if self._machine.state is State.LISTENING or self._policy.by_words(self._machine.state):
             if self._hearing.attending:
                 self._hearing.drop()
             self._attend(onset)

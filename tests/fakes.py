@@ -1,0 +1,47 @@
+"""The few things that cannot be had where time is counted: an engine that dies, one that takes its time, and a noise.
+
+The engines and the host are the real ones; only what would happen to them elsewhere is made up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecars.hosts.channel import QueueChannel
+from sidecars.hosts.host import Message
+from sidecars.hosts.inline import InlineHost
+
+
+class MortalHost(InlineHost):
+    """A host whose engine can be killed: what `kill -9` does to a `SubprocessHost`, which needs a clock that runs."""
+
+    async def die(self, *, for_good: bool = False) -> None:
+        """Every channel is lost; unless `for_good`, a fresh engine is there at once."""
+        self._stop("killed")
+        if not for_good:
+            await self.start()
+
+
+class TunedHost(InlineHost):
+    """A host between whose engine and whose client a test may stand."""
+
+    late_s = 0.0
+    """Answers arrive so much later: a loaded machine, or a server far away."""
+    wordless = False
+    """Recognition finds no words. A voice that every VAD takes for one, and every recogniser for none, is not to be
+    had: pocketsphinx makes "noon" of a hum."""
+
+    def open(self) -> QueueChannel:
+        channel = super().open()
+        put = channel.put
+
+        def tuned(message: Message, payload: bytes) -> None:
+            if self.wordless and "text" in message:
+                message = {**message, "text": ""}
+            if self.late_s:
+                asyncio.get_running_loop().call_later(self.late_s, put, message, payload)
+            else:
+                put(message, payload)
+
+        channel.put = tuned  # type: ignore[method-assign]
+        return channel
