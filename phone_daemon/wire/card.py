@@ -22,6 +22,7 @@ from phone_daemon.events import EndReason, LineClosed, LineEvent
 from phone_daemon.wire import protocol
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
+from sidecars.hosts.child_log import ChildLog
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class LineCard:
         self._closing = self._draining = False
         self._reading = True
         loop.add_reader(sock, self._read)
+        assert process.stderr is not None
+        self._log_reader = loop.create_task(ChildLog(f"line card {process.pid}", logger).read(process.stderr))
 
     @classmethod
     async def start(
@@ -115,6 +118,7 @@ class LineCard:
                     *extra,
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
                 )
             except BaseException:
                 ours.close()
@@ -206,6 +210,8 @@ class LineCard:
         await self._process.wait()
         self._read()
         self._ended()
+        # Its end of the pipe is closed with it.
+        await self._log_reader
 
     # ---------------------------------------------------------------------------------------------- packets
 

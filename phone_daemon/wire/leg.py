@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def log(level: str, text: str) -> None:
     """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
-    sys.stderr.write(f"{level} line card: {text}\n")
+    sys.stderr.write(f"{level} {text}\n")
     sys.stderr.flush()
 
 

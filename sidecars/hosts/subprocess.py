@@ -20,6 +20,7 @@ from pathlib import Path
 
 import sidecars
 from sidecars.hosts.channel import QueueChannel
+from sidecars.hosts.child_log import ChildLog
 from sidecars.hosts.frames import Decoder, encode
 from sidecars.hosts.host import HostLost, Kind, Message
 
@@ -31,7 +32,6 @@ STEADY_S = 10.0
 """A child that has lived this long may be replaced without delay."""
 PING_S = 1.0
 LAST_WORDS_S = 1.0
-MAX_LINE = 2000
 PING = encode(0, {"type": "Ping"})
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class SubprocessHost:
         """What was sent while no child was there to read it."""
         self._held_back_bytes = 0
         self._task: asyncio.Task[None] | None = None
-        self._last_line = ""
+        self._child_log = ChildLog(self.name, log)
 
     @property
     def alive(self) -> bool:
@@ -211,7 +211,8 @@ class SubprocessHost:
                 child = await self._spawn(theirs.fileno(), packages)
             self.pid = child.pid
             patience = 0.0
-            reading = asyncio.create_task(self._read_stderr(child), name=f"{self.name} stderr")
+            assert child.stderr is not None
+            reading = asyncio.create_task(self._child_log.read(child.stderr), name=f"{self.name} stderr")
             try:
                 _, link = await asyncio.get_running_loop().create_connection(lambda: _Link(self), sock=ours)
                 try:
@@ -230,7 +231,8 @@ class SubprocessHost:
                 reading.cancel()
         status = child.returncode or 0
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        raise HostLost(f"{self.name} (pid {child.pid}) {how}" + (f": {self._last_line}" if self._last_line else ""))
+        said = f": {self._child_log.last_line}" if self._child_log.last_line else ""
+        raise HostLost(f"{self.name} (pid {child.pid}) {how}{said}")
 
     async def _spawn(self, fd: int, packages: str) -> asyncio.subprocess.Process:
         environment = dict(os.environ)
@@ -242,7 +244,7 @@ class SubprocessHost:
             home = Path(sidecars.__file__).parent.parent
         environment["PYTHONPATH"] = str(home)
         environment["PYTHONSAFEPATH"] = "1"
-        self._last_line = ""
+        self._child_log.last_line = ""
         try:
             return await asyncio.create_subprocess_exec(
                 self._python or sys.executable,
@@ -290,28 +292,6 @@ class SubprocessHost:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await link.closed.wait()
-
-    async def _read_stderr(self, child: asyncio.subprocess.Process) -> None:
-        """Passes the child's standard error on to the log; its lines may begin with a level."""
-        assert child.stderr is not None
-        rest = b""
-        while data := await child.stderr.read(MAX_LINE):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._log(line)
-            if len(rest) > MAX_LINE:
-                self._log(rest)
-                rest = b""
-        if rest:
-            self._log(rest)
-
-    def _log(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip()
-        level, _, message = text.partition(" ")
-        number = logging.getLevelNamesMapping().get(level)
-        log.log(number or logging.WARNING, "%s: %s", self.name, message if number else text)
-        if text:
-            self._last_line = message if number else text
 
 
 async def _end(child: asyncio.subprocess.Process, patience_s: float) -> None:
