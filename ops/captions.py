@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from phone_daemon.events import Note
@@ -77,4 +78,10 @@ class Captions:
 
     def _print(self, note: Note, who: str, text: str, style: str) -> None:
         at = (note.at_ns - self._began_ns) / 1e9
-        self._console.print(Text.assemble((f"{at:6.2f} s ", "grey50"), (f"{who:>7}  ", "grey70"), (text, style)))
+        # A grid, so that a long caption wraps under itself and not under the clock.
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(style="grey50", width=8, justify="right", no_wrap=True)
+        row.add_column(style="grey70", width=6, justify="right", no_wrap=True)
+        row.add_column(style=style)
+        row.add_row(f"{at:.2f} s", who, text.strip())
+        self._console.print(row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.fixture import Expect
+from ops.fixture import Expect, Fixture
 from phone_daemon.events import EndReason, Note
 
 TurnLine = Mapping[str, Any]
@@ -27,6 +27,31 @@ class Outcome:
     """What the caller waited for in vain."""
     folder: Path = Path()
     """Where the call's files lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one fixture's call went."""
+
+    fixture: str
+    turns: int
+    barge_ins: int
+    failures: list[str]
+    folder: str
+    """Where the call's files lie; empty for a call to somebody else's daemon."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+def judged(played: Fixture, outcome: Outcome) -> Verdict:
+    """The fixture against what its call left."""
+    failed = failures(played.expect, outcome)
+    answered = next((str(note.data["dialplan"]) for note in outcome.notes if note.kind == "started"), "none")
+    if answered != played.dialplan:
+        failed.insert(0, f"dialplan: {answered} answered, not {played.dialplan}")
+    return Verdict(played.name, len(outcome.turns), barge_ins(outcome.turns), failed, str(outcome.folder))
 
 
 def read_turns(path: Path) -> list[TurnLine]:

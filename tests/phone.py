@@ -273,4 +273,3 @@ def turns(folder: Path) -> list[dict[str, Any]]:
 def calls(**settings: Any) -> Settings:
     """Settings with other `[calls]`."""
     return replace(SETTINGS, calls=CallSettings(**settings))
-
