@@ -33,9 +33,9 @@ CMN = "48.4,0.7,-8.6,-1.0,3.7,-19.3,8.9,-13.4,-8.3,7.3,-16.2,7.6,-6.3"
 """Mean cepstrum of telephone speech as `_Ear` hands it on: without it the first words are lost in its estimation."""
 LONGEST_WORD_FRAMES = 150
 """Frames of 10 ms. Steady noise becomes one endless word; people do not speak such."""
-LEAST_CONFIDENCE = 0.15
-"""Less is babble, clicks and coughs. Of what was understood, one in fifty has less than 0.25 (short answers: "goodbye")
-and half have more than 0.8; of unexpected sentences, half have less than 0.35."""
+LEAST_CONFIDENCE = 0.05
+"""Less is clicks and coughs. Of what was understood, half has more than 0.8, but a short answer may have little to be
+compared with ("goodbye": 0.09 to 1.0); of unexpected sentences, half have less than 0.35."""
 PARTIAL_CONFIDENCE = 0.5
 """Posteriors come with the end of the utterance."""
 SETTINGS = {"lw": 9.0, "fwdflat": False, "bestpath": True, "loglevel": "FATAL"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from sidecars.engine import Chunk, TtsEngine
@@ -27,7 +27,7 @@ class SynthesisServer(EngineServer):
         self.engine = engine
         self._waiting: dict[int, deque[tuple[str, Mapping[str, Any]]]] = {}
         """By channel, the one whose turn it is first."""
-        self._speaking: tuple[int, Iterator[Chunk]] | None = None
+        self._speaking: tuple[int, Generator[Chunk]] | None = None
 
     @property
     def voices(self) -> Sequence[str]:
@@ -69,8 +69,7 @@ class SynthesisServer(EngineServer):
             text, options = queue.popleft()
             if queue:
                 self._waiting[channel] = queue
-            chunks = self.engine.speak(text, options, lambda: self._stopping(channel))
-            self._speaking = (channel, iter(chunks))
+            self._speaking = (channel, self._spoken(channel, text, options))
         channel, chunks = self._speaking
         try:
             chunk = next(chunks, None)
@@ -89,10 +88,12 @@ class SynthesisServer(EngineServer):
         else:
             self._say(channel, "Chunk", chunk.pcm, marks=[list(mark) for mark in chunk.marks])
 
+    def _spoken(self, channel: int, text: str, options: Mapping[str, Any]) -> Generator[Chunk]:
+        """The engine is first called by the first `next`, so that whatever it raises is the text's failure."""
+        yield from self.engine.speak(text, options, lambda: self._stopping(channel))
+
     def _end(self) -> None:
         """Lets go of the text being spoken, so that the engine is free for the next."""
         if self._speaking is not None:
-            close = getattr(self._speaking[1], "close", None)  # generators have one, other iterators need not
-            self._speaking = None
-            if close is not None:
-                close()
+            chunks, self._speaking = self._speaking[1], None
+            chunks.close()

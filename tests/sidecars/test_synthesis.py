@@ -128,3 +128,17 @@ def test_a_channel_that_asks_without_end_is_refused(server):
     letters = server.step()
     assert types(letters)[0] == (1, "Failed")
     assert "wait already" in letters[0][1]["error"]
+
+
+def test_an_engine_that_refuses_a_text_at_once_fails_that_text_alone(server):
+    speak_well = server.engine.speak
+
+    def speak_or_raise(text, options, stop):
+        if text == "Cursed.":
+            raise RuntimeError("no such voice any more")
+        return speak_well(text, options, stop)
+
+    server.engine.speak = speak_or_raise
+    speak(server, 1, "Cursed.")
+    speak(server, 1, "Blessed.")
+    assert without_chunks(told(server)) == [(1, "Failed"), (1, "Done")]
