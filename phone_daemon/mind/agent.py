@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from phone_daemon.events import MindEvent
@@ -18,6 +19,9 @@ class CallerTurn:
     digits: bool = False
     silent: int = 0
     """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""
+    certain: asyncio.Event | None = field(default=None, compare=False, repr=False)
+    """Set once it is certain that this is what the caller said. A reply may be begun before that, and retracted:
+    what cannot be undone, such as a tool that does something, waits for it. None: it is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Mind(Protocol):
 
     A reply is an async generator of `Understood` (first, when there was a turn to understand), `Token`s whose
     texts join to what is said, and `Action`s, each done once everything said before it has been played.
-    `aclose()` lets go of a reply at once. One reply at a time.
+    `aclose()` lets go of a reply at once. One reply at a time; the one before it may still be closing.
 
     `Action(TAKE_MESSAGE, text)` comes before the reply's words, so that an interruption cannot lose it. Its text
     is everything the caller has left in this call so far: a later one replaces the one before.
@@ -50,7 +54,7 @@ class Mind(Protocol):
         ...
 
     def retract(self) -> None:
-        """Forgets the last reply: it was dropped unheard, and its turn will be asked again, longer."""
+        """Forgets the last reply: it was dropped unheard, and its turn will be asked again, longer or otherwise."""
         ...
 
     def wanted_digits(self) -> int:
