@@ -13,6 +13,8 @@ from ops.bench.talk import Sound, Talker, sounds, talker
 from ops.commands import Commands
 from ops.daemon_process import DaemonProcess
 from ops.processes import Cost, children, cost
+from phone_daemon.ears.vad import WINDOW, Silero
+from phone_daemon.events import SAMPLE_RATE
 
 CALLS = 4
 PARTS = {
@@ -49,14 +51,26 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
             after, took = _costs(daemon.pid), time.monotonic() - began
     share = {part: 100 * (after[part].cpu_s - before[part].cpu_s) / took / CALLS for part in after if part in before}
     rss = {part: after[part].rss_bytes / 1e6 for part in after}
+    vad = 100 * _vad_alone()
     others = ", ".join(f"{part} {share[part]:.2f}" for part in share if part != "daemon")
     memory = ", ".join(f"{part} {rss[part]:.0f}" for part in rss if part != "daemon")
     everything = sum(share.values()) - share.get("STT engine", 0.0)
     return [
         Figure("CPU a call, daemon process", share["daemon"], "% of a core", 3.0, f"beside it: {others}"),
+        Figure("CPU a call, the VAD model alone", vad, "% of a core", None, "how fast this machine is just now"),
         Figure("CPU a call, everything but the STT engine", everything, "% of a core", 3.0),
         Figure("daemon RSS with 4 calls", rss["daemon"], "MB", 150.0, f"beside it: {memory}"),
     ]
+
+
+def _vad_alone() -> float:
+    """Seconds of CPU that the VAD model takes for a second of audio, with nothing around it."""
+    silero, window = Silero(), bytes(2 * WINDOW)
+    windows = 20 * SAMPLE_RATE // WINDOW
+    began = time.process_time()
+    for _ in range(windows):
+        silero.probability(window)
+    return (time.process_time() - began) * SAMPLE_RATE / WINDOW / windows
 
 
 async def _converse(talk: Talker, said: list[Sound]) -> None:

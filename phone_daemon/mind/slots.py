@@ -263,7 +263,9 @@ def yes_or_no(words: Sequence[str]) -> str:
         return "yes"
     if heard & _NO or any(ending in sentence for ending in ("that's all", "that is all", "that's everything")):
         return "no"
-    return "yes" if heard & _YES else ""
+    if heard & _YES or ("please" in heard and heard <= _AROUND):  # "Shall I cancel it?" "Please do."
+        return "yes"
+    return ""
 
 
 def only_yes_or_no(words: Sequence[str]) -> bool:

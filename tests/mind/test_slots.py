@@ -31,6 +31,7 @@ def values(kind: Kind, sentence: str, expected: bool = True) -> list[str]:
     [
         ("yes", "yes", True),
         ("yes please that's right", "yes", True),
+        ("please do", "yes", True),
         ("okay", "yes", True),
         ("that is correct", "yes", True),
         ("yes on tuesday", "yes", False),
