@@ -21,7 +21,7 @@ from phone_daemon.config import Settings, StateSettings
 from phone_daemon.daemon import engine_options
 from phone_daemon.events import Note
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
-from phone_daemon.mind.script import ScriptedMind
+from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.tape import TapeLine
@@ -58,6 +58,7 @@ async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], No
     ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
     mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
     telemetry = Telemetry(export=False)
+    minds = Minds(settings.llm)
     caller = RecordedCaller(fixture)
     line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
     try:
@@ -65,9 +66,10 @@ async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], No
         services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
-            closed = await Call(line, plan, ScriptedMind(plan), services).run()
+            closed = await Call(line, plan, minds.mind(plan, fixture.called, NOON), services).run()
     finally:
         await ears.close()
         await mouth.close()
+        await minds.close()
         telemetry.close()
     return Outcome(read_turns(folder / "turns.jsonl"), closed.reason, notes, caller.gave_up, folder)

@@ -10,7 +10,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from phone_daemon.toml_lines import Document, NotToml, dotted, read
-from phone_daemon.toml_table import Table, nearest
+from phone_daemon.toml_table import NOT_HTTP, Table, is_http, nearest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -95,6 +95,13 @@ class StateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmSettings:
+    """`[llm]`: the model server of dialplans that name none. `OPENAI_BASE_URL` overrides `base_url`."""
+
+    base_url: str = "http://127.0.0.1:8000/v1"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     sip: SipSettings = SipSettings()
     vad: VadSettings = VadSettings()
@@ -102,6 +109,7 @@ class Settings:
     mouth: EngineSettings = EngineSettings(engine="espeak")
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
+    llm: LlmSettings = LlmSettings()
     health_port: int = 8060
     """HTTP port on loopback for /healthz and /readyz; 0: any free port."""
     dialplans: tuple[Path, ...] = ()
@@ -146,7 +154,8 @@ _REDIS = ("redis", "rediss", "unix")
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings from the TOML file `path` (None: the defaults), then from `REDIS_URL` and `LLM_CANCEL_FLOOR_S`.
+    """Settings from the TOML file `path` (None: the defaults), then from `REDIS_URL`, `OPENAI_BASE_URL` and
+    `LLM_CANCEL_FLOOR_S`.
 
     Paths in the file are relative to the file's own folder. Raises `SettingsError` with every problem there is.
     """
@@ -234,6 +243,8 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
             table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
     if not _is_redis(settings.state.url):
         table.wrong(("state", "url"), _redis_problem(settings.state.url))
+    if not is_http(settings.llm.base_url):
+        table.wrong(("llm", "base_url"), NOT_HTTP)
 
 
 def _environment(settings: Settings, environ: Mapping[str, str], problems: list[str]) -> Settings:
@@ -241,6 +252,10 @@ def _environment(settings: Settings, environ: Mapping[str, str], problems: list[
         if not _is_redis(url):
             problems.append(f"environment: REDIS_URL: {_redis_problem(url)}")
         settings = replace(settings, state=replace(settings.state, url=url))
+    if url := environ.get("OPENAI_BASE_URL", ""):
+        if not is_http(url):
+            problems.append(f"environment: OPENAI_BASE_URL: {NOT_HTTP}")
+        settings = replace(settings, llm=LlmSettings(url))
     if text := environ.get("LLM_CANCEL_FLOOR_S", ""):
         low, high = _RANGES["llm_cancel_floor_s"]
         try:

@@ -17,7 +17,7 @@ from phone_daemon.config import EngineSettings, Settings
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
-from phone_daemon.mind.script import ScriptedMind
+from phone_daemon.mind.minds import Minds
 from phone_daemon.state import CommandKind, State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
@@ -67,6 +67,8 @@ class Daemon:
         self._watch = watch
         self._now = now
         self._dialplans = load_dialplans(settings)
+        self._minds = Minds(settings.llm)
+        self._minds.check(self._dialplans)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._draining = asyncio.Event()
         self._stack = AsyncExitStack()
@@ -84,6 +86,7 @@ class Daemon:
         enter = self._stack.enter_async_context
         ears = make_host("stt", settings.ears, self._dialplans)
         mouth = make_host("tts", settings.mouth, self._dialplans)
+        self._stack.push_async_callback(self._minds.close)
         self._stack.push_async_callback(ears.close)
         self._stack.push_async_callback(mouth.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
@@ -176,7 +179,7 @@ class Daemon:
             return
         line = incoming.answer()
         try:
-            call = Call(line, plan, ScriptedMind(plan), self._services)
+            call = Call(line, plan, self._minds.mind(plan, incoming.called, self._now()), self._services)
         except Exception:
             log.exception("call %s could not begin", line.id)
             line.hang_up(EndReason.FAILED)

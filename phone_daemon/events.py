@@ -187,7 +187,32 @@ class Understood:
     slots: Mapping[str, str] = field(default_factory=dict)
 
 
-MindEvent = Token | Action | Understood
+class ToolOutcome(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """A tool of the dialplan's is about to run, or has run; `detail` says why it failed.
+
+    One that was running when its reply was stopped counts as cancelled. It runs only once the next event is asked for.
+    """
+
+    name: str
+    outcome: ToolOutcome = ToolOutcome.RUNNING
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something failed and the mind goes on without it; for the turn's faults, never spoken."""
+
+    error: str
+
+
+MindEvent = Token | Action | Understood | ToolRun | Trouble
 
 # ------------------------------------------------------------------------------------------------ mouth -> wire
 
@@ -219,7 +244,7 @@ class Note:
     `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text ·
     `final` text · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
-    `action` kind, argument · `ended` reason, code, detail.
+    `action` kind, argument · `tool` name, outcome · `ended` reason, code, detail.
     """
 
     call: str

@@ -12,7 +12,17 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 
 from phone_daemon.clock import now_ns
-from phone_daemon.events import Action, ActionKind, MindEvent, Token, Understood, samples
+from phone_daemon.events import (
+    Action,
+    ActionKind,
+    MindEvent,
+    Token,
+    ToolOutcome,
+    ToolRun,
+    Trouble,
+    Understood,
+    samples,
+)
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.mouth.phrases import PhraseChunker
@@ -64,6 +74,8 @@ class Reply:
         """Characters of the mind's text whose phrases the mouth was given."""
         self.thought = False
         """Whether the mind has said all it wanted."""
+        self._tools: list[str] = []
+        """Tools that run."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
         self._audio: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
@@ -154,6 +166,8 @@ class Reply:
                 await self._stream.aclose()
             except Exception as error:
                 self.fault("mind", error)
+            for name in self._tools:
+                self._ran(name, "cancelled")
 
     def _take(self, event: MindEvent) -> None:
         match event:
@@ -166,6 +180,20 @@ class Reply:
             case Understood(intent, slots):
                 self.turn.intent, self.turn.slots = intent, dict(slots)
                 self._tell("understood", {"intent": intent, "slots": dict(slots)})
+            case ToolRun(name, ToolOutcome.RUNNING):
+                self._tools.append(name)
+            case ToolRun(name, outcome, detail):
+                if name in self._tools:
+                    self._tools.remove(name)
+                self._ran(name, str(outcome))
+                if detail:
+                    self.fault(name, detail)
+            case Trouble(error):
+                self.fault("mind", error)
+
+    def _ran(self, tool: str, outcome: str) -> None:
+        self.turn.actions.append(f"{tool} {outcome}")
+        self._tell("tool", {"name": tool, "outcome": outcome})
 
     def _act(self, action: Action) -> None:
         self.turn.actions.append(f"{action.kind} {action.argument}".strip())

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from phone_daemon.toml_lines import Document, Key
 
@@ -22,6 +23,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, 1)
     return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names)}"
+
+
+def is_http(url: str) -> bool:
+    """Whether `url` is an absolute http or https address, without a password in it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+
+
+NOT_HTTP = 'is no HTTP address, or has a password in it; write one such as "http://127.0.0.1:8000/v1"'
 
 
 class Table:

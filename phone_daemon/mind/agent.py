@@ -37,8 +37,10 @@ class Message:
 class Mind(Protocol):
     """One call's agent.
 
-    A reply is an async generator of `Understood` (first, when there was a turn to understand), `Token`s whose
-    texts join to what is said, and `Action`s, each done once everything said before it has been played.
+    A reply is an async generator of `Understood` (what the turn was taken to mean, where that is known),
+    `Token`s whose texts join to what is said, `Action`s, each done once everything said before it has been played,
+    and, for the turn's log, `ToolRun`s and `Trouble`s. A reply that is not read on does nothing more: what it began
+    to do in the world, it told first.
     `aclose()` lets go of a reply at once. One reply at a time; the one before it may still be closing.
 
     `Action(TAKE_MESSAGE, text)` comes before the reply's words, so that an interruption cannot lose it. Its text

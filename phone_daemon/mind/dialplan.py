@@ -11,13 +11,15 @@ from typing import Any, Literal, cast
 
 from phone_daemon.mind.hours import ALWAYS, Hours, read_hours
 from phone_daemon.mind.intents import Script, read_script
+from phone_daemon.mind.model import Model, read_model
+from phone_daemon.mind.tools import Tool, read_tools
 from phone_daemon.toml_lines import NotToml, read
 from phone_daemon.toml_table import Table
 
 SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
 
-AGENTS = ("script",)
+AGENTS = ("llm", "script")
 
 _SEPARATORS = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
@@ -64,6 +66,10 @@ class Dialplan:
     max_no_input: int = 2
     """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
     agent: str = "script"
+    """`script`, or `llm`: the language model `model`; the script then answers when the model cannot."""
+    model: Model | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What the model may do, by name."""
     is_open: bool = True
     """False in what `Dialplans.match` returns outside opening hours."""
 
@@ -78,7 +84,7 @@ class Dialplan:
 
     def phrases(self) -> tuple[str, ...]:
         """Example sentences a caller may say, lower case, for the recogniser's language model."""
-        return self.script.sentences()
+        return self.script.sentences() if self.script.intents else ()
 
     def phrase_sets(self) -> dict[str, tuple[str, ...]]:
         """`phrases` under the empty name, and the answers to each kind of question, for when it has been asked."""
@@ -165,8 +171,8 @@ def _plan(table: Table, path: Path) -> Dialplan:
     plan = Dialplan(
         name=table.text("name", path.stem),
         called=_called(table),
-        greeting=table.text("greeting", required=True),
-        script=read_script(table),
+        greeting=table.text("greeting", required=agent == "script"),
+        script=read_script(table, needed=agent == "script"),
         closed_greeting=table.text("closed_greeting"),
         hours=hours,
         voice=_voice(table.table("voice")),
@@ -175,10 +181,14 @@ def _plan(table: Table, path: Path) -> Dialplan:
         no_input=table.texts("no_input", ("Are you still there?",)),
         max_no_input=table.whole("max_no_input", 2, 0, 10),
         agent=agent,
+        model=read_model(table),
+        tools=read_tools(table),
     )
+    if agent == "llm" and plan.model is None:
+        table.wrong("agent", 'is "llm", but "llm" is missing; write llm = { model = "NAME" } below it')
     if not re.fullmatch(r"[\w-]+", plan.name):
         table.wrong("name", f'"{plan.name}" is no plain name; use letters, digits, "_" and "-"')
-    if hours.week is not None and not plan.closed_greeting:
+    if hours.week is not None and plan.greeting and not plan.closed_greeting:
         table.wrong("hours", 'are set, but "closed_greeting" is missing; write what is said outside them')
     if plan.max_no_input and not plan.no_input:
         table.wrong("no_input", "is empty; write at least one prompt, or max_no_input = 0")

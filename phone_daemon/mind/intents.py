@@ -150,12 +150,17 @@ _TYPES = ("choice", "day", "digits", "text", "time", "yes_no")
 _URI = re.compile(r"(?:sips?:[^\s@]+@[^\s@]+|sips?:[^\s@]+|tel:\+?[\d.-]+)")
 
 
-def read_script(plan: Table) -> Script:
-    """`[slots]`, `[intents]` and `[prompts]` of a dialplan."""
+def is_uri(text: str) -> bool:
+    """Whether `text` is a SIP or tel URI that a call can be transferred to."""
+    return bool(_URI.fullmatch(text))
+
+
+def read_script(plan: Table, *, needed: bool = True) -> Script:
+    """`[slots]`, `[intents]` and `[prompts]` of a dialplan; without intents only where none are `needed`."""
     slots = {name: _slot(name, table) for name, table in plan.table("slots").tables()}
     listed = plan.table("intents")
     intents = {name: _intent(name, table, slots) for name, table in listed.tables()}
-    if not intents:
+    if needed and not intents:
         plan.wrong((), 'has no intents; write at least one [intents.NAME] with "caller_says" and "say"')
     keys: dict[str, str] = {}
     for intent in intents.values():
@@ -288,7 +293,7 @@ def _check(intent: Intent, table: Table) -> None:
     if intent.transfer_to:
         if intent.then is not Then.TRANSFER:
             table.wrong("transfer_to", 'is never used; write then = "transfer" as well')
-        elif not _URI.fullmatch(intent.transfer_to):
+        elif not is_uri(intent.transfer_to):
             table.wrong("transfer_to", f'"{intent.transfer_to}" is no SIP or tel URI; write sip:USER@HOST')
     if intent.suggest and not intent.closed_say:
         table.wrong("suggest", "is never suggested; write closed_say as well, ending in a question")

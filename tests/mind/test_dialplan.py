@@ -139,7 +139,7 @@ SLOT = '[slots.day]\ntype = "day"\nask = ["Which day?"]\n'
                 '1: has no intents; write at least one [intents.NAME] with "caller_says" and "say"',
             ],
         ),
-        (HEAD + 'agent = "lm"\n' + INTENT, ['3: agent: unknown value "lm"; known here: script']),
+        (HEAD + 'agent = "lm"\n' + INTENT, ['3: agent: unknown value "lm"; did you mean "llm"?']),
         (HEAD + 'agnet = "script"\n' + INTENT, ['3: agnet: unknown key; did you mean "agent"?']),
         ('called = ["*"]\ngreeting = " "\n' + INTENT, ["2: greeting: is empty; write some text"]),
         (
