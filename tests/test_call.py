@@ -475,3 +475,19 @@ def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
         return [{name: value for name, value in turn.items() if name != "wall"} for turn in found.turns]
 
     assert left("one") == left("two")
+
+
+def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: Path) -> None:
+    """And says so, once."""
+    (tmp_path / "calls").write_text("a file where the folder should be")
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(wav(OPEN))
+        await phone.heard_out("At nine")
+
+    mind = minds.Lines(minds.text("At nine."))
+    left = ring(tmp_path / "calls", script, mind=mind)
+    assert [turn.text for turn in mind.asked] == ["when are you open"]
+    assert [fault["error"] for fault in left.told("fault") if "no files" in str(fault["error"])]
+    assert left.closed.reason is EndReason.CALLER_HUNG_UP
