@@ -1,0 +1,75 @@
+"""16-bit PCM out of a stream that may begin with a WAV header, however its bytes arrive.
+
+RIFF: "Multimedia Programming Interface and Data Specifications 1.0" (1991). A server that streams does not know the
+length yet and writes 0 or 0xFFFFFFFF: then everything up to the end is audio.
+"""
+
+from __future__ import annotations
+
+import struct
+
+MAX_HEADER = 1 << 16
+"""Bytes before the audio; more are no header."""
+ENDLESS = 0x7FFFFFFF
+PCM, EXTENSIBLE = 1, 0xFFFE
+
+
+class NotWav(ValueError):
+    """It begins like a WAV file, and is not one of 16-bit mono PCM."""
+
+
+class WavStream:
+    """`rate`: Hz; what it was made with until a header has said otherwise."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._head: bytearray | None = bytearray()
+        """What has come before it is known where the audio begins."""
+        self._left = -1
+        """Bytes of audio that are still to come; negative: unknown."""
+        self._half = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Whole samples; raises `NotWav`."""
+        if self._head is not None:
+            self._head += data
+            start = self._start(self._head)
+            if start is None:
+                return b""
+            data, self._head = bytes(self._head[start:]), None
+        if self._left >= 0:
+            data = data[: self._left]
+            self._left -= len(data)
+        data = self._half + data
+        whole = len(data) & ~1
+        self._half = data[whole:]
+        return data[:whole]
+
+    def _start(self, head: bytearray) -> int | None:
+        """Where the audio begins; None while that cannot be said."""
+        if not b"RIFF".startswith(head[:4]):
+            return 0
+        if len(head) < 12:
+            return None
+        if head[8:12] != b"WAVE":
+            raise NotWav("RIFF, but not WAVE")
+        at, known = 12, False
+        while at + 8 <= len(head):
+            name, size = struct.unpack_from("<4sI", head, at)
+            at += 8
+            if name == b"data":
+                if not known:
+                    raise NotWav("a WAV file without a format")
+                self._left = size if 0 < size < ENDLESS else -1
+                return at
+            if name == b"fmt " and len(head) >= at + 16:
+                kind, channels, self.rate, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
+                if kind not in (PCM, EXTENSIBLE) or channels != 1 or bits != 16 or not self.rate:
+                    raise NotWav(
+                        f"a WAV file of {channels} channels of {bits} bits (format {kind}); want 16-bit mono PCM"
+                    )
+                known = True
+            at += size + size % 2
+        if len(head) > MAX_HEADER or at > MAX_HEADER:
+            raise NotWav("a WAV file whose audio does not begin")
+        return None

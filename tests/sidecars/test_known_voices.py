@@ -1,0 +1,50 @@
+"""Voices that another engine has, asked of espeak-ng."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from sidecars.hosts.inline import InlineHost
+from sidecars.hosts.known_voices import KnownVoices
+
+
+async def length(host: KnownVoices | InlineHost, **options: object) -> int:
+    """Bytes of audio; raises when the text fails."""
+    channel = host.open()
+    channel.send({"type": "Speak", "text": "Hello there, how are you?", "options": options})
+    audio = b""
+    while (received := await channel.receive())[0]["type"] == "Chunk":
+        audio += received[1]
+    assert received[0] == {"type": "Done"}
+    channel.close()
+    return len(audio)
+
+
+async def test_a_voice_that_is_not_known_is_spoken_with_the_default_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inner = InlineHost("tts", "espeak", {"voice": "de"})
+    host = KnownVoices(inner)
+    await host.start()
+    caplog.set_level(logging.WARNING)
+    plain, slow = await length(host), await length(host, rate=0.6)
+    assert await length(host, voice="af_heart", rate=0.6) == pytest.approx(slow, rel=0.01)
+    assert await length(host, voice="af_heart") == pytest.approx(plain, rel=0.01)
+    (record,) = caplog.records
+    assert "'af_heart'" in record.getMessage()
+    assert "de, en-us" in record.getMessage()
+    assert await length(host, voice="en-us") != pytest.approx(plain, rel=0.01)
+    await host.close()
+
+
+async def test_everything_else_is_the_inner_hosts() -> None:
+    inner = InlineHost("tts", "espeak", {})
+    host = KnownVoices(inner)
+    assert host.problem == inner.problem != ""
+    await host.start()
+    assert host.voices == inner.voices
+    assert host.open().sample_rate == 22050
+    assert host.problem == ""
+    await host.close()
