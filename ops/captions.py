@@ -44,7 +44,8 @@ class Captions:
                 self._partial = str(data["text"])
             case "final":
                 self._partial = ""
-                self._print(note, "caller", str(data["text"]), "bold cyan")
+                if data["text"]:
+                    self._print(note, "caller", str(data["text"]), "bold cyan")
             case "agent":
                 self._print(note, "agent", str(data["text"]), "green")
             case "digit":

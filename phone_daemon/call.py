@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phone_daemon.clock import now_ns
 from phone_daemon.config import Settings
+from phone_daemon.early_start import EarlyStart
 from phone_daemon.ears.listener import Listener
 from phone_daemon.ears.stt import Recognizer
 from phone_daemon.ears.utterance import Utterance
@@ -30,13 +31,13 @@ from phone_daemon.events import (
     Frame,
     LineClosed,
     LineEvent,
+    MindEvent,
     Note,
     PlayoutDone,
     PlayoutStarted,
     SourceChanged,
     SpeechEnded,
     SpeechStarted,
-    Transcript,
     samples,
 )
 from phone_daemon.hearing import Draft, Hearing
@@ -44,8 +45,12 @@ from phone_daemon.media.recorder import Recorder
 from phone_daemon.media.resample import Resampler
 from phone_daemon.mind.agent import CallerTurn, Mind
 from phone_daemon.mind.dialplan import Dialplan
+from phone_daemon.mouth.filler import Fillers
+from phone_daemon.mouth.filler import Store as FillerStore
+from phone_daemon.mouth.lead import Lead
 from phone_daemon.mouth.tts import Voice
 from phone_daemon.orders import obey
+from phone_daemon.reply import Reply
 from phone_daemon.speaking import Ask, Speaking, saying
 from phone_daemon.state import State as Store
 from phone_daemon.telemetry import Telemetry
@@ -76,6 +81,8 @@ class Services:
     store: Store
     telemetry: Telemetry
     watch: Callable[[Note], None]
+    lead: Lead = field(default_factory=Lead)
+    fillers: FillerStore = field(default_factory=dict)
 
 
 class Call:
@@ -100,20 +107,34 @@ class Call:
         recognizer = Recognizer(services.ears, {"grammar": dialplan.name})
         listener = Listener(
             vad,
-            lambda expected: Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, recognizer.sample_rate), expected),
+            lambda expected: Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected),
         )
-        self._hearing = Hearing(listener, self._tasks.create_task, self._tell)
+        turn = self._settings.turn
+        self._hearing = Hearing(listener, samples(turn.stable_s), self._tasks.create_task, self._tell)
 
-        self._voice = Voice(services.mouth, dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE))
+        self._voice = self._open_voice()
+        self._fillers = Fillers(
+            dialplan.fillers, dialplan.filler_after_s, services.fillers, repr(sorted(dialplan.voice.items()))
+        )
         self._trace = services.telemetry.call(line.id, line.caller, line.called, dialplan.name, directory, now_ns())
         self._speaking = Speaking(
-            line, self._voice, self._settings.calls, self._trace, self._tasks.create_task, self._tell
+            line,
+            self._voice,
+            services.lead,
+            self._fillers,
+            self._settings.calls,
+            self._trace,
+            self._tasks.create_task,
+            self._tell,
         )
+        self._early_after = samples(turn.early_after_s)
+        self._starts_early = dialplan.agent != "script" if turn.early_start is None else turn.early_start
+        self._early = EarlyStart(self._begin_early, mind.retract)
 
         self._ask: Ask | None = None
         """What the next reply answers."""
         self._retractable = False
-        """Whether the mind has begun a reply of which nothing was heard."""
+        """Whether the mind has begun a reply of which nothing was heard, but for a filler."""
         self._last_words: list[Action] = []
         self._digits = DigitCollector()
         self._silent = 0
@@ -156,13 +177,19 @@ class Call:
             end = self._end
             self._trace.end(end.reason, now_ns())
             store.unregister(line.id, end.reason)
-            self._tell("ended", {"reason": str(end.reason), "code": end.code, "detail": end.detail})
+            early = self._early
+            drafts = {"kept": early.kept, "dropped": early.dropped, "wasted_tokens": early.wasted_tokens}
+            about = {"reason": str(end.reason), "code": end.code, "detail": end.detail}
+            self._tell("ended", {**about, "early_start": drafts})
             try:
                 async with asyncio.timeout(END_S):
                     await self._mind.close()
             except Exception as error:
                 log.error("call %s: the mind did not close: %r", line.id, error)
         return end
+
+    def _open_voice(self) -> Voice:
+        return Voice(self._services.mouth, self._dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE))
 
     @property
     def _end(self) -> LineClosed:
@@ -198,7 +225,6 @@ class Call:
                     speaking.reply.turn.at_ns["rtp_first_audio"] = event.at_ns
                     # From here on the caller's turn has its reply; what is said next is another turn.
                     self._hearing.draft = Draft()
-                    self._retractable = False
                     self._feed(Input.FIRST_AUDIO)
                     if self._digits and self._policy.on_digit(self._machine.state):
                         self._yield(BargeInSource.DTMF, None)  # They had typed ahead.
@@ -220,13 +246,17 @@ class Call:
         self._position = frame.position + FRAME_SAMPLES
         if self._speaking.reply is not None and self._speaking.has(frame.reply):
             self._speaking.reply.progress(frame.played)
+            if self._speaking.reply.itself_played:
+                self._retractable = False
         for event in self._hearing.hear(frame):
             match event:
                 case SpeechStarted(onset=onset):
                     self._speech_started(onset)
                 case SpeechEnded():
                     self._speech_ended()
-        if self._machine.state is State.LISTENING:
+        if self._policy.on_words(self._machine.state, self._hearing.stable):
+            self._yield(BargeInSource.SPEECH, self._hearing.onset)
+        elif self._machine.state is State.LISTENING:
             self._wait_for_caller()
         elif self._hearing.attended_s >= self._settings.vad.max_speech_s:
             # Overheard while the agent speaks: what nobody will ask for must not grow.
@@ -249,6 +279,8 @@ class Call:
             if self._hearing.attended_s >= self._settings.vad.max_speech_s:
                 self._hearing.make_final()
                 self._attend()
+            elif self._starts_early and not self._digits and self._hearing.paused(self._early_after):
+                self._early.begin(self._hearing.so_far)
         elif not self._digits and self._position - self._quiet_since >= samples(self._dialplan.no_input_s):
             self._silent += 1
             self._answer(Input.NO_INPUT, CallerTurn("", silent=self._silent))
@@ -257,6 +289,7 @@ class Call:
         self._tell("digit", {"digit": digit})
         if digit == "#" and not self._digits:
             return  # It ends nothing: often what was typed was known to be complete before its `#`.
+        self._early.drop()  # The mind is about to be asked how many digits it wants, where it stood before.
         state = self._machine.state
         # While nothing is heard yet a key is typed ahead: what was said before it still gets its reply.
         if state is not State.THINKING and self._policy.on_digit(state):
@@ -299,14 +332,13 @@ class Call:
     def _attend(self, onset: int | None = None) -> None:
         self._hearing.attend(onset, self._on_partial)
 
-    def _on_partial(self, partial: Transcript) -> None:
-        state = self._machine.state
-        if self._policy.on_words(state, partial.text):
-            self._yield(BargeInSource.SPEECH, self._hearing.onset)
-        elif state is State.LISTENING:
-            draft = self._hearing.draft
-            draft.partials += 1
-            self._tell("partial", {"text": " ".join([*draft.said, partial.text])})
+    def _on_partial(self) -> None:
+        if self._machine.state is State.LISTENING:
+            hearing = self._hearing
+            hearing.draft.partials += 1
+            stable = " ".join(filter(None, [*hearing.draft.said, hearing.stable]))
+            self._tell("partial", {"text": hearing.so_far, "stable": stable})
+            self._early.review(hearing.so_far)
 
     def _understood(self, draft: Draft) -> None:
         """The last word on what the caller said has come."""
@@ -323,6 +355,8 @@ class Call:
         elif draft.deaf:
             self._reply(Input.RESUME, saying(DEAF))
         elif (owed := self._speaking.owed) is not None:
+            if self._retractable and not owed.ours:
+                self._retract()  # They have heard a filler, and it is asked again.
             self._reply(Input.RESUME, owed)
         else:
             self._feed(Input.NOTHING)
@@ -330,6 +364,8 @@ class Call:
     # ------------------------------------------------------------------------------------------------ turn
 
     def _feed(self, happened: Input) -> None:
+        if happened not in (Input.SPEECH_STARTED, Input.SPEECH_ENDED):
+            self._early.drop()  # Unless it was claimed, what is next is not the answer to what was said.
         before = self._machine.state
         for command in self._machine.feed(happened):
             match command:
@@ -351,6 +387,9 @@ class Call:
                     self._release(before)
         if self._machine.state is not before:
             self._quiet_since = self._position
+            if self._machine.state is State.LISTENING and self._fillers.missing:
+                # Now, because the voice has nothing else to say.
+                self._tasks.create_task(self._fillers.prepare(self._open_voice))
             self._tell("state", {"state": self._machine.state.name})
 
     def _listen(self) -> None:
@@ -362,7 +401,14 @@ class Call:
             self._attend(self._hearing.onset)
 
     def _answer(self, happened: Input, turn: CallerTurn) -> None:
-        self._reply(happened, Ask(lambda: self._mind.reply(turn, self._speaking.history), turn.text, turn.digits))
+        begun = self._early.claim(turn.text) if happened is Input.UNDERSTOOD else None
+        self._reply(happened, Ask(self._asking(turn), turn.text, turn.digits, begun=begun))
+
+    def _begin_early(self, text: str) -> Reply:
+        return self._speaking.begin(self._asking(CallerTurn(text)))
+
+    def _asking(self, turn: CallerTurn) -> Callable[[], AsyncGenerator[MindEvent, None]]:
+        return lambda: self._mind.reply(turn, self._speaking.history)
 
     def _reply(self, happened: Input, ask: Ask) -> None:
         self._ask = ask
@@ -373,6 +419,7 @@ class Call:
         ask, self._ask = self._ask, None
         draft = self._hearing.draft
         draft.turn = self._speaking.start(ask, draft)
+        self._early.account(draft.turn)
         self._retractable = self._machine.state is State.THINKING and not ask.ours
         self._hearing.expect(self._mind.expects())
         if not self._hearing.attending:
@@ -381,13 +428,12 @@ class Call:
     def _yield(self, source: BargeInSource, onset: int | None) -> asyncio.Task[CancelReport] | None:
         """The caller takes the floor. Returns the cancel chain's task, or None when no reply had begun."""
         heard = self._machine.state is not State.THINKING
+        unheard = not heard and self._speaking.reply is not None and self._retractable
 
         def listen() -> int:
             self._feed(Input.YIELD)
-            if self._retractable:
-                self._retractable = False
-                self._mind.retract()
-                self._hearing.expect(self._mind.expects())
+            if unheard:
+                self._retract()
             self._hearing.restart()
             self._attend(self._position if onset is None else onset)
             self._feed(Input.LISTENS)
@@ -403,8 +449,15 @@ class Call:
             self._hearing.let_go(old)
         return chain
 
+    def _retract(self) -> None:
+        """The mind forgets the reply that nobody has heard."""
+        self._retractable = False
+        self._mind.retract()
+        self._hearing.expect(self._mind.expects())
+
     def _played_out(self, event: PlayoutDone) -> None:
         reply = self._speaking.played_out(event)
+        self._retractable = False
         for action in reply.actions:
             if action.kind is not ActionKind.TAKE_MESSAGE:
                 self._tell("action", {"kind": str(action.kind), "argument": action.argument})

@@ -54,6 +54,27 @@ class VadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EarsSettings:
+    """`[ears]`: which recognition engine, and where it runs."""
+
+    engine: str = "pocketsphinx"
+    host: str = "subprocess"
+    """`subprocess`, `inprocess` (a thread of the daemon) or `listen` (a server: `url` instead of `engine`)."""
+    python: str = ""
+    """subprocess: the interpreter; empty: the daemon's own."""
+    url: str = ""
+    """listen: ws://HOST:PORT/v1/listen, wss://…, or unix:///PATH."""
+    api_key_env: str = ""
+    """listen: the environment variable that holds the server's token."""
+    fallback: str = "pocketsphinx"
+    """Embedded engine that hears while the one above does not answer; empty: none."""
+    deadline_s: float = 1.5
+    """After the end of speech, how long the fallback waits for the one above."""
+    options: dict[str, object] = field(default_factory=dict)
+    """Handed to the engine as they are (`[ears.options]`); to a server as query parameters."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`[ears]` and `[mouth]`: which engine, and whose Python runs it."""
 
@@ -62,6 +83,29 @@ class EngineSettings:
     """Interpreter of the child process that the engine runs in; empty: the daemon's own."""
     options: dict[str, object] = field(default_factory=dict)
     """Handed to the engine as they are (`[ears.options]`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSettings:
+    """`[mouth]`: which voice speaks, and where it runs."""
+
+    engine: str = "espeak"
+    host: str = "subprocess"
+    """`subprocess`, `inprocess` (a thread of the daemon), or a server (`url` instead of `engine`): `speech` (OpenAI's
+    `/v1/audio/speech`) or `wyoming`."""
+    python: str = ""
+    """subprocess: the interpreter; empty: that of `sidecars/ENGINE/.venv` where it was built, else the daemon's own."""
+    url: str = ""
+    """speech: http://HOST:PORT/v1, https://… or unix:///PATH. wyoming: tcp://HOST:PORT or unix:///PATH."""
+    api_key_env: str = ""
+    """speech: the environment variable that holds the server's key."""
+    fallback: str = "espeak"
+    """Embedded engine that speaks while the one above does not; empty: none."""
+    deadline_s: float = 3.0
+    """A voice that is silent for so long, at the start of a phrase or in its middle, is given up for it."""
+    options: dict[str, object] = field(default_factory=dict)
+    """Handed to the engine as they are; to a speech server as fields of each request (`model`, `voice`, …), to a
+    Wyoming server as `voice`, `language`, `speaker`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +122,18 @@ class CallSettings:
     """How far ahead of playout audio is pushed to the line card."""
     leg_deadline_s: float = 1.0
     """A leg of a cancel chain that takes longer is reported as missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """`[turn]`: what is made of a transcript before it is final."""
+
+    stable_s: float = 0.2
+    """A word of a partial transcript counts once it has stood for so long."""
+    early_start: bool | None = None
+    """Whether a reply is begun before the caller's turn is certainly over. Unset: when a language model gives it."""
+    early_after_s: float = 0.1
+    """The pause after which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +161,9 @@ class LlmSettings:
 class Settings:
     sip: SipSettings = SipSettings()
     vad: VadSettings = VadSettings()
-    ears: EngineSettings = EngineSettings(engine="pocketsphinx")
-    mouth: EngineSettings = EngineSettings(engine="espeak")
+    ears: EarsSettings = EarsSettings()
+    mouth: MouthSettings = MouthSettings()
+    turn: TurnSettings = TurnSettings()
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
     llm: LlmSettings = LlmSettings()
@@ -138,6 +195,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "vad.min_silence_s": (0.1, 5),
     "vad.pre_roll_s": (0, 2),
     "vad.max_speech_s": (1, 60),
+    "mouth.deadline_s": (0.1, 4.5),
+    "turn.stable_s": (0, 2),
+    "turn.early_after_s": (0.02, 2),
+    "ears.deadline_s": (0.2, 2.5),
     "calls.limit_s": (1, 86_400),
     "calls.drain_s": (0, 3600),
     "calls.lead_s": (0.04, 5),
@@ -150,7 +211,15 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 """Lowest and highest value of each number, in its own unit."""
 
 _CODECS = ("PCMU", "PCMA", "G722")
+_EARS_HOSTS = ("subprocess", "inprocess", "listen")
 _REDIS = ("redis", "rediss", "unix")
+_MOUTH_HOSTS: Mapping[str, tuple[str, ...]] = {
+    "subprocess": (),
+    "inprocess": (),
+    "speech": ("http://127.0.0.1:8880/v1", "unix:///PATH", "https://HOST/v1"),
+    "wyoming": ("tcp://127.0.0.1:10200", "unix:///PATH"),
+}
+"""Where a voice may run, and what the URL of a server looks like."""
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -238,13 +307,52 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
     for name, engine in (("ears", settings.ears), ("mouth", settings.mouth)):
         if not engine.engine.isidentifier():
             table.wrong((name, "engine"), f'"{engine.engine}" is no engine; write the name of one, in plain letters')
+    _check_ears(settings.ears, table)
     for index, plan in enumerate(settings.dialplans):
         if not plan.is_file():
             table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
+    _check_mouth(settings.mouth, table)
     if not _is_redis(settings.state.url):
         table.wrong(("state", "url"), _redis_problem(settings.state.url))
     if not is_http(settings.llm.base_url):
         table.wrong(("llm", "base_url"), NOT_HTTP)
+
+
+def _check_mouth(mouth: MouthSettings, table: Table) -> None:
+    if mouth.host not in _MOUTH_HOSTS:
+        table.wrong(("mouth", "host"), f'unknown value "{mouth.host}"; {nearest(mouth.host, _MOUTH_HOSTS)}')
+        return
+    if mouth.fallback and not mouth.fallback.isidentifier():
+        table.wrong(("mouth", "fallback"), f'"{mouth.fallback}" is no engine; write the name of one, or "" for none')
+    if urls := _MOUTH_HOSTS[mouth.host]:
+        scheme, mark, rest = mouth.url.partition("://")
+        if "@" in rest.partition("/")[0]:
+            table.wrong(("mouth", "url"), "holds a password; set api_key_env to the variable with the key")
+        elif not (mark and rest and any(each.startswith(f"{scheme}://") for each in urls)) or (
+            scheme == "tcp" and not rest.rpartition(":")[2].isdecimal()
+        ):
+            what = f'is "{mouth.url}"' if mouth.url else "is missing"
+            table.wrong(("mouth", "url"), f'{what}; write "{urls[0]}" or "{urls[1]}"')
+    if mouth.host == "wyoming":
+        for name in mouth.options.keys() - {"voice", "language", "speaker"}:
+            table.wrong(("mouth", "options", name), "a Wyoming server knows voice, language and speaker; take it out")
+
+
+def _check_ears(ears: EarsSettings, table: Table) -> None:
+    if ears.host not in _EARS_HOSTS:
+        table.wrong(("ears", "host"), f'unknown value "{ears.host}"; {nearest(ears.host, _EARS_HOSTS)}')
+    if ears.fallback and not ears.fallback.isidentifier():
+        table.wrong(("ears", "fallback"), f'"{ears.fallback}" is no engine; write the name of one, or "" for none')
+    if ears.host == "listen":
+        scheme, mark, rest = ears.url.partition("://")
+        if not (mark and rest and scheme in ("ws", "wss", "unix")):
+            what = 'write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"'
+            table.wrong(("ears", "url"), f"{'is no WebSocket' if ears.url else 'is missing'}; {what}")
+    for name in ("url", "api_key_env"):
+        if getattr(ears, name) and ears.host != "listen" and ears.host in _EARS_HOSTS:
+            table.wrong(("ears", name), 'is for a server; write host = "listen" with it, or take it out')
+    if ears.python and ears.host != "subprocess":
+        table.wrong(("ears", "python"), 'is for a child process; write host = "subprocess" with it, or take it out')
 
 
 def _environment(settings: Settings, environ: Mapping[str, str], problems: list[str]) -> Settings:
@@ -256,6 +364,10 @@ def _environment(settings: Settings, environ: Mapping[str, str], problems: list[
         if not is_http(url):
             problems.append(f"environment: OPENAI_BASE_URL: {NOT_HTTP}")
         settings = replace(settings, llm=LlmSettings(url))
+    if (name := settings.mouth.api_key_env) and not environ.get(name):
+        problems.append(f"environment: {name}: not set, but mouth.api_key_env names it")
+    if (name := settings.ears.api_key_env) and not environ.get(name):
+        problems.append(f"environment: {name}: not set, but ears.api_key_env names it")
     if text := environ.get("LLM_CANCEL_FLOOR_S", ""):
         low, high = _RANGES["llm_cancel_floor_s"]
         try:

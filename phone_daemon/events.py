@@ -241,10 +241,12 @@ class Speech:
 class Note:
     """Something worth telling about a live call: for captions, the event stream and logs.
 
-    `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text ·
-    `final` text · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
+    `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text,
+    stable (the part of it that most likely stands) · `final` text, contradicts (words that were told to be stable, and
+    are not in it; most often empty) · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
-    `action` kind, argument · `tool` name, outcome · `ended` reason, code, detail.
+    `action` kind, argument · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun early:
+    kept, dropped, wasted_tokens).
     """
 
     call: str

@@ -11,8 +11,9 @@ from phone_daemon.clock import now_ns
 from phone_daemon.ears.listener import Listener
 from phone_daemon.ears.stt import EarsLost
 from phone_daemon.ears.utterance import Utterance
-from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript
+from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted
 from phone_daemon.turn.record import Turn
+from phone_daemon.turn.stabilizer import Stabilizer
 
 FINAL_WAIT_S = 3.0
 """A final transcript that takes longer is given up."""
@@ -30,6 +31,8 @@ class Draft:
     at_ns: dict[str, int] = field(default_factory=dict)
     deaf: str = ""
     """Why some of it could not be understood; empty: all of it was."""
+    faults: list[str] = field(default_factory=list)
+    """What went wrong while it was heard, `deaf` included; each once."""
     turn: Turn | None = None
     """The turn that it belongs to, once a reply has begun."""
 
@@ -41,8 +44,15 @@ class Draft:
 class Hearing:
     """Keeps the utterance that listens, and the draft of the turn that it belongs to."""
 
-    def __init__(self, listener: Listener, spawn: Spawn, tell: Tell) -> None:
+    def __init__(self, listener: Listener, window: int, spawn: Spawn, tell: Tell) -> None:
+        """`window`: samples for which a word of a partial transcript must stand to count as stable."""
         self.draft = Draft()
+        self.partial = ""
+        """What the utterance that listens is understood to be so far."""
+        self._window = window
+        self._words = Stabilizer(window)
+        self._since = 0
+        """Where `partial` was told."""
         self._listener = listener
         self._spawn = spawn
         self._tell = tell
@@ -73,9 +83,31 @@ class Hearing:
         """The one that listens."""
         return self._listener.utterance
 
+    @property
+    def so_far(self) -> str:
+        """The draft's words, and those of the utterance that listens."""
+        return " ".join(filter(None, [*self.draft.said, self.partial]))
+
+    @property
+    def stable(self) -> str:
+        """The words of the utterance that will most likely stand."""
+        return self._words.stable
+
+    def paused(self, patience: int) -> bool:
+        """Whether the caller has stopped in their speech, and what they said been understood, `patience` samples ago.
+
+        They may go on: the endpoint is still to come.
+        """
+        finalizing = self._finalizing is not None and not self._finalizing.done()
+        if not self.partial or finalizing or not self.attending:
+            return False
+        return min(self._listener.quiet, self._listener.position - self._since) >= patience
+
     def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms, and stamps the draft with what begins and ends in them."""
         events = self._listener.hear(frame)
+        if self.attending and self.partial:
+            self._words.feed(self.partial, self._listener.position)
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
@@ -88,17 +120,20 @@ class Hearing:
         """When the sample at `position` was said, by the sample clock (monotonic ns)."""
         return now_ns() - (self._listener.position - position) * 1_000_000_000 // SAMPLE_RATE
 
-    def attend(self, onset: int | None, on_partial: Callable[[Transcript], None]) -> None:
+    def attend(self, onset: int | None, on_partial: Callable[[], None]) -> None:
         """Feeds the utterance from now on, first of all with the pre-roll before `onset` if there is one."""
         self._spawn(self._follow(self._listener.attend(onset), on_partial))
 
-    async def _follow(self, utterance: Utterance, on_partial: Callable[[Transcript], None]) -> None:
+    async def _follow(self, utterance: Utterance, on_partial: Callable[[], None]) -> None:
         async for partial in utterance.partials():
             if utterance is self._listener.utterance:
-                on_partial(partial)
+                self.partial, self._since = partial.text, self._listener.position
+                self._words.feed(partial.text, self._listener.position)
+                on_partial()
 
     def restart(self) -> Utterance:
         """Puts the spare utterance in place of the one that listens, and gives that back."""
+        self.partial, self._words = "", Stabilizer(self._window)
         return self._listener.swap()
 
     def expect(self, expected: str) -> None:
@@ -118,12 +153,18 @@ class Hearing:
 
         `then` is told the draft, unless another utterance was made final meanwhile.
         """
+        words = self._words
         utterance = self.restart()
-        self._finalizing = self._spawn(self._finalize(utterance, self.draft, then, self._finalizing))
+        self._finalizing = self._spawn(self._finalize(utterance, words, self.draft, then, self._finalizing))
         self._finalizing.add_done_callback(lambda _: self.let_go(utterance))
 
     async def _finalize(
-        self, utterance: Utterance, draft: Draft, then: Callable[[Draft], None], before: asyncio.Task[None] | None
+        self,
+        utterance: Utterance,
+        words: Stabilizer,
+        draft: Draft,
+        then: Callable[[Draft], None],
+        before: asyncio.Task[None] | None,
     ) -> None:
         text = ""
         try:
@@ -131,13 +172,19 @@ class Hearing:
                 text = (await utterance.finalize()).text
         except (EarsLost, TimeoutError) as error:
             draft.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
-            self._tell("fault", {"part": "ears", "error": draft.deaf})
+        for fault in (*utterance.faults, *filter(None, [draft.deaf])):
+            if fault not in draft.faults:
+                draft.faults.append(fault)
+                self._tell("fault", {"part": "ears", "error": fault})
         if before is not None:
             # Words stand in the order in which they were said, whichever were understood first.
             await asyncio.wait([before])
+        settled = words.finalize(text)
         if text:
             draft.said.append(text)
-            self._tell("final", {"text": text})
+        if text or (settled.contradicts and not draft.deaf):
+            # What was taken to be stable and is not must not stand where somebody reads along.
+            self._tell("final", {"text": text, "contradicts": settled.contradicts})
         if self._finalizing is asyncio.current_task():
             draft.at_ns["stt_final"] = now_ns()
             then(draft)

@@ -1,7 +1,8 @@
 """One reply on its way from the mind to the line: tokens → phrases → speech → playout, all at once.
 
-Three tasks hand on to each other, so the mind still thinks while the mouth speaks while the line plays. Whatever
-fails on the way is named in the turn's `faults`, and the caller hears something all the same.
+Three tasks hand on to each other, so the mind still thinks while the mouth speaks while the line plays. A reply may
+be thought and spoken ahead: nothing of it is played or told before it is confirmed. Whatever fails on the way is
+named in the turn's `faults`, and the caller hears something all the same.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
     Action,
     ActionKind,
     MindEvent,
+    Speech,
     Token,
     ToolOutcome,
     ToolRun,
@@ -24,7 +26,9 @@ from phone_daemon.events import (
     samples,
 )
 from phone_daemon.media.tones import attention_tone
+from phone_daemon.mouth.filler import Filler
 from phone_daemon.mouth.heard import Heard
+from phone_daemon.mouth.lead import Arrivals, Lead
 from phone_daemon.mouth.phrases import PhraseChunker
 from phone_daemon.mouth.tts import MouthLost, Voice
 from phone_daemon.turn.record import Turn
@@ -47,31 +51,45 @@ Tell = Callable[[str, dict[str, object]], None]
 
 
 class Reply:
-    """Speaks what `stream` says, as reply `turn.reply` of `line`."""
+    """Speaks what `stream` says, once it is confirmed, as reply `turn.reply` of `line`."""
 
     def __init__(
         self,
-        turn: Turn,
         stream: AsyncGenerator[MindEvent, None],
         voice: Voice,
         line: Line,
         *,
         lead_s: float,
+        lead: Lead,
         tell: Tell,
     ) -> None:
-        self.turn = turn
+        self.turn = Turn(0)
+        """Whose numbers are set before it is confirmed."""
         self.actions: list[Action] = []
         """What is to be done once everything has been played, in order."""
         self.heard = Heard()
         self._stream = stream
         self._voice = voice
         self._line = line
-        self._lead = samples(lead_s)
+        self._most_lead = samples(lead_s)
+        self._lead = lead
         self._tell = tell
+        self._confirmed = asyncio.Event()
+        self._untold: list[tuple[str, dict[str, object]]] = []
+        """What is told once it is confirmed."""
+        self.broken = False
+        """It ended by a defect of ours."""
+        self.tokens = 0
+        """Pieces of text that the mind has produced."""
         self._chunker = PhraseChunker()
         self._phrases: asyncio.Queue[str | None] = asyncio.Queue()
         self._begun = 0
-        """Characters of the mind's text whose phrases the mouth was given."""
+        """Characters of the mind's text whose phrases have begun to sound."""
+        self._sounds = False
+        """Whether something of the reply itself is there to be played, or never will be."""
+        self._filler = 0
+        """Samples of the filler before it."""
+        self._due: asyncio.TimerHandle | None = None
         self.thought = False
         """Whether the mind has said all it wanted."""
         self._tools: list[str] = []
@@ -79,6 +97,8 @@ class Reply:
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
         self._audio: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
+        self._made = 0
+        """Samples handed on by the mouth, the filler included."""
         self._pushed = 0
         self._played = 0
         self._room = asyncio.Event()
@@ -102,8 +122,39 @@ class Reply:
             elif not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
+    def confirm(self) -> None:
+        """It is the reply that the caller shall hear."""
+        self._confirmed.set()
+        for kind, data in self._untold:
+            self._tell(kind, data)
+        self._untold.clear()
+
+    @property
+    def confirmed(self) -> bool:
+        return self._confirmed.is_set()
+
+    def acknowledge_after(self, delay_s: float, take: Callable[[], Filler | None]) -> None:
+        """Plays a filler first if nothing of the reply is there to be played `delay_s` from now."""
+        self._due = asyncio.get_running_loop().call_later(max(delay_s, 0.0), self._acknowledge, take)
+
+    def _acknowledge(self, take: Callable[[], Filler | None]) -> None:
+        if self._sounds or (filler := take()) is None:
+            return
+        self._stamp("filler")
+        self.turn.filler = filler.text.strip()
+        self.heard.begin(filler.text, self._voice.spoken(filler.text))
+        for speech in filler.speech:
+            self.heard.add(speech)
+            for piece in _pieces(speech.pcm):
+                self._audio.put_nowait(piece)
+            self._filler += len(speech.pcm) // 2
+        self.heard.end()
+        self._made += self._filler
+
     def cancel(self) -> None:
         """Stops all of it without waiting. Idempotent."""
+        if self._due is not None:
+            self._due.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -112,6 +163,11 @@ class Reply:
         """Samples handed to RTP, as last told by the line."""
         return self._played
 
+    @property
+    def itself_played(self) -> bool:
+        """Whether the caller has heard any of it besides a filler."""
+        return self._played > self._filler
+
     def owed(self, played: int) -> str:
         """What is still to be said of what the mind has produced, when `played` samples were played."""
         return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
@@ -119,8 +175,10 @@ class Reply:
     def progress(self, played: int) -> None:
         """The line has played `played` samples of this reply."""
         self._played = played
-        if self._pushed - self._played < self._lead:
+        if self._pushed - self._played < self._most_lead:
             self._room.set()
+        if self._filler and self.itself_played:
+            self._stamp("reply_first_audio")
         while (text := self.heard.phrase_begun(self._shown, played)) is not None:
             self._shown += 1
             self._tell("agent", {"text": text, "reply": self.turn.reply})
@@ -138,17 +196,25 @@ class Reply:
     def _stamp(self, moment: str) -> None:
         self.turn.at_ns.setdefault(moment, now_ns())
 
+    def _report(self, kind: str, data: dict[str, object]) -> None:
+        if self.confirmed:
+            self._tell(kind, data)
+        else:
+            self._untold.append((kind, data))
+
     def fault(self, part: str, error: object) -> None:
         """Notes that a part failed."""
         log.warning("%s: %s", part, error)
         self.turn.faults.append(f"{part}: {error}")
-        self._tell("fault", {"part": part, "error": str(error)})
+        self._report("fault", {"part": part, "error": str(error)})
 
     async def _think(self) -> None:
         try:
             try:
                 async for event in self._stream:
                     self._take(event)
+                    if self._tools:
+                        await self._confirmed.wait()  # What a tool does is not undone.
                     while self._phrases.qsize() > MAX_PHRASES:
                         self._taken.clear()
                         await self._taken.wait()
@@ -173,13 +239,14 @@ class Reply:
         match event:
             case Token(text):
                 self._stamp("llm_first_token")
+                self.tokens += 1
                 self.turn.agent += text
                 self._hand_on(self._chunker.feed(text))
             case Action():
                 self._act(event)
             case Understood(intent, slots):
                 self.turn.intent, self.turn.slots = intent, dict(slots)
-                self._tell("understood", {"intent": intent, "slots": dict(slots)})
+                self._report("understood", {"intent": intent, "slots": dict(slots)})
             case ToolRun(name, ToolOutcome.RUNNING):
                 self._tools.append(name)
             case ToolRun(name, outcome, detail):
@@ -193,14 +260,14 @@ class Reply:
 
     def _ran(self, tool: str, outcome: str) -> None:
         self.turn.actions.append(f"{tool} {outcome}")
-        self._tell("tool", {"name": tool, "outcome": outcome})
+        self._report("tool", {"name": tool, "outcome": outcome})
 
     def _act(self, action: Action) -> None:
         self.turn.actions.append(f"{action.kind} {action.argument}".strip())
         self.actions.append(action)
         if action.kind is ActionKind.TAKE_MESSAGE:
             # Told before a word of the reply: an interruption must not lose it.
-            self._tell("action", {"kind": str(action.kind), "argument": action.argument})
+            self._report("action", {"kind": str(action.kind), "argument": action.argument})
 
     def _hand_on(self, phrases: list[str]) -> None:
         for phrase in phrases:
@@ -215,41 +282,79 @@ class Reply:
         self._hand_on(self._chunker.expire())
 
     async def _synthesize(self) -> None:
+        end = 0
         while (phrase := await self._phrases.get()) is not None:
             self._taken.set()
-            self._begun += len(phrase)
+            end += len(phrase)
             try:
-                await self._speak(phrase)
+                await self._speak(phrase, end)
             except MouthLost as error:
                 self.fault("mouth", error)
                 try:
                     # The host restarts its engine by itself; a phrase cut short is better said twice than lost.
-                    await self._speak(phrase)
+                    await self._speak(phrase, end)
                 except MouthLost as again:
                     self.fault("mouth", again)
+                    self._sounds, self._begun = True, end
                     tone = attention_tone()
                     self.heard.silence(len(tone) // 2)
+                    self._made += len(tone) // 2
                     await self._audio.put(tone)
+        self._sounds = True
         await self._audio.put(None)
 
-    async def _speak(self, phrase: str) -> None:
-        self.heard.begin(phrase)
+    async def _speak(self, phrase: str, end: int) -> None:
+        """Speaks `phrase`, which ends at character `end` of the mind's text."""
+        arrivals = Arrivals()
+        waiting: list[Speech] = []
+        begun = False
+        asked_ns = now_ns()
         async with contextlib.aclosing(self._voice.speak(phrase)) as spoken:
             async for speech in spoken:
                 self._stamp("tts_first_audio")
-                self.heard.add(speech)
-                for start in range(0, len(speech.pcm), PIECE):
-                    await self._audio.put(speech.pcm[start : start + PIECE])
+                if self._voice.fault and f"mouth: {self._voice.fault}" not in self.turn.faults:
+                    self.fault("mouth", self._voice.fault)
+                arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
+                waiting.append(speech)
+                ahead = arrivals.samples + self._made - self._played
+                if begun or ahead >= self._lead.samples(self._most_lead):
+                    if not begun:
+                        self._begin(phrase, end)
+                    begun = True
+                    await self._hand_over(waiting)
+                asked_ns = now_ns()
+        self._lead.learn(arrivals)
+        if not begun:
+            self._begin(phrase, end)
+        await self._hand_over(waiting)
         self.heard.end()
 
+    def _begin(self, phrase: str, end: int) -> None:
+        """From here on `phrase` counts as being said, and it is too late for a filler."""
+        self._sounds, self._begun = True, end
+        self.heard.begin(phrase, self._voice.spoken(phrase))
+
+    async def _hand_over(self, waiting: list[Speech]) -> None:
+        for speech in waiting:
+            self.heard.add(speech)
+            self._made += len(speech.pcm) // 2
+            for piece in _pieces(speech.pcm):
+                await self._audio.put(piece)
+        waiting.clear()
+
     async def _push(self) -> None:
+        await self._confirmed.wait()
         while (pcm := await self._audio.get()) is not None:
-            while self._pushed - self._played >= self._lead:
+            while self._pushed - self._played >= self._most_lead:
                 self._room.clear()
                 await self._room.wait()
             self._line.play(self.turn.reply, pcm)
             self._pushed += len(pcm) // 2
         self._line.finish(self.turn.reply)
+
+
+def _pieces(pcm: bytes) -> Iterator[bytes]:
+    return (pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -9,12 +9,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from phone_daemon.clock import now_ns
 from phone_daemon.config import CallSettings
 from phone_daemon.ears.utterance import Utterance
 from phone_daemon.events import Action, ActionKind, Flushed, MindEvent, PlayoutDone, Token
 from phone_daemon.hearing import Draft, Spawn, Tell
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.mind.agent import Message
+from phone_daemon.mouth.filler import Fillers
+from phone_daemon.mouth.lead import Lead
 from phone_daemon.mouth.tts import Voice
 from phone_daemon.reply import Reply
 from phone_daemon.telemetry import CallTrace
@@ -35,6 +38,8 @@ class Ask:
     digits: bool = False
     ours: bool = False
     """It is answered by the call itself, not by the mind."""
+    begun: Reply | None = None
+    """The reply, when it was begun early; for one start."""
 
 
 def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
@@ -69,7 +74,15 @@ class Speaking:
     """Starts replies, stops them, and writes down what became of each."""
 
     def __init__(  # noqa: PLR0917
-        self, line: Line, voice: Voice, settings: CallSettings, trace: CallTrace, spawn: Spawn, tell: Tell
+        self,
+        line: Line,
+        voice: Voice,
+        lead: Lead,
+        fillers: Fillers,
+        settings: CallSettings,
+        trace: CallTrace,
+        spawn: Spawn,
+        tell: Tell,
     ) -> None:
         self.reply: Reply | None = None
         """The reply that has the floor; None once it was played out or cancelled."""
@@ -80,6 +93,8 @@ class Speaking:
         """What `reply` answers."""
         self._line = line
         self._voice = voice
+        self._lead = lead
+        self._fillers = fillers
         self._settings = settings
         self._trace = trace
         self._spawn = spawn
@@ -96,27 +111,33 @@ class Speaking:
         """Whether `reply` is the one that has the floor."""
         return self.reply is not None and self.reply.turn.reply == reply
 
+    def begin(self, stream: Callable[[], AsyncGenerator[MindEvent, None]]) -> Reply:
+        """Has a reply thought and spoken, of which nothing is heard, told or numbered unless it is started."""
+        try:
+            events = stream()
+        except Exception as error:
+            events = _failing(error)
+        settings = self._settings
+        reply = Reply(events, self._voice, self._line, lead_s=settings.lead_s, lead=self._lead, tell=self._tell)
+        self._spawn(self._run(reply)).add_done_callback(lambda _: reply.cancel())
+        return reply
+
     def start(self, ask: Ask, draft: Draft) -> Turn:
-        """Begins the reply to `draft`; returns their turn."""
-        turn = Turn(
-            self._turns,
-            reply=self._turns + 1,
-            caller=ask.text,
-            dtmf=ask.digits,
-            partials=draft.partials,
-            at_ns=dict(draft.at_ns),
-        )
-        if draft.deaf:
-            turn.faults.append(f"ears: {draft.deaf}")
+        """Gives the floor to the reply to `draft`; returns their turn."""
+        reply, ask.begun = ask.begun or self.begin(ask.stream), None
+        turn = reply.turn
+        turn.number, turn.reply = self._turns, self._turns + 1
+        turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, draft.partials
+        turn.at_ns = {**draft.at_ns, **turn.at_ns}
+        turn.faults[:0] = [f"ears: {fault}" for fault in draft.faults]
         self._turns += 1
         self.owed = None
-        try:
-            stream = ask.stream()
-        except Exception as error:
-            stream = _failing(error)
         self._ask = ask
-        self.reply = reply = Reply(turn, stream, self._voice, self._line, lead_s=self._settings.lead_s, tell=self._tell)
-        self._spawn(self._run(reply)).add_done_callback(lambda _: reply.cancel())
+        self.reply = reply
+        reply.confirm()
+        if ask.text and not ask.ours:
+            waited_s = (now_ns() - turn.at_ns["endpoint"]) / 1e9 if "endpoint" in turn.at_ns and not ask.digits else 0.0
+            reply.acknowledge_after(self._fillers.patience_s() - waited_s, self._fillers.take)
         return turn
 
     async def _run(self, reply: Reply) -> None:
@@ -124,7 +145,10 @@ class Speaking:
             await reply.run()
         except Exception as error:
             log.exception("reply %d of call %s", reply.turn.reply, self._line.id)
+            reply.broken = True
             reply.fault("reply", error)
+            if not reply.confirmed:
+                return
             # What was pushed is still played, and then the floor is the caller's again.
             self._line.play(reply.turn.reply, attention_tone())
             self._line.finish(reply.turn.reply)

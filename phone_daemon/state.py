@@ -47,7 +47,7 @@ MAX_PENDING = 4096
 BATCH = 256
 MAX_COMMANDS = 16
 REPLY_KEPT_S = 60
-TEXTS = frozenset({"text", "heard", "slots", "digit", "argument"})
+TEXTS = frozenset({"text", "stable", "contradicts", "heard", "slots", "digit", "argument"})
 """Keys of notes that hold what people said or pressed."""
 
 

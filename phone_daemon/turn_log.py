@@ -29,12 +29,14 @@ def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
     """Each part of the turn's latency with its start and end in monotonic ns, in order, without gap or overlap.
 
     A stamp that lies before the one it should follow (a final that came before the endpoint) makes a part of
-    length 0, so the parts of a spoken turn add up to its time to first audio.
+    length 0, so the parts of a spoken turn add up to its time to first audio. So they do where a filler was heard
+    first: what came after it is no part of that time.
     """
     cursor = turn.at_ns.get("speech_end")
+    heard = turn.at_ns.get("rtp_first_audio")
     for stamp, stage in STAGES.items():
         at = turn.at_ns.get(stamp)
-        if at is None:
+        if at is None or (heard is not None and at > heard):
             continue
         if cursor is not None:
             yield stage, cursor, max(cursor, at)
@@ -78,6 +80,12 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
         "times": {stamp: seconds(turn.at_ns[stamp]) for stamp in STAMPS if stamp in turn.at_ns},
         "ttfa_ms": None if ttfa is None else round(ttfa, 3),
         "stages_ms": {stage: round((end - start) / 1e6, 3) for stage, start, end in stages(turn)},
+        "early_start": {
+            "kept": "early_start" in turn.at_ns,
+            "dropped": turn.drafts,
+            "wasted_tokens": turn.wasted_tokens,
+        },
+        "filler": turn.filler,
         "underruns": turn.underruns,
         "faults": list(turn.faults),
         "actions": list(turn.actions),

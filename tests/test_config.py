@@ -114,6 +114,29 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             '[mouth]\nengine = ""',
             ['2: mouth.engine: "" is no engine; write the name of one, in plain letters'],
         ),
+        (
+            '[mouth]\nhost = "speach"',
+            ['2: mouth.host: unknown value "speach"; did you mean "speech"?'],
+        ),
+        (
+            '[mouth]\nhost = "speech"',
+            ['1: mouth.url: is missing; write "http://127.0.0.1:8880/v1" or "unix:///PATH"'],
+        ),
+        (
+            '[mouth]\nhost = "wyoming"\nurl = "127.0.0.1:10200"\noptions = { rate = 1 }',
+            [
+                '3: mouth.url: is "127.0.0.1:10200"; write "tcp://127.0.0.1:10200" or "unix:///PATH"',
+                "4: mouth.options.rate: a Wyoming server knows voice, language and speaker; take it out",
+            ],
+        ),
+        (
+            '[mouth]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
+            [
+                '4: mouth.fallback: "e speak" is no engine; write the name of one, or "" for none',
+                "3: mouth.url: holds a password; set api_key_env to the variable with the key",
+            ],
+        ),
+        ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
         ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
         ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
@@ -131,6 +154,14 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         settings_of(tmp_path, "[sip]\nport = -1\nbnid = ''\n[vad]\nthreshold = 2", LLM_CANCEL_FLOOR_S="fast")
     assert len(caught.value.lines) == 4
     assert str(caught.value) == "\n".join(caught.value.lines)
+
+
+def test_a_key_that_the_environment_lacks_is_named(tmp_path: Path) -> None:
+    text = '[mouth]\nhost = "speech"\nurl = "http://127.0.0.1:8880/v1"\napi_key_env = "SPEECH_KEY"'
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+    assert caught.value.lines == ("environment: SPEECH_KEY: not set, but mouth.api_key_env names it",)
+    assert settings_of(tmp_path, text, SPEECH_KEY="sesame").mouth.api_key_env == "SPEECH_KEY"
 
 
 @pytest.mark.parametrize("floor", ["fast", "-1", "61", "nan"])
@@ -187,10 +218,11 @@ def test_the_example_documents_every_key_with_its_default(tmp_path: Path) -> Non
     settings = settings_of(tmp_path, uncommented())
     default = Settings()
     folder = tmp_path
-    # Two keys have no default value to write: they show one that is allowed.
+    # Three keys have no default value to write: they show one that is allowed.
     assert settings == replace(
         default,
         llm_cancel_floor_s=0.05,
+        turn=replace(default.turn, early_start=True),
         calls=replace(default.calls, directory=folder / default.calls.directory),
         state=replace(default.state, directory=folder / default.state.directory, texts=True),
     )

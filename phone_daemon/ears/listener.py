@@ -43,6 +43,11 @@ class Listener:
         return self.position if self._vad.onset is None else self._vad.onset
 
     @property
+    def quiet(self) -> int:
+        """Samples since the caller's last speech sample; 0 when they do not speak."""
+        return self._vad.quiet
+
+    @property
     def attended_s(self) -> float:
         """How long the utterance has been fed."""
         return (self.position - self._since) / SAMPLE_RATE if self.attending else 0.0

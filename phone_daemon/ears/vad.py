@@ -82,6 +82,11 @@ class Vad:
         """Whether something that may become speech is running, but not for long enough yet."""
         return self.onset is not None and not self.speaking
 
+    @property
+    def quiet(self) -> int:
+        """Samples judged since the caller's last speech sample; 0 when they do not speak."""
+        return self._position - len(self._waiting) // 2 - self._last if self.speaking else 0
+
     def feed(self, position: int, pcm: bytes) -> list[SpeechStarted | SpeechEnded]:
         """Takes 8 kHz audio of any even length that begins at `position`; a hole before it counts as silence.
 

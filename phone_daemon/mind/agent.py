@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from phone_daemon.events import MindEvent
@@ -19,9 +18,6 @@ class CallerTurn:
     digits: bool = False
     silent: int = 0
     """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""
-    certain: asyncio.Event | None = field(default=None, compare=False, repr=False)
-    """Set once it is certain that this is what the caller said. A reply may be begun before that, and retracted:
-    what cannot be undone, such as a tool that does something, waits for it. None: it is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,7 @@ class Mind(Protocol):
     `Token`s whose texts join to what is said, `Action`s, each done once everything said before it has been played,
     and, for the turn's log, `ToolRun`s and `Trouble`s. A reply that is not read on does nothing more: what it began
     to do in the world, it told first.
+    A reply may be begun before it is certain what the caller said: until it is, it is not read on past a `ToolRun`.
     `aclose()` lets go of a reply at once. One reply at a time; the one before it may still be closing.
 
     `Action(TAKE_MESSAGE, text)` comes before the reply's words, so that an interruption cannot lose it. Its text

@@ -21,6 +21,10 @@ SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 
 AGENTS = ("llm", "script")
 
+LONGEST_FILLER = 80
+"""Characters: some five seconds, in which the caller hears nothing of what they asked."""
+FILLERS = ("One moment.", "Let me see.", "Just a second.")
+
 _SEPARATORS = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
 
@@ -65,6 +69,10 @@ class Dialplan:
     no_input: tuple[str, ...] = ("Are you still there?",)
     max_no_input: int = 2
     """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
+    filler: tuple[str, ...] | None = None
+    """What is said first when a reply takes long. None: the usual words, where a language model thinks."""
+    filler_after_s: float = 0.7
+    """How long a caller waits for a reply, from the end of their turn, until it is."""
     agent: str = "script"
     """`script`, or `llm`: the language model `model`; the script then answers when the model cannot."""
     model: Model | None = None
@@ -77,6 +85,13 @@ class Dialplan:
     def opening(self) -> str:
         """What is said when the call is answered."""
         return self.greeting if self.is_open or not self.closed_greeting else self.closed_greeting
+
+    @property
+    def fillers(self) -> tuple[str, ...]:
+        """`filler`, or what stands for it."""
+        if self.filler is not None:
+            return self.filler
+        return FILLERS if self.agent == "llm" else ()
 
     def at(self, now: datetime) -> Dialplan:
         """This dialplan as it is at `now`."""
@@ -180,6 +195,8 @@ def _plan(table: Table, path: Path) -> Dialplan:
         no_input_s=table.number("no_input_s", 7.0, 1.0, 120.0),
         no_input=table.texts("no_input", ("Are you still there?",)),
         max_no_input=table.whole("max_no_input", 2, 0, 10),
+        filler=table.texts("filler") if "filler" in table else None,
+        filler_after_s=table.number("filler_after_s", 0.7, 0.1, 10.0),
         agent=agent,
         model=read_model(table),
         tools=read_tools(table),
@@ -192,6 +209,12 @@ def _plan(table: Table, path: Path) -> Dialplan:
         table.wrong("hours", 'are set, but "closed_greeting" is missing; write what is said outside them')
     if plan.max_no_input and not plan.no_input:
         table.wrong("no_input", "is empty; write at least one prompt, or max_no_input = 0")
+    table.expect("filler")
+    if plan.filler and len(set(plan.filler)) == 1:
+        table.wrong("filler", "is one text, and none is said twice in a row; write several, or [] for none")
+    for index, text in enumerate(plan.filler or ()):
+        if len(text) > LONGEST_FILLER:
+            table.wrong(("filler", index), f"has {len(text)} characters; write no more than {LONGEST_FILLER}")
     table.done()
     return plan
 

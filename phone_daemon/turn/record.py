@@ -12,15 +12,21 @@ LEGS = ("rtp_silent", "tts_stopped", "llm_closed", "stt_closed", "stt_cache_free
 STAMPS = (
     "speech_onset",
     "speech_end",
+    "early_start",
     "endpoint",
     "stt_final",
     "llm_first_token",
     "first_phrase",
     "tts_first_audio",
+    "filler",
     "rtp_first_audio",
+    "reply_first_audio",
     "playout_end",
 )
-"""Moments of a turn, in the order in which they happen. Stages overlap: the model still speaks while we play."""
+"""Moments of a turn, in the order in which they most often happen. Stages overlap: the model still speaks while we
+play. `early_start`: the mind was asked, before it was certain that the caller's turn is over (absent: it was asked
+afterwards). `filler`: the reply was late, and an acknowledgement was handed to the line in its place; `rtp_first_audio`
+is then the filler's, and `reply_first_audio` the reply's own."""
 
 
 class BargeInSource(StrEnum):
@@ -70,6 +76,12 @@ class Turn:
     """The part of it that was played, to the word: what the conversation's history says."""
     actions: list[str] = field(default_factory=list)
     cancel: CancelReport | None = None
+    filler: str = ""
+    """What was said first because the reply was late; a part of `heard`, not of `agent`."""
+    drafts: int = 0
+    """Replies that were begun early and dropped, because the caller had not finished or was understood otherwise."""
+    wasted_tokens: int = 0
+    """Pieces of text that the mind produced for those."""
     underruns: int = 0
     faults: list[str] = field(default_factory=list)
     """Parts that failed in this turn, and what was done about it."""
