@@ -87,6 +87,7 @@ class Daemon:
         ears = make_host("stt", settings.ears, self._dialplans)
         mouth = make_host("tts", settings.mouth, self._dialplans)
         self._stack.push_async_callback(self._minds.close)
+        self._minds.open(self._dialplans)
         self._stack.push_async_callback(ears.close)
         self._stack.push_async_callback(mouth.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
@@ -129,11 +130,15 @@ class Daemon:
             store = self._services.store
             return Condition() if store.ready else Condition(Level.DEGRADED, store.problem)
 
+        def model() -> Condition:
+            return Condition(Level.DEGRADED, self._minds.problem) if self._minds.problem else Condition()
+
         services = self._services
         return {
             "line_cards": line_cards,
             "ears": engine(services.ears),
             "mouth": engine(services.mouth),
+            "model": model,
             "state": state,
         }
 

@@ -74,13 +74,14 @@ class ModelFailed(Exception):
 class Chat:
     """A model, and the server that it is reached through."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: Model, complain: Callable[[str], None]) -> None:
-        """`complain` is told what an operator must mend."""
+    def __init__(self, client: openai.AsyncOpenAI, model: Model, report: Callable[[ModelFailed | None], None]) -> None:
+        """`report` is told how each request ended: None when it was answered."""
         self.model = model
         self._client = client
-        self._complain = complain
+        self._report = report
         self._server = str(client.base_url)
         self._wait = httpx.Timeout(None, connect=model.connect_s, pool=model.connect_s)
+        self._limit = "max_tokens"
 
     async def answer(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[Tool] = ()
@@ -96,13 +97,13 @@ class Chat:
                 stream = await self._open(messages, tools)
             async with contextlib.aclosing(self._pieces(stream, deadline)) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, End):
+                        self._report(None)
                     yield piece
-        except ModelFailed:
-            raise
-        except TimeoutError:
-            raise ModelFailed(f"{self._server}: no answer within {self.model.first_token_s:g} s") from None
         except Exception as error:
-            raise self._failure(error) from error
+            failure = self._failure(error)
+            self._report(failure)
+            raise failure from error
         finally:
             if stream is not None:
                 await stream.close()
@@ -112,19 +113,26 @@ class Chat:
     ) -> openai.AsyncStream[ChatCompletionChunk]:
         model = self.model
         create: Callable[..., Awaitable[openai.AsyncStream[ChatCompletionChunk]]] = self._client.chat.completions.create
-        fields: dict[str, Any] = {"max_tokens": model.max_tokens} if model.max_tokens else {}
+        fields: dict[str, Any] = {self._limit: model.max_tokens} if model.max_tokens else {}
         if model.temperature is not None:
             fields["temperature"] = model.temperature
         if tools:
             fields["tools"] = [tool.declared() for tool in tools]
-        return await create(
-            model=model.model,
-            messages=list(messages),
-            stream=True,
-            timeout=self._wait,
-            extra_body=dict(model.extra) or None,
-            **fields,
-        )
+        try:
+            return await create(
+                model=model.model,
+                messages=list(messages),
+                stream=True,
+                timeout=self._wait,
+                extra_body=dict(model.extra) or None,
+                **fields,
+            )
+        except openai.BadRequestError as error:
+            if self._limit not in fields or "max_completion_tokens" not in error.message:
+                raise
+            # OpenAI's newer models know the limit by another name, which other servers do not know.
+            self._limit = "max_completion_tokens"
+            return await self._open(messages, tools)
 
     async def _pieces(
         self, stream: openai.AsyncStream[ChatCompletionChunk], deadline: float
@@ -165,12 +173,13 @@ class Chat:
     def _failure(self, error: Exception) -> ModelFailed:  # noqa: PLR0911
         """What `error` means, in one line, for a log that outsiders may read."""
         server = self._server
+        if isinstance(error, ModelFailed):
+            return error
+        if isinstance(error, TimeoutError):
+            return ModelFailed(f"{server}: no answer within {self.model.first_token_s:g} s")
         if isinstance(error, openai.APIStatusError):
-            refused = error.status_code in _REFUSALS
-            what = f"{server}: HTTP {error.status_code}: {_reason(error)}"
-            if refused:
-                self._complain(f"{what}; mend [llm] of the dialplan (model = {self.model.model!r})")
-            return ModelFailed(what, refused=refused)
+            what = f"{server}: HTTP {error.status_code} for model {self.model.model!r}: {_reason(error)}"
+            return ModelFailed(what, refused=error.status_code in _REFUSALS)
         if isinstance(error, openai.APITimeoutError):
             return ModelFailed(f"{server}: no connection within {self.model.connect_s:g} s")
         if isinstance(error, openai.APIConnectionError):
