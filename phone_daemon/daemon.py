@@ -68,7 +68,6 @@ class Daemon:
         self._now = now
         self._dialplans = load_dialplans(settings)
         self._minds = Minds(settings.llm)
-        self._minds.check(self._dialplans)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._draining = asyncio.Event()
         self._stack = AsyncExitStack()
