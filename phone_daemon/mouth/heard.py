@@ -2,35 +2,36 @@
 
 A word counts as heard when at least half of its sound was played. Its sound lies between its own mark and the
 next word's, silence at its end left out. Where the engine gave no mark for a word, its place is taken to be
-proportional to its characters between the marks around it.
+proportional to the characters that were spoken between the marks around it. Words are those of the mind, however they
+were spoken: "£4.50" is one.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from phone_daemon.events import Speech
+from phone_daemon.mouth.speakable import speakable
+from phone_daemon.mouth.spoken import Spoken
 
 SILENCE = 100
 """Amplitude (of 32768) up to which a sample counts as silent: -50 dBFS."""
 SAMPLES_PER_CHARACTER = 540
 """Of speech that is not there yet: 15 characters a second, the pace of a calm voice."""
 
-_WORD = re.compile(r"\S*\w\S*")
-
 
 @dataclass(slots=True)
 class _Phrase:
     text: str
+    spoken: Spoken
     start: int
     """Samples of the reply before it."""
     samples: int = 0
     anchors: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
-    """(character, sample), both ascending."""
+    """(character spoken, sample), both ascending."""
     loud_until: list[int] = field(default_factory=lambda: [0])
     """By anchor: the end of the last sound before the next anchor."""
     whole: bool = False
@@ -39,8 +40,9 @@ class _Phrase:
         """Takes the next piece; a mark may point at what came before it."""
         for mark in speech.marks:
             character, sample = self.anchors[-1]
-            if mark.start > character and mark.sample >= sample:
-                self.anchors.append((mark.start, mark.sample))
+            at = self.spoken.at(mark.start)
+            if at is not None and at > character and mark.sample >= sample:
+                self.anchors.append((at, mark.sample))
                 self.loud_until.append(max(mark.sample, self.loud_until[-1]))
         loud = np.flatnonzero(np.abs(np.frombuffer(speech.pcm, "<i2").astype(np.int32)) > SILENCE) + self.samples
         starts = [sample for _, sample in self.anchors]
@@ -57,21 +59,30 @@ class _Phrase:
             return 0
         if self.whole and played >= self.loud_until[-1]:
             return len(self.text)
-        words = list(_WORD.finditer(self.text))
+        words = self.spoken.words
         heard = 0
         for n, word in enumerate(words):
-            start = self._sample(word.start())
-            end = self._sample(words[n + 1].start() if n + 1 < len(words) else len(self.text))
-            anchor = self._anchor(word.start())
+            start = self._sample(word.at)
+            end = self._sample(words[n + 1].at if n + 1 < len(words) else len(self.spoken.text))
+            anchor = self._anchor(word.at)
             if self.whole or anchor + 1 < len(self.anchors):
                 end = max(start, min(end, self.loud_until[anchor]))
             if played < start + (end - start) / 2:
                 break
-            heard = word.end()
+            heard = word.end
         return heard
 
+    def cut(self) -> None:
+        """No more of it comes: what there is no sound for is dropped."""
+        said = self.heard(self.samples)
+        self.text = self.text[:said].rstrip() + " "
+        rest = [word.at for word in self.spoken.words if word.end > said]
+        spoken = self.spoken.text[: rest[0]] if rest else self.spoken.text
+        self.spoken = Spoken(spoken.rstrip(), self.spoken.words[: len(self.spoken.words) - len(rest)])
+        self.whole = True
+
     def _anchor(self, character: int) -> int:
-        """The last anchor at or before `character`."""
+        """The last anchor at or before `character` of what is spoken."""
         return bisect_right(self.anchors, (character, 2**63)) - 1
 
     def _sample(self, character: int) -> float:
@@ -81,7 +92,7 @@ class _Phrase:
         if n + 1 < len(self.anchors):
             right, end = self.anchors[n + 1]
         else:
-            right = len(self.text)
+            right = len(self.spoken.text)
             end = self.loud_until[n]
             if not self.whole:
                 end = max(end, begin + (right - left) * SAMPLES_PER_CHARACTER)
@@ -95,11 +106,12 @@ class Heard:
         self._phrases: list[_Phrase] = []
         self._samples = 0
 
-    def begin(self, phrase: str) -> None:
-        """`phrase` is spoken next. One that has not ended was cut there: what it had no sound for is dropped."""
+    def begin(self, phrase: str, spoken: Spoken | None = None) -> None:
+        """`phrase` is spoken next, as English when it is not said how. One that has not ended was cut there: what it
+        had no sound for is dropped."""
         if self._phrases and not self._phrases[-1].whole:
             self._cut()
-        self._phrases.append(_Phrase(phrase, self._samples))
+        self._phrases.append(_Phrase(phrase, spoken or speakable(phrase), self._samples))
 
     def add(self, speech: Speech) -> None:
         """The next piece of the phrase's speech."""
@@ -158,10 +170,7 @@ class Heard:
         return self.split(played)[0]
 
     def _cut(self) -> None:
-        phrase = self._phrases[-1]
-        if phrase.samples:
-            said = phrase.heard(phrase.samples)
-            phrase.text = phrase.text[:said].rstrip() + " "
-            phrase.whole = True
+        if self._phrases[-1].samples:
+            self._phrases[-1].cut()
         else:
             self._phrases.pop()

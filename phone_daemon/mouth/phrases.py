@@ -1,13 +1,15 @@
 """Tokens → phrases that can be spoken on their own: up to the end of a sentence, else of a clause, else of a word.
 
 The first phrase of a reply may leave at an early comma, for the caller waits for it; later ones are worth waiting
-for, because a longer phrase is spoken with a better melody. Joined, the phrases are the text, to the character. A
-phrase that ends in white space is one that more follows.
+for, because a longer phrase is spoken with a better melody. Joined, the phrases are the text, to the character, and
+they are the same however the text is split into tokens. A phrase that ends in white space is one that more follows.
 """
 
 from __future__ import annotations
 
 import re
+
+from phone_daemon.mouth.abbreviations import ends_sentence, goes_on, last_word, may_go_on
 
 FIRST_CLAUSE, CLAUSE = 12, 90
 """Characters that a clause has at least, to be spoken before its sentence is over."""
@@ -18,32 +20,24 @@ LONGEST = 300
 FIRST_PATIENCE_S, PATIENCE_S = 0.25, 0.8
 """How long nothing may come from the mind until what is there is spoken."""
 
-_OPENERS = "\"'“‘([*_¿¡"
-_CLOSERS = r"[\"'’”)\]*_]*"
+_CLOSING = "\"'’”»)\\]}*_~`」』）】》〉"
+_CLOSERS = rf"[{_CLOSING}]*"
 _SENTENCE_END = re.compile(
-    rf"(?<![.!?…])[.!?…]+{_CLOSERS}\s+|[。！？]{_CLOSERS}\s*|[ \t]*\n[ \t]*(?=\n|[-*•#]\s|\d+[.)]\s)"
+    rf"""(?=[.!?…।؟۔。！？｡\n\#|]) (?:                                # all that it may begin with, for speed
+         (?<![.!?…])[.!?…]+{_CLOSERS}\s+ | [।؟۔]+{_CLOSERS}\s+
+       | [。！？｡]+{_CLOSERS}(?:\s+|(?=[^\s。！？｡{_CLOSING}]))
+       | \n[ \t]*(?=\n|[-+*•]\s|\#{{1,6}}\s|\d+[.)]\s|[>|])         # before an item, a heading, a row
+       | ^(?:\#{{1,6}}\s|\|)[^\n]*\n | (?<=[:*_])\n                 # after a heading or a row
+    )""",
+    re.MULTILINE | re.VERBOSE,
 )
-_CLAUSE_END = re.compile(rf"[,;:]{_CLOSERS}\s+|[、，；]\s*|\s*—\s*|\s[–-]+\s+")
-_STOP = re.compile(rf"[.!?…,;:]{_CLOSERS}\s*$")
+_CLAUSE_END = re.compile(rf"[,;:]{_CLOSERS}\s+|[、，；：]{_CLOSERS}\s*|\s*—\s*|\s[–-]+\s+")
+_STOP = re.compile(rf"(?:[!?…;।؟۔。！？｡、，；]|(?<!\d)[,:]|\.){_CLOSERS}\s*$")
+_UNFINISHED_ADDRESS = re.compile(r"(?:@[\w-]+|\bwww|\bhttps?)[.:]$")
+_IN_LINK = re.compile(r"\]\([^)\n]*$")
+_WEEKDAY = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.?$")
+_MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?$")
 _SPACE = re.compile(r"\s+")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_TITLES = _words(
-    "Dr Mr Mrs Ms Mx Prof dr mr mrs ms prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Sen Gov Rep "
-    "e.g i.e vs approx tel ext incl resp cf dept est fig"
-)
-"""Abbreviations after which a sentence goes on."""
-_MAY_END = _words(
-    "etc Jr Sr Inc Ltd Co Corp Ave Rd Blvd Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec "
-    "Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun"
-)
-"""Abbreviations after which it goes on unless a capital follows; so it is after "a.m." and "U.S."."""
-_BEFORE_NUMBERS = _words("no No nos Nos pp p sec Sec ch Ch art Art")
-"""Abbreviations only where a number follows: "No. 5", but "No. I cannot."."""
 
 
 class PhraseChunker:
@@ -52,13 +46,17 @@ class PhraseChunker:
     def __init__(self) -> None:
         self._text = ""
         self._first = True
+        self._undecided = False
+        """Whether the next letter may tell that a sentence has ended."""
 
     def feed(self, token: str) -> list[str]:
         """The phrases that `token` completes."""
-        self._text += token
         phrases = []
-        while cut := self._cut():
-            phrases.append(self._take(cut))
+        for char in token:
+            # One by one: a phrase ends where it first could, and not where a token happens to.
+            self._text += char
+            while self._may_tell() and (cut := self._cut()):
+                phrases.append(self._take(cut))
         return phrases
 
     def flush(self) -> list[str]:
@@ -84,15 +82,23 @@ class PhraseChunker:
         self._first = self._first and not phrase.strip()
         return phrase
 
+    def _may_tell(self) -> bool:
+        """Whether the last character may have ended a phrase; one in the middle of a word seldom does."""
+        last = self._text[-2:]
+        return self._undecided or not (last.isascii() and last.isalnum()) or len(self._text) > LONGEST
+
     def _cut(self) -> int:
         """Where the next phrase ends; 0: not known yet."""
-        text = self._text[: LONGEST + 1]
+        text = self._text
+        self._undecided = False
         for end in _SENTENCE_END.finditer(text):
-            if not text[: end.end()].strip():
+            before = text[: end.start()]
+            if not text[: end.end()].strip() or _IN_LINK.search(before):
                 continue
-            ends = _ends_sentence(text[: end.start()], end.group().strip(), self._text[end.end() :].lstrip())
+            ends = ends_sentence(before, end.group().strip(), text[end.end() :])
             if ends is None:
-                return self._shorter_cut(text[: end.start()])
+                self._undecided = True
+                return self._shorter_cut(before)
             if ends:
                 return end.end()
         return self._shorter_cut(text)
@@ -100,15 +106,21 @@ class PhraseChunker:
     def _shorter_cut(self, text: str) -> int:
         clause, length = (FIRST_CLAUSE, FIRST_LENGTH) if self._first else (CLAUSE, LENGTH)
         for end in _CLAUSE_END.finditer(text):
-            if len(text[: end.end()].strip()) >= clause and end.end() < len(self._text):
+            before, after = text[: end.start()], self._text[end.end() :]
+            if len(text[: end.end()].strip()) >= clause and after and not _holds_together(before, end.group(), after):
                 return end.end()
         if len(text) > length and (cut := _last_parting(text[: length + 1]) or _last_parting(text)):
             return cut
-        return LONGEST if len(text) > LONGEST else 0
+        if len(self._text) > LONGEST:
+            spaces = [space.end() for space in _SPACE.finditer(self._text) if self._text[: space.start()].strip()]
+            return spaces[-1] if spaces else LONGEST
+        return 0
 
     def _whole_words(self) -> int:
         """Where to cut when nothing more comes for now."""
-        if _STOP.search(self._text) and not _is_abbreviation(_last_word(self._text.rstrip())):
+        word = last_word(self._text.rstrip().rstrip(_CLOSING))
+        unfinished = goes_on(word) or _UNFINISHED_ADDRESS.search(word) or _IN_LINK.search(self._text)
+        if _STOP.search(self._text) and not unfinished:
             return len(self._text)
         return _last_parting(self._text)
 
@@ -121,46 +133,26 @@ def pause_s(phrase: str) -> float:
     said = phrase.rstrip()
     if said == phrase:
         return 0.0
-    mark = said.rstrip("\"'’”)]*_")[-1:]
-    if mark in (".", "!", "?", "。") or "\n" in phrase[len(said) :]:
+    mark = said.rstrip(_CLOSING)[-1:]
+    if mark in tuple(".!?।؟۔。！？｡") or "\n" in phrase[len(said) :]:
         return 0.30
     return 0.22 if mark in (";", ":", "…", "—", "–") else 0.14 if mark == "," else 0.0
 
 
-def _ends_sentence(before: str, mark: str, after: str) -> bool | None:
-    """Whether `mark`, white space on its right, ends a sentence. None: the next word will tell."""
-    if not mark.startswith((".", "…")):
+def _holds_together(before: str, mark: str, after: str) -> bool:
+    """Whether `mark` parts no clauses: "March 5, 2026", "9 – 5", "Mon – Fri", or the title of a link."""
+    if after[0].isdigit() and (before[-1:].isdigit() or _MONTH.search(before)):
         return True
-    following = after.lstrip(_OPENERS)[:1]
-    word = _last_word(before)
-    if mark.startswith(("..", "…")):
-        goes_on = following.islower()
-    elif word in _BEFORE_NUMBERS:
-        goes_on = following.isdigit()
-    elif word in _MAY_END or ("." in word and word not in _TITLES and all(len(part) <= 2 for part in word.split("."))):
-        goes_on = not following.isupper()
-    else:
-        initial = len(word) == 1 and word.isalpha() and word != "I"
-        number_of_item = word.isdigit() and before.strip() == word  # "1. Brush your teeth."
-        return not (word in _TITLES or initial or number_of_item)
-    return not goes_on if following else None
-
-
-def _last_word(text: str) -> str:
-    """The word that `text` ends in; empty when it ends in white space."""
-    return "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1].lstrip(_OPENERS)
-
-
-def _is_abbreviation(word: str) -> bool:
-    """Whether `word` ends in a full stop that does not end a sentence."""
-    bare = word[:-1]
-    return word.endswith(".") and (bare in _TITLES or bare in _BEFORE_NUMBERS or (len(bare) == 1 and bare.isalpha()))
+    if mark.strip(" -–—") == "" and (after[0].isdigit() or _WEEKDAY.search(before)):
+        return True
+    return _IN_LINK.search(before) is not None
 
 
 def _last_parting(text: str) -> int:
     """Where the last white space ends that two words may be parted at; 0: nowhere."""
     for space in reversed(list(_SPACE.finditer(text))):
-        before = text[: space.start()]
-        if before.strip() and not _is_abbreviation(_last_word(before)):
+        before, after = text[: space.start()], text[space.end() :]
+        figures = before[-1:].isdigit() or after[:1].isdigit()
+        if before.strip() and not figures and not may_go_on(last_word(before)) and not _IN_LINK.search(before):
             return space.end()
     return 0

@@ -1,36 +1,23 @@
-"""What of a written text is spoken. Language models write for the eye: Markdown and pictures have no sound."""
+"""What of a written text is spoken, and how it is said."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_MARKDOWN = re.compile(
-    r"""
-      ^[ \t]*(?:\#{1,6}[ ]|>[ ]?|[-+•*][ ])      # heading, quotation, item of a list
-    | \*+ | `+ | ~~ | \|                          # emphasis, code, struck out, table
-    | (?<![^\W_])_+ | _+(?![^\W_])                # emphasis, but not the one in first_name@example.org
-    | !?\[(?=[^\[\]]*\]\() | (?<=\])\([^()\s]*\) | \](?=\()   # a link: its text stays
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
+from phone_daemon.mouth.english import sayings
+from phone_daemon.mouth.markdown import plain
+from phone_daemon.mouth.spoken import Spoken, align
+
+_FOREIGN = re.compile(r"(?!en)[a-z]{2,3}(?:[-+]|_[A-Z]{2}|$)")
 
 
-def speakable(text: str) -> str:
-    """`text` with a space in place of every character that has no sound: as long as before, so that a word's place
-    in it is its place in `text`."""
-    text = _MARKDOWN.sub(lambda found: " " * len(found.group()), text)
-    return "".join(" " if _is_picture(char) else char for char in text)
+def speakable(text: str, *, english: bool = True) -> Spoken:
+    """`text` without Markdown and pictures; with `english`, figures, addresses and signs in words."""
+    left = plain(text)
+    return align(text, left, sayings(left) if english else ())
 
 
-def has_sound(text: str) -> bool:
-    """Whether there is anything in a speakable text to speak."""
-    return any(char.isalnum() or char in "$€£%&@+=#" for char in text)
-
-
-def _is_picture(char: str) -> bool:
-    """Emoji and their modifiers, control characters and lone surrogates; not signs with names such as ° and ©."""
-    if char < "\x7f":
-        return char < " " and char not in "\n\t"
-    kind = unicodedata.category(char)
-    return kind in ("Cc", "Cs") or (kind == "So" and char > "\u2190") or char > "\U0001f000" or char in "\u200d\ufe0f"
+def is_english(voice: str) -> bool:
+    """Whether a voice speaks English: each does, unless its name begins with another language's code (`de`, `fr-fr`,
+    `pt-br+f2`, `es_ES-davefx-medium`)."""
+    return _FOREIGN.match(voice) is None

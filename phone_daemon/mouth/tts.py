@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
 from phone_daemon.mouth.phrases import pause_s
-from phone_daemon.mouth.speakable import has_sound, speakable
+from phone_daemon.mouth.speakable import is_english, speakable
+from phone_daemon.mouth.spoken import Spoken
 from sidecars.hosts.host import Channel, Host, HostLost, Message
 
 PATIENCE_S = 5.0
@@ -35,12 +36,17 @@ class Voice:
         self._host = host
         self._options = dict(options)
         self._to_8k = to_8k
+        self._english = is_english(str(options.get("voice") or ""))
         self._channel: Channel | None = None
         self._speaking: object | None = None
         """The utterance whose chunks are expected; None when the engine is idle, or was told to stop."""
         self._stops = 0
         """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
         self._reading = asyncio.Lock()
+
+    def spoken(self, phrase: str) -> Spoken:
+        """How it says `phrase`."""
+        return speakable(phrase, english=self._english)
 
     async def speak(self, phrase: str) -> AsyncGenerator[Speech, None]:
         """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there.
@@ -49,14 +55,14 @@ class Voice:
         `MouthLost`.
         """
         self._stop()
-        text = speakable(phrase)
-        if not has_sound(text):
+        spoken = self.spoken(phrase)
+        if not spoken.words:
             return
         if self._channel is None:
             self._channel = self._host.open()
         me = self._speaking = object()
-        self._channel.send({"type": "Speak", "text": text, "options": self._options})
-        narrowing = _Narrowing(self._host.sample_rate, self._to_8k)
+        self._channel.send({"type": "Speak", "text": spoken.text, "options": self._options})
+        narrowing = _Narrowing(self._host.sample_rate, self._to_8k, spoken)
         try:
             while (received := await self._next(me)) is not None:
                 message, pcm = received
@@ -135,14 +141,21 @@ class Voice:
 class _Narrowing:
     """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
 
-    def __init__(self, rate: int, to_8k: Callable[[int], Resampling]) -> None:
+    def __init__(self, rate: int, to_8k: Callable[[int], Resampling], spoken: Spoken) -> None:
         self._rate = rate
         self._stream = to_8k(rate)
+        self._spoken = spoken
+        self._word = -1
+        """Where the last word begins that was marked."""
         self._out = 0
         self._marks: list[WordMark] = []
 
     def feed(self, pcm: bytes, marks: list[list[int]]) -> Speech:
-        self._marks += [WordMark(sample * SAMPLE_RATE // self._rate, start, end) for sample, start, end in marks]
+        for sample, start, _ in marks:
+            word = self._spoken.word_at(start)
+            if word is not None and word.start > self._word:
+                self._word = word.start
+                self._marks.append(WordMark(sample * SAMPLE_RATE // self._rate, word.start, word.end))
         return self._speech(self._stream.feed(pcm))
 
     def end(self, pause: float) -> Speech:

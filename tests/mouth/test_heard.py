@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import random
+import re
+from bisect import bisect_right
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_daemon.events import Speech, WordMark
+from phone_daemon.events import SAMPLE_RATE, Speech, WordMark
+from phone_daemon.media.resample import Resampler
 from phone_daemon.mouth.heard import SAMPLES_PER_CHARACTER, Heard
+from phone_daemon.mouth.tts import Voice
 from sidecars.engines.espeak import Espeak
+from sidecars.hosts.inline import InlineHost
 
 SOUND, PAUSE = 800, 400
 """Samples of every word's sound, and of the silence after it."""
 
 
 def made(text: str, pause: int = PAUSE) -> tuple[bytes, list[WordMark]]:
-    """`text` spoken: every word a burst of noise, then a pause."""
+    """`text` spoken: every word a burst of noise, then a pause. A dash alone is no word and has no sound."""
     marks, at, place = [], 0, 0
-    for word in text.split():
+    for word in text.replace("—", " ").split():
         place = text.index(word, place)
         marks.append(WordMark(at, place, place + len(word)))
         at, place = at + SOUND + pause, place + len(word)
@@ -187,12 +194,10 @@ def test_no_word_is_invented_and_none_is_lost(phrases: list[str], piece: int, ma
         assert said.startswith(before), "what was heard stays heard"
         before = said
         if marked:
-            # Every word takes as long as every other here, but a dash alone is no word: it goes with the next.
-            whole = text.split()[: (samples + PAUSE) // (SOUND + PAUSE)]
-            begun = text.split()[: -(-samples // (SOUND + PAUSE))]
-            sounded = [word for word in whole if word != "—"]
-            assert [word for word in said.split() if word != "—"][: len(sounded)] == sounded
-            assert len(said.split()) <= len(begun) or set(said.split()[len(begun) :]) == {"—"}
+            words, got = text.replace("—", " ").split(), said.replace("—", " ").split()
+            assert got == words[: len(got)]
+            assert (samples + PAUSE) // (SOUND + PAUSE) <= len(got) or len(got) == len(words)
+            assert len(got) <= -(-samples // (SOUND + PAUSE))
     assert heard.split(10**9) == (text.rstrip(), "")
 
 
@@ -216,3 +221,52 @@ def test_real_speech_is_heard_word_by_word(marked: bool) -> None:
             assert len(heard.text(mark.sample + (end - mark.sample) // 10).split()) == n
         off = max(off, abs(got - (n + 1)))
     assert off <= (0 if marked else 2)
+
+
+SAID = {
+    "your": "your", "visit": "visit", "on": "on", "costs": "costs", "and": "and", "please": "please", "bring": "bring",
+    "**both**": "both", "parents,": "parents,", "appointment": "appointment", "tomorrow;": "tomorrow;",
+    "£4.50": "four pounds fifty", "$1,299.99": "one thousand two hundred and ninety-nine dollars ninety-nine",
+    "10:30": "ten thirty", "9-5": "nine to five", "50%": "fifty percent", "482209,": "four eight two two zero nine,",
+    "info@example.com": "info at example dot com", "&": "and", "1st": "first", "8pm": "eight P M",
+    "https://www.example.com/menu": "example dot com slash menu", "[us](https://x.org/a9)": "us",
+    "3.14": "three point one four",
+}  # fmt: skip
+"""Written words and how each is said, so that what was spoken of them is known without `speakable`."""
+
+
+async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() -> None:
+    draw, engine, off = random.Random(7), Espeak(), {"marked": [], "unmarked": []}
+    host = InlineHost("tts", "espeak", {})
+    await host.start()
+    voice = Voice(host, {}, lambda rate: Resampler(rate, SAMPLE_RATE))
+    for _ in range(20):
+        written = draw.choices(list(SAID), k=10)
+        phrase, said = " ".join(written), " ".join(SAID[word] for word in written)
+        owners = [n for n, word in enumerate(written) for _ in SAID[word].split()]
+        begins, audio = dict[int, float](), b""
+        for chunk in engine.speak(said, {}, lambda: False):
+            audio += chunk.pcm
+            for sample, start, _ in chunk.marks:
+                begins.setdefault(owners[len(re.findall(r"\S+", said[:start]))], sample * 8000 / engine.sample_rate)
+        loud = np.flatnonzero(np.abs(np.frombuffer(audio, "<i2").astype(int)) > 100)
+        last = loud[-1] * 8000 / engine.sample_rate
+        starts = [begins[n] for n in range(len(written))]
+        heards = {name: Heard() for name in off}
+        for heard in heards.values():
+            heard.begin(phrase, voice.spoken(phrase))
+        async for speech in voice.speak(phrase):
+            heards["marked"].add(speech)
+            heards["unmarked"].add(Speech(speech.pcm))
+        for name, heard in heards.items():
+            heard.end()
+            for played in draw.sample(range(round(last)), 5):
+                got = heard.text(played).split()
+                assert got == written[: len(got)]
+                begun = bisect_right(starts, played)
+                off[name].append(max(len(got) - begun, begun - 1 - len(got), 0))
+    voice.close()
+    await host.close()
+    assert len(off["marked"]) == len(off["unmarked"]) == 100
+    assert max(off["marked"]) == 0
+    assert max(off["unmarked"]) <= 1

@@ -1,39 +1,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from phone_daemon.mouth.speakable import has_sound, speakable
-
-
-@pytest.mark.parametrize(
-    ("text", "spoken"),
-    [
-        ("Your visit is **on Monday**, _not_ `today`.", "Your visit is on Monday , not today ."),
-        ("# Hours\n> nine to five\n- a card\n* a pen", "Hours nine to five a card a pen"),
-        ("See [our site](https://x.org/a_b) or ![map](m.png).", "See our site or map ."),
-        ("Great 😀👩‍👩‍👧 to ❤️ you ✅", "Great to you"),
-        (
-            "Mail first_name@x.org, it costs $5.50 (25°C) at no. #5",
-            "Mail first_name@x.org, it costs $5.50 (25°C) at no. #5",
-        ),
-        ("a - b, x-ray, [sic] and (so on)", "a - b, x-ray, [sic] and (so on)"),
-        ("| Mon | Tue |", "Mon Tue"),
-        ("bell\x07 and \ud800 surrogate", "bell and surrogate"),
-        ("naïve café – “quoted” 日本", "naïve café – “quoted” 日本"),
-    ],
-)
-def test_only_what_has_a_sound_is_spoken(text: str, spoken: str) -> None:
-    assert speakable(text).split() == spoken.split()
+from phone_daemon.mouth.speakable import is_english, speakable
+from phone_daemon.mouth.spoken import has_sound
 
 
-@given(st.text())
-def test_a_word_keeps_its_place(text: str) -> None:
-    spoken = speakable(text)
-    assert len(spoken) == len(text)
-    assert all(new in (old, " ") for old, new in zip(text, spoken, strict=True))
-    spoken.encode()
+def test_what_is_written_for_the_eye_is_said_for_the_ear() -> None:
+    written = "## Fees\n- **Check-up**: £45.00 😀, [book](https://x.org/b?id=1) by 5 p.m."
+    assert speakable(written).text == "Fees Check-up: forty-five pounds, book by five P M."
+
+
+def test_a_language_that_has_no_words_for_figures_here_keeps_them() -> None:
+    assert speakable("**Um** 10:30 Uhr, 5 €", english=False).text == "Um 10:30 Uhr, 5 €"
 
 
 @pytest.mark.parametrize(
@@ -41,3 +20,14 @@ def test_a_word_keeps_its_place(text: str) -> None:
 )
 def test_punctuation_alone_has_no_sound(text: str, sound: bool) -> None:
     assert has_sound(text) is sound
+    assert bool(speakable(text, english=False).words) is sound
+
+
+@pytest.mark.parametrize("voice", ["", "en-us", "en-gb+f5", "af_heart", "en_GB-alan-low", "alloy", "default"])
+def test_voices_speak_english(voice: str) -> None:
+    assert is_english(voice)
+
+
+@pytest.mark.parametrize("voice", ["de", "fr-fr", "pt-br+f2", "es_ES-davefx-medium", "de+Annie"])
+def test_but_for_those_that_are_named_after_another_language(voice: str) -> None:
+    assert not is_english(voice)

@@ -1,0 +1,126 @@
+"""A text as it is spoken, and where each word of the written one is in it.
+
+Engines mark the words of what they were given; the conversation remembers the words of the mind. "£4.50" is one word
+of the mind and three of the engine.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_CJK = "\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff65"
+_WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
+"""Between spaces; where a language writes none, every sign counts as a word."""
+_PART = re.compile(r"\s+|\S+")
+_SIGNS = "$€£%&@+=#*"
+"""Signs that engines have a word for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that has a sound: `start:end` in the written text, from `at` on in the spoken one."""
+
+    start: int
+    end: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """`text` goes to the engine. `words` are those of the written text that have a sound, in order."""
+
+    text: str
+    words: tuple[Word, ...]
+
+    def word_at(self, character: int) -> Word | None:
+        """The written word that is being said at `character` of the spoken text; None when nothing has a sound."""
+        n = bisect_right(self.words, character, key=lambda word: word.at)
+        return self.words[max(n - 1, 0)] if self.words else None
+
+    def at(self, written: int) -> int | None:
+        """Where in the spoken text the word begins that holds the character `written`; None between words."""
+        n = bisect_right(self.words, written, key=lambda word: word.start) - 1
+        return self.words[n].at if n >= 0 and written < self.words[n].end else None
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """`start:end` of a written text is said as `words`, which may be none."""
+
+    start: int
+    end: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """`start:end` of the written text became `said` on in the spoken one: as it stood, or in other words."""
+
+    start: int
+    end: int
+    said: int
+    words: str | None = None
+
+
+def align(written: str, plain: str, sayings: Iterable[Saying]) -> Spoken:
+    """`plain` (`written` with spaces in place of what has no sound) with some of its parts said in other words.
+
+    `sayings` stand in order and apart. Other words are shared out in order among the written ones they stand for.
+    White space is narrowed to single spaces.
+    """
+    said = ""
+    runs: list[_Run] = []
+
+    def put(start: int, end: int, text: str, words: str | None, apart: bool) -> None:
+        nonlocal said
+        if text[:1] in tuple(",.;:!?"):
+            said = said.rstrip()
+        elif apart and said[-1:].isalnum() and text[:1].isalnum():
+            said += " "
+        runs.append(_Run(start, end, len(said), words))
+        said += text
+
+    done = 0
+    for saying in (*sayings, Saying(len(plain), len(plain), "")):
+        for part in _PART.finditer(plain, done, saying.start):
+            if not part.group().isspace():
+                put(part.start(), part.end(), part.group(), None, apart=part.start() == done)
+            else:
+                put(part.start(), part.end(), " " if said and not said[-1].isspace() else "", "", apart=False)
+        put(saying.start, saying.end, saying.words, saying.words, apart=True)
+        done = saying.end
+    return Spoken(said.rstrip(), tuple(_words(written, said.rstrip(), runs)))
+
+
+def has_sound(text: str) -> bool:
+    """Whether there is anything in a text to speak."""
+    return any(char.isalnum() or char in _SIGNS for char in text)
+
+
+def _words(written: str, said: str, runs: list[_Run]) -> list[Word]:
+    found = list(_WORD.finditer(written))
+    until = len(said)
+    words: list[Word] = []
+    for word in reversed(found):
+        run = runs[bisect_right(runs, word.start(), key=_start) - 1]
+        at = min(_place(written, word.start(), run), until)
+        if has_sound(said[at:until]):
+            words.append(Word(word.start(), word.end(), at))
+            until = at
+    return words[::-1]
+
+
+def _start(run: _Run) -> int:
+    return run.start
+
+
+def _place(written: str, word: int, run: _Run) -> int:
+    """Where the word that begins at `word`, in `run`, is said."""
+    if run.words is None:
+        return run.said + word - run.start
+    inside = [found.start() for found in _WORD.finditer(written, run.start, run.end)]
+    instead = [found.start() for found in re.finditer(r"\S+", run.words)]
+    return run.said + (instead[inside.index(word) * len(instead) // len(inside)] if instead else 0)
