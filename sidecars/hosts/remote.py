@@ -96,6 +96,9 @@ class RemoteHost:
             raise HostLost(f"{self.name}: {error}") from error
         except TimeoutError:
             raise HostLost(f"{self.name}: no speech within {self._start_timeout_s:g} s") from None
+        except Exception as error:
+            log.debug("%s", self.name, exc_info=True)
+            raise HostLost(f"{self.name}: {type(error).__name__}: {error}") from error
         raise HostLost(f"{self.name}: it answers without audio")
 
     def open(self) -> QueueChannel:

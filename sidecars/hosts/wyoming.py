@@ -19,6 +19,7 @@ from wyoming.tts import Synthesize, SynthesizeVoice
 
 from sidecars.hosts.remote import Refused, Sound, Unreachable
 
+CONNECT_S = 1.5
 MAX_IDLE = 8
 """Connections that are kept for the next text."""
 
@@ -30,7 +31,7 @@ class WyomingSource:
         """Raises `ValueError` for an option that there is not."""
         if unknown := sorted(set(options) - {"voice", "language", "speaker"}):
             raise ValueError(f"{unknown[0]!r}: a Wyoming server knows the options 'voice', 'language' and 'speaker'")
-        self.name = f"Wyoming server {url}"
+        self.name = f"wyoming server {url}"
         self._url = url
         self._options = dict(options)
         self._idle: list[AsyncClient] = []
@@ -96,7 +97,7 @@ class WyomingSource:
             except BaseException:
                 await _hang_up(client)
                 raise
-        client = AsyncClient.from_uri(self._url)
+        client = AsyncClient.from_uri(self._url, connect_timeout=CONNECT_S)
         try:
             await client.connect()
             await client.write_event(event)
@@ -112,7 +113,7 @@ class WyomingSource:
 async def _read(client: AsyncClient) -> Event:
     try:
         event = await client.read_event()
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # the package takes for granted that it is spoken to in its own language
         raise Unreachable(f"{type(error).__name__}: {error}") from error
     if event is None:
         raise Unreachable("closed the connection")
