@@ -18,8 +18,8 @@ from ops.fixture import Fixture
 from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.config import Settings, StateSettings
-from phone_daemon.daemon import engine_options
 from phone_daemon.events import Note
+from phone_daemon.hosts import engine_options
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State

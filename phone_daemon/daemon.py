@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -13,15 +13,16 @@ from types import TracebackType
 from typing import Self
 
 from phone_daemon.call import Call, Services
-from phone_daemon.config import EngineSettings, Settings
+from phone_daemon.config import Settings
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
+from phone_daemon.hosts import make_ears
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import CommandKind, State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
-from sidecars.hosts.host import Host, Kind
+from sidecars.hosts.host import Host
 from sidecars.hosts.subprocess import SubprocessHost
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,6 @@ RETRY_AFTER_S = 30
 def load_dialplans(settings: Settings) -> Dialplans:
     """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
     return Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
-
-
-def engine_options(settings: EngineSettings, dialplans: Dialplans) -> dict[str, object]:
-    """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
-    phrases = {plan.name: {name: list(said) for name, said in plan.phrase_sets().items()} for plan in dialplans}
-    return {"phrases": phrases, **settings.options}
-
-
-def make_host(kind: Kind, settings: EngineSettings, dialplans: Dialplans) -> Host:
-    options = engine_options(settings, dialplans) if kind == "stt" else dict(settings.options)
-    return SubprocessHost(kind, settings.engine, options, python=settings.python or sys.executable)
 
 
 def quiet(note: Note) -> None:
@@ -83,8 +73,8 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         enter = self._stack.enter_async_context
-        ears = make_host("stt", settings.ears, self._dialplans)
-        mouth = make_host("tts", settings.mouth, self._dialplans)
+        ears = make_ears(settings.ears, self._dialplans, os.environ)
+        mouth = SubprocessHost("tts", settings.mouth.engine, settings.mouth.options, python=settings.mouth.python)
         self._stack.push_async_callback(self._minds.close)
         self._minds.open(self._dialplans)
         self._stack.push_async_callback(ears.close)
@@ -123,7 +113,7 @@ class Daemon:
             return Condition(Level.DEGRADED if alive else Level.UNREADY, f"{alive} of {all_} line cards run")
 
         def engine(host: Host) -> Part:
-            return lambda: Condition() if host.alive else Condition(Level.DEGRADED, "its engine is being restarted")
+            return lambda: Condition(Level.DEGRADED, host.problem) if host.problem else Condition()
 
         def state() -> Condition:
             store = self._services.store

@@ -16,11 +16,22 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a hypothesis: seconds of the session's audio in which it was said, confidence 0 to 1."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What one session understood so far."""
+    """What one session understood so far. `words` make up `text`; none: the engine does not know their times."""
 
     text: str
     confidence: float = 1.0
+    words: Sequence[Word] = ()
 
 
 class SttEngine(Protocol):
@@ -31,6 +42,8 @@ class SttEngine(Protocol):
     """
 
     sample_rate: int
+    max_sessions: int
+    """How many it can hold at once."""
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         """Makes room for a session. Raises `EngineFull` when there is none, `ValueError` for a bad option."""

@@ -23,8 +23,8 @@ from ops.fixture import CALLS
 from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.config import CallSettings, Settings, StateSettings
-from phone_daemon.daemon import engine_options
 from phone_daemon.events import FRAME_BYTES, Flushed, Frame, LineClosed, LineEvent, Note, PlayoutDone
+from phone_daemon.hosts import engine_options
 from phone_daemon.media.wav import read_wav
 from phone_daemon.mind.agent import Mind
 from phone_daemon.mind.dialplan import SHIPPED, BargeIn, Dialplan, Dialplans

@@ -17,8 +17,8 @@ import soxr
 from fixtures.make_calls import LEAD_S, band, gain, rms_db, white
 from ops.bench.figure import Figure, Progress
 from phone_daemon.config import Settings
-from phone_daemon.daemon import engine_options
 from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.hosts import engine_options
 from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
 from phone_daemon.wire import g711
 from sidecars.engine import SttEngine, TtsEngine, load

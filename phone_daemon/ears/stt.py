@@ -20,11 +20,6 @@ class Recognizer:
         self._host = host
         self._options = dict(options or {})
 
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second that `SttSession.feed` wants; known once the host has started."""
-        return self._host.sample_rate
-
     def open(self, expected: str = "") -> SttSession:
         """A new utterance, at once: open it before it is needed, and feed it the pre-roll.
 
@@ -43,6 +38,10 @@ class SttSession:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.sample_rate = channel.sample_rate
+        """Samples a second that `feed` wants."""
+        self.faults: list[str] = []
+        """What went wrong on the way and was survived, each in one line."""
         self._ending = False
         """Finalized, cancelled or closed: nothing more is fed."""
         self._cancelled = False
@@ -126,6 +125,9 @@ class SttSession:
         if message["type"] == "Partial":
             self._partial = Transcript(message["text"], False, message["confidence"])
             self._news.set()
+            return
+        if message["type"] == "Fault":
+            self.faults.append(message["error"])
             return
         if message["type"] == "Final":
             self._final = Transcript(message["text"], True, message["confidence"])

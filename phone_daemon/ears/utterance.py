@@ -24,8 +24,8 @@ class Utterance:
     heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
     """
 
-    def __init__(self, recognizer: Recognizer, upsampler: Callable[[], Upsampler], expected: str = "") -> None:
-        """`expected`: as for `Recognizer.open`."""
+    def __init__(self, recognizer: Recognizer, upsampler: Callable[[int], Upsampler], expected: str = "") -> None:
+        """`upsampler` makes a stream from 8 kHz to a rate in Hz; `expected`: as for `Recognizer.open`."""
         self._recognizer = recognizer
         self._expected = expected
         self._upsampler = upsampler
@@ -38,7 +38,13 @@ class Utterance:
         self._open()
 
     def _open(self) -> None:
-        self._session, self._stream = self._recognizer.open(self._expected), self._upsampler()
+        self._session = self._recognizer.open(self._expected)
+        self._stream = self._upsampler(self._session.sample_rate)
+
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong with the session that hears it, and was survived."""
+        return self._session.faults
 
     def feed(self, pcm: bytes) -> None:
         """Hears 8 kHz audio. Never blocks."""

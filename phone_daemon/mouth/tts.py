@@ -62,7 +62,7 @@ class Voice:
             self._channel = self._host.open()
         me = self._speaking = object()
         self._channel.send({"type": "Speak", "text": spoken.text, "options": self._options})
-        narrowing = _Narrowing(self._host.sample_rate, self._to_8k, spoken)
+        narrowing = _Narrowing(self._channel.sample_rate, self._to_8k, spoken)
         try:
             while (received := await self._next(me)) is not None:
                 message, pcm = received

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pocketsphinx import Decoder, get_model_path
 
-from sidecars.engine import EngineFull, Hypothesis
+from sidecars.engine import EngineFull, Hypothesis, Word
 from sidecars.engines.grammar import General, build
 from sidecars.engines.pronunciation import Pronunciations
 
@@ -31,8 +32,9 @@ MAX_IDLE = 8
 WEIGHT = 0.95
 CMN = "48.4,0.7,-8.6,-1.0,3.7,-19.3,8.9,-13.4,-8.3,7.3,-16.2,7.6,-6.3"
 """Mean cepstrum of telephone speech as `_Ear` hands it on: without it the first words are lost in its estimation."""
+FRAME_S = 0.01
 LONGEST_WORD_FRAMES = 150
-"""Frames of 10 ms. Steady noise becomes one endless word; people do not speak such."""
+"""Steady noise becomes one endless word; people do not speak such."""
 LEAST_CONFIDENCE = 0.05
 """Less is clicks and coughs. Of what was understood, half has more than 0.8, but a short answer may have little to be
 compared with ("goodbye": 0.09 to 1.0); of unexpected sentences, half have less than 0.35."""
@@ -102,12 +104,17 @@ class _Session:
         if audio := self._ear.hear(pcm, last=last):
             self.decoder.process_raw(audio)
 
-    def words(self) -> list[tuple[str, float]]:
-        """The words so far with their posterior probabilities, which are known only after the end."""
+    def words(self) -> list[Word]:
+        """The words so far; their confidences, posterior probabilities, are known only after the end."""
         if self.decoder.hyp() is None:
             return []
         return [
-            (segment.word.partition("(")[0], segment.prob)
+            Word(
+                segment.word.partition("(")[0],
+                segment.start_frame * FRAME_S,
+                (segment.end_frame + 1) * FRAME_S,
+                segment.prob,
+            )
             for segment in self.decoder.seg()
             if segment.word[0] not in "<[" and segment.end_frame - segment.start_frame < LONGEST_WORD_FRAMES
         ]
@@ -117,6 +124,7 @@ class PocketSphinx:
     """An `SttEngine`. Decoders are kept and used again, each for the grammar that it was made for."""
 
     sample_rate = RATE
+    max_sessions = MAX_SESSIONS
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         phrases, pronunciations, weight = _checked(options)
@@ -163,10 +171,12 @@ class PocketSphinx:
         for number, pcm in audio.items():
             session = self._sessions[number]
             session.feed(pcm)
-            text = " ".join(word for word, _ in session.words())
+            words = session.words()
+            text = " ".join(word.text for word in words)
             if text != session.told:
                 session.told = text
-                changed[number] = Hypothesis(text, PARTIAL_CONFIDENCE)
+                guesses = [replace(word, confidence=PARTIAL_CONFIDENCE) for word in words]
+                changed[number] = Hypothesis(text, PARTIAL_CONFIDENCE, guesses)
         return changed
 
     def finalize(self, session: int) -> Hypothesis:
@@ -175,10 +185,10 @@ class PocketSphinx:
         ending.decoder.end_utt()
         words = ending.words()
         self._free(session)
-        confidence = sum(posterior for _, posterior in words) / len(words) if words else 0.0
+        confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
         if confidence < LEAST_CONFIDENCE:
             return Hypothesis("", confidence)
-        return Hypothesis(" ".join(word for word, _ in words), min(confidence, 1.0))
+        return Hypothesis(" ".join(word.text for word in words), min(confidence, 1.0), words)
 
     def cancel(self, session: int) -> None:
         self._sessions[session].decoder.end_utt()

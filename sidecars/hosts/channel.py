@@ -13,8 +13,9 @@ Deliver = Callable[[int, Message, bytes], None]
 class QueueChannel:
     """A `Channel` whose host puts in what arrives, and takes out what is sent through `deliver`."""
 
-    def __init__(self, number: int, deliver: Deliver) -> None:
+    def __init__(self, number: int, deliver: Deliver, sample_rate: int) -> None:
         self.number = number
+        self.sample_rate = sample_rate
         self._deliver = deliver
         self._queue: asyncio.Queue[tuple[Message, bytes] | None] = asyncio.Queue()
         self._listener: tuple[Callable[[Message, bytes], None], Callable[[str], None]] | None = None

@@ -9,13 +9,14 @@ Recognition (a channel is one utterance):
     Audio + payload      any even length
     Finalize             answered by Final, and the utterance is over
     Cancel               answered by Cancelled, and the utterance is over
-    -> Partial {text, confidence}
-    -> Final {text, confidence, held, open}
+    -> Partial {text, confidence, words}
+    -> Final {text, confidence, words, held, open}
     -> Cancelled {held, open}
     -> Failed {error, held, open}
 
 Each of the last three says that the utterance is over and that the engine has freed it: `held` is what the engine's
-stores hold now, by store, and `open` how many utterances are open now.
+stores hold now, by store, and `open` how many utterances are open now. `words`, when the engine knows when they were
+said: [text, start, end, confidence] each, in seconds of the utterance's audio.
 
 Synthesis (a channel speaks any number of texts, in the order in which they were sent):
 
@@ -25,6 +26,8 @@ Synthesis (a channel speaks any number of texts, in the order in which they were
     -> Done                      one for each text, after its last chunk
     -> Cancelled                 nothing of what was sent before Cancel follows
     -> Failed {error}            that text's end, instead of Done
+
+    -> Fault {error}     on any channel, at any time: something that the channel has survived, and should be told of
 
 A Cancel is always answered exactly once, whatever came before it, so that a client can wait for it.
 """
@@ -45,6 +48,9 @@ class HostLost(Exception):
 class Channel(Protocol):
     """One conversation with the engine. One reader at a time."""
 
+    sample_rate: int
+    """Of the audio that goes either way on this channel: a host made of two may have engines of different rates."""
+
     def send(self, message: Message, payload: bytes = b"") -> None:
         """Hands `message` over; never blocks and never raises: what is wrong is told by `receive`."""
         ...
@@ -63,15 +69,19 @@ class Channel(Protocol):
 
 
 class Host(Protocol):
-    """Runs one engine. `sample_rate` and `voices` are known once `start` has returned."""
-
-    sample_rate: int
-    voices: Sequence[str]
-    """Synthesis: the engine's voices, the default first. Recognition: empty."""
+    """Runs one engine. What it is like is known once `start` has returned."""
 
     @property
-    def alive(self) -> bool:
-        """Whether the engine runs now; a dead one is being replaced."""
+    def voices(self) -> Sequence[str]:
+        """Synthesis: the engine's voices, the default first. Recognition: empty."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why it is not what it should be, in one line without secrets; empty: nothing is wrong.
+
+        Channels can be opened all the same: a dead engine is being replaced.
+        """
         ...
 
     async def start(self) -> None:

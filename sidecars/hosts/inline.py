@@ -36,8 +36,8 @@ class InlineHost:
         self._turn: asyncio.Handle | None = None
 
     @property
-    def alive(self) -> bool:
-        return self._server is not None
+    def problem(self) -> str:
+        return "" if self._server is not None else "its engine does not run"
 
     async def start(self) -> None:
         try:
@@ -49,7 +49,7 @@ class InlineHost:
         self.voices = self._server.voices
 
     def open(self) -> QueueChannel:
-        channel = QueueChannel(next(self._numbers), self._deliver)
+        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if self._server is None:
             channel.lose(f"{self._kind} engine {self._engine!r} does not run")
         else:

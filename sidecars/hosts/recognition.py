@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidecars.engine import SttEngine
+from sidecars.engine import Hypothesis, SttEngine
 from sidecars.hosts.host import Message
 from sidecars.hosts.server import EngineServer, options_of
 
@@ -33,6 +33,10 @@ class RecognitionServer(EngineServer):
         self.engine = engine
         self._open: dict[int, _Utterance] = {}
         self._over: set[int] = set()
+
+    def waiting_bytes(self) -> int:
+        """Audio that no step has taken yet."""
+        return sum(len(each.waiting) for each in self._open.values())
 
     def _pending(self) -> bool:
         return any(each.waiting or each.finalizing for each in self._open.values())
@@ -95,7 +99,7 @@ class RecognitionServer(EngineServer):
                 self._fail(channel, f"{type(error).__name__}: {error}")
             return
         for channel, hypothesis in changed.items():
-            self._say(channel, "Partial", text=hypothesis.text, confidence=hypothesis.confidence)
+            self._say(channel, "Partial", **_told(hypothesis))
 
     def _finalize(self, channel: int) -> None:
         try:
@@ -105,8 +109,15 @@ class RecognitionServer(EngineServer):
             self._fail(channel, f"{type(error).__name__}: {error}")
             return
         del self._open[channel]
-        self._end(channel, "Final", text=hypothesis.text, confidence=hypothesis.confidence)
+        self._end(channel, "Final", **_told(hypothesis))
 
     def _end(self, channel: int, kind: str, **fields: Any) -> None:
         self._over.add(channel)
         self._say(channel, kind, **fields, held=dict(self.engine.held()), open=len(self._open))
+
+
+def _told(hypothesis: Hypothesis) -> dict[str, Any]:
+    told: dict[str, Any] = {"text": hypothesis.text, "confidence": hypothesis.confidence}
+    if hypothesis.words:
+        told["words"] = [[word.text, word.start, word.end, word.confidence] for word in hypothesis.words]
+    return told

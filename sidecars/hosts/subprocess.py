@@ -123,8 +123,8 @@ class SubprocessHost:
         self._child_log = ChildLog(self.name, log)
 
     @property
-    def alive(self) -> bool:
-        return self._link is not None
+    def problem(self) -> str:
+        return "" if self._link is not None else "its engine is being restarted"
 
     async def start(self) -> None:
         assert self._task is None, "a host is started once"
@@ -137,7 +137,7 @@ class SubprocessHost:
             raise
 
     def open(self) -> QueueChannel:
-        channel = QueueChannel(next(self._numbers), self._deliver)
+        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if self._task is None or self._task.done():
             channel.lose(f"{self.name} does not run")
         else:

@@ -36,7 +36,7 @@ async def opened():
 async def listener(recognizer, opened):
     def open_utterance(expected):
         opened.append(expected)
-        return Utterance(recognizer, lambda: Resampler(SAMPLE_RATE, recognizer.sample_rate), expected)
+        return Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected)
 
     listener = Listener(VadSettings(), open_utterance)
     yield listener

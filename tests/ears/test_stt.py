@@ -51,8 +51,8 @@ async def all_of(session):
 
 
 async def test_partials_come_and_the_final_last(recognizer):
-    assert recognizer.sample_rate == 16000
     session = recognizer.open()
+    assert session.sample_rate == 16000
     listening = asyncio.create_task(all_of(session))
     say(session, SAID[0])
     final = await session.finalize()

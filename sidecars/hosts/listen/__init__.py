@@ -1,0 +1,1 @@
+"""Recognition as a server that speaks Deepgram's streaming dialect: `python -m sidecars.hosts.listen --help`."""
