@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp ## Build .venv, and nothing else
 
@@ -27,11 +27,13 @@ lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)
 
+model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
+
 fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
@@ -46,4 +48,15 @@ clean: ## Remove .venv, var and caches
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-.PHONY: help setup run serve test lint bench fixtures clean
+sidecars/model_server/.venv/run.stamp: sidecars/model_server/requirements.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@echo "building sidecars/model_server/.venv (about 1.2 GB, a minute or two; once)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/model_server/.venv/run.stamp
+	@sidecars/model_server/.venv/bin/python $< $(@D)
+	@touch $@
+
+.PHONY: help setup run serve test lint bench model-server fixtures clean

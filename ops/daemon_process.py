@@ -172,8 +172,18 @@ def free_port(kind: socket.SocketKind) -> int:
 
 def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
     """TOML of plain values (JSON's strings, numbers, lists and booleans are TOML's) and tables of them."""
-    lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    lines = [f"{json.dumps(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
     for key, value in table.items():
         if isinstance(value, Mapping):
-            lines += [f"[{prefix}{key}]", to_toml(value, f"{prefix}{key}.")]
+            lines += [f"[{prefix}{json.dumps(key)}]", to_toml(value, f"{prefix}{json.dumps(key)}.")]
     return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    """A value, or a list of values or tables, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    # DEL is the one control character that JSON writes as it is and TOML does not take.
+    return json.dumps(value).replace("\x7f", "\\u007f")

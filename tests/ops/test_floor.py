@@ -6,11 +6,16 @@ import argparse
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
+from ops.bench.model_server import ModelServer
+from ops.bench.plans import model_plan
+from ops.bench.scripted_model import MODEL, ScriptedModel
 from ops.floor import add_arguments, floor, measure, run
-from phone_daemon.config import Settings
+from ops.usage import WrongUse
+from phone_daemon.config import LlmSettings, Settings
 from phone_daemon.events import MindEvent, Token
 
 
@@ -63,3 +68,47 @@ def test_json_has_the_promised_keys(capsys: pytest.CaptureFixture[str], monkeypa
     told = json.loads(capsys.readouterr().out)
     assert told.keys() == {"llm_cancel_floor_ms", "server_stopped"}
     assert told["llm_cancel_floor_ms"].keys() == {"p50", "p95", "p99"}
+
+
+# ------------------------------------------------------------------------------------------------ a language model
+
+
+def floor_args(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(list(words))
+
+
+@pytest.mark.timeout(120, func_only=True)
+def test_a_model_server_is_measured_and_seen_to_stop(
+    model_server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command an operator types, against a server that we did not write."""
+    words = ["--base-url", model_server.base_url, "--model", model_server.model, "--streams", "10", "--json"]
+    assert run(floor_args(*words)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["llm_cancel_floor_ms"].keys() == {"p50", "p95", "p99"}
+    assert 0 < told["llm_cancel_floor_ms"]["p50"] <= told["llm_cancel_floor_ms"]["p99"]
+    assert told["server_stopped"], told["server_stopped_by"]
+
+
+async def test_a_dialplan_with_a_language_model_has_its_servers_floor(tmp_path: Path) -> None:
+    """The first model among the dialplans is measured, where a daemon would reach it."""
+    async with ScriptedModel(lambda asked: "word " * 60, 0.0, 0.005, serial=True) as server:
+        plan = model_plan(tmp_path, "", MODEL)
+        standing = Settings(dialplans=(plan,), llm=LlmSettings(base_url=server.base_url))
+        found = await floor(standing, streams=4)
+    assert found.streams == 4
+    assert found.server_stopped
+    assert sum(request.let_go for request in server.requests) >= 4
+
+
+@pytest.mark.parametrize("words", [["--base-url", "http://127.0.0.1:1/v1"], ["--model", "m"], ["--streams", "0"]])
+def test_half_a_question_is_wrong_use(words: list[str]) -> None:
+    with pytest.raises(WrongUse):
+        run(floor_args(*words))
+
+
+def test_a_server_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(floor_args("--base-url", "http://127.0.0.1:9/v1", "--model", "m")) == 1
+    assert capsys.readouterr().err.count("\n") == 1

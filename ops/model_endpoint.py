@@ -1,0 +1,19 @@
+"""Where a language model is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class EndpointFailed(Exception):
+    """The endpoint did not do what was asked of it: one line that says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model behind an OpenAI-compatible server."""
+
+    base_url: str
+    """Up to and with `/v1`."""
+    model: str
+    api_key: str = field(default="none", repr=False)
