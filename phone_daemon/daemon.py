@@ -16,14 +16,13 @@ from phone_daemon.call import Call, Services
 from phone_daemon.config import Settings
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
-from phone_daemon.hosts import make_ears
+from phone_daemon.hosts import make_ears, make_mouth
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import CommandKind, State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from sidecars.hosts.host import Host
-from sidecars.hosts.subprocess import SubprocessHost
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ class Daemon:
         settings = self.settings
         enter = self._stack.enter_async_context
         ears = make_ears(settings.ears, self._dialplans, os.environ)
-        mouth = SubprocessHost("tts", settings.mouth.engine, settings.mouth.options, python=settings.mouth.python)
+        mouth = make_mouth(settings.mouth, os.environ)
         self._stack.push_async_callback(self._minds.close)
         self._minds.open(self._dialplans)
         self._stack.push_async_callback(ears.close)

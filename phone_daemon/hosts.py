@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from phone_daemon.config import EarsSettings
+import sidecars
+from phone_daemon.config import EarsSettings, MouthSettings
 from phone_daemon.mind.dialplan import Dialplans
 from sidecars.hosts.fallback import FallbackHost
 from sidecars.hosts.host import Host
 from sidecars.hosts.inprocess import InProcessHost
+from sidecars.hosts.known_voices import KnownVoices
 from sidecars.hosts.listen_client import ListenHost
+from sidecars.hosts.remote import RemoteHost
+from sidecars.hosts.speech_client import SpeechSource
 from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.hosts.wyoming import WyomingSource
+
+LOADING_S = 3600.0
+"""A voice that is not embedded may have to fetch its weights first."""
+RELOAD_S = 15.0
+"""How often an engine of ours that could not be loaded is tried again."""
 
 
 def engine_options(settings: EarsSettings, dialplans: Dialplans) -> dict[str, object]:
@@ -40,3 +51,38 @@ def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str
     name = "the ears' server" if remote else f"stt engine {settings.engine}"
     embedded = SubprocessHost("stt", settings.fallback, {"phrases": _phrases(dialplans)})
     return FallbackHost("stt", name, chosen, embedded, deadline_s=settings.deadline_s)
+
+
+def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
+    """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one."""
+    name = settings.engine
+
+    def chosen() -> Host:
+        match settings.host:
+            case "speech":
+                key = environ.get(settings.api_key_env, "")
+                return RemoteHost(SpeechSource(settings.url, settings.options, key=key, key_name=settings.api_key_env))
+            case "wyoming":
+                return RemoteHost(WyomingSource(settings.url, settings.options))
+            case "inprocess":
+                return InProcessHost("tts", name, settings.options)
+        python = settings.python or interpreter(name)
+        return SubprocessHost("tts", name, settings.options, python=python, start_timeout_s=LOADING_S)
+
+    remote = settings.host in ("speech", "wyoming")
+    if not settings.fallback or (settings.fallback == name and not remote):
+        return chosen() if name == "espeak" and not remote else KnownVoices(chosen())
+    return FallbackHost(
+        "tts",
+        f"{settings.host} server {settings.url}" if remote else f"tts engine {name}",
+        lambda: KnownVoices(chosen()),
+        KnownVoices(SubprocessHost("tts", settings.fallback, {})),
+        deadline_s=settings.deadline_s,
+        **({} if remote else {"probe_s": RELOAD_S}),
+    )
+
+
+def interpreter(engine: str) -> str:
+    """The Python of the environment that was built for `engine` in a checkout; empty where there is none."""
+    own = Path(sidecars.__file__).parent / engine / ".venv" / "bin" / "python"
+    return str(own) if own.is_file() else ""

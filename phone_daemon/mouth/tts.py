@@ -43,6 +43,8 @@ class Voice:
         self._stops = 0
         """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
         self._reading = asyncio.Lock()
+        self.fault = ""
+        """What the host has survived in the last phrase: why another voice speaks. Empty when all is well."""
 
     def spoken(self, phrase: str) -> Spoken:
         """How it says `phrase`."""
@@ -58,6 +60,9 @@ class Voice:
         spoken = self.spoken(phrase)
         if not spoken.words:
             return
+        if self.fault and not self._stops:
+            self._forget()  # The voice that was asked for may be back.
+        self.fault = ""
         if self._channel is None:
             self._channel = self._host.open()
         me = self._speaking = object()
@@ -131,6 +136,9 @@ class Voice:
             raise HostLost("the voice was closed")
         async with asyncio.timeout(PATIENCE_S):
             message, pcm = await self._channel.receive()
+        if message["type"] == "Fault":
+            self.fault = str(message["error"])
+            return None
         if not self._stops:
             return message, pcm
         if message["type"] == "Cancelled":
