@@ -1,8 +1,8 @@
-"""How much of a phrase must be there before it is played, so that uneven synthesis leaves no gap inside it.
+"""How long the beginning of a phrase is held back, so that uneven synthesis leaves no gap inside it.
 
 A phrase that is played from its first piece on runs dry when a later piece takes longer to come than what is there
-takes to play. How far an engine fell behind is remembered, and its next phrases wait for that much; an engine that
-keeps ahead of the line never waits. What waits is dropped with the rest when the caller takes the floor.
+takes to play. How far an engine fell behind is remembered, and its next phrases begin so much later; those of an
+engine that keeps ahead of the line never wait. What waits is dropped with the rest when the caller takes the floor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Lead:
         self._needed = 0.0
 
     def samples(self, most: int) -> int:
-        """Samples that a phrase must have before it is played, `most` at most."""
+        """Samples by which a phrase is played later than its first piece comes, `most` at most."""
         return min(round(self._needed), most) if self._needed >= LEAST else 0
 
     def learn(self, arrivals: Arrivals) -> None:
