@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops import tables
+from ops import plot, tables, turns_csv
 from ops.stats import gate_ms, quantiles
 from ops.tables import TurnLine
 from ops.usage import WrongUse, settings
@@ -19,6 +19,9 @@ examples:
   phone-ops report                           every call under var/calls
   phone-ops report var/calls/2026*           some of them
   phone-ops report --json | jq .legs.total
+  phone-ops report --csv turns.csv           a line a turn, every stamp: for a spreadsheet
+  phone-ops report --png waterfall.png       how the stages of a reply overlap, and how fast it stops
+  phone-ops report var/calls/CALL --turn 3   one turn of a call
   LLM_CANCEL_FLOOR_S=0.12 phone-ops report   with the gate: p95(total) within the floor + 0.4 s, else exit code 1
 """
 
@@ -40,6 +43,7 @@ class Report:
     def as_json(self, floor_ms: float | None) -> dict[str, Any]:
         """Times in ms, to the microsecond; a figure that nothing was measured for is absent."""
         latency = _all_quantiles(tables.latency_samples(self.turns))
+        ttfa, ttfa_reply = latency.pop("ttfa", None), latency.pop("ttfa_reply", None)
         legs = _all_quantiles(tables.leg_samples(self.turns))
         gate = None
         if floor_ms is not None and "total" in legs:
@@ -50,11 +54,14 @@ class Report:
             "calls": self.calls,
             "turns": len(self.turns),
             "barge_ins": len(tables.barge_ins(self.turns)),
-            "ttfa_ms": latency.pop("ttfa", None),
+            "ttfa_ms": ttfa,
+            "ttfa_reply_ms": ttfa_reply or ttfa,
             "stages_ms": latency,
             "detection_ms": _all_quantiles({"": tables.detection_samples(self.turns)}).get(""),
             "legs": legs,
             "missed": self.missed,
+            "early_start": tables.early_starts(self.turns),
+            "fillers": sum(bool(turn.get("filler")) for turn in self.turns),
             "underruns": sum(turn.get("underruns", 0) for turn in self.turns),
             "faults": sum(len(turn.get("faults", ())) for turn in self.turns),
             "unreadable_lines": self.unreadable,
@@ -124,6 +131,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="folders of calls (default: var/calls)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--turn", type=int, metavar="N", help="only the turns of this number (0: the greeting)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the turns, a line each, for a spreadsheet")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the waterfall (needs the extra 'plot')")
     parser.set_defaults(run=run, config=None)
 
 
@@ -132,6 +142,9 @@ def run(args: argparse.Namespace) -> int:
     floor_s = settings(args).llm_cancel_floor_s
     floor_ms = None if floor_s is None else floor_s * 1e3
     report = read(args.folders or [Path("var/calls")])
+    if args.turn is not None:
+        report.turns = [turn for turn in report.turns if turn["turn"] == args.turn]
+    write(args, report)
     told = report.as_json(floor_ms)
     if args.json:
         print(json.dumps(told, indent=2))
@@ -140,16 +153,40 @@ def run(args: argparse.Namespace) -> int:
     return 1 if told["gate"] is not None and not told["gate"]["passed"] else 0
 
 
+def write(args: argparse.Namespace, report: Report) -> None:
+    """The files that were asked for. Raises `WrongUse` for one that cannot be written."""
+    title = f"Where the time goes, in the median: {_count(report.calls, 'call')}, {_count(len(report.turns), 'turn')}"
+    title += "" if args.turn is None else f" (turn {args.turn})"
+    try:
+        if args.csv is not None:
+            turns_csv.write(args.csv, report.turns)
+        if args.png is not None:
+            plot.draw(args.png, report.turns, title)
+    except OSError as error:
+        raise WrongUse(f"{error.filename}: {error.strerror}") from None
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> None:
     out = tables.console()
     counted = (
         (report.calls, "call"),
         (told["turns"], "turn"),
         (told["barge_ins"], "interruption"),
+        (told["fillers"], "filler"),
         (told["underruns"], "underrun"),
         (told["faults"], "fault"),
     )
-    out.print(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted))
+    out.print(", ".join(_count(count, noun) for count, noun in counted))
+    early = told["early_start"]
+    if early["kept"] or early["dropped"]:
+        kept = f"{early['kept']} kept, {early['dropped']} dropped unheard"
+        out.print(
+            f"replies begun before the turn was over: {kept} ({_count(early['wasted_tokens'], 'token')} for nothing)"
+        )
     if report.unreadable:
         out.print(f"{report.unreadable} lines could not be read and were left out", style="yellow")
     out.print()

@@ -7,7 +7,7 @@ from math import ceil
 
 
 def quantiles(values: Iterable[float]) -> dict[str, float]:
-    """p50, p95, p99 and max by nearest rank: the smallest value that at least p % of the values do not exceed.
+    """p50, p90, p95, p99 and max by nearest rank: the smallest value that at least p % of the values do not exceed.
 
     Always a value that was measured, never one between two; the p99 of fewer than 100 values is the largest.
     Raises `ValueError` when there is none.
@@ -15,7 +15,7 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values, no percentiles")
-    ranks = {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in (50, 95, 99)}
+    ranks = {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in (50, 90, 95, 99)}
     return {**ranks, "max": ordered[-1]}
 
 

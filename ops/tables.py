@@ -21,7 +21,7 @@ from phone_daemon.turn_log import STAGES
 
 TurnLine = Mapping[str, Any]
 """A line of `turns.jsonl`."""
-FIGURES = ("p50", "p95", "p99", "max")
+FIGURES = ("p50", "p90", "p95", "p99", "max")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 PIPE_COLUMNS = 100
 
@@ -54,13 +54,37 @@ def leg_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
 
 
 def latency_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
-    """Milliseconds of each part of the time to first audio, and of `ttfa`, over the turns that a caller spoke."""
+    """Milliseconds of each part of the time to first audio, and of `ttfa`, over the turns that a caller spoke.
+
+    Where an acknowledgement was heard first, `ttfa` ends there; `ttfa_reply` is the time to the reply itself.
+    """
     spoken = [turn for turn in turns if turn.get("ttfa_ms") is not None]
     found = {
         stage: [turn["stages_ms"][stage] for turn in spoken if stage in turn["stages_ms"]] for stage in STAGES.values()
     }
     found["ttfa"] = [turn["ttfa_ms"] for turn in spoken]
+    if any(turn.get("filler") for turn in spoken):
+        found["ttfa_reply"] = [ms for turn in spoken if (ms := _own_ttfa_ms(turn)) is not None]
     return {name: samples for name, samples in found.items() if samples}
+
+
+def _own_ttfa_ms(turn: TurnLine) -> float | None:
+    if not turn.get("filler"):
+        return float(turn["ttfa_ms"])
+    times = turn.get("times", {})
+    if "reply_first_audio" not in times or "speech_end" not in times:
+        return None
+    return float(round(1e3 * (times["reply_first_audio"] - times["speech_end"]), 3))
+
+
+def early_starts(turns: Iterable[TurnLine]) -> dict[str, int]:
+    """Replies begun before it was certain that the caller had finished, and the model's pieces of text for nothing."""
+    found = [turn.get("early_start") or {} for turn in turns]
+    return {
+        "kept": sum(bool(each.get("kept")) for each in found),
+        "dropped": sum(each.get("dropped", 0) for each in found),
+        "wasted_tokens": sum(each.get("wasted_tokens", 0) for each in found),
+    }
 
 
 def detection_samples(turns: Iterable[TurnLine]) -> list[float]:
@@ -151,7 +175,7 @@ def latency(turns: Iterable[TurnLine]) -> RenderableType:
     for name, values in samples.items():
         if name == "ttfa":
             table.add_section()
-        _add(table, name, values, "bold" if name == "ttfa" else "")
+        _add(table, name, values, "bold" if name.startswith("ttfa") else "")
     return table
 
 
@@ -194,7 +218,7 @@ def _figures(title: str, first: str) -> Table:
     table.add_column(first, no_wrap=True, min_width=16)
     table.add_column("n", justify="right", min_width=5)
     for name in FIGURES:
-        table.add_column(name, justify="right", min_width=9)
+        table.add_column(name, justify="right", min_width=8)
     return table
 
 

@@ -34,7 +34,7 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from phone_daemon import __version__, clock
 from phone_daemon.turn.record import LEGS, CancelReport, Turn
-from phone_daemon.turn_log import JsonLines, stages, turn_line
+from phone_daemon.turn_log import STREAMS, JsonLines, stages, turn_line
 
 log = logging.getLogger(__name__)
 
@@ -220,8 +220,9 @@ class CallTrace:
             self._whole("caller_speech", turn.at_ns["speech_onset"], turn.at_ns["speech_end"], span)
         for stage, begun, ended in stages(turn):
             self._whole(stage, begun, ended, span)
-        if "rtp_first_audio" in turn.at_ns and "playout_end" in turn.at_ns:
-            self._whole("playout", turn.at_ns["rtp_first_audio"], turn.at_ns["playout_end"], span)
+        for stream, (first, last) in STREAMS.items():
+            if first in turn.at_ns and last in turn.at_ns:
+                self._whole(stream, turn.at_ns[first], turn.at_ns[last], span)
         if turn.cancel is not None:
             self._trace_cancel(turn.cancel, span)
         self._finish(span, end)

@@ -24,6 +24,13 @@ STAGES = {
 }
 """Parts of the time to first audio, by the stamp that ends each."""
 
+STREAMS = {
+    "llm_stream": ("llm_first_token", "llm_end"),
+    "tts_stream": ("tts_first_audio", "tts_end"),
+    "playout": ("rtp_first_audio", "playout_end"),
+}
+"""What goes on for a while, from its first output to its last: all at once, most often."""
+
 
 def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
     """Each part of the turn's latency with its start and end in monotonic ns, in order, without gap or overlap.

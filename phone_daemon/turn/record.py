@@ -21,12 +21,15 @@ STAMPS = (
     "filler",
     "rtp_first_audio",
     "reply_first_audio",
+    "llm_end",
+    "tts_end",
     "playout_end",
 )
 """Moments of a turn, in the order in which they most often happen. Stages overlap: the model still speaks while we
 play. `early_start`: the mind was asked, before it was certain that the caller's turn is over (absent: it was asked
 afterwards). `filler`: the reply was late, and an acknowledgement was handed to the line in its place; `rtp_first_audio`
-is then the filler's, and `reply_first_audio` the reply's own."""
+is then the filler's, and `reply_first_audio` the reply's own. `llm_end`, `tts_end`: the mind had no more to say, the
+voice nothing more to speak; absent when they were stopped."""
 
 
 class BargeInSource(StrEnum):

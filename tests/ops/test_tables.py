@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from ops import tables
 from phone_daemon.turn.record import LEGS
-from tests.ops.turns import interrupted, spoken
+from tests.ops.turns import acknowledged, interrupted, spoken
 
 
 def drawn(shown: RenderableType, width: int = 80, encoding: str = "utf-8") -> list[str]:
@@ -78,14 +78,27 @@ def test_a_turn_that_nobody_interrupted_has_no_waterfall() -> None:
 
 def test_latency_is_told_by_its_parts() -> None:
     rows = [row.split() for row in drawn(tables.latency([spoken(1, 600), spoken(2, 700), interrupted(3)]))]
-    assert ["endpoint_wait", "2", "500.0", "500.0", "500.0", "500.0"] in rows
-    assert ["ttfa", "2", "600.0", "700.0", "700.0", "700.0"] in rows
+    assert ["endpoint_wait", "2", *["500.0"] * 5] in rows
+    assert ["ttfa", "2", "600.0", *["700.0"] * 4] in rows
+
+
+def test_a_turn_with_a_filler_is_told_with_both_times() -> None:
+    rows = [row.split() for row in drawn(tables.latency([spoken(1, 600), acknowledged(2, 715, 1900)]))]
+    assert ["ttfa", "2", "600.0", *["715.0"] * 4] in rows
+    assert ["ttfa_reply", "2", "600.0", *["1900.0"] * 4] in rows
+    assert "ttfa_reply" not in tables.latency_samples([spoken(1)])
+
+
+def test_early_starts_are_added_up() -> None:
+    turns = [spoken(1), acknowledged(2, 715, 1900), acknowledged(3, 715, 1900)]
+    assert tables.early_starts(turns) == {"kept": 2, "dropped": 2, "wasted_tokens": 10}
+    assert tables.early_starts([{}]) == {"kept": 0, "dropped": 0, "wasted_tokens": 0}
 
 
 def test_legs_are_judged_by_p95_against_the_gate() -> None:
     samples = tables.leg_samples([interrupted(n, total_ms=6 * n) for n in range(1, 101)])
     rows = drawn(tables.legs(samples, floor_ms=0.5, limit_ms=570))
-    assert ["total", "100", "300.0", "570.0", "594.0", "600.0"] in [row.split() for row in rows]
+    assert ["total", "100", "300.0", "540.0", "570.0", "594.0", "600.0"] in [row.split() for row in rows]
     assert rows[-1] == "gate: p95(total) 570.0 ≤ 570.0 ms (floor 0.50 + 570): held"
     assert drawn(tables.legs(samples, limit_ms=569))[-1].endswith("NOT HELD")
     assert drawn(tables.legs(samples, limit_ms=570, missed=1))[-1].endswith("NOT HELD")

@@ -24,6 +24,29 @@ def spoken(number: int, ttfa_ms: int = 620) -> dict[str, Any]:
     return turn_line("c1", turn, 0, "")
 
 
+def acknowledged(number: int, filler_ms: int, reply_ms: int) -> dict[str, Any]:
+    """A turn whose reply was begun early, after another was dropped, and was late all the same: a filler came first."""
+    at = {
+        "speech_onset": 1000,
+        "speech_end": 2000,
+        "early_start": 2100,
+        "endpoint": 2500,
+        "stt_final": 2550,
+        "llm_first_token": 2900,
+        "filler": 2700,
+        "rtp_first_audio": 2000 + filler_ms,
+        "first_phrase": 3400,
+        "tts_first_audio": 3500,
+        "reply_first_audio": 2000 + reply_ms,
+        "llm_end": 4000,
+        "tts_end": 4500,
+        "playout_end": 9000,
+    }
+    turn = Turn(number, number, "yes", agent="Gladly.", heard="One moment. Gladly.", filler="One moment.")
+    turn.drafts, turn.wasted_tokens, turn.at_ns = 1, 5, {stamp: ms * MS for stamp, ms in at.items()}
+    return turn_line("c1", turn, 0, "2026-03-03T12:00:00+00:00")
+
+
 def interrupted(number: int, total_ms: int = 30, missed: str = "", source: str = "speech") -> dict[str, Any]:
     """A turn whose reply was interrupted; its legs end evenly spaced up to `total_ms`."""
     legs = {leg: (5000 * MS + total_ms * MS * (n + 1) // 6) for n, leg in enumerate(LEGS) if leg != missed}
