@@ -15,6 +15,8 @@ class ChildLog:
     def __init__(self, name: str, log: logging.Logger) -> None:
         self.last_line = ""
         """The last thing that was said: often why the child died."""
+        self.lines = 0
+        """How much was said."""
         self._name = name
         self._log = log
 
@@ -32,6 +34,7 @@ class ChildLog:
             self._pass_on(rest)
 
     def _pass_on(self, line: bytes) -> None:
+        self.lines += 1
         text = line.decode(errors="replace").rstrip()
         level, _, message = text.partition(" ")
         number = logging.getLevelNamesMapping().get(level)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import venv
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -248,3 +249,137 @@ async def test_closing_leaves_no_process_no_descriptor_and_no_task():
     assert asyncio.all_tasks() == tasks
     with pytest.raises(HostLost, match="was shut down"):
         await channel.receive()
+
+
+# ------------------------------------------------------------------------------------------------------- the spare
+
+LONG = "This is a rather long sentence about nothing. " * 100
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def spared():
+    host = SubprocessHost("tts", "espeak", {}, spare=True, cancel_s=0.2)
+    await host.start()
+    await spare_of(host)
+    yield host
+    await host.close()
+
+
+async def spare_of(host, *others):
+    """Waits for a spare that is none of `others`; returns its process id."""
+    async with asyncio.timeout(30):
+        while host.spare_pid in (None, *others):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return host.spare_pid
+
+
+async def said(host, text="Hello."):
+    channel = host.open()
+    channel.send({"type": "Speak", "text": text})
+    message = await until(channel, "Done", "Failed")
+    channel.close()
+    return message["type"]
+
+
+async def said_again(host):
+    """As `said`, by a host that may not have noticed yet that its child is dead."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(HostLost):
+                return await said(host)
+
+
+async def test_the_spare_takes_over_from_a_child_that_dies_and_another_is_made_ready(spared):
+    for _ in range(2):
+        pid, spare = spared.pid, spared.spare_pid
+        channel = spared.open()
+        channel.send({"type": "Speak", "text": LONG})
+        await until(channel, "Chunk")
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HostLost, match=rf"pid {pid}\) was killed by SIGKILL"):
+            await until(channel, "Done")
+        assert await said(spared) == "Done"
+        assert spared.pid == spare
+        await spare_of(spared, spare)
+
+
+@pytest.mark.parametrize("order", ["Cancel", "Close"])
+async def test_a_child_that_is_told_to_stop_and_does_not_look_up_is_killed_and_the_spare_takes_over(
+    spared, order, caplog
+):
+    pid, spare, channel = spared.pid, spared.spare_pid, spared.open()
+    channel.send({"type": "Speak", "text": LONG})
+    await until(channel, "Chunk")
+    os.kill(pid, signal.SIGSTOP)  # as if in the middle of a step that nothing can interrupt
+    if order == "Cancel":
+        channel.send({"type": "Cancel"})
+        with pytest.raises(HostLost, match="SIGKILL"):
+            await until(channel, "Cancelled")
+    else:
+        channel.close()
+        async with asyncio.timeout(10):
+            while spared.pid in (pid, None):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert await said(spared) == "Done"
+    assert spared.pid == spare
+    assert "it did not stop within 0.2 s" in caplog.text
+
+
+async def test_a_child_that_stops_in_time_is_kept(spared):
+    pid, channel = spared.pid, spared.open()
+    for _ in range(3):
+        channel.send({"type": "Speak", "text": LONG})
+        await until(channel, "Chunk")
+        channel.send({"type": "Cancel"})
+        await until(channel, "Cancelled")
+    await asyncio.sleep(0.5)  # past every deadline
+    assert await said(spared) == "Done"
+    assert spared.pid == pid
+
+
+async def test_a_lost_spare_is_replaced(spared, caplog):
+    pid, spare = spared.pid, spared.spare_pid
+    os.kill(spare, signal.SIGKILL)
+    await spare_of(spared, spare)
+    assert "the spare was lost" in caplog.text
+    os.kill(pid, signal.SIGKILL)
+    assert await said_again(spared) == "Done"
+
+
+async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared):
+    os.kill(spared.spare_pid, signal.SIGKILL)
+    os.kill(spared.pid, signal.SIGKILL)
+    assert await said_again(spared) == "Done"
+
+
+async def test_closing_leaves_no_spare_behind():
+    ours, tasks = psutil.Process(), asyncio.all_tasks()
+    descriptors, children = ours.num_fds(), ours.children()
+    for wait in (True, False):  # ready, and in the making
+        host = SubprocessHost("tts", "espeak", {}, spare=True)
+        await host.start()
+        if wait:
+            await spare_of(host)
+        else:
+            await asyncio.sleep(0.05)
+        await host.close()
+    assert ours.children() == children
+    assert ours.num_fds() == descriptors
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path):
+    """An engine that fetches its weights takes minutes; a shell stands for it, and then becomes a real engine."""
+    python = tmp_path / "python"
+    saying = "(while kill -0 $$ 2>/dev/null; do echo INFO loading >&2; sleep 0.1; done) &"
+    for patient, says in ((True, saying), (False, "")):
+        python.write_text(f'#!/bin/sh\n{says}\nsleep 2\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        host = SubprocessHost("tts", "espeak", {}, str(python), start_timeout_s=0.7)
+        if patient:
+            await host.start()
+            assert await said(host) == "Done"
+            await host.close()
+        else:
+            with pytest.raises(HostLost, match=r"was not ready after 0\.7 s"):
+                await host.start()
