@@ -1,0 +1,24 @@
+"""Cuts a text that is too long for an engine where a speaker would breathe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+
+def pieces(text: str, longest: int) -> Iterator[tuple[int, str]]:
+    """`text` in pieces of at most `longest` characters, cut after sentences, else clauses, else words.
+
+    (where it begins, piece); together they are the text, but for a last piece of nothing but spaces.
+    """
+    start = 0
+    while len(text) - start > longest:
+        window = text[start : start + longest]
+        cut = next(
+            (m.end() for end in (r"[.!?…]\s+", r"[,;:]\s+", r"\s+") if (m := re.match(rf"(?s).*{end}", window))),
+            longest,
+        )
+        yield start, text[start : start + cut]
+        start += cut
+    if text[start:].strip():
+        yield start, text[start:]
