@@ -14,10 +14,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
+    SAMPLE_RATE,
     Action,
     ActionKind,
     MindEvent,
-    Speech,
     Token,
     ToolOutcome,
     ToolRun,
@@ -95,7 +95,7 @@ class Reply:
         self._tools: list[str] = []
         """Tools that run."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
-        self._audio: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
+        self._audio: asyncio.Queue[bytes | _Head | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
         self._made = 0
         """Samples handed on by the mouth, the filler included."""
@@ -264,11 +264,18 @@ class Reply:
         self._report("tool", {"name": tool, "outcome": outcome})
 
     def _act(self, action: Action) -> None:
-        self.turn.actions.append(f"{action.kind} {action.argument}".strip())
+        self.turn.actions.append(_told(action))
         self.actions.append(action)
         if action.kind is ActionKind.TAKE_MESSAGE:
             # Told before a word of the reply: an interruption must not lose it.
             self._report("action", {"kind": str(action.kind), "argument": action.argument})
+
+    def give_up_actions(self) -> tuple[Action, ...]:
+        """What was to be done at the end of a reply that was broken off, and is noted as cancelled."""
+        left = tuple(action for action in self.actions if action.kind is not ActionKind.TAKE_MESSAGE)
+        for action in left:
+            self.turn.actions[self.turn.actions.index(_told(action))] += " cancelled"
+        return left
 
     def _hand_on(self, phrases: list[str]) -> None:
         for phrase in phrases:
@@ -308,27 +315,26 @@ class Reply:
     async def _speak(self, phrase: str, end: int) -> None:
         """Speaks `phrase`, which ends at character `end` of the mind's text."""
         arrivals = Arrivals()
-        waiting: list[Speech] = []
-        begun = False
+        head = _Head()
         asked_ns = now_ns()
-        async with contextlib.aclosing(self._voice.speak(phrase)) as spoken:
-            async for speech in spoken:
-                self._stamp("tts_first_audio")
-                if self._voice.fault and f"mouth: {self._voice.fault}" not in self.turn.faults:
-                    self.fault("mouth", self._voice.fault)
-                arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
-                waiting.append(speech)
-                ahead = arrivals.samples + self._made - self._played
-                if begun or ahead >= self._lead.samples(self._most_lead):
-                    if not begun:
+        try:
+            async with contextlib.aclosing(self._voice.speak(phrase)) as spoken:
+                async for speech in spoken:
+                    self._stamp("tts_first_audio")
+                    if not arrivals.samples:
                         self._begin(phrase, end)
-                    begun = True
-                    await self._hand_over(waiting)
-                asked_ns = now_ns()
+                        await self._hold(head)
+                    arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
+                    self.heard.add(speech)
+                    self._made += len(speech.pcm) // 2
+                    for piece in _pieces(speech.pcm):
+                        await self._audio.put(piece)
+                    asked_ns = now_ns()
+        finally:
+            head.whole.set()
         self._lead.learn(arrivals)
-        if not begun:
+        if not arrivals.samples:
             self._begin(phrase, end)
-        await self._hand_over(waiting)
         self.heard.end()
 
     def _begin(self, phrase: str, end: int) -> None:
@@ -336,17 +342,21 @@ class Reply:
         self._sounds, self._begun = True, end
         self.heard.begin(phrase, self._voice.spoken(phrase))
 
-    async def _hand_over(self, waiting: list[Speech]) -> None:
-        for speech in waiting:
-            self.heard.add(speech)
-            self._made += len(speech.pcm) // 2
-            for piece in _pieces(speech.pcm):
-                await self._audio.put(piece)
-        waiting.clear()
+    async def _hold(self, head: _Head) -> None:
+        """Has a phrase wait until the line, with what it still has to play, is as far behind as the engine needs."""
+        wait = self._lead.samples(self._most_lead) - (self._made - self._played)
+        if wait > 0:
+            head.until = asyncio.get_running_loop().time() + wait / SAMPLE_RATE
+            await self._audio.put(head)
 
     async def _push(self) -> None:
         await self._confirmed.wait()
         while (pcm := await self._audio.get()) is not None:
+            if isinstance(pcm, _Head):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(pcm.until):
+                        await pcm.whole.wait()
+                continue
             while self._pushed - self._played >= self._most_lead:
                 self._room.clear()
                 await self._room.wait()
@@ -355,8 +365,23 @@ class Reply:
         self._line.finish(self.turn.reply)
 
 
+class _Head:
+    """The beginning of a phrase that waits for more of it."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        """In the loop's time."""
+        self.whole = asyncio.Event()
+        """Nothing more will come of the phrase."""
+
+
 def _pieces(pcm: bytes) -> Iterator[bytes]:
     return (pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
+
+
+def _told(action: Action) -> str:
+    """As the turn's log has it."""
+    return f"{action.kind} {action.argument}".strip()
 
 
 async def _end(task: asyncio.Task[None]) -> None:
