@@ -38,6 +38,7 @@ MAX_UNREAD = 1000
 """Messages that may wait for a client that does not read."""
 WARM_UP_AUDIO_S = 0.5
 RETRY_AFTER_S = 2
+LAST_WORDS_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -177,12 +178,15 @@ class ListenServer:
         self._metrics.sessions.inc()
         writing = asyncio.create_task(connection.write(), name=f"session {request_id}")
         try:
-            await self._read(connection, asked.sample_rate)
-            # What was said last still goes out; a client that does not take it is not waited for.
-            await asyncio.wait([writing], timeout=1.0)
+            try:
+                await self._read(connection, asked.sample_rate)
+            finally:
+                del self._connections[request_id]
+                session.close()
+            if not socket.closed:
+                # What was said last still goes out; a client that does not take it is not waited for.
+                await asyncio.wait([writing], timeout=LAST_WORDS_S)
         finally:
-            del self._connections[request_id]
-            session.close()
             writing.cancel()
             with suppress(asyncio.CancelledError, ConnectionError):
                 await writing

@@ -117,8 +117,11 @@ class Session:
         self.heard += len(pcm) // 2
         if self._endpointer is not None:
             self._endpointer.hear(pcm)
-            if self._endpointer.over or self.heard - self._begun >= LONGEST_S * self._request.sample_rate:
-                self._make_final("Pause")
+            self._look_for_end(self._endpointer)
+
+    def _look_for_end(self, endpointer: Endpointer) -> None:
+        if endpointer.over or self.heard - self._begun >= LONGEST_S * self._request.sample_rate:
+            self._make_final("Pause")
 
     def _make_final(self, why: str) -> None:
         if self._channel is None:
@@ -141,10 +144,11 @@ class Session:
             return
         kind = message["type"]
         if kind == "Partial":
-            if self._endpointer is not None:
-                self._endpointer.understood(message["text"])
-            if self._request.interim_results and not self._ending:
+            if self._request.interim_results and self._ending != "Cancel":
                 self._say_results(message)
+            if self._endpointer is not None and not self._ending:
+                self._endpointer.understood(message["text"])
+                self._look_for_end(self._endpointer)
         elif kind == "Final" and self._ending != "Cancel":
             self._ended(message)
         elif kind == "Cancelled":
