@@ -6,6 +6,7 @@ The engines and the host are the real ones; only what would happen to them elsew
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from sidecars.hosts.channel import QueueChannel
 from sidecars.hosts.host import Message
@@ -44,4 +45,34 @@ class TunedHost(InlineHost):
                 put(message, payload)
 
         channel.put = tuned  # type: ignore[method-assign]
+        return channel
+
+
+class UnevenHost(InlineHost):
+    """A voice whose audio comes as a slow or busy engine's does."""
+
+    first_s = 0.0
+    """Before the first piece of a text."""
+    gaps_s: Sequence[float] = (0.0,)
+    """Before each later piece, again and again."""
+
+    def open(self) -> QueueChannel:
+        channel = super().open()
+        put = channel.put
+        at = 0.0
+        pieces = 0
+
+        def uneven(message: Message, payload: bytes) -> None:
+            nonlocal at, pieces
+            delay = 1e-6  # Timers of the same moment have no order.
+            if message["type"] == "Chunk":
+                delay += self.gaps_s[(pieces - 1) % len(self.gaps_s)] if pieces else self.first_s
+                pieces += 1
+            else:
+                pieces = 0
+            loop = asyncio.get_running_loop()
+            at = max(at, loop.time()) + delay
+            loop.call_at(at, put, message, payload)
+
+        channel.put = uneven  # type: ignore[method-assign]
         return channel

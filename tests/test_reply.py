@@ -14,7 +14,7 @@ from phone_daemon.mouth.heard import Heard
 from phone_daemon.reply import APOLOGY, MAX_PHRASES
 from phone_daemon.turn.machine import State
 from tests import minds
-from tests.fakes import MortalHost
+from tests.fakes import MortalHost, UnevenHost
 from tests.phone import Phone, calls, ring, wav
 
 OPEN = "asks_hours_twice/when"
@@ -259,3 +259,43 @@ def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
     left = ring(tmp_path, script, mind=mind)
     assert left.said() == ["when are you open", "i would like to book an appointment please"]
     assert mind.histories[1][-1] == Message("agent", left.turns[1]["heard"])
+
+
+# ------------------------------------------------------------------------------------------------ uneven voices
+
+ONE_PHRASE = "We are open from half past eight until half past five on every day of the week."
+
+
+def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
+    """Of replies of one phrase each, by an engine that makes 100 ms of audio after each of these pauses."""
+    mouth = UnevenHost("tts", "espeak", {})
+    mouth.gaps_s = gaps_s
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        for _ in range(turns):
+            await phone.says(wav(OPEN))
+            await phone.reaches(State.SPEAKING)
+            await phone.reaches(State.LISTENING)
+
+    left = ring(
+        folder, script, mind=minds.Lines(minds.text(ONE_PHRASE), greeting=minds.text("How can I help?")), mouth=mouth
+    )
+    assert [turn["heard"] for turn in left.turns[1:]] == [ONE_PHRASE] * turns
+    return [turn["underruns"] for turn in left.turns]
+
+
+def test_a_voice_that_was_seen_to_be_uneven_leaves_no_gap_inside_a_phrase(tmp_path: Path) -> None:
+    _, first, *later = underruns(tmp_path, [0.3, 0.02, 0.02, 0.02])
+    assert first > 0
+    assert later == [0, 0]
+
+
+def test_a_voice_that_is_slower_than_speech_gathers_as_much_as_a_flush_may_drop(tmp_path: Path) -> None:
+    _, first, *later = underruns(tmp_path, [0.125])
+    assert max(later) < first
+    assert first - max(later) <= 0.4 / 0.02 + 1
+
+
+def test_a_voice_that_keeps_ahead_is_never_waited_for(tmp_path: Path) -> None:
+    assert underruns(tmp_path, [0.0, 0.09], turns=2) == [0, 0, 0]

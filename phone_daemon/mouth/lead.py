@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from phone_daemon.events import SAMPLE_RATE, samples
 
-LEAST = samples(0.02)
-"""Less than a frame is the clock's own unevenness."""
+TICK = samples(0.02)
+"""The line takes whole frames at its own ticks: a shortfall of less is none, and one of more wants one on top."""
 FADE = 0.9
 """What is left of the lead after each phrase that needed less: an engine that had a bad moment is forgiven."""
 
@@ -23,7 +23,7 @@ class Lead:
 
     def samples(self, most: int) -> int:
         """Samples by which a phrase is played later than its first piece comes, `most` at most."""
-        return min(round(self._needed), most) if self._needed >= LEAST else 0
+        return min(round(self._needed) + TICK, most) if self._needed >= TICK else 0
 
     def learn(self, arrivals: Arrivals) -> None:
         """Takes in a phrase that is over."""
