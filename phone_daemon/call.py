@@ -402,7 +402,8 @@ class Call:
 
     def _answer(self, happened: Input, turn: CallerTurn) -> None:
         begun = self._early.claim(turn.text) if happened is Input.UNDERSTOOD else None
-        self._reply(happened, Ask(self._asking(turn), turn.text, turn.digits, begun=begun))
+        go_on = self._asking(CallerTurn(""))
+        self._reply(happened, Ask(self._asking(turn), turn.text, turn.digits, begun=begun, go_on=go_on))
 
     def _begin_early(self, text: str) -> Reply:
         return self._speaking.begin(self._asking(CallerTurn(text)))

@@ -12,7 +12,7 @@ from typing import Any
 from phone_daemon.clock import now_ns
 from phone_daemon.config import CallSettings
 from phone_daemon.ears.utterance import Utterance
-from phone_daemon.events import Action, ActionKind, Flushed, MindEvent, PlayoutDone, Token
+from phone_daemon.events import Action, Flushed, MindEvent, PlayoutDone, Token
 from phone_daemon.hearing import Draft, Spawn, Tell
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.mind.agent import Message
@@ -38,6 +38,8 @@ class Ask:
     digits: bool = False
     ours: bool = False
     """It is answered by the call itself, not by the mind."""
+    go_on: Callable[[], AsyncGenerator[MindEvent, None]] | None = None
+    """How the mind goes on with its answer, when a mere noise broke it off before it had been thought to its end."""
     begun: Reply | None = None
     """The reply, when it was begun early; for one start."""
 
@@ -249,11 +251,15 @@ class Speaking:
                 self.history.append(Message("caller", turn.caller))
             interrupted = cut is not None and (bool(rest) or not reply.thought)
             self.history.append(Message("agent", turn.heard, interrupted=interrupted))
-        if cut is None or cut.source is not BargeInSource.SPEECH or self.reply is not None:
+        if cut is None:
             return
-        left = tuple(action for action in reply.actions if action.kind is not ActionKind.TAKE_MESSAGE)
+        left = reply.give_up_actions()
+        if cut.source is not BargeInSource.SPEECH or self.reply is not None:
+            return
         if not cut.heard or not turn.agent:
             self.owed = cut.ask
+        elif not reply.thought and cut.ask.go_on is not None:
+            self.owed = Ask(cut.ask.go_on, go_on=cut.ask.go_on)
         elif rest or left:
             self.owed = saying(rest, left)
 

@@ -29,7 +29,8 @@ def is_http(url: str) -> bool:
     """Whether `url` is an absolute http or https address, without a password in it."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        return parts.scheme in ("http", "https") and named
     except ValueError:
         return False
 

@@ -8,7 +8,8 @@ stall, to cut a stream in the middle of a character or to send a line of ten meg
         …                             # requests get these answers in turn, and the last one again and again
         server.requests               # what was asked
 
-Its other side, `/hook/NAME`, is a webhook that can be told what to answer in the same way.
+Its other side, `/hook/NAME`, is a webhook that can be told what to answer in the same way. `SseTransport` is the same
+without the sockets, for calls on the sample clock: the client is still the real one.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+import httpx2 as httpx
 from aiohttp import web
 
 
@@ -183,6 +185,50 @@ class SseServer:
             raise
         finally:
             self.open -= 1
+
+
+class SseTransport(httpx.AsyncBaseTransport):
+    """Answers a client in its own process: chats by `answers`, anything else by `hook_answers`, in turn."""
+
+    def __init__(self, *answers: Answer, hook_answers: Sequence[Answer] = ()) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.hooks: list[dict[str, Any]] = []
+        self.dropped = 0
+        """Answers that the client hung up on."""
+        self._answers, self._hooks = list(answers), list(hook_answers)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        chat = request.url.path.endswith("/chat/completions")
+        (self.requests if chat else self.hooks).append(json.loads(await request.aread()))
+        waiting = self._answers if chat else self._hooks
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        try:
+            await _wait(answer.first)
+        except asyncio.CancelledError:
+            self.dropped += 1
+            raise
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Steps(self, answer.steps))
+
+
+class _Steps(httpx.AsyncByteStream):
+    def __init__(self, transport: SseTransport, steps: Sequence[Step]) -> None:
+        self._transport = transport
+        self._steps = steps
+        self._sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for step in self._steps:
+            if isinstance(step, Stall):
+                await _wait(step)
+            elif isinstance(step, Cut):
+                raise httpx.ReadError("cut")
+            else:
+                yield step
+            self._sent += 1
+
+    async def aclose(self) -> None:
+        self._transport.dropped += self._sent < len(self._steps)
+        self._sent = len(self._steps)
 
 
 async def _wait(stall: Stall | None) -> None:

@@ -14,7 +14,9 @@ class CallerTurn:
     """One turn of the caller: words, digits, or nothing at all."""
 
     text: str
-    """Final transcript, or the digits as they were pressed when `digits`; empty when `silent`."""
+    """Final transcript, or the digits as they were pressed when `digits`; empty when `silent`.
+
+    Empty otherwise: it was a noise that broke off the last reply, which is to be gone on with."""
     digits: bool = False
     silent: int = 0
     """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""

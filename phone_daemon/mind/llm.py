@@ -180,7 +180,7 @@ class LlmMind:
             yield Token(said.ours(model.broken_off, after="…"))
         elif turn is None:
             yield Token(GREETING)
-        elif number == 0 and self._plan.script.intents:
+        elif number == 0 and turn.text and self._plan.script.intents:
             async for event in self._by_script(turn, history):
                 yield event
         else:

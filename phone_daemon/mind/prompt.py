@@ -28,6 +28,7 @@ interrupted, the caller heard your last words only as far as they are written he
 
 ANSWERED = "[The telephone rings, and you answer it.]"
 SILENCE = "[The caller says nothing.]"
+NOISE = "[It was only a noise. Go on from where you were interrupted.]"
 INTERRUPTING = "[The caller interrupted you.]"
 KEYS = "[The caller pressed the keys {keys}.]"
 
@@ -123,7 +124,7 @@ def conversation(
     elif turn.digits:
         talk.caller(KEYS.format(keys=" ".join(turn.text)))
     else:
-        talk.caller(turn.text or SILENCE)
+        talk.caller(turn.text or NOISE)
     for each in waiting:
         talk.work(each)
     return talk.messages
