@@ -18,6 +18,7 @@ from typing import Any
 import espeakng_loader
 
 from sidecars.engine import Chunk
+from sidecars.engines.pieces import pieces
 
 VOICES = (
     "en-us", "en-us+f5", "en-us+f2", "en-us+f3", "en-us+Annie", "en-us+m3", "en-us+m7", "en-us+Michael",
@@ -107,7 +108,7 @@ class Espeak:
         self._set_rate(options.get("rate") or self._rate)
         words = [match.span() for match in re.finditer(r"\S+", text)]
         samples = 0
-        for start, piece in _pieces(_plain(text).rstrip()):
+        for start, piece in pieces(_plain(text).rstrip(), PIECE_CHARS):
             if stop() or not self._synthesize(piece, stop):
                 return
             length = 0
@@ -221,18 +222,3 @@ def _plain(text: str) -> str:
 def _unspeakable(char: str) -> bool:
     kind = unicodedata.category(char)
     return kind in ("Cc", "Cs") or (kind == "So" and char > "\u2190") or char > "\U0001f000" or char in "\u200d\ufe0f"
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Cuts a long text after sentences, else clauses, else words: (where it begins, piece)."""
-    start = 0
-    while len(text) - start > PIECE_CHARS:
-        window = text[start : start + PIECE_CHARS]
-        cut = next(
-            (m.end() for end in (r"[.!?…]\s+", r"[,;:]\s+", r"\s+") if (m := re.match(rf"(?s).*{end}", window))),
-            PIECE_CHARS,
-        )
-        yield start, text[start : start + cut]
-        start += cut
-    if text[start:].strip():
-        yield start, text[start:]
