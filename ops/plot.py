@@ -146,9 +146,12 @@ def _answer(axes: Axes, answer: Sequence[Bar], ttfa: Sequence[float]) -> None:
         _figures(axes, row, bar.took if waited else None, bar.turns)
     axes.axvline(0, color=FAINT, linewidth=1, zorder=0)
     axes.axvline(found["p50"], color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
+    # On the side that has room for it.
+    after = found["p50"] < 0.6 * right
     axes.annotate(
-        f"first sound: p50 {found['p50']:.0f} ms, p95 {found['p95']:.0f} ms", (found["p50"], -0.62), (4, 0),
-        textcoords="offset points", va="center", fontsize=8.5, color=INK,
+        f"first sound: p50 {found['p50']:.0f} ms, p95 {found['p95']:.0f} ms", (found["p50"], -0.62),
+        (4 if after else -4, 0), ha="left" if after else "right", textcoords="offset points", va="center",
+        fontsize=8.5, color=INK,
     )  # fmt: skip
     _frame(
         axes,

@@ -125,6 +125,16 @@ def test_spans_begin_and_end_when_the_moments_were(spans: dict[str, ReadableSpan
     assert ms("listen_entered") == (3000, 3015)
 
 
+def test_what_goes_on_at_once_overlaps(tmp_path: Path) -> None:
+    moments = {"llm_first_token": 100, "tts_first_audio": 200, "llm_end": 900, "rtp_first_audio": 220, "tts_end": 1500}
+    turn = Turn(1, 1, at_ns={stamp: ANSWERED + ms * MS for stamp, ms in moments.items()})
+    one_call(Telemetry({}, export=False), tmp_path, (turn,))
+    found = {line["name"]: (line["start_ns"], line["end_ns"]) for line in lines(tmp_path / "spans.jsonl")}
+    assert found["llm_stream"] == (ANSWERED + 100 * MS, ANSWERED + 900 * MS)
+    assert found["tts_stream"] == (ANSWERED + 200 * MS, ANSWERED + 1500 * MS)
+    assert "playout" not in found, "it did not end"
+
+
 def test_spans_hold_nothing_that_a_caller_said_or_is(tmp_path: Path) -> None:
     telemetry = Telemetry({}, export=False)
     digits = Turn(2, 3, "8675309", dtmf=True, faults=["stt: died while hearing Smith"], at_ns={"stt_final": ANSWERED})

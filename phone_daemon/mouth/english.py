@@ -207,23 +207,17 @@ def _decade(found: re.Match[str]) -> str:
 
 @_rule(r"(?<![\w.:])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?![:.]?\d)(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?")
 def _time(found: re.Match[str]) -> str:
-    return clock(int(found["h"]), int(found["m"]), found["half"]) + _stop(found)
+    return clock(int(found["h"]), int(found["m"]), found["half"] and found["half"].lower())
 
 
 @_rule(r"(?<![\w.:,])(?P<h>1[0-2]|0?[1-9])(?:\.(?P<m>[0-5]\d))?\s?(?P<half>[AaPp])\.?[Mm]\b\.?")
 def _short_time(found: re.Match[str]) -> str:
-    return clock(int(found["h"]), int(found["m"] or 0), found["half"]) + _stop(found)
+    return clock(int(found["h"]), int(found["m"] or 0), found["half"].lower())
 
 
 @_rule(r"\b(?P<word>(?:[Aa]t|[Uu]ntil|[Tt]ill)\s+)(?P<h>[01]?\d|2[0-3])\.(?P<m>[0-5]\d)(?![.\d%]|\s?[a-z]{1,2}\b)")
 def _dotted_time(found: re.Match[str]) -> str:
     return f"{found['word'].strip()} {clock(int(found['h']), int(found['m']))}"
-
-
-def _stop(found: re.Match[str]) -> str:
-    """The full stop of "p.m." may be that of the sentence as well."""
-    after = found.string[found.end() :].lstrip()
-    return "." if found.group().endswith(".") and (not after or after[0].isupper()) else ""
 
 
 # ------------------------------------------------------------------------------------------------ figures
@@ -351,8 +345,9 @@ _SHORT = {
 
 @_rule(rf"\b(?P<word>{'|'.join(map(re.escape, _SHORT))})\.(?!\w)")
 def _short(found: re.Match[str]) -> str:
-    said = _SHORT[found["word"]]
-    return said + (_stop(found) if found["word"] == "etc" else "")
+    # The full stop of "etc." may be that of the sentence as well.
+    after = found.string[found.end() :].lstrip()
+    return _SHORT[found["word"]] + ("." if found["word"] == "etc" and (not after or after[0].isupper()) else "")
 
 
 @_rule(r"\bSt\.(?=\s+[A-Z])")

@@ -72,9 +72,9 @@ def money(amount: str, sign: str, large: str = "") -> str:
 def clock(hour: int, minute: int, half: str | None = None) -> str:
     """A time of day; `half`: a for a.m., p for p.m., None when that is not said."""
     if half:
-        # Capitals, or an engine would take the first for an article.
+        # With full stops, or an engine would take the first letter for an article.
         minutes = "" if not minute else f" oh {cardinal(minute)}" if minute < 10 else f" {cardinal(minute)}"
-        return f"{cardinal(hour)}{minutes} {half.upper()} M"
+        return f"{cardinal(hour)}{minutes} {half}.m."
     if minute:
         return f"{cardinal(hour)} {'oh ' if minute < 10 else ''}{cardinal(minute)}"
     if not hour:

@@ -78,7 +78,7 @@ def align(written: str, plain: str, sayings: Iterable[Saying]) -> Spoken:
         nonlocal said
         if text[:1] in tuple(",.;:!?"):
             said = said.rstrip()
-        elif apart and said[-1:].isalnum() and text[:1].isalnum():
+        elif apart and text[:1].isalnum() and (said[-1:].isalnum() or (words and runs and runs[-1].words)):
             said += " "
         runs.append(_Run(start, end, len(said), words))
         said += text

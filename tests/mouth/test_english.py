@@ -56,9 +56,9 @@ from phone_daemon.mouth.speakable import speakable
         ("I may sit in the sun", "I may sit in the sun"),
         # times
         ("at 10:30.", "at ten thirty."),
-        ("8.30 a.m. on", "eight thirty A M on"),
-        ("We close at 5 p.m.", "We close at five P M."),
-        ("9am-5pm", "nine A M to five P M"),
+        ("8.30 a.m. on", "eight thirty a.m. on"),
+        ("We close at 5 p.m.", "We close at five p.m."),
+        ("9am-5pm", "nine a.m. to five p.m."),
         ("09:05, 18:00, 00:00", "nine oh five, eighteen hundred, midnight"),
         ("until 17.30 today", "until seventeen thirty today"),
         # quantities

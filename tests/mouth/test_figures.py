@@ -43,8 +43,8 @@ def test_money(amount: str, sign: str, large: str, said: str) -> None:
         (0, 0, None, "midnight"),
         (0, 5, None, "zero oh five"),
         (13, 0, None, "thirteen hundred"),
-        (9, 5, "a", "nine oh five A M"),
-        (12, 0, "p", "twelve P M"),
+        (9, 5, "a", "nine oh five a.m."),
+        (12, 0, "p", "twelve p.m."),
     ],
 )
 def test_times_of_day(hour: int, minute: int, half: str | None, said: str) -> None:

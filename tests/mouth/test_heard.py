@@ -228,7 +228,7 @@ SAID = {
     "**both**": "both", "parents,": "parents,", "appointment": "appointment", "tomorrow;": "tomorrow;",
     "£4.50": "four pounds fifty", "$1,299.99": "one thousand two hundred and ninety-nine dollars ninety-nine",
     "10:30": "ten thirty", "9-5": "nine to five", "50%": "fifty percent", "482209,": "four eight two two zero nine,",
-    "info@example.com": "info at example dot com", "&": "and", "1st": "first", "8pm": "eight P M",
+    "info@example.com": "info at example dot com", "&": "and", "1st": "first", "8pm": "eight p.m.",
     "https://www.example.com/menu": "example dot com slash menu", "[us](https://x.org/a9)": "us",
     "3.14": "three point one four",
 }  # fmt: skip

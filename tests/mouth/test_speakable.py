@@ -8,7 +8,7 @@ from phone_daemon.mouth.spoken import has_sound
 
 def test_what_is_written_for_the_eye_is_said_for_the_ear() -> None:
     written = "## Fees\n- **Check-up**: £45.00 😀, [book](https://x.org/b?id=1) by 5 p.m."
-    assert speakable(written).text == "Fees Check-up: forty-five pounds, book by five P M."
+    assert speakable(written).text == "Fees Check-up: forty-five pounds, book by five p.m."
 
 
 def test_a_language_that_has_no_words_for_figures_here_keeps_them() -> None:
