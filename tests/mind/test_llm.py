@@ -201,6 +201,19 @@ async def test_what_the_settings_must_mend_is_told_once_and_not_asked_again(
     assert "HTTP 404" in told[0] and "does not exist" in told[0] and "model 'test'" in told[0]
 
 
+async def test_a_server_that_knows_the_limit_by_another_name_is_asked_in_its_words(
+    server: SseServer, minds: Minds
+) -> None:
+    server.answers(status(400, "Use 'max_completion_tokens' instead of 'max_tokens'."), says("At six."))
+    for _ in range(2):
+        assert text(await events(minds.mind(plan()))) == "At six."
+    assert [request.keys() & {"max_tokens", "max_completion_tokens"} for request in server.requests] == [
+        {"max_tokens"},
+        {"max_completion_tokens"},
+        {"max_completion_tokens"},
+    ]
+
+
 async def test_keys_are_never_logged(server: SseServer, minds: Minds, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     server.answers(calls("book", '{"day": "today"}'), status(401, "bad key"))
