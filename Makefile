@@ -29,11 +29,15 @@ bench: .venv/run.stamp ## The figures of the README, next to their targets
 
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
 
+kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokoro", in their own venv (260 MB, once)
+
+piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper", likewise (290 MB)
+
 fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
@@ -48,6 +52,13 @@ clean: ## Remove .venv, var and caches
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
+sidecars/kokoro/.venv/run.stamp sidecars/piper/.venv/run.stamp: %/.venv/run.stamp: %/requirements.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@echo "building $(@D) (under 300 MB, a minute; once)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 sidecars/model_server/.venv/run.stamp: sidecars/model_server/requirements.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "building sidecars/model_server/.venv (about 1.2 GB, a minute or two; once)"
@@ -59,4 +70,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench model-server fixtures clean
+.PHONY: help setup run serve test lint bench kokoro piper model-server fixtures clean

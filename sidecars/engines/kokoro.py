@@ -1,0 +1,123 @@
+"""Kokoro (82 M parameters, `kokoro-onnx`): several times faster than real time on a few cores, 24 kHz, many voices.
+
+Runs in the environment that `make kokoro` builds. A text is spoken piece by piece, the first one short, so that speech
+begins early; `stop` is seen in the middle of a piece. Models that tell their phonemes' durations give word marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from kokoro_onnx import Kokoro as Model
+
+from sidecars.engine import Chunk
+from sidecars.engines.onnx_session import OnnxSession, Stopped
+from sidecars.engines.pieces import pieces
+from sidecars.engines.word_marks import word_marks
+from sidecars.weights import find_weights
+
+REPOSITORY = "fastrtc/kokoro-onnx"
+FILES = ("kokoro-v1.0.onnx", "voices-v1.0.bin")
+VOICE = "af_heart"
+LANGUAGES = {
+    "a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-br", "z": "cmn",
+}  # fmt: skip
+"""By the first letter of a voice's name, what espeak-ng calls its language."""
+FIRST_CHARS, PIECE_CHARS = 60, 150
+"""Longest piece of text at once: some 4 s of speech, then 10. Longer ones sound no better, and begin later."""
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
+"""Between pieces: the silence at their ends is cut off."""
+
+
+class Kokoro:
+    """A `TtsEngine`. Options of `create`: `model` (a folder with `FILES`, or a repository of them), `voice` and `rate`
+    (what `speak` does when it is not told otherwise), `threads`.
+    """
+
+    sample_rate = 24000
+
+    def __init__(self, model: str = REPOSITORY, voice: str = "", rate: float = 1.0, threads: int = 0) -> None:
+        """Loads the weights; fetches them when they are not here. Raises `ValueError` or `WeightsMissing`."""
+        folder = find_weights(str(model), FILES)
+        self._session = OnnxSession(folder / FILES[0], threads)
+        try:
+            self._model = Model.from_session(self._session, str(folder / FILES[1]))  # type: ignore[arg-type]
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{folder / FILES[1]}: not a file of voices: {error}") from error
+        self._names = tuple(self._model.get_voices())
+        self._default = VOICE if VOICE in self._names else self._names[0]
+        self._default = self._named(voice or self._default)
+        self._rate = _checked(rate)
+
+    def voices(self) -> Sequence[str]:
+        return (self._default, *(name for name in self._names if name != self._default))
+
+    def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
+        """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
+        _refuse_unknown(options, {"voice", "rate"})
+        voice = self._named(options.get("voice") or self._default)
+        rate = _checked(options.get("rate") or self._rate)
+        samples, pause = 0, 0
+        with self._session.stopping(stop):
+            for start, piece in _cut(text):
+                if stop():
+                    return
+                try:
+                    pcm, marks = self._said(piece, voice, rate)
+                except Stopped:
+                    return
+                if not pcm:
+                    continue
+                samples += pause
+                yield Chunk(bytes(2 * pause) + pcm, [(at + samples, start + a, start + b) for at, a, b in marks])
+                samples += len(pcm) // 2
+                pause = round(self.sample_rate * _pause_s(piece))
+
+    def _said(self, piece: str, voice: str, rate: float) -> tuple[bytes, list[tuple[int, int, int]]]:
+        """The sound of `piece`, and its words; nothing for what has no sound. Raises `Stopped`."""
+        language = LANGUAGES.get(voice[0], "en-us")
+        phonemes = self._model.tokenizer.phonemize(piece, language)
+        if not any(char.isalpha() for char in phonemes):
+            return b"", []
+        wave, _, timings = self._model.create_timed(phonemes, voice, rate, language, is_phonemes=True)
+        marks = word_marks(piece, ((round(each.start * self.sample_rate), each.phoneme) for each in timings))
+        return (np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes(), marks
+
+    def _named(self, voice: object) -> str:
+        if voice not in self._names:
+            raise ValueError(f"voice {voice!r:.80}: there are {', '.join(self._names)}")
+        return str(voice)
+
+
+def _cut(text: str) -> Iterator[tuple[int, str]]:
+    """`text` in pieces to be made at once: (where it begins, piece)."""
+    first = next(pieces(text, FIRST_CHARS), (0, ""))
+    end = len(first[1])
+    return chain(
+        [first] if first[1] else [], ((end + start, piece) for start, piece in pieces(text[end:], PIECE_CHARS))
+    )
+
+
+def _pause_s(piece: str) -> float:
+    last = piece.rstrip()[-1:]
+    return SENTENCE_PAUSE_S if last in ".!?…" else CLAUSE_PAUSE_S if last in ",;:" else 0.0
+
+
+def _checked(rate: object) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.0:
+        raise ValueError(f"rate {rate!r:.80}: want a number from 0.5 to 2.0 (1.0 is normal)")
+    return float(rate)
+
+
+def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(options) - known):
+        raise ValueError(f"{unknown[0]!r}: kokoro knows the options {', '.join(sorted(known))}")
+
+
+def create(options: Mapping[str, Any]) -> Kokoro:
+    """The engine; raises `ValueError` for a bad option, `WeightsMissing`."""
+    _refuse_unknown(options, {"model", "voice", "rate", "threads"})
+    return Kokoro(**options)

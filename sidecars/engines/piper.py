@@ -1,0 +1,179 @@
+"""Piper (VITS, `piper-tts`): a small model for each voice, many times faster than real time on one core.
+
+Runs in the environment that `make piper` builds. A text is spoken sentence by sentence; `stop` is seen in the middle
+of one. Word marks come from the durations inside the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from piper import AudioChunk, PiperVoice, SynthesisConfig
+from piper.config import PiperConfig
+from piper.patch_voice_with_alignment import add_alignment_output
+
+from sidecars.engine import Chunk
+from sidecars.engines.onnx_session import OnnxSession, Stopped
+from sidecars.engines.pieces import pieces
+from sidecars.engines.word_marks import WORD, starts
+from sidecars.resample import Resampler
+from sidecars.weights import WeightsMissing, find_weights
+
+REPOSITORY = "rhasspy/piper-voices"
+VOICE = "en_US-lessac-medium"
+PIECE_CHARS = 200
+PAUSE_S = 0.2
+"""Between sentences."""
+
+
+class Piper:
+    """A `TtsEngine`. Options of `create`: `model` (a folder of voices, `NAME.onnx` with `NAME.onnx.json` each, or such
+    a file, or a repository laid out like `REPOSITORY`), `voice` and `rate` (what `speak` does when it is not told
+    otherwise), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
+
+    All voices are spoken at the first one's rate, and loaded when they are first needed.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = REPOSITORY,
+        voice: str = "",
+        voices: Sequence[str] = (),
+        rate: float = 1.0,
+        speaker: str | int = "",
+        threads: int = 0,
+    ) -> None:
+        """Loads the first voice; fetches it when it is not here. Raises `ValueError` or `WeightsMissing`."""
+        self._model, self._threads, self._speaker = str(model), threads, speaker
+        self._rate = _checked(rate)
+        names = _names(Path(model).expanduser())
+        if Path(model).expanduser().suffix == ".onnx":
+            self._model = str(Path(model).expanduser().parent)
+        default = voice or (names[0] if names else VOICE)
+        self._names = tuple(dict.fromkeys((default, *voices, *names)))
+        if names and default not in names:
+            raise ValueError(f"voice {default!r:.80}: there are {', '.join(names)} in {model}")
+        self._loaded: dict[str, tuple[PiperVoice, OnnxSession]] = {}
+        self.sample_rate = self._voice(default)[0].config.sample_rate
+
+    def voices(self) -> Sequence[str]:
+        return self._names
+
+    def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
+        """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
+        _refuse_unknown(options, {"voice", "rate"})
+        name = options.get("voice") or self._names[0]
+        if name not in self._names:
+            raise ValueError(f"voice {name!r:.80}: there are {', '.join(self._names)}")
+        rate = _checked(options.get("rate") or self._rate)
+        voice, session = self._voice(name)
+        manner = SynthesisConfig(
+            speaker_id=_speaker(voice.config, self._speaker), length_scale=voice.config.length_scale / rate
+        )
+        samples = 0
+        with session.stopping(stop):
+            try:
+                for pcm, marks in self._said(text, voice, manner):
+                    if stop():
+                        return
+                    before = round(PAUSE_S * self.sample_rate) if samples else 0
+                    samples += before
+                    yield Chunk(bytes(2 * before) + pcm, [(at + samples, start, end) for at, start, end in marks])
+                    samples += len(pcm) // 2
+            except Stopped:
+                return
+
+    def _said(
+        self, text: str, voice: PiperVoice, manner: SynthesisConfig
+    ) -> Iterator[tuple[bytes, list[tuple[int, int, int]]]]:
+        """Sentence by sentence the sound, and the words where the model tells. Raises `Stopped`."""
+        rate = voice.config.sample_rate
+        # Piper takes what stands in double brackets for phonemes; nobody who is spoken for here writes any.
+        for start, piece in pieces(text.replace("[[", "[ ").replace("]]", " ]"), PIECE_CHARS):
+            words = [(start + found.start(), start + found.end()) for found in WORD.finditer(piece)]
+            told = sum(len(starts(enumerate(phonemes))) for phonemes in voice.phonemize(piece)) == len(words)
+            for sentence in voice.synthesize(piece, manner, include_alignments=told):
+                stream = Resampler(rate, self.sample_rate)
+                pcm = stream.feed(sentence.audio_int16_bytes) + stream.flush()
+                begins = starts(_begins(sentence))
+                mine, words = words[: len(begins)], words[len(begins) :]
+                yield pcm, [(at * self.sample_rate // rate, *word) for at, word in zip(begins, mine, strict=True)]
+
+    def _voice(self, name: str) -> tuple[PiperVoice, OnnxSession]:
+        if name not in self._loaded:
+            model = self._fetch(name)
+            try:
+                config = PiperConfig.from_dict(json.loads(Path(f"{model}.json").read_text(encoding="utf-8")))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{model}.json: not the description of a Piper voice: {error!r}") from error
+            session = OnnxSession(model, self._threads, _with_durations)
+            self._loaded[name] = PiperVoice(session=session, config=config), session  # type: ignore[arg-type]
+        return self._loaded[name]
+
+    def _fetch(self, name: str) -> Path:
+        """The file of the voice `name`, with its description beside it."""
+        files = (f"{name}.onnx", f"{name}.onnx.json")
+        if Path(self._model).is_dir():
+            return find_weights(self._model, files) / files[0]
+        language, _, rest = name.partition("-")
+        speaker, _, quality = rest.rpartition("-")
+        folder = f"{language.partition('_')[0]}/{language}/{speaker}/{quality}"
+        return find_weights(self._model, [f"{folder}/{file}" for file in files]) / files[0]
+
+
+def _names(model: Path) -> tuple[str, ...]:
+    """The voices in a folder, or the one in a file; none where `model` is neither."""
+    if model.is_dir():
+        found = tuple(sorted(path.stem for path in model.glob("*.onnx")))
+        if not found:
+            raise WeightsMissing(f"model {model}: the folder has no voice: put NAME.onnx and NAME.onnx.json there")
+        return found
+    return (model.stem,) if model.suffix == ".onnx" else ()
+
+
+def _with_durations(model: Path) -> bytes:
+    """The model with the durations of its phonemes as a second output. Raises `ValueError` when it has none."""
+    graph = onnx.load(str(model))
+    add_alignment_output(graph)
+    made: bytes = graph.SerializeToString()
+    return made
+
+
+def _begins(sentence: AudioChunk) -> Iterator[tuple[int, str]]:
+    """(first sample, phoneme) of what the model has told."""
+    sample = 0
+    for each in sentence.phoneme_alignments or ():
+        yield sample, each.phoneme
+        sample += int(each.num_samples)
+
+
+def _speaker(config: PiperConfig, speaker: str | int) -> int | None:
+    if speaker == "":
+        return None
+    number = config.speaker_id_map.get(str(speaker), speaker)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < config.num_speakers:
+        names = ", ".join(config.speaker_id_map) or f"0 to {config.num_speakers - 1}"
+        raise ValueError(f"speaker {speaker!r:.80}: there are {names}")
+    return number
+
+
+def _checked(rate: object) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.5:
+        raise ValueError(f"rate {rate!r:.80}: want a number from 0.5 to 2.5 (1.0 is normal)")
+    return float(rate)
+
+
+def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(options) - known):
+        raise ValueError(f"{unknown[0]!r}: piper knows the options {', '.join(sorted(known))}")
+
+
+def create(options: Mapping[str, Any]) -> Piper:
+    """The engine; raises `ValueError` for a bad option, `WeightsMissing`."""
+    _refuse_unknown(options, {"model", "voice", "voices", "rate", "speaker", "threads"})
+    return Piper(**options)
