@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from phone_daemon.mouth.english import sayings
 from phone_daemon.mouth.markdown import plain
@@ -11,6 +12,7 @@ from phone_daemon.mouth.spoken import Spoken, align
 _FOREIGN = re.compile(r"(?!en)[a-z]{2,3}(?:[-+]|_[A-Z]{2}|$)")
 
 
+@lru_cache(maxsize=256)
 def speakable(text: str, *, english: bool = True) -> Spoken:
     """`text` without Markdown and pictures; with `english`, figures, addresses and signs in words."""
     left = plain(text)

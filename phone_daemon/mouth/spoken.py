@@ -101,20 +101,16 @@ def has_sound(text: str) -> bool:
 
 
 def _words(written: str, said: str, runs: list[_Run]) -> list[Word]:
-    found = list(_WORD.finditer(written))
+    starts = [run.start for run in runs]
     until = len(said)
     words: list[Word] = []
-    for word in reversed(found):
-        run = runs[bisect_right(runs, word.start(), key=_start) - 1]
+    for word in reversed(list(_WORD.finditer(written))):
+        run = runs[bisect_right(starts, word.start()) - 1]
         at = min(_place(written, word.start(), run), until)
         if has_sound(said[at:until]):
             words.append(Word(word.start(), word.end(), at))
             until = at
     return words[::-1]
-
-
-def _start(run: _Run) -> int:
-    return run.start
 
 
 def _place(written: str, word: int, run: _Run) -> int:

@@ -25,6 +25,8 @@ from phone_daemon.mouth.speakable import speakable
         ("555-0100", "five five five, zero one zero zero"),
         ("call 911 or dial 112", "call nine one one or dial one one two"),
         ("ext. 204", "extension two zero four"),
+        ("PIN 1234, order #4521", "PIN one two three four, order number four five two one"),
+        ("The code is 2026: note it", "The code is two zero two six: note it"),
         ("Your reference is 482209.", "Your reference is four eight two two zero nine."),
         ("room 007", "room zero zero seven"),
         # money
@@ -48,7 +50,7 @@ from phone_daemon.mouth.speakable import speakable
         ("12/25/2026", "December the twenty-fifth twenty twenty-six"),
         ("5/3/2026", "five slash three slash twenty twenty-six"),
         ("in 1984 and since 2007", "in nineteen eighty-four and since two thousand and seven"),
-        ("the 1990s", "the nineteen nineties"),
+        ("the 1990s, the 80s", "the nineteen nineties, the eighties"),
         ("2019-2021", "twenty nineteen to twenty twenty-one"),
         ("Mon-Fri", "Monday to Friday"),
         ("Monday – Friday", "Monday to Friday"),
@@ -74,7 +76,8 @@ from phone_daemon.mouth.speakable import speakable
         ("12000 people", "twelve thousand people"),
         ("version 2.0.1", "version 2.0.1"),
         ("B12, 5G, COVID-19", "B12, 5G, COVID-19"),
-        ("5 * 3, 4x6", "five times three, four by six"),
+        ("5 * 3, 4x6, 3:1, 50/50", "five times three, four by six, three to one, fifty fifty"),
+        ("£5/hour, 20 mg/day", "five pounds per hour, twenty milligrams per day"),
         # signs and short forms
         ("Fish & chips, AT&T", "Fish and chips, AT and T"),
         ("Tom &amp; Jerry&#39;s", "Tom and Jerry's"),
