@@ -2,7 +2,8 @@
 
 A bare SIP caller (`ops.probe`) phones the daemon and waits until the agent is heard on the wire; an `interrupt`
 command comes down the daemon's own command channel and its answer brings the legs of the cancel chain; then the
-caller presses a key so that the mind speaks again. Every packet that arrives is a witness: audio later than the
+caller presses a key so that the mind speaks again. A language model is made to talk at length (`ops.talkative`), and
+is interrupted only in what it says itself. Every packet that arrives is a witness: audio later than the
 moment the line card says it fell silent is a stale frame.
 """
 
@@ -29,12 +30,15 @@ from rich.progress import Progress
 from ops import tables
 from ops.commands import CommandFailed, Commands
 from ops.daemon_process import DaemonFailed, DaemonProcess
-from ops.floor import floor
+from ops.floor import endpoint, floor
+from ops.model_endpoint import EndpointFailed
 from ops.probe import Probe, Refused, address, until
 from ops.rtp import Packet
 from ops.stats import gate_ms, quantiles
+from ops.talkative import talkative
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.config import Settings, StateSettings
+from phone_daemon.daemon import load_dialplans
 from phone_daemon.mind.dialplan import DialplanError
 from phone_daemon.state import CommandKind
 from phone_daemon.turn.record import LEGS
@@ -49,6 +53,8 @@ AUDIBLE = 3
 """Packets with sound that make an agent heard."""
 KEYS = ("*", "#")
 """Whatever the mind makes of `*`, it answers; `#` ends the turn of one that waits for more."""
+THINK_S = 15.0
+"""A language model that says nothing for this long has failed."""
 MAX_FAILURES = 3
 MONOLOGUE = (
     "Let me tell you about our practice. We are open every day from eight in the morning, and the first "
@@ -119,14 +125,22 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
     return {key: round(figures[key], 3) for key in ("p50", "p95", "p99", "max")}
 
 
-async def burst(
-    uri: str, state: StateSettings, count: int, calls: int, progress: Callable[[int], None] = lambda done: None
+async def burst(  # noqa: PLR0917
+    uri: str,
+    state: StateSettings,
+    count: int,
+    calls: int,
+    progress: Callable[[int], None] = lambda done: None,
+    thinks: bool = False,
 ) -> Tally:
-    """`count` barge-ins, `calls` calls at a time. `problems` says why there are fewer, when there are."""
+    """`count` barge-ins, `calls` calls at a time. `problems` says why there are fewer, when there are.
+
+    `thinks`: a language model answers; its greeting, which is only read out, is not what is interrupted.
+    """
     tally = Tally()
     waiting = list(range(count))
     async with Commands(state) as commands:
-        callers = [_Caller(uri, commands, waiting, tally, progress) for _ in range(min(calls, count))]
+        callers = [_Caller(uri, commands, waiting, tally, progress, thinks) for _ in range(min(calls, count))]
         async with asyncio.TaskGroup() as tasks:
             for caller in callers:
                 tasks.create_task(caller.run())
@@ -136,14 +150,21 @@ async def burst(
 class _Caller:
     """One caller that keeps calling until no barge-in waits to be made."""
 
-    def __init__(
-        self, uri: str, commands: Commands, waiting: list[int], tally: Tally, progress: Callable[[int], None]
+    def __init__(  # noqa: PLR0917
+        self,
+        uri: str,
+        commands: Commands,
+        waiting: list[int],
+        tally: Tally,
+        progress: Callable[[int], None],
+        thinks: bool,
     ) -> None:
         self._uri = uri
         self._commands = commands
         self._waiting = waiting
         self._tally = tally
         self._progress = progress
+        self._thinks = thinks
         self._failures = 0
 
     async def run(self) -> None:
@@ -160,6 +181,11 @@ class _Caller:
     async def _interrupt(self, probe: Probe, call: str) -> None:
         """Interrupts the greeting, and then every reply of one call for as long as the call lasts."""
         await until(lambda: _heard(probe, 0))
+        if self._thinks:
+            with contextlib.suppress(CommandFailed):  # It is over already.
+                await self._commands.order(call, CommandKind.INTERRUPT)
+            await asyncio.sleep(WATCH_S)
+            await self._ask(probe, call)
         while self._waiting and probe.live:
             # Anywhere in a word, a pause or the 20 ms of a frame.
             await asyncio.sleep(random.uniform(0.05, 0.6))
@@ -180,6 +206,9 @@ class _Caller:
     async def _ask(self, probe: Probe, call: str) -> None:
         """Makes the agent speak and waits until it is heard."""
         since_ns = probe.rtp.packets[-1].at_ns
+        if self._thinks:
+            probe.rtp.press("".join(KEYS))
+            return await until(lambda: _heard(probe, since_ns), THINK_S)
         for key in KEYS:
             probe.rtp.press(key)
             with contextlib.suppress(TimeoutError):
@@ -224,7 +253,10 @@ async def _daemon(args: argparse.Namespace, standing: Settings) -> AsyncIterator
         yield args.to, standing.state
         return
     with tempfile.TemporaryDirectory(prefix="burst-") as folder:
-        async with DaemonProcess(Path(folder), sections(args.config)) as daemon:
+        laid = sections(args.config)
+        if "dialplans" in laid:
+            laid["dialplans"] = [str(talkative(Path(plan), Path(folder))) for plan in laid["dialplans"]]
+        async with DaemonProcess(Path(folder), laid) as daemon:
             yield daemon.uri(), daemon.state
 
 
@@ -258,10 +290,13 @@ def show(verdict: Verdict) -> None:
 
 async def _measure(args: argparse.Namespace, standing: Settings) -> Verdict:
     bare = await floor(standing)
+    thinks = endpoint(standing, load_dialplans(standing)) is not None
     async with _daemon(args, standing) as (uri, state):
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("barge-ins", total=args.count)
-            tally = await burst(uri, state, args.count, args.calls, lambda done: bar.update(task, completed=done))
+            tally = await burst(
+                uri, state, args.count, args.calls, lambda done: bar.update(task, completed=done), thinks
+            )
     return Verdict(tally, args.count, bare.ms["p95"])
 
 
@@ -283,6 +318,9 @@ def run(args: argparse.Namespace) -> int:
         verdict = asyncio.run(_measure(args, settings(args)))
     except (DialplanError, DaemonFailed, ValueError) as error:
         raise WrongUse(str(error)) from None
+    except EndpointFailed as error:
+        print(f"phone-ops burst: {error}", file=sys.stderr)
+        return 1
     if args.json:
         print(json.dumps(verdict.as_json()))
     else:

@@ -14,7 +14,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ops import tables
-from ops.bench import barge_in, endurance, interruption, line_card, load, recognition
+from ops.bench import (
+    answering,
+    barge_in,
+    endurance,
+    faults,
+    first_phrase,
+    heard,
+    interruption,
+    line_card,
+    llm,
+    load,
+    recognition,
+)
 from ops.bench.figure import Figure
 from ops.bench.figure import Progress as Told
 
@@ -38,6 +50,11 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
     return {
         "barge-in": partial(barge_in.measure, count=args.count),
         "interruption": partial(interruption.measure, rounds=args.rounds),
+        "language model": partial(llm.measure, count=args.count),
+        "answering": partial(answering.measure, rounds=1),
+        "model faults": partial(faults.measure, count=args.faults),
+        "what was heard": partial(heard.measure, count=args.count),
+        "first phrase": first_phrase.measure,
         "line card": partial(_line_card, seconds=args.seconds),
         "load": partial(load.measure, seconds=args.seconds),
         "recognition": recognition.measure,
@@ -83,6 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="one measurement (may be given again)")
     parser.add_argument("--count", type=int, default=100, help="programmatic barge-ins (default 100)")
+    parser.add_argument("--faults", type=int, default=100, help="turns for each fault of a model (default 100)")
     parser.add_argument("--rounds", type=int, default=2, help="times each recorded interruption is made (default 2)")
     parser.add_argument("--seconds", type=float, default=20.0, help="of load and of line card CPU (default 20)")
     parser.add_argument("--calls", type=int, default=1000, help="short calls of the leak test (default 1000)")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from ops.daemon_process import to_toml
 from phone_daemon.mind.dialplan import SHIPPED
 
 
-def model_plan(folder: Path, base_url: str, model: str, **llm: object) -> Path:
-    """A dialplan in `folder` whose agent is `model`; `llm`: further keys of its `[llm]`."""
+def model_plan(
+    folder: Path, base_url: str, model: str, *, plan: Mapping[str, object] | None = None, **llm: object
+) -> Path:
+    """A dialplan in `folder` whose agent is `model`; `llm`: further keys of its `[llm]`, `plan`: of its own."""
     clinic = tomllib.loads((SHIPPED / "dental_clinic.toml").read_text())
-    plan = {**clinic, "agent": "llm", "llm": {"base_url": base_url, "model": model, **llm}}
+    laid = {**clinic, "agent": "llm", "llm": {"base_url": base_url, "model": model, **llm}, **(plan or {})}
     path = folder / "clinic.toml"
-    path.write_text(to_toml(plan))
+    path.write_text(to_toml(laid))
     return path

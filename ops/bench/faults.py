@@ -1,0 +1,203 @@
+"""A model server that fails: is every caller answered, and soon?
+
+Every request of a turn fails in the same way, the one that is made again as well, so that nothing is mended by luck.
+The server is scripted (`scripted_model`), the connections to it and the engines are real, and the call runs on the
+sample clock: what waits is counted in full, what computes takes no time, and a busy machine changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from ops.bench.figure import Figure, Progress
+from ops.bench.plans import model_plan
+from ops.bench.scripted_model import MODEL, Fault, ScriptedModel
+from ops.bench.talk import Sound, sounds
+from ops.expectations import read_turns
+from ops.probe import until
+from ops.stats import quantiles
+from ops.tape_call import NOON
+from phone_daemon.call import Call, Services
+from phone_daemon.clock import run_counted
+from phone_daemon.config import CallSettings, Settings, StateSettings
+from phone_daemon.daemon import load_dialplans
+from phone_daemon.events import EndReason
+from phone_daemon.hosts import engine_options
+from phone_daemon.mind.minds import Minds
+from phone_daemon.state import State
+from phone_daemon.telemetry import Telemetry
+from phone_daemon.wire.tape import Act, HangUp, Say, TapeLine
+from sidecars.hosts.inline import InlineHost
+
+EACH, BATCH = 10, 50
+"""Turns of a call, and of a process."""
+WORKERS = 2
+SOON_S = 3.0
+"""From the caller's last word to the agent's first."""
+ANSWER = (
+    "I would be glad to tell you about that, because there is a lot to be said, and most callers want to hear all of "
+    "it. The first thing that you should know is that we are open in the morning, and in the afternoon as well."
+)
+FAULTS = (Fault.REFUSED, Fault.SILENT, Fault.CUT)
+AUDIBLE = 200
+"""Amplitude (of 32768) of an agent that is heard."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What callers have seen, by fault."""
+
+    late_s: dict[Fault, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """From the end of what was said to the agent's first sound; `inf`: none."""
+    lost: list[str] = field(default_factory=list)
+    """Calls that ended otherwise than by their caller."""
+    fillers: int = 0
+    """Turns in which an acknowledgement came first."""
+    named: int = 0
+    """Turns whose log names a fault."""
+
+    def add(self, other: Seen) -> None:
+        for fault, late_s in other.late_s.items():
+            self.late_s[fault] += late_s
+        self.lost += other.lost
+        self.fillers += other.fillers
+        self.named += other.named
+
+
+async def measure(progress: Progress, count: int = 100) -> list[Figure]:
+    """`count` turns for each fault."""
+    seen = Seen()
+    loop = asyncio.get_running_loop()
+    jobs = [(fault, first) for first in range(0, count, BATCH) for fault in FAULTS]
+    # Forking a process whose libraries run threads of their own may hang.
+    with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
+        runs = [loop.run_in_executor(pool, _batch, fault, first, min(first + BATCH, count)) for fault, first in jobs]
+        for done, run in enumerate(asyncio.as_completed(runs), 1):
+            seen.add(await run)
+            progress(done / len(jobs))
+    return _figures(seen)
+
+
+def _batch(fault: Fault, first: int, last: int) -> Seen:
+    logging.disable()  # What fails is counted.
+    return run_counted(_fail(fault, first, last))
+
+
+async def _fail(fault: Fault, first: int, last: int) -> Seen:
+    """Turns `first` to `last`, `EACH` of them a call."""
+    seen = Seen()
+    # Nobody who says goodbye waits for an answer.
+    said = [sound for sound in sounds() if sound.words and len(sound.pcm) < 5 * 8000 and "goodbye" not in sound.words]
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        server = await stack.enter_async_context(ScriptedModel(lambda asked: ANSWER, fault=fault))
+        path = model_plan(folder, server.base_url, MODEL)
+        settings = Settings(
+            calls=CallSettings(directory=folder, record=False), state=StateSettings(url="off"), dialplans=(path,)
+        )
+        plans = load_dialplans(settings)
+        ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
+        mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
+        for host in (ears, mouth):
+            stack.push_async_callback(host.close)
+            await host.start()
+        telemetry = Telemetry(export=False)
+        stack.callback(telemetry.close)
+        services = Services(settings, ears, mouth, State(settings.state), telemetry, lambda note: None)
+        minds = Minds()
+        stack.push_async_callback(minds.close)
+        plan = next(iter(plans)).at(NOON)
+        for number in range(first, last, EACH):
+            sounds_of_call = [said[turn % len(said)] for turn in range(number, min(number + EACH, last))]
+            caller = _Caller()
+            line = TapeLine(f"{fault}-{number}", "bench", "reception", caller.hear)
+            call = Call(line, plan, minds.mind(plan, "reception", NOON), services)
+            await _talk(caller, line, call, sounds_of_call, fault, seen)
+            turns = read_turns(folder / line.id / "turns.jsonl")
+            seen.fillers += sum(bool(turn["filler"]) for turn in turns)
+            seen.named += sum(bool(turn["faults"]) for turn in turns)
+    return seen
+
+
+class _Caller:
+    """Says one thing after the other, and notes when the agent is heard again."""
+
+    def __init__(self) -> None:
+        self._acts: list[Act] = []
+        self._time = asyncio.get_running_loop().time
+        self.heard_at = 0.0
+        """When the agent was last heard, by the loop."""
+        self.spoken_at = 0.0
+        """When the last sample of what was said goes out."""
+
+    def say(self, sound: Sound) -> None:
+        self._acts.append(Say(sound.pcm))
+        self.spoken_at = self._time() + (sound.last + 1) / 8000
+
+    def hang_up(self) -> None:
+        self._acts.append(HangUp())
+
+    def answered(self) -> bool:
+        """Whether the agent was heard after what was said."""
+        return self.heard_at > self.spoken_at
+
+    def hear(self, agent: bytes) -> list[Act]:
+        if not self.answered() and any(abs(sample) > AUDIBLE for sample in memoryview(agent).cast("h")):
+            self.heard_at = self._time()
+        acts, self._acts = self._acts, []
+        return acts
+
+
+async def _talk(  # noqa: PLR0917
+    caller: _Caller,
+    line: TapeLine,
+    call: Call,
+    said: Sequence[Sound],
+    fault: Fault,
+    seen: Seen,
+) -> None:
+    """One call; the agent is interrupted as soon as it is heard, and the next thing said."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(line.run())
+        running = tasks.create_task(call.run())
+        await until(lambda: caller.answered() or running.done())
+        for sound in said:
+            await call.interrupt()
+            await asyncio.sleep(0.3)
+            caller.say(sound)
+            with contextlib.suppress(TimeoutError):
+                await until(lambda: caller.answered() or running.done())
+            seen.late_s[fault].append(caller.heard_at - caller.spoken_at if caller.answered() else float("inf"))
+        caller.hang_up()
+        closed = await running
+    if closed.reason is not EndReason.CALLER_HUNG_UP:
+        seen.lost.append(f"{line.id}: {closed.reason}")
+
+
+def _figures(seen: Seen) -> list[Figure]:
+    figures: list[Figure] = []
+    for fault, late_s in seen.late_s.items():
+        found = quantiles(late_s)
+        note = (
+            f"{len(late_s)} turns, scripted model server; p50 {found['p50']:.2f}, p95 {found['p95']:.2f}; sample clock"
+        )
+        figures.append(Figure(f"model's {fault}: the agent's first sound, latest", found["max"], "s", SOON_S, note))
+    turns = sum(map(len, seen.late_s.values()))
+    return [
+        *figures,
+        Figure("calls lost to a model's faults", len(seen.lost), "", 0, "; ".join(seen.lost[:3])),
+        Figure("turns that began with an acknowledgement", seen.fillers, "", None, f"of {turns}"),
+        Figure(
+            "turns whose log names a fault", seen.named, "", None, f"of {turns}; some were cut short before it came"
+        ),
+    ]
