@@ -33,11 +33,13 @@ kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokor
 
 piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper", likewise (290 MB)
 
+chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
+
 fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/chatterbox/.venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
@@ -59,6 +61,11 @@ sidecars/kokoro/.venv/run.stamp sidecars/piper/.venv/run.stamp: %/.venv/run.stam
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+sidecars/chatterbox/.venv/run.stamp: sidecars/chatterbox/setup.sh $(wildcard sidecars/chatterbox/requirements*.txt)
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@PYTHON=$(PYTHON) $<
+	@touch $@
+
 sidecars/model_server/.venv/run.stamp: sidecars/model_server/requirements.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "building sidecars/model_server/.venv (about 1.2 GB, a minute or two; once)"
@@ -70,4 +77,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench kokoro piper model-server fixtures clean
+.PHONY: help setup run serve test lint bench kokoro piper chatterbox model-server fixtures clean

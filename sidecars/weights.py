@@ -1,0 +1,128 @@
+"""An engine's weights: a folder somebody filled, or a repository of the Hugging Face hub, fetched when first needed.
+
+What is fetched goes to the hub's own cache (`HF_HOME`, else `huggingface/` under `XDG_CACHE_HOME`, else under
+`~/.cache`), where other programs find it too. What is there already is used without asking the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+READ = 1 << 22
+TELL_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class WeightsMissing(Exception):
+    """The weights are not there and cannot be had. One line: what is missing, why, and what to do."""
+
+
+def find_weights(model: str, files: Sequence[str]) -> Path:
+    """The folder with `files` of `model`: a folder, or `OWNER/NAME`, optionally `@REVISION`, on the hub.
+
+    Fetches what the cache has not got, with its progress on standard error, goes on where an earlier attempt broke
+    off, and compares what came with the checksum that the hub names. Raises `WeightsMissing`.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if missing := [name for name in files if not (folder / name).is_file()]:
+            raise WeightsMissing(f"model {model}: the folder has no {_list(missing)}; it takes {_list(files)}")
+        return folder
+    if not REPOSITORY.fullmatch(model):
+        raise WeightsMissing(f"model {model!r}: no such folder, nor OWNER/NAME of a repository on the Hugging Face hub")
+    return _from_hub(model, files)
+
+
+def _from_hub(model: str, files: Sequence[str]) -> Path:
+    # Engines of a folder do not need them.
+    import httpx  # noqa: PLC0415
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+
+    repository, _, revision = model.partition("@")
+    where: dict[str, Any] = {"repo_id": repository, "revision": revision or None}
+    cached = {name: try_to_load_from_cache(filename=name, **where) for name in files}
+    missing = [name for name, path in cached.items() if not isinstance(path, str)]
+    if not missing:
+        return Path(str(cached[files[0]])).parent
+
+    def gone(why: str) -> WeightsMissing:
+        remedy = f"put {_list(files)} into a folder and set model to it, or fetch them where there is a network"
+        return WeightsMissing(f"model {model}: {_list(missing)} not in {constants.HF_HUB_CACHE}, and {why}; {remedy}")
+
+    if constants.HF_HUB_OFFLINE:
+        raise gone("HF_HUB_OFFLINE forbids to fetch them")
+    log.info("fetching %s of %s into %s", _list(missing), model, constants.HF_HUB_CACHE)
+    path = ""
+    for name in files:
+        try:
+            path = hf_hub_download(filename=name, tqdm_class=_progress(), **where)
+        except LocalEntryNotFoundError as error:
+            raise gone(f"{constants.ENDPOINT} is not reached ({_first_line(error.__cause__ or error)})") from error
+        except (OSError, ValueError, httpx.HTTPError) as error:
+            raise gone(f"{name} is not to be had ({_first_line(error)})") from error
+        if name in missing:
+            verify(Path(path))
+    return Path(path).parent
+
+
+def verify(path: Path) -> None:
+    """Compares a file of the hub's cache with its checksum, which is the name of the blob it links to.
+
+    A damaged one is taken out of the cache. Raises `WeightsMissing`. A file from elsewhere has no checksum.
+    """
+    blob = path.resolve()
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name):
+        digest = hashlib.sha256()
+    elif re.fullmatch(r"[0-9a-f]{40}", blob.name):  # small files are kept in git, and named by git
+        digest = hashlib.sha1(f"blob {blob.stat().st_size}\0".encode(), usedforsecurity=False)
+    else:
+        return
+    with blob.open("rb") as file:
+        while data := file.read(READ):
+            digest.update(data)
+    if digest.hexdigest() != blob.name:
+        blob.unlink()
+        path.unlink(missing_ok=True)
+        raise WeightsMissing(
+            f"{path.name}: its checksum is {digest.hexdigest()}, not {blob.name}; it was thrown away: try again"
+        )
+
+
+def _progress() -> Callable[..., Any] | None:
+    """None, which is the hub's own bar, on a terminal; else a bar that writes lines, for a log."""
+    if sys.stderr.isatty():
+        return None
+    from tqdm.auto import tqdm  # noqa: PLC0415
+
+    class Lines(tqdm):  # type: ignore[misc]
+        """Says now and then how far it is."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)
+            self._told = time.monotonic()
+            super().__init__(*args, **options)
+
+        def display(self, *args: Any, **options: Any) -> None:
+            if self.n and (time.monotonic() - self._told >= TELL_EVERY_S or self.n == self.total):
+                self._told = time.monotonic()
+                log.info("%s", self.format_meter(**{**self.format_dict, "ncols": 0}).strip())
+
+    return Lines
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,405 @@
+"""Chatterbox in its own environment: `test_chatterbox.py` runs this file there, with a checkpoint made for it.
+
+The code and the watermark are the real ones, the weights are random: what is spoken is noise, of a known length.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from sidecars.engine import load
+from sidecars.engines import chatterbox
+from sidecars.engines.chatterbox_model import Manner, Model, Sampler, Sound
+from sidecars.weights import WeightsMissing
+
+TINY = Path(os.environ["CHATTERBOX_TINY"])
+TOKENS = 55
+"""Of every text; `make_tiny.py` makes it so."""
+SAMPLES = TOKENS * 960
+TEXT = "Hello there, this is a test."
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def engine() -> chatterbox.Chatterbox:
+    made: chatterbox.Chatterbox = load("chatterbox", {"model": str(TINY), "threads": 1})
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(engine: chatterbox.Chatterbox) -> Model:
+    return engine._model
+
+
+@pytest.fixture(scope="module")
+def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    at = np.arange(3 * 16_000) / 16_000
+    buzz = sum(np.sin(2 * np.pi * n * 190 * at) / n for n in range(1, 12)) * (1 + np.sin(25 * at)) * 0.1
+    file = tmp_path_factory.mktemp("voices") / "anna.wav"
+    soundfile.write(file, buzz, 16_000)
+    return file
+
+
+def spoken(engine: chatterbox.Chatterbox, text: str = TEXT, **options: Any) -> np.ndarray:
+    pcm = b"".join(chunk.pcm for chunk in engine.speak(text, {"seed": 1, **options}, never))
+    return np.frombuffer(pcm, dtype="<i2")
+
+
+@pytest.fixture(scope="module")
+def plain(engine: chatterbox.Chatterbox) -> np.ndarray:
+    """`TEXT` as it is without any option."""
+    return spoken(engine)
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The tokens sampled so far."""
+    tokens: list[int | None] = []
+    real = Sampler.next
+
+    def count(self: Sampler) -> int | None:
+        tokens.append(real(self))
+        return tokens[-1]
+
+    monkeypatch.setattr(Sampler, "next", count)
+    return tokens
+
+
+# ------------------------------------------------------------------------------------------------- like upstream
+
+
+@pytest.mark.parametrize("changed", [{}, {"exaggeration": 1.2, "temperature": 1.1, "top_p": 0.9, "cfg_weight": 0.3}])
+def test_the_tokens_are_those_that_upstream_samples(model: Model, changed: dict[str, float]) -> None:
+    manner = Manner(**changed)
+    tts, voice = model._tts, model.built_in()
+    ours = model.sampler(TEXT, voice, manner, seed=7)
+    theirs: list[torch.Tensor] = []
+    inference = tts.t3.inference
+    tts.t3.inference = lambda **given: theirs.append(inference(**given)) or theirs[-1]
+    tts.s3gen.inference = lambda **_: (torch.zeros(1, 9600), None)
+    try:
+        torch.manual_seed(7)
+        tts.generate(
+            TEXT, **{name: getattr(manner, name) for name in ("exaggeration", "temperature", "top_p", "cfg_weight")}
+        )
+    finally:
+        del tts.t3.inference, tts.s3gen.inference
+    tokens = [token for _ in range(TOKENS + 1) if (token := ours.next()) is not None]
+    assert tokens == theirs[0][0, :-1].tolist()
+    assert len(tokens) == TOKENS
+
+
+def test_what_is_made_in_one_part_is_what_upstream_makes_of_the_same_noise(model: Model) -> None:
+    tts, voice = model._tts, model.built_in()
+    tokens = list(range(100, 150))
+    sound = Sound(tts.s3gen, lambda wave, sample_rate: wave, voice.gen, 1.0, seed=3)
+    ours = sound.extend(tokens, last=True)
+    frames = 2 * (voice.gen["prompt_token"].shape[1] + len(tokens))
+    with torch.inference_mode():
+        mel = tts.s3gen.flow.inference(
+            token=torch.tensor([tokens]), token_len=torch.tensor([50]), finalize=True, n_timesteps=10,
+            noised_mels=sound._noise[..., :frames], **voice.gen,
+        )[0]  # fmt: skip
+        torch.manual_seed(3)
+        theirs = tts.s3gen.hift_inference(mel, None)[0]
+        theirs[:, : len(tts.s3gen.trim_fade)] *= tts.s3gen.trim_fade
+    np.testing.assert_allclose(ours, theirs[0].numpy(), atol=1e-5)
+
+
+def test_guidance_can_be_switched_off(engine: chatterbox.Chatterbox, plain: np.ndarray) -> None:
+    """Upstream fails at `cfg_weight` 0."""
+    other = spoken(engine, cfg_weight=0)
+    assert len(other) == SAMPLES
+    assert (other != plain).any()
+
+
+def test_every_part_carries_the_watermark(engine: chatterbox.Chatterbox, model: Model, plain: np.ndarray) -> None:
+    def marked(pcm: np.ndarray) -> float:
+        found = model._tts.watermarker.get_watermark(pcm.astype(np.float32) / 32768, sample_rate=24_000, round=False)
+        return float(np.mean(found))
+
+    sound = Sound(model._s3gen, lambda wave, sample_rate: wave, model.built_in().gen, 1.0, seed=1)
+    bare = sound.extend(range(100, 155), last=True) * 32767
+    assert marked(plain) > 0.9
+    assert marked(plain[: SAMPLES // 2]) > 0.9
+    assert marked(bare) < marked(plain) - 0.3
+
+
+# ------------------------------------------------------------------------------------------------------- streaming
+
+
+def test_speech_begins_before_the_last_token_is_sampled(
+    engine: chatterbox.Chatterbox, sampled: list[int | None], plain: np.ndarray
+) -> None:
+    known = []
+    parts = []
+    for chunk in engine.speak(TEXT, {"seed": 1}, never):
+        known.append(len(sampled))
+        parts.append(len(chunk.pcm) // 2)
+    assert known == [20, 50, 56]  # the last is the end
+    assert parts == [15 * 960, 30 * 960, 10 * 960]
+
+
+def test_the_same_seed_says_it_the_same_way(engine: chatterbox.Chatterbox, plain: np.ndarray) -> None:
+    assert len(plain) == SAMPLES
+    np.testing.assert_array_equal(spoken(engine), plain)
+    assert (spoken(engine, seed=2) != plain).any()
+
+
+def test_parts_continue_each_other(model: Model) -> None:
+    """Making it part by part is close to making it at once, at the seams as well: same noise, same phases."""
+    tokens = list(range(100, 100 + TOKENS))
+    at_once, by_part = (
+        Sound(model._s3gen, lambda wave, sample_rate: wave, model.built_in().gen, 1.0, seed=1) for _ in range(2)
+    )
+    whole = at_once.extend(tokens, last=True)
+    parts = [by_part.extend(tokens[:20]), by_part.extend(tokens[:45]), by_part.extend(tokens, last=True)]
+    joined = np.concatenate(parts)
+    assert joined.shape == whole.shape
+    for seam in np.cumsum([len(part) for part in parts])[:-1]:
+        around = slice(seam - 20, seam + 20)
+        step = np.abs(np.diff(joined[around])).max()
+        assert step <= 1.5 * np.abs(np.diff(whole[seam - 4800 : seam + 4800])).max()
+    assert np.corrcoef(joined, whole)[0, 1] > 0.5
+
+
+def test_a_slower_or_faster_voice_takes_more_or_less_time(engine: chatterbox.Chatterbox) -> None:
+    for rate in (0.8, 1.25):
+        assert abs(len(spoken(engine, rate=rate)) - SAMPLES / rate) <= 2 * 480
+
+
+def test_long_texts_are_said_piece_by_piece_and_empty_ones_not_at_all(engine: chatterbox.Chatterbox) -> None:
+    assert len(spoken(engine, "This is a sentence of forty characters. " * 7)) == 2 * SAMPLES
+    for nothing in ("", "  ", "?!", "…"):
+        assert len(spoken(engine, nothing)) == 0
+
+
+def test_a_text_without_an_end_is_cut_short(
+    engine: chatterbox.Chatterbox,
+    sampled: list[int | None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(engine._model._t3.hp, "stop_speech_token", 8000)  # one that is never sampled
+    assert len(spoken(engine, "No end.")) == SAMPLES  # after that, what the checkpoint samples has no sound
+    assert len(sampled) == 75 + 4 * len("No end.")
+    assert "found no end to a text of 7 characters" in caplog.text
+
+
+# -------------------------------------------------------------------------------------------------------- stopping
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, 33])
+def test_it_stops_between_tokens(engine: chatterbox.Chatterbox, sampled: list[int | None], after: int) -> None:
+    chunks = list(engine.speak(TEXT, {"seed": 1}, lambda: len(sampled) >= after))
+    assert len(sampled) == after
+    assert len(chunks) == (1 if after > 20 else 0)
+
+
+def test_it_stops_in_the_middle_of_making_sound(
+    engine: chatterbox.Chatterbox, sampled: list[int | None], plain: np.ndarray
+) -> None:
+    asked = []
+
+    def stop() -> bool:
+        if len(sampled) < 20:
+            return False
+        asked.append(True)
+        return len(asked) > 100
+
+    assert list(engine.speak(TEXT, {"seed": 1}, stop)) == []
+    assert len(sampled) == 20
+    assert len(asked) == 101  # asked once more, and never again
+    np.testing.assert_array_equal(spoken(engine), plain)  # and nothing of it is left
+
+
+def test_a_listener_who_leaves_stops_it_too(engine: chatterbox.Chatterbox) -> None:
+    speech = engine.speak(TEXT, {"seed": 1}, never)
+    next(speech)
+    speech.close()
+    assert engine._model._stop is not never
+
+
+# ----------------------------------------------------------------------------------------------- voices and options
+
+
+def test_a_recording_is_a_voice(engine: chatterbox.Chatterbox, voice_file: Path, plain: np.ndarray) -> None:
+    cloned = spoken(engine, voice_file=str(voice_file))
+    assert len(cloned) == SAMPLES
+    assert (cloned != plain).any()
+
+
+def test_a_folder_of_recordings_is_a_choice_of_voices(
+    engine: chatterbox.Chatterbox, voice_file: Path, plain: np.ndarray
+) -> None:
+    (voice_file.parent / "readme.txt").write_text("not a voice")
+    many = chatterbox.create({"model": str(TINY), "voices": str(voice_file.parent), "voice": "anna", "threads": 1})
+    assert many.voices() == ("anna", "default")
+    np.testing.assert_array_equal(spoken(many), spoken(engine, voice_file=str(voice_file)))
+    np.testing.assert_array_equal(spoken(many, voice="default"), plain)
+    with pytest.raises(ValueError, match="voice 'otto': there is 'default', 'anna'"):
+        spoken(many, voice="otto")
+
+
+def test_a_recording_that_is_recorded_again_is_heard(engine: chatterbox.Chatterbox, tmp_path: Path) -> None:
+    file, noise = tmp_path / "voice.wav", np.random.default_rng(1)
+    heard = []
+    for level in (0.01, 0.2):
+        soundfile.write(file, noise.normal(0, level, 48_000), 16_000)
+        heard.append(spoken(engine, voice_file=str(file)))
+    assert (heard[0] != heard[1]).any()
+
+
+def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatterbox, tmp_path: Path) -> None:
+    short, text = tmp_path / "short.wav", tmp_path / "text.wav"
+    soundfile.write(short, np.zeros(8000), 16_000)
+    text.write_text("I am no recording.")
+    for file, complaint in (
+        (short, "0.5 s long; want 2 s or more"),
+        (text, "no recording; want one of .wav"),
+        (tmp_path / "none.wav", "No such file"),
+        (tmp_path, "Is a directory|no recording"),
+    ):
+        with pytest.raises(ValueError, match=complaint) as caught:
+            spoken(engine, voice_file=str(file))
+        assert str(file) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"exaggeration": 3}, "exaggeration 3: want a number from 0 to 2"),
+        ({"temperature": 0}, "0.05 to 5"),
+        ({"cfg_weight": "much"}, "cfg_weight 'much': want a number"),
+        ({"rate": True}, "rate True: want a number"),
+        ({"seed": 1.5}, "seed 1.5: want a whole number"),
+        ({"voice": "nobody"}, "voice 'nobody': there is 'default'"),
+        ({"pitch": 1}, "'pitch': chatterbox knows the options"),
+    ],
+)
+def test_a_bad_option_is_refused_in_one_line(
+    engine: chatterbox.Chatterbox, options: dict[str, Any], complaint: str
+) -> None:
+    for refuse in (lambda: spoken(engine, **options), lambda: chatterbox.create({"model": str(TINY), **options})):
+        with pytest.raises(ValueError, match=complaint) as caught:
+            refuse()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"device": "gpu"}, "device 'gpu': want"),
+        ({"dtype": "int8"}, "dtype 'int8': want auto, float32"),
+        ({"voices": "/no/such/folder"}, "voices '/no/such/folder': no such folder"),
+        ({"threads": 0}, "threads 0: want a whole number"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_one_line(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        chatterbox.create({"model": str(TINY), **options})
+
+
+# ------------------------------------------------------------------------------------------------ weights, devices
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the checkpoint, to be damaged."""
+    copy = tmp_path / "weights"
+    copy.mkdir()
+    for file in TINY.iterdir():
+        (copy / file.name).symlink_to(file)
+    return copy
+
+
+def overwrite(file: Path, content: bytes) -> None:
+    file.unlink()
+    file.write_bytes(content)
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "s3gen.safetensors").unlink()
+    with pytest.raises(
+        WeightsMissing, match=r"weights: the folder has no s3gen\.safetensors; it takes ve\.safetensors"
+    ):
+        chatterbox.create({"model": str(folder)})
+
+
+@pytest.mark.parametrize("name", ["ve.safetensors", "tokenizer.json", "conds.pt"])
+def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
+    overwrite(folder / name, (folder / name).read_bytes()[:-1000])
+    with pytest.raises(WeightsMissing, match=f"{name} is damaged or cut short") as caught:
+        chatterbox.create({"model": str(folder)})
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_size_are_told_from_damaged_ones(folder: Path) -> None:
+    sizes = (folder / "sizes.json").read_bytes()
+    overwrite(folder / "sizes.json", sizes.replace(b'"num_hidden_layers": 2', b'"num_hidden_layers": 1'))
+    with pytest.raises(WeightsMissing, match="does not hold weights of chatterbox") as caught:
+        chatterbox.create({"model": str(folder)})
+    assert "\n" not in str(caught.value)
+
+
+def test_half_precision_speaks(plain: np.ndarray) -> None:
+    half = chatterbox.create({"model": str(TINY), "dtype": "bfloat16", "threads": 1})
+    assert half._model._t3.speech_head.weight.dtype == torch.bfloat16
+    assert len(spoken(half)) == len(plain)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_told_and_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    made = chatterbox.create({"model": str(TINY), "device": "cuda", "threads": 1})
+    assert made._model.device.type == "cpu"
+    assert [record.levelno for record in caplog.records if "no CUDA here" in record.message] == [logging.WARNING]
+
+
+class FakeGpu:
+    """Stands for a CUDA device that fails: there is none here. The model behind it is real and on the CPU."""
+
+    def __init__(self, real: Model, after: int) -> None:
+        self._real, self._after, self.device = real, after, torch.device("cuda")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def sound(self, *given: Any) -> Any:
+        real, after = self._real.sound(*given), self._after
+
+        class Failing:
+            parts = 0
+
+            def extend(self, *given: Any, **options: Any) -> Any:
+                self.parts += 1
+                if self.parts > after:
+                    raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore.")
+                return real.extend(*given, **options)
+
+        return Failing()
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_gpu_that_runs_out_of_memory_is_told_and_done_without(
+    plain: np.ndarray, caplog: pytest.LogCaptureFixture, after: int
+) -> None:
+    made = chatterbox.create({"model": str(TINY), "threads": 1})
+    made._model = FakeGpu(made._model, after)  # type: ignore[assignment]
+    if after:  # part of the text was heard: it is for the caller to say it again
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            spoken(made)
+    np.testing.assert_array_equal(spoken(made), plain)
+    assert made._model.device.type == "cpu"
+    assert "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.): speaking on the CPU" in caplog.text
