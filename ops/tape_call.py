@@ -25,6 +25,7 @@ from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.tape import TapeLine
+from sidecars.hosts.host import Host
 from sidecars.hosts.inline import InlineHost
 
 NOON = datetime(2026, 3, 3, 12, 0)
@@ -44,6 +45,21 @@ def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) ->
 
 async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     plans = Dialplans.load(settings.dialplans)
+    ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
+    mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
+    try:
+        await asyncio.gather(ears.start(), mouth.start())
+        return await play_on(ears, mouth, fixture, settings, watch)
+    finally:
+        await ears.close()
+        await mouth.close()
+
+
+async def play_on(
+    ears: Host, mouth: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]
+) -> Outcome:
+    """Plays one fixture on hosts that run already, at the pace of the running loop's clock."""
+    plans = Dialplans.load(settings.dialplans)
     plan = plans.match(fixture.called, NOON)
     if plan is None:
         raise ValueError(f"{fixture.name}: no dialplan answers {fixture.called}")
@@ -55,21 +71,16 @@ async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], No
 
     folder = settings.calls.directory / fixture.name
     shutil.rmtree(folder, ignore_errors=True)
-    ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
-    mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
     telemetry = Telemetry(export=False)
     minds = Minds(settings.llm)
     caller = RecordedCaller(fixture)
     line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
     try:
-        await asyncio.gather(ears.start(), mouth.start())
         services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
             closed = await Call(line, plan, minds.mind(plan, fixture.called, NOON), services).run()
     finally:
-        await ears.close()
-        await mouth.close()
         await minds.close()
         telemetry.close()
     return Outcome(read_turns(folder / "turns.jsonl"), closed.reason, notes, caller.gave_up, folder)

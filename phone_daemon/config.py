@@ -61,7 +61,7 @@ class EarsSettings:
     host: str = "subprocess"
     """`subprocess`, `inprocess` (a thread of the daemon) or `listen` (a server: `url` instead of `engine`)."""
     python: str = ""
-    """subprocess: the interpreter; empty: the daemon's own."""
+    """subprocess: the interpreter; empty: that of `sidecars/ENGINE/.venv` where it was built, else the daemon's own."""
     url: str = ""
     """listen: ws://HOST:PORT/v1/listen, wss://…, or unix:///PATH."""
     api_key_env: str = ""
@@ -345,7 +345,9 @@ def _check_ears(ears: EarsSettings, table: Table) -> None:
         table.wrong(("ears", "fallback"), f'"{ears.fallback}" is no engine; write the name of one, or "" for none')
     if ears.host == "listen":
         scheme, mark, rest = ears.url.partition("://")
-        if not (mark and rest and scheme in ("ws", "wss", "unix")):
+        if "@" in rest.partition("/")[0]:
+            table.wrong(("ears", "url"), "holds a password; set api_key_env to the variable with the token")
+        elif not (mark and rest and scheme in ("ws", "wss", "unix")):
             what = 'write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"'
             table.wrong(("ears", "url"), f"{'is no WebSocket' if ears.url else 'is missing'}; {what}")
     for name in ("url", "api_key_env"):

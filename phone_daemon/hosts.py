@@ -18,8 +18,10 @@ from sidecars.hosts.speech_client import SpeechSource
 from sidecars.hosts.subprocess import SubprocessHost
 from sidecars.hosts.wyoming import WyomingSource
 
+EMBEDDED_S = 60.0
+"""An embedded engine that takes longer to load hangs."""
 LOADING_S = 3600.0
-"""A voice that is not embedded may have to fetch its weights first."""
+"""An engine that is not embedded may have to fetch its weights first."""
 RELOAD_S = 15.0
 """How often an engine of ours that could not be loaded is tried again."""
 
@@ -43,7 +45,9 @@ def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str
             return ListenHost(settings.url, token=token, options=settings.options)
         if settings.host == "inprocess":
             return InProcessHost("stt", settings.engine, options)
-        return SubprocessHost("stt", settings.engine, options, python=settings.python)
+        python = settings.python or interpreter(settings.engine)
+        limit_s = EMBEDDED_S if settings.engine == settings.fallback else LOADING_S
+        return SubprocessHost("stt", settings.engine, options, python=python, start_timeout_s=limit_s)
 
     remote = settings.host == "listen"
     if not settings.fallback or (settings.fallback == settings.engine and not remote):

@@ -269,7 +269,8 @@ class Speaking:
 
     def log_unanswered(self, draft: Draft) -> None:
         """The caller was gone before a reply could begin."""
-        self._log(Turn(self._turns, caller=draft.text, partials=draft.partials, at_ns=draft.at_ns))
+        faults = [f"ears: {fault}" for fault in draft.faults]
+        self._log(Turn(self._turns, caller=draft.text, partials=draft.partials, at_ns=draft.at_ns, faults=faults))
 
     async def release(self) -> None:
         """The line is gone: ends the reply that runs, and those whose silence nobody will confirm any more."""

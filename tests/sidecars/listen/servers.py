@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +58,14 @@ class Process:
         self.url = line.strip().rpartition(" ")[2]
         assert "://" in self.url, f"it said {line!r}"
         return self
+
+    @property
+    def running(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return self._process.returncode is None
 
     @property
     def pid(self) -> int:
