@@ -44,7 +44,7 @@ class Kokoro:
         folder = find_weights(str(model), FILES)
         self._session = OnnxSession(folder / FILES[0], threads)
         try:
-            self._model = Model.from_session(self._session, str(folder / FILES[1]))  # type: ignore[arg-type]
+            self._model = Model.from_session(self._session, str(folder / FILES[1]))
         except (OSError, ValueError) as error:
             raise ValueError(f"{folder / FILES[1]}: not a file of voices: {error}") from error
         self._names = tuple(self._model.get_voices())

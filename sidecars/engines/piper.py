@@ -112,7 +112,7 @@ class Piper:
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{model}.json: not the description of a Piper voice: {error!r}") from error
             session = OnnxSession(model, self._threads, _with_durations)
-            self._loaded[name] = PiperVoice(session=session, config=config), session  # type: ignore[arg-type]
+            self._loaded[name] = PiperVoice(session=session, config=config), session
         return self._loaded[name]
 
     def _fetch(self, name: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -98,8 +99,9 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     onnx.save(graph(arguments.durations, arguments.slow), str(arguments.folder / "kokoro-v1.0.onnx"))
     random = np.random.default_rng(11)
+    voices: dict[str, Any] = {name: random.standard_normal(STYLE).astype(np.float32) for name in VOICES}
     with (arguments.folder / "voices-v1.0.bin").open("wb") as file:
-        np.savez(file, **{name: random.standard_normal(STYLE).astype(np.float32) for name in VOICES})
+        np.savez(file, **voices)
 
 
 if __name__ == "__main__":

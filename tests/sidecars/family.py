@@ -1,0 +1,27 @@
+"""Engines that have an environment of their own: built as a user builds it, with a tiny random model made in it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+BUILD_S = 900
+"""What `make` may take where pip has to fetch everything: mark tests that may be the first with this timeout."""
+
+
+def python_of(family: str) -> str:
+    """The interpreter of `make FAMILY`."""
+    made = subprocess.run(["make", "--silent", family], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return str(ROOT / "sidecars" / family / ".venv" / "bin" / "python")
+
+
+def tiny(family: str, folder: Path, *arguments: str) -> Path:
+    """`folder`, with what `make_tiny.py` of the family has put there."""
+    script = ROOT / "sidecars" / family / "make_tiny.py"
+    made = subprocess.run(
+        [python_of(family), str(script), str(folder), *arguments], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    return folder

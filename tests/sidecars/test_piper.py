@@ -1,0 +1,230 @@
+"""Piper in its own environment, on tiny random models of the same format: what they say is babble, the rest is real."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from sidecars.hosts.host import HostLost
+from sidecars.hosts.remote import RemoteHost
+from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.hosts.wyoming import WyomingSource
+from tests.sidecars.family import BUILD_S, python_of, tiny
+from tests.sidecars.test_speech_client import speak, told
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
+
+TEXT = "Your appointment is on Tuesday."
+SENTENCES = "We open at nine. Doctor Brown waits for you. Goodbye now."
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny("piper", tmp_path_factory.mktemp("piper"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host(models: Path) -> AsyncIterator[SubprocessHost]:
+    tiny("piper", models, "en_US-two-low", "--rate", "16000", "--speakers", "2")
+    host = SubprocessHost("tts", "piper", {"model": str(models)}, python_of("piper"))
+    await host.start()
+    yield host
+    await host.close()
+
+
+async def test_a_folder_is_its_voices_and_the_first_gives_the_rate(host: SubprocessHost) -> None:
+    assert (host.sample_rate, tuple(host.voices)) == (22050, ("en_US-babble-low", "en_US-two-low"))
+
+
+async def test_a_text_is_spoken_with_its_words_where_the_model_says_them(host: SubprocessHost) -> None:
+    channel = host.open()
+    speak(channel, TEXT)
+    messages, pcm = await told(channel)
+    marks = [mark for message in messages[:-1] for mark in message["marks"]]
+    assert [TEXT[start:end] for _, start, end in marks] == TEXT.split()
+    samples = [sample for sample, _, _ in marks]
+    assert samples == sorted(set(samples))
+    assert samples[-1] < len(pcm) // 2
+    audio = np.frombuffer(pcm, "<i2").astype(float)
+    assert audio.std() > 1000
+
+
+async def test_a_text_comes_sentence_by_sentence_and_its_words_count_on(host: SubprocessHost) -> None:
+    channel = host.open()
+    speak(channel, SENTENCES)
+    messages, pcm = await told(channel)
+    assert len(messages) == 4
+    marks = [mark for message in messages[:-1] for mark in message["marks"]]
+    assert [SENTENCES[start:end] for _, start, end in marks] == SENTENCES.split()
+    pause = np.frombuffer(pcm, "<i2")[marks[4][0] - 12000 : marks[4][0]]
+    assert (pause == 0).sum() >= 22050 * 0.2 - 1, "between the sentences, before the first word of the next"
+
+
+async def test_rate_and_voice_are_heard(host: SubprocessHost) -> None:
+    channel, sizes = host.open(), []
+    for options in ({}, {"rate": 2.0}, {"voice": "en_US-two-low"}):
+        speak(channel, TEXT, **options)
+        sizes.append(len((await told(channel))[1]))
+    assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.15)
+    assert sizes[2] == pytest.approx(sizes[0] * 22050 / 16000, rel=0.05), "at 16 kHz a frame of 256 samples is longer"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"voice": "nobody"}, "voice 'nobody': there are en_US-babble-low"),
+        ({"rate": 9}, "rate 9"),
+        ({"pitch": 1}, "'pitch': piper knows"),
+    ],
+)
+async def test_an_option_that_cannot_be_is_named(host: SubprocessHost, options: dict[str, object], says: str) -> None:
+    channel = host.open()
+    speak(channel, TEXT, **options)
+    messages, _ = await told(channel, "Failed")
+    assert says in messages[-1]["error"]
+
+
+@pytest.mark.parametrize("text", ["...", "[[", "\U0001f600", "]] [[x"])
+async def test_odd_texts_do_no_harm(host: SubprocessHost, text: str) -> None:
+    channel = host.open()
+    speak(channel, text)
+    await told(channel)
+
+
+async def test_a_cancel_stops_in_the_middle_of_a_sentence(tmp_path: Path) -> None:
+    model = tiny("piper", tmp_path, "--slow")
+    host = SubprocessHost("tts", "piper", {"model": str(model), "threads": 1}, python_of("piper"))
+    await host.start()
+    try:
+        channel = host.open()
+        began = time.monotonic()
+        speak(channel, "Hello.")
+        await told(channel)
+        whole = time.monotonic() - began
+        speak(channel, "Hello.")
+        await asyncio.sleep(whole / 4)
+        began = time.monotonic()
+        channel.send({"type": "Cancel"})
+        messages, _ = await told(channel, "Cancelled")
+        assert [message["type"] for message in messages] == ["Cancelled"]
+        assert time.monotonic() - began < whole / 3
+    finally:
+        await host.close()
+
+
+def babble(models: Path, folder: Path) -> None:
+    """Puts the one-speaker voice into `folder`."""
+    for file in models.glob("*babble*"):
+        shutil.copy(file, folder)
+
+
+async def failure(options: dict[str, object]) -> str:
+    host = SubprocessHost("tts", "piper", options, python_of("piper"))
+    with pytest.raises(HostLost) as caught:
+        await host.start()
+    await host.close()
+    return str(caught.value)
+
+
+def no_config(folder: Path) -> None:
+    (folder / "en_US-babble-low.onnx.json").unlink()
+
+
+def bad_config(folder: Path) -> None:
+    (folder / "en_US-babble-low.onnx.json").write_text("{}")
+
+
+def bad_model(folder: Path) -> None:
+    (folder / "en_US-babble-low.onnx").write_bytes(b"not a model")
+
+
+def nothing(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (no_config, "has no en_US-babble-low.onnx.json"),
+        (bad_config, "not the description of a Piper voice"),
+        (bad_model, "onnxruntime cannot load it"),
+        (nothing, "the folder has no voice"),
+    ],
+)
+async def test_a_voice_that_cannot_be_loaded_is_one_line(
+    models: Path, tmp_path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    folder = Path(shutil.copytree(models, tmp_path / "spoilt", ignore=shutil.ignore_patterns("*two*")))
+    spoil(folder)
+    error = await failure({"model": str(folder)})
+    assert says in error
+    assert "\n" not in error
+
+
+async def test_a_voice_that_is_nowhere_and_may_not_be_fetched_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    error = await failure({"voice": "en_GB-alba-medium"})
+    assert "en/en_GB/alba/medium/en_GB-alba-medium.onnx" in error
+    assert "HF_HUB_OFFLINE" in error
+    assert "\n" not in error
+
+
+async def test_a_voice_in_the_hubs_cache_is_used_without_a_network(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache is laid out by hand, as the hub's own client lays it out."""
+    snapshot = tmp_path / "hub" / "models--rhasspy--piper-voices" / "snapshots" / ("0" * 40)
+    voice = snapshot / "en" / "en_US" / "babble" / "low"
+    voice.mkdir(parents=True)
+    babble(models, voice)
+    refs = snapshot.parent.parent / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    host = SubprocessHost("tts", "piper", {"voice": "en_US-babble-low"}, python_of("piper"))
+    await host.start()
+    assert tuple(host.voices) == ("en_US-babble-low",)
+    await host.close()
+
+
+async def test_wyoming_piper_is_a_voice(models: Path, tmp_path: Path) -> None:
+    """A Wyoming server that we did not write, with a voice that it takes for one of its own."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    babble(models, folder)
+    python, path = python_of("piper"), tmp_path / "socket"
+    server = await asyncio.create_subprocess_exec(
+        *(python, "-m", "wyoming_piper", "--voice", "en_US-babble-low", "--uri", f"unix://{path}"),
+        *("--data-dir", str(folder), "--download-dir", str(folder)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    host = RemoteHost(WyomingSource(f"unix://{path}", {}))
+    try:
+        async with asyncio.timeout(30):
+            while not path.exists() and server.returncode is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert server.returncode is None, await server.stderr.read() if server.stderr else ""
+        await host.start()
+        assert host.sample_rate == 22050
+        channel = host.open()
+        speak(channel, SENTENCES)
+        messages, pcm = await told(channel)
+        assert messages[-1] == {"type": "Done"}
+        assert len(pcm) > 2 * 22050 * 3
+    finally:
+        await host.close()
+        if server.returncode is None:
+            server.terminate()
+        await server.wait()
