@@ -256,8 +256,9 @@ class Speaking:
         left = reply.give_up_actions()
         if cut.source is not BargeInSource.SPEECH or self.reply is not None:
             return
-        if not cut.heard or not turn.agent:
-            self.owed = cut.ask
+        begun = bool(turn.agent) and (reply.thought or reply.itself_played)
+        if not cut.heard or not begun:
+            self.owed = cut.ask  # Not a word of it was heard: at most a filler.
         elif not reply.thought and cut.ask.go_on is not None:
             self.owed = Ask(cut.ask.go_on, go_on=cut.ask.go_on)
         elif rest or left:
