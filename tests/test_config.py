@@ -138,6 +138,27 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
         ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
+        ('[ears]\nhost = "liston"', ['2: ears.host: unknown value "liston"; did you mean "listen"?']),
+        (
+            '[ears]\nhost = "listen"',
+            ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"'],
+        ),
+        (
+            '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "pocket sphinx"\npython = "python3"',
+            [
+                '4: ears.fallback: "pocket sphinx" is no engine; write the name of one, or "" for none',
+                '3: ears.url: is no WebSocket; write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"',
+                '5: ears.python: is for a child process; write host = "subprocess" with it, or take it out',
+            ],
+        ),
+        (
+            '[ears]\nhost = "listen"\nurl = "wss://me:pw@host/v1/listen"',
+            ["3: ears.url: holds a password; set api_key_env to the variable with the token"],
+        ),
+        (
+            '[ears]\nurl = "ws://127.0.0.1:8765/v1/listen"',
+            ['2: ears.url: is for a server; write host = "listen" with it, or take it out'],
+        ),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
         ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
         ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value; this key is there twice: take one out"]),

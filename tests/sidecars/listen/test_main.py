@@ -1,0 +1,66 @@
+"""The command line of a listen server: what is refused, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecars.hosts.listen.__main__ import main
+from tests.sidecars.listen.servers import Process, options_file
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--port", "0"), "--engine"),
+        (("--engine", "pocketsphinx"), "one of the arguments --port --socket is required"),
+        (("--engine", "pocketsphinx", "--port", "0", "--socket", "s"), "not allowed with argument"),
+        (("--engine", "pocketsphinx", "--port", "0", "--option", "phrases"), "'phrases' is not KEY=VALUE"),
+        (("--engine", "pocketsphinx", "--port", "0", "--option", "phrases=@/no/such"), "/no/such: [Errno 2]"),
+        (("--engine", "pocketsphinx", "--port", "0", "--bind", "0.0.0.0"), "give clients a token with --token-env"),
+        (("--engine", "pocketsphinx", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
+        (("--engine", "pocketsphinx", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
+        (("--engine", "pocketsphinx", "--port", "0", "--max-sessions", "0"), "must be at least 1"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(words, complaint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+async def last_words(*words: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sidecars.hosts.listen", *words), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        _, said = await process.communicate()
+    return process.returncode or 0, said.decode().splitlines()[-1]
+
+
+async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(tmp_path: Path):
+    status, said = await last_words("--engine", "no_such", "--port", "0")
+    assert (status, said) == (
+        1,
+        "sidecars.hosts.listen: stt engine no_such: ValueError: engine 'no_such': no such engine",
+    )
+    status, said = await last_words("--engine", "pocketsphinx", "--option", "wieght=1", "--port", "0")
+    assert (status, "wieght: no such option" in said) == (1, True)
+    status, said = await last_words("--engine", "pocketsphinx", "--socket", str(tmp_path / "no" / "such"))
+    assert (status, "No such file" in said) == (1, True)
+
+
+async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
+    path = tmp_path / "ears.sock"
+    process = await Process(
+        "--engine", "pocketsphinx", "--option", options_file(tmp_path), "--socket", str(path)
+    ).start()
+    assert process.url == f"unix://{path}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert await process.end() == 0
+    assert not path.exists()
