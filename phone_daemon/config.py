@@ -95,6 +95,8 @@ class MouthSettings:
     `/v1/audio/speech`) or `wyoming`."""
     python: str = ""
     """subprocess: the interpreter; empty: that of `sidecars/ENGINE/.venv` where it was built, else the daemon's own."""
+    spare: bool = False
+    """subprocess: keep a second engine loaded, and kill the first when it does not stop at once."""
     url: str = ""
     """speech: http://HOST:PORT/v1, https://… or unix:///PATH. wyoming: tcp://HOST:PORT or unix:///PATH."""
     api_key_env: str = ""

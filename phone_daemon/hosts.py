@@ -71,7 +71,9 @@ def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
             case "inprocess":
                 return InProcessHost("tts", name, settings.options)
         python = settings.python or interpreter(name)
-        return SubprocessHost("tts", name, settings.options, python=python, start_timeout_s=LOADING_S)
+        return SubprocessHost(
+            "tts", name, settings.options, python=python, spare=settings.spare, start_timeout_s=LOADING_S
+        )
 
     remote = settings.host in ("speech", "wyoming")
     if not settings.fallback or (settings.fallback == name and not remote):

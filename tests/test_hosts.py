@@ -24,6 +24,7 @@ from phone_daemon.wire.tape import TapeLine
 from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.inline import InlineHost
 from sidecars.hosts.speech_server import SpeechServer
+from sidecars.hosts.subprocess import SubprocessHost
 from tests import minds
 from tests.phone import plan
 
@@ -198,3 +199,16 @@ async def test_the_engine_runs_in_a_thread_when_it_is_told_to() -> None:
 
 def test_an_engine_without_an_environment_of_its_own_runs_in_the_daemons() -> None:
     assert interpreter("espeak") == ""
+
+
+async def test_a_voice_may_have_a_spare() -> None:
+    host = make_mouth(MouthSettings(spare=True), {})
+    assert isinstance(host, SubprocessHost)
+    await host.start()
+    try:
+        async with asyncio.timeout(30):
+            while host.spare_pid is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert host.spare_pid != host.pid
+    finally:
+        await host.close()

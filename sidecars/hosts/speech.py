@@ -111,7 +111,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if not token and not arguments.socket and not ip_address(arguments.bind).is_loopback:
         log.warning("anybody who reaches %s can have things spoken: give --token-env", arguments.bind)
     engine = arguments.engine
-    host = SubprocessHost("tts", engine, options, arguments.python, start_timeout_s=LOADING_S)
+    host = SubprocessHost("tts", engine, options, arguments.python, spare=arguments.spare, start_timeout_s=LOADING_S)
     server = SpeechServer(host, engine, token=token, max_requests=arguments.max_requests)
     where = arguments.socket or (arguments.bind, arguments.port)
     try:
@@ -148,6 +148,9 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--python", metavar="PATH", default="", help="interpreter of the engine's process; default: this one"
+    )
+    parser.add_argument(
+        "--spare", action="store_true", help="keep a second engine loaded, for when one must be killed to be stopped"
     )
     return parser
 
