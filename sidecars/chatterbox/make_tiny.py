@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import perth
 import soundfile
 import torch
 from chatterbox.models.s3gen import S3Gen
@@ -63,22 +62,22 @@ def make(folder: Path, tokens: int) -> None:
     (folder / NAME).write_text(json.dumps(SIZES, indent=2))
 
 
-@torch.no_grad()
 def end_after(t3: Any, tokens: int) -> None:
     """Makes the stop token impossible before `tokens` tokens and certain after, and tokens without a sound unlikely."""
     own = [CLOCK, ONE]
-    for embedding in (t3.text_emb, t3.speech_emb, t3.text_pos_emb.emb, t3.speech_pos_emb.emb):
-        embedding.weight[:, own] = 0
-    for layer in t3.tfmr.layers:
-        layer.self_attn.o_proj.weight[own] = 0
-        layer.mlp.down_proj.weight[own] = 0
-    t3.speech_pos_emb.emb.weight[:, CLOCK] = -5
-    t3.speech_pos_emb.emb.weight[tokens:, CLOCK] = 200
-    t3.speech_pos_emb.emb.weight[:, ONE] = 5
-    head = t3.speech_head.weight
-    head[t3.hp.start_speech_token :] = 0
-    head[t3.hp.start_speech_token :, ONE] = -5
-    head[t3.hp.stop_speech_token, own] = torch.tensor([5.0, 0.0])
+    with torch.no_grad():
+        for embedding in (t3.text_emb, t3.speech_emb, t3.text_pos_emb.emb, t3.speech_pos_emb.emb):
+            embedding.weight[:, own] = 0
+        for layer in t3.tfmr.layers:
+            layer.self_attn.o_proj.weight[own] = 0
+            layer.mlp.down_proj.weight[own] = 0
+        t3.speech_pos_emb.emb.weight[:, CLOCK] = -5
+        t3.speech_pos_emb.emb.weight[tokens:, CLOCK] = 200
+        t3.speech_pos_emb.emb.weight[:, ONE] = 5
+        head = t3.speech_head.weight
+        head[t3.hp.start_speech_token :] = 0
+        head[t3.hp.start_speech_token :, ONE] = -5
+        head[t3.hp.stop_speech_token, own] = torch.tensor([5.0, 0.0])
 
 
 def tokenizer() -> Tokenizer:
@@ -103,7 +102,6 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tokens", type=int, default=55, help="of every text (default: %(default)s)")
     arguments = parser.parse_args()
-    assert perth.PerthImplicitWatermarker is not None, "resemble-perth needs setuptools < 81"
     make(arguments.folder, arguments.tokens)
     return 0
 
