@@ -21,6 +21,8 @@ class Captions:
         self._live = Live(console=console, refresh_per_second=20, transient=True)
         self._began_ns = 0
         self._partial = ""
+        self._stable = ""
+        """The beginning of it that most likely stands."""
         self._state = ""
 
     def __enter__(self) -> Captions:
@@ -41,7 +43,7 @@ class Captions:
             case "state":
                 self._state = str(data["state"]).lower()
             case "partial":
-                self._partial = str(data["text"])
+                self._partial, self._stable = str(data["text"]), str(data["stable"])
             case "final":
                 self._partial = ""
                 if data["text"]:
@@ -72,8 +74,11 @@ class Captions:
             self._live.update(self._running())
 
     def _running(self) -> Group:
+        caller = Text(f"         caller  {self._partial}" if self._partial else "", style="grey42", overflow="ellipsis")
+        if self._partial.startswith(self._stable):
+            caller.stylize("grey70", 17, 17 + len(self._stable))
         return Group(
-            Text(f"         caller  {self._partial}" if self._partial else "", style="grey50", overflow="ellipsis"),
+            caller,
             Text(f"         {self._state}", style="grey35"),
         )
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phone_daemon.call import DEAF
-from phone_daemon.config import VadSettings
+from phone_daemon.config import TurnSettings, VadSettings
 from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.ears.utterance import Utterance
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.turn.machine import State
 from tests import minds
 from tests.fakes import MortalHost, TunedHost
-from tests.phone import OPTIONS, Left, Phone, plan, ring, wav
+from tests.phone import OPTIONS, SETTINGS, Left, Phone, plan, ring, wav
 
 OPEN = "asks_hours_twice/when"
 BOOKING = "books_an_appointment/booking"
@@ -97,6 +98,34 @@ def test_a_final_that_does_not_come_is_given_up_and_the_caller_asked_again(tmp_p
     left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), ears=ears)
     assert left.said() == ["when are you open"]
     assert "no final transcript within 3 s" in left.turns[1]["faults"][0]
+
+
+@pytest.mark.parametrize("stable_s", [0.2, 2.0])
+def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, stable_s: float) -> None:
+    """The engine takes "yep" back at the very end; whoever waits for two seconds has not counted on it."""
+    said = [BOOKING, "books_an_appointment/yes", OPEN]
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        for name in said:
+            await phone.says(wav(name))
+            await phone.reaches(State.SPEAKING)
+            await phone.reaches(State.LISTENING)
+
+    settings = replace(SETTINGS, turn=TurnSettings(stable_s=stable_s))
+    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), settings=settings)
+    stable = ""
+    contradicted = []
+    for note in left.notes:
+        if note.kind == "partial":
+            assert str(note.data["stable"]).startswith(stable), "what was stable was taken back"
+            stable = str(note.data["stable"])
+        elif note.kind == "final":
+            contradicted.append(note.data["contradicts"])
+            assert note.data["contradicts"] or str(note.data["text"]).startswith(stable)
+            stable = ""
+    assert len(contradicted) == len(said)
+    assert any(contradicted) is (stable_s == 0.2)
 
 
 def test_a_caller_who_talks_for_a_minute_is_written_down_as_they_go(tmp_path: Path) -> None:
