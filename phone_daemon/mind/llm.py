@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import httpx2 as httpx
 
 from phone_daemon.events import Action, ActionKind, MindEvent, Token, Trouble, Understood
+from phone_daemon.mind import briefing
 from phone_daemon.mind.agent import CallerTurn, Message
 from phone_daemon.mind.chat import Chat, End, ModelFailed, Thought, Words
 from phone_daemon.mind.dialplan import Dialplan
@@ -38,7 +39,8 @@ class LlmMind:
         self._plan = plan
         self._chat = chat
         self._system = {"role": "system", "content": system}
-        self._toolbox = Toolbox(plan.tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ)
+        tools = plan.tools if chat.model.prompt else {**briefing.tools(plan.script), **plan.tools}
+        self._toolbox = Toolbox(tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ)
         self._work: list[Work] = []
         self._keyed: set[int] = set()
         """Lines of the history that were typed."""

@@ -21,7 +21,8 @@ class Model:
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable that holds the key; a server on one's own machine seldom wants any."""
     prompt: str = ""
-    """Who the agent is and what it knows; comes after what every agent on the telephone is told."""
+    """Who the agent is and what it knows; comes after what every agent on the telephone is told. Empty: it is told what
+    the script would answer, and may do what the script would do."""
     max_tokens: int = 160
     """A reply is cut after so many; 0: it is left to the server."""
     temperature: float | None = None

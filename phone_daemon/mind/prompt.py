@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from phone_daemon.mind.agent import CallerTurn, Message
+from phone_daemon.mind.briefing import brief
 from phone_daemon.mind.chat import ToolCall
 from phone_daemon.mind.dialplan import Dialplan
 from phone_daemon.mind.hours import Hours
@@ -69,8 +70,8 @@ class Work:
 
 def system(plan: Dialplan, called: str, now: datetime) -> str:
     """The system prompt of a call that was answered at `now`."""
-    model = plan.model
-    parts = [VOICE, model.prompt.strip() if model else "", "\n".join(facts(plan, called, now))]
+    known = plan.model.prompt.strip() if plan.model else ""
+    parts = [VOICE, known or brief(plan.script, plan.is_open), "\n".join(facts(plan, called, now))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -120,7 +121,7 @@ def conversation(
         if line.interrupted:
             talk.caller(INTERRUPTING)
     if turn is None:
-        talk.caller("")
+        talk.caller(ANSWERED)
     elif turn.digits:
         talk.caller(KEYS.format(keys=" ".join(turn.text)))
     else:
@@ -137,8 +138,8 @@ class _Talk:
         self.messages: list[dict[str, Any]] = []
 
     def caller(self, text: str) -> None:
-        if not self.messages and not text:
-            text = ANSWERED
+        if not text:
+            return
         if self.messages and self.messages[-1]["role"] == "user":
             text = f"{self.messages.pop()['content']}\n{text}".strip()
         self.messages.append({"role": "user", "content": text})

@@ -92,6 +92,14 @@ _OWN: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Description and parameters of the call's own tools."""
 
 
+def own_tool(name: str, description: str = "", to: Mapping[str, str] | None = None) -> Tool:
+    """One of the call's own tools; `to`: by name, the SIP URIs that a call can be transferred to."""
+    standing, parameters = _OWN[name]
+    if to:
+        parameters = _object(to={"type": "string", "enum": list(to)})
+    return Tool(name, description or standing, parameters, to or {})
+
+
 def read_tools(plan: Table) -> dict[str, Tool]:
     """`[tools]` of a dialplan, by name."""
     return {name: _tool(name, table) for name, table in plan.table("tools").tables()}
@@ -101,11 +109,7 @@ def _tool(name: str, table: Table) -> Tool:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         table.wrong((), f'"{name}" is no name for a tool; use letters, digits, "_" and "-"')
     if name in _OWN:
-        description, parameters = _OWN[name]
-        to = _targets(table) if name == TRANSFER else {}
-        if to:
-            parameters = _object(to={"type": "string", "enum": list(to)})
-        tool = Tool(name, table.text("description", description), parameters, to)
+        tool = own_tool(name, table.text("description"), _targets(table) if name == TRANSFER else {})
     else:
         description = table.text("description", required=True)
         tool = Tool(name, description, _parameters(table), webhook=_webhook(table))
