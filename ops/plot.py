@@ -52,6 +52,7 @@ LANES = (
     Lane("is the turn over?", SKY, ("speech_end",), "endpoint"),
     Lane("recognition", BLUE, ("endpoint",), "stt_final"),
     Lane("language model", GREEN, ("early_start", "stt_final"), "llm_first_token", "llm_end"),
+    Lane("tools", BLUE, ("tools_start",), "tools_start", "tools_end"),
     Lane("first phrase", ORANGE, ("llm_first_token",), "first_phrase"),
     Lane("voice", RED, ("first_phrase",), "tts_first_audio", "tts_end"),
     Lane("acknowledgement", GREY, ("filler",), "filler", "reply_first_audio"),
@@ -75,8 +76,17 @@ class Bar:
 
 def bars(turns: Sequence[Turn]) -> list[Bar]:
     """A bar for each stage that was seen in turns that a caller spoke and the agent answered."""
-    answered = [turn["times"] for turn in turns if turn["ttfa_ms"] is not None and "times" in turn]
+    answered = [_times(turn) for turn in turns if turn["ttfa_ms"] is not None and "times" in turn]
     return [bar for lane in LANES if (bar := _bar(lane, answered)) is not None]
+
+
+def _times(turn: Turn) -> Mapping[str, float]:
+    uses = turn.get("tools") or ()
+    if not uses:
+        return turn["times"]  # type: ignore[no-any-return]
+    start = min(use["at"] for use in uses)
+    end = max(use["at"] + use["ms"] / 1e3 for use in uses)
+    return {**turn["times"], "tools_start": start, "tools_end": end}
 
 
 def _bar(lane: Lane, answered: Sequence[Mapping[str, float]]) -> Bar | None:
@@ -142,7 +152,7 @@ def _answer(axes: Axes, answer: Sequence[Bar], ttfa: Sequence[float]) -> None:
                 f"{bar.end / 1e3:.1f} s →", (right, row), (-4, 0), textcoords="offset points",
                 ha="right", va="center", fontsize=8, color="white", fontweight="bold",
             )  # fmt: skip
-        waited = bar.lane.asked[0] not in (bar.lane.first, "filler")
+        waited = bar.lane.asked[0] != bar.lane.first
         _figures(axes, row, bar.took if waited else None, bar.turns)
     axes.axvline(0, color=FAINT, linewidth=1, zorder=0)
     axes.axvline(found["p50"], color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)

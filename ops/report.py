@@ -61,6 +61,7 @@ class Report:
             "legs": legs,
             "missed": self.missed,
             "early_start": tables.early_starts(self.turns),
+            "tools_ms": _all_quantiles(tables.tool_samples(self.turns)),
             "fillers": sum(bool(turn.get("filler")) for turn in self.turns),
             "underruns": sum(turn.get("underruns", 0) for turn in self.turns),
             "faults": sum(len(turn.get("faults", ())) for turn in self.turns),
@@ -192,6 +193,9 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
     out.print()
     out.print(tables.latency(report.turns))
     out.print()
+    if told["tools_ms"]:
+        out.print(tables.tools(report.turns))
+        out.print()
     limit_ms = None if floor_ms is None else gate_ms(floor_ms)
     samples, detection = tables.leg_samples(report.turns), tables.detection_samples(report.turns)
     out.print(tables.legs(samples, floor_ms=floor_ms, limit_ms=limit_ms, detection=detection, missed=report.missed))

@@ -87,6 +87,15 @@ def early_starts(turns: Iterable[TurnLine]) -> dict[str, int]:
     }
 
 
+def tool_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
+    """Milliseconds that each tool ran, over all turns."""
+    found: dict[str, list[float]] = {}
+    for turn in turns:
+        for use in turn.get("tools", ()):
+            found.setdefault(use["name"], []).append(use["ms"])
+    return dict(sorted(found.items()))
+
+
 def detection_samples(turns: Iterable[TurnLine]) -> list[float]:
     """Milliseconds from the caller's first speech sample to the decision to yield; no barge-in by key or command."""
     return [each["detection_ms"] for each in barge_ins(turns) if each["detection_ms"] is not None]
@@ -176,6 +185,14 @@ def latency(turns: Iterable[TurnLine]) -> RenderableType:
         if name == "ttfa":
             table.add_section()
         _add(table, name, values, "bold" if name.startswith("ttfa") else "")
+    return table
+
+
+def tools(turns: Iterable[TurnLine]) -> RenderableType:
+    """How long the mind's tools ran."""
+    table = _figures("Tools of the language model, ms", "tool")
+    for name, values in tool_samples(turns).items():
+        _add(table, name, values, "")
     return table
 
 

@@ -14,7 +14,8 @@ COLUMNS = (
     "call", "turn", "reply", "started", "dtmf", "partials",
     *(f"{stamp}_s" for stamp in STAMPS),
     *(f"{stage}_ms" for stage in STAGES.values()), "ttfa_ms",
-    "early_start", "dropped_drafts", "wasted_tokens", "filler", "words_said", "words_heard", "underruns", "faults",
+    "early_start", "dropped_drafts", "wasted_tokens", "filler", "words_said", "words_heard",
+    "tools", "tools_ms", "underruns", "faults",
     "interrupted_by", "interrupted_s", "detection_ms", *(f"cancel_{leg}_ms" for leg in (*LEGS, "total")), "missed_legs",
 )  # fmt: skip
 """Stamps are seconds since the call was answered; what did not happen is left empty."""
@@ -48,6 +49,8 @@ def row(turn: Mapping[str, Any]) -> dict[str, Any]:
         "filler": _flag(turn.get("filler")),
         "words_said": len(str(turn.get("agent", "")).split()),
         "words_heard": len(str(turn.get("heard", "")).split()),
+        "tools": len(turn.get("tools", ())),
+        "tools_ms": sum(use["ms"] for use in turn.get("tools", ())),
         "underruns": turn.get("underruns"),
         "faults": len(turn.get("faults", ())),
         "interrupted_by": barge_in.get("source"),

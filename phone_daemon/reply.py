@@ -31,7 +31,7 @@ from phone_daemon.mouth.heard import Heard
 from phone_daemon.mouth.lead import Arrivals, Lead
 from phone_daemon.mouth.phrases import PhraseChunker
 from phone_daemon.mouth.tts import MouthLost, Voice
-from phone_daemon.turn.record import Turn
+from phone_daemon.turn.record import ToolUse, Turn
 from phone_daemon.wire.line import Line
 
 log = logging.getLogger(__name__)
@@ -92,8 +92,8 @@ class Reply:
         self._due: asyncio.TimerHandle | None = None
         self.thought = False
         """Whether the mind has said all it wanted."""
-        self._tools: list[str] = []
-        """Tools that run."""
+        self._tools: list[tuple[str, int]] = []
+        """Tools that run, and since when (ns)."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
         self._audio: asyncio.Queue[bytes | _Head | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
@@ -233,8 +233,8 @@ class Reply:
                 await self._stream.aclose()
             except Exception as error:
                 self.fault("mind", error)
-            for name in self._tools:
-                self._ran(name, "cancelled")
+            while self._tools:
+                self._ran(self._tools[0][0], "cancelled")
 
     def _take(self, event: MindEvent) -> None:
         match event:
@@ -249,10 +249,8 @@ class Reply:
                 self.turn.intent, self.turn.slots = intent, dict(slots)
                 self._report("understood", {"intent": intent, "slots": dict(slots)})
             case ToolRun(name, ToolOutcome.RUNNING):
-                self._tools.append(name)
+                self._tools.append((name, now_ns()))
             case ToolRun(name, outcome, detail):
-                if name in self._tools:
-                    self._tools.remove(name)
                 self._ran(name, str(outcome))
                 if detail:
                     self.fault(name, detail)
@@ -260,6 +258,10 @@ class Reply:
                 self.fault("mind", error)
 
     def _ran(self, tool: str, outcome: str) -> None:
+        end = now_ns()
+        use = next((use for use in self._tools if use[0] == tool), (tool, end))
+        self._tools = [other for other in self._tools if other is not use]
+        self.turn.tools.append(ToolUse(tool, outcome, use[1], end))
         self.turn.actions.append(f"{tool} {outcome}")
         self._report("tool", {"name": tool, "outcome": outcome})
 

@@ -223,6 +223,9 @@ class CallTrace:
         for stream, (first, last) in STREAMS.items():
             if first in turn.at_ns and last in turn.at_ns:
                 self._whole(stream, turn.at_ns[first], turn.at_ns[last], span)
+        for use in turn.tools:
+            about: dict[str, str] = {"phone.tool": use.name, "phone.outcome": use.outcome}
+            self._finish(self._begin("tool", use.start_ns, span, about), use.end_ns)
         if turn.cancel is not None:
             self._trace_cancel(turn.cancel, span)
         self._finish(span, end)

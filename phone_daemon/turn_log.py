@@ -96,6 +96,15 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
         "underruns": turn.underruns,
         "faults": list(turn.faults),
         "actions": list(turn.actions),
+        "tools": [
+            {
+                "name": use.name,
+                "outcome": use.outcome,
+                "at": seconds(use.start_ns),
+                "ms": round((use.end_ns - use.start_ns) / 1e6, 3),
+            }
+            for use in turn.tools
+        ],
         "wall": {"started": wall},
     }
 

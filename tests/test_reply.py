@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.events import Action, ActionKind, MindEvent, Token
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, ToolOutcome, ToolRun
 from phone_daemon.mind.agent import CallerTurn, Message
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.reply import APOLOGY, MAX_PHRASES
@@ -120,6 +120,29 @@ def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
 
     ring(tmp_path, script, mind=minds.Lines(chatters, minds.text("Yes.")))
     assert made < MAX_PHRASES + 20
+
+
+def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_cancelled(tmp_path: Path) -> None:
+    async def looks_up() -> AsyncGenerator[MindEvent, None]:
+        yield Token("One moment. ")
+        yield ToolRun("lookup")
+        await asyncio.sleep(0.5)
+        yield ToolRun("lookup", ToolOutcome.DONE)
+        yield ToolRun("book")
+        await asyncio.sleep(1000.0)
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await asyncio.sleep(1.5)
+        await phone.says(wav(BOOKING))
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, mind=minds.Lines(looks_up, minds.text("Yes.")))
+    done, cancelled = left.turns[1]["tools"]
+    assert (done["name"], done["outcome"], done["ms"]) == ("lookup", "done", 500.0)
+    assert (cancelled["name"], cancelled["outcome"]) == ("book", "cancelled")
+    assert cancelled["at"] == pytest.approx(done["at"] + 0.5)
+    assert 1000 < cancelled["ms"] < 3000
 
 
 @pytest.mark.parametrize("how", ["hangs", "raises"])

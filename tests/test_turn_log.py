@@ -78,6 +78,7 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         "underruns": 0,
         "faults": [],
         "actions": [],
+        "tools": [],
         "wall": {"started": "2026-03-03T12:00:00+00:00"},
     }
 

@@ -61,6 +61,16 @@ class CancelReport:
         return {**legs, "total": max(legs.values(), default=0.0)}
 
 
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool of the mind's that ran. Monotonic nanoseconds; one that never began took none."""
+
+    name: str
+    outcome: str
+    start_ns: int
+    end_ns: int
+
+
 @dataclass(slots=True)
 class Turn:
     """A caller's turn and the agent's reply to it. Turn 0 is the greeting: nobody asked for it."""
@@ -78,6 +88,8 @@ class Turn:
     heard: str = ""
     """The part of it that was played, to the word: what the conversation's history says."""
     actions: list[str] = field(default_factory=list)
+    tools: list[ToolUse] = field(default_factory=list)
+    """In the order in which they ended."""
     cancel: CancelReport | None = None
     filler: str = ""
     """What was said first because the reply was late; a part of `heard`, not of `agent`."""

@@ -13,7 +13,7 @@ from tests.ops.turns import acknowledged, interrupted, spoken
 
 def test_stages_that_overlap_are_drawn_overlapping() -> None:
     found = {bar.lane.name: bar for bar in plot.bars([acknowledged(1, 715, 1900)])}
-    assert list(found) == [lane.name for lane in plot.LANES]
+    assert list(found) == [lane.name for lane in plot.LANES if lane.name != "tools"]
     assert (found["caller speaks"].start, found["caller speaks"].end) == (-1000, 0)
     model, voice, playout = found["language model"], found["voice"], found["playout"]
     assert (model.start, model.first, model.end) == (100, 900, 2000)
@@ -21,6 +21,14 @@ def test_stages_that_overlap_are_drawn_overlapping() -> None:
     assert model.start < found["is the turn over?"].end, "it was asked before the turn was over"
     assert voice.first < model.end < playout.end
     assert found["acknowledgement"].end == 1900
+
+
+def test_tools_are_drawn_from_the_first_to_the_last() -> None:
+    turn = acknowledged(1, 715, 1900)
+    uses = [("a", 2.95, 200.0), ("b", 3.0, 300.0)]
+    turn["tools"] = [{"name": name, "outcome": "done", "at": at, "ms": ms} for name, at, ms in uses]
+    [bar] = [bar for bar in plot.bars([turn]) if bar.lane.name == "tools"]
+    assert (bar.first, bar.end) == (950, 1300)
 
 
 def test_over_many_turns_a_bar_is_the_median_and_its_end_the_p95() -> None:

@@ -95,6 +95,16 @@ def test_early_starts_are_added_up() -> None:
     assert tables.early_starts([{}]) == {"kept": 0, "dropped": 0, "wasted_tokens": 0}
 
 
+def test_tools_are_told_by_name() -> None:
+    turn = spoken(1)
+    turn["tools"] = [
+        {"name": name, "outcome": "done", "at": 1.0, "ms": ms} for name, ms in (("b", 5), ("a", 7), ("b", 9))
+    ]
+    assert tables.tool_samples([turn, {}]) == {"a": [7], "b": [5, 9]}
+    rows = [row.split() for row in drawn(tables.tools([turn]))]
+    assert rows[2:] == [["a", "1", *["7.0"] * 5], ["b", "2", "5.0", *["9.0"] * 4]]
+
+
 def test_legs_are_judged_by_p95_against_the_gate() -> None:
     samples = tables.leg_samples([interrupted(n, total_ms=6 * n) for n in range(1, 101)])
     rows = drawn(tables.legs(samples, floor_ms=0.5, limit_ms=570))
