@@ -338,6 +338,8 @@ class Reply:
         if not arrivals.samples:
             self._begin(phrase, end)
         self.heard.end()
+        if self._voice.fault and f"mouth: {self._voice.fault}" not in self.turn.faults:
+            self.fault("mouth", self._voice.fault)
 
     def _begin(self, phrase: str, end: int) -> None:
         """From here on `phrase` counts as being said, and it is too late for a filler."""
