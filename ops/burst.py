@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from phone_daemon.turn.record import LEGS
 
 SETTLE_NS = 30_000_000
 """After the card's first silent frame: one frame on its way through the conference bridge, and 10 ms of slack."""
+NUMBER = "100"
 WATCH_S = 0.3
 """How long the wire is watched for stale frames before the agent is made to speak again."""
 SPEECH_S = 1.0
@@ -257,7 +259,20 @@ async def _daemon(args: argparse.Namespace, standing: Settings) -> AsyncIterator
         if "dialplans" in laid:
             laid["dialplans"] = [str(talkative(Path(plan), Path(folder))) for plan in laid["dialplans"]]
         async with DaemonProcess(Path(folder), laid) as daemon:
-            yield daemon.uri(), daemon.state
+            yield daemon.uri(number(standing)), daemon.state
+
+
+def number(standing: Settings) -> str:
+    """A number that the dialplans answer: of a language model if there is one, and 100 wherever that will do.
+
+    Where only regular expressions stand, nobody but their author knows one: then it is 100 all the same.
+    """
+    plans = load_dialplans(standing)
+    now = datetime.now(UTC)
+    asked = next((plan for plan in plans if plan.agent == "llm"), next(iter(plans)))
+    wanted = (NUMBER, *(called.rstrip("*") for called in asked.called if not called.startswith("/")))
+    answered = (each for each in wanted if each and (plan := plans.match(each, now)) and plan.name == asked.name)
+    return next(answered, NUMBER)
 
 
 def sections(config: Path | None) -> dict[str, Any]:

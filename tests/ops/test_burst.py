@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ops.burst import Tally, Verdict, add_arguments, burst, run, sections, stale
+from ops.bench.model_server import ModelServer
+from ops.bench.plans import model_plan
+from ops.burst import Tally, Verdict, add_arguments, burst, number, run, sections, stale
 from ops.daemon_process import DaemonProcess
 from ops.rtp import SILENT_FRAME, Packet
 from ops.usage import WrongUse
+from phone_daemon.config import Settings
+from phone_daemon.mind.dialplan import SHIPPED
 from phone_daemon.turn.record import LEGS
 
 
@@ -94,3 +98,34 @@ def test_wrong_use_is_told(words: list[str]) -> None:
     add_arguments(parser)
     with pytest.raises(WrongUse):
         run(parser.parse_args(words))
+
+
+@pytest.mark.timeout(120, func_only=True)
+def test_a_language_model_is_interrupted_in_what_it_says_itself(
+    tmp_path: Path,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the command an operator types: the floor is the same server's, and no barge-in is into a greeting."""
+    monkeypatch.setattr("ops.floor.SERVED", 5)
+    plan = model_plan(tmp_path, model_server.base_url, model_server.model, max_tokens=20)
+    file = tmp_path / "settings.toml"
+    file.write_text(f"dialplans = ['{plan}']")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    code = run(parser.parse_args(["--count", "4", "--calls", "2", "-c", str(file), "--json"]))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["count"], told["stale_frames"]) == (4, 0)
+    assert told["llm_cancel_floor_ms"] > 0
+    assert told["gate"]["limit_ms"] == pytest.approx(told["llm_cancel_floor_ms"] + 400, abs=0.01)
+    assert "llm_closed" in told["legs"]
+    assert code == (0 if told["gate"]["passed"] else 1)
+
+
+async def test_a_burst_calls_a_number_that_the_dialplan_answers(tmp_path: Path) -> None:
+    plan = tmp_path / "office.toml"
+    text = (SHIPPED / "dental_clinic.toml").read_text()
+    plan.write_text(text.replace('called = ["*"]', 'called = ["/^9/", "+4420*", "+442079460100"]'))
+    assert number(Settings(dialplans=(plan,))) == "+4420"
+    assert number(Settings()) == "100"
