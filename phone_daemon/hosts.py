@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import sidecars
 from phone_daemon.config import EarsSettings, MouthSettings
 from phone_daemon.mind.dialplan import Dialplans
+from sidecars.environment import interpreter
 from sidecars.hosts.fallback import FallbackHost
 from sidecars.hosts.host import Host
 from sidecars.hosts.inprocess import InProcessHost
@@ -86,9 +85,3 @@ def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
         deadline_s=settings.deadline_s,
         **({} if remote else {"probe_s": RELOAD_S}),
     )
-
-
-def interpreter(engine: str) -> str:
-    """The Python of the environment that was built for `engine` in a checkout; empty where there is none."""
-    own = Path(sidecars.__file__).parent / engine / ".venv" / "bin" / "python"
-    return str(own) if own.is_file() else ""

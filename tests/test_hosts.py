@@ -17,10 +17,11 @@ from phone_daemon.call import Call, Services
 from phone_daemon.config import CallSettings, MouthSettings, Settings, SipSettings, StateSettings
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import Note
-from phone_daemon.hosts import interpreter, make_mouth
+from phone_daemon.hosts import make_mouth
 from phone_daemon.state import State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.tape import TapeLine
+from sidecars.environment import interpreter
 from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.inline import InlineHost
 from sidecars.hosts.speech_server import SpeechServer

@@ -24,6 +24,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sidecars.environment import interpreter
 from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.speech_server import SpeechServer
 from sidecars.hosts.subprocess import SubprocessHost
@@ -111,7 +112,8 @@ def main(given: Sequence[str] | None = None) -> int:
     if not token and not arguments.socket and not ip_address(arguments.bind).is_loopback:
         log.warning("anybody who reaches %s can have things spoken: give --token-env", arguments.bind)
     engine = arguments.engine
-    host = SubprocessHost("tts", engine, options, arguments.python, spare=arguments.spare, start_timeout_s=LOADING_S)
+    python = arguments.python or interpreter(engine)
+    host = SubprocessHost("tts", engine, options, python, spare=arguments.spare, start_timeout_s=LOADING_S)
     server = SpeechServer(host, engine, token=token, max_requests=arguments.max_requests)
     where = arguments.socket or (arguments.bind, arguments.port)
     try:
@@ -147,7 +149,10 @@ def _arguments() -> argparse.ArgumentParser:
         "--max-requests", type=int, default=16, help="more at once are answered 429; default: %(default)s"
     )
     parser.add_argument(
-        "--python", metavar="PATH", default="", help="interpreter of the engine's process; default: this one"
+        "--python",
+        metavar="PATH",
+        default="",
+        help="the engine's interpreter; default: that of sidecars/ENGINE/.venv where it was built, else this one",
     )
     parser.add_argument(
         "--spare", action="store_true", help="keep a second engine loaded, for when one must be killed to be stopped"

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from phone_daemon.config import MouthSettings
-from phone_daemon.hosts import interpreter, make_mouth
+from phone_daemon.hosts import make_mouth
+from sidecars.environment import interpreter
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, python_of, tiny

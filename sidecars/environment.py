@@ -1,0 +1,11 @@
+"""Whose Python runs an engine: each heavy family has an environment of its own, built by `make FAMILY`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def interpreter(engine: str) -> str:
+    """The Python of the environment that was built for `engine` in this checkout; empty where there is none."""
+    own = Path(__file__).parent / engine / ".venv" / "bin" / "python"
+    return str(own) if own.is_file() else ""
