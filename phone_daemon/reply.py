@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial
 
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
@@ -44,6 +45,8 @@ PIECE = 2 * samples(0.1)
 
 MAX_PHRASES = 64
 """Phrases that wait to be spoken, some minutes of speech: a mind that is further ahead has to wait."""
+TOOL_PATIENCE_S = 1.0
+"""How much longer a filler waits where a tool runs."""
 GRACE_S = 2.0
 """A part that was told to stop and does not, a stream that hangs in its close, is left to itself after this long."""
 
@@ -137,7 +140,12 @@ class Reply:
         """Plays a filler first if nothing of the reply is there to be played `delay_s` from now."""
         self._due = asyncio.get_running_loop().call_later(max(delay_s, 0.0), self._acknowledge, take)
 
-    def _acknowledge(self, take: Callable[[], Filler | None]) -> None:
+    def _acknowledge(self, take: Callable[[], Filler | None], *, deferred: bool = False) -> None:
+        if self._tools and not self._sounds and not deferred:
+            # A mind most often says by itself what it is doing; both would be a word too many.
+            again = partial(self._acknowledge, take, deferred=True)
+            self._due = asyncio.get_running_loop().call_later(TOOL_PATIENCE_S, again)
+            return
         if self._sounds or (filler := take()) is None:
             return
         self._stamp("filler")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from phone_daemon.clock import run_counted
-from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.events import SAMPLE_RATE, MindEvent, Token, ToolOutcome, ToolRun
 from phone_daemon.mouth.filler import Fillers, Store
 from phone_daemon.mouth.tts import Voice
 from phone_daemon.turn.machine import State
@@ -75,6 +76,28 @@ def test_a_late_voice_is_as_good_a_reason_as_a_late_mind(tmp_path: Path) -> None
 
     left = ring(tmp_path, script, mind=minds.Lines(minds.text("We are open.")), mouth=mouth, dialplan=PLAN)
     assert left.turns[1]["heard"] == "One moment. We are open."
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"), [("Booking. ", "Booking. It is booked."), ("", "One moment. It is booked.")]
+)
+def test_a_mind_that_runs_a_tool_may_speak_for_itself(tmp_path: Path, said: str, heard: str) -> None:
+    async def asks_a_webhook() -> AsyncGenerator[MindEvent, None]:
+        yield ToolRun("book")
+        await asyncio.sleep(1.0)
+        if said:
+            yield Token(said)
+        await asyncio.sleep(2.0)
+        yield ToolRun("book", ToolOutcome.DONE)
+        yield Token("It is booked.")
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(wav(OPEN))
+        await phone.heard_out("It is booked")
+
+    left = ring(tmp_path, script, mind=minds.Lines(asks_a_webhook), dialplan=PLAN)
+    assert left.turns[1]["heard"] == heard
 
 
 def test_turn_after_turn_a_filler_is_never_the_same_and_waits_longer(tmp_path: Path) -> None:
