@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.config import CallSettings, Settings, StateSettings
 from phone_daemon.daemon import load_dialplans
-from phone_daemon.events import EndReason
+from phone_daemon.events import EndReason, Note
 from phone_daemon.hosts import engine_options
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State
@@ -59,18 +60,18 @@ class Seen:
 
     late_s: dict[Fault, list[float]] = field(default_factory=lambda: defaultdict(list))
     """From the end of what was said to the agent's first sound; `inf`: none."""
+    words_s: list[float] = field(default_factory=list)
+    """To the first sound of the reply itself, where an acknowledgement came before it; `inf`: none."""
     lost: list[str] = field(default_factory=list)
     """Calls that ended otherwise than by their caller."""
-    fillers: int = 0
-    """Turns in which an acknowledgement came first."""
     named: int = 0
     """Turns whose log names a fault."""
 
     def add(self, other: Seen) -> None:
         for fault, late_s in other.late_s.items():
             self.late_s[fault] += late_s
+        self.words_s += other.words_s
         self.lost += other.lost
-        self.fillers += other.fillers
         self.named += other.named
 
 
@@ -113,18 +114,22 @@ async def _fail(fault: Fault, first: int, last: int) -> Seen:
             await host.start()
         telemetry = Telemetry(export=False)
         stack.callback(telemetry.close)
-        services = Services(settings, ears, mouth, State(settings.state), telemetry, lambda note: None)
+        caller = _Caller(frozenset())
+
+        def watch(note: Note) -> None:
+            caller.told(note)
+
+        services = Services(settings, ears, mouth, State(settings.state), telemetry, watch)
         minds = Minds()
         stack.push_async_callback(minds.close)
         plan = next(iter(plans)).at(NOON)
         for number in range(first, last, EACH):
             sounds_of_call = [said[turn % len(said)] for turn in range(number, min(number + EACH, last))]
-            caller = _Caller()
+            caller = _Caller(frozenset(plan.fillers))
             line = TapeLine(f"{fault}-{number}", "bench", "reception", caller.hear)
             call = Call(line, plan, minds.mind(plan, "reception", NOON), services)
             await _talk(caller, line, call, sounds_of_call, fault, seen)
             turns = read_turns(folder / line.id / "turns.jsonl")
-            seen.fillers += sum(bool(turn["filler"]) for turn in turns)
             seen.named += sum(bool(turn["faults"]) for turn in turns)
     return seen
 
@@ -132,13 +137,16 @@ async def _fail(fault: Fault, first: int, last: int) -> Seen:
 class _Caller:
     """Says one thing after the other, and notes when the agent is heard again."""
 
-    def __init__(self) -> None:
+    def __init__(self, fillers: frozenset[str]) -> None:
+        self._fillers = fillers
         self._acts: list[Act] = []
         self._time = asyncio.get_running_loop().time
         self.heard_at = 0.0
         """When the agent was last heard, by the loop."""
         self.spoken_at = 0.0
         """When the last sample of what was said goes out."""
+        self.words_at = 0.0
+        """When the agent last began a phrase that is no mere acknowledgement."""
 
     def say(self, sound: Sound) -> None:
         self._acts.append(Say(sound.pcm))
@@ -150,6 +158,15 @@ class _Caller:
     def answered(self) -> bool:
         """Whether the agent was heard after what was said."""
         return self.heard_at > self.spoken_at
+
+    def replied(self) -> bool:
+        """Whether it has said more than that it is there."""
+        return self.answered() and self.words_at > self.spoken_at
+
+    def told(self, note: Note) -> None:
+        """What whoever watches the call is told."""
+        if note.kind == "agent" and str(note.data["text"]).strip() not in self._fillers:
+            self.words_at = self._time()
 
     def hear(self, agent: bytes) -> list[Act]:
         if not self.answered() and any(abs(sample) > AUDIBLE for sample in memoryview(agent).cast("h")):
@@ -176,8 +193,12 @@ async def _talk(  # noqa: PLR0917
             await asyncio.sleep(0.3)
             caller.say(sound)
             with contextlib.suppress(TimeoutError):
-                await until(lambda: caller.answered() or running.done())
-            seen.late_s[fault].append(caller.heard_at - caller.spoken_at if caller.answered() else float("inf"))
+                await until(lambda: caller.replied() or running.done())
+            late_s = caller.heard_at - caller.spoken_at if caller.answered() else inf
+            words_s = caller.words_at - caller.spoken_at if caller.replied() else inf
+            seen.late_s[fault].append(late_s)
+            if words_s - late_s > 0.1:
+                seen.words_s.append(words_s)
         caller.hang_up()
         closed = await running
     if closed.reason is not EndReason.CALLER_HUNG_UP:
@@ -196,8 +217,19 @@ def _figures(seen: Seen) -> list[Figure]:
     return [
         *figures,
         Figure("calls lost to a model's faults", len(seen.lost), "", 0, "; ".join(seen.lost[:3])),
-        Figure("turns that began with an acknowledgement", seen.fillers, "", None, f"of {turns}"),
         Figure(
-            "turns whose log names a fault", seen.named, "", None, f"of {turns}; some were cut short before it came"
+            "latest words after an acknowledgement",
+            max(seen.words_s, default=0.0),
+            "s",
+            None,
+            f"an acknowledgement came first in {len(seen.words_s)} of {turns} turns",
+        ),
+        Figure("turns without words", sum(each == inf for each in seen.words_s), "", 0),
+        Figure(
+            "turns whose log names a fault",
+            seen.named,
+            "",
+            None,
+            f"of {turns}; others were cut before it came",
         ),
     ]
