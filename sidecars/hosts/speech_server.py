@@ -7,18 +7,22 @@ import hmac
 import logging
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from sidecars.hosts.host import Channel, Host, HostLost, Message
+from sidecars.engines.pieces import pieces
+from sidecars.hosts.host import Channel, Host, HostLost
 from sidecars.hosts.speech_request import MAX_BODY, Complaint, SpeechRequest, parse
 from sidecars.resample import Resampler
 
 PCM_RATE = 24000
 """What `pcm` means in this dialect (Hz). `wav` says its rate itself, and has the engine's own."""
+TURN_CHARS = 250
+"""The engine is given so much of a text at once: whoever else waits for it has a turn after each such piece."""
+PAUSE_S = 0.3
+"""Between such pieces, where a sentence or a clause ends."""
 WRITE_S = 10.0
 """A client that takes nothing for so long is let go."""
 
@@ -107,56 +111,57 @@ class SpeechServer:
                 429, f"{self._max_requests} requests are being answered already", code="rate_limit_exceeded"
             )
         self._active += 1
+        channel = self._host.open()
         try:
             asked = parse(await request.read(), self._engine, self._host.voices)
-            async with self._spoken(asked) as channel:
-                message, pcm = await channel.receive()
-                if message["type"] == "Failed":
-                    raise _complaint(str(message["error"]))
-                self._first.observe(time.perf_counter() - came)
-                return await self._stream(request, asked, channel, message, pcm)
+            sounds = self._sounds(channel, asked)
+            first = await anext(sounds, b"")
+            self._first.observe(time.perf_counter() - came)
+            return await self._stream(request, channel.sample_rate, asked.wav, first, sounds)
         except HostLost as error:
             raise Complaint(503, str(error), code="engine_lost") from error
         except asyncio.CancelledError:
             self._requests.labels("hung_up").inc()
             raise
         finally:
+            channel.close()  # which stops the engine
             self._active -= 1
 
-    @asynccontextmanager
-    async def _spoken(self, asked: SpeechRequest) -> AsyncIterator[Channel]:
-        """A channel on which `asked` is spoken; leaving it stops the engine."""
-        channel = self._host.open()
-        try:
-            channel.send({"type": "Speak", "text": asked.text, "options": dict(asked.options)})
-            yield channel
-        finally:
-            channel.close()
+    async def _sounds(self, channel: Channel, asked: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        """The speech as it is made. Raises `Complaint` or `HostLost`."""
+        pause = b""
+        for _, piece in pieces(asked.text, TURN_CHARS):
+            channel.send({"type": "Speak", "text": piece, "options": dict(asked.options)})
+            while (received := await channel.receive())[0]["type"] == "Chunk":
+                self._made.inc(len(received[1]) / 2 / channel.sample_rate)
+                yield pause + received[1]
+                pause = b""
+            if received[0]["type"] == "Failed":
+                raise _complaint(str(received[0]["error"]))
+            if piece.rstrip()[-1:] in ".!?…,;:":
+                pause = bytes(2 * round(PAUSE_S * channel.sample_rate))
 
     async def _stream(
-        self, request: web.Request, asked: SpeechRequest, channel: Channel, message: Message, pcm: bytes
+        self, request: web.Request, rate: int, wav: bool, first: bytes, sounds: AsyncGenerator[bytes, None]
     ) -> web.StreamResponse:
-        """Answers with `pcm`, which came with `message`, and whatever follows it."""
-        rate = channel.sample_rate if asked.wav else PCM_RATE
-        kind = "audio/wav" if asked.wav else f"audio/pcm;rate={rate}"
+        """Answers with `first` and what follows it, PCM at `rate` Hz."""
+        stream = Resampler(rate, rate if wav else PCM_RATE)
+        if not wav:
+            rate = PCM_RATE
+        kind = "audio/wav" if wav else f"audio/pcm;rate={rate}"
         response = web.StreamResponse(headers={"Content-Type": kind, "X-Sample-Rate": str(rate)})
-        stream = Resampler(channel.sample_rate, rate)
         outcome = "failed"
         try:
             await response.prepare(request)
-            if asked.wav:
+            if wav:
                 await self._write(response, _wav_header(rate))
-            while message["type"] == "Chunk":
-                self._made.inc(len(pcm) / 2 / channel.sample_rate)
+            await self._write(response, stream.feed(first))
+            async for pcm in sounds:
                 await self._write(response, stream.feed(pcm))
-                message, pcm = await channel.receive()
-            if message["type"] == "Done":
-                await self._write(response, stream.flush())
-                await response.write_eof()
-                outcome = "spoken"
-            else:
-                log.error("a text was cut short: %s", message.get("error"))
-        except HostLost as error:
+            await self._write(response, stream.flush())
+            await response.write_eof()
+            outcome = "spoken"
+        except (HostLost, Complaint) as error:
             log.error("a text was cut short: %s", error)
         except (ConnectionError, TimeoutError):
             outcome = "hung_up"

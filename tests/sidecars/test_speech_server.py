@@ -161,6 +161,31 @@ async def test_voices_are_listed(web_client: httpx.AsyncClient) -> None:
     assert (await web_client.get("/v1/voices")).json()["voices"][0] == "en-us"
 
 
+async def test_a_short_text_does_not_wait_for_a_long_one(host: Host) -> None:
+    async with serving(host) as (url, _), httpx.AsyncClient(base_url=url, timeout=20) as client:
+        ended: list[str] = []
+
+        async def speak(text: str) -> bytes:
+            body = {"model": "espeak", "input": text, "response_format": "pcm"}
+            answer = await client.post("/v1/audio/speech", json=body)
+            ended.append(text)
+            return answer.content
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(speak(LONG))
+            await asyncio.sleep(0)
+            tasks.create_task(speak("Hello."))
+        assert ended == ["Hello.", LONG]
+
+
+async def test_a_text_that_is_made_in_pieces_keeps_its_pauses(web_client: httpx.AsyncClient) -> None:
+    sentence = "This is a sentence of some length, which ends here. "
+    body = {"model": "espeak", "response_format": "wav"}
+    one = await web_client.post("/v1/audio/speech", json={**body, "input": sentence})
+    ten = await web_client.post("/v1/audio/speech", json={**body, "input": sentence * 10})
+    assert len(ten.content) == pytest.approx(10 * len(one.content) + 9 * 0.3 * 44100, abs=0.3 * 44100)
+
+
 async def test_a_client_that_hangs_up_stops_the_engine() -> None:
     host = InlineHost("tts", "espeak", {})  # made piece by piece as it is taken: what is made can be counted
     await host.start()
