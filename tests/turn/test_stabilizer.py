@@ -69,10 +69,9 @@ def test_nothing_is_given_out_that_has_not_stood_for_the_window(
         if not stabilizer.feed(" ".join(words), position):
             continue
         out = [word.strip(",").lower() for word in stabilizer.stable.split()]
-        begun = max(at for at, _ in told if at <= position - window)
-        for at, said in told:
-            if at >= begun:
-                assert [word.strip(",").lower() for word in said][: len(out)] == out
+        stood_at = max(n for n, (at, _) in enumerate(told) if at <= position - window)
+        for _, said in told[stood_at:]:
+            assert [word.strip(",").lower() for word in said][: len(out)] == out
 
 
 @given(PARTIALS)
