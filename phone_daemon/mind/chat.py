@@ -148,8 +148,8 @@ class Chat:
                 async with asyncio.timeout_at(deadline):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                patience = self.model.stall_s if begun else self.model.first_token_s
-                raise ModelFailed(f"{self._server}: no {'more ' * begun}tokens for {patience:g} s") from None
+                what = f"no more tokens for {self.model.stall_s:g} s" if begun else self._late()
+                raise ModelFailed(f"{self._server}: {what}") from None
             if chunk is None:
                 break
             for choice in (chunk.choices or ())[:1]:
@@ -170,13 +170,16 @@ class Chat:
             raise ModelFailed(f"{self._server}: the stream ended before the answer did")
         yield End(tuple(calls.made), reason)
 
+    def _late(self) -> str:
+        return f"no token within llm.first_token_s = {self.model.first_token_s:g} s"
+
     def _failure(self, error: Exception) -> ModelFailed:  # noqa: PLR0911
         """What `error` means, in one line, for a log that outsiders may read."""
         server = self._server
         if isinstance(error, ModelFailed):
             return error
         if isinstance(error, TimeoutError):
-            return ModelFailed(f"{server}: no answer within {self.model.first_token_s:g} s")
+            return ModelFailed(f"{server}: {self._late()}")
         if isinstance(error, openai.APIStatusError):
             what = f"{server}: HTTP {error.status_code} for model {self.model.model!r}: {_reason(error)}"
             return ModelFailed(what, refused=error.status_code in _REFUSALS)

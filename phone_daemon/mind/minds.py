@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 NO_KEY = "none"
 """Sent as the key where none is set: the protocol wants one, a server on one's own machine does not look at it."""
+VISIT_S = 30.0
+"""A server that did not answer is asked again after so long."""
 LOAD_S = 60.0
 """A server may take so long to load its model when it is first asked, before any call."""
 
@@ -48,6 +50,8 @@ class Minds:
 
     def open(self, plans: Iterable[Dialplan]) -> None:
         """Asks each model of `plans` for a word, in the background: it is loaded then, and what is wrong is told.
+
+        A server that is not there yet is asked until it is.
 
         Raises `DialplanError` when a key that a dialplan names is not in the environment.
         """
@@ -73,13 +77,20 @@ class Minds:
     async def _visit_all(self, chats: Iterable[Chat]) -> None:
         from phone_daemon.mind.chat import ModelFailed  # noqa: PLC0415
 
-        for chat in dict.fromkeys(chats):
-            try:
-                async for _ in chat.answer([{"role": "user", "content": "Hello."}]):
-                    pass
-            except ModelFailed as error:
-                if not error.refused:
-                    log.warning("%s (model = %r): until it answers, calls go on without it", error, chat.model.model)
+        waiting = list(dict.fromkeys(chats))
+        while waiting:
+            for chat in tuple(waiting):
+                try:
+                    async for _ in chat.answer([{"role": "user", "content": "Hello."}]):
+                        pass
+                    waiting.remove(chat)
+                except ModelFailed as error:
+                    if error.refused:
+                        waiting.remove(chat)
+                    elif self.problem not in self._told:
+                        self._told.add(self.problem)
+                        log.warning("%s; until model %r answers, calls go on without it", error, chat.model.model)
+            await asyncio.sleep(VISIT_S if waiting else 0)
 
     def mind(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Mind:
         """The mind for a call to `called`, answered at `now` (None: this moment)."""

@@ -50,14 +50,17 @@ async def test_what_is_wrong_with_a_model_is_told_before_the_first_call(
     assert minds.problem == ""
 
 
-async def test_a_server_that_is_not_there_yet_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    async with SseServer() as gone:
-        address = gone.base_url
-    minds = Minds(LlmSettings(address), {})
+async def test_a_server_that_is_not_ready_yet_is_a_warning_and_asked_until_it_is(
+    server: SseServer, minds: Minds, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phone_daemon.mind.minds.VISIT_S", 0.01)
+    server.answers(status(503, "loading"), status(503, "loading"), says("Hello."))
     minds.open([plan()])
-    await reached(lambda: caplog.records)
-    assert "cannot be reached" in caplog.text and caplog.records[0].levelno == logging.WARNING
-    await minds.close()
+    await reached(lambda: minds.problem)
+    await reached(lambda: not minds.problem)
+    assert len(server.requests) == 3
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "loading; until model 'test' answers" in caplog.text
 
 
 async def test_keys_that_are_not_set_stop_the_start(server: SseServer) -> None:
