@@ -101,6 +101,8 @@ class Chatterbox:
             for wave in self._said(text, recording, manner, stop):
                 if stop():
                     return
+                if not len(wave):
+                    continue
                 spoken = True
                 yield Chunk((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes())
         except Stopped:

@@ -28,6 +28,7 @@ from sidecars.environment import interpreter
 from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.speech_server import SpeechServer
 from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.hosts.systemd import keep_watchdog, notify
 
 WARM_UP = "One, two, three."
 LOADING_S = 3600.0
@@ -52,6 +53,7 @@ async def serve(host: Host, server: SpeechServer, where: str | tuple[str, int]) 
         loop.add_signal_handler(number, stopping.set)
     loading = asyncio.create_task(_load(host, server), name="load the engine")
     stopped = asyncio.create_task(stopping.wait())
+    watchdog = asyncio.create_task(keep_watchdog(), name="watchdog")
     try:
         await _listen(runner, where)
         await asyncio.wait([loading, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -62,6 +64,7 @@ async def serve(host: Host, server: SpeechServer, where: str | tuple[str, int]) 
         loading.cancel()
         stopped.cancel()
         await asyncio.wait([loading, stopped])
+        watchdog.cancel()
         await runner.cleanup()
         await host.close()
 
@@ -94,6 +97,7 @@ async def _load(host: Host, server: SpeechServer) -> None:
     finally:
         channel.close()
     server.ready = True
+    notify("READY=1")
     log.info("ready: %d voices", len(host.voices))
 
 
