@@ -21,7 +21,7 @@ from ops.daemon_process import DaemonProcess
 from ops.probe import until
 from ops.stats import quantiles
 
-LANES = 3
+LANES = 2
 FIRST_MS, TOKEN_MS = 150.0, 30.0
 OURS_MS = 250.0
 """What a turn may take beyond the endpoint wait and the model's first token."""
