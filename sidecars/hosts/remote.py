@@ -30,12 +30,12 @@ MAX_WAITING = 64
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
-    """The server does not speak this text with these options; another it may."""
+class Unspoken(Exception):
+    """The server cannot be reached, does not let us in, refuses a text, or stopped in the middle of it.
 
-
-class Unreachable(Exception):
-    """The server cannot be reached, does not let us in, or stopped in the middle. One line without secrets."""
+    One line without secrets. Whose fault it is makes no difference to the caller, who shall hear the text from
+    another voice.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Source(Protocol):
     def speak(self, text: str, options: Mapping[str, Any]) -> AsyncGenerator[Sound, None]:
         """The speech of `text` as it arrives. Closing the generator tells the server to stop.
 
-        Raises `Refused` or `Unreachable`.
+        Raises `Unspoken`.
         """
         ...
 
     async def voices(self) -> Sequence[str]:
-        """The names of its voices, the default first; none when it has no such list. Raises `Unreachable`."""
+        """The names of its voices, the default first; none when it has no such list. Raises `Unspoken`."""
         ...
 
     async def close(self) -> None: ...
@@ -92,7 +92,7 @@ class RemoteHost:
                     async for sound in sounds:
                         self.sample_rate = sound.rate
                         return
-        except (Refused, Unreachable) as error:
+        except Unspoken as error:
             raise HostLost(f"{self.name}: {error}") from error
         except TimeoutError:
             raise HostLost(f"{self.name}: no speech within {self._start_timeout_s:g} s") from None
@@ -119,7 +119,7 @@ class RemoteHost:
         await self._source.close()
 
     async def sounds(self, text: str, options: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """The speech of `text` at this host's rate. Raises `Refused` or `Unreachable`."""
+        """The speech of `text` at this host's rate. Raises `Unspoken`."""
         stream: tuple[int, Resampler] | None = None
         async with aclosing(self._source.speak(text, options)) as sounds:
             async for sound in sounds:
@@ -208,9 +208,9 @@ class _Conversation:
                 async for pcm in sounds:
                     self._say("Chunk", pcm, marks=[])
             self._say("Done")
-        except (Refused, ValueError) as error:
+        except ValueError as error:
             self._say("Failed", error=f"{name}: {error}")
-        except Unreachable as error:
+        except Unspoken as error:
             self.lose(f"{name}: {error}")
         except Exception as error:
             log.exception("%s", name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from sidecars.hosts.remote import Refused, Sound, Unreachable
+from sidecars.hosts.remote import Sound, Unspoken
 from sidecars.hosts.wav_stream import NotWav, WavStream
 
 RATE = 24000
@@ -24,8 +24,6 @@ IDLE_S = 120.0
 """A connection nobody uses is kept so long."""
 MAX_CONNECTIONS = 64
 MODEL, VOICE = "tts-1", "alloy"
-TEXTS_FAULT = (400, 413, 422, 429)
-"""Answers that say something of the one request only; after any other the server counts as not serving."""
 NOT_PCM = re.compile(r"text/|application/json|audio/(mpeg|mp3|mp4|ogg|opus|aac|flac|webm)")
 
 
@@ -61,15 +59,15 @@ class SpeechSource:
                 raise await self._complaint(response)
             kind = response.headers.get("content-type", "")
             if NOT_PCM.match(kind):
-                raise Unreachable(f"answers {kind}, not PCM or WAV")
+                raise Unspoken(f"answers {kind}, not PCM or WAV")
             audio = WavStream(_rate(response))
             async for data in response.aiter_raw():
                 if pcm := audio.feed(data):
                     yield Sound(pcm, audio.rate)
         except httpx.HTTPError as error:
-            raise Unreachable(_reason(error)) from error
+            raise Unspoken(_reason(error)) from error
         except NotWav as error:
-            raise Unreachable(str(error)) from error
+            raise Unspoken(str(error)) from error
         finally:
             await response.aclose()
 
@@ -96,7 +94,7 @@ class SpeechSource:
         return self._voice or voice or VOICE
 
     async def _ask(self, request: Any) -> httpx.Response:
-        """Sends `request()` and returns its answer, unread. Raises `Unreachable`."""
+        """Sends `request()` and returns its answer, unread. Raises `Unspoken`."""
         try:
             try:
                 return await self._client.send(request(), stream=True)
@@ -104,18 +102,17 @@ class SpeechSource:
                 # A server may close an idle connection just as it is used again. Nothing was spoken yet.
                 return await self._client.send(request(), stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(_reason(error)) from error
+            raise Unspoken(_reason(error)) from error
 
-    async def _complaint(self, response: httpx.Response) -> Exception:
+    async def _complaint(self, response: httpx.Response) -> Unspoken:
         status = response.status_code
         if status in (401, 403):  # such an answer may quote the key
-            return Unreachable(f"answers {status}: {self._key_name} is refused, or missing")
+            return Unspoken(f"answers {status}: {self._key_name} is refused, or missing")
         try:
             said = json.loads(await response.aread())["error"]["message"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             said = response.reason_phrase
-        text = f"answers {status}: {str(said)[:200]}"
-        return Refused(text) if status in TEXTS_FAULT else Unreachable(text)
+        return Unspoken(f"answers {status}: {str(said)[:200]}")
 
 
 def _rate(response: httpx.Response) -> int:

@@ -17,7 +17,7 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info
 from wyoming.tts import Synthesize, SynthesizeVoice
 
-from sidecars.hosts.remote import Refused, Sound, Unreachable
+from sidecars.hosts.remote import Sound, Unspoken
 
 CONNECT_S = 1.5
 MAX_IDLE = 8
@@ -45,16 +45,14 @@ class WyomingSource:
                 if AudioChunk.is_type(event.type):
                     chunk = AudioChunk.from_event(event)
                     if (chunk.width, chunk.channels) != (2, 1):
-                        raise Unreachable(
-                            f"sends {chunk.channels} channels of {8 * chunk.width} bits; want 16-bit mono"
-                        )
+                        raise Unspoken(f"sends {chunk.channels} channels of {8 * chunk.width} bits; want 16-bit mono")
                     if chunk.audio:
                         yield Sound(chunk.audio, chunk.rate)
                 elif AudioStop.is_type(event.type):
                     whole = True
                     return
                 elif Error.is_type(event.type):
-                    raise Refused(Error.from_event(event).text[:200])
+                    raise Unspoken(Error.from_event(event).text[:200])
                 event = await _read(client)
         finally:
             if whole and len(self._idle) < MAX_IDLE:
@@ -86,13 +84,13 @@ class WyomingSource:
         )
 
     async def _ask(self, event: Event) -> tuple[AsyncClient, Event]:
-        """Sends `event`; returns the connection and the first answer on it. Raises `Unreachable`."""
+        """Sends `event`; returns the connection and the first answer on it. Raises `Unspoken`."""
         while self._idle:
             client = self._idle.pop()
             try:
                 await client.write_event(event)
                 return client, await _read(client)
-            except (OSError, Unreachable):
+            except (OSError, Unspoken):
                 await _hang_up(client)  # closed by the server while nobody used it
             except BaseException:
                 await _hang_up(client)
@@ -104,7 +102,7 @@ class WyomingSource:
             return client, await _read(client)
         except OSError as error:
             await _hang_up(client)
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
+            raise Unspoken(f"{type(error).__name__}: {error}") from error
         except BaseException:
             await _hang_up(client)
             raise
@@ -114,9 +112,9 @@ async def _read(client: AsyncClient) -> Event:
     try:
         event = await client.read_event()
     except Exception as error:  # the package takes for granted that it is spoken to in its own language
-        raise Unreachable(f"{type(error).__name__}: {error}") from error
+        raise Unspoken(f"{type(error).__name__}: {error}") from error
     if event is None:
-        raise Unreachable("closed the connection")
+        raise Unspoken("closed the connection")
     return event
 
 

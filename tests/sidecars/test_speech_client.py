@@ -136,14 +136,14 @@ async def test_a_closed_channel_stops_the_server() -> None:
         assert not host._conversations
 
 
-async def test_a_text_that_the_server_refuses_fails_alone() -> None:
+async def test_a_text_that_the_server_refuses_loses_its_channel_and_no_other() -> None:
     async with ours() as (url, _), voice(url, voice="en-us") as host:
-        channel = host.open()
+        channel, other = host.open(), host.open()
         speak(channel, "x" * 5000)
-        messages, _ = await told(channel, "Failed")
-        assert "4096 is the most" in messages[-1]["error"]
-        speak(channel, "Fine.")
-        assert (await told(channel))[1]
+        with pytest.raises(HostLost, match="4096 is the most"):
+            await told(channel)
+        speak(other, "Fine.")
+        assert (await told(other))[1]
 
 
 async def test_a_server_on_a_socket_is_reached(tmp_path: Path) -> None:
@@ -253,6 +253,7 @@ async def test_the_fields_of_the_settings_are_sent_as_they_are() -> None:
         (500, '{"error": {"message": "out of memory"}}', "answers 500: out of memory"),
         (503, "", "answers 503: Service Unavailable"),
         (404, "[]", "answers 404: Not Found"),
+        (429, "{}", "answers 429: Too Many Requests"),
         (403, '{"error": {"message": "your key is abc"}}', "answers 403: SPEECH_KEY is refused"),
     ],
 )

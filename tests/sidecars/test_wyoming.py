@@ -143,14 +143,14 @@ async def test_a_voice_of_another_rate_is_brought_to_the_first_ones() -> None:
         assert len((await told(channel))[1]) == pytest.approx(plain / 2, rel=0.1)
 
 
-async def test_a_refused_text_fails_alone() -> None:
+async def test_a_refused_text_loses_its_channel_and_no_other() -> None:
     async with serving() as (url, _), voice(url) as host:
-        channel = host.open()
+        channel, other = host.open(), host.open()
         speak(channel, "Refuse.")
-        messages, _ = await told(channel, "Failed")
-        assert "not that word" in messages[-1]["error"]
-        speak(channel, "Fine.")
-        assert (await told(channel))[1]
+        with pytest.raises(HostLost, match="not that word"):
+            await told(channel)
+        speak(other, "Fine.")
+        assert (await told(other))[1]
 
 
 async def test_a_server_that_hangs_up_after_each_text_serves_the_next_one() -> None:
