@@ -70,7 +70,7 @@ class Reply:
         """Whose numbers are set before it is confirmed."""
         self.actions: list[Action] = []
         """What is to be done once everything has been played, in order."""
-        self.heard = Heard()
+        self.heard = Heard(voice.pace)
         self._stream = stream
         self._voice = voice
         self._line = line

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from phone_daemon.events import Speech
+from phone_daemon.mouth.pace import Pace
 from phone_daemon.mouth.speakable import speakable
 from phone_daemon.mouth.spoken import Spoken
 
 SILENCE = 100
 """Amplitude (of 32768) up to which a sample counts as silent: -50 dBFS."""
-SAMPLES_PER_CHARACTER = 540
-"""Of speech that is not there yet: 15 characters a second, the pace of a calm voice."""
 
 
 @dataclass(slots=True)
 class _Phrase:
     text: str
     spoken: Spoken
+    pace: Pace
     start: int
     """Samples of the reply before it."""
     samples: int = 0
@@ -89,20 +89,23 @@ class _Phrase:
         """Where in the audio `character` is spoken."""
         n = self._anchor(character)
         (left, begin) = self.anchors[n]
+        end: float
         if n + 1 < len(self.anchors):
             right, end = self.anchors[n + 1]
         else:
             right = len(self.spoken.text)
             end = self.loud_until[n]
             if not self.whole:
-                end = max(end, begin + (right - left) * SAMPLES_PER_CHARACTER)
+                end = max(end, begin + (right - left) * self.pace.samples_per_character)
         return begin + (end - begin) * (character - left) / max(right - left, 1)
 
 
 class Heard:
     """Follows one reply: phrases and their speech as they are made, in the order in which they are played."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
+        """`pace`: of the voice, over all its replies."""
+        self._pace = pace or Pace()
         self._phrases: list[_Phrase] = []
         self._samples = 0
 
@@ -111,7 +114,7 @@ class Heard:
         had no sound for is dropped."""
         if self._phrases and not self._phrases[-1].whole:
             self._cut()
-        self._phrases.append(_Phrase(phrase, spoken or speakable(phrase), self._samples))
+        self._phrases.append(_Phrase(phrase, spoken or speakable(phrase), self._pace, self._samples))
 
     def add(self, speech: Speech) -> None:
         """The next piece of the phrase's speech."""
@@ -120,7 +123,9 @@ class Heard:
 
     def end(self) -> None:
         """The phrase has all its speech."""
-        self._phrases[-1].whole = True
+        phrase = self._phrases[-1]
+        phrase.whole = True
+        self._pace.learn(len(phrase.spoken.text) if phrase.samples else 0, phrase.loud_until[-1])
 
     def silence(self, samples: int) -> None:
         """Audio without words was put in between: a pause, a tone. A phrase that has not ended was cut there."""

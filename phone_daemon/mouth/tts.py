@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Protocol
 
 from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
+from phone_daemon.mouth.pace import Pace
 from phone_daemon.mouth.phrases import pause_s
 from phone_daemon.mouth.speakable import is_english, speakable
 from phone_daemon.mouth.spoken import Spoken
@@ -36,6 +37,7 @@ class Voice:
         self._host = host
         self._options = dict(options)
         self._to_8k = to_8k
+        self.pace = Pace(float(options.get("rate") or 1.0))
         self._english = is_english(str(options.get("voice") or ""))
         self._channel: Channel | None = None
         self._speaking: object | None = None

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from phone_daemon.events import SAMPLE_RATE, Speech, WordMark
 from phone_daemon.media.resample import Resampler
-from phone_daemon.mouth.heard import SAMPLES_PER_CHARACTER, Heard
+from phone_daemon.mouth.heard import Heard
+from phone_daemon.mouth.pace import SAMPLES_PER_CHARACTER, Pace
 from phone_daemon.mouth.tts import Voice
 from sidecars.engines.espeak import Espeak
 from sidecars.hosts.inline import InlineHost
@@ -107,6 +108,17 @@ def test_a_phrase_still_being_made_promises_no_word_that_may_yet_come() -> None:
     heard.add(Speech(np.full(4000, 3000, "<i2").tobytes()))
     assert heard.text(5000) == "one two"
     assert len("one two") * SAMPLES_PER_CHARACTER < 5000
+
+
+def test_a_phrase_still_being_made_is_placed_by_the_pace_of_those_before_it() -> None:
+    for sound, heard_of_it in ((1000, "one"), (200, "one two")):
+        heard = Heard(Pace())
+        heard.begin("aaaa bbbb cccc ")
+        heard.add(Speech(np.full(14 * sound, 3000, "<i2").tobytes()))
+        heard.end()
+        heard.begin("one two three four five six")
+        heard.add(Speech(np.full(4000, 3000, "<i2").tobytes()))
+        assert heard.text(14 * sound + 4000) == f"aaaa bbbb cccc {heard_of_it}"
 
 
 def test_several_marks_in_a_word_and_marks_out_of_order_do_no_harm() -> None:
