@@ -2,6 +2,7 @@
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/clients/livekit
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made
@@ -35,11 +36,13 @@ piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper",
 
 chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
 
+listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
+
 fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/chatterbox/.venv sidecars/model_server/.venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/chatterbox/.venv sidecars/model_server/.venv $(LISTEN_CLIENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
@@ -66,6 +69,13 @@ sidecars/chatterbox/.venv/run.stamp: sidecars/chatterbox/setup.sh $(wildcard sid
 	@PYTHON=$(PYTHON) $<
 	@touch $@
 
+$(LISTEN_CLIENTS:%=%/.venv/run.stamp): %/.venv/run.stamp: %/requirements.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@echo "building $(@D) (about 500 MB, a minute; once)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 sidecars/model_server/.venv/run.stamp: sidecars/model_server/requirements.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "building sidecars/model_server/.venv (about 1.2 GB, a minute or two; once)"
@@ -77,4 +87,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench kokoro piper chatterbox model-server fixtures clean
+.PHONY: help setup run serve test lint bench kokoro piper chatterbox model-server listen-clients fixtures clean

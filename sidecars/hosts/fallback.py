@@ -133,6 +133,8 @@ class FallbackHost:
                 break
             except (HostLost, TimeoutError) as error:
                 log.debug("%s still fails: %s", self._name, error)
+            except Exception:
+                log.exception("%s still fails", self._name)  # a defect must not shut it out for ever
         log.warning("%s answers again, and is used again", self._name)
         self._why = ""
         self._mending = None

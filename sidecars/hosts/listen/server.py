@@ -148,14 +148,15 @@ class ListenServer:
 
     def _refuse(self, status: int, code: str, what: str) -> web.Response:
         self._metrics.refused.labels(code).inc()
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else {}
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
         return web.json_response(dialect.refusal(code, what, str(uuid.uuid4())), status=status, headers=headers)
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
         if not self.ready or self.host.problem:
             return self._refuse(503, "NOT_READY", f"the engine {self._engine} is being loaded; try again soon")
         if len(self._connections) + self._arriving >= (self._max_sessions or 0):
-            return self._refuse(429, "TOO_MANY_SESSIONS", f"{self._max_sessions} sessions are open, which is the most")
+            # Not 429, which Deepgram itself would say: Pipecat takes any 4xx for the end, and tries again after a 5xx.
+            return self._refuse(503, "TOO_MANY_SESSIONS", f"{self._max_sessions} sessions are open, which is the most")
         try:
             asked = dialect.parse_query(request.query.items())
         except BadRequest as error:

@@ -24,9 +24,9 @@ FRAME = 320
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[tuple[ListenServer, str]]:
+async def serving(options: dict[str, Any] = OPTIONS, **settings: Any) -> AsyncIterator[tuple[ListenServer, str]]:
     """A server in this process, ready, and where: http://ADDRESS:PORT."""
-    server = ListenServer("pocketsphinx", OPTIONS, **settings)
+    server = ListenServer("pocketsphinx", options, **settings)
     runner = web.AppRunner(server.app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

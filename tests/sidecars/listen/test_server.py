@@ -118,9 +118,9 @@ async def test_one_session_too_many_is_refused_and_the_others_never_notice(http)
     async with connected(http) as first, connected(http), connected(http):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await connected(http).__aenter__()
-        assert refused.value.status == 429
+        assert refused.value.status == 503
         status, body = await get(f"{http}/v1/listen?{QUERY}")
-        assert (status, json.loads(body)["err_code"]) == (429, "TOO_MANY_SESSIONS")
+        assert (status, json.loads(body)["err_code"]) == (503, "TOO_MANY_SESSIONS")
         assert "3 sessions are open" in json.loads(body)["err_msg"]
         assert transcript(await finalized(first, SAID[0])) == SAID[0]
 
