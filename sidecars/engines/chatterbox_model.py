@@ -79,7 +79,7 @@ class Model:
         self._t3 = self._tts.t3.to(dtype)
         self._s3gen = self._tts.s3gen
         self._watermark: Callable[..., Any] = self._tts.watermarker.apply_watermark
-        self._watermark(np.zeros(SAMPLE_RATE, np.float32), sample_rate=SAMPLE_RATE)  # the first time it imports for long
+        self._watermark(np.zeros(SAMPLE_RATE, np.float32), sample_rate=SAMPLE_RATE)  # the first time takes long
         self._default = self._tts.conds
         self._stop: Callable[[], bool] = lambda: False
         for part in (self._t3, self._s3gen):

@@ -45,7 +45,8 @@ class ChildProcess(asyncio.Protocol):
         self.name = f"{kind} engine {engine}"
         self.ready: Message = {}
         """How it introduced itself: `sample_rate`, `voices`."""
-        self._command = ["-m", "sidecars.hosts.child", "--kind", kind, "--engine", engine]
+        # Python's warnings are for the authors of an engine's packages; who reads the daemon's log can do nothing.
+        self._command = ["-W", "ignore", "-m", "sidecars.hosts.child", "--kind", kind, "--engine", engine]
         self._options, self._python, self._arrived = options, python, arrived
         self._start_timeout_s, self._stall_s = start_timeout_s, stall_s
         self._packages = tempfile.TemporaryDirectory(prefix="sidecars-")
