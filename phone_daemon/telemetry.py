@@ -98,6 +98,14 @@ class Telemetry:
         self.missed = meter.create_counter("phone.cancel.missed", description="legs that missed their deadline")
         self.turns = meter.create_counter("phone.turns", description="turns of all calls")
         self.underruns = meter.create_counter("phone.underruns", description="ticks in which a reply had no audio")
+        self.fillers = meter.create_counter("phone.fillers", description="acknowledgements played before a late reply")
+        self.drafts = meter.create_counter(
+            "phone.early_starts", description="replies begun before the turn was over (attribute kept)"
+        )
+        self.wasted = meter.create_counter(
+            "phone.early_start.wasted_tokens", description="pieces of text the model produced for replies not kept"
+        )
+        self.tools = histogram("phone.tool", "how long a tool of the model's ran (attributes tool, outcome)")
         self.calls = meter.create_counter("phone.calls", description="calls that ended (attribute reason)")
         self.live = meter.create_up_down_counter("phone.calls.live", description="calls in progress")
 
@@ -274,6 +282,16 @@ class CallTrace:
             to.ttfa.record(ttfa, self._about)
         for stage, begun, ended in stages(turn):
             to.stages[stage].record((ended - begun) / 1e6, self._about)
+        if turn.filler:
+            to.fillers.add(1, self._about)
+        if "early_start" in turn.at_ns:
+            to.drafts.add(1, {**self._about, "kept": True})
+        if turn.drafts:
+            to.drafts.add(turn.drafts, {**self._about, "kept": False})
+            to.wasted.add(turn.wasted_tokens, self._about)
+        for use in turn.tools:
+            about = {**self._about, "tool": use.name, "outcome": use.outcome}
+            to.tools.record((use.end_ns - use.start_ns) / 1e6, about)
         if turn.cancel is None:
             return
         for leg, ms in turn.cancel.legs_ms().items():

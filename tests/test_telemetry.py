@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from phone_daemon import telemetry as module
 from phone_daemon.clock import run_counted
 from phone_daemon.telemetry import Telemetry
-from phone_daemon.turn.record import LEGS, BargeInSource, CancelReport, Turn
+from phone_daemon.turn.record import LEGS, BargeInSource, CancelReport, ToolUse, Turn
 
 MS = 1_000_000
 ANSWERED = 7_000 * MS
@@ -200,6 +200,25 @@ def test_a_turn_in_which_nothing_happened_is_a_turn(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ figures
+
+
+def test_early_starts_fillers_and_tools_are_counted() -> None:
+    reader = InMemoryMetricReader()
+    turn = Turn(1, 1, filler="One moment.", drafts=2, wasted_tokens=7, at_ns={"early_start": ANSWERED})
+    turn.tools.append(ToolUse("lookup", "done", ANSWERED, ANSWERED + 40 * MS))
+    one_call(Telemetry({}, export=False, readers=[reader]), None, (turn,))
+    data = reader.get_metrics_data()
+    assert data is not None
+    found = {
+        (metric.name, (point.attributes or {}).get("kept")): point
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+    }
+    assert found["phone.fillers", None].value == 1
+    assert (found["phone.early_starts", True].value, found["phone.early_starts", False].value) == (1, 2)
+    assert found["phone.early_start.wasted_tokens", None].value == 7
+    tool = found["phone.tool", None]
+    assert (tool.sum, tool.attributes["tool"], tool.attributes["outcome"]) == (40, "lookup", "done")
 
 
 def test_each_latency_and_each_leg_is_counted_in_its_histogram() -> None:
