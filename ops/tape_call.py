@@ -17,7 +17,7 @@ from ops.expectations import Outcome, read_turns
 from ops.fixture import Fixture
 from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
-from phone_daemon.config import Settings, StateSettings
+from phone_daemon.config import EarsSettings, MouthSettings, Settings, StateSettings
 from phone_daemon.events import Note
 from phone_daemon.hosts import engine_options
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
@@ -35,7 +35,9 @@ NOON = datetime(2026, 3, 3, 12, 0)
 def replay_settings(settings: Settings) -> Settings:
     """`settings` with nothing that reaches outside the process, and every dialplan that ships."""
     plans = settings.dialplans or tuple(sorted(SHIPPED.glob("*.toml")))
-    return replace(settings, state=StateSettings(url="off"), dialplans=plans)
+    ears = EarsSettings() if settings.ears.url else settings.ears
+    mouth = MouthSettings() if settings.mouth.url else settings.mouth
+    return replace(settings, state=StateSettings(url="off"), dialplans=plans, ears=ears, mouth=mouth)
 
 
 def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
