@@ -24,15 +24,13 @@ from pathlib import Path
 
 from opentelemetry.metrics import Histogram
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, set_span_in_context
 
-from phone_daemon import __version__, clock
+from phone_daemon import __version__, clock, otlp
 from phone_daemon.turn.record import LEGS, CancelReport, Turn
 from phone_daemon.turn_log import STREAMS, JsonLines, stages, turn_line
 
@@ -72,12 +70,12 @@ class Telemetry:
     ) -> None:
         self.ids = _CallIds(secrets.token_bytes(8) if export else b"")
         self.files = _SpanFiles()
-        resource = _resource(environ)
+        resource = otlp.resource(environ)
         self._traces = TracerProvider(
             sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self.ids
         )
-        otlp_spans = _otlp_spans(environ) if export else ()
-        otlp_metrics = _otlp_metrics(environ) if export else ()
+        otlp_spans = otlp.span_processors(environ) if export else ()
+        otlp_metrics = otlp.metric_readers(environ) if export else ()
         self._exporting = bool(otlp_spans or otlp_metrics)
         self._closed = False
         for processor in (self.files, *processors, *otlp_spans):
@@ -366,43 +364,3 @@ class _SpanFiles(SpanProcessor):
 
 def _iso(epoch_ns: int) -> str:
     return datetime.fromtimestamp(epoch_ns / 1e9, UTC).isoformat(timespec="microseconds")
-
-
-def _resource(environ: Mapping[str, str]) -> Resource:
-    named = "OTEL_SERVICE_NAME" in environ or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    return Resource.create({"service.version": __version__, **({} if named else {"service.name": "phone-daemon"})})
-
-
-def _wants(environ: Mapping[str, str], signal: str) -> bool:
-    """Whether the standard variables ask for OTLP of `signal` (`TRACES`, `METRICS`)."""
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    chosen = environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower()
-    wanted = (
-        "otlp" in chosen.split(",")
-        if chosen
-        else any(environ.get(name) for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
-    )
-    protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    if wanted and protocol not in (None, "", "http/protobuf"):
-        log.warning("telemetry: OTLP protocol %s is not spoken, http/protobuf is used", protocol)
-    return wanted
-
-
-# The exporters bring an HTTP client with them: memory and start-up time that only those pay who export.
-
-
-def _otlp_spans(environ: Mapping[str, str]) -> Sequence[SpanProcessor]:
-    if not _wants(environ, "TRACES"):
-        return ()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-
-    return (BatchSpanProcessor(OTLPSpanExporter()),)
-
-
-def _otlp_metrics(environ: Mapping[str, str]) -> Sequence[MetricReader]:
-    if not _wants(environ, "METRICS"):
-        return ()
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-
-    return (PeriodicExportingMetricReader(OTLPMetricExporter()),)

@@ -384,12 +384,6 @@ def test_a_replay_sends_nothing_whatever_the_environment_says(
     assert collector.got == {}
 
 
-def test_a_protocol_that_is_not_spoken_is_said_to_be(caplog: pytest.LogCaptureFixture) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    assert module._wants(environ, "TRACES")
-    assert "grpc is not spoken" in caplog.text
-
-
 def test_a_collector_that_is_not_there_delays_the_end_by_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

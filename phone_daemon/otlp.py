@@ -1,0 +1,58 @@
+"""Spans and figures over OTLP, as the standard environment variables of OpenTelemetry ask for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from phone_daemon import __version__
+
+log = logging.getLogger(__name__)
+
+
+def resource(environ: Mapping[str, str]) -> Resource:
+    """Who it is that tells: `phone-daemon`, unless the environment has another name."""
+    named = "OTEL_SERVICE_NAME" in environ or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return Resource.create({"service.version": __version__, **({} if named else {"service.name": "phone-daemon"})})
+
+
+def wants(environ: Mapping[str, str], signal: str) -> bool:
+    """Whether the standard variables ask for OTLP of `signal` (`TRACES`, `METRICS`)."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    chosen = environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower()
+    wanted = (
+        "otlp" in chosen.split(",")
+        if chosen
+        else any(environ.get(name) for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
+    )
+    protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if wanted and protocol not in (None, "", "http/protobuf"):
+        log.warning("telemetry: OTLP protocol %s is not spoken, http/protobuf is used", protocol)
+    return wanted
+
+
+# The exporters bring an HTTP client with them: memory and start-up time that only those pay who export.
+
+
+def span_processors(environ: Mapping[str, str]) -> Sequence[SpanProcessor]:
+    """What sends spans; empty when that is not asked for."""
+    if not wants(environ, "TRACES"):
+        return ()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+    return (BatchSpanProcessor(OTLPSpanExporter()),)
+
+
+def metric_readers(environ: Mapping[str, str]) -> Sequence[MetricReader]:
+    """What sends figures; empty when that is not asked for."""
+    if not wants(environ, "METRICS"):
+        return ()
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+
+    return (PeriodicExportingMetricReader(OTLPMetricExporter()),)
