@@ -19,7 +19,7 @@ from phone_daemon.mind.tools import Tool, Webhook
 from phone_daemon.turn.machine import State
 from tests.mind.asking import TOOLS, valid
 from tests.phone import Left, Phone, plan, ring, wav
-from tests.sse_server import Answer, Cut, SseTransport, Stall, calls, says, status
+from tests.sse_server import Answer, Cut, SseTransport, Stall, calls, says
 
 WHEN = "asks_hours_twice/when"
 BOOKING = "books_an_appointment/booking"
@@ -38,6 +38,7 @@ def dialplan(script: bool = False, **llm: Any) -> Dialplan:
     return replace(
         found,
         agent="llm",
+        greeting=f"{GREETED}?",
         filler=(),
         model=Model("test", **llm),
         tools=tools,
@@ -152,12 +153,9 @@ def test_a_transfer_is_done_after_its_words_and_cancelled_when_they_are_spoken_o
 
 
 FAULTS = {
-    "500": status(500),
     "stall": says(Stall()),
     "no headers": replace(says("Hello."), first=Stall()),
     "cut": says("We ", Cut()),
-    "stall in mid-sentence": says("We are open until half ", Stall()),
-    "malformed": Answer((b"data: {oops\n\n",)),
 }
 
 

@@ -169,7 +169,7 @@ class LlmMind:
                         yield piece
                 return
             except ModelFailed as error:
-                if spoken or last or error.refused or time() - begun > 1.1 * self._chat.model.first_token_s:
+                if spoken or last or error.refused or time() - begun > 1.5 * self._chat.model.first_token_s:
                     raise
                 yield Trouble(f"{error}; asked again")
 

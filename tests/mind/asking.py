@@ -19,7 +19,7 @@ from tests.sse_server import SseServer
 
 CLINIC = shipped("dental_clinic")
 NO_SCRIPT = Script({}, {})
-MODEL = Model("test", first_token_s=0.4, stall_s=0.3, connect_s=0.3)
+MODEL = Model("test", first_token_s=1.0, stall_s=0.5)
 ASKED = CallerTurn("when are you open")
 
 
