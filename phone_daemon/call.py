@@ -110,7 +110,9 @@ class Call:
             lambda expected: Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected),
         )
         turn = self._settings.turn
-        self._hearing = Hearing(listener, samples(turn.stable_s), self._tasks.create_task, self._tell)
+        self._hearing = Hearing(
+            listener, samples(turn.stable_s), samples(turn.unfinished_s), self._tasks.create_task, self._tell
+        )
 
         self._voice = self._open_voice()
         self._fillers = Fillers(

@@ -136,6 +136,8 @@ class TurnSettings:
     """Whether a reply is begun before the caller's turn is certainly over. Unset: when a language model gives it."""
     early_after_s: float = 0.1
     """The pause after which it is."""
+    unfinished_s: float = 0.0
+    """Silence, on top of `vad.min_silence_s`, granted to a caller who has broken off in the middle of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "mouth.deadline_s": (0.1, 4.5),
     "turn.stable_s": (0, 2),
     "turn.early_after_s": (0.02, 2),
+    "turn.unfinished_s": (0, 5),
     "ears.deadline_s": (0.2, 2.5),
     "calls.limit_s": (1, 86_400),
     "calls.drain_s": (0, 3600),

@@ -14,6 +14,7 @@ from phone_daemon.ears.utterance import Utterance
 from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted
 from phone_daemon.turn.record import Turn
 from phone_daemon.turn.stabilizer import Stabilizer
+from phone_daemon.turn.unfinished import calls_for_more
 
 FINAL_WAIT_S = 3.0
 """A final transcript that takes longer is given up."""
@@ -44,12 +45,14 @@ class Draft:
 class Hearing:
     """Keeps the utterance that listens, and the draft of the turn that it belongs to."""
 
-    def __init__(self, listener: Listener, window: int, spawn: Spawn, tell: Tell) -> None:
-        """`window`: samples for which a word of a partial transcript must stand to count as stable."""
+    def __init__(self, listener: Listener, window: int, grace: int, spawn: Spawn, tell: Tell) -> None:
+        """`window`: samples for which a word of a partial transcript must stand to count as stable; `grace`: samples
+        of silence on top of the usual that are granted to a caller who has broken off in the middle of a sentence."""
         self.draft = Draft()
         self.partial = ""
         """What the utterance that listens is understood to be so far."""
         self._window = window
+        self._grace = grace
         self._words = Stabilizer(window)
         self._since = 0
         """Where `partial` was told."""
@@ -94,12 +97,12 @@ class Hearing:
         return self._words.stable
 
     def paused(self, patience: int) -> bool:
-        """Whether the caller has stopped in their speech, and what they said been understood, `patience` samples ago.
+        """Whether the caller has fallen silent, and what they said been understood, `patience` samples ago or earlier.
 
-        They may go on: the endpoint is still to come.
+        They may go on, for the endpoint is still to come; but not if what they said calls for more.
         """
         finalizing = self._finalizing is not None and not self._finalizing.done()
-        if not self.partial or finalizing or not self.attending:
+        if not self.partial or finalizing or not self.attending or calls_for_more(self.partial):
             return False
         return min(self._listener.quiet, self._listener.position - self._since) >= patience
 
@@ -129,11 +132,13 @@ class Hearing:
             if utterance is self._listener.utterance:
                 self.partial, self._since = partial.text, self._listener.position
                 self._words.feed(partial.text, self._listener.position)
+                self._listener.wait(self._grace if calls_for_more(partial.text) else 0)
                 on_partial()
 
     def restart(self) -> Utterance:
         """Puts the spare utterance in place of the one that listens, and gives that back."""
         self.partial, self._words = "", Stabilizer(self._window)
+        self._listener.wait(0)
         return self._listener.swap()
 
     def expect(self, expected: str) -> None:

@@ -14,7 +14,7 @@ from phone_daemon.call import DEAF
 from phone_daemon.config import TurnSettings, VadSettings
 from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.ears.utterance import Utterance
-from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.events import SAMPLE_RATE, samples
 from phone_daemon.turn.machine import State
 from tests import minds
 from tests.fakes import MortalHost, TunedHost
@@ -126,6 +126,28 @@ def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, 
             stable = ""
     assert len(contradicted) == len(said)
     assert any(contradicted) is (stable_s == 0.2)
+
+
+@pytest.mark.parametrize(
+    ("unfinished_s", "name", "wait_s"), [(0.0, BOOKING, 0.5), (0.8, BOOKING, 1.3), (0.8, OPEN, 0.5)]
+)
+def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
+    tmp_path: Path, unfinished_s: float, name: str, wait_s: float
+) -> None:
+    """ "I would like to …", and "When are you open"."""
+    mind = minds.Lines(minds.text("Yes."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(wav(name)[: 2 * samples(1.2)] if name == BOOKING else wav(name))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    settings = replace(SETTINGS, turn=TurnSettings(unfinished_s=unfinished_s, early_start=True))
+    left = ring(tmp_path, script, mind=mind, settings=settings)
+    times = left.turns[1]["times"]
+    assert wait_s <= times["endpoint"] - times["speech_end"] <= wait_s + 0.06
+    assert ("early_start" in times) is (name == OPEN)  # A draft would only have to be dropped.
 
 
 def test_a_caller_who_talks_for_a_minute_is_written_down_as_they_go(tmp_path: Path) -> None:

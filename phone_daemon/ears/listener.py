@@ -52,6 +52,10 @@ class Listener:
         """How long the utterance has been fed."""
         return (self.position - self._since) / SAMPLE_RATE if self.attending else 0.0
 
+    def wait(self, grace: int) -> None:
+        """Until further notice, `grace` samples of silence on top of the usual do not end the caller's speech."""
+        self._vad.grace = grace
+
     def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms."""
         self.position = frame.position + FRAME_SAMPLES

@@ -58,13 +58,15 @@ class Vad:
     """Turns the caller's audio into `SpeechStarted` and `SpeechEnded`.
 
     Speech starts where the probability rises above `release`, once it has stayed there for `min_speech_s` and has
-    come above `threshold`; it ends once the probability has been below `release` for `min_silence_s`.
+    come above `threshold`; it ends once the probability has been below `release` for `min_silence_s` and `grace`.
     """
 
     def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
         self._min_speech = samples(settings.min_speech_s)
         self._min_silence = samples(settings.min_silence_s)
+        self.grace = 0
+        """Samples of silence that end speech on top of `min_silence_s`."""
         self._silero = Silero()
         self._waiting = bytearray()
         self._position = 0
@@ -125,7 +127,7 @@ class Vad:
         elif not self.speaking:
             self.onset = None
         if self.speaking:
-            if end - self._last >= self._min_silence:
+            if end - self._last >= self._min_silence + self.grace:
                 self.speaking = False
                 self.onset = None
                 # The model gets used to a voice: with the state that it has after a caller's first turns it misses
