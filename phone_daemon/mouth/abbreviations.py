@@ -22,6 +22,8 @@ _GO_ON = _words(
 """After these a sentence goes on."""
 _BEFORE_NUMBERS = _words("no No nos Nos pp p sec Sec ch Ch art Art")
 """Abbreviations only where a number follows: "No. 5", but "No. I cannot."."""
+_BEFORE_SMALL = _words("etc ft in lb lbs oz hr hrs min mins sec secs yd yds mi")
+"""After these it goes on with a small letter: "6 ft. tall"."""
 _HALVES = _words("a.m p.m A.M P.M")
 """After these it goes on with a day, a month or a time zone, and before a small letter."""
 _MAY_END = _words(
@@ -68,7 +70,7 @@ def _stop_ends_sentence(before: str, following: str) -> bool | None:
         return False
     if word in _BEFORE_NUMBERS:
         return not following[0].isdigit() if following else None
-    if word in ("etc", ""):
+    if word in _BEFORE_SMALL or not word:
         return following[0].isupper() if following else None
     if word in _HALVES:
         named = _begins_with(following, _NAMES_OF_TIME) if following[:1].isupper() or not following else True
@@ -80,13 +82,13 @@ def _stop_ends_sentence(before: str, following: str) -> bool | None:
 def goes_on(word: str) -> bool:
     """Whether the full stop that `word` ends in ends no sentence, should nothing follow for now."""
     bare = word[:-1]
-    return word.endswith(".") and bare not in _HALVES and bare != "etc" and may_go_on(word)
+    return word.endswith(".") and bare not in _HALVES | _BEFORE_SMALL and may_go_on(word)
 
 
 def may_go_on(word: str) -> bool:
     """Whether `word` ends in a full stop that may end no sentence."""
     bare = word[:-1]
-    known = bare == "etc" or any(bare in words for words in (_GO_ON, _BEFORE_NUMBERS, _HALVES, _MAY_END))
+    known = any(bare in words for words in (_GO_ON, _BEFORE_NUMBERS, _BEFORE_SMALL, _HALVES, _MAY_END))
     return word.endswith(".") and (known or _is_initial(bare) or _DOTTED.fullmatch(bare) is not None)
 
 

@@ -73,6 +73,7 @@ READ_BY_A_PERSON = (
     "He lives on Main St.¦ You cannot miss it.‖ It is near Mt. Pleasant Ave.¦ Is that all?",
     "That was plan B.¦ We have a plan C. Smith wrote it.",
     "Call 020 7946 0018, 9-5, 10 – 4,‖ Mon – Fri.‖ Bye!",
+    "He is 6 ft. tall.‖ Come in.‖ It takes 10 min. or so.‖ Fine.",
     "Really?!‖ Yes!!‖ Wow...‖ Good.",
     "はい、そうです。‖「本当？」‖ええ！‖わかりました。‖では。",
     "क्या आप आएंगे।‖ हाँ।‖ ठीक है।",
