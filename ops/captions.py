@@ -67,6 +67,8 @@ class Captions:
                 self._print(note, "", f"{data['part']}: {data['error']}", "yellow")
             case "action":
                 self._print(note, "", f"{data['kind']} {data['argument']}".rstrip(), "dim")
+            case "tool":
+                self._print(note, "", f"{data['name']} {data['outcome']}", "dim")
             case "ended":
                 self._partial = self._state = ""
                 self._print(note, "call", f"ended: {data['reason']}", "dim")
