@@ -30,7 +30,7 @@ class Model:
     thinking: bool = False
     """The model's chat template opens `<think>` by itself, so that a reply begins within it."""
     connect_s: float = 1.0
-    first_token_s: float = 1.2
+    first_token_s: float = 1.1
     """Patience for the first token. A request that fails before it is made once more, so a turn may wait twice this."""
     stall_s: float = 2.0
     """Patience between tokens."""
