@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from phone_daemon.mind.dialplan import Dialplan, DialplanError, Dialplans
+from phone_daemon.mind.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.mind.model import Model
 from phone_daemon.mind.tools import BadArguments, Tool, Webhook
 
@@ -118,6 +121,29 @@ def test_each_problem_is_one_line_with_line_key_and_remedy(tmp_path: Path, text:
     for line, wanted in zip(told, lines, strict=True):
         assert line.startswith(wanted)
         assert "secret" not in line and "sk-123" not in line
+
+
+FRONT_DESK = SHIPPED / "llm" / "front_desk.toml"
+
+
+def test_the_example_names_every_key_of_a_model_with_its_default() -> None:
+    text = FRONT_DESK.read_text()
+    for key in fields(Model):
+        assert re.search(rf"^(# )?{key.name} = ", text, re.M), key.name
+    for name in ("base_url", "api_key_env", "thinking", "connect_s", "first_token_s", "stall_s", "extra", "holding"):
+        line = re.search(rf"^# ({name} = .*)$", text, re.M)
+        assert line is not None
+        assert tomllib.loads(line[1])[name] == getattr(Model(""), name)
+
+
+def test_the_example_loads_with_its_webhook_switched_on(tmp_path: Path) -> None:
+    head, mark, tail = FRONT_DESK.read_text().partition("# [tools.find_room]")
+    assert mark
+    plan = load(tmp_path, head + re.sub(r"^# ", "", mark + tail, flags=re.M))
+    assert list(plan.tools) == ["transfer", "hang_up", "take_message", "find_room"]
+    assert plan.tools["find_room"].arguments('{"arrival": "2026-03-03", "nights": 2}')["nights"] == 2
+    with pytest.raises(BadArguments):
+        plan.tools["find_room"].arguments('{"arrival": "2026-03-03", "nights": 31}')
 
 
 def test_arguments_are_held_to_their_schema() -> None:
