@@ -72,7 +72,7 @@ class Toolbox:
                 # Chat templates read the arguments of earlier calls as JSON.
                 call.arguments = "{}"
                 work.results[call.id] = f"Error: {error}"
-                yield ToolRun(call.name, ToolOutcome.FAILED, str(error))
+                yield ToolRun(call.name[:64], ToolOutcome.FAILED, error.logged)
                 continue
             yield Understood(call.name, {name: str(value) for name, value in fitting.arguments.items()})
             if fitting.tool.webhook is not None:
@@ -103,7 +103,7 @@ class Toolbox:
     def _fit(self, call: ToolCall) -> _Asked:
         tool = self._tools.get(call.name)
         if tool is None:
-            raise BadArguments(f"there is no tool {call.name!r}")
+            raise BadArguments(f"there is no tool {call.name[:64]!r}")
         return _Asked(call, tool, tool.arguments(call.arguments))
 
     def _do(self, asked: _Asked, work: Work) -> Action:

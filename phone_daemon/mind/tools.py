@@ -63,12 +63,18 @@ class Tool:
             raise BadArguments("the arguments are not a JSON object")
         error = best_match(Draft202012Validator(self.parameters).iter_errors(found))
         if error is not None:
-            raise BadArguments(f"{error.json_path.removeprefix('$.')}: {error.message}"[:300])
+            where = error.json_path.removeprefix("$.")
+            raise BadArguments(f"{where}: {error.message}"[:300], f"{where}: {error.validator}")
         return found
 
 
 class BadArguments(Exception):
     """Arguments that do not fit; says why, in words for the model."""
+
+    def __init__(self, what: str, logged: str = "") -> None:
+        super().__init__(what)
+        self.logged = f"arguments that do not fit: {logged or what}"
+        """The same without anything that the caller may have said."""
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:

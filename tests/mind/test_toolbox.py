@@ -78,6 +78,8 @@ async def test_arguments_that_do_not_fit_go_back_to_the_model(
     happened = await events(minds.mind(replace(plan(), tools=hook(server))))
     assert text(happened) == "Sorry."
     assert server.hooks == []
+    (failed,) = done(happened)
+    assert isinstance(failed, ToolRun) and "evil" not in failed.detail, "what the caller said is not for the log"
     assert not [event for event in happened if isinstance(event, Action)]
     valid(server.requests[1]["messages"])
     assert why in server.requests[1]["messages"][-1]["content"]
