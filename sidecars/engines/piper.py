@@ -31,9 +31,9 @@ PAUSE_S = 0.2
 
 
 class Piper:
-    """A `TtsEngine`. Options of `create`: `model` (a folder of voices, `NAME.onnx` with `NAME.onnx.json` each, or such
-    a file, or a repository laid out like `REPOSITORY`), `voice` and `rate` (what `speak` does when it is not told
-    otherwise), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
+    """A `TtsEngine`. Options of `create`: `model` (a folder with voices in it, `NAME.onnx` and `NAME.onnx.json`, or
+    one such file, or a repository laid out like `REPOSITORY`), `voice` and `rate` (what `speak` does when it is not
+    told otherwise), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
 
     All voices are spoken at the first one's rate, and loaded when they are first needed.
     """
@@ -119,7 +119,8 @@ class Piper:
         """The file of the voice `name`, with its description beside it."""
         files = (f"{name}.onnx", f"{name}.onnx.json")
         if Path(self._model).is_dir():
-            return find_weights(self._model, files) / files[0]
+            beside = next((path.parent for path in Path(self._model).rglob(files[0])), Path(self._model))
+            return find_weights(str(beside), files) / files[0]
         language, _, rest = name.partition("-")
         speaker, _, quality = rest.rpartition("-")
         folder = f"{language.partition('_')[0]}/{language}/{speaker}/{quality}"
@@ -129,7 +130,7 @@ class Piper:
 def _names(model: Path) -> tuple[str, ...]:
     """The voices in a folder, or the one in a file; none where `model` is neither."""
     if model.is_dir():
-        found = tuple(sorted(path.stem for path in model.glob("*.onnx")))
+        found = tuple(sorted(path.stem for path in model.rglob("*.onnx")))
         if not found:
             raise WeightsMissing(f"model {model}: the folder has no voice: put NAME.onnx and NAME.onnx.json there")
         return found

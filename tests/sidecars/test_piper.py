@@ -199,6 +199,17 @@ async def test_a_voice_in_the_hubs_cache_is_used_without_a_network(
     await host.close()
 
 
+async def test_a_copy_of_the_repositorys_folders_is_a_folder_of_voices(models: Path, tmp_path: Path) -> None:
+    voice = tmp_path / "en" / "en_US" / "babble" / "low"
+    voice.mkdir(parents=True)
+    babble(models, voice)
+    for model in (tmp_path, voice / "en_US-babble-low.onnx"):
+        host = SubprocessHost("tts", "piper", {"model": str(model)}, python_of("piper"))
+        await host.start()
+        assert tuple(host.voices) == ("en_US-babble-low",)
+        await host.close()
+
+
 async def test_wyoming_piper_is_a_voice(models: Path, tmp_path: Path) -> None:
     """A Wyoming server that we did not write, with a voice that it takes for one of its own."""
     folder = tmp_path / "data"
