@@ -22,6 +22,7 @@ from aiohttp import web
 
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.listen.server import IDLE_S, ListenServer
+from sidecars.hosts.systemd import keep_watchdog, notify
 
 log = logging.getLogger("listen")
 
@@ -89,6 +90,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
     await runner.setup()
     stopping = asyncio.create_task(stop.wait())
     starting = asyncio.create_task(server.start())
+    tasks = [starting, stopping]
     try:
         if arguments.socket is not None:
             before = os.umask(0o177)
@@ -104,15 +106,17 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
+            notify("READY=1")
+            tasks.append(asyncio.create_task(keep_watchdog()))
             print(f"{arguments.engine} listens on {where}", flush=True)  # noqa: T201 (what whoever started it waits for)
             await stopping
     except (HostLost, OSError) as error:
         print(f"sidecars.hosts.listen: {error}", file=sys.stderr)  # noqa: T201
         return 1
     finally:
-        for task in (starting, stopping):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(starting, stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
         await server.close()
         if arguments.socket is not None:

@@ -76,7 +76,9 @@ class Process:
         if self._process.returncode is None:
             (self._process.kill if kill else self._process.terminate)()
         async with asyncio.timeout(10):
-            return await self._process.wait()
+            await self._process.communicate()  # which also closes the pipe
+        assert self._process.returncode is not None
+        return self._process.returncode
 
 
 def options_file(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -53,6 +54,21 @@ async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(
     assert (status, "wieght: no such option" in said) == (1, True)
     status, said = await last_words("--engine", "pocketsphinx", "--socket", str(tmp_path / "no" / "such"))
     assert (status, "No such file" in said) == (1, True)
+
+
+async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp_path: Path, monkeypatch):
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        process = await Process("--engine", "pocketsphinx", "--option", options_file(tmp_path), "--port", "0").start()
+        told = set()
+        async with asyncio.timeout(5):
+            while told != {b"READY=1", b"WATCHDOG=1"}:
+                told.add(await asyncio.get_running_loop().sock_recv(systemd, 100))
+        assert await process.end() == 0
 
 
 async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
