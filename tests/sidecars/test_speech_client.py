@@ -51,8 +51,8 @@ async def ours(path: Path | None = None, **options: Any) -> AsyncIterator[tuple[
 
 
 @asynccontextmanager
-async def voice(url: str, key: str = "", **options: object) -> AsyncIterator[RemoteHost]:
-    host = RemoteHost(SpeechSource(url, options, key=key, key_name="SPEECH_KEY"), start_timeout_s=1.0)
+async def voice(url: str, key: str = "", start_s: float = 10.0, **options: object) -> AsyncIterator[RemoteHost]:
+    host = RemoteHost(SpeechSource(url, options, key=key, key_name="SPEECH_KEY"), start_timeout_s=start_s)
     try:
         await host.start()
         yield host
@@ -304,6 +304,6 @@ async def test_a_server_that_never_answers_does_not_hold_the_start_up() -> None:
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", never)
     async with at(app) as url:
-        with pytest.raises(HostLost, match="no speech within 1 s"):
-            async with voice(url):
+        with pytest.raises(HostLost, match=r"no speech within 0\.5 s"):
+            async with voice(url, start_s=0.5):
                 pass

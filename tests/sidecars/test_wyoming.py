@@ -87,7 +87,7 @@ async def serving(path: Path | None = None) -> AsyncIterator[tuple[str, list[str
 
 @asynccontextmanager
 async def voice(url: str, **options: object) -> AsyncIterator[RemoteHost]:
-    host = RemoteHost(WyomingSource(url, options), start_timeout_s=2.0)
+    host = RemoteHost(WyomingSource(url, options))
     try:
         await host.start()
         yield host
