@@ -17,6 +17,7 @@ PROMPT = (
     "without a pause, and without asking anything."
 )
 MAX_TOKENS = 1024
+PATIENCE_S = 10.0
 
 
 def talkative(plan: Path, folder: Path) -> Path:
@@ -24,9 +25,13 @@ def talkative(plan: Path, folder: Path) -> Path:
     table: dict[str, Any] = tomllib.loads(plan.read_text())
     if table.get("agent") != "llm":
         return plan
-    table["llm"] = {**table.get("llm", {}), "prompt": PROMPT, "max_tokens": MAX_TOKENS}
-    # It might hang up, or put the caller through.
+    model = table["llm"]
+    tokens = max(MAX_TOKENS, model.get("max_tokens", 0))
+    # A server that is slow under load is waited for: it is not the script that is to be interrupted in its place.
+    table["llm"] = {**model, "prompt": PROMPT, "max_tokens": tokens, "first_token_s": PATIENCE_S, "stall_s": PATIENCE_S}
+    # It might hang up, or put the caller through; and what is heard is to be its own.
     table.pop("tools", None)
+    table["filler"] = []
     copy = folder / plan.name
     copy.write_text(to_toml(table))
     return copy

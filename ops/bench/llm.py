@@ -21,6 +21,8 @@ from ops.stats import gate_ms, quantiles
 from ops.talkative import talkative
 
 CALLS = 2
+MAX_TOKENS = 4000
+"""Of an answer: some 20 s of this model's, so that it is under way whenever it is interrupted."""
 BEYOND_MS = 100.0
 """What a whole cancel chain may take beyond the floor, at p95."""
 
@@ -43,7 +45,7 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
         progress(0.1)
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)
-            plan = talkative(model_plan(folder, server.base_url, server.model), folder)
+            plan = talkative(model_plan(folder, server.base_url, server.model, max_tokens=MAX_TOKENS), folder)
             async with DaemonProcess(folder, {"dialplans": [str(plan)]}) as daemon:
                 tally = await burst(
                     daemon.uri(), daemon.state, count, CALLS, lambda done: progress(0.1 + 0.9 * done / count), True
@@ -54,8 +56,9 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
     legs = {leg: quantiles(took) for leg, took in tally.legs.items() if took}
     floor_ms = bare.ms["p95"]
     # The first command of each call is for its greeting, which no model speaks.
-    cut = [turn for turn in turns if turn["barge_in"] and turn["turn"] > 0]
+    cut = [turn for turn in turns if turn["barge_in"] and turn["turn"] > 0 and "llm_first_token" in turn["times"]]
     into = [turn["barge_in"]["at"] - turn["times"]["llm_first_token"] for turn in cut]
+    finished = sum("llm_end" in turn["times"] for turn in cut)
     told = [Figure(f"{leg} p95", legs[leg]["p95"], "ms") for leg in legs if leg not in ("rtp_silent", "total")]
     return [
         Figure(
@@ -77,11 +80,11 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
             f"floor + {BEYOND_MS:g} ms; the gate: ≤ {gate_ms(floor_ms):.1f} ms",
         ),
         Figure(
-            "model's stream when it was cut, from its first token",
-            max(into, default=0.0),
-            "s",
-            None,
-            "the longest; an uncut one takes some seconds more",
+            "barge-ins after the model had said all it wanted",
+            finished,
+            "",
+            0,
+            f"of {len(cut)}; cut at most {max(into, default=0.0):.1f} s after the first token",
         ),
         Figure("stale frames", tally.stale_frames, "", 0),
         Figure("legs that missed their deadline", tally.missed, "", 0),

@@ -78,7 +78,8 @@ class ModelServer:
         home = Path(self._folder.name)
         (home / "hub").mkdir()
         environ = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        command = [str(PROGRAM), "serve", str(MODEL), "--device", "cpu", "--host", "127.0.0.1"]
+        # It stands for another machine: what it computes is not to take time from the line.
+        command = ["nice", "-n", "10", str(PROGRAM), "serve", str(MODEL), "--device", "cpu", "--host", "127.0.0.1"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self._port), *self._options],
