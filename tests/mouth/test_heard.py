@@ -252,7 +252,7 @@ async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() 
     host = InlineHost("tts", "espeak", {})
     await host.start()
     voice = Voice(host, {}, lambda rate: Resampler(rate, SAMPLE_RATE))
-    for _ in range(20):
+    for _ in range(10):
         written = draw.choices(list(SAID), k=10)
         phrase, said = " ".join(written), " ".join(SAID[word] for word in written)
         owners = [n for n, word in enumerate(written) for _ in SAID[word].split()]
@@ -272,7 +272,7 @@ async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() 
             heards["unmarked"].add(Speech(speech.pcm))
         for name, heard in heards.items():
             heard.end()
-            for played in draw.sample(range(round(last)), 5):
+            for played in draw.sample(range(round(last)), 10):
                 got = heard.text(played).split()
                 assert got == written[: len(got)]
                 begun = bisect_right(starts, played)
