@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,9 @@ class Chatterbox:
         self._manner = _manner(Manner(), options)
         self._recordings = _recordings(options.get("voices"))
         self._default = BUILT_IN
-        if file := options.get("voice_file"):
-            self._default = Path(file).stem
-            self._recordings[self._default] = Path(file)
+        if file := _file(options):
+            self._default = file.stem
+            self._recordings[self._default] = file
         if options.get("voice"):
             self._default = self._named(options["voice"])
         self._kept: dict[object, Any] = {}
@@ -94,8 +95,7 @@ class Chatterbox:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
         _refuse_unknown(options, _SPOKEN)
         manner = _manner(self._manner, options)
-        file = options.get("voice_file")
-        recording = Path(file) if file else self._recordings.get(self._named(options.get("voice") or self._default))
+        recording = _file(options) or self._recordings.get(self._named(options.get("voice") or self._default))
         spoken = False
         try:
             for wave in self._said(text, recording, manner, stop):
@@ -168,8 +168,7 @@ class Chatterbox:
                 model.warm_up()
                 return model
             except RuntimeError as error:
-                _say_fallen_back(error)
-                torch.cuda.empty_cache()
+                _give_up_cuda(error)
         try:
             return Model(self._folder, "cpu", _DTYPES.get(dtype, torch.float32))
         except Exception as error:
@@ -177,11 +176,9 @@ class Chatterbox:
 
     def _fall_back(self, error: RuntimeError) -> None:
         """After CUDA has failed: what is left on that device is of no use, and is loaded again."""
-        _say_fallen_back(error)
         self._kept.clear()
         del self._model
-        gc.collect()
-        torch.cuda.empty_cache()
+        _give_up_cuda(error)
         self._model = Model(self._folder, "cpu", torch.float32)
 
 
@@ -190,8 +187,11 @@ def create(options: Mapping[str, Any]) -> Chatterbox:
     return Chatterbox(options)
 
 
-def _say_fallen_back(error: Exception) -> None:
+def _give_up_cuda(error: Exception) -> None:
     log.warning("CUDA failed (%s): speaking on the CPU in fp32 from here on", str(error).splitlines()[0])
+    gc.collect()
+    with suppress(RuntimeError):  # after some failures it answers no call any more
+        torch.cuda.empty_cache()
 
 
 def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
@@ -221,6 +221,13 @@ def _device(wanted: object) -> str:
         log.log(level, "no CUDA here: speaking on the CPU in fp32, which may be slower than speech")
         return "cpu"
     return "cuda" if wanted == "auto" else wanted
+
+
+def _file(options: Mapping[str, Any]) -> Path | None:
+    file = options.get("voice_file")
+    if file is not None and (not isinstance(file, str) or not file):
+        raise ValueError(f"voice_file {file!r}: want the path of a recording")
+    return Path(file) if file else None
 
 
 def _recordings(folder: object) -> dict[str, Path]:

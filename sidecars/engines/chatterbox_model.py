@@ -115,7 +115,8 @@ class Model:
 
     def voice_of(self, recording: Path) -> Any:
         """The voice of a recording that `librosa` can read; its first ten seconds count."""
-        self._tts.prepare_conditionals(str(recording))
+        with torch.inference_mode():  # else the voice would keep all that it was computed from
+            self._tts.prepare_conditionals(str(recording))
         return self._tts.conds
 
     # ------------------------------------------------------------------------------------------- tokens and sound

@@ -286,6 +286,7 @@ def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatt
         ({"rate": True}, "rate True: want a number"),
         ({"seed": 1.5}, "seed 1.5: want a whole number"),
         ({"voice": "nobody"}, "voice 'nobody': there is 'default'"),
+        ({"voice_file": 3}, "voice_file 3: want the path"),
         ({"pitch": 1}, "'pitch': chatterbox knows the options"),
     ],
 )
