@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,13 +30,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["chatterbox_inside", "weights_inside"])
-def test_inside(model: Path, name: str, tmp_path: Path) -> None:
+async def test_inside(model: Path, name: str, tmp_path: Path) -> None:
     """The tests of that file, run by the environment's own Python."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
-    ran = subprocess.run(
-        [python_of("chatterbox"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/{name}.py"],
+    ran = await asyncio.create_subprocess_exec(
+        *[python_of("chatterbox"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/{name}.py"],
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
             "PYTHONPATH": str(ROOT),
@@ -46,11 +45,11 @@ def test_inside(model: Path, name: str, tmp_path: Path) -> None:
             "HF_HOME": str(tmp_path / "hub"),
         },
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said, _ = await ran.communicate()
+    assert ran.returncode == 0, said.decode()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
