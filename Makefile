@@ -6,7 +6,7 @@ LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/cl
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp ## Build .venv, and nothing else
 
@@ -16,7 +16,7 @@ run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then
 serve: .venv/run.stamp ## Answer calls on 127.0.0.1:5060 (ARGS="--bind ADDRESS --port N -c FILE")
 	@$(BIN)/phone-daemon serve $(ARGS)
 
-test: .venv/dev.stamp ## Every test (ARGS="-k name" for some)
+test: .venv/dev.stamp ## Every test (ARGS="-k name" for some); the first time it builds the engines' environments (4 GB)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
@@ -42,12 +42,12 @@ fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and es
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv sidecars/kokoro/.venv sidecars/piper/.venv sidecars/chatterbox/.venv sidecars/model_server/.venv $(LISTEN_CLIENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecars/*/.venv $(LISTEN_CLIENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building .venv (about 300 MB, a minute or two; once)"
+	@echo "building .venv (about 350 MB, a minute or two; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) -e .
 	@touch $@
