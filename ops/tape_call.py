@@ -33,16 +33,21 @@ NOON = datetime(2026, 3, 3, 12, 0)
 
 
 def replay_settings(settings: Settings) -> Settings:
-    """`settings` with nothing that reaches outside the process, and every dialplan that ships."""
+    """`settings` without Redis, and with every dialplan that ships."""
     plans = settings.dialplans or tuple(sorted(SHIPPED.glob("*.toml")))
+    return replace(settings, state=StateSettings(url="off"), dialplans=plans)
+
+
+def counted_settings(settings: Settings) -> Settings:
+    """`replay_settings` with the embedded engine instead of a server, which knows no clock but the real one."""
     ears = EarsSettings() if settings.ears.url else settings.ears
     mouth = MouthSettings() if settings.mouth.url else settings.mouth
-    return replace(settings, state=StateSettings(url="off"), dialplans=plans, ears=ears, mouth=mouth)
+    return replace(replay_settings(settings), ears=ears, mouth=mouth)
 
 
 def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name."""
-    return run_counted(_play(fixture, replay_settings(settings), watch))
+    return run_counted(_play(fixture, counted_settings(settings), watch))
 
 
 async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:

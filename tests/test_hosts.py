@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ops.tape_call import replay_settings
+from ops.tape_call import counted_settings
 from phone_daemon.call import Call, Services
 from phone_daemon.config import CallSettings, MouthSettings, Settings, SipSettings, StateSettings
 from phone_daemon.daemon import Daemon
@@ -218,6 +218,6 @@ async def test_a_voice_may_have_a_spare() -> None:
 
 def test_a_replay_in_counted_time_asks_no_server() -> None:
     mouth = MouthSettings(host="speech", url="http://127.0.0.1:1/v1", options={"voice": "nova"})
-    assert replay_settings(replace(SETTINGS, mouth=mouth)).mouth == MouthSettings()
+    assert counted_settings(replace(SETTINGS, mouth=mouth)).mouth == MouthSettings()
     kept = MouthSettings(options={"voice": "de"})
-    assert replay_settings(replace(SETTINGS, mouth=kept)).mouth == kept
+    assert counted_settings(replace(SETTINGS, mouth=kept)).mouth == kept
