@@ -21,6 +21,7 @@ MODULES = {
     "replay": "replay",
     "burst": "burst",
     "floor": "floor",
+    "phrases": "phrases",
 }
 """Where each subcommand lives. Only the one that is used is imported."""
 EXAMPLES = """\
