@@ -64,6 +64,7 @@ from sidecars.hosts.host import Host
 log = logging.getLogger(__name__)
 
 DEAF = "I'm sorry, I could not hear you just now. Could you say that again, please?"
+NO_MATCH = "Sorry, I did not catch that."
 TIME_IS_UP = "I'm sorry, our time is up. Please call again. Goodbye."
 OVERTIME_S = 60.0
 """A call that cannot be told that its time is up, because its agent goes on and on, is hung up so much later."""
@@ -335,8 +336,8 @@ class Call:
         self._hearing.attend(onset, self._on_partial)
 
     def _on_partial(self) -> None:
-        if self._machine.state is State.LISTENING:
-            hearing = self._hearing
+        hearing = self._hearing
+        if self._machine.state is State.LISTENING and hearing.so_far:
             hearing.draft.partials += 1
             stable = " ".join(filter(None, [*hearing.draft.said, hearing.stable]))
             self._tell("partial", {"text": hearing.so_far, "stable": stable})
@@ -360,6 +361,8 @@ class Call:
             if self._retractable and not owed.ours:
                 self._retract()  # They have heard a filler, and it is asked again.
             self._reply(Input.RESUME, owed)
+        elif draft.partials:
+            self._reply(Input.RESUME, saying(NO_MATCH))  # Something was said, and silence would be no answer to it.
         else:
             self._feed(Input.NOTHING)
 

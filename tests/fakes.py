@@ -32,12 +32,15 @@ class TunedHost(InlineHost):
     """Recognition finds no words. A voice that every VAD takes for one, and every recogniser for none, is not to be
     had: pocketsphinx makes "noon" of a hum."""
 
+    unsure = False
+    """Recognition is left with no words of those that it had guessed."""
+
     def open(self) -> QueueChannel:
         channel = super().open()
         put = channel.put
 
         def tuned(message: Message, payload: bytes) -> None:
-            if self.wordless and "text" in message:
+            if (self.wordless and "text" in message) or (self.unsure and message["type"] == "Final"):
                 message = {**message, "text": ""}
             if self.late_s:
                 asyncio.get_running_loop().call_later(self.late_s, put, message, payload)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.call import DEAF
+from phone_daemon.call import DEAF, NO_MATCH
 from phone_daemon.config import TurnSettings, VadSettings
 from phone_daemon.ears.pre_roll import PreRoll
 from phone_daemon.ears.utterance import Utterance
@@ -148,6 +148,24 @@ def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
     times = left.turns[1]["times"]
     assert wait_s <= times["endpoint"] - times["speech_end"] <= wait_s + 0.06
     assert ("early_start" in times) is (name == OPEN)  # A draft would only have to be dropped.
+
+
+def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_with_silence(tmp_path: Path) -> None:
+    ears = TunedHost("stt", "pocketsphinx", OPTIONS)
+    ears.unsure = True
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(wav(OPEN))
+        await phone.heard_out("did not catch that")
+        ears.unsure = False
+        await phone.says(wav(OPEN))
+        await phone.heard_out("Yes")
+
+    mind = minds.Lines(minds.text("Yes."))
+    left = ring(tmp_path, script, mind=mind, ears=ears)
+    assert [turn["heard"] for turn in left.turns[1:]] == [NO_MATCH, "Yes."]
+    assert [turn.text for turn in mind.asked] == ["when are you open"]
 
 
 def test_a_caller_who_talks_for_a_minute_is_written_down_as_they_go(tmp_path: Path) -> None:
