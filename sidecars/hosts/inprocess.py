@@ -13,17 +13,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from sidecars.hosts import backoff
 from sidecars.hosts.channel import QueueChannel
 from sidecars.hosts.engine_thread import EngineThread
 from sidecars.hosts.host import HostLost, Kind, Message
 from sidecars.hosts.server import EngineServer, Letter
 
 T = TypeVar("T")
-
-FIRST_BACKOFF_S = 0.05
-MAX_BACKOFF_S = 5.0
-STEADY_S = 10.0
-"""An engine that has worked this long may be replaced without delay."""
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +126,11 @@ class InProcessHost:
 
     async def _replace(self) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() - self._born > STEADY_S:
+        if loop.time() - self._born > backoff.STEADY_S:
             self._backoff = 0.0
         while True:
             await asyncio.sleep(self._backoff)
-            self._backoff = min(max(2 * self._backoff, FIRST_BACKOFF_S), MAX_BACKOFF_S)
+            self._backoff = backoff.longer(self._backoff)
             assert self._thread is not None
             try:
                 await self._load(self._thread)

@@ -14,15 +14,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
+from sidecars.hosts import backoff
 from sidecars.hosts.channel import QueueChannel
 from sidecars.hosts.child_process import MAX_UNSENT, PING_S, ChildProcess
 from sidecars.hosts.frames import encode
 from sidecars.hosts.host import HostLost, Kind, Message
-
-FIRST_BACKOFF_S = 0.05
-MAX_BACKOFF_S = 5.0
-STEADY_S = 10.0
-"""A child that has lived this long may be replaced without delay."""
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +147,7 @@ class SubprocessHost:
 
     async def _keep_running(self, started: asyncio.Future[None]) -> None:
         loop = asyncio.get_running_loop()
-        backoff = 0.0
+        delay = 0.0
         while True:
             born = loop.time()
             try:
@@ -165,8 +161,8 @@ class SubprocessHost:
             self._lose(reason)
             if self._spare is not None:
                 continue
-            backoff = 0.0 if loop.time() - born > STEADY_S else min(max(2 * backoff, FIRST_BACKOFF_S), MAX_BACKOFF_S)
-            await asyncio.sleep(backoff)
+            delay = 0.0 if loop.time() - born > backoff.STEADY_S else backoff.longer(delay)
+            await asyncio.sleep(delay)
 
     async def _run_child(self, started: asyncio.Future[None]) -> str:
         """Runs one child, the spare if there is one, to its death; returns the reason. Raises `HostLost`."""
@@ -202,7 +198,7 @@ class SubprocessHost:
                     await child.start()
                 except HostLost as error:
                     log.error("no spare: %s", error)
-                    await asyncio.sleep(MAX_BACKOFF_S)
+                    await asyncio.sleep(backoff.MOST_S)
                     continue
                 self._spare = child
                 while self._spare is child and child.alive:  # noqa: ASYNC110
