@@ -1,0 +1,85 @@
+"""Engines that want to hear an utterance whole: the audio of each session is kept, and understood when it ends.
+
+The daemon's voice activity detection cuts utterances, so a segment is what lies between two pauses. Partials are had by
+understanding all of it again, now and then, which costs as much each time; by default there are none.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecars.engine import EngineFull, Hypothesis
+
+RATE = 16000
+LONGEST_S = 30.0
+"""What such models were trained on, at most; of a longer segment the beginning is forgotten."""
+LEAST_S = 0.1
+"""Nothing shorter is a word."""
+
+
+class SegmentEngine(ABC):
+    """An `SttEngine` of a function from audio to text."""
+
+    sample_rate = RATE
+
+    def __init__(self, max_sessions: int = 64, partials_s: float = 0.0) -> None:
+        """`partials_s`: after so much more audio there is another partial; 0: there are none."""
+        self.max_sessions = max_sessions
+        self._partial_bytes = 2 * round(partials_s * RATE)
+        self._heard: dict[int, bytearray] = {}
+        self._due: dict[int, int] = {}
+        """Bytes heard at which the next partial is due."""
+        self._told: dict[int, str] = {}
+
+    @abstractmethod
+    def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
+        """What is said in `audio` (samples at 16 kHz, full scale 1.0, at most `LONGEST_S`). May raise anything."""
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `ValueError` for a bad session option; those that mean nothing to this engine are no fault."""
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        self.check(options)
+        if len(self._heard) >= self.max_sessions:
+            raise EngineFull(f"{self.max_sessions} utterances are open already")
+        self._heard[session] = bytearray()
+        self._due[session] = self._partial_bytes
+        self._told[session] = ""
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        changed = {}
+        for session, pcm in audio.items():
+            heard = self._heard[session]
+            heard += pcm
+            self._due[session] -= len(pcm)
+            del heard[: -2 * round(LONGEST_S * RATE)]
+            if self._partial_bytes and self._due[session] <= 0:
+                self._due[session] = self._partial_bytes
+                guess = self._understood(heard)
+                if guess.text != self._told[session]:
+                    self._told[session] = guess.text
+                    changed[session] = guess
+        return changed
+
+    def finalize(self, session: int) -> Hypothesis:
+        heard = self._heard[session]
+        self.cancel(session)
+        return self._understood(heard)
+
+    def cancel(self, session: int) -> None:
+        for store in (self._heard, self._due, self._told):
+            del store[session]
+
+    def held(self) -> Mapping[str, int]:
+        """`sessions` that are open."""
+        return {"sessions": len(self._heard)}
+
+    def _understood(self, heard: bytearray) -> Hypothesis:
+        if len(heard) < 2 * LEAST_S * RATE:
+            return Hypothesis("", 0.0)
+        return self.understand(np.frombuffer(bytes(heard), "<i2").astype(np.float32) / 32768)
