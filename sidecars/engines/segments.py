@@ -32,22 +32,23 @@ class SegmentEngine(ABC):
         self.max_sessions = max_sessions
         self._partial_bytes = 2 * round(partials_s * RATE)
         self._heard: dict[int, bytearray] = {}
+        self._options: dict[int, Mapping[str, Any]] = {}
         self._due: dict[int, int] = {}
         """Bytes heard at which the next partial is due."""
         self._told: dict[int, str] = {}
 
     @abstractmethod
-    def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
-        """What is said in `audio` (samples at 16 kHz, full scale 1.0, at most `LONGEST_S`). May raise anything."""
+    def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
+        """What is said in `audio` (samples at 16 kHz, full scale 1.0, at most `LONGEST_S`). May raise anything.
 
-    def check(self, options: Mapping[str, Any]) -> None:
-        """Raises `ValueError` for a bad session option; those that mean nothing to this engine are no fault."""
+        `options`: the session's; those that mean nothing to this engine are no fault.
+        """
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
-        self.check(options)
         if len(self._heard) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
         self._heard[session] = bytearray()
+        self._options[session] = options
         self._due[session] = self._partial_bytes
         self._told[session] = ""
 
@@ -60,26 +61,26 @@ class SegmentEngine(ABC):
             del heard[: -2 * round(LONGEST_S * RATE)]
             if self._partial_bytes and self._due[session] <= 0:
                 self._due[session] = self._partial_bytes
-                guess = self._understood(heard)
+                guess = self._understood(heard, self._options[session])
                 if guess.text != self._told[session]:
                     self._told[session] = guess.text
                     changed[session] = guess
         return changed
 
     def finalize(self, session: int) -> Hypothesis:
-        heard = self._heard[session]
+        heard, options = self._heard[session], self._options[session]
         self.cancel(session)
-        return self._understood(heard)
+        return self._understood(heard, options)
 
     def cancel(self, session: int) -> None:
-        for store in (self._heard, self._due, self._told):
+        for store in (self._heard, self._options, self._due, self._told):
             del store[session]
 
     def held(self) -> Mapping[str, int]:
         """`sessions` that are open."""
         return {"sessions": len(self._heard)}
 
-    def _understood(self, heard: bytearray) -> Hypothesis:
+    def _understood(self, heard: bytearray, options: Mapping[str, Any]) -> Hypothesis:
         if len(heard) < 2 * LEAST_S * RATE:
             return Hypothesis("", 0.0)
-        return self.understand(np.frombuffer(bytes(heard), "<i2").astype(np.float32) / 32768)
+        return self.understand(np.frombuffer(bytes(heard), "<i2").astype(np.float32) / np.float32(32768), options)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,8 +16,8 @@ from sidecars.engines.segments import LONGEST_S, RATE, SegmentEngine
 class Loudness(SegmentEngine):
     """Tells the seconds heard and the last sample."""
 
-    def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
-        return Hypothesis(f"{len(audio) / RATE:g} {audio[-1]:g}")
+    def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
+        return Hypothesis(f"{len(audio) / RATE:g} {audio[-1]:g} {options.get('language', '')}".strip())
 
 
 def sound(seconds: float, level: float = 0.5) -> bytes:
@@ -23,12 +26,12 @@ def sound(seconds: float, level: float = 0.5) -> bytes:
 
 def test_a_segment_is_understood_when_it_ends_and_is_then_forgotten() -> None:
     engine = Loudness()
-    engine.open(1, {})
+    engine.open(1, {"language": "de"})
     engine.open(2, {})
     assert engine.step({1: sound(0.4), 2: sound(0.3, 0.25)}) == {}
     engine.step({1: sound(0.1, 0.25)})
     assert engine.held() == {"sessions": 2}
-    assert engine.finalize(1).text == "0.5 0.25"
+    assert engine.finalize(1).text == "0.5 0.25 de"
     engine.cancel(2)
     assert engine.held() == {"sessions": 0}
 
