@@ -2,11 +2,15 @@
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PORT := 8765
 LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/clients/livekit
+# Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
+ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt) \
+	$(LISTEN_CLIENTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp ## Build .venv, and nothing else
 
@@ -36,13 +40,27 @@ piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper",
 
 chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
 
+parakeet: sidecars/parakeet/.venv/run.stamp ## Serve [ears] engine = "nemo" (2.2 GB, minutes, once): MODEL=nvidia/… or a .nemo
+	@sidecars/parakeet/.venv/bin/python -W ignore -m sidecars.hosts.listen --engine nemo --port $(PORT) \
+		--hear fixtures/calls/asks_hours_twice/when.wav $(MODEL:%=--model %) $(ARGS)
+
+sherpa: sidecars/sherpa/.venv/run.stamp ## The ears of [ears] engine = "sherpa", in their own venv (200 MB, once)
+
+onnx_tdt: sidecars/onnx_tdt/.venv/run.stamp ## The ears of [ears] engine = "onnx_tdt", likewise
+
+whisper: sidecars/whisper/.venv/run.stamp ## The ears of [ears] engine = "whisper", likewise
+
+qwen3: sidecars/qwen3/.venv/run.stamp ## The ears of [ears] engine = "qwen3", likewise
+
+environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
+
 listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
 
 fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
 	@$(BIN)/python fixtures/make_calls.py $(ARGS)
 
 clean: ## Remove .venv, var and caches
-	rm -rf .venv sidecars/*/.venv $(LISTEN_CLIENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: pyproject.toml constraints.txt
@@ -57,34 +75,14 @@ clean: ## Remove .venv, var and caches
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-sidecars/kokoro/.venv/run.stamp sidecars/piper/.venv/run.stamp: %/.venv/run.stamp: %/requirements.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building $(@D) (under 300 MB, a minute; once)"
-	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
-
-sidecars/chatterbox/.venv/run.stamp: sidecars/chatterbox/setup.sh $(wildcard sidecars/chatterbox/requirements*.txt)
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@PYTHON=$(PYTHON) $<
-	@touch $@
-
-$(LISTEN_CLIENTS:%=%/.venv/run.stamp): %/.venv/run.stamp: %/requirements.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building $(@D) (about 500 MB, a minute; once)"
-	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
-
-sidecars/model_server/.venv/run.stamp: sidecars/model_server/requirements.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building sidecars/model_server/.venv (about 1.2 GB, a minute or two; once)"
-	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+.SECONDEXPANSION:
+$(ENVIRONMENTS:%=%/.venv/run.stamp): %/.venv/run.stamp: sidecars/environment.sh $$(wildcard $$*/requirements*.txt $$*/setup.sh)
+	@PYTHON=$(PYTHON) sidecars/environment.sh $*
 	@touch $@
 
 var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/model_server/.venv/run.stamp
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench kokoro piper chatterbox model-server listen-clients fixtures clean
+.PHONY: help setup run serve test lint bench parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+	model-server listen-clients environments fixtures clean

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+FAMILIES = {"nemo": "parakeet"}
+"""Engines that live in the environment of another name than their own."""
+
 
 def interpreter(engine: str) -> str:
     """The Python of the environment that was built for `engine` in this checkout; empty where there is none."""
-    own = Path(__file__).parent / engine / ".venv" / "bin" / "python"
+    own = Path(__file__).parent / FAMILIES.get(engine, engine) / ".venv" / "bin" / "python"
     return str(own) if own.is_file() else ""

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds sidecars/chatterbox/.venv, where the voice "chatterbox" runs. `make chatterbox` calls it.
+# Fills sidecars/chatterbox/.venv, where the voice "chatterbox" runs. `make chatterbox` calls it.
 #
 # With an NVIDIA driver here: chatterbox-tts with everything it asks for (torch 2.6.0 with CUDA, about 6 GB).
 # Without: the same package on a CPU build of torch, and of its dependencies only those that speaking needs.
-# TORCH=cuda or TORCH=cpu decides for itself. PYTHON: the interpreter to build with, 3.11 or 3.12.
+# TORCH=cuda or TORCH=cpu decides for itself.
 set -eu
 cd "$(dirname "$0")"
 
@@ -15,8 +15,7 @@ case $TORCH in
   *) echo "setup.sh: TORCH=$TORCH: want cpu or cuda" >&2; exit 2 ;;
 esac
 
-echo "building sidecars/chatterbox/.venv for $TORCH (once)"
-[ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
+echo "with torch for $TORCH"
 pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
 pip install -r "requirements-$TORCH.txt"
 if [ "$TORCH" = cpu ]; then

@@ -11,10 +11,16 @@ BUILD_S = 900
 
 
 def python_of(family: str) -> str:
-    """The interpreter of `make FAMILY`."""
-    made = subprocess.run(["make", "--silent", family], cwd=ROOT, capture_output=True, text=True, check=False)
+    """The interpreter of the environment of `sidecars/FAMILY`, built if need be."""
+    return python_in(f"sidecars/{family}")
+
+
+def python_in(folder: str) -> str:
+    """Likewise of any folder with requirements of its own, which the Makefile must list."""
+    stamp = f"{folder}/.venv/run.stamp"
+    made = subprocess.run(["make", "--silent", stamp], cwd=ROOT, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
-    return str(ROOT / "sidecars" / family / ".venv" / "bin" / "python")
+    return str(ROOT / folder / ".venv" / "bin" / "python")
 
 
 def tiny(family: str, folder: Path, *arguments: str) -> Path:

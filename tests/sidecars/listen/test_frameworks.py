@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.sidecars.clinic import CLINIC, SAID
-from tests.sidecars.family import BUILD_S, ROOT
+from tests.sidecars.family import BUILD_S, python_in
 from tests.sidecars.listen.servers import serving
 from tests.sidecars.speech import caller, wide
 
@@ -18,18 +17,10 @@ CLIENTS = Path(__file__).parent / "clients"
 SPOKEN = SAID[:2]
 
 
-@pytest.fixture(scope="module")
-def built() -> None:
-    """Both environments, as a user builds them."""
-    made = subprocess.run(["make", "--silent", "listen-clients"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stdout + made.stderr
-
-
 @pytest.mark.timeout(BUILD_S)
 @pytest.mark.parametrize(("client", "scheme"), [("pipecat", "ws"), ("livekit", "http")])
-async def test_a_frameworks_own_client_hears_what_was_said(
-    built: None, tmp_path: Path, client: str, scheme: str
-) -> None:
+async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, client: str, scheme: str) -> None:
+    python = python_in(f"tests/sidecars/listen/clients/{client}")
     files = []
     for number, text in enumerate(SPOKEN):
         files.append(tmp_path / f"{number}.pcm")
@@ -37,7 +28,7 @@ async def test_a_frameworks_own_client_hears_what_was_said(
     # Neither can name a grammar: there is one for everybody.
     async with serving({"phrases": {"": CLINIC}}) as (_, http):
         process = await asyncio.create_subprocess_exec(
-            *(CLIENTS / client / ".venv" / "bin" / "python", CLIENTS / client / "hear.py"),
+            *(python, CLIENTS / client / "hear.py"),
             *(http.replace("http", scheme, 1), *files),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,0 +1,72 @@
+"""Environments of the heavy engines: built once from what a folder asks for, and shared where that is wanted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecars.environment import FAMILIES, interpreter
+from tests.sidecars.family import ROOT
+
+BUILD = ROOT / "sidecars" / "environment.sh"
+SETUP = 'echo made; .venv/bin/python -c "import sys; print(sys.prefix)" > .venv/prefix\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What stands in for a family: nothing to install, and a mark of when that was done."""
+    made = tmp_path / "checkout" / "engine"
+    made.mkdir(parents=True)
+    (made / "setup.sh").write_text(SETUP)
+    return made
+
+
+def build(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    environ = {**{name: value for name, value in os.environ.items() if name != "ENVIRONMENTS"}, **environ}
+    command = ["sh", str(BUILD), folder.name]
+    return subprocess.run(command, cwd=folder.parent, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_an_engine_runs_in_the_environment_of_its_family_and_else_in_none() -> None:
+    assert FAMILIES["nemo"] == "parakeet"
+    assert interpreter("espeak") == ""
+
+
+def test_a_folder_gets_an_environment_by_its_setup(folder: Path) -> None:
+    made = build(folder, PYTHON=sys.executable)
+    assert made.returncode == 0, made.stderr
+    assert "building engine/.venv (once)" in made.stdout
+    assert Path((folder / ".venv" / "prefix").read_text().strip()).samefile(folder / ".venv")
+
+
+def test_one_that_was_built_from_the_same_files_is_taken_again_and_from_others_is_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    kept = str(tmp_path / "kept")
+    assert "made" in build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout
+    first = (folder / ".venv").resolve()
+    assert first.is_relative_to(kept)
+    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout == ""
+    (folder / "setup.sh").write_text(f"{SETUP}# another\n")
+    assert "made" in build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout
+    assert (folder / ".venv").resolve() != first
+    assert "made" in build(folder, PYTHON=sys.executable).stdout
+    assert (folder / ".venv").is_dir() and not (folder / ".venv").is_symlink()
+    assert first.is_dir()
+
+
+def test_one_that_failed_half_way_is_built_again(folder: Path, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    (folder / "setup.sh").write_text("exit 3\n")
+    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).returncode == 3
+    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).returncode == 3
+
+
+def test_without_a_python_it_says_what_is_missing(folder: Path) -> None:
+    made = build(folder, PYTHON="")
+    assert made.returncode != 0
+    assert "no Python 3.11 or 3.12 found" in made.stderr
