@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import wave
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -23,6 +24,7 @@ from aiohttp import web
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.listen.server import IDLE_S, ListenServer
 from sidecars.hosts.systemd import keep_watchdog, notify
+from sidecars.resample import Resampler
 
 log = logging.getLogger("listen")
 
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "--token-env", metavar="NAME", help="environment variable with the token that clients must send"
     )
     parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
+    parser.add_argument("--hear", type=_recording, metavar="WAV", help="once ready, say what the engine hears in it")
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
     return parser
 
@@ -66,6 +69,26 @@ def _option(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _recording(text: str) -> tuple[Path, int, bytes]:
+    """The file, its rate in Hz, and its samples."""
+    try:
+        with wave.open(text, "rb") as file:
+            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
+                raise argparse.ArgumentTypeError(f"{text}: want a WAV file with one channel of 16 bits")
+            return Path(text), file.getframerate(), file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise argparse.ArgumentTypeError(f"{text}: not to be read as a WAV file: {error}") from None
+
+
+async def _heard(server: ListenServer, recording: tuple[Path, int, bytes]) -> str:
+    path, rate, pcm = recording
+    resampler = Resampler(rate, server.host.sample_rate)
+    try:
+        return f"hears “{await server.hear(resampler.feed(pcm) + resampler.flush())}” in {path.name}, and "
+    except HostLost as error:
+        return f"hears nothing in {path.name} ({error}), and "
 
 
 def _token(parser: argparse.ArgumentParser, name: str | None, bind: str) -> str:
@@ -108,7 +131,9 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
             await starting
             notify("READY=1")
             tasks.append(asyncio.create_task(keep_watchdog()))
-            print(f"{arguments.engine} listens on {where}", flush=True)  # noqa: T201 (what whoever started it waits for)
+            heard = await _heard(server, arguments.hear) if arguments.hear else ""
+            # What whoever started it waits for.
+            print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201
             await stopping
     except (HostLost, OSError) as error:
         print(f"sidecars.hosts.listen: {error}", file=sys.stderr)  # noqa: T201

@@ -122,15 +122,22 @@ class ListenServer:
 
     async def _warm_up(self) -> None:
         """The first utterance of a process pays for lazy loading: let it be nobody's."""
+        try:
+            await self.hear(bytes(2 * round(WARM_UP_AUDIO_S * self.host.sample_rate)))
+        except HostLost as error:
+            log.debug("warm-up: %s", error)  # an engine that wants options to hear anything at all
+
+    async def hear(self, pcm: bytes) -> str:
+        """What the engine understands of `pcm`, an utterance at its own rate. Raises `HostLost` when it fails."""
         channel = self.host.open()
         channel.send({"type": "Open", "options": {}})
-        channel.send({"type": "Audio"}, bytes(2 * round(WARM_UP_AUDIO_S * channel.sample_rate)))
+        channel.send({"type": "Audio"}, pcm)
         channel.send({"type": "Finalize"})
         try:
             while (message := (await channel.receive())[0])["type"] != "Final":
                 if message["type"] == "Failed":
-                    log.debug("warm-up: %s", message["error"])  # an engine that wants options to hear anything at all
-                    return
+                    raise HostLost(message["error"])
+            return str(message["text"])
         finally:
             channel.close()
 

@@ -42,7 +42,7 @@ class Process:
     """`python -m sidecars.hosts.listen`, which can be killed."""
 
     def __init__(self, *arguments: str) -> None:
-        self.url = ""
+        self.said = self.url = ""
         self._arguments = arguments
         self._process: asyncio.subprocess.Process
 
@@ -54,9 +54,9 @@ class Process:
         )
         assert self._process.stdout is not None
         async with asyncio.timeout(60):
-            line = (await self._process.stdout.readline()).decode()
-        self.url = line.strip().rpartition(" ")[2]
-        assert "://" in self.url, f"it said {line!r}"
+            self.said = (await self._process.stdout.readline()).decode().strip()
+        self.url = self.said.rpartition(" ")[2]
+        assert "://" in self.url, f"it said {self.said!r}"
         return self
 
     @property

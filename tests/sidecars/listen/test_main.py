@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import stat
 import sys
+import wave
 from pathlib import Path
 
 import pytest
 
 from sidecars.hosts.listen.__main__ import main
+from tests.sidecars.clinic import CLINIC, SAID
 from tests.sidecars.listen.servers import Process, options_file
+from tests.sidecars.speech import caller
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,7 @@ from tests.sidecars.listen.servers import Process, options_file
         (("--engine", "pocketsphinx", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
         (("--engine", "pocketsphinx", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
         (("--engine", "pocketsphinx", "--port", "0", "--max-sessions", "0"), "must be at least 1"),
+        (("--engine", "pocketsphinx", "--port", "0", "--hear", "no.wav"), "no.wav: not to be read as a WAV file"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(words, complaint, capsys):
@@ -80,3 +85,20 @@ async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert await process.end() == 0
     assert not path.exists()
+
+
+async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path):
+    recording = tmp_path / "said.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(caller(SAID[0]))
+    # An engine without a grammar for the recording: the one for everybody.
+    phrases = tmp_path / "phrases.json"
+    phrases.write_text(json.dumps({"": CLINIC}))
+    process = await Process(
+        "--engine", "pocketsphinx", "--option", f"phrases=@{phrases}", "--port", "0", "--hear", str(recording)
+    ).start()
+    assert process.said.startswith(f"pocketsphinx hears “{SAID[0]}” in said.wav, and listens on ws://127.0.0.1:")
+    assert await process.end() == 0
