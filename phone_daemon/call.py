@@ -105,7 +105,7 @@ class Call:
         vad = self._settings.vad
         if policy.min_speech_s is not None:
             vad = replace(vad, min_speech_s=policy.min_speech_s)
-        recognizer = Recognizer(services.ears, {"grammar": dialplan.name})
+        recognizer = Recognizer(services.ears, {"grammar": dialplan.name}, line.id)
         listener = Listener(
             vad,
             lambda expected: Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected),
@@ -192,7 +192,9 @@ class Call:
         return end
 
     def _open_voice(self) -> Voice:
-        return Voice(self._services.mouth, self._dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE))
+        return Voice(
+            self._services.mouth, self._dialplan.voice, lambda rate: Resampler(rate, SAMPLE_RATE), self._line.id
+        )
 
     @property
     def _end(self) -> LineClosed:

@@ -59,11 +59,14 @@ class EarsSettings:
 
     engine: str = "pocketsphinx"
     host: str = "subprocess"
-    """`subprocess`, `inprocess` (a thread of the daemon) or `listen` (a server: `url` instead of `engine`)."""
+    """`subprocess`, `inprocess` (a thread of the daemon), or a server (`url` instead of `engine`): `listen` (Deepgram's
+    streaming dialect) or `wyoming`."""
     python: str = ""
-    """subprocess: the interpreter; empty: that of `sidecars/ENGINE/.venv` where it was built, else the daemon's own."""
+    """subprocess: the interpreter; empty: that of the engine's own environment where it was built, else ours."""
+    per_call: bool = False
+    """subprocess: a child for each call, which ends with it, instead of one for all."""
     url: str = ""
-    """listen: ws://HOST:PORT/v1/listen, wss://…, or unix:///PATH."""
+    """listen: ws://HOST:PORT/v1/listen, wss://…, or unix:///PATH. wyoming: tcp://HOST:PORT or unix:///PATH."""
     api_key_env: str = ""
     """listen: the environment variable that holds the server's token."""
     fallback: str = "pocketsphinx"
@@ -72,17 +75,6 @@ class EarsSettings:
     """After the end of speech, how long the fallback waits for the one above."""
     options: dict[str, object] = field(default_factory=dict)
     """Handed to the engine as they are (`[ears.options]`); to a server as query parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """`[ears]` and `[mouth]`: which engine, and whose Python runs it."""
-
-    engine: str = ""
-    python: str = ""
-    """Interpreter of the child process that the engine runs in; empty: the daemon's own."""
-    options: dict[str, object] = field(default_factory=dict)
-    """Handed to the engine as they are (`[ears.options]`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +87,8 @@ class MouthSettings:
     `/v1/audio/speech`) or `wyoming`."""
     python: str = ""
     """subprocess: the interpreter; empty: that of `sidecars/ENGINE/.venv` where it was built, else the daemon's own."""
+    per_call: bool = False
+    """subprocess: a child for each call, which ends with it, instead of one for all."""
     spare: bool = False
     """subprocess: keep a second engine loaded, and kill the first when it does not stop at once."""
     url: str = ""
@@ -216,7 +210,13 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 """Lowest and highest value of each number, in its own unit."""
 
 _CODECS = ("PCMU", "PCMA", "G722")
-_EARS_HOSTS = ("subprocess", "inprocess", "listen")
+_EARS_HOSTS: Mapping[str, tuple[str, ...]] = {
+    "subprocess": (),
+    "inprocess": (),
+    "listen": ("ws://127.0.0.1:8765/v1/listen", "unix:///PATH", "wss://HOST/v1/listen"),
+    "wyoming": ("tcp://127.0.0.1:10300", "unix:///PATH"),
+}
+"""Where an engine may run, and what the URL of a server looks like."""
 _REDIS = ("redis", "rediss", "unix")
 _MOUTH_HOSTS: Mapping[str, tuple[str, ...]] = {
     "subprocess": (),
@@ -224,7 +224,8 @@ _MOUTH_HOSTS: Mapping[str, tuple[str, ...]] = {
     "speech": ("http://127.0.0.1:8880/v1", "unix:///PATH", "https://HOST/v1"),
     "wyoming": ("tcp://127.0.0.1:10200", "unix:///PATH"),
 }
-"""Where a voice may run, and what the URL of a server looks like."""
+_WYOMING = {"ears": ("model", "language"), "mouth": ("voice", "language", "speaker")}
+"""What a Wyoming server is told."""
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -309,57 +310,64 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
             table.wrong(("sip", "codecs", index), f'"{codec}" is named twice; take one out')
     if vad.release > vad.threshold:
         table.wrong(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
-    for name, engine in (("ears", settings.ears), ("mouth", settings.mouth)):
-        if not engine.engine.isidentifier():
-            table.wrong((name, "engine"), f'"{engine.engine}" is no engine; write the name of one, in plain letters')
-    _check_ears(settings.ears, table)
+    _check_part("ears", settings.ears, _EARS_HOSTS, table)
+    _check_part("mouth", settings.mouth, _MOUTH_HOSTS, table)
+    if settings.mouth.spare and settings.mouth.per_call:
+        table.wrong(("mouth", "spare"), "is for a child that serves every call; take it out, or per_call")
     for index, plan in enumerate(settings.dialplans):
         if not plan.is_file():
             table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
-    _check_mouth(settings.mouth, table)
     if not _is_redis(settings.state.url):
         table.wrong(("state", "url"), _redis_problem(settings.state.url))
     if not is_http(settings.llm.base_url):
         table.wrong(("llm", "base_url"), NOT_HTTP)
 
 
-def _check_mouth(mouth: MouthSettings, table: Table) -> None:
-    if mouth.host not in _MOUTH_HOSTS:
-        table.wrong(("mouth", "host"), f'unknown value "{mouth.host}"; {nearest(mouth.host, _MOUTH_HOSTS)}')
+def _check_part(
+    name: str, part: EarsSettings | MouthSettings, hosts: Mapping[str, tuple[str, ...]], table: Table
+) -> None:
+    """What ears and mouth have in common: where they run."""
+    if not part.engine.isidentifier():
+        table.wrong((name, "engine"), f'"{part.engine}" is no engine; write the name of one, in plain letters')
+    if part.host not in hosts:
+        table.wrong((name, "host"), f'unknown value "{part.host}"; {nearest(part.host, hosts)}')
         return
-    if mouth.fallback and not mouth.fallback.isidentifier():
-        table.wrong(("mouth", "fallback"), f'"{mouth.fallback}" is no engine; write the name of one, or "" for none')
-    if urls := _MOUTH_HOSTS[mouth.host]:
-        scheme, mark, rest = mouth.url.partition("://")
-        if "@" in rest.partition("/")[0]:
-            table.wrong(("mouth", "url"), "holds a password; set api_key_env to the variable with the key")
-        elif not (mark and rest and any(each.startswith(f"{scheme}://") for each in urls)) or (
-            scheme == "tcp" and not rest.rpartition(":")[2].isdecimal()
-        ):
-            what = f'is "{mouth.url}"' if mouth.url else "is missing"
-            table.wrong(("mouth", "url"), f'{what}; write "{urls[0]}" or "{urls[1]}"')
-    if mouth.host == "wyoming":
-        for name in mouth.options.keys() - {"voice", "language", "speaker"}:
-            table.wrong(("mouth", "options", name), "a Wyoming server knows voice, language and speaker; take it out")
+    if part.fallback and not part.fallback.isidentifier():
+        table.wrong((name, "fallback"), f'"{part.fallback}" is no engine; write the name of one, or "" for none')
+    if urls := hosts[part.host]:
+        _check_url(name, part.url, urls, table)
+    else:
+        for key in ("url", "api_key_env"):
+            if getattr(part, key):
+                table.wrong(
+                    (name, key), f'is for a server; write host = "{_first_server(hosts)}" with it, or take it out'
+                )
+    for key in ("python", "per_call"):
+        if getattr(part, key) and part.host != "subprocess":
+            table.wrong((name, key), 'is for a child process; write host = "subprocess" with it, or take it out')
+    if part.host == "wyoming":
+        known = _WYOMING[name]
+        for key in part.options.keys() - set(known):
+            table.wrong((name, "options", key), f"a Wyoming server knows {_and(known)}; take it out")
 
 
-def _check_ears(ears: EarsSettings, table: Table) -> None:
-    if ears.host not in _EARS_HOSTS:
-        table.wrong(("ears", "host"), f'unknown value "{ears.host}"; {nearest(ears.host, _EARS_HOSTS)}')
-    if ears.fallback and not ears.fallback.isidentifier():
-        table.wrong(("ears", "fallback"), f'"{ears.fallback}" is no engine; write the name of one, or "" for none')
-    if ears.host == "listen":
-        scheme, mark, rest = ears.url.partition("://")
-        if "@" in rest.partition("/")[0]:
-            table.wrong(("ears", "url"), "holds a password; set api_key_env to the variable with the token")
-        elif not (mark and rest and scheme in ("ws", "wss", "unix")):
-            what = 'write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"'
-            table.wrong(("ears", "url"), f"{'is no WebSocket' if ears.url else 'is missing'}; {what}")
-    for name in ("url", "api_key_env"):
-        if getattr(ears, name) and ears.host != "listen" and ears.host in _EARS_HOSTS:
-            table.wrong(("ears", name), 'is for a server; write host = "listen" with it, or take it out')
-    if ears.python and ears.host != "subprocess":
-        table.wrong(("ears", "python"), 'is for a child process; write host = "subprocess" with it, or take it out')
+def _check_url(name: str, url: str, examples: tuple[str, ...], table: Table) -> None:
+    scheme, mark, rest = url.partition("://")
+    if "@" in rest.partition("/")[0]:
+        table.wrong((name, "url"), "holds a password; set api_key_env to the variable with the key or token")
+    elif not (mark and rest and any(each.startswith(f"{scheme}://") for each in examples)) or (
+        scheme == "tcp" and not rest.rpartition(":")[2].isdecimal()
+    ):
+        what = f'is "{url}"' if url else "is missing"
+        table.wrong((name, "url"), f'{what}; write "{examples[0]}" or "{examples[1]}"')
+
+
+def _first_server(hosts: Mapping[str, tuple[str, ...]]) -> str:
+    return next(host for host, urls in hosts.items() if urls)
+
+
+def _and(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _environment(settings: Settings, environ: Mapping[str, str], problems: list[str]) -> Settings:

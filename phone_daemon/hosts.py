@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from phone_daemon.config import EarsSettings, MouthSettings
 from phone_daemon.mind.dialplan import Dialplans
 from sidecars.environment import interpreter
 from sidecars.hosts.fallback import FallbackHost
-from sidecars.hosts.host import Host
+from sidecars.hosts.host import Host, Kind
 from sidecars.hosts.inprocess import InProcessHost
 from sidecars.hosts.known_voices import KnownVoices
 from sidecars.hosts.listen_client import ListenHost
+from sidecars.hosts.per_call import PerCallHost
 from sidecars.hosts.remote import RemoteHost
 from sidecars.hosts.speech_client import SpeechSource
 from sidecars.hosts.subprocess import SubprocessHost
@@ -21,13 +23,15 @@ EMBEDDED_S = 60.0
 """An embedded engine that takes longer to load hangs."""
 LOADING_S = 3600.0
 """An engine that is not embedded may have to fetch its weights first."""
+TAKES_PHRASES = ("pocketsphinx",)
+"""Engines that want to know what callers may say; others understand open speech."""
 RELOAD_S = 15.0
 """How often an engine of ours that could not be loaded is tried again."""
 
 
 def engine_options(settings: EarsSettings, dialplans: Dialplans) -> dict[str, object]:
     """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
-    return {"phrases": _phrases(dialplans), **settings.options}
+    return {**({"phrases": _phrases(dialplans)} if settings.engine in TAKES_PHRASES else {}), **settings.options}
 
 
 def _phrases(dialplans: Dialplans) -> dict[str, object]:
@@ -44,16 +48,27 @@ def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str
             return ListenHost(settings.url, token=token, options=settings.options)
         if settings.host == "inprocess":
             return InProcessHost("stt", settings.engine, options)
-        python = settings.python or interpreter(settings.engine)
-        limit_s = EMBEDDED_S if settings.engine == settings.fallback else LOADING_S
-        return SubprocessHost("stt", settings.engine, options, python=python, start_timeout_s=limit_s)
+        return _children("stt", settings, options, EMBEDDED_S if settings.engine == settings.fallback else LOADING_S)
 
-    remote = settings.host == "listen"
+    remote = settings.host in ("listen", "wyoming")
     if not settings.fallback or (settings.fallback == settings.engine and not remote):
         return chosen()
     name = "the ears' server" if remote else f"stt engine {settings.engine}"
     embedded = SubprocessHost("stt", settings.fallback, {"phrases": _phrases(dialplans)})
     return FallbackHost("stt", name, chosen, embedded, deadline_s=settings.deadline_s)
+
+
+def _children(
+    kind: Kind,
+    settings: EarsSettings | MouthSettings,
+    options: Mapping[str, object],
+    limit_s: float,
+    spare: bool = False,
+) -> Host:
+    """One child process for all calls, or one for each."""
+    python = settings.python or interpreter(settings.engine)
+    make = partial(SubprocessHost, kind, settings.engine, options, python=python, spare=spare, start_timeout_s=limit_s)
+    return PerCallHost(lambda emptied: make(emptied=emptied)) if settings.per_call else make()
 
 
 def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
@@ -69,10 +84,7 @@ def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
                 return RemoteHost(WyomingSource(settings.url, settings.options))
             case "inprocess":
                 return InProcessHost("tts", name, settings.options)
-        python = settings.python or interpreter(name)
-        return SubprocessHost(
-            "tts", name, settings.options, python=python, spare=settings.spare, start_timeout_s=LOADING_S
-        )
+        return _children("tts", settings, settings.options, LOADING_S, spare=settings.spare)
 
     remote = settings.host in ("speech", "wyoming")
     if not settings.fallback or (settings.fallback == name and not remote):

@@ -35,7 +35,7 @@ class TunedHost(InlineHost):
     unsure = False
     """Recognition is left with no words of those that it had guessed."""
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = super().open()
         put = channel.put
 
@@ -59,7 +59,7 @@ class UnevenHost(InlineHost):
     gaps_s: Sequence[float] = (0.0,)
     """Before each later piece, again and again."""
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = super().open()
         put = channel.put
         at = 0.0

@@ -133,7 +133,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             '[mouth]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
             [
                 '4: mouth.fallback: "e speak" is no engine; write the name of one, or "" for none',
-                "3: mouth.url: holds a password; set api_key_env to the variable with the key",
+                "3: mouth.url: holds a password; set api_key_env to the variable with the key or token",
             ],
         ),
         ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
@@ -141,19 +141,30 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ('[ears]\nhost = "liston"', ['2: ears.host: unknown value "liston"; did you mean "listen"?']),
         (
             '[ears]\nhost = "listen"',
-            ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"'],
+            ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"'],
         ),
         (
             '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "pocket sphinx"\npython = "python3"',
             [
                 '4: ears.fallback: "pocket sphinx" is no engine; write the name of one, or "" for none',
-                '3: ears.url: is no WebSocket; write "ws://127.0.0.1:8765/v1/listen", "wss://…" or "unix:///PATH"',
+                '3: ears.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
                 '5: ears.python: is for a child process; write host = "subprocess" with it, or take it out',
             ],
         ),
         (
             '[ears]\nhost = "listen"\nurl = "wss://me:pw@host/v1/listen"',
-            ["3: ears.url: holds a password; set api_key_env to the variable with the token"],
+            ["3: ears.url: holds a password; set api_key_env to the variable with the key or token"],
+        ),
+        (
+            '[ears]\nhost = "wyoming"\nurl = "tcp://127.0.0.1:10300"\nper_call = true\noptions = { voice = "anna" }',
+            [
+                '4: ears.per_call: is for a child process; write host = "subprocess" with it, or take it out',
+                "5: ears.options.voice: a Wyoming server knows model and language; take it out",
+            ],
+        ),
+        (
+            "[mouth]\nspare = true\nper_call = true",
+            ["2: mouth.spare: is for a child that serves every call; take it out, or per_call"],
         ),
         (
             '[ears]\nurl = "ws://127.0.0.1:8765/v1/listen"',

@@ -1,4 +1,4 @@
-"""The voice that the settings name: a real server that goes away in the middle of a call, and comes back."""
+"""The ears and the voice that the settings name: servers that go away and come back, a child for each call."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from aiohttp import web
 
 from ops.tape_call import counted_settings
 from phone_daemon.call import Call, Services
-from phone_daemon.config import CallSettings, MouthSettings, Settings, SipSettings, StateSettings
+from phone_daemon.config import CallSettings, EarsSettings, MouthSettings, Settings, SipSettings, StateSettings
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import Note
-from phone_daemon.hosts import make_mouth
+from phone_daemon.hosts import engine_options, make_ears, make_mouth
+from phone_daemon.mind.dialplan import Dialplans
 from phone_daemon.state import State
 from phone_daemon.telemetry import Telemetry
 from phone_daemon.wire.tape import TapeLine
 from sidecars.environment import interpreter
 from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.inline import InlineHost
+from sidecars.hosts.per_call import PerCallHost
 from sidecars.hosts.speech_server import SpeechServer
 from sidecars.hosts.subprocess import SubprocessHost
 from tests import minds
@@ -73,14 +76,15 @@ async def until(what: Callable[[], object], limit_s: float = 15.0) -> None:
 
 
 @asynccontextmanager
-async def calling(folder: Path, mouth: Host) -> AsyncIterator[tuple[Call, list[Note]]]:
+async def calling(folder: Path, mouth: Host, ears: Host | None = None) -> AsyncIterator[tuple[Call, list[Note]]]:
     """A call in real time, with a caller who only listens; at the end it is hung up."""
     settings = replace(SETTINGS, calls=CallSettings(directory=folder))
-    ears = InlineHost("stt", "pocketsphinx", {})
+    listening = ears or InlineHost("stt", "pocketsphinx", {})
     telemetry, notes = Telemetry(export=False), list[Note]()
     line = TapeLine("call", "caller", "reception", lambda agent: [])
-    await ears.start()
-    services = Services(settings, ears, mouth, State(settings.state), telemetry, notes.append)
+    if ears is None:
+        await listening.start()
+    services = Services(settings, listening, mouth, State(settings.state), telemetry, notes.append)
     call = Call(line, replace(plan(), no_input_s=60.0), minds.Lines(), services)
     running = [asyncio.create_task(line.run()), asyncio.create_task(call.run())]
     try:
@@ -91,7 +95,8 @@ async def calling(folder: Path, mouth: Host) -> AsyncIterator[tuple[Call, list[N
         for task in running:
             task.cancel()
         await asyncio.wait(running)
-        await ears.close()
+        if ears is None:
+            await listening.close()
         telemetry.close()
 
 
@@ -214,6 +219,29 @@ async def test_a_voice_may_have_a_spare() -> None:
         assert host.spare_pid != host.pid
     finally:
         await host.close()
+
+
+async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_path: Path) -> None:
+    ears = make_ears(EarsSettings(per_call=True), Dialplans([plan()]), {})
+    mouth = make_mouth(MouthSettings(per_call=True), {})
+    assert isinstance(ears, PerCallHost)
+    assert isinstance(mouth, PerCallHost)
+    await asyncio.gather(ears.start(), mouth.start())
+    try:
+        async with calling(tmp_path, mouth, ears) as (_, notes):
+            await until(lambda: states(notes).count("LISTENING") == 1)
+            pids = [host.pids["call"] for host in (ears, mouth)]
+            assert None not in pids
+        await until(lambda: not any(psutil.pid_exists(pid or 0) for pid in pids))
+        assert (ears.pids, mouth.pids) == ({}, {})
+    finally:
+        await asyncio.gather(ears.close(), mouth.close())
+
+
+def test_only_an_engine_that_wants_them_is_told_what_callers_may_say() -> None:
+    plans = Dialplans([plan()])
+    assert set(engine_options(EarsSettings(), plans)) == {"phrases"}
+    assert engine_options(EarsSettings(engine="nemo", options={"threads": 2}), plans) == {"threads": 2}
 
 
 def test_a_replay_in_counted_time_asks_no_server() -> None:

@@ -16,8 +16,10 @@ class EarsLost(Exception):
 class Recognizer:
     """Opens utterances on a host, all with the same session options but for what is expected."""
 
-    def __init__(self, host: Host, options: Mapping[str, object] | None = None) -> None:
+    def __init__(self, host: Host, options: Mapping[str, object] | None = None, call: str = "") -> None:
+        """`call`: which one they belong to, for a host that has a process for each."""
         self._host = host
+        self._call = call
         self._options = dict(options or {})
 
     def open(self, expected: str = "") -> SttSession:
@@ -25,7 +27,7 @@ class Recognizer:
 
         `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore.
         """
-        channel = self._host.open()
+        channel = self._host.open(self._call)
         channel.send({"type": "Open", "options": self._options | ({"expected": expected} if expected else {})})
         return SttSession(channel)
 

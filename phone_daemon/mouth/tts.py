@@ -32,9 +32,13 @@ class Resampling(Protocol):
 class Voice:
     """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
 
-    def __init__(self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling]) -> None:
-        """`options` go to the engine (`voice`, `rate`); `to_8k` makes a stream from a rate in Hz to 8 kHz."""
+    def __init__(
+        self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling], call: str = ""
+    ) -> None:
+        """`options` go to the engine (`voice`, `rate`); `to_8k` makes a stream from a rate in Hz to 8 kHz; `call`: for
+        a host that has a process for each."""
         self._host = host
+        self._call = call
         self._options = dict(options)
         self._to_8k = to_8k
         self.pace = Pace(float(options.get("rate") or 1.0))
@@ -66,7 +70,7 @@ class Voice:
             self._forget()  # The voice that was asked for may be back.
         self.fault = ""
         if self._channel is None:
-            self._channel = self._host.open()
+            self._channel = self._host.open(self._call)
         me = self._speaking = object()
         self._channel.send({"type": "Speak", "text": spoken.text, "options": self._options})
         narrowing = _Narrowing(self._channel.sample_rate, self._to_8k, spoken)

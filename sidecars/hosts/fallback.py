@@ -80,15 +80,15 @@ class FallbackHost:
             await self.close()
             raise
 
-    def open(self) -> Channel:
+    def open(self, call: str = "") -> Channel:
         first = self._first
         if not self._why and first is not None and first.problem:
             self._shut_out(first.problem)
         if self._why or first is None:
-            channel = _Passed(self._second.open(), self._seen).channel
+            channel = _Passed(self._second.open(call), self._seen).channel
             channel.put({"type": "Fault", "error": f"fallback in use: {self._why}"}, b"")
             return channel
-        return _Watched(first.open(), self._seen, self._kind, self._deadline_s, self._failed).channel
+        return _Watched(first.open(call), self._seen, self._kind, self._deadline_s, self._failed).channel
 
     async def close(self) -> None:
         if self._mending is not None:

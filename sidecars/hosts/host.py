@@ -88,8 +88,11 @@ class Host(Protocol):
         """Loads the engine. Raises `HostLost` with the reason when that fails."""
         ...
 
-    def open(self) -> Channel:
-        """A new channel, at once. While a dead process is being replaced its messages wait for the next one."""
+    def open(self, call: str = "") -> Channel:
+        """A new channel, at once. While a dead process is being replaced its messages wait for the next one.
+
+        `call`: what it is part of, for a host that has a process for each call; empty: nothing in particular.
+        """
         ...
 
     async def close(self) -> None:

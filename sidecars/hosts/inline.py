@@ -48,7 +48,7 @@ class InlineHost:
         self._server = RecognitionServer(engine) if self._kind == "stt" else SynthesisServer(engine)
         self.voices = self._server.voices
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if self._server is None:
             channel.lose(f"{self._kind} engine {self._engine!r} does not run")

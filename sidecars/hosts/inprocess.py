@@ -63,7 +63,7 @@ class InProcessHost:
             self._thread = None
             raise
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if self._thread is None:
             channel.lose(f"{self.name} does not run")

@@ -32,8 +32,8 @@ class KnownVoices:
     async def start(self) -> None:
         await self._inner.start()
 
-    def open(self) -> Channel:
-        return _Translated(self._inner.open(), self._translate)
+    def open(self, call: str = "") -> Channel:
+        return _Translated(self._inner.open(call), self._translate)
 
     async def close(self) -> None:
         await self._inner.close()

@@ -53,7 +53,7 @@ class ListenHost:
             await self.close()
             raise
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, RATE)
         if self.http is None:
             channel.lose(f"{self.name} is not in use")

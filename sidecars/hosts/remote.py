@@ -101,7 +101,7 @@ class RemoteHost:
             raise HostLost(f"{self.name}: {type(error).__name__}: {error}") from error
         raise HostLost(f"{self.name}: it answers without audio")
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if self.sample_rate:
             self._conversations[channel.number] = _Conversation(self, channel)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -40,14 +40,16 @@ class SubprocessHost:
         cancel_s: float = 0.5,
         start_timeout_s: float = 60.0,
         stall_s: float = 20.0,
+        emptied: Callable[[], None] = lambda: None,
     ) -> None:
-        """`spare`: keep a second child loaded, at the price of its memory.
+        """`spare`: keep a second child loaded, at the price of its memory. `emptied` is called when no channel is left.
 
         `cancel_s`: with a spare, how long a child may take to see a Cancel. `start_timeout_s`: a child that is not
         ready and has said nothing for so long, `stall_s`: one with nothing to say though asked, are taken for dead.
         """
         self.name = f"{kind} engine {engine}"
         self._wants_spare = spare
+        self._emptied = emptied
         self._cancel_s = cancel_s
         self._new_child = partial(
             ChildProcess,
@@ -82,19 +84,23 @@ class SubprocessHost:
     def problem(self) -> str:
         return "" if self._child is not None else "its engine is being restarted"
 
-    async def start(self) -> None:
+    def begin(self) -> asyncio.Future[None]:
+        """Starts without waiting: what is sent on a channel meanwhile waits too. The future raises `HostLost`."""
         assert not self._tasks, "a host is started once"
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._keep_running(started), name=self.name))
+        return started
+
+    async def start(self) -> None:
         try:
-            await started
+            await self.begin()
         except BaseException:
             await self.close()
             raise
         if self._wants_spare:
             self._tasks.append(asyncio.create_task(self._keep_spare(), name=f"{self.name} spare"))
 
-    def open(self) -> QueueChannel:
+    def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
         if not self._tasks or self._tasks[0].done():
             channel.lose(f"{self.name} does not run")
@@ -121,6 +127,8 @@ class SubprocessHost:
             return
         if message.get("type") == "Close":
             del self._channels[number]
+            if not self._channels:
+                self._emptied()
         if self._child is not None:
             self._child.write(frame)
             if self._wants_spare and message.get("type") in ("Cancel", "Close"):
@@ -142,6 +150,7 @@ class SubprocessHost:
         self._channels.clear()
         self._held_back.clear()
         self._held_back_bytes = 0
+        self._emptied()
 
     # --------------------------------------------------------------------------------- one child after another
 
@@ -156,6 +165,7 @@ class SubprocessHost:
                 reason = str(error)
             if not started.done():
                 started.set_exception(HostLost(reason))
+                self._lose(reason)
                 return
             log.error("%s", reason)
             self._lose(reason)
