@@ -78,24 +78,33 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
 def verify(path: Path) -> None:
     """Compares a file of the hub's cache with its checksum, which is the name of the blob it links to.
 
-    A damaged one is taken out of the cache. Raises `WeightsMissing`. A file from elsewhere has no checksum.
+    A damaged one is taken out of the cache. A file from elsewhere is compared with the SHA-256 in `FILE.sha256` beside
+    it, as sha256sum(1) writes it; without that it has no checksum. Raises `WeightsMissing`.
     """
-    blob = path.resolve()
-    if re.fullmatch(r"[0-9a-f]{64}", blob.name):
-        digest = hashlib.sha256()
-    elif re.fullmatch(r"[0-9a-f]{40}", blob.name):  # small files are kept in git, and named by git
-        digest = hashlib.sha1(f"blob {blob.stat().st_size}\0".encode(), usedforsecurity=False)
-    else:
+    blob, beside = path.resolve(), path.with_name(f"{path.name}.sha256")
+    if beside.is_file():
+        wanted = (beside.read_text(encoding="utf-8", errors="replace").split() or [""])[0].lower()
+        if (found := digest(path)) != wanted:
+            raise WeightsMissing(f"{path}: its SHA-256 is {found}, not {wanted:.64}, which {beside.name} says")
         return
-    with blob.open("rb") as file:
-        while data := file.read(READ):
-            digest.update(data)
-    if digest.hexdigest() != blob.name:
+    if not re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", blob.name):
+        return
+    # Small files are kept in git, and named by git.
+    if (found := digest(blob, git=len(blob.name) == 40)) != blob.name:
         blob.unlink()
         path.unlink(missing_ok=True)
-        raise WeightsMissing(
-            f"{path.name}: its checksum is {digest.hexdigest()}, not {blob.name}; it was thrown away: try again"
-        )
+        raise WeightsMissing(f"{path.name}: its checksum is {found}, not {blob.name}; it was thrown away: try again")
+
+
+def digest(path: Path, *, git: bool = False) -> str:
+    """The file's SHA-256; with `git`, what git calls it."""
+    made = hashlib.sha256()
+    if git:
+        made = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while data := file.read(READ):
+            made.update(data)
+    return made.hexdigest()
 
 
 def _progress() -> Callable[..., Any] | None:

@@ -74,7 +74,7 @@ class SegmentEngine(ABC):
 
     def cancel(self, session: int) -> None:
         for store in (self._heard, self._options, self._due, self._told):
-            del store[session]
+            store.pop(session, None)
 
     def held(self) -> Mapping[str, int]:
         """`sessions` that are open."""

@@ -1,0 +1,179 @@
+"""NVIDIA's Parakeet and Nemotron models (`nemo_toolkit`): cache-aware ones stream, the others hear segments.
+
+Runs in the environment of `sidecars/parakeet/`. All streams' chunks go through the model in one batch. Options:
+
+`model`: see `nemo_model.open_checkpoint`. `chunk_ms`: how much is heard at once, which is latency against accuracy; one
+of those that the model was trained for. `device`, `dtype`: see `nemo_model.choose_place`. `threads`: of the CPU.
+`max_sessions`. Session options mean nothing to it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from sidecars.engine import EngineFull, Hypothesis, SttEngine
+from sidecars.engines.nemo_model import CPU, RATE, Checkpoint, Place, choose_place, gave_up_cuda, open_checkpoint
+from sidecars.engines.nemo_pipeline import Piece, Pipeline
+from sidecars.engines.nemo_segments import NemoSegments
+from sidecars.engines.nemo_words import Transcript
+
+REPOSITORY = "nvidia/nemotron-speech-streaming-en-0.6b"
+CHUNK_MS = 160
+"""Where the model has it; else what the model was trained with first."""
+MAX_SESSIONS = 32
+FLUSH_S = 0.16
+"""Silence after the last word, so that the model has heard its end."""
+OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Session:
+    transcript: Transcript = field(default_factory=Transcript)
+    waiting: bytearray = field(default_factory=bytearray)
+    """Audio that is no whole chunk yet."""
+    begun: bool = False
+    """Whether the pipeline knows of it."""
+    heard: int = 0
+    """Samples that the pipeline was given."""
+    told: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
+
+
+class Nemo:
+    """An `SttEngine` of a cache-aware model."""
+
+    sample_rate = RATE
+
+    def __init__(self, checkpoint: Checkpoint, chunk_ms: int | None, place: Place, max_sessions: int) -> None:
+        self.max_sessions = max_sessions
+        self._checkpoint = checkpoint
+        self._context = _context(checkpoint, chunk_ms)
+        self._sessions: dict[int, _Session] = {}
+        self._pipeline = self._load(place)
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        if len(self._sessions) >= self.max_sessions:
+            raise EngineFull(f"{self.max_sessions} utterances are open already")
+        self._sessions[session] = _Session()
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        for number, pcm in audio.items():
+            self._sessions[number].waiting += pcm
+        changed = {}
+        while full := [each for each in audio if len(self._sessions[each].waiting) >= 2 * self._pipeline.chunk]:
+            for number, hypothesis in zip(full, self._hear(full), strict=True):
+                session = self._sessions[number]
+                if hypothesis.text != session.told.text:
+                    changed[number] = session.told = hypothesis
+        return changed
+
+    def finalize(self, session: int) -> Hypothesis:
+        ending = self._sessions[session]
+        try:
+            if not ending.begun and not ending.waiting:
+                return ending.told
+            chunk = 2 * self._pipeline.chunk
+            ending.waiting += bytes(2 * round(FLUSH_S * RATE))
+            ending.waiting += bytes(-len(ending.waiting) % chunk)
+            while len(ending.waiting) > chunk:
+                self._hear([session])
+            return self._hear([session], last=True)[0]
+        finally:
+            self.cancel(session)
+
+    def cancel(self, session: int) -> None:
+        if self._sessions.pop(session, None) is not None:
+            self._pipeline.release(session)
+
+    def held(self) -> Mapping[str, int]:
+        """`sessions` that are open, and what NeMo holds for those that were heard (see `Pipeline.held`)."""
+        return {"sessions": len(self._sessions), **self._pipeline.held()}
+
+    def _hear(self, sessions: Sequence[int], *, last: bool = False) -> Sequence[Hypothesis]:
+        """One chunk of each goes through the model."""
+        size = 2 * self._pipeline.chunk
+        chunks = [
+            np.frombuffer(bytes(self._sessions[each].waiting[:size]), "<i2").astype(np.float32) / np.float32(32768)
+            for each in sessions
+        ]
+        try:
+            hypotheses = self._step(sessions, chunks, last)
+        except RuntimeError as error:
+            if self._pipeline.place.on_cpu:
+                raise
+            self._fall_back(error)
+            hypotheses = self._step(sessions, chunks, last)
+        for each in sessions:
+            session = self._sessions[each]
+            del session.waiting[:size]
+            session.begun = True
+            session.heard += size // 2
+        return hypotheses
+
+    def _step(self, sessions: Sequence[int], chunks: Sequence[Any], last: bool) -> Sequence[Hypothesis]:
+        known = [self._sessions[each] for each in sessions]
+        return self._pipeline.step(
+            [
+                Piece(number, samples, session.transcript, first=not session.begun, last=last)
+                for number, session, samples in zip(sessions, known, chunks, strict=True)
+            ]
+        )
+
+    def _load(self, place: Place) -> Pipeline:
+        """Where it was wanted, or else on the CPU."""
+        if not place.on_cpu:
+            try:
+                return Pipeline(self._checkpoint, self._context, place, self.max_sessions)
+            except RuntimeError as error:
+                gave_up_cuda(error)
+        return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions)
+
+    def _fall_back(self, error: RuntimeError) -> None:
+        """After CUDA has failed: everybody goes on, with the words so far, as if they had just begun to speak."""
+        self._pipeline = Pipeline(self._checkpoint, self._context, CPU, self.max_sessions)
+        gave_up_cuda(error)
+        for session in self._sessions.values():
+            if session.begun:
+                session.transcript = Transcript(session.told.words, session.heard / RATE)
+                session.begun = False
+
+
+def create(options: Mapping[str, Any]) -> SttEngine:
+    """The engine that fits the model. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    if unknown := sorted(set(options) - set(OPTIONS)):
+        raise ValueError(f"{unknown[0]!r}: nemo knows the options {', '.join(sorted(OPTIONS))}")
+    place = choose_place(options.get("device", "auto"), options.get("dtype", "auto"))
+    max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
+    torch.set_num_threads(_whole("threads", options.get("threads", 1), 256))  # more wait for each other
+    chunk_ms = options.get("chunk_ms")
+    if chunk_ms is not None:
+        _whole("chunk_ms", chunk_ms, 10_000)
+    checkpoint = open_checkpoint(str(options.get("model", REPOSITORY)))
+    if checkpoint.contexts:
+        return Nemo(checkpoint, chunk_ms, place, max_sessions)
+    if chunk_ms is not None:
+        raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} hears utterances whole; leave chunk_ms out")
+    return NemoSegments(checkpoint, place, max_sessions)
+
+
+def _whole(name: str, value: object, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{name} {value!r:.80}: want a whole number from 1 to {most}")
+    return value
+
+
+def _context(checkpoint: Checkpoint, chunk_ms: int | None) -> Sequence[int]:
+    contexts = checkpoint.contexts
+    if chunk_ms is None:
+        chunk_ms = CHUNK_MS if CHUNK_MS in contexts else next(iter(contexts))
+    if chunk_ms not in contexts:
+        has = ", ".join(map(str, sorted(contexts)))
+        raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} was trained for {has}")
+    return contexts[chunk_ms]

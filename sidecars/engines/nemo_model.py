@@ -1,0 +1,180 @@
+"""A `.nemo` file: where it is, what kind of model is in it, and on what it is to run."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import tarfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from sidecars.weights import WeightsMissing, digest, find_weights, verify
+
+CONFIG = "model_config.yaml"
+DTYPES = ("float32", "float16", "bfloat16")
+RATE = 16000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A `.nemo` file whose configuration has been read."""
+
+    path: Path
+    config: Mapping[str, Any]
+
+    @property
+    def decoder(self) -> Literal["ctc", "rnnt"]:
+        """What its decoder is; a model with both is used as RNN-T, a TDT decoder is an RNN-T that skips frames."""
+        return "rnnt" if "RNNT" in self.config["target"] else "ctc"
+
+    @cached_property
+    def contexts(self) -> Mapping[int, list[int]]:
+        """Milliseconds of a chunk -> attention context (frames before, frames after), for a cache-aware model.
+
+        Empty: it is none. A chunk is a frame and all that it may look ahead; the first one is the model's default.
+        """
+        encoder, loss = self.config["encoder"], self.config.get("loss") or {}
+        conv = encoder.get("conv_context_size")
+        causal = conv == "causal" or (conv is not None and conv[1] == 0)
+        if encoder.get("att_context_style") != "chunked_limited" or not causal or loss.get("loss_name") == "tdt":
+            return {}
+        sizes = encoder["att_context_size"]
+        frame_ms = 1000 * self.config["preprocessor"]["window_stride"] * encoder["subsampling_factor"]
+        return {
+            round((after + 1) * frame_ms): [before, after]
+            for before, after in ([sizes] if isinstance(sizes[0], int) else sizes)
+            if before >= 0 and after >= 0 and before % (after + 1) == 0
+        }
+
+
+def open_checkpoint(model: str) -> Checkpoint:
+    """Finds it, fetches it when it is not here, reads what it is. `model`: the path of a `.nemo` file or of a folder
+    with one, or `OWNER/NAME`, optionally `@REVISION`, on the Hugging Face hub, where its file is `NAME.nemo`.
+
+    Raises `WeightsMissing`, also for a damaged file; `ValueError` for a model of another kind.
+    """
+    path = _find(model)
+    if path.with_name(f"{path.name}.sha256").is_file():
+        verify(path)
+    try:
+        with tarfile.open(path) as tar:
+            # Walking through all of them finds a file that is cut short, and reads little.
+            names = {Path(each.name).name: each for each in tar.getmembers()}
+            file = tar.extractfile(names[CONFIG])
+            assert file is not None
+            config = OmegaConf.create(file.read().decode())
+            if not isinstance(config, DictConfig):
+                raise ValueError(f"{CONFIG} is no table")
+    except Exception as error:  # whatever a damaged file can do to tarfile, gzip and YAML
+        raise damage(path, error) from error
+    return _known(Checkpoint(path, config))
+
+
+def _find(model: str) -> Path:
+    path = Path(model).expanduser()
+    if path.is_dir():
+        found = sorted(path.glob("*.nemo"))
+        if len(found) != 1:
+            what = (
+                "no .nemo file" if not found else f"{len(found)} .nemo files ({', '.join(each.name for each in found)})"
+            )
+            raise WeightsMissing(f"model {model}: the folder has {what}; set model to the file")
+        return found[0]
+    if path.is_file():
+        return path
+    if path.suffix == ".nemo":
+        raise WeightsMissing(f"model {model}: no such file")
+    name = model.partition("@")[0].rpartition("/")[2] + ".nemo"
+    return find_weights(model, [name]) / name
+
+
+def _known(checkpoint: Checkpoint) -> Checkpoint:
+    target = str(checkpoint.config.get("target", "")).rpartition(".")[2]
+    if not re.search("CTC|RNNT", target) or "encoder" not in checkpoint.config:
+        raise ValueError(
+            f"model {checkpoint.path}: it is a {target or 'nameless thing'}; want NeMo's CTC, RNN-T or TDT"
+        )
+    if "tokenizer" not in checkpoint.config:
+        raise ValueError(f"model {checkpoint.path}: it writes characters; want one with a BPE tokenizer")
+    if (rate := checkpoint.config["preprocessor"].get("sample_rate", RATE)) != RATE:
+        raise ValueError(f"model {checkpoint.path}: it hears {rate} Hz; want {RATE}")
+    return checkpoint
+
+
+def damage(path: Path, error: BaseException) -> WeightsMissing:
+    """What to say of a file that cannot be loaded: one line, with the checksum that it should have if that is known.
+
+    Raises `WeightsMissing` itself when the checksum is known and another: a damaged file of the hub's cache goes.
+    """
+    verify(path)
+    return WeightsMissing(
+        f"{path} is damaged, cut short or no .nemo file ({reason(error)}); its SHA-256 is {digest(path)}"
+    )
+
+
+def reason(error: BaseException) -> str:
+    """The first line of it."""
+    cause = error.__cause__ if error.__cause__ is not None else error
+    text = str(cause).strip()
+    return text.splitlines()[0][:200] if text else type(cause).__name__
+
+
+# -------------------------------------------------------------------------------------------------------- devices
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device, and what is computed with on it."""
+
+    device: str
+    """"cpu" or "cuda:N"."""
+    dtype: str
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device == "cpu"
+
+    @property
+    def index(self) -> int:
+        return 0 if self.on_cpu else int(self.device.partition(":")[2])
+
+
+CPU = Place("cpu", "float32")
+
+
+def choose_place(device: object, dtype: object) -> Place:
+    """`device`: "auto", "cpu", "cuda" or "cuda:N"; `dtype`: "auto" or one of `DTYPES`. Raises `ValueError`.
+
+    Without CUDA it is the CPU, whatever was wanted, and the CPU computes with float32.
+    """
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ValueError(f'device {device!r:.80}: want "auto", "cpu", "cuda" or "cuda:1"')
+    if not isinstance(dtype, str) or dtype not in ("auto", *DTYPES):
+        raise ValueError(f"dtype {dtype!r:.80}: want auto, {', '.join(DTYPES)}")
+    if device == "cpu" or not torch.cuda.is_available():
+        if device not in ("auto", "cpu"):
+            log.warning("no CUDA here: hearing on the CPU in float32, which may be slower than speech")
+        return CPU
+    index = int(device.partition(":")[2] or 0)
+    if index >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    half = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return Place(f"cuda:{index}", half if dtype == "auto" else dtype)
+
+
+def gave_up_cuda(error: BaseException) -> None:
+    """Says so, and gives back what can be given back."""
+    log.warning("CUDA failed (%s): hearing on the CPU in float32 from here on", reason(error))
+    gc.collect()
+    with suppress(RuntimeError):  # after some failures it answers no call any more
+        torch.cuda.empty_cache()

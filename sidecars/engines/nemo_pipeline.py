@@ -1,0 +1,174 @@
+"""NeMo's cache-aware streaming pipeline, with what it lacks for calls.
+
+What it does well is the step: one chunk of each of many streams, in one batch. What it lacks is an end without more
+audio (a stream's places in its three stores are given back only with a last chunk), and words before the end of a
+segment, with their times. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from sidecars.engine import Hypothesis, Word
+from sidecars.engines.nemo_model import RATE, Checkpoint, Place, damage
+from sidecars.engines.nemo_package import ASRRequestOptions, BPEDecoder, CacheAwarePipelineBuilder, Frame
+from sidecars.engines.nemo_words import Transcript
+
+END_OF_SEGMENT_MS = 800
+"""So long a run of blanks settles what was said before it. The stream goes on all the same, its caches with it."""
+CONFIDENCE = {
+    "exclude_blank": True,
+    "aggregation": "mean",
+    "method_cfg": {
+        "name": "max_prob",
+        "entropy_type": "tsallis",
+        "alpha": 0.5,
+        "entropy_norm": "exp",
+    },
+}
+"""Of a token: how probable it was, from 0 (no more than any other) to 1; of a word: the mean of its tokens'."""
+WARM_UP = -1
+"""Streams of our own are numbered from here downwards; the host's are positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk of one stream: `Pipeline.chunk` samples at 16 kHz, full scale 1.0."""
+
+    stream: int
+    samples: NDArray[np.float32]
+    transcript: Transcript
+    first: bool
+    last: bool
+
+
+class Pipeline:
+    """One model on one device. A stream is known by a number, and lives from its first piece to its last or to
+    `release`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> None:
+        """Loads the model and lets it hear something, for `streams` streams at most.
+
+        `context`: one of the checkpoint's. Raises `WeightsMissing`; `RuntimeError` when CUDA fails.
+        """
+        self.place = place
+        try:
+            self._pipeline = CacheAwarePipelineBuilder.build(_settings(checkpoint, context, place, streams))
+        except Exception as error:
+            if not place.on_cpu:
+                raise
+            raise damage(checkpoint.path, error) from error
+        self._decoder = self._pipeline.bpe_decoder = _Settling(
+            vocabulary=self._pipeline.vocabulary,
+            tokenizer=self._pipeline.tokenizer,
+            confidence_aggregator=self._pipeline.confidence_aggregator,
+            asr_supported_puncts=self._pipeline.asr_supported_puncts,
+            word_boundary_tolerance=self._pipeline.word_boundary_tolerance,
+            token_duration_in_secs=self._pipeline.model_stride_in_secs,
+        )
+        self.chunk: int = round(self._pipeline.chunk_size_in_secs * RATE)
+        # On a GPU the whole batch: better that its memory does not suffice now than in a call.
+        self._warm_up(1 if place.on_cpu else streams)
+
+    def step(self, pieces: Sequence[Piece]) -> Sequence[Hypothesis]:
+        """Hears one piece of each of some streams and returns all that was said in each.
+
+        Raises whatever torch raises; the streams are of no use then but to be released.
+        """
+        frames, states = [], []
+        for piece in pieces:
+            options = ASRRequestOptions()
+            if piece.first:
+                self._pipeline.init_state(piece.stream, options).transcript = piece.transcript
+            states.append(self._pipeline.get_state(piece.stream))
+            samples = torch.from_numpy(piece.samples)
+            frames.append(Frame(samples, piece.stream, is_first=piece.first, is_last=piece.last, options=options))
+        self._pipeline.transcribe_step(frames)
+        return [
+            piece.transcript.hypothesis(words, goes_on=goes_on)
+            for piece, (words, goes_on) in zip(pieces, map(self._decoder.open_words, states), strict=True)
+        ]
+
+    def release(self, stream: int) -> None:
+        """Frees all that is held for a stream, at once; for one that holds nothing, nothing happens."""
+        contexts, bufferer = self._pipeline.context_manager, self._pipeline.bufferer
+        self._pipeline.delete_state(stream)
+        if stream in contexts.streamidx2slotidx:
+            contexts.reset_slots([stream], [True])
+        if (slot := bufferer.streamidx2slotidx.get(stream)) is not None:
+            bufferer.free_slots([slot])
+
+    def held(self) -> Mapping[str, int]:
+        """Places taken in NeMo's stores: states of decoders, slots of the encoder's caches, slots of features."""
+        contexts, bufferer = self._pipeline.context_manager, self._pipeline.bufferer
+        return {
+            "states": len(self._pipeline._state_pool),
+            "context_slots": contexts.num_slots - contexts.free_slots.qsize(),
+            "bufferer_slots": bufferer.num_slots - bufferer.available_slots.qsize(),
+        }
+
+    def _warm_up(self, streams: int) -> None:
+        silence, transcript = np.zeros(self.chunk, np.float32), Transcript()
+        for number in range(2):
+            self.step([Piece(WARM_UP - each, silence, transcript, not number, bool(number)) for each in range(streams)])
+
+
+class _Settling(BPEDecoder):  # type: ignore[misc]
+    """NeMo's way from tokens to words. At the end of a segment they go to the stream's `transcript`.
+
+    NeMo's own text processing has none but one segment's words at a time; it drops a full stop that comes a pause after
+    its sentence, and what it knows of words before the segment's end is a text.
+    """
+
+    def decode_bpe_tokens(self, state: Any) -> None:
+        words, goes_on = self.open_words(state)
+        state.transcript.settle(words, goes_on=goes_on)
+
+    def open_words(self, state: Any) -> tuple[list[Word], bool]:
+        """The words since the last segment's end, and whether the first of them continues the last of those."""
+        words, goes_on = self.group_tokens_into_words(state.tokens, state.timesteps, state.confidences)
+        return [Word(word.text, word.start, word.end, word.conf) for word in words], goes_on
+
+
+def _settings(checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> Any:
+    """What `CacheAwarePipelineBuilder` wants to be told; the names are its own."""
+    return OmegaConf.create(
+        {
+            "asr_decoding_type": checkpoint.decoder,
+            "pipeline_type": "cache_aware",
+            "asr": {
+                "model_name": str(checkpoint.path),
+                "device": place.device.partition(":")[0],
+                "device_id": place.index,
+                "compute_dtype": place.dtype,
+                "use_amp": False,
+                "decoding": {"strategy": "greedy_batch", "greedy": {"preserve_frame_confidence": True}},
+            },
+            "asr_output_granularity": "word",
+            "confidence": CONFIDENCE,
+            "endpointing": {"stop_history_eou": END_OF_SEGMENT_MS, "residue_tokens_at_end": 0},
+            "streaming": {
+                "sample_rate": RATE,
+                "att_context_size": list(context),
+                "use_cache": True,
+                "use_feat_cache": True,
+                "chunk_size_in_secs": None,
+                "batch_size": 1,
+                "num_slots": streams,
+                "word_boundary_tolerance": 4,
+                "request_type": "frame",
+            },
+            "return_tail_result": False,
+            "enable_itn": False,
+            "itn": {"batch_size": 1, "n_jobs": 1, "left_padding_size": 4},
+            "enable_nmt": False,
+        }
+    )

@@ -1,0 +1,121 @@
+"""NeMo's models that hear an utterance whole, such as `nvidia/parakeet-tdt-0.6b-v3`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from sidecars.engine import Hypothesis, Word
+from sidecars.engines.nemo_model import CPU, Checkpoint, Place, damage, gave_up_cuda
+from sidecars.engines.nemo_package import (
+    ASRModel,
+    BPEDecoder,
+    CTCGreedyDecoder,
+    RNNTDecodingConfig,
+    get_confidence_utils,
+)
+from sidecars.engines.nemo_pipeline import CONFIDENCE
+from sidecars.engines.nemo_words import Transcript
+from sidecars.engines.segments import RATE, SegmentEngine
+
+WORD_GAP = 4
+"""Frames: a word ends where the next one begins, if that is not later than this after its last token."""
+
+
+class NemoSegments(SegmentEngine):
+    """An `SttEngine` that answers when an utterance ends."""
+
+    def __init__(self, checkpoint: Checkpoint, place: Place, max_sessions: int) -> None:
+        super().__init__(max_sessions)
+        self._checkpoint = checkpoint
+        self._model = self._load(place)
+
+    def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
+        try:
+            return self._model.understand(audio)
+        except RuntimeError as error:
+            if self._model.place.on_cpu:
+                raise
+            self._model = _Model(self._checkpoint, CPU)
+            gave_up_cuda(error)
+            return self._model.understand(audio)
+
+    def _load(self, place: Place) -> _Model:
+        """Where it was wanted, or else on the CPU."""
+        if not place.on_cpu:
+            try:
+                return _Model(self._checkpoint, place)
+            except RuntimeError as error:
+                gave_up_cuda(error)
+        return _Model(self._checkpoint, CPU)
+
+
+class _Model:
+    """One model on one device."""
+
+    def __init__(self, checkpoint: Checkpoint, place: Place) -> None:
+        """Loads it and lets it hear something. Raises `WeightsMissing`; `RuntimeError` when CUDA fails."""
+        self.place = place
+        self._device = torch.device(place.device)
+        self._dtype = getattr(torch, place.dtype)
+        try:
+            self._model = ASRModel.restore_from(str(checkpoint.path), map_location=self._device).eval()
+        except Exception as error:
+            if not place.on_cpu:
+                raise
+            raise damage(checkpoint.path, error) from error
+        self._model.preprocessor.featurizer.dither = 0.0  # the same audio, the same words
+        self._model.encoder.to(self._dtype)
+        measure, mean = get_confidence_utils(OmegaConf.create(CONFIDENCE))
+        self._is_ctc = checkpoint.decoder == "ctc"
+        if self._is_ctc:
+            vocabulary = self._model.decoder.vocabulary
+            self._greedy = CTCGreedyDecoder(vocabulary, measure)
+        else:
+            vocabulary = self._model.joint.vocabulary
+            self._model.joint.to(self._dtype)
+            self._model.decoder.to(self._dtype)
+            with_confidence = {
+                "strategy": "greedy_batch",
+                "greedy": {"preserve_frame_confidence": True},
+                "confidence_cfg": {"preserve_frame_confidence": True, **CONFIDENCE},
+            }
+            defaults = OmegaConf.create(OmegaConf.to_container(OmegaConf.structured(RNNTDecodingConfig)))
+            trained = OmegaConf.to_container(self._model.cfg.decoding)  # how far a TDT decoder may skip, for one
+            self._model.change_decoding_strategy(OmegaConf.merge(defaults, trained, with_confidence), verbose=False)
+        frame = checkpoint.config["preprocessor"]["window_stride"] * self._model.encoder.subsampling_factor
+        punctuation = self._model.tokenizer.supported_punctuation - {"'"}
+        self._words = BPEDecoder(vocabulary, self._model.tokenizer, mean, punctuation, WORD_GAP, frame)
+        self.understand(np.zeros(RATE, np.float32))
+
+    def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
+        """At 16 kHz, full scale 1.0. Raises what torch raises."""
+        signal = torch.from_numpy(audio).to(self._device)[None]
+        with torch.inference_mode():
+            tokens, times, confidences = self._decoded(signal)
+        words, _ = self._words.group_tokens_into_words(tokens, times, confidences)
+        return Transcript().hypothesis(Word(word.text, word.start, word.end, word.conf) for word in words)
+
+    def _decoded(self, signal: torch.Tensor) -> tuple[list[int], list[int], list[float]]:
+        """Tokens, their frames, their confidences."""
+        length = torch.tensor([signal.shape[1]], device=self._device)
+        features, length = self._model.preprocessor(input_signal=signal, length=length)
+        encoded, length = self._model.encoder(audio_signal=features.to(self._dtype), length=length)
+        if self._is_ctc:
+            heard = self._greedy(self._model.decoder(encoder_output=encoded)[0, : int(length[0])].float())
+            return heard["tokens"], heard["timesteps"], heard["confidences"]
+        [heard] = self._model.decoding.rnnt_decoder_predictions_tensor(encoded, length, return_hypotheses=True)
+        return (
+            _listed(heard.y_sequence),
+            _listed(heard.timestamp),
+            _listed(heard.non_blank_step_confidence_precomputed),
+        )
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values.tolist() if isinstance(values, torch.Tensor) else values)
