@@ -44,9 +44,8 @@ def find_weights(model: str, files: Sequence[str]) -> Path:
 
 def _from_hub(model: str, files: Sequence[str]) -> Path:
     # Engines of a folder do not need them.
-    import httpx  # noqa: PLC0415
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
-    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
     repository, _, revision = model.partition("@")
     where: dict[str, Any] = {"repo_id": repository, "revision": revision or None}
@@ -68,7 +67,7 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
             path = hf_hub_download(filename=name, tqdm_class=_progress(), **where)
         except LocalEntryNotFoundError as error:
             raise gone(f"{constants.ENDPOINT} is not reached ({_first_line(error.__cause__ or error)})") from error
-        except (OSError, ValueError, httpx.HTTPError) as error:
+        except (OSError, ValueError, HTTPError) as error:
             raise gone(f"{name} is not to be had ({_first_line(error)})") from error
         if name in missing:
             verify(Path(path))
