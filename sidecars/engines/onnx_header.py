@@ -1,0 +1,126 @@
+"""What an ONNX file says of itself: metadata, inputs, outputs; read without its weights and without any library.
+
+It is for what must be known before a library sees the file. The file is one protobuf message, `ModelProto` of
+onnx.proto; of the fields that are not wanted here only the lengths are looked at, so a file of gigabytes takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+Dims = Sequence[int]
+"""Of a tensor; 0: any size."""
+
+GRAPH, METADATA = 7, 14
+INITIALIZER, INPUT, OUTPUT = 5, 11, 12
+EXTERNAL_DATA = 13
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+@dataclass(frozen=True)
+class OnnxHeader:
+    """Inputs and outputs by name, in their order."""
+
+    metadata: Mapping[str, str]
+    inputs: Mapping[str, Dims]
+    outputs: Mapping[str, Dims]
+    data: Sequence[str]
+    """Names of the files beside it that hold its weights; none: they are in it."""
+
+
+def read_header(path: Path) -> OnnxHeader:
+    """Raises `ValueError` for a file that is no ONNX model, or is cut short; `OSError`."""
+    metadata: dict[str, str] = {}
+    inputs: dict[str, Dims] = {}
+    outputs: dict[str, Dims] = {}
+    data: dict[str, None] = {}
+    with path.open("rb") as file:
+        try:
+            for field, part in _parts(file, (0, path.stat().st_size)):
+                if field == METADATA:
+                    metadata.update([_pair(file, part)])
+                elif field == GRAPH:
+                    for kind, one in _parts(file, part):
+                        if kind in (INPUT, OUTPUT):
+                            (inputs if kind == INPUT else outputs).update([_tensor(file, one)])
+                        elif kind == INITIALIZER:
+                            places = dict(_pair(file, place) for place in _within(file, one, EXTERNAL_DATA))
+                            data.update({places["location"]: None} if "location" in places else {})
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"{path}: no ONNX model, or cut short ({error})") from error
+    if not inputs or not outputs:
+        raise ValueError(f"{path}: no ONNX model: it has no inputs or no outputs")
+    return OnnxHeader(metadata, inputs, outputs, tuple(data))
+
+
+Part = tuple[int, int]
+"""Where a message or a string begins in the file, and where it ends. For a number: the number, and -1."""
+
+
+def _parts(file: BinaryIO, whole: Part) -> Iterator[tuple[int, Part]]:
+    """The fields of the message at `whole`: number, part. Raises `ValueError`."""
+    at, end = whole
+    while at < end:
+        file.seek(at)
+        key = _varint(file)
+        field, wire = key >> 3, key & 7
+        if wire == VARINT:
+            number = _varint(file)
+            at, part = file.tell(), (number, -1)
+        elif wire in (FIXED64, FIXED32):
+            at = file.tell() + (8 if wire == FIXED64 else 4)
+            part = (0, -1)
+        elif wire == BYTES:
+            length = _varint(file)
+            part = (file.tell(), file.tell() + length)
+            at = part[1]
+        else:
+            raise ValueError(f"a field of kind {wire}")
+        if at > end:
+            raise ValueError(f"{at - end} bytes are missing")
+        if field == 0:
+            raise ValueError("a field without a number")
+        yield field, part
+
+
+def _varint(file: BinaryIO) -> int:
+    number = shift = 0
+    while True:
+        byte = file.read(1)
+        if not byte or shift > 63:
+            raise ValueError("it ends in the middle of a number" if not byte else "a number that is too long")
+        number |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return number
+        shift += 7
+
+
+def _text(file: BinaryIO, part: Part) -> str:
+    file.seek(part[0])
+    return file.read(max(0, part[1] - part[0])).decode(errors="replace")
+
+
+def _pair(file: BinaryIO, part: Part) -> tuple[str, str]:
+    """A `StringStringEntryProto`: key, value."""
+    said = {field: _text(file, one) for field, one in _parts(file, part)}
+    return said.get(1, ""), said.get(2, "")
+
+
+def _tensor(file: BinaryIO, part: Part) -> tuple[str, Dims]:
+    """A `ValueInfoProto`, which nests its dimensions four deep: name, dimensions."""
+    name, dims = "", []
+    for field, one in _parts(file, part):
+        if field == 1:
+            name = _text(file, one)
+        elif field == 2:
+            shapes = (shape for tensor in _within(file, one, 1) for shape in _within(file, tensor, 2))
+            for dim in (dim for shape in shapes for dim in _within(file, shape, 1)):
+                dims.append(next((size for number, (size, _) in _parts(file, dim) if number == 1), 0))
+    return name, tuple(dims)
+
+
+def _within(file: BinaryIO, part: Part, wanted: int) -> Iterator[Part]:
+    return (one for field, one in _parts(file, part) if field == wanted)
