@@ -28,12 +28,10 @@ RATE = 16000
 HOP = 160
 """Samples of a frame of features."""
 MAX_SESSIONS = 32
-LEAD_FRAMES = 16
-"""Before the utterance: sherpa-onnx throws the first two outputs of the encoder away, eight frames each."""
-LEAD = LEAD_FRAMES * HOP + HOP // 2
-"""In samples. The half frame is because its frames begin, and NeMo's have their middle, at multiples of `HOP`."""
-FLUSH_FRAMES = 16
-"""Silence after the last word, so that the model has heard its end."""
+HALF = HOP // 2
+"""Silence before everything: sherpa-onnx's frames begin, and NeMo's have their middle, at multiples of `HOP`."""
+FLUSH = RATE * 16 // 100
+"""Silence after the last word, so that the model has heard its end. As for NeMo, that the words may be the same."""
 CTC_FRAME_S = 0.04
 """What sherpa-onnx takes for an output's length when it tells when a CTC token was said; NeMo's models are coarser."""
 UNKNOWN = "<unk>"
@@ -75,7 +73,9 @@ class Sherpa:
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
         stream = self._recognizer.create_stream()
-        stream.accept_waveform(RATE, np.zeros(LEAD, np.float32))
+        # The first chunk, like all of them, begins with what was before it; as in NeMo that is silence.
+        before = HOP * (self._model.window - self._model.shift)
+        stream.accept_waveform(RATE, np.zeros(before + HALF, np.float32))
         self._streams.add(stream)
         self._sessions[session] = _Session(stream)
 
@@ -103,10 +103,9 @@ class Sherpa:
         try:
             if not ending.samples:
                 return Hypothesis("", 0.0)
-            window, shift = self._model.window, self._model.shift
-            frames = LEAD_FRAMES + ending.samples // HOP + 1 + FLUSH_FRAMES
-            steps = 1 + math.ceil(max(0, frames - window) / shift)
-            ending.stream.accept_waveform(RATE, np.zeros(HOP * (FLUSH_FRAMES + window + shift), np.float32))
+            chunk = HOP * self._model.shift
+            steps = math.ceil((ending.samples + FLUSH) / chunk)
+            ending.stream.accept_waveform(RATE, np.zeros(FLUSH + 2 * chunk, np.float32))
             ending.stream.input_finished()
             while ending.steps < steps and self._ready(ending):
                 self._recognizer.decode_stream(ending.stream)

@@ -1,0 +1,202 @@
+"""Makes ONNX of a `.nemo` file, for the engines that run without torch. `phone-ops export` calls it, and then proves it.
+
+    python -m sidecars.parakeet.export MODEL FOLDER [--chunk-ms 160 560]
+
+A cache-aware CTC or RNN-T model becomes the folder that the engine sherpa loads (`engines/sherpa_model.py`), a TDT model
+the one that onnx_tdt loads. Needs the Parakeet environment. What was made is told on the standard output, in JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from sidecars.engines.nemo_model import Checkpoint, damage, open_checkpoint, reason
+from sidecars.engines.nemo_package import ASRModel
+from sidecars.parakeet.onnx_frontend import guard_as_nemo
+from sidecars.weights import WeightsMissing
+
+CHUNK_MS = 160
+ONE_FILE = 1_500_000_000
+"""Bytes of weights from which on they are in a file beside the graph: protobuf ends at 2 GB."""
+
+log = logging.getLogger(__name__)
+
+
+def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
+    """Fills `folder`; files of the same names are replaced when all are made. Returns engine, chunk sizes and files.
+
+    Raises `ValueError` for a model of which it cannot be done, `WeightsMissing`.
+    """
+    checkpoint = open_checkpoint(model)
+    log.info("loading %s", checkpoint.path)
+    try:
+        loaded = ASRModel.restore_from(str(checkpoint.path), map_location="cpu").eval()
+    except Exception as error:  # one of its own for each kind of broken file
+        raise damage(checkpoint.path, error) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as making, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing
+        made = Path(making)
+        if checkpoint.contexts:
+            told = _streaming(checkpoint, loaded, made, chunks_ms or [_default(checkpoint)])
+        elif chunks_ms:
+            raise ValueError(f"--chunk-ms: {checkpoint.path.name} hears utterances whole; leave it out")
+        else:
+            told = _whole(checkpoint, loaded, made)
+        files = sorted(path.name for path in made.iterdir() if path.is_file())
+        for name in files:
+            (made / name).replace(folder / name)
+    return {**told, "files": files}
+
+
+def main() -> int:
+    """Exit status: 0 made, 1 not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", metavar="MODEL", help="a .nemo file, or OWNER/NAME on the Hugging Face hub")
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("--chunk-ms", type=int, nargs="+", default=[], metavar="MS", help="default 160, or the model's")
+    arguments = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    try:
+        told = export(arguments.model, arguments.folder, arguments.chunk_ms)
+    except (ValueError, WeightsMissing, OSError) as error:
+        print(reason(error), file=sys.stderr)  # noqa: T201
+        return 1
+    print(json.dumps(told))  # noqa: T201
+    return 0
+
+
+def _default(checkpoint: Checkpoint) -> int:
+    return CHUNK_MS if CHUNK_MS in checkpoint.contexts else next(iter(checkpoint.contexts))
+
+
+# ----------------------------------------------------------------------------------------------------- for sherpa
+
+
+def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
+    normalize = _normalize(checkpoint)
+    ctc = checkpoint.decoder == "ctc"
+    if normalize not in (("NA",) if ctc else ("NA", "per_feature")):
+        raise ValueError(f"{checkpoint.path.name}: it normalises features by {normalize}, which sherpa-onnx cannot do")
+    if unknown := [each for each in chunks_ms if each not in checkpoint.contexts]:
+        has = ", ".join(map(str, sorted(checkpoint.contexts)))
+        raise ValueError(f"--chunk-ms {unknown[0]}: {checkpoint.path.name} was trained for {has}")
+    _write_tokens(loaded, folder / "tokens.txt")
+    loaded.set_export_config({"cache_support": True})
+    for chunk_ms in chunks_ms:
+        log.info("exporting chunks of %d ms", chunk_ms)
+        loaded.encoder.set_default_att_context_size(list(checkpoint.contexts[chunk_ms]))
+        name = f"{'model' if ctc else 'encoder'}-{chunk_ms}ms.onnx"
+        with tempfile.TemporaryDirectory(dir=folder) as parts:  # a large model is exported as many files
+            (loaded if ctc else loaded.encoder).export(str(Path(parts) / name))
+            graph = onnx.load(str(Path(parts) / name))
+        if normalize == "NA" and _guards_zero_as_usual(checkpoint):
+            guard_as_nemo(graph)
+        onnx.helper.set_model_props(graph, _metadata(loaded, ctc, normalize))
+        _save(graph, folder / name)
+    if not ctc:
+        log.info("exporting the decoder")
+        loaded.decoder.export(str(folder / "decoder.onnx"))
+        loaded.joint.export(str(folder / "joiner.onnx"))
+    return {"engine": "sherpa", "chunk_ms": list(chunks_ms)}
+
+
+def _metadata(loaded: Any, ctc: bool, normalize: str) -> Mapping[str, str]:
+    """What sherpa-onnx wants to know before it runs the encoder."""
+    encoder, streaming = loaded.encoder, loaded.encoder.streaming_cfg
+    chunk, before = _later(streaming.chunk_size), _later(streaming.pre_encode_cache_size)
+    numbers = {
+        "vocab_size": len(_vocabulary(loaded)),
+        "window_size": chunk + before,
+        "chunk_shift": chunk,
+        "subsampling_factor": encoder.subsampling_factor,
+        "cache_last_channel_dim1": len(encoder.layers),
+        "cache_last_channel_dim2": streaming.last_channel_cache_size,
+        "cache_last_channel_dim3": encoder.d_model,
+        "cache_last_time_dim1": len(encoder.layers),
+        "cache_last_time_dim2": encoder.d_model,
+        "cache_last_time_dim3": encoder.conv_context_size[0],
+        "feat_dim": loaded.cfg.preprocessor.features,
+    }
+    if not ctc:
+        numbers |= {"pred_rnn_layers": loaded.decoder.pred_rnn_layers, "pred_hidden": loaded.decoder.pred_hidden}
+    return {**{name: str(number) for name, number in numbers.items()}, "normalize_type": normalize}
+
+
+def _later(size: Any) -> int:
+    """NeMo has one size for the first chunk and one for the later ones, unless they are the same."""
+    return int(size[1] if isinstance(size, list | tuple) else size)
+
+
+# --------------------------------------------------------------------------------------------------- for onnx_tdt
+
+
+def _whole(checkpoint: Checkpoint, loaded: Any, folder: Path) -> dict[str, Any]:
+    if (checkpoint.config.get("loss") or {}).get("loss_name") != "tdt":
+        raise ValueError(f"{checkpoint.path.name}: neither cache-aware nor TDT; there is no ONNX engine for it here")
+    if (normalize := _normalize(checkpoint)) != "per_feature":
+        raise ValueError(f"{checkpoint.path.name}: it normalises features by {normalize}, and onnx-asr per_feature")
+    features = loaded.cfg.preprocessor.features
+    if features not in (80, 128):
+        raise ValueError(f"{checkpoint.path.name}: it hears {features} mel bands, and onnx-asr 80 or 128")
+    log.info("exporting")
+    loaded.set_export_config({"cache_support": False})
+    with tempfile.TemporaryDirectory(dir=folder) as parts:
+        loaded.export(str(Path(parts) / "model.onnx"))
+        for name in ("encoder-model.onnx", "decoder_joint-model.onnx"):
+            _save(onnx.load(str(Path(parts) / name)), folder / name)
+    _write_tokens(loaded, folder / "vocab.txt")
+    told = {
+        "model_type": "nemo-conformer-tdt",
+        "features_size": features,
+        "subsampling_factor": loaded.encoder.subsampling_factor,
+    }
+    (folder / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    return {"engine": "onnx_tdt", "chunk_ms": []}
+
+
+# ------------------------------------------------------------------------------------------------------- for both
+
+
+def _normalize(checkpoint: Checkpoint) -> str:
+    """How features are normalised; "NA": not at all."""
+    said = checkpoint.config["preprocessor"].get("normalize")
+    return "NA" if said in (None, "", "NA") else str(said)
+
+
+def _guards_zero_as_usual(checkpoint: Checkpoint) -> bool:
+    preprocessor = checkpoint.config["preprocessor"]
+    return (
+        preprocessor.get("log_zero_guard_type", "add") == "add"
+        and preprocessor.get("log_zero_guard_value", 2**-24) == 2**-24
+    )
+
+
+def _vocabulary(loaded: Any) -> Sequence[str]:
+    return list((loaded.joint if hasattr(loaded, "joint") else loaded.decoder).vocabulary)
+
+
+def _write_tokens(loaded: Any, path: Path) -> None:
+    tokens = [*_vocabulary(loaded), "<blk>"]
+    path.write_text("".join(f"{token} {number}\n" for number, token in enumerate(tokens)), encoding="utf-8")
+
+
+def _save(graph: Any, path: Path) -> None:
+    if graph.ByteSize() < ONE_FILE:
+        onnx.save(graph, str(path))
+    else:
+        onnx.save(graph, str(path), save_as_external_data=True, location=f"{path.name}.data")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

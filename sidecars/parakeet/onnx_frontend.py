@@ -1,0 +1,41 @@
+"""Lets an exported encoder hear what it would hear in NeMo, when sherpa-onnx makes its features.
+
+With an utterance that begins half a frame late sherpa-onnx's features are NeMo's, but for one thing: NeMo adds 2^-24 before
+it takes a logarithm, sherpa-onnx takes it of at least 2^-23. In the pauses of a telephone call, which are often perfectly
+silent, that makes 0.7. Nothing but the graph is there to put it right.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from onnx import helper, numpy_helper
+
+FEATURES = "audio_signal"
+"""Input of NeMo's: [streams, mel bands, frames]."""
+GUARD = 2.0**-24
+FLOOR = math.log(2.0**-23) + 0.01
+"""Below it there was no sound."""
+
+
+def guard_as_nemo(model: Any) -> None:
+    """Changes an ONNX `ModelProto` whose input is the logarithm of energies."""
+    guarded = "guarded_features"
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name == FEATURES:
+                node.input[place] = guarded
+    constants = {"guard_floor": FLOOR, "guard_nothing": 0.0, "guard_added": GUARD}
+    for name, value in constants.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    nodes = (
+        helper.make_node("Exp", [FEATURES], ["guard_energy"]),
+        helper.make_node("Less", [FEATURES, "guard_floor"], ["guard_quiet"]),
+        helper.make_node("Where", ["guard_quiet", "guard_nothing", "guard_energy"], ["guard_heard"]),
+        helper.make_node("Add", ["guard_heard", "guard_added"], ["guard_sum"]),
+        helper.make_node("Log", ["guard_sum"], [guarded]),
+    )
+    for place, node in enumerate(nodes):
+        model.graph.node.insert(place, node)
