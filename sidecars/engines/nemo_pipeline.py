@@ -34,6 +34,8 @@ CONFIDENCE = {
     },
 }
 """Of a token: how probable it was, from 0 (no more than any other) to 1; of a word: the mean of its tokens'."""
+SPACE = "▁"
+"""SentencePiece's."""
 WARM_UP = -1
 """Streams of our own are numbered from here downwards; the host's are positive."""
 
@@ -87,7 +89,8 @@ class Pipeline:
         for piece in pieces:
             options = ASRRequestOptions()
             if piece.first:
-                self._pipeline.init_state(piece.stream, options).transcript = piece.transcript
+                state = self._pipeline.init_state(piece.stream, options)
+                state.transcript, state.word_is_over = piece.transcript, False
             states.append(self._pipeline.get_state(piece.stream))
             samples = torch.from_numpy(piece.samples)
             frames.append(Frame(samples, piece.stream, is_first=piece.first, is_last=piece.last, options=options))
@@ -124,18 +127,21 @@ class Pipeline:
 class _Settling(BPEDecoder):  # type: ignore[misc]
     """NeMo's way from tokens to words. At the end of a segment they go to the stream's `transcript`.
 
-    NeMo's own text processing has none but one segment's words at a time; it drops a full stop that comes a pause after
-    its sentence, and what it knows of words before the segment's end is a text.
+    NeMo's own text processing has but one segment's words at a time: it drops a full stop that comes a pause after its
+    sentence, and joins words when the space between them (a token of its own, now and then) was a segment's last.
     """
 
     def decode_bpe_tokens(self, state: Any) -> None:
         words, goes_on = self.open_words(state)
         state.transcript.settle(words, goes_on=goes_on)
+        if state.tokens:
+            state.word_is_over = self.vocabulary[state.tokens[-1]] == SPACE
 
     def open_words(self, state: Any) -> tuple[list[Word], bool]:
         """The words since the last segment's end, and whether the first of them continues the last of those."""
         words, goes_on = self.group_tokens_into_words(state.tokens, state.timesteps, state.confidences)
-        return [Word(word.text, word.start, word.end, word.conf) for word in words], goes_on
+        said = [Word(word.text, word.start, word.end, word.conf) for word in words]
+        return said, goes_on and not state.word_is_over
 
 
 def _settings(checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> Any:

@@ -1,0 +1,496 @@
+"""Parakeet, on small models: what NeMo holds, what is heard alone and in company, and what happens when things fail.
+
+`test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS` is a folder with `ctc.nemo`,
+`rnnt.nemo` and `tdt.nemo`, made by `make_tiny.py`: their weights are random, and what they hear is babble.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import wave
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+import torch
+
+from sidecars.engine import EngineFull, Hypothesis
+from sidecars.engines import nemo, nemo_pipeline, nemo_segments
+from sidecars.engines.nemo_model import CPU, Place, open_checkpoint
+from sidecars.engines.nemo_package import ASRModel
+from sidecars.weights import WeightsMissing
+
+MODELS = Path(os.environ["NEMO_MODELS"])
+CALLS = Path(__file__).parent.parent.parent / "fixtures" / "calls"
+RATE = 16000
+FRAME = 640
+"""Bytes of 20 ms."""
+GPU = Place("cuda:0", "bfloat16")
+NOTHING = {"sessions": 0, "states": 0, "context_slots": 0, "bufferer_slots": 0}
+
+
+def recordings() -> list[bytes]:
+    """Callers, 16 kHz."""
+    heard = []
+    for path in sorted(CALLS.glob("*/*.wav"))[:6]:
+        with wave.open(str(path)) as file:
+            audio = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        heard.append(soxr.resample(audio, 8000, RATE).astype("<i2").tobytes()[: 2 * 3 * RATE])
+    return heard
+
+
+CALLERS = recordings()
+
+
+@pytest.fixture(scope="module", params=["ctc", "rnnt"])
+def engine(request: pytest.FixtureRequest) -> nemo.Nemo:
+    made = nemo.create({"model": str(MODELS / f"{request.param}.nemo"), "max_sessions": 8})
+    assert isinstance(made, nemo.Nemo)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "engine" in request.fixturenames:
+        assert_free(request.getfixturevalue("engine"))
+
+
+def assert_free(engine: nemo.Nemo) -> None:
+    """By NeMo's own maps and queues."""
+    assert engine.held() == NOTHING
+    inner = engine._pipeline._pipeline
+    contexts, bufferer = inner.context_manager, inner.bufferer
+    assert not inner._state_pool
+    assert not contexts.streamidx2slotidx
+    assert not contexts.slotidx2streamidx
+    assert sorted(contexts.free_slots.queue) == list(range(engine.max_sessions))
+    assert not bufferer.streamidx2slotidx
+    assert not bufferer.slotidx2streamidx
+    assert sorted(bufferer.available_slots.queue) == list(range(engine.max_sessions))
+    assert not contexts.cache_last_channel.any()
+    assert not contexts.cache_last_time.any()
+    assert not contexts.cache_last_channel_len.any()
+
+
+_numbers = iter(range(1, 1_000_000))
+
+
+def opened(engine: Any) -> int:
+    number = next(_numbers)
+    engine.open(number, {"grammar": "clinic"})
+    return number
+
+
+def fed(engine: Any, pcms: Sequence[bytes], frame: int = FRAME) -> tuple[list[int], list[list[Hypothesis]]]:
+    """Sessions that have heard it all, side by side, and the partials of each."""
+    sessions = [opened(engine) for _ in pcms]
+    partials: list[list[Hypothesis]] = [[] for _ in pcms]
+    for begin in range(0, max(map(len, pcms)), frame):
+        audio = {
+            session: pcm[begin : begin + frame] for session, pcm in zip(sessions, pcms, strict=True) if begin < len(pcm)
+        }
+        for session, hypothesis in engine.step(audio).items():
+            partials[sessions.index(session)].append(hypothesis)
+    return sessions, partials
+
+
+def finals(engine: Any, pcms: Sequence[bytes], frame: int = FRAME) -> list[Hypothesis]:
+    sessions, _ = fed(engine, pcms, frame)
+    return [engine.finalize(session) for session in sessions]
+
+
+# ------------------------------------------------------------------------------------------------------- hearing
+
+
+def test_there_are_partials_and_a_final_with_words_and_their_times(engine: nemo.Nemo) -> None:
+    [session], [partials] = fed(engine, CALLERS[:1])
+    final = engine.finalize(session)
+    texts = [partial.text for partial in partials]
+    assert texts
+    assert all(texts)
+    assert len(set(texts)) == len(texts)
+    assert final.text.startswith(texts[-1])
+    for hypothesis in (*partials, final):
+        words = hypothesis.words
+        assert " ".join(word.text for word in words) == hypothesis.text
+        assert all(0 <= word.confidence <= 1 and word.start <= word.end for word in words)
+        assert [word.start for word in words] == sorted(word.start for word in words)
+        assert 0 < hypothesis.confidence <= 1
+    seconds = len(CALLERS[0]) / 2 / RATE
+    assert final.words[-1].end < seconds + 0.5
+
+
+def test_what_is_heard_in_company_is_what_is_heard_alone(engine: nemo.Nemo) -> None:
+    alone = [finals(engine, [pcm])[0] for pcm in CALLERS]
+    assert len({heard.text for heard in alone}) > 1
+    together = finals(engine, CALLERS)
+    assert [heard.text for heard in together] == [heard.text for heard in alone]
+    assert [heard.words[-1].start for heard in together if heard.words] == [
+        heard.words[-1].start for heard in alone if heard.words
+    ]
+
+
+@pytest.mark.parametrize("frame", [2, 3200, 50_000])
+def test_how_audio_is_cut_makes_no_difference(engine: nemo.Nemo, frame: int) -> None:
+    pcm = CALLERS[0][: 2 * RATE // 4] if frame == 2 else CALLERS[0]
+    assert finals(engine, [pcm], frame) == finals(engine, [pcm])
+
+
+def test_the_audio_that_waits_for_a_whole_chunk_is_heard_at_the_end(
+    engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+    real = engine._pipeline.step
+
+    def step(pieces: Any) -> Any:
+        heard.append(float(np.abs(pieces[0].samples).max()))
+        return real(pieces)
+
+    monkeypatch.setattr(engine._pipeline, "step", step)
+    session = opened(engine)
+    engine.step({session: bytes(2 * RATE)})
+    before = len(heard)
+    engine.step({session: np.full(160, 8192, "<i2").tobytes()})  # 10 ms
+    assert len(heard) == before
+    engine.finalize(session)
+    assert max(heard[before:]) == 0.25
+    assert heard[-1] == 0  # and silence after it
+    assert len(heard) <= before + 2
+
+
+def test_ends_of_segments_change_nothing_of_the_text(engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NeMo is made to find one in every chunk, in the middle of words too."""
+    whole = finals(engine, CALLERS[:3])
+    endpointer = engine._pipeline._pipeline.endpointer
+    monkeypatch.setattr(endpointer, "detect_eou_near_pivot", lambda *_, **__: (True, 0))
+    sessions, partials = fed(engine, CALLERS[:3])
+    contexts = engine._pipeline._pipeline.context_manager
+    assert {contexts.streamidx2slotidx[session] for session in sessions} == {0, 1, 2}  # in the caches they are still
+    assert [engine.finalize(session).text for session in sessions] == [heard.text for heard in whole]
+    for told in partials:
+        for earlier, later in pairwise(told):
+            assert later.text.startswith(earlier.text)
+
+
+def test_a_pause_settles_what_was_said_before_it(engine: nemo.Nemo) -> None:
+    blank = engine._pipeline._pipeline.blank_id
+    assert not engine._pipeline._pipeline.endpointer.detect_eou_near_pivot([blank] * 5, 4)[0]
+    assert engine._pipeline._pipeline.endpointer.detect_eou_near_pivot([blank] * 12, 11)[0]
+
+
+@pytest.mark.parametrize("samples", [0, 1, 160, 2559, 2560, 2561])
+def test_the_shortest_utterances_end_too(engine: nemo.Nemo, samples: int) -> None:
+    session = opened(engine)
+    if samples:
+        engine.step({session: bytes(2 * samples)})
+    assert isinstance(engine.finalize(session), Hypothesis)
+
+
+@pytest.mark.parametrize("chunk_ms", [80, 160, 560, 1120])
+def test_chunks_are_as_long_as_was_asked(chunk_ms: int) -> None:
+    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "chunk_ms": chunk_ms, "max_sessions": 3})
+    assert isinstance(made, nemo.Nemo)
+    session = opened(made)
+    size = 2 * RATE * chunk_ms // 1000
+    made.step({session: CALLERS[0][: size - 2]})
+    assert made.held() == {**NOTHING, "sessions": 1}
+    made.step({session: CALLERS[0][size - 2 : size]})
+    assert made.held() == {"sessions": 1, "states": 1, "context_slots": 1, "bufferer_slots": 1}
+    made.cancel(session)
+    [text] = finals(made, CALLERS[:1])
+    assert text.text
+    assert_free(made)
+
+
+def test_a_model_that_hears_segments_hears_them() -> None:
+    made = nemo.create({"model": str(MODELS / "tdt.nemo"), "max_sessions": 2})
+    assert isinstance(made, nemo_segments.NemoSegments)
+    [session], [partials] = fed(made, CALLERS[:1])
+    assert partials == []
+    assert made.held() == {"sessions": 1}
+    final = made.finalize(session)
+    assert final.text == " ".join(word.text for word in final.words)
+    assert final.text
+    assert 0 < final.confidence <= 1
+    seconds = len(CALLERS[0]) / 2 / RATE
+    assert all(0 <= word.start <= word.end < seconds + 0.5 for word in final.words)
+    assert finals(made, CALLERS[:1], 3200) == [final]
+    assert made.held() == {"sessions": 0}
+
+
+# -------------------------------------------------------------------------------------------------- what is held
+
+
+def test_a_cancel_frees_everything_at_once_and_hears_nothing_more(
+    engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, _ = fed(engine, CALLERS[:3])
+    assert engine.held() == {"sessions": 3, "states": 3, "context_slots": 3, "bufferer_slots": 3}
+    monkeypatch.setattr(engine._pipeline, "step", lambda pieces: pytest.fail("it was heard on"))
+    for left, session in zip((2, 1, 0), sessions, strict=True):
+        engine.cancel(session)
+        assert set(engine.held().values()) == {left}
+
+
+def test_what_was_cancelled_is_not_heard_by_whoever_comes_after(engine: nemo.Nemo) -> None:
+    fresh = finals(engine, CALLERS[1:2])
+    sessions, _ = fed(engine, CALLERS)
+    for session in sessions:
+        engine.cancel(session)
+    assert finals(engine, CALLERS[1:2]) == fresh
+
+
+def test_nothing_is_left_of_fifty_barge_ins_beside_a_caller_who_goes_on(engine: nemo.Nemo) -> None:
+    whole = finals(engine, CALLERS[:1])[0]
+    stays = opened(engine)
+    pcm, chunk = CALLERS[0], 2 * RATE * 160 // 1000
+    for turn in range(50):
+        leaves = opened(engine)
+        piece = pcm[turn * chunk : (turn + 1) * chunk]
+        engine.step({leaves: CALLERS[1][:chunk], **({stays: piece} if piece else {})})
+        engine.cancel(leaves) if turn % 3 else engine.finalize(leaves)
+        assert engine.held()["sessions"] == 1
+    assert engine.finalize(stays).text == whole.text
+
+
+def test_one_session_too_many_is_refused_and_the_others_never_notice(engine: nemo.Nemo) -> None:
+    whole = finals(engine, CALLERS[:1])[0]
+    sessions = [opened(engine) for _ in range(engine.max_sessions)]
+    for begin in range(0, len(CALLERS[0]), 3200):
+        with pytest.raises(EngineFull, match="8 utterances are open already"):
+            opened(engine)
+        engine.step(dict.fromkeys(sessions, CALLERS[0][begin : begin + 3200]))
+    assert set(engine.held().values()) == {8}
+    assert {engine.finalize(session).text for session in sessions} == {whole.text}
+
+
+# ------------------------------------------------------------------------------------------------------- failures
+
+
+class Failing:
+    """A model's `stream_step` that runs out of a GPU's memory, which is not there: injected at the model's boundary."""
+
+    def __init__(self, engine: nemo.Nemo, after: int) -> None:
+        self._model = engine._pipeline._pipeline.asr_model
+        self._real, self._left = self._model.stream_step, after
+        self._model.stream_step = self
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore.")
+        return self._real(*given, **named)
+
+
+@pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
+def test_a_gpu_that_fails_in_a_step_is_done_without_and_everybody_goes_on(
+    decoder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = nemo.create({"model": str(MODELS / f"{decoder}.nemo"), "max_sessions": 4})
+    assert isinstance(made, nemo.Nemo)
+    before, _ = fed(made, [pcm[:RATE] for pcm in CALLERS[:3]])
+    so_far = {session: made._sessions[session].told for session in before}
+    made._pipeline.place = GPU
+    Failing(made, after=0)
+    made.step({before[0]: CALLERS[0][RATE : 2 * RATE]})
+    assert made._pipeline.place == CPU
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warnings == [
+        "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.): hearing on the CPU in float32 from here on"
+    ]
+    assert made.held() == {"sessions": 3, "states": 1, "context_slots": 1, "bufferer_slots": 1}
+    rest = {session: pcm[2 * RATE :] for session, pcm in zip(before, CALLERS, strict=False)}
+    made.step(rest)
+    for session in before:
+        final = made.finalize(session)
+        assert final.text.startswith(so_far[session].text)
+        assert [word.start for word in final.words] == sorted(word.start for word in final.words)
+    assert finals(made, CALLERS[:1])[0].text
+    assert_free(made)
+
+
+def test_a_gpu_that_fails_at_the_last_word_is_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
+    assert isinstance(made, nemo.Nemo)
+    [session], _ = fed(made, CALLERS[:1])
+    said = made._sessions[session].told.text
+    made._pipeline.place = GPU
+    Failing(made, after=0)
+    assert made.finalize(session).text.startswith(said)
+    assert_free(made)
+
+
+def test_a_gpu_without_room_for_the_model_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = nemo_pipeline.CacheAwarePipelineBuilder.build
+
+    def build(settings: Any) -> Any:
+        if settings.asr.device == "cuda":
+            assert (settings.asr.device_id, settings.asr.compute_dtype) == (0, "bfloat16")
+            raise RuntimeError("Failed to load model") from torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return real(settings)
+
+    monkeypatch.setattr(nemo_pipeline.CacheAwarePipelineBuilder, "build", build)
+    made = nemo.Nemo(open_checkpoint(str(MODELS / "ctc.nemo")), None, GPU, 2)
+    assert "CUDA failed (CUDA out of memory.): hearing on the CPU" in caplog.text
+    assert finals(made, CALLERS[:1])[0].text
+
+
+def test_segments_are_heard_without_a_gpu_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    made = nemo.create({"model": str(MODELS / "tdt.nemo")})
+    assert isinstance(made, nemo_segments.NemoSegments)
+    whole = finals(made, CALLERS[:1])
+
+    class Broken:
+        place = GPU
+
+        def understand(self, audio: Any) -> Hypothesis:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    made._model = Broken()  # type: ignore[assignment]
+    assert finals(made, CALLERS[:1]) == whole
+    assert "hearing on the CPU" in caplog.text
+
+
+def test_a_step_that_fails_on_the_cpu_leaves_nothing_behind(engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions, _ = fed(engine, CALLERS[:2])
+    monkeypatch.setattr(engine._pipeline._pipeline.asr_model, "stream_step", Broken())
+    with pytest.raises(MemoryError):
+        engine.step(dict.fromkeys(sessions, bytes(2 * RATE)))
+    engine.cancel(sessions[0])
+    with pytest.raises(MemoryError):
+        engine.finalize(sessions[1])
+    engine.cancel(sessions[1])  # as a host does
+
+
+class Broken:
+    def __call__(self, *_: object, **__: object) -> None:
+        raise MemoryError
+
+
+# ------------------------------------------------------------------------------------------------- files, options
+
+
+def damaged(change: Callable[[bytes], bytes], folder: Path) -> Path:
+    path = folder / "damaged.nemo"
+    path.write_bytes(change((MODELS / "ctc.nemo").read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:100_000],
+        lambda whole: whole[:-200_000],
+        lambda whole: b"",
+        lambda whole: b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 1234\n",
+        lambda whole: whole.replace(b"model_config.yaml", b"modem_config.yaml"),
+        lambda whole: whole[: len(whole) // 2] + bytes(2_000_000) + whole[len(whole) // 2 + 2_000_000 :],
+    ],
+)
+def test_a_damaged_file_is_told_in_one_line(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = damaged(change, tmp_path)
+    with pytest.raises(WeightsMissing, match=r"damaged\.nemo is damaged, cut short or no \.nemo file") as caught:
+        nemo.create({"model": str(path)})
+    assert "\n" not in str(caught.value)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in str(caught.value)
+
+
+def test_a_file_that_should_have_another_checksum_is_told(tmp_path: Path) -> None:
+    wanted = hashlib.sha256((MODELS / "ctc.nemo").read_bytes()).hexdigest()
+    path = damaged(lambda whole: whole, tmp_path)
+    path.with_name("damaged.nemo.sha256").write_text(f"{wanted}  damaged.nemo\n")
+    nemo.create({"model": str(path)})
+    damaged(lambda whole: whole[:-1] + b"!", tmp_path)
+    with pytest.raises(WeightsMissing, match=f"its SHA-256 is [0-9a-f]+, not {wanted}, which damaged.nemo.sha256 says"):
+        nemo.create({"model": str(path)})
+
+
+def test_a_damaged_file_of_the_hubs_cache_is_told_with_its_checksum_and_thrown_away(tmp_path: Path) -> None:
+    blob = tmp_path / ("0" * 64)
+    blob.write_bytes((MODELS / "ctc.nemo").read_bytes()[:-200_000])
+    path = tmp_path / "some.nemo"
+    path.symlink_to(blob)
+    with pytest.raises(WeightsMissing, match=rf"some\.nemo: its checksum is [0-9a-f]+, not {blob.name}"):
+        nemo.create({"model": str(path)})
+    assert not blob.exists()
+
+
+def test_a_folder_with_one_model_stands_for_it(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match=r"the folder has no \.nemo file"):
+        open_checkpoint(str(tmp_path))
+    shutil.copy(MODELS / "rnnt.nemo", tmp_path)
+    assert open_checkpoint(str(tmp_path)).decoder == "rnnt"
+    shutil.copy(MODELS / "ctc.nemo", tmp_path)
+    with pytest.raises(WeightsMissing, match=r"2 \.nemo files \(ctc\.nemo, rnnt\.nemo\)"):
+        open_checkpoint(str(tmp_path))
+
+
+def test_what_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    with pytest.raises(WeightsMissing, match=r"model /no/such\.nemo: no such file"):
+        nemo.create({"model": "/no/such.nemo"})
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsMissing, match="HF_HUB_OFFLINE") as caught:
+        nemo.create({})
+    assert "nemotron-speech-streaming-en-0.6b.nemo not in" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"modle": "x"}, "'modle': nemo knows the options chunk_ms, device, dtype, max_sessions, model, threads"),
+        ({"chunk_ms": 240}, r"chunk_ms 240: ctc\.nemo was trained for 80, 160, 560, 1120"),
+        ({"chunk_ms": "160"}, "chunk_ms '160': want a whole number"),
+        ({"device": "gpu"}, "device 'gpu': want"),
+        ({"dtype": "int8"}, "dtype 'int8': want auto, float32"),
+        ({"threads": 0}, "threads 0: want a whole number from 1"),
+        ({"max_sessions": 2000}, "max_sessions 2000: want a whole number from 1 to 1024"),
+        ({"model": str(MODELS / "tdt.nemo"), "chunk_ms": 160}, r"tdt\.nemo hears utterances whole; leave chunk_ms out"),
+    ],
+)
+def test_a_bad_option_is_refused_in_one_line(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as caught:
+        nemo.create({"model": str(MODELS / "ctc.nemo"), **options})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_told_and_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "device": "cuda", "dtype": "float16"})
+    assert isinstance(made, nemo.Nemo)
+    assert made._pipeline.place == CPU
+    assert [record.levelno for record in caplog.records if "no CUDA here" in record.message] == [logging.WARNING]
+
+
+def test_one_thread_is_enough_unless_more_are_wanted() -> None:
+    nemo.create({"model": str(MODELS / "ctc.nemo"), "threads": 2})
+    assert torch.get_num_threads() == 2
+    nemo.create({"model": str(MODELS / "ctc.nemo")})
+    assert torch.get_num_threads() == 1
+
+
+def test_nemo_keeps_no_record_of_what_it_logs() -> None:
+    own = logging.getLogger("nemo_logger")
+    assert (own.handlers, own.propagate, own.level) == ([], True, logging.ERROR)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
+    model = ASRModel.restore_from(str(MODELS / "ctc.nemo"), map_location="cpu")
+    model.cfg.target = "nemo.collections.tts.models.Speaker"
+    model.save_to(str(tmp_path / "other.nemo"))
+    with pytest.raises(ValueError, match=r"other\.nemo: it is a Speaker; want NeMo's CTC, RNN-T or TDT"):
+        nemo.create({"model": str(tmp_path / "other.nemo")})
