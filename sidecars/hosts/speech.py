@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -20,7 +19,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -29,6 +27,7 @@ from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.speech_server import SpeechServer
 from sidecars.hosts.subprocess import SubprocessHost
 from sidecars.hosts.systemd import keep_watchdog, notify
+from sidecars.options import add_options, options_of
 
 WARM_UP = "One, two, three."
 LOADING_S = 3600.0
@@ -107,17 +106,16 @@ def main(given: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         token = _token(arguments.token_env)
-        options = _options(arguments.option)
     except ValueError as error:
         print(f"speech: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    if arguments.model:
-        options["model"] = arguments.model
     if not token and not arguments.socket and not ip_address(arguments.bind).is_loopback:
         log.warning("anybody who reaches %s can have things spoken: give --token-env", arguments.bind)
     engine = arguments.engine
     python = arguments.python or interpreter(engine)
-    host = SubprocessHost("tts", engine, options, python, spare=arguments.spare, start_timeout_s=LOADING_S)
+    host = SubprocessHost(
+        "tts", engine, options_of(arguments), python, spare=arguments.spare, start_timeout_s=LOADING_S
+    )
     server = SpeechServer(host, engine, token=token, max_requests=arguments.max_requests)
     where = arguments.socket or (arguments.bind, arguments.port)
     try:
@@ -140,10 +138,7 @@ def _arguments() -> argparse.ArgumentParser:
         prog="python -m sidecars.hosts.speech", description="Serves a speech engine as OpenAI's /v1/audio/speech."
     )
     parser.add_argument("--engine", required=True, help="espeak, kokoro, piper, chatterbox, …")
-    parser.add_argument("--model", metavar="PATH", default="", help="the engine's option `model`")
-    parser.add_argument(
-        "--option", metavar="KEY=VALUE", action="append", default=[], help="another option, as JSON or text"
-    )
+    add_options(parser)
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--port", type=int, help="TCP port; 0: any free one, told on standard error")
     place.add_argument("--socket", metavar="PATH", help="a Unix socket, for this user only")
@@ -175,20 +170,6 @@ def _token(name: str) -> str:
     if name and not token:
         raise ValueError(f"--token-env {name}: there is no such variable in the environment, or it is empty")
     return token
-
-
-def _options(given: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` each. Raises `ValueError`."""
-    options: dict[str, Any] = {}
-    for each in given:
-        key, equals, text = each.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--option {each}: write KEY=VALUE")
-        try:
-            options[key] = json.loads(text)
-        except ValueError:
-            options[key] = text
-    return options
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from sidecars.hosts.speech import _options, main
+from sidecars.hosts.speech import main
 
 COMMAND = [sys.executable, "-m", "sidecars.hosts.speech"]
 WAIT_S = 20
@@ -106,7 +106,3 @@ def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         port = str(taken.getsockname()[1])
         assert main(["--engine", "espeak", "--port", port]) == 1
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
-
-
-def test_options_are_json_or_text() -> None:
-    assert _options(["a=1", "b=x", "c=[1]", "d=", "e=f=g"]) == {"a": 1, "b": "x", "c": [1], "d": "", "e": "f=g"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -17,13 +16,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.listen.server import IDLE_S, ListenServer
 from sidecars.hosts.systemd import keep_watchdog, notify
+from sidecars.options import add_options, options_of
 from sidecars.resample import Resampler
 
 log = logging.getLogger("listen")
@@ -34,15 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="sidecars.hosts.listen", description="serves a recognition engine in Deepgram's streaming dialect"
     )
     parser.add_argument("--engine", required=True, help="its name, as in sidecars/engines")
-    parser.add_argument("--model", metavar="PATH", help="the same as --option model=PATH")
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        type=_option,
-        metavar="KEY=VALUE",
-        help="for the engine; VALUE is JSON if it can be, else text; @FILE: the JSON in that file",
-    )
+    add_options(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int, metavar="N", help="TCP; 0: any free port, which is printed")
     where.add_argument("--socket", type=Path, metavar="PATH", help="a Unix socket instead, its owner's alone")
@@ -54,21 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hear", type=_recording, metavar="WAV", help="once ready, say what the engine hears in it")
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
     return parser
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, mark, value = text.partition("=")
-    if not mark or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    if value.startswith("@"):
-        try:
-            return name, json.loads(Path(value[1:]).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise argparse.ArgumentTypeError(f"{value[1:]}: {error}") from None
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _recording(text: str) -> tuple[Path, int, bytes]:
@@ -154,15 +130,12 @@ def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0 told to end, 1 the engine or the address cannot be had, 2 wrong use."""
     parser = _parser()
     arguments = parser.parse_args(words)
-    options: dict[str, Any] = dict(arguments.option)
-    if arguments.model is not None:
-        options["model"] = arguments.model
     if arguments.max_sessions is not None and arguments.max_sessions < 1:
         parser.error(f"--max-sessions {arguments.max_sessions}: must be at least 1")
     token = _token(parser, arguments.token_env, arguments.bind)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     server = ListenServer(
-        arguments.engine, options, token=token, max_sessions=arguments.max_sessions, idle_s=arguments.idle
+        arguments.engine, options_of(arguments), token=token, max_sessions=arguments.max_sessions, idle_s=arguments.idle
     )
     return asyncio.run(_serve(server, arguments))
 
