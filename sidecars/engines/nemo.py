@@ -4,7 +4,8 @@ Runs in the environment of `sidecars/parakeet/`. All streams' chunks go through 
 
 `model`: see `nemo_model.open_checkpoint`. `chunk_ms`: how much is heard at once, which is latency against accuracy; one
 of those that the model was trained for. `device`, `dtype`: see `nemo_model.choose_place`. `threads`: of the CPU.
-`max_sessions`. Session options mean nothing to it.
+`max_sessions`. `max_batch`: how many streams go through the model at once, where memory does not suffice for all.
+Session options mean nothing to it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CHUNK_MS = 160
 MAX_SESSIONS = 32
 FLUSH_S = 0.16
 """Silence after the last word, so that the model has heard its end."""
-OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions")
+OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "max_batch")
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,16 @@ class Nemo:
 
     sample_rate = RATE
 
-    def __init__(self, checkpoint: Checkpoint, chunk_ms: int | None, place: Place, max_sessions: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        chunk_ms: int | None,
+        place: Place,
+        max_sessions: int,
+        max_batch: int | None = None,
+    ) -> None:
         self.max_sessions = max_sessions
+        self._max_batch = max_batch or max_sessions
         self._checkpoint = checkpoint
         self._context = _context(checkpoint, chunk_ms)
         self._sessions: dict[int, _Session] = {}
@@ -68,6 +77,7 @@ class Nemo:
             self._sessions[number].waiting += pcm
         changed = {}
         while full := [each for each in audio if len(self._sessions[each].waiting) >= 2 * self._pipeline.chunk]:
+            full = full[: self._max_batch]
             for number, hypothesis in zip(full, self._hear(full), strict=True):
                 session = self._sessions[number]
                 if hypothesis.text != session.told.text:
@@ -155,9 +165,10 @@ def create(options: Mapping[str, Any]) -> SttEngine:
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:
         _whole("chunk_ms", chunk_ms, 10_000)
+    max_batch = _whole("max_batch", options.get("max_batch", max_sessions), 1024)
     checkpoint = open_checkpoint(str(options.get("model", REPOSITORY)))
     if checkpoint.contexts:
-        return Nemo(checkpoint, chunk_ms, place, max_sessions)
+        return Nemo(checkpoint, chunk_ms, place, max_sessions, max_batch)
     if chunk_ms is not None:
         raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} hears utterances whole; leave chunk_ms out")
     return NemoSegments(checkpoint, place, max_sessions)
