@@ -42,9 +42,9 @@ class _Session:
     """Audio that is no whole chunk yet."""
     begun: bool = False
     """Whether the pipeline knows of it."""
-    heard: int = 0
-    """Samples that the pipeline was given."""
-    told: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
+    samples: int = 0
+    """How much the pipeline was given."""
+    heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
 class Nemo:
@@ -78,17 +78,17 @@ class Nemo:
         changed = {}
         while full := [each for each in audio if len(self._sessions[each].waiting) >= 2 * self._pipeline.chunk]:
             full = full[: self._max_batch]
-            for number, hypothesis in zip(full, self._hear(full), strict=True):
-                session = self._sessions[number]
-                if hypothesis.text != session.told.text:
-                    changed[number] = session.told = hypothesis
+            known = [self._sessions[each].heard.text for each in full]
+            for number, before, hypothesis in zip(full, known, self._hear(full), strict=True):
+                if hypothesis.text != before:
+                    changed[number] = hypothesis
         return changed
 
     def finalize(self, session: int) -> Hypothesis:
         ending = self._sessions[session]
         try:
             if not ending.begun and not ending.waiting:
-                return ending.told
+                return ending.heard
             chunk = 2 * self._pipeline.chunk
             ending.waiting += bytes(2 * round(FLUSH_S * RATE))
             ending.waiting += bytes(-len(ending.waiting) % chunk)
@@ -120,11 +120,12 @@ class Nemo:
                 raise
             self._fall_back(error)
             hypotheses = self._step(sessions, chunks, last)
-        for each in sessions:
+        for each, hypothesis in zip(sessions, hypotheses, strict=True):
             session = self._sessions[each]
             del session.waiting[:size]
             session.begun = True
-            session.heard += size // 2
+            session.samples += size // 2
+            session.heard = hypothesis
         return hypotheses
 
     def _step(self, sessions: Sequence[int], chunks: Sequence[Any], last: bool) -> Sequence[Hypothesis]:
@@ -140,18 +141,18 @@ class Nemo:
         """Where it was wanted, or else on the CPU."""
         if not place.on_cpu:
             try:
-                return Pipeline(self._checkpoint, self._context, place, self.max_sessions)
+                return Pipeline(self._checkpoint, self._context, place, self.max_sessions, self._max_batch)
             except RuntimeError as error:
                 gave_up_cuda(error)
-        return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions)
+        return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
 
     def _fall_back(self, error: RuntimeError) -> None:
         """After CUDA has failed: everybody goes on, with the words so far, as if they had just begun to speak."""
-        self._pipeline = Pipeline(self._checkpoint, self._context, CPU, self.max_sessions)
+        self._pipeline = Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
         gave_up_cuda(error)
         for session in self._sessions.values():
             if session.begun:
-                session.transcript = Transcript(session.told.words, session.heard / RATE)
+                session.transcript = Transcript(session.heard.words, session.samples / RATE)
                 session.begun = False
 
 
@@ -165,7 +166,7 @@ def create(options: Mapping[str, Any]) -> SttEngine:
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:
         _whole("chunk_ms", chunk_ms, 10_000)
-    max_batch = _whole("max_batch", options.get("max_batch", max_sessions), 1024)
+    max_batch = min(_whole("max_batch", options.get("max_batch", max_sessions), 1024), max_sessions)
     checkpoint = open_checkpoint(str(options.get("model", REPOSITORY)))
     if checkpoint.contexts:
         return Nemo(checkpoint, chunk_ms, place, max_sessions, max_batch)

@@ -6,6 +6,7 @@ import gc
 import logging
 import re
 import tarfile
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,6 +149,9 @@ class Place:
     def index(self) -> int:
         return 0 if self.on_cpu else int(self.device.partition(":")[2])
 
+    def __str__(self) -> str:
+        return f"{self.device} in {self.dtype}"
+
 
 CPU = Place("cpu", "float32")
 
@@ -175,6 +179,7 @@ def choose_place(device: object, dtype: object) -> Place:
 def gave_up_cuda(error: BaseException) -> None:
     """Says so, and gives back what can be given back."""
     log.warning("CUDA failed (%s): hearing on the CPU in float32 from here on", reason(error))
+    traceback.clear_frames(error.__traceback__)  # they hold what was being computed with
     gc.collect()
     with suppress(RuntimeError):  # after some failures it answers no call any more
         torch.cuda.empty_cache()

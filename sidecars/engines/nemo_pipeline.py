@@ -7,6 +7,7 @@ segment, with their times. Not thread-safe.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from sidecars.engine import Hypothesis, Word
 from sidecars.engines.nemo_model import RATE, Checkpoint, Place, damage
 from sidecars.engines.nemo_package import ASRRequestOptions, BPEDecoder, CacheAwarePipelineBuilder, Frame
 from sidecars.engines.nemo_words import Transcript
+
+log = logging.getLogger(__name__)
 
 END_OF_SEGMENT_MS = 800
 """So long a run of blanks settles what was said before it. The stream goes on all the same, its caches with it."""
@@ -56,8 +59,8 @@ class Pipeline:
     `release`.
     """
 
-    def __init__(self, checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> None:
-        """Loads the model and lets it hear something, for `streams` streams at most.
+    def __init__(self, checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int, batch: int) -> None:
+        """Loads the model and lets it hear something. `streams` at most, and `batch` of them in one step.
 
         `context`: one of the checkpoint's. Raises `WeightsMissing`; `RuntimeError` when CUDA fails.
         """
@@ -78,7 +81,9 @@ class Pipeline:
         )
         self.chunk: int = round(self._pipeline.chunk_size_in_secs * RATE)
         # On a GPU the whole batch: better that its memory does not suffice now than in a call.
-        self._warm_up(1 if place.on_cpu else streams)
+        self._warm_up(1 if place.on_cpu else batch)
+        chunk_ms = 1000 * self.chunk // RATE
+        log.info("%s (%s) hears %d ms at a time on %s", checkpoint.path.name, checkpoint.decoder, chunk_ms, place)
 
     def step(self, pieces: Sequence[Piece]) -> Sequence[Hypothesis]:
         """Hears one piece of each of some streams and returns all that was said in each.

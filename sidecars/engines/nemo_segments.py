@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from sidecars.engines.nemo_package import (
 from sidecars.engines.nemo_pipeline import CONFIDENCE
 from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.segments import RATE, SegmentEngine
+
+log = logging.getLogger(__name__)
 
 WORD_GAP = 4
 """Frames: a word ends where the next one begins, if that is not later than this after its last token."""
@@ -91,7 +94,8 @@ class _Model:
         frame = checkpoint.config["preprocessor"]["window_stride"] * self._model.encoder.subsampling_factor
         punctuation = self._model.tokenizer.supported_punctuation - {"'"}
         self._words = BPEDecoder(vocabulary, self._model.tokenizer, mean, punctuation, WORD_GAP, frame)
-        self.understand(np.zeros(RATE, np.float32))
+        self.understand(np.zeros(RATE, np.float32))  # the first time takes long
+        log.info("%s hears utterances whole on %s", checkpoint.path.name, place)
 
     def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
         """At 16 kHz, full scale 1.0. Raises what torch raises."""

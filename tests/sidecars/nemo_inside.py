@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import socket
 import wave
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -20,11 +21,14 @@ import numpy as np
 import pytest
 import soxr
 import torch
+from nemo.collections.asr.inference.model_wrappers import asr_inference_wrapper
 
 from sidecars.engine import EngineFull, Hypothesis
 from sidecars.engines import nemo, nemo_pipeline, nemo_segments
 from sidecars.engines.nemo_model import CPU, Place, open_checkpoint
 from sidecars.engines.nemo_package import ASRModel
+from sidecars.engines.nemo_pipeline import Piece, Pipeline
+from sidecars.engines.nemo_words import Transcript
 from sidecars.weights import WeightsMissing
 
 MODELS = Path(os.environ["NEMO_MODELS"])
@@ -136,6 +140,15 @@ def test_what_is_heard_in_company_is_what_is_heard_alone(engine: nemo.Nemo) -> N
     assert [heard.words[-1].start for heard in together if heard.words] == [
         heard.words[-1].start for heard in alone if heard.words
     ]
+
+
+def test_a_batch_may_be_bounded() -> None:
+    made, bounded = (
+        nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 6, **options})
+        for options in ({}, {"max_batch": 4})
+    )
+    texts, expected = ([heard.text for heard in finals(each, CALLERS, 3200)] for each in (bounded, made))
+    assert texts == expected
 
 
 @pytest.mark.parametrize("frame", [2, 3200, 50_000])
@@ -297,7 +310,7 @@ def test_a_gpu_that_fails_in_a_step_is_done_without_and_everybody_goes_on(
     made = nemo.create({"model": str(MODELS / f"{decoder}.nemo"), "max_sessions": 4})
     assert isinstance(made, nemo.Nemo)
     before, _ = fed(made, [pcm[:RATE] for pcm in CALLERS[:3]])
-    so_far = {session: made._sessions[session].told for session in before}
+    so_far = {session: made._sessions[session].heard for session in before}
     made._pipeline.place = GPU
     Failing(made, after=0)
     made.step({before[0]: CALLERS[0][RATE : 2 * RATE]})
@@ -321,7 +334,7 @@ def test_a_gpu_that_fails_at_the_last_word_is_done_without(caplog: pytest.LogCap
     made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
     assert isinstance(made, nemo.Nemo)
     [session], _ = fed(made, CALLERS[:1])
-    said = made._sessions[session].told.text
+    said = made._sessions[session].heard.text
     made._pipeline.place = GPU
     Failing(made, after=0)
     assert made.finalize(session).text.startswith(said)
@@ -370,6 +383,16 @@ def test_a_step_that_fails_on_the_cpu_leaves_nothing_behind(engine: nemo.Nemo, m
     with pytest.raises(MemoryError):
         engine.finalize(sessions[1])
     engine.cancel(sessions[1])  # as a host does
+
+
+def test_a_segment_that_fails_on_the_cpu_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = nemo.create({"model": str(MODELS / "tdt.nemo")})
+    [session], _ = fed(made, CALLERS[:1])
+    monkeypatch.setattr(made._model, "understand", Broken())  # type: ignore[attr-defined]
+    with pytest.raises(MemoryError):
+        made.finalize(session)
+    made.cancel(session)
+    assert made.held() == {"sessions": 0}
 
 
 class Broken:
@@ -452,7 +475,10 @@ def test_what_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"modle": "x"}, "'modle': nemo knows the options chunk_ms, device, dtype, max_sessions, model, threads"),
+        (
+            {"modle": "x"},
+            "'modle': nemo knows the options chunk_ms, device, dtype, max_batch, max_sessions, model, threads",
+        ),
         ({"chunk_ms": 240}, r"chunk_ms 240: ctc\.nemo was trained for 80, 160, 560, 1120"),
         ({"chunk_ms": "160"}, "chunk_ms '160': want a whole number"),
         ({"device": "gpu"}, "device 'gpu': want"),
@@ -466,6 +492,35 @@ def test_a_bad_option_is_refused_in_one_line(options: dict[str, Any], complaint:
     with pytest.raises(ValueError, match=complaint) as caught:
         nemo.create({"model": str(MODELS / "ctc.nemo"), **options})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
+def test_half_precision_hears(decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU, which NeMo's pipelines would not compute with halves on: for a GPU they are the default."""
+    monkeypatch.setattr(asr_inference_wrapper, "setup_device", lambda *_: ("cpu", -1, torch.bfloat16))
+    checkpoint = open_checkpoint(str(MODELS / f"{decoder}.nemo"))
+    pipeline = Pipeline(checkpoint, [70, 1], Place("cpu", "bfloat16"), 2, 2)
+    assert pipeline._pipeline.context_manager.cache_last_channel.dtype == torch.bfloat16
+    samples = np.frombuffer(CALLERS[0], "<i2").astype(np.float32) / np.float32(32768)
+    transcript, size = Transcript(), pipeline.chunk
+    texts = [
+        pipeline.step([Piece(1, samples[begin : begin + size], transcript, begin == 0, False)])[0].text
+        for begin in range(0, len(samples) - size, size)
+    ]
+    assert texts[-1]
+    pipeline.release(1)
+    assert set(pipeline.held().values()) == {0}
+
+
+def test_half_precision_hears_segments() -> None:
+    made = nemo_segments._Model(open_checkpoint(str(MODELS / "tdt.nemo")), Place("cpu", "bfloat16"))
+    assert made.understand(np.frombuffer(CALLERS[0], "<i2").astype(np.float32) / np.float32(32768)).text
+
+
+def test_loading_from_a_path_asks_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it asked the network"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("it asked the network"))
+    assert nemo.create({"model": str(MODELS / "rnnt.nemo"), "max_sessions": 1}).held() == NOTHING
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -54,12 +55,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-async def test_inside(models: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nemo_inside", "weights_inside"])
+async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
     """The tests of that file, run by the environment's own Python."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
     ran = await asyncio.create_subprocess_exec(
-        *[python_of("parakeet"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/nemo_inside.py"],
-        env=environment(NEMO_MODELS=str(models), HF_HOME=str(tmp_path / "hub")),
+        *[python_of("parakeet"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/{name}.py"],
+        env=environment(NEMO_MODELS=str(models), HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
