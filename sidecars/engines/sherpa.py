@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from weakref import WeakSet
 import numpy as np
 import sherpa_onnx
 
-from sidecars.engine import EngineFull, Hypothesis, Word
+from sidecars.engine import EngineFull, Hypothesis
+from sidecars.engines.bpe_words import hypothesis
 from sidecars.engines.sherpa_model import SherpaModel, find_model
 
 REPOSITORY = "csukuangfj2/sherpa-onnx-nemotron-speech-streaming-en-0.6b-160ms-int8-2026-04-25"
@@ -34,7 +34,6 @@ FLUSH = RATE * 16 // 100
 """Silence after the last word, so that the model has heard its end. As for NeMo, that the words may be the same."""
 CTC_FRAME_S = 0.04
 """What sherpa-onnx takes for an output's length when it tells when a CTC token was said; NeMo's models are coarser."""
-UNKNOWN = "<unk>"
 OPTIONS = ("model", "chunk_ms", "provider", "threads", "max_sessions")
 
 log = logging.getLogger(__name__)
@@ -92,10 +91,10 @@ class Sherpa:
             heard.update(ready)
         changed = {}
         for number, session in heard.items():
-            hypothesis = self._hypothesis(session)
-            if hypothesis.text != session.told:
-                session.told = hypothesis.text
-                changed[number] = hypothesis
+            guess = self._hypothesis(session)
+            if guess.text != session.told:
+                session.told = guess.text
+                changed[number] = guess
         return changed
 
     def finalize(self, session: int) -> Hypothesis:
@@ -132,40 +131,7 @@ class Sherpa:
         )
         # With CTC it does not tell how sure it is.
         sure = [1.0] * len(times) if self._model.is_ctc else [math.exp(min(each, 0.0)) for each in result.ys_probs]
-        said = words(zip(result.tokens, times, sure, strict=True), frame_s)
-        confidence = sum(word.confidence for word in said) / len(said) if said else 0.0
-        return Hypothesis(" ".join(word.text for word in said), confidence, said)
-
-
-def words(pieces: Iterable[tuple[str, float, float]], frame_s: float) -> Sequence[Word]:
-    """The words of BPE `pieces`: text, second at which it was heard, confidence. A space begins a word.
-
-    A word is as sure as its least sure piece, and ends with the output frame of its last one.
-    """
-    made: list[Word] = []
-    begun = False
-    for piece, time, sure in pieces:
-        text = piece.replace("▁", " ")
-        begun = begun or text.startswith(" ") or not made
-        text = "" if text.strip() == UNKNOWN else text.strip()
-        if not text:
-            continue
-        if begun:
-            made.append(Word(text, time, time + frame_s, sure))
-        else:
-            last = made.pop()
-            made.append(Word(last.text + text, last.start, time + frame_s, min(last.confidence, sure)))
-        begun = False
-    return tuple(Word(_bytes_joined(each.text), each.start, each.end, each.confidence) for each in made)
-
-
-def _bytes_joined(text: str) -> str:
-    """Characters that the vocabulary has not got are told byte by byte: <0xC3><0xA9>."""
-
-    def decoded(match: re.Match[str]) -> str:
-        return bytes(int(each, 16) for each in re.findall("<0x(..)>", match[0])).decode(errors="replace")
-
-    return re.sub(r"(?:<0x[0-9A-F]{2}>)+", decoded, text)
+        return hypothesis(zip(result.tokens, times, sure, strict=True), frame_s)
 
 
 def _recognizer(model: SherpaModel, provider: str, threads: int) -> Any:

@@ -1,9 +1,9 @@
-"""Makes ONNX of a `.nemo` file, for the engines that run without torch. `phone-ops export` calls it, and then proves it.
+"""Makes ONNX of a `.nemo` file, for the engines that run without torch; `phone-ops export` calls it and then proves it.
 
     python -m sidecars.parakeet.export MODEL FOLDER [--chunk-ms 160 560]
 
-A cache-aware CTC or RNN-T model becomes the folder that the engine sherpa loads (`engines/sherpa_model.py`), a TDT model
-the one that onnx_tdt loads. Needs the Parakeet environment. What was made is told on the standard output, in JSON.
+A cache-aware CTC or RNN-T model becomes the folder that the engine sherpa loads (`engines/sherpa_model.py`), a TDT
+model the one that onnx_tdt loads. Needs the Parakeet environment. Tells what was made on standard output, in JSON.
 """
 
 from __future__ import annotations
@@ -176,10 +176,8 @@ def _normalize(checkpoint: Checkpoint) -> str:
 
 def _guards_zero_as_usual(checkpoint: Checkpoint) -> bool:
     preprocessor = checkpoint.config["preprocessor"]
-    return (
-        preprocessor.get("log_zero_guard_type", "add") == "add"
-        and preprocessor.get("log_zero_guard_value", 2**-24) == 2**-24
-    )
+    guard = preprocessor.get("log_zero_guard_type", "add"), preprocessor.get("log_zero_guard_value", 2**-24)
+    return guard == ("add", 2**-24)
 
 
 def _vocabulary(loaded: Any) -> Sequence[str]:

@@ -1,8 +1,8 @@
 """Lets an exported encoder hear what it would hear in NeMo, when sherpa-onnx makes its features.
 
-With an utterance that begins half a frame late sherpa-onnx's features are NeMo's, but for one thing: NeMo adds 2^-24 before
-it takes a logarithm, sherpa-onnx takes it of at least 2^-23. In the pauses of a telephone call, which are often perfectly
-silent, that makes 0.7. Nothing but the graph is there to put it right.
+With an utterance that begins half a frame late sherpa-onnx's features are NeMo's, but for one thing: NeMo adds 2^-24
+before it takes a logarithm, sherpa-onnx takes it of at least 2^-23. In the pauses of a telephone call, which are often
+perfectly silent, that makes 0.7. Nothing but the graph is there to put it right.
 """
 
 from __future__ import annotations
