@@ -95,7 +95,7 @@ class Pipeline:
             options = ASRRequestOptions()
             if piece.first:
                 state = self._pipeline.init_state(piece.stream, options)
-                state.transcript, state.word_is_over = piece.transcript, False
+                state.transcript, state.word_is_over, state.grouped = piece.transcript, False, ((0, 0), [], False)
             states.append(self._pipeline.get_state(piece.stream))
             samples = torch.from_numpy(piece.samples)
             frames.append(Frame(samples, piece.stream, is_first=piece.first, is_last=piece.last, options=options))
@@ -144,9 +144,12 @@ class _Settling(BPEDecoder):  # type: ignore[misc]
 
     def open_words(self, state: Any) -> tuple[list[Word], bool]:
         """The words since the last segment's end, and whether the first of them continues the last of those."""
-        words, goes_on = self.group_tokens_into_words(state.tokens, state.timesteps, state.confidences)
-        said = [Word(word.text, word.start, word.end, word.conf) for word in words]
-        return said, goes_on and not state.word_is_over
+        now = (len(state.tokens), state.timesteps[-1] if state.timesteps else 0)
+        if state.grouped[0] != now:  # with many streams it is a tenth of a step, and most have no new token in it
+            words, goes_on = self.group_tokens_into_words(state.tokens, state.timesteps, state.confidences)
+            said = [Word(word.text, word.start, word.end, word.conf) for word in words]
+            state.grouped = now, said, goes_on and not state.word_is_over
+        return state.grouped[1], state.grouped[2]
 
 
 def _settings(checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> Any:
