@@ -10,7 +10,6 @@ Session options mean nothing to it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,8 +30,6 @@ MAX_SESSIONS = 32
 FLUSH_S = 0.16
 """Silence after the last word, so that the model has heard its end."""
 OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "max_batch")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -99,8 +96,14 @@ class Nemo:
             self.cancel(session)
 
     def cancel(self, session: int) -> None:
-        if self._sessions.pop(session, None) is not None:
+        if self._sessions.pop(session, None) is None:
+            return
+        try:
             self._pipeline.release(session)
+        except RuntimeError as error:  # a GPU's failure is told by whatever is asked of it next
+            if self._pipeline.place.on_cpu:
+                raise
+            self._fall_back(error)
 
     def held(self) -> Mapping[str, int]:
         """`sessions` that are open, and what NeMo holds for those that were heard (see `Pipeline.held`)."""

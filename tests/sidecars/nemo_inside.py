@@ -341,6 +341,25 @@ def test_a_gpu_that_fails_at_the_last_word_is_done_without(caplog: pytest.LogCap
     assert_free(made)
 
 
+def test_a_gpu_that_fails_when_somebody_leaves_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
+    assert isinstance(made, nemo.Nemo)
+    (leaves, stays), _ = fed(made, CALLERS[:2])
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nMore.")
+
+    monkeypatch.setattr(made._pipeline._pipeline.context_manager, "reset_slots", fail)
+    made._pipeline.place = GPU
+    said = made._sessions[stays].heard.text
+    made.cancel(leaves)
+    assert "CUDA failed (CUDA error: an illegal memory access was encountered): hearing on the CPU" in caplog.text
+    assert made.finalize(stays).text.startswith(said)
+    assert_free(made)
+
+
 def test_a_gpu_without_room_for_the_model_is_done_without(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
