@@ -29,8 +29,8 @@ class DaemonProcess:
     """A daemon of our own, up while the block lasts.
 
     `sections` are settings as in the TOML file (`{"sip": {"codecs": ["PCMU"]}}`), laid over those that put it on
-    free ports and under `directory`. `module`: one that takes the command line of `phone_daemon`. Raises
-    `DaemonFailed` when it does not come up within `START_S`.
+    free ports and under `directory`. `module`: one that takes the command line of `phone_daemon`; `python`: who runs
+    it. Raises `DaemonFailed` when it does not come up within `start_s`.
     """
 
     def __init__(
@@ -40,8 +40,11 @@ class DaemonProcess:
         *,
         environ: Mapping[str, str] | None = None,
         module: str = "phone_daemon",
+        python: str = sys.executable,
+        start_s: float = START_S,
     ) -> None:
-        self._command = [sys.executable, "-m", module, "serve"]
+        self._command = [python, "-m", module, "serve"]
+        self._start_s = start_s
         self.directory = directory
         self.port = free_port(socket.SOCK_DGRAM)
         self.health_port = free_port(socket.SOCK_STREAM)
@@ -73,14 +76,14 @@ class DaemonProcess:
                 stderr=log,
             )
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(self._start_s):
                 while not await self._ready():
                     if self._process.returncode is not None:
                         raise DaemonFailed(f"the daemon ended with {self._process.returncode}:\n{self.log()}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
             await self.kill()
-            raise DaemonFailed(f"the daemon was not ready within {START_S:g} s:\n{self.log()}") from None
+            raise DaemonFailed(f"the daemon was not ready within {self._start_s:g} s:\n{self.log()}") from None
         except BaseException:
             await self.kill()
             raise

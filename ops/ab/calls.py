@@ -1,0 +1,200 @@
+"""Live calls on a daemon whose engine runs at one place: recorded callers phone it while barge-ins are made.
+
+Each recorded caller phones once, and what was heard of it is kept. Until the last barge-in, they go on phoning after
+that, so that every barge-in happens beside other callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ops.ab.memory import Memory
+from ops.ab.places import LOAD_S, CannotRun, Engine, client, last_line, settings, sidecar
+from ops.burst import Tally, burst
+from ops.commands import Commands
+from ops.daemon_process import DaemonFailed, DaemonProcess
+from ops.expectations import TurnLine, read_turns
+from ops.fixture import Fixture
+from ops.sip_call import CallerSide, place_recorded_call
+from phone_daemon.config import SipSettings
+from phone_daemon.mind.dialplan import SHIPPED
+from phone_daemon.wire.sip import CallRefused, LineCard
+
+NUMBER = "100"
+CALLS = 2
+"""Calls at a time that are interrupted by command."""
+JOBS = 2
+"""Recorded callers at a time: with those, as many as one line card carries."""
+SAMPLE_S = 0.5
+"""How often memory is looked at."""
+BUSY_S, TRIES = 0.5, 20
+"""A call that is just over may still be counted: a caller who finds the line busy waits, and tries again."""
+
+Told = Callable[[float, str], None]
+"""Told what part is done, 0 to 1, and what goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recorded caller's call left."""
+
+    turns: Sequence[TurnLine]
+    said: str
+    """The words of the cues that were played: a call that the agent ended early had no use for the others."""
+
+    @property
+    def text(self) -> str:
+        """What the daemon understood."""
+        return " ".join(turn["caller"] for turn in self.turns if not turn["dtmf"])
+
+
+@dataclass(slots=True)
+class Calls:
+    """What all of it showed."""
+
+    tally: Tally = field(default_factory=Tally)
+    heard: dict[str, Heard] = field(default_factory=dict)
+    """By fixture."""
+    memory: Memory = field(default_factory=Memory)
+    problems: list[str] = field(default_factory=list)
+
+
+async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count: int, told: Told) -> Calls:
+    """`count` barge-ins by command, and a call of each fixture. Raises `CannotRun`."""
+    found = Calls()
+    with tempfile.TemporaryDirectory(prefix="ab-") as name:
+        folder = Path(name)
+        async with sidecar(place, engine, folder) as server:
+            python, environ = client(place, engine, folder)
+            laid = {
+                "ears": settings(place, engine, server.url if server else ""),
+                # Whoever's interpreter the daemon runs under, the voice is the same.
+                "mouth": {"python": sys.executable},
+                "dialplans": [str(plan) for plan in sorted(SHIPPED.glob("*.toml"))],
+                "calls": {"drain_s": 0.0},
+            }
+            daemon = DaemonProcess(
+                folder / "daemon", laid, environ=environ, module="ops.ab.daemon", python=python, start_s=LOAD_S
+            )
+            try:
+                async with daemon, _watched(found.memory, daemon.pid, server.pid if server else None):
+                    await _phone(daemon, fixtures, count, found, told)
+            except DaemonFailed:
+                raise CannotRun(last_line(daemon.directory / "daemon.log") or "the daemon did not start") from None
+    return found
+
+
+async def _phone(daemon: DaemonProcess, fixtures: Sequence[Fixture], count: int, found: Calls, told: Told) -> None:
+    card = await LineCard.start(SipSettings(port=0))
+    try:
+        async with Commands(daemon.state) as commands:
+            callers = _Callers(card, daemon, commands, fixtures, lambda: tell(found.tally.count))
+
+            def tell(barge_ins: int) -> None:
+                found.tally.count = barge_ins
+                done = barge_ins + len(callers.calls) + len(callers.problems)
+                told(done / (count + len(fixtures)), f"{barge_ins} barge-ins, {len(callers.calls)} callers")
+
+            phoning = [asyncio.create_task(callers.phone()) for _ in range(JOBS)]
+            try:
+                found.tally = await burst(daemon.uri(NUMBER), daemon.state, count, CALLS, tell)
+                await callers.all_phoned.wait()
+            finally:
+                for task in phoning:
+                    task.cancel()
+                await asyncio.gather(*phoning, return_exceptions=True)
+    finally:
+        await card.close()
+    await daemon.idle()
+    for fixture, (call, said) in callers.calls.items():
+        found.heard[fixture] = Heard(read_turns(daemon.calls_directory / call / "turns.jsonl"), said)
+    found.problems += found.tally.problems + callers.problems
+
+
+class _Callers:
+    """Recorded callers: each phones once, and then all again and again until they are cancelled."""
+
+    def __init__(
+        self,
+        card: LineCard,
+        daemon: DaemonProcess,
+        commands: Commands,
+        fixtures: Sequence[Fixture],
+        phoned: Callable[[], None],
+    ) -> None:
+        self.calls: dict[str, tuple[str, str]] = {}
+        """By fixture, its call's id, and the words of the cues that were played."""
+        self.problems: list[str] = []
+        self.all_phoned = asyncio.Event()
+        self._card, self._daemon, self._commands, self._phoned = card, daemon, commands, phoned
+        self._count = len(fixtures)
+        # The longest first, so that none runs on alone at the end.
+        self._waiting = sorted(fixtures, key=lambda each: sum(len(cue.pcm) for cue in each.cues))
+        self._again = itertools.cycle(fixtures)
+        self._numbers = itertools.count(1)
+
+    async def phone(self) -> None:
+        while True:
+            if self._waiting:
+                await self._once(self._waiting.pop())
+                self._phoned()
+                if len(self.calls) + len(self.problems) == self._count:
+                    self.all_phoned.set()
+            else:
+                again = replace(next(self._again), name=f"again-{next(self._numbers)}")
+                await self._place(again, lambda part: None)
+
+    async def _once(self, fixture: Fixture) -> None:
+        played = [0.0]
+
+        def progress(part: float) -> None:
+            played[0] = part
+
+        calling = asyncio.create_task(self._place(fixture, progress))
+        try:
+            call = await self._commands.call_of(fixture.name, timeout=BUSY_S * TRIES)
+            side = await calling
+        except Exception as error:
+            self.problems.append(f"{fixture.name}: {str(error) or 'was not answered'}")
+            return
+        finally:
+            calling.cancel()
+            await asyncio.gather(calling, return_exceptions=True)
+        if side.gave_up:
+            self.problems.append(f"{fixture.name}: {side.gave_up}")
+            return
+        cues = fixture.cues[: round(played[0] * len(fixture.cues))]
+        self.calls[fixture.name] = call, " ".join(cue.words for cue in cues if cue.words)
+
+    async def _place(self, fixture: Fixture, progress: Callable[[float], None]) -> CallerSide:
+        for _ in range(TRIES):
+            try:
+                return await place_recorded_call(self._card, self._daemon.uri(fixture.called), fixture, progress)
+            except CallRefused as refused:
+                why = refused
+                await asyncio.sleep(BUSY_S)
+        raise why
+
+
+@asynccontextmanager
+async def _watched(memory: Memory, daemon: int, server: int | None) -> AsyncIterator[None]:
+    """Looks at the memory of daemon and engine while the block lasts."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.to_thread(memory.look, daemon, server)
+            await asyncio.sleep(SAMPLE_S)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

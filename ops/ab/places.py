@@ -1,0 +1,204 @@
+"""Where an engine may run, and what it takes to have it run there: hosts, the sidecar, interpreters.
+
+Knows nothing of the daemon, so that a place can be measured without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sidecars
+from sidecars.hosts.host import Host
+from sidecars.hosts.inprocess import InProcessHost
+from sidecars.hosts.listen_client import ListenHost
+from sidecars.hosts.per_call import PerCallHost
+from sidecars.hosts.subprocess import SubprocessHost
+
+PLACES: Mapping[str, str] = {
+    "listen": "the sidecar, over TCP",
+    "listen_unix": "the sidecar, over a Unix socket",
+    "subprocess": "one child process of the daemon",
+    "inprocess": "a thread of the daemon",
+    "per_call": "a child process a call",
+}
+LOAD_S = 300.0
+"""An engine that takes longer to load, on a machine that does other things too, hangs."""
+END_S = 10.0
+
+
+class CannotRun(Exception):
+    """The engine does not run at this place; one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What is to run."""
+
+    name: str
+    options: Mapping[str, Any]
+    """As in the settings."""
+    python: str = ""
+    """The interpreter of its own environment; empty: it runs under ours."""
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """What the daemon tells it beside: what callers may say, if it wants to know."""
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        """All it is started with."""
+        return {**self.told, **self.options}
+
+
+def host(place: str, engine: Engine, url: str = "") -> Host:
+    """The client's end of `place`; `url`: of the sidecar."""
+    if place in ("listen", "listen_unix"):
+        return ListenHost(url)
+    if place == "inprocess":
+        return InProcessHost("stt", engine.name, engine.everything)
+    if place == "subprocess":
+        return SubprocessHost("stt", engine.name, engine.everything, engine.python, start_timeout_s=LOAD_S)
+    return PerCallHost(
+        lambda emptied: SubprocessHost(
+            "stt", engine.name, engine.everything, engine.python, start_timeout_s=LOAD_S, emptied=emptied
+        )
+    )
+
+
+def settings(place: str, engine: Engine, url: str = "") -> dict[str, object]:
+    """The daemon's `[ears]` for `place`. Without a fallback: what fails shall be seen to."""
+    if place in ("listen", "listen_unix"):
+        return {"host": "listen", "url": url, "fallback": ""}
+    return {
+        "engine": engine.name,
+        "host": "inprocess" if place == "inprocess" else "subprocess",
+        "per_call": place == "per_call",
+        "fallback": "",
+        "options": dict(engine.options),
+    }
+
+
+# ------------------------------------------------------------------------------------------------ interpreters
+
+_BOTH = """\
+import site
+import sys
+
+if sys.version_info[:2] != {version!r}:
+    sys.exit("the engine's Python is %d.%d, the daemon's {version[0]}.{version[1]}" % sys.version_info[:2])
+site.addsitedir({packages!r})
+"""
+
+
+def client(place: str, engine: Engine, folder: Path) -> tuple[str, dict[str, str]]:
+    """The interpreter of the engine's client, the daemon or another, and what its environment needs beside.
+
+    Where both share a process, it is the engine's interpreter, with the daemon's packages behind the engine's own:
+    where they want different versions of one, the engine has its way. `folder`: for files that must outlive it.
+    """
+    if place != "inprocess" or not engine.python:
+        return sys.executable, {}
+    file = folder / "both" / "sitecustomize.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(_BOTH.format(version=tuple(sys.version_info[:2]), packages=sysconfig.get_path("purelib")))
+    return engine.python, {"PYTHONPATH": str(file.parent)}
+
+
+def engine_alone(engine: Engine, folder: Path) -> tuple[str, dict[str, str]]:
+    """The interpreter of the engine, with `sidecars` and nothing else of ours, as in production."""
+    home = folder / "sidecars-only"
+    home.mkdir(exist_ok=True)
+    if not (home / "sidecars").exists():
+        (home / "sidecars").symlink_to(Path(sidecars.__file__).parent, target_is_directory=True)
+    return engine.python or sys.executable, {"PYTHONPATH": str(home), "PYTHONSAFEPATH": "1"}
+
+
+async def run(python: str, environ: Mapping[str, str], words: list[str], folder: Path) -> None:
+    """Runs a program to its end. Raises `CannotRun` with its last word when it fails."""
+    errors = folder / "program.log"
+    with errors.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(python, "-W", "ignore", *words),
+            env={**os.environ, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            status = await process.wait()
+        finally:
+            await _end(process)
+    if status:
+        raise CannotRun(last_line(errors) or f"{Path(words[-1]).name} ended with status {status}")
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something: of a traceback, what was raised."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(END_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+# ------------------------------------------------------------------------------------------------ the sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A listen server that runs."""
+
+    url: str
+    pid: int
+
+
+@asynccontextmanager
+async def sidecar(place: str, engine: Engine, folder: Path) -> AsyncIterator[Sidecar | None]:
+    """The listen server of `place` while the block lasts; None where the place is no server. Raises `CannotRun`."""
+    if place not in ("listen", "listen_unix"):
+        yield None
+        return
+    python, environ = engine_alone(engine, folder)
+    words = ["-m", "sidecars.hosts.listen", "--engine", engine.name]
+    for name, value in engine.everything.items():
+        file = folder / f"option-{name}.json"
+        file.write_text(json.dumps(value))
+        words += ["--option", f"{name}=@{file}"]
+    words += ["--socket", str(folder / "listen.sock")] if place == "listen_unix" else ["--port", "0"]
+    errors = folder / "sidecar.log"
+    with errors.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(python, "-W", "ignore", *words),
+            env={**os.environ, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(LOAD_S):
+            while "listens on" not in (line := (await process.stdout.readline()).decode()):
+                if not line:
+                    await process.wait()
+                    raise CannotRun(last_line(errors) or f"the sidecar ended with status {process.returncode}")
+        yield Sidecar(line.split()[-1], process.pid)
+    finally:
+        await _end(process)

@@ -1,0 +1,64 @@
+"""`phone-ops ab`, by the command an operator types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.__main__ import main
+from ops.ab.decision import NAME
+from ops.ab.rule import LEGS
+
+CALLER = "interrupts_the_greeting"
+BRIEF = ["--engine", "pocketsphinx", "--count", "2", "--seconds", "0.5", "--most", "1"]
+
+
+@pytest.mark.timeout(300, func_only=True)
+def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A recorded caller interrupts by voice, two barge-ins come by command, and all legs of all of them are there."""
+    words = ["ab", CALLER, *BRIEF, "--arms", "listen,inprocess", "--json", "--write", str(tmp_path)]
+    code = main(words)
+    told = json.loads(capsys.readouterr().out)
+    assert told["cannot_run"] == {}
+    assert list(told["places"]) == ["listen", "inprocess"]
+    for place in told["places"].values():
+        assert place["by_voice"] == 1
+        assert place["barge_ins"] == 3
+        assert set(place["legs_ms"]) == set(LEGS)
+        assert place["startup_s"] > 0
+        assert place["rss_mb"] > 50
+        assert place["words"] > 0
+        assert place["words_lost"] <= place["words"]
+    assert told["places"]["inprocess"]["rss_mb"] < told["places"]["listen"]["rss_mb"]
+    assert code == (0 if told["gate"]["passed"] else 1)
+    text = (tmp_path / NAME).read_text()
+    assert f"**{told['outcome']}**" in text
+    assert f"phone-ops ab {CALLER} --engine pocketsphinx --count 2" in text
+
+
+def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ab", CALLER, *BRIEF, "--option", "weight=7"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "phone-ops ab: pocketsphinx cannot run: ValueError: weight: must be a number" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--arms", "listen,cloud"], "--arms cloud: no such place; there are listen, "),
+        (["--arms", "subprocess"], "--arms must have listen"),
+        (["--count", "0"], "--count and --most must be at least 1"),
+        (["--all", CALLER], "name fixtures, or say --all"),
+        (["nobody"], "nobody: no such fixture"),
+        (["--engine", "no/name"], "--engine no/name: not the name of an engine"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ab", *words]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert line in told.err
+    assert told.err.count("\n") == 1
