@@ -1,13 +1,14 @@
-"""Words and their times, of the pieces that NVIDIA's models write."""
+"""Words and their times, of the pieces that NVIDIA's models write; and the files that list those pieces."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from sidecars.engine import Hypothesis, Word
 
-UNKNOWN = "<unk>"
+UNKNOWN, BLANK = "<unk>", "<blk>"
 
 
 def hypothesis(pieces: Iterable[tuple[str, float, float]], frame_s: float) -> Hypothesis:
@@ -42,3 +43,22 @@ def _bytes_joined(text: str) -> str:
         return bytes(int(each, 16) for each in re.findall("<0x(..)>", match[0])).decode(errors="replace")
 
     return re.sub(r"(?:<0x[0-9A-F]{2}>)+", decoded, text)
+
+
+def check_tokens(path: Path, labels: int | None = None, *, most: int | None = None) -> None:
+    """Whether a file lists pieces as programs want it, a piece and its number a line and the blank last.
+
+    `labels`: how many there must be, `most`: how many there may be. Raises `ValueError`, with the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text") from error
+    for number, line in enumerate(lines):
+        if line.rpartition(" ")[2] != str(number):
+            raise ValueError(f"{path}, line {number + 1}: want a token and the number {number}")
+    if labels not in (None, len(lines)) or (most is not None and len(lines) > most):
+        raise ValueError(f"{path}: {len(lines)} tokens, and the model has {most if labels is None else labels}")
+    tokens = [line.rpartition(" ")[0] for line in lines]
+    if BLANK not in tokens or tokens.index(BLANK) != len(tokens) - 1:
+        raise ValueError(f"{path}: the last token, and no other, must be {BLANK}")

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sidecars.engines.bpe_words import check_tokens
 from sidecars.engines.onnx_header import OnnxHeader, read_header
 from sidecars.weights import WeightsMissing, find_weights
 
 TOKENS = "tokens.txt"
-BLANK = "<blk>"
 CHUNK_MS = 160
 """Where there are several; else the shortest."""
 HOP_MS = 10
@@ -174,7 +174,7 @@ def _checked(folder: Path, paths: Mapping[str, Path], headers: Mapping[str, Onnx
         for dims in list(decoder.inputs.values())[2:]:
             _fits(paths["decoder"], "a state", state, dims)
         _fits(paths["joiner"], "the output", (0, 0, 0, labels), next(iter(joiner.outputs.values())))
-    _check_tokens(folder / TOKENS, labels)
+    check_tokens(folder / TOKENS, labels)
     return SherpaModel(folder, paths, numbers, inputs[0][1])
 
 
@@ -199,17 +199,3 @@ def _fits(path: Path, what: str, wanted: Sequence[int], dims: Sequence[int]) -> 
         raise ValueError(
             f"{path}: {what} has the shape {list(dims)}, and metadata or tokens say {list(wanted)} (0: any)"
         )
-
-
-def _check_tokens(path: Path, labels: int) -> None:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text") from error
-    for number, line in enumerate(lines):
-        if line.rpartition(" ")[2] != str(number):
-            raise ValueError(f"{path}, line {number + 1}: want a token and the number {number}")
-    if len(lines) != labels:
-        raise ValueError(f"{path}: {len(lines)} tokens, and the model has {labels}")
-    if lines[-1].rpartition(" ")[0] != BLANK or any(line.rpartition(" ")[0] == BLANK for line in lines[:-1]):
-        raise ValueError(f"{path}: the last token, and no other, must be {BLANK}")

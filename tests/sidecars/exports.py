@@ -1,0 +1,67 @@
+"""Small Parakeets with random weights, and what export.py makes of them, for tests of the ONNX engines."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.sidecars.family import ROOT, python_of
+
+
+SEEDS = {"ctc": "1", "rnnt": "7", "tdt": "0"}
+"""With them models babble much."""
+IN_ONE = """
+import sys
+from sidecars.parakeet import export, make_tiny
+model, folder, decoder, seed, *chunks = sys.argv[1:]
+sys.argv[1:] = [model, "--decoder", decoder, "--seed", seed]
+make_tiny.main()
+if folder:
+    sys.argv[1:] = [model, folder, *chunks]
+    sys.exit(export.main())
+"""
+
+
+def nemo_file(folder: Path, decoder: str) -> Path:
+    """A model. One that hears segments whole normalises its features, as the large ones do."""
+    made = folder / f"{decoder}.nemo"
+    _run("-c", IN_ONE, str(made), "", decoder, SEEDS[decoder])
+    if decoder == "tdt":
+        _replace(made, b"normalize: NA", b"normalize: per_feature")
+    return made
+
+
+def made_and_exported(folder: Path, decoder: str, *chunks_ms: int) -> Path:
+    """A streaming model as the engine sherpa takes it."""
+    chunks = ["--chunk-ms", *map(str, chunks_ms)] if chunks_ms else []
+    _run("-c", IN_ONE, str(folder / f"{decoder}.nemo"), str(folder / "onnx"), decoder, SEEDS[decoder], *chunks)
+    return folder / "onnx"
+
+
+def exported(model: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What export.py makes of any model, or says of it."""
+    command = [python_of("parakeet"), "-W", "ignore", "-m", "sidecars.parakeet.export", str(model), str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _run(*arguments: str) -> None:
+    command = [python_of("parakeet"), "-W", "ignore", *arguments]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+
+
+def _replace(model: Path, old: bytes, new: bytes) -> None:
+    """In the configuration of a `.nemo`."""
+    with tarfile.open(model) as tar:
+        members = {each.name: tar.extractfile(each) for each in tar.getmembers() if each.isfile()}
+        parts = {name: file.read() for name, file in members.items() if file is not None}
+    with tarfile.open(model, "w") as tar:
+        for name, data in parts.items():
+            if name.endswith("model_config.yaml"):
+                assert old in data
+                data = data.replace(old, new)  # noqa: PLW2901
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
