@@ -32,6 +32,9 @@ lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)
 
+bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the ears' engines
+	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
+
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
 
 kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokoro", in their own venv (260 MB, once)
@@ -84,5 +87,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures clean

@@ -1,4 +1,7 @@
-"""`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run."""
+"""`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run.
+
+`make bench-stt` = `python -m ops.bench --suite stt`: those of the recognition engines and the places where they run.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ from ops.bench import (
 )
 from ops.bench.figure import Figure
 from ops.bench.figure import Progress as Told
+from ops.bench.stt import background, engines, final, freeing, gpu, kills, throughput
 
 Measure = Callable[[Told], Awaitable[list[Figure]]]
 
@@ -47,6 +51,16 @@ async def _line_card(progress: Told, seconds: float) -> list[Figure]:
 
 
 def _measures(args: argparse.Namespace) -> dict[str, Measure]:
+    if args.suite == "stt":
+        return {
+            "throughput": throughput.measure,
+            "freeing": partial(freeing.measure, barge_ins=args.count, kills=2 * args.count),
+            "beside other callers": partial(background.measure, count=args.count),
+            "engines": engines.measure,
+            "time to final": final.measure,
+            "killed sidecar": partial(kills.measure, kills=args.count),
+            "gpu": gpu.measure,
+        }
     return {
         "barge-in": partial(barge_in.measure, count=args.count),
         "interruption": partial(interruption.measure, rounds=args.rounds),
@@ -90,7 +104,7 @@ def show(found: dict[str, list[Figure]]) -> None:
         table.add_row(f"[bold]{name}[/]")
         for figure in figures:
             verdict = {True: "[green]pass[/]", False: "[bold red]MISS[/]", None: ""}[figure.passed]
-            measured = f"{figure.value:.4g} {figure.unit}".strip()
+            measured = "" if figure.value is None else f"{figure.value:.4g} {figure.unit}".strip()
             table.add_row(f"  {figure.name}", measured, figure.target, verdict, f"[dim]{figure.note}[/]")
     tables.console().print(table)
 
@@ -98,6 +112,7 @@ def show(found: dict[str, list[Figure]]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use."""
     parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
+    parser.add_argument("--suite", choices=("daemon", "stt"), default="daemon", help="which figures (default daemon)")
     parser.add_argument("--only", action="append", metavar="NAME", help="one measurement (may be given again)")
     parser.add_argument("--count", type=int, default=100, help="programmatic barge-ins (default 100)")
     parser.add_argument("--faults", type=int, default=100, help="turns for each fault of a model (default 100)")

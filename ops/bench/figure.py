@@ -14,7 +14,8 @@ class Figure:
     """`limit`: the highest value that passes; None: told for what it is worth, with no target."""
 
     name: str
-    value: float
+    value: float | None
+    """None: it could not be measured here, and the note says why."""
     unit: str = ""
     limit: float | None = None
     note: str = ""
@@ -22,7 +23,7 @@ class Figure:
     @property
     def passed(self) -> bool | None:
         """None when there is no target."""
-        return None if self.limit is None else self.value <= self.limit
+        return None if self.limit is None or self.value is None else self.value <= self.limit
 
     @property
     def target(self) -> str:
@@ -34,7 +35,7 @@ class Figure:
     def as_json(self) -> dict[str, object]:
         return {
             "name": self.name,
-            "value": round(self.value, 4),
+            "value": None if self.value is None else round(self.value, 4),
             "unit": self.unit,
             "limit": self.limit,
             "passed": self.passed,

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import tempfile
+import wave
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 import torch
 
 from sidecars.parakeet.tiny_model import DECODERS, SAMPLE_RATE, Shape, build, make_tokenizer
@@ -49,13 +52,24 @@ def sound(seconds: float) -> npt.NDArray[np.float32]:
     return np.asarray(0.1 * buzz * loud + 0.001 * random.standard_normal(time.size), np.float32)
 
 
-def set_rate(model: Any, decoder: str) -> None:
-    """Shifts the blank's bias, by bisection, until `sound` gives `EMITTED_PER_S` tokens a second."""
-    audio = sound(6.0)
+def recording(path: str) -> npt.NDArray[np.float32]:
+    """The samples of a WAV file of 16 bits at 8 or 16 kHz, at 16 kHz."""
+    with wave.open(path, "rb") as file:
+        rate, pcm = file.getframerate(), file.readframes(file.getnframes())
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+    return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float32)
+
+
+def set_rate(model: Any, decoder: str, audio: npt.NDArray[np.float32]) -> None:
+    """Shifts the blank's bias, by bisection, until `audio` gives `EMITTED_PER_S` tokens a second."""
     blank = model.decoder.decoder_layers[0].bias if decoder == "ctc" else model.joint.joint_net[-1].bias
     index = len(model.tokenizer.vocab)
-    low, high = -6.0, 6.0
-    for _ in range(8):
+    if decoder != "ctc":
+        with torch.no_grad():  # or it babbles all the time or never, whatever it hears
+            model.joint.enc.weight *= 8
+            model.joint.pred.weight *= 0.3
+    low, high = -8.0, 16.0
+    for _ in range(10):
         with torch.no_grad():
             blank[index] = (low + high) / 2
         heard = model.transcribe([audio], batch_size=1, verbose=False)[0]
@@ -72,16 +86,19 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=Shape.heads, help="default: %(default)s")
     parser.add_argument("--channels", type=int, default=Shape.channels, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the weights (default: %(default)s)")
+    parser.add_argument(
+        "--sound", type=recording, metavar="WAV", help="what it babbles to (default: a buzz like a voice)"
+    )
     arguments = parser.parse_args()
     logging.getLogger("nemo_logger").setLevel(logging.ERROR)
     shape = Shape(arguments.width, arguments.layers, arguments.heads, arguments.channels)
     with tempfile.TemporaryDirectory() as folder:
         model = build(arguments.decoder, make_tokenizer(Path(folder), PHRASES, TOKENS), shape, arguments.seed)
-        set_rate(model, arguments.decoder)
+        set_rate(model, arguments.decoder, sound(6.0) if arguments.sound is None else arguments.sound)
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         model.save_to(str(arguments.out))
     millions = sum(weights.numel() for weights in model.parameters()) / 1e6
-    print(f"{arguments.out}: {arguments.decoder}, {millions:.1f} million random parameters")
+    sys.stdout.write(f"{arguments.out}: {arguments.decoder}, {millions:.1f} million random parameters\n")
 
 
 if __name__ == "__main__":

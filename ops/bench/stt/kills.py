@@ -1,0 +1,168 @@
+"""The ears' server is killed in the middle of what a caller says, over and over: what the caller notices of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ops.bench.figure import Figure, Progress
+from ops.bench.stt.sidecar import Sidecar
+from ops.bench.talk import Sound, Talker, sounds, talker
+from ops.daemon_process import DaemonProcess, free_port
+from ops.live import Event, Operator
+from ops.probe import until
+from ops.stats import quantiles
+from phone_daemon.config import Settings
+from phone_daemon.daemon import load_dialplans
+from phone_daemon.events import PTIME_S
+from phone_daemon.hosts import engine_options
+
+WORDS = range(4, 12)
+READY_S = 20.0
+FINAL_S = 8.0
+WRITTEN_S = 3.0
+WATCHED_S = 2.0
+"""Around a kill, how long the spacing of the agent's packets is watched."""
+
+
+@dataclass(slots=True)
+class Seen:
+    gaps_ms: list[float] = field(default_factory=list)
+    """Longest spacing of the agent's RTP packets around each kill."""
+    back_ms: list[float] = field(default_factory=list)
+    """From the kill to the first partial or final after it."""
+    lost_ms: list[float] = field(default_factory=list)
+    """Audio of the words that were understood without a kill and not with it."""
+    deaf: int = 0
+    """Callers of whom nothing was understood."""
+
+
+async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
+    """`kills` calls, each of whom loses its ears while it speaks."""
+    said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
+    options = engine_options(Settings().ears, load_dialplans(Settings()))
+    port = free_port(socket.SOCK_STREAM)
+    seen = Seen()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        server = Sidecar("pocketsphinx", options, port=port)
+        await server.start()
+        try:
+            ears = {"host": "listen", "url": server.url}
+            async with (
+                DaemonProcess(Path(folder), {"ears": ears}) as daemon,
+                Operator(daemon.state) as operator,
+                _events(operator) as events,
+            ):
+                line = _Line(daemon, operator, server, events)
+                usual = {sound.name: await line.undisturbed(sound) for sound in said}
+                for number in range(kills):
+                    progress(number / kills)
+                    sound = said[number % len(said)]
+                    await line.killed(sound, usual[sound.name], seen)
+        finally:
+            await server.stop()
+    gap, back, lost = quantiles(seen.gaps_ms), quantiles(seen.back_ms), quantiles(seen.lost_ms)
+    note = f"{len(seen.gaps_ms)} calls whose server was killed while they spoke"
+    return [
+        Figure("longest RTP gap p95", gap["p95"], "ms", 40.0, f"{note}; p50 {gap['p50']:.1f}, max {gap['max']:.1f}"),
+        Figure("kill to the next word understood p95", back["p95"], "ms", 1500.0, f"p50 {back['p50']:.0f}"),
+        Figure(
+            "words lost p95", lost["p95"], "ms", 300.0, f"of speech; none lost in {seen.lost_ms.count(0.0)} of {kills}"
+        ),
+        Figure("callers of whom nothing was understood", seen.deaf, "", 0),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _events(operator: Operator) -> AsyncIterator[list[Event]]:
+    """The notes of all calls as they come, in a list that grows."""
+    found: list[Event] = []
+
+    async def follow() -> None:
+        async for event in operator.events(past=True):
+            found.append(event)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield found
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A daemon whose ears are in a server, and whoever looks on."""
+
+    daemon: DaemonProcess
+    operator: Operator
+    server: Sidecar
+    events: Sequence[Event]
+
+    async def undisturbed(self, sound: Sound) -> list[str]:
+        """What is understood of a sound when nothing happens."""
+        async with talker(self.daemon, self.operator) as talk:
+            await _listening(talk)
+            await talk.say(sound)
+            await _answered(talk)
+        return await _understood(talk)
+
+    async def killed(self, sound: Sound, usual: Sequence[str], seen: Seen) -> None:
+        """The same, and in the middle of it the server is killed; and started again, as by a supervisor."""
+        await self._in_use()
+        async with talker(self.daemon, self.operator) as talk:
+            await _listening(talk)
+            played = talk.probe.rtp.play(sound.pcm)
+            spoken_s = len(sound.pcm) / 16000
+            said_s = random.uniform(0.5, spoken_s - 0.4)
+            await until(lambda: len(played.sent_ns) * PTIME_S >= said_s, spoken_s + 5)
+            killed_ns = played.sent_ns[-1]
+            await self.server.stop(kill=True)
+            starting = asyncio.create_task(self.server.start())
+            await until(played.done.is_set, spoken_s + 5)
+            await _answered(talk)
+            near = [each.at_ns for each in talk.probe.rtp.packets if abs(each.at_ns - killed_ns) < WATCHED_S * 1e9]
+        heard = await _understood(talk)
+        await starting
+        seen.gaps_ms.append(max(after - before for before, after in itertools.pairwise(near)) / 1e6)
+        told = [each.note for each in self.events if each.note.call == talk.call and each.note.at_ns > killed_ns]
+        if news := [note.at_ns for note in told if note.kind in ("partial", "final")]:
+            seen.back_ms.append((min(news) - killed_ns) / 1e6)
+        seen.deaf += not heard
+        missing = [word for word in usual if word not in heard]
+        seen.lost_ms.append(1e3 * spoken_s * len(missing) / len(sound.words.split()))
+
+    async def _in_use(self) -> None:
+        """Waits until the server is heard with again. Raises `TimeoutError`."""
+        async with asyncio.timeout(READY_S):
+            while json.loads((await self.daemon.health())[1] or '{"status": ""}')["status"] != "ok":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+
+async def _listening(talk: Talker) -> None:
+    await talk.agent_speaks()
+    await talk.hush()
+    await talk.agent_silent(0.3)
+
+
+async def _answered(talk: Talker) -> None:
+    """Waits until the agent answers, though not for ever."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINAL_S):
+            await talk.agent_speaks(talk.probe.rtp.packets[-1].at_ns)
+
+
+async def _understood(talk: Talker) -> list[str]:
+    """The words of the caller's turn, which is written down by the end of the call; none when nothing was."""
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: any(turn["caller"] for turn in talk.turns()), WRITTEN_S)
+    turn = next((turn for turn in talk.turns() if turn["caller"]), None)
+    return turn["caller"].lower().split() if turn else []

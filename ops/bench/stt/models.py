@@ -1,0 +1,74 @@
+"""What the recognition bench runs: models with random weights, which cost what trained ones of their shape cost.
+
+They are made in the Parakeet environment when they are first needed and kept under `var/models/`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from ops.bench.stt.sidecar import ROOT, SidecarFailed, environ, python_of
+from ops.bench.stt.stream import RATE
+from ops.bench.talk import sounds
+from phone_daemon.events import SAMPLE_RATE
+from sidecars.environment import interpreter
+from sidecars.resample import Resampler
+
+KEPT = ROOT / "var" / "models"
+CHUNK_MS = 160
+BABBLES_TO = ("--sound", str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
+"""So that there are partials to be timed when recorded callers speak."""
+
+
+def streaming() -> Path:
+    """A cache-aware RNN-T."""
+    return _made("parakeet_rnnt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO)
+
+
+def whole() -> Path:
+    """A TDT with the same encoder, which hears utterances whole."""
+    return _made("parakeet_tdt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "tdt", *BABBLES_TO)
+
+
+def released_shape() -> Path:
+    """An RNN-T of the size and shape of the released 0.6 B models."""
+    shape = ("--width", "1024", "--layers", "24", "--heads", "8", "--channels", "256")
+    return _made("parakeet_large.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO, *shape)
+
+
+def exported() -> Path:
+    """The folder of `streaming` as ONNX."""
+    return _made("parakeet_rnnt_onnx", "sidecars.parakeet.export", str(streaming()), "--chunk-ms", str(CHUNK_MS))
+
+
+def _made(name: str, module: str, *words: str) -> Path:
+    """`var/models/NAME`. Raises `SidecarFailed` with the reason when there is none and none can be made."""
+    path = KEPT / name
+    if path.exists():
+        return path
+    if not interpreter("nemo"):
+        raise SidecarFailed("no environment for it: make sidecars/parakeet/.venv/run.stamp")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    source, options = ((words[0],), words[1:]) if not words[0].startswith("--") else ((), words)
+    ran = subprocess.run(
+        [python_of("nemo"), "-W", "ignore", "-m", module, *source, str(path), *options],
+        capture_output=True,
+        text=True,
+        env=environ(),
+        check=False,
+    )
+    if ran.returncode:
+        raise SidecarFailed(f"{module}: {(ran.stderr.strip().splitlines() or ['it failed without a word'])[-1]}")
+    return path
+
+
+def callers() -> bytes:
+    """What recorded callers say, one after the other, at 16 kHz."""
+    return wide(b"".join(sound.pcm for sound in sounds() if sound.words))
+
+
+def wide(pcm: bytes) -> bytes:
+    """8 kHz audio at the engines' rate."""
+    stream = Resampler(SAMPLE_RATE, RATE)
+    return stream.feed(pcm) + stream.flush()

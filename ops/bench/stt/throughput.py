@@ -1,0 +1,78 @@
+"""How many callers one engine hears at once, all in one batch, against a server that steps them one by one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ops.bench.figure import Figure, Progress
+from ops.bench.stt import models
+from ops.bench.stt.sidecar import Sidecar, bare_steps
+from ops.bench.stt.stream import Streams
+from ops.stats import quantiles
+
+CHUNK_S = models.CHUNK_MS / 1e3
+P95_S = CHUNK_S
+"""A partial that takes longer than the next chunk's audio is one of an engine that falls behind."""
+SECONDS = 6.0
+COUNTS = (2, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96)
+ROOM = 2.0
+"""Chunks of audio a stream that may wait for the engine when the streams end."""
+STEP_STREAMS = 8
+
+
+async def measure(progress: Progress) -> list[Figure]:
+    """Streams in real time, batched and one by one; a partial's way through the WebSocket beside the bare step."""
+    model, audio = await asyncio.to_thread(models.streaming), models.callers()
+    found: dict[str, tuple[int, float]] = {}
+    partial_ms: list[float] = []
+    for place, (name, more) in enumerate({"one by one": {"max_batch": 1}, "batched": {}}.items()):
+        options = {"model": str(model), "chunk_ms": models.CHUNK_MS, "max_sessions": COUNTS[-1], **more}
+        async with Sidecar("nemo", options) as server:
+            if not more:
+                partial_ms = [1e3 * took for took in await _partials(server, audio, STEP_STREAMS)]
+            found[name] = await _most(server, audio, lambda part, place=place: progress((place + part) / 2))  # type: ignore[misc]
+    bare = await asyncio.to_thread(
+        bare_steps, "nemo", {"model": str(model), "chunk_ms": models.CHUNK_MS}, audio, f"{STEP_STREAMS}"
+    )
+    step = quantiles(bare["steps_ms"][str(STEP_STREAMS)])
+    through = quantiles(partial_ms)
+    (alone, alone_s), (batched, batched_s) = found["one by one"], found["batched"]
+    note = (
+        f"{batched} streams (p95 {1e3 * batched_s:.0f} ms) against {alone} one by one (p95 {1e3 * alone_s:.0f} ms), "
+        f"within {1e3 * P95_S:.0f} ms"
+    )
+    return [
+        Figure("streams one by one / batched, same limit", alone / batched if batched else 1.0, "×", 0.25, note),
+        Figure(
+            f"chunk to partial through the WebSocket p50, {STEP_STREAMS} streams",
+            through["p50"],
+            "ms",
+            1.15 * step["p50"] + 5,
+            f"bare step of {STEP_STREAMS} p50 {step['p50']:.1f} ms, × 1.15 + 5",
+        ),
+        Figure("… p95", through["p95"], "ms", 1.15 * step["p95"] + 5, f"bare p95 {step['p95']:.1f} ms, likewise"),
+        Figure("batched text that differs from unbatched", float(not bare["batched_as_alone"]), "", 0),
+    ]
+
+
+async def _partials(server: Sidecar, audio: bytes, count: int) -> list[float]:
+    async with Streams(server.url, CHUNK_S) as streams:
+        return [took for stream in await streams.speaking(audio, count, 3 * SECONDS) for took in stream.took_s]
+
+
+async def _most(server: Sidecar, audio: bytes, progress: Progress) -> tuple[int, float]:
+    """The highest of `COUNTS` that keeps up, and the p95 it has."""
+    best = (0, 0.0)
+    for place, count in enumerate(COUNTS):
+        progress(place / len(COUNTS))
+        async with Streams(server.url, CHUNK_S) as streams:
+            spoke = await streams.speaking(audio, count, SECONDS)
+            waiting = (await server.sessions())["bytes"]["waiting"]
+        took = [each for stream in spoke for each in stream.took_s]
+        p95 = quantiles(took)["p95"] if took else float("inf")
+        if p95 > P95_S or waiting > ROOM * count * CHUNK_S * 2 * 16000:
+            break
+        best = count, p95
+        while any((await server.held()).values()):  # noqa: ASYNC110 (HTTP)
+            await asyncio.sleep(0.05)
+    return best
