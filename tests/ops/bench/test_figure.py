@@ -18,3 +18,9 @@ def test_a_figure_passes_at_its_limit_and_not_beyond(
     assert figure.passed is passed
     assert figure.target == target
     assert figure.as_json()["passed"] is passed
+
+
+def test_what_could_not_be_measured_neither_passes_nor_fails() -> None:
+    figure = Figure("on a GPU", None, limit=1.0, note="there is none here")
+    assert figure.passed is None
+    assert figure.as_json()["value"] is None

@@ -1,0 +1,92 @@
+"""The recognition bench's clients, against a real listen server of the embedded engine in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from ops.bench.stt.sidecar import Sidecar, SidecarFailed, bare_steps
+from ops.bench.stt.stream import RATE, Streams, turned
+from tests.sidecars.clinic import CLINIC, SAID
+from tests.sidecars.speech import caller, wide
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OPTIONS: dict[str, object] = {"phrases": {"": CLINIC}}
+CHUNK_S = 0.16
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[Sidecar]:
+    async with Sidecar("pocketsphinx", OPTIONS, max_sessions=8) as server:
+        yield server
+
+
+async def free(server: Sidecar) -> None:
+    async with asyncio.timeout(10):
+        while any((await server.held()).values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_partial_is_timed_from_the_chunk_that_it_came_of(server: Sidecar) -> None:
+    pcm = wide(caller(SAID[0]))
+    async with Streams(server.url, CHUNK_S) as streams:
+        (one,) = await streams.speaking(pcm, 1, len(pcm) / 2 / RATE)
+        assert await one.finalize() > 0
+    assert one.took_s
+    assert all(0 < took < CHUNK_S + 5 for took in one.took_s)
+    await free(server)
+
+
+async def test_a_cancel_tells_what_is_held_for_the_others(server: Sidecar) -> None:
+    pcm = wide(caller(SAID[1]))
+    async with Streams(server.url, CHUNK_S) as streams, streams.background(pcm, 2):
+        one = await streams.open()
+        await one.speak(pcm, 0.5)
+        seconds, held = await one.cancel()
+    assert seconds > 0
+    assert held == {"sessions": 2, "decoders": 2}
+    await free(server)
+
+
+async def test_a_client_that_vanishes_leaves_nothing(server: Sidecar) -> None:
+    pcm = wide(caller(SAID[2]))
+    async with Streams(server.url, CHUNK_S) as streams:
+        some = [await streams.open() for _ in range(3)]
+        await asyncio.gather(*(stream.speak(pcm, 0.3) for stream in some))
+        assert (await server.held())["sessions"] == 3
+        for stream in some:
+            stream.kill()
+        await free(server)
+
+
+async def test_a_killed_server_can_be_started_again_where_it_was(server: Sidecar) -> None:
+    before = server.pid
+    await server.stop(kill=True)
+    await server.start()
+    assert server.pid != before
+    assert await server.held() == {"sessions": 0, "decoders": 0}
+
+
+async def test_an_engine_that_cannot_be_had_is_told_by_its_last_words() -> None:
+    with pytest.raises(SidecarFailed, match="no such engine"):
+        await Sidecar("no_such", {}).start()
+    with pytest.raises(SidecarFailed, match="no such engine"):
+        bare_steps("no_such", {}, b"\0\0", "1")
+
+
+async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
+    told = await asyncio.to_thread(bare_steps, "pocketsphinx", OPTIONS, wide(caller(SAID[0])), "1,2", 1.0)
+    # Six chunks in a second; of those of the first half second the engine makes nothing yet, and they are no steps.
+    assert {count: len(took) for count, took in told["steps_ms"].items()} == {"1": 3, "2": 3}
+    assert all(ms > 0 for took in told["steps_ms"].values() for ms in took)
+    assert told["batched_as_alone"] is True
+    assert told["held"] == {"sessions": 0, "decoders": 0}
+
+
+async def test_streams_say_the_same_from_another_place_on() -> None:
+    assert turned(b"aabbccdd", 1, 2) == b"ccddaabb"
+    assert turned(b"aabbccdd", 0, 2) == b"aabbccdd"
