@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tests.sidecars.family import ROOT, python_of
 
-
 SEEDS = {"ctc": "1", "rnnt": "7", "tdt": "0"}
 """With them models babble much."""
 IN_ONE = """

@@ -1,0 +1,57 @@
+"""Runs of onnxruntime that end when their time is over.
+
+onnxruntime looks between two nodes of a graph whether a run is to end (`RunOptions.terminate`). Whoever called it
+waits, so a timer of its own says so; many short runs, such as a decoder's, cost one timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any
+
+import onnxruntime
+
+
+class DeadlinePassed(Exception):
+    """The runs were ended, or not begun, because their time was over."""
+
+
+class Deadline:
+    """When the runs of some sessions are to end. At most one at a time."""
+
+    def __init__(self) -> None:
+        self.options = onnxruntime.RunOptions()
+
+    @contextmanager
+    def within(self, seconds: float, what: str) -> Iterator[None]:
+        """What runs in it for longer ends with `DeadlinePassed`: `what` was not done within `seconds`."""
+        options = self.options = onnxruntime.RunOptions()
+        timer = Timer(seconds, setattr, (options, "terminate", True))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except Exception as error:
+            if options.terminate:
+                raise DeadlinePassed(f"{what} was not understood within {seconds:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+            self.options = onnxruntime.RunOptions()
+
+
+class TimedSession:
+    """An `onnxruntime.InferenceSession` for libraries that call `run`."""
+
+    def __init__(self, session: Any, deadline: Deadline) -> None:
+        self._session = session
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> Any:
+        """As `InferenceSession.run`."""
+        return self._session.run(outputs, inputs, self._deadline.options)
