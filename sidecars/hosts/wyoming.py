@@ -1,25 +1,22 @@
-"""A Wyoming server as a voice (wyoming-piper and others): JSON lines with audio behind them, over TCP or a socket.
+"""A Wyoming server as a voice (wyoming-piper and others).
 
-Protocol: https://github.com/OHF-Voice/wyoming. It knows voices and no speed, and no word marks; stopping is closing
-the connection.
+The protocol knows voices and no speed, and no word marks; stopping is closing the connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from wyoming.audio import AudioChunk, AudioStop
-from wyoming.client import AsyncClient
 from wyoming.error import Error
 from wyoming.event import Event
-from wyoming.info import Describe, Info
 from wyoming.tts import Synthesize, SynthesizeVoice
 
+from sidecars.hosts.host import HostLost
 from sidecars.hosts.remote import Sound, Unspoken
+from sidecars.hosts.wyoming_connection import WyomingConnection
 
-CONNECT_S = 1.5
 MAX_IDLE = 8
 """Connections that are kept for the next text."""
 
@@ -34,7 +31,7 @@ class WyomingSource:
         self.name = f"wyoming server {url}"
         self._url = url
         self._options = dict(options)
-        self._idle: list[AsyncClient] = []
+        self._idle: list[WyomingConnection] = []
 
     async def speak(self, text: str, options: Mapping[str, Any]) -> AsyncGenerator[Sound, None]:
         voice = self._voice(options)
@@ -58,21 +55,22 @@ class WyomingSource:
             if whole and len(self._idle) < MAX_IDLE:
                 self._idle.append(client)
             else:
-                await _hang_up(client)
+                client.close()
 
     async def voices(self) -> Sequence[str]:
-        client, event = await self._ask(Describe().event())
         try:
-            while not Info.is_type(event.type):
-                event = await _read(client)
-            info = Info.from_event(event)
-        finally:
-            await _hang_up(client)
+            client = await WyomingConnection.open(self._url)
+            try:
+                info = await client.describe()
+            finally:
+                client.close()
+        except HostLost as error:
+            raise Unspoken(str(error)) from error
         return [voice.name for program in info.tts if program.installed for voice in program.voices if voice.installed]
 
     async def close(self) -> None:
         while self._idle:
-            await _hang_up(self._idle.pop())
+            self._idle.pop().close()
 
     def _voice(self, options: Mapping[str, Any]) -> SynthesizeVoice | None:
         told = dict(self._options)
@@ -83,41 +81,35 @@ class WyomingSource:
             else None
         )
 
-    async def _ask(self, event: Event) -> tuple[AsyncClient, Event]:
+    async def _ask(self, event: Event) -> tuple[WyomingConnection, Event]:
         """Sends `event`; returns the connection and the first answer on it. Raises `Unspoken`."""
         while self._idle:
             client = self._idle.pop()
             try:
-                await client.write_event(event)
-                return client, await _read(client)
-            except (OSError, Unspoken):
-                await _hang_up(client)  # closed by the server while nobody used it
+                await client.send(event)
+                return client, await client.read()
+            except HostLost:
+                client.close()  # closed by the server while nobody used it
             except BaseException:
-                await _hang_up(client)
+                client.close()
                 raise
-        client = AsyncClient.from_uri(self._url, connect_timeout=CONNECT_S)
         try:
-            await client.connect()
-            await client.write_event(event)
-            return client, await _read(client)
-        except OSError as error:
-            await _hang_up(client)
-            raise Unspoken(f"{type(error).__name__}: {error}") from error
+            client = await WyomingConnection.open(self._url)
+        except HostLost as error:
+            raise Unspoken(str(error)) from error
+        try:
+            await client.send(event)
+            return client, await client.read()
+        except HostLost as error:
+            client.close()
+            raise Unspoken(str(error)) from error
         except BaseException:
-            await _hang_up(client)
+            client.close()
             raise
 
 
-async def _read(client: AsyncClient) -> Event:
+async def _read(client: WyomingConnection) -> Event:
     try:
-        event = await client.read_event()
-    except Exception as error:  # the package takes for granted that it is spoken to in its own language
-        raise Unspoken(f"{type(error).__name__}: {error}") from error
-    if event is None:
-        raise Unspoken("closed the connection")
-    return event
-
-
-async def _hang_up(client: AsyncClient) -> None:
-    with suppress(OSError):
-        await client.disconnect()
+        return await client.read()
+    except HostLost as error:
+        raise Unspoken(str(error)) from error
