@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 
 
 def notify(state: str) -> None:
@@ -14,9 +15,15 @@ def notify(state: str) -> None:
             to.sendto(state.encode(), path.replace("@", "\0", 1) if path.startswith("@") else path)
 
 
-async def keep_watchdog() -> None:
-    """Tells the watchdog that the event loop runs, twice as often as it wants to hear it."""
+async def keep_watchdog(proof: Callable[[], Awaitable[object]] | None = None) -> None:
+    """Tells the watchdog that the event loop runs, twice as often as it wants to hear it.
+
+    `proof` returns when whatever else must run does: while it does not, nothing is told, and systemd restarts the
+    server.
+    """
     period_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     while period_s:
+        if proof is not None:
+            await proof()
         notify("WATCHDOG=1")
         await asyncio.sleep(period_s / 2)

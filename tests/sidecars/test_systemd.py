@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecars.hosts.systemd import notify
+from sidecars.hosts.systemd import keep_watchdog, notify
 
 
 @contextmanager
@@ -53,3 +54,22 @@ def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_is_told_where_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify("READY=1")
+
+
+async def test_a_server_whose_engine_hangs_is_not_told_to_be_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    engine_works = asyncio.Event()
+    with listening(str(tmp_path / "notify")) as manager:
+        manager.setblocking(False)
+        telling = asyncio.create_task(keep_watchdog(engine_works.wait))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+        engine_works.set()
+        async with asyncio.timeout(10):
+            assert await asyncio.get_running_loop().sock_recv(manager, 100) == b"WATCHDOG=1"
+        telling.cancel()

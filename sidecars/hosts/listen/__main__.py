@@ -106,7 +106,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
         if starting.done():
             await starting
             notify("READY=1")
-            tasks.append(asyncio.create_task(keep_watchdog()))
+            tasks.append(asyncio.create_task(keep_watchdog(server.answers)))
             heard = await _heard(server, arguments.hear) if arguments.hear else ""
             # What whoever started it waits for.
             print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201

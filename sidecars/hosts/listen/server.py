@@ -115,6 +115,11 @@ class ListenServer:
         self.ready = True
         log.info("%s is ready for %d sessions", self._engine, self._max_sessions)
 
+    async def answers(self) -> None:
+        """Returns once the engine has looked up from its work, or is being loaded again: never while it hangs."""
+        with suppress(HostLost):
+            await self.host.ask(lambda server: None)
+
     async def close(self) -> None:
         """Ends the engine; whoever is connected loses it."""
         self.ready = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import aiohttp
 import pytest
@@ -222,3 +223,16 @@ async def test_nobody_comes_in_before_the_engine_is_ready():
         assert (status, json.loads(body)["status"]) == (503, "loading")
         with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
             await connected(http).__aenter__()
+
+
+async def test_an_engine_that_hangs_is_found_out_by_asking_it():
+    async with serving() as (server, http):
+        await server.answers()
+        hung = threading.Event()
+        hanging = asyncio.create_task(server.host.ask(lambda _: hung.wait(30)))
+        asking = asyncio.create_task(server.answers())
+        assert (await get(f"{http}/healthz"))[0] == 200  # the loop runs
+        assert not asking.done()
+        hung.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(hanging, asking)
