@@ -168,7 +168,8 @@ def _settings(checkpoint: Checkpoint, context: Sequence[int], place: Place, stre
             },
             "asr_output_granularity": "word",
             "confidence": CONFIDENCE,
-            "endpointing": {"stop_history_eou": END_OF_SEGMENT_MS, "residue_tokens_at_end": 0},
+            # Without a residue NeMo looks for a longer run than it remembers, and never finds one.
+            "endpointing": {"stop_history_eou": END_OF_SEGMENT_MS, "residue_tokens_at_end": 2},
             "streaming": {
                 "sample_rate": RATE,
                 "att_context_size": list(context),

@@ -64,7 +64,12 @@ def engine(request: pytest.FixtureRequest) -> nemo.Nemo:
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "engine" in request.fixturenames:
-        assert_free(request.getfixturevalue("engine"))
+        used: nemo.Nemo = request.getfixturevalue("engine")
+        left = list(used._sessions)
+        for session in left:  # so that the next test starts with none
+            used.cancel(session)
+        assert left == []
+        assert_free(used)
 
 
 def assert_free(engine: nemo.Nemo) -> None:
@@ -193,10 +198,26 @@ def test_ends_of_segments_change_nothing_of_the_text(engine: nemo.Nemo, monkeypa
             assert later.text.startswith(earlier.text)
 
 
-def test_a_pause_settles_what_was_said_before_it(engine: nemo.Nemo) -> None:
-    blank = engine._pipeline._pipeline.blank_id
-    assert not engine._pipeline._pipeline.endpointer.detect_eou_near_pivot([blank] * 5, 4)[0]
-    assert engine._pipeline._pipeline.endpointer.detect_eou_near_pivot([blank] * 12, 11)[0]
+def test_a_pause_settles_what_was_said_before_it_and_the_stream_goes_on() -> None:
+    engine = nemo.create({"model": str(MODELS / "rnnt.nemo"), "max_sessions": 2})  # the other one babbles in silence
+    assert isinstance(engine, nemo.Nemo)
+    session = opened(engine)
+    engine.step({session: CALLERS[2]})
+    engine.step({session: bytes(2 * RATE * 2)})
+    said = engine._sessions[session]
+    assert [word.text for word in said.transcript.settled] == said.heard.text.split() != []
+    slot = engine._pipeline._pipeline.context_manager.streamidx2slotidx[session]
+    cached = engine._pipeline._pipeline.context_manager.cache_last_channel_len[slot]
+    assert cached > 30  # frames of 80 ms
+    before = said.heard
+    engine.step({session: CALLERS[1]})
+    assert engine._pipeline._pipeline.context_manager.streamidx2slotidx[session] == slot
+    assert said.heard.text.startswith(before.text)
+    assert len(said.heard.text) > len(before.text)
+    seconds = len(CALLERS[2]) / 2 / RATE
+    assert before.words[-1].end < seconds + 0.2
+    assert said.heard.words[-1].end > seconds + 2
+    engine.cancel(session)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 160, 2559, 2560, 2561])
