@@ -172,7 +172,7 @@ def choose_place(device: object, dtype: object) -> Place:
     index = int(device.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise ValueError(f"device {device!r}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
-    half = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    half = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return Place(f"cuda:{index}", half if dtype == "auto" else dtype)
 
 
