@@ -17,6 +17,7 @@ from sidecars.hosts.host import HostLost
 from sidecars.hosts.remote import Sound, Unspoken
 from sidecars.hosts.wyoming_connection import WyomingConnection
 
+DESCRIBE_S = 5.0
 MAX_IDLE = 8
 """Connections that are kept for the next text."""
 
@@ -61,7 +62,7 @@ class WyomingSource:
         try:
             client = await WyomingConnection.open(self._url)
             try:
-                info = await client.describe()
+                info = await client.describe(DESCRIBE_S)
             finally:
                 client.close()
         except HostLost as error:

@@ -57,11 +57,15 @@ class WyomingConnection:
             raise HostLost("closed the connection" if self._reader.at_eof() else "does not speak Wyoming")
         return event
 
-    async def describe(self) -> Info:
+    async def describe(self, limit_s: float) -> Info:
         """What the server says it is."""
         await self.send(Describe().event())
-        while not Info.is_type((event := await self.read()).type):
-            pass
+        try:
+            async with asyncio.timeout(limit_s):
+                while not Info.is_type((event := await self.read()).type):
+                    pass
+        except TimeoutError:
+            raise HostLost(f"did not say within {limit_s:g} s what it is") from None
         try:
             return Info.from_event(event)
         except Exception as error:

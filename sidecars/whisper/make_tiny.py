@@ -26,6 +26,8 @@ MELS, FRAMES, WRITTEN = 80, 1500, 448
 TEXT_TOKENS, TOKENS = 50257, 51865
 SPREAD = 8.0
 """How sure the model is of its babble: standard deviation of the logits."""
+BREVITY = 16.0
+"""What is added to the logit of the end, lest it babbled for ever; the likeliest word has some 34."""
 LANGUAGES = 99
 """Of the first three generations; later ones know one more."""
 
@@ -86,6 +88,7 @@ def write_tokenizer(folder: Path) -> list[str]:
 def model(tokens: list[str]) -> WhisperSpec:
     spec = WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
     encoder, decoder = spec.encoder, spec.decoder
+    place = {token: number for number, token in enumerate(tokens)}
     encoder.conv1.weight, encoder.conv1.bias = _weights(WIDTH, MELS, 3), np.zeros(WIDTH, np.float32)
     encoder.conv2.weight, encoder.conv2.bias = _weights(WIDTH, WIDTH, 3), np.zeros(WIDTH, np.float32)
     encoder.position_encodings.encodings = _weights(FRAMES, WIDTH, scale=0.1)  # it shall hear, not count
@@ -102,8 +105,9 @@ def model(tokens: list[str]) -> WhisperSpec:
     decoder.position_encodings.encodings = _weights(WRITTEN, WIDTH, scale=3.0)  # or it would say one word for ever
     towards = _weights(TOKENS, WIDTH)  # a few that are longer than others would be said all the time
     decoder.projection.weight = SPREAD * towards / np.linalg.norm(towards, axis=1, keepdims=True)
+    decoder.projection.bias = np.zeros(TOKENS, np.float32)
+    decoder.projection.bias[place["<|endoftext|>"]] = BREVITY
     decoder.scale_embeddings = False
-    place = {token: number for number, token in enumerate(tokens)}
     languages = [place[f"<|{code}|>"] for code in sorted(_LANGUAGE_CODES[:LANGUAGES])]
     spec.config.lang_ids = languages
     spec.config.suppress_ids = list(range(256))  # no half characters
