@@ -57,6 +57,10 @@ class Comparison:
 
     engine: Engine
     floor_ms: float
+    chunk_ms: float
+    """How much it hears at once."""
+    load: float
+    """What else the machine did before: its load average (Linux: of a minute, in processes)."""
     places: dict[str, Measured] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Where it cannot run, and why."""
@@ -70,6 +74,8 @@ class Comparison:
         return {
             "engine": self.engine.name,
             "options": dict(self.engine.options),
+            "chunk_ms": round(self.chunk_ms, 1),
+            "load": round(self.load, 2),
             "llm_cancel_floor_ms": round(self.floor_ms, 3),
             "places": {place: _as_json(measured) for place, measured in self.places.items()},
             "cannot_run": self.refused,
@@ -115,7 +121,7 @@ async def compare(
     engine: Engine, fixtures: list[Fixture], places: list[str], floor_ms: float, args: argparse.Namespace
 ) -> Comparison:
     """All of `places`, one after the other. Raises `CannotRun` when the engine alone does not."""
-    found = Comparison(engine, floor_ms)
+    load = os.getloadavg()[0]
     columns = (
         TextColumn("{task.description:12}"),
         BarColumn(),
@@ -129,6 +135,7 @@ async def compare(
         bar = bars.add_task("alone", total=1.0, what=engine.name)
         alone = await arm.reference(engine, fixtures, Path(folder))
         bars.update(bar, completed=1.0)
+        found = Comparison(engine, floor_ms, alone.chunk_ms, load)
         for place in places:
             bar = bars.add_task(place, total=1.0, what="")
 
@@ -248,6 +255,7 @@ def run(args: argparse.Namespace) -> int:
 def show(found: Comparison) -> None:
     """What a person reads."""
     out, outcome = tables.console(), found.outcome
+    out.print(f"{found.engine.name}, chunks of {found.chunk_ms:.0f} ms; load before: {found.load:.1f}\n", markup=False)
     if found.places:
         out.print(table.table(found.places))
     for note in table.notes(found.places, found.refused, outcome):
@@ -260,7 +268,8 @@ def _write(args: argparse.Namespace, found: Comparison) -> None:
     engine, outcome = found.engine, found.outcome
     written = decision.section(
         engine=engine.name,
-        model=engine.options.get("model"),
+        about=f"load before {found.load:.1f}; weights {decision.weights(engine.options.get('model'))}; "
+        f"chunks of {found.chunk_ms:.0f} ms",
         command=_command(args, engine),
         on=datetime.now(UTC).date(),
         table=table.markdown(found.places),

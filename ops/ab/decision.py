@@ -42,15 +42,13 @@ def weights(model: object) -> str:
     return f"`{path.name}`" if path.exists() else f"`{model}`"
 
 
-def section(
-    *, engine: str, model: object, command: str, on: date, table: str, notes: Iterable[str], outcome: str
-) -> str:
-    """What is written of one engine."""
+def section(*, engine: str, about: str, command: str, on: date, table: str, notes: Iterable[str], outcome: str) -> str:
+    """What is written of one engine; `about`: its weights, and what the machine did beside."""
     told = "\n".join(f"- {note}" for note in notes)
     return f"""\
 ## {engine}
 
-{on.isoformat()}, {machine()}; weights: {weights(model)}.
+{on.isoformat()}, {machine()}; {about}.
 
     {command}
 

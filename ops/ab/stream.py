@@ -188,7 +188,10 @@ async def _stream(
 
 
 async def search(keeps_up: Callable[[int], Awaitable[bool]], most: int = MOST) -> int:
-    """The most streams that keep up: by doubling from `START`, or halving, and one step between the last two."""
+    """The most streams that keep up: by doubling from `START`, or halving, and one step between the last two.
+
+    `most` 0: none are tried.
+    """
     held, broke, streams = 0, 0, min(START, most)
     while streams:
         if await keeps_up(streams):

@@ -12,7 +12,7 @@ from ops.ab.rule import RULE
 def written(engine: str, outcome: str) -> str:
     return section(
         engine=engine,
-        model=None,
+        about="load before 0.1",
         command=f"phone-ops ab --engine {engine}",
         on=date(2026, 3, 3),
         table="| a | b |",
@@ -28,6 +28,7 @@ def test_a_section_says_all_of_it(tmp_path: Path) -> None:
     for part in (
         RULE,
         "2026-03-03",
+        "load before 0.1",
         "cores",
         "    phone-ops ab --engine pocketsphinx",
         "| a | b |",
