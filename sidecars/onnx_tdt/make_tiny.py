@@ -72,7 +72,7 @@ def encoder(random: np.random.Generator, slow: bool) -> Any:
         ]
     else:
         nodes.append(node("Identity", ["heard"], ["outputs"]))
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "zero": np.array([0], np.int64),
         "end": np.array([2**31], np.int64),
         "time_axis": np.array([2], np.int64),
@@ -112,7 +112,7 @@ def decoder_joint(random: np.random.Generator) -> Any:
         node("Add", ["input_states_1", "step"], ["output_states_1"]),
         node("Identity", ["input_states_2"], ["output_states_2"]),
     ]
-    state = (TensorProto.FLOAT, [1, "batch", STATE])
+    state: tuple[int, Sequence[int | str]] = (TensorProto.FLOAT, [1, "batch", STATE])
     return made(
         "decoder_joint",
         nodes,

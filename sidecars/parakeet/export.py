@@ -20,8 +20,7 @@ from typing import Any
 
 import onnx
 
-from sidecars.engines.nemo_model import Checkpoint, damage, open_checkpoint, reason
-from sidecars.engines.nemo_package import ASRModel
+from sidecars.engines.nemo_model import Checkpoint, damage, open_checkpoint
 from sidecars.parakeet.onnx_frontend import guard_as_nemo
 from sidecars.weights import WeightsMissing
 
@@ -38,7 +37,10 @@ def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]
     Raises `ValueError` for a model of which it cannot be done, `WeightsMissing`.
     """
     checkpoint = open_checkpoint(model)
+    _refuse(checkpoint, chunks_ms)
     log.info("loading %s", checkpoint.path)
+    from sidecars.engines.nemo_package import ASRModel  # noqa: PLC0415  (takes long; what cannot be is said at once)
+
     try:
         loaded = ASRModel.restore_from(str(checkpoint.path), map_location="cpu").eval()
     except Exception as error:  # one of its own for each kind of broken file
@@ -49,8 +51,6 @@ def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]
         made = Path(making)
         if checkpoint.contexts:
             told = _streaming(checkpoint, loaded, made, chunks_ms or [_default(checkpoint)])
-        elif chunks_ms:
-            raise ValueError(f"--chunk-ms: {checkpoint.path.name} hears utterances whole; leave it out")
         else:
             told = _whole(checkpoint, loaded, made)
         files = sorted(path.name for path in made.iterdir() if path.is_file())
@@ -70,9 +70,9 @@ def main() -> int:
     try:
         told = export(arguments.model, arguments.folder, arguments.chunk_ms)
     except (ValueError, WeightsMissing, OSError) as error:
-        print(reason(error), file=sys.stderr)  # noqa: T201
+        print(str(error).splitlines()[0], file=sys.stderr)
         return 1
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(told))
     return 0
 
 
@@ -80,17 +80,31 @@ def _default(checkpoint: Checkpoint) -> int:
     return CHUNK_MS if CHUNK_MS in checkpoint.contexts else next(iter(checkpoint.contexts))
 
 
+def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
+    """Raises `ValueError` for what the ONNX engines cannot run, before anything is loaded."""
+    name, normalize = checkpoint.path.name, _normalize(checkpoint)
+    if checkpoint.contexts:
+        if normalize != "NA" and (checkpoint.decoder == "ctc" or normalize != "per_feature"):
+            raise ValueError(f"{name}: it normalises features by {normalize}, which sherpa-onnx cannot do")
+        if unknown := [each for each in chunks_ms if each not in checkpoint.contexts]:
+            has = ", ".join(map(str, sorted(checkpoint.contexts)))
+            raise ValueError(f"--chunk-ms {unknown[0]}: {name} was trained for {has}")
+        return
+    if (checkpoint.config.get("loss") or {}).get("loss_name") != "tdt":
+        raise ValueError(f"{name}: neither cache-aware nor TDT; there is no ONNX engine for it here")
+    if chunks_ms:
+        raise ValueError(f"--chunk-ms: {name} hears utterances whole; leave it out")
+    if normalize != "per_feature":
+        raise ValueError(f"{name}: it normalises features by {normalize}, and onnx-asr per_feature")
+    if (features := checkpoint.config["preprocessor"].get("features")) not in (80, 128):
+        raise ValueError(f"{name}: it hears {features} mel bands, and onnx-asr 80 or 128")
+
+
 # ----------------------------------------------------------------------------------------------------- for sherpa
 
 
 def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
-    normalize = _normalize(checkpoint)
-    ctc = checkpoint.decoder == "ctc"
-    if normalize not in (("NA",) if ctc else ("NA", "per_feature")):
-        raise ValueError(f"{checkpoint.path.name}: it normalises features by {normalize}, which sherpa-onnx cannot do")
-    if unknown := [each for each in chunks_ms if each not in checkpoint.contexts]:
-        has = ", ".join(map(str, sorted(checkpoint.contexts)))
-        raise ValueError(f"--chunk-ms {unknown[0]}: {checkpoint.path.name} was trained for {has}")
+    normalize, ctc = _normalize(checkpoint), checkpoint.decoder == "ctc"
     _write_tokens(loaded, folder / "tokens.txt")
     loaded.set_export_config({"cache_support": True})
     for chunk_ms in chunks_ms:
@@ -142,13 +156,6 @@ def _later(size: Any) -> int:
 
 
 def _whole(checkpoint: Checkpoint, loaded: Any, folder: Path) -> dict[str, Any]:
-    if (checkpoint.config.get("loss") or {}).get("loss_name") != "tdt":
-        raise ValueError(f"{checkpoint.path.name}: neither cache-aware nor TDT; there is no ONNX engine for it here")
-    if (normalize := _normalize(checkpoint)) != "per_feature":
-        raise ValueError(f"{checkpoint.path.name}: it normalises features by {normalize}, and onnx-asr per_feature")
-    features = loaded.cfg.preprocessor.features
-    if features not in (80, 128):
-        raise ValueError(f"{checkpoint.path.name}: it hears {features} mel bands, and onnx-asr 80 or 128")
     log.info("exporting")
     loaded.set_export_config({"cache_support": False})
     with tempfile.TemporaryDirectory(dir=folder) as parts:
@@ -158,7 +165,7 @@ def _whole(checkpoint: Checkpoint, loaded: Any, folder: Path) -> dict[str, Any]:
     _write_tokens(loaded, folder / "vocab.txt")
     told = {
         "model_type": "nemo-conformer-tdt",
-        "features_size": features,
+        "features_size": loaded.cfg.preprocessor.features,
         "subsampling_factor": loaded.encoder.subsampling_factor,
     }
     (folder / "config.json").write_text(json.dumps(told), encoding="utf-8")
