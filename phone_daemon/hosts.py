@@ -18,6 +18,7 @@ from sidecars.hosts.remote import RemoteHost
 from sidecars.hosts.speech_client import SpeechSource
 from sidecars.hosts.subprocess import SubprocessHost
 from sidecars.hosts.wyoming import WyomingSource
+from sidecars.hosts.wyoming_ears import WyomingEars
 
 EMBEDDED_S = 60.0
 """An embedded engine that takes longer to load hangs."""
@@ -46,6 +47,8 @@ def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str
         if settings.host == "listen":
             token = environ.get(settings.api_key_env, "")
             return ListenHost(settings.url, token=token, options=settings.options)
+        if settings.host == "wyoming":
+            return WyomingEars(settings.url, settings.options)
         if settings.host == "inprocess":
             return InProcessHost("stt", settings.engine, options)
         return _children("stt", settings, options, EMBEDDED_S if settings.engine == settings.fallback else LOADING_S)

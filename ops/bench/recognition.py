@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Sequence
 
 import numpy as np
 import soxr
 
-from fixtures.make_calls import LEAD_S, band, gain, rms_db, white
+from fixtures.make_calls import LEAD_S, gain, rms_db, white
 from ops.bench.figure import Figure, Progress
+from ops.score import edits
+from ops.telephone import band, to_pcm
 from phone_daemon.config import Settings
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.hosts import engine_options
@@ -53,7 +54,7 @@ def _measure(progress: Progress, phrases: int) -> list[Figure]:
         words += len(phrase.split())
         for voice in VOICES:
             heard = _hear(ears, next(sessions), plan, _telephone(mouth, voice, phrase, seed=index))
-            errors[voice] += distance(phrase.split(), heard.split())
+            errors[voice] += edits(phrase.split(), heard.split())
         progress((index + 1) / len(said))
     by_voice = {voice: 100 * wrong / words for voice, wrong in errors.items()}
     sample = f"{len(said)} phrases × {len(VOICES)} synthetic voices (not people), {words * len(VOICES)} words"
@@ -73,7 +74,7 @@ def _telephone(mouth: TtsEngine, voice: str, phrase: str, seed: int) -> bytes:
     sound = np.concatenate([lead, sound, lead])
     noise = band(white(sound.size, np.random.default_rng(seed)))
     sound = sound + noise * gain(LEVEL_DB - SNR_DB - rms_db(noise))
-    return g711.through(np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes())
+    return g711.through(to_pcm(sound))
 
 
 def _hear(ears: SttEngine, session: int, plan: Dialplan, pcm: bytes) -> str:
@@ -83,13 +84,3 @@ def _hear(ears: SttEngine, session: int, plan: Dialplan, pcm: bytes) -> str:
     for at in range(0, len(wide), STEP):
         ears.step({session: wide[at : at + STEP]})
     return ears.finalize(session).text.lower()
-
-
-def distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words substituted, left out or put in (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-    return row[-1]

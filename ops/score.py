@@ -1,0 +1,104 @@
+"""Word errors: how they are counted, and how sure that count is.
+
+Texts are made alike before (`normalised`) as Whisper's evaluation does it, and most leaderboards since: case,
+punctuation, contractions, numbers, British spellings. Errors are substitutions, insertions and deletions of an
+alignment with the fewest of them (Levenshtein); their share is of the words that were said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import jiwer
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from whisper_normalizer.english import EnglishTextNormalizer
+
+DRAWS = 1000
+"""Of the bootstrap."""
+
+
+@cache
+def _normaliser() -> EnglishTextNormalizer:
+    return EnglishTextNormalizer()
+
+
+def normalised(text: str) -> str:
+    """Words with one space between them; empty where there are none."""
+    return " ".join(str(_normaliser()(text)).split())
+
+
+def edits(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Words to insert, delete or change."""
+    return int(Levenshtein.distance(said, heard))
+
+
+def hits(said: Sequence[str], heard: Sequence[str]) -> set[int]:
+    """Places of the words of `said` that `heard` has."""
+    return {
+        place
+        for block in Levenshtein.opcodes(said, heard)
+        if block.tag == "equal"
+        for place in range(block.src_start, block.src_end)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What was said and what was heard, both normalised."""
+
+    said: str
+    heard: str
+
+    @property
+    def errors(self) -> int:
+        return edits(self.said.split(), self.heard.split())
+
+    @property
+    def alignment(self) -> str:
+        """Both texts above each other, with S, D and I where they differ."""
+        aligned = jiwer.process_words([self.said], [self.heard])
+        return (
+            str(jiwer.visualize_alignment(aligned, show_measures=False, skip_correct=False)).partition("\n")[2].strip()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Word errors of many utterances. `wer` and `ci95` are fractions of the words said; there must be one at least."""
+
+    wer: float
+    ci95: tuple[float, float]
+    """By a bootstrap over utterances: what another draw of them from the same speakers would give 19 times in 20."""
+    words: int
+    utterances: int
+    substitutions: int
+    insertions: int
+    deletions: int
+
+
+def score(pairs: Sequence[Pair]) -> Score:
+    """Raises `ValueError` when not a word was said."""
+    if not any(pair.said for pair in pairs):
+        raise ValueError("not a word was said: nothing to score")
+    kinds = {"replace": 0, "insert": 0, "delete": 0}
+    for pair in pairs:
+        for edit in Levenshtein.editops(pair.said.split(), pair.heard.split()):
+            kinds[edit.tag] += 1
+    errors = np.array([pair.errors for pair in pairs])
+    words = np.array([len(pair.said.split()) for pair in pairs])
+    draws = np.random.default_rng(0).integers(len(pairs), size=(DRAWS, len(pairs)))
+    shares = errors[draws].sum(axis=1) / np.maximum(words[draws].sum(axis=1), 1)
+    low, high = np.quantile(shares, (0.025, 0.975))
+    wer = float(errors.sum() / words.sum())
+    return Score(
+        wer,
+        (min(float(low), wer), max(float(high), wer)),
+        int(words.sum()),
+        len(pairs),
+        kinds["replace"],
+        kinds["insert"],
+        kinds["delete"],
+    )
