@@ -22,6 +22,7 @@ MODULES = {
     "burst": "burst",
     "floor": "floor",
     "phrases": "phrases",
+    "wer": "wer",
     "ab": "ab.command",
 }
 """Where each subcommand lives. Only the one that is used is imported."""
@@ -32,6 +33,7 @@ examples:
   phone-ops replay --all              let every recorded caller phone the daemon
   phone-ops burst --count 100         100 barge-ins, and a verdict
   phone-ops ab                        where recognition should run: in a sidecar, a child, a thread
+  phone-ops wer SET --engine NAME     how many words an engine gets wrong
   phone-ops report                    what the calls under var/calls measured
 phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 wrong use.
 """
