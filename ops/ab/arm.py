@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from itertools import pairwise
@@ -56,14 +56,16 @@ async def reference(engine: Engine, fixtures: Sequence[Fixture], folder: Path) -
     if not any(each["partials"] for each in heard):
         raise CannotRun(f"{engine.name} tells nothing before the end of an utterance: only streaming is compared")
     told = [{**each, **what} for each, what in zip(recordings, heard, strict=True)]
-    return Reference(told, chunk_ms([[at for _, at in each["partials"]] for each in heard]))
+    return Reference(told, chunk_ms(at for each in heard for _, at in each["partials"]))
 
 
-def chunk_ms(partials: Sequence[Sequence[float]]) -> float:
-    """How much an engine hears at once, by the seconds after which its partials come: they are whole chunks apart."""
-    frames = [[round(at / alone.FRAME_S) for at in each] for each in partials]
-    apart = [later - sooner for each in frames for sooner, later in pairwise(each)]
-    return 1e3 * alone.FRAME_S * (reduce(gcd, apart, 0) or 1)
+def chunk_ms(partials: Iterable[float]) -> float:
+    """How much an engine hears at once, by the seconds of audio after which its partials come, in any utterance.
+
+    It says something only when a chunk is full, so they are whole chunks apart.
+    """
+    frames = sorted({round(at / alone.FRAME_S) for at in partials})
+    return 1e3 * alone.FRAME_S * (reduce(gcd, (later - sooner for sooner, later in pairwise(frames)), 0) or 1)
 
 
 async def measure(

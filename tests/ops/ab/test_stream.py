@@ -50,9 +50,9 @@ def test_a_recording_is_cut_into_whole_frames() -> None:
 
 @pytest.mark.parametrize(
     ("partials", "chunk"),
-    [([[0.32, 0.64, 0.8], [0.48, 0.96]], 160.0), ([[0.1, 0.12, 0.2]], 20.0), ([[0.5]], 20.0), ([], 20.0)],
+    [([0.36, 0.68, 1.48, 0.52], 160.0), ([0.1, 0.12, 0.2], 20.0), ([0.5, 0.5], 20.0), ([], 20.0)],
 )
-def test_how_much_an_engine_hears_at_once_is_seen_by_its_partials(partials: list[list[float]], chunk: float) -> None:
+def test_how_much_an_engine_hears_at_once_is_seen_by_its_partials(partials: list[float], chunk: float) -> None:
     assert chunk_ms(partials) == pytest.approx(chunk)
 
 
