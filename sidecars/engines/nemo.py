@@ -28,19 +28,20 @@ CHUNK_MS = 160
 """Where the model has it; else what the model was trained with first."""
 MAX_SESSIONS = 32
 FLUSH_S = 0.16
-"""Silence after the last word, so that the model has heard its end."""
+"""Silence after the last word, so that the model has heard its end: of 40 utterances cut off where speech ends, 29 were
+understood without it as with more, 37 with half as much, 39 with this."""
 OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "max_batch")
 
 
 @dataclass(slots=True)
 class _Session:
-    transcript: Transcript = field(default_factory=Transcript)
-    waiting: bytearray = field(default_factory=bytearray)
+    transcript: Transcript
+    waiting: bytearray
     """Audio that is no whole chunk yet."""
+    samples: int
+    """How much of the session's audio the pipeline was given; what leads it counts as less than none."""
     begun: bool = False
     """Whether the pipeline knows of it."""
-    samples: int = 0
-    """How much the pipeline was given."""
     heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
@@ -67,7 +68,8 @@ class Nemo:
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
-        self._sessions[session] = _Session()
+        lead = self._pipeline.lead
+        self._sessions[session] = _Session(Transcript(offset_s=-lead / RATE), bytearray(2 * lead), -lead)
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         for number, pcm in audio.items():
@@ -84,7 +86,7 @@ class Nemo:
     def finalize(self, session: int) -> Hypothesis:
         ending = self._sessions[session]
         try:
-            if not ending.begun and not ending.waiting:
+            if not ending.begun and len(ending.waiting) == 2 * self._pipeline.lead:
                 return ending.heard
             chunk = 2 * self._pipeline.chunk
             ending.waiting += bytes(2 * round(FLUSH_S * RATE))

@@ -42,7 +42,7 @@ class Transcript:
     def _with(self, words: Iterable[Word], goes_on: bool) -> tuple[Word, ...]:
         said = list(self._settled)
         for place, word in enumerate(words):
-            start, end = word.start + self._offset_s, word.end + self._offset_s
+            start, end = (max(at + self._offset_s, 0.0) for at in (word.start, word.end))
             if said and ((goes_on and place == 0) or word.text in AFTER_WORDS):
                 last = said.pop()
                 confidence = min(last.confidence, word.confidence)

@@ -43,6 +43,10 @@ def test_times_of_what_is_heard_in_another_stream_are_counted_from_where_that_be
     assert [word.start for word in transcript.hypothesis(words("yes")).words] == [0.0, 1.0, 10.0]
 
 
+def test_no_word_begins_before_the_sound() -> None:
+    assert Transcript(offset_s=-0.07).hypothesis([Word("yes", 0.0, 0.5)]).words == (Word("yes", 0.0, 0.43),)
+
+
 def test_confidence_is_the_words_mean_and_a_share() -> None:
     transcript = Transcript(words("at", confidence=0.5))
     assert transcript.hypothesis(words("nine", confidence=1.5)).confidence == 0.75
