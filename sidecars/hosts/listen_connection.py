@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from sidecars.hosts.audio_queue import AudioQueue
 from sidecars.hosts.channel import QueueChannel
 from sidecars.hosts.host import HostLost, Message
 from sidecars.hosts.listen import dialect
@@ -23,10 +24,6 @@ RATE = 8000
 """Audio travels as it came from the telephone."""
 KEEP_ALIVE_S = 4.0
 """Deepgram ends a connection that was silent for 10 s."""
-PIECE = 2 * RATE // 10
-"""Bytes of audio in one message, at most."""
-WAITING_S = 20.0
-"""Audio that may wait to be sent: the longest utterance with its pre-roll. Of more, the oldest is dropped."""
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +36,9 @@ class Connection:
         self._host = host
         self._http = http
         self._channel = channel
-        self._out: deque[bytes | str] = deque()
-        self._waiting = 0
-        """Bytes of audio in `_out`."""
-        self._dropped_s = 0.0
+        self._audio = AudioQueue(RATE, self._dropping)
+        self._orders: deque[str] = deque()
+        """Sent after the audio."""
         self._news = asyncio.Event()
         self._ending = ""
         """Finalize or Cancel, once it was asked for."""
@@ -72,25 +68,20 @@ class Connection:
             self._send("Finalize", "CloseStream")
         elif kind == "Cancel" and self._ending != "Cancel":
             self._ending = kind
-            self._out.clear()
-            self._waiting = 0
+            self._audio.clear()
+            self._orders.clear()
             self._send("Cancel")
 
     def _add(self, pcm: bytes) -> None:
-        if self._ending or not pcm:
-            return
-        self._out.extend(pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
-        self._waiting += len(pcm)
-        most = 2 * RATE * WAITING_S
-        while self._waiting > most and isinstance(oldest := self._out.popleft(), bytes):
-            self._waiting -= len(oldest)
-            if not self._dropped_s:
-                self._channel.put({"type": "Fault", "error": f"{self._host.name} is slow: audio is dropped"}, b"")
-            self._dropped_s += len(oldest) / (2 * RATE)
-        self._news.set()
+        if not self._ending:
+            self._audio.put(pcm)
+            self._news.set()
+
+    def _dropping(self) -> None:
+        self._channel.put({"type": "Fault", "error": f"{self._host.name} is slow: audio is dropped"}, b"")
 
     def _send(self, *kinds: str) -> None:
-        self._out.extend(json.dumps({"type": kind}) for kind in kinds)
+        self._orders.extend(json.dumps({"type": kind}) for kind in kinds)
         self._news.set()
 
     def abandon(self, reason: str) -> None:
@@ -121,8 +112,8 @@ class Connection:
             log.exception("%s", self._host.name)
             self._lose(f"{self._host.name}: {error!r}")
         finally:
-            if self._dropped_s:
-                log.warning("%s was slow: %.1f s of an utterance were dropped", self._host.name, self._dropped_s)
+            if dropped_s := self._audio.dropped_s:
+                log.warning("%s was slow: %.1f s of an utterance were dropped", self._host.name, dropped_s)
             self._host.gone(self._channel.number)
 
     def _lose(self, reason: str) -> None:
@@ -148,16 +139,14 @@ class Connection:
     async def _write(self, socket: aiohttp.ClientWebSocketResponse, can_cancel: bool) -> None:
         with suppress(ConnectionError):  # whoever reads is told
             while True:
-                while self._out:
-                    item = self._out.popleft()
-                    if isinstance(item, bytes):
-                        self._waiting -= len(item)
-                        await socket.send_bytes(item)
+                while self._audio or self._orders:
+                    if self._audio:
+                        await socket.send_bytes(self._audio.take())
                     elif self._ending == "Cancel" and not can_cancel:
                         await socket.close()
                         return
                     else:
-                        await socket.send_str(item)
+                        await socket.send_str(self._orders.popleft())
                 self._news.clear()
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_S):

@@ -17,11 +17,12 @@ from aiohttp import WSMsgType, web
 from phone_daemon.ears.stt import Recognizer
 from phone_daemon.ears.utterance import Utterance
 from sidecars.hosts import listen_connection
+from sidecars.hosts.audio_queue import WAITING_S
 from sidecars.hosts.fallback import FallbackHost
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.inprocess import InProcessHost
 from sidecars.hosts.listen_client import ListenHost
-from sidecars.hosts.listen_connection import RATE, WAITING_S
+from sidecars.hosts.listen_connection import RATE
 from sidecars.resample import Resampler
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.hearing import until
@@ -365,5 +366,5 @@ async def test_for_a_server_that_does_not_read_the_oldest_audio_is_dropped_and_i
             await asyncio.sleep(0)
         assert "is slow: audio is dropped" in (await until(channel, "Fault"))["error"]
         (connection,) = host._connections.values()
-        assert connection._waiting <= 2 * RATE * WAITING_S
+        assert connection._audio.waiting_s <= WAITING_S
         channel.close()
