@@ -27,7 +27,8 @@ def _normaliser() -> EnglishTextNormalizer:
 
 def normalised(text: str) -> str:
     """Words with one space between them; empty where there are none."""
-    return " ".join(str(_normaliser()(text)).split())
+    # Whisper's normaliser keeps signs that may belong to a number ("..." stays), and a sign alone is not a word.
+    return " ".join(word for word in str(_normaliser()(text)).split() if any(map(str.isalnum, word)))
 
 
 def edits(said: Sequence[str], heard: Sequence[str]) -> int:

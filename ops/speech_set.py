@@ -13,8 +13,8 @@ import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -42,7 +42,7 @@ class Utterance:
         try:
             with soundfile.SoundFile(str(self.path)) as file:
                 rate = file.samplerate
-                file.seek(round(self.offset_s * rate))
+                file.seek(min(round(self.offset_s * rate), file.frames))
                 count = -1 if self.duration_s is None else round(self.duration_s * rate)
                 samples = file.read(count, dtype="float64", always_2d=True)
         except (OSError, RuntimeError, ValueError) as error:
@@ -88,11 +88,19 @@ def _manifest(path: Path) -> Iterator[Utterance]:
             ) from None
 
 
-def _row(folder: Path, row: dict[str, Any]) -> Utterance:
+def _row(folder: Path, row: object) -> Utterance:
+    if not isinstance(row, dict):
+        raise TypeError("not a table")
+    name, words = row["audio_filepath"], row["text"]
+    if not isinstance(name, str) or not name or not isinstance(words, str):
+        raise TypeError("audio_filepath and text must be texts")
+    offset_s = float(row.get("offset") or 0.0)
     duration = row.get("duration")
     # Without an offset, a duration only says how long the file is.
     duration_s = float(duration) if duration is not None and "offset" in row else None
-    return Utterance(folder / row["audio_filepath"], str(row["text"]), float(row.get("offset") or 0.0), duration_s)
+    if not 0 <= offset_s < inf or (duration_s is not None and not 0 < duration_s < inf):
+        raise ValueError(f"offset {offset_s:g} s, duration {duration} s: no piece of a file")
+    return Utterance(folder / name, words, offset_s, duration_s)
 
 
 def _transcripts(path: Path) -> Iterator[Utterance]:

@@ -34,6 +34,8 @@ def test_the_words_that_were_heard_are_known_by_their_places() -> None:
         ("Colour, please!", "color please"),
         ("at twenty five past ten", "at 25 past 10"),
         ("  ", ""),
+        ("...", ""),
+        ("well ... yes", "well yes"),
     ],
 )
 def test_what_people_write_differently_is_the_same(one: str, other: str) -> None:

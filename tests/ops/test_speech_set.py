@@ -76,6 +76,24 @@ def test_what_cannot_be_used_is_one_line_that_names_it(tmp_path: Path) -> None:
     bad.write_text("nonsense\n")
     with pytest.raises(SetError, match=r"bad\.json:1: Expecting value"):
         load(bad)
+    for line in (
+        "[1]",
+        "null",
+        '{"audio_filepath": 5, "text": "yes"}',
+        '{"audio_filepath": "", "text": "yes"}',
+        '{"audio_filepath": "a.wav", "text": null}',
+        '{"audio_filepath": "a.wav", "text": "yes", "offset": -3}',
+        '{"audio_filepath": "a.wav", "text": "yes", "offset": NaN}',
+        '{"audio_filepath": "a.wav", "text": "yes", "offset": 0, "duration": -1}',
+    ):
+        bad.write_text(line)
+        with pytest.raises(SetError, match=r"bad\.json:1: .*; want"):
+            load(bad)
+    late = recording(tmp_path / "late.wav")
+    bad.write_text('{"audio_filepath": "late.wav", "text": "yes", "offset": 99}')
+    with pytest.raises(SetError, match=r"late\.wav: no audio in it from 99 s on"):
+        load(bad)[0].read()
+    late.unlink()
     bad.write_text('{"audio_filepath": "gone.wav", "text": "yes"}\n')
     (gone,) = load(bad)
     with pytest.raises(SetError, match=r"gone\.wav: no such file"):
