@@ -88,6 +88,8 @@ async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count
                     await _phone(daemon, fixtures, count, found, told)
             except DaemonFailed:
                 raise CannotRun(last_line(daemon.directory / "daemon.log") or "the daemon did not start") from None
+            except TimeoutError:
+                raise CannotRun("the daemon did not end its calls, or has died in them") from None
     return found
 
 
@@ -116,6 +118,8 @@ async def _phone(daemon: DaemonProcess, fixtures: Sequence[Fixture], count: int,
     for fixture, (call, said) in callers.calls.items():
         found.heard[fixture] = Heard(read_turns(daemon.calls_directory / call / "turns.jsonl"), said)
     found.problems += found.tally.problems + callers.problems
+    if found.tally.count < count:
+        found.problems.append(f"{found.tally.count} of {count} barge-ins by command")
 
 
 class _Callers:
