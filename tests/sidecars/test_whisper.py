@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +16,9 @@ from sidecars.environment import interpreter
 from sidecars.hosts.host import Channel, Host, HostLost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.clinic import SAID
-from tests.sidecars.family import BUILD_S, python_of, tiny
+from tests.sidecars.family import BUILD_S, ROOT, python_of, tiny
 from tests.sidecars.hearing import FRAME, feed, until
-from tests.sidecars.speech import Audio, clicks, hum, line, pink, white, wide
+from tests.sidecars.speech import Audio, caller, clicks, hum, line, pink, white, wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
 
@@ -132,6 +134,26 @@ async def test_without_a_gpu_it_hears_on_the_cpu_and_says_so(model: Path, caplog
     assert told["text"]
     assert "words" not in told
     await host.close()
+
+
+async def test_inside(model: Path, tmp_path: Path) -> None:
+    """The tests of `whisper_inside.py`, run by the environment's own Python."""
+    (tmp_path / "speech").write_bytes(wide(caller(SAID[0])))
+    flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
+    ran = await asyncio.create_subprocess_exec(
+        *[python_of("whisper"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/whisper_inside.py"],
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
+            "PYTHONPATH": str(ROOT),
+            "TINY": str(model),
+            "SPEECH": str(tmp_path / "speech"),
+        },
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await ran.communicate()
+    assert ran.returncode == 0, said.decode()
 
 
 async def test_the_daemon_finds_its_environment() -> None:
