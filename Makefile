@@ -6,7 +6,7 @@ PORT := 8765
 LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/clients/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt) \
-	$(LISTEN_CLIENTS)
+	tests/sidecars/wyoming/server $(LISTEN_CLIENTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made

@@ -102,9 +102,11 @@ def run(
             export(trainer, work / "tokenizer", work / "latest.nemo")
             write_curve(trainer, work)
             measured = time.monotonic()
+    if distributed.is_initialized():
+        distributed.destroy_process_group()  # what measures would wait for workers that are gone
     if not options.rank:
-        measure(trainer, sets)
         trainer.save(work / "checkpoint.pt")
+        measure(trainer, sets)
         write_curve(trainer, work)
 
 
