@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from sidecars.hosts.host import Host, HostLost
 
 PIECE_S = 0.1
-AHEAD_S = 15.0
-"""Of an utterance this much is sent at once, and the rest at twice its pace: hosts keep less than a minute waiting."""
+AHEAD_S = 40.0
+"""Of an utterance this much is sent at once, and the rest four times as fast as it was said: hosts keep a minute at most."""
 STUCK_S = 120.0
 """An engine that says nothing for so long after the end of an utterance is not going to."""
 
@@ -37,7 +37,7 @@ async def hear(host: Host, pcm: bytes, options: Mapping[str, object]) -> str:
         size = 2 * round(PIECE_S * channel.sample_rate)
         for place in range(0, len(pcm), size):
             channel.send({"type": "Audio"}, pcm[place : place + size])
-            await asyncio.sleep(PIECE_S / 2 if place > AHEAD_S * 2 * channel.sample_rate else 0)
+            await asyncio.sleep(PIECE_S / 4 if place > AHEAD_S * 2 * channel.sample_rate else 0)
         channel.send({"type": "Finalize"})
         async with asyncio.timeout(STUCK_S):
             while (message := (await channel.receive())[0])["type"] != "Final":
