@@ -10,7 +10,7 @@ from sidecars.hosts.host import Host, HostLost
 
 PIECE_S = 0.1
 AHEAD_S = 40.0
-"""Of an utterance this much is sent at once, the rest four times as fast as it was said: hosts keep a minute waiting."""
+"""Of an utterance this much is sent at once, the rest four times as fast as it was said: hosts keep a minute of it."""
 STUCK_S = 120.0
 """An engine that says nothing for so long after the end of an utterance is not going to."""
 
