@@ -16,7 +16,7 @@ from sidecars.parakeet.batches import FRAMES, Batch, augment, batches, collate
 from sidecars.parakeet.subsampling import parametrise, subsample
 from sidecars.parakeet.utterances import Utterances
 
-AUGMENT_FROM = 1_500
+AUGMENT_FROM = 10_000
 WARM_UP = 100
 FLAT = 0.25
 """Share of the time before the learning rate begins to fall."""
@@ -40,6 +40,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         parametrise(self.model)
+        self.model.encoder.sync_max_audio_length = False  # or workers would wait for the first when it measures alone
         self.model.to(self.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
