@@ -9,7 +9,8 @@ import json
 import random
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from ops.probe import until
 from ops.stats import quantiles
 from phone_daemon.config import Settings
 from phone_daemon.daemon import load_dialplans
-from phone_daemon.events import PTIME_S
 from phone_daemon.hosts import engine_options
 
+CALLS = 4
+"""That lose their ears at once."""
 WORDS = range(4, 12)
 READY_S = 20.0
 FINAL_S = 8.0
@@ -46,7 +48,7 @@ class Seen:
 
 
 async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
-    """`kills` calls, each of whom loses its ears while it speaks."""
+    """`kills` callers, each of whom loses its ears while it speaks."""
     said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
     options = engine_options(Settings().ears, load_dialplans(Settings()))
     port = free_port(socket.SOCK_STREAM)
@@ -63,14 +65,14 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
             ):
                 line = _Line(daemon, operator, server, events)
                 usual = {sound.name: await line.undisturbed(sound) for sound in said}
-                for number in range(kills):
+                for number in range(0, kills, CALLS):
                     progress(number / kills)
-                    sound = said[number % len(said)]
-                    await line.killed(sound, usual[sound.name], seen)
+                    some = [said[each % len(said)] for each in range(number, min(number + CALLS, kills))]
+                    await line.killed(some, usual, seen)
         finally:
             await server.stop()
     gap, back, lost = quantiles(seen.gaps_ms), quantiles(seen.back_ms), quantiles(seen.lost_ms)
-    note = f"{len(seen.gaps_ms)} calls whose server was killed while they spoke"
+    note = f"{len(seen.gaps_ms)} callers whose server was killed while they spoke, {CALLS} at a time"
     return [
         Figure("longest RTP gap p95", gap["p95"], "ms", 40.0, f"{note}; p50 {gap['p50']:.1f}, max {gap['max']:.1f}"),
         Figure("kill to the next word understood p95", back["p95"], "ms", 1500.0, f"p50 {back['p50']:.0f}"),
@@ -115,23 +117,34 @@ class _Line:
             await _answered(talk)
         return await _understood(talk)
 
-    async def killed(self, sound: Sound, usual: Sequence[str], seen: Seen) -> None:
-        """The same, and in the middle of it the server is killed; and started again, as by a supervisor."""
+    async def killed(self, sounds: Sequence[Sound], usual: Mapping[str, Sequence[str]], seen: Seen) -> None:
+        """The same of callers who speak at once, and in the middle of it the server is killed, and started again."""
         await self._in_use()
+        silent = asyncio.Barrier(len(sounds) + 1)
+        cut = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as calls:
+            for sound in sounds:
+                calls.create_task(self._call(sound, usual[sound.name], silent, cut, seen))
+            await silent.wait()
+            shortest_s = min(len(sound.pcm) for sound in sounds) / 16000
+            await asyncio.sleep(random.uniform(0.5, shortest_s - 0.4))
+            cut.set_result(time.monotonic_ns())
+            await self.server.stop(kill=True)
+            await self.server.start()  # as a supervisor does
+
+    async def _call(
+        self, sound: Sound, usual: Sequence[str], silent: asyncio.Barrier, cut: asyncio.Future[int], seen: Seen
+    ) -> None:
+        spoken_s = len(sound.pcm) / 16000
         async with talker(self.daemon, self.operator) as talk:
             await _listening(talk)
+            await silent.wait()
             played = talk.probe.rtp.play(sound.pcm)
-            spoken_s = len(sound.pcm) / 16000
-            said_s = random.uniform(0.5, spoken_s - 0.4)
-            await until(lambda: len(played.sent_ns) * PTIME_S >= said_s, spoken_s + 5)
-            killed_ns = played.sent_ns[-1]
-            await self.server.stop(kill=True)
-            starting = asyncio.create_task(self.server.start())
             await until(played.done.is_set, spoken_s + 5)
             await _answered(talk)
+            killed_ns = await cut
             near = [each.at_ns for each in talk.probe.rtp.packets if abs(each.at_ns - killed_ns) < WATCHED_S * 1e9]
         heard = await _understood(talk)
-        await starting
         seen.gaps_ms.append(max(after - before for before, after in itertools.pairwise(near)) / 1e6)
         told = [each.note for each in self.events if each.note.call == talk.call and each.note.at_ns > killed_ns]
         if news := [note.at_ns for note in told if note.kind in ("partial", "final")]:
