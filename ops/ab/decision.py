@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import textwrap
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ The same engine with the same weights can run in a sidecar, in a child process o
 or in a child process a call. `phone-ops ab` measures them side by side: recorded callers phone a real daemon over SIP
 while its agent is interrupted again and again, and streams of the same recordings are fed to the engine where it runs.
 
-The rule: {RULE}
+{textwrap.fill(f"The rule: {RULE}", 120)}
 """
 
 
