@@ -30,6 +30,8 @@ HOP = 160
 MAX_SESSIONS = 32
 HALF = HOP // 2
 """Silence before everything: sherpa-onnx's frames begin, and NeMo's have their middle, at multiples of `HOP`."""
+DROPPED = 2
+"""Outputs at the beginning of a chunk that the model throws away, since they repeat the one before."""
 FLUSH = RATE * 16 // 100
 """Silence after the last word, so that the model has heard its end. As for NeMo, that the words may be the same."""
 CTC_FRAME_S = 0.04
@@ -58,6 +60,8 @@ class Sherpa:
         """Raises `ValueError` for a model that sherpa-onnx does not take."""
         self.max_sessions = max_sessions
         self._model = model
+        # The first outputs of a chunk are thrown away: here those of what was before the utterance.
+        self._before = DROPPED * model.numbers["subsampling_factor"]
         self._recognizer = _recognizer(model, provider, threads)
         self._sessions: dict[int, _Session] = {}
         self._streams: WeakSet[Any] = WeakSet()
@@ -72,9 +76,7 @@ class Sherpa:
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
         stream = self._recognizer.create_stream()
-        # The first chunk, like all of them, begins with what was before it; as in NeMo that is silence.
-        before = HOP * (self._model.window - self._model.shift)
-        stream.accept_waveform(RATE, np.zeros(before + HALF, np.float32))
+        stream.accept_waveform(RATE, np.zeros(HOP * self._before + HALF, np.float32))
         self._streams.add(stream)
         self._sessions[session] = _Session(stream)
 
@@ -103,7 +105,8 @@ class Sherpa:
             if not ending.samples:
                 return Hypothesis("", 0.0)
             chunk = HOP * self._model.shift
-            steps = math.ceil((ending.samples + FLUSH) / chunk)
+            early = HOP * (self._before - (self._model.window - self._model.shift))
+            steps = math.ceil((early + ending.samples + FLUSH) / chunk)
             ending.stream.accept_waveform(RATE, np.zeros(FLUSH + 2 * chunk, np.float32))
             ending.stream.input_finished()
             while ending.steps < steps and self._ready(ending):

@@ -14,8 +14,7 @@ import logging
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from sidecars.parakeet.onnx_frontend import guard_as_nemo
 from sidecars.weights import WeightsMissing
 
 CHUNK_MS = 160
+DROPPED = 2
+"""Of the first convolutions' outputs of a chunk: they repeat the chunk before, or were before the stream."""
 ONE_FILE = 1_500_000_000
 """Bytes of weights from which on they are in a file beside the graph: protobuf ends at 2 GB."""
 
@@ -40,7 +41,8 @@ def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]
     checkpoint = open_checkpoint(model)
     _refuse(checkpoint, chunks_ms)
     log.info("loading %s", checkpoint.path)
-    from sidecars.engines.nemo_package import ASRModel  # noqa: PLC0415  (takes long; what cannot be is said at once)
+    # They take long to import; what cannot be done is said at once.
+    from sidecars.engines.nemo_package import ASRModel  # noqa: PLC0415
 
     try:
         loaded = ASRModel.restore_from(str(checkpoint.path), map_location="cpu").eval()
@@ -105,14 +107,20 @@ def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
 
 
 def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
+    from sidecars.parakeet.onnx_encoder import exact_and_faster  # noqa: PLC0415
+
     normalize, ctc = _normalize(checkpoint), checkpoint.decoder == "ctc"
     _write_tokens(loaded, folder / "tokens.txt")
     loaded.set_export_config({"cache_support": True})
     for chunk_ms in chunks_ms:
         log.info("exporting chunks of %d ms", chunk_ms)
         loaded.encoder.set_default_att_context_size(list(checkpoint.contexts[chunk_ms]))
+        if loaded.encoder.streaming_cfg.drop_extra_pre_encoded != DROPPED:
+            raise ValueError(f"{checkpoint.path.name}: its chunks begin in a way that the engine sherpa does not know")
         name = f"{'model' if ctc else 'encoder'}-{chunk_ms}ms.onnx"
-        with tempfile.TemporaryDirectory(dir=folder) as parts, _whole_windows():  # a large model is many files
+        before = DROPPED * loaded.encoder.subsampling_factor
+        with tempfile.TemporaryDirectory(dir=folder) as parts, exact_and_faster(loaded.encoder, before):
+            # A large model is written as many files.
             (loaded if ctc else loaded.encoder).export(str(Path(parts) / name))
             graph = onnx.load(str(Path(parts) / name))
         if normalize == "NA" and _guards_zero_as_usual(checkpoint):
@@ -124,19 +132,6 @@ def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Seq
         loaded.decoder.export(str(folder / "decoder.onnx"))
         loaded.joint.export(str(folder / "joiner.onnx"))
     return {"engine": "sherpa", "chunk_ms": list(chunks_ms)}
-
-
-@contextmanager
-def _whole_windows() -> Iterator[None]:
-    """Within it, convolutions mask nothing: sherpa-onnx gives whole windows. It saves an eighth of a batch's time."""
-    from nemo.collections.asr.parts.submodules import subsampling  # noqa: PLC0415
-
-    masked = subsampling.apply_channel_mask
-    subsampling.apply_channel_mask = lambda heard, mask: heard
-    try:
-        yield
-    finally:
-        subsampling.apply_channel_mask = masked
 
 
 def _metadata(loaded: Any, ctc: bool, normalize: str) -> Mapping[str, str]:
