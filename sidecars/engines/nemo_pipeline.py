@@ -8,7 +8,8 @@ segment, with their times. Not thread-safe.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,9 +81,12 @@ class Pipeline:
             token_duration_in_secs=self._pipeline.model_stride_in_secs,
         )
         self.chunk: int = round(self._pipeline.chunk_size_in_secs * RATE)
-        # NeMo's first frame of 80 ms is its buffer of zeros and one more of 10 ms. With the other seven before the
-        # sound, frames begin where they do for a model that hears the whole: half as many words differ from its own.
-        self.lead: int = round((self._pipeline.subsampling_factor - 1) * self._pipeline.window_stride * RATE)
+        more = self._pipeline.subsampling_factor - 1
+        self._first_frames: int = self._pipeline.model_chunk_size - more
+        self.lead: int = round(
+            (more - _hear_whole_windows(self._pipeline.bufferer)) * self._pipeline.window_stride * RATE
+        )
+        """Samples of nothing that are wanted before a stream's first; see `_beginning`."""
         # On a GPU the whole batch: better that its memory does not suffice now than in a call.
         self._warm_up(1 if place.on_cpu else batch)
         chunk_ms = 1000 * self.chunk // RATE
@@ -93,6 +97,16 @@ class Pipeline:
 
         Raises whatever torch raises; the streams are of no use then but to be released.
         """
+        heard: dict[int, Hypothesis] = {}
+        if begin := [piece for piece in pieces if piece.first]:
+            with self._beginning():
+                heard |= self._hear(begin)
+        if goes_on := [piece for piece in pieces if not piece.first]:
+            heard |= self._hear(goes_on)
+        return [heard[piece.stream] for piece in pieces]
+
+    def _hear(self, pieces: Sequence[Piece]) -> dict[int, Hypothesis]:
+        """In one batch; by stream."""
         frames, states = [], []
         for piece in pieces:
             options = ASRRequestOptions()
@@ -103,10 +117,32 @@ class Pipeline:
             samples = torch.from_numpy(piece.samples)
             frames.append(Frame(samples, piece.stream, is_first=piece.first, is_last=piece.last, options=options))
         self._pipeline.transcribe_step(frames)
-        return [
-            piece.transcript.hypothesis(words, goes_on=goes_on)
+        return {
+            piece.stream: piece.transcript.hypothesis(words, goes_on=goes_on)
             for piece, (words, goes_on) in zip(pieces, map(self._decoder.open_words, states), strict=True)
-        ]
+        }
+
+    @contextmanager
+    def _beginning(self) -> Iterator[None]:
+        """Within, streams begin as those did that the model was trained on: with a first frame of 10 ms.
+
+        NeMo's pipelines begin with silence that was never there, in place of what an encoder remembers of the chunk
+        before, and so with frames that lie elsewhere: a small model then wrote other words in two utterances of three
+        than it does of the whole recording. (Chunks of 80 ms still do: their second one has no whole memory either.)
+        """
+        model, preprocess = self._pipeline.asr_model, self._pipeline.preprocess
+        dropped, model.drop_extra_pre_encoded = model.drop_extra_pre_encoded, 0
+
+        def first_frames(*given: Any) -> Any:
+            features, lengths = preprocess(*given)
+            return features[:, :, -self._first_frames :], lengths - features.shape[2] + self._first_frames
+
+        self._pipeline.preprocess = first_frames
+        try:
+            yield
+        finally:
+            model.drop_extra_pre_encoded = dropped
+            del self._pipeline.preprocess  # the class has one
 
     def release(self, stream: int) -> None:
         """Frees all that is held for a stream, at once; for one that holds nothing, nothing happens."""
@@ -130,6 +166,18 @@ class Pipeline:
         silence, transcript = np.zeros(self.chunk, np.float32), Transcript()
         for number in range(2):
             self.step([Piece(WARM_UP - each, silence, transcript, not number, bool(number)) for each in range(streams)])
+
+
+def _hear_whole_windows(bufferer: Any) -> int:
+    """Has features made one frame of 10 ms later, which is returned, of windows that lie within the sound.
+
+    NeMo's are 25 ms long, but have only the chunk and 10 ms before it: the chunk's first window begins, and its last
+    one ends, in the middle of the sound, which is a click.
+    """
+    frames = 1
+    bufferer.n_chunk_look_back *= 3
+    bufferer.plus_one += frames
+    return frames
 
 
 class _Settling(BPEDecoder):  # type: ignore[misc]
