@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -235,6 +236,10 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(str(error)) from None
 
     async def main() -> Comparison:
+        # Told to end, as by Ctrl-C, no process may be left behind.
+        comparing = asyncio.current_task()
+        assert comparing is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, comparing.cancel)
         return await compare(engine, fixtures, places, (await floor(standing)).ms["p95"], args)
 
     try:
@@ -242,6 +247,8 @@ def run(args: argparse.Namespace) -> int:
     except CannotRun as error:
         print(f"phone-ops ab: {engine.name} cannot run: {error}", file=sys.stderr)
         return 1
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
     outcome = found.outcome
     if args.json:
         print(json.dumps(found.as_json(), indent=1))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -221,6 +222,10 @@ async def measure(
     folder: Path,
 ) -> Answer:
     """Starts the engine at `place` and measures. Raises `CannotRun`."""
+    measuring = asyncio.current_task()
+    assert measuring is not None
+    # Whoever started this program ends it so, and nothing that it has started may be left behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     began = time.perf_counter()
     async with sidecar(place, engine, folder) as server:
         there = host(place, engine, server.url if server else "")
@@ -290,6 +295,8 @@ def main(asked: str, answer: str) -> int:
     except CannotRun as error:
         print(error, file=sys.stderr)
         return 1
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
     Path(answer).write_text(json.dumps(asdict(found)), encoding="utf-8")
     return 0
 
