@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.fixture import every
+from ops.score import edits
 from ops.usage import WrongUse
 from sidecars.environment import interpreter
 from sidecars.hosts.host import HostLost
@@ -239,13 +240,3 @@ async def _utterance(host: SubprocessHost, pcm: bytes) -> str:
 def _words(text: str) -> Sequence[str]:
     """Without what stands for sounds that the vocabulary has no piece for: only one of the engines writes it."""
     return re.sub("<unk>|⁇", " ", text).split()
-
-
-def edits(one: Sequence[str], other: Sequence[str]) -> int:
-    """Words to insert, delete or change (Levenshtein distance)."""
-    row = list(range(len(other) + 1))
-    for i, word in enumerate(one, 1):
-        before, row = row, [i]
-        for j, instead in enumerate(other, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != instead)))
-    return row[-1]
