@@ -32,19 +32,20 @@ def exact_and_faster(encoder: Any, before: int) -> Iterator[None]:
         MaskedConvSequential.forward,
         encoder.forward_internal,
     )
-    begins: list[Any] = []
+    blank: list[Any] = []
 
     def run_noting(*given: Any, cache_last_channel_len: Any = None, **named: Any) -> Any:
-        begins[:] = [(cache_last_channel_len == 0).view(-1, 1, 1, 1)]
+        # Chunks shorter than `before` are blanked in part for as long as they reach back to it.
+        blank[:] = [(before - encoder.subsampling_factor * cache_last_channel_len).clamp(min=0).view(-1, 1, 1, 1)]
         return run(*given, cache_last_channel_len=cache_last_channel_len, **named)
 
     def convolve_after(self: Any, features: Any, lengths: Any) -> Any:
-        heard, blank = features.unsqueeze(1), before
+        heard, stride = features.unsqueeze(1), 1
         for layer in self:
             if getattr(layer, "stride", (1, 1)) != (1, 1):
-                early = (torch.arange(int(heard.shape[2])) < blank).view(1, 1, -1, 1)
-                heard = heard.masked_fill(begins[0] & early, 0.0)
-                blank //= layer.stride[0]
+                frames = stride * torch.arange(int(heard.shape[2])).view(1, 1, -1, 1)
+                heard = heard.masked_fill(frames < blank[0], 0.0)
+                stride *= layer.stride[0]
             heard = layer(heard)
         return heard, torch.full_like(lengths, int(heard.shape[2]))
 
