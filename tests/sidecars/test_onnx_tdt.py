@@ -152,7 +152,7 @@ async def test_a_partial_that_takes_too_long_is_left_out(slow: Path, caplog: pyt
         for begin in range(0, 29 * SECOND, SECOND):
             channel.send({"type": "Audio"}, MINUTE[begin : begin + SECOND])
         async with asyncio.timeout(60):
-            while "no partial result: a segment of 29.0 s" not in caplog.text:
+            while "no partial result: a segment of 29.0 s" not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert (await heard(host, CALLERS[0]))["type"] == "Final"
         channel.send({"type": "Cancel"})
