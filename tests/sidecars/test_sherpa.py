@@ -189,26 +189,24 @@ async def failure(options: dict[str, object]) -> str:
     return str(caught.value)
 
 
-FIRST_HEARD = """
+STEPS = """
 import sys
 from sidecars.engine import load
 engine = load("sherpa", {"model": sys.argv[1], "chunk_ms": int(sys.argv[2])})
 engine.open(1, {})
-pcm = sys.stdin.buffer.read()
-print(next(at for at in range(0, len(pcm), 640) if engine.step({1: pcm[at : at + 640]})))
+engine.step({1: sys.stdin.buffer.read()})
+print(engine._sessions[1].steps)
 """
 
 
 async def test_chunks_are_of_the_size_that_is_asked_for(ctc: Path) -> None:
-    """The smaller they are, the sooner something is heard."""
-    first = []
-    for chunk_ms in ("80", "160"):
-        command = [python_of("sherpa"), "-c", FIRST_HEARD, str(ctc), chunk_ms]
+    """A chunk is heard when its last frame of 25 ms has come, and the next one has begun."""
+    for chunk_ms in (80, 160):
+        command = [python_of("sherpa"), "-c", STEPS, str(ctc), str(chunk_ms)]
         ran = await asyncio.to_thread(
-            subprocess.run, command, cwd=ROOT, input=CALLERS[0], capture_output=True, check=True
+            subprocess.run, command, cwd=ROOT, input=bytes(64000), capture_output=True, check=True
         )
-        first.append(int(ran.stdout))
-    assert 0 < first[0] < first[1]
+        assert int(ran.stdout) == (2000 - 25 - 10 + 70) // chunk_ms  # the first chunk is 70 ms shorter
     assert "chunk_ms 500" in (error := await failure({"model": str(ctc), "chunk_ms": 500}))
     assert "80, 160" in error
 
