@@ -72,6 +72,15 @@ def test_a_streaming_model_is_made_for_sherpa_and_both_engines_hear_nearly_the_s
     assert near[0]["nemo"] not in err
 
 
+def test_of_the_trained_model_that_ships_both_hear_the_same_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for family in ("parakeet", "sherpa"):
+        python_of(family)
+    assert phone_ops(ROOT / "sidecars" / "parakeet" / "tiny.nemo", tmp_path / "made", "--tolerance", 0.05) == 0
+    assert f"the same words as NeMo in {len(list(CALLS.glob('*/*.wav')))} recordings" in capsys.readouterr().out
+
+
 def test_a_model_that_hears_segments_is_made_for_onnx_tdt_and_the_words_are_the_same(
     some: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
