@@ -23,6 +23,7 @@ MODULES = {
     "floor": "floor",
     "phrases": "phrases",
     "wer": "wer",
+    "export": "export",
     "ab": "ab.command",
 }
 """Where each subcommand lives. Only the one that is used is imported."""
@@ -34,6 +35,7 @@ examples:
   phone-ops burst --count 100         100 barge-ins, and a verdict
   phone-ops ab                        where recognition should run: in a sidecar, a child, a thread
   phone-ops wer SET --engine NAME     how many words an engine gets wrong
+  phone-ops export M.nemo FOLDER      a model as ONNX, proved to hear the same
   phone-ops report                    what the calls under var/calls measured
 phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 wrong use.
 """
