@@ -31,7 +31,7 @@ from sidecars.parakeet.batches import collate, supply
 from sidecars.parakeet.corpus import Corpus
 from sidecars.parakeet.subsampling import plain_state
 from sidecars.parakeet.tiny_model import Shape, build, config, make_tokenizer
-from sidecars.parakeet.trainer import Trainer
+from sidecars.parakeet.trainer import RATE, Trainer
 from sidecars.parakeet.utterances import SETS, Utterances
 
 TOKENS = 256
@@ -182,6 +182,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--bf16", action="store_true", help="half precision, for processors that have it")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
+    parser.add_argument("--rate", type=float, default=RATE, help="of learning, at its highest (default: %(default)s)")
     parser.add_argument("--batch-s", type=float, default=48.0, help="of speech a step (default: 48)")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step (default: 1)")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -215,7 +216,9 @@ def main() -> int:
     if not (work / "tokenizer" / "tokenizer.model").exists():
         make_tokenizer(work / "tokenizer", islice(Corpus(1), 20_000), TOKENS)
     data, sets = make_data(work, options)
-    trainer = Trainer(build("ctc", work / "tokenizer", Shape(), options.seed), options.device, options.bf16)
+    trainer = Trainer(
+        build("ctc", work / "tokenizer", Shape(), options.seed), options.device, options.bf16, options.rate
+    )
     if (work / "checkpoint.pt").exists():
         trainer.load(work / "checkpoint.pt")
         log.info("going on from step %d, %.0f minutes", trainer.step, trainer.spent_s / 60)
