@@ -4,7 +4,7 @@
 #
 #     sidecars/environment.sh FOLDER
 #
-# PYTHON: the interpreter to build with, 3.11 or 3.12. ENVIRONMENTS: the absolute path of a folder that keeps environments
+# PYTHON: the interpreter to build with, 3.11 or 3.12. KEPT_ENVIRONMENTS: the absolute path of a folder that keeps them
 # by the hash of what they are made of; FOLDER/.venv is then a link into it, and another checkout with the same files
 # takes the same one.
 set -eu
@@ -12,10 +12,10 @@ cd "$1"
 kept=.venv
 : "${PYTHON:?no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12}"
 
-if [ -n "${ENVIRONMENTS:-}" ]; then
+if [ -n "${KEPT_ENVIRONMENTS:-}" ]; then
   made_of=$(cat requirements*.txt setup.sh 2>/dev/null || true
             "$PYTHON" -c 'import sys; print(sys.version, sys.prefix, *sys.argv[1:])' "${TORCH:-}")
-  kept=$ENVIRONMENTS/$(basename "$PWD")-$(printf %s "$made_of" | sha256sum | cut -c1-16)
+  kept=$KEPT_ENVIRONMENTS/$(basename "$PWD")-$(printf %s "$made_of" | sha256sum | cut -c1-16)
   mkdir -p "$kept"
   rm -rf .venv
   ln -s "$kept" .venv

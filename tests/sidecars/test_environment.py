@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    environ = {**{name: value for name, value in os.environ.items() if name != "ENVIRONMENTS"}, **environ}
+    environ = {**{name: value for name, value in os.environ.items() if name != "KEPT_ENVIRONMENTS"}, **environ}
     command = ["sh", str(BUILD), folder.name]
     return subprocess.run(command, cwd=folder.parent, env=environ, capture_output=True, text=True, check=False)
 
@@ -47,12 +47,12 @@ def test_one_that_was_built_from_the_same_files_is_taken_again_and_from_others_i
     folder: Path, tmp_path: Path
 ) -> None:
     kept = str(tmp_path / "kept")
-    assert "made" in build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout
+    assert "made" in build(folder, PYTHON=sys.executable, KEPT_ENVIRONMENTS=kept).stdout
     first = (folder / ".venv").resolve()
     assert first.is_relative_to(kept)
-    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout == ""
+    assert build(folder, PYTHON=sys.executable, KEPT_ENVIRONMENTS=kept).stdout == ""
     (folder / "setup.sh").write_text(f"{SETUP}# another\n")
-    assert "made" in build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).stdout
+    assert "made" in build(folder, PYTHON=sys.executable, KEPT_ENVIRONMENTS=kept).stdout
     assert (folder / ".venv").resolve() != first
     assert "made" in build(folder, PYTHON=sys.executable).stdout
     assert (folder / ".venv").is_dir() and not (folder / ".venv").is_symlink()
@@ -62,11 +62,27 @@ def test_one_that_was_built_from_the_same_files_is_taken_again_and_from_others_i
 def test_one_that_failed_half_way_is_built_again(folder: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
     (folder / "setup.sh").write_text("exit 3\n")
-    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).returncode == 3
-    assert build(folder, PYTHON=sys.executable, ENVIRONMENTS=kept).returncode == 3
+    assert build(folder, PYTHON=sys.executable, KEPT_ENVIRONMENTS=kept).returncode == 3
+    assert build(folder, PYTHON=sys.executable, KEPT_ENVIRONMENTS=kept).returncode == 3
 
 
 def test_without_a_python_it_says_what_is_missing(folder: Path) -> None:
     made = build(folder, PYTHON="")
     assert made.returncode != 0
     assert "no Python 3.11 or 3.12 found" in made.stderr
+
+
+def test_make_hands_the_folder_on_and_takes_the_same_one_again(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("Makefile", "sidecars/environment.sh"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).symlink_to(ROOT / name)
+    (checkout / "sidecars" / "kokoro").mkdir()
+    (checkout / "sidecars" / "kokoro" / "setup.sh").write_text(SETUP)
+    command = ["make", "sidecars/kokoro/.venv/run.stamp", f"PYTHON={sys.executable}"]
+    environ = {**os.environ, "KEPT_ENVIRONMENTS": str(tmp_path / "kept")}
+    made = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert (checkout / "sidecars" / "kokoro" / ".venv").resolve() == kept
+    assert (kept / "run.stamp").exists()
