@@ -25,7 +25,7 @@ async def measure(progress: Progress, barge_ins: int = 100, kills: int = 200) ->
     async with Sidecar("nemo", options) as server, Streams(server.url, CHUNK_S) as streams:
         took, not_free = await _cancels(server, streams, audio, barge_ins, lambda part: progress(part / 2))
         await _free(server)
-        await _kills(server, streams, audio, kills // 4)  # what a process takes once and keeps is no leak
+        await _kills(server, streams, audio, kills // 2)  # what a process takes once and keeps is no leak
         empty, before = await server.held(), server.cost.rss_bytes
         await _kills(server, streams, audio, kills, lambda part: progress(0.5 + part / 2))
         left = {store: count - empty[store] for store, count in (await server.held()).items()}
@@ -50,7 +50,7 @@ async def measure(progress: Progress, barge_ins: int = 100, kills: int = 200) ->
             0,
             ", ".join(f"{store} {count:+d}" for store, count in left.items()),
         ),
-        Figure("memory they left", grown, "MB", 1.0, f"after {kills // 4} that are not counted"),
+        Figure("memory they left", grown, "MB", 1.0, f"after {kills // 2} that are not counted"),
     ]
 
 
