@@ -16,8 +16,9 @@ if [ -n "${KEPT_ENVIRONMENTS:-}" ]; then
   made_of=$(cat requirements*.txt setup.sh 2>/dev/null || true
             "$PYTHON" -c 'import sys; print(sys.version, sys.prefix, *sys.argv[1:])' "${TORCH:-}")
   kept=$KEPT_ENVIRONMENTS/$(basename "$PWD")-$(printf %s "$made_of" | sha256sum | cut -c1-16)
-  mkdir -p "$kept"
   rm -rf .venv
+  [ -f "$kept/complete" ] || rm -rf "$kept" # what is left of one that was broken off
+  mkdir -p "$kept"
   ln -s "$kept" .venv
   if [ -f .venv/complete ]; then exit; fi
 elif [ -L .venv ]; then
