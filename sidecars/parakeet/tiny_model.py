@@ -15,6 +15,7 @@ import sentencepiece
 import torch
 from nemo.collections.asr.models import EncDecCTCModelBPE, EncDecRNNTBPEModel
 from omegaconf import OmegaConf
+from sentencepiece import sentencepiece_model_pb2
 
 SAMPLE_RATE = 16_000
 MEL = 80
@@ -55,7 +56,11 @@ def make_tokenizer(folder: Path, sentences: Iterable[str], size: int) -> Path:
         eos_id=-1,
         minloglevel=2,
     )
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    file = folder / "tokenizer.model"
+    model = sentencepiece_model_pb2.ModelProto.FromString(file.read_bytes())
+    model.trainer_spec.model_prefix = ""  # where it was made is nobody else's business
+    file.write_bytes(model.SerializeToString())
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(file))
     # NeMo reads this one as WordPiece's list: no unknown token, and ## where no word begins.
     names = [pieces.id_to_piece(index) for index in range(1, pieces.get_piece_size())]
     text = "\n".join(name[1:] if name.startswith("▁") else f"##{name}" for name in names)
