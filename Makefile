@@ -20,7 +20,7 @@ run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then
 serve: .venv/run.stamp ## Answer calls on 127.0.0.1:5060 (ARGS="--bind ADDRESS --port N -c FILE")
 	@$(BIN)/phone-daemon serve $(ARGS)
 
-test: .venv/dev.stamp ## Every test (ARGS="-k name" for some); the first time it builds the engines' environments (4 GB)
+test: .venv/dev.stamp ## Every test (ARGS="-k name" for some); the first time it builds the engines' environments (10 GB)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import rules

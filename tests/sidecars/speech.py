@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ops.score import edits
 from sidecars.engines.espeak import create
 
 Audio = NDArray[np.float64]
@@ -72,9 +73,4 @@ def wide(pcm: bytes) -> bytes:
 
 def word_errors(said: str, understood: str) -> int:
     """Words to insert, delete or change (Levenshtein distance)."""
-    words, row = understood.split(), list(range(len(understood.split()) + 1))
-    for i, one in enumerate(said.split(), 1):
-        before, row = row, [i]
-        for j, other in enumerate(words, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (one != other)))
-    return row[-1]
+    return edits(said.split(), understood.split())
