@@ -40,8 +40,8 @@ class _Session:
     """Audio that is no whole chunk yet."""
     samples: int
     """How much of the session's audio the pipeline was given; what leads it counts as less than none."""
-    begun: bool = False
-    """Whether the pipeline knows of it."""
+    chunks: int = 0
+    """How many the pipeline was given; at 0 it does not know of the session."""
     heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
@@ -86,7 +86,7 @@ class Nemo:
     def finalize(self, session: int) -> Hypothesis:
         ending = self._sessions[session]
         try:
-            if not ending.begun and len(ending.waiting) == 2 * self._pipeline.lead:
+            if not ending.chunks and len(ending.waiting) == 2 * self._pipeline.lead:
                 return ending.heard
             chunk = 2 * self._pipeline.chunk
             ending.waiting += bytes(2 * round(FLUSH_S * RATE))
@@ -128,7 +128,7 @@ class Nemo:
         for each, hypothesis in zip(sessions, hypotheses, strict=True):
             session = self._sessions[each]
             del session.waiting[:size]
-            session.begun = True
+            session.chunks += 1
             session.samples += size // 2
             session.heard = hypothesis
         return hypotheses
@@ -137,7 +137,7 @@ class Nemo:
         known = [self._sessions[each] for each in sessions]
         return self._pipeline.step(
             [
-                Piece(number, samples, session.transcript, first=not session.begun, last=last)
+                Piece(number, samples, session.transcript, session.chunks, last)
                 for number, session, samples in zip(sessions, known, chunks, strict=True)
             ]
         )
@@ -156,9 +156,9 @@ class Nemo:
         self._pipeline = Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
         gave_up_cuda(error)
         for session in self._sessions.values():
-            if session.begun:
+            if session.chunks:
                 session.transcript = Transcript(session.heard.words, session.samples / RATE)
-                session.begun = False
+                session.chunks = 0
 
 
 def create(options: Mapping[str, Any]) -> SttEngine:

@@ -8,6 +8,7 @@ segment, with their times. Not thread-safe.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ class Piece:
     stream: int
     samples: NDArray[np.float32]
     transcript: Transcript
-    first: bool
+    number: int
+    """Of the stream's pieces, from 0."""
     last: bool
 
 
@@ -81,12 +83,13 @@ class Pipeline:
             token_duration_in_secs=self._pipeline.model_stride_in_secs,
         )
         self.chunk: int = round(self._pipeline.chunk_size_in_secs * RATE)
+        _keep_whole_past(self._pipeline)
         more = self._pipeline.subsampling_factor - 1
         self._first_frames: int = self._pipeline.model_chunk_size - more
         self.lead: int = round(
             (more - _hear_whole_windows(self._pipeline.bufferer)) * self._pipeline.window_stride * RATE
         )
-        """Samples of nothing that are wanted before a stream's first; see `_beginning`."""
+        """Samples of nothing that are wanted before a stream's first; see `_remembering`."""
         # On a GPU the whole batch: better that its memory does not suffice now than in a call.
         self._warm_up(1 if place.on_cpu else batch)
         chunk_ms = 1000 * self.chunk // RATE
@@ -97,12 +100,13 @@ class Pipeline:
 
         Raises whatever torch raises; the streams are of no use then but to be released.
         """
+        by_past: dict[int, list[Piece]] = {}
+        for piece in pieces:
+            by_past.setdefault(self._past_frames(piece), []).append(piece)
         heard: dict[int, Hypothesis] = {}
-        if begin := [piece for piece in pieces if piece.first]:
-            with self._beginning():
-                heard |= self._hear(begin)
-        if goes_on := [piece for piece in pieces if not piece.first]:
-            heard |= self._hear(goes_on)
+        for past, together in by_past.items():
+            with self._remembering(past):
+                heard |= self._hear(together)
         return [heard[piece.stream] for piece in pieces]
 
     def _hear(self, pieces: Sequence[Piece]) -> dict[int, Hypothesis]:
@@ -110,34 +114,45 @@ class Pipeline:
         frames, states = [], []
         for piece in pieces:
             options = ASRRequestOptions()
-            if piece.first:
+            if not piece.number:
                 state = self._pipeline.init_state(piece.stream, options)
                 state.transcript, state.word_is_over, state.grouped = piece.transcript, False, ((0, 0), [], False)
             states.append(self._pipeline.get_state(piece.stream))
             samples = torch.from_numpy(piece.samples)
-            frames.append(Frame(samples, piece.stream, is_first=piece.first, is_last=piece.last, options=options))
+            frames.append(Frame(samples, piece.stream, is_first=not piece.number, is_last=piece.last, options=options))
         self._pipeline.transcribe_step(frames)
         return {
             piece.stream: piece.transcript.hypothesis(words, goes_on=goes_on)
             for piece, (words, goes_on) in zip(pieces, map(self._decoder.open_words, states), strict=True)
         }
 
-    @contextmanager
-    def _beginning(self) -> Iterator[None]:
-        """Within, streams begin as those did that the model was trained on: with a first frame of 10 ms.
+    def _past_frames(self, piece: Piece) -> int:
+        """How many of the frames (10 ms) before it the encoder hears again with a piece."""
+        frames: int = self._pipeline.model_chunk_size
+        past = self._first_frames + (piece.number - 1) * frames if piece.number else 0
+        return min(past, self._pipeline.pre_encode_cache_size)
 
-        NeMo's pipelines begin with silence that was never there, in place of what an encoder remembers of the chunk
-        before, and so with frames that lie elsewhere: a small model then wrote other words in two utterances of three
-        than it does of the whole recording. (Chunks of 80 ms still do: their second one has no whole memory either.)
+    @contextmanager
+    def _remembering(self, past: int) -> Iterator[None]:
+        """Within, what the encoder hears again is `past` frames and no more.
+
+        Where a stream has no past yet, NeMo puts silence that was never there. So its frames lie elsewhere than in
+        training, and what was made of the silence stays in the caches: a small model then wrote other words in two
+        utterances of three than it does of the whole recording. In chunks of 80 ms the second has a past of one frame.
         """
         model, preprocess = self._pipeline.asr_model, self._pipeline.preprocess
-        dropped, model.drop_extra_pre_encoded = model.drop_extra_pre_encoded, 0
+        if past == self._pipeline.pre_encode_cache_size:
+            yield
+            return
+        wanted = past + (self._pipeline.model_chunk_size if past else self._first_frames)
+        dropped = model.drop_extra_pre_encoded
+        model.drop_extra_pre_encoded = math.ceil(past / self._pipeline.subsampling_factor)
 
-        def first_frames(*given: Any) -> Any:
+        def last_frames(*given: Any) -> Any:
             features, lengths = preprocess(*given)
-            return features[:, :, -self._first_frames :], lengths - features.shape[2] + self._first_frames
+            return features[:, :, -wanted:], lengths - features.shape[2] + wanted
 
-        self._pipeline.preprocess = first_frames
+        self._pipeline.preprocess = last_frames
         try:
             yield
         finally:
@@ -165,7 +180,18 @@ class Pipeline:
     def _warm_up(self, streams: int) -> None:
         silence, transcript = np.zeros(self.chunk, np.float32), Transcript()
         for number in range(2):
-            self.step([Piece(WARM_UP - each, silence, transcript, not number, bool(number)) for each in range(streams)])
+            self.step([Piece(WARM_UP - each, silence, transcript, number, bool(number)) for each in range(streams)])
+
+
+def _keep_whole_past(pipeline: Any) -> None:
+    """Has as many features kept as the encoder wants to hear with a chunk: NeMo reckons them in seconds, and with
+    chunks of 80 ms 0.09 + 0.08 is a little less than 17 hundredths, which are 16 frames then.
+    """
+    frames = pipeline.pre_encode_cache_size + pipeline.model_chunk_size
+    bufferer = pipeline.bufferer
+    pipeline.expected_feature_buffer_len = bufferer.feature_buffer_len = frames
+    kept = bufferer.feature_buffer
+    bufferer.feature_buffer = kept.new_full((*kept.shape[:2], frames), bufferer.ZERO_LEVEL_SPEC_DB_VAL)
 
 
 def _hear_whole_windows(bufferer: Any) -> int:

@@ -219,7 +219,8 @@ def test_a_pause_settles_what_was_said_before_it_and_the_stream_goes_on() -> Non
     engine.cancel(session)
 
 
-@pytest.mark.parametrize(("decoder", "chunk_ms"), [("ctc", 160), ("ctc", 1120), ("rnnt", 160), ("rnnt", 560)])
+@pytest.mark.parametrize("chunk_ms", [80, 160, 560, 1120])
+@pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
 def test_what_is_heard_chunk_by_chunk_is_what_is_heard_of_the_whole(decoder: str, chunk_ms: int) -> None:
     """With the silence that a stream's last word is given."""
     path = str(MODELS / f"{decoder}.nemo")
@@ -562,7 +563,7 @@ def test_half_precision_hears(decoder: str, monkeypatch: pytest.MonkeyPatch) -> 
     samples = np.frombuffer(CALLERS[0], "<i2").astype(np.float32) / np.float32(32768)
     transcript, size = Transcript(), pipeline.chunk
     texts = [
-        pipeline.step([Piece(1, samples[begin : begin + size], transcript, begin == 0, False)])[0].text
+        pipeline.step([Piece(1, samples[begin : begin + size], transcript, begin // size, False)])[0].text
         for begin in range(0, len(samples) - size, size)
     ]
     assert texts[-1]
