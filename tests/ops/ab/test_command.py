@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +41,40 @@ def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys:
     text = (tmp_path / NAME).read_text()
     assert f"**{told['outcome']}**" in text
     assert f"phone-ops ab {CALLER} --engine pocketsphinx --count 2" in text
+
+
+@pytest.mark.timeout(120, func_only=True)
+def test_told_to_end_it_leaves_no_process_behind() -> None:
+    """In the middle of its calls: a daemon, its children and a sidecar run then."""
+    comparing = subprocess.Popen(
+        [sys.executable, "-m", "ops", "ab", CALLER, *BRIEF, "--arms", "listen", "--json"],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not {"sidecars.hosts.listen", "ops.ab.daemon"} <= {
+            word for each in session(comparing.pid) for word in each
+        }:
+            assert comparing.poll() is None
+            time.sleep(0.1)
+        comparing.send_signal(signal.SIGTERM)
+        assert comparing.wait(timeout=30) == 128 + signal.SIGTERM
+        assert session(comparing.pid) == []
+    finally:
+        if comparing.poll() is None:
+            os.killpg(comparing.pid, signal.SIGKILL)
+
+
+def session(leader: int) -> list[list[str]]:
+    """The command lines of the processes of a session."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getsid(int(process.name)) == leader:
+                found.append((process / "cmdline").read_text().split("\0"))
+        except OSError:  # it ended in this moment
+            continue
+    return found
 
 
 def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
