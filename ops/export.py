@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.fixture import every
+from ops.hear import NotHeard, hear, started
 from ops.score import edits
 from ops.usage import WrongUse
 from sidecars.environment import interpreter
@@ -30,8 +31,6 @@ from sidecars.resample import Resampler
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16000
-PIECE = RATE // 5
-"""Bytes of 100 ms: what an engine is fed at once."""
 LONGEST = 2 * RATE * 30
 """Bytes of an utterance: engines that hear one whole hear no more. A longer recording is heard in several."""
 TOGETHER = 8
@@ -210,31 +209,17 @@ async def _heard(engine: str, options: Mapping[str, Any], recordings: Mapping[st
     chunk = f", chunks of {options['chunk_ms']} ms" if "chunk_ms" in options else ""
     print(f"{engine} hears {len(recordings)} recordings{chunk}", file=sys.stderr, flush=True)
     host = SubprocessHost("stt", engine, options, python, start_timeout_s=LOADING_S, stall_s=LOADING_S)
-    await host.start()
     few = asyncio.Semaphore(TOGETHER)
 
     async def one(pcm: bytes) -> str:
         async with few:
-            return " ".join([await _utterance(host, pcm[at : at + LONGEST]) for at in range(0, len(pcm), LONGEST)])
+            return " ".join([await hear(host, pcm[at : at + LONGEST], {}) for at in range(0, len(pcm), LONGEST)])
 
     try:
-        return dict(zip(recordings, await asyncio.gather(*map(one, recordings.values())), strict=True))
-    finally:
-        await host.close()
-
-
-async def _utterance(host: SubprocessHost, pcm: bytes) -> str:
-    channel = host.open()
-    channel.send({"type": "Open", "options": {}})
-    for begin in range(0, len(pcm), PIECE):
-        channel.send({"type": "Audio"}, pcm[begin : begin + PIECE])
-    channel.send({"type": "Finalize"})
-    while (message := (await channel.receive())[0])["type"] not in ("Final", "Failed"):
-        pass
-    channel.close()
-    if message["type"] == "Failed":
-        raise NotDone(f"{host.name}: {message['error']}")
-    return str(message["text"])
+        async with started(host):
+            return dict(zip(recordings, await asyncio.gather(*map(one, recordings.values())), strict=True))
+    except NotHeard as error:
+        raise NotDone(f"{host.name}: {error}") from None
 
 
 def _words(text: str) -> Sequence[str]:

@@ -12,9 +12,9 @@ FRAME = 640
 """Bytes of 20 ms at 16 kHz."""
 
 
-def opened(host: Host, grammar: str = "clinic") -> Channel:
+def opened(host: Host, **options: object) -> Channel:
     channel = host.open()
-    channel.send({"type": "Open", "options": {"grammar": grammar}})
+    channel.send({"type": "Open", "options": {"grammar": "clinic", **options}})
     return channel
 
 
@@ -34,11 +34,16 @@ async def until(channel: Channel, *kinds: str) -> dict[str, Any]:
                 return message
 
 
+async def final(channel: Channel) -> dict[str, Any]:
+    """What the utterance ends with."""
+    channel.send({"type": "Finalize"})
+    told = await until(channel, "Final", "Failed")
+    channel.close()
+    return told
+
+
 async def heard(host: Host, text: str) -> str:
     """What is understood when `text` is said."""
     channel = opened(host)
     feed(channel, text)
-    channel.send({"type": "Finalize"})
-    final = await until(channel, "Final")
-    channel.close()
-    return str(final["text"])
+    return str((await final(channel))["text"])

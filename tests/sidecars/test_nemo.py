@@ -12,17 +12,16 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.host import Channel, Host, HostLost
+from sidecars.hosts.host import Channel, HostLost
 from sidecars.hosts.listen_client import ListenHost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, ROOT, python_of
-from tests.sidecars.hearing import until
+from tests.sidecars.hearing import final, opened, until
 from tests.sidecars.speech import caller, wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
@@ -100,12 +99,6 @@ async def host(models: Path, complaints: Complaints) -> AsyncIterator[Subprocess
     await host.close()
 
 
-def opened(host: Host) -> Channel:
-    channel = host.open()
-    channel.send({"type": "Open", "options": {}})
-    return channel
-
-
 def say(channel: Channel, text: str = SAID) -> None:
     audio = caller(text)
     if channel.sample_rate == 16000:
@@ -113,13 +106,6 @@ def say(channel: Channel, text: str = SAID) -> None:
     size = 2 * round(FRAME_S * channel.sample_rate)
     for begin in range(0, len(audio), size):
         channel.send({"type": "Audio"}, audio[begin : begin + size])
-
-
-async def final(channel: Channel) -> dict[str, Any]:
-    channel.send({"type": "Finalize"})
-    told = await until(channel, "Final")
-    channel.close()
-    return told
 
 
 def nothing() -> dict[str, int]:

@@ -7,17 +7,16 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.host import Channel, Host, HostLost
+from sidecars.hosts.host import HostLost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.clinic import SAID
 from tests.sidecars.family import BUILD_S, ROOT, python_of, tiny
-from tests.sidecars.hearing import feed, until
+from tests.sidecars.hearing import feed, final, opened, until
 from tests.sidecars.speech import caller, wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
@@ -38,19 +37,6 @@ async def host(model: Path) -> AsyncIterator[SubprocessHost]:
     await host.start()
     yield host
     await host.close()
-
-
-def opened(host: Host, **options: object) -> Channel:
-    channel = host.open()
-    channel.send({"type": "Open", "options": options})
-    return channel
-
-
-async def final(channel: Channel) -> dict[str, Any]:
-    channel.send({"type": "Finalize"})
-    message = await until(channel, "Final", "Failed")
-    channel.close()
-    return message
 
 
 async def test_an_utterance_has_partials_and_a_last_word(host: SubprocessHost) -> None:

@@ -19,7 +19,7 @@ from sidecars.hosts.host import Channel, Host, HostLost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.exports import made_and_exported
 from tests.sidecars.family import BUILD_S, ROOT, python_of
-from tests.sidecars.hearing import until
+from tests.sidecars.hearing import opened, until
 from tests.sidecars.speech import wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
@@ -64,12 +64,6 @@ async def host(model: Path) -> AsyncIterator[SubprocessHost]:
     await host.start()
     yield host
     await host.close()
-
-
-def opened(host: Host) -> Channel:
-    channel = host.open()
-    channel.send({"type": "Open", "options": {}})
-    return channel
 
 
 def feed(channel: Channel, pcm: bytes) -> None:

@@ -24,14 +24,14 @@ from phone_daemon.ears.utterance import Utterance
 from sidecars.hosts import wyoming_utterance
 from sidecars.hosts.audio_queue import WAITING_S
 from sidecars.hosts.fallback import FallbackHost
-from sidecars.hosts.host import Channel, HostLost
+from sidecars.hosts.host import HostLost
 from sidecars.hosts.inprocess import InProcessHost
 from sidecars.hosts.wyoming_ears import WyomingEars
 from sidecars.hosts.wyoming_utterance import FORMAT
 from sidecars.resample import Resampler
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.family import BUILD_S, python_in, tiny
-from tests.sidecars.hearing import feed, until
+from tests.sidecars.hearing import feed, final, opened, until
 from tests.sidecars.speech import caller, line, white, wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
@@ -102,26 +102,13 @@ async def host(server: Server) -> AsyncIterator[WyomingEars]:
     await host.close()
 
 
-def opened(host: WyomingEars | FallbackHost, **options: object) -> Channel:
-    channel = host.open()
-    channel.send({"type": "Open", "options": options})
-    return channel
-
-
-async def final(channel: Channel) -> str:
-    channel.send({"type": "Finalize"})
-    text = (await until(channel, "Final"))["text"]
-    channel.close()
-    return str(text)
-
-
 async def test_an_utterance_is_heard_by_a_server_that_others_wrote(host: WyomingEars) -> None:
     texts = []
     for said in (SAID[0], SAID[5], SAID[0]):
         channel = opened(host)
         assert channel.sample_rate == 16000
         feed(channel, said)
-        texts.append(await final(channel))
+        texts.append((await final(channel))["text"])
     assert all(texts)
     assert texts[0] == texts[2] != texts[1]
 
@@ -133,7 +120,7 @@ async def test_utterances_are_open_at_once_and_one_that_was_opened_ahead_stands_
     told = await until(channel, "Final")
     assert (told["confidence"], told["held"], told["open"]) == (1.0, {}, 1), "the spare is open too"
     feed(spare, SAID[0])
-    assert await final(spare) == told["text"]
+    assert (await final(spare))["text"] == told["text"]
     channel.send({"type": "Cancel"})
     assert (await until(channel, "Cancelled"))["open"] == 0
 
@@ -151,7 +138,7 @@ async def test_a_cancel_closes_the_connection_and_is_answered(host: WyomingEars)
 
 
 async def test_where_nothing_was_fed_nothing_was_said(host: WyomingEars) -> None:
-    assert await final(opened(host)) == ""
+    assert (await final(opened(host)))["text"] == ""
 
 
 @pytest.mark.parametrize(
@@ -278,7 +265,7 @@ async def test_scripted_what_a_server_is_sent() -> None:
     async with scripted(act, model="large", language="de") as (script, host):
         channel = opened(host, language="fr", grammar="clinic")
         feed(channel, SAID[0])
-        assert await final(channel) == "where is my parcel"
+        assert (await final(channel))["text"] == "where is my parcel"
         assert script.connections == [["transcribe", "audio-start", "audio-chunk", "audio-stop"]]
         assert asked == [{"name": "large", "language": "fr"}, FORMAT, {}]
 
@@ -301,7 +288,7 @@ async def test_scripted_what_is_understood_so_far_is_told(whole: bool) -> None:
         partials = [(await until(channel, "Partial"))["text"] for _ in range(2)]
         assert partials == ["where is", "where is my"]
         feed(channel, SAID[0])
-        assert await final(channel) == ("where is my parcel" if whole else "where is my dog")
+        assert (await final(channel))["text"] == ("where is my parcel" if whole else "where is my dog")
 
 
 async def test_scripted_one_that_ends_utterances_by_itself_goes_on_with_the_next_connection() -> None:
@@ -317,7 +304,7 @@ async def test_scripted_one_that_ends_utterances_by_itself_goes_on_with_the_next
         assert (await until(channel, "Partial"))["text"] == "where is"
         channel.send({"type": "Audio"}, bytes(3200))
         await until(channel, "Partial")
-        assert await final(channel) == "where is where is"
+        assert (await final(channel))["text"] == "where is where is"
         assert len(script.connections) >= 2
 
 
@@ -337,7 +324,7 @@ async def test_scripted_one_that_closes_idle_connections_is_called_again_when_so
         await asyncio.sleep(0.1)
         assert len(script.connections) == 1, "nobody has spoken"
         feed(channel, SAID[0])
-        assert await final(channel) == "where is my parcel"
+        assert (await final(channel))["text"] == "where is my parcel"
 
 
 async def test_scripted_a_channel_that_is_closed_hangs_up() -> None:
