@@ -128,9 +128,11 @@ class Pipeline:
 
     def _past_frames(self, piece: Piece) -> int:
         """How many of the frames (10 ms) before it the encoder hears again with a piece."""
-        frames: int = self._pipeline.model_chunk_size
-        past = self._first_frames + (piece.number - 1) * frames if piece.number else 0
-        return min(past, self._pipeline.pre_encode_cache_size)
+        if not piece.number:
+            return 0
+        heard: int = self._first_frames + (piece.number - 1) * self._pipeline.model_chunk_size
+        wanted: int = self._pipeline.pre_encode_cache_size
+        return min(heard, wanted)
 
     @contextmanager
     def _remembering(self, past: int) -> Iterator[None]:

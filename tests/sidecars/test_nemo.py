@@ -54,7 +54,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["nemo_inside", "weights_inside"])
+@pytest.mark.parametrize("name", ["nemo_inside", "nemo_model_inside", "weights_inside"])
 async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
     """The tests of that file, run by the environment's own Python."""
     with socket.create_server(("127.0.0.1", 0)) as free:
