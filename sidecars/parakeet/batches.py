@@ -1,4 +1,4 @@
-"""Batches of utterances for training: of a like length, in any order, some of it hidden."""
+"""Batches of utterances for training: of a like length, in any order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 
-from sidecars.parakeet.subsampling import MEAN
 from sidecars.parakeet.utterances import Utterance, Utterances
 
 FRAMES = 4_800
@@ -58,16 +57,3 @@ def supply(
         for batch in ordered if ready else ordered[:100]:
             yield batch
             step += 1
-
-
-def augment(features: torch.Tensor, chance: random.Random) -> torch.Tensor:
-    """Hides some of the frequencies and some moments from the model."""
-    features = features.clone()
-    for one in features:
-        width, height = chance.randint(0, 12), chance.randint(0, 10)
-        bottom = chance.randint(0, 80 - height)
-        one[bottom : bottom + height] = MEAN
-        for _ in range(2):
-            at = chance.randint(0, max(0, one.shape[1] - width))
-            one[:, at : at + width] = MEAN
-    return features

@@ -58,7 +58,9 @@ CHAT = (
 )
 FIXTURE_SHARE = 0.06
 """Of the sentences that the recorded callers say. Only their text is used, never their recordings."""
-KINDS: tuple[tuple[str, float], ...] = (
+Kinds = tuple[tuple[str, float], ...]
+"""Of utterances, and how often each."""
+KINDS: Kinds = (
     ("phrase", 0.30),
     ("fixture", FIXTURE_SHARE),
     ("chat", 0.10),
@@ -67,6 +69,8 @@ KINDS: tuple[tuple[str, float], ...] = (
     ("letters", 0.02),
     ("shuffled", 0.32),
 )
+SENTENCES: Kinds = KINDS[:-1]
+SHUFFLED: Kinds = KINDS[-1:]
 JOINED = 0.12
 """Of the sentences, those followed by another without a pause."""
 
@@ -101,8 +105,8 @@ class Corpus:
         while True:
             yield self.sentence()
 
-    def sentence(self) -> str:
-        names, weights = zip(*KINDS, strict=True)
+    def sentence(self, kinds: Kinds = KINDS) -> str:
+        names, weights = zip(*kinds, strict=True)
         kind = self._random.choices(names, weights)[0]
         if kind == "shuffled":
             return self.shuffled()

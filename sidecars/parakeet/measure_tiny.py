@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from sidecars.engine import load
 from sidecars.parakeet import voices
-from sidecars.parakeet.corpus import ROOT, plain
+from sidecars.parakeet.corpus import KINDS, ROOT, SENTENCES, SHUFFLED, plain
 from sidecars.parakeet.ctc import word_errors
 from sidecars.parakeet.utterances import SETS, sounds, tasks
 from sidecars.resample import Resampler, to_pcm
@@ -43,10 +43,14 @@ CUT_OFF = "hangs_up_mid_sentence"
 TOGETHER = 16
 SYNTHETIC = {
     "seen": "voices trained on, new texts and lines",
-    "shuffled": "the same, words in no order",
+    "sentences": "the same, sentences only",
+    "shuffled": "the same, words in no order only",
     "espeak": f"{voices.HELD_OUT_ESPEAK}, held out",
     "flite": f"{voices.HELD_OUT_FLITE}, held out",
 }
+
+
+ORDERS = {"sentences": SENTENCES, "shuffled": SHUFFLED}
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Row:
 def synthetic(name: str, count: int) -> list[Sound]:
     """Of one of `SYNTHETIC`."""
     place = 10_000 * list(SYNTHETIC).index(name)
-    wanted = [replace(task, shuffled=name == "shuffled") for task in tasks(count, 1, SETS.get(name), SEED + place)]
+    wanted = [replace(task, kinds=ORDERS.get(name, KINDS)) for task in tasks(count, 1, SETS.get(name), SEED + place)]
     return [Sound(text, samples) for task in wanted for text, samples, _, _ in sounds(task)]
 
 

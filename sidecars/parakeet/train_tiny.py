@@ -177,7 +177,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("var/train_tiny"), help="sounds and checkpoints (%(default)s)"
     )
-    parser.add_argument("--utterances", type=int, default=20_000, help="different ones (default: 20,000, 13 hours)")
+    parser.add_argument("--utterances", type=int, default=60_000, help="different ones (default: 60,000, 39 hours)")
     parser.add_argument("--copies", type=int, default=2, help="telephone lines for each (default: 2)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--bf16", action="store_true", help="half precision, for processors that have it")

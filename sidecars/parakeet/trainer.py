@@ -12,11 +12,10 @@ import torch
 from torch import distributed
 
 from sidecars.parakeet import ctc
-from sidecars.parakeet.batches import FRAMES, Batch, augment, batches, collate
+from sidecars.parakeet.batches import FRAMES, Batch, batches, collate
 from sidecars.parakeet.subsampling import parametrise, subsample
 from sidecars.parakeet.utterances import Utterances
 
-AUGMENT_FROM = 10_000
 WARM_UP = 100
 FLAT = 0.25
 """Share of the time before the learning rate begins to fall."""
@@ -67,8 +66,6 @@ class Trainer:
     def train(self, batch: Batch, chance: random.Random) -> float:
         """One step; the loss per token."""
         self.model.train()
-        if self.step >= AUGMENT_FROM:
-            batch = Batch(augment(batch.features, chance), batch.lengths, batch.items)
         log_probs, lengths = self.log_probs(batch)
         places = [self._token_places(item.text) for item in batch.items]
         onsets = torch.tensor([item.onset for item in batch.items], device=self.device)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sidecars.parakeet.corpus import Corpus
+from sidecars.parakeet.corpus import KINDS, Corpus, Kinds
 from sidecars.parakeet.voices import HELD_OUT_ESPEAK, HELD_OUT_FLITE, draw_line, draw_speaking, send, speak, vary
 
 FRAME_S = 0.01
@@ -62,8 +62,7 @@ class Task:
     """Lines that each utterance is sent over."""
     voice: str | None
     """None: any that is trained on."""
-    shuffled: bool = False
-    """Words in no order, and nothing else."""
+    kinds: Kinds = KINDS
 
 
 def sounds(task: Task) -> Iterator[tuple[str, npt.NDArray[np.float32], float, float]]:
@@ -71,7 +70,7 @@ def sounds(task: Task) -> Iterator[tuple[str, npt.NDArray[np.float32], float, fl
     random = np.random.default_rng(task.seed)
     corpus = Corpus(task.seed)
     for _ in range(task.count):
-        text = corpus.shuffled() if task.shuffled else corpus.sentence()
+        text = corpus.sentence(task.kinds)
         speaking = draw_speaking(random) if task.voice is None else vary(task.voice, random)
         spoken, rate = speak(speaking, text)
         for _ in range(task.copies):

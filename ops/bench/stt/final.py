@@ -3,44 +3,67 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.stt.stream import Streams
-from ops.bench.talk import Sound, sounds
+from ops.bench.talk import sounds
 from ops.stats import quantiles
 
 WORDS = range(5, 30)
-UTTERANCES = 20
+LONG_S = 10.0
+SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
+    ("3.5 M", models.streaming, models.whole),
+    ("114 M", models.middle_streaming, models.middle_whole),
+)
+"""Parameters of the encoder, the streaming model and the one that hears segments: the same encoder twice."""
+UTTERANCES = 10
+"""Of each length."""
 
 
 async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figure]:
     """The same recorded callers, in real time, to encoders of the same shape."""
-    said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
-    said = (said * utterances)[:utterances]
-    streaming, whole = await asyncio.to_thread(models.streaming), await asyncio.to_thread(models.whole)
-    took: list[list[float]] = []
-    engines: tuple[dict[str, object], ...] = (
-        {"model": str(streaming), "chunk_ms": models.CHUNK_MS},
-        {"model": str(whole)},
-    )
-    for place, options in enumerate(engines):
-        async with Sidecar("nemo", options) as server:
-            took.append(await _finals(server, said, lambda part, place=place: progress((place + part) / 2)))  # type: ignore[misc]
-    stream, segment = (quantiles(each) for each in took)
-    seconds = sum(len(sound.pcm) for sound in said) / 16000 / len(said)
-    note = f"{stream['p50']:.1f} against {segment['p50']:.1f} ms (p50), {len(said)} utterances of {seconds:.1f} s"
-    return [Figure("time to final, streaming / on segments", stream["p50"] / segment["p50"], "×", 0.25, note)]
+    figures = []
+    lengths = [said(0.0, utterances), said(LONG_S, utterances)]
+    for at, (size, *made) in enumerate(SIZES):
+        paths = [await asyncio.to_thread(make) for make in made]
+        took: list[list[list[float]]] = []
+        for place, options in enumerate(({"chunk_ms": models.CHUNK_MS}, {})):
+            async with Sidecar("nemo", {"model": str(paths[place]), **options}) as server:
+                took.append([await _finals(server, pcms) for pcms in lengths])
+            progress((at + (place + 1) / 2) / len(SIZES))
+        for pcms, streaming, segments in zip(lengths, *took, strict=True):
+            stream, segment = quantiles(streaming)["p50"], quantiles(segments)["p50"]
+            seconds = sum(map(len, pcms)) / 2 / 8000 / len(pcms)
+            note = f"{stream:.1f} against {segment:.1f} ms (p50), {len(pcms)} utterances"
+            name = f"time to final, streaming / on segments, {size}, {seconds:.1f} s"
+            figures.append(Figure(name, stream / segment, "×", 0.25, note))
+    return figures
 
 
-async def _finals(server: Sidecar, said: list[Sound], progress: Progress) -> list[float]:
+def said(at_least_s: float, count: int) -> list[bytes]:
+    """What recorded callers say (8 kHz), as many of them without a pause as make up so much."""
+    found, pcm = [], b""
+    for sound in cycle(sound for sound in sounds() if len(sound.words.split()) in WORDS):
+        pcm += sound.pcm
+        if len(pcm) >= 2 * 8000 * at_least_s:
+            found.append(pcm)
+            pcm = b""
+        if len(found) == count:
+            return found
+    return found
+
+
+async def _finals(server: Sidecar, said: list[bytes]) -> list[float]:
     """Milliseconds."""
     took = []
     async with Streams(server.url, models.CHUNK_MS / 1e3) as streams:
         one = await streams.open()
-        for number, sound in enumerate(said):
-            progress(number / len(said))
-            await one.speak(models.wide(sound.pcm), len(sound.pcm) / 16000)
+        for pcm in said:
+            await one.speak(models.wide(pcm), len(pcm) / 16000)
             took.append(1e3 * await one.finalize())
     return took

@@ -19,6 +19,7 @@ KEPT = ROOT / "var" / "models"
 CHUNK_MS = 160
 BABBLES_TO = ("--sound", str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
 """So that there are partials to be timed when recorded callers speak."""
+MIDDLE = ("--width", "512", "--layers", "17", "--heads", "8", "--channels", "256")
 
 
 def streaming() -> Path:
@@ -29,6 +30,16 @@ def streaming() -> Path:
 def whole() -> Path:
     """A TDT with the same encoder, which hears utterances whole."""
     return _made("parakeet_tdt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "tdt", *BABBLES_TO)
+
+
+def middle_streaming() -> Path:
+    """`streaming` at a size that a CPU still keeps up with: FastConformer's "large" (arXiv:2305.05084)."""
+    return _made("parakeet_114m_rnnt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO, *MIDDLE)
+
+
+def middle_whole() -> Path:
+    """`whole` with the encoder of `middle_streaming`."""
+    return _made("parakeet_114m_tdt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "tdt", *BABBLES_TO, *MIDDLE)
 
 
 def released_shape() -> Path:
