@@ -295,7 +295,9 @@ def _command(args: argparse.Namespace, engine: Engine) -> str:
     words = ["phone-ops", "ab", *args.fixtures, "--engine", engine.name]
     for name, value in engine.options.items():
         words += ["--option", f"{name}={_short(value) if isinstance(value, str) else json.dumps(value)}"]
-    return shlex.join([*words, "--count", str(args.count), "--arms", args.arms, "--write", str(args.write)])
+    words += ["--count", str(args.count), "--arms", args.arms]
+    words += ["--seconds", f"{args.seconds:g}", "--most", str(args.most)]
+    return shlex.join([*words, "--write", str(args.write)])
 
 
 def _short(value: str) -> str:

@@ -21,7 +21,7 @@ SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
     ("114 M", models.middle_streaming, models.middle_whole),
 )
 """Parameters of the encoder, the streaming model and the one that hears segments: the same encoder twice."""
-UTTERANCES = 10
+UTTERANCES = 6
 """Of each length."""
 
 

@@ -40,7 +40,7 @@ def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys:
     assert code == (0 if told["gate"]["passed"] else 1)
     text = (tmp_path / NAME).read_text()
     assert f"**{told['outcome']}**" in text
-    assert f"phone-ops ab {CALLER} --engine pocketsphinx --count 2" in text
+    assert f"phone-ops ab {CALLER} {' '.join(BRIEF[:4])} --arms listen,inprocess {' '.join(BRIEF[4:])} --write" in text
 
 
 @pytest.mark.timeout(120, func_only=True)
