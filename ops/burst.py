@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ops import tables
+from ops import ending, tables
 from ops.commands import CommandFailed, Commands
 from ops.daemon_process import DaemonFailed, DaemonProcess
 from ops.floor import endpoint, floor
@@ -330,7 +330,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.to:
             address(args.to)
-        verdict = asyncio.run(_measure(args, settings(args)))
+        verdict = ending.run(_measure(args, settings(args)))
     except (DialplanError, DaemonFailed, ValueError) as error:
         raise WrongUse(str(error)) from None
     except EndpointFailed as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ops import fixture, floor, tables, tape_call
+from ops import ending, fixture, floor, tables, tape_call
 from ops.captions import Captions
 from ops.expectations import read_turns
 from ops.sip_call import place_recorded_call
@@ -33,7 +33,7 @@ def run(name: str | None) -> int:
     except fixture.FixtureError as error:
         print(error, file=sys.stderr)
         return 2
-    return asyncio.run(_run(recorded, tables.console()))
+    return ending.run(_run(recorded, tables.console()))
 
 
 async def _run(recorded: fixture.Fixture, console: Console) -> int:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ops import ending
 from ops.fixture import every
 from ops.hear import NotHeard, hear, started
 from ops.score import edits
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     recordings = read_recordings(args.check)
     try:
         made = _exported(args.model, args.folder, args.chunk_ms)
-        compared = asyncio.run(_compared(args.model, args.folder.absolute(), made, recordings))
+        compared = ending.run(_compared(args.model, args.folder.absolute(), made, recordings))
         words, edits = sum(each.words for each in compared), sum(each.edits for each in compared)
         if not words:
             raise NotDone(

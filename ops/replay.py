@@ -7,7 +7,6 @@ Over SIP, a daemon of our own answers on a free loopback port, or one that runs 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import logging
 import sys
@@ -23,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from ops import fixture, tape_call, usage
+from ops import ending, fixture, tape_call, usage
 from ops.expectations import Verdict, judged
 from ops.fixture import Fixture, FixtureError
 from ops.sip_replay import Show, over_sip
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             if args.speed == "max":
                 verdicts = on_the_sample_clock(fixtures, settings, args.jobs, show)
             else:
-                verdicts = asyncio.run(over_sip(fixtures, settings, args.jobs, args.to, show))
+                verdicts = ending.run(over_sip(fixtures, settings, args.jobs, args.to, show))
     except (CardFailed, HostLost) as error:
         print(f"phone-ops replay: {error}", file=sys.stderr)
         return 1

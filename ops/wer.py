@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops import tables
+from ops import ending, tables
 from ops.hear import NotHeard, hear, started
 from ops.score import Pair, Score, normalised, score
 from ops.speech_set import SetError, Utterance, load
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(f"phone-ops wer: {error}") from None
     bands = BANDS if args.band == "both" else (args.band,)
     try:
-        found = asyncio.run(_heard(host, options, utterances, bands, args.streams))
+        found = ending.run(_heard(host, options, utterances, bands, args.streams))
     except HostLost as error:
         print(f"phone-ops wer: {error}", file=sys.stderr)
         return 1

@@ -7,11 +7,9 @@ streams of the same recordings then tell how soon partial transcripts come, and 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import shlex
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ops import fixture, tables
+from ops import ending, fixture, tables
 from ops.ab import arm, decision, table
 from ops.ab.places import PLACES, CannotRun, Engine
 from ops.ab.rule import RULE, SIDECAR, Measured, Outcome, judge
@@ -236,19 +234,13 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(str(error)) from None
 
     async def main() -> Comparison:
-        # Told to end, as by Ctrl-C, no process may be left behind.
-        comparing = asyncio.current_task()
-        assert comparing is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, comparing.cancel)
         return await compare(engine, fixtures, places, (await floor(standing)).ms["p95"], args)
 
     try:
-        found = asyncio.run(main())
+        found = ending.run(main())
     except CannotRun as error:
         print(f"phone-ops ab: {engine.name} cannot run: {error}", file=sys.stderr)
         return 1
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
     outcome = found.outcome
     if args.json:
         print(json.dumps(found.as_json(), indent=1))

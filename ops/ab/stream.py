@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ops import ending
 from ops.ab.alone import FRAME_S, RATE, frames
 from ops.ab.places import LOAD_S, CannotRun, Engine, host, sidecar
 from ops.processes import cost
@@ -222,10 +222,6 @@ async def measure(
     folder: Path,
 ) -> Answer:
     """Starts the engine at `place` and measures. Raises `CannotRun`."""
-    measuring = asyncio.current_task()
-    assert measuring is not None
-    # Whoever started this program ends it so, and nothing that it has started may be left behind.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     began = time.perf_counter()
     async with sidecar(place, engine, folder) as server:
         there = host(place, engine, server.url if server else "")
@@ -281,7 +277,7 @@ def main(asked: str, answer: str) -> int:
     ]
     try:
         with tempfile.TemporaryDirectory(prefix="stream-") as folder:
-            found = asyncio.run(
+            found = ending.run(
                 measure(
                     spec["place"],
                     Engine(**spec["engine"]),
@@ -295,8 +291,6 @@ def main(asked: str, answer: str) -> int:
     except CannotRun as error:
         print(error, file=sys.stderr)
         return 1
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
     Path(answer).write_text(json.dumps(asdict(found)), encoding="utf-8")
     return 0
 

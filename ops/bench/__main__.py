@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops import tables
+from ops import ending, tables
 from ops.bench import (
     answering,
     barge_in,
@@ -124,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(args.only or ()) - _measures(args).keys():
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(_measures(args))}", file=sys.stderr)
         return 2
-    found = asyncio.run(_run(args))
+    found = ending.run(_run(args))
     if args.json:
         print(json.dumps({name: [figure.as_json() for figure in figures] for name, figures in found.items()}))
     else:
