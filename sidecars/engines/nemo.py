@@ -10,6 +10,7 @@ Session options mean nothing to it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,14 +23,15 @@ from sidecars.engines.nemo_model import CPU, RATE, Checkpoint, Place, choose_pla
 from sidecars.engines.nemo_pipeline import Piece, Pipeline
 from sidecars.engines.nemo_segments import NemoSegments
 from sidecars.engines.nemo_words import Transcript
+from sidecars.engines.trailing_silence import TrailingSilence
 
 REPOSITORY = "nvidia/nemotron-speech-streaming-en-0.6b"
 CHUNK_MS = 160
 """Where the model has it; else what the model was trained with first."""
 MAX_SESSIONS = 32
 FLUSH_S = 0.16
-"""Silence after the last word, so that the model has heard its end: of 40 utterances cut off where speech ends, 29 were
-understood without it as with more, 37 with half as much, 39 with this."""
+"""Silence after the last sound, so that the model has heard its end: of 40 utterances cut off where speech ends, 29
+were understood without it as with more, 37 with half as much, 39 with this."""
 OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "max_batch")
 
 
@@ -42,6 +44,7 @@ class _Session:
     """How much of the session's audio the pipeline was given; what leads it counts as less than none."""
     chunks: int = 0
     """How many the pipeline was given; at 0 it does not know of the session."""
+    silence: TrailingSilence = field(default_factory=TrailingSilence)
     heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
@@ -74,6 +77,7 @@ class Nemo:
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         for number, pcm in audio.items():
             self._sessions[number].waiting += pcm
+            self._sessions[number].silence.feed(pcm)
         changed = {}
         while full := [each for each in audio if len(self._sessions[each].waiting) >= 2 * self._pipeline.chunk]:
             full = full[: self._max_batch]
@@ -88,12 +92,13 @@ class Nemo:
         try:
             if not ending.chunks and len(ending.waiting) == 2 * self._pipeline.lead:
                 return ending.heard
-            chunk = 2 * self._pipeline.chunk
-            ending.waiting += bytes(2 * round(FLUSH_S * RATE))
-            ending.waiting += bytes(-len(ending.waiting) % chunk)
-            while len(ending.waiting) > chunk:
+            chunk = self._pipeline.chunk
+            wanted = len(ending.waiting) // 2 - ending.silence.samples + round(FLUSH_S * RATE)
+            steps = max(0, math.ceil(wanted / chunk))
+            ending.waiting += bytes(2 * steps * chunk)
+            for _ in range(steps):
                 self._hear([session])
-            return self._hear([session], last=True)[0]
+            return ending.heard
         finally:
             self.cancel(session)
 
@@ -111,7 +116,7 @@ class Nemo:
         """`sessions` that are open, and what NeMo holds for those that were heard (see `Pipeline.held`)."""
         return {"sessions": len(self._sessions), **self._pipeline.held()}
 
-    def _hear(self, sessions: Sequence[int], *, last: bool = False) -> Sequence[Hypothesis]:
+    def _hear(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
         """One chunk of each goes through the model."""
         size = 2 * self._pipeline.chunk
         chunks = [
@@ -119,12 +124,12 @@ class Nemo:
             for each in sessions
         ]
         try:
-            hypotheses = self._step(sessions, chunks, last)
+            hypotheses = self._step(sessions, chunks)
         except RuntimeError as error:
             if self._pipeline.place.on_cpu:
                 raise
             self._fall_back(error)
-            hypotheses = self._step(sessions, chunks, last)
+            hypotheses = self._step(sessions, chunks)
         for each, hypothesis in zip(sessions, hypotheses, strict=True):
             session = self._sessions[each]
             del session.waiting[:size]
@@ -133,11 +138,11 @@ class Nemo:
             session.heard = hypothesis
         return hypotheses
 
-    def _step(self, sessions: Sequence[int], chunks: Sequence[Any], last: bool) -> Sequence[Hypothesis]:
+    def _step(self, sessions: Sequence[int], chunks: Sequence[Any]) -> Sequence[Hypothesis]:
         known = [self._sessions[each] for each in sessions]
         return self._pipeline.step(
             [
-                Piece(number, samples, session.transcript, session.chunks, last)
+                Piece(number, samples, session.transcript, session.chunks)
                 for number, session, samples in zip(sessions, known, chunks, strict=True)
             ]
         )

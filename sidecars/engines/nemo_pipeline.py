@@ -54,13 +54,10 @@ class Piece:
     transcript: Transcript
     number: int
     """Of the stream's pieces, from 0."""
-    last: bool
 
 
 class Pipeline:
-    """One model on one device. A stream is known by a number, and lives from its first piece to its last or to
-    `release`.
-    """
+    """One model on one device. A stream is known by a number, and lives from its first piece to `release`."""
 
     def __init__(self, checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int, batch: int) -> None:
         """Loads the model and lets it hear something. `streams` at most, and `batch` of them in one step.
@@ -119,7 +116,7 @@ class Pipeline:
                 state.transcript, state.word_is_over, state.grouped = piece.transcript, False, ((0, 0), [], False)
             states.append(self._pipeline.get_state(piece.stream))
             samples = torch.from_numpy(piece.samples)
-            frames.append(Frame(samples, piece.stream, is_first=not piece.number, is_last=piece.last, options=options))
+            frames.append(Frame(samples, piece.stream, is_first=not piece.number, options=options))
         self._pipeline.transcribe_step(frames)
         return {
             piece.stream: piece.transcript.hypothesis(words, goes_on=goes_on)
@@ -182,7 +179,9 @@ class Pipeline:
     def _warm_up(self, streams: int) -> None:
         silence, transcript = np.zeros(self.chunk, np.float32), Transcript()
         for number in range(2):
-            self.step([Piece(WARM_UP - each, silence, transcript, number, bool(number)) for each in range(streams)])
+            self.step([Piece(WARM_UP - each, silence, transcript, number) for each in range(streams)])
+        for each in range(streams):
+            self.release(WARM_UP - each)
 
 
 def _keep_whole_past(pipeline: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -22,6 +22,7 @@ import sherpa_onnx
 from sidecars.engine import EngineFull, Hypothesis
 from sidecars.engines.bpe_words import hypothesis
 from sidecars.engines.sherpa_model import SherpaModel, find_model
+from sidecars.engines.trailing_silence import TrailingSilence
 
 REPOSITORY = "csukuangfj2/sherpa-onnx-nemotron-speech-streaming-en-0.6b-160ms-int8-2026-04-25"
 RATE = 16000
@@ -33,7 +34,7 @@ HALF = HOP // 2
 DROPPED = 2
 """Outputs at the beginning of a chunk that the model throws away, since they repeat the one before."""
 FLUSH = RATE * 16 // 100
-"""Silence after the last word, so that the model has heard its end. As for NeMo, that the words may be the same."""
+"""Silence after the last sound, so that the model has heard its end. As for NeMo, that the words may be the same."""
 CTC_FRAME_S = 0.04
 """What sherpa-onnx takes for an output's length when it tells when a CTC token was said; NeMo's models are coarser."""
 OPTIONS = ("model", "chunk_ms", "provider", "threads", "max_sessions")
@@ -49,6 +50,7 @@ class _Session:
     steps: int = 0
     """Chunks of it that went through the model."""
     told: str = ""
+    silence: TrailingSilence = field(default_factory=TrailingSilence)
 
 
 class Sherpa:
@@ -84,6 +86,7 @@ class Sherpa:
         for number, pcm in audio.items():
             session = self._sessions[number]
             session.samples += len(pcm) // 2
+            session.silence.feed(pcm)
             session.stream.accept_waveform(RATE, np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768))
         heard: dict[int, _Session] = {}
         while ready := {number: self._sessions[number] for number in audio if self._ready(self._sessions[number])}:
@@ -106,7 +109,7 @@ class Sherpa:
                 return Hypothesis("", 0.0)
             chunk = HOP * self._model.shift
             early = HOP * (self._before - (self._model.window - self._model.shift))
-            steps = math.ceil((early + ending.samples + FLUSH) / chunk)
+            steps = math.ceil((early + ending.samples - ending.silence.samples + FLUSH) / chunk)
             ending.stream.accept_waveform(RATE, np.zeros(FLUSH + 2 * chunk, np.float32))
             ending.stream.input_finished()
             while ending.steps < steps and self._ready(ending):
