@@ -105,7 +105,7 @@ async def measure(
         vram_mb=found.memory.vram_mb,
         words_lost=sum(missing for missing, _ in words),
         words=sum(heard for _, heard in words),
-        problems=[*([streams.limit] if streams.limit else []), *found.problems],
+        problems=[streams.limit, *found.problems],
     )
 
 

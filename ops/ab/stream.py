@@ -64,7 +64,7 @@ class Answer:
     partial_streams: int
     streams: int
     limit: str
-    """Why not more streams; empty: more were not tried."""
+    """Why not more streams."""
 
 
 class _Late(Exception):
@@ -255,7 +255,8 @@ async def measure(
         finally:
             await there.close()
     shown = START if levels.get(START) else max((each for each in levels if levels[each]), default=0)
-    return Answer(startup_s, levels.get(shown, []), shown, streams, "" if streams >= most else limit[0])
+    untried = f"{most} streams: more were not tried"
+    return Answer(startup_s, levels.get(shown, []), shown, streams, untried if streams >= most else limit[0])
 
 
 def _room(there: Host, streams: int) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from sidecars.hosts.host import Host, HostLost
+
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 900
 """What `make` may take where pip has to fetch everything: mark tests that may be the first with this timeout."""
@@ -31,3 +35,12 @@ def tiny(family: str, folder: Path, *arguments: str) -> Path:
     )
     assert made.returncode == 0, made.stderr
     return folder
+
+
+async def refusal(host: Host) -> str:
+    """The one line with which an engine says that it cannot start."""
+    with pytest.raises(HostLost) as caught:
+        await host.start()
+    await host.close()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

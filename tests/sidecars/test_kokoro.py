@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,10 +13,9 @@ import pytest_asyncio
 from phone_daemon.config import MouthSettings
 from phone_daemon.hosts import make_mouth
 from sidecars.environment import interpreter
-from sidecars.hosts.host import HostLost
 from sidecars.hosts.subprocess import SubprocessHost
-from tests.sidecars.family import BUILD_S, python_of, tiny
-from tests.sidecars.test_speech_client import speak, told
+from tests.sidecars.family import BUILD_S, python_of, refusal, tiny
+from tests.sidecars.speaking import speak, stops_in_the_middle, told
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
 
@@ -113,23 +110,7 @@ async def test_odd_texts_do_no_harm(host: SubprocessHost, text: str) -> None:
 
 async def test_a_cancel_stops_in_the_middle_of_a_piece(tmp_path: Path) -> None:
     model = tiny("kokoro", tmp_path, "--slow")
-    host = SubprocessHost("tts", "kokoro", {"model": str(model), "threads": 1}, python_of("kokoro"))
-    await host.start()
-    try:
-        channel = host.open()
-        began = time.monotonic()
-        speak(channel, "Hello.")
-        await told(channel)
-        whole = time.monotonic() - began
-        speak(channel, "Hello.")
-        await asyncio.sleep(whole / 4)
-        began = time.monotonic()
-        channel.send({"type": "Cancel"})
-        messages, _ = await told(channel, "Cancelled")
-        assert [message["type"] for message in messages] == ["Cancelled"]
-        assert time.monotonic() - began < whole / 3
-    finally:
-        await host.close()
+    await stops_in_the_middle(SubprocessHost("tts", "kokoro", {"model": str(model), "threads": 1}, python_of("kokoro")))
 
 
 async def test_the_daemon_finds_its_environment_and_speaks_espeaks_voices_with_the_default(model: Path) -> None:
@@ -146,11 +127,7 @@ async def test_the_daemon_finds_its_environment_and_speaks_espeaks_voices_with_t
 
 
 async def failure(options: dict[str, object]) -> str:
-    host = SubprocessHost("tts", "kokoro", options, python_of("kokoro"))
-    with pytest.raises(HostLost) as caught:
-        await host.start()
-    await host.close()
-    return str(caught.value)
+    return await refusal(SubprocessHost("tts", "kokoro", options, python_of("kokoro")))
 
 
 def no_voices(folder: Path) -> None:
@@ -180,7 +157,6 @@ async def test_weights_that_cannot_be_loaded_are_one_line(
     spoil(folder)
     error = await failure({"model": str(folder)})
     assert says in error
-    assert "\n" not in error
 
 
 async def test_weights_that_are_nowhere_and_may_not_be_fetched_are_one_line(
@@ -191,4 +167,3 @@ async def test_weights_that_are_nowhere_and_may_not_be_fetched_are_one_line(
     error = await failure({})
     assert "kokoro-v1.0.onnx" in error
     assert "HF_HUB_OFFLINE" in error
-    assert "\n" not in error

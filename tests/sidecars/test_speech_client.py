@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sidecars.hosts.host import Channel, HostLost, Message
+from sidecars.hosts.host import HostLost
 from sidecars.hosts.inline import InlineHost
 from sidecars.hosts.remote import RemoteHost
 from sidecars.hosts.speech_client import SpeechSource
 from sidecars.hosts.speech_server import SpeechServer
+from tests.sidecars.speaking import LONG, speak, told
 from tests.sidecars.test_wav_stream import wav
 
-LONG = "This is a rather long sentence about nothing, and it goes on. " * 60
 LOUD = b"\x00\x40" * 2400
 """A tenth of a second of something."""
 
@@ -58,21 +58,6 @@ async def voice(url: str, key: str = "", start_s: float = 10.0, **options: objec
         yield host
     finally:
         await host.close()
-
-
-async def told(channel: Channel, until: str = "Done") -> tuple[list[Message], bytes]:
-    """Messages up to one of type `until`, and their audio."""
-    messages, audio = [], b""
-    async with asyncio.timeout(10):
-        while not messages or messages[-1]["type"] != until:
-            message, pcm = await channel.receive()
-            messages.append(message)
-            audio += pcm
-    return messages, audio
-
-
-def speak(channel: Channel, text: str, **options: object) -> None:
-    channel.send({"type": "Speak", "text": text, "options": options})
 
 
 async def test_a_text_is_spoken_in_chunks_and_then_done() -> None:

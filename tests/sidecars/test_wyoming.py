@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,7 +20,8 @@ from sidecars.engines.espeak import Espeak
 from sidecars.hosts.host import HostLost
 from sidecars.hosts.remote import RemoteHost
 from sidecars.hosts.wyoming import WyomingSource
-from tests.sidecars.test_speech_client import LONG, speak, told
+from tests.sidecars.junk import JUNK, answering
+from tests.sidecars.speaking import LONG, speak, told
 
 NOBODY = Attribution(name="", url="")
 
@@ -187,17 +187,9 @@ async def test_a_server_that_is_not_there_is_named() -> None:
             pass
 
 
-@pytest.mark.parametrize("junk", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n", b"{}\n", b"x" * 100_000])
+@pytest.mark.parametrize("junk", JUNK)
 async def test_a_server_of_another_kind_is_named_and_does_no_harm(junk: bytes) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(junk)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    with pytest.raises(HostLost, match=url):
-        async with voice(url):
-            pass
-    server.close()
+    async with answering(junk) as url:
+        with pytest.raises(HostLost, match=url):
+            async with voice(url):
+                pass

@@ -32,6 +32,7 @@ from sidecars.resample import Resampler
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.family import BUILD_S, python_in, tiny
 from tests.sidecars.hearing import feed, final, opened, until
+from tests.sidecars.junk import JUNK, answering
 from tests.sidecars.speech import caller, line, white, wide
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
@@ -410,16 +411,8 @@ async def test_scripted_a_server_for_something_else_is_told_apart(monkeypatch: p
             pass
 
 
-@pytest.mark.parametrize("junk", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n", b"{}\n", b"x" * 100_000])
+@pytest.mark.parametrize("junk", JUNK)
 async def test_scripted_a_server_of_another_kind_is_named_and_does_no_harm(junk: bytes) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(junk)
-        await writer.drain()
-        writer.close()
-
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = "tcp://{}:{}".format(*listening.sockets[0].getsockname())
-    with pytest.raises(HostLost, match=rf"{url}: (does not speak Wyoming|closed the connection)"):
-        await WyomingEars(url, {}).start()
-    listening.close()
+    async with answering(junk) as url:
+        with pytest.raises(HostLost, match=rf"{url}: (does not speak Wyoming|closed the connection)"):
+            await WyomingEars(url, {}).start()

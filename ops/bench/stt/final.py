@@ -11,7 +11,7 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.stt.stream import Streams
-from ops.bench.talk import sounds
+from ops.bench.talk import LEAD, LEAD_S, sounds
 from ops.stats import quantiles
 
 WORDS = range(5, 30)
@@ -21,26 +21,32 @@ SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
     ("114 M", models.middle_streaming, models.middle_whole),
 )
 """Parameters of the encoder, the streaming model and the one that hears segments: the same encoder twice."""
-UTTERANCES = 6
-"""Of each length."""
+UTTERANCES = 4
+"""Of each length and end."""
+ENDS = {f"{1e3 * LEAD_S:.0f} ms after the last sound": 0, "at the last sound": LEAD}
+"""When the final is asked for, and how many samples of what follows the voice are not said. A call waits longer."""
 
 
 async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figure]:
     """The same recorded callers, in real time, to encoders of the same shape."""
     figures = []
-    lengths = [said(0.0, utterances), said(LONG_S, utterances)]
+    cases = [
+        (end, [pcm[: len(pcm) - 2 * cut] for pcm in said(least_s, utterances)])
+        for end, cut in ENDS.items()
+        for least_s in (0.0, LONG_S)
+    ]
     for at, (size, *made) in enumerate(SIZES):
         paths = [await asyncio.to_thread(make) for make in made]
         took: list[list[list[float]]] = []
         for place, options in enumerate(({"chunk_ms": models.CHUNK_MS}, {})):
             async with Sidecar("nemo", {"model": str(paths[place]), **options}) as server:
-                took.append([await _finals(server, pcms) for pcms in lengths])
+                took.append([await _finals(server, pcms) for _, pcms in cases])
             progress((at + (place + 1) / 2) / len(SIZES))
-        for pcms, streaming, segments in zip(lengths, *took, strict=True):
+        for (end, pcms), streaming, segments in zip(cases, *took, strict=True):
             stream, segment = quantiles(streaming)["p50"], quantiles(segments)["p50"]
             seconds = sum(map(len, pcms)) / 2 / 8000 / len(pcms)
             note = f"{stream:.1f} against {segment:.1f} ms (p50), {len(pcms)} utterances"
-            name = f"time to final, streaming / on segments, {size}, {seconds:.1f} s"
+            name = f"time to final {end}, streaming / on segments, {size}, {seconds:.1f} s"
             figures.append(Figure(name, stream / segment, "×", 0.25, note))
     return figures
 
