@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -23,16 +24,16 @@ SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
 """Parameters of the encoder, the streaming model and the one that hears segments: the same encoder twice."""
 UTTERANCES = 4
 """Of each length and end."""
-ENDS = {f"{1e3 * LEAD_S:.0f} ms after the last sound": 0, "at the last sound": LEAD}
-"""When the final is asked for, and how many samples of what follows the voice are not said. A call waits longer."""
+ENDS = {"500 ms after the last sound": 0.5, "at the last sound": 0.0}
+"""When the final is asked for: as calls do, or in the middle of things. How long the line still sounds (s)."""
 
 
 async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figure]:
     """The same recorded callers, in real time, to encoders of the same shape."""
     figures = []
     cases = [
-        (end, [pcm[: len(pcm) - 2 * cut] for pcm in said(least_s, utterances)])
-        for end, cut in ENDS.items()
+        (end, [ended(pcm, line_s) for pcm in said(least_s, utterances)])
+        for end, line_s in ENDS.items()
         for least_s in (0.0, LONG_S)
     ]
     for at, (size, *made) in enumerate(SIZES):
@@ -62,6 +63,12 @@ def said(at_least_s: float, count: int) -> list[bytes]:
         if len(found) == count:
             return found
     return found
+
+
+def ended(pcm: bytes, line_s: float) -> bytes:
+    """With so much of the line's own noise behind the voice."""
+    voice, noise = pcm[: -2 * LEAD], pcm[-2 * LEAD :]
+    return voice + (noise * math.ceil(line_s / LEAD_S))[: 2 * round(8000 * line_s)]
 
 
 async def _finals(server: Sidecar, said: list[bytes]) -> list[float]:
