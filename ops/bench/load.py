@@ -13,8 +13,8 @@ from ops.bench.talk import Sound, Talker, sounds, talker
 from ops.commands import Commands
 from ops.daemon_process import DaemonProcess
 from ops.processes import Cost, children, cost
-from phone_daemon.ears.vad import WINDOW, Silero
 from phone_daemon.events import SAMPLE_RATE
+from sidecars.silero import Silero
 
 CALLS = 4
 PARTS = {
@@ -65,7 +65,8 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
 
 def _vad_alone() -> float:
     """Seconds of CPU that the VAD model takes for a second of audio, with nothing around it."""
-    silero, window = Silero(), bytes(2 * WINDOW)
+    silero = Silero(SAMPLE_RATE)
+    window = bytes(2 * silero.window)
     windows = 20 * SAMPLE_RATE // WINDOW
     began = time.process_time()
     for _ in range(windows):

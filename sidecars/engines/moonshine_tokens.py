@@ -1,0 +1,79 @@
+"""The vocabulary of a Moonshine model: from token numbers to text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+START, END = 1, 2
+"""`<s>` and `</s>`."""
+SPACE = "▁"
+"""Stands for the space before a word (SentencePiece's convention)."""
+
+_BYTE = re.compile(rb"<0x([0-9A-F]{2})>")
+
+
+class Tokens:
+    """Pieces of text by token number."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._pieces = [_written(piece) for piece in pieces]
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def piece(self, token: int) -> str:
+        """A token's text, a space in front where it begins a word; empty for a special token."""
+        return self._pieces[token].decode("utf-8", "replace")
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What a sequence of tokens is in writing."""
+        # Characters outside the vocabulary are spelled in bytes, so bytes are joined before they are decoded.
+        return b"".join(self._pieces[token] for token in tokens).decode("utf-8", "replace").strip()
+
+
+def _written(piece: bytes) -> bytes:
+    if byte := _BYTE.fullmatch(piece):
+        return bytes([int(byte[1], 16)])
+    if piece.startswith(b"<") and piece.endswith(b">") and len(piece) > 2:
+        return b""
+    return piece.replace(SPACE.encode(), b" ")
+
+
+def read_tokens(path: Path) -> Tokens:
+    """Reads a `tokenizer.bin` (Moonshine's own) or a `tokenizer.json` (Hugging Face's).
+
+    A `tokenizer.bin` holds, for each token, its length in one byte, or two from 128 on (`b0 - 128 + 128 * b1`), and
+    its bytes. Raises `ValueError` for a file that is neither.
+    """
+    if path.suffix == ".json":
+        return _read_json(path)
+    data, at, pieces = path.read_bytes(), 0, list[bytes]()
+    while at < len(data):
+        length = data[at]
+        at += 1
+        if length >= 128:
+            if at == len(data):
+                raise ValueError(f"{path}: cut short")
+            length += 128 * (data[at] - 1)
+            at += 1
+        if at + length > len(data):
+            raise ValueError(f"{path}: cut short")
+        pieces.append(data[at : at + length])
+        at += length
+    return Tokens(pieces)
+
+
+def _read_json(path: Path) -> Tokens:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        numbers = {piece: number for piece, number in read["model"]["vocab"].items()}
+        numbers |= {each["content"]: each["id"] for each in read.get("added_tokens", [])}
+        pieces = [b""] * (max(numbers.values()) + 1)
+        for piece, number in numbers.items():
+            pieces[number] = piece.encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a tokenizer ({error})") from error
+    return Tokens(pieces)
