@@ -67,11 +67,11 @@ def _vad_alone() -> float:
     """Seconds of CPU that the VAD model takes for a second of audio, with nothing around it."""
     silero = Silero(SAMPLE_RATE)
     window = bytes(2 * silero.window)
-    windows = 20 * SAMPLE_RATE // WINDOW
+    windows = 20 * SAMPLE_RATE // silero.window
     began = time.process_time()
     for _ in range(windows):
         silero.probability(window)
-    return (time.process_time() - began) * SAMPLE_RATE / WINDOW / windows
+    return (time.process_time() - began) * SAMPLE_RATE / silero.window / windows
 
 
 async def _converse(talk: Talker, said: list[Sound]) -> None:

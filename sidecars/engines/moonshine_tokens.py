@@ -69,7 +69,7 @@ def read_tokens(path: Path) -> Tokens:
 def _read_json(path: Path) -> Tokens:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        numbers = {piece: number for piece, number in read["model"]["vocab"].items()}
+        numbers: dict[str, int] = dict(read["model"]["vocab"])
         numbers |= {each["content"]: each["id"] for each in read.get("added_tokens", [])}
         pieces = [b""] * (max(numbers.values()) + 1)
         for piece, number in numbers.items():
