@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,14 @@ class SttEngine(Protocol):
     def held(self) -> Mapping[str, int]:
         """Sessions held in each of the engine's stores, by store; all zero when nothing is open."""
         ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """An `SttEngine` whose `step` takes long enough to be broken off for somebody who waits."""
+
+    urgent: Callable[[], bool]
+    """Set by the host; once it is true, `step` returns as soon as it can, and does later what it left undone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,19 @@ def find_weights(model: str, files: Sequence[str]) -> Path:
 
 def _from_hub(model: str, files: Sequence[str]) -> Path:
     # Engines of a folder do not need them.
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
-    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+    try:
+        from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
+        from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+    except ModuleNotFoundError:
+        remedy = f"pip install huggingface_hub, or put {_list(files)} into a folder and set model to it"
+        raise WeightsMissing(f"model {model}: fetching it takes the package huggingface_hub; {remedy}") from None
 
     repository, _, revision = model.partition("@")
     where: dict[str, Any] = {"repo_id": repository, "revision": revision or None}
     cached = {name: try_to_load_from_cache(filename=name, **where) for name in files}
     missing = [name for name, path in cached.items() if not isinstance(path, str)]
     if not missing:
-        return Path(str(cached[files[0]])).parent
+        return _root(Path(str(cached[files[0]])), files[0])
 
     def gone(why: str) -> WeightsMissing:
         remedy = f"put {_list(files)} into a folder and set model to it, or fetch them where there is a network"
@@ -71,7 +75,12 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
             raise gone(f"{name} is not to be had ({_first_line(error)})") from error
         if name in missing:
             verify(Path(path))
-    return Path(path).parent
+    return _root(Path(path), files[-1])
+
+
+def _root(path: Path, name: str) -> Path:
+    """The folder in which `path` is called `name`, which may lie in folders of its own."""
+    return path.parents[len(Path(name).parts) - 1]
 
 
 def verify(path: Path) -> None:

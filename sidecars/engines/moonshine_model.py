@@ -77,7 +77,7 @@ class _Hypothesis:
     state: Any = None
 
     def score(self) -> float:
-        return (sum(self.logprobs) + self.bonus) / max(1, len(self.logprobs)) ** LENGTH_POWER
+        return (sum(self.logprobs) + self.bonus) / float(max(1, len(self.logprobs)) ** LENGTH_POWER)
 
 
 class Encoded:
@@ -249,4 +249,4 @@ def _hope(each: _Hypothesis, longest: int, bias: Bias | None) -> float:
     """The best score that a hypothesis can still come to: as if all that follows were certain."""
     if bias is not None:
         return np.inf if len(each.logprobs) < longest else each.score()
-    return sum(each.logprobs) / (len(each.logprobs) + 1) ** LENGTH_POWER
+    return sum(each.logprobs) / float((len(each.logprobs) + 1) ** LENGTH_POWER)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidecars.engine import Hypothesis, SttEngine
+from sidecars.engine import Hypothesis, Interruptible, SttEngine
 from sidecars.hosts.host import Message
 from sidecars.hosts.server import EngineServer, options_of
 
@@ -33,6 +33,13 @@ class RecognitionServer(EngineServer):
         self.engine = engine
         self._open: dict[int, _Utterance] = {}
         self._over: set[int] = set()
+        if isinstance(engine, Interruptible):
+            engine.urgent = self._urgent
+
+    def _urgent(self) -> bool:
+        """Whether a final or a cancel has arrived that was not taken yet."""
+        self._poll()
+        return any(message.get("type") in ("Finalize", "Cancel", "Close") for _, message, _ in self._inbox)
 
     def waiting_bytes(self) -> int:
         """Audio that no step has taken yet."""

@@ -1,0 +1,269 @@
+"""Recognition by Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
+
+The model hears an utterance whole. So a partial is the growing audio heard again, with what is stable of the one before
+given to the decoder; the final is begun as soon as the caller pauses, and is thrown away if they go on; and speech
+without a pause is cut at its quietest place. Every choice depends on the audio alone, not on how fast the machine is.
+
+Options: `model` (a folder or a repository; empty: the package's), `phrases` (by dialplan, by what was asked, sentences
+that callers may say), `weight` (how much those count; 0: not at all), `beam`, `partials_s`, `max_sessions`.
+Session options: `grammar`, the dialplan; `expected`, what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecars.engine import EngineFull, Hypothesis, Word
+from sidecars.engines.expected_words import ExpectedWords, checked_phrases
+from sidecars.engines.moonshine_model import Decoded, MoonshineModel
+from sidecars.engines.moonshine_weights import find
+from sidecars.engines.moonshine_words import placed, said_words, tidy
+from sidecars.engines.not_speech import is_speech
+from sidecars.engines.voiced import RATE, WINDOW, Voiced
+
+MAX_SESSIONS = 64
+BEAM = 4
+PARTIALS_S = 0.2
+SHARE_S = 0.1
+"""With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
+BEHIND_S = 0.1
+"""A step with so much audio comes late: the machine is busy, and partials wait for twice as long."""
+PAUSE = 3 * WINDOW
+"""Samples without a voice after which the final is begun."""
+BEFORE, AFTER = 10 * WINDOW, 4 * WINDOW
+"""Samples heard around the voice: consonants are weaker than what Silero takes for one."""
+SHORTEST_CUT, LONGEST = 6 * RATE, 12 * RATE
+"""Speech that is longer is cut in two; the first part is at least so long."""
+OPTIONS = ("model", "phrases", "weight", "beam", "partials_s", "max_sessions")
+
+
+class _Preempted(Exception):
+    """Something waits that is more urgent than this piece of work, which is done again later."""
+
+
+class _Session:
+    """An utterance."""
+
+    def __init__(self, bias: ExpectedWords | None) -> None:
+        self.bias = bias
+        self.audio = bytearray()
+        self.voiced = Voiced()
+        self.before: list[Word] = []
+        """Words of the parts that were cut off."""
+        self.heard_at = 0
+        """Samples at the last partial."""
+        self.partial: tuple[int, ...] = ()
+        """Its tokens."""
+        self.stable: tuple[int, ...] = ()
+        """Those that two partials in a row began with."""
+        self.told = ""
+        self.last: tuple[int, list[Word]] | None = None
+        """The words of all that was said up to here, for good unless the voice goes on."""
+
+    @property
+    def samples(self) -> int:
+        return len(self.audio) // 2
+
+    @property
+    def speaking(self) -> bool:
+        return self.voiced.first is not None and self.voiced.quiet < PAUSE
+
+    @property
+    def offset_s(self) -> float:
+        """Where `audio` begins in the utterance."""
+        return self.voiced.dropped * WINDOW / RATE
+
+    @property
+    def begin(self) -> int:
+        return max(0, (self.voiced.first or 0) - BEFORE)
+
+    @property
+    def end(self) -> int:
+        return min(self.samples, self.voiced.last + AFTER)
+
+    def take(self, pcm: bytes) -> None:
+        self.audio += pcm
+        self.voiced.feed(pcm)
+        if self.voiced.first is None and (spare := (len(self.voiced.windows) * WINDOW - BEFORE) // WINDOW * WINDOW) > 0:
+            self.drop(spare)  # while nobody speaks
+
+    def drop(self, samples: int) -> None:
+        del self.audio[: 2 * samples]
+        self.voiced.drop(samples)
+        self.heard_at = max(0, self.heard_at - samples)
+
+    def sound(self, begin: int, end: int) -> NDArray[np.float32]:
+        return np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
+
+
+class Moonshine:
+    """An `SttEngine`."""
+
+    sample_rate = RATE
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        if unknown := sorted(options.keys() - set(OPTIONS)):
+            raise ValueError(f"{unknown[0]!r}: moonshine knows the options {', '.join(sorted(OPTIONS))}")
+        self.max_sessions = int(_number(options, "max_sessions", MAX_SESSIONS, 1, 1024, whole=True))
+        self._beam = int(_number(options, "beam", BEAM, 1, 16, whole=True))
+        self._interval_s = _number(options, "partials_s", PARTIALS_S, 0.1, 30)
+        weight = _number(options, "weight", ExpectedWords.WEIGHT, 0, 10)
+        phrases = checked_phrases(options.get("phrases", {}))
+        model = options.get("model", "")
+        if not isinstance(model, str):
+            raise ValueError(f"model {model!r:.80}: want a folder or OWNER/NAME")
+        weights = find(model)
+        self._model = MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
+        pieces = [self._model.tokens.piece(token) for token in range(len(self._model.tokens))]
+        self._biases = {
+            name: {expected: ExpectedWords(pieces, sets, expected, weight) for expected in sets} if weight else {}
+            for name, sets in phrases.items()
+        }
+        self._sessions: dict[int, _Session] = {}
+        self.urgent: Callable[[], bool] = lambda: False
+        """Asked between two steps of the decoder: whether a final or a cancel waits. A host may set it."""
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """The first time takes longer."""
+        self._model.decode(self._model.encode(np.zeros(RATE, np.float32)), beam=self._beam)
+
+    # ------------------------------------------------------------------------------------------ SttEngine
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        """See `SttEngine`. A `grammar` or `expected` without phrases stands for nothing in particular."""
+        if len(self._sessions) >= self.max_sessions:
+            raise EngineFull(f"{self.max_sessions} utterances are open already")
+        biases = self._biases.get(str(options.get("grammar", "")), {})
+        self._sessions[session] = _Session(biases.get(str(options.get("expected", "")), biases.get("")))
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        """See `SttEngine`. Hears all, and does one piece of work: finals that may come soon go before partials."""
+        for number, pcm in audio.items():
+            self._sessions[number].take(pcm)
+        longest_s = max(map(len, audio.values())) / 2 / RATE
+        try:
+            for number, session in self._sessions.items():
+                if session.samples - session.begin > LONGEST and session.voiced.first is not None:
+                    self._cut(session)
+                    return self._changed(number, session, [])
+            for number, session in self._sessions.items():
+                if session.voiced.last and not session.speaking and not self._settled(session):
+                    return self._changed(number, session, self._words_for_good(session, self._give_way))
+            due = self._due(longest_s)
+            if due is not None:
+                session = self._sessions[due]
+                return self._changed(due, session, self._guess(session))
+        except _Preempted:
+            pass
+        return {}
+
+    def finalize(self, session: int) -> Hypothesis:
+        """See `SttEngine`."""
+        ending = self._sessions.pop(session)
+        if not ending.voiced.last and not ending.before:
+            return Hypothesis("", 0.0)
+        return _hypothesis([*ending.before, *self._words_for_good(ending, lambda: None)])
+
+    def cancel(self, session: int) -> None:
+        """See `SttEngine`."""
+        del self._sessions[session]
+
+    def held(self) -> Mapping[str, int]:
+        """`sessions` that are open."""
+        return {"sessions": len(self._sessions)}
+
+    # ------------------------------------------------------------------------------------------ pieces of work
+
+    def _give_way(self) -> None:
+        if self.urgent():
+            raise _Preempted
+
+    def _due(self, longest_s: float) -> int | None:
+        """The session that has waited longest for a partial, if that is long enough."""
+        speaking = {number: each for number, each in self._sessions.items() if each.speaking}
+        interval_s = max(self._interval_s, SHARE_S * len(speaking)) * (2 if longest_s >= BEHIND_S else 1)
+        waited = {number: each.samples - max(each.heard_at, each.begin) for number, each in speaking.items()}
+        number = max(waited, key=lambda each: waited[each], default=None)
+        return number if number is not None and waited[number] >= interval_s * RATE else None
+
+    def _guess(self, session: _Session) -> list[Word]:
+        """What the growing audio says so far."""
+        encoded = self._model.encode(session.sound(session.begin, session.samples))
+        self._give_way()
+        result = self._model.decode(encoded, bias=session.bias, prefix=session.stable, poll=self._give_way)
+        best = result.ranked[0]
+        session.heard_at = session.samples
+        session.stable = _common(session.partial, best.tokens)[:-1]
+        session.partial = best.tokens
+        if not is_speech(session.voiced, best, result.nothing, self._model.tokens):
+            return []
+        return self._words(session, [best], session.begin, session.samples)
+
+    def _settled(self, session: _Session) -> bool:
+        return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
+
+    def _words_for_good(self, session: _Session, poll: Callable[[], None]) -> list[Word]:
+        """The words from the last cut on, found once for each pause."""
+        if not session.voiced.last:
+            return []
+        if not self._settled(session):
+            words = self._hear(session, session.begin, session.end, poll)
+            session.last = (session.voiced.dropped * WINDOW + session.voiced.last, words)
+        assert session.last is not None
+        return session.last[1]
+
+    def _cut(self, session: _Session) -> None:
+        """Makes the first part of a long speech final."""
+        place = session.voiced.quietest(session.begin + SHORTEST_CUT, session.begin + LONGEST)
+        session.before += self._hear(session, session.begin, place, self._give_way)
+        session.drop(place)
+        session.partial = session.stable = ()
+
+    def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
+        encoded = self._model.encode(session.sound(begin, end))
+        poll()
+        result = self._model.decode(encoded, beam=self._beam, bias=session.bias, poll=poll)
+        if not is_speech(session.voiced, result.ranked[0], result.nothing, self._model.tokens):
+            return []
+        return self._words(session, result.ranked, begin, end)
+
+    def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
+        said = said_words(ranked, self._model.tokens)
+        return placed(said, session.voiced, begin, end, session.offset_s)
+
+    def _changed(self, number: int, session: _Session, words: Sequence[Word]) -> Mapping[int, Hypothesis]:
+        guess = _hypothesis([*session.before, *words])
+        if guess.text == session.told:
+            return {}
+        session.told = guess.text
+        return {number: guess}
+
+
+def create(options: Mapping[str, Any]) -> Moonshine:
+    """The engine. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    return Moonshine(options)
+
+
+def _hypothesis(words: Sequence[Word]) -> Hypothesis:
+    confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
+    return Hypothesis(tidy(" ".join(word.text for word in words)), confidence, tuple(words))
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """What both begin with."""
+    length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:length]
+
+
+def _number(
+    options: Mapping[str, Any], name: str, default: float, low: float, high: float, *, whole: bool = False
+) -> float:
+    value = options.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
+        raise ValueError(f"{name} {value!r:.80}: want a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+    return float(value)
