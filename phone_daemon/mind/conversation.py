@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from phone_daemon.events import Action, ActionKind
 from phone_daemon.mind.agent import CallerTurn
-from phone_daemon.mind.grammar import words as words_of
 from phone_daemon.mind.intents import Intent, Script, Slot, Then
 from phone_daemon.mind.reading import Reader, Reading
 from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Score
 from phone_daemon.mind.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.mind.state import Answer, Asked, State
 from phone_daemon.mind.wording import Wording
+from phone_daemon.mind.words import words as words_of
 
 WHOLE = 0.95
 """A score from here on leaves no doubt: nothing but that intent was said."""

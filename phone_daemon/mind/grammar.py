@@ -8,27 +8,17 @@ from __future__ import annotations
 import re
 from itertools import product
 
+from phone_daemon.mind.words import words
+
 MAX_SENTENCES = 500
 """Sentences that one phrase may stand for."""
 
 _TOKEN = re.compile(r"[\[\]()|]|[^\[\]()|]+")
-_WORD = re.compile(r"\{\w+\}|[a-z0-9']+(?::\d\d)?")
-_MERIDIEM = re.compile(r"(?:\b|(?<=\d))([ap])\.? ?m\b\.?")
-_APART = {"good bye": "goodbye", "good-bye": "goodbye", "o clock": "o'clock", "o' clock": "o'clock"}
-"""What some write, and recognise, as two words."""
-_APART_WORDS = re.compile(rf"\b(?:{'|'.join(_APART)})\b")
 _CLOSING = {"[": "]", "(": ")"}
 
 
 class BadPhrase(ValueError):
     """A phrase that is not well formed; says what is wrong and how to mend it."""
-
-
-def words(text: str) -> list[str]:
-    """The words of a transcript or a phrase, without punctuation; `{slot}`, `o'clock`, `10:30` are one word each."""
-    text = _MERIDIEM.sub(r" \1m ", text.lower().replace("’", "'"))
-    text = _APART_WORDS.sub(lambda found: _APART[found[0]], text)
-    return [word for word in (found.strip("'") for found in _WORD.findall(text)) if word]
 
 
 def expand(phrase: str) -> tuple[str, ...]:

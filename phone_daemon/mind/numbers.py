@@ -19,7 +19,7 @@ _PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
 """What a recogniser writes for digits now and then; taken for them between two digits only."""
-_FILLERS = {"and", "uh", "um", "er", "then", "dash", "space"}
+_FILLERS = {"and", "uh", "um", "er", "then", "dash", "hyphen", "space", "point", "dot"}
 """May stand within a number without ending it."""
 
 
@@ -66,17 +66,30 @@ def _group(words: Sequence[str], at: int) -> tuple[str, int]:
     digits, end = "", at + 1
     if word.isascii() and word.isdigit():
         digits = word
-    elif word in DIGITS and after == "hundred":
-        digits, end = DIGITS[word] + "00", at + 2
-    elif word in _PLAIN:
-        digits = _PLAIN[word]
     elif word in TENS:
         paired = after in UNITS[1:]
         digits, end = f"{TENS[word]}{UNITS.index(after) if paired else 0}", at + (2 if paired else 1)
+    elif word in _PLAIN:
+        digits = _PLAIN[word]
     elif word in REPEATS:
         digit = after if len(after) == 1 and after in "0123456789" else DIGITS.get(after, "")
         digits, end = digit * REPEATS[word], at + 2
+    if digits and word not in REPEATS and words[end : end + 1] in (["hundred"], ["thousand"]):
+        return _large(words, digits, end)
     return (digits, end) if digits else ("", at)
+
+
+def _large(words: Sequence[str], digits: str, at: int) -> tuple[str, int]:
+    """`digits` hundred or thousand, the word at `at`, with what is added to it: "eight hundred and twelve" is 812, but
+    "eight hundred five five" 80055: a single digit begins something new unless "and" joins it."""
+    size = 3 if words[at] == "thousand" else 2
+    end = at + 1
+    joined = words[end : end + 1] == ["and"]
+    more, after = _group(words, end + joined)
+    alone = len(more) == 1 and not joined
+    if not more or alone or len(more) > size or words[end + joined] in REPEATS or more[0] == "0":
+        return digits + "0" * size, end
+    return digits + more.zfill(size), after
 
 
 def spoken(digits: str, group: int = 4) -> str:

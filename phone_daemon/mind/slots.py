@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from typing import Protocol
 
 from phone_daemon.mind import numbers
-from phone_daemon.mind.grammar import words as words_of
 from phone_daemon.mind.times import (
     ANY_DAY,
     ANY_TIME,
@@ -21,6 +20,7 @@ from phone_daemon.mind.times import (
     say_day,
     say_time,
 )
+from phone_daemon.mind.words import words as words_of
 
 YES_NO = "yes_no"
 """The answers to a question that is answered with yes or no."""

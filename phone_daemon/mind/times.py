@@ -1,8 +1,9 @@
 """Days and times of day as callers say them.
 
-A day's value is what was said, tidied: `tuesday`, `next friday`, `tomorrow`, `3 march`, `tuesday 23`. A time's value is
-`HH:MM` on a 24-hour clock, or `morning`, `afternoon`, `evening`, `any time`. Hours from one to six are taken for the
-afternoon and seven to twelve for the daytime, unless the caller says otherwise: people phone about office hours.
+A day's value is what was said, tidied: `tuesday`, `next friday`, `friday week`, `tomorrow`, `3 march`, `tuesday 23`. A
+time's value is `HH:MM` on a 24-hour clock, or `morning`, `afternoon`, `evening`, `any time`. Hours from one to six are
+taken for the afternoon and seven to twelve for the daytime, unless the caller says otherwise: people phone about office
+hours.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ ORDINALS = (
     "twenty seventh", "twenty eighth", "twenty ninth", "thirtieth", "thirty first",
 )  # fmt: skip
 PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm"}
+_PARTS = {**{name: name for name in PARTS}, **{f"{name}s": name for name in PARTS}, "tonight": "evening"}
+_AFTER_DATE = frozenset(("", "at", "in", "please", "of", "or", "if", "would", "is", "around", "about", "then", "for"))
+"""What may follow "on the third" when it is a day: not "floor"."""
+_BEFORE_TIME = (
+    *("at", "around", "about", "by", "after", "before", "from", "until", "maybe"),
+    *("no", "sorry", "mean", "meant", "rather", "actually", "it", "say", "let's"),
+)
+"""Words after which a bare number is a time; callers correct themselves with some: "make it ten"."""
 ANY_TIME, ANY_DAY = "any time", "any day"
 _NUMBER_WORDS = {
     **{word: value for value, word in enumerate(UNITS) if value},
@@ -43,7 +52,7 @@ class Found:
 
 
 def find_days(words: Sequence[str], expected: bool = False) -> list[Found]:
-    """The days in a sentence, in order. "The third" alone counts only when a day is `expected`."""
+    """The days in a sentence, in order. "The third" without "on" counts only when a day is `expected`."""
     found: list[Found] = []
     at = 0
     while at < len(words):
@@ -59,24 +68,48 @@ def find_days(words: Sequence[str], expected: bool = False) -> list[Found]:
 def _relative(words: Sequence[str], at: int) -> Found | None:
     if list(words[at : at + 2]) == ["any", "day"]:
         return Found(ANY_DAY, at, at + 2)
-    if words[at] == "tomorrow" and list(words[max(at - 2, 0) : at]) == ["day", "after"]:
+    if words[at] in ("today", "tonight"):
+        return Found("today", at, at + 1)
+    if words[at] != "tomorrow":
+        return None
+    if list(words[max(at - 2, 0) : at]) == ["day", "after"]:
         return Found("the day after tomorrow", at, at + 1)
-    return Found(words[at], at, at + 1) if words[at] in ("today", "tomorrow") else None
+    week = _a_week(words, at, at + 1)
+    return week or Found("tomorrow", at, at + 1)
+
+
+def _a_week(words: Sequence[str], start: int, end: int) -> Found | None:
+    """The day at `start:end` a week later: `a week on friday`, `a week tomorrow`, `friday week`."""
+    name = words[start].removesuffix("'s")
+    before = start - 1 if start and words[start - 1] in ("on", "from", "this") else start
+    if before > 1 and list(words[before - 2 : before]) in (["a", "week"], ["one", "week"]):
+        return Found(f"{name} week", before - 2, end)
+    if words[end : end + 1] == ["week"]:
+        return Found(f"{name} week", start, end + 1)
+    return None
 
 
 def _weekday(words: Sequence[str], at: int) -> Found | None:
-    """`tuesday`, `next tuesday`, `tuesday the twenty third`."""
+    """`tuesday`, `next tuesday`, `tuesday week`, `tuesday the twenty third`, `tuesday the third of march`."""
     name = words[at].removesuffix("'s").removesuffix("s")
     if name not in WEEKDAYS:
         return None
-    date, end = _ordinal(words, _past(words, at + 1, "the"))
-    if date:
-        return Found(f"{name} {date}", at, end)
+    after = _past(words, at + 1, "the")
+    date = _date(words, after, expected=False)
+    if date is not None:
+        return Found(f"{name} {date.value}", at, date.end)
+    number, end = _ordinal(words, after)
+    if number:
+        return Found(f"{name} {number}", at, end)
+    if week := _a_week(words, at, at + 1):
+        return week
     return Found(f"next {name}" if at and words[at - 1] == "next" else name, at, at + 1)
 
 
 def _date(words: Sequence[str], at: int, expected: bool) -> Found | None:
-    """`march the third`, `the third of march`, `the third`."""
+    """`march the third`, `the third of march`, `three march`, `on the third`, `the third`."""
+    if at >= len(words):
+        return None
     if words[at] in MONTHS:
         after = _past(words, at + 1, "the")
         date, end = _ordinal(words, after)
@@ -84,11 +117,18 @@ def _date(words: Sequence[str], at: int, expected: bool) -> Found | None:
             date, end = _number(words, after, 31)
         return Found(f"{date} {words[at]}", at, end) if date else None
     date, end = _ordinal(words, at)
+    if not date:
+        date, end = _number(words, at, 31)
+        # "at three may i come" names no month.
+        named = end < len(words) and words[end] in MONTHS and words[end] not in ("march", "may")
+        return Found(f"{date} {words[end]}", at, end + 1) if date and named else None
     month = _past(words, end, "of")
-    if date and month < len(words) and words[month] in MONTHS:
+    if month < len(words) and words[month] in MONTHS:
         return Found(f"{date} {words[month]}", at, month + 1)
-    lone = date and expected and at > 0 and words[at - 1] == "the"
-    return Found(str(date), at, end) if lone else None
+    if not at or words[at - 1] != "the":
+        return None
+    after_on = at > 1 and words[at - 2] in ("on", "for") and (words[end] if end < len(words) else "") in _AFTER_DATE
+    return Found(str(date), at, end) if expected or after_on else None
 
 
 def _past(words: Sequence[str], at: int, word: str) -> int:
@@ -127,6 +167,9 @@ def say_day(value: str) -> str:
         return value
     if value == ANY_DAY:
         return "on any day"
+    if value.endswith(" week"):
+        name = value.removesuffix(" week")
+        return f"a week {name}" if name == "tomorrow" else f"a week on {name.capitalize()}"
     spoken = []
     for part in value.split():
         if part.isdigit():
@@ -171,8 +214,10 @@ def find_times(words: Sequence[str], expected: bool = False) -> list[Found]:
     parts: list[Found] = []
     at = 0
     while at < len(words):
-        if words[at] in PARTS:
-            parts.append(Found(words[at], at, at + 1))
+        if words[at] in _PARTS and words[max(at - 1, 0)] not in ("good", "this"):
+            parts.append(Found(_PARTS[words[at]], at, at + 1))
+        elif list(words[at : at + 2]) in (["before", "lunch"], ["after", "lunch"]):
+            parts.append(Found("morning" if words[at] == "before" else "afternoon", at, at + 2))
         elif words[at] in ("anytime", "whenever") or list(words[at : at + 2]) == ["any", "time"]:
             parts.append(Found(ANY_TIME, at, at + (2 if words[at] == "any" else 1)))
         else:
@@ -191,10 +236,7 @@ def find_times(words: Sequence[str], expected: bool = False) -> list[Found]:
 
 
 def _clock(words: Sequence[str], at: int) -> _Clock | None:
-    figures = re.fullmatch(r"(\d{1,2}):(\d\d)", words[at])
-    if figures and int(figures[1]) < 24 and int(figures[2]) < 60:
-        return _with_half(words, _Clock(int(figures[1]), int(figures[2]), at, at + 1))
-    if words[at] in ("noon", "midday"):
+    if words[at] in ("noon", "midday", "lunchtime"):
         return _Clock(12, 0, at, at + 1, "pm")
     if words[at] == "midnight":
         return _Clock(12, 0, at, at + 1, "am")
@@ -202,30 +244,34 @@ def _clock(words: Sequence[str], at: int) -> _Clock | None:
 
 
 def _spoken_fraction(words: Sequence[str], at: int) -> _Clock | None:
-    """`half past ten`, `a quarter to three`, `twenty past four`."""
+    """`half past ten` or British `half ten`, `a quarter to three` or American `quarter of three`, `ten past four`."""
     if words[at] in ("half", "quarter"):
         minutes, end = (30 if words[at] == "half" else 15), at + 1
     else:
         minutes, end = _number(words, at, 29)
-        if words[end : end + 1] == ["minutes"]:
+        if words[end : end + 1] in (["minutes"], ["minute"]):
             end += 1
     direction = words[end] if minutes and end < len(words) else ""
-    if direction not in ("past", "after", "to"):
+    if direction == "of" and minutes % 5:
+        return None  # "two of five"
+    if direction in ("past", "after", "to", "of", "before", "until"):
+        end += 1
+    elif words[at] != "half":
         return None
-    hour, after = _number(words, end + 1, 12)
+    hour, after = _number(words, end, 12)
     if not hour:
         return None
-    if direction == "to":
+    if direction in ("to", "of", "before", "until"):
         hour, minutes = (hour - 1) or 12, 60 - minutes
     return _with_half(words, _Clock(hour, minutes, at, after))
 
 
 def _spoken_hour(words: Sequence[str], at: int) -> _Clock | None:
-    """`ten`, `ten o'clock`, `ten thirty`, `nine oh five`, `fourteen thirty`."""
-    hour, end = _number(words, at, 23)
-    if not hour or (hour > 12 and words[at] in TENS):
+    """`ten`, `ten o'clock`, `ten thirty`, `nine oh five`, `fourteen thirty`, `twenty fifteen`."""
+    hour, end = _hour(words, at)
+    if not hour:
         return None
-    if words[end : end + 1] == ["o'clock"]:
+    if words[end : end + 1] in (["o'clock"], ["hundred"]):
         return _with_half(words, _Clock(hour, 0, at, end + 1))
     minute, after = 0, end
     if words[end : end + 1] in (["oh"], ["o"]):
@@ -236,9 +282,25 @@ def _spoken_hour(words: Sequence[str], at: int) -> _Clock | None:
             minute = 0
     if minute:
         return _with_half(words, _Clock(hour, minute, at, after))
+    if hour > 12:
+        return None
     later = list(words[end : end + 2]) == ["in", "the"] and end + 2 < len(words) and words[end + 2] in PARTS
-    sure = later or (at > 0 and words[at - 1] in ("at", "around", "about", "by"))
-    return _with_half(words, _Clock(hour, 0, at, end, sure=sure)) if hour <= 12 else None
+    led = at > 0 and (words[at - 1] in _BEFORE_TIME or _names_day(words[at - 1]))
+    followed = any(_names_day(word) for word in words[_past(words, end, "on") :][:1])
+    return _with_half(words, _Clock(hour, 0, at, end, sure=later or led or followed))
+
+
+def _hour(words: Sequence[str], at: int) -> tuple[int, int]:
+    """The hour at `at`, from 1 to 23, and where it ends. The twenty of "twenty thirty" is one, and of "twenty three"
+    only where minutes or "o'clock" follow."""
+    hour, end = _number(words, at, 23)
+    if hour < 20 or words[end : end + 1] in (["o'clock"], ["hundred"], ["oh"]) or _number(words, end, 59)[0] >= 10:
+        return hour, end
+    return 0, at
+
+
+def _names_day(word: str) -> bool:
+    return word.removesuffix("s") in WEEKDAYS or word in ("today", "tomorrow")
 
 
 def _with_half(words: Sequence[str], clock: _Clock) -> _Clock:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from phone_daemon.mind.grammar import words
 from phone_daemon.mind.slots import (
     YES_NO_EXAMPLES,
     Choice,
@@ -15,6 +14,7 @@ from phone_daemon.mind.slots import (
     only_yes_or_no,
     yes_or_no,
 )
+from phone_daemon.mind.words import words
 
 PLACE = Choice(
     {"door": ("front door", "at home"), "neighbour": ("neighbour", "next door"), "shop": ("parcel shop", "shop")},

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_daemon.mind.grammar import words
 from phone_daemon.mind.times import MONTHS, ORDINALS, PARTS, WEEKDAYS, find_days, find_times, say_day, say_time
+from phone_daemon.mind.words import words
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,20 @@ from phone_daemon.mind.times import MONTHS, ORDINALS, PARTS, WEEKDAYS, find_days
         ("march the third", ["3 march"]),
         ("march twenty one", ["21 march"]),
         ("may i come in may", []),
+        ("at three may i come", []),
+        ("the third may", ["3 may"]),
+        ("on may third", ["3 may"]),
+        ("twelve december", ["12 december"]),
+        ("tuesday the third of may", ["tuesday 3 may"]),
+        ("tuesday may third", ["tuesday 3 may"]),
+        ("a week on friday", ["friday week"]),
+        ("friday week", ["friday week"]),
+        ("a week from monday please", ["monday week"]),
+        ("a week tomorrow", ["tomorrow week"]),
+        ("tonight", ["today"]),
+        ("on the fifteenth at ten", ["15"]),
+        ("on the third floor", []),
+        ("tuesday no wednesday", ["tuesday", "wednesday"]),
         ("the second one", []),
         ("one moment", []),
     ],
@@ -57,6 +71,25 @@ def test_an_ordinal_alone_is_a_day_only_when_a_day_was_asked_for() -> None:
         ("eleven forty five", ["11:45"]),
         ("fourteen thirty", ["14:30"]),
         ("10:30", ["10:30"]),
+        ("half two", ["14:30"]),
+        ("half an hour", []),
+        ("quarter of nine", ["08:45"]),
+        ("quarter to nine", ["08:45"]),
+        ("ten minutes after eight", ["08:10"]),
+        ("twenty fifteen", ["20:15"]),
+        ("fourteen hundred", ["14:00"]),
+        ("tuesday ten", ["10:00"]),
+        ("three on friday", ["15:00"]),
+        ("at ten no eleven", ["10:00", "11:00"]),
+        ("at ten i mean half past", ["10:00"]),
+        ("make it ten", ["10:00"]),
+        ("i'd like two appointments", []),
+        ("good morning", []),
+        ("it broke this morning", []),
+        ("mornings are best", ["morning"]),
+        ("after lunch", ["afternoon"]),
+        ("tonight", ["evening"]),
+        ("lunchtime", ["12:00"]),
         ("at 9 am", ["09:00"]),
         ("3 p.m.", ["15:00"]),
         ("twelve thirty am", ["00:30"]),
@@ -93,7 +126,14 @@ def test_a_time_that_the_agent_says_is_understood_as_the_same_time(hour: int, mi
 @given(
     st.one_of(
         st.sampled_from(
-            [*WEEKDAYS, *(f"next {day}" for day in WEEKDAYS), "today", "tomorrow", "the day after tomorrow"]
+            [
+                *WEEKDAYS,
+                *(f"{each} week" for each in (*WEEKDAYS, "tomorrow")),
+                *(f"next {day}" for day in WEEKDAYS),
+                "today",
+                "tomorrow",
+                "the day after tomorrow",
+            ]
         ),
         st.builds(lambda day, month: f"{day} {month}", st.integers(1, 31), st.sampled_from(MONTHS)),
         st.builds(lambda name, day: f"{name} {day}", st.sampled_from(WEEKDAYS), st.integers(1, 31)),
@@ -121,6 +161,8 @@ def test_any_words_give_values_within_the_sentence(sentence: list[str]) -> None:
         ("3 march", "on the third of March"),
         ("tuesday 23", "on Tuesday the twenty third"),
         ("any day", "on any day"),
+        ("friday week", "a week on Friday"),
+        ("tuesday 3 may", "on Tuesday the third of May"),
     ],
 )
 def test_the_agent_says_a_day_with_its_preposition(value: str, said: str) -> None:
