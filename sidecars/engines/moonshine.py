@@ -27,9 +27,11 @@ from sidecars.engines.voiced import RATE, WINDOW, Voiced
 
 MAX_SESSIONS = 64
 BEAM = 4
-PARTIALS_S = 0.2
+PARTIALS_S = 0.24
 SHARE_S = 0.1
 """With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
+LENGTH_SHARE = 0.06
+"""Partials of long speech take longer, and come after so much of its length."""
 BEHIND_S = 0.1
 """A step with so much audio comes late: the machine is busy, and partials wait for twice as long."""
 PAUSE = 3 * WINDOW
@@ -84,6 +86,16 @@ class _Session:
     @property
     def end(self) -> int:
         return min(self.samples, self.voiced.last + AFTER)
+
+    @property
+    def length(self) -> int:
+        """Samples from where the voice begins."""
+        return self.samples - self.begin
+
+    @property
+    def unheard(self) -> int:
+        """Those since the last partial."""
+        return self.samples - max(self.heard_at, self.begin)
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm
@@ -186,10 +198,12 @@ class Moonshine:
     def _due(self, longest_s: float) -> int | None:
         """The session that has waited longest for a partial, if that is long enough."""
         speaking = {number: each for number, each in self._sessions.items() if each.speaking}
-        interval_s = max(self._interval_s, SHARE_S * len(speaking)) * (2 if longest_s >= BEHIND_S else 1)
-        waited = {number: each.samples - max(each.heard_at, each.begin) for number, each in speaking.items()}
-        number = max(waited, key=lambda each: waited[each], default=None)
-        return number if number is not None and waited[number] >= interval_s * RATE else None
+        least_s = max(self._interval_s, SHARE_S * len(speaking)) * (2 if longest_s >= BEHIND_S else 1)
+        overdue = {
+            number: each.unheard - max(least_s * RATE, LENGTH_SHARE * each.length) for number, each in speaking.items()
+        }
+        number = max(overdue, key=lambda each: overdue[each], default=None)
+        return number if number is not None and overdue[number] >= 0 else None
 
     def _guess(self, session: _Session) -> list[Word]:
         """What the growing audio says so far."""

@@ -83,10 +83,17 @@ class _Hypothesis:
 class Encoded:
     """Audio as the decoder sees it."""
 
-    __slots__ = ("mask", "seconds", "states")
+    __slots__ = ("mask", "seconds", "states", "_masks")
 
     def __init__(self, states: Floats, mask: NDArray[np.int64], seconds: float) -> None:
         self.states, self.mask, self.seconds = states, mask, seconds
+        self._masks = {1: mask}
+
+    def masks(self, rows: int) -> NDArray[np.int64]:
+        """The mask, once for each hypothesis."""
+        if rows not in self._masks:
+            self._masks[rows] = np.repeat(self.mask, rows, 0)
+        return self._masks[rows]
 
 
 class MoonshineModel:
@@ -184,12 +191,13 @@ class MoonshineModel:
         rows = len(tokens)
         inputs: dict[str, Any] = {
             "input_ids": tokens,
-            "encoder_hidden_states": np.repeat(encoded.states, rows, 0),
+            # With the cache, the audio is in its keys and values.
+            "encoder_hidden_states": encoded.states[:, :1].repeat(rows, 0) if cached else encoded.states,
             "use_cache_branch": np.array([cached]),
             **pasts,
         }
         if self._wants_mask:
-            inputs["encoder_attention_mask"] = np.repeat(encoded.mask, rows, 0)
+            inputs["encoder_attention_mask"] = encoded.masks(rows)
         # With the cache the audio's keys and values come out empty: those of the first step stay.
         wanted = self._presents[: len(self._own)] if cached else self._presents
         logits, *presents = self._decoder.run(["logits", *wanted], inputs)
