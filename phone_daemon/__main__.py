@@ -16,6 +16,7 @@ from phone_daemon.config import Settings, SettingsError, load_settings
 from phone_daemon.daemon import Daemon
 from phone_daemon.health import PortInUse
 from phone_daemon.mind.dialplan import DialplanError
+from phone_daemon.welcome import welcome
 from phone_daemon.wire.sip import CardFailed
 from sidecars.hosts.host import HostLost
 
@@ -108,25 +109,6 @@ async def serve(settings: Settings) -> int:
         except asyncio.CancelledError:
             return 130
     return 0
-
-
-def welcome(daemon: Daemon) -> str:
-    """What an operator needs to know to make the first call."""
-    sip = daemon.settings.sip
-    where = f"{sip.bind}:{daemon.port}"
-    reach = (
-        "reachable from this machine only; --bind ADDRESS opens it to your trunk"
-        if sip.bind.startswith("127.")
-        else "open to whoever can reach it: let only your trunk's addresses through the firewall"
-    )
-    return f"""\
-phone-daemon {__version__} answers SIP calls on udp {where} ({reach})
-  softphone   dial sip:reception@{where} (no registration, no password; UDP, PCMU, PCMA or G722)
-  trunk       send INVITEs to sip:<called number>@{where};transport=udp
-  readiness   http://127.0.0.1:{daemon.health.port}/readyz
-  live calls  phone-ops calls | watch | hangup CALL | drain
-  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)
-Ctrl-C lets live calls finish; twice stops now."""
 
 
 if __name__ == "__main__":

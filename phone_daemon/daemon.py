@@ -55,7 +55,7 @@ class Daemon:
         self.settings = settings
         self._watch = watch
         self._now = now
-        self._dialplans = load_dialplans(settings)
+        self.dialplans = load_dialplans(settings)
         self._minds = Minds(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._draining = asyncio.Event()
@@ -72,10 +72,10 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         enter = self._stack.enter_async_context
-        ears = make_ears(settings.ears, self._dialplans, os.environ)
+        ears = make_ears(settings.ears, self.dialplans, os.environ)
         mouth = make_mouth(settings.mouth, os.environ)
         self._stack.push_async_callback(self._minds.close)
-        self._minds.open(self._dialplans)
+        self._minds.open(self.dialplans)
         self._stack.push_async_callback(ears.close)
         self._stack.push_async_callback(mouth.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
@@ -165,7 +165,7 @@ class Daemon:
         if self.draining:
             incoming.refuse(503, RETRY_AFTER_S)
             return
-        plan = self._dialplans.match(incoming.called, self._now())
+        plan = self.dialplans.match(incoming.called, self._now())
         if plan is None:
             log.info("call %s: no dialplan matches the called number: 404", incoming.id)
             incoming.refuse(404)

@@ -1,0 +1,60 @@
+"""What `phone-daemon serve` prints once it answers: all that an operator needs for the first call."""
+
+from __future__ import annotations
+
+from phone_daemon import __version__
+from phone_daemon.daemon import Daemon
+from phone_daemon.mind.dialplan import Dialplan
+
+ANY = "reception"
+"""Dialed where every number is answered."""
+THINGS = 3
+"""That are suggested."""
+LONGEST = 8
+"""Words in one of them."""
+
+
+def welcome(daemon: Daemon) -> str:
+    """The address to dial, what to say, and where to look."""
+    sip = daemon.settings.sip
+    where = f"{sip.bind}:{daemon.port}"
+    reach = (
+        "reachable from this machine only; --bind ADDRESS opens it to your trunk"
+        if sip.bind.startswith("127.")
+        else "open to whoever can reach it: let only your trunk's addresses through the firewall"
+    )
+    plan = next(iter(daemon.dialplans))
+    lines = [
+        f"phone-daemon {__version__} answers SIP calls on udp {where} ({reach})",
+        f"  softphone   dial sip:{number(plan)}@{where} (no registration, no password; UDP, PCMU, PCMA or G722)",
+        *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
+        f"  trunk       send INVITEs to sip:<called number>@{where};transport=udp",
+        f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
+        "  live calls  phone-ops calls | watch | hangup CALL | drain",
+        f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)",
+        "Ctrl-C lets live calls finish; twice stops now.",
+    ]
+    return "\n".join(lines)
+
+
+def number(plan: Dialplan) -> str:
+    """A number that this dialplan answers: the first one it names, or any."""
+    return next((each for each in plan.called if not each.endswith("*") and not each.startswith("/")), ANY)
+
+
+def things_to_say(plan: Dialplan) -> list[str]:
+    """A sentence for each of the dialplan's first intents that it offers to callers."""
+    offered = [intent for intent in plan.script.intents.values() if intent.offer]
+    plain = [[each for each in intent.sentences if "{" not in each] for intent in offered]
+    return [_sentence(max(said, key=_natural)) for said in plain if said][:THINGS]
+
+
+def _natural(words: str) -> int:
+    """People say whole sentences, but not long ones."""
+    count = len(words.split())
+    return count if count <= LONGEST else 0
+
+
+def _sentence(words: str) -> str:
+    spelled = " ".join("I" + word[1:] if word == "i" or word.startswith("i'") else word for word in words.split())
+    return spelled[:1].upper() + spelled[1:]
