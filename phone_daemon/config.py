@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from phone_daemon.toml_lines import Document, NotToml, dotted, read
 from phone_daemon.toml_table import NOT_HTTP, Table, is_http, nearest
+from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -57,7 +58,7 @@ class VadSettings:
 class EarsSettings:
     """`[ears]`: which recognition engine, and where it runs."""
 
-    engine: str = "pocketsphinx"
+    engine: str = "moonshine"
     host: str = "subprocess"
     """`subprocess`, `inprocess` (a thread of the daemon), or a server (`url` instead of `engine`): `listen` (Deepgram's
     streaming dialect) or `wyoming`."""
@@ -69,7 +70,7 @@ class EarsSettings:
     """listen: ws://HOST:PORT/v1/listen, wss://…, or unix:///PATH. wyoming: tcp://HOST:PORT or unix:///PATH."""
     api_key_env: str = ""
     """listen: the environment variable that holds the server's token."""
-    fallback: str = "pocketsphinx"
+    fallback: str = "moonshine"
     """Embedded engine that hears while the one above does not answer; empty: none."""
     deadline_s: float = 1.5
     """After the end of speech, how long the fallback waits for the one above."""
@@ -311,6 +312,8 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
     if vad.release > vad.threshold:
         table.wrong(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
     _check_part("ears", settings.ears, _EARS_HOSTS, table)
+    if settings.ears.engine == "moonshine" and "pronunciations" in settings.ears.options:
+        table.wrong(("ears", "options", "pronunciations"), "moonshine needs none: it hears any word; take it out")
     _check_part("mouth", settings.mouth, _MOUTH_HOSTS, table)
     if settings.mouth.spare and settings.mouth.per_call:
         table.wrong(("mouth", "spare"), "is for a child that serves every call; take it out, or per_call")
@@ -327,13 +330,14 @@ def _check_part(
     name: str, part: EarsSettings | MouthSettings, hosts: Mapping[str, tuple[str, ...]], table: Table
 ) -> None:
     """What ears and mouth have in common: where they run."""
-    if not part.engine.isidentifier():
-        table.wrong((name, "engine"), f'"{part.engine}" is no engine; write the name of one, in plain letters')
+    engines = STT_ENGINES if name == "ears" else TTS_ENGINES
+    if part.engine not in engines:
+        table.wrong((name, "engine"), f'unknown engine "{part.engine}"; {instead(part.engine, engines)}')
     if part.host not in hosts:
         table.wrong((name, "host"), f'unknown value "{part.host}"; {nearest(part.host, hosts)}')
         return
-    if part.fallback and not part.fallback.isidentifier():
-        table.wrong((name, "fallback"), f'"{part.fallback}" is no engine; write the name of one, or "" for none')
+    if part.fallback and part.fallback not in engines:
+        table.wrong((name, "fallback"), f'unknown engine "{part.fallback}"; {instead(part.fallback, engines)}')
     if urls := hosts[part.host]:
         _check_url(name, part.url, urls, table)
     else:

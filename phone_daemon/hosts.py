@@ -24,7 +24,7 @@ EMBEDDED_S = 60.0
 """An embedded engine that takes longer to load hangs."""
 LOADING_S = 3600.0
 """An engine that is not embedded may have to fetch its weights first."""
-TAKES_PHRASES = ("moonshine", "pocketsphinx")
+TAKES_PHRASES = ("moonshine",)
 """Engines that are told what callers may say."""
 RELOAD_S = 15.0
 """How often an engine of ours that could not be loaded is tried again."""

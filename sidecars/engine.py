@@ -9,10 +9,17 @@ Audio is 16-bit signed little-endian mono PCM in `bytes`, at the engine's own `s
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
+
+STT_ENGINES = ("moonshine", "nemo", "onnx_tdt", "qwen3", "sherpa", "whisper")
+TTS_ENGINES = ("chatterbox", "espeak", "hibari", "kokoro", "piper")
+"""In `sidecars/engines`."""
+_GONE = {"pocketsphinx": "moonshine"}
+"""Engines of earlier versions, and what has taken their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,14 @@ class EngineFull(Exception):
     """The engine has no room for another session; those that are open never notice."""
 
 
+def instead(name: str, known: Sequence[str] = STT_ENGINES + TTS_ENGINES) -> str:
+    """What to write instead of the engine's name `name`, which is none of `known`."""
+    if (successor := _GONE.get(name)) in known:
+        return f'write "{successor}"'
+    close = difflib.get_close_matches(name, known, 1)
+    return f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}"
+
+
 def load(name: str, options: Mapping[str, Any]) -> Any:
     """The engine called `name`: `sidecars.engines.NAME.create(options)`.
 
@@ -114,6 +129,6 @@ def load(name: str, options: Mapping[str, Any]) -> Any:
         module = import_module(f"sidecars.engines.{name}")
     except ModuleNotFoundError as error:
         if error.name == f"sidecars.engines.{name}":
-            raise ValueError(f"engine {name!r}: no such engine") from None
+            raise ValueError(f"engine {name!r}: no such engine; {instead(name)}") from None
         raise
     return module.create(options)

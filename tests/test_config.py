@@ -112,7 +112,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
         (
             '[mouth]\nengine = ""',
-            ['2: mouth.engine: "" is no engine; write the name of one, in plain letters'],
+            ['2: mouth.engine: unknown engine ""; there are chatterbox, espeak, hibari, kokoro, piper'],
         ),
         (
             '[mouth]\nhost = "speach"',
@@ -132,11 +132,27 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[mouth]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
             [
-                '4: mouth.fallback: "e speak" is no engine; write the name of one, or "" for none',
+                '4: mouth.fallback: unknown engine "e speak"; did you mean "espeak"?',
                 "3: mouth.url: holds a password; set api_key_env to the variable with the key or token",
             ],
         ),
         ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
+        ('[ears]\nengine = "wisper"', ['2: ears.engine: unknown engine "wisper"; did you mean "whisper"?']),
+        (
+            '[ears]\nengine = "espeak"',
+            ['2: ears.engine: unknown engine "espeak"; there are moonshine, nemo, onnx_tdt, qwen3, sherpa, whisper'],
+        ),
+        (
+            '[ears]\nengine = "pocketsphinx"\nfallback = "pocketsphinx"',
+            [
+                '2: ears.engine: unknown engine "pocketsphinx"; write "moonshine"',
+                '3: ears.fallback: unknown engine "pocketsphinx"; write "moonshine"',
+            ],
+        ),
+        (
+            '[ears.options]\npronunciations = { banoola = "B AH N UW L AH" }',
+            ["2: ears.options.pronunciations: moonshine needs none: it hears any word; take it out"],
+        ),
         ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
         ('[ears]\nhost = "liston"', ['2: ears.host: unknown value "liston"; did you mean "listen"?']),
         (
@@ -144,9 +160,9 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"'],
         ),
         (
-            '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "pocket sphinx"\npython = "python3"',
+            '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "moon shine"\npython = "python3"',
             [
-                '4: ears.fallback: "pocket sphinx" is no engine; write the name of one, or "" for none',
+                '4: ears.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
                 '3: ears.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
                 '5: ears.python: is for a child process; write host = "subprocess" with it, or take it out',
             ],
