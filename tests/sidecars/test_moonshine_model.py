@@ -1,0 +1,102 @@
+"""Moonshine's encoder and decoder on a natural voice."""
+
+import numpy as np
+import pytest
+
+from sidecars.engines.expected_words import ExpectedWords
+from sidecars.engines.moonshine_model import MoonshineModel
+from sidecars.engines.moonshine_weights import find
+from tests.sidecars.natural import said
+
+SENTENCE = "I would like to see somebody about a broken tooth."
+
+
+@pytest.fixture(scope="module")
+def model():
+    weights = find()
+    return MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
+
+
+def heard(model, text):
+    return model.encode(np.frombuffer(said(text), "<i2").astype(np.float32) / 32768)
+
+
+def texts(model, result):
+    return [model.tokens.text(each.tokens) for each in result.ranked]
+
+
+def test_a_person_is_understood(model):
+    assert texts(model, model.decode(heard(model, SENTENCE)))[0] == SENTENCE
+
+
+def test_a_beam_gives_ranked_alternatives(model):
+    result = model.decode(heard(model, SENTENCE), beam=4)
+    assert texts(model, result)[0] == SENTENCE
+    assert len(set(texts(model, result))) == len(result.ranked) > 1
+    assert [each.score for each in result.ranked] == sorted((each.score for each in result.ranked), reverse=True)
+
+
+def test_a_known_beginning_changes_nothing_but_the_work(model):
+    encoded = heard(model, SENTENCE)
+    whole = model.decode(encoded).ranked[0]
+    for known in (1, len(whole.tokens) - 1):
+        again = model.decode(encoded, prefix=whole.tokens[:known]).ranked[0]
+        assert again.tokens == whole.tokens
+        assert again.logprobs == pytest.approx(whole.logprobs, abs=0.05)  # 8-bit weights: rows are scaled together
+
+
+def test_the_likelihood_that_nothing_was_said_is_told_with_and_without_a_beginning(model):
+    encoded = heard(model, SENTENCE)
+    alone = model.decode(encoded)
+    known = model.decode(encoded, prefix=alone.ranked[0].tokens[:3])
+    assert alone.nothing == pytest.approx(known.nothing, abs=0.5)
+    assert alone.nothing < -5
+
+
+def test_work_is_broken_off_by_whoever_is_polled(model):
+    class Enough(Exception):
+        pass
+
+    steps = 0
+
+    def poll():
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        model.decode(heard(model, SENTENCE), poll=poll)
+
+
+def test_a_loop_has_an_end(model):
+    noise = np.random.default_rng(5).normal(0, 0.3, 16000).astype(np.float32)
+    for beam in (1, 4):
+        result = model.decode(model.encode(noise), beam=beam)
+        assert len(result.ranked[0].tokens) < 16
+
+
+def test_expected_words_win_where_the_sound_leaves_a_choice(model):
+    pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
+    number = "four eight two two, oh nine three seven"
+    digits = ExpectedWords(pieces, {"": ["four eight two two oh nine three seven"]}, "", 1.0)
+    encoded = heard(model, number)
+    assert "four" not in texts(model, model.decode(encoded, beam=4))[0].lower()
+    biased = texts(model, model.decode(encoded, beam=4, bias=digits))[0].lower()
+    assert biased.replace(",", "").strip(".") == number.replace(",", "")
+
+
+def test_what_nobody_expects_comes_out_as_without_bias(model):
+    pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
+    other = ExpectedWords(pieces, {"": ["where is my parcel", "four eight two two"]}, "", 1.0)
+    assert texts(model, model.decode(heard(model, SENTENCE), beam=4, bias=other))[0] == SENTENCE
+
+
+def test_files_that_are_no_model_are_refused(tmp_path):
+    weights = find()
+    broken = tmp_path / "encoder.ort"
+    broken.write_bytes(b"no model")
+    with pytest.raises(ValueError, match=r"encoder\.ort: onnxruntime cannot load it"):
+        MoonshineModel(broken, weights.decoder, weights.tokenizer)
+    with pytest.raises(ValueError, match="not a Moonshine encoder with a merged decoder"):
+        MoonshineModel(weights.decoder, weights.encoder, weights.tokenizer)
