@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ MODULES = {
     "floor": "floor",
     "phrases": "phrases",
     "wer": "wer",
+    "understand": "understand",
     "export": "export",
     "ab": "ab.command",
 }
@@ -35,6 +37,7 @@ examples:
   phone-ops burst --count 100         100 barge-ins, and a verdict
   phone-ops ab                        where recognition should run: in a sidecar, a child, a thread
   phone-ops wer SET --engine NAME     how many words an engine gets wrong
+  phone-ops understand MANIFEST       how well callers are understood
   phone-ops export M.nemo FOLDER      a model as ONNX, proved to hear the same
   phone-ops report                    what the calls under var/calls measured
 phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 wrong use.
@@ -47,7 +50,7 @@ def parser(modules: Sequence[str]) -> Parser:
         "phone-ops",
         description="The operator's tools: live calls, replays, measurements.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=16),
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in modules:

@@ -80,6 +80,19 @@ class Score:
     deletions: int
 
 
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """Where the true share lies 19 times in 20 when `count` of `of` were seen (Wilson's interval; JASA 22, 1927).
+
+    Raises `ValueError` when nothing was seen.
+    """
+    if not of:
+        raise ValueError("nothing was seen: no share of it")
+    z, share = 1.96, count / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * float(np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def score(pairs: Sequence[Pair]) -> Score:
     """Raises `ValueError` when not a word was said."""
     if not any(pair.said for pair in pairs):

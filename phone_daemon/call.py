@@ -356,7 +356,7 @@ class Call:
             return  # They went on speaking, and it is part of what they say now.
         if draft.said:
             self._silent = 0
-            self._answer(Input.UNDERSTOOD, CallerTurn(draft.text))
+            self._answer(Input.UNDERSTOOD, CallerTurn(draft.text, confidence=draft.confidence))
         elif draft.deaf:
             self._reply(Input.RESUME, saying(DEAF))
         elif (owed := self._speaking.owed) is not None:

@@ -28,6 +28,8 @@ class Draft:
     """The caller's turn while it is being said; kept when the caller goes on before the reply is heard."""
 
     said: list[str] = field(default_factory=list)
+    confidence: float = 1.0
+    """Of the part that the engine is least sure of, 0 to 1."""
     partials: int = 0
     at_ns: dict[str, int] = field(default_factory=dict)
     deaf: str = ""
@@ -171,10 +173,11 @@ class Hearing:
         then: Callable[[Draft], None],
         before: asyncio.Task[None] | None,
     ) -> None:
-        text = ""
+        text, confidence = "", 1.0
         try:
             async with asyncio.timeout(FINAL_WAIT_S):
-                text = (await utterance.finalize()).text
+                final = await utterance.finalize()
+                text, confidence = final.text, final.confidence
         except (EarsLost, TimeoutError) as error:
             draft.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
         for fault in (*utterance.faults, *filter(None, [draft.deaf])):
@@ -187,6 +190,7 @@ class Hearing:
         settled = words.finalize(text)
         if text:
             draft.said.append(text)
+            draft.confidence = min(draft.confidence, confidence)
         if text or (settled.contradicts and not draft.deaf):
             # What was taken to be stable and is not must not stand where somebody reads along.
             self._tell("final", {"text": text, "contradicts": settled.contradicts})

@@ -20,6 +20,8 @@ class CallerTurn:
     digits: bool = False
     silent: int = 0
     """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""
+    confidence: float = 1.0
+    """How sure the recogniser is of `text`, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

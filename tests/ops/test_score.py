@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.score import Pair, edits, hits, normalised, score
+from ops.score import Pair, edits, hits, normalised, score, wilson
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,12 @@ def test_an_alignment_shows_where_they_differ() -> None:
     assert reference.split() == ["REF:", "on", "tuesday", "morning"]
     assert hypothesis.split()[:2] == ["HYP:", "on"]
     assert sorted(kinds.split()) == ["D", "S"]
+
+
+def test_a_share_of_few_is_less_sure_than_the_same_of_many() -> None:
+    low, high = wilson(9, 10)
+    assert (low, high) == pytest.approx((0.596, 0.982), abs=0.001)
+    assert low < wilson(90, 100)[0] < 0.9 < wilson(90, 100)[1] < high
+    assert wilson(0, 5)[0] == 0.0 and wilson(5, 5)[1] == 1.0
+    with pytest.raises(ValueError):
+        wilson(0, 0)
