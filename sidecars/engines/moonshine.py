@@ -160,7 +160,7 @@ class Moonshine:
         longest_s = max(map(len, audio.values())) / 2 / RATE
         try:
             for number, session in self._sessions.items():
-                if session.samples - session.begin > LONGEST and session.voiced.first is not None:
+                if session.end - session.begin > LONGEST and session.speaking:
                     self._cut(session)
                     return self._changed(number, session, [])
             for number, session in self._sessions.items():
@@ -237,6 +237,7 @@ class Moonshine:
         session.before += self._hear(session, session.begin, place, self._give_way)
         session.drop(place)
         session.partial = session.stable = ()
+        session.last = None
 
     def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
         encoded = self._model.encode(session.sound(begin, end))

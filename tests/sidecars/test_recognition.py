@@ -216,3 +216,30 @@ def test_a_step_that_fails_ends_the_utterances_in_it_and_their_state_is_freed(se
     ((channel, kind, rest),) = told(server)
     assert (channel, kind, rest["held"], rest["open"]) == (1, "Failed", {"utterances": 1}, 1)
     assert "RuntimeError: bad luck" in rest["error"]
+
+
+class Busy(Counter):
+    """Asks at each step whether somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urgent = lambda: False
+        self.waits: list[bool] = []
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        self.waits.append(self.urgent())
+        return super().step(audio)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [("Finalize", True), ("Cancel", True), ("Close", True), ("Audio", False), ("Open", False)]
+)
+def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind, waits):
+    engine = Busy()
+    arriving = []
+    server = RecognitionServer(engine, lambda: arriving and server.receive(*arriving.pop()))
+    opened(server, 1, 2)
+    audio(server, 1, 320)
+    arriving += [(3, {"type": kind}, b"") if kind == "Open" else (2, {"type": kind}, b""), (9, {"type": "Close"}, b"")]
+    server.step()
+    assert engine.waits == [waits]

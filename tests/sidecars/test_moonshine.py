@@ -1,0 +1,242 @@
+"""The moonshine engine, as a host drives it: audio in 20 ms frames, partials, finals."""
+
+import numpy as np
+import pytest
+
+from sidecars.engine import EngineFull
+from sidecars.engines import moonshine
+from sidecars.engines.moonshine import LONGEST, create
+from tests.sidecars.natural import RATE, said
+from tests.sidecars.speech import clicks, hum, line, pink, white
+
+FRAME = 2 * RATE // 50
+SENTENCE = "I would like to see somebody about a broken tooth."
+PHRASES = {"clinic": {"": ["i have a toothache"], "digits": ["four eight two two oh nine three seven"]}}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    engine = create({"phrases": PHRASES})
+    yield engine
+    assert not any(engine.held().values())
+
+
+@pytest.fixture
+def work(engine, monkeypatch):
+    """Seconds of audio that went through the encoder, one number each time."""
+    done = []
+    encode = engine._model.encode
+
+    def counted(audio):
+        done.append(len(audio) / RATE)
+        return encode(audio)
+
+    monkeypatch.setattr(engine._model, "encode", counted)
+    return done
+
+
+def feed(engine, pcm, session=1):
+    """The partials that came."""
+    told = []
+    for at in range(0, len(pcm), FRAME):
+        told += engine.step({session: pcm[at : at + FRAME]}).values()
+    return told
+
+
+def heard(engine, pcm, options=None):
+    engine.open(1, options or {})
+    partials = feed(engine, pcm)
+    return partials, engine.finalize(1)
+
+
+def test_an_utterance_is_understood_while_it_is_said(engine):
+    partials, final = heard(engine, said(SENTENCE))
+    assert final.text == SENTENCE
+    assert len(partials) > 5
+    assert "I would like" in " ".join(each.text for each in partials[:4])
+    assert partials[-1].text == SENTENCE
+    assert final.confidence > 0.5
+
+
+def test_words_make_up_the_text_and_lie_where_the_voice_is(engine):
+    _, final = heard(engine, said(SENTENCE, before_s=1.0, after_s=0.5))
+    assert " ".join(word.text for word in final.words) == final.text
+    times = [time for word in final.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    length = len(said(SENTENCE, before_s=1.0, after_s=0.5)) / 2 / RATE
+    assert times[0] == pytest.approx(1.0, abs=0.2)
+    assert times[-1] == pytest.approx(length - 0.5, abs=0.25)
+
+
+def test_at_the_end_of_turn_the_final_is_there(engine, work):
+    engine.open(1, {})
+    feed(engine, said(SENTENCE))
+    work.clear()
+    assert engine.finalize(1).text == SENTENCE
+    assert work == []
+
+
+def test_a_final_that_comes_without_a_pause_is_heard_then(engine, work):
+    engine.open(1, {})
+    feed(engine, said(SENTENCE, after_s=0.0))
+    work.clear()
+    assert "broken" in engine.finalize(1).text
+    assert len(work) == 1
+
+
+def test_who_goes_on_after_a_pause_is_heard_whole(engine):
+    _, final = heard(engine, said("I would like to see somebody | about a broken tooth."))
+    assert final.text.lower().startswith("i would like to see somebody")
+    assert "broken tooth" in final.text
+
+
+def test_partials_do_not_hear_again_what_was_not_said(engine, work):
+    engine.open(1, {})
+    feed(engine, bytes(3 * 2 * RATE))
+    assert work == []
+    assert engine.finalize(1).text == ""
+    assert work == []
+
+
+def test_silence_before_the_voice_takes_no_memory(engine):
+    engine.open(1, {})
+    feed(engine, bytes(20 * 2 * RATE))
+    assert len(engine._sessions[1].audio) < 2 * RATE
+    feed(engine, said(SENTENCE))
+    final = engine.finalize(1)
+    assert final.text == SENTENCE
+    assert final.words[0].start == pytest.approx(20.4, abs=0.2)
+
+
+def test_speech_without_a_pause_is_cut_and_nothing_of_it_lost(engine, work):
+    counting = " ".join(f"and then the {each} thing on my list," for each in
+                        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+                         "last"))  # fmt: skip
+    pcm = said(counting)
+    assert len(pcm) / 2 > 1.5 * LONGEST
+    engine.open(1, {})
+    partials = feed(engine, pcm)
+    assert len(engine._sessions[1].audio) / 2 < LONGEST + RATE
+    final = engine.finalize(1)
+    assert max(work) < LONGEST / RATE + 1
+    words = final.text.lower()
+    at = [words.find(each) for each in ("first", "third", "fifth", "seventh", "ninth", "last")]
+    assert -1 not in at
+    assert at == sorted(at)
+    assert words.count("thing on my list") == 11
+    assert partials[-1].text.lower().startswith(words[:30])
+    assert [word.start for word in final.words] == sorted(word.start for word in final.words)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        bytes(2 * 8000),
+        line(white(2.0, 0.02)),
+        line(pink(2.0, 0.05)),
+        line(hum(2.0, 0.1)),
+        line(clicks(2.0, 0.8)),
+    ],
+    ids=["silence", "white", "pink", "hum", "clicks"],
+)
+def test_what_is_not_speech_gives_no_words(engine, noise):
+    wide = np.repeat(np.frombuffer(noise, "<i2"), 2).astype("<i2").tobytes()
+    partials, final = heard(engine, wide)
+    assert partials == []
+    assert (final.text, final.words) == ("", ())
+
+
+@pytest.mark.parametrize("words", ["Thank you.", "Yes.", "No.", "Hello."])
+def test_short_answers_survive(engine, words):
+    _, final = heard(engine, said(words))
+    assert final.text.strip(".!,").lower() == words.strip(".").lower()
+
+
+def test_what_was_asked_decides_how_it_is_written(engine):
+    number = "four eight two two, oh nine three seven"
+    _, unasked = heard(engine, said(number), {"grammar": "clinic"})
+    _, asked = heard(engine, said(number), {"grammar": "clinic", "expected": "digits"})
+    assert asked.text.replace(",", "").strip(".").lower() == number.replace(",", "")
+    assert "four" not in unasked.text.lower()
+
+
+def test_a_dialplan_or_a_question_without_phrases_is_no_fault(engine):
+    _, final = heard(engine, said(SENTENCE), {"grammar": "bakery", "expected": "size"})
+    assert final.text == SENTENCE
+
+
+def test_two_callers_do_not_hear_each_other(engine):
+    one, other = said(SENTENCE), said("What time do you open on Saturday?")
+    engine.open(1, {})
+    engine.open(2, {})
+    for at in range(0, max(len(one), len(other)), FRAME):
+        engine.step({1: one[at : at + FRAME], 2: other[at : at + FRAME]})
+    assert engine.finalize(2).text == "What time do you open on Saturday?"
+    assert engine.finalize(1).text == SENTENCE
+
+
+def test_the_same_audio_gives_the_same_partials(engine):
+    first, _ = heard(engine, said(SENTENCE))
+    again, _ = heard(engine, said(SENTENCE))
+    assert first == again
+
+
+def test_a_partial_gives_way_to_whoever_waits_and_comes_later(engine, monkeypatch):
+    engine.open(1, {})
+    waits = True
+    monkeypatch.setattr(engine, "urgent", lambda: waits)
+    assert feed(engine, said(SENTENCE)[: 2 * RATE]) == []
+    waits = False
+    assert feed(engine, said(SENTENCE)[2 * RATE :]) != []
+    assert engine.finalize(1).text == SENTENCE
+
+
+def test_what_is_behind_gives_fewer_partials(engine):
+    """A step of much audio says that the machine is busy."""
+    often, _ = heard(engine, said(SENTENCE))
+    engine.open(1, {})
+    pcm = said(SENTENCE)
+    seldom = [guess for at in range(0, len(pcm), 6 * FRAME) for guess in engine.step({1: pcm[at : at + 6 * FRAME]})]
+    assert engine.finalize(1).text == SENTENCE
+    assert len(seldom) < 0.75 * len(often)
+
+
+def test_a_cancelled_utterance_leaves_nothing(engine):
+    engine.open(1, {})
+    feed(engine, said(SENTENCE)[: 2 * RATE])
+    assert engine.held() == {"sessions": 1}
+    engine.cancel(1)
+    assert engine.held() == {"sessions": 0}
+
+
+def test_one_caller_too_many_is_told_so():
+    engine = create({"max_sessions": 1})
+    engine.open(1, {})
+    with pytest.raises(EngineFull, match="1 utterances are open already"):
+        engine.open(2, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"wieght": 1}, "'wieght': moonshine knows the options beam, "),
+        ({"beam": 0}, "beam 0: want a whole number from 1 to 16"),
+        ({"beam": 2.5}, "beam 2.5: want a whole number"),
+        ({"weight": "much"}, "weight 'much': want a number from 0 to 10"),
+        ({"phrases": ["hello"]}, "phrases: must be a table"),
+        ({"model": 7}, "model 7: want a folder or OWNER/NAME"),
+    ],
+)
+def test_bad_options_are_named(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        create(options)
+
+
+def test_the_model_is_one_of_a_family(tmp_path):
+    for name in ("encoder", "decoder", "tokenizer"):
+        path = getattr(moonshine.find(), name)
+        (tmp_path / path.name).symlink_to(path)
+    engine = create({"model": str(tmp_path)})
+    engine.open(1, {})
+    feed(engine, said(SENTENCE))
+    assert engine.finalize(1).text == SENTENCE
