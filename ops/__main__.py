@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -50,7 +49,7 @@ def parser(modules: Sequence[str]) -> Parser:
         "phone-ops",
         description="The operator's tools: live calls, replays, measurements.",
         epilog=EXAMPLES,
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=16),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in modules:

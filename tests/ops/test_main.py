@@ -36,7 +36,7 @@ def test_help_names_every_command_with_examples(capsys: pytest.CaptureFixture[st
         main(["--help"])
     assert ended.value.code == 0
     told = capsys.readouterr().out
-    assert all(f"    {name} " in told for name in MODULES)
+    assert {line.split()[0] for line in told.splitlines() if line.startswith("    ") and line.strip()} >= set(MODULES)
     assert "phone-ops burst --count 100" in told
 
 
