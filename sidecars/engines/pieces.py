@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
+
 
 def pieces(text: str, longest: int) -> Iterator[tuple[int, str]]:
     """`text` in pieces of at most `longest` characters, cut after sentences, else clauses, else words.
@@ -22,3 +24,9 @@ def pieces(text: str, longest: int) -> Iterator[tuple[int, str]]:
         start += cut
     if text[start:].strip():
         yield start, text[start:]
+
+
+def pause_s(piece: str) -> float:
+    """Silence between `piece` and the one that follows it, when that at their own ends is cut off."""
+    last = piece.rstrip()[-1:]
+    return SENTENCE_PAUSE_S if last in tuple(".!?…") else CLAUSE_PAUSE_S if last in tuple(",;:") else 0.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecars.engines.pieces import pieces
+from sidecars.engines.pieces import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, pause_s, pieces
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_the_pieces_are_the_text(text: str, longest: int) -> None:
     for start, piece in cut:
         assert text[start : start + len(piece)] == piece
         assert 0 < len(piece) <= longest
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause"), [("One. ", SENTENCE_PAUSE_S), ("One, ", CLAUSE_PAUSE_S), ("one ", 0.0), ("", 0.0)]
+)
+def test_a_speaker_breathes_by_the_mark_that_a_piece_ends_in(piece: str, pause: float) -> None:
+    assert pause_s(piece) == pause

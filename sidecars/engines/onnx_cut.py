@@ -1,0 +1,118 @@
+"""A part of an ONNX model, between tensors that are named: what is not needed for it is left out.
+
+onnxruntime runs a graph from its inputs to its outputs or not at all. A graph that is cut in two can be run in two
+steps, the second one piece by piece. The file is one protobuf message, `ModelProto` of onnx.proto; it is taken apart
+and put together again as far down as the names of the tensors of each node, without the library that makes such files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+GRAPH = 7
+NODE, INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 1, 5, 11, 12, 13
+NODE_INPUT, NODE_OUTPUT = 1, 2
+INITIALIZER_NAME = 8
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+FLOAT, INT64 = 1, 7
+"""Kinds of a tensor's elements (`TensorProto.DataType`)."""
+
+Part = tuple[int, bytes, bytes]
+"""A field of a message: its number, its value, and the whole of it as it stood."""
+
+
+def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
+    """The part of `model` that makes `outputs` out of `inputs`: names of tensors, and the kind of their elements.
+
+    Raises `ValueError` for what is no ONNX model, or has no such tensors.
+    """
+    made = b""
+    for number, value, whole in _parts(model):
+        made += _field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
+    return made
+
+
+def _cut(graph: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
+    parts = list(_parts(graph))
+    nodes = [(whole, _names(value)) for number, value, whole in parts if number == NODE]
+    needed, made, kept = set(outputs), set(inputs), list[bytes]()
+    for whole, (takes, gives) in reversed(nodes):  # in the file they stand in the order in which they are run
+        if needed & gives - inputs.keys():
+            needed |= takes
+            made |= gives
+            kept.append(whole)
+    if missing := sorted(set(outputs) - made) or sorted(inputs.keys() - needed):
+        raise ValueError(f"the model has no tensor {missing[0]!r} there")
+    rest = b""
+    for number, value, whole in parts:
+        if number == INITIALIZER:
+            rest += whole if _text(value, INITIALIZER_NAME) & needed else b""
+        elif number not in (NODE, INPUT, OUTPUT, VALUE_INFO):
+            rest += whole
+    ends = b"".join(_field(INPUT, _value_info(*each)) for each in inputs.items())
+    ends += b"".join(_field(OUTPUT, _value_info(*each)) for each in outputs.items())
+    return b"".join(reversed(kept)) + rest + ends
+
+
+def _names(node: bytes) -> tuple[set[str], set[str]]:
+    """Tensors that a node takes, and those that it gives."""
+    return _text(node, NODE_INPUT), _text(node, NODE_OUTPUT)
+
+
+def _text(message: bytes, wanted: int) -> set[str]:
+    return {value.decode() for number, value, _ in _parts(message) if number == wanted}
+
+
+def _value_info(name: str, kind: int) -> bytes:
+    """A `ValueInfoProto` of a tensor of any shape."""
+    return _field(1, name.encode()) + _field(2, _field(1, bytes([1 << 3 | VARINT, kind])))
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | BYTES) + _varint(len(value)) + value
+
+
+def _varint(number: int) -> bytes:
+    made = bytearray()
+    while number > 0x7F:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
+
+
+def _parts(message: bytes) -> Iterator[Part]:
+    """The fields of a message; of numbers, the value is empty. Raises `ValueError`."""
+    at = 0
+    while at < len(message):
+        start = at
+        key, at = _number(message, at)
+        wire, length = key & 7, 0
+        if wire == VARINT:
+            _, at = _number(message, at)
+        elif wire == BYTES:
+            length, at = _number(message, at)
+        elif wire in (FIXED64, FIXED32):
+            at += 8 if wire == FIXED64 else 4
+        else:
+            raise ValueError(f"no ONNX model: a field of kind {wire}")
+        end = at + length
+        if end > len(message):
+            raise ValueError(f"no ONNX model, or cut short: {end - len(message)} bytes are missing")
+        yield key >> 3, message[at:end], message[start:end]
+        at = end
+
+
+def _number(message: bytes, at: int) -> tuple[int, int]:
+    """A number that begins at `at`, and where it ends."""
+    number = shift = 0
+    while True:
+        if at >= len(message) or shift > 63:
+            raise ValueError("no ONNX model, or cut short: it ends in the middle of a number")
+        byte = message[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+        shift += 7
