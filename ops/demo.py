@@ -75,10 +75,9 @@ async def _run(recorded: fixture.Fixture, console: Console) -> int:
             await daemon.__aexit__(None, None, None)
 
     turns = read_turns(folder[0] / "turns.jsonl")
-    for turn in turns:
-        if turn["barge_in"]:
-            console.print()
-            console.print(tables.waterfall(turn, limit_ms=limit_ms))
+    if interrupted := [turn for turn in turns if turn["barge_in"]]:
+        console.print()
+        console.print(tables.waterfall(*interrupted, limit_ms=limit_ms))
     console.print()
     console.print(tables.latency(turns))
     console.print(f"\n{folder[0]}/")
@@ -88,4 +87,5 @@ async def _run(recorded: fixture.Fixture, console: Console) -> int:
         ("spans.jsonl", "the OpenTelemetry spans"),
     ):
         console.print(f"  {name:<12} [dim]{what}[/]")
+    console.print("\nNow talk to it yourself: [bold]make serve[/], and a softphone.")
     return 0

@@ -123,20 +123,21 @@ class Bar:
             yield Text("█" * (eighths // 8) + EIGHTHS[eighths % 8].strip(), style=self.style)
 
 
-def waterfall(turn: TurnLine, *, limit_ms: float | None = None) -> RenderableType:
-    """The cancel chain of the reply that was interrupted in `turn`: when each leg ended, in ms from the decision.
+def waterfall(*turns: TurnLine, limit_ms: float | None = None) -> RenderableType:
+    """The cancel chains of the replies that were interrupted in `turns`: when each leg ended, in ms from the decision.
 
-    Detection is told apart: it lies before the decision. `limit_ms`: the gate for `total`. Raises `ValueError`
-    when the turn was not interrupted.
+    A column for each, and a bar for the slowest. Detection is told apart: it lies before the decision. `limit_ms`: the
+    gate for `total`. Raises `ValueError` when a turn was not interrupted.
     """
-    barge_in = turn.get("barge_in")
-    if not barge_in:
-        raise ValueError(f"turn {turn['turn']}: nobody interrupted it")
-    legs: Mapping[str, float] = barge_in["legs_ms"]
-    missed: Sequence[str] = barge_in["missed"]
-    total = legs.get("total", 0.0)
+    for turn in turns:
+        if not turn.get("barge_in"):
+            raise ValueError(f"turn {turn['turn']}: nobody interrupted it")
+    chains = barge_ins(turns)
+    totals = [chain["legs_ms"].get("total", 0.0) for chain in chains]
+    scale = max(totals)
+    which = ", ".join(f"{turn['turn']} (by {turn['barge_in']['source']})" for turn in turns)
     table = Table(
-        title=f"Turn {turn['turn']}: interrupted by {barge_in['source']}, ms from the decision to yield",
+        title=f"Interrupted in turn {which}: ms from the decision to yield",
         title_justify="left",
         title_style="bold",
         box=None,
@@ -145,21 +146,36 @@ def waterfall(turn: TurnLine, *, limit_ms: float | None = None) -> RenderableTyp
         pad_edge=False,
     )
     table.add_column("leg", no_wrap=True)
-    table.add_column("ms", justify="right", no_wrap=True)
-    table.add_column(f"0 … {total:.1f}", ratio=1, no_wrap=True)
-    if barge_in["detection_ms"] is not None:
+    for turn in turns:
+        table.add_column("ms" if len(turns) == 1 else f"turn {turn['turn']}", justify="right", no_wrap=True)
+    table.add_column(f"0 … {scale:.1f}", ratio=1, no_wrap=True)
+    detected = [chain["detection_ms"] for chain in chains]
+    if any(each is not None for each in detected):
         before = Text("before that: caller's first sample to the decision", "dim")
-        table.add_row(Text("(detection)", "dim"), Text(f"{barge_in['detection_ms']:.1f}", "dim"), before)
+        figures = [Text("" if each is None else f"{each:.1f}", "dim") for each in detected]
+        table.add_row(Text("(detection)", "dim"), *figures, before)
     for leg in LEGS:
-        if leg in legs:
-            style = "bold red" if leg == "rtp_silent" else "cyan"
-            table.add_row(leg, f"{legs[leg]:.1f}", Bar(legs[leg], total, style))
-        elif leg in missed:
-            table.add_row(leg, Text("missed", "bold red"), Text("did not end before its deadline", "red"))
-    held = None if limit_ms is None else not missed and total <= limit_ms
+        times = [chain["legs_ms"].get(leg) for chain in chains]
+        missed = [leg in chain["missed"] for chain in chains]
+        if not any(missed) and all(each is None for each in times):
+            continue
+        cells = [_leg(time, late) for time, late in zip(times, missed, strict=True)]
+        style = "bold red" if leg == "rtp_silent" else "cyan"
+        slowest = max((each for each in times if each is not None), default=0.0)
+        end = Text("did not end before its deadline", "red") if any(missed) else Bar(slowest, scale, style)
+        table.add_row(leg, *cells, end)
+    held = None
+    if limit_ms is not None:
+        held = not any(chain["missed"] for chain in chains) and scale <= limit_ms
     table.add_section()
-    table.add_row(Text("total", "bold"), Text(f"{total:.1f}", "bold"), _against(limit_ms, held))
+    table.add_row(Text("total", "bold"), *(Text(f"{each:.1f}", "bold") for each in totals), _against(limit_ms, held))
     return table
+
+
+def _leg(time: float | None, missed: bool) -> Text:
+    if time is not None:
+        return Text(f"{time:.1f}")
+    return Text("missed" if missed else "", "bold red")
 
 
 def _against(limit_ms: float | None, held: bool | None) -> Text:

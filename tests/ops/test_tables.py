@@ -40,6 +40,19 @@ def test_each_leg_has_a_bar_as_long_as_it_took(width: int) -> None:
     assert found["total"].split()[1] == "60.0"
 
 
+def test_several_interruptions_stand_side_by_side_with_a_bar_for_the_slowest() -> None:
+    rows = drawn(tables.waterfall(interrupted(1, total_ms=60), interrupted(4, total_ms=30), limit_ms=60))
+    assert rows[0].startswith("Interrupted in turn 1 (by speech), 4 (by speech)")
+    assert rows[1].split()[:5] == ["leg", "turn", "1", "turn", "4"]
+    found = {row.split()[0]: row for row in rows}
+    assert found["total"].split()[1:3] == ["60.0", "30.0"]
+    assert bar(found["rtp_silent"]) == pytest.approx(bar(found["listen_entered"]) / 6, abs=0.13)
+    assert rows[-1].endswith("held")
+    assert drawn(tables.waterfall(interrupted(1), interrupted(4, missed="llm_closed"), limit_ms=400))[-1].endswith(
+        "NOT HELD"
+    )
+
+
 def test_detection_is_told_apart_from_what_came_after_the_decision() -> None:
     [row] = [row for row in drawn(tables.waterfall(interrupted(1))) if "detection" in row]
     assert row.split()[:3] == ["(detection)", "100.0", "before"]
