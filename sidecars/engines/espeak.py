@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import espeakng_loader
+import numpy as np
 
 from sidecars.engine import Chunk
+from sidecars.engines.level import Floats, as_pcm, gain
 from sidecars.engines.pieces import pieces
 
 VOICES = (
@@ -112,6 +114,7 @@ class Espeak:
             if stop() or not self._synthesize(piece, stop):
                 return
             length = 0
+            louder = gain(_samples(b"".join(pcm for pcm, _ in self._made)), self.sample_rate)
             for pcm, positions in self._made:
                 if stop():
                     return
@@ -122,7 +125,7 @@ class Espeak:
                     if words and words[0][0] <= start + position:
                         marks.append((samples + sample, *words.pop(0)))
                 length += len(pcm) // 2
-                yield Chunk(pcm, marks)
+                yield Chunk(as_pcm(louder * _samples(pcm)), marks)
             samples += length
 
     def _synthesize(self, piece: str, stop: Callable[[], bool]) -> bool:
@@ -197,6 +200,10 @@ def _own_library() -> ctypes.CDLL:
     loaded = ctypes.CDLL(f"/proc/self/fd/{copy}")
     loaded.espeak_GetCurrentVoice.restype = ctypes.POINTER(_Voice)
     return loaded
+
+
+def _samples(pcm: bytes) -> Floats:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def _words(events: Any) -> list[tuple[int, int]]:

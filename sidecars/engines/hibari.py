@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sidecars.engine import Chunk
-from sidecars.engines.level import LEVEL_DB, Floats, limited
+from sidecars.engines.level import LEVEL_DB, Floats, as_pcm
 from sidecars.engines.pieces import pause_s, pieces
 from sidecars.packaged import Packaged
 from sidecars.phonemes import read_phonemes
@@ -98,7 +98,7 @@ class Hibari:
                 marks = marks[len(ready) :]
                 samples += pause
                 yield Chunk(
-                    bytes(2 * pause) + (limited(GAIN * sound) * 32767).astype("<i2").tobytes(),
+                    bytes(2 * pause) + as_pcm(GAIN * sound),
                     [(samples + max(0, sample - at), begin, end) for sample, begin, end in ready],
                 )
                 samples += sound.size

@@ -11,13 +11,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from kokoro_onnx import Kokoro as Model
 
 from sidecars.engine import Chunk
+from sidecars.engines.level import as_pcm, gain
 from sidecars.engines.onnx_session import OnnxSession, Stopped
-from sidecars.engines.pieces import pieces
+from sidecars.engines.pieces import pause_s, pieces
 from sidecars.engines.word_marks import word_marks
 from sidecars.packaged import Packaged, packaged
 from sidecars.weights import find_weights
@@ -37,8 +37,6 @@ LANGUAGES = {
 """By the first letter of a voice's name, what espeak-ng calls its language."""
 FIRST_CHARS, PIECE_CHARS = 60, 150
 """Longest piece of text at once: some 4 s of speech, then 10. Longer ones sound no better, and begin later."""
-SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
-"""Between pieces: the silence at their ends is cut off."""
 
 
 class Kokoro:
@@ -83,7 +81,7 @@ class Kokoro:
                 samples += pause
                 yield Chunk(bytes(2 * pause) + pcm, [(at + samples, start + a, start + b) for at, a, b in marks])
                 samples += len(pcm) // 2
-                pause = round(self.sample_rate * _pause_s(piece))
+                pause = round(self.sample_rate * pause_s(piece))
 
     def _said(self, piece: str, voice: str, rate: float) -> tuple[bytes, list[tuple[int, int, int]]]:
         """The sound of `piece`, and its words; nothing for what has no sound. Raises `Stopped`."""
@@ -93,7 +91,7 @@ class Kokoro:
             return b"", []
         wave, _, timings = self._model.create_timed(phonemes, voice, rate, language, is_phonemes=True)
         marks = word_marks(piece, ((round(each.start * self.sample_rate), each.phoneme) for each in timings))
-        return (np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes(), marks
+        return as_pcm(gain(wave, self.sample_rate) * wave), marks
 
     def _named(self, voice: object) -> str:
         if voice not in self._names:
@@ -147,11 +145,6 @@ def _cut(text: str) -> Iterator[tuple[int, str]]:
     return chain(
         [first] if first[1] else [], ((end + start, piece) for start, piece in pieces(text[end:], PIECE_CHARS))
     )
-
-
-def _pause_s(piece: str) -> float:
-    last = piece.rstrip()[-1:]
-    return SENTENCE_PAUSE_S if last in ".!?…" else CLAUSE_PAUSE_S if last in ",;:" else 0.0
 
 
 def _checked(rate: object) -> float:

@@ -46,7 +46,12 @@ def limited(samples: Floats) -> Floats:
     return (np.sign(samples) * (np.minimum(size, knee) + room * np.tanh(over / room))).astype(np.float32)
 
 
-def leveled(samples: Floats, rate: int) -> Floats:
-    """`samples` with their active speech at `LEVEL_DB`, and no peak beyond full scale."""
+def gain(samples: Floats, rate: int) -> np.float32:
+    """What brings the active speech in `samples` to `LEVEL_DB`; 1 where there is none."""
     found = active_level_db(samples, rate)
-    return samples if found is None else limited(samples * np.float32(10 ** ((LEVEL_DB - found) / 20)))
+    return np.float32(1.0 if found is None else 10 ** ((LEVEL_DB - found) / 20))
+
+
+def as_pcm(samples: Floats) -> bytes:
+    """`samples` (-1 to 1) as 16-bit PCM, peaks rounded off."""
+    return (limited(samples) * 32767).astype("<i2").tobytes()

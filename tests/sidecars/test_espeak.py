@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sidecars.engine import Chunk, TtsEngine, load
 from sidecars.engines.espeak import PIECE_CHARS, Espeak
+from sidecars.engines.level import LEVEL_DB, active_level_db
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,13 @@ def test_variants_change_the_pitch(engine: Espeak) -> None:
         return float(engine.sample_rate / lags[correlation[lags] > 0.85 * correlation[lags].max()][0])
 
     assert pitch("en-us+f5") > 1.3 * pitch("en-us")
+
+
+def test_the_level_is_the_same_from_phrase_to_phrase_and_from_voice_to_voice(engine: Espeak) -> None:
+    for text in ("Yes.", "One moment, please.", "We are open from half past eight until half past five."):
+        for voice in ("en-us", "en-us+Michael", "en-gb", "it"):
+            level = active_level_db(speak(engine, text, voice=voice)[0].astype(np.float32) / 32768, engine.sample_rate)
+            assert level == pytest.approx(LEVEL_DB, abs=0.5), (text, voice)
 
 
 def test_every_voice_offered_speaks(engine: Espeak) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from phone_daemon.config import MouthSettings
 from phone_daemon.hosts import make_mouth
+from sidecars.engines.level import LEVEL_DB, active_level_db
 from sidecars.environment import interpreter
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, python_of, refusal
@@ -75,6 +76,14 @@ async def test_a_long_text_begins_with_a_short_piece_and_its_words_count_on(host
     samples = [sample for sample, _, _ in marks]
     assert samples == sorted(set(samples))
     assert samples[-1] < len(pcm) // 2
+
+
+async def test_the_level_is_that_of_the_other_voices(host: SubprocessHost) -> None:
+    channel = host.open()
+    for text, voice in (("Yes.", "af_heart"), (TEXT, "am_michael")):
+        speak(channel, text, voice=voice)
+        samples = np.frombuffer((await told(channel))[1], "<i2").astype(np.float32) / 32768
+        assert active_level_db(samples, RATE) == pytest.approx(LEVEL_DB, abs=0.5)
 
 
 async def test_rate_is_heard(host: SubprocessHost) -> None:
