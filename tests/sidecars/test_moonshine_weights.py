@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from sidecars.engines import moonshine_weights
 from sidecars.engines.moonshine_weights import LAYOUTS, PACKAGED, find
 from sidecars.weights import WeightsMissing
 
@@ -24,7 +23,7 @@ def package(tmp_path, monkeypatch):
 
 def test_the_package_has_the_weights_that_were_measured():
     weights = find()
-    assert [weights.encoder.name, weights.decoder.name, weights.tokenizer.name] == list(PACKAGED)
+    assert [weights.encoder.name, weights.decoder.name, weights.tokenizer.name] == [each.name for each in PACKAGED]
 
 
 def test_the_package_is_not_imported():
@@ -37,20 +36,25 @@ def test_a_damaged_file_is_named_with_its_mend(package):
     data = bytearray(file.read_bytes())
     data[1_000_000] ^= 1
     file.write_bytes(bytes(data))
-    with pytest.raises(WeightsMissing, match=r"encoder_model.ort is damaged: pip install --force-reinstall --no-deps "):
+    with pytest.raises(
+        WeightsMissing,
+        match=r"encoder_model.ort: its SHA-256 is .*: pip install --force-reinstall --no-deps moonshine-voice==0\.1\.0",
+    ):
         find()
 
 
 def test_a_file_cut_short_is_damaged(package):
     file = package / "tokenizer.bin"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(WeightsMissing, match=r"tokenizer.bin is damaged"):
+    with pytest.raises(WeightsMissing, match=r"tokenizer.bin has 249973 bytes, not 249974; "):
         find()
 
 
 def test_another_release_has_no_weights(package):
     (package / "decoder_model_merged.ort").unlink()
-    with pytest.raises(WeightsMissing, match=r"other releases do not hold it; pip install moonshine-voice==0\.1\.0"):
+    with pytest.raises(
+        WeightsMissing, match=r"decoder_model_merged.ort is missing; other releases do not hold it: pip install "
+    ):
         find()
 
 
@@ -86,9 +90,3 @@ def test_neither_folder_nor_repository(tmp_path):
 def test_a_repository_takes_a_package_that_is_not_here():
     with pytest.raises(WeightsMissing, match=r"pip install huggingface_hub, or put tokenizer.json|onnx/encoder"):
         find("onnx-community/moonshine-base-ONNX")
-
-
-def test_checksums_are_those_of_the_file(package, monkeypatch):
-    monkeypatch.setitem(moonshine_weights.PACKAGED, "tokenizer.bin", (PACKAGED["tokenizer.bin"][0], "0" * 64))
-    with pytest.raises(WeightsMissing, match=r"tokenizer.bin is damaged"):
-        find()
