@@ -41,8 +41,8 @@ TINY = Path(__file__).parent.parent.parent / "sidecars" / "parakeet" / "tiny.nem
 PLACES_BY_DEFAULT = ("listen", "subprocess", "inprocess", "per_call")
 EXAMPLES = """\
 examples:
-  phone-ops ab                                          NeMo's small model if it is here, else pocketsphinx
-  phone-ops ab --engine pocketsphinx --count 100
+  phone-ops ab                                          NeMo's small model if it is here, else moonshine
+  phone-ops ab --engine moonshine --count 100
   phone-ops ab books_an_appointment --engine nemo --model my.nemo --option chunk_ms=160
   phone-ops ab --arms listen,listen_unix --json         only the two ways to the sidecar
   phone-ops ab --write ops/decisions                    put table and outcome on file

@@ -39,7 +39,7 @@ async def measure(progress: Progress, phrases: int = PHRASES) -> list[Figure]:
 
 def _measure(progress: Progress, phrases: int) -> list[Figure]:
     plans = Dialplans.load(sorted(SHIPPED.glob("*.toml")))
-    ears: SttEngine = load("pocketsphinx", engine_options(Settings().ears, plans))
+    ears: SttEngine = load("moonshine", engine_options(Settings().ears, plans))
     mouth: TtsEngine = load("espeak", {})
     sessions = itertools.count(1)
     draw = random.Random(1)

@@ -22,6 +22,7 @@ CLINIC = [
 ]
 PARCEL = [
     "where is my parcel",
+    "my parcel has not arrived",
     *(f"my number is {DIGITS[n]} {DIGITS[(3 * n + 2) % 10]} {DIGITS[(n + 4) % 10]}" for n in range(10)),
     *(f"{first} {second}" for first in DIGITS for second in DIGITS),
 ]
@@ -32,5 +33,5 @@ SAID = (
     "what time do you close on friday",
     "monday morning please",
     "i need to cancel my appointment",
-    "how much does a cleaning cost",
+    "can i leave a message for the doctor",
 )

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from sidecars.hosts.host import Channel, Host
-from tests.sidecars.speech import caller, wide
+from tests.sidecars.speech import caller, wide, words
 
 FRAME = 640
 """Bytes of 20 ms at 16 kHz."""
@@ -43,7 +43,7 @@ async def final(channel: Channel) -> dict[str, Any]:
 
 
 async def heard(host: Host, text: str) -> str:
-    """What is understood when `text` is said."""
+    """The words that are understood when `text` is said."""
     channel = opened(host)
     feed(channel, text)
-    return str((await final(channel))["text"])
+    return words((await final(channel))["text"])

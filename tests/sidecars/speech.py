@@ -1,11 +1,13 @@
-"""Spoken test material: espeak-ng through a telephone, and noises that are no speech."""
+"""Spoken test material: a natural voice, or espeak-ng, through a telephone, and noises that are no speech."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
 import soxr
+from hibari import SAMPLE_RATE, Hibari
 from numpy.typing import NDArray
 
 from ops.score import edits
@@ -13,18 +15,33 @@ from sidecars.engines.espeak import create
 
 Audio = NDArray[np.float64]
 
+NATURAL = "heart"
+"""Hibari's voice; every other name is one of espeak-ng's."""
+
 LEAD_S, TAIL_S = 0.4, 0.5
 """Silence (but for the line's noise) before and after `caller`'s words; as long as a pre-roll and an endpoint."""
 
 
 @cache
-def spoken(text: str, voice: str = "en-us") -> Audio:
-    """`text` at 8 kHz, full scale 1, speech at -22 dBFS, without any noise."""
+def spoken(text: str, voice: str = NATURAL) -> Audio:
+    """`text` at 8 kHz, full scale 1, speech at -22 dBFS, without any noise. The same each time."""
+    audio = _natural(text) if voice == NATURAL else _robotic(text, voice)
+    return np.asarray(audio * 0.08 / np.sqrt(np.mean(audio**2)))
+
+
+@cache
+def _hibari() -> Hibari:
+    return Hibari(NATURAL)
+
+
+def _natural(text: str) -> Audio:
+    return np.asarray(soxr.resample(_hibari()(text, seed=0).astype(float), SAMPLE_RATE, 8000))
+
+
+def _robotic(text: str, voice: str) -> Audio:
     engine = create({})
     pcm = b"".join(chunk.pcm for chunk in engine.speak(text, {"voice": voice}, lambda: False))
-    wide = np.frombuffer(pcm, dtype="<i2") / 32768
-    audio = soxr.resample(wide, engine.sample_rate, 8000)
-    return np.asarray(audio * 0.08 / np.sqrt(np.mean(audio**2)))
+    return np.asarray(soxr.resample(np.frombuffer(pcm, dtype="<i2") / 32768, engine.sample_rate, 8000))
 
 
 def white(seconds: float, level: float) -> Audio:
@@ -59,7 +76,7 @@ def line(audio: Audio) -> bytes:
 
 
 @cache
-def caller(text: str, voice: str = "en-us", level: float = 1.0) -> bytes:
+def caller(text: str, voice: str = NATURAL, level: float = 1.0) -> bytes:
     """Somebody says `text` on the telephone, on a line with noise 22 dB below the speech. 8 kHz PCM."""
     audio = np.concatenate([np.zeros(round(8000 * LEAD_S)), spoken(text, voice), np.zeros(round(8000 * TAIL_S))])
     return line((audio + white(len(audio) / 8000, 0.0064)) * level)
@@ -69,6 +86,11 @@ def wide(pcm: bytes) -> bytes:
     """The same at 16 kHz."""
     audio = soxr.resample(np.frombuffer(pcm, dtype="<i2"), 8000, 16000)
     return np.asarray(audio).astype("<i2").tobytes()
+
+
+def words(text: str) -> str:
+    """What is said, however it is written: lower case, without punctuation."""
+    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
 
 
 def word_errors(said: str, understood: str) -> int:

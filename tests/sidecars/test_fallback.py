@@ -20,11 +20,11 @@ PROBE_S = 0.1
 
 
 def child() -> SubprocessHost:
-    return SubprocessHost("stt", "pocketsphinx", OPTIONS)
+    return SubprocessHost("stt", "moonshine", OPTIONS)
 
 
 def thread() -> InProcessHost:
-    return InProcessHost("stt", "pocketsphinx", OPTIONS)
+    return InProcessHost("stt", "moonshine", OPTIONS)
 
 
 class Mute(InProcessHost):
@@ -70,7 +70,7 @@ async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplo
     there = []
 
     def first():
-        return thread() if there else SubprocessHost("stt", "pocketsphinx", OPTIONS, python="/no/such/python")
+        return thread() if there else SubprocessHost("stt", "moonshine", OPTIONS, python="/no/such/python")
 
     host = made(first)
     await host.start()
@@ -111,7 +111,7 @@ async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_tri
 
 
 async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_and_kept_off(caplog):
-    first = Mute("stt", "pocketsphinx", OPTIONS)
+    first = Mute("stt", "moonshine", OPTIONS)
     host = made(lambda: first, deadline_s=0.5)
     await host.start()
     first.mute = True
@@ -135,15 +135,17 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
 
 
 async def test_an_utterance_that_the_first_refuses_is_the_seconds():
-    """As when a server has no such grammar: a trial that leaves out the grammar would prove nothing."""
-    host = made(lambda: InProcessHost("stt", "pocketsphinx", {"phrases": {"parcel": ["where is my parcel"]}}))
+    """As when it has no room: a trial that opens nothing would prove nothing."""
+    host = made(lambda: InProcessHost("stt", "moonshine", {**OPTIONS, "max_sessions": 1}))
     await host.start()
-    channel = opened(host)
-    with pytest.raises(HostLost, match="gave an utterance up: grammar 'clinic'"):
-        await until(channel, "Failed")
+    channel, refused = opened(host), opened(host)
+    with pytest.raises(HostLost, match="gave an utterance up: 1 utterances are open already"):
+        await until(refused, "Failed")
     assert await heard(host, SAID[0]) == SAID[0]
     await asyncio.sleep(3 * PROBE_S)
-    assert "grammar 'clinic'" in host.problem
+    assert "1 utterances are open already" in host.problem
+    channel.close()
+    await mended(host)
     await host.close()
 
 
@@ -154,7 +156,7 @@ async def test_a_cancel_ends_what_is_owed():
     feed(channel, SAID[0])
     channel.send({"type": "Finalize"})
     channel.send({"type": "Cancel"})
-    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0, "decoders": 0}
+    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0}
     channel.close()
     left = opened(host)
     left.send({"type": "Finalize"})

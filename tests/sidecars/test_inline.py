@@ -15,7 +15,7 @@ from tests.sidecars.hearing import feed, heard, opened, until
 
 def test_speech_is_understood_without_the_clock_moving():
     async def main():
-        host = InlineHost("stt", "pocketsphinx", OPTIONS)
+        host = InlineHost("stt", "moonshine", OPTIONS)
         await host.start()
         assert host.sample_rate == 16000
         understood = [await heard(host, text) for text in SAID[:3]]
@@ -27,7 +27,7 @@ def test_speech_is_understood_without_the_clock_moving():
 
 def test_two_runs_say_the_same_in_the_same_order():
     async def main():
-        host = InlineHost("stt", "pocketsphinx", OPTIONS)
+        host = InlineHost("stt", "moonshine", OPTIONS)
         await host.start()
         channels = [opened(host) for _ in range(2)]
         told = []
@@ -71,7 +71,7 @@ async def test_a_cancel_between_two_chunks_stops_a_text():
 
 
 async def test_a_channel_of_a_closed_host_says_so():
-    host = InlineHost("stt", "pocketsphinx", OPTIONS)
+    host = InlineHost("stt", "moonshine", OPTIONS)
     await host.start()
     before = opened(host)
     await host.close()
@@ -88,10 +88,11 @@ async def test_a_channel_of_a_closed_host_says_so():
     [
         ("no_such", {}, "no such engine"),
         ("../engine", {}, "not a name"),
-        ("pocketsphinx", {"phrases": ["hello"]}, "phrases: must be"),
-        ("pocketsphinx", {"wieght": 1}, "wieght: no such option"),
-        ("pocketsphinx", {"weight": 1}, "from 0 to below 1"),
-        ("pocketsphinx", {"pronunciations": {"hello": 1}}, "pronunciations: must be"),
+        ("moonshine", {"phrases": ["hello"]}, "phrases: must be"),
+        ("moonshine", {"wieght": 1}, "'wieght': moonshine knows the options beam, "),
+        ("moonshine", {"weight": 11}, "weight 11: want a number from 0 to 10"),
+        ("moonshine", {"model": 1}, "model 1: want a folder"),
+        ("pocketsphinx", {}, 'no such engine; write "moonshine"'),
     ],
 )
 async def test_an_engine_that_cannot_start_says_why(engine, options, reason):

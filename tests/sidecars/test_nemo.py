@@ -100,7 +100,7 @@ async def host(models: Path, complaints: Complaints) -> AsyncIterator[Subprocess
 
 
 def say(channel: Channel, text: str = SAID) -> None:
-    audio = caller(text)
+    audio = caller(text, "en-us")
     if channel.sample_rate == 16000:
         audio = wide(audio)
     size = 2 * round(FRAME_S * channel.sample_rate)

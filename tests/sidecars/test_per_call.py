@@ -16,13 +16,14 @@ from sidecars.hosts.per_call import PerCallHost
 from sidecars.hosts.subprocess import SubprocessHost
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.hearing import feed, until
+from tests.sidecars.speech import words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def host() -> AsyncIterator[PerCallHost]:
-    host = PerCallHost(lambda emptied: SubprocessHost("stt", "pocketsphinx", OPTIONS, emptied=emptied))
+    host = PerCallHost(lambda emptied: SubprocessHost("stt", "moonshine", OPTIONS, emptied=emptied))
     await host.start()
     yield host
     await host.close()
@@ -37,7 +38,7 @@ def opened(host: PerCallHost, call: str):
 async def said(channel, text: str) -> str:
     feed(channel, text)
     channel.send({"type": "Finalize"})
-    return str((await until(channel, "Final"))["text"])
+    return words((await until(channel, "Final"))["text"])
 
 
 async def gone(pid: int) -> None:
@@ -103,7 +104,7 @@ async def test_what_names_no_call_waits_for_no_child(host: PerCallHost) -> None:
 
 
 async def test_closing_it_leaves_no_process_behind() -> None:
-    host = PerCallHost(lambda emptied: SubprocessHost("stt", "pocketsphinx", OPTIONS, emptied=emptied))
+    host = PerCallHost(lambda emptied: SubprocessHost("stt", "moonshine", OPTIONS, emptied=emptied))
     await host.start()
     channel = opened(host, "a")
     assert await said(channel, SAID[0]) == SAID[0]

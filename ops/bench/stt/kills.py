@@ -54,7 +54,7 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
     port = free_port(socket.SOCK_STREAM)
     seen = Seen()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        server = Sidecar("pocketsphinx", options, port=port)
+        server = Sidecar("moonshine", options, port=port)
         await server.start()
         try:
             ears = {"host": "listen", "url": server.url}

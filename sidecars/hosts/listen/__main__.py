@@ -1,6 +1,6 @@
 """The command line of a listen server.
 
-python -m sidecars.hosts.listen --engine pocketsphinx --option phrases=@phrases.json --port 8765
+python -m sidecars.hosts.listen --engine moonshine --option phrases=@phrases.json --port 8765
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ FRAME = 320
 @asynccontextmanager
 async def serving(options: dict[str, Any] = OPTIONS, **settings: Any) -> AsyncIterator[tuple[ListenServer, str]]:
     """A server in this process, ready, and where: http://ADDRESS:PORT."""
-    server = ListenServer("pocketsphinx", options, **settings)
+    server = ListenServer("moonshine", options, **settings)
     runner = web.AppRunner(server.app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

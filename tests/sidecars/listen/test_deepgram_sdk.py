@@ -12,7 +12,7 @@ from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results
 
 from tests.sidecars.clinic import SAID
 from tests.sidecars.listen.servers import serving
-from tests.sidecars.speech import caller, wide
+from tests.sidecars.speech import caller, wide, words
 
 
 def client(http: str, key: str) -> AsyncDeepgramClient:
@@ -58,14 +58,14 @@ async def test_the_sdk_hears_what_was_said_at_either_rate():
         assert refused.value.status_code == 401
 
     first, second, rest = finals(told)
-    assert [each.channel.alternatives[0].transcript for each in (first, second, rest)] == [SAID[0], SAID[1], ""]
+    assert [words(each.channel.alternatives[0].transcript) for each in (first, second, rest)] == [SAID[0], SAID[1], ""]
     assert [each.from_finalize for each in (first, second, rest)] == [True, True, False]
     assert any(not each.is_final for each in told if isinstance(each, ListenV1Results))
-    assert [word.word for word in first.channel.alternatives[0].words] == SAID[0].split()
+    assert [words(word.word) for word in first.channel.alternatives[0].words] == SAID[0].split()
     assert isinstance(told[-1], ListenV1Metadata)
     assert told[-1].duration == pytest.approx(second.start + second.duration, abs=0.001)
     spoken = [each.channel.alternatives[0].transcript for each in finals(narrow)]
-    assert " ".join(filter(None, spoken)) == SAID[2]
+    assert words(" ".join(spoken)) == SAID[2]
     # The SDK builds its objects from whatever it is sent: ask it whether that was all there should be.
     for each in told[:-1]:
         ListenV1Results.model_validate(each.model_dump())

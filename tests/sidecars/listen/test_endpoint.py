@@ -17,7 +17,7 @@ def heard(endpointer: Endpointer, audio: Audio) -> None:
 
 
 def speech() -> Audio:
-    audio = spoken("what are your opening hours")
+    audio = spoken("what are your opening hours", "en-us")
     return np.asarray(audio + white(len(audio) / 8000, NOISE))
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.sidecars.clinic import CLINIC, SAID
 from tests.sidecars.family import BUILD_S, python_in
 from tests.sidecars.listen.servers import serving
-from tests.sidecars.speech import caller, wide
+from tests.sidecars.speech import caller, wide, words
 
 CLIENTS = Path(__file__).parent / "clients"
 SPOKEN = SAID[:2]
@@ -42,6 +42,6 @@ async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, clien
                 await process.wait()
     assert process.returncode == 0, errors.decode()
     told = [json.loads(line) for line in out.decode().splitlines()]
-    assert [each["text"] for each in told if each["kind"] == "final"] == list(SPOKEN)
+    assert [words(each["text"]) for each in told if each["kind"] == "final"] == list(SPOKEN)
     assert [each for each in told if each["kind"] == "interim"]
     assert not [each for each in told if each["kind"] == "error"]

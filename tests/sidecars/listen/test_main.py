@@ -22,15 +22,15 @@ from tests.sidecars.speech import caller
     ("words", "complaint"),
     [
         (("--port", "0"), "--engine"),
-        (("--engine", "pocketsphinx"), "one of the arguments --port --socket is required"),
-        (("--engine", "pocketsphinx", "--port", "0", "--socket", "s"), "not allowed with argument"),
-        (("--engine", "pocketsphinx", "--port", "0", "--option", "phrases"), "'phrases' is not KEY=VALUE"),
-        (("--engine", "pocketsphinx", "--port", "0", "--option", "phrases=@/no/such"), "/no/such: [Errno 2]"),
-        (("--engine", "pocketsphinx", "--port", "0", "--bind", "0.0.0.0"), "give clients a token with --token-env"),
-        (("--engine", "pocketsphinx", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
-        (("--engine", "pocketsphinx", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
-        (("--engine", "pocketsphinx", "--port", "0", "--max-sessions", "0"), "must be at least 1"),
-        (("--engine", "pocketsphinx", "--port", "0", "--hear", "no.wav"), "no.wav: not to be read as a WAV file"),
+        (("--engine", "moonshine"), "one of the arguments --port --socket is required"),
+        (("--engine", "moonshine", "--port", "0", "--socket", "s"), "not allowed with argument"),
+        (("--engine", "moonshine", "--port", "0", "--option", "phrases"), "'phrases' is not KEY=VALUE"),
+        (("--engine", "moonshine", "--port", "0", "--option", "phrases=@/no/such"), "/no/such: [Errno 2]"),
+        (("--engine", "moonshine", "--port", "0", "--bind", "0.0.0.0"), "give clients a token with --token-env"),
+        (("--engine", "moonshine", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
+        (("--engine", "moonshine", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
+        (("--engine", "moonshine", "--port", "0", "--max-sessions", "0"), "must be at least 1"),
+        (("--engine", "moonshine", "--port", "0", "--hear", "no.wav"), "no.wav: not to be read as a WAV file"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(words, complaint, capsys):
@@ -50,14 +50,13 @@ async def last_words(*words: str) -> tuple[int, str]:
 
 
 async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(tmp_path: Path):
-    status, said = await last_words("--engine", "no_such", "--port", "0")
-    assert (status, said) == (
-        1,
-        "sidecars.hosts.listen: stt engine no_such: ValueError: engine 'no_such': no such engine",
-    )
-    status, said = await last_words("--engine", "pocketsphinx", "--option", "wieght=1", "--port", "0")
-    assert (status, "wieght: no such option" in said) == (1, True)
-    status, said = await last_words("--engine", "pocketsphinx", "--socket", str(tmp_path / "no" / "such"))
+    for engine, remedy in (("wisper", 'did you mean "whisper"?'), ("pocketsphinx", 'write "moonshine"')):
+        status, said = await last_words("--engine", engine, "--port", "0")
+        because = f"ValueError: engine {engine!r}: no such engine; {remedy}"
+        assert (status, said) == (1, f"sidecars.hosts.listen: stt engine {engine}: {because}")
+    status, said = await last_words("--engine", "moonshine", "--option", "wieght=1", "--port", "0")
+    assert (status, "'wieght': moonshine knows the options" in said) == (1, True)
+    status, said = await last_words("--engine", "moonshine", "--socket", str(tmp_path / "no" / "such"))
     assert (status, "No such file" in said) == (1, True)
 
 
@@ -68,7 +67,7 @@ async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp
         systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         monkeypatch.setenv("WATCHDOG_USEC", "200000")
-        process = await Process("--engine", "pocketsphinx", "--option", options_file(tmp_path), "--port", "0").start()
+        process = await Process("--engine", "moonshine", "--option", options_file(tmp_path), "--port", "0").start()
         told = set()
         async with asyncio.timeout(5):
             while told != {b"READY=1", b"WATCHDOG=1"}:
@@ -78,9 +77,7 @@ async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp
 
 async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
     path = tmp_path / "ears.sock"
-    process = await Process(
-        "--engine", "pocketsphinx", "--option", options_file(tmp_path), "--socket", str(path)
-    ).start()
+    process = await Process("--engine", "moonshine", "--option", options_file(tmp_path), "--socket", str(path)).start()
     assert process.url == f"unix://{path}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert await process.end() == 0
@@ -98,7 +95,9 @@ async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path):
     phrases = tmp_path / "phrases.json"
     phrases.write_text(json.dumps({"": CLINIC}))
     process = await Process(
-        "--engine", "pocketsphinx", "--option", f"phrases=@{phrases}", "--port", "0", "--hear", str(recording)
+        "--engine", "moonshine", "--option", f"phrases=@{phrases}", "--port", "0", "--hear", str(recording)
     ).start()
-    assert process.said.startswith(f"pocketsphinx hears “{SAID[0]}” in said.wav, and listens on ws://127.0.0.1:")
+    assert process.said.startswith(
+        f"moonshine hears “What are your opening hours?” in said.wav, and listens on ws://127.0.0.1:"
+    )
     assert await process.end() == 0
