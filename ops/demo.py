@@ -33,10 +33,12 @@ def run(name: str | None) -> int:
     except fixture.FixtureError as error:
         print(error, file=sys.stderr)
         return 2
-    return ending.run(_run(recorded, tables.console()))
+    ending.run(show(recorded, tables.console()))
+    return 0
 
 
-async def _run(recorded: fixture.Fixture, console: Console) -> int:
+async def show(recorded: fixture.Fixture, console: Console) -> Path:
+    """Makes the call, in captions on `console`; returns the folder that it left."""
     settings = replace(
         load_settings(None, os.environ),
         sip=SipSettings(port=0),
@@ -88,4 +90,4 @@ async def _run(recorded: fixture.Fixture, console: Console) -> int:
     ):
         console.print(f"  {name:<12} [dim]{what}[/]")
     console.print("\nNow talk to it yourself: [bold]make serve[/], and a softphone.")
-    return 0
+    return folder[0]
