@@ -40,6 +40,10 @@ BEFORE, AFTER = 10 * WINDOW, 4 * WINDOW
 """Samples heard around the voice: consonants are weaker than what Silero takes for one."""
 SHORTEST_CUT, LONGEST = 6 * RATE, 12 * RATE
 """Speech that is longer is cut in two; the first part is at least so long."""
+LEVEL = 0.1
+"""Amplitude (rms) that speech is brought to, by its louder half: 4.0 instead of 4.6 % of the words of people wrong."""
+MAX_GAIN = 30.0
+BLOCK = RATE // 50
 OPTIONS = ("model", "phrases", "weight", "beam", "partials_s", "max_sessions")
 
 
@@ -109,7 +113,11 @@ class _Session:
         self.heard_at = max(0, self.heard_at - samples)
 
     def sound(self, begin: int, end: int) -> NDArray[np.float32]:
-        return np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
+        """The audio in between, brought to one level."""
+        audio = np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
+        powers = np.sort(np.square(audio[: len(audio) // BLOCK * BLOCK]).reshape(-1, BLOCK).mean(1))
+        loud = float(np.sqrt(powers[len(powers) // 2 :].mean())) if len(powers) else 0.0
+        return audio * np.float32(np.clip(LEVEL / max(loud, 1e-6), 1 / MAX_GAIN, MAX_GAIN))
 
 
 class Moonshine:
