@@ -217,13 +217,10 @@ class Moonshine:
         """What the growing audio says so far."""
         encoded = self._model.encode(session.sound(session.begin, session.samples))
         self._give_way()
-        result = self._model.decode(encoded, bias=session.bias, prefix=session.stable, poll=self._give_way)
-        best = result.ranked[0]
+        best = self._model.decode(encoded, bias=session.bias, prefix=session.stable, poll=self._give_way)[0]
         session.heard_at = session.samples
         session.stable = _common(session.partial, best.tokens)[:-1]
         session.partial = best.tokens
-        if not is_speech(session.voiced, best, result.nothing, self._model.tokens):
-            return []
         return self._words(session, [best], session.begin, session.samples)
 
     def _settled(self, session: _Session) -> bool:
@@ -250,12 +247,14 @@ class Moonshine:
     def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
         encoded = self._model.encode(session.sound(begin, end))
         poll()
-        result = self._model.decode(encoded, beam=self._beam, bias=session.bias, poll=poll)
-        if not is_speech(session.voiced, result.ranked[0], result.nothing, self._model.tokens):
-            return []
-        return self._words(session, result.ranked, begin, end)
+        ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, poll=poll)
+        return self._words(session, ranked, begin, end)
 
     def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
+        """Those of the best hypothesis; none when it was made up."""
+        best = ranked[0]
+        if not is_speech(session.voiced, best.logprob, self._model.tokens.text(best.tokens)):
+            return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)
 

@@ -47,14 +47,6 @@ class Decoded:
         return sum(self.logprobs) / len(self.logprobs)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    ranked: Sequence[Decoded]
-    """Best first; at least one."""
-    nothing: float
-    """Log probability that nothing was said."""
-
-
 class Bias(Protocol):
     """Which words are expected. Its states are values: a hypothesis keeps one."""
 
@@ -83,7 +75,7 @@ class _Hypothesis:
 class Encoded:
     """Audio as the decoder sees it."""
 
-    __slots__ = ("mask", "seconds", "states", "_masks")
+    __slots__ = ("_masks", "mask", "seconds", "states")
 
     def __init__(self, states: Floats, mask: NDArray[np.int64], seconds: float) -> None:
         self.states, self.mask, self.seconds = states, mask, seconds
@@ -132,21 +124,19 @@ class MoonshineModel:
         bias: Bias | None = None,
         prefix: Sequence[int] = (),
         poll: Callable[[], None] = lambda: None,
-    ) -> Result:
-        """Spells what is said in `encoded`.
+    ) -> list[Decoded]:
+        """Spells what is said in `encoded`: the ways to understand it, best first, at least one.
 
         `prefix`: tokens that the text is known to begin with; they cost one step in all. `poll` is called between
         steps, and may raise to end them.
         """
         longest = len(prefix) + 4 + round(LONGEST_PIECES_S * encoded.seconds)
-        first, nothing = _Hypothesis(state=bias.start if bias else None), 0.0
+        first = _Hypothesis(state=bias.start if bias else None)
         logits, pasts = self._begin(encoded, [START, *prefix])
         for at, token in enumerate(prefix):
             row = _log_softmax(logits[0, at])
-            nothing = float(row[END]) if at == 0 else nothing
             first = _extended(first, token, float(row[token]), bias)
         live, rows, done = [first], _log_softmax(logits[:, -1]), list[_Hypothesis]()
-        nothing = nothing if prefix else float(rows[0, END])
         while True:
             chosen = _chosen(live, rows, beam, bias)
             done += [each for _, each, ended in chosen if ended]
@@ -164,7 +154,7 @@ class MoonshineModel:
             rows = _log_softmax(logits[:, -1])
         # Where none has come to an end the audio has no words that end: what there is still counts.
         ranked = sorted(done or live, key=_Hypothesis.score, reverse=True)
-        return Result([Decoded(tuple(e.tokens), tuple(e.logprobs), e.score()) for e in ranked], nothing)
+        return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.score()) for e in ranked]
 
     def _begin(self, encoded: Encoded, tokens: Sequence[int]) -> tuple[Floats, dict[str, Floats]]:
         frames = encoded.states.shape[1]

@@ -21,8 +21,8 @@ def heard(model, text):
     return model.encode(np.frombuffer(said(text), "<i2").astype(np.float32) / 32768)
 
 
-def texts(model, result):
-    return [model.tokens.text(each.tokens) for each in result.ranked]
+def texts(model, ranked):
+    return [model.tokens.text(each.tokens) for each in ranked]
 
 
 def test_a_person_is_understood(model):
@@ -30,27 +30,19 @@ def test_a_person_is_understood(model):
 
 
 def test_a_beam_gives_ranked_alternatives(model):
-    result = model.decode(heard(model, SENTENCE), beam=4)
-    assert texts(model, result)[0] == SENTENCE
-    assert len(set(texts(model, result))) == len(result.ranked) > 1
-    assert [each.score for each in result.ranked] == sorted((each.score for each in result.ranked), reverse=True)
+    ranked = model.decode(heard(model, SENTENCE), beam=4)
+    assert texts(model, ranked)[0] == SENTENCE
+    assert len(set(texts(model, ranked))) == len(ranked) > 1
+    assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
 
 
 def test_a_known_beginning_changes_nothing_but_the_work(model):
     encoded = heard(model, SENTENCE)
-    whole = model.decode(encoded).ranked[0]
+    whole = model.decode(encoded)[0]
     for known in (1, len(whole.tokens) - 1):
-        again = model.decode(encoded, prefix=whole.tokens[:known]).ranked[0]
+        again = model.decode(encoded, prefix=whole.tokens[:known])[0]
         assert again.tokens == whole.tokens
         assert again.logprobs == pytest.approx(whole.logprobs, abs=0.05)  # 8-bit weights: rows are scaled together
-
-
-def test_the_likelihood_that_nothing_was_said_is_told_with_and_without_a_beginning(model):
-    encoded = heard(model, SENTENCE)
-    alone = model.decode(encoded)
-    known = model.decode(encoded, prefix=alone.ranked[0].tokens[:3])
-    assert alone.nothing == pytest.approx(known.nothing, abs=0.5)
-    assert alone.nothing < -5
 
 
 def test_work_is_broken_off_by_whoever_is_polled(model):
@@ -72,8 +64,8 @@ def test_work_is_broken_off_by_whoever_is_polled(model):
 def test_a_loop_has_an_end(model):
     noise = np.random.default_rng(5).normal(0, 0.3, 16000).astype(np.float32)
     for beam in (1, 4):
-        result = model.decode(model.encode(noise), beam=beam)
-        assert len(result.ranked[0].tokens) < 16
+        ranked = model.decode(model.encode(noise), beam=beam)
+        assert len(ranked[0].tokens) < 16
 
 
 def test_expected_words_win_where_the_sound_leaves_a_choice(model):

@@ -1,0 +1,50 @@
+"""What was said, and what was made up."""
+
+import pytest
+
+from sidecars.engines.not_speech import goes_round, is_speech
+from sidecars.engines.voiced import Voiced
+
+
+def voice(windows):
+    voiced = Voiced()
+    voiced.windows[:] = [0.9] * windows
+    return voiced
+
+
+def test_there_must_be_a_voice():
+    assert is_speech(voice(6), -0.2, "Thank you.")
+    assert not is_speech(voice(4), -0.01, "Thank you.")
+
+
+def test_the_model_must_be_sure_enough():
+    assert is_speech(voice(60), -0.5, "I have to go to the dentist")
+    assert not is_speech(voice(60), -1.0, "Or is there an incident in the conference?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Oh, oh, oh, oh, oh, oh, oh.",
+        "I open it and I open it and I open it and I open it and I open it.",
+        "21, 21, 21, 21, 21, 21, 21",
+        "We'll have a share. We'll have a share. We'll have a share. We'll have a share.",
+    ],
+)
+def test_a_loop_is_made_up(text):
+    assert goes_round(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No, no, no.",
+        "Yes yes yes yes that's right.",
+        "Seven seven seven seven seven seven seven.",
+        "Thank you, thank you, thank you so much.",
+        "On Monday, no on Tuesday, no on Wednesday.",
+        "",
+    ],
+)
+def test_people_repeat_themselves_too(text):
+    assert not goes_round(text)
