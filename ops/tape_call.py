@@ -19,7 +19,7 @@ from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.config import EarsSettings, MouthSettings, Settings, StateSettings
 from phone_daemon.events import Note
-from phone_daemon.hosts import engine_options
+from phone_daemon.hosts import engine_options, make_counted_mouth
 from phone_daemon.mind.dialplan import SHIPPED, Dialplans
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State
@@ -53,7 +53,7 @@ def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) ->
 async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     plans = Dialplans.load(settings.dialplans)
     ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
-    mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
+    mouth = make_counted_mouth(settings.mouth)
     try:
         await asyncio.gather(ears.start(), mouth.start())
         return await play_on(ears, mouth, fixture, settings, watch)

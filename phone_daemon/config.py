@@ -82,7 +82,7 @@ class EarsSettings:
 class MouthSettings:
     """`[mouth]`: which voice speaks, and where it runs."""
 
-    engine: str = "espeak"
+    engine: str = "hibari"
     host: str = "subprocess"
     """`subprocess`, `inprocess` (a thread of the daemon), or a server (`url` instead of `engine`): `speech` (OpenAI's
     `/v1/audio/speech`) or `wyoming`."""

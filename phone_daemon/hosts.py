@@ -8,8 +8,10 @@ from functools import partial
 from phone_daemon.config import EarsSettings, MouthSettings
 from phone_daemon.mind.dialplan import Dialplans
 from sidecars.environment import interpreter
+from sidecars.hosts.by_language import ByLanguage
 from sidecars.hosts.fallback import FallbackHost
 from sidecars.hosts.host import Host, Kind
+from sidecars.hosts.inline import InlineHost
 from sidecars.hosts.inprocess import InProcessHost
 from sidecars.hosts.known_voices import KnownVoices
 from sidecars.hosts.listen_client import ListenHost
@@ -26,6 +28,10 @@ LOADING_S = 3600.0
 """An engine that is not embedded may have to fetch its weights first."""
 TAKES_PHRASES = ("moonshine",)
 """Engines that are told what callers may say."""
+ENGLISH_ONLY = PRONOUNCES = ("hibari",)
+"""Engines that speak nothing but English; and those that are told how words are said."""
+OTHER_LANGUAGES = "espeak"
+"""The engine that speaks the others."""
 RELOAD_S = 15.0
 """How often an engine of ours that could not be loaded is tried again."""
 
@@ -75,8 +81,10 @@ def _children(
 
 
 def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
-    """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one."""
+    """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one, and
+    what an English engine cannot speak, with espeak-ng."""
     name = settings.engine
+    remote = settings.host in ("speech", "wyoming")
 
     def chosen() -> Host:
         match settings.host:
@@ -89,14 +97,36 @@ def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
                 return InProcessHost("tts", name, settings.options)
         return _children("tts", settings, settings.options, LOADING_S, spare=settings.spare)
 
-    remote = settings.host in ("speech", "wyoming")
     if not settings.fallback or (settings.fallback == name and not remote):
-        return chosen() if name == "espeak" and not remote else KnownVoices(chosen())
-    return FallbackHost(
+        return _any_language(_knowing(chosen(), "" if remote else name), "" if remote else name)
+    embedded = _knowing(SubprocessHost("tts", settings.fallback, {}), settings.fallback)
+    host = FallbackHost(
         "tts",
         f"{settings.host} server {settings.url}" if remote else f"tts engine {name}",
-        lambda: KnownVoices(chosen()),
-        KnownVoices(SubprocessHost("tts", settings.fallback, {})),
+        lambda: _knowing(chosen(), "" if remote else name),
+        embedded,
         deadline_s=settings.deadline_s,
         **({} if remote else {"probe_s": RELOAD_S}),
     )
+    return _any_language(host, "" if remote else name, embedded if settings.fallback == OTHER_LANGUAGES else None)
+
+
+def make_counted_mouth(settings: MouthSettings) -> Host:
+    """The engine of `settings` where time is counted: in this process, with nothing behind it."""
+    inline = _knowing(InlineHost("tts", settings.engine, settings.options), settings.engine)
+    others = _knowing(InlineHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES)
+    return _any_language(inline, settings.engine, others, starts_others=True)
+
+
+def _knowing(host: Host, engine: str) -> Host:
+    """`engine`: its name, or empty for that of a server."""
+    return KnownVoices(host, by_language=engine == OTHER_LANGUAGES, pronounces=engine in PRONOUNCES)
+
+
+def _any_language(host: Host, engine: str, others: Host | None = None, *, starts_others: bool = False) -> Host:
+    """`others` speaks what an engine of English alone cannot; None: one of its own."""
+    if engine not in ENGLISH_ONLY:
+        return host
+    if others is None:
+        others, starts_others = _knowing(SubprocessHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES), True
+    return ByLanguage(host, others, starts_others=starts_others)

@@ -29,7 +29,6 @@ from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.inline import InlineHost
 from sidecars.hosts.per_call import PerCallHost
 from sidecars.hosts.speech_server import SpeechServer
-from sidecars.hosts.subprocess import SubprocessHost
 from tests import minds
 from tests.phone import plan
 
@@ -79,7 +78,7 @@ async def until(what: Callable[[], object], limit_s: float = 15.0) -> None:
 async def calling(folder: Path, mouth: Host, ears: Host | None = None) -> AsyncIterator[tuple[Call, list[Note]]]:
     """A call in real time, with a caller who only listens; at the end it is hung up."""
     settings = replace(SETTINGS, calls=CallSettings(directory=folder))
-    listening = ears or InlineHost("stt", "pocketsphinx", {})
+    listening = ears or InlineHost("stt", "moonshine", {})
     telemetry, notes = Telemetry(export=False), list[Note]()
     line = TapeLine("call", "caller", "reception", lambda agent: [])
     if ears is None:
@@ -209,31 +208,69 @@ def test_an_engine_without_an_environment_of_its_own_runs_in_the_daemons() -> No
 
 
 async def test_a_voice_may_have_a_spare() -> None:
-    host = make_mouth(MouthSettings(spare=True), {})
-    assert isinstance(host, SubprocessHost)
+    host = make_mouth(MouthSettings(engine="espeak", spare=True), {})
+    before = set(psutil.Process().children())
     await host.start()
     try:
-        async with asyncio.timeout(30):
-            while host.spare_pid is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        assert host.spare_pid != host.pid
+        await until(lambda: len(set(psutil.Process().children()) - before) == 2)
     finally:
         await host.close()
 
 
+async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
+    """The rate of what is made of a text, and the kinds of messages with it."""
+    channel = host.open()
+    channel.send({"type": "Speak", "text": "Guten Morgen.", "options": options})
+    kinds = []
+    async with asyncio.timeout(10):
+        while not kinds or kinds[-1] not in ("Done", "Failed"):
+            kinds.append((await channel.receive())[0]["type"])
+    channel.close()
+    return channel.sample_rate, kinds
+
+
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        (MouthSettings(), (24000, 22050)),
+        (MouthSettings(fallback=""), (24000, 22050)),
+        (MouthSettings(engine="espeak"), (22050, 22050)),
+    ],
+)
+async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it(
+    settings: MouthSettings, rates: tuple[int, int]
+) -> None:
+    mouth = make_mouth(settings, {})
+    await mouth.start()
+    try:
+        english, other = rates
+        for options, rate in (
+            ({}, english),
+            ({"language": "en-gb", "pronounce": {"Guten": "ɡˈutən"}}, english),
+            ({"voice": "nobody"}, english),
+            ({"language": "de"}, other),
+            ({"language": "sv", "voice": "heart", "pronounce": {"Guten": "ɡˈutən"}}, other),
+            ({"voice": "de+f2"}, other),
+        ):
+            found, kinds = await spoken(mouth, **options)
+            assert (found, set(kinds)) == (rate, {"Chunk", "Done"}), options
+    finally:
+        await mouth.close()
+
+
 async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_path: Path) -> None:
     ears = make_ears(EarsSettings(per_call=True), Dialplans([plan()]), {})
-    mouth = make_mouth(MouthSettings(per_call=True), {})
+    mouth = make_mouth(MouthSettings(engine="espeak", per_call=True), {})
     assert isinstance(ears, PerCallHost)
-    assert isinstance(mouth, PerCallHost)
     await asyncio.gather(ears.start(), mouth.start())
     try:
         async with calling(tmp_path, mouth, ears) as (_, notes):
             await until(lambda: states(notes).count("LISTENING") == 1)
-            pids = [host.pids["call"] for host in (ears, mouth)]
-            assert None not in pids
-        await until(lambda: not any(psutil.pid_exists(pid or 0) for pid in pids))
-        assert (ears.pids, mouth.pids) == ({}, {})
+            running = set(psutil.Process().children())
+            assert ears.pids["call"] is not None
+        # One of the ears, one of the mouth.
+        await until(lambda: len(running - set(psutil.Process().children())) == 2)
+        assert ears.pids == {}
     finally:
         await asyncio.gather(ears.close(), mouth.close())
 

@@ -33,7 +33,7 @@ from phone_daemon.clock import run_counted
 from phone_daemon.config import CallSettings, Settings, StateSettings
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.events import EndReason, Note
-from phone_daemon.hosts import engine_options
+from phone_daemon.hosts import engine_options, make_counted_mouth
 from phone_daemon.mind.minds import Minds
 from phone_daemon.state import State
 from phone_daemon.telemetry import Telemetry
@@ -110,7 +110,7 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
         )
         plans = load_dialplans(settings)
         ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
-        mouth = InlineHost("tts", settings.mouth.engine, settings.mouth.options)
+        mouth = make_counted_mouth(settings.mouth)
         for host in (ears, mouth):
             stack.push_async_callback(host.close)
             await host.start()

@@ -14,7 +14,9 @@ from phone_daemon.mind.intents import Script, read_script
 from phone_daemon.mind.model import Model, read_model
 from phone_daemon.mind.tools import Tool, read_tools
 from phone_daemon.toml_lines import NotToml, read
-from phone_daemon.toml_table import Table
+from phone_daemon.toml_table import Table, kind_of
+from sidecars.languages import spoken_languages
+from sidecars.phonemes import read_phonemes
 
 SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
@@ -63,7 +65,8 @@ class Dialplan:
     """Said instead of `greeting` outside opening hours."""
     hours: Hours = ALWAYS
     voice: Mapping[str, Any] = field(default_factory=dict)
-    """Options for the synthesis engine: `voice` (its name), `rate` (1.0: normal)."""
+    """Options for the synthesis engine: `voice` (its name), `rate` (1.0: normal), `language` (a code such as "de"),
+    `pronounce` (phonemes of words)."""
     barge_in: BargeIn = BargeIn()
     no_input_s: float = 7.0
     no_input: tuple[str, ...] = ("Are you still there?",)
@@ -240,10 +243,32 @@ def _voice(table: Table) -> dict[str, Any]:
         voice["voice"] = table.text("name", required=True)
     if "rate" in table:
         voice["rate"] = table.number("rate", 1.0, 0.5, 2.0)
-    for name in ("name", "rate"):
+    if "language" in table:
+        voice["language"] = language = table.text("language", required=True).lower()
+        if language and language not in spoken_languages():
+            table.wrong("language", f'"{language}" is no language that espeak-ng speaks; write a code such as "de"')
+    if pronounce := table.mapping("pronounce"):
+        voice["pronounce"] = pronounce
+        for word, phonemes in pronounce.items():
+            if problem := _mispronounced(word, phonemes):
+                table.wrong(("pronounce", word), problem)
+    for name in ("name", "rate", "language"):
         table.expect(name)
     table.done()
     return voice
+
+
+def _mispronounced(word: str, phonemes: object) -> str:
+    """What is wrong with a pronunciation, and how to mend it; empty: nothing."""
+    if not re.fullmatch(r"[^\s\[\]()]*\w[^\s\[\]()]*", word):
+        return "is no word; write one word, without spaces or brackets"
+    if not isinstance(phonemes, str):
+        return f'is {kind_of(phonemes)}; write phonemes in quotes, such as "ʃɪvˈɔːn"'
+    try:
+        read_phonemes(phonemes)
+    except ValueError as error:
+        return f'"{phonemes}" does not parse: {error}; write phonemes of IPA, such as "ʃɪvˈɔːn"'
+    return ""
 
 
 def _barge_in(table: Table) -> BargeIn:

@@ -35,14 +35,14 @@ class Voice:
     def __init__(
         self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling], call: str = ""
     ) -> None:
-        """`options` go to the engine (`voice`, `rate`); `to_8k` makes a stream from a rate in Hz to 8 kHz; `call`: for
-        a host that has a process for each."""
+        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `to_8k` makes a stream from a rate in
+        Hz to 8 kHz; `call`: for a host that has a process for each."""
         self._host = host
         self._call = call
         self._options = dict(options)
         self._to_8k = to_8k
         self.pace = Pace(float(options.get("rate") or 1.0))
-        self._english = is_english(str(options.get("voice") or ""))
+        self._english = is_english(str(options.get("language") or options.get("voice") or ""))
         self._channel: Channel | None = None
         self._speaking: object | None = None
         """The utterance whose chunks are expected; None when the engine is idle, or was told to stop."""

@@ -84,7 +84,7 @@ def test_everything_a_file_may_say_is_read(tmp_path: Path) -> None:
         tmp_path,
         HEAD
         + 'name = "desk"\nno_input_s = 4\nno_input = "Hello?"\nmax_no_input = 1\n'
-        + '[voice]\nname = "en-gb"\nrate = 1.1\n'
+        + '[voice]\nname = "en-gb"\nrate = 1.1\nlanguage = "en-GB"\npronounce = { "Siobhan" = "ʃɪvˈɔːn" }\n'
         + '[barge_in]\nmode = "words"\nmin_words = 3\nmin_speech_s = 0.2\ngreeting = false\ndigits = false\n'
         + '[slots.pin]\ntype = "digits"\nmin = 4\nmax = 6\nask = "Your pin?"\n'
         + '[slots.size]\ntype = "choice"\nvalues = { small = ["tiny"], large = [] }\n'
@@ -98,7 +98,8 @@ def test_everything_a_file_may_say_is_read(tmp_path: Path) -> None:
         + '[prompts]\ngoodbye = ["Bye."]\n',
     )
     assert (plan.name, plan.no_input_s, plan.no_input, plan.max_no_input) == ("desk", 4.0, ("Hello?",), 1)
-    assert plan.voice == {"voice": "en-gb", "rate": 1.1}
+    said = {"Siobhan": "ʃɪvˈɔːn"}
+    assert plan.voice == {"voice": "en-gb", "rate": 1.1, "language": "en-gb", "pronounce": said}
     assert plan.barge_in == BargeIn("words", 3, 0.2, False, False)
     assert plan.script.slots["pin"].kind == Digits(4, 6)
     assert plan.script.slots["pin"].again == ("Your pin?",)
@@ -163,7 +164,17 @@ SLOT = '[slots.day]\ntype = "day"\nask = ["Which day?"]\n'
         (HEAD + 'filler = [\n  "One moment.",\n  "' + 81 * "a" + '",\n]\n' + INTENT,
          ["5: filler[1]: has 81 characters; write no more than 80"]),
         (HEAD + INTENT + "[voice]\nrate = 9\npitch = 1\n",
-         ["8: voice.rate: is 9; it must be from 0.5 to 2", "9: voice.pitch: unknown key; known here: name, rate"]),
+         ["8: voice.rate: is 9; it must be from 0.5 to 2",
+          "9: voice.pitch: unknown key; known here: language, name, pronounce, rate"]),
+        (HEAD + INTENT + '[voice]\nlanguage = "klingonese"\n',
+         ['8: voice.language: "klingonese" is no language that espeak-ng speaks; write a code such as "de"']),
+        (HEAD + INTENT + '[voice.pronounce]\nSiobhan = "ʃɪvˈɔːn"\nNiamh = "n☃v"\nAoife = 3\n"Mac Cumhaill" = "mək"\n',
+         ['9: voice.pronounce.Niamh: "n☃v" does not parse: "☃" is no phoneme of English; '
+          'write phonemes of IPA, such as "ʃɪvˈɔːn"',
+          '10: voice.pronounce.Aoife: is a whole number; write phonemes in quotes, such as "ʃɪvˈɔːn"',
+          '11: voice.pronounce."Mac Cumhaill": is no word; write one word, without spaces or brackets']),
+        (HEAD + INTENT + '[voice]\nrate = 1.0\npronounce = { "Niamh" = "ʃʃ" }\n',
+         ['9: voice.pronounce.Niamh: "ʃʃ" does not parse: it has no vowel; write phonemes of IPA, such as "ʃɪvˈɔːn"']),
         (HEAD + INTENT + '[barge_in]\nmode = "word"\n',
          ['8: barge_in.mode: unknown value "word"; did you mean "words"?']),
         (HEAD + INTENT + '[hours]\nmonday = "09:00-17:00"\n',

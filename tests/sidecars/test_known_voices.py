@@ -39,6 +39,30 @@ async def test_a_voice_that_is_not_known_is_spoken_with_the_default_and_told_onc
     await host.close()
 
 
+async def test_pronunciations_are_left_out_where_the_engine_has_none_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    host = KnownVoices(InlineHost("tts", "espeak", {}))
+    await host.start()
+    for _ in range(2):
+        assert await length(host, pronounce={"Hello": "həlˈO"}) == pytest.approx(await length(host), rel=0.01)
+    (record,) = caplog.records
+    assert "pronunciations" in record.getMessage()
+    await host.close()
+
+
+async def test_a_language_is_a_voice_where_voices_are_named_by_language() -> None:
+    host = KnownVoices(InlineHost("tts", "espeak", {}), by_language=True)
+    await host.start()
+    english, swedish = await length(host), await length(host, voice="sv")
+    assert english != pytest.approx(swedish, rel=0.01)
+    assert await length(host, language="sv") == pytest.approx(swedish, rel=0.01)
+    assert await length(host, language="sv", voice="heart") == pytest.approx(swedish, rel=0.01)
+    assert await length(host, language="en-gb", voice="en-us") == pytest.approx(english, rel=0.01)
+    assert await length(host, voice="heart") == pytest.approx(english, rel=0.01)
+    await host.close()
+
+
 async def test_everything_else_is_the_inner_hosts() -> None:
     inner = InlineHost("tts", "espeak", {})
     host = KnownVoices(inner)
