@@ -30,7 +30,7 @@ class TunedHost(InlineHost):
     """Answers arrive so much later: a loaded machine, or a server far away."""
     wordless = False
     """Recognition finds no words. A voice that every VAD takes for one, and every recogniser for none, is not to be
-    had: pocketsphinx makes "noon" of a hum."""
+    had: what sounds like one is given words now and then."""
 
     unsure = False
     """Recognition is left with no words of those that it had guessed."""

@@ -1,6 +1,6 @@
 """A telephone at the far end of the daemon's own `Call`: a test says what the caller does, on the sample clock.
 
-    def caller(phone): await phone.until(phone.listening); phone.say(wav("asks_hours_twice/when")); …
+    def caller(phone): await phone.until(phone.listening); phone.say(speech(OPEN)); …
     left = ring(tmp_path, caller)
 
 Engines are the real ones. Whatever a call is put through, it must be over soon after its line is, and leave
@@ -19,13 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ops.fixture import CALLS
 from phone_daemon.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.config import CallSettings, Settings, StateSettings
 from phone_daemon.events import FRAME_BYTES, Flushed, Frame, LineClosed, LineEvent, Note, PlayoutDone
 from phone_daemon.hosts import engine_options
-from phone_daemon.media.wav import read_wav
 from phone_daemon.mind.agent import Mind
 from phone_daemon.mind.dialplan import SHIPPED, BargeIn, Dialplan, Dialplans
 from phone_daemon.mind.script import ScriptedMind
@@ -35,6 +33,7 @@ from phone_daemon.turn.machine import State
 from phone_daemon.wire.tape import Act, HangUp, Press, Say, TapeLine
 from sidecars.hosts.inline import InlineHost
 from tests.fakes import TunedHost
+from tests.sidecars.speech import line, spoken, words
 
 NOON = datetime(2026, 3, 3, 12, 0)
 PLANS = Dialplans.load([SHIPPED / "dental_clinic.toml"])
@@ -49,15 +48,21 @@ def plan(**barge_in: Any) -> Dialplan:
     return replace(found, barge_in=BargeIn(**barge_in))
 
 
+OPEN = "what are your opening hours"
+BOOKING = "i would like to book an appointment please"
+TUESDAY = "on tuesday"
+YES = "yes that's right"
+
+
 @cache
-def wav(name: str) -> bytes:
-    """A recorded caller's words: `fixture/file`."""
-    return read_wav(CALLS / f"{name}.wav")
+def speech(text: str) -> bytes:
+    """The caller's words, as they come from the line."""
+    return line(spoken(text))
 
 
 @cache
 def ears() -> TunedHost:
-    return TunedHost("stt", "pocketsphinx", OPTIONS)
+    return TunedHost("stt", "moonshine", OPTIONS)
 
 
 @cache
@@ -119,7 +124,7 @@ class Phone:
         """A voice without words, and the silence that ends it."""
         assert isinstance(self.ears, TunedHost)
         self.ears.wordless = True
-        await self.says(wav("books_an_appointment/yes"))
+        await self.says(speech(YES))
         await asyncio.sleep(0.7)
         self.ears.wordless = False
 
@@ -170,8 +175,8 @@ class Left:
         return [note.data for note in self.notes if note.kind == kind]
 
     def said(self) -> list[str]:
-        """What the caller was understood to say, turn by turn."""
-        return [turn["caller"] for turn in self.turns if turn["caller"]]
+        """The words that the caller was understood to say, turn by turn."""
+        return [words(turn["caller"]) for turn in self.turns if turn["caller"]]
 
     def recorded_s(self) -> float:
         with wave.open(str(self.folder / "call.wav")) as file:

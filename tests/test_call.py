@@ -12,17 +12,14 @@ from phone_daemon.events import EndReason, LineClosed, PlayoutDone
 from phone_daemon.turn.machine import State
 from tests import minds
 from tests.fakes import TunedHost
-from tests.phone import OPTIONS, Left, Phone, calls, plan, ring, wav
+from tests.phone import BOOKING, OPEN, OPTIONS, TUESDAY, YES, Left, Phone, calls, plan, ring, speech
+from tests.sidecars.speech import words
 
-BOOKING = "books_an_appointment/booking"  # "I would like to book an appointment please"
-TUESDAY = "books_an_appointment/day"  # "on Tuesday"
-YES = "books_an_appointment/yes"  # "yes that's right"
-OPEN = "asks_hours_twice/when"  # "when are you open"
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
 
 
 def late_ears(late_s: float) -> TunedHost:
-    host = TunedHost("stt", "pocketsphinx", OPTIONS)
+    host = TunedHost("stt", "moonshine", OPTIONS)
     host.late_s = late_s
     return host
 
@@ -35,16 +32,16 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
         await asyncio.sleep(0.3)
-        await phone.says(wav(TUESDAY))
+        await phone.says(speech(TUESDAY))
         await phone.heard_out("On Tuesday then")
 
     left = ring(tmp_path, script, mind=mind)
     assert mind.retracted == 1
     said = mind.asked[-1].text
-    assert "book an appointment" in said and "tuesday" in said
+    assert "book an appointment" in said and "Tuesday" in said
     assert left.line.played.get(2, 0) == 0  # nothing of the reply that came too early
     assert [text for _, text, _ in left.history] == [minds.GREETING, said, "On Tuesday then."]
     assert not any("Too early" in data["text"] for data in left.told("agent"))
@@ -56,17 +53,17 @@ def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_t
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.heard_out("What can I do")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)  # the final is on its way
-        await phone.says(wav(TUESDAY))
+        await phone.says(speech(TUESDAY))
         await phone.heard_out("Of course")
 
     left = ring(tmp_path, script, mind=mind, ears=late_ears(0.6))
     assert mind.retracted == 0
     assert len(mind.asked) == 2
-    assert "book an appointment" in mind.asked[1].text and mind.asked[1].text.endswith("tuesday")
+    assert "book an appointment" in mind.asked[1].text and words(mind.asked[1].text).endswith("tuesday")
     assert [role for role, _, _ in left.history] == ["agent", "caller", "agent", "caller", "agent"]
 
 
@@ -76,15 +73,15 @@ def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> Non
     async def script(phone: Phone) -> None:
         assert isinstance(phone.ears, TunedHost)
         await phone.heard_out("How can I help")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
         phone.ears.late_s = 0.0  # what is said from here on is understood sooner than what came before
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.heard_out("All right")
 
     ears = late_ears(2.5)
     ring(tmp_path, script, mind=mind, ears=ears)
-    assert mind.asked[0].text == "i would like to book an appointment please when are you open"
+    assert words(mind.asked[0].text) == f"{BOOKING} {OPEN}"
 
 
 def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path) -> None:
@@ -92,7 +89,7 @@ def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
         await phone.noise()
         await phone.heard_out("Yes of course")
@@ -131,7 +128,7 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("On Friday"))
         await phone.noise()
         await phone.reaches(State.SPEAKING)
@@ -154,7 +151,7 @@ def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Pat
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("goodbye"))
         await phone.noise()
         await phone.reaches(State.CLOSED)
@@ -170,7 +167,7 @@ def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Pat
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await phone.until(lambda: phone.line.played[2] > 3200)
         await phone.noise()
@@ -186,7 +183,7 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("half past eight"))
         for _ in range(3):
             await phone.noise()
@@ -196,20 +193,20 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
     assert left.turns[-1]["heard"].endswith("we close at four.")
 
 
-@pytest.mark.parametrize("words", ["interrupts_three_times/cancel", "interrupts_the_greeting/hours"])
-def test_the_words_of_an_interruption_are_understood_as_when_nobody_speaks(tmp_path: Path, words: str) -> None:
+@pytest.mark.parametrize("said", ["i need to cancel my appointment", "what time do you close"])
+def test_the_words_of_an_interruption_are_understood_as_when_nobody_speaks(tmp_path: Path, said: str) -> None:
     mind = minds.Lines(minds.text(LONG))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(words))
+        await phone.says(speech(said))
         await phone.until(phone.hears("We are open"))
-        await phone.says(wav(words))
+        await phone.says(speech(said))
         await phone.until(lambda: len(mind.asked) == 2)
 
     ring(tmp_path, script, mind=mind)
     quiet, interrupting = mind.asked
-    assert quiet.text == interrupting.text != ""
+    assert words(quiet.text) == words(interrupting.text) == said
 
 
 def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path) -> None:
@@ -217,18 +214,18 @@ def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
         for _ in range(3):  # "yes" again and again: each remark counts by itself
-            await phone.says(wav("interrupts_on_the_first_word/yes"))
+            await phone.says(speech("yes"))
             await asyncio.sleep(1.0)
             assert phone.state() is State.SPEAKING
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("On Tuesday")
 
     left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="words", min_words=2))
     assert [turn["interrupted"] for turn in left.turns] == [False, True, False]
-    assert left.turns[2]["caller"] == "i would like to book an appointment please"
+    assert words(left.turns[2]["caller"]) == BOOKING
     assert left.turns[2]["times"]["speech_onset"] > left.turns[1]["times"]["rtp_first_audio"] + 4
 
 
@@ -237,13 +234,13 @@ def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_und
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
-        await phone.says(wav(YES))
+        await phone.says(speech(YES))
         await phone.heard_out("On Tuesday then")
 
     left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="words", min_words=2), ears=late_ears(1.2))
-    assert left.said()[-1] == "yes that's right"
+    assert left.said()[-1] == YES
     assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
 
 
@@ -252,15 +249,15 @@ def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         assert phone.state() is State.SPEAKING
         phone.press("2")
         await phone.heard_out("You chose two")
 
     left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="off"))
-    assert left.said() == ["when are you open", "2"]
+    assert left.said() == [OPEN, "2"]
     assert left.turns[1]["barge_in"]["source"] == "dtmf"
 
 
@@ -288,7 +285,7 @@ async def _typed_ahead(phone: Phone, mind: minds.Lines) -> None:
 def test_a_protected_greeting_is_heard_to_its_end_whatever_is_said(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.until(phone.hears("Welcome"))
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.LISTENING)
 
     left = ring(tmp_path, script, dialplan=plan(greeting=False))
@@ -303,11 +300,11 @@ def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_fro
     async def script(phone: Phone) -> None:
         await phone.until(phone.hears("Hello"))
         await asyncio.sleep(0.9)
-        phone.say(wav(BOOKING))
+        phone.say(speech(BOOKING))
         await phone.heard_out("All right")
 
     left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="off"))
-    assert left.said() == ["i would like to book an appointment please"]
+    assert left.said() == [BOOKING]
 
 
 # ------------------------------------------------------------------------------------------------ the end
@@ -327,10 +324,10 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
             return
         await phone.heard_out("How can I help")
         if state is State.LISTENING:
-            phone.say(wav(BOOKING))
+            phone.say(speech(BOOKING))
             await asyncio.sleep(1.9)
             return
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
         if state is State.THINKING:
             return
@@ -338,7 +335,7 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
         await asyncio.sleep(1.0)
         if state is State.SPEAKING:
             return
-        phone.say(wav(OPEN))
+        phone.say(speech(OPEN))
         await phone.until(lambda: phone.told("state")[-1]["state"] == "LISTENING")
         if state is State.INTERRUPTED:
             return  # the chain still runs: `Flushed` comes with the next tick
@@ -354,12 +351,12 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
     expected = {
         State.GREETING: [""],
         State.LISTENING: ["", "i would like to book"],
-        State.THINKING: ["", "when are you open"],
-        State.SPEAKING: ["", "when are you open"],
-        State.INTERRUPTED: ["", "when are you open"],
-        State.CLOSING: ["", "when are you open", "when are you open"],
+        State.THINKING: ["", OPEN],
+        State.SPEAKING: ["", OPEN],
+        State.INTERRUPTED: ["", OPEN],
+        State.CLOSING: ["", OPEN, OPEN],
     }[state]
-    said = [turn["caller"] for turn in left.turns][: len(expected)]
+    said = [words(turn["caller"]) for turn in left.turns][: len(expected)]
     assert all(is_.startswith(should) for is_, should in zip(said, expected, strict=True)), said
     if state is State.INTERRUPTED:
         assert left.turns[1]["interrupted"]
@@ -368,11 +365,11 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
 def test_words_whose_final_was_on_its_way_when_the_line_closed_are_in_the_log(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
 
     left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), ears=late_ears(0.5))
-    assert left.said() == ["i would like to book an appointment please"]
+    assert left.said() == [BOOKING]
 
 
 def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: Path) -> None:
@@ -381,11 +378,11 @@ def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: 
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         phone.line.hang_up = lambda reason=EndReason.AGENT_HUNG_UP: None  # type: ignore[method-assign]
         await phone.reaches(State.CLOSING)
         phone.press("12#")
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         assert await phone.call.interrupt() is None
         assert not phone.call.say("Wait.")
         assert phone.state() is State.CLOSING
@@ -465,9 +462,9 @@ def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("We are open")
 
     def left(folder: str) -> list[dict[str, object]]:
@@ -483,11 +480,11 @@ def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: P
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.heard_out("At nine")
 
     mind = minds.Lines(minds.text("At nine."))
     left = ring(tmp_path / "calls", script, mind=mind)
-    assert [turn.text for turn in mind.asked] == ["when are you open"]
+    assert [words(turn.text) for turn in mind.asked] == [OPEN]
     assert [fault["error"] for fault in left.told("fault") if "no files" in str(fault["error"])]
     assert left.closed.reason is EndReason.CALLER_HUNG_UP

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ops import fixture, tape_call
@@ -19,10 +18,9 @@ from phone_daemon.mind.agent import CallerTurn, Message
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.turn.machine import State
 from tests import minds
-from tests.phone import SETTINGS, Left, Phone, ring, wav
+from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, ring, speech
+from tests.sidecars.speech import words
 
-OPEN = "asks_hours_twice/when"  # "when are you open"
-BOOKING = "books_an_appointment/booking"  # "I would like to book an appointment please"
 EARLY = replace(SETTINGS, turn=TurnSettings(early_start=True))
 LATE = replace(SETTINGS, turn=TurnSettings(early_start=False))
 
@@ -32,15 +30,8 @@ ANSWER = minds.text("We are open. Do come and see us.", before_s=0.15, each_s=0.
 
 async def asks(phone: Phone) -> None:
     await phone.heard_out("How can I help")
-    await phone.says(wav(OPEN))
+    await phone.says(speech(OPEN))
     await phone.heard_out("Do come")
-
-
-def words(name: str) -> bytes:
-    """A recording without the silence around it."""
-    pcm = np.frombuffer(wav(name), "<i2")
-    loud = np.flatnonzero(np.abs(pcm.astype(int)) > 500)
-    return pcm[loud[0] : loud[-1]].tobytes()
 
 
 PAUSE = bytes(2 * samples(0.28))
@@ -50,7 +41,7 @@ PAUSE = bytes(2 * samples(0.28))
 async def thinks_aloud(phone: Phone) -> None:
     """Asks for an appointment, pauses, and asks something else."""
     await phone.heard_out("How can I help")
-    await phone.says(words(BOOKING) + PAUSE + words(OPEN))
+    await phone.says(speech(BOOKING) + PAUSE + speech(OPEN))
     await phone.reaches(State.SPEAKING)
     await phone.reaches(State.LISTENING)
 
@@ -65,7 +56,7 @@ def told_of(left: Left) -> object:
 def test_a_reply_begun_in_the_endpoint_wait_is_heard_when_the_wait_is_over(tmp_path: Path) -> None:
     early = ring(tmp_path / "early", asks, mind=(mind := minds.Lines(ANSWER)), settings=EARLY)
     late = ring(tmp_path / "late", asks, mind=minds.Lines(ANSWER), settings=LATE)
-    assert [turn.text for turn in mind.asked] == ["when are you open"] == early.said()
+    assert [words(turn.text) for turn in mind.asked] == [OPEN] == early.said()
     assert mind.retracted == 0
     turn, other = early.turns[1], late.turns[1]
     assert turn["heard"] == other["heard"] == "We are open. Do come and see us."
@@ -88,7 +79,7 @@ def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> No
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.heard_out("took that down")
 
     left = ring(tmp_path, script, mind=minds.Lines(message), settings=EARLY)
@@ -108,7 +99,7 @@ def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
     left = ring(tmp_path, thinks_aloud, mind=mind, settings=EARLY)
     first, *_, last = mind.asked
     assert "appointment" in first.text and "open" not in first.text
-    assert "appointment" in last.text and last.text.endswith("open")
+    assert "appointment" in last.text and words(last.text).endswith(OPEN)
     assert mind.histories == [mind.histories[0]] * len(mind.asked)  # each was asked where the last had stood
     assert mind.retracted == len(mind.asked) - 1 >= 1
     assert [turn["heard"] for turn in left.turns] == [minds.GREETING, "Until five."]
@@ -161,7 +152,7 @@ def test_what_a_dropped_draft_wanted_to_do_is_not_done(tmp_path: Path) -> None:
     left = ring(tmp_path, thinks_aloud, mind=mind, settings=EARLY)
     assert len(mind.asked) >= 2
     [(text, at)] = ran
-    assert text.endswith("open") and at >= left.turns[1]["times"]["stt_final"]
+    assert words(text).endswith(OPEN) and at >= left.turns[1]["times"]["stt_final"]
     assert [told["argument"] for told in left.told("action")] == [text]
     assert left.turns[1]["actions"] == [f"take_message {text}", "book done"]
 
@@ -171,7 +162,7 @@ def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Pa
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(PAUSE.join(map(words, [BOOKING, OPEN, BOOKING, OPEN, BOOKING])))
+        await phone.says(PAUSE.join(map(speech, [BOOKING, OPEN, BOOKING, OPEN, BOOKING])))
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
@@ -188,7 +179,7 @@ def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(lambda: mind.asked)
         phone.press("1")
         await phone.heard_out("You chose one")
@@ -205,7 +196,7 @@ def test_a_draft_that_breaks_down_is_begun_again(tmp_path: Path, monkeypatch: py
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         monkeypatch.setattr(Heard, "add", lambda self, speech: 1 / 0)
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(lambda: mind.asked)
         await asyncio.sleep(0.05)
         monkeypatch.setattr(Heard, "add", add)
@@ -223,12 +214,12 @@ def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, 
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.until(lambda: mind.asked)
         await asyncio.sleep(seconds - 0.2)
 
     left = ring(tmp_path, script, mind=mind, settings=EARLY)
-    assert left.said() == ["when are you open"]
+    assert left.said() == [OPEN]
 
 
 # ------------------------------------------------------------------------------------------------ whole calls

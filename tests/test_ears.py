@@ -41,7 +41,7 @@ async def server(folder: Path) -> AsyncIterator[Process]:
     plans = Dialplans.load(settings(folder).dialplans)
     phrases = folder / "phrases.json"
     phrases.write_text(json.dumps(engine_options(EarsSettings(), plans)["phrases"]))
-    arguments = ("--engine", "pocketsphinx", "--option", f"phrases=@{phrases}", "--port", "0")
+    arguments = ("--engine", "moonshine", "--option", f"phrases=@{phrases}", "--port", "0")
     process = await Process(*arguments).start()
     try:
         yield process

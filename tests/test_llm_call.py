@@ -18,11 +18,9 @@ from phone_daemon.mind.model import Model
 from phone_daemon.mind.tools import Tool, Webhook
 from phone_daemon.turn.machine import State
 from tests.mind.asking import TOOLS, valid
-from tests.phone import Left, Phone, plan, ring, wav
+from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
 from tests.sse_server import Answer, Cut, SseTransport, Stall, calls, says
 
-WHEN = "asks_hours_twice/when"
-BOOKING = "books_an_appointment/booking"
 GREETED = "How can I help"
 HOOK = Tool(
     "find_day",
@@ -52,9 +50,9 @@ def mind(transport: SseTransport, found: Dialplan) -> Mind:
     return minds.mind(found)
 
 
-async def asks(phone: Phone, words: str = WHEN) -> None:
+async def asks(phone: Phone, words: str = OPEN) -> None:
     await phone.heard_out(GREETED)
-    await phone.says(wav(words))
+    await phone.says(speech(words))
 
 
 def call(folder: Path, transport: SseTransport, caller: Any, **changes: Any) -> Left:
@@ -83,7 +81,7 @@ def test_an_interruption_closes_the_stream_and_the_model_is_told_what_was_heard(
     async def script(phone: Phone) -> None:
         await asks(phone)
         await phone.until(phone.hears("Monday"))
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
     left = call(tmp_path, server, script)
@@ -103,7 +101,7 @@ def test_a_webhook_that_an_interruption_breaks_off_is_recorded_as_cancelled(tmp_
     async def script(phone: Phone) -> None:
         await asks(phone)
         await phone.until(phone.hears("Let me look"))
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("What then")
 
     left = call(tmp_path, server, script)
@@ -138,9 +136,9 @@ def test_a_transfer_is_done_after_its_words_and_cancelled_when_they_are_spoken_o
     async def script(phone: Phone) -> None:
         await asks(phone)
         await phone.until(phone.hears("putting you"))
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("Very well")
-        await phone.says(wav(WHEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.CLOSED)
 
     left = call(tmp_path, server, script)

@@ -22,10 +22,9 @@ from phone_daemon.wire.tape import TapeLine
 from sidecars.hosts.inline import InlineHost
 from tests import minds
 from tests.fakes import TunedHost
-from tests.phone import OPTIONS, SETTINGS, Phone, plan, ring, wav
+from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, Phone, plan, ring, speech
+from tests.sidecars.speech import words
 
-OPEN = "asks_hours_twice/when"
-BOOKING = "books_an_appointment/booking"
 LONG = "We are open from half past eight until half past five. On Friday we close at four."
 
 
@@ -35,7 +34,7 @@ async def goes_to(phone: Phone, state: State) -> None:
         return
     await phone.heard_out("How can I help")
     if state is not State.LISTENING:
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(state)
 
 
@@ -63,12 +62,12 @@ def test_an_interrupt_finds_nothing_to_silence_while_nothing_is_heard(tmp_path: 
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)
         assert await phone.call.interrupt() is None
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
         assert await phone.call.interrupt() is None
         await phone.heard_out("We are open")
 
-    ears = TunedHost("stt", "pocketsphinx", OPTIONS)
+    ears = TunedHost("stt", "moonshine", OPTIONS)
     ears.late_s = ears_late_s
     left = ring(tmp_path, script, mind=minds.Lines(minds.text("We are open.", before_s=0.5)), ears=ears)
     assert [turn["interrupted"] for turn in left.turns] == [False, False]
@@ -89,39 +88,39 @@ def test_an_agent_says_what_it_is_told_whatever_it_is_doing(tmp_path: Path, stat
     assert left.turns[-1]["heard"] == told, "to the last word, although the reply before it was stopped meanwhile"
     assert mind.retracted == (state is State.THINKING)
     if state is State.THINKING:
-        assert left.turns[-1]["caller"] == "when are you open"
-        assert ("caller", "when are you open", False) in left.history
+        assert words(left.turns[-1]["caller"]) == OPEN
+        assert ("caller", left.turns[-1]["caller"], False) in left.history
 
 
 def test_what_the_caller_says_while_an_operator_speaks_up_is_in_the_history(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        phone.say(wav(BOOKING))
+        phone.say(speech(BOOKING))
         await asyncio.sleep(2.2)
         assert phone.call.say("One moment, please.")
         await phone.heard_out("One moment")
 
-    ears = TunedHost("stt", "pocketsphinx", OPTIONS)
+    ears = TunedHost("stt", "moonshine", OPTIONS)
     ears.late_s = 0.3
     left = ring(tmp_path, script, mind=minds.Lines(), ears=ears)
-    assert left.turns[-1]["caller"].startswith("i would like to book")
+    assert words(left.turns[-1]["caller"]).startswith("i would like to book")
     assert left.history[-1] == ("agent", "One moment, please.", False)
 
 
 def test_words_that_are_understood_after_an_operator_has_answered_them_start_no_second_reply(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
         assert phone.call.say("We are open today.")
         await phone.heard_out("open today")
 
-    ears = TunedHost("stt", "pocketsphinx", OPTIONS)
+    ears = TunedHost("stt", "moonshine", OPTIONS)
     ears.late_s = 0.5
     mind = minds.Lines(minds.text("Never."))
     left = ring(tmp_path, script, mind=mind, ears=ears)
     assert mind.asked == []
-    assert [turn["caller"] for turn in left.turns] == ["", "when are you open"]
+    assert [words(turn["caller"]) for turn in left.turns] == ["", OPEN]
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING])
@@ -146,7 +145,7 @@ async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) 
         state=StateSettings(directory=tmp_path),
         calls=replace(SETTINGS.calls, directory=tmp_path / "calls"),
     )
-    ears, mouth = InlineHost("stt", "pocketsphinx", OPTIONS), InlineHost("tts", "espeak", {})
+    ears, mouth = InlineHost("stt", "moonshine", OPTIONS), InlineHost("tts", "espeak", {})
     await ears.start()
     await mouth.start()
     telemetry = Telemetry(export=False)

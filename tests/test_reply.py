@@ -15,15 +15,13 @@ from phone_daemon.reply import APOLOGY, MAX_PHRASES
 from phone_daemon.turn.machine import State
 from tests import minds
 from tests.fakes import MortalHost, UnevenHost
-from tests.phone import Phone, calls, ring, wav
-
-OPEN = "asks_hours_twice/when"
-BOOKING = "books_an_appointment/booking"
+from tests.phone import BOOKING, OPEN, Phone, calls, ring, speech
+from tests.sidecars.speech import words
 
 
 async def asks(phone: Phone) -> None:
     await phone.heard_out("How can I help")
-    await phone.says(wav(OPEN))
+    await phone.says(speech(OPEN))
     await phone.reaches(State.SPEAKING)
 
 
@@ -93,14 +91,14 @@ def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Pa
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
         await asyncio.sleep(5.0)
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
     ring(tmp_path, script, mind=mind)
-    assert mind.asked[1].text.startswith("when are you open i would like")
+    assert words(mind.asked[1].text).startswith(f"{OPEN} i would like")
 
 
 def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
@@ -115,7 +113,7 @@ def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone)
         await asyncio.sleep(1.0)
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.LISTENING)
 
     ring(tmp_path, script, mind=minds.Lines(chatters, minds.text("Yes.")))
@@ -134,7 +132,7 @@ def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_canc
     async def script(phone: Phone) -> None:
         await asks(phone)
         await asyncio.sleep(1.5)
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.reaches(State.LISTENING)
 
     left = ring(tmp_path, script, mind=minds.Lines(looks_up, minds.text("Yes.")))
@@ -161,11 +159,11 @@ def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: 
     async def script(phone: Phone) -> None:
         await asks(phone)
         await asyncio.sleep(0.5)
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
     left = ring(tmp_path, script, mind=mind, settings=calls(leg_deadline_s=1.0))
-    assert mind.asked[1].text == "i would like to book an appointment please"
+    assert words(mind.asked[1].text) == BOOKING
     barge_in = left.turns[1]["barge_in"]
     if how == "hangs":
         assert barge_in["missed"] == ["llm_closed"]
@@ -193,7 +191,7 @@ def test_a_call_ends_though_its_mind_hangs(tmp_path: Path) -> None:
     mind = Sticky(hangs)
     left = ring(tmp_path, asks, mind=mind)
     assert mind.closed == 1
-    assert [turn["caller"] for turn in left.turns] == ["", "when are you open"]
+    assert [words(turn["caller"]) for turn in left.turns] == ["", OPEN]
 
 
 def test_what_is_to_be_done_is_done_in_order_when_everything_was_played(tmp_path: Path) -> None:
@@ -241,7 +239,7 @@ def test_without_a_mouth_the_caller_hears_a_tone_and_no_word_is_said_to_be_heard
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await mouth.die(for_good=True)
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
@@ -259,7 +257,7 @@ def test_a_reply_that_breaks_down_ends_with_a_tone_instead_of_silence(
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         monkeypatch.setattr(Heard, "add", lambda self, speech: 1 / 0)
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
@@ -273,14 +271,14 @@ def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
         await phone.reaches(State.LISTENING)
-        await phone.says(wav(BOOKING))
+        await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
     left = ring(tmp_path, script, mind=mind)
-    assert left.said() == ["when are you open", "i would like to book an appointment please"]
+    assert left.said() == [OPEN, BOOKING]
     assert mind.histories[1][-1] == Message("agent", left.turns[1]["heard"])
 
 
@@ -297,7 +295,7 @@ def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         for _ in range(turns):
-            await phone.says(wav(OPEN))
+            await phone.says(speech(OPEN))
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 

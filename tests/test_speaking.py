@@ -15,9 +15,8 @@ from phone_daemon.mouth.phrases import PhraseChunker, pause_s
 from phone_daemon.turn.machine import State
 from sidecars.engines.espeak import create
 from tests import minds
-from tests.phone import Left, Phone, ring, wav
+from tests.phone import OPEN, Left, Phone, ring, speech
 
-OPEN = "asks_hours_twice/when"
 REPLY = (
     "We are open from half past eight until half past five, Monday to Thursday. On Friday we close at four. "
     "Would you like to book an appointment?"
@@ -98,10 +97,10 @@ def test_a_sentence_that_was_heard_whole_was_still_broken_off_when_more_was_to_c
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await asyncio.sleep(2.0)
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.heard_out("Yes")
 
     left = ring(tmp_path, script, mind=mind)
@@ -124,7 +123,7 @@ def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Pat
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await asyncio.sleep(1.0)
         assert await phone.call.interrupt() is not None
@@ -139,7 +138,7 @@ def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Pat
 def test_every_turn_is_told_once_it_is_in_the_file(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await phone.says(wav(OPEN))
+        await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
 
     left = ring(tmp_path, script, mind=minds.Lines(minds.text(REPLY)))

@@ -35,7 +35,9 @@ def _hibari() -> Hibari:
 
 
 def _natural(text: str) -> Audio:
-    return np.asarray(soxr.resample(_hibari()(text, seed=0).astype(float), SAMPLE_RATE, 8000))
+    audio = np.asarray(soxr.resample(_hibari()(text, seed=0).astype(float), SAMPLE_RATE, 8000))
+    loud = np.flatnonzero(np.abs(audio) > 0.01)
+    return audio[max(0, loud[0] - 240) : loud[-1] + 400]  # the voice's own silence is long
 
 
 def _robotic(text: str, voice: str) -> Audio:
