@@ -59,8 +59,12 @@ environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the 
 
 listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
 
-fixtures: .venv/run.stamp ## Make the recorded callers again (needs flite and espeak-ng)
-	@$(BIN)/python fixtures/make_calls.py $(ARGS)
+fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recorded callers and the sets again (half an hour; flite, espeak-ng, npm)
+	@$(BIN)/python -m fixtures.make_calls
+	@$(BIN)/python -m fixtures.make_sets $(ARGS)
+
+sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those alone by which `phone-ops understand` measures (ARGS="digits yes_no" for some)
+	@$(BIN)/python -m fixtures.make_sets $(ARGS)
 
 clean: ## Remove .venv, var and caches
 	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -78,6 +82,10 @@ clean: ## Remove .venv, var and caches
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
+.venv/fixtures.stamp: .venv/run.stamp
+	@$(PIP) -e '.[fixtures]'
+	@touch $@
+
 .SECONDEXPANSION:
 $(ENVIRONMENTS:%=%/.venv/run.stamp): %/.venv/run.stamp: sidecars/environment.sh $$(wildcard $$*/requirements*.txt $$*/setup.sh)
 	@PYTHON=$(PYTHON) sidecars/environment.sh $*
@@ -88,4 +96,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
-	model-server listen-clients environments fixtures clean
+	model-server listen-clients environments fixtures sets clean

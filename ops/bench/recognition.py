@@ -1,86 +1,145 @@
-"""How well the embedded engine understands the dialplans' phrases, by voices that the recorded callers do not have.
+"""What the embedded recognizer costs, and how long a caller waits for its final.
 
-The voices are synthetic: espeak-ng variants through a telephone band, noise and µ-law. They say how the engine does
-on speech it was not tuned to, and nothing about people.
+Recorded callers speak: utterance after utterance of them, in 20 ms frames. CPU is told beside what Silero takes for the
+same audio in the same run, which says how fast the machine is just now.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
+import time
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import soxr
+from numpy.typing import NDArray
 
-from fixtures.make_calls import LEAD_S, gain, rms_db, white
+from ops import fixture
 from ops.bench.figure import Figure, Progress
-from ops.score import edits
-from ops.telephone import band, to_pcm
+from ops.processes import cost
+from ops.stats import quantiles
 from phone_daemon.config import Settings
-from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.ears.stt import Recognizer, SttSession
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
 from phone_daemon.hosts import engine_options
-from phone_daemon.mind.dialplan import SHIPPED, Dialplan, Dialplans
-from phone_daemon.wire import g711
-from sidecars.engine import SttEngine, TtsEngine, load
+from phone_daemon.mind.dialplan import SHIPPED, Dialplans
+from sidecars.engine import SttEngine, load
+from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.resample import Resampler
+from sidecars.silero import Silero
 
-VOICES = ("en-us+f4", "en-us+m7", "en-gb+f3", "en-gb-scotland+m1", "en-gb-x-rp+f1")
-PHRASES = 30
-"""Of each dialplan, drawn with a fixed seed; every voice says each."""
-LEVEL_DB, SNR_DB = -24.0, 20.0
-STEP = 2 * 1600
-"""Bytes given to the engine at once: 100 ms at 16 kHz."""
-
-
-async def measure(progress: Progress, phrases: int = PHRASES) -> list[Figure]:
-    """Word error rate over all voices, and of the worst one."""
-    return await asyncio.to_thread(_measure, progress, phrases)
+ENGINE = "moonshine"
+CALLERS = 4
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+NEVER_S = 30.0
+"""Partials so seldom are none."""
 
 
-def _measure(progress: Progress, phrases: int) -> list[Figure]:
-    plans = Dialplans.load(sorted(SHIPPED.glob("*.toml")))
-    ears: SttEngine = load("moonshine", engine_options(Settings().ears, plans))
-    mouth: TtsEngine = load("espeak", {})
-    sessions = itertools.count(1)
-    draw = random.Random(1)
-    said = [
-        (plan, phrase)
-        for plan in plans
-        for phrase in draw.sample(sorted(plan.phrases()), min(phrases, len(plan.phrases())))
-    ]
-    errors: dict[str, int] = dict.fromkeys(VOICES, 0)
-    words = 0
-    for index, (plan, phrase) in enumerate(said):
-        words += len(phrase.split())
-        for voice in VOICES:
-            heard = _hear(ears, next(sessions), plan, _telephone(mouth, voice, phrase, seed=index))
-            errors[voice] += edits(phrase.split(), heard.split())
-        progress((index + 1) / len(said))
-    by_voice = {voice: 100 * wrong / words for voice, wrong in errors.items()}
-    sample = f"{len(said)} phrases × {len(VOICES)} synthetic voices (not people), {words * len(VOICES)} words"
-    told = ", ".join(f"{voice} {rate:.0f}" for voice, rate in by_voice.items())
+async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
+    """`seconds`: speech for the CPU, and again, in real time, for the wait."""
+    said = _utterances(seconds)
+    options = engine_options(Settings().ears, Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
+    speech_s = sum(map(len, said)) / 2 / SAMPLE_RATE
+    vad = await asyncio.to_thread(_silero, said)
+    progress(0.05)
+    finals = await asyncio.to_thread(_cpu, load(ENGINE, {**options, "partials_s": NEVER_S}), said)
+    progress(0.2)
+    partials = await asyncio.to_thread(_cpu, load(ENGINE, options), said)
+    progress(0.5)
+    waits, rss = await _waits(options, said, lambda part: progress(0.5 + part / 2))
+    beside = f"{speech_s:.0f} s of recorded callers; Silero: {vad / speech_s:.4f} s"
+    told = quantiles(waits)
     return [
-        Figure("WER, telephone band", 100 * sum(errors.values()) / words / len(VOICES), "%", None, f"{sample}: {told}")
+        Figure("CPU a second of speech, finals", finals / speech_s, "s", 0.02, f"{beside}; {finals / vad:.1f} × it"),
+        Figure("… with partials", partials / speech_s, "s", 0.12, f"{partials / vad:.1f} × Silero"),
+        Figure(
+            f"{CALLERS} callers: final after the endpoint, p95",
+            told["p95"],
+            "ms",
+            40.0,
+            f"p50 {told['p50']:.1f}, max {told['max']:.1f}; {len(waits)} utterances",
+        ),
+        Figure("memory of the process", rss / 1e6, "MB", 250.0, "RSS, when it had heard them all"),
     ]
 
 
-def _telephone(mouth: TtsEngine, voice: str, phrase: str, seed: int) -> bytes:
-    """The phrase as it arrives at the other end of a telephone line, 8 kHz."""
-    pcm = b"".join(chunk.pcm for chunk in mouth.speak(phrase, {"voice": voice}, lambda: False))
-    sound = soxr.resample(np.frombuffer(pcm, "<i2") / 32768, mouth.sample_rate, SAMPLE_RATE)
-    sound = band(sound)
-    sound *= gain(LEVEL_DB - rms_db(sound))
-    lead = np.zeros(round(LEAD_S * SAMPLE_RATE))
-    sound = np.concatenate([lead, sound, lead])
-    noise = band(white(sound.size, np.random.default_rng(seed)))
-    sound = sound + noise * gain(LEVEL_DB - SNR_DB - rms_db(noise))
-    return g711.through(to_pcm(sound))
+def _utterances(seconds: float) -> list[bytes]:
+    """What the recorded callers say, 8 kHz, until there is enough; the same each time."""
+    found: list[bytes] = []
+    for name in sorted(each.name for each in fixture.CALLS.iterdir() if each.is_dir()):
+        found += [cue.pcm for cue in fixture.load(fixture.CALLS / name).cues if cue.words and cue.pcm]
+    chosen: list[bytes] = []
+    for pcm in found:
+        if sum(map(len, chosen)) / 2 / SAMPLE_RATE >= seconds:
+            break
+        chosen.append(pcm)
+    return chosen
 
 
-def _hear(ears: SttEngine, session: int, plan: Dialplan, pcm: bytes) -> str:
-    """What the engine makes of it, fed as in a call."""
-    wide = soxr.resample(np.frombuffer(pcm, "<i2"), SAMPLE_RATE, ears.sample_rate).astype("<i2").tobytes()
-    ears.open(session, {"grammar": plan.name})
-    for at in range(0, len(wide), STEP):
-        ears.step({session: wide[at : at + STEP]})
-    return ears.finalize(session).text.lower()
+def _frames(pcm: bytes) -> Iterable[bytes]:
+    return (pcm[at : at + 2 * FRAME_SAMPLES] for at in range(0, len(pcm), 2 * FRAME_SAMPLES))
+
+
+def _paused(pcm: bytes) -> bytes:
+    """What is said, and the silence after which the turn is over."""
+    return pcm + bytes(2 * round(Settings().vad.min_silence_s * SAMPLE_RATE))
+
+
+def _silero(said: Sequence[bytes]) -> float:
+    """Seconds of CPU for the VAD alone."""
+    silero, began = Silero(SAMPLE_RATE), time.process_time()
+    for pcm in said:
+        for at in range(0, len(pcm) - 2 * silero.window, 2 * silero.window):
+            silero.probability(pcm[at : at + 2 * silero.window])
+    return time.process_time() - began
+
+
+def _cpu(engine: SttEngine, said: Sequence[bytes]) -> float:
+    """Seconds of CPU for all of `said`."""
+    began = time.process_time()
+    for number, pcm in enumerate(said):
+        stream = Resampler(SAMPLE_RATE, engine.sample_rate)
+        engine.open(number, {})
+        for frame in _frames(_paused(pcm)):
+            if wide := stream.feed(frame):
+                engine.step({number: wide})
+        engine.finalize(number)
+    return time.process_time() - began
+
+
+async def _waits(
+    options: dict[str, object], said: Sequence[bytes], progress: Progress
+) -> tuple[NDArray[np.float64], int]:
+    """Milliseconds from the endpoint to the final, of callers who speak at once; and bytes of memory."""
+    host = SubprocessHost("stt", ENGINE, options)
+    await host.start()
+    try:
+        found: list[float] = []
+        async with asyncio.TaskGroup() as tasks:
+            for caller in range(CALLERS):
+                # Each begins at another place, so that pauses do not fall together.
+                own = [*said[caller * len(said) // CALLERS :], *said[: caller * len(said) // CALLERS]]
+                tasks.create_task(_call(Recognizer(host), own[: max(1, len(said) // CALLERS)], found, progress, said))
+        assert host.pid is not None
+        return np.array(found), cost(host.pid).rss_bytes
+    finally:
+        await host.close()
+
+
+async def _call(
+    ears: Recognizer, own: Sequence[bytes], found: list[float], progress: Progress, said: Sequence[bytes]
+) -> None:
+    loop = asyncio.get_running_loop()
+    for pcm in own:
+        session: SttSession = ears.open()
+        stream = Resampler(SAMPLE_RATE, session.sample_rate)
+        due = loop.time()
+        for frame in _frames(_paused(pcm)):
+            session.feed(stream.feed(frame))
+            due += FRAME_S
+            await asyncio.sleep(due - loop.time())
+        session.feed(stream.flush())
+        began = loop.time()
+        await session.finalize()
+        found.append(1000 * (loop.time() - began))
+        session.close()
+        progress(len(found) / len(said))

@@ -23,7 +23,7 @@ from ops.rtp import Played
 from phone_daemon.state import CommandKind
 
 LEAD_S = 0.2
-"""Line noise before and after the voice in every recorded caller's sound (`LEAD_S` of fixtures/make_calls.py)."""
+"""Line noise before and after the voice in every recorded caller's sound (`LEAD_S` of fixtures/line.py)."""
 LEAD = round(8000 * LEAD_S)
 STEP = 40
 MARGIN = 10**-1.59
