@@ -90,6 +90,8 @@ class Hibari:
             if not said.words:
                 continue
             sentence = self._model.plan(said.phonemes, rate)
+            if stop():
+                return
             marks = [(int(sentence.starts[first]), start + begin, start + end) for first, begin, end in said.words]
             for at, sound in _trimmed(self._model.sound(sentence), round(EDGE_S * self.sample_rate)):
                 if stop():
