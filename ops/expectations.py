@@ -10,6 +10,7 @@ from typing import Any
 
 from ops.fixture import Expect, Fixture
 from phone_daemon.events import EndReason, Note
+from phone_daemon.turn.stabilizer import word_key
 
 TurnLine = Mapping[str, Any]
 """A line of `turns.jsonl`."""
@@ -82,10 +83,10 @@ def _check(expect: Expect, outcome: Outcome) -> Iterator[str]:
     for slot, value in expect.slots.items():
         if understood.get(slot) != value:
             yield f"slots: {slot} is {understood.get(slot)!r}, not {value!r}"
-    said = [turn["caller"].lower() for turn in turns]
-    heard = {word for text in said for word in text.split()}
+    said = [turn["caller"] for turn in turns]
+    heard = {word_key(word) for text in said for word in text.split()}
     for word in expect.transcript_words:
-        if word.lower() not in heard:
+        if word_key(word) not in heard:
             yield f"transcript_words: {word!r} was not heard; heard: {' / '.join(filter(None, said)) or 'nothing'}"
     answers = [turn["agent"].lower() for turn in turns]
     for text in expect.agent_said:

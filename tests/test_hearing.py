@@ -19,22 +19,10 @@ from phone_daemon.turn.machine import State
 from tests import minds
 from tests.fakes import MortalHost, TunedHost
 from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, YES, Left, Phone, plan, ring, speech
+from tests.sidecars.clinic import WITHOUT_A_PAUSE
 from tests.sidecars.speech import words
 
 BROKEN_OFF = "I would like to"
-WITHOUT_A_PAUSE = (
-    "I have a question about my appointment on Tuesday",
-    "and I would like to know what time you close on Friday",
-    "because my brother wants to come in too",
-    "and he works until five every day",
-    "so the morning is no good for him",
-    "and the dentist told us last time",
-    "that we could both come on the same day",
-    "if we call in advance and leave a message",
-    "so I am calling to ask if that is possible on Monday",
-    "or on any other day of the week after that",
-    "and I can come early in the morning or late in the afternoon",
-)
 
 
 SHORT_PIECES = replace(SETTINGS, vad=VadSettings(max_speech_s=5.0))

@@ -19,8 +19,8 @@ def turn(**told: Any) -> dict[str, Any]:
 CALL = Outcome(
     turns=[
         turn(agent="Bright Smile, hello.", interrupted=True, times={"rtp_first_audio": 0.02}),
-        turn(caller="when are you open", intent="hours", agent="From eight to five."),
-        turn(caller="an appointment on Monday", intent="book", slots={"day": "monday"}, agent="Very well."),
+        turn(caller="When are you open?", intent="hours", agent="From eight to five."),
+        turn(caller="An appointment on Monday.", intent="book", slots={"day": "monday"}, agent="Very well."),
         turn(caller="no on friday", intent="book", slots={"day": "friday"}, agent="Goodbye."),
     ],
     ended=EndReason.AGENT_HUNG_UP,

@@ -15,7 +15,7 @@ def test_what_is_printed_makes_an_engine_that_knows_the_dialplan(capsys: pytest.
     assert main(["phrases"]) == 0
     phrases = json.loads(capsys.readouterr().out)
     assert "when are you open" in phrases["dental_clinic"][""]
-    engine = load("pocketsphinx", {"phrases": phrases})
+    engine = load("moonshine", {"phrases": phrases})
     engine.open(1, {"grammar": "dental_clinic", "expected": "day"})
     assert engine.held()["sessions"] == 1
 

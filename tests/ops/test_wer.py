@@ -35,7 +35,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clinic(tmp_path: Path) -> Iterator[list[str]]:
     phrases = tmp_path / "phrases.json"
     phrases.write_text(json.dumps({"": CLINIC}))
-    yield ["--engine", "pocketsphinx", "--option", f"phrases=@{phrases}"]
+    yield ["--engine", "moonshine", "--option", f"phrases=@{phrases}"]
 
 
 def test_what_was_understood_is_counted_in_words(
@@ -48,7 +48,7 @@ def test_what_was_understood_is_counted_in_words(
     assert told["ci95"] == [0.0, 0.0]
     assert told["utterances"] == 4
     assert told["words"] == sum(len(text.split()) for text in SAID[:4])
-    assert (told["engine"], told["band"], told["failed"]) == ("pocketsphinx", "telephone", 0)
+    assert (told["engine"], told["band"], told["failed"]) == ("moonshine", "telephone", 0)
     assert told["real_time_factor"] > 0
     assert told["seconds_of_audio"] > 4
     with rows.open() as file:
@@ -101,11 +101,11 @@ def test_a_file_that_cannot_be_heard_is_told_and_the_others_are_heard(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["wer", "nowhere", "--engine", "pocketsphinx"], "nowhere: no such file or folder"),
+        (["wer", "nowhere", "--engine", "moonshine"], "nowhere: no such file or folder"),
         (["wer", "nowhere"], "one of the arguments --engine --url is required"),
         (["wer", ".", "--url", "http://x"], "write ws://HOST:PORT/v1/listen"),
-        (["wer", ".", "--engine", "pocketsphinx", "--grammar", "bakery"], "--grammar bakery: there are"),
-        (["wer", ".", "--engine", "pocketsphinx", "--streams", "0"], "--streams 0: must be at least 1"),
+        (["wer", ".", "--engine", "moonshine", "--grammar", "bakery"], "--grammar bakery: there are"),
+        (["wer", ".", "--engine", "moonshine", "--streams", "0"], "--streams 0: must be at least 1"),
     ],
 )
 def test_wrong_use_is_one_line(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:

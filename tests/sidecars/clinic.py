@@ -35,3 +35,17 @@ SAID = (
     "i need to cancel my appointment",
     "can i leave a message for the doctor",
 )
+WITHOUT_A_PAUSE = (
+    "I have a question about my appointment on Tuesday",
+    "and I would like to know what time you close on Friday",
+    "because my brother wants to come in too",
+    "and he works until five every day",
+    "so the morning is no good for him",
+    "and the dentist told us last time",
+    "that we could both come on the same day",
+    "if we call in advance and leave a message",
+    "so I am calling to ask if that is possible on Monday",
+    "or on any other day of the week after that",
+    "and I can come early in the morning or late in the afternoon",
+)
+"""Pieces of one sentence that takes 20 s."""

@@ -17,7 +17,7 @@ from ops.ab.decision import NAME
 from ops.ab.rule import LEGS
 
 CALLER = "interrupts_the_greeting"
-BRIEF = ["--engine", "pocketsphinx", "--count", "2", "--seconds", "0.5", "--most", "1"]
+BRIEF = ["--engine", "moonshine", "--count", "2", "--seconds", "0.5", "--most", "1"]
 
 
 @pytest.mark.timeout(300, func_only=True)
@@ -78,10 +78,10 @@ def session(leader: int) -> list[list[str]]:
 
 
 def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ab", CALLER, *BRIEF, "--option", "weight=7"]) == 1
+    assert main(["ab", CALLER, *BRIEF, "--option", "weight=77"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert "phone-ops ab: pocketsphinx cannot run: ValueError: weight: must be a number" in told.err
+    assert "phone-ops ab: moonshine cannot run: ValueError: weight 77: want a number from 0 to 10" in told.err
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ def written(engine: str, outcome: str) -> str:
 
 
 def test_a_section_says_all_of_it(tmp_path: Path) -> None:
-    path = write(tmp_path / "new", "pocketsphinx", written("pocketsphinx", "It stays."))
+    path = write(tmp_path / "new", "moonshine", written("moonshine", "It stays."))
     text = path.read_text()
     assert path.name == NAME
     for part in (
         "2026-03-03",
         "load before 0.1",
         "cores",
-        "    phone-ops ab --engine pocketsphinx",
+        "    phone-ops ab --engine moonshine",
         "| a | b |",
         "- two",
         "**It st",

@@ -41,7 +41,7 @@ def test_a_shared_process_has_the_engine_s_packages_and_then_the_daemon_s(other:
 def test_other_places_have_the_daemon_under_its_own_interpreter(other: str, tmp_path: Path) -> None:
     for place in ("listen", "subprocess", "per_call"):
         assert client(place, Engine("anything", {}, other), tmp_path) == (sys.executable, {})
-    assert client("inprocess", Engine("pocketsphinx", {}), tmp_path) == (sys.executable, {})
+    assert client("inprocess", Engine("moonshine", {}), tmp_path) == (sys.executable, {})
 
 
 def test_another_version_of_python_cannot_be_shared(other: str, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_the_last_line_of_a_program_that_fails_is_why(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("place", ["listen", "listen_unix"])
 async def test_the_sidecar_is_reached_where_it_says_and_ends_with_the_block(place: str, tmp_path: Path) -> None:
-    async with sidecar(place, Engine("pocketsphinx", {}), tmp_path) as server:
+    async with sidecar(place, Engine("moonshine", {}), tmp_path) as server:
         assert server is not None
         assert server.url.startswith("unix://" if place == "listen_unix" else "ws://127.0.0.1:")
         host = ListenHost(server.url)
@@ -70,13 +70,13 @@ async def test_the_sidecar_is_reached_where_it_says_and_ends_with_the_block(plac
 
 
 async def test_a_sidecar_that_cannot_load_its_engine_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun, match="weight: must be a number"):
-        async with sidecar("listen", Engine("pocketsphinx", {"weight": 7}), tmp_path):
+    with pytest.raises(CannotRun, match="weight 77: want a number"):
+        async with sidecar("listen", Engine("moonshine", {"weight": 77}), tmp_path):
             pass
 
 
 async def test_other_places_have_no_server(tmp_path: Path) -> None:
-    async with sidecar("subprocess", Engine("pocketsphinx", {}), tmp_path) as server:
+    async with sidecar("subprocess", Engine("moonshine", {}), tmp_path) as server:
         assert server is None
 
 

@@ -21,7 +21,7 @@ CHUNK_S = 0.16
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[Sidecar]:
-    async with Sidecar("pocketsphinx", OPTIONS, max_sessions=8) as server:
+    async with Sidecar("moonshine", OPTIONS, max_sessions=8) as server:
         yield server
 
 
@@ -48,7 +48,7 @@ async def test_a_cancel_tells_what_is_held_for_the_others(server: Sidecar) -> No
         await one.speak(pcm, 0.5)
         seconds, held = await one.cancel()
     assert seconds > 0
-    assert held == {"sessions": 2, "decoders": 2}
+    assert held == {"sessions": 2}
     await free(server)
 
 
@@ -68,7 +68,7 @@ async def test_a_killed_server_can_be_started_again_where_it_was(server: Sidecar
     await server.stop(kill=True)
     await server.start()
     assert server.pid != before
-    assert await server.held() == {"sessions": 0, "decoders": 0}
+    assert await server.held() == {"sessions": 0}
 
 
 async def test_an_engine_that_cannot_be_had_is_told_by_its_last_words() -> None:
@@ -79,12 +79,13 @@ async def test_an_engine_that_cannot_be_had_is_told_by_its_last_words() -> None:
 
 
 async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
-    told = await asyncio.to_thread(bare_steps, "pocketsphinx", OPTIONS, wide(caller(SAID[0])), "1,2", 1.0)
-    # Six chunks in a second; of those of the first half second the engine makes nothing yet, and they are no steps.
-    assert {count: len(took) for count, took in told["steps_ms"].items()} == {"1": 3, "2": 3}
+    told = await asyncio.to_thread(bare_steps, "moonshine", OPTIONS, wide(caller(SAID[0])), "1,2", 1.0)
+    # Six chunks in a second; those of which the engine makes nothing yet are no steps.
+    assert told["steps_ms"].keys() == {"1", "2"}
+    assert all(1 <= len(took) <= 6 for took in told["steps_ms"].values())
     assert all(ms > 0 for took in told["steps_ms"].values() for ms in took)
     assert told["batched_as_alone"] is True
-    assert told["held"] == {"sessions": 0, "decoders": 0}
+    assert told["held"] == {"sessions": 0}
 
 
 async def test_streams_say_the_same_from_another_place_on() -> None:
