@@ -30,7 +30,7 @@ from phone_daemon.media.tones import attention_tone
 from phone_daemon.mouth.filler import Filler
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.mouth.lead import Arrivals, Lead
-from phone_daemon.mouth.phrases import PhraseChunker
+from phone_daemon.mouth.phrases import PhraseChunker, is_unfinished
 from phone_daemon.mouth.tts import MouthLost, Voice
 from phone_daemon.turn.record import ToolUse, Turn
 from phone_daemon.wire.line import Line
@@ -73,6 +73,8 @@ class Reply:
         self.heard = Heard(voice.pace)
         self._stream = stream
         self._voice = voice
+        self._unfinished = ""
+        """The phrase spoken last, if its sentence goes on."""
         self._line = line
         self._most_lead = samples(lead_s)
         self._lead = lead
@@ -328,7 +330,7 @@ class Reply:
         head = _Head()
         asked_ns = now_ns()
         try:
-            async with contextlib.aclosing(self._voice.speak(phrase)) as spoken:
+            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished)) as spoken:
                 async for speech in spoken:
                     self._stamp("tts_first_audio")
                     if not arrivals.samples:
@@ -343,6 +345,7 @@ class Reply:
         finally:
             head.whole.set()
         self._lead.learn(arrivals)
+        self._unfinished = phrase if is_unfinished(phrase) else ""
         if not arrivals.samples:
             self._begin(phrase, end)
         self.heard.end()

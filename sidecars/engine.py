@@ -101,6 +101,7 @@ class TtsEngine(Protocol):
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """Speaks `text` (options: `voice` str, `rate` float, 1.0 = normal) in chunks as they are made.
 
+        An engine whose `continues` is true is also told, as `before`, what of the same sentence was spoken just before.
         `stop` is asked as often as the engine can; once it is true the iterator ends without another chunk.
         """
         ...

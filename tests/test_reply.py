@@ -13,6 +13,9 @@ from phone_daemon.mind.agent import CallerTurn, Message
 from phone_daemon.mouth.heard import Heard
 from phone_daemon.reply import APOLOGY, MAX_PHRASES
 from phone_daemon.turn.machine import State
+from sidecars.hosts import host
+from sidecars.hosts.channel import QueueChannel
+from sidecars.hosts.inline import InlineHost
 from tests import minds
 from tests.fakes import MortalHost, UnevenHost
 from tests.phone import BOOKING, OPEN, Phone, calls, ring, speech
@@ -215,6 +218,36 @@ def test_what_is_to_be_done_is_done_in_order_when_everything_was_played(tmp_path
 # ------------------------------------------------------------------------------------------------ the mouth
 
 SAID = "We are open from half past eight until half past five. On Friday we close at four."
+
+
+class NotingHost(InlineHost):
+    """Keeps what it was given to speak."""
+
+    def __init__(self) -> None:
+        super().__init__("tts", "espeak", {})
+        self.asked: list[host.Message] = []
+
+    def open(self, call: str = "") -> QueueChannel:
+        channel = super().open(call)
+        send = channel.send
+
+        def noted(message: host.Message, payload: bytes = b"") -> None:
+            self.asked += [message] if message["type"] == "Speak" else []
+            send(message, payload)
+
+        channel.send = noted  # type: ignore[method-assign]
+        return channel
+
+
+def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> None:
+    mouth = NotingHost()
+    text = "We are open from half past 8, and we close at six. See you."
+    ring(tmp_path, asks_and_listens, mind=minds.Lines(minds.text(text)), mouth=mouth)
+    assert [(asked["before"], asked["text"]) for asked in mouth.asked[-3:]] == [
+        ("", "We are open from half past eight,"),
+        ("We are open from half past eight,", "and we close at six."),
+        ("", "See you."),
+    ]
 
 
 def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ FIRST_CLAUSE, CLAUSE = 12, 90
 """Characters that a clause has at least, to be spoken before its sentence is over."""
 FIRST_LENGTH, LENGTH = 90, 220
 """Characters after which a phrase is cut at a space, whatever its grammar."""
+SENTENCE_PAUSE_S = 0.30
 LONGEST = 300
 """Characters after which it is cut even where there is no space."""
 FIRST_PATIENCE_S, PATIENCE_S = 0.25, 0.8
@@ -125,6 +126,11 @@ class PhraseChunker:
         return _last_parting(self._text)
 
 
+def is_unfinished(phrase: str) -> bool:
+    """Whether the next phrase goes on with the same sentence."""
+    return phrase != phrase.rstrip() and pause_s(phrase) < SENTENCE_PAUSE_S
+
+
 def pause_s(phrase: str) -> float:
     """Silence between `phrase` and the one that follows it, as espeak-ng has it between sentences and clauses.
 
@@ -135,7 +141,7 @@ def pause_s(phrase: str) -> float:
         return 0.0
     mark = said.rstrip(_CLOSING)[-1:]
     if mark in tuple(".!?।؟۔。！？｡") or "\n" in phrase[len(said) :]:
-        return 0.30
+        return SENTENCE_PAUSE_S
     return 0.22 if mark in (";", ":", "…", "—", "–") else 0.14 if mark == "," else 0.0
 
 

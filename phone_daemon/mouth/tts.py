@@ -56,8 +56,9 @@ class Voice:
         """How it says `phrase`."""
         return speakable(phrase, english=self._english)
 
-    async def speak(self, phrase: str) -> AsyncGenerator[Speech, None]:
-        """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there.
+    async def speak(self, phrase: str, before: str = "") -> AsyncGenerator[Speech, None]:
+        """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there. `before` was
+        spoken of the same sentence, whose melody then goes on.
 
         Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
         `MouthLost`.
@@ -72,7 +73,8 @@ class Voice:
         if self._channel is None:
             self._channel = self._host.open(self._call)
         me = self._speaking = object()
-        self._channel.send({"type": "Speak", "text": spoken.text, "options": self._options})
+        said = {"text": spoken.text, "before": self.spoken(before).text if before else ""}
+        self._channel.send({"type": "Speak", **said, "options": self._options})
         narrowing = _Narrowing(self._channel.sample_rate, self._to_8k, spoken)
         try:
             while (received := await self._next(me)) is not None:

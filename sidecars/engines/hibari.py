@@ -18,7 +18,7 @@ import numpy as np
 
 from sidecars.engine import Chunk
 from sidecars.engines.level import LEVEL_DB, Floats, as_pcm
-from sidecars.engines.pieces import pause_s, pieces
+from sidecars.engines.pieces import ends_sentence, pause_s, pieces
 from sidecars.packaged import Packaged
 from sidecars.phonemes import read_phonemes
 from sidecars.weights import WeightsMissing
@@ -40,6 +40,8 @@ FILES = (
 )
 PIECE_CHARS = 150
 """Longest piece of text planned at once: some 10 s of speech, a dozen milliseconds."""
+BEFORE_CHARS = 60
+"""Of what was spoken before it in the same sentence, so much goes into the plan of a piece."""
 GAIN = np.float32(10 ** ((LEVEL_DB + 24.3) / 20))
 """The model's active speech is at -24.3 dB, from phrase to phrase within 1.7."""
 QUIET = 10 ** (-50 / 20)
@@ -53,9 +55,12 @@ log = logging.getLogger(__name__)
 class Hibari:
     """A `TtsEngine`. Options of `create`: `voice` (there is one) and `rate`, the defaults of what `speak` is not told.
 
-    `speak` takes `pronounce` as well: how words are said, such as `{"Siobhan": "ʃɪvˈɔːn"}`. Marks are words as they
-    stand between spaces: "$5.50", which is spoken as several words, has one.
+    `speak` takes `pronounce` as well: how words are said, such as `{"Siobhan": "ʃɪvˈɔːn"}`; and `before`: what of the
+    same sentence was spoken just before, from where its melody goes on. Marks are words as they stand between spaces:
+    "$5.50", which is spoken as several words, has one.
     """
+
+    continues = True
 
     def __init__(self, voice: str = VOICE, rate: float = 1.0) -> None:
         """Loads the model. Raises `ValueError` for a bad option, `WeightsMissing` for files that are not the ones."""
@@ -76,23 +81,27 @@ class Hibari:
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
-        _refuse_unknown(options, {"voice", "rate", "pronounce"})
+        _refuse_unknown(options, {"voice", "rate", "pronounce", "before"})
         _check_voice(options.get("voice") or VOICE)
         rate = _checked(options.get("rate") or self._rate)
         pronounce = _pronunciations(options.get("pronounce") or {})
         samples = pause = 0
+        before, _ = self._plain(str(options.get("before") or ""))
         text, silent = self._plain(text)
         for start, piece in pieces(text, PIECE_CHARS):
             if stop():
                 return
-            said = self._reader.read(piece, pronounce)
+            before = _last_words(before)
+            said = self._reader.read(before + piece, pronounce)
+            words = [(first, *(start + at - len(before) for at in span)) for first, *span in said.words]
+            words = [word for word in words if word[1] >= start]
             silent += said.silent
-            if not said.words:
+            if not words:
                 continue
-            sentence = self._model.plan(said.phonemes, rate)
+            sentence = self._model.plan(said.phonemes, rate, words[0][0] if before else 0)
             if stop():
                 return
-            marks = [(int(sentence.starts[first]), start + begin, start + end) for first, begin, end in said.words]
+            marks = [(int(sentence.starts[first]), begin, end) for first, begin, end in words]
             for at, sound in _trimmed(self._model.sound(sentence), round(EDGE_S * self.sample_rate)):
                 if stop():
                     return
@@ -106,8 +115,16 @@ class Hibari:
                 samples += sound.size
                 pause = 0
             pause = round(self.sample_rate * pause_s(piece))
+            before = "" if ends_sentence(piece) else piece
         if silent:
             log.warning("words of a text that have no sound in English, or no end: %d; the rest was said", silent)
+
+
+def _last_words(before: str) -> str:
+    """So much of what was spoken before as the melody needs, and a space."""
+    near = before.rstrip()[-BEFORE_CHARS:]
+    whole = near if len(near) < BEFORE_CHARS else near.partition(" ")[2]
+    return f"{whole} " if whole else ""
 
 
 def _trimmed(windows: Iterable[Floats], edge: int) -> Iterator[tuple[int, Floats]]:

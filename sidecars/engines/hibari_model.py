@@ -80,15 +80,18 @@ class HibariModel:
         drawn = np.random.default_rng(SEED).standard_normal((NOISE_FRAMES, dsp.N_FFT // 2 + 1, 2), np.float32)
         self._noise: Spectrum = np.ascontiguousarray(drawn.view(np.complex64)[:, :, 0].T)
 
-    def plan(self, phonemes: str, rate: float) -> Sentence:
-        """`phonemes`, each of `alphabet` and at least one of them a letter, at `rate` (1.0: normal)."""
+    def plan(self, phonemes: str, rate: float, begin: int = 0) -> Sentence:
+        """`phonemes`, each of `alphabet`, at `rate` (1.0: normal). Of what stands before `begin`, a phoneme that a word
+        begins with, only the melody is wanted. From there on one at least is a letter."""
         ids = np.array([[0, *(self.alphabet[each] for each in phonemes), 0]], np.int64)
         given = {"ids": ids, "speed": np.array([rate], np.float32)}
         hidden, pitch, durations = self._prosody.run([_HIDDEN, _PITCH, _DURATIONS], given)
         ends = np.cumsum(durations.reshape(-1)) * FRAMES_PER_DURATION * FRAME
         starts = ends[: len(phonemes)] - EARLY
         letters = [n for n, phoneme in enumerate(phonemes) if phoneme.isalpha()]
-        first = max(0, int(starts[letters[0]]) // FRAME - BEFORE)
+        spoken = [n for n in letters if n < begin]
+        silent = int(starts[spoken[-1] + 1]) // FRAME + 1 if spoken else 0
+        first = max(silent, int(starts[max(begin, letters[0])]) // FRAME - BEFORE)
         last = min(hidden.shape[2], int(ends[letters[-1] + 1]) // FRAME + AFTER)
         return Sentence(hidden, pitch[0], np.maximum(starts - first * FRAME, 0), first, last)
 

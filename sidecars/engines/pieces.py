@@ -26,7 +26,12 @@ def pieces(text: str, longest: int) -> Iterator[tuple[int, str]]:
         yield start, text[start:]
 
 
+def ends_sentence(piece: str) -> bool:
+    return piece.rstrip()[-1:] in tuple(".!?…")
+
+
 def pause_s(piece: str) -> float:
     """Silence between `piece` and the one that follows it, when that at their own ends is cut off."""
-    last = piece.rstrip()[-1:]
-    return SENTENCE_PAUSE_S if last in tuple(".!?…") else CLAUSE_PAUSE_S if last in tuple(",;:") else 0.0
+    if ends_sentence(piece):
+        return SENTENCE_PAUSE_S
+    return CLAUSE_PAUSE_S if piece.rstrip()[-1:] in tuple(",;:") else 0.0

@@ -20,7 +20,7 @@ said: [text, start, end, confidence] each, in seconds of the utterance's audio.
 
 Synthesis (a channel speaks any number of texts, in the order in which they were sent):
 
-    Speak {text, options}
+    Speak {text, options}        `before` too: what of the same sentence was spoken just before, for its melody
     Cancel               drops the text being spoken and those that wait; answered by one Cancelled
     -> Chunk {marks} + payload   `marks`: [sample in the text's audio, start, end in the text] a word
     -> Done                      one for each text, after its last chunk

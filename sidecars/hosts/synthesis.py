@@ -52,6 +52,8 @@ class SynthesisServer(EngineServer):
         if len(text) > MAX_TEXT:
             raise ValueError(f"Speak: {len(text)} characters at once; {MAX_TEXT} is the most")
         options = options_of(message)
+        if (before := message.get("before")) and getattr(self.engine, "continues", False):
+            options = {**options, "before": str(before)[-MAX_TEXT:]}
         queue = self._waiting.setdefault(channel, deque())
         if len(queue) >= MAX_WAITING:
             raise ValueError(f"Speak: {MAX_WAITING} texts wait already")

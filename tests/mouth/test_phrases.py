@@ -14,6 +14,7 @@ from phone_daemon.mouth.phrases import (
     LONGEST,
     PATIENCE_S,
     PhraseChunker,
+    is_unfinished,
     pause_s,
 )
 
@@ -262,6 +263,14 @@ def test_what_a_clear_sentence_end_completes_is_given_out_at_once(text: str) -> 
 )  # fmt: skip
 def test_a_pause_follows_a_phrase_only_where_another_follows(phrase: str, seconds: float) -> None:
     assert pause_s(phrase) == seconds
+
+
+@pytest.mark.parametrize(
+    ("phrase", "unfinished"),
+    [("Well, ", True), ("so: ", True), ("cut ", True), ("Hello. ", False), ("item\n", False), ("Well,", False)],
+)
+def test_a_sentence_goes_on_after_a_clause_that_another_follows(phrase: str, unfinished: bool) -> None:
+    assert is_unfinished(phrase) is unfinished
 
 
 def test_a_first_clause_is_long_enough_to_be_worth_it() -> None:

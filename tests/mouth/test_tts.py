@@ -240,6 +240,19 @@ def test_on_the_sample_clock_speech_takes_no_time_and_is_the_same_every_time() -
     assert first[1] == 0
 
 
+async def test_a_sentence_goes_on_after_what_was_spoken_of_it() -> None:
+    host = InlineHost("tts", "hibari", {})
+    await host.start()
+    voice, made = voice_of(host), []
+    for before in ("", "We are open from half past 8 until 5, "):
+        speech = [piece async for piece in voice.speak("and on Friday until four.", before)]
+        made.append(b"".join(piece.pcm for piece in speech))
+        assert len([mark for piece in speech for mark in piece.marks]) == 5
+    assert made[0] != made[1]
+    assert len(made[1]) == pytest.approx(len(made[0]), rel=0.25)
+    await host.close()
+
+
 async def test_what_was_heard_follows_from_what_was_played(host: Host) -> None:
     voice, heard = voice_of(host), Heard()
     phrases = ["Good morning, ", "you have reached the *dental* clinic. ", "How can I help?"]

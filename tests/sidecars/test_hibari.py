@@ -146,6 +146,39 @@ async def test_a_pronunciation_is_said_instead_of_what_is_written(engine: Hibari
     assert len(audio) != len(said(engine, "Hello Xyzzy, welcome.")[0])
 
 
+def pitch_hz(audio: np.ndarray, rate: int) -> float:
+    """Of the first 0.6 s in which there is a voice: the median over frames of 40 ms, by autocorrelation."""
+    size, found = round(0.04 * rate), []
+    for begin in range(0, round(0.6 * rate), size // 2):
+        frame = audio[begin : begin + size].astype(float)
+        alike = np.correlate(frame, frame, "full")[size - 1 :]
+        lags = np.arange(rate // 350, rate // 100)
+        if alike[lags].max() > 0.6 * alike[0] > 1e6:
+            found.append(rate / lags[alike[lags].argmax()])
+    return float(np.median(found))
+
+
+def test_a_sentence_goes_on_where_its_first_phrase_ended(engine: Hibari) -> None:
+    """Alone, what follows begins as high as a new sentence."""
+    first, then = (
+        "I can give you the number of the practice that is open",
+        "on Saturday and on Sunday in the afternoon.",
+    )
+    whole, marks = said(engine, f"{first} {then}")
+    at = next(sample for sample, word in marks if word == "on")
+    in_one = pitch_hz(whole[at:], engine.sample_rate)
+    (alone, _), (after, words) = said(engine, then), said(engine, then, before=first)
+    assert [word for _, word in words] == then.split()
+    assert pitch_hz(alone, engine.sample_rate) > 1.1 * in_one
+    assert abs(pitch_hz(after, engine.sample_rate) / in_one - 1) < 0.05
+    assert abs(len(after) - (len(whole) - at)) < 0.1 * engine.sample_rate
+
+
+async def test_nothing_of_what_was_before_is_said_again(engine: Hibari) -> None:
+    audio, _ = said(engine, "and we close at six.", before="We are open from eight in the morning,")
+    assert await heard_back(audio.tobytes(), engine.sample_rate) == "and we close at 6"
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n\t\n", "...", "\x00\x01\x02", "😀👩‍👩‍👧❤️", "\ud800", "日本語", "—"])
 def test_what_cannot_be_spoken_is_no_speech(engine: Hibari, text: str) -> None:
     audio, marks = said(engine, text)

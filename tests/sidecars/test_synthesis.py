@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sidecars.engine import load
 from sidecars.engines.espeak import create
 from sidecars.hosts.synthesis import MAX_TEXT, MAX_WAITING, SynthesisServer
 
@@ -42,6 +43,17 @@ def test_a_text_is_spoken_in_chunks_with_its_words_and_then_done(server):
     assert sum(len(payload) for _, _, payload in chunks) > server.engine.sample_rate  # at least half a second
     marks = [mark for _, message, _ in chunks for mark in message["marks"]]
     assert [(start, end) for _, start, end in marks] == [(0, 5), (6, 12)]
+
+
+def test_an_engine_is_told_what_was_before_only_where_it_goes_on_from_there(server):
+    texts = {}
+    for name in ("espeak", "hibari"):
+        server = SynthesisServer(load(name, {}))
+        for before in ("", "We are open in the morning,"):
+            server.receive(1, {"type": "Speak", "text": "and at night.", "options": {}, "before": before})
+            texts[name, before] = b"".join(payload for _, _, payload in told(server))
+    assert all(texts.values())
+    assert len({said for (name, _), said in texts.items() if name == "hibari"}) == 2
 
 
 def test_texts_of_one_channel_are_spoken_in_order(server):
