@@ -1,7 +1,7 @@
 """From the caller's last sample to the agent's first sound, with a language model of a known pace.
 
 The model server is scripted (`scripted_model`): 150 ms to the first token, 30 ms a token, a token a word. Whatever
-else it takes is ours: the endpoint wait, recognition, the first phrase, synthesis (espeak-ng), the line.
+else it takes is ours: the endpoint wait, recognition, the first phrase, synthesis, the line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ ANSWERS = (
     "Let me see, please. There is something free on Thursday, at half past ten.",
     "That is fine. Shall I book it for you?",
 )
-"""As a model that is told to speak in short sentences says it: the first phrase is three to five words long."""
+"""As a model that is told to speak in short sentences says it: the first phrase is three to five words long."""from phone_daemon.config import Settings
+
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ async def measure(progress: Progress, rounds: int = 1) -> list[Figure]:
     allowed_ms = quantiles(plain.stage("endpoint_wait"))["p95"] + FIRST_MS + OURS_MS
     stages = sorted({stage for turn in plain.turns for stage in turn["stages_ms"]})
     told = ", ".join(f"{stage} {quantiles(plain.stage(stage))['p95']:.0f}" for stage in stages)
-    pace = f"scripted model server: {FIRST_MS:g} ms to the first token, {TOKEN_MS:g} ms a token; espeak-ng"
+    pace = f"scripted model server: {FIRST_MS:g} ms to the first token, {TOKEN_MS:g} ms a token; {Settings().mouth.engine}"
     settled = [turn for turn in early.turns if turn["early_start"]["kept"]]
     figures = [
         Figure(
