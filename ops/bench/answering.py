@@ -20,6 +20,7 @@ from ops.commands import Commands
 from ops.daemon_process import DaemonProcess
 from ops.probe import until
 from ops.stats import quantiles
+from phone_daemon.config import Settings
 
 LANES = 2
 FIRST_MS, TOKEN_MS = 150.0, 30.0
@@ -36,8 +37,7 @@ ANSWERS = (
     "Let me see, please. There is something free on Thursday, at half past ten.",
     "That is fine. Shall I book it for you?",
 )
-"""As a model that is told to speak in short sentences says it: the first phrase is three to five words long."""from phone_daemon.config import Settings
-
+"""As a model that is told to speak in short sentences says it: the first phrase is three to five words long."""
 
 
 @dataclass(slots=True)
@@ -112,7 +112,8 @@ async def measure(progress: Progress, rounds: int = 1) -> list[Figure]:
     allowed_ms = quantiles(plain.stage("endpoint_wait"))["p95"] + FIRST_MS + OURS_MS
     stages = sorted({stage for turn in plain.turns for stage in turn["stages_ms"]})
     told = ", ".join(f"{stage} {quantiles(plain.stage(stage))['p95']:.0f}" for stage in stages)
-    pace = f"scripted model server: {FIRST_MS:g} ms to the first token, {TOKEN_MS:g} ms a token; {Settings().mouth.engine}"
+    voice = Settings().mouth.engine
+    pace = f"scripted model server: {FIRST_MS:g} ms to the first token, {TOKEN_MS:g} ms a token; {voice}"
     settled = [turn for turn in early.turns if turn["early_start"]["kept"]]
     figures = [
         Figure(
