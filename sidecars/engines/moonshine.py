@@ -5,7 +5,8 @@ given to the decoder; the final is begun as soon as the caller pauses, and is th
 without a pause is cut at its quietest place. Every choice depends on the audio alone, not on how fast the machine is.
 
 Options: `model` (a folder or a repository; empty: the package's), `phrases` (by dialplan, by what was asked, sentences
-that callers may say), `weight` (how much those count; 0: not at all), `beam`, `partials_s`, `max_sessions`.
+that callers may say), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
+`max_sessions`.
 Session options: `grammar`, the dialplan; `expected`, what was asked.
 """
 
@@ -131,7 +132,7 @@ class Moonshine:
         self.max_sessions = int(_number(options, "max_sessions", MAX_SESSIONS, 1, 1024, whole=True))
         self._beam = int(_number(options, "beam", BEAM, 1, 16, whole=True))
         self._interval_s = _number(options, "partials_s", PARTIALS_S, 0.1, 30)
-        weight = _number(options, "weight", ExpectedWords.WEIGHT, 0, 10)
+        weight = _number(options, "weight", 1.0, 0, 10)
         phrases = checked_phrases(options.get("phrases", {}))
         model = options.get("model", "")
         if not isinstance(model, str):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sidecars.engines.expected_words import ExpectedWords, checked_phrases
+from sidecars.engines.expected_words import ANY, ANYWHERE, ASKED, ExpectedWords, checked_phrases
 
 PIECES = ["", "", "", " I", " want", " a", " check", "-", "up", "er", " Wed", "nes", "day", ",", " 10", ":30", " to"]
-SETS = {"": ["i want a checkup"], "day": ["wednesday", "on wednesday"], "time": ["ten thirty"]}
+SETS = {"": ["i want a checkup", "i want a check up"], "day": ["wednesday", "on wednesday"], "time": ["ten thirty"]}
 
 
 def bias(expected=""):
@@ -13,40 +13,59 @@ def bias(expected=""):
 
 
 def total(bias, text):
-    """What the bias adds to a text, given in pieces."""
+    """What the bias adds to a text, given in pieces, in units of `ANY`."""
     state, sum_ = bias.start, 0.0
     for piece in text:
         state, bonus = bias.advance(state, PIECES.index(piece))
         sum_ += bonus
-    return sum_ + bias.end(state)
+    return (sum_ + bias.end(state)) / ANY
 
 
 def test_words_that_follow_each_other_in_a_phrase_get_a_bonus():
-    assert total(bias(), [" I", " want", " a", " check", "up"]) == 5.0
+    assert total(bias(), [" I", " want", " a", " check", "up"]) == 5
 
 
 def test_case_and_punctuation_are_nothing():
-    assert total(bias(), [" I", ",", " want"]) == 2.0
-    assert total(bias(), [" I", " want", " a", " check", "-", "up"]) == 5.0
+    assert total(bias(), [" I", ",", " want"]) == 2
+
+
+def test_a_hyphen_stands_between_two_words():
+    assert total(bias(), [" I", " want", " a", " check", "-", "up"]) == 5
+    assert total(bias(), [" I", " want", " a", " check", "up"]) == 5
 
 
 def test_a_word_in_another_place_gets_none():
-    assert total(bias(), [" want"]) == 0.0
+    assert total(bias(), [" want"]) == 0
 
 
 def test_a_word_that_only_begins_like_an_expected_one_gives_its_bonus_back():
-    assert total(bias(), [" I", " want", " a", " check"]) == 3.0
-    assert total(bias(), [" I", " want", " a", " check", "er"]) == 3.0
+    assert total(bias("day"), [" Wed"]) == 0
+    assert total(bias("day"), [" Wed", "nes"]) == 0
+    assert total(bias(), [" I", " want", " a", " check", "er"]) == 3
 
 
 def test_what_nobody_expects_is_as_without_bias():
-    assert total(bias(), [" to", " check", "er", ",", "up"]) == 0.0
+    assert total(bias(), [" to", " check", "er", ",", "up"]) == 0
 
 
-def test_what_was_asked_for_is_expected_only_then():
+def test_what_was_asked_for_counts_for_more_and_only_then():
     said = [" Wed", "nes", "day"]
-    assert total(bias(), said) == 0.0
-    assert total(bias("day"), said) == 3.0
+    assert total(bias(), said) == 0
+    assert total(bias("day"), said) == 3 * ASKED / ANY
+
+
+def test_an_answer_counts_after_any_other_word():
+    assert total(bias("day"), [" to", " Wed", "nes", "day"]) == 3 * ANYWHERE / ANY
+    assert total(bias("day"), [" to", " a"]) == 0
+
+
+def test_anything_else_may_still_be_said_instead_of_an_answer():
+    assert total(bias("day"), [" I", " want"]) == 2
+
+
+def test_the_weight_is_for_all_of_it():
+    twice = ExpectedWords(PIECES, SETS, "day", 2.0)
+    assert total(twice, [" I", " want"]) == 4
 
 
 @pytest.mark.parametrize(
