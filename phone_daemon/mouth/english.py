@@ -136,6 +136,11 @@ def _reference(found: re.Match[str]) -> str:
     return f"{found['word'].strip().replace('#', 'number')} {digits(found['number'])}"
 
 
+@_rule("A", r"(?<![\w.-])(?P<letters>[A-Z]{2,4})-?(?P<digits>\d{3,})(?![\w-]|[.,]\d)")
+def _code(found: re.Match[str]) -> str:
+    return f"{'.'.join(found['letters'])}. {digits(found['digits'])}"
+
+
 # ------------------------------------------------------------------------------------------------ dates
 
 
@@ -263,7 +268,7 @@ def _money(found: re.Match[str]) -> str:
     return f"minus {amount}" if found["minus"] else amount
 
 
-@_rule("0&", rf"(?<![\w.,])(?P<minus>(?<!\S)[-−])?(?P<number>{_NUMBER})\s?(?P<unit>{_UNIT})(?!\w)")
+@_rule("0&", rf"(?<![\w.,])(?P<minus>(?<!\S)[-−])?(?P<number>{_NUMBER})\s?(?P<unit>{_UNIT})(?:\.(?=\s[a-z])|(?!\w))")
 def _measure(found: re.Match[str]) -> str:
     unit = _UNITS[found["unit"]]
     name, _, rest = unit.partition(" ")
@@ -352,14 +357,9 @@ def _per(found: re.Match[str]) -> str:
     return "per"
 
 
-@_rule("A", r"\band/or\b")
-def _and_or(found: re.Match[str]) -> str:
-    return "and or"
-
-
 @_rule("&", r"(?<=[a-z])/(?=[A-Za-z])|(?<=\w\s)/(?=\s\w)")
 def _either(found: re.Match[str]) -> str:
-    return "or"
+    return " " if re.search(r"\band$", found.string[: found.start()]) else "or"  # "and/or"
 
 
 @_rule("&", r"(?<=\w)/(?=\w)")

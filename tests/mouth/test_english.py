@@ -68,6 +68,8 @@ from phone_daemon.mouth.speakable import speakable
         ("-5 or -3°C", "minus five or minus three degrees Celsius"),
         ("50% of 3 km at 60 km/h", "fifty percent of three kilometres at sixty kilometres per hour"),
         ("1 kg, 6 ft", "one kilogram, six feet"),
+        ("6 ft. tall, 5 kg. Then", "six feet tall, five kilograms. Then"),
+        ("AB-1234 or XYZ482", "A.B. one two three four or X.Y.Z. four eight two"),
         ("the 1st, 22nd and 103rd", "the first, twenty-second and one hundred and third"),
         ("1/2, 2½ and 1 3/4", "a half, two and a half and one and three quarters"),
         ("9-5, 3–5 days, 10 - 12", "nine to five, three to five days, ten to twelve"),
