@@ -11,8 +11,6 @@ from itertools import count
 from phone_daemon.mind.grammar import BadPhrase, expand, slots_of
 from phone_daemon.mind.slots import (
     YES_NO,
-    YES_NO_EXAMPLES,
-    YES_NO_GOODBYES,
     Choice,
     Day,
     Digits,
@@ -22,6 +20,7 @@ from phone_daemon.mind.slots import (
     YesNo,
 )
 from phone_daemon.mind.times import WEEKDAYS
+from phone_daemon.mind.yes_no import YES_NO_EXAMPLES, YES_NO_GOODBYES
 from phone_daemon.toml_table import Table, nearest
 
 

@@ -101,7 +101,7 @@ _PHRASAL = {
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """`word` without its ending: booking, booked and books are book."""
-    plain = _IRREGULAR.get(word) or _without_ending(word.removesuffix("'s"))
+    plain = _IRREGULAR.get(word) or _without_ending(word.removesuffix("'s") or word)
     return plain.removesuffix("e") if len(plain) > 3 else plain
 
 

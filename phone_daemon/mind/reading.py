@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from phone_daemon.mind.intents import Script
 from phone_daemon.mind.scoring import Matcher, Score
-from phone_daemon.mind.slots import Text, YesNo, only_yes_or_no, yes_or_no
+from phone_daemon.mind.slots import Text, YesNo
 from phone_daemon.mind.state import Asked, State
+from phone_daemon.mind.yes_no import only_yes_or_no, yes_or_no
 
 NONE = Score("", 0.0)
 
@@ -54,4 +55,5 @@ class Reader:
         # While a request is open a value answers its question: it is no sign of another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked = self._matcher.rank(words, {} if open_request else where)
-        return Reading(ranked, values, yes_or_no(words), only_yes_or_no(words))
+        confirming = state.asked is Asked.CONFIRM
+        return Reading(ranked, values, yes_or_no(words, confirming), only_yes_or_no(words, confirming))

@@ -21,6 +21,7 @@ from phone_daemon.mind.times import (
     say_time,
 )
 from phone_daemon.mind.words import words as words_of
+from phone_daemon.mind.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
 
 YES_NO = "yes_no"
 """The answers to a question that is answered with yes or no."""
@@ -114,6 +115,9 @@ class Time:
         return (*self.examples(), *(form.format(hour) for form in forms for hour in hours))
 
 
+_CORRECTING = frozenset(("no", "not", "sorry", "mean", "meant", "rather", "correction", "wait", "actually"))
+
+
 @dataclass(frozen=True, slots=True)
 class Digits:
     """`type = "digits"`: a number said or keyed in digit by digit, `low` to `high` digits long."""
@@ -125,9 +129,20 @@ class Digits:
         """Runs of the right length; when expected, also the whole of what was said and numbers too short or long."""
         runs = [Found(run.digits, run.start, run.end) for run in numbers.runs(words)]
         right = [run for run in runs if self.fits(run.value)]
+        if expected and len(runs) > 1 and (mended := self._corrected(words, runs)):
+            return [mended]
         if right or not (expected and runs):
             return right
         return [Found("".join(run.value for run in runs), runs[0].start, runs[-1].end)]
+
+    def _corrected(self, words: Sequence[str], runs: Sequence[Found]) -> Found | None:
+        """A number whose last digits were said again: "… three five seven, no, eight"."""
+        before, after = runs[-2:]
+        again = _CORRECTING.intersection(words[before.end : after.start])
+        if not again or not self.fits(before.value) or len(after.value) >= len(before.value):
+            return None
+        kept = before.value[: -len(after.value)]
+        return Found(kept + after.value, before.start, after.end)
 
     def fits(self, digits: str) -> bool:
         return self.low <= len(digits) <= self.high
@@ -146,6 +161,20 @@ class Digits:
         return (*self.examples(), *whole, *(f"it's {number}" for number in whole[:20]))
 
 
+_UNLIKE = 0.75
+"""Words that are no more alike than this are others."""
+_SHORT = 3
+"""Words of no more letters are the same or others: "all" is not "small"."""
+
+
+def _likeness(said: Sequence[str], wanted: Sequence[str]) -> float:
+    """How much alike two rows of as many words are, 0 to 1; 0 when any word of one is clearly another."""
+    pairs = list(zip(said, wanted, strict=True))
+    if any(one != other and (min(len(one), len(other)) <= _SHORT or one in AROUND) for one, other in pairs):
+        return 0.0
+    return SequenceMatcher(None, " ".join(said), " ".join(wanted)).ratio()
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """`type = "choice"`: one of a list; each value with the ways to say it."""
@@ -155,19 +184,20 @@ class Choice:
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
         """Exact words; when one is expected and none is exact, words that sound close."""
-        exact = self._find(words, 1.0)
-        return exact or (self._find(words, 0.75) if expected else [])
+        exact = self._find(words, fuzzy=False)
+        return exact or (self._find(words, fuzzy=True) if expected else [])
 
-    def _find(self, words: Sequence[str], least: float) -> list[Found]:
+    def _find(self, words: Sequence[str], *, fuzzy: bool) -> list[Found]:
         found: list[tuple[int, float, Found]] = []
+        plain = [word.removesuffix("'s") for word in words]
         for value, ways in self.ways.items():
             for way in ways:
-                wanted = words_of(way)
+                wanted = [word.removesuffix("'s") for word in words_of(way)]
                 for start in range(len(words) - len(wanted) + 1):
-                    pair = (" ".join(words[start : start + len(wanted)]), " ".join(wanted))
-                    likeness = 1.0 if pair[0] == pair[1] else SequenceMatcher(None, *pair).ratio()
-                    if likeness >= least:
-                        found.append((len(wanted), likeness, Found(value, start, start + len(wanted))))
+                    said = plain[start : start + len(wanted)]
+                    close = 1.0 if said == wanted else _likeness(said, wanted) if fuzzy else 0.0
+                    if close > _UNLIKE:
+                        found.append((len(wanted), close, Found(value, start, start + len(wanted))))
         # The longest and closest wins its words; what is left comes in the order of the sentence.
         chosen: list[Found] = []
         for _, _, candidate in sorted(found, key=lambda each: (-each[0], -each[1])):
@@ -225,49 +255,3 @@ class Text:
 
     def answers(self) -> tuple[str, ...]:
         return ()
-
-
-_YES = frozenset(
-    words_of(
-        "yes yeah yep yup yea aye sure correct right ok okay fine definitely absolutely perfect exactly certainly "
-        "great good lovely"
-    )
-)
-_NO = frozenset(words_of("no nope nah not wrong incorrect don't isn't doesn't never nothing"))
-_AROUND = frozenset(
-    words_of(
-        "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i "
-        "do would quite course of uh um well oh else works me there just will be today this so sir madam then actually"
-    )
-)
-"""Words that say nothing beside a yes or a no."""
-YES_NO_EXAMPLES = (
-    "yes", "yes please", "yeah", "yes that's right", "that's right", "that's correct", "correct", "sure", "okay",
-    "that's fine", "yes it is", "yes thank you", "yep", "that's good", "yes i would",
-    "no", "no thanks", "no thank you", "nope", "that's wrong", "that's not right", "no that's wrong", "not quite",
-    "no that's all", "no that's everything", "no nothing else", "that's all thank you", "never mind", "no it's not",
-)  # fmt: skip
-YES_NO_GOODBYES = (
-    "no goodbye", "no thanks bye", "no thank you goodbye", "no that's all thank you", "no that's all thanks",
-    "no that's all goodbye", "no that's all thank you goodbye", "that's all thank you goodbye", "thank you goodbye",
-    "thank you very much goodbye", "thanks bye", "goodbye", "bye",
-)  # fmt: skip
-"""A no to "is there anything else?" that takes leave, or leave-taking alone."""
-
-
-def yes_or_no(words: Sequence[str]) -> str:
-    """`yes`, `no`, or nothing. A no outweighs a yes: "that's not right"."""
-    heard = set(words)
-    sentence = " ".join(words)
-    if sentence.endswith("no problem") or "all right" in sentence:
-        return "yes"
-    if heard & _NO or any(ending in sentence for ending in ("that's all", "that is all", "that's everything")):
-        return "no"
-    if heard & _YES or ("please" in heard and heard <= _AROUND):  # "Shall I cancel it?" "Please do."
-        return "yes"
-    return ""
-
-
-def only_yes_or_no(words: Sequence[str]) -> bool:
-    """True when a sentence says yes or no and nothing besides."""
-    return bool(yes_or_no(words)) and set(words) <= _YES | _NO | _AROUND

@@ -3,7 +3,6 @@
 import pytest
 
 from phone_daemon.mind.slots import (
-    YES_NO_EXAMPLES,
     Choice,
     Day,
     Digits,
@@ -11,8 +10,6 @@ from phone_daemon.mind.slots import (
     Text,
     Time,
     YesNo,
-    only_yes_or_no,
-    yes_or_no,
 )
 from phone_daemon.mind.words import words
 
@@ -24,38 +21,6 @@ PLACE = Choice(
 
 def values(kind: Kind, sentence: str, expected: bool = True) -> list[str]:
     return [found.value for found in kind.find(words(sentence), expected)]
-
-
-@pytest.mark.parametrize(
-    ("sentence", "answer", "only"),
-    [
-        ("yes", "yes", True),
-        ("yes please that's right", "yes", True),
-        ("please do", "yes", True),
-        ("okay", "yes", True),
-        ("that is correct", "yes", True),
-        ("yes on tuesday", "yes", False),
-        ("no", "no", True),
-        ("no thank you", "no", True),
-        ("that's not right", "no", True),
-        ("never mind", "no", True),
-        ("that's all", "no", True),
-        ("no that's everything", "no", True),
-        ("no wednesday", "no", False),
-        ("that's all right", "yes", True),
-        ("no problem", "yes", True),
-        ("tuesday", "", False),
-        ("", "", False),
-        ("that is", "", False),
-    ],
-)
-def test_a_yes_or_a_no_is_told_from_other_words(sentence: str, answer: str, only: bool) -> None:
-    assert yes_or_no(words(sentence)) == answer
-    assert only_yes_or_no(words(sentence)) is only
-
-
-def test_every_example_of_yes_and_no_is_understood() -> None:
-    assert [text for text in YES_NO_EXAMPLES if not only_yes_or_no(text.split())] == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +43,35 @@ def test_a_choice_is_found_even_when_it_was_misheard(sentence: str, chosen: list
 def test_what_was_not_asked_for_must_be_said_exactly() -> None:
     assert values(PLACE, "front floor", expected=False) == []
     assert values(PLACE, "front door", expected=False) == ["door"]
+
+
+SIZE = Choice({"small": ("small", "a small one"), "medium": ("medium",), "large": ("large",)})
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["no next all thank you", "that's all", "no that's all thank you", "of course", "a lot", "call"],
+)
+def test_words_around_an_answer_are_no_choice(sentence: str) -> None:
+    assert values(SIZE, sentence) == []
+
+
+def test_a_choice_of_somebody_is_theirs() -> None:
+    assert values(SIZE, "the smal one please") == ["small"]
+    assert values(PLACE, "leave it at my neighbour's") == ["neighbour"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "number"),
+    [
+        ("four eight two nine one three five seven no eight", "48291358"),
+        ("four eight two nine one three five seven sorry six eight", "48291368"),
+        ("four eight two no four eight two nine one three five seven", "48291357"),
+        ("it's four eight two nine one three five seven okay", "48291357"),
+    ],
+)
+def test_digits_that_are_said_again_take_the_place_of_the_last(sentence: str, number: str) -> None:
+    assert values(Digits(8, 8), sentence) == [number]
 
 
 def test_a_choice_is_said_as_the_dialplan_has_it() -> None:
