@@ -253,6 +253,13 @@ async def test_a_sentence_goes_on_after_what_was_spoken_of_it() -> None:
     await host.close()
 
 
+def test_another_language_is_not_said_in_english() -> None:
+    host = InlineHost("tts", "espeak", {})
+    assert voice_of(host).spoken("Um 10:30.").text == "Um ten thirty."
+    for options in ({"language": "de"}, {"language": "de", "voice": "heart"}, {"voice": "de+f2"}):
+        assert voice_of(host, **options).spoken("Um 10:30.").text == "Um 10:30."
+
+
 async def test_what_was_heard_follows_from_what_was_played(host: Host) -> None:
     voice, heard = voice_of(host), Heard()
     phrases = ["Good morning, ", "you have reached the *dental* clinic. ", "How can I help?"]
