@@ -28,6 +28,7 @@ from ops.bench import (
     llm,
     load,
     recognition,
+    understanding,
     voice,
 )
 from ops.bench.figure import Figure
@@ -72,6 +73,7 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
         "line card": partial(_line_card, seconds=args.seconds),
         "load": partial(load.measure, seconds=args.seconds),
         "recognition": recognition.measure,
+        "understanding": understanding.measure,
         "voice": voice.measure,
         "endurance": partial(endurance.measure, calls=args.calls),
     }

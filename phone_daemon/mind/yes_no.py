@@ -26,10 +26,10 @@ _NO_SAID = (
     "afraid not", "hold on no",
 )  # fmt: skip
 _YES_SAID = (
-    "no problem", "not a problem", "no worries", "no that's right", "i don't mind", "all right", "that's all right", "that is all right", "why not", "of course",
-    "go ahead", "go for it", "sounds good", "spot on", "that works", "works for me", "suits me", "you bet", "please do",
-    "by all means", "i think so", "i guess so", "i suppose so", "that'll do", "that will do", "that would be great",
-    "that'd be great", "that is right",
+    "no problem", "not a problem", "no worries", "no that's right", "i don't mind", "all right", "that's all right",
+    "that is all right", "why not", "of course", "go ahead", "go for it", "sounds good", "spot on", "that works",
+    "works for me", "suits me", "you bet", "please do", "by all means", "i think so", "i guess so", "i suppose so",
+    "that'll do", "that will do", "that would be great", "that'd be great", "that is right",
 )  # fmt: skip
 _YES_ALONE = ("i do", "i would", "it is", "i will")
 """A yes when nothing else is said: not in "i do need another day"."""
