@@ -38,13 +38,18 @@ class Decoded:
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
     """Of each token, natural logarithm, and last of the end."""
-    score: float
-    """What hypotheses are ranked by: log probability and bias, over length."""
+    bonus: float
+    """What the bias gave for all of it."""
 
     @property
-    def logprob(self) -> float:
-        """Mean over the tokens and the end."""
-        return sum(self.logprobs) / len(self.logprobs)
+    def score(self) -> float:
+        """What hypotheses are ranked by."""
+        return _score(self.logprobs, self.bonus)
+
+    @property
+    def likelihood(self) -> float:
+        """Mean over the tokens and the end, bias included."""
+        return (sum(self.logprobs) + self.bonus) / len(self.logprobs)
 
 
 class Bias(Protocol):
@@ -69,7 +74,7 @@ class _Hypothesis:
     state: Any = None
 
     def score(self) -> float:
-        return (sum(self.logprobs) + self.bonus) / float(max(1, len(self.logprobs)) ** LENGTH_POWER)
+        return _score(self.logprobs, self.bonus)
 
 
 class Encoded:
@@ -154,7 +159,7 @@ class MoonshineModel:
             rows = _log_softmax(logits[:, -1])
         # Where none has come to an end the audio has no words that end: what there is still counts.
         ranked = sorted(done or live, key=_Hypothesis.score, reverse=True)
-        return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.score()) for e in ranked]
+        return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.bonus) for e in ranked]
 
     def _begin(self, encoded: Encoded, tokens: Sequence[int]) -> tuple[Floats, dict[str, Floats]]:
         frames = encoded.states.shape[1]
@@ -202,6 +207,10 @@ def _session(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # one of its own for each kind of broken file
         raise ValueError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
+
+
+def _score(logprobs: Sequence[float], bonus: float) -> float:
+    return (sum(logprobs) + bonus) / float(max(1, len(logprobs)) ** LENGTH_POWER)
 
 
 def _log_softmax(logits: Floats) -> Floats:

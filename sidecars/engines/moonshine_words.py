@@ -33,21 +33,38 @@ def said_words(ranked: Sequence[Decoded], tokens: Tokens) -> list[Said]:
     best = ranked[0]
     words: list[list[int]] = []
     for at, token in enumerate(best.tokens):
-        piece = tokens.piece(token)
-        if piece.startswith(" ") or not words:
+        if tokens.piece(token).startswith(" ") or not words:
             words.append([])
         words[-1].append(at)
+    shares = _shares(ranked)
+    others = [set(map(_plain, tokens.text(each.tokens).split())) for each in ranked]
     said = []
     for places in words:
-        text = tokens.text([best.tokens[at] for at in places])
-        if text:
-            said.append(Said(text, confidence([best.logprobs[at] for at in places])))
+        if text := tokens.text([best.tokens[at] for at in places]):
+            agreed = sum(share for share, other in zip(shares, others, strict=True) if _plain(text) in other)
+            said.append(Said(text, _confidence(min(best.logprobs[at] for at in places), agreed, best.likelihood)))
     return said
 
 
-def confidence(logprobs: Sequence[float]) -> float:
-    """How likely a word is right, of the log probabilities of its tokens."""
-    return math.exp(min(logprobs))
+def _confidence(least: float, agreed: float, likelihood: float) -> float:
+    """How likely a word is right: of its least likely token's log probability, the share of hypotheses that have the
+    word, and the likelihood of the whole text.
+
+    A logistic regression on 1,131 words of the sets whose names end in `_tune`, of which 92 % are right: of those
+    given 0.8 to 0.9 there, 83 % were; of those given less than 0.7, half.
+    """
+    return 1 / (1 + math.exp(-(0.14 + 0.69 * least + 2.56 * agreed + 2.61 * likelihood)))
+
+
+def _shares(ranked: Sequence[Decoded]) -> list[float]:
+    """How likely each hypothesis is, as if they were all there are."""
+    sums = [sum(each.logprobs) for each in ranked]
+    weights = [math.exp(each - max(sums)) for each in sums]
+    return [each / sum(weights) for each in weights]
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isalnum, word.lower()))
 
 
 def placed(said: Sequence[Said], voiced: Voiced, begin: int, end: int, offset_s: float) -> list[Word]:

@@ -1,0 +1,71 @@
+"""Words from tokens: text, confidence, place."""
+
+import pytest
+
+from sidecars.engines.moonshine_model import Decoded
+from sidecars.engines.moonshine_tokens import Tokens
+from sidecars.engines.moonshine_words import Said, placed, said_words, tidy
+from sidecars.engines.voiced import RATE, WINDOW, Voiced
+
+TOKENS = Tokens([b"", b"", b"", "▁On".encode(), "▁Wed".encode(), b"nesday", b".", "▁Thursday".encode()])
+WEDNESDAY, THURSDAY = (3, 4, 5, 6), (3, 7, 6)
+
+
+def decoded(tokens, logprob=-0.1, bonus=0.0):
+    return Decoded(tokens, (logprob,) * (len(tokens) + 1), bonus)
+
+
+def confidences(*ranked):
+    return [word.confidence for word in said_words(ranked, TOKENS)]
+
+
+def test_words_are_written_with_their_punctuation():
+    assert [word.text for word in said_words([decoded(WEDNESDAY)], TOKENS)] == ["On", "Wednesday."]
+
+
+def test_a_word_that_all_hypotheses_have_is_surer_than_one_that_only_some_have():
+    on, wednesday = confidences(decoded(WEDNESDAY), decoded(THURSDAY))
+    assert on > wednesday
+    assert on == pytest.approx(confidences(decoded(WEDNESDAY))[0])
+
+
+def test_an_unlikely_token_makes_its_word_unsure():
+    sure, unsure = confidences(Decoded(WEDNESDAY, (-0.1, -0.1, -3.0, -0.1, -0.1), 0.0))
+    assert unsure < sure
+
+
+def test_what_is_expected_is_surer():
+    assert confidences(decoded(WEDNESDAY, -0.5, bonus=2.0))[0] > confidences(decoded(WEDNESDAY, -0.5))[0]
+
+
+def test_confidence_is_a_share():
+    assert confidences(decoded(WEDNESDAY, -0.01, bonus=8.0))[0] <= 1
+    assert 0 <= confidences(decoded(WEDNESDAY, -9.0))[0] < 0.1
+
+
+def test_no_words_of_no_tokens():
+    assert said_words([decoded(())], TOKENS) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "tidied"),
+    [
+        ("If so,, press.", "If so, press."),
+        ("B..", "B."),
+        ("Well...", "Well..."),
+        ("What?!", "What?!"),
+        ("a, b", "a, b"),
+    ],
+)
+def test_doubled_punctuation_is_given_once(text, tidied):
+    assert tidy(text) == tidied
+
+
+def test_letters_are_spread_over_the_voice():
+    voiced = Voiced()
+    voiced.windows[:] = [0.1] * 10 + [0.9] * 10 + [0.1] * 10 + [0.9] * 10 + [0.1] * 10
+    words = placed([Said("twelve chars", 1.0), Said("and as many.", 1.0)], voiced, 0, 50 * WINDOW, 2.0)
+    second = WINDOW / RATE
+    assert words[0].start == pytest.approx(2.0 + 10 * second)
+    assert words[0].end == pytest.approx(2.0 + 30 * second)
+    assert words[1].end == pytest.approx(2.0 + 40 * second)
