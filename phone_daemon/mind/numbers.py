@@ -19,6 +19,11 @@ _PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
 """What a recogniser writes for digits now and then; taken for them between two digits only."""
+_LIKE_DIGITS = _HOMOPHONES | {
+    "a": "8", "an": "8", "hey": "8", "free": "3", "tree": "3", "fife": "5", "sicks": "6", "fore": "4", "nigh": "9",
+    "line": "9", "owe": "0", "hero": "0", "heaven": "7",
+}  # fmt: skip
+"""What sounds like a digit, taken for one beside digits where only so the number becomes as long as it should."""
 _FILLERS = {"and", "uh", "um", "er", "then", "dash", "hyphen", "space", "point", "dot"}
 """May stand within a number without ending it."""
 
@@ -30,6 +35,16 @@ class Run:
     digits: str
     start: int
     end: int
+
+
+def misheard_runs(words: Sequence[str]) -> list[Run]:
+    """As `runs`, with digits for the words beside them that sound like one: "a one two" is 812."""
+    beside = [False, *(bool(_group(words, at)[0]) for at in range(len(words))), False]
+    mended = [
+        UNITS[int(_LIKE_DIGITS[word])] if word in _LIKE_DIGITS and (beside[at] or beside[at + 2]) else word
+        for at, word in enumerate(words)
+    ]
+    return runs(mended)
 
 
 def runs(words: Sequence[str]) -> list[Run]:

@@ -76,8 +76,13 @@ class Day:
         forms = ("no {}", "{} please", "how about {}", "what about {}", "can i come {}", "{} would be good")
         led = tuple(form.format(said) for form in forms for day in days for said in (day, say_day(day).lower()))
         dates = tuple(f"{on}the {date}" for on in ("", "on ") for date in ORDINALS[1:])
-        months = tuple(f"the {date} of {month}" for date, month in zip(ORDINALS[1:], 3 * MONTHS, strict=False))
-        return (*self.examples(), *led, *dates, *months)
+        months = tuple(
+            form.format(date=date, month=month)
+            for date, month in zip(ORDINALS[1:], 3 * MONTHS, strict=False)
+            for form in ("the {date} of {month}", "{month} {date}", "{month} the {date}")
+        )
+        weeks = tuple(form.format(day) for day in WEEKDAYS for form in ("a week on {}", "{} week", "this {}", "um {}"))
+        return (*self.examples(), *led, *dates, *months, *weeks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class Time:
         hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
         forms = ("no at {}", "{} please", "at {} please", "at {} o'clock please", "around {}", "how about {}",
                  "at half past {}", "at quarter past {}", "at quarter to {}", "{} a m", "{} p m", "{} in the morning",
-                 "{} in the afternoon")  # fmt: skip
+                 "{} in the afternoon", "half {}", "a quarter to {}", "a quarter past {}", "ten past {}", "ten to {}",
+                 "twenty past {}", "twenty to {}", "five past {}", "five to {}")  # fmt: skip
         return (*self.examples(), *(form.format(hour) for form in forms for hour in hours))
 
 
@@ -133,6 +139,11 @@ class Digits:
             return [mended]
         if right or not (expected and runs):
             return right
+        likely = [
+            Found(run.digits, run.start, run.end) for run in numbers.misheard_runs(words) if self.fits(run.digits)
+        ]
+        if len(likely) == 1:
+            return likely
         return [Found("".join(run.value for run in runs), runs[0].start, runs[-1].end)]
 
     def _corrected(self, words: Sequence[str], runs: Sequence[Found]) -> Found | None:

@@ -61,6 +61,14 @@ def test_a_choice_of_somebody_is_theirs() -> None:
     assert values(PLACE, "leave it at my neighbour's") == ["neighbour"]
 
 
+def test_what_sounds_like_a_digit_is_one_only_where_it_makes_the_number_whole() -> None:
+    assert values(Digits(8, 8), "so that's a one two four one five eight six") == ["81241586"]
+    assert values(Digits(8, 8), "four to free six four one five eight") == ["42364158"]
+    assert values(Digits(8, 8), "it's a number four eight two nine one three five seven") == ["48291357"]
+    assert values(Digits(8, 8), "a one two four") == ["124"]
+    assert values(Digits(8, 8), "a one two four one five eight six", expected=False) == []
+
+
 @pytest.mark.parametrize(
     ("sentence", "number"),
     [
