@@ -1,13 +1,21 @@
-"""The voices by which the embedded engine is measured."""
+"""What the recognizer's cost is measured on."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
 
-from ops.bench.recognition import VOICES
+from ops.bench import recognition
 
 
-def test_no_voice_of_the_bench_belongs_to_a_recorded_caller() -> None:
-    callers = (Path(__file__).parents[3] / "fixtures/callers.toml").read_text()
-    assert callers
-    assert not [voice for voice in VOICES if f'"espeak {voice}"' in callers]
+def test_it_is_fed_what_recorded_callers_say() -> None:
+    said = recognition._utterances(10.0)
+    assert 10.0 <= sum(map(len, said)) / 16000 < 60.0
+    assert said == recognition._utterances(10.0)
+
+
+def test_every_promise_has_a_figure() -> None:
+    told: list[float] = []
+    figures = asyncio.run(recognition.measure(told.append, seconds=4.0))
+    assert [figure.limit for figure in figures] == [0.02, 0.12, 40.0, 250.0]
+    assert all(figure.value is not None and figure.value > 0 for figure in figures)
+    assert told == sorted(told)
