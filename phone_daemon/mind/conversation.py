@@ -11,16 +11,18 @@ from dataclasses import replace
 
 from phone_daemon.events import Action, ActionKind
 from phone_daemon.mind.agent import CallerTurn
+from phone_daemon.mind.asking_back import AskingBack
 from phone_daemon.mind.intents import Intent, Script, Slot, Then
 from phone_daemon.mind.reading import Reader, Reading
-from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Score
+from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE
 from phone_daemon.mind.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.mind.state import Answer, Asked, State
-from phone_daemon.mind.wording import Wording
 from phone_daemon.mind.words import words as words_of
 
 WHOLE = 0.95
 """A score from here on leaves no doubt: nothing but that intent was said."""
+DOUBT = 0.3
+"""Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
 RIVAL = 0.7
 """The share of the best score from which on a second intent is offered beside one that only half matches."""
 
@@ -61,18 +63,19 @@ class Conversation:
         elif turn.digits:
             step.pressed(turn.text)
         else:
-            step.heard(turn.text)
+            step.heard(turn.text, turn.confidence)
         return step.answer()
 
 
-class _Step(Wording):
+class _Step(AskingBack):
     """One turn's worth of the conversation, on its way from the old state to the new one."""
 
     def __init__(self, script: Script, reader: Reader, is_open: bool, state: State, interrupted: bool) -> None:
-        super().__init__(script, state)
+        super().__init__(script, state, interrupted)
         self._reader = reader
         self._open = is_open
-        self._interrupted = interrupted
+        self._sure = True
+        """Whether the recogniser is."""
 
     # ------------------------------------------------------------------------------------------ what came in
 
@@ -116,8 +119,9 @@ class _Step(Wording):
                     return intent, name
         return None
 
-    def heard(self, text: str) -> None:
+    def heard(self, text: str, confidence: float) -> None:
         state = self._state
+        self._sure = confidence >= DOUBT
         words = words_of(text)
         reading = self._reader.read(words, state)
         if not words:
@@ -214,6 +218,7 @@ class _Step(Wording):
         return self._state.asked is Asked.OFFER and (reading.answer == "no" or len(self._state.offered) == 1)
 
     def _yes_or_no(self, answer: str) -> None:
+        self._sure = True  # They were asked.
         if self._state.asked is Asked.OFFER and answer == "yes":
             self._start(self._script.intents[self._state.offered[0]], {})
         elif self._state.asked is Asked.ELSE and answer == "no":
@@ -228,6 +233,9 @@ class _Step(Wording):
     def _start(self, intent: Intent, found: Mapping[str, str]) -> None:
         """Takes up a request. One that needs nothing is answered, and an open question is asked again after it."""
         state = self._state
+        if not self._sure and intent.then in (Then.HANG_UP, Then.TRANSFER):
+            self._doubt(intent)
+            return
         if intent.then is Then.REPEAT:
             self._tell(intent.name)
             self._add(state.said)
@@ -373,32 +381,3 @@ class _Step(Wording):
         self._state = replace(self._state, asked=Asked.NOTHING, misses=0)
         self._say_prompt("goodbye")
         self._after.append(Action(ActionKind.HANG_UP))
-
-    def _clarify(self, *scores: Score) -> None:
-        """Several intents, or one only half, match: asks back."""
-        offered = tuple(each.intent for each in scores if self._script.intents[each.intent].offer)
-        if not offered:
-            self._miss()
-            return
-        self._tell("unclear")
-        self._state = replace(self._state, asked=Asked.OFFER, offered=offered, misses=self._state.misses + 1)
-        self._say_prompt("clarify", choices=", or ".join(self._script.intents[name].offer for name in offered))
-
-    def _miss(self) -> None:
-        """Not understood: asks again; after two misses in a row offers the choices, keys and people among them."""
-        state = self._state
-        self._tell("unclear")
-        if self._interrupted and not state.misses:
-            # Noise, or a caller who thinks aloud: the floor is theirs.
-            self._state = replace(state, misses=1)
-            self._say_prompt("listening")
-            return
-        self._state = replace(state, misses=state.misses + 1)
-        if state.misses >= 1:
-            self._say_prompt("choices", choices=self._menu())
-        elif state.asked is Asked.SLOT:
-            self._say_variant(f"again {state.slot}", self._script.slots[state.slot].again)
-        elif state.asked is Asked.CONFIRM:
-            self._say_prompt("yes_or_no")
-        else:
-            self._say_prompt("unclear")

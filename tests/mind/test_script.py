@@ -617,6 +617,30 @@ async def test_understanding_comes_first_and_what_ends_the_call_last() -> None:
     assert all(isinstance(event, Token) for event in events[1:-1])
 
 
+@pytest.mark.parametrize(
+    ("said", "asked", "then"),
+    [
+        ("goodbye", "Is there anything else I can do for you?", "goodbye"),
+        ("i want to talk to a person", "Sorry, would you like to speak to a person?", "person"),
+    ],
+)
+async def test_what_cannot_be_taken_back_is_asked_about_when_it_was_hardly_heard(
+    said: str, asked: str, then: str
+) -> None:
+    mind = ScriptedMind(CLINIC)
+    unsure = [event async for event in mind.reply(CallerTurn(said, confidence=0.2), [])]
+    assert unsure[0] == Understood("unclear")
+    assert "".join(event.text for event in unsure if isinstance(event, Token)) == asked
+    assert not any(isinstance(event, Action) for event in unsure)
+    answer = CallerTurn("no" if then == "goodbye" else "yes", confidence=0.2)
+    assert (await anext(mind.reply(answer, []))) == Understood(then)
+
+
+async def test_what_was_clearly_heard_is_done_at_once() -> None:
+    events = [event async for event in ScriptedMind(CLINIC).reply(CallerTurn("goodbye", confidence=0.6), [])]
+    assert events[-1] == Action(ActionKind.HANG_UP)
+
+
 async def test_a_closed_reply_says_no_more() -> None:
     reply: AsyncGenerator[MindEvent, None] = ScriptedMind(CLINIC).reply(CallerTurn("when are you open"), [])
     await anext(reply)
