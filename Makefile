@@ -72,7 +72,7 @@ clean: ## Remove .venv, var and caches
 
 .venv/run.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building .venv (about 350 MB, a minute or two; once)"
+	@echo "building .venv (about 480 MB, a minute or two; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) -e .
 	@touch $@
