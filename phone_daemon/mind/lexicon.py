@@ -54,7 +54,7 @@ _GROUPS = (
     "book schedule reserve arrange",
     "change move reschedule rearrange shift switch swap push postpone alter delay",
     "appointment visit slot openings",
-    "parcel package box shipment packet",
+    "parcel package box shipment packet stuff goods item",
     "order delivery parcel",
     "speak talk chat",
     "person human somebody someone anybody anyone representative staff operator agent adviser advisor colleague",
@@ -81,6 +81,7 @@ _GROUPS = (
     "complain complaint",
     "clean polish hygiene",
     "bring deliver send redeliver",
+    "option choice",
     "bad terrible awful dreadful horrible",
 )
 _PHRASAL = {
