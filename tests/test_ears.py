@@ -27,7 +27,7 @@ from sidecars.hosts.host import Host, HostLost
 from sidecars.hosts.inline import InlineHost
 from tests.sidecars.listen.servers import Process
 
-CALLS = ("interrupts_the_greeting", "hangs_up_mid_sentence", "interrupts_three_times")
+CALLS = ("interrupts_the_greeting", "hangs_up_mid_sentence")
 NOWHERE = "ws://127.0.0.1:9/v1/listen"
 
 
@@ -85,7 +85,8 @@ async def test_the_same_recorded_calls_hold_under_all_three_hosts(tmp_path: Path
             {"host": "inprocess"},
             {"host": "listen", "url": process.url},
         )
-        failures = await asyncio.gather(*(all_of(settings(tmp_path / each["host"], **each)) for each in hosts))
+        # One after the other: calls keep to the clock, and a machine may be too small for three times as many.
+        failures = [await all_of(settings(tmp_path / each["host"], **each)) for each in hosts]
     assert failures == [{name: [] for name in CALLS} for _ in hosts]
 
 
