@@ -363,7 +363,7 @@ async def test_a_synthesiser_killed_in_a_call_does_not_end_it(tmp_path: Path) ->
     async with DaemonProcess(tmp_path / "var", OFF) as daemon, Probe(daemon.uri()) as probe:
         await probe.answered()
         await hears_agent(probe)
-        os.kill(child(daemon, "sidecars", "--kind tts"), signal.SIGKILL)
+        os.kill(child(daemon, "sidecars", "--engine hibari"), signal.SIGKILL)
         await agent_done(probe)
         said = probe.rtp.packets[-1].at_ns
         probe.rtp.play(voice())
