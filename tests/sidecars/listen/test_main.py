@@ -98,6 +98,6 @@ async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path):
         "--engine", "moonshine", "--option", f"phrases=@{phrases}", "--port", "0", "--hear", str(recording)
     ).start()
     assert process.said.startswith(
-        f"moonshine hears “What are your opening hours?” in said.wav, and listens on ws://127.0.0.1:"
+        "moonshine hears “What are your opening hours?” in said.wav, and listens on ws://127.0.0.1:"
     )
     assert await process.end() == 0
