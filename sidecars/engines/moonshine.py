@@ -1,6 +1,6 @@
 """Recognition by Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
 
-The model hears an utterance whole. So a partial is the growing audio heard again, with what is stable of the one before
+The model hears an utterance whole. So a partial is the growing audio heard again, with what the one before said
 given to the decoder; the final is begun as soon as the caller pauses, and is thrown away if they go on; and speech
 without a pause is cut at its quietest place. Every choice depends on the audio alone, not on how fast the machine is.
 
@@ -65,8 +65,6 @@ class _Session:
         """Samples at the last partial."""
         self.partial: tuple[int, ...] = ()
         """Its tokens."""
-        self.stable: tuple[int, ...] = ()
-        """Those that two partials in a row began with."""
         self.told = ""
         self.last: tuple[int, list[Word]] | None = None
         """The words of all that was said up to here, for good unless the voice goes on."""
@@ -218,9 +216,8 @@ class Moonshine:
         """What the growing audio says so far."""
         encoded = self._model.encode(session.sound(session.begin, session.samples))
         self._give_way()
-        best = self._model.decode(encoded, bias=session.bias, prefix=session.stable, poll=self._give_way)[0]
+        best = self._model.decode(encoded, bias=session.bias, guess=session.partial, poll=self._give_way)[0]
         session.heard_at = session.samples
-        session.stable = _common(session.partial, best.tokens)[:-1]
         session.partial = best.tokens
         return self._words(session, [best], session.begin, session.samples)
 
@@ -242,7 +239,7 @@ class Moonshine:
         place = session.voiced.quietest(session.begin + SHORTEST_CUT, session.begin + LONGEST)
         session.before += self._hear(session, session.begin, place, self._give_way)
         session.drop(place)
-        session.partial = session.stable = ()
+        session.partial = ()
         session.last = None
 
     def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
@@ -275,12 +272,6 @@ def create(options: Mapping[str, Any]) -> Moonshine:
 def _hypothesis(words: Sequence[Word]) -> Hypothesis:
     confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
     return Hypothesis(tidy(" ".join(word.text for word in words)), confidence, tuple(words))
-
-
-def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    """What both begin with."""
-    length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:length]
 
 
 def _number(

@@ -127,21 +127,26 @@ class MoonshineModel:
         *,
         beam: int = 1,
         bias: Bias | None = None,
-        prefix: Sequence[int] = (),
+        guess: Sequence[int] = (),
         poll: Callable[[], None] = lambda: None,
     ) -> list[Decoded]:
         """Spells what is said in `encoded`: the ways to understand it, best first, at least one.
 
-        `prefix`: tokens that the text is known to begin with; they cost one step in all. `poll` is called between
-        steps, and may raise to end them.
+        `guess`, for a beam of 1: tokens that the text may well begin with. As many of them as are right cost one step
+        in all, and none changes the result. `poll` is called between steps, and may raise to end them.
         """
-        longest = len(prefix) + 4 + round(LONGEST_PIECES_S * encoded.seconds)
+        longest = 4 + round(LONGEST_PIECES_S * encoded.seconds)
+        logits, pasts = self._begin(encoded, [START, *guess])
+        rows = _log_softmax(logits[0])
         first = _Hypothesis(state=bias.start if bias else None)
-        logits, pasts = self._begin(encoded, [START, *prefix])
-        for at, token in enumerate(prefix):
-            row = _log_softmax(logits[0, at])
-            first = _extended(first, token, float(row[token]), bias)
-        live, rows, done = [first], _log_softmax(logits[:, -1]), list[_Hypothesis]()
+        for at, token in enumerate(guess):
+            _, longer, ended = _chosen([first], rows[at : at + 1], 1, bias)[0]
+            if ended or longer.tokens[-1] != token:
+                break
+            first = longer
+        known = len(first.tokens)
+        pasts |= {name: pasts[name][:, :, : known + 1] for name in self._own}
+        live, rows, done = [first], rows[known : known + 1], list[_Hypothesis]()
         while True:
             chosen = _chosen(live, rows, beam, bias)
             done += [each for _, each, ended in chosen if ended]

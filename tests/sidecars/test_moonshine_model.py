@@ -36,13 +36,20 @@ def test_a_beam_gives_ranked_alternatives(model):
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
 
 
-def test_a_known_beginning_changes_nothing_but_the_work(model):
+def test_a_guess_changes_nothing_but_the_work(model, monkeypatch):
     encoded = heard(model, SENTENCE)
+    steps = []
+    step = model._step
+    monkeypatch.setattr(model, "_step", lambda *given: steps.append(1) or step(*given))
     whole = model.decode(encoded)[0]
-    for known in (1, len(whole.tokens) - 1):
-        again = model.decode(encoded, prefix=whole.tokens[:known])[0]
+    alone, wrong = len(steps), whole.tokens[5] + 1
+    for guess in ((), whole.tokens[:3], whole.tokens, (*whole.tokens, 500), (*whole.tokens[:5], wrong, 500)):
+        steps.clear()
+        again = model.decode(encoded, guess=guess)[0]
         assert again.tokens == whole.tokens
         assert again.logprobs == pytest.approx(whole.logprobs, abs=0.05)  # 8-bit weights: rows are scaled together
+        right = len(whole.tokens) if len(guess) >= len(whole.tokens) else min(len(guess), 5)
+        assert len(steps) == alone - right
 
 
 def test_work_is_broken_off_by_whoever_is_polled(model):
