@@ -21,7 +21,7 @@ from phone_daemon.mind.words import words as words_of
 
 WHOLE = 0.95
 """A score from here on leaves no doubt: nothing but that intent was said."""
-DOUBT = 0.3
+DOUBT = 0.5
 """Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
 RIVAL = 0.7
 """The share of the best score from which on a second intent is offered beside one that only half matches."""
