@@ -90,6 +90,19 @@ def test_who_goes_on_after_a_pause_is_heard_whole(engine):
     assert "broken tooth" in final.text
 
 
+def test_what_was_said_before_a_pause_is_not_heard_again(engine, work):
+    phrases = ["I would like to see somebody soon", "and then the first thing on my list,", "the second one is about a broken tooth", "it was on Monday"]
+    pcm = said(" | ".join([" ".join(phrases)] * 3))
+    engine.open(1, {})
+    feed(engine, pcm)
+    final = engine.finalize(1)
+    assert final.text.lower().count("broken tooth") == 3
+    assert final.text.lower().count("monday") == 3
+    assert max(work) < 0.4 * len(pcm) / 2 / RATE
+    starts = [word.start for word in final.words]
+    assert starts == sorted(starts)
+
+
 def test_partials_do_not_hear_again_what_was_not_said(engine, work):
     engine.open(1, {})
     feed(engine, bytes(3 * 2 * RATE))
