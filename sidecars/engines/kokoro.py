@@ -6,6 +6,7 @@ begins early; `stop` is seen in the middle of a piece. Word marks come from the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,9 @@ from sidecars.engines.pieces import pause_s, pieces
 from sidecars.engines.word_marks import word_marks
 from sidecars.packaged import Packaged, packaged
 from sidecars.weights import find_weights
+
+# It warns of every text whose words run together when they are spoken ("of the"), which is as it should be.
+logging.getLogger("phonemizer").setLevel(logging.ERROR)
 
 WEIGHTS = (
     Packaged("kokoro-v1.0.int8.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),

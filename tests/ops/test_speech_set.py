@@ -49,7 +49,7 @@ def test_librispeech_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
 def test_recorded_callers_say_what_their_cues_tell() -> None:
     found = load(CALLS)
     assert len(found) > 30
-    assert "can I leave a message please" in [each.words for each in found]
+    assert "Can I leave a message, please?" in [each.words for each in found]
     assert all(each.read()[1] == 8000 for each in found[:5])
     assert next(iter(load(CALLS / "books_an_appointment"))).words.startswith("I would like to book")
 
