@@ -30,8 +30,6 @@ from sidecars.silero import Silero
 ENGINE = "moonshine"
 CALLERS = 4
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
-NEVER_S = 30.0
-"""Partials so seldom are none."""
 
 
 async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
@@ -41,9 +39,10 @@ async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
     speech_s = sum(map(len, said)) / 2 / SAMPLE_RATE
     vad = await asyncio.to_thread(_silero, said)
     progress(0.05)
-    finals = await asyncio.to_thread(_cpu, load(ENGINE, {**options, "partials_s": NEVER_S}), said)
+    engine: SttEngine = load(ENGINE, options)
+    finals = await asyncio.to_thread(_cpu, engine, said, partials=False)
     progress(0.2)
-    partials = await asyncio.to_thread(_cpu, load(ENGINE, options), said)
+    partials = await asyncio.to_thread(_cpu, engine, said, partials=True)
     progress(0.5)
     waits, rss = await _waits(options, said, lambda part: progress(0.5 + part / 2))
     beside = f"{speech_s:.0f} s of recorded callers; Silero: {vad / speech_s:.4f} s"
@@ -93,13 +92,13 @@ def _silero(said: Sequence[bytes]) -> float:
     return time.process_time() - began
 
 
-def _cpu(engine: SttEngine, said: Sequence[bytes]) -> float:
-    """Seconds of CPU for all of `said`."""
+def _cpu(engine: SttEngine, said: Sequence[bytes], *, partials: bool) -> float:
+    """Seconds of CPU for all of `said`, in frames as a call has it; or, without partials, each utterance at once."""
     began = time.process_time()
     for number, pcm in enumerate(said):
         stream = Resampler(SAMPLE_RATE, engine.sample_rate)
         engine.open(number, {})
-        for frame in _frames(_paused(pcm)):
+        for frame in _frames(_paused(pcm)) if partials else (_paused(pcm),):
             if wide := stream.feed(frame):
                 engine.step({number: wide})
         engine.finalize(number)

@@ -36,7 +36,10 @@ LENGTH_SHARE = 0.1
 BEHIND_S = 0.1
 """A step with so much audio comes late: the machine is busy, and partials wait for twice as long."""
 PAUSE = 3 * WINDOW
-"""Samples without a voice after which the final is begun."""
+"""Samples without a voice after which the caller has paused: a partial of all that was said is due."""
+LONG_PAUSE = 6 * WINDOW
+"""… after which the final is begun, to be there at the endpoint. Half as long a pause comes between words, too, and a
+final that is begun in vain costs as much as three partials."""
 BEFORE, AFTER = 10 * WINDOW, 4 * WINDOW
 """Samples heard around the voice: consonants are weaker than what Silero takes for one."""
 SHORTEST_CUT, LONGEST = 5 * RATE, 10 * RATE
@@ -91,15 +94,14 @@ class _Session:
     def end(self) -> int:
         return min(self.samples, self.voiced.last + AFTER)
 
-    @property
-    def length(self) -> int:
-        """Samples from where the voice begins."""
-        return self.samples - self.begin
-
-    @property
-    def unheard(self) -> int:
-        """Those since the last partial."""
-        return self.samples - max(self.heard_at, self.begin)
+    def overdue(self, least: float) -> float:
+        """Samples since another partial should have come, `least` after the one before; below 0: not yet."""
+        if self.voiced.first is None:
+            return -1
+        if not self.speaking:
+            return RATE if self.heard_at < self.voiced.last else -1
+        since = self.samples - max(self.heard_at, self.begin)
+        return since - max(least, LENGTH_SHARE * (self.samples - self.begin))
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm
@@ -162,9 +164,11 @@ class Moonshine:
         self._sessions[session] = _Session(biases.get(str(options.get("expected", "")), biases.get("")))
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
-        """See `SttEngine`. Hears all, and does one piece of work: finals that may come soon go before partials."""
+        """See `SttEngine`. Takes all, and does one piece of work: finals that may come soon go before partials."""
         for number, pcm in audio.items():
             self._sessions[number].take(pcm)
+        if self.urgent():
+            return {}
         longest_s = max(map(len, audio.values())) / 2 / RATE
         try:
             for session in self._sessions.values():
@@ -174,7 +178,7 @@ class Moonshine:
                     self._cut(session)
                     return self._changed(number, session, [])
             for number, session in self._sessions.items():
-                if session.voiced.last and not session.speaking and not self._settled(session):
+                if session.voiced.last and session.voiced.quiet >= LONG_PAUSE and not self._settled(session):
                     return self._changed(number, session, self._words_for_good(session, self._give_way))
             due = self._due(longest_s)
             if due is not None:
@@ -206,12 +210,10 @@ class Moonshine:
             raise _Preempted
 
     def _due(self, longest_s: float) -> int | None:
-        """The session that has waited longest for a partial, if that is long enough."""
-        speaking = {number: each for number, each in self._sessions.items() if each.speaking}
-        least_s = max(self._interval_s, SHARE_S * len(speaking)) * (2 if longest_s >= BEHIND_S else 1)
-        overdue = {
-            number: each.unheard - max(least_s * RATE, LENGTH_SHARE * each.length) for number, each in speaking.items()
-        }
+        """The session whose partial is most overdue."""
+        talking = sum(each.speaking for each in self._sessions.values())
+        least = max(self._interval_s, SHARE_S * talking) * (2 if longest_s >= BEHIND_S else 1) * RATE
+        overdue = {number: each.overdue(least) for number, each in self._sessions.items()}
         number = max(overdue, key=lambda each: overdue[each], default=None)
         return number if number is not None and overdue[number] >= 0 else None
 

@@ -37,9 +37,10 @@ class RecognitionServer(EngineServer):
             engine.urgent = self._urgent
 
     def _urgent(self) -> bool:
-        """Whether a final or a cancel has arrived that was not taken yet."""
+        """Whether somebody waits for a final or a cancel."""
         self._poll()
-        return any(message.get("type") in ("Finalize", "Cancel", "Close") for _, message, _ in self._inbox)
+        waits = any(each.finalizing for each in self._open.values())
+        return waits or any(message.get("type") in ("Finalize", "Cancel", "Close") for _, message, _ in self._inbox)
 
     def waiting_bytes(self) -> int:
         """Audio that no step has taken yet."""

@@ -243,3 +243,14 @@ def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind, waits):
     arriving += [(3, {"type": kind}, b"") if kind == "Open" else (2, {"type": kind}, b""), (9, {"type": "Close"}, b"")]
     server.step()
     assert engine.waits == [waits]
+
+
+def test_a_final_that_waits_for_its_last_audio_is_urgent_too():
+    engine = Busy()
+    server = RecognitionServer(engine)
+    opened(server, 1, 2)
+    audio(server, 1, 320)
+    audio(server, 2, 320)
+    server.receive(2, {"type": "Finalize"})
+    server.step()
+    assert engine.waits == [True]
