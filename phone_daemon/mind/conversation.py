@@ -14,7 +14,7 @@ from phone_daemon.mind.agent import CallerTurn
 from phone_daemon.mind.asking_back import AskingBack
 from phone_daemon.mind.intents import Intent, Script, Slot, Then
 from phone_daemon.mind.reading import Reader, Reading
-from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE
+from phone_daemon.mind.scoring import CLOSE, LEAST, MAYBE, SURE, Score
 from phone_daemon.mind.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.mind.state import Answer, Asked, State
 from phone_daemon.mind.words import words as words_of
@@ -185,11 +185,17 @@ class _Step(AskingBack):
         if values and self._aside(self._script.intents[other.intent]):
             return False
         answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
-        return other.score >= (SURE if answered or (reading.only and not self._interrupted) else LEAST)
+        leaving = self._script.intents[other.intent].then is Then.HANG_UP or self._by_the_way(other)
+        return other.score >= (SURE if answered or leaving or (reading.only and not self._interrupted) else LEAST)
 
     def _aside(self, intent: Intent) -> bool:
         """Something said by the way, such as "one moment": the conversation stays where it is."""
         return intent.then is Then.LISTEN and not intent.slots
+
+    def _by_the_way(self, best: Score) -> bool:
+        """Whether it is no request: what is said by the way is said in words of its own, and in few."""
+        intent = self._script.intents.get(best.intent)
+        return intent is not None and (intent.then is Then.REPEAT or self._aside(intent))
 
     def _differ(self, values: Mapping[str, str]) -> bool:
         return any(self._state.values.get(name) != value for name, value in values.items())
@@ -206,7 +212,7 @@ class _Step(AskingBack):
             self._advance()
         elif LEAST <= best.score < WHOLE and best.score - rival.score < CLOSE:
             self._clarify(best, rival)
-        elif best.score >= LEAST:
+        elif best.score >= (SURE if self._by_the_way(best) else LEAST):
             self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
             self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))

@@ -660,3 +660,10 @@ def test_the_agent_waits_for_nothing_so_it_runs_on_counted_time() -> None:
         return events
 
     assert run_counted(call()) == run_counted(call())
+
+
+@pytest.mark.parametrize("said", ["thank you", "what about it"])
+async def test_a_confirmation_is_not_broken_off_by_words_that_hardly_say_so(said: str) -> None:
+    happened = await play(CLINIC, f"caller: book an appointment on tuesday at ten\ncaller: {said}")
+    assert happened[4] == "means: unclear"
+    assert "yes" in happened[5]
