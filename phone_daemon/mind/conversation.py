@@ -21,6 +21,8 @@ from phone_daemon.mind.words import words as words_of
 
 WHOLE = 0.95
 """A score from here on leaves no doubt: nothing but that intent was said."""
+CLEAR = 0.62
+"""A score from here on is enough for what is said by the way, such as "one moment"."""
 DOUBT = 0.5
 """Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
 RIVAL = 0.7
@@ -212,7 +214,7 @@ class _Step(AskingBack):
             self._advance()
         elif LEAST <= best.score < WHOLE and best.score - rival.score < CLOSE:
             self._clarify(best, rival)
-        elif best.score >= (SURE if self._by_the_way(best) else LEAST):
+        elif best.score >= (CLEAR if self._by_the_way(best) else LEAST):
             self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
             self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))
