@@ -60,9 +60,7 @@ class Captions:
                 legs = data["legs_ms"]
                 silent = legs.get("rtp_silent") if isinstance(legs, dict) else None
                 after = f"silent after {silent:.0f} ms" if silent is not None else "the line did not confirm"
-                self._print(
-                    note, "", f"↯ interrupted ({data['source']}): {after}; heard “{data['heard']}”", "bold red"
-                )
+                self._print(note, "", f"↯ interrupted ({data['source']}): {after}; heard “{data['heard']}”", "bold red")
             case "fault":
                 self._print(note, "", f"{data['part']}: {data['error']}", "yellow")
             case "action":

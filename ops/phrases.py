@@ -3,7 +3,7 @@
 Prints JSON, by dialplan and by what the agent has just asked. A server that several daemons share is started with it:
 
   phone-ops phrases -c phone-daemon.toml > phrases.json
-  python -m sidecars.hosts.listen --engine pocketsphinx --option phrases=@phrases.json --port 8765
+  python -m sidecars.hosts.listen --engine moonshine --option phrases=@phrases.json --port 8765
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ They are heard over a telephone (8 kHz, 300 to 3400 Hz, µ-law) unless told othe
   phone-ops wer fixtures/calls --engine sherpa --model var/models/tiny_onnx
   phone-ops wer LibriSpeech/test-clean --engine nemo --band both --csv errors.csv
   phone-ops wer recordings/manifest.json --url ws://127.0.0.1:8765/v1/listen --worst 5
-  phone-ops wer fixtures/calls --engine pocketsphinx --grammar dental_clinic --limit 0.2
+  phone-ops wer fixtures/calls --engine moonshine --grammar dental_clinic --limit 0.2
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Heard:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET", help="a manifest or a folder")
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--engine", metavar="NAME", help="pocketsphinx, nemo, sherpa, onnx_tdt, whisper, qwen3")
+    where.add_argument("--engine", metavar="NAME", help="moonshine, nemo, sherpa, onnx_tdt, whisper, qwen3")
     where.add_argument("--url", metavar="ws://…", help="a server of Deepgram's streaming dialect instead")
     add_options(parser)
     add_config(parser)
-    parser.add_argument("--grammar", default="", metavar="DIALPLAN", help="pocketsphinx: whose callers speak")
+    parser.add_argument("--grammar", default="", metavar="DIALPLAN", help="moonshine: whose callers speak")
     parser.add_argument("--band", choices=(*BANDS, "both"), default="telephone", help="default: %(default)s")
     parser.add_argument("--streams", type=int, default=4, metavar="N", help="heard at a time (default %(default)s)")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="show the utterances with most errors")
@@ -137,8 +137,6 @@ def _host(args: argparse.Namespace) -> tuple[Host, Mapping[str, object]]:
     names = [plan.name for plan in plans]
     if args.grammar and args.grammar not in names:
         raise WrongUse(f"phone-ops wer: --grammar {args.grammar}: there are {', '.join(names)}")
-    if args.engine == "pocketsphinx" and not args.grammar and "phrases" not in options:
-        options["phrases"] = {}
     options = engine_options(EarsSettings(engine=args.engine, options=options), plans)
     host = SubprocessHost("stt", args.engine, options, interpreter(args.engine), start_timeout_s=LOADING_S)
     return host, {"grammar": args.grammar} if args.grammar else {}

@@ -91,7 +91,12 @@ def test_who_goes_on_after_a_pause_is_heard_whole(engine):
 
 
 def test_what_was_said_before_a_pause_is_not_heard_again(engine, work):
-    phrases = ["I would like to see somebody soon", "and then the first thing on my list,", "the second one is about a broken tooth", "it was on Monday"]
+    phrases = [
+        "I would like to see somebody soon",
+        "and then the first thing on my list,",
+        "the second one is about a broken tooth",
+        "it was on Monday",
+    ]
     pcm = said(" | ".join([" ".join(phrases)] * 3))
     engine.open(1, {})
     feed(engine, pcm)
