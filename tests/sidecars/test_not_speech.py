@@ -6,15 +6,21 @@ from sidecars.engines.not_speech import goes_round, is_speech
 from sidecars.engines.voiced import Voiced
 
 
-def voice(windows):
+def voice(windows, probability=0.9):
     voiced = Voiced()
-    voiced.windows[:] = [0.9] * windows
+    voiced.windows[:] = [probability] * windows
     return voiced
 
 
 def test_there_must_be_a_voice():
-    assert is_speech(voice(6), -0.2, "Thank you.")
-    assert not is_speech(voice(4), -0.01, "Thank you.")
+    assert is_speech(voice(3), -0.2, "Thank you.")
+    assert not is_speech(voice(2), -0.01, "Thank you.")
+
+
+def test_for_what_is_expected_there_may_have_been_one():
+    assert is_speech(voice(6, 0.4), 0.5, "That's not it.")
+    assert not is_speech(voice(6, 0.4), -0.1, "Thank you.")
+    assert not is_speech(voice(6, 0.1), 0.5, "That's not it.")
 
 
 def test_the_model_must_be_sure_enough():
