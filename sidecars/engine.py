@@ -78,7 +78,12 @@ class Interruptible(Protocol):
     """An `SttEngine` whose `step` takes long enough to be broken off for somebody who waits."""
 
     urgent: Callable[[], bool]
-    """Set by the host; once it is true, `step` returns as soon as it can, and does later what it left undone."""
+    """Set by the host; once it is true, `step` returns as soon as it can."""
+
+    @property
+    def undone(self) -> bool:
+        """Whether another `step` has something to do even without more audio."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

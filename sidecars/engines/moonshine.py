@@ -13,6 +13,7 @@ Session options: `grammar`, the dialplan; `expected`, what was asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,8 +147,10 @@ class Moonshine:
             for name, sets in phrases.items()
         }
         self._sessions: dict[int, _Session] = {}
+        self._behind = False
+        """Whether the machine is busy."""
         self.urgent: Callable[[], bool] = lambda: False
-        """Asked between two steps of the decoder: whether a final or a cancel waits. A host may set it."""
+        """See `Interruptible`: asked between two steps of the decoder."""
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -164,29 +167,22 @@ class Moonshine:
         self._sessions[session] = _Session(biases.get(str(options.get("expected", "")), biases.get("")))
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
-        """See `SttEngine`. Takes all, and does one piece of work: finals that may come soon go before partials."""
+        """See `SttEngine`. Takes all, and does one piece of work."""
         for number, pcm in audio.items():
             self._sessions[number].take(pcm)
-        if self.urgent():
+            self._keep(self._sessions[number])
+        self._behind = max(map(len, audio.values()), default=0) / 2 / RATE >= BEHIND_S
+        if self.urgent() or (work := self._next()) is None:
             return {}
-        longest_s = max(map(len, audio.values())) / 2 / RATE
         try:
-            for session in self._sessions.values():
-                self._keep(session)
-            for number, session in self._sessions.items():
-                if session.end - session.begin > LONGEST and session.speaking:
-                    self._cut(session)
-                    return self._changed(number, session, [])
-            for number, session in self._sessions.items():
-                if session.voiced.last and session.voiced.quiet >= LONG_PAUSE and not self._settled(session):
-                    return self._changed(number, session, self._words_for_good(session, self._give_way))
-            due = self._due(longest_s)
-            if due is not None:
-                session = self._sessions[due]
-                return self._changed(due, session, self._guess(session))
+            return work()
         except _Preempted:
-            pass
-        return {}
+            return {}
+
+    @property
+    def undone(self) -> bool:
+        """See `Interruptible`."""
+        return self._next() is not None
 
     def finalize(self, session: int) -> Hypothesis:
         """See `SttEngine`."""
@@ -209,22 +205,34 @@ class Moonshine:
         if self.urgent():
             raise _Preempted
 
-    def _due(self, longest_s: float) -> int | None:
-        """The session whose partial is most overdue."""
+    def _next(self) -> Callable[[], Mapping[int, Hypothesis]] | None:
+        """The piece of work that is most urgent: finals that will soon be asked for go before partials."""
+        for session in self._sessions.values():
+            if session.end - session.begin > LONGEST and session.speaking:
+                return partial(self._cut, session)
+        for number, session in self._sessions.items():
+            if session.voiced.last and session.voiced.quiet >= LONG_PAUSE and not self._settled(session):
+                return partial(self._finish, number, session)
         talking = sum(each.speaking for each in self._sessions.values())
-        least = max(self._interval_s, SHARE_S * talking) * (2 if longest_s >= BEHIND_S else 1) * RATE
+        least = max(self._interval_s, SHARE_S * talking) * (2 if self._behind else 1) * RATE
         overdue = {number: each.overdue(least) for number, each in self._sessions.items()}
-        number = max(overdue, key=lambda each: overdue[each], default=None)
-        return number if number is not None and overdue[number] >= 0 else None
+        number = max(overdue, key=lambda each: overdue[each], default=0)
+        if not overdue or overdue[number] < 0:
+            return None
+        return partial(self._guess, number, self._sessions[number])
 
-    def _guess(self, session: _Session) -> list[Word]:
+    def _finish(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
+        """What was said before the pause, for good."""
+        return self._changed(number, session, self._words_for_good(session, self._give_way))
+
+    def _guess(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
         """What the growing audio says so far."""
         encoded = self._model.encode(session.sound(session.begin, session.samples))
         self._give_way()
         best = self._model.decode(encoded, bias=session.bias, guess=session.partial, poll=self._give_way)[0]
         session.heard_at = session.samples
         session.partial = best.tokens
-        return self._words(session, [best], session.begin, session.samples)
+        return self._changed(number, session, self._words(session, [best], session.begin, session.samples))
 
     def _settled(self, session: _Session) -> bool:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
@@ -248,11 +256,12 @@ class Moonshine:
             session.before += session.last[1]
             self._drop(session, place)
 
-    def _cut(self, session: _Session) -> None:
-        """Makes the first part of a long speech final."""
+    def _cut(self, session: _Session) -> Mapping[int, Hypothesis]:
+        """Makes the first part of a long speech final; the rest follows with the next partial."""
         place = session.voiced.quietest(session.begin + SHORTEST_CUT, session.begin + LONGEST)
         session.before += self._hear(session, session.begin, place, self._give_way)
         self._drop(session, place)
+        return {}
 
     def _drop(self, session: _Session, place: int) -> None:
         session.drop(place)

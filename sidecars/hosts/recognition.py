@@ -33,8 +33,9 @@ class RecognitionServer(EngineServer):
         self.engine = engine
         self._open: dict[int, _Utterance] = {}
         self._over: set[int] = set()
-        if isinstance(engine, Interruptible):
-            engine.urgent = self._urgent
+        self._interruptible = engine if isinstance(engine, Interruptible) else None
+        if self._interruptible is not None:
+            self._interruptible.urgent = self._urgent
 
     def _urgent(self) -> bool:
         """Whether somebody waits for a final or a cancel."""
@@ -47,7 +48,10 @@ class RecognitionServer(EngineServer):
         return sum(len(each.waiting) for each in self._open.values())
 
     def _pending(self) -> bool:
-        return any(each.waiting or each.finalizing for each in self._open.values())
+        return any(each.waiting or each.finalizing for each in self._open.values()) or self._undone()
+
+    def _undone(self) -> bool:
+        return self._interruptible is not None and self._interruptible.undone
 
     def _abort(self, channel: int, *, closed: bool) -> None:
         if self._open.pop(channel, None) is not None:
@@ -95,7 +99,7 @@ class RecognitionServer(EngineServer):
                 return
         most = 2 * round(STEP_S * self.engine.sample_rate)
         batch = {channel: bytes(each.waiting[:most]) for channel, each in self._open.items() if each.waiting}
-        if not batch:
+        if not batch and not self._undone():
             return
         for channel, audio in batch.items():
             del self._open[channel].waiting[: len(audio)]

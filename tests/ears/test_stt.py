@@ -53,15 +53,16 @@ async def all_of(session):
 async def test_partials_come_and_the_final_last(recognizer):
     session = recognizer.open()
     assert session.sample_rate == 16000
-    listening = asyncio.create_task(all_of(session))
     say(session, SAID[0])
+    told = session.transcripts()
+    partial = await anext(told)
     final = await session.finalize()
-    *partials, last = await listening
+    *partials, last = [transcript async for transcript in told]
     assert last is final
     assert (words(final.text), final.final) == (SAID[0], True)
     assert 0.5 < final.confidence <= 1
-    assert partials
-    assert not any(partial.final for partial in partials)
+    assert partial.text
+    assert not any(each.final for each in (partial, *partials))
 
 
 async def test_a_final_needs_nobody_who_listens_for_partials(recognizer):

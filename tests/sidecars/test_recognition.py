@@ -225,9 +225,15 @@ class Busy(Counter):
         super().__init__()
         self.urgent = lambda: False
         self.waits: list[bool] = []
+        self.owed = 0
+
+    @property
+    def undone(self) -> bool:
+        return self.owed > 0
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         self.waits.append(self.urgent())
+        self.owed -= not audio
         return super().step(audio)
 
 
@@ -254,3 +260,14 @@ def test_a_final_that_waits_for_its_last_audio_is_urgent_too():
     server.receive(2, {"type": "Finalize"})
     server.step()
     assert engine.waits == [True]
+
+
+def test_what_an_engine_left_undone_is_done_without_more_audio():
+    engine = Busy()
+    server = RecognitionServer(engine)
+    opened(server, 1)
+    assert not server.busy
+    engine.owed = 2
+    assert told(server) == []
+    assert engine.asked == [("step", {}), ("step", {})]
+    assert not server.busy
