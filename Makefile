@@ -66,6 +66,9 @@ fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recor
 sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those alone by which `phone-ops understand` measures (ARGS="digits yes_no" for some)
 	@$(BIN)/python -m fixtures.make_sets $(ARGS)
 
+picture: .venv/run.stamp ## What make run shows, as a picture and a recording for the README
+	@$(BIN)/python -m ops.picture
+
 clean: ## Remove .venv, var and caches
 	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -96,4 +99,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
-	model-server listen-clients environments fixtures sets clean
+	model-server listen-clients environments fixtures sets picture clean
