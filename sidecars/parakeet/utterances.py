@@ -63,6 +63,8 @@ class Task:
     voice: str | None
     """None: any that is trained on."""
     kinds: Kinds = KINDS
+    words: frozenset[str] = frozenset()
+    """That texts are made of; none: of any."""
 
 
 def sounds(task: Task) -> Iterator[tuple[str, npt.NDArray[np.float32], float, float]]:
@@ -71,6 +73,8 @@ def sounds(task: Task) -> Iterator[tuple[str, npt.NDArray[np.float32], float, fl
     corpus = Corpus(task.seed)
     for _ in range(task.count):
         text = corpus.sentence(task.kinds)
+        while task.words and not task.words.issuperset(text.split()):
+            text = corpus.sentence(task.kinds)
         speaking = draw_speaking(random) if task.voice is None else vary(task.voice, random)
         spoken, rate = speak(speaking, text)
         for _ in range(task.copies):

@@ -23,19 +23,24 @@ def client(http: str, key: str) -> AsyncDeepgramClient:
 
 async def said_by(http, rate, *utterances, **query):
     """Every message that the SDK hands to its user, of a connection that says these and closes the stream."""
-    told, closed = [], asyncio.Event()
+    told, news, closed = [], asyncio.Event(), asyncio.Event()
     asked = {"model": "nova-3", "encoding": "linear16", "sample_rate": rate, "channels": 1, **query}
     async with client(http, "s3cret").listen.v1.connect(
         **asked, request_options={"additional_query_parameters": {"grammar": "clinic"}}
     ) as connection:
         connection.on(EventType.MESSAGE, told.append)
+        connection.on(EventType.MESSAGE, lambda _: news.set())
         connection.on(EventType.ERROR, told.append)
         connection.on(EventType.CLOSE, lambda _: closed.set())
         listening = asyncio.create_task(connection.start_listening())
         for audio in utterances:
+            news.clear()
             for begin in range(0, len(audio), 640):
                 await connection.send_media(audio[begin : begin + 640])
             await connection.send_keep_alive()
+            if query.get("interim_results"):
+                async with asyncio.timeout(20):
+                    await news.wait()  # a final overtakes the partials that are still to be told
             await connection.send_finalize()
         await connection.send_close_stream()
         async with asyncio.timeout(20):
@@ -50,7 +55,9 @@ def finals(told):
 
 async def test_the_sdk_hears_what_was_said_at_either_rate():
     async with serving(token="s3cret") as (_, http):
-        told = await said_by(http, 16000, wide(caller(SAID[0])), wide(caller(SAID[1])), interim_results=True)
+        told = await said_by(
+            http, 16000, wide(caller(SAID[0])), wide(caller(SAID[1])), interim_results=True, endpointing=False
+        )
         narrow = await said_by(http, 8000, caller(SAID[2]), endpointing=500)
         with pytest.raises(ApiError) as refused:
             async with client(http, "wrong").listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=8000):
