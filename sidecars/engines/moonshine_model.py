@@ -23,8 +23,9 @@ LEAD, TAIL = RATE // 10, RATE // 4
 """Silence put before and after the audio: without it the model misses what begins or ends at the very edge."""
 LONGEST_PIECES_S = 6.5
 """Tokens a second of audio: nobody talks faster, a loop does."""
-CANDIDATES = 40
-"""Tokens that may follow a hypothesis, most likely first; a bias is asked about these only."""
+CANDIDATES, UNLIKELY = 40, 8.0
+"""Tokens that may follow a hypothesis: so many, and none that is less likely than the first by more (as a natural
+logarithm). A bias is asked about these only."""
 LENGTH_POWER = 0.8
 """Scores are divided by length to this power, or the shortest hypothesis would win."""
 
@@ -155,7 +156,7 @@ class MoonshineModel:
             if not live or len(live[0].tokens) >= longest:
                 break
             best = max((each.score() for each in done), default=-np.inf)
-            if len(done) >= beam or (done and best >= max(_hope(each, longest, bias) for each in live)):
+            if len(done) >= beam or (done and best >= max(map(_hope, live))):
                 break
             poll()
             logits, pasts = self._step(
@@ -242,6 +243,7 @@ def _chosen(
     likely = np.argpartition(rows, -CANDIDATES, axis=-1)[:, -CANDIDATES:] if bias else None
     for at, (each, row) in enumerate(zip(live, rows, strict=True)):
         nearest = likely[at] if likely is not None else np.argpartition(row, -beam - 1)[-beam - 1 :]
+        nearest = nearest[row[nearest] >= row[nearest].max() - UNLIKELY]
         for token in nearest.tolist():
             logprob = float(row[token])
             longer = _ended(each, logprob, bias) if token == END else _extended(each, token, logprob, bias)
@@ -257,8 +259,6 @@ def _chosen(
     return [(at, longer, token == END) for _, at, token, longer in sorted(ends + going, key=lambda each: -each[0])]
 
 
-def _hope(each: _Hypothesis, longest: int, bias: Bias | None) -> float:
-    """The best score that a hypothesis can still come to: as if all that follows were certain."""
-    if bias is not None:
-        return np.inf if len(each.logprobs) < longest else each.score()
-    return sum(each.logprobs) / float((len(each.logprobs) + 1) ** LENGTH_POWER)
+def _hope(each: _Hypothesis) -> float:
+    """The score that a hypothesis can come to: as if what follows were certain."""
+    return (sum(each.logprobs) + each.bonus) / float((len(each.logprobs) + 1) ** LENGTH_POWER)
