@@ -22,6 +22,7 @@ from ops.commands import Commands
 from ops.daemon_process import DaemonProcess
 from ops.probe import until
 from ops.stats import quantiles
+from phone_daemon.turn.stabilizer import word_key
 
 LANES = 2
 """Calls at a time."""
@@ -185,8 +186,8 @@ async def _note_first_word(talk: Talker, sound: Sound, seen: Seen, *, speaking: 
         heard = None
     else:
         heard = next(turn for turn in talk.turns() if turn["caller"])
-    words = heard["caller"].lower().split() if heard else []
-    found = sound.words.lower().split()[0] in words
+    words = list(map(word_key, heard["caller"].split())) if heard else []
+    found = word_key(sound.words.split()[0]) in words
     seen.first_words[sound.name][speaking].append(found)
     if speaking and not found:
         seen.unheard.append(f"{sound.name}: {sound.words!r} → {' '.join(words)!r}")

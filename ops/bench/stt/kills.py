@@ -33,6 +33,7 @@ FINAL_S = 8.0
 WRITTEN_S = 3.0
 WATCHED_S = 2.0
 """Around a kill, how long the spacing of the agent's packets is watched."""
+from phone_daemon.turn.stabilizer import word_key
 
 
 @dataclass(slots=True)
@@ -178,4 +179,4 @@ async def _understood(talk: Talker) -> list[str]:
     with contextlib.suppress(TimeoutError):
         await until(lambda: any(turn["caller"] for turn in talk.turns()), WRITTEN_S)
     turn = next((turn for turn in talk.turns() if turn["caller"]), None)
-    return turn["caller"].lower().split() if turn else []
+    return list(map(word_key, turn["caller"].split())) if turn else []
