@@ -24,6 +24,7 @@ from ops.stats import quantiles
 from phone_daemon.config import Settings
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.hosts import engine_options
+from phone_daemon.turn.stabilizer import word_key
 
 CALLS = 4
 """That lose their ears at once."""
@@ -33,7 +34,6 @@ FINAL_S = 8.0
 WRITTEN_S = 3.0
 WATCHED_S = 2.0
 """Around a kill, how long the spacing of the agent's packets is watched."""
-from phone_daemon.turn.stabilizer import word_key
 
 
 @dataclass(slots=True)
