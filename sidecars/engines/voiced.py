@@ -67,7 +67,3 @@ class Voiced:
     def speech_s(self) -> float:
         """Seconds of speech."""
         return sum(each >= VOICE for each in self.windows) * WINDOW / RATE
-
-    @property
-    def surest(self) -> float:
-        return max(self.windows, default=0.0)

@@ -32,7 +32,6 @@ def test_a_voice_has_a_beginning_and_an_end():
     voiced = of([0.1, 0.3, 0.9, 0.9, 0.35, 0.2])
     assert (voiced.first, voiced.last, voiced.quiet) == (WINDOW, 5 * WINDOW, WINDOW)
     assert voiced.speech_s == pytest.approx(2 * WINDOW / RATE)
-    assert voiced.surest == 0.9
 
 
 def test_what_is_dropped_is_counted():
