@@ -44,7 +44,7 @@ piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper",
 chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
 
 parakeet: sidecars/parakeet/.venv/run.stamp ## Serve [ears] engine = "nemo" (2.2 GB, minutes, once): MODEL=nvidia/… or a .nemo
-	@sidecars/parakeet/.venv/bin/python -W ignore -m sidecars.hosts.listen --engine nemo --port $(PORT) \
+	@sidecars/parakeet/.venv/bin/python -W ignore -m sidecars.serve.stt --engine nemo --port $(PORT) \
 		--hear fixtures/calls/asks_hours_twice/when.wav $(MODEL:%=--model %) $(ARGS)
 
 sherpa: sidecars/sherpa/.venv/run.stamp ## The ears of [ears] engine = "sherpa", in their own venv (200 MB, once)
@@ -67,7 +67,7 @@ sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those alone by whi
 	@$(BIN)/python -m fixtures.make_sets $(ARGS)
 
 picture: .venv/run.stamp ## What make run shows, as a picture and a recording for the README
-	@$(BIN)/python -m ops.picture
+	@$(BIN)/python -m ops.demo.picture
 
 clean: ## Remove .venv, var and caches
 	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,18 +13,18 @@ from typing import Any
 from ops.usage import Parser, WrongUse
 
 MODULES = {
-    "calls": "live",
-    "watch": "live",
-    "hangup": "live",
-    "drain": "live",
-    "report": "report",
-    "replay": "replay",
-    "burst": "burst",
-    "floor": "floor",
-    "phrases": "phrases",
-    "wer": "wer",
-    "understand": "understand",
-    "export": "export",
+    "calls": "live.watch",
+    "watch": "live.watch",
+    "hangup": "live.watch",
+    "drain": "live.watch",
+    "report": "report.report",
+    "replay": "replay.replay",
+    "burst": "live.burst",
+    "floor": "live.floor",
+    "phrases": "quality.phrases",
+    "wer": "quality.wer",
+    "understand": "quality.understand",
+    "export": "quality.export",
     "ab": "ab.command",
 }
 """Where each subcommand lives. Only the one that is used is imported."""
@@ -43,8 +43,8 @@ phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 w
 """
 
 
-def parser(modules: Sequence[str]) -> Parser:
-    """The parser with the subcommands of `modules`."""
+def parser(asked: Sequence[str]) -> Parser:
+    """The parser of the commands `asked`, and of those that share a module with them."""
     top = Parser(
         "phone-ops",
         description="The operator's tools: live calls, replays, measurements.",
@@ -52,8 +52,8 @@ def parser(modules: Sequence[str]) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for name in modules:
-        _add(commands, name, import_module(f"ops.{name}"))
+    for module, name in {MODULES[name]: name for name in asked}.items():
+        _add(commands, name, import_module(f"ops.{module}"))
     return top
 
 
@@ -77,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if first not in MODULES and not first.startswith("-"):
             wrong = f"no command {first!r}; there are" if first else "name a command:"
             raise WrongUse(f"phone-ops: {wrong} {', '.join(MODULES)} (see phone-ops --help)")
-        asked = MODULES.get(first)
-        args = parser([asked] if asked else list(dict.fromkeys(MODULES.values()))).parse_args(words)
+        args = parser([first] if first in MODULES else list(MODULES)).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()
     except WrongUse as error:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from phone_daemon.config import Settings, SettingsError, load_settings
+from phone_daemon.settings.settings import Settings, SettingsError, load_settings
 
 
 class WrongUse(Exception):

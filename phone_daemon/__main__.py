@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from phone_daemon import __version__
-from phone_daemon.config import Settings, SettingsError, load_settings
 from phone_daemon.daemon import Daemon
+from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
-from phone_daemon.mind.dialplan import DialplanError
+from phone_daemon.settings.settings import Settings, SettingsError, load_settings
 from phone_daemon.welcome import welcome
 from phone_daemon.wire.sip import CardFailed
-from sidecars.hosts.host import HostLost
+from sidecars.host.host import HostLost
 
 EXAMPLES = """\
 examples:
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.command == "demo":
             # Only the demo needs the operator's tools; a daemon in production does not load them.
-            from ops import demo  # noqa: PLC0415
+            from ops.demo import demo  # noqa: PLC0415
 
             return demo.run(args.fixture)
         logging.basicConfig(

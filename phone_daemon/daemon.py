@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from phone_daemon.call import Call, Services
-from phone_daemon.config import Settings
+from phone_daemon.agent.factory import Minds
+from phone_daemon.call.call import Call, Services
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
+from phone_daemon.engines import make_ears, make_mouth
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
-from phone_daemon.hosts import make_ears, make_mouth
-from phone_daemon.mind.dialplan import SHIPPED, Dialplans
-from phone_daemon.mind.minds import Minds
-from phone_daemon.state import CommandKind, State
-from phone_daemon.telemetry import Telemetry
+from phone_daemon.settings.settings import Settings
+from phone_daemon.state.store import CommandKind, State
+from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
-from sidecars.hosts.host import Host
+from sidecars.host.host import Host
 
 log = logging.getLogger(__name__)
 

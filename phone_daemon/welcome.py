@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phone_daemon import __version__
 from phone_daemon.daemon import Daemon
-from phone_daemon.mind.dialplan import Dialplan
+from phone_daemon.dialplan.dialplan import Dialplan
 
 ANY = "reception"
 """Dialed where every number is answered."""

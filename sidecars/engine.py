@@ -1,7 +1,7 @@
 """The two small interfaces every engine implements, and the values they return.
 
 An engine is a synchronous object with no threads, sockets or event loop of its own, used by one thread at a time.
-A host (`sidecars/hosts/`) puts it where it runs: the same process, a child process, a server. The same weights
+A host (`sidecars/local/`) puts it where it runs: the same process, a child process, a server. The same weights
 run in all of them.
 
 Audio is 16-bit signed little-endian mono PCM in `bytes`, at the engine's own `sample_rate`.
@@ -86,6 +86,18 @@ class Interruptible(Protocol):
         ...
 
 
+@runtime_checkable
+class Chunked(Protocol):
+    """An `SttEngine` that hears so much at once, whatever the size of what it is fed."""
+
+    chunk_s: float
+    """Seconds of audio: fed less in a step than this, many streams are not heard in one batch."""
+
+    def finalize_all(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
+        """`finalize` for each of some sessions, all of which are heard to their end together."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of synthesised speech. `marks`: (sample in the utterance, start, end in the text) a word."""
@@ -114,6 +126,10 @@ class TtsEngine(Protocol):
 
 class EngineFull(Exception):
     """The engine has no room for another session; those that are open never notice."""
+
+
+class EngineLost(Exception):
+    """The engine is of no more use, nor would another one be in this process, which is to end: says why."""
 
 
 def instead(name: str, known: Sequence[str] = STT_ENGINES + TTS_ENGINES) -> str:

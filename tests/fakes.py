@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sidecars.hosts.channel import QueueChannel
-from sidecars.hosts.host import Message
-from sidecars.hosts.inline import InlineHost
+from sidecars.host.channel import QueueChannel
+from sidecars.host.host import Message
+from sidecars.local.inline import InlineHost
 
 
 class MortalHost(InlineHost):

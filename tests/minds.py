@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.events import Action, ActionKind, MindEvent, Token
-from phone_daemon.mind.agent import CallerTurn, Message
 
 Stream = Callable[[], AsyncGenerator[MindEvent, None]]
 

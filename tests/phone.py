@@ -19,19 +19,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from phone_daemon.call import Call, Services
+from phone_daemon.agent.agent import Mind
+from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.call.call import Call, Services
+from phone_daemon.call.floor import State
 from phone_daemon.clock import run_counted
-from phone_daemon.config import CallSettings, Settings, StateSettings
+from phone_daemon.dialplan.dialplan import SHIPPED, BargeIn, Dialplan, Dialplans
+from phone_daemon.engines import engine_options
 from phone_daemon.events import FRAME_BYTES, Flushed, Frame, LineClosed, LineEvent, Note, PlayoutDone
-from phone_daemon.hosts import engine_options
-from phone_daemon.mind.agent import Mind
-from phone_daemon.mind.dialplan import SHIPPED, BargeIn, Dialplan, Dialplans
-from phone_daemon.mind.script import ScriptedMind
-from phone_daemon.state import State as Store
-from phone_daemon.telemetry import Telemetry
-from phone_daemon.turn.machine import State
+from phone_daemon.settings.settings import CallSettings, Settings, StateSettings
+from phone_daemon.state.store import State as Store
+from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.tape import Act, HangUp, Press, Say, TapeLine
-from sidecars.hosts.inline import InlineHost
+from sidecars.local.inline import InlineHost
 from tests.fakes import TunedHost
 from tests.sidecars.speech import line, spoken, words
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.daemon_process import DaemonFailed, DaemonProcess, free_port
-from ops.probe import Probe, Refused, no_common_codec, until
-from ops.rtp import RtpEnd, continuity, segments
+from ops.live.daemon_process import DaemonFailed, DaemonProcess, free_port
+from ops.witness.probe import Probe, Refused, no_common_codec, until
+from ops.witness.rtp import RtpEnd, continuity, segments
+from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.events import EndReason
-from phone_daemon.mind.dialplan import SHIPPED
 
 BOOKING = Path(__file__).parents[1] / "fixtures/calls/books_an_appointment"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import fixture, tape_call
-from ops.expectations import Outcome, failures
-from phone_daemon.config import CallSettings, Settings
+from ops.replay import fixture, tape_call
+from ops.replay.expectations import Outcome, failures
+from phone_daemon.settings.settings import CallSettings, Settings
 
 NAMES = [folder.name for folder in fixture.every()]
 

@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from ops import fixture
-from ops.expectations import Verdict, judged
-from ops.tape_call import play_on, replay_settings
-from phone_daemon.config import CallSettings, EarsSettings, Settings, SipSettings, StateSettings
+from ops.replay import fixture
+from ops.replay.expectations import Verdict, judged
+from ops.replay.tape_call import play_on, replay_settings
 from phone_daemon.daemon import Daemon
+from phone_daemon.dialplan.dialplan import Dialplans
+from phone_daemon.engines import engine_options, make_ears
 from phone_daemon.events import Note
-from phone_daemon.hosts import engine_options, make_ears
-from phone_daemon.mind.dialplan import Dialplans
-from sidecars.hosts.host import Host, HostLost
-from sidecars.hosts.inline import InlineHost
-from tests.sidecars.listen.servers import Process
+from phone_daemon.settings.settings import CallSettings, EarsSettings, Settings, SipSettings, StateSettings
+from sidecars.host.host import Host, HostLost
+from sidecars.local.inline import InlineHost
+from tests.sidecars.serve.stt.servers import Process
 
 CALLS = ("interrupts_the_greeting", "hangs_up_mid_sentence")
 NOWHERE = "ws://127.0.0.1:9/v1/listen"

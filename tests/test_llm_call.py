@@ -9,15 +9,15 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from phone_daemon.agent.agent import Mind
+from phone_daemon.agent.factory import Minds
+from phone_daemon.call.floor import State
+from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.dialplan.intents import Script
+from phone_daemon.dialplan.model import Model
+from phone_daemon.dialplan.tools import Tool, Webhook
 from phone_daemon.events import EndReason
-from phone_daemon.mind.agent import Mind
-from phone_daemon.mind.dialplan import Dialplan
-from phone_daemon.mind.intents import Script
-from phone_daemon.mind.minds import Minds
-from phone_daemon.mind.model import Model
-from phone_daemon.mind.tools import Tool, Webhook
-from phone_daemon.turn.machine import State
-from tests.mind.asking import TOOLS, valid
+from tests.agent.asking import TOOLS, valid
 from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
 from tests.sse_server import Answer, Cut, SseTransport, Stall, calls, says
 

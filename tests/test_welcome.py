@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from phone_daemon.welcome import number, things_to_say
-from tests.mind.transcript import shipped
+from tests.agent.transcript import shipped
 
 
 def test_three_things_to_say_that_this_dialplan_understands():

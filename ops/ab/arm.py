@@ -17,7 +17,7 @@ from ops.ab.calls import Told
 from ops.ab.places import CannotRun, Engine
 from ops.ab.rule import LEGS, Measured
 from ops.ab.words import lost
-from ops.fixture import Fixture
+from ops.replay.fixture import Fixture
 
 STREAM_PART = 0.25
 """Of a place's time, what its streams take, about."""

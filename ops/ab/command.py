@@ -21,18 +21,20 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ops import ending, fixture, tables
+from ops import sigterm
 from ops.ab import arm, decision, table
 from ops.ab.places import PLACES, CannotRun, Engine
 from ops.ab.rule import RULE, SIDECAR, Measured, Outcome, judge
 from ops.ab.stream import MOST
-from ops.fixture import Fixture, FixtureError
-from ops.floor import floor
-from ops.stats import quantiles
+from ops.live.floor import floor
+from ops.replay import fixture
+from ops.replay.fixture import Fixture, FixtureError
+from ops.report import tables
+from ops.report.stats import quantiles
 from ops.usage import WrongUse
-from phone_daemon.config import EarsSettings, SettingsError, load_settings
-from phone_daemon.hosts import TAKES_PHRASES, engine_options
-from phone_daemon.mind.dialplan import SHIPPED, Dialplans
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
+from phone_daemon.engines import TAKES_PHRASES, engine_options
+from phone_daemon.settings.settings import EarsSettings, SettingsError, load_settings
 from sidecars.environment import interpreter
 from sidecars.options import add_options, options_of
 
@@ -237,7 +239,7 @@ def run(args: argparse.Namespace) -> int:
         return await compare(engine, fixtures, places, (await floor(standing)).ms["p95"], args)
 
     try:
-        found = ending.run(main())
+        found = sigterm.run(main())
     except CannotRun as error:
         print(f"phone-ops ab: {engine.name} cannot run: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 
-from ops.tape_call import NOON
+from ops.replay.tape_call import NOON
 from phone_daemon.__main__ import parser, settings_from
 from phone_daemon.daemon import Daemon
 

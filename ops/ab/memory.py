@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from shutil import which
 
-from ops.processes import children, cost
+from ops.live.processes import children, cost
 
 ENGINE = "--kind stt"
 """In the command line of a recogniser's child process."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import sidecars
-from sidecars.hosts.host import Host
-from sidecars.hosts.inprocess import InProcessHost
-from sidecars.hosts.listen_client import ListenHost
-from sidecars.hosts.per_call import PerCallHost
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.host.host import Host
+from sidecars.local.inprocess import InProcessHost
+from sidecars.local.per_call import PerCallHost
+from sidecars.local.subprocess import SubprocessHost
+from sidecars.remote.listen_client import ListenHost
 
 PLACES: Mapping[str, str] = {
     "listen": "the sidecar, over TCP",
@@ -177,7 +177,7 @@ async def sidecar(place: str, engine: Engine, folder: Path) -> AsyncIterator[Sid
         yield None
         return
     python, environ = engine_alone(engine, folder)
-    words = ["-m", "sidecars.hosts.listen", "--engine", engine.name]
+    words = ["-m", "sidecars.serve.stt", "--engine", engine.name]
     for name, value in engine.everything.items():
         file = folder / f"option-{name}.json"
         file.write_text(json.dumps(value))

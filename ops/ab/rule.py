@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ops.stats import gate_ms, quantiles
+from ops.report.stats import gate_ms, quantiles
 
 SIDECAR = "listen"
 """What the others are compared with."""

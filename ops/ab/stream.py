@@ -19,13 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import ending
+from ops import sigterm
 from ops.ab.alone import FRAME_S, RATE, frames
 from ops.ab.places import LOAD_S, CannotRun, Engine, host, sidecar
-from ops.processes import cost
-from ops.stats import quantiles
-from sidecars.hosts.host import Host, HostLost, Message
-from sidecars.hosts.per_call import PerCallHost
+from ops.live.processes import cost
+from ops.report.stats import quantiles
+from sidecars.host.host import Host, HostLost, Message
+from sidecars.local.per_call import PerCallHost
 from sidecars.resample import Resampler
 
 START = 4
@@ -278,7 +278,7 @@ def main(asked: str, answer: str) -> int:
     ]
     try:
         with tempfile.TemporaryDirectory(prefix="stream-") as folder:
-            found = ending.run(
+            found = sigterm.run(
                 measure(
                     spec["place"],
                     Engine(**spec["engine"]),

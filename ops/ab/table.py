@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ops.ab.rule import LEGS, Measured, Outcome, told
-from ops.stats import quantiles
+from ops.report.stats import quantiles
 
 QUANTILES = ("p50", "p95", "p99")
 NONE = "–"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ops.score import hits
+from ops.quality.score import hits
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*")
 

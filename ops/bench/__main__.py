@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops import ending, tables
+from ops import sigterm
 from ops.bench import (
     answering,
     barge_in,
@@ -34,6 +34,7 @@ from ops.bench import (
 from ops.bench.figure import Figure
 from ops.bench.figure import Progress as Told
 from ops.bench.stt import background, engines, final, freeing, gpu, kills, throughput
+from ops.report import tables
 
 Measure = Callable[[Told], Awaitable[list[Figure]]]
 
@@ -127,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(args.only or ()) - _measures(args).keys():
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(_measures(args))}", file=sys.stderr)
         return 2
-    found = ending.run(_run(args))
+    found = sigterm.run(_run(args))
     if args.json:
         print(json.dumps({name: [figure.as_json() for figure in figures] for name, figures in found.items()}))
     else:

@@ -16,11 +16,11 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.plans import model_plan
 from ops.bench.scripted_model import MODEL, Request, ScriptedModel
 from ops.bench.talk import Sound, side_by_side, sounds, talker
-from ops.commands import Commands
-from ops.daemon_process import DaemonProcess
-from ops.probe import until
-from ops.stats import quantiles
-from phone_daemon.config import Settings
+from ops.live.commands import Commands
+from ops.live.daemon_process import DaemonProcess
+from ops.report.stats import quantiles
+from ops.witness.probe import until
+from phone_daemon.settings.settings import Settings
 
 LANES = 2
 FIRST_MS, TOKEN_MS = 150.0, 30.0

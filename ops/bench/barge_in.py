@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 from ops.bench.figure import Figure, Progress
-from ops.burst import Verdict, burst
-from ops.daemon_process import DaemonProcess
-from ops.floor import floor
-from ops.stats import quantiles
-from phone_daemon.config import Settings
+from ops.live.burst import Verdict, burst
+from ops.live.daemon_process import DaemonProcess
+from ops.live.floor import floor
+from ops.report.stats import quantiles
+from phone_daemon.settings.settings import Settings
 
 CALLS = 2
 

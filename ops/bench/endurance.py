@@ -16,9 +16,9 @@ import numpy as np
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import side_by_side
 from ops.bench.watched import STATS
-from ops.daemon_process import DaemonProcess
-from ops.probe import Probe, until
-from ops.processes import children, cost
+from ops.live.daemon_process import DaemonProcess
+from ops.live.processes import children, cost
+from ops.witness.probe import Probe, until
 
 LANES = 4
 TALK_S = 2.0

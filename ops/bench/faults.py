@@ -24,21 +24,21 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.plans import model_plan
 from ops.bench.scripted_model import MODEL, Fault, ScriptedModel
 from ops.bench.talk import Sound, sounds
-from ops.expectations import read_turns
-from ops.probe import until
-from ops.stats import quantiles
-from ops.tape_call import NOON
-from phone_daemon.call import Call, Services
+from ops.replay.expectations import read_turns
+from ops.replay.tape_call import NOON
+from ops.report.stats import quantiles
+from ops.witness.probe import until
+from phone_daemon.agent.factory import Minds
+from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
-from phone_daemon.config import CallSettings, Settings, StateSettings
 from phone_daemon.daemon import load_dialplans
+from phone_daemon.engines import engine_options, make_counted_mouth
 from phone_daemon.events import EndReason, Note
-from phone_daemon.hosts import engine_options, make_counted_mouth
-from phone_daemon.mind.minds import Minds
-from phone_daemon.state import State
-from phone_daemon.telemetry import Telemetry
+from phone_daemon.settings.settings import CallSettings, Settings, StateSettings
+from phone_daemon.state.store import State
+from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.tape import Act, HangUp, Say, TapeLine
-from sidecars.hosts.inline import InlineHost
+from sidecars.local.inline import InlineHost
 
 EACH, BATCH = 10, 50
 """Turns of a call, and of a process."""

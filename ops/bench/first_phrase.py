@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ops.bench.figure import Figure, Progress
-from phone_daemon.mouth.phrases import PhraseChunker
+from phone_daemon.tts.phrases import PhraseChunker
 
 REPLIES = (
     "Yes, of course.| Which day would suit you?",

@@ -18,11 +18,11 @@ from typing import Any
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, Talker, side_by_side, sounds, talker
-from ops.commands import Commands
-from ops.daemon_process import DaemonProcess
-from ops.probe import until
-from ops.stats import quantiles
-from phone_daemon.turn.stabilizer import word_key
+from ops.live.commands import Commands
+from ops.live.daemon_process import DaemonProcess
+from ops.report.stats import quantiles
+from ops.witness.probe import until
+from phone_daemon.stt.stabilizer import word_key
 
 LANES = 2
 """Calls at a time."""

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
-from phone_daemon.config import SipSettings
 from phone_daemon.events import SAMPLE_RATE, Flushed, Frame
+from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.protocol import Stats
 from phone_daemon.wire.sip import LineCard, SipLine
 

@@ -13,12 +13,12 @@ from typing import Any
 from ops.bench.figure import Figure, Progress
 from ops.bench.model_server import ModelServer
 from ops.bench.plans import model_plan
-from ops.burst import burst
-from ops.daemon_process import DaemonProcess
-from ops.floor import served_floor
-from ops.model_endpoint import Endpoint
-from ops.stats import gate_ms, quantiles
-from ops.talkative import talkative
+from ops.live.burst import burst
+from ops.live.daemon_process import DaemonProcess
+from ops.live.floor import served_floor
+from ops.live.model_endpoint import Endpoint
+from ops.live.verbose_dialplan import talkative
+from ops.report.stats import gate_ms, quantiles
 
 CALLS = 2
 MAX_TOKENS = 4000

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, Talker, sounds, talker
-from ops.commands import Commands
-from ops.daemon_process import DaemonProcess
-from ops.processes import Cost, children, cost
+from ops.live.commands import Commands
+from ops.live.daemon_process import DaemonProcess
+from ops.live.processes import Cost, children, cost
 from phone_daemon.events import SAMPLE_RATE
 from sidecars.silero import Silero
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from ops.daemon_process import free_port
+from ops.live.daemon_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "var" / "models" / "tiny_chat"

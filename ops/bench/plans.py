@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops.daemon_process import to_toml
-from phone_daemon.mind.dialplan import SHIPPED
+from ops.live.daemon_process import to_toml
+from phone_daemon.dialplan.dialplan import SHIPPED
 
 
 def model_plan(

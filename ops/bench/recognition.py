@@ -13,17 +13,17 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ops import fixture
 from ops.bench.figure import Figure, Progress
-from ops.processes import cost
-from ops.stats import quantiles
-from phone_daemon.config import Settings
-from phone_daemon.ears.stt import Recognizer, SttSession
+from ops.live.processes import cost
+from ops.replay import fixture
+from ops.report.stats import quantiles
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
+from phone_daemon.engines import engine_options
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
-from phone_daemon.hosts import engine_options
-from phone_daemon.mind.dialplan import SHIPPED, Dialplans
+from phone_daemon.settings.settings import Settings
+from phone_daemon.stt.session import Recognizer, SttSession
 from sidecars.engine import SttEngine, load
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.local.subprocess import SubprocessHost
 from sidecars.resample import Resampler
 from sidecars.silero import Silero
 

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.bench.figure import Progress
-from ops.commands import Commands
-from ops.daemon_process import DaemonProcess
-from ops.fixture import every, load
-from ops.probe import Probe, until
-from ops.rtp import Played
-from phone_daemon.state import CommandKind
+from ops.live.commands import Commands
+from ops.live.daemon_process import DaemonProcess
+from ops.replay.fixture import every, load
+from ops.witness.probe import Probe, until
+from ops.witness.rtp import Played
+from phone_daemon.state.store import CommandKind
 
 LEAD_S = 0.2
 """Line noise before and after the voice in every recorded caller's sound (`LEAD_S` of fixtures/line.py)."""

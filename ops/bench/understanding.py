@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ops import understand_set
 from ops.bench.figure import Figure, Progress
-from ops.speech_set import SetError
-from ops.understand import Understood, told, understood
-from phone_daemon.config import Settings
+from ops.quality import understand_set
+from ops.quality.speech_set import SetError
+from ops.quality.understand import Understood, told, understood
+from phone_daemon.settings.settings import Settings
 from sidecars.environment import interpreter
 
 SETS = Path("var/sets")

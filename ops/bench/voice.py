@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.first_phrase import REPLIES
-from ops.hear import hear, started
-from ops.score import Pair, normalised, score
-from ops.stats import quantiles
+from ops.quality.score import Pair, normalised, score
+from ops.quality.transcribe import hear, started
+from ops.report.stats import quantiles
 from phone_daemon.events import SAMPLE_RATE
-from phone_daemon.mouth.phrases import PhraseChunker
-from phone_daemon.mouth.speakable import speakable
+from phone_daemon.text.speakable import speakable
+from phone_daemon.tts.phrases import PhraseChunker
 from sidecars.engine import Chunk, TtsEngine, load
 from sidecars.engines.level import LEVEL_DB, active_level_db
-from sidecars.hosts.inprocess import InProcessHost
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.local.inprocess import InProcessHost
+from sidecars.local.subprocess import SubprocessHost
 from sidecars.resample import Resampler
 
 ENGINE, BESIDE, EARS = "hibari", "espeak", "moonshine"

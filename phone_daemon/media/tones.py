@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from phone_daemon.events import SAMPLE_RATE
-from phone_daemon.media.resample import to_pcm
+from sidecars.resample import to_pcm
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 
 from phone_daemon.events import SAMPLE_RATE
-from phone_daemon.media.resample import to_pcm
+from sidecars.resample import to_pcm
 
 
 class WavError(ValueError):

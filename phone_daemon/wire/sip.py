@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from phone_daemon.config import SipSettings
+from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
-from phone_daemon.wire.card import CardFailed, LineCard, PortInUse, new_call_id
+from phone_daemon.wire.line_card_process import CardFailed, LineCard, PortInUse, new_call_id
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 
 __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards", "PortInUse", "SipLine", "new_call_id"]

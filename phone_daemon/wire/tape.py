@@ -23,7 +23,7 @@ from phone_daemon.events import (
     LineEvent,
     samples,
 )
-from phone_daemon.wire import g711
+from phone_daemon.media import g711
 from phone_daemon.wire.playout import Playout
 
 DIGIT_S = 0.160

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sidecars.engine import Chunk
 from sidecars.engines.chatterbox_model import FILES, MAX_TOKENS, SAMPLE_RATE, Manner, Model, Stopped, damage
-from sidecars.engines.pieces import pieces
+from sidecars.pieces import pieces
 from sidecars.weights import WeightsMissing, find_weights
 
 REPOSITORY = "ResembleAI/chatterbox"

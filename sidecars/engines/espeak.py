@@ -20,7 +20,7 @@ import numpy as np
 
 from sidecars.engine import Chunk
 from sidecars.engines.level import Floats, as_pcm, gain
-from sidecars.engines.pieces import pieces
+from sidecars.pieces import pieces
 
 VOICES = (
     "en-us", "en-us+f5", "en-us+f2", "en-us+f3", "en-us+Annie", "en-us+m3", "en-us+m7", "en-us+Michael",

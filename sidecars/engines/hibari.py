@@ -18,9 +18,9 @@ import numpy as np
 
 from sidecars.engine import Chunk
 from sidecars.engines.level import LEVEL_DB, Floats, as_pcm
-from sidecars.engines.pieces import ends_sentence, pause_s, pieces
 from sidecars.packaged import Packaged
 from sidecars.phonemes import read_phonemes
+from sidecars.pieces import ends_sentence, pause_s, pieces
 from sidecars.weights import WeightsMissing
 
 PACKAGE = "hibari-tts==0.2.1"

@@ -18,9 +18,9 @@ from kokoro_onnx import Kokoro as Model
 from sidecars.engine import Chunk
 from sidecars.engines.level import as_pcm, gain
 from sidecars.engines.onnx_session import OnnxSession, Stopped
-from sidecars.engines.pieces import pause_s, pieces
 from sidecars.engines.word_marks import word_marks
 from sidecars.packaged import Packaged, packaged
+from sidecars.pieces import pause_s, pieces
 from sidecars.weights import find_weights
 
 # It warns of every text whose words run together when they are spoken ("of the"), which is as it should be.

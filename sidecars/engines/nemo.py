@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
-from sidecars.engine import EngineFull, Hypothesis, SttEngine
-from sidecars.engines.nemo_model import CPU, RATE, Checkpoint, Place, choose_place, gave_up_cuda, open_checkpoint
+from sidecars.engine import EngineFull, EngineLost, Hypothesis, SttEngine
+from sidecars.engines.nemo_model import CPU, RATE, Checkpoint, Place, choose_place, give_up_cuda, open_checkpoint
 from sidecars.engines.nemo_pipeline import Piece, Pipeline
 from sidecars.engines.nemo_segments import NemoSegments
 from sidecars.engines.nemo_words import Transcript
@@ -45,6 +44,8 @@ class _Session:
     chunks: int = 0
     """How many the pipeline was given; at 0 it does not know of the session."""
     silence: TrailingSilence = field(default_factory=TrailingSilence)
+    left: int = 0
+    """How many more it is given before its final."""
     heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
@@ -67,6 +68,7 @@ class Nemo:
         self._context = _context(checkpoint, chunk_ms)
         self._sessions: dict[int, _Session] = {}
         self._pipeline = self._load(place)
+        self.chunk_s = self._pipeline.chunk / RATE
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         if len(self._sessions) >= self.max_sessions:
@@ -88,19 +90,25 @@ class Nemo:
         return changed
 
     def finalize(self, session: int) -> Hypothesis:
-        ending = self._sessions[session]
+        return self.finalize_all([session])[0]
+
+    def finalize_all(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
+        ending = [self._sessions[each] for each in sessions]
+        chunk = self._pipeline.chunk
         try:
-            if not ending.chunks and len(ending.waiting) == 2 * self._pipeline.lead:
-                return ending.heard
-            chunk = self._pipeline.chunk
-            wanted = len(ending.waiting) // 2 - ending.silence.samples + round(FLUSH_S * RATE)
-            steps = max(0, math.ceil(wanted / chunk))
-            ending.waiting += bytes(2 * steps * chunk)
-            for _ in range(steps):
-                self._hear([session])
-            return ending.heard
+            for session in ending:
+                if session.chunks or len(session.waiting) > 2 * self._pipeline.lead:
+                    wanted = len(session.waiting) // 2 - session.silence.samples + round(FLUSH_S * RATE)
+                    session.waiting += bytes(2 * chunk * max(0, math.ceil(wanted / chunk)))
+                    session.left = max(0, math.ceil(wanted / chunk))
+            while full := [each for each in sessions if self._sessions[each].left]:
+                for each in full[: self._max_batch]:
+                    self._sessions[each].left -= 1
+                self._hear(full[: self._max_batch])
+            return [session.heard for session in ending]
         finally:
-            self.cancel(session)
+            for each in sessions:
+                self.cancel(each)
 
     def cancel(self, session: int) -> None:
         if self._sessions.pop(session, None) is None:
@@ -108,8 +116,6 @@ class Nemo:
         try:
             self._pipeline.release(session)
         except RuntimeError as error:  # a GPU's failure is told by whatever is asked of it next
-            if self._pipeline.place.on_cpu:
-                raise
             self._fall_back(error)
 
     def held(self) -> Mapping[str, int]:
@@ -119,15 +125,10 @@ class Nemo:
     def _hear(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
         """One chunk of each goes through the model."""
         size = 2 * self._pipeline.chunk
-        chunks = [
-            np.frombuffer(bytes(self._sessions[each].waiting[:size]), "<i2").astype(np.float32) / np.float32(32768)
-            for each in sessions
-        ]
+        chunks = [bytes(self._sessions[each].waiting[:size]) for each in sessions]
         try:
             hypotheses = self._step(sessions, chunks)
         except RuntimeError as error:
-            if self._pipeline.place.on_cpu:
-                raise
             self._fall_back(error)
             hypotheses = self._step(sessions, chunks)
         for each, hypothesis in zip(sessions, hypotheses, strict=True):
@@ -138,28 +139,37 @@ class Nemo:
             session.heard = hypothesis
         return hypotheses
 
-    def _step(self, sessions: Sequence[int], chunks: Sequence[Any]) -> Sequence[Hypothesis]:
+    def _step(self, sessions: Sequence[int], chunks: Sequence[bytes]) -> Sequence[Hypothesis]:
         known = [self._sessions[each] for each in sessions]
         return self._pipeline.step(
             [
-                Piece(number, samples, session.transcript, session.chunks)
-                for number, session, samples in zip(sessions, known, chunks, strict=True)
+                Piece(number, pcm, session.transcript, session.chunks)
+                for number, session, pcm in zip(sessions, known, chunks, strict=True)
             ]
         )
 
     def _load(self, place: Place) -> Pipeline:
-        """Where it was wanted, or else on the CPU."""
+        """Where it was wanted, or else, when a GPU's memory does not suffice, on the CPU."""
         if not place.on_cpu:
             try:
                 return Pipeline(self._checkpoint, self._context, place, self.max_sessions, self._max_batch)
             except RuntimeError as error:
-                gave_up_cuda(error)
+                give_up_cuda(error)
         return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
 
     def _fall_back(self, error: RuntimeError) -> None:
-        """After CUDA has failed: everybody goes on, with the words so far, as if they had just begun to speak."""
-        self._pipeline = Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
-        gave_up_cuda(error)
+        """After a GPU's memory did not suffice: everybody goes on, with the words so far, as if they had just begun to
+        speak. Raises `error` on the CPU, `EngineLost` when the GPU does not answer any more.
+        """
+        if self._pipeline.place.on_cpu:
+            raise error
+        give_up_cuda(error)
+        try:
+            self._pipeline = Pipeline(
+                self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch, again=True
+            )
+        except Exception as second:
+            raise EngineLost(f"after CUDA's failure it could not be loaded on the CPU either: {second}") from error
         for session in self._sessions.values():
             if session.chunks:
                 session.transcript = Transcript(session.heard.words, session.samples / RATE)

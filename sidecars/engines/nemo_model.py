@@ -8,7 +8,6 @@ import re
 import tarfile
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from sidecars.engine import EngineLost
 from sidecars.weights import WeightsMissing, digest, find_weights, verify
 
 CONFIG = "model_config.yaml"
@@ -176,10 +176,30 @@ def choose_place(device: object, dtype: object) -> Place:
     return Place(f"cuda:{index}", half if dtype == "auto" else dtype)
 
 
-def gave_up_cuda(error: BaseException) -> None:
-    """Says so, and gives back what can be given back."""
+def give_up_cuda(error: RuntimeError) -> None:
+    """Says that the CPU takes over, and gives back what can be given back.
+
+    Raises `EngineLost` when not memory is what CUDA lacks: then whatever is done next in this process fails, on the CPU
+    too, and with another error than the first.
+    """
+    if not (_is_memory(error) and answers()):
+        log.critical("CUDA failed: %s", reason(error))
+        raise EngineLost(f'CUDA failed ({reason(error)}); device = "cpu" does without it') from error
     log.warning("CUDA failed (%s): hearing on the CPU in float32 from here on", reason(error))
     traceback.clear_frames(error.__traceback__)  # they hold what was being computed with
     gc.collect()
-    with suppress(RuntimeError):  # after some failures it answers no call any more
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()
+
+
+def _is_memory(error: BaseException) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(each, torch.cuda.OutOfMemoryError) or "ALLOC_FAILED" in str(each) for each in causes)
+
+
+def answers() -> bool:
+    """Whether CUDA still does what it is told."""
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return False
+    return True

@@ -9,6 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from typing import Any
+
+import torch
+
+from sidecars.engines.nemo_model import Checkpoint, Place, damage
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 for _name in (
@@ -23,12 +28,13 @@ for _name in (
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from nemo.collections.asr.inference.factory.cache_aware_pipeline_builder import CacheAwarePipelineBuilder
     from nemo.collections.asr.inference.streaming.decoders.greedy.greedy_ctc_decoder import CTCGreedyDecoder
-    from nemo.collections.asr.inference.streaming.framing.request import Frame
-    from nemo.collections.asr.inference.streaming.framing.request_options import ASRRequestOptions
     from nemo.collections.asr.inference.utils.bpe_decoder import BPEDecoder
-    from nemo.collections.asr.inference.utils.pipeline_utils import get_confidence_utils
+    from nemo.collections.asr.inference.utils.constants import LOG_MEL_ZERO
+    from nemo.collections.asr.inference.utils.pipeline_utils import (
+        get_confidence_utils,
+        make_preprocessor_deterministic,
+    )
     from nemo.collections.asr.models import ASRModel
     from nemo.collections.asr.parts.submodules.rnnt_decoding import RNNTDecodingConfig
 
@@ -37,13 +43,28 @@ _own.handlers.clear()
 _own.propagate = True
 _own.setLevel(logging.ERROR)
 
+
+def restored(checkpoint: Checkpoint, place: Place, *, again: bool = False) -> Any:
+    """The model there, in evaluation mode, its weights as they are in the file.
+
+    `again`: the file was loaded before, so whatever fails is not its damage. Raises `WeightsMissing`; what CUDA raises.
+    """
+    device = torch.device(place.device)
+    try:
+        return ASRModel.restore_from(str(checkpoint.path), map_location=device).eval()
+    except Exception as error:
+        if again or not place.on_cpu:
+            raise
+        raise damage(checkpoint.path, error) from error
+
+
 __all__ = [
+    "LOG_MEL_ZERO",
     "ASRModel",
-    "ASRRequestOptions",
     "BPEDecoder",
     "CTCGreedyDecoder",
-    "CacheAwarePipelineBuilder",
-    "Frame",
     "RNNTDecodingConfig",
     "get_confidence_utils",
+    "make_preprocessor_deterministic",
+    "restored",
 ]

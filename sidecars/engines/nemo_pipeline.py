@@ -1,33 +1,33 @@
-"""NeMo's cache-aware streaming pipeline, with what it lacks for calls.
+"""NVIDIA's cache-aware streaming models, a chunk of each of many streams in one batch.
 
-What it does well is the step: one chunk of each of many streams, in one batch. What it lacks is an end without more
-audio (a stream's places in its three stores are given back only with a last chunk), and words before the end of a
-segment, with their times. Not thread-safe.
+NeMo 3.0's own pipeline for them moves audio, features and states stream by stream, makes texts of them three times a
+step, and gives a stream's places back only with a last chunk; here are its model and its way from tokens to words, and
+between them `Encoder` and a `Decoder`, which hold every stream in a row of theirs. Not thread-safe.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from sidecars.engine import Hypothesis, Word
-from sidecars.engines.nemo_model import RATE, Checkpoint, Place, damage
-from sidecars.engines.nemo_package import ASRRequestOptions, BPEDecoder, CacheAwarePipelineBuilder, Frame
+from sidecars.engines.nemo_decoder import CtcDecoder, Decoder, RnntDecoder, Token
+from sidecars.engines.nemo_encoder import Encoder
+from sidecars.engines.nemo_graphs import Graphs, rows_of
+from sidecars.engines.nemo_model import RATE, Checkpoint, Place
+from sidecars.engines.nemo_package import BPEDecoder, get_confidence_utils, make_preprocessor_deterministic, restored
 from sidecars.engines.nemo_words import Transcript
 
 log = logging.getLogger(__name__)
 
-END_OF_SEGMENT_MS = 800
-"""So long a run of blanks settles what was said before it. The stream goes on all the same, its caches with it."""
+END_OF_SEGMENT_S = 0.96
+"""So long without a token settles what was said before it. The stream goes on all the same, its caches with it."""
+WORD_GAP = 4
+"""Frames: a word ends where the next one begins, if that is not later than this after its last token."""
 CONFIDENCE = {
     "exclude_blank": True,
     "aggregation": "mean",
@@ -47,221 +47,165 @@ WARM_UP = -1
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk of one stream: `Pipeline.chunk` samples at 16 kHz, full scale 1.0."""
+    """A chunk of one stream: `Pipeline.chunk` samples at 16 kHz, 16-bit."""
 
     stream: int
-    samples: NDArray[np.float32]
+    pcm: bytes
     transcript: Transcript
     number: int
     """Of the stream's pieces, from 0."""
 
 
+@dataclass(slots=True)
+class _Stream:
+    """What was said since the last segment's end, and with it all that was said."""
+
+    slot: int
+    transcript: Transcript
+    hypothesis: Hypothesis
+    tokens: list[int] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+    """When each was said: of the encoder's, since the stream's beginning."""
+    sure: list[float] = field(default_factory=list)
+    word_is_over: bool = False
+    """Whether the last segment ended in a space, which is a token of its own now and then."""
+
+
 class Pipeline:
     """One model on one device. A stream is known by a number, and lives from its first piece to `release`."""
 
-    def __init__(self, checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int, batch: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        context: Sequence[int],
+        place: Place,
+        streams: int,
+        batch: int,
+        *,
+        again: bool = False,
+    ) -> None:
         """Loads the model and lets it hear something. `streams` at most, and `batch` of them in one step.
 
-        `context`: one of the checkpoint's. Raises `WeightsMissing`; `RuntimeError` when CUDA fails.
+        `context`: one of the checkpoint's. `again`: the file was loaded before, so whatever fails is not its damage.
+        Raises `WeightsMissing`; `ValueError` for a model of another kind; `RuntimeError` when CUDA fails.
         """
         self.place = place
-        try:
-            self._pipeline = CacheAwarePipelineBuilder.build(_settings(checkpoint, context, place, streams))
-        except Exception as error:
-            if not place.on_cpu:
-                raise
-            raise damage(checkpoint.path, error) from error
-        self._decoder = self._pipeline.bpe_decoder = _Settling(
-            vocabulary=self._pipeline.vocabulary,
-            tokenizer=self._pipeline.tokenizer,
-            confidence_aggregator=self._pipeline.confidence_aggregator,
-            asr_supported_puncts=self._pipeline.asr_supported_puncts,
-            word_boundary_tolerance=self._pipeline.word_boundary_tolerance,
-            token_duration_in_secs=self._pipeline.model_stride_in_secs,
+        model = restored(checkpoint, place, again=again).to(getattr(torch, place.dtype))
+        model.encoder.set_default_att_context_size(list(context))
+        self._streams: dict[int, _Stream] = {}
+        self._free = list(range(streams))[::-1]
+        self._slots = streams
+        measure, mean = get_confidence_utils(OmegaConf.create(CONFIDENCE))
+        preprocessor = type(model).from_config_dict(make_preprocessor_deterministic(model.cfg.copy()).preprocessor)
+        with torch.inference_mode():
+            self._encoder = Encoder(model, preprocessor.to(place.device), streams, batch)
+            kind = CtcDecoder if checkpoint.decoder == "ctc" else RnntDecoder
+            try:
+                self._decoder: Decoder = kind(model, measure, self._encoder.at, self._encoder.encoded, streams)
+            except ValueError as error:
+                raise ValueError(f"model {checkpoint.path}: {error}") from error
+        frame_s = model.cfg.preprocessor.window_stride
+        self._frame_s: float = frame_s * model.encoder.subsampling_factor
+        self._words = BPEDecoder(
+            self._decoder.vocabulary,
+            model.tokenizer,
+            mean,
+            model.tokenizer.supported_punctuation - {"'"},
+            WORD_GAP,
+            self._frame_s,
         )
-        self.chunk: int = round(self._pipeline.chunk_size_in_secs * RATE)
-        _keep_whole_past(self._pipeline)
-        more = self._pipeline.subsampling_factor - 1
-        self._first_frames: int = self._pipeline.model_chunk_size - more
-        self.lead: int = round(
-            (more - _hear_whole_windows(self._pipeline.bufferer)) * self._pipeline.window_stride * RATE
-        )
-        """Samples of nothing that are wanted before a stream's first; see `_remembering`."""
+        self.chunk: int = round(self._encoder.frames * frame_s * RATE)
+        self.lead: int = round((self._encoder.frames - self._encoder.first_frames - 1) * frame_s * RATE)
+        """Samples of nothing that are wanted before a stream's first: of its first chunk, only the last frames are
+        heard, and the features of each come a frame late; see `Encoder`.
+        """
         # On a GPU the whole batch: better that its memory does not suffice now than in a call.
+        graphs = self._graphs = Graphs(self._encoder.device, batch)
+        self._hear, self._again = self._hearing, self._decoder.advance
         self._warm_up(1 if place.on_cpu else batch)
+        with torch.inference_mode():
+            self._hear, self._again = graphs.of(self._hearing), graphs.of(self._decoder.advance)
+            self._encoder.clear(streams)
+            self._decoder.clear(streams)
         chunk_ms = 1000 * self.chunk // RATE
         log.info("%s (%s) hears %d ms at a time on %s", checkpoint.path.name, checkpoint.decoder, chunk_ms, place)
 
     def step(self, pieces: Sequence[Piece]) -> Sequence[Hypothesis]:
-        """Hears one piece of each of some streams and returns all that was said in each.
+        """Hears one piece of each of some streams and returns all that was said in each: the same object as before
+        where nothing was added.
 
         Raises whatever torch raises; the streams are of no use then but to be released.
         """
-        by_past: dict[int, list[Piece]] = {}
-        for piece in pieces:
-            by_past.setdefault(self._past_frames(piece), []).append(piece)
-        heard: dict[int, Hypothesis] = {}
-        for past, together in by_past.items():
-            with self._remembering(past):
-                heard |= self._hear(together)
-        return [heard[piece.stream] for piece in pieces]
-
-    def _hear(self, pieces: Sequence[Piece]) -> dict[int, Hypothesis]:
-        """In one batch; by stream."""
-        frames, states = [], []
-        for piece in pieces:
-            options = ASRRequestOptions()
-            if not piece.number:
-                state = self._pipeline.init_state(piece.stream, options)
-                state.transcript, state.word_is_over, state.grouped = piece.transcript, False, ((0, 0), [], False)
-            states.append(self._pipeline.get_state(piece.stream))
-            samples = torch.from_numpy(piece.samples)
-            frames.append(Frame(samples, piece.stream, is_first=not piece.number, options=options))
-        self._pipeline.transcribe_step(frames)
-        return {
-            piece.stream: piece.transcript.hypothesis(words, goes_on=goes_on)
-            for piece, (words, goes_on) in zip(pieces, map(self._decoder.open_words, states), strict=True)
-        }
-
-    def _past_frames(self, piece: Piece) -> int:
-        """How many of the frames (10 ms) before it the encoder hears again with a piece."""
-        if not piece.number:
-            return 0
-        heard: int = self._first_frames + (piece.number - 1) * self._pipeline.model_chunk_size
-        wanted: int = self._pipeline.pre_encode_cache_size
-        return min(heard, wanted)
-
-    @contextmanager
-    def _remembering(self, past: int) -> Iterator[None]:
-        """Within, what the encoder hears again is `past` frames and no more.
-
-        Where a stream has no past yet, NeMo puts silence that was never there. So its frames lie elsewhere than in
-        training, and what was made of the silence stays in the caches: a small model then wrote other words in two
-        utterances of three than it does of the whole recording. In chunks of 80 ms the second has a past of one frame.
-        """
-        model, preprocess = self._pipeline.asr_model, self._pipeline.preprocess
-        if past == self._pipeline.pre_encode_cache_size:
-            yield
-            return
-        wanted = past + (self._pipeline.model_chunk_size if past else self._first_frames)
-        dropped = model.drop_extra_pre_encoded
-        model.drop_extra_pre_encoded = math.ceil(past / self._pipeline.subsampling_factor)
-
-        def last_frames(*given: Any) -> Any:
-            features, lengths = preprocess(*given)
-            return features[:, :, -wanted:], lengths - features.shape[2] + wanted
-
-        self._pipeline.preprocess = last_frames
-        try:
-            yield
-        finally:
-            model.drop_extra_pre_encoded = dropped
-            del self._pipeline.preprocess  # the class has one
+        in_order = sorted(pieces, key=lambda piece: self._encoder.past(piece.number))
+        streams = [self._stream(piece) for piece in in_order]
+        count = len(pieces)
+        rows = self._graphs.padded(count)
+        with torch.inference_mode():
+            at = self._encoder.at
+            at[:rows] = rows_of([stream.slot for stream in streams], rows, self._slots, at.device)
+            self._decoder.begin(count, rows)
+            pasts = [self._encoder.past(piece.number) for piece in in_order]
+            self._encoder.listen(bytearray().join(piece.pcm for piece in in_order), pasts)
+            self._hear(rows)
+            heard = self._decoder.heard(count, lambda: self._again(rows))
+        for piece, stream, tokens in zip(in_order, streams, heard, strict=True):
+            self._take(stream, piece.number * self._encoder.encoded, tokens)
+        return [self._streams[piece.stream].hypothesis for piece in pieces]
 
     def release(self, stream: int) -> None:
         """Frees all that is held for a stream, at once; for one that holds nothing, nothing happens."""
-        contexts, bufferer = self._pipeline.context_manager, self._pipeline.bufferer
-        self._pipeline.delete_state(stream)
-        if stream in contexts.streamidx2slotidx:
-            contexts.reset_slots([stream], [True])
-        if (slot := bufferer.streamidx2slotidx.get(stream)) is not None:
-            bufferer.free_slots([slot])
+        if (known := self._streams.pop(stream, None)) is None:
+            return
+        with torch.inference_mode():
+            self._encoder.clear(known.slot)
+            self._decoder.clear(known.slot)
+        self._free.append(known.slot)
 
     def held(self) -> Mapping[str, int]:
-        """Places taken in NeMo's stores: states of decoders, slots of the encoder's caches, slots of features."""
-        contexts, bufferer = self._pipeline.context_manager, self._pipeline.bufferer
-        return {
-            "states": len(self._pipeline._state_pool),
-            "context_slots": contexts.num_slots - contexts.free_slots.qsize(),
-            "bufferer_slots": bufferer.num_slots - bufferer.available_slots.qsize(),
-        }
+        """`slots` taken: rows of the encoder's caches, of features and sound, and of the decoder's states."""
+        return {"slots": self._slots - len(self._free)}
+
+    def is_clear(self) -> bool:
+        """Whether nothing of any stream is left in memory: for tests, it reads all of it."""
+        return len(self._free) == self._slots and self._encoder.is_clear() and self._decoder.is_clear()
+
+    def _stream(self, piece: Piece) -> _Stream:
+        if not piece.number:
+            self.release(piece.stream)  # what a step that failed has left
+            hypothesis = piece.transcript.hypothesis()
+            self._streams[piece.stream] = _Stream(self._free.pop(), piece.transcript, hypothesis)
+        return self._streams[piece.stream]
+
+    def _hearing(self, rows: int) -> None:
+        self._decoder.hear(self._encoder.layers(rows))
+        self._decoder.advance(rows)
+
+    def _take(self, stream: _Stream, offset: int, tokens: Sequence[Token]) -> None:
+        """The new tokens of a chunk that begins at frame `offset`."""
+        for token, frame, sure in tokens:
+            stream.tokens.append(token)
+            stream.frames.append(offset + frame)
+            stream.sure.append(sure)
+        if not stream.tokens:
+            return
+        ended = self._is_end(offset + self._encoder.encoded - 1 - stream.frames[-1])
+        if not tokens and not ended:
+            return
+        words, goes_on = self._words.group_tokens_into_words(stream.tokens, stream.frames, stream.sure)
+        said = [Word(word.text, word.start, word.end, word.conf) for word in words]
+        goes_on = goes_on and not stream.word_is_over
+        stream.hypothesis = stream.transcript.hypothesis(said, goes_on=goes_on)
+        if ended:
+            stream.transcript.settle(said, goes_on=goes_on)
+            stream.word_is_over = self._decoder.vocabulary[stream.tokens[-1]] == SPACE
+            stream.tokens, stream.frames, stream.sure = [], [], []
+
+    def _is_end(self, silent_frames: int) -> bool:
+        return silent_frames * self._frame_s >= END_OF_SEGMENT_S
 
     def _warm_up(self, streams: int) -> None:
-        silence, transcript = np.zeros(self.chunk, np.float32), Transcript()
+        silence, transcript = bytes(2 * self.chunk), Transcript()
         for number in range(2):
             self.step([Piece(WARM_UP - each, silence, transcript, number) for each in range(streams)])
         for each in range(streams):
             self.release(WARM_UP - each)
-
-
-def _keep_whole_past(pipeline: Any) -> None:
-    """Has as many features kept as the encoder wants to hear with a chunk: NeMo reckons them in seconds, and with
-    chunks of 80 ms 0.09 + 0.08 is a little less than 17 hundredths, which are 16 frames then.
-    """
-    frames = pipeline.pre_encode_cache_size + pipeline.model_chunk_size
-    bufferer = pipeline.bufferer
-    pipeline.expected_feature_buffer_len = bufferer.feature_buffer_len = frames
-    kept = bufferer.feature_buffer
-    bufferer.feature_buffer = kept.new_full((*kept.shape[:2], frames), bufferer.ZERO_LEVEL_SPEC_DB_VAL)
-
-
-def _hear_whole_windows(bufferer: Any) -> int:
-    """Has features made one frame of 10 ms later, which is returned, of windows that lie within the sound.
-
-    NeMo's are 25 ms long, but have only the chunk and 10 ms before it: the chunk's first window begins, and its last
-    one ends, in the middle of the sound, which is a click.
-    """
-    frames = 1
-    bufferer.n_chunk_look_back *= 3
-    bufferer.plus_one += frames
-    return frames
-
-
-class _Settling(BPEDecoder):  # type: ignore[misc]
-    """NeMo's way from tokens to words. At the end of a segment they go to the stream's `transcript`.
-
-    NeMo's own text processing has but one segment's words at a time: it drops a full stop that comes a pause after its
-    sentence, and joins words when the space between them (a token of its own, now and then) was a segment's last.
-    """
-
-    def decode_bpe_tokens(self, state: Any) -> None:
-        words, goes_on = self.open_words(state)
-        state.transcript.settle(words, goes_on=goes_on)
-        if state.tokens:
-            state.word_is_over = self.vocabulary[state.tokens[-1]] == SPACE
-
-    def open_words(self, state: Any) -> tuple[list[Word], bool]:
-        """The words since the last segment's end, and whether the first of them continues the last of those."""
-        now = (len(state.tokens), state.timesteps[-1] if state.timesteps else 0)
-        if state.grouped[0] != now:  # with many streams it is a tenth of a step, and most have no new token in it
-            words, goes_on = self.group_tokens_into_words(state.tokens, state.timesteps, state.confidences)
-            said = [Word(word.text, word.start, word.end, word.conf) for word in words]
-            state.grouped = now, said, goes_on and not state.word_is_over
-        return state.grouped[1], state.grouped[2]
-
-
-def _settings(checkpoint: Checkpoint, context: Sequence[int], place: Place, streams: int) -> Any:
-    """What `CacheAwarePipelineBuilder` wants to be told; the names are its own."""
-    return OmegaConf.create(
-        {
-            "asr_decoding_type": checkpoint.decoder,
-            "pipeline_type": "cache_aware",
-            "asr": {
-                "model_name": str(checkpoint.path),
-                "device": place.device.partition(":")[0],
-                "device_id": place.index,
-                "compute_dtype": place.dtype,
-                "use_amp": False,
-                "decoding": {"strategy": "greedy_batch", "greedy": {"preserve_frame_confidence": True}},
-            },
-            "asr_output_granularity": "word",
-            "confidence": CONFIDENCE,
-            # Without a residue NeMo looks for a longer run than it remembers, and never finds one.
-            "endpointing": {"stop_history_eou": END_OF_SEGMENT_MS, "residue_tokens_at_end": 2},
-            "streaming": {
-                "sample_rate": RATE,
-                "att_context_size": list(context),
-                "use_cache": True,
-                "use_feat_cache": True,
-                "chunk_size_in_secs": None,
-                "batch_size": 1,
-                "num_slots": streams,
-                "word_boundary_tolerance": 4,
-                "request_type": "frame",
-            },
-            "return_tail_result": False,
-            "enable_itn": False,
-            "itn": {"batch_size": 1, "n_jobs": 1, "left_padding_size": 4},
-            "enable_nmt": False,
-        }
-    )

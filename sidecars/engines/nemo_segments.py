@@ -11,23 +11,20 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from sidecars.engine import Hypothesis, Word
-from sidecars.engines.nemo_model import CPU, Checkpoint, Place, damage, gave_up_cuda
+from sidecars.engine import EngineLost, Hypothesis, Word
+from sidecars.engines.nemo_model import CPU, Checkpoint, Place, give_up_cuda
 from sidecars.engines.nemo_package import (
-    ASRModel,
     BPEDecoder,
     CTCGreedyDecoder,
     RNNTDecodingConfig,
     get_confidence_utils,
+    restored,
 )
-from sidecars.engines.nemo_pipeline import CONFIDENCE
+from sidecars.engines.nemo_pipeline import CONFIDENCE, WORD_GAP
 from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.segments import RATE, SegmentEngine
 
 log = logging.getLogger(__name__)
-
-WORD_GAP = 4
-"""Frames: a word ends where the next one begins, if that is not later than this after its last token."""
 
 
 class NemoSegments(SegmentEngine):
@@ -44,8 +41,11 @@ class NemoSegments(SegmentEngine):
         except RuntimeError as error:
             if self._model.place.on_cpu:
                 raise
-            self._model = _Model(self._checkpoint, CPU)
-            gave_up_cuda(error)
+            give_up_cuda(error)
+            try:
+                self._model = _Model(self._checkpoint, CPU, again=True)
+            except Exception as second:
+                raise EngineLost(f"after CUDA's failure it could not be loaded on the CPU either: {second}") from error
             return self._model.understand(audio)
 
     def _load(self, place: Place) -> _Model:
@@ -54,24 +54,19 @@ class NemoSegments(SegmentEngine):
             try:
                 return _Model(self._checkpoint, place)
             except RuntimeError as error:
-                gave_up_cuda(error)
+                give_up_cuda(error)
         return _Model(self._checkpoint, CPU)
 
 
 class _Model:
     """One model on one device."""
 
-    def __init__(self, checkpoint: Checkpoint, place: Place) -> None:
-        """Loads it and lets it hear something. Raises `WeightsMissing`; `RuntimeError` when CUDA fails."""
+    def __init__(self, checkpoint: Checkpoint, place: Place, *, again: bool = False) -> None:
+        """Loads it and lets it hear something. `again`, and what it raises: as `restored`."""
         self.place = place
         self._device = torch.device(place.device)
         self._dtype = getattr(torch, place.dtype)
-        try:
-            self._model = ASRModel.restore_from(str(checkpoint.path), map_location=self._device).eval()
-        except Exception as error:
-            if not place.on_cpu:
-                raise
-            raise damage(checkpoint.path, error) from error
+        self._model = restored(checkpoint, place, again=again)
         self._model.preprocessor.featurizer.dither = 0.0  # the same audio, the same words
         self._model.encoder.to(self._dtype)
         measure, mean = get_confidence_utils(OmegaConf.create(CONFIDENCE))

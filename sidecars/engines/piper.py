@@ -18,9 +18,9 @@ from piper.patch_voice_with_alignment import add_alignment_output
 
 from sidecars.engine import Chunk
 from sidecars.engines.onnx_session import OnnxSession, Stopped
-from sidecars.engines.pieces import pieces
 from sidecars.engines.word_marks import WORD, starts
 from sidecars.packaged import Packaged, packaged
+from sidecars.pieces import pieces
 from sidecars.resample import Resampler
 from sidecars.weights import WeightsMissing, find_weights
 

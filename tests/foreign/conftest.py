@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.daemon_process import DaemonProcess
+from ops.live.daemon_process import DaemonProcess
 
 BOOKING = Path(__file__).parents[2] / "fixtures/calls/books_an_appointment"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.daemon_process import DaemonProcess
+from ops.live.daemon_process import DaemonProcess
 from tests.foreign.audio import alike, has_speech, read
 from tests.foreign.conftest import silence
 from tests.foreign.programs import free_udp_port, need

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.daemon_process import DaemonProcess
-from ops.probe import until
-from ops.rtp import to_ulaw
+from ops.live.daemon_process import DaemonProcess
+from ops.witness.probe import until
+from ops.witness.rtp import to_ulaw
 from phone_daemon.events import EndReason
 from tests.foreign.audio import Samples, alike, has_speech, read
 from tests.foreign.conftest import silence

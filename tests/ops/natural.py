@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from hibari import Hibari
 
-from ops.telephone import heard_over
+from ops.quality.telephone import heard_over
 from phone_daemon.events import SAMPLE_RATE
 
 

@@ -52,7 +52,7 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def interrupted(folders: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("ops.report"), "read", interrupted)
+    monkeypatch.setattr(import_module("ops.report.report"), "read", interrupted)
     assert main(["report", str(tmp_path)]) == 130
     assert capsys.readouterr() == ("", "")
 

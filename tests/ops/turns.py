@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phone_daemon.turn.record import LEGS, BargeInSource, CancelReport, Turn
-from phone_daemon.turn_log import JsonLines, turn_line
+from phone_daemon.telemetry.turn_log import JsonLines, turn_line
+from phone_daemon.telemetry.turn_record import LEGS, BargeInSource, CancelReport, Turn
 
 MS = 1_000_000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecars.hosts.host import Host, HostLost
+from sidecars.host.host import Host, HostLost
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 900

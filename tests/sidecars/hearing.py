@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sidecars.hosts.host import Channel, Host
+from sidecars.host.host import Channel, Host
 from tests.sidecars.speech import caller, wide, words
 
 FRAME = 640

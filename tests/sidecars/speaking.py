@@ -8,10 +8,10 @@ import time
 import numpy as np
 import soxr
 
-from ops.hear import hear
-from ops.score import normalised
-from sidecars.hosts.host import Channel, Host, Message
-from sidecars.hosts.inprocess import InProcessHost
+from ops.quality.score import normalised
+from ops.quality.transcribe import hear
+from sidecars.host.host import Channel, Host, Message
+from sidecars.local.inprocess import InProcessHost
 
 LONG = "This is a rather long sentence about nothing, and it goes on. " * 60
 

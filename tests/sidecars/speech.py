@@ -10,7 +10,7 @@ import soxr
 from hibari import SAMPLE_RATE, Hibari
 from numpy.typing import NDArray
 
-from ops.score import edits
+from ops.quality.score import edits
 from sidecars.engines.espeak import create
 
 Audio = NDArray[np.float64]

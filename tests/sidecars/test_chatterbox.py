@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sidecars.hosts.host import Channel, HostLost
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.host.host import Channel, HostLost
+from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, ROOT, python_of, tiny
 from tests.sidecars.hearing import until
 

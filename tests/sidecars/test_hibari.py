@@ -17,7 +17,7 @@ from sidecars.engines import hibari
 from sidecars.engines.hibari import Hibari
 from sidecars.engines.hibari_model import WINDOW
 from sidecars.engines.level import LEVEL_DB, active_level_db
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.local.subprocess import SubprocessHost
 from sidecars.weights import WeightsMissing
 from tests.sidecars.speaking import heard_back, speak, told
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from phone_daemon.config import MouthSettings
-from phone_daemon.hosts import make_mouth
+from phone_daemon.engines import make_mouth
+from phone_daemon.settings.settings import MouthSettings
 from sidecars.engines.level import LEVEL_DB, active_level_db
 from sidecars.environment import interpreter
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, python_of, refusal
 from tests.sidecars.speaking import heard_back, speak, stops_in_the_middle, told
 

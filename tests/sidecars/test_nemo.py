@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.host import Channel, HostLost
-from sidecars.hosts.listen_client import ListenHost
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.host.host import Channel, HostLost
+from sidecars.local.subprocess import SubprocessHost
+from sidecars.remote.listen_client import ListenHost
 from tests.sidecars.family import BUILD_S, ROOT, python_of
 from tests.sidecars.hearing import final, opened, until
 from tests.sidecars.speech import caller, wide
@@ -109,7 +109,7 @@ def say(channel: Channel, text: str = SAID) -> None:
 
 
 def nothing() -> dict[str, int]:
-    return {"sessions": 0, "states": 0, "context_slots": 0, "bufferer_slots": 0}
+    return {"sessions": 0, "slots": 0}
 
 
 async def test_the_daemon_finds_its_environment() -> None:
@@ -181,10 +181,10 @@ async def test_a_damaged_model_is_one_line_to_whoever_starts_it(models: Path, tm
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(models: Path) -> AsyncIterator[tuple[str, list[str]]]:
-    """`python -m sidecars.hosts.listen` as a user starts it: where it listens, and what it writes on standard error."""
+    """`python -m sidecars.serve.stt` as a user starts it: where it listens, and what it writes on standard error."""
     arguments = ["--engine", "nemo", "--model", str(models / "ctc.nemo"), "--port", "0"]
     process = await asyncio.create_subprocess_exec(
-        *[python_of("parakeet"), "-m", "sidecars.hosts.listen", *arguments],
+        *[python_of("parakeet"), "-m", "sidecars.serve.stt", *arguments],
         env=environment(),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.host import Host
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.host.host import Host
+from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.family import BUILD_S, ROOT, python_of, refusal, tiny
 from tests.sidecars.hearing import until
 from tests.sidecars.speech import wide

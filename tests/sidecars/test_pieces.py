@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecars.engines.pieces import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, pause_s, pieces
+from sidecars.pieces import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, pause_s, pieces
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from sidecars.hosts.remote import RemoteHost
-from sidecars.hosts.subprocess import SubprocessHost
-from sidecars.hosts.wyoming import WyomingSource
+from sidecars.local.subprocess import SubprocessHost
+from sidecars.remote.tts_host import RemoteHost
+from sidecars.remote.wyoming_tts import WyomingSource
 from tests.sidecars.family import BUILD_S, python_of, refusal
 from tests.sidecars.speaking import LONG, heard_back, speak, stops_in_the_middle, told
 

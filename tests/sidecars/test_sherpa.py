@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.host import Channel, Host
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.host.host import Channel, Host
+from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.exports import made_and_exported
 from tests.sidecars.family import BUILD_S, ROOT, python_of, refusal
 from tests.sidecars.hearing import opened, until
@@ -337,7 +337,7 @@ async def test_a_listen_server_in_its_environment_says_what_it_hears(ctc: Path) 
     assert interpreter("sherpa") == python_of("sherpa")
     recording = ROOT / "fixtures" / "calls" / "asks_hours_twice" / "when.wav"
     server = await asyncio.create_subprocess_exec(
-        *(python_of("sherpa"), "-m", "sidecars.hosts.listen", "--engine", "sherpa", "--model", str(ctc)),
+        *(python_of("sherpa"), "-m", "sidecars.serve.stt", "--engine", "sherpa", "--model", str(ctc)),
         *("--port", "0", "--hear", str(recording)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,

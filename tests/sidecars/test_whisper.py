@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from sidecars.environment import interpreter
-from sidecars.hosts.subprocess import SubprocessHost
+from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.clinic import SAID
 from tests.sidecars.family import BUILD_S, ROOT, python_of, refusal, tiny
 from tests.sidecars.hearing import FRAME, feed, final, opened, until

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from phone_daemon.config import SipSettings
 from phone_daemon.events import SAMPLE_RATE, Frame, LineClosed, LineEvent
+from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import IncomingCall, LineCard, SipLine
 
 PATIENCE_S = 10.0

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from phone_daemon.config import SipSettings
 from phone_daemon.events import EndReason
+from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCards, PortInUse
 from tests.wire.calls import PATIENCE_S, Ear, card
 

@@ -21,7 +21,7 @@ from phone_daemon.events import (
     PlayoutDone,
     PlayoutStarted,
 )
-from phone_daemon.wire import g711
+from phone_daemon.media import g711
 from phone_daemon.wire.line import Line
 from phone_daemon.wire.tape import DIGIT_S, Act, HangUp, Press, Say, TapeLine
 

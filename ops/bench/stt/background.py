@@ -10,9 +10,9 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar, bare_steps
 from ops.bench.stt.stream import Streams
-from ops.burst import Tally, burst
-from ops.daemon_process import DaemonProcess
-from ops.stats import quantiles
+from ops.live.burst import Tally, burst
+from ops.live.daemon_process import DaemonProcess
+from ops.report.stats import quantiles
 
 OTHERS = 8
 

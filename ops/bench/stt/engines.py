@@ -7,7 +7,7 @@ import asyncio
 from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import bare_steps
-from ops.stats import quantiles
+from ops.report.stats import quantiles
 
 TARGETS = {1: 0.30, 32: 0.60}
 """By count of streams, what sherpa's step may be of NeMo's."""

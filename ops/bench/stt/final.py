@@ -13,7 +13,7 @@ from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.stt.stream import Streams
 from ops.bench.talk import LEAD, LEAD_S, sounds
-from ops.stats import quantiles
+from ops.report.stats import quantiles
 
 WORDS = range(5, 30)
 LONG_S = 10.0

@@ -8,7 +8,7 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar, bare_steps
 from ops.bench.stt.stream import Stream, Streams, turned
-from ops.stats import quantiles
+from ops.report.stats import quantiles
 
 CHUNK_S = models.CHUNK_MS / 1e3
 STREAMS = 24

@@ -9,7 +9,7 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar, bare_steps
 from ops.bench.stt.stream import Streams
-from ops.stats import quantiles
+from ops.report.stats import quantiles
 
 CHUNKS_MS = (80, 160, 560, 1120)
 STREAMS = (1, 16, 64, 128, 256)

@@ -17,14 +17,14 @@ from pathlib import Path
 from ops.bench.figure import Figure, Progress
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.talk import Sound, Talker, sounds, talker
-from ops.daemon_process import DaemonProcess, free_port
-from ops.live import Event, Operator
-from ops.probe import until
-from ops.stats import quantiles
-from phone_daemon.config import Settings
+from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.watch import Event, Operator
+from ops.report.stats import quantiles
+from ops.witness.probe import until
 from phone_daemon.daemon import load_dialplans
-from phone_daemon.hosts import engine_options
-from phone_daemon.turn.stabilizer import word_key
+from phone_daemon.engines import engine_options
+from phone_daemon.settings.settings import Settings
+from phone_daemon.stt.stabilizer import word_key
 
 CALLS = 4
 """That lose their ears at once."""

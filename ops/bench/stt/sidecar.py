@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiohttp
 
 import sidecars
-from ops.processes import Cost, cost
+from ops.live.processes import Cost, cost
 from sidecars.environment import interpreter
 
 START_S = 180.0
@@ -61,7 +61,7 @@ class Sidecar:
         """Raises `SidecarFailed`."""
         with tempfile.TemporaryFile() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(python_of(self.engine), "-W", "ignore", "-m", "sidecars.hosts.listen", *self._words),
+                *(python_of(self.engine), "-W", "ignore", "-m", "sidecars.serve.stt", *self._words),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ops import fixture
 from ops.ab import calls
 from ops.ab.places import CannotRun, Engine
+from ops.replay import fixture
 
 CALLER = fixture.load(fixture.find("interrupts_the_greeting"))
 

@@ -52,9 +52,7 @@ def test_told_to_end_it_leaves_no_process_behind() -> None:
         start_new_session=True,
     )
     try:
-        while not {"sidecars.hosts.listen", "ops.ab.daemon"} <= {
-            word for each in session(comparing.pid) for word in each
-        }:
+        while not {"sidecars.serve.stt", "ops.ab.daemon"} <= {word for each in session(comparing.pid) for word in each}:
             assert comparing.poll() is None
             time.sleep(0.1)
         comparing.send_signal(signal.SIGTERM)

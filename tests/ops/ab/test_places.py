@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ops.ab.places import _BOTH, CannotRun, Engine, client, run, settings, sidecar
-from sidecars.hosts.listen_client import ListenHost
+from sidecars.remote.listen_client import ListenHost
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ops import fixture
 from ops.ab.alone import frames
 from ops.ab.arm import Reference, chunk_ms, reference
 from ops.ab.places import CannotRun, Engine
 from ops.ab.stream import Recording, measure, search
+from ops.replay import fixture
 from tests.sidecars.speech import words
 
 GREETING = "interrupts_the_greeting"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from ops import tables
 from ops.ab.rule import SIDECAR, judge
 from ops.ab.table import markdown, notes, table
+from ops.report import tables
 from tests.ops.ab.test_rule import FAST, SLOW
 
 PLACES = {SIDECAR: SLOW, "subprocess": FAST, "inprocess": replace(FAST, partial_ms=[], problems=["8 streams: late"])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.bench.heard import SENTENCES, sounded, words_heard
-from ops.rtp import SILENT_FRAME, Packet
+from ops.witness.rtp import SILENT_FRAME, Packet
 
 
 def test_more_sound_is_more_words_up_to_all_of_them() -> None:

@@ -11,7 +11,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 from openai.types.chat import ChatCompletionChunk
 
 from ops.bench.scripted_model import MODEL, Fault, ScriptedModel
-from ops.probe import until
+from ops.witness.probe import until
 
 Stream = AsyncStream[ChatCompletionChunk]
 

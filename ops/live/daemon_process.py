@@ -1,0 +1,192 @@
+"""`phone-daemon serve` as a child process on free loopback ports: what burst, bench and tests call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from phone_daemon.settings.settings import StateSettings
+
+START_S = 30.0
+STOP_S = 10.0
+
+Section = Mapping[str, object]
+
+
+class DaemonFailed(Exception):
+    """The daemon did not come up; what it said on stderr."""
+
+
+class DaemonProcess:
+    """A daemon of our own, up while the block lasts.
+
+    `sections` are settings as in the TOML file (`{"sip": {"codecs": ["PCMU"]}}`), laid over those that put it on
+    free ports and under `directory`. `module`: one that takes the command line of `phone_daemon`; `python`: who runs
+    it. Raises `DaemonFailed` when it does not come up within `start_s`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        sections: Mapping[str, Section | object] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        module: str = "phone_daemon",
+        python: str = sys.executable,
+        start_s: float = START_S,
+    ) -> None:
+        self._command = [python, "-m", module, "serve"]
+        self._start_s = start_s
+        self.directory = directory
+        self.port = free_port(socket.SOCK_DGRAM)
+        self.health_port = free_port(socket.SOCK_STREAM)
+        self.calls_directory = directory / "calls"
+        self.state = StateSettings(directory=directory)
+        self._sections: dict[str, Any] = {
+            "health_port": self.health_port,
+            "sip": {"port": self.port},
+            "calls": {"directory": str(self.calls_directory)},
+            "state": {"directory": str(directory)},
+        }
+        for name, value in (sections or {}).items():
+            laid = self._sections.get(name)
+            self._sections[name] = {**laid, **value} if isinstance(laid, dict) and isinstance(value, dict) else value
+        self._environ = {**os.environ, **(environ or {})}
+        self._process: asyncio.subprocess.Process | None = None
+        self._log = directory / "daemon.log"
+
+    async def __aenter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        settings = self.directory / "settings.toml"
+        settings.write_text(to_toml(self._sections))
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(*self._command, "-c", str(settings)),
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            async with asyncio.timeout(self._start_s):
+                while not await self._ready():
+                    if self._process.returncode is not None:
+                        raise DaemonFailed(f"the daemon ended with {self._process.returncode}:\n{self.log()}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            await self.kill()
+            raise DaemonFailed(f"the daemon was not ready within {self._start_s:g} s:\n{self.log()}") from None
+        except BaseException:
+            await self.kill()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            try:
+                # Twice: whatever still talks is measured already, and need not be waited for.
+                self.signal(signal.SIGINT)
+                await asyncio.sleep(0.05)
+                self.signal(signal.SIGINT)
+                await self.ended(STOP_S)
+            finally:
+                await self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Process id. Raises `RuntimeError` before it was started."""
+        if self._process is None:
+            raise RuntimeError("the daemon was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.returncode is None
+
+    def uri(self, number: str = "100") -> str:
+        """SIP URI of a called number."""
+        return f"sip:{number}@127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def calls(self) -> list[Path]:
+        """Folders of the calls so far, oldest first (their names sort by time)."""
+        return sorted(self.calls_directory.iterdir()) if self.calls_directory.is_dir() else []
+
+    def signal(self, number: int) -> None:
+        """Sends a signal; harmless when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    async def ended(self, timeout: float) -> int:
+        """Waits for its exit status. Raises `TimeoutError`."""
+        if self._process is None:
+            raise RuntimeError("the daemon was not started")
+        async with asyncio.timeout(timeout):
+            return await self._process.wait()
+
+    async def kill(self) -> None:
+        """Ends it at once, if it still lives."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def health(self, path: str = "/readyz") -> tuple[int, str]:
+        """Status code and body of a health page; (0, "") when nobody answers."""
+        try:
+            async with asyncio.timeout(2.0):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.health_port)
+                try:
+                    writer.write(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                    head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+                finally:
+                    writer.close()
+            return int(head.split(" ")[1]), body
+        except (OSError, TimeoutError, ValueError, IndexError):
+            return 0, ""
+
+    async def idle(self, timeout: float = 10.0) -> None:
+        """Waits until no call is live for the daemon either. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout):
+            while json.loads((await self.health())[1] or '{"live_calls": 1}')["live_calls"]:  # noqa: ASYNC110 (HTTP)
+                await asyncio.sleep(0.05)
+
+    async def _ready(self) -> bool:
+        return (await self.health("/healthz"))[0] == 200
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as end:
+        end.bind(("127.0.0.1", 0))
+        return int(end.getsockname()[1])
+
+
+def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
+    """TOML of plain values (JSON's strings, numbers, lists and booleans are TOML's) and tables of them."""
+    lines = [f"{json.dumps(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += [f"[{prefix}{json.dumps(key)}]", to_toml(value, f"{prefix}{json.dumps(key)}.")]
+    return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    """A value, or a list of values or tables, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    # DEL is the one control character that JSON writes as it is and TOML does not take.
+    return json.dumps(value).replace("\x7f", "\\u007f")

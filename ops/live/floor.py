@@ -1,0 +1,152 @@
+"""`phone-ops floor`: how long the mind alone takes to let go of a stream (LLM_CANCEL_FLOOR_S).
+
+Bare streams are opened, a few tokens are read, and they are closed: no call, no audio, no engines. What a barge-in
+costs beyond this is ours. Of a language model it is also told whether its server stopped generating, and by what that
+was seen. `LLM_CANCEL_FLOOR_S` in the environment is taken instead of a measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from types import AsyncGeneratorType
+
+from ops.live.model_endpoint import Endpoint, EndpointFailed
+from ops.report.stats import quantiles
+from ops.usage import WrongUse, add_config, settings
+from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.daemon import load_dialplans
+from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
+from phone_daemon.events import MindEvent, Token
+from phone_daemon.settings.settings import Settings
+
+STREAMS = 200
+"""Of a scripted agent."""
+SERVED = 100
+"""Of a model server: each costs it the beginning of an answer."""
+TOKENS = 3
+CLOSE_S = 5.0
+"""A stream that takes longer to close has failed."""
+
+Open = Callable[[], AsyncGenerator[MindEvent, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Milliseconds that a bare close took."""
+
+    ms: dict[str, float]
+    """p50, p95, p99, max."""
+    server_stopped: bool
+    """Whether every stream was seen to have stopped at its source, not only to have been let go by us."""
+    streams: int
+    """How many were measured; 0: given by the environment."""
+    how: str = ""
+    """Of a model server: by what it was seen to stop, or why it was not."""
+
+
+async def measure(open_stream: Open, streams: int = STREAMS, tokens: int = TOKENS) -> Floor:
+    """Opens `streams` streams one after the other, reads `tokens` tokens of each, and times the close.
+
+    Raises `RuntimeError` for a stream that ended before it could be closed, `TimeoutError` for one that hangs.
+    """
+    took: list[float] = []
+    stopped = True
+    for _ in range(streams):
+        stream = open_stream()
+        read = 0
+        async for event in stream:
+            read += isinstance(event, Token)
+            if read == tokens:
+                break
+        if read < tokens:
+            raise RuntimeError(f"the stream ended after {read} tokens: there was nothing left to close")
+        began = time.perf_counter_ns()
+        async with asyncio.timeout(CLOSE_S):
+            await stream.aclose()
+        took.append((time.perf_counter_ns() - began) / 1e6)
+        # The generator is the server of a scripted agent: without a frame it can never run again.
+        stopped = stopped and isinstance(stream, AsyncGeneratorType) and stream.ag_frame is None
+    return Floor(quantiles(took), stopped, streams)
+
+
+async def floor(standing: Settings, streams: int | None = None) -> Floor:
+    """The floor of the mind that `standing` settings put on the telephone: of the first language model among them.
+
+    Raises `EndpointFailed` when its server does not do as it is asked.
+    """
+    if standing.llm_cancel_floor_s is not None:
+        given = standing.llm_cancel_floor_s * 1e3
+        return Floor(dict.fromkeys(("p50", "p95", "p99", "max"), given), False, 0)
+    plans = load_dialplans(standing)
+    if (served := endpoint(standing, plans)) is not None:
+        return await served_floor(served, streams or SERVED)
+    mind = ScriptedMind(next(iter(plans)))
+    try:
+        return await measure(mind.greet, streams or STREAMS)
+    finally:
+        await mind.close()
+
+
+def endpoint(standing: Settings, plans: Dialplans) -> Endpoint | None:
+    """Where the first language model among `plans` is served; None when a script answers every call."""
+    for plan in plans:
+        if plan.agent == "llm" and plan.model is not None:
+            key = os.environ.get(plan.model.api_key_env, "") or "none"
+            return Endpoint(plan.model.base_url or standing.llm.base_url, plan.model.model, key)
+    return None
+
+
+async def served_floor(served: Endpoint, streams: int = SERVED) -> Floor:
+    """The floor of a model server. Raises `EndpointFailed`."""
+    # Loaded when it is needed: of a scripted agent the floor is there at once.
+    from ops.live.bare_model import BareModel  # noqa: PLC0415
+    from ops.live.stream_stop import release  # noqa: PLC0415
+
+    async with BareModel(served) as model:
+        found = await release(model, streams)
+    return Floor(quantiles(found.close_ms), found.stopped, streams, found.how)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base-url", metavar="URL", help="a model server, such as http://127.0.0.1:8000/v1")
+    parser.add_argument("--model", metavar="NAME", help="the model to ask it for")
+    parser.add_argument("--streams", type=int, metavar="N", help=f"streams to close (default {SERVED} of a server)")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the floor; 1 when the endpoint does not do as it is asked. Raises `WrongUse`."""
+    if bool(args.base_url) != bool(args.model):
+        raise WrongUse("phone-ops floor: --base-url and --model go together")
+    if args.streams is not None and args.streams < 1:
+        raise WrongUse("phone-ops floor: --streams must be at least 1")
+    try:
+        if args.base_url:
+            served = Endpoint(args.base_url, args.model, os.environ.get("OPENAI_API_KEY", "none"))
+            found = asyncio.run(served_floor(served, args.streams or SERVED))
+        else:
+            found = asyncio.run(floor(settings(args), args.streams))
+    except DialplanError as error:
+        raise WrongUse(str(error)) from None
+    except EndpointFailed as error:
+        print(f"phone-ops floor: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        ms = {key: round(found.ms[key], 4) for key in ("p50", "p95", "p99")}
+        told = {"llm_cancel_floor_ms": ms, "server_stopped": found.server_stopped}
+        print(json.dumps({**told, "server_stopped_by": found.how} if found.how else told))
+        return 0
+    origin = f"{found.streams} bare streams" if found.streams else "given by LLM_CANCEL_FLOOR_S"
+    figures = " · ".join(f"{key} {found.ms[key]:.3f} ms" for key in ("p50", "p95", "p99"))
+    print(f"LLM cancel floor: {figures} ({origin}; source seen to stop: {'yes' if found.server_stopped else 'no'})")
+    if found.how:
+        print(f"seen by: {found.how}")
+    return 0

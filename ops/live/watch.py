@@ -1,0 +1,243 @@
+"""`phone-ops calls | watch | hangup | drain`: live calls, seen and ended through the daemon's Redis."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ops.live.commands import CommandFailed, Commands
+from ops.report import tables
+from ops.report.captions import Captions
+from ops.usage import WrongUse, add_config, settings
+from phone_daemon.events import Note
+from phone_daemon.state.client import blame, where
+from phone_daemon.state.server import socket_path
+from phone_daemon.state.store import DAEMONS, EVENTS, TEXTS, Command, CommandKind, daemon_key
+
+COLUMNS = ("call", "caller", "called", "dialplan", "state", "turn")
+POLL_MS = 1000
+PAGE = 500
+PRIVATE = "(kept private)"
+"""Shown where a daemon does not store what people said (`state.texts`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the event stream."""
+
+    id: str
+    at: datetime
+    """When Redis took it, UTC."""
+    note: Note
+
+
+class Operator(Commands):
+    """What an operator sees of all daemons that write to one Redis, and asks of them."""
+
+    async def daemons(self) -> dict[str, dict[str, str]]:
+        """Live daemons by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
+        try:
+            shown = {id: await self._hash(daemon_key(id)) for id in sorted(await self._ask("SMEMBERS", DAEMONS))}
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
+        return {id: fields for id, fields in shown.items() if fields}
+
+    async def drain(self, daemon: str) -> dict[str, Any]:
+        """Asks a daemon to take no more calls; returns its answer. Raises `CommandFailed`."""
+        return await self.deliver(daemon, Command(CommandKind.DRAIN))
+
+    async def events(self, *, past: bool) -> AsyncIterator[Event]:
+        """Every call's notes as they come; with `past` first those that the stream still holds. Never ends.
+
+        Raises `CommandFailed` when Redis cannot be asked.
+        """
+        try:
+            last = "0-0" if past else await self._last_id()
+            while True:
+                found = await self._ask("XREAD", "COUNT", PAGE, "BLOCK", POLL_MS, "STREAMS", EVENTS, last)
+                for _, entries in found:
+                    for id, fields in entries:
+                        last = id
+                        yield _event(id, fields)
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
+
+    async def _last_id(self) -> str:
+        newest = await self._ask("XREVRANGE", EVENTS, "+", "-", "COUNT", 1)
+        return str(newest[0][0]) if newest else "0-0"
+
+
+def _event(id: str, fields: dict[str, str]) -> Event:
+    at = datetime.fromtimestamp(int(id.partition("-")[0]) / 1e3, UTC)
+    data = {key: _printable(value) for key, value in json.loads(fields["data"]).items()}
+    return Event(id, at, Note(_printable(fields["call"]), fields["kind"], int(fields["at_ns"]), data))
+
+
+def _printable(value: Any) -> Any:
+    """Text that a caller chose (a user part, a name) must not steer the operator's terminal."""
+    return (
+        "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+        if isinstance(value, str)
+        else value
+    )
+
+
+# ------------------------------------------------------------------------------------------------ the commands
+
+
+Act = Callable[[Operator, argparse.Namespace], Awaitable[int]]
+"""A command: its exit code. Raises `CommandFailed` or `WrongUse`."""
+
+
+async def _calls(operator: Operator, args: argparse.Namespace) -> int:
+    calls = await operator.calls()
+    if args.json:
+        print(json.dumps(list(calls.values()), indent=2))
+        return 0
+    out = tables.console()
+    if not calls:
+        out.print("no live calls" if await operator.daemons() else "no live calls, and no daemon that could have any")
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=column == "call")
+    for shown in calls.values():
+        table.add_row(*(Text(_printable(shown.get(column, ""))) for column in COLUMNS))
+    out.print(table)
+    return 0
+
+
+async def _watch(operator: Operator, args: argparse.Namespace) -> int:
+    if not args.call:
+        async for event in operator.events(past=False):
+            print(_as_json(event) if args.json else _as_line(event), flush=True)
+        return 0
+    if args.call not in await operator.calls():
+        raise CommandFailed(f"call {args.call} is not live")
+    with Captions(tables.console()) as captions:
+        # From its beginning, as far as the stream still holds it.
+        async for event in operator.events(past=True):
+            if event.note.call != args.call:
+                continue
+            if args.json:
+                print(_as_json(event), flush=True)
+            else:
+                captions.show(replace(event.note, data={**dict.fromkeys(TEXTS, PRIVATE), **event.note.data}))
+            if event.note.kind == "ended":
+                return 0
+    return 0
+
+
+async def _hangup(operator: Operator, args: argparse.Namespace) -> int:
+    calls = args.calls or sorted(await operator.calls())
+    return await _each(args, calls, lambda call: operator.order(call, CommandKind.HANG_UP), "hung up", "no live calls")
+
+
+async def _drain(operator: Operator, args: argparse.Namespace) -> int:
+    daemons = args.daemons or sorted(await operator.daemons())
+    return await _each(args, daemons, operator.drain, "takes no more calls", "no live daemon")
+
+
+async def _each(
+    args: argparse.Namespace, ids: list[str], ask: Callable[[str], Awaitable[dict[str, Any]]], done: str, nobody: str
+) -> int:
+    """Asks the same of each; 1 when one could not do it, or there is none."""
+    if not ids:
+        raise CommandFailed(nobody)
+    results: dict[str, dict[str, Any]] = {}
+    for id in ids:
+        try:
+            results[id] = await ask(id)
+        except CommandFailed as error:
+            results[id] = {"error": str(error)}
+    if args.json:
+        print(json.dumps(results, indent=2))
+    else:
+        for id, result in results.items():
+            if "error" in result:
+                print(f"phone-ops: {result['error']}", file=sys.stderr)
+            else:
+                print(f"{id}: {done}")
+    return int(any("error" in result for result in results.values()))
+
+
+def _as_json(event: Event) -> str:
+    note = event.note
+    told = {"at": event.at.isoformat(), "call": note.call, "kind": note.kind, "at_ns": note.at_ns, "data": note.data}
+    return json.dumps(told, default=str)
+
+
+def _as_line(event: Event) -> str:
+    note = event.note
+    data = " ".join(f"{key}={value}" for key, value in note.data.items())
+    return f"{event.at:%H:%M:%S}.{event.at.microsecond // 1000:03d} {note.call} {note.kind} {data}".rstrip()
+
+
+def add_parser(commands: Any) -> None:
+    """Adds `calls`, `watch`, `hangup` and `drain` to the subparsers of `phone-ops`."""
+
+    def add(name: str, act: Act, help: str, examples: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=help,
+            description=help.capitalize() + ".",
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_config(parser)
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.set_defaults(run=lambda args: _run(act, args))
+        return parser
+
+    add("calls", _calls, "list live calls", "  phone-ops calls\n  phone-ops calls --json | jq -r '.[].call'")
+    watch = add(
+        "watch",
+        _watch,
+        "follow a live call as captions, or every call line by line",
+        "  phone-ops watch                  everything, until Ctrl-C\n"
+        "  phone-ops watch CALL             one call, until it ends\n"
+        "  phone-ops watch CALL --json      a line of JSON an event",
+    )
+    watch.add_argument("call", nargs="?", metavar="CALL", help="id of a live call")
+    hangup = add("hangup", _hangup, "end live calls", "  phone-ops hangup CALL\n  phone-ops hangup --all")
+    hangup.add_argument("calls", nargs="*", metavar="CALL", help="ids of live calls")
+    hangup.add_argument("--all", action="store_true", help="every live call")
+    drain = add(
+        "drain",
+        _drain,
+        "take no more calls; live ones may finish, then the daemon ends",
+        "  phone-ops drain                  every daemon\n  phone-ops drain 4711-1a2b3c      one of them",
+    )
+    drain.add_argument("daemons", nargs="*", metavar="DAEMON", help="ids of daemons (see phone-ops calls --json)")
+
+
+def _run(act: Act, args: argparse.Namespace) -> int:
+    """0; 1 when it could not be done. Raises `WrongUse`."""
+    if act is _hangup and bool(args.calls) == args.all:
+        raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
+    state = settings(args).state
+    if state.url == "off":
+        raise WrongUse("state.url is off: live calls are kept nowhere that could be asked")
+
+    async def main() -> int:
+        if not state.url and not socket_path(state.directory).exists():
+            raise CommandFailed(
+                f"no daemon keeps its state in {state.directory}; start one, or name its settings: -c FILE"
+            )
+        async with Operator(state) as operator:
+            return await act(operator, args)
+
+    try:
+        return asyncio.run(main())
+    except CommandFailed as error:
+        print(f"phone-ops: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,90 @@
+"""A recording as a call hears it: frame by frame through the VAD, pre-roll, endpoint, and an utterance's engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from phone_daemon.call.caller_side import Draft, Hearing
+from phone_daemon.clock import SampleClockLoop
+from phone_daemon.events import (
+    FRAME_BYTES,
+    FRAME_SAMPLES,
+    PTIME_S,
+    SAMPLE_RATE,
+    Frame,
+    SpeechEnded,
+    SpeechStarted,
+    samples,
+)
+from phone_daemon.settings.settings import Settings
+from phone_daemon.stt.listener import Listener
+from phone_daemon.stt.session import Recognizer
+from phone_daemon.stt.utterance import Utterance
+from sidecars.host.host import Host
+from sidecars.resample import Resampler
+
+LEAD_S = 0.5
+"""Of silence before the recording: a caller does not begin to speak on the first sample of a call."""
+LONGEST_WAIT_S = 5.0
+"""Of silence after it: by then every endpoint has come."""
+
+
+async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm: bytes) -> Draft:
+    """The turn that `pcm` (8 kHz) is understood to be, by a caller who has been asked for `expects`.
+
+    A caller who pauses for longer than an endpoint goes on with the same turn, as in a call whose agent has not yet
+    begun to answer. On a `SampleClockLoop` time passes as in a call, elsewhere as fast as audio can be handed over.
+    """
+    recognizer = Recognizer(host, {"grammar": dialplan} if dialplan else {})
+    listener = Listener(
+        settings.vad, lambda expected: Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected)
+    )
+    running: set[asyncio.Task[Any]] = set()
+
+    def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        running.add(task)
+        task.add_done_callback(running.discard)
+        return task
+
+    turn = settings.turn
+    hearing = Hearing(listener, samples(turn.stable_s), samples(turn.unfinished_s), spawn, lambda kind, data: None)
+    hearing.expect(expects)
+    hearing.drop()
+    pace = PTIME_S if isinstance(asyncio.get_running_loop(), SampleClockLoop) else 0.0
+    finals: list[asyncio.Event] = []
+
+    def attend(onset: int | None = None) -> None:
+        hearing.attend(onset, lambda: None)
+
+    def make_final() -> None:
+        done = asyncio.Event()
+        finals.append(done)
+        hearing.make_final(lambda draft: done.set())
+
+    try:
+        spoken = bytes(2 * samples(LEAD_S)) + pcm
+        for position in range(0, len(spoken) // 2 + samples(LONGEST_WAIT_S), FRAME_SAMPLES):
+            if 2 * position >= len(spoken) and not hearing.speaking:
+                break
+            frame = spoken[2 * position : 2 * position + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+            for event in hearing.hear(Frame(position, frame, b"", 0, 0, 0)):
+                match event:
+                    case SpeechStarted(onset=onset):
+                        attend(onset)
+                    case SpeechEnded():
+                        make_final()
+            if hearing.speaking and hearing.attended_s >= settings.vad.max_speech_s:
+                make_final()
+                attend()
+            await asyncio.sleep(pace)
+        # Each waits for the one before it, and only the last one's `then` is sure to be told.
+        if finals:
+            await finals[-1].wait()
+        return hearing.draft
+    finally:
+        hearing.close()
+        for task in list(running):
+            task.cancel()

@@ -1,0 +1,63 @@
+"""A recorded caller at the end of a real telephone line: SIP and RTP through a line card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ops.replay.caller import RecordedCaller
+from ops.replay.fixture import Fixture
+from phone_daemon.events import EndReason, Frame, LineClosed
+from phone_daemon.wire.line import Line
+from phone_daemon.wire.tape import HangUp, Press, Say
+
+
+class Telephone(Protocol):
+    """Something that can place a call: `wire.sip.LineCards` or one `LineCard`."""
+
+    async def place(self, uri: str, caller: str = "") -> Line: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSide:
+    """How a recorded call went, as its caller saw it."""
+
+    closed: LineClosed
+    hung_up: bool
+    """It was the caller who ended the call."""
+    gave_up: str
+    """What the caller waited for in vain; empty: nothing."""
+
+
+async def place_recorded_call(
+    telephone: Telephone, uri: str, fixture: Fixture, progress: Callable[[float], None] = lambda part: None
+) -> CallerSide:
+    """Phones `uri` under the fixture's name and plays its cues until the call is over.
+
+    `progress` is told what part of the cues has been played. Raises `CallRefused`. Cancelling it hangs up.
+    """
+    line = await telephone.place(uri, fixture.name)
+    caller = RecordedCaller(fixture)
+    closed = LineClosed(EndReason.FAILED)
+    utterance = 0
+    try:
+        async for event in line.events():
+            match event:
+                case Frame(pcm=pcm):
+                    for act in caller.hear(pcm):
+                        match act:
+                            case Say(said):
+                                utterance += 1
+                                line.play(utterance, said)
+                                line.finish(utterance)
+                            case Press(digits):
+                                line.send_digits(digits)
+                            case HangUp():
+                                line.hang_up(EndReason.CALLER_HUNG_UP)
+                        progress(caller.progress)
+                case LineClosed():
+                    closed = event
+    finally:
+        line.hang_up()
+    return CallerSide(closed, caller.hung_up, caller.gave_up)

@@ -1,0 +1,93 @@
+"""A recorded call on the sample clock: the daemon's own `call.py`, with no sockets, processes or waiting.
+
+Engines run inline, the line is a tape, and it is always the same hour, so two runs of a fixture leave the same
+`turns.jsonl`, but for what is named as wall-clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from ops.replay.caller import RecordedCaller
+from ops.replay.expectations import Outcome, read_turns
+from ops.replay.fixture import Fixture
+from phone_daemon.agent.factory import Minds
+from phone_daemon.call.call import Call, Services
+from phone_daemon.clock import run_counted
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
+from phone_daemon.engines import engine_options, make_counted_mouth
+from phone_daemon.events import Note
+from phone_daemon.settings.settings import EarsSettings, MouthSettings, Settings, StateSettings
+from phone_daemon.state.store import State
+from phone_daemon.telemetry.trace import Telemetry
+from phone_daemon.wire.tape import TapeLine
+from sidecars.host.host import Host
+from sidecars.local.inline import InlineHost
+
+NOON = datetime(2026, 3, 3, 12, 0)
+"""A Tuesday: every recorded call is made then, so that it is answered in opening hours."""
+
+
+def replay_settings(settings: Settings) -> Settings:
+    """`settings` without Redis, and with every dialplan that ships."""
+    plans = settings.dialplans or tuple(sorted(SHIPPED.glob("*.toml")))
+    return replace(settings, state=StateSettings(url="off"), dialplans=plans)
+
+
+def counted_settings(settings: Settings) -> Settings:
+    """`replay_settings` with the embedded engine instead of a server, which knows no clock but the real one."""
+    ears = EarsSettings() if settings.ears.url else settings.ears
+    mouth = MouthSettings() if settings.mouth.url else settings.mouth
+    return replace(replay_settings(settings), ears=ears, mouth=mouth)
+
+
+def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
+    """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name."""
+    return run_counted(_play(fixture, counted_settings(settings), watch))
+
+
+async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
+    plans = Dialplans.load(settings.dialplans)
+    ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
+    mouth = make_counted_mouth(settings.mouth)
+    try:
+        await asyncio.gather(ears.start(), mouth.start())
+        return await play_on(ears, mouth, fixture, settings, watch)
+    finally:
+        await ears.close()
+        await mouth.close()
+
+
+async def play_on(
+    ears: Host, mouth: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]
+) -> Outcome:
+    """Plays one fixture on hosts that run already, at the pace of the running loop's clock."""
+    plans = Dialplans.load(settings.dialplans)
+    plan = plans.match(fixture.called, NOON)
+    if plan is None:
+        raise ValueError(f"{fixture.name}: no dialplan answers {fixture.called}")
+    notes: list[Note] = []
+
+    def note(told: Note) -> None:
+        notes.append(told)
+        watch(told)
+
+    folder = settings.calls.directory / fixture.name
+    shutil.rmtree(folder, ignore_errors=True)
+    telemetry = Telemetry(export=False)
+    minds = Minds(settings.llm)
+    caller = RecordedCaller(fixture)
+    line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
+    try:
+        services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(line.run())
+            closed = await Call(line, plan, minds.mind(plan, fixture.called, NOON), services).run()
+    finally:
+        await minds.close()
+        telemetry.close()
+    return Outcome(read_turns(folder / "turns.jsonl"), closed.reason, notes, caller.gave_up, folder)

@@ -1,0 +1,143 @@
+"""Which mind answers: the one place that knows every kind of agent a dialplan can name.
+
+`Minds` is shared by all calls of a daemon, for the connections to model servers are: `minds.open(plans)` at the start
+of a daemon, `minds.mind(plan)` for each call, `await minds.close()` at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from phone_daemon.agent.agent import Mind
+from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.dialplan.dialplan import Dialplan, DialplanError
+from phone_daemon.dialplan.model import Model
+from phone_daemon.settings.settings import LlmSettings
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
+
+    from phone_daemon.agent.llm.chat import Chat, ModelFailed
+
+log = logging.getLogger(__name__)
+
+NO_KEY = "none"
+"""Sent as the key where none is set: the protocol wants one, a server on one's own machine does not look at it."""
+VISIT_S = 30.0
+"""A server that did not answer is asked again after so long."""
+LOAD_S = 60.0
+"""A server may take so long to load its model when it is first asked, before any call."""
+
+
+class Minds:
+    """Builds the mind of each call."""
+
+    def __init__(self, settings: LlmSettings = LlmSettings(), environ: Mapping[str, str] = os.environ) -> None:  # noqa: B008
+        self.problem = ""
+        """What was wrong when a model was last asked; empty: it answered."""
+        self._base_url = settings.base_url
+        self._environ = environ
+        self._http: httpx.AsyncClient | None = None
+        self._chats: list[Chat] = []
+        self._told: set[str] = set()
+        self._visit: asyncio.Task[None] | None = None
+
+    def open(self, plans: Iterable[Dialplan]) -> None:
+        """Asks each model of `plans` for a word, in the background: it is loaded then, and what is wrong is told.
+
+        A server that is not there yet is asked until it is.
+
+        Raises `DialplanError` when a key that a dialplan names is not in the environment.
+        """
+        thinking = [plan for plan in plans if plan.agent == "llm"]
+        problems = [problem for plan in thinking for problem in self._missing(plan)]
+        if problems:
+            raise DialplanError(problems)
+        if thinking:
+            patient = [replace(plan.model, first_token_s=LOAD_S, max_tokens=1) for plan in thinking if plan.model]
+            self._visit = asyncio.create_task(self._visit_all([self._chat(model) for model in patient]))
+
+    def _missing(self, plan: Dialplan) -> list[str]:
+        """Keys that `plan` names and the environment does not have. A model server may want none."""
+        named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in plan.tools.values() if tool.webhook}
+        if plan.model is not None and plan.model.api_key_env != Model("").api_key_env:
+            named["llm"] = plan.model.api_key_env
+        return [
+            f'environment: {name}: is not set, and dialplan "{plan.name}" names it ({where}.api_key_env)'
+            for where, name in named.items()
+            if name and not self._environ.get(name)
+        ]
+
+    async def _visit_all(self, chats: Iterable[Chat]) -> None:
+        from phone_daemon.agent.llm.chat import ModelFailed  # noqa: PLC0415
+
+        waiting = list(dict.fromkeys(chats))
+        while waiting:
+            for chat in tuple(waiting):
+                try:
+                    async for _ in chat.answer([{"role": "user", "content": "Hello."}]):
+                        pass
+                    waiting.remove(chat)
+                except ModelFailed as error:
+                    if error.refused:
+                        waiting.remove(chat)
+                    elif self.problem not in self._told:
+                        self._told.add(self.problem)
+                        log.warning("%s; until model %r answers, calls go on without it", error, chat.model.model)
+            await asyncio.sleep(VISIT_S if waiting else 0)
+
+    def mind(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Mind:
+        """The mind for a call to `called`, answered at `now` (None: this moment)."""
+        if plan.agent != "llm":
+            return ScriptedMind(plan)
+        from phone_daemon.agent.llm.llm import LlmMind  # noqa: PLC0415
+        from phone_daemon.agent.llm.prompt import system  # noqa: PLC0415
+
+        assert plan.model is not None, "a dialplan whose agent is a model has one"
+        chat = self._chat(plan.model)
+        assert self._http is not None
+        now = now or datetime.now(UTC).astimezone()
+        return LlmMind(plan, chat, system(plan, called, now), self._http, self._environ)
+
+    def _chat(self, model: Model) -> Chat:
+        # Loaded when it is first needed: a daemon whose dialplans are scripts starts without it.
+        import openai  # noqa: PLC0415
+
+        from phone_daemon.agent.llm.chat import Chat  # noqa: PLC0415
+        from phone_daemon.agent.llm.http import make_client  # noqa: PLC0415
+
+        for chat in self._chats:
+            if chat.model == model:
+                return chat
+        self._http = self._http or make_client()
+        client = openai.AsyncOpenAI(
+            base_url=model.base_url or self._base_url,
+            api_key=self._environ.get(model.api_key_env) or NO_KEY,
+            http_client=self._http,
+            max_retries=0,
+        )
+        self._chats.append(Chat(client, model, self._report))
+        return self._chats[-1]
+
+    def _report(self, failure: ModelFailed | None) -> None:
+        """Tells an operator what must be mended: once, however many calls it spoils."""
+        self.problem = "" if failure is None else str(failure)
+        if failure is not None and failure.refused and self.problem not in self._told:
+            self._told.add(self.problem)
+            log.error("%s; mend [llm] in the dialplan, or what it names", self.problem)
+
+    async def close(self) -> None:
+        """Closes the connections. Harmless when done twice."""
+        if self._visit is not None:
+            self._visit.cancel()
+            await asyncio.wait([self._visit])
+        http, self._http = self._http, None
+        self._chats.clear()
+        if http is not None:
+            await http.aclose()

@@ -1,0 +1,236 @@
+"""One request to a model server: OpenAI's chat completions, streamed, with a limit on every wait.
+
+Spoken for vLLM, llama.cpp, Ollama, OpenAI and `transformers serve`; as some refuse fields they do not know, few are
+sent. Closing the stream closes its connection, which is how a server is told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2 as httpx
+import openai
+from openai.types.chat import ChatCompletionChunk
+
+from phone_daemon.agent.llm.thinking import Thinking
+from phone_daemon.dialplan.model import Model
+from phone_daemon.dialplan.tools import Tool
+
+MAX_CALLS = 8
+"""Tools that one answer may call; what it calls beyond is not done."""
+MAX_ARGUMENTS = 20_000
+"""Characters of a call's arguments."""
+
+_REFUSALS = (400, 401, 403, 404, 405, 413, 422)
+"""HTTP statuses that the same request would get again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A piece of what is to be spoken."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what is not: the model lives, and has nothing to say yet."""
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A tool that the model calls, put together from pieces."""
+
+    id: str
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The model has said all it wanted, as it says itself."""
+
+    calls: tuple[ToolCall, ...] = ()
+    reason: str = ""
+    """`stop`, `length`, `tool_calls`…"""
+
+
+Piece = Words | Thought | End
+
+
+class ModelFailed(Exception):
+    """A request that gave no answer, or not all of one. Its text is one line without anything that was said."""
+
+    def __init__(self, what: str, *, refused: bool = False) -> None:
+        super().__init__(what)
+        self.refused = refused
+        """The server will never answer a request like this: the settings want mending."""
+
+
+class Chat:
+    """A model, and the server that it is reached through."""
+
+    def __init__(self, client: openai.AsyncOpenAI, model: Model, report: Callable[[ModelFailed | None], None]) -> None:
+        """`report` is told how each request ended: None when it was answered."""
+        self.model = model
+        self._client = client
+        self._report = report
+        self._server = str(client.base_url)
+        self._wait = httpx.Timeout(None, connect=model.connect_s, pool=model.connect_s)
+        self._limit = "max_tokens"
+
+    async def answer(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[Tool] = ()
+    ) -> AsyncGenerator[Piece, None]:
+        """The model's answer as it comes; its last piece is an `End`. Raises `ModelFailed`.
+
+        `aclose()`, or cancelling whoever waits for a piece, closes the connection.
+        """
+        stream: openai.AsyncStream[ChatCompletionChunk] | None = None
+        deadline = asyncio.get_running_loop().time() + self.model.first_token_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                stream = await self._open(messages, tools)
+            async with contextlib.aclosing(self._pieces(stream, deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, End):
+                        self._report(None)
+                    yield piece
+        except Exception as error:
+            failure = self._failure(error)
+            self._report(failure)
+            raise failure from error
+        finally:
+            if stream is not None:
+                await stream.close()
+
+    async def _open(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[Tool]
+    ) -> openai.AsyncStream[ChatCompletionChunk]:
+        model = self.model
+        create: Callable[..., Awaitable[openai.AsyncStream[ChatCompletionChunk]]] = self._client.chat.completions.create
+        fields: dict[str, Any] = {self._limit: model.max_tokens} if model.max_tokens else {}
+        if model.temperature is not None:
+            fields["temperature"] = model.temperature
+        if tools:
+            fields["tools"] = [tool.declared() for tool in tools]
+        try:
+            return await create(
+                model=model.model,
+                messages=list(messages),
+                stream=True,
+                timeout=self._wait,
+                extra_body=dict(model.extra) or None,
+                **fields,
+            )
+        except openai.BadRequestError as error:
+            if self._limit not in fields or "max_completion_tokens" not in error.message:
+                raise
+            # OpenAI's newer models know the limit by another name, which other servers do not know.
+            self._limit = "max_completion_tokens"
+            return await self._open(messages, tools)
+
+    async def _pieces(
+        self, stream: openai.AsyncStream[ChatCompletionChunk], deadline: float
+    ) -> AsyncGenerator[Piece, None]:
+        """What comes; the first of it until `deadline`, by the loop's clock."""
+        time = asyncio.get_running_loop().time
+        thinking = Thinking(self.model.thinking)
+        calls = _Calls()
+        reason, begun = "", False
+        chunks = aiter(stream)
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                what = f"no more tokens for {self.model.stall_s:g} s" if begun else self._late()
+                raise ModelFailed(f"{self._server}: {what}") from None
+            if chunk is None:
+                break
+            for choice in (chunk.choices or ())[:1]:
+                delta = choice.delta
+                reason = choice.finish_reason or reason
+                calls.add(delta.tool_calls or ())
+                spoken = thinking.feed(delta.content or "")
+                if spoken:
+                    yield Words(spoken)
+                elif delta.content or delta.tool_calls or _reasons(delta):
+                    yield Thought()
+                else:
+                    continue  # A role alone, or a keep-alive: the model has said nothing yet.
+                deadline, begun = time() + self.model.stall_s, True
+        if rest := thinking.flush():
+            yield Words(rest)
+        if not reason:
+            raise ModelFailed(f"{self._server}: the stream ended before the answer did")
+        yield End(tuple(calls.made), reason)
+
+    def _late(self) -> str:
+        return f"no token within llm.first_token_s = {self.model.first_token_s:g} s"
+
+    def _failure(self, error: Exception) -> ModelFailed:  # noqa: PLR0911
+        """What `error` means, in one line, for a log that outsiders may read."""
+        server = self._server
+        if isinstance(error, ModelFailed):
+            return error
+        if isinstance(error, TimeoutError):
+            return ModelFailed(f"{server}: {self._late()}")
+        if isinstance(error, openai.APIStatusError):
+            what = f"{server}: HTTP {error.status_code} for model {self.model.model!r}: {_reason(error)}"
+            return ModelFailed(what, refused=error.status_code in _REFUSALS)
+        if isinstance(error, openai.APITimeoutError):
+            return ModelFailed(f"{server}: no connection within {self.model.connect_s:g} s")
+        if isinstance(error, openai.APIConnectionError):
+            return ModelFailed(f"{server}: cannot be reached: {error.__cause__ or error}")
+        if isinstance(error, openai.APIError):
+            return ModelFailed(f"{server}: {_line(error.message)}")
+        if isinstance(error, httpx.HTTPError):
+            return ModelFailed(f"{server}: the stream broke off: {error or type(error).__name__}")
+        if isinstance(error, ValueError):
+            return ModelFailed(f"{server}: the stream is not what it should be: {type(error).__name__}")
+        return ModelFailed(f"{server}: {type(error).__name__}")
+
+
+class _Calls:
+    """Tool calls, whose pieces come with an index."""
+
+    def __init__(self) -> None:
+        self.made: list[ToolCall] = []
+        self._open: dict[int, ToolCall] = {}
+
+    def add(self, pieces: Sequence[Any]) -> None:
+        for piece in pieces:
+            call = self._open.get(piece.index)
+            # Some servers send several whole calls under one index.
+            if call is None or (piece.id and call.id and piece.id != call.id):
+                if len(self.made) == MAX_CALLS:
+                    continue
+                call = self._open[piece.index] = ToolCall(piece.id or "")
+                self.made.append(call)
+            call.id = call.id or piece.id or ""
+            if piece.function is not None:
+                call.name = call.name or piece.function.name or ""
+                call.arguments += piece.function.arguments or ""
+            if len(call.arguments) > MAX_ARGUMENTS:
+                raise ModelFailed("a tool's arguments go on and on")
+
+
+def _reasons(delta: Any) -> bool:
+    """Whether it is a piece of reasoning that the server has taken out already (vLLM, DeepSeek; Ollama)."""
+    return bool(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None))
+
+
+def _reason(error: openai.APIStatusError) -> str:
+    """What the server says is wrong."""
+    body = error.body
+    said = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+    return _line(said if isinstance(said, str) and said else error.response.reason_phrase)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:300]

@@ -1,0 +1,213 @@
+"""The agent that thinks with a language model: a `Mind` over a streamed chat.
+
+A turn is one request, or several while the model calls tools. What the caller hears never hangs on the server: a
+request that fails before a word was said is made once more, then the dialplan's script answers if it has one, else an
+apology; an answer that breaks off is owned up to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+import httpx2 as httpx
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.llm import briefing
+from phone_daemon.agent.llm.chat import Chat, End, ModelFailed, Thought, Words
+from phone_daemon.agent.llm.prompt import Work, conversation
+from phone_daemon.agent.llm.said import Said
+from phone_daemon.agent.llm.toolbox import Toolbox
+from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.dialplan.tools import Tool
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, Trouble, Understood
+
+MAX_ROUNDS = 4
+"""Requests of one turn in which the model may call tools; then it has to answer."""
+GREETING = "Hello. How can I help you?"
+"""Said when the model was to greet, and cannot."""
+
+
+class LlmMind:
+    """One call's agent. `system` is the prompt that stays the same all through the call."""
+
+    def __init__(
+        self, plan: Dialplan, chat: Chat, system: str, http: httpx.AsyncClient, environ: Mapping[str, str]
+    ) -> None:
+        self._plan = plan
+        self._chat = chat
+        self._system = {"role": "system", "content": system}
+        tools = plan.tools if chat.model.prompt else {**briefing.tools(plan.script), **plan.tools}
+        self._toolbox = Toolbox(tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ)
+        self._work: list[Work] = []
+        self._keyed: set[int] = set()
+        """Lines of the history that were typed."""
+        self._left_before: tuple[str, ...] = ()
+        """What the caller had left before the last reply."""
+        self._left_to_model: tuple[str, ...] = ()
+        """What they had left when the script took over: it knows its own texts alone."""
+        self._script: ScriptedMind | None = None
+        """Answers in the model's place, from the turn in which it failed until it is back."""
+        self._scripted = False
+        """Whether the script gave the last reply."""
+        self._failed = 0
+        """Turns in a row that neither model nor script could answer."""
+
+    def greet(self) -> AsyncGenerator[MindEvent, None]:
+        if self._plan.opening:
+            return _say(self._plan.opening)
+        return self._answer(None, (), self._begin(0))
+
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+        """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
+        work = self._begin(len(history))
+        if turn.silent:
+            return self._silence(turn, history)
+        if turn.digits:
+            self._keyed.add(len(history))
+        return self._answer(turn, tuple(history), work)
+
+    def _begin(self, at: int) -> Work:
+        work = Work(at)
+        self._work = [each for each in self._work if each.rounds] + [work]
+        self._keyed.discard(at)
+        self._left_before = self._toolbox.left
+        self._scripted = False
+        return work
+
+    def retract(self) -> None:
+        """What webhooks have done stays known, for it has been done; the call's own tools have not."""
+        if not self._work:
+            return
+        self._toolbox.left = self._left_before
+        self._work[-1].keep(self._toolbox.is_webhook)
+        if self._scripted and self._script is not None:
+            self._script.retract()
+            self._scripted = False
+
+    def wanted_digits(self) -> int:
+        """As many as the script asked for while it answers; else the caller's pause ends the number."""
+        return self._script.wanted_digits() if self._script else 0
+
+    def expects(self) -> str:
+        return self._script.expects() if self._script else ""
+
+    async def close(self) -> None:
+        """Nothing is held between replies: the connections are the daemon's."""
+
+    # ------------------------------------------------------------------------------------------------ answers
+
+    async def _silence(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+        if self._script is not None:
+            async for event in self._by_script(turn, history):
+                yield event
+            return
+        yield Understood("silence")
+        if turn.silent > self._plan.max_no_input:
+            yield Token(self._plan.script.prompts.goodbye[0])
+            yield Action(ActionKind.HANG_UP)
+        else:
+            yield Token(self._plan.no_input[(turn.silent - 1) % len(self._plan.no_input)])
+
+    async def _answer(
+        self, turn: CallerTurn | None, history: tuple[Message, ...], work: Work
+    ) -> AsyncGenerator[MindEvent, None]:
+        said = Said()
+        for number in range(MAX_ROUNDS + 1):
+            tools = self._toolbox.tools if number < MAX_ROUNDS else ()
+            messages = [self._system, *conversation(history, self._work, self._keyed, turn)]
+            end = End()
+            said.next_round()
+            try:
+                async with contextlib.aclosing(self._attempts(messages, tools)) as pieces:
+                    async for piece in pieces:
+                        match piece:
+                            case Words(text):
+                                if text := said.add(text):
+                                    yield Token(text)
+                            case Thought():
+                                if said.late():
+                                    yield Token(said.ours(self._chat.model.holding))
+                            case Trouble():
+                                yield piece
+                            case End():
+                                end = piece
+                calls = end.calls if tools else ()
+                if not calls and said.waited_for:
+                    raise ModelFailed(_empty(end))
+            except ModelFailed as error:
+                yield Trouble(str(error))
+                async with contextlib.aclosing(self._instead(turn, history, said, number)) as instead:
+                    async for event in instead:
+                        yield event
+                return
+            self._failed, self._script = 0, None
+            if end.reason == "length":
+                yield Trouble("the answer was cut at max_tokens")
+            if not calls:
+                return
+            async with contextlib.aclosing(self._toolbox.run(calls, work, said)) as run:
+                async for event in run:
+                    yield event
+            if said.over:
+                return
+
+    async def _attempts(
+        self, messages: list[dict[str, object]], tools: Sequence[Tool]
+    ) -> AsyncGenerator[Words | Thought | End | Trouble, None]:
+        """The model's answer; once more from the beginning if it fails before its first word, and soon."""
+        time = asyncio.get_running_loop().time
+        begun = time()
+        for last in (False, True):
+            spoken = False
+            try:
+                async with contextlib.aclosing(self._chat.answer(messages, tools)) as pieces:
+                    async for piece in pieces:
+                        spoken = spoken or isinstance(piece, Words)
+                        yield piece
+                return
+            except ModelFailed as error:
+                if spoken or last or error.refused or time() - begun > 1.5 * self._chat.model.first_token_s:
+                    raise
+                yield Trouble(f"{error}; asked again")
+
+    async def _instead(
+        self, turn: CallerTurn | None, history: tuple[Message, ...], said: Said, number: int
+    ) -> AsyncGenerator[MindEvent, None]:
+        """What is said when the model fails."""
+        model = self._chat.model
+        if said.in_round:
+            yield Token(said.ours(model.broken_off, after="…"))
+        elif turn is None:
+            yield Token(GREETING)
+        elif number == 0 and turn.text and self._plan.script.intents:
+            async for event in self._by_script(turn, history):
+                yield event
+        else:
+            sorry = model.sorry[min(self._failed, len(model.sorry) - 1)]
+            self._failed += 1
+            yield Token(said.ours(sorry))
+
+    async def _by_script(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+        if self._script is None:
+            self._script = ScriptedMind(self._plan)
+            self._left_to_model = self._toolbox.left
+        self._scripted = True
+        async for event in self._script.reply(turn, history):
+            if isinstance(event, Action) and event.kind is ActionKind.TAKE_MESSAGE:
+                self._toolbox.left = (*self._left_to_model, event.argument)
+                yield Action(event.kind, "\n".join(self._toolbox.left))
+            else:
+                yield event
+
+
+async def _say(text: str) -> AsyncGenerator[MindEvent, None]:
+    yield Token(text)
+
+
+def _empty(end: End) -> str:
+    if end.reason == "length":
+        return "the model used up max_tokens without a word; raise it, or turn the model's thinking off"
+    return "the model said nothing"

@@ -1,0 +1,147 @@
+"""Does what a model calls: the call's own tools are actions; webhooks are asked while the caller is kept company."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx2 as httpx
+
+from phone_daemon.agent.llm import webhook
+from phone_daemon.agent.llm.chat import ToolCall
+from phone_daemon.agent.llm.prompt import NOT_DONE, Work
+from phone_daemon.agent.llm.said import Said
+from phone_daemon.dialplan.tools import HANG_UP, SEND_DTMF, TAKE_MESSAGE, TRANSFER, BadArguments, Tool
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, ToolOutcome, ToolRun, Understood
+
+FILLER_AFTER_S, FILLER_AGAIN_S = 0.3, 6.0
+"""A webhook that answers sooner needs no filler; one that takes long gets another."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call whose arguments fit."""
+
+    call: ToolCall
+    tool: Tool
+    arguments: Mapping[str, object]
+
+
+class Toolbox:
+    """One call's tools."""
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        goodbye: str,
+        transferring: str,
+        http: httpx.AsyncClient,
+        environ: Mapping[str, str],
+    ) -> None:
+        """`goodbye` and `transferring` are said where the model ends the call without a word."""
+        self.tools = tuple(tools.values())
+        self.left: tuple[str, ...] = ()
+        """What the caller has left, one text a line."""
+        self._tools = tools
+        self._farewell = {HANG_UP: goodbye, TRANSFER: transferring}
+        self._http = http
+        self._environ = environ
+        self._calls = 0
+        self._fillers = 0
+
+    def is_webhook(self, call: ToolCall) -> bool:
+        return call.name in self._tools and self._tools[call.name].webhook is not None
+
+    async def run(self, calls: Sequence[ToolCall], work: Work, said: Said) -> AsyncGenerator[MindEvent, None]:
+        """Does what the model called, and notes in `work` what came of it; `said.over` when nothing is to follow.
+
+        Each webhook is told to be running before it is asked. `aclose()` gives up those that have not answered.
+        """
+        work.rounds.append(list(calls))
+        asked: list[_Asked] = []
+        final: list[_Asked] = []
+        for call in calls:
+            # Under an id of our own: some servers give none, or the same one twice.
+            self._calls += 1
+            call.id = f"call{self._calls:05d}"
+            try:
+                fitting = self._fit(call)
+            except BadArguments as error:
+                # Chat templates read the arguments of earlier calls as JSON.
+                call.arguments = "{}"
+                work.results[call.id] = f"Error: {error}"
+                yield ToolRun(call.name[:64], ToolOutcome.FAILED, error.logged)
+                continue
+            yield Understood(call.name, {name: str(value) for name, value in fitting.arguments.items()})
+            if fitting.tool.webhook is not None:
+                asked.append(fitting)
+            elif call.name in self._farewell:
+                final.append(fitting)
+            else:
+                yield self._do(fitting, work)
+        if asked:
+            for each in asked:
+                yield ToolRun(each.tool.name)
+            async with contextlib.aclosing(self._ask(asked, work, said)) as asking:
+                async for event in asking:
+                    yield event
+        for each in final:
+            work.results[each.call.id] = NOT_DONE
+            if asked or said.over:
+                continue  # The caller is to hear first what came of the others.
+            said.over = True
+            if not said.words:
+                yield Token(said.ours(self._farewell[each.tool.name]))
+            yield (
+                Action(ActionKind.HANG_UP)
+                if each.tool.name == HANG_UP
+                else Action(ActionKind.TRANSFER, each.tool.to[str(each.arguments["to"])])
+            )
+
+    def _fit(self, call: ToolCall) -> _Asked:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise BadArguments(f"there is no tool {call.name[:64]!r}")
+        return _Asked(call, tool, tool.arguments(call.arguments))
+
+    def _do(self, asked: _Asked, work: Work) -> Action:
+        if asked.tool.name == TAKE_MESSAGE:
+            self.left = (*self.left, str(asked.arguments["text"]))
+            work.results[asked.call.id] = "Written down."
+            return Action(ActionKind.TAKE_MESSAGE, "\n".join(self.left))
+        assert asked.tool.name == SEND_DTMF
+        work.results[asked.call.id] = "The keys are pressed as soon as your words have been played."
+        return Action(ActionKind.SEND_DTMF, str(asked.arguments["digits"]))
+
+    async def _ask(self, asked: Sequence[_Asked], work: Work, said: Said) -> AsyncGenerator[MindEvent, None]:
+        """Asks webhooks, all at once, and speaks a filler when that takes a while."""
+        tasks = [asyncio.create_task(self._ask_one(each), name=f"webhook {each.tool.name}") for each in asked]
+        fillers = [text for each in asked if each.tool.webhook for text in each.tool.webhook.filler]
+        try:
+            patience = FILLER_AFTER_S
+            while (await asyncio.wait(tasks, timeout=patience))[1]:
+                if fillers and (patience == FILLER_AGAIN_S or not said.in_round):
+                    yield Token(said.ours(fillers[self._fillers % len(fillers)]))
+                    self._fillers += 1
+                patience = FILLER_AGAIN_S
+            for each, task in zip(asked, tasks, strict=True):
+                outcome, answer = task.result()
+                failed = outcome is ToolOutcome.FAILED
+                work.results[each.call.id] = f"Error: {answer}" if failed else answer
+                yield ToolRun(each.tool.name, outcome, answer if failed else "")
+            said.waited_for = True
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _ask_one(self, asked: _Asked) -> tuple[ToolOutcome, str]:
+        hook = asked.tool.webhook
+        assert hook is not None
+        try:
+            key = self._environ.get(hook.api_key_env, "")
+            return ToolOutcome.DONE, await webhook.ask(self._http, hook, asked.arguments, key)
+        except webhook.WebhookFailed as error:
+            return ToolOutcome.FAILED, str(error)

@@ -1,0 +1,55 @@
+"""Asks a webhook: arguments out, an answer for the model back, in time or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2 as httpx
+
+from phone_daemon.dialplan.tools import Webhook
+
+MAX_BYTES = 65_536
+"""An answer that is longer is not read to its end."""
+MAX_CHARACTERS = 4000
+"""So much of an answer is told to the model."""
+
+
+class WebhookFailed(Exception):
+    """No usable answer. Its text is for the turn's log and for the model, and holds no secret."""
+
+
+async def ask(http: httpx.AsyncClient, webhook: Webhook, arguments: Mapping[str, Any], key: str = "") -> str:
+    """What the webhook answers. `key` is sent as `Authorization: Bearer`. Redirects are not followed.
+
+    Raises `WebhookFailed` on any status but 2xx, and when the whole answer is not there by the deadline.
+    """
+    headers = {"Accept": "application/json, text/plain"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    if webhook.method == "GET":
+        query = {name: v if isinstance(v, str) else json.dumps(v) for name, v in arguments.items()}
+        request = http.build_request("GET", httpx.URL(webhook.url).copy_merge_params(query), headers=headers)
+    else:
+        request = http.build_request("POST", webhook.url, json=dict(arguments), headers=headers)
+    try:
+        async with asyncio.timeout(webhook.deadline_s):
+            response = await http.send(request, stream=True)
+            try:
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > MAX_BYTES:
+                        break
+            finally:
+                await response.aclose()
+    except TimeoutError:
+        raise WebhookFailed(f"no answer within {webhook.deadline_s:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise WebhookFailed(f"cannot be reached: {type(error).__name__}") from None
+    if not response.is_success:
+        raise WebhookFailed(f"HTTP {response.status_code}")
+    if len(body) > MAX_BYTES:
+        raise WebhookFailed(f"an answer of more than {MAX_BYTES} bytes")
+    text = body.decode(response.encoding or "utf-8", errors="replace").strip()
+    return text[:MAX_CHARACTERS] or "done"

@@ -1,0 +1,391 @@
+"""The scripted conversation: what a caller's turn means where the conversation stands, and what is answered.
+
+`Conversation` holds no state of its own: a turn goes in with a `State`, an `Answer` comes out with the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from phone_daemon.agent.agent import CallerTurn
+from phone_daemon.agent.script.asking_back import AskingBack
+from phone_daemon.agent.script.reading import Reader, Reading
+from phone_daemon.agent.script.scoring import CLOSE, LEAST, MAYBE, SURE, Score
+from phone_daemon.agent.script.state import Answer, Asked, State
+from phone_daemon.dialplan.intents import Intent, Script, Slot, Then
+from phone_daemon.dialplan.slots import YES_NO, Digits, Text, YesNo
+from phone_daemon.events import Action, ActionKind
+from phone_daemon.language.words import words as words_of
+
+WHOLE = 0.95
+"""A score from here on leaves no doubt: nothing but that intent was said."""
+CLEAR = 0.62
+"""A score from here on is enough for what is said by the way, such as "one moment"."""
+DOUBT = 0.5
+"""Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
+RIVAL = 0.7
+"""The share of the best score from which on a second intent is offered beside one that only half matches."""
+
+
+class Conversation:
+    def __init__(self, script: Script, *, is_open: bool, no_input: Sequence[str], max_no_input: int) -> None:
+        self._script = script
+        self._open = is_open
+        self._no_input = tuple(no_input)
+        self._max_no_input = max_no_input
+        self._reader = Reader(script)
+
+    def wanted_digits(self, state: State) -> int:
+        """How many digits end the turn: as many as the number asked for may have, 1 for a choice, 0 for none."""
+        if state.asked is Asked.SLOT:
+            kind = self._script.slots[state.slot].kind
+            if isinstance(kind, Digits):
+                return kind.high
+        return 1 if self._script.keys or state.asked is Asked.CONFIRM else 0
+
+    def expects(self, state: State) -> str:
+        """What the answer to the agent's question is: a set of `Script.phrase_sets`; empty: nothing in particular."""
+        match state.asked:
+            case Asked.SLOT:
+                return self._script.slots[state.slot].expects
+            case Asked.CONFIRM | Asked.ADD | Asked.ELSE:
+                return YES_NO
+            case Asked.OFFER if len(state.offered) == 1:
+                return YES_NO
+            case _:
+                return ""
+
+    def answer(self, state: State, turn: CallerTurn, *, interrupted: bool = False) -> Answer:
+        """The answer to `turn`; `interrupted` when it broke off the agent's last words."""
+        step = _Step(self._script, self._reader, self._open, state, interrupted)
+        if turn.silent:
+            step.silence(turn.silent, self._no_input, self._max_no_input)
+        elif turn.digits:
+            step.pressed(turn.text)
+        else:
+            step.heard(turn.text, turn.confidence)
+        return step.answer()
+
+
+class _Step(AskingBack):
+    """One turn's worth of the conversation, on its way from the old state to the new one."""
+
+    def __init__(self, script: Script, reader: Reader, is_open: bool, state: State, interrupted: bool) -> None:
+        super().__init__(script, state, interrupted)
+        self._reader = reader
+        self._open = is_open
+        self._sure = True
+        """Whether the recogniser is."""
+
+    # ------------------------------------------------------------------------------------------ what came in
+
+    def silence(self, count: int, prompts: Sequence[str], most: int) -> None:
+        self._tell("silence")
+        if self._state.asked is Asked.ADD:
+            self._complete()
+            return
+        if count > most:
+            self._end()
+            return
+        self._add(prompts[(count - 1) % len(prompts)])
+        if self._state.asked is Asked.SLOT:
+            self._say_variant(f"slot {self._state.slot}", self._script.slots[self._state.slot].ask)
+        elif self._state.asked is Asked.CONFIRM:
+            self._ask_confirm()
+
+    def pressed(self, keys: str) -> None:
+        state = self._state
+        kind = self._script.slots[state.slot].kind if state.asked is Asked.SLOT else None
+        digits = re.sub(r"\D", "", keys)
+        if isinstance(kind, Digits) and kind.fits(digits):
+            self._fill({state.slot: digits})
+        elif state.asked is Asked.CONFIRM and keys in ("1", "2"):
+            self._complete() if keys == "1" else self._reject()
+        elif isinstance(kind, YesNo) and keys in ("1", "2"):
+            self._fill({state.slot: "yes" if keys == "1" else "no"})
+        elif keys in self._script.keys:
+            self._start(self._script.intents[self._script.keys[keys]], {})
+        elif isinstance(kind, Digits) or not (number := self._number_intent(digits)):
+            self._miss()
+        else:
+            self._start(number[0], {number[1]: digits})
+
+    def _number_intent(self, digits: str) -> tuple[Intent, str] | None:
+        """The intent that a number alone stands for, and the slot it fills."""
+        for intent in self._script.intents.values():
+            for name in intent.slots:
+                kind = self._script.slots[name].kind
+                if isinstance(kind, Digits) and kind.fits(digits) and f"{{{name}}}" in intent.sentences:
+                    return intent, name
+        return None
+
+    def heard(self, text: str, confidence: float) -> None:
+        state = self._state
+        self._sure = confidence >= DOUBT
+        words = words_of(text)
+        reading = self._reader.read(words, state)
+        if not words:
+            self._miss()
+        elif state.asked is Asked.ADD or self._leaving_text():
+            self._text(text, reading)
+        elif state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE):
+            self._in_request(reading)
+        else:
+            self._outside(reading)
+
+    def _leaving_text(self) -> bool:
+        return self._state.asked is Asked.SLOT and isinstance(self._script.slots[self._state.slot].kind, Text)
+
+    # ------------------------------------------------------------------------------------------ where it stands
+
+    def _text(self, text: str, reading: Reading) -> None:
+        """A text is being left: hardly anything is taken for something else."""
+        state = self._state
+        adding = state.asked is Asked.ADD
+        if reading.only and reading.answer == "no":
+            self._complete() if adding else self._drop()
+        elif reading.only and adding:
+            self._tell(state.intent, state.values)
+            self._say_prompt("listening")
+        elif reading.best.score >= WHOLE and reading.best.intent != state.intent:
+            self._start(self._script.intents[reading.best.intent], {})
+        else:
+            said = " ".join(part for part in (state.values.get(state.slot, ""), text.strip()) if part)
+            self._state = replace(state, values={**state.values, state.slot: said}, asked=Asked.ADD, misses=0)
+            self._before.append(Action(ActionKind.TAKE_MESSAGE, "\n".join((*state.texts, said))))
+            self._tell(state.intent, self._state.values)
+            self._say_prompt("add")
+
+    def _in_request(self, reading: Reading) -> None:
+        """A question of a request is open: a value answers it, a clear request for something else outweighs it."""
+        state = self._state
+        intent = self._script.intents[state.intent]
+        confirming = state.asked is Asked.CONFIRM
+        values = {name: value for name, value in reading.values.items() if name in intent.slots}
+        if self._outweighs(reading, intent, values):
+            self._start(self._script.intents[reading.other_than(intent.name).intent], reading.values)
+        elif confirming and reading.answer == "yes" and not self._differ(values):
+            self._complete()
+        elif values:
+            self._fill(values)
+        elif reading.answer == "no" and (reading.only or confirming):
+            self._reject() if confirming else self._drop()
+        elif reading.score(intent.name) >= LEAST and not reading.answer:
+            self._advance()
+        else:
+            self._miss()
+
+    def _outweighs(self, reading: Reading, intent: Intent, values: Mapping[str, str]) -> bool:
+        """Whether the caller wants something else rather than answer the question of `intent`."""
+        other = reading.other_than(intent.name)
+        if not other.intent or other.score <= reading.score(intent.name):
+            return False
+        if reading.only and self._state.asked is Asked.CONFIRM:
+            return False
+        if values and self._aside(self._script.intents[other.intent]):
+            return False
+        answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
+        leaving = self._script.intents[other.intent].then is Then.HANG_UP or self._by_the_way(other)
+        return other.score >= (SURE if answered or leaving or (reading.only and not self._interrupted) else LEAST)
+
+    def _aside(self, intent: Intent) -> bool:
+        """Something said by the way, such as "one moment": the conversation stays where it is."""
+        return intent.then is Then.LISTEN and not intent.slots
+
+    def _by_the_way(self, best: Score) -> bool:
+        """Whether it is no request: what is said by the way is said in words of its own, and in few."""
+        intent = self._script.intents.get(best.intent)
+        return intent is not None and (intent.then is Then.REPEAT or self._aside(intent))
+
+    def _differ(self, values: Mapping[str, str]) -> bool:
+        return any(self._state.values.get(name) != value for name, value in values.items())
+
+    def _outside(self, reading: Reading) -> None:
+        """No request is open."""
+        state = self._state
+        best, rival = reading.best, reading.other_than(reading.best.intent)
+        corrected = {name: reading.values[name] for name in state.settled if name in reading.values}
+        if reading.only and (state.asked is Asked.ELSE or self._settles(reading)):
+            self._yes_or_no(reading.answer)
+        elif corrected and (best.score < LEAST or self._aside(self._script.intents[best.intent])):
+            self._state = replace(state, intent=state.done, values={**state.settled, **corrected}, misses=0)
+            self._advance()
+        elif LEAST <= best.score < WHOLE and best.score - rival.score < CLOSE:
+            self._clarify(best, rival)
+        elif best.score >= (CLEAR if self._by_the_way(best) else LEAST):
+            self._start(self._script.intents[best.intent], reading.values)
+        elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
+            self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))
+        else:
+            self._miss()
+
+    def _settles(self, reading: Reading) -> bool:
+        """Whether a mere yes or no answers an offer."""
+        return self._state.asked is Asked.OFFER and (reading.answer == "no" or len(self._state.offered) == 1)
+
+    def _yes_or_no(self, answer: str) -> None:
+        self._sure = True  # They were asked.
+        if self._state.asked is Asked.OFFER and answer == "yes":
+            self._start(self._script.intents[self._state.offered[0]], {})
+        elif self._state.asked is Asked.ELSE and answer == "no":
+            self._tell("goodbye")
+            self._end()
+        else:
+            self._tell("more" if answer == "yes" else "dropped")
+            self._drop()
+
+    # ------------------------------------------------------------------------------------------ what is done
+
+    def _start(self, intent: Intent, found: Mapping[str, str]) -> None:
+        """Takes up a request. One that needs nothing is answered, and an open question is asked again after it."""
+        state = self._state
+        if not self._sure and intent.then in (Then.HANG_UP, Then.TRANSFER):
+            self._doubt(intent)
+            return
+        if intent.then is Then.REPEAT:
+            self._tell(intent.name)
+            self._add(state.said)
+            self._state = replace(state, misses=0)
+            return
+        closed = bool(intent.closed_say) and not self._open
+        open_question = state.asked in (Asked.SLOT, Asked.CONFIRM) and state.intent != intent.name
+        if open_question and not closed and self._passing(intent):
+            self._tell(intent.name)
+            self._say_variant(f"say {intent.name}", intent.say)
+            self._state = replace(self._state, misses=0)
+            if not self._aside(intent):
+                self._advance()
+            return
+        values = {name: value for name, value in found.items() if name in intent.slots}
+        self._state = replace(
+            state, intent=intent.name, values=values, asked=Asked.NOTHING, slot="", digits="", misses=0, offered=()
+        )
+        if closed:
+            self._tell(intent.name)
+            self._say_variant(f"closed {intent.name}", intent.closed_say)
+            offered = (intent.suggest,) if intent.suggest else ()
+            asked = Asked.OFFER if offered else Asked.NOTHING
+            self._state = replace(self._state, intent="", values={}, asked=asked, offered=offered)
+        else:
+            self._advance()
+
+    def _passing(self, intent: Intent) -> bool:
+        """Whether an open question is asked again after `intent` is answered. One that was broken off is not."""
+        settles = intent.then is Then.MORE and not intent.slots and not self._interrupted
+        return settles or self._aside(intent)
+
+    def _fill(self, values: Mapping[str, str]) -> None:
+        """Takes values for the open request. A number that comes in pieces is put together."""
+        state = self._state
+        kept: dict[str, str] = {}
+        for name, value in values.items():
+            slot = self._script.slots[name]
+            kind = slot.kind
+            if not kind.allows(value):
+                self._refuse(slot, {**state.values, **kept}, value)
+                return
+            if not isinstance(kind, Digits) or kind.fits(value):
+                kept[name] = value
+                continue
+            whole = state.digits + value
+            if kind.fits(whole):
+                kept[name] = whole
+            elif len(whole) < kind.low:
+                self._tell(state.intent, state.values)
+                self._state = replace(state, digits=whole, misses=0)
+                self._say_prompt("so_far", digits=kind.say(whole))
+                return
+            else:
+                self._miss()
+                return
+        self._state = replace(state, values={**state.values, **kept}, digits="", misses=0)
+        self._advance()
+
+    def _refuse(self, slot: Slot, values: Mapping[str, str], value: str) -> None:
+        """A value that cannot be: says so, and asks for another."""
+        self._tell(self._state.intent, values)
+        self._state = replace(self._state, values=values, asked=Asked.SLOT, slot=slot.name, digits="", misses=0)
+        self._say_variant(f"refuse {slot.name}", slot.refuse, {slot.name: slot.kind.say(value)})
+
+    def _advance(self) -> None:
+        """Asks for what is still missing, then whether all is right, then does it."""
+        state = self._state
+        intent = self._script.intents[state.intent]
+        refused = next(
+            (name for name, value in state.values.items() if not self._script.slots[name].kind.allows(value)), None
+        )
+        if refused is not None:
+            kept = {name: value for name, value in state.values.items() if name != refused}
+            self._refuse(self._script.slots[refused], kept, state.values[refused])
+            return
+        self._tell(intent.name, state.values)
+        missing = next((name for name in intent.slots if name not in state.values), None)
+        if missing is not None:
+            self._state = replace(state, asked=Asked.SLOT, slot=missing)
+            self._say_variant(f"slot {missing}", self._script.slots[missing].ask)
+        elif intent.confirm:
+            self._ask_confirm()
+        else:
+            self._complete()
+
+    def _ask_confirm(self) -> None:
+        intent = self._script.intents[self._state.intent]
+        self._state = replace(self._state, asked=Asked.CONFIRM, slot="")
+        self._say_variant(f"confirm {intent.name}", intent.confirm)
+
+    def _complete(self) -> None:
+        """Everything is known: answers the request and does what follows."""
+        state = self._state
+        intent = self._script.intents[state.intent]
+        self._tell(intent.name, state.values)
+        self._say_variant(f"say {intent.name}", intent.say)
+        texts = [state.values[name] for name in intent.slots if isinstance(self._script.slots[name].kind, Text)]
+        settled = state.values if intent.slots and not texts else {}
+        self._state = replace(
+            state,
+            asked=Asked.NOTHING,
+            slot="",
+            intent="",
+            values={},
+            digits="",
+            misses=0,
+            done=intent.name if settled else "",
+            settled=settled,
+            texts=(*state.texts, *texts),
+        )
+        match intent.then:
+            case Then.MORE:
+                self._say_prompt("anything_else")
+                self._state = replace(self._state, asked=Asked.ELSE)
+            case Then.HANG_UP:
+                self._after.append(Action(ActionKind.HANG_UP))
+            case Then.TRANSFER:
+                self._after.append(Action(ActionKind.TRANSFER, intent.transfer_to))
+
+    def _reject(self) -> None:
+        """No, that is not right: asks what to change; a single value is asked for again at once."""
+        state = self._state
+        intent = self._script.intents[state.intent]
+        self._tell(state.intent, state.values)
+        if len(intent.slots) == 1:
+            name = intent.slots[0]
+            self._state = replace(state, values={}, asked=Asked.SLOT, slot=name, digits="", misses=0)
+            self._say_variant(f"again {name}", self._script.slots[name].again)
+        else:
+            self._state = replace(state, asked=Asked.CHANGE, misses=0)
+            self._say_prompt("change")
+
+    def _drop(self) -> None:
+        """Lets go of the open request or offer."""
+        self._tell("dropped")
+        self._state = replace(
+            self._state, asked=Asked.NOTHING, slot="", intent="", values={}, digits="", offered=(), misses=0
+        )
+        self._say_prompt("what_else")
+
+    def _end(self) -> None:
+        self._state = replace(self._state, asked=Asked.NOTHING, misses=0)
+        self._say_prompt("goodbye")
+        self._after.append(Action(ActionKind.HANG_UP))

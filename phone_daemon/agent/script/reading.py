@@ -1,0 +1,59 @@
+"""What a caller's words may mean: intents with their scores, values, a yes or a no."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from phone_daemon.agent.script.scoring import Matcher, Score
+from phone_daemon.agent.script.state import Asked, State
+from phone_daemon.dialplan.intents import Script
+from phone_daemon.dialplan.slots import Text, YesNo
+from phone_daemon.language.yes_no import only_yes_or_no, yes_or_no
+
+NONE = Score("", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    ranked: Sequence[Score] = ()
+    """Intents, best first."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The value of each slot that has one."""
+    answer: str = ""
+    """`yes`, `no`, or nothing."""
+    only: bool = False
+    """Nothing was said besides the yes or no."""
+
+    @property
+    def best(self) -> Score:
+        return self.ranked[0] if self.ranked else NONE
+
+    def other_than(self, intent: str) -> Score:
+        return next((score for score in self.ranked if score.intent != intent), NONE)
+
+    def score(self, intent: str) -> float:
+        return next((score.score for score in self.ranked if score.intent == intent), 0.0)
+
+
+class Reader:
+    def __init__(self, script: Script) -> None:
+        self._slots = script.slots
+        self._matcher = Matcher({name: intent.sentences for name, intent in script.intents.items()})
+
+    def read(self, words: Sequence[str], state: State) -> Reading:
+        """What `words` may mean to an agent in `state`."""
+        values: dict[str, str] = {}
+        where: dict[str, Collection[int]] = {}
+        for name, slot in self._slots.items():
+            expected = state.asked is Asked.SLOT and state.slot == name
+            if isinstance(slot.kind, Text | YesNo) and not expected:
+                continue
+            if found := slot.kind.find(words, expected):
+                values[name] = found[-1].value
+                where[name] = [at for each in found for at in range(each.start, each.end)]
+        # While a request is open a value answers its question: it is no sign of another request.
+        open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
+        ranked = self._matcher.rank(words, {} if open_request else where)
+        confirming = state.asked is Asked.CONFIRM
+        return Reading(ranked, values, yes_or_no(words, confirming), only_yes_or_no(words, confirming))

@@ -1,0 +1,63 @@
+"""The scripted agent: a dialplan's conversation, streamed word by word like a language model's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterable, Sequence
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.script.conversation import Conversation
+from phone_daemon.agent.script.state import State
+from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.events import Action, MindEvent, Token, Understood
+
+_WORD = re.compile(r"\s*\S+")
+
+
+class ScriptedMind:
+    """A `Mind` that follows a dialplan; the same turns always get the same replies."""
+
+    def __init__(self, plan: Dialplan) -> None:
+        self._opening = plan.opening
+        self._conversation = Conversation(
+            plan.script, is_open=plan.is_open, no_input=plan.no_input, max_no_input=plan.max_no_input
+        )
+        self._state = State(said=plan.opening)
+        self._before: State | None = None
+
+    def greet(self) -> AsyncGenerator[MindEvent, None]:
+        return _stream((), self._opening, ())
+
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+        """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
+        last = next((message for message in reversed(history) if message.role == "agent"), None)
+        answer = self._conversation.answer(self._state, turn, interrupted=last is not None and last.interrupted)
+        self._before, self._state = self._state, answer.state
+        return _stream((answer.understood, *answer.before), answer.text, answer.after)
+
+    def retract(self) -> None:
+        if self._before is not None:
+            self._state, self._before = self._before, None
+
+    def wanted_digits(self) -> int:
+        return self._conversation.wanted_digits(self._state)
+
+    def expects(self) -> str:
+        return self._conversation.expects(self._state)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _stream(
+    before: Iterable[Understood | Action], text: str, after: Iterable[Action]
+) -> AsyncGenerator[MindEvent, None]:
+    for event in before:
+        yield event
+    for word in _WORD.findall(text):
+        # Whoever wants this reply stopped gets a chance to say so after every word.
+        await asyncio.sleep(0)
+        yield Token(word)
+    for action in after:
+        yield action

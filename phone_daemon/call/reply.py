@@ -1,0 +1,404 @@
+"""One reply on its way from the mind to the line: tokens → phrases → speech → playout, all at once.
+
+Three tasks hand on to each other, so the mind still thinks while the mouth speaks while the line plays. A reply may
+be thought and spoken ahead: nothing of it is played or told before it is confirmed. Whatever fails on the way is
+named in the turn's `faults`, and the caller hears something all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial
+
+from phone_daemon.clock import now_ns
+from phone_daemon.events import (
+    SAMPLE_RATE,
+    Action,
+    ActionKind,
+    MindEvent,
+    Token,
+    ToolOutcome,
+    ToolRun,
+    Trouble,
+    Understood,
+    samples,
+)
+from phone_daemon.media.tones import attention_tone
+from phone_daemon.telemetry.turn_record import ToolUse, Turn
+from phone_daemon.tts.filler import Filler
+from phone_daemon.tts.heard import Heard
+from phone_daemon.tts.lead import Arrivals, Lead
+from phone_daemon.tts.phrases import PhraseChunker, is_unfinished
+from phone_daemon.tts.voice import MouthLost, Voice
+from phone_daemon.wire.line import Line
+
+log = logging.getLogger(__name__)
+
+APOLOGY = "I'm sorry, something went wrong on my side. Could you say that again, please?"
+"""What a caller hears instead of a reply that failed before its first word."""
+
+PIECE = 2 * samples(0.1)
+"""Bytes pushed to the line at once: small against the lead, large against the cost of a message."""
+
+MAX_PHRASES = 64
+"""Phrases that wait to be spoken, some minutes of speech: a mind that is further ahead has to wait."""
+TOOL_PATIENCE_S = 1.0
+"""How much longer a filler waits where a tool runs."""
+GRACE_S = 2.0
+"""A part that was told to stop and does not, a stream that hangs in its close, is left to itself after this long."""
+
+Tell = Callable[[str, dict[str, object]], None]
+
+
+class Reply:
+    """Speaks what `stream` says, once it is confirmed, as reply `turn.reply` of `line`."""
+
+    def __init__(
+        self,
+        stream: AsyncGenerator[MindEvent, None],
+        voice: Voice,
+        line: Line,
+        *,
+        lead_s: float,
+        lead: Lead,
+        tell: Tell,
+    ) -> None:
+        self.turn = Turn(0)
+        """Whose numbers are set before it is confirmed."""
+        self.actions: list[Action] = []
+        """What is to be done once everything has been played, in order."""
+        self.heard = Heard(voice.pace)
+        self._stream = stream
+        self._voice = voice
+        self._unfinished = ""
+        """The phrase spoken last, if its sentence goes on."""
+        self._line = line
+        self._most_lead = samples(lead_s)
+        self._lead = lead
+        self._tell = tell
+        self._confirmed = asyncio.Event()
+        self._untold: list[tuple[str, dict[str, object]]] = []
+        """What is told once it is confirmed."""
+        self.broken = False
+        """It ended by a defect of ours."""
+        self.tokens = 0
+        """Pieces of text that the mind has produced."""
+        self._chunker = PhraseChunker()
+        self._phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        self._begun = 0
+        """Characters of the mind's text whose phrases have begun to sound."""
+        self._sounds = False
+        """Whether something of the reply itself is there to be played, or never will be."""
+        self._filler = 0
+        """Samples of the filler before it."""
+        self._due: asyncio.TimerHandle | None = None
+        self.thought = False
+        """Whether the mind has said all it wanted."""
+        self._tools: list[tuple[str, int]] = []
+        """Tools that run, and since when (ns)."""
+        # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
+        self._audio: asyncio.Queue[bytes | _Head | None] = asyncio.Queue(maxsize=100)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._made = 0
+        """Samples handed on by the mouth, the filler included."""
+        self._pushed = 0
+        self._played = 0
+        self._room = asyncio.Event()
+        self._shown = 0
+        self.concluded = False
+        """Whether the history has it."""
+        self._taken = asyncio.Event()
+        parts = {"mind": self._think, "mouth": self._synthesize, "playout": self._push}
+        self._tasks = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
+
+    async def run(self) -> None:
+        """Returns when all of it is in the line's queue, or when it was stopped."""
+        try:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            self.cancel()
+            await asyncio.wait(self._tasks, timeout=GRACE_S)
+        for task in self._tasks:
+            if not task.done():
+                log.error("reply %d: its %s hangs, and is left to itself", self.turn.reply, task.get_name())
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def confirm(self) -> None:
+        """It is the reply that the caller shall hear."""
+        self._confirmed.set()
+        for kind, data in self._untold:
+            self._tell(kind, data)
+        self._untold.clear()
+
+    @property
+    def confirmed(self) -> bool:
+        return self._confirmed.is_set()
+
+    def acknowledge_after(self, delay_s: float, take: Callable[[], Filler | None]) -> None:
+        """Plays a filler first if nothing of the reply is there to be played `delay_s` from now."""
+        self._due = asyncio.get_running_loop().call_later(max(delay_s, 0.0), self._acknowledge, take)
+
+    def _acknowledge(self, take: Callable[[], Filler | None], *, deferred: bool = False) -> None:
+        if self._tools and not self._sounds and not deferred:
+            # A mind most often says by itself what it is doing; both would be a word too many.
+            again = partial(self._acknowledge, take, deferred=True)
+            self._due = asyncio.get_running_loop().call_later(TOOL_PATIENCE_S, again)
+            return
+        if self._sounds or (filler := take()) is None:
+            return
+        self._stamp("filler")
+        self.turn.filler = filler.text.strip()
+        self.heard.begin(filler.text, self._voice.spoken(filler.text))
+        for speech in filler.speech:
+            self.heard.add(speech)
+            for piece in _pieces(speech.pcm):
+                self._audio.put_nowait(piece)
+            self._filler += len(speech.pcm) // 2
+        self.heard.end()
+        self._made += self._filler
+
+    def cancel(self) -> None:
+        """Stops all of it without waiting. Idempotent."""
+        if self._due is not None:
+            self._due.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def played(self) -> int:
+        """Samples handed to RTP, as last told by the line."""
+        return self._played
+
+    @property
+    def itself_played(self) -> bool:
+        """Whether the caller has heard any of it besides a filler."""
+        return self._played > self._filler
+
+    def owed(self, played: int) -> str:
+        """What is still to be said of what the mind has produced, when `played` samples were played."""
+        return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
+
+    def progress(self, played: int) -> None:
+        """The line has played `played` samples of this reply."""
+        self._played = played
+        if self._pushed - self._played < self._most_lead:
+            self._room.set()
+        if self._filler and self.itself_played:
+            self._stamp("reply_first_audio")
+        while (text := self.heard.phrase_begun(self._shown, played)) is not None:
+            self._shown += 1
+            self._tell("agent", {"text": text, "reply": self.turn.reply})
+
+    async def stop_mind(self) -> None:
+        """Lets go of the mind's stream: returns when its close has returned."""
+        await _end(self._tasks[0])
+
+    async def stop_voice(self) -> None:
+        """Stops synthesis: returns when the engine has confirmed it."""
+        # The engine is told by the task that ends: the voice may be speaking the next reply already.
+        await asyncio.gather(_end(self._tasks[1]), _end(self._tasks[2]))
+        await self._voice.stopped()
+
+    def _stamp(self, moment: str) -> None:
+        self.turn.at_ns.setdefault(moment, now_ns())
+
+    def _report(self, kind: str, data: dict[str, object]) -> None:
+        if self.confirmed:
+            self._tell(kind, data)
+        else:
+            self._untold.append((kind, data))
+
+    def fault(self, part: str, error: object) -> None:
+        """Notes that a part failed."""
+        log.warning("%s: %s", part, error)
+        self.turn.faults.append(f"{part}: {error}")
+        self._report("fault", {"part": part, "error": str(error)})
+
+    async def _think(self) -> None:
+        try:
+            try:
+                async for event in self._stream:
+                    self._take(event)
+                    if self._tools:
+                        await self._confirmed.wait()  # What a tool does is not undone.
+                    while self._phrases.qsize() > MAX_PHRASES:
+                        self._taken.clear()
+                        await self._taken.wait()
+            except Exception as error:
+                self.fault("mind", error)
+                if not self.turn.agent:
+                    self._take(Token(APOLOGY))
+            self._hand_on(self._chunker.flush())
+            self._phrases.put_nowait(None)
+            self.thought = True
+            self._stamp("llm_end")
+        finally:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            try:
+                await self._stream.aclose()
+            except Exception as error:
+                self.fault("mind", error)
+            while self._tools:
+                self._ran(self._tools[0][0], "cancelled")
+
+    def _take(self, event: MindEvent) -> None:
+        match event:
+            case Token(text):
+                self._stamp("llm_first_token")
+                self.tokens += 1
+                self.turn.agent += text
+                self._hand_on(self._chunker.feed(text))
+            case Action():
+                self._act(event)
+            case Understood(intent, slots):
+                self.turn.intent, self.turn.slots = intent, dict(slots)
+                self._report("understood", {"intent": intent, "slots": dict(slots)})
+            case ToolRun(name, ToolOutcome.RUNNING):
+                self._tools.append((name, now_ns()))
+            case ToolRun(name, outcome, detail):
+                self._ran(name, str(outcome))
+                if detail:
+                    self.fault(name, detail)
+            case Trouble(error):
+                self.fault("mind", error)
+
+    def _ran(self, tool: str, outcome: str) -> None:
+        end = now_ns()
+        use = next((use for use in self._tools if use[0] == tool), (tool, end))
+        self._tools = [other for other in self._tools if other is not use]
+        self.turn.tools.append(ToolUse(tool, outcome, use[1], end))
+        self.turn.actions.append(f"{tool} {outcome}")
+        self._report("tool", {"name": tool, "outcome": outcome})
+
+    def _act(self, action: Action) -> None:
+        self.turn.actions.append(_told(action))
+        self.actions.append(action)
+        if action.kind is ActionKind.TAKE_MESSAGE:
+            # Told before a word of the reply: an interruption must not lose it.
+            self._report("action", {"kind": str(action.kind), "argument": action.argument})
+
+    def give_up_actions(self) -> tuple[Action, ...]:
+        """What was to be done at the end of a reply that was broken off, and is noted as cancelled."""
+        left = tuple(action for action in self.actions if action.kind is not ActionKind.TAKE_MESSAGE)
+        for action in left:
+            self.turn.actions[self.turn.actions.index(_told(action))] += " cancelled"
+        return left
+
+    def _hand_on(self, phrases: list[str]) -> None:
+        for phrase in phrases:
+            self._stamp("first_phrase")
+            self._phrases.put_nowait(phrase)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        wait = self._chunker.patience_s()
+        self._expiry = None if wait is None else asyncio.get_running_loop().call_later(wait, self._expire)
+
+    def _expire(self) -> None:
+        self._hand_on(self._chunker.expire())
+
+    async def _synthesize(self) -> None:
+        end = 0
+        while (phrase := await self._phrases.get()) is not None:
+            self._taken.set()
+            end += len(phrase)
+            try:
+                await self._speak(phrase, end)
+            except MouthLost as error:
+                self.fault("mouth", error)
+                try:
+                    # The host restarts its engine by itself; a phrase cut short is better said twice than lost.
+                    await self._speak(phrase, end)
+                except MouthLost as again:
+                    self.fault("mouth", again)
+                    self._sounds, self._begun = True, end
+                    tone = attention_tone()
+                    self.heard.silence(len(tone) // 2)
+                    self._made += len(tone) // 2
+                    await self._audio.put(tone)
+        self._sounds = True
+        self._stamp("tts_end")
+        await self._audio.put(None)
+
+    async def _speak(self, phrase: str, end: int) -> None:
+        """Speaks `phrase`, which ends at character `end` of the mind's text."""
+        arrivals = Arrivals()
+        head = _Head()
+        asked_ns = now_ns()
+        try:
+            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished)) as spoken:
+                async for speech in spoken:
+                    self._stamp("tts_first_audio")
+                    if not arrivals.samples:
+                        self._begin(phrase, end)
+                        await self._hold(head)
+                    arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
+                    self.heard.add(speech)
+                    self._made += len(speech.pcm) // 2
+                    for piece in _pieces(speech.pcm):
+                        await self._audio.put(piece)
+                    asked_ns = now_ns()
+        finally:
+            head.whole.set()
+        self._lead.learn(arrivals)
+        self._unfinished = phrase if is_unfinished(phrase) else ""
+        if not arrivals.samples:
+            self._begin(phrase, end)
+        self.heard.end()
+        if self._voice.fault and f"mouth: {self._voice.fault}" not in self.turn.faults:
+            self.fault("mouth", self._voice.fault)
+
+    def _begin(self, phrase: str, end: int) -> None:
+        """From here on `phrase` counts as being said, and it is too late for a filler."""
+        self._sounds, self._begun = True, end
+        self.heard.begin(phrase, self._voice.spoken(phrase))
+
+    async def _hold(self, head: _Head) -> None:
+        """Has a phrase wait until the line, with what it still has to play, is as far behind as the engine needs."""
+        wait = self._lead.samples(self._most_lead) - (self._made - self._played)
+        if wait > 0:
+            head.until = asyncio.get_running_loop().time() + wait / SAMPLE_RATE
+            await self._audio.put(head)
+
+    async def _push(self) -> None:
+        await self._confirmed.wait()
+        while (pcm := await self._audio.get()) is not None:
+            if isinstance(pcm, _Head):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(pcm.until):
+                        await pcm.whole.wait()
+                continue
+            while self._pushed - self._played >= self._most_lead:
+                self._room.clear()
+                await self._room.wait()
+            self._line.play(self.turn.reply, pcm)
+            self._pushed += len(pcm) // 2
+        self._line.finish(self.turn.reply)
+
+
+class _Head:
+    """The beginning of a phrase that waits for more of it."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        """In the loop's time."""
+        self.whole = asyncio.Event()
+        """Nothing more will come of the phrase."""
+
+
+def _pieces(pcm: bytes) -> Iterator[bytes]:
+    return (pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
+
+
+def _told(action: Action) -> str:
+    """As the turn's log has it."""
+    return f"{action.kind} {action.argument}".strip()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

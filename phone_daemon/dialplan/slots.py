@@ -1,0 +1,268 @@
+"""What an agent asks its caller for: kinds of values, found in what the caller says, and said back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Protocol
+
+from phone_daemon.language import numbers
+from phone_daemon.language.times import (
+    ANY_DAY,
+    ANY_TIME,
+    MONTHS,
+    ORDINALS,
+    WEEKDAYS,
+    Found,
+    find_days,
+    find_times,
+    say_day,
+    say_time,
+)
+from phone_daemon.language.words import words as words_of
+from phone_daemon.language.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
+
+YES_NO = "yes_no"
+"""The answers to a question that is answered with yes or no."""
+
+
+class Kind(Protocol):
+    """A kind of value. Values are texts, tidied; the last of several in a sentence is the one that is meant."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """The values in a sentence; `expected` when the agent has just asked for one."""
+        ...
+
+    def say(self, value: str) -> str:
+        """How the agent says `value`."""
+        ...
+
+    def allows(self, value: str) -> bool:
+        """False for a value of this kind that the dialplan refuses."""
+        ...
+
+    def examples(self) -> tuple[str, ...]:
+        """Ways to say values of this kind, for the recogniser."""
+        ...
+
+    def answers(self) -> tuple[str, ...]:
+        """Ways to answer when asked for one: `examples` with what people put around them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """`type = "day"`: a weekday, today, tomorrow, a date; said with its preposition."""
+
+    never: frozenset[str] = frozenset()
+    """Weekdays that are refused."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return find_days(words, expected)
+
+    def say(self, value: str) -> str:
+        return say_day(value)
+
+    def allows(self, value: str) -> bool:
+        return self.never.isdisjoint(value.split())
+
+    def examples(self) -> tuple[str, ...]:
+        named = tuple(f"{before}{day}" for before in ("", "on ", "next ") for day in WEEKDAYS)
+        return (*named, "today", "tomorrow", "the day after tomorrow", ANY_DAY)
+
+    def answers(self) -> tuple[str, ...]:
+        days = (*WEEKDAYS, "tomorrow")
+        forms = ("no {}", "{} please", "how about {}", "what about {}", "can i come {}", "{} would be good")
+        led = tuple(form.format(said) for form in forms for day in days for said in (day, say_day(day).lower()))
+        dates = tuple(f"{on}the {date}" for on in ("", "on ") for date in ORDINALS[1:])
+        months = tuple(
+            form.format(date=date, month=month)
+            for date, month in zip(ORDINALS[1:], 3 * MONTHS, strict=False)
+            for form in ("the {date} of {month}", "{month} {date}", "{month} the {date}")
+        )
+        weeks = tuple(form.format(day) for day in WEEKDAYS for form in ("a week on {}", "{} week", "this {}", "um {}"))
+        return (*self.examples(), *led, *dates, *months, *weeks)
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """`type = "time"`: a time of day or a part of the day; said with its preposition."""
+
+    earliest: str = "00:00"
+    latest: str = "24:00"
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return find_times(words, expected)
+
+    def say(self, value: str) -> str:
+        return say_time(value)
+
+    def allows(self, value: str) -> bool:
+        return ":" not in value or self.earliest <= value <= self.latest
+
+    def examples(self) -> tuple[str, ...]:
+        hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
+        named = tuple(
+            form.format(hour)
+            for form in ("{}", "at {}", "{} o'clock", "at {} o'clock", "{} thirty", "at {} thirty", "half past {}",
+                         "quarter past {}", "quarter to {}", "{} fifteen", "{} forty five")
+            for hour in hours
+        )  # fmt: skip
+        parts = ("in the morning", "in the afternoon", "in the evening", "morning", "afternoon", "at noon", "noon")
+        return (*named, *parts, ANY_TIME, "ten in the morning", "two in the afternoon")
+
+    def answers(self) -> tuple[str, ...]:
+        hours = (*numbers.UNITS[1:], *numbers.TEENS[:3])
+        forms = ("no at {}", "{} please", "at {} please", "at {} o'clock please", "around {}", "how about {}",
+                 "at half past {}", "at quarter past {}", "at quarter to {}", "{} a m", "{} p m", "{} in the morning",
+                 "{} in the afternoon", "half {}", "a quarter to {}", "a quarter past {}", "ten past {}", "ten to {}",
+                 "twenty past {}", "twenty to {}", "five past {}", "five to {}")  # fmt: skip
+        return (*self.examples(), *(form.format(hour) for form in forms for hour in hours))
+
+
+_CORRECTING = frozenset(("no", "not", "sorry", "mean", "meant", "rather", "correction", "wait", "actually"))
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """`type = "digits"`: a number said or keyed in digit by digit, `low` to `high` digits long."""
+
+    low: int
+    high: int
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """Runs of the right length; when expected, also the whole of what was said and numbers too short or long."""
+        runs = [Found(run.digits, run.start, run.end) for run in numbers.runs(words)]
+        right = [run for run in runs if self.fits(run.value)]
+        if expected and len(runs) > 1 and (mended := self._corrected(words, runs)):
+            return [mended]
+        if right or not (expected and runs):
+            return right
+        likely = [
+            Found(run.digits, run.start, run.end) for run in numbers.misheard_runs(words) if self.fits(run.digits)
+        ]
+        if len(likely) == 1:
+            return likely
+        return [Found("".join(run.value for run in runs), runs[0].start, runs[-1].end)]
+
+    def _corrected(self, words: Sequence[str], runs: Sequence[Found]) -> Found | None:
+        """A number whose last digits were said again: "… three five seven, no, eight"."""
+        before, after = runs[-2:]
+        again = _CORRECTING.intersection(words[before.end : after.start])
+        if not again or not self.fits(before.value) or len(after.value) >= len(before.value):
+            return None
+        kept = before.value[: -len(after.value)]
+        return Found(kept + after.value, before.start, after.end)
+
+    def fits(self, digits: str) -> bool:
+        return self.low <= len(digits) <= self.high
+
+    def say(self, value: str) -> str:
+        return numbers.spoken(value)
+
+    def allows(self, value: str) -> bool:
+        return True
+
+    def examples(self) -> tuple[str, ...]:
+        return numbers.examples(self.low)
+
+    def answers(self) -> tuple[str, ...]:
+        whole = numbers.samples(self.low)
+        return (*self.examples(), *whole, *(f"it's {number}" for number in whole[:20]))
+
+
+_UNLIKE = 0.75
+"""Words that are no more alike than this are others."""
+_SHORT = 3
+"""Words of no more letters are the same or others: "all" is not "small"."""
+
+
+def _likeness(said: Sequence[str], wanted: Sequence[str]) -> float:
+    """How much alike two rows of as many words are, 0 to 1; 0 when any word of one is clearly another."""
+    pairs = list(zip(said, wanted, strict=True))
+    if any(one != other and (min(len(one), len(other)) <= _SHORT or one in AROUND) for one, other in pairs):
+        return 0.0
+    return SequenceMatcher(None, " ".join(said), " ".join(wanted)).ratio()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`type = "choice"`: one of a list; each value with the ways to say it."""
+
+    ways: Mapping[str, tuple[str, ...]]
+    spoken: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        """Exact words; when one is expected and none is exact, words that sound close."""
+        exact = self._find(words, fuzzy=False)
+        return exact or (self._find(words, fuzzy=True) if expected else [])
+
+    def _find(self, words: Sequence[str], *, fuzzy: bool) -> list[Found]:
+        found: list[tuple[int, float, Found]] = []
+        plain = [word.removesuffix("'s") for word in words]
+        for value, ways in self.ways.items():
+            for way in ways:
+                wanted = [word.removesuffix("'s") for word in words_of(way)]
+                for start in range(len(words) - len(wanted) + 1):
+                    said = plain[start : start + len(wanted)]
+                    close = 1.0 if said == wanted else _likeness(said, wanted) if fuzzy else 0.0
+                    if close > _UNLIKE:
+                        found.append((len(wanted), close, Found(value, start, start + len(wanted))))
+        # The longest and closest wins its words; what is left comes in the order of the sentence.
+        chosen: list[Found] = []
+        for _, _, candidate in sorted(found, key=lambda each: (-each[0], -each[1])):
+            if all(candidate.end <= other.start or other.end <= candidate.start for other in chosen):
+                chosen.append(candidate)
+        return sorted(chosen, key=lambda each: each.start)
+
+    def say(self, value: str) -> str:
+        return self.spoken.get(value, value)
+
+    def allows(self, value: str) -> bool:
+        return True
+
+    def examples(self) -> tuple[str, ...]:
+        return tuple(way for ways in self.ways.values() for way in ways)
+
+    def answers(self) -> tuple[str, ...]:
+        return tuple(form.format(way) for form in ("{}", "{} please", "no {}") for way in self.examples())
+
+
+class YesNo:
+    """`type = "yes_no"`."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        answer = yes_or_no(words)
+        return [Found(answer, 0, len(words))] if answer and (expected or only_yes_or_no(words)) else []
+
+    def say(self, value: str) -> str:
+        return value
+
+    def allows(self, value: str) -> bool:
+        return True
+
+    def examples(self) -> tuple[str, ...]:
+        return YES_NO_EXAMPLES
+
+    def answers(self) -> tuple[str, ...]:
+        return YES_NO_EXAMPLES
+
+
+class Text:
+    """`type = "text"`: whatever the caller says, such as a message. Personal: its value is never shown."""
+
+    def find(self, words: Sequence[str], expected: bool) -> list[Found]:
+        return [Found(" ".join(words), 0, len(words))] if words and expected else []
+
+    def say(self, value: str) -> str:
+        return value
+
+    def allows(self, value: str) -> bool:
+        return True
+
+    def examples(self) -> tuple[str, ...]:
+        return ()
+
+    def answers(self) -> tuple[str, ...]:
+        return ()

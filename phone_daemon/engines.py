@@ -1,0 +1,132 @@
+"""Which host serves the ears and the mouth, and with what, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from phone_daemon.dialplan.dialplan import Dialplans
+from phone_daemon.settings.settings import EarsSettings, MouthSettings
+from sidecars.environment import interpreter
+from sidecars.host.by_language import ByLanguage
+from sidecars.host.fallback import FallbackHost
+from sidecars.host.host import Host, Kind
+from sidecars.host.known_voices import KnownVoices
+from sidecars.local.inline import InlineHost
+from sidecars.local.inprocess import InProcessHost
+from sidecars.local.per_call import PerCallHost
+from sidecars.local.subprocess import SubprocessHost
+from sidecars.remote.listen_client import ListenHost
+from sidecars.remote.speech_client import SpeechSource
+from sidecars.remote.tts_host import RemoteHost
+from sidecars.remote.wyoming_stt import WyomingEars
+from sidecars.remote.wyoming_tts import WyomingSource
+
+EMBEDDED_S = 60.0
+"""An embedded engine that takes longer to load hangs."""
+LOADING_S = 3600.0
+"""An engine that is not embedded may have to fetch its weights first."""
+TAKES_PHRASES = ("moonshine",)
+"""Engines that are told what callers may say."""
+ENGLISH_ONLY = PRONOUNCES = ("hibari",)
+"""Engines that speak nothing but English; and those that are told how words are said."""
+OTHER_LANGUAGES = "espeak"
+"""The engine that speaks the others."""
+RELOAD_S = 15.0
+"""How often an engine of ours that could not be loaded is tried again."""
+
+
+def engine_options(settings: EarsSettings, dialplans: Dialplans) -> dict[str, object]:
+    """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
+    return {**({"phrases": _phrases(dialplans)} if settings.engine in TAKES_PHRASES else {}), **settings.options}
+
+
+def _phrases(dialplans: Dialplans) -> dict[str, object]:
+    return {plan.name: {name: list(said) for name, said in plan.phrase_sets().items()} for plan in dialplans}
+
+
+def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
+    """The host of `settings`, with the embedded engine behind it for when it fails."""
+    options = engine_options(settings, dialplans)
+
+    def chosen() -> Host:
+        if settings.host == "listen":
+            token = environ.get(settings.api_key_env, "")
+            return ListenHost(settings.url, token=token, options=settings.options)
+        if settings.host == "wyoming":
+            return WyomingEars(settings.url, settings.options)
+        if settings.host == "inprocess":
+            return InProcessHost("stt", settings.engine, options)
+        return _children("stt", settings, options, EMBEDDED_S if settings.engine == settings.fallback else LOADING_S)
+
+    remote = settings.host in ("listen", "wyoming")
+    if not settings.fallback or (settings.fallback == settings.engine and not remote):
+        return chosen()
+    name = "the ears' server" if remote else f"stt engine {settings.engine}"
+    embedded = SubprocessHost("stt", settings.fallback, {"phrases": _phrases(dialplans)})
+    return FallbackHost("stt", name, chosen, embedded, deadline_s=settings.deadline_s)
+
+
+def _children(
+    kind: Kind,
+    settings: EarsSettings | MouthSettings,
+    options: Mapping[str, object],
+    limit_s: float,
+    spare: bool = False,
+) -> Host:
+    """One child process for all calls, or one for each."""
+    python = settings.python or interpreter(settings.engine)
+    make = partial(SubprocessHost, kind, settings.engine, options, python=python, spare=spare, start_timeout_s=limit_s)
+    return PerCallHost(lambda emptied: make(emptied=emptied)) if settings.per_call else make()
+
+
+def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
+    """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one, and
+    what an English engine cannot speak, with espeak-ng."""
+    name = settings.engine
+    remote = settings.host in ("speech", "wyoming")
+
+    def chosen() -> Host:
+        match settings.host:
+            case "speech":
+                key = environ.get(settings.api_key_env, "")
+                return RemoteHost(SpeechSource(settings.url, settings.options, key=key, key_name=settings.api_key_env))
+            case "wyoming":
+                return RemoteHost(WyomingSource(settings.url, settings.options))
+            case "inprocess":
+                return InProcessHost("tts", name, settings.options)
+        return _children("tts", settings, settings.options, LOADING_S, spare=settings.spare)
+
+    if not settings.fallback or (settings.fallback == name and not remote):
+        return _any_language(_knowing(chosen(), "" if remote else name), "" if remote else name)
+    embedded = _knowing(SubprocessHost("tts", settings.fallback, {}), settings.fallback)
+    host = FallbackHost(
+        "tts",
+        f"{settings.host} server {settings.url}" if remote else f"tts engine {name}",
+        lambda: _knowing(chosen(), "" if remote else name),
+        embedded,
+        deadline_s=settings.deadline_s,
+        **({} if remote else {"probe_s": RELOAD_S}),
+    )
+    return _any_language(host, "" if remote else name, embedded if settings.fallback == OTHER_LANGUAGES else None)
+
+
+def make_counted_mouth(settings: MouthSettings) -> Host:
+    """The engine of `settings` where time is counted: in this process, with nothing behind it."""
+    inline = _knowing(InlineHost("tts", settings.engine, settings.options), settings.engine)
+    others = _knowing(InlineHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES)
+    return _any_language(inline, settings.engine, others, starts_others=True)
+
+
+def _knowing(host: Host, engine: str) -> Host:
+    """`engine`: its name, or empty for that of a server."""
+    return KnownVoices(host, by_language=engine == OTHER_LANGUAGES, pronounces=engine in PRONOUNCES)
+
+
+def _any_language(host: Host, engine: str, others: Host | None = None, *, starts_others: bool = False) -> Host:
+    """`others` speaks what an engine of English alone cannot; None: one of its own."""
+    if engine not in ENGLISH_ONLY:
+        return host
+    if others is None:
+        others, starts_others = _knowing(SubprocessHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES), True
+    return ByLanguage(host, others, starts_others=starts_others)

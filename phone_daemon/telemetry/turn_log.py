@@ -1,0 +1,142 @@
+"""`turns.jsonl`: one line a turn. Two replays on the sample clock differ in nothing but `wall`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from phone_daemon.telemetry.turn_record import LEGS, STAMPS, Turn
+
+log = logging.getLogger(__name__)
+
+STAGES = {
+    "endpoint": "endpoint_wait",
+    "stt_final": "stt_final",
+    "llm_first_token": "llm_first_token",
+    "first_phrase": "first_phrase",
+    "tts_first_audio": "tts_first_audio",
+    "rtp_first_audio": "rtp_first_audio",
+}
+"""Parts of the time to first audio, by the stamp that ends each."""
+
+STREAMS = {
+    "llm_stream": ("llm_first_token", "llm_end"),
+    "tts_stream": ("tts_first_audio", "tts_end"),
+    "playout": ("rtp_first_audio", "playout_end"),
+}
+"""What goes on for a while, from its first output to its last: all at once, most often."""
+
+
+def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
+    """Each part of the turn's latency with its start and end in monotonic ns, in order, without gap or overlap.
+
+    A stamp that lies before the one it should follow (a final that came before the endpoint) makes a part of
+    length 0, so the parts of a spoken turn add up to its time to first audio. So they do where a filler was heard
+    first: what came after it is no part of that time.
+    """
+    cursor = turn.at_ns.get("speech_end")
+    heard = turn.at_ns.get("rtp_first_audio")
+    for stamp, stage in STAGES.items():
+        at = turn.at_ns.get(stamp)
+        if at is None or (heard is not None and at > heard):
+            continue
+        if cursor is not None:
+            yield stage, cursor, max(cursor, at)
+        cursor = max(at, cursor if cursor is not None else at)
+
+
+def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, Any]:
+    """A turn as it is logged. Times in seconds since the call was answered (`started_ns`), durations in ms.
+
+    `wall`: ISO 8601 UTC time of the turn's first moment.
+    """
+
+    def seconds(at_ns: int) -> float:
+        return round((at_ns - started_ns) / 1e9, 6)
+
+    barge_in = None
+    if (cancel := turn.cancel) is not None:
+        legs = cancel.legs_ms()
+        onset = cancel.speech_onset_ns
+        barge_in = {
+            "source": str(cancel.source),
+            "at": seconds(cancel.vad_trigger_ns),
+            "detection_ms": None if onset is None else round((cancel.vad_trigger_ns - onset) / 1e6, 3),
+            "legs_ms": {leg: round(legs[leg], 3) for leg in (*LEGS, "total") if leg in legs},
+            "missed": list(cancel.missed),
+        }
+    ttfa = turn.ttfa_ms()
+    return {
+        "call": call,
+        "turn": turn.number,
+        "reply": turn.reply,
+        "caller": turn.caller,
+        "dtmf": turn.dtmf,
+        "partials": turn.partials,
+        "intent": turn.intent,
+        "slots": dict(turn.slots),
+        "agent": turn.agent,
+        "heard": turn.heard,
+        "interrupted": cancel is not None,
+        "barge_in": barge_in,
+        "times": {stamp: seconds(turn.at_ns[stamp]) for stamp in STAMPS if stamp in turn.at_ns},
+        "ttfa_ms": None if ttfa is None else round(ttfa, 3),
+        "stages_ms": {stage: round((end - start) / 1e6, 3) for stage, start, end in stages(turn)},
+        "early_start": {
+            "kept": "early_start" in turn.at_ns,
+            "dropped": turn.drafts,
+            "wasted_tokens": turn.wasted_tokens,
+        },
+        "filler": turn.filler,
+        "underruns": turn.underruns,
+        "faults": list(turn.faults),
+        "actions": list(turn.actions),
+        "tools": [
+            {
+                "name": use.name,
+                "outcome": use.outcome,
+                "at": seconds(use.start_ns),
+                "ms": round((use.end_ns - use.start_ns) / 1e6, 3),
+            }
+            for use in turn.tools
+        ],
+        "wall": {"started": wall},
+    }
+
+
+class JsonLines:
+    """A file of JSON lines that its owner alone may read. A full disk is logged once and costs only the lines."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Opens `path` anew, its folder included; None: keeps nothing."""
+        self._path = path
+        self._file: TextIO | None = None
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+        except OSError as error:
+            log.error("%s: %s; it is not written", path, error.strerror)
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            log.error("%s: %s; the rest of it is not written", self._path, error.strerror)
+            self.close()
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            # Every line was flushed: what cannot be written now was complained about then.
+            with contextlib.suppress(OSError):
+                file.close()

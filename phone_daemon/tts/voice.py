@@ -1,0 +1,185 @@
+"""The mouth's end of a synthesis channel: phrases in, 8 kHz speech out, and a stop that is known to have happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Protocol
+
+from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
+from phone_daemon.text.speakable import is_english, speakable
+from phone_daemon.text.spoken import Spoken
+from phone_daemon.tts.pace import Pace
+from phone_daemon.tts.phrases import pause_s
+from sidecars.host.host import Channel, Host, HostLost, Message
+
+PATIENCE_S = 5.0
+"""An engine that says nothing for this long, while it has a text to speak, is given up."""
+
+
+class MouthLost(Exception):
+    """A phrase was not spoken to its end: the engine died, refused it or fell silent. The next phrase may succeed."""
+
+
+class Resampling(Protocol):
+    """A stream from the engine's rate to 8 kHz (`media.resample`; stages never import each other)."""
+
+    def feed(self, pcm: bytes) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class Voice:
+    """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
+
+    def __init__(
+        self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling], call: str = ""
+    ) -> None:
+        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `to_8k` makes a stream from a rate in
+        Hz to 8 kHz; `call`: for a host that has a process for each."""
+        self._host = host
+        self._call = call
+        self._options = dict(options)
+        self._to_8k = to_8k
+        self.pace = Pace(float(options.get("rate") or 1.0))
+        self._english = is_english(str(options.get("language") or options.get("voice") or ""))
+        self._channel: Channel | None = None
+        self._speaking: object | None = None
+        """The utterance whose chunks are expected; None when the engine is idle, or was told to stop."""
+        self._stops = 0
+        """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
+        self._reading = asyncio.Lock()
+        self.fault = ""
+        """What the host has survived in the last phrase: why another voice speaks. Empty when all is well."""
+
+    def spoken(self, phrase: str) -> Spoken:
+        """How it says `phrase`."""
+        return speakable(phrase, english=self._english)
+
+    async def speak(self, phrase: str, before: str = "") -> AsyncGenerator[Speech, None]:
+        """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there. `before` was
+        spoken of the same sentence, whose melody then goes on.
+
+        Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
+        `MouthLost`.
+        """
+        self._stop()
+        spoken = self.spoken(phrase)
+        if not spoken.words:
+            return
+        if self.fault and not self._stops:
+            self._forget()  # The voice that was asked for may be back.
+        self.fault = ""
+        if self._channel is None:
+            self._channel = self._host.open(self._call)
+        me = self._speaking = object()
+        said = {"text": spoken.text, "before": self.spoken(before).text if before else ""}
+        self._channel.send({"type": "Speak", **said, "options": self._options})
+        narrowing = _Narrowing(self._channel.sample_rate, self._to_8k, spoken)
+        try:
+            while (received := await self._next(me)) is not None:
+                message, pcm = received
+                if message["type"] == "Failed":
+                    self._speaking = None
+                    raise MouthLost(str(message.get("error", "the engine gave no reason")))
+                if message["type"] == "Done":
+                    self._speaking = None
+                    yield narrowing.end(pause_s(phrase))
+                elif (speech := narrowing.feed(pcm, message.get("marks", ()))).pcm:
+                    yield speech
+        except HostLost as error:
+            self._forget()
+            raise MouthLost(str(error)) from error
+        except TimeoutError:
+            self._forget()
+            raise MouthLost(f"no speech within {PATIENCE_S:g} s") from None
+        finally:
+            if self._speaking is me:
+                self._stop()
+
+    async def cancel(self) -> None:
+        """Stops what is being spoken; returns when the engine has confirmed that it has stopped, or is dead."""
+        self._stop()
+        await self.stopped()
+
+    async def stopped(self) -> None:
+        """Returns when the engine has confirmed every stop it was told of, or is dead."""
+        try:
+            async with self._reading:
+                while self._stops:
+                    await self._receive()
+        except (HostLost, TimeoutError):
+            self._forget()
+
+    def close(self) -> None:
+        """Lets go of the engine. Idempotent."""
+        self._forget()
+
+    def _stop(self) -> None:
+        if self._speaking is not None and self._channel is not None:
+            self._channel.send({"type": "Cancel"})
+            self._stops += 1
+        self._speaking = None
+
+    def _forget(self) -> None:
+        """The next phrase gets a new channel."""
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
+        self._speaking = None
+        self._stops = 0
+
+    async def _next(self, me: object) -> tuple[Message, bytes] | None:
+        """The next message for `me`; None when it is over."""
+        async with self._reading:
+            while self._speaking is me:
+                received = await self._receive()
+                if received is not None and self._speaking is me:
+                    return received
+        return None
+
+    async def _receive(self) -> tuple[Message, bytes] | None:
+        """One message from the engine; None for what belongs to a cancelled phrase. One reader at a time."""
+        if self._channel is None:
+            raise HostLost("the voice was closed")
+        async with asyncio.timeout(PATIENCE_S):
+            message, pcm = await self._channel.receive()
+        if message["type"] == "Fault":
+            self.fault = str(message["error"])
+            return None
+        if not self._stops:
+            return message, pcm
+        if message["type"] == "Cancelled":
+            self._stops -= 1
+        return None
+
+
+class _Narrowing:
+    """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
+
+    def __init__(self, rate: int, to_8k: Callable[[int], Resampling], spoken: Spoken) -> None:
+        self._rate = rate
+        self._stream = to_8k(rate)
+        self._spoken = spoken
+        self._word = -1
+        """Where the last word begins that was marked."""
+        self._out = 0
+        self._marks: list[WordMark] = []
+
+    def feed(self, pcm: bytes, marks: list[list[int]]) -> Speech:
+        for sample, start, _ in marks:
+            word = self._spoken.word_at(start)
+            if word is not None and word.start > self._word:
+                self._word = word.start
+                self._marks.append(WordMark(sample * SAMPLE_RATE // self._rate, word.start, word.end))
+        return self._speech(self._stream.feed(pcm))
+
+    def end(self, pause: float) -> Speech:
+        speech = self._speech(self._stream.flush() + bytes(2 * samples(pause)))
+        return Speech(speech.pcm, (*speech.marks, *self._marks))
+
+    def _speech(self, pcm: bytes) -> Speech:
+        self._out += len(pcm) // 2
+        ready = [mark for mark in self._marks if mark.sample < self._out]
+        self._marks = self._marks[len(ready) :]
+        return Speech(pcm, tuple(ready))

@@ -1,0 +1,383 @@
+"""The line card: a child process with pjsua2 and nothing else, a few calls and one thread.
+
+`python -m phone_daemon.wire.line_card --fd N …` is started by `wire/sip.py` with one end of a `SOCK_SEQPACKET`
+pair. It ends when told to, or when that socket does: it never outlives its daemon. Exit codes: 0 asked to,
+`EXIT_PORT` the SIP port is taken, 1 anything else.
+
+pjsua2 is happiest on one thread, so one thread does all: it waits for the daemon, for SIP and for the next 20 ms,
+and then itself pulls the conference bridge, which calls back into `leg.py` for audio. (RTP arrives on a thread of
+pjmedia's own that never enters Python.) There is nothing to lock and nobody to wait for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pjsua2 as pj
+
+from phone_daemon.events import PTIME_S, EndReason, LineClosed
+from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
+from phone_daemon.wire.line_card.phone import CODECS, Phone, PortTaken
+from phone_daemon.wire.uri import request_user, user_part
+
+EXIT_PORT = 98
+"""Exit code when the SIP port is in use (EADDRINUSE)."""
+MAX_PENDING = 500
+"""Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
+MAX_TOGETHER = 32
+"""Messages in one packet: 32 full frames are a third of `protocol.MAX_PACKET`."""
+MAX_BEHIND_S = 0.2
+"""A card that was stopped for longer than this goes on from now instead of catching up."""
+WATCH_TICKS = 5
+NEW_CALLS_A_SECOND = 20
+"""More are held back: pjsua2 aborts at some 60 a second, its 64 I/O handles being closed half a second late."""
+HELD_BACK_S = 0.25
+
+
+class _Account(pj.Account):  # type: ignore[misc]
+    def __init__(self, card: Card) -> None:
+        super().__init__()
+        self._card = card
+
+    @guarded
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+        self._card.incoming(prm)
+
+    @guarded
+    def onIncomingSubscribe(self, prm: Any) -> None:  # noqa: N802
+        prm.code = pj.PJSIP_SC_FORBIDDEN
+
+
+class Card:
+    def __init__(self, options: argparse.Namespace, daemon: socket.socket) -> None:
+        self._options = options
+        self._daemon = daemon
+        self._saying: list[bytes] = []
+        self._pending: deque[bytes] = deque()
+        self._legs: dict[int, Leg] = {}
+        self._gone: list[Leg] = []
+        """Over, and kept until their objects can be destroyed."""
+        self._numbers = 0
+        self._waiting: deque[tuple[int, protocol.Place]] = deque()
+        self._held_back: deque[tuple[float, int]] = deque()
+        self._arrivals: deque[float] = deque(maxlen=NEW_CALLS_A_SECOND)
+        self._limits = Limits(options.rtp_timeout, options.ack_timeout)
+        self._draining = self._stopping = False
+        self._ticks = self._lost = self._underruns = self._stale = self._late_audio = 0
+        self._lateness: deque[float] = deque(maxlen=3_000)
+
+    def start(self) -> None:
+        """Raises `PortTaken`."""
+        options = self._options
+        self._phone = Phone(options)
+        self._endpoint = self._phone.endpoint
+        if options.loopback:
+            self._endpoint.audDevManager().setNullDev()
+        self._bridge = None if options.loopback else native.Bridge()
+        self._spare = None if options.loopback else [native.Port()]
+        self._account = _Account(self)
+        self._account.create(self._phone.account(options))
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        self._max_calls = limit = native.max_calls()
+        version, port = self._endpoint.libVersion().full, self._phone.port
+        log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
+        self._send(0, protocol.Hello(os.getpid(), limit, version, port))
+
+    # ------------------------------------------------------------------------------------------------ loop
+
+    def run(self) -> None:
+        """Until stopped, by the daemon's word or by its end."""
+        due = time.monotonic() + PTIME_S
+        while not self._stopping and not (self._draining and not self._legs):
+            self._speak()
+            writers = [self._daemon] if self._pending else []
+            ready, _, _ = select.select([self._daemon, self._phone.socket], writers, [], max(due - time.monotonic(), 0))
+            if self._daemon in ready:
+                self._obey()
+            if self._phone.socket in ready:
+                self._endpoint.libHandleEvents(0)
+            now = time.monotonic()
+            if now >= due:
+                self._lateness.append(now - due)
+                self._tick()
+                due += PTIME_S
+                if now - due > MAX_BEHIND_S:
+                    due = now + PTIME_S
+        self._end()
+
+    def _tick(self) -> None:
+        if self._bridge is not None:
+            self._bridge.pull()
+        at_ns = time.monotonic_ns()
+        self._ticks += 1
+        for leg in self._legs.values():
+            leg.settle(at_ns)
+        self._speak()
+        # SIP timers, and what pjmedia's thread left for this one (DTMF).
+        self._endpoint.libHandleEvents(0)
+        now, due = time.monotonic(), self._ticks % WATCH_TICKS == 0
+        for leg in self._legs.values():
+            if due or leg.unsure:
+                leg.watch(now)
+        self._sweep()
+        while self._held_back and self._held_back[0][0] <= now:
+            self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
+        if self._waiting:
+            self._place_waiting()
+
+    def _sweep(self) -> None:
+        """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
+        for number in [number for number, leg in self._legs.items() if leg.gone]:
+            leg = self._legs.pop(number)
+            leg.release()
+            self._underruns += leg.playout.underruns
+            self._late_audio += leg.playout.late_audio
+            self._stale += leg.stale_frames
+            self._gone.append(leg)
+            del leg
+        if self._gone:
+            # The destructor of pjsua2's Call hangs up whatever call has its slot by then: an INVITE that came right
+            # after the BYE may. So it waits until the slot is nobody's.
+            taken = {leg.getId() for leg in self._legs.values()}
+            kept = [leg for leg in self._gone if leg.getId() in taken]
+            if len(kept) < len(self._gone):
+                self._gone = kept
+                gc.collect()
+
+    def _end(self) -> None:
+        """Hangs up what is left and gives pjsua2 a second to say so."""
+        self._draining = True
+        for number in self._legs:
+            self._legs[number].hang_up(EndReason.DRAINED)
+        until = time.monotonic() + 1.0
+        while self._legs and time.monotonic() < until:
+            self._tick()
+            self._sweep()
+            time.sleep(0.005)
+        self._speak()
+        if self._legs:
+            # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
+            return
+        self._account.shutdown()
+        del self._account
+        gc.unfreeze()
+        gc.collect()
+        self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
+
+    # ---------------------------------------------------------------------------------------------- daemon
+
+    def _send(self, call: int, message: protocol.Report) -> None:
+        """Tells the daemon, with whatever else there is to tell before this thread waits again."""
+        self._say(protocol.pack(call, message))
+
+    def _send_frame(self, call: int, *fields: Any) -> None:
+        if len(self._pending) >= MAX_PENDING:
+            self._lost += 1
+        else:
+            self._say(protocol.pack_frame(call, *fields))
+
+    def _say(self, packed: bytes) -> None:
+        self._saying.append(packed)
+        if len(self._saying) >= MAX_TOGETHER:
+            self._speak()
+
+    def _speak(self) -> None:
+        if self._saying:
+            self._pending.append(b"".join(self._saying))
+            self._saying.clear()
+        self._flush_pending()
+
+    def _flush_pending(self) -> None:
+        try:
+            while self._pending:
+                self._daemon.send(self._pending[0])
+                self._pending.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._stopping = True
+
+    def _obey(self) -> None:
+        while True:
+            try:
+                packet = self._daemon.recv(protocol.MAX_PACKET)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self._stopping = True
+                return
+            for call, command in protocol.unpack(packet):
+                self._try(call, command)
+
+    def _try(self, call: int, command: protocol.Message) -> None:
+        try:
+            self._do(call, command)
+        except pj.Error as error:
+            log("WARNING", f"{type(command).__name__}: {error.reason}")
+            if call in self._legs:
+                self._legs[call].hang_up(EndReason.FAILED, detail=str(error.reason))
+
+    def _do(self, call: int, command: protocol.Message) -> None:
+        if isinstance(command, protocol.Stop):
+            self._draining = True
+            self._stopping = not command.drain
+        elif isinstance(command, protocol.AskStats):
+            self._send(0, self._stats())
+        elif isinstance(command, protocol.Place):
+            self._place(call, command)
+        elif isinstance(command, protocol.HangUp) and call in (number for number, _ in self._waiting):
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] != call)
+            self._send(call, LineClosed(command.reason))
+        elif (leg := self._legs.get(call)) is not None:
+            match command:
+                case protocol.Play(reply, pcm):
+                    leg.playout.play(reply, pcm)
+                case protocol.Finish(reply):
+                    leg.playout.finish(reply)
+                case protocol.Flush(reply):
+                    leg.flush(reply)
+                case protocol.Ring():
+                    leg.ring()
+                case protocol.Answer():
+                    leg.pick_up()
+                case protocol.Refuse(code, retry_after):
+                    leg.refuse(code, retry_after)
+                case protocol.SendDigits(digits):
+                    leg.send_digits(digits)
+                case protocol.Transfer(uri):
+                    leg.hand_over(uri)
+                case protocol.HangUp(reason):
+                    leg.hang_up(reason)
+
+    def _stats(self) -> protocol.Stats:
+        late = sorted(self._lateness) or [0.0]
+        legs = self._legs.values()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return protocol.Stats(
+            ticks=self._ticks,
+            tick_late_p99_us=round(late[int(len(late) * 0.99)] * 1e6),
+            tick_late_max_us=round(late[-1] * 1e6),
+            underruns=self._underruns + sum(leg.playout.underruns for leg in legs),
+            stale_frames=self._stale + sum(leg.stale_frames for leg in legs),
+            late_audio=self._late_audio + sum(leg.playout.late_audio for leg in legs),
+            lost_frames=self._lost,
+            calls=len(self._legs),
+            conf_ports=int(self._endpoint.mediaActivePorts()),
+            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
+            rss_bytes=pages * resource.getpagesize(),
+            cpu_s=usage.ru_utime + usage.ru_stime,
+        )
+
+    # ----------------------------------------------------------------------------------------------- calls
+
+    def _leg(self, number: int, call_id: int, *, placed: bool) -> Leg:
+        leg = self._legs[number] = Leg(
+            self._account,
+            call_id,
+            placed=placed,
+            limits=self._limits,
+            spare=self._spare,
+            send=functools.partial(self._send, number),
+            send_frame=functools.partial(self._send_frame, number),
+        )
+        return leg
+
+    def incoming(self, prm: Any) -> None:
+        self._numbers += 1
+        leg = self._leg(self._numbers, prm.callId, placed=False)
+        now = time.monotonic()
+        crowded = len(self._arrivals) == NEW_CALLS_A_SECOND and now - self._arrivals[0] < 1.0
+        self._arrivals.append(now)
+        if self._draining:
+            leg.refuse(503, 30)
+        elif crowded:
+            self._held_back.append((now + HELD_BACK_S, self._numbers))
+        elif self._options.loopback:
+            leg.pick_up()
+        else:
+            message = prm.rdata.wholeMsg
+            info = leg.getInfo()
+            called = request_user(message) or user_part(info.localUri)
+            self._send(self._numbers, protocol.Incoming(user_part(info.remoteUri), called, prm.rdata.srcAddress))
+
+    def _place(self, number: int, command: protocol.Place) -> None:
+        self._sweep()
+        if self._draining:
+            self._send(number, LineClosed(EndReason.REFUSED, 503, "the line card takes no more calls"))
+            return
+        if native.calls() >= self._max_calls:
+            if sum(not leg.closed for leg in self._legs.values()) < self._max_calls:
+                # A call that is over for the daemon keeps its slot until its BYE is answered: any moment.
+                self._waiting.append((number, command))
+            else:
+                self._send(number, LineClosed(EndReason.REFUSED, 486, f"all {self._max_calls} calls are taken"))
+            return
+        leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True)
+        try:
+            leg.place(command.uri, command.caller, self._phone.host)
+        except pj.Error as error:
+            leg.gone = True
+            leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
+
+    def _place_waiting(self) -> None:
+        for _ in range(len(self._waiting)):
+            self._place(*self._waiting.popleft())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m phone_daemon.wire.line_card", description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="our end of the socket pair")
+    parser.add_argument("--bind", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5060, help="0: any free port")
+    parser.add_argument("--public-address", default="")
+    parser.add_argument("--codecs", default=",".join(CODECS))
+    parser.add_argument("--rtp-port", type=int, default=0, help="0: any free ports")
+    parser.add_argument("--rtp-timeout", type=float, default=30.0)
+    parser.add_argument("--ack-timeout", type=float, default=5.0)
+    parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")
+    parser.add_argument("--pj-log", type=int, default=0, choices=range(7), help="pjsua2's own log level")
+    parser.add_argument("--loopback", action="store_true", help="answer, and echo inside pjsua2: the bench's floor")
+    options = parser.parse_args()
+
+    # A Ctrl-C reaches the whole process group and systemd's SIGTERM the whole unit; the daemon decides, we follow.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # pjsua2 logs to stdout.
+    os.dup2(2, 1)
+    daemon = socket.socket(fileno=options.fd)
+    daemon.setblocking(False)
+    daemon.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    card = Card(options, daemon)
+    try:
+        card.start()
+    except PortTaken as error:
+        log("ERROR", f"{error}: stop what holds it (`ss -lunp`), or set another `port` under [sip]")
+        return EXIT_PORT
+    card.run()
+    return 0
+
+
+if __name__ == "__main__":
+    # Past this point nothing is worth an interpreter's shutdown, which pjsua2's objects might not survive.
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)

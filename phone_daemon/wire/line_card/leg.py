@@ -1,0 +1,351 @@
+"""One SIP call inside the line card: its dialog, its audio port, its timers. Lives on the card's only thread."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pjsua2 as pj
+
+from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed
+from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.info import dtmf_digit
+from phone_daemon.wire.line_card.pin import pin, unpin
+from phone_daemon.wire.line_card.source import SourceWatch
+from phone_daemon.wire.playout import SILENCE, Playout
+from phone_daemon.wire.protocol import Answered, Report
+
+DIGITS = frozenset("0123456789*#ABCD")
+DIGIT_TICKS = 160
+"""Milliseconds of a DTMF digit that we send."""
+TRANSFER_S = 5.0
+"""Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def log(level: str, text: str) -> None:
+    """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
+    sys.stderr.write(f"{level} {text}\n")
+    sys.stderr.flush()
+
+
+def guarded(callback: F) -> F:
+    """An exception must not travel through pjsua2's C++ frames: it would end the process and every call in it."""
+
+    @functools.wraps(callback)
+    def safe(*args: Any) -> Any:
+        try:
+            return callback(*args)
+        except Exception:
+            log("ERROR", traceback.format_exc().strip().replace("\n", " | "))
+            return None
+
+    return safe  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    rtp_timeout_s: float
+    ack_timeout_s: float
+
+
+class Leg(pj.Call):  # type: ignore[misc]
+    """`send` and `send_frame` (its fields) take what the daemon is told; `spare` keeps audio ports for the next call.
+
+    Without `spare` the caller hears himself.
+
+    Drop the last reference only after `gone`.
+    """
+
+    def __init__(
+        self,
+        account: Any,
+        call_id: int,
+        *,
+        placed: bool,
+        limits: Limits,
+        spare: list[native.Port] | None,
+        send: Callable[[Report], None],
+        send_frame: Callable[[int, bytes, bytes, int, int, int], None],
+    ) -> None:
+        super().__init__(account, call_id)
+        self.playout = Playout()
+        self.stale_frames = 0
+        self.gone = False
+        """pjsua2 is done with the call."""
+        self._placed = placed
+        self._limits = limits
+        self._spare = spare
+        self._send = send
+        self._send_frame = send_frame
+        self._answered = False
+        self._acknowledged = False
+        self.closed = False
+        """The daemon has been told that the call is over."""
+        self._ending: EndReason | None = None
+        self._port: native.Port | None = None
+        self._said = b""
+        self._media = -1
+        self._sending = self._hearing = False
+        self._position = 0
+        self._flushed = 0
+        self._source = SourceWatch()
+        self._pinned = 0
+        self._packets = 0
+        self._ack_by = self._rtp_by = self._transfer_by = float("inf")
+
+    # ------------------------------------------------------------------------------------------- commands
+
+    def ring(self) -> None:
+        self.answer(_response(pj.PJSIP_SC_RINGING))
+
+    def pick_up(self) -> None:
+        if self._answered or self.closed:
+            return
+        self._answered = True
+        self._ack_by = time.monotonic() + self._limits.ack_timeout_s
+        self.answer(_response(pj.PJSIP_SC_OK))
+
+    def refuse(self, code: int, retry_after: int = 0) -> None:
+        param = _response(code)
+        if retry_after:
+            header = pj.SipHeader()
+            header.hName, header.hValue = "Retry-After", str(retry_after)
+            param.txOption.headers.push_back(header)
+        if not self.closed:
+            self._ending = EndReason.REFUSED
+            self.close(EndReason.REFUSED, code)
+            self.hangup(param)
+
+    def place(self, uri: str, caller: str, host: str) -> None:
+        param = pj.CallOpParam(True)
+        param.opt.videoCount = 0
+        if caller:
+            param.txOption.localUri = f"sip:{caller}@{host}"
+        self.makeCall(uri, param)
+
+    def flush(self, reply: int) -> None:
+        self._flushed = max(self._flushed, reply)
+        self.playout.flush(reply)
+
+    def send_digits(self, digits: str) -> None:
+        wanted = [digit for digit in digits.upper() if digit in DIGITS]
+        if len(wanted) != len(digits):
+            log("WARNING", "characters that are no DTMF digits were not sent")
+        param = pj.CallSendDtmfParam()
+        param.method = pj.PJSUA_DTMF_METHOD_RFC2833
+        param.duration = DIGIT_TICKS
+        param.digits = "".join(wanted)
+        if wanted:
+            self.sendDtmf(param)
+
+    def hand_over(self, uri: str) -> None:
+        self._transfer_by = time.monotonic() + TRANSFER_S
+        self._ending = EndReason.TRANSFERRED
+        try:
+            self.xfer(uri, pj.CallOpParam(True))
+        except pj.Error as error:
+            self.hang_up(EndReason.FAILED, detail=f"transfer to {uri}: {_why(error)}")
+
+    def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
+        """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
+        ending, self._ending = self._ending, reason
+        # First, because pjsua2 tells of its own end of the call from within `hangup`.
+        self.close(reason, code, detail)
+        if not self.gone and ending in (None, EndReason.TRANSFERRED):
+            try:
+                self.hangup(pj.CallOpParam(True))
+            except pj.Error as error:
+                log("WARNING", f"hang up: {_why(error)}")
+
+    def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
+        """Tells the daemon that the call is over, once."""
+        if not self.closed:
+            self.closed = True
+            self._send(LineClosed(reason, code, detail))
+
+    def release(self) -> None:
+        """Leaves the audio port to the next call."""
+        if self._port is not None and self._spare is not None:
+            self._port.speak = bytes
+            self._spare.append(self._port)
+            self._port = None
+
+    # ----------------------------------------------------------------------------------------------- audio
+
+    @property
+    def _live(self) -> bool:
+        return self._answered and self._port is not None and not self.closed
+
+    def _speak(self) -> bytes:
+        """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
+        if not (self._live and self._sending):
+            return b""
+        said = self._said = self.playout.pull()
+        # Counted apart from the queue that prevents it.
+        if said and self.playout.source <= self._flushed:
+            self.stale_frames += 1
+        return said
+
+    def settle(self, at_ns: int) -> None:
+        """After the bridge's tick: everything of it is with RTP since `at_ns`."""
+        port = self._port
+        if not self._live or port is None:
+            return
+        playout = self.playout
+        for event in playout.settle(self._position, at_ns):
+            self._send(event)
+        heard = port.heard if self._hearing and self._source.trusted else SILENCE
+        self._send_frame(self._position, heard, self._said, playout.reply, playout.played, playout.queued)
+        self._position += FRAME_SAMPLES
+        port.heard, self._said = SILENCE, b""
+
+    @property
+    def unsure(self) -> bool:
+        """Sound may come in, and from whom is not known yet: look at every tick, not to take a stranger for him."""
+        return self._hearing and not self._source.known
+
+    def watch(self, now: float) -> None:
+        """Timers and the RTP source; asked several times a second."""
+        if self.closed or self.gone:
+            return
+        if now >= self._ack_by:
+            self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
+        elif now >= self._transfer_by:
+            self.hang_up(EndReason.TRANSFERRED, detail="nothing was heard of the transfer")
+        elif self._live and self._hearing:
+            self._watch_rtp(now)
+
+    def _watch_rtp(self, now: float) -> None:
+        try:
+            packets = self.getStreamStat(self._media).rtcp.rxStat.pkt
+            transport = self.getMedTransportInfo(self._media)
+        except pj.Error:
+            return
+        grew, self._packets = packets != self._packets, packets
+        if grew or not self._sending:
+            self._rtp_by = now + self._limits.rtp_timeout_s
+        elif now >= self._rtp_by:
+            self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
+            return
+        if packets:
+            self._judge(transport.srcRtpName, int(transport.localRtpName.rpartition(":")[2]))
+
+    def _judge(self, sender: str, port: int) -> None:
+        """Acts on who sent last: the first packet of a stranger's is his last one; without the caller's, it is told."""
+        changed = self._source.look(sender)
+        if self._source.strikes and not self._pinned and pin(port, self._source.caller):
+            self._pinned = port
+        if changed is not None:
+            self._send(changed)
+            log(
+                "WARNING",
+                f"RTP from {sender}, {'as expected again' if changed.trusted else 'not the caller: not used'}",
+            )
+
+    # ------------------------------------------------------------------------------------------- callbacks
+
+    @guarded
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._acknowledged = True
+            self._ack_by = float("inf")
+            if self._placed and not self._answered:
+                self._answered = True
+                self._send(Answered())
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.gone = True
+            self.close(self._end_reason(info.lastStatusCode), info.lastStatusCode, info.lastReason)
+
+    def _end_reason(self, code: int) -> EndReason:
+        if self._ending is not None:
+            return self._ending
+        if not self._answered:
+            return EndReason.REFUSED if self._placed else EndReason.CALLER_HUNG_UP
+        if not self._acknowledged:
+            return EndReason.NO_ACK
+        return EndReason.CALLER_HUNG_UP if code < 300 else EndReason.FAILED
+
+    @guarded
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        # `info` must outlive the loop: the list belongs to it.
+        info = self.getInfo()
+        self._sending = self._hearing = False
+        for media in info.media:
+            running = media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and running:
+                self._connect(media.index, media.dir, media.audioConfSlot)
+                break
+        self._rtp_by = time.monotonic() + self._limits.rtp_timeout_s
+
+    def _connect(self, index: int, direction: int, slot: int) -> None:
+        self._media = index
+        self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
+        self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
+        if self._source.expect(self.getStreamInfo(index).remoteRtpAddress) and self._pinned:
+            unpin(self._pinned)
+            self._pinned = 0
+        if self._spare is None:
+            audio = self.getAudioMedia(index)
+            audio.startTransmit(audio)
+            return
+        if self._port is None:
+            self._port = self._spare.pop() if self._spare else native.Port()
+            self._port.heard = SILENCE
+            self._port.speak = self._speak
+        self._port.connect(slot)
+
+    @guarded
+    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
+        event = prm.e.body.tsxState
+        transaction = event.tsx
+        if transaction.method != "INFO" or event.type != pj.PJSIP_EVENT_RX_MSG:
+            return
+        if transaction.role == pj.PJSIP_ROLE_UAS and transaction.state == pj.PJSIP_TSX_STATE_TRYING:
+            digit = dtmf_digit(event.src.rdata.wholeMsg)
+            if digit:
+                native.respond_ok(transaction.pjTransaction, event.src.rdata.pjRxData)
+                self._digit(digit)
+
+    @guarded
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        self._digit(prm.digit)
+
+    def _digit(self, digit: str) -> None:
+        if self._answered and not self.closed and digit.upper() in DIGITS:
+            self._send(Digit(digit.upper()))
+
+    @guarded
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        if prm.statusCode >= 300:
+            self.hang_up(EndReason.FAILED, prm.statusCode, f"transfer refused: {prm.reason}")
+        elif prm.finalNotify:
+            self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
+
+    @guarded
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        # Left to pjsua2 a caller could make us call anybody, at our cost.
+        prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+
+    @guarded
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+        prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+
+
+def _response(code: int) -> Any:
+    param = pj.CallOpParam(True)
+    param.opt.videoCount = 0
+    param.statusCode = code
+    return param
+
+
+def _why(error: Any) -> str:
+    return re.sub(r"\s+", " ", str(error.reason or error.info()))

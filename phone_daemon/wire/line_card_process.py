@@ -1,0 +1,306 @@
+"""One line card process and its calls, seen from asyncio.
+
+One callback reads the card's socket until it is empty and puts each value on its line's queue; no task and no
+copy a frame. A card that dies takes its calls with it: each gets `LineClosed(LINE_CARD_DIED)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from phone_daemon.events import EndReason, LineClosed, LineEvent
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire import protocol
+from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
+from phone_daemon.wire.uri import user_part
+from sidecars.local.child_log import ChildLog
+
+logger = logging.getLogger(__name__)
+
+START_S = 10.0
+STOP_S = 5.0
+EXIT_PORT = 98
+"""Exit code of a card whose SIP port is taken (`line_card.EXIT_PORT`; that module needs pjsua2)."""
+OURS = 1 << 31
+"""Calls that we place are numbered from here, calls that come in from 1."""
+
+
+class CardFailed(Exception):
+    """A line card that does not start, or is gone. One line that says what to do."""
+
+
+class PortInUse(CardFailed):
+    """The SIP port belongs to somebody else."""
+
+
+def new_call_id() -> str:
+    """Sorts by time, safe as a folder name: `20260131T142501.123456Z-1f9c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
+
+
+class LineCard:
+    """One line card process. Made by `start`, ended by `close`; the starter ends it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        sock: socket.socket,
+        incoming: asyncio.Queue[IncomingCall] | None,
+        new_id: Callable[[], str],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.incoming: asyncio.Queue[IncomingCall] = asyncio.Queue() if incoming is None else incoming
+        """Calls that wait for an answer, in the order in which they came."""
+        self.died: asyncio.Future[int] = loop.create_future()
+        """Resolves with the exit code when the process ends unasked; cancelled by `close`."""
+        self.port = 0
+        self.max_calls = 0
+        self._loop = loop
+        self._process = process
+        self._sock = sock
+        self._new_id = new_id
+        self._lines: dict[int, SipLine] = {}
+        self._placed = OURS
+        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
+        self._stats: deque[asyncio.Future[protocol.Stats]] = deque()
+        self._backlog: deque[bytes] = deque()
+        self._closing = self._draining = False
+        self._reading = True
+        loop.add_reader(sock, self._read)
+        assert process.stderr is not None
+        self._log_reader = loop.create_task(ChildLog(f"line card {process.pid}", logger).read(process.stderr))
+
+    @classmethod
+    async def start(
+        cls,
+        settings: SipSettings,
+        *,
+        port: int | None = None,
+        rtp_port: int | None = None,
+        incoming: asyncio.Queue[IncomingCall] | None = None,
+        new_id: Callable[[], str] = new_call_id,
+        extra: tuple[str, ...] = (),
+    ) -> LineCard:
+        """Starts the process and waits until it takes calls.
+
+        `port` and `rtp_port` override the settings' (several cards share them); `extra` are more options of
+        `line_card.py`. Raises `PortInUse`, `CardFailed`.
+        """
+        wanted = settings.port if port is None else port
+        options = {
+            "bind": settings.bind,
+            "port": wanted,
+            "public-address": settings.public_address,
+            "codecs": ",".join(settings.codecs),
+            "rtp-port": settings.rtp_port if rtp_port is None else rtp_port,
+            "rtp-timeout": settings.rtp_timeout_s,
+            "ack-timeout": settings.ack_timeout_s,
+        }
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.setblocking(False)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-m", "phone_daemon.wire.line_card", f"--fd={theirs.fileno()}"),
+                    *(f"--{name}={value}" for name, value in options.items()),
+                    *extra,
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        card = cls(process, ours, incoming, new_id)
+        try:
+            async with asyncio.timeout(START_S):
+                hello = await card._hello
+        except BaseException as error:
+            await card.close()
+            if isinstance(error, TimeoutError):
+                raise CardFailed(f"line card: not ready within {START_S:g} s") from None
+            if isinstance(error, CardFailed) and process.returncode == EXIT_PORT:
+                raise PortInUse(
+                    f"SIP port {settings.bind}:{wanted}/udp is in use: "
+                    "stop what holds it (`ss -lunp`), or set another `port` under [sip]"
+                ) from None
+            raise
+        card.port, card.max_calls = hello.port, hello.max_calls
+        return card
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def live(self) -> int:
+        """Calls on this card, those that ring included."""
+        return len(self._lines)
+
+    @property
+    def alive(self) -> bool:
+        """Takes calls, as far as is known."""
+        return self._reading and not self._draining
+
+    async def place(self, uri: str, caller: str = "") -> SipLine:
+        """Calls `uri` with `caller` as our number and returns the line once it is answered.
+
+        Raises `CallRefused`, and `CardFailed` when the card is gone. Cancelling it hangs up.
+        """
+        if not self._reading:
+            raise CardFailed("line card: gone")
+        number = self._placed
+        self._placed += 1
+        line = self._line(number, caller, user_part(uri))
+        answered = self._answers[number] = self._loop.create_future()
+        self.send(number, protocol.Place(uri, caller))
+        try:
+            await answered
+        except asyncio.CancelledError:
+            line.hang_up()
+            raise
+        finally:
+            del self._answers[number]
+        return line
+
+    def _line(self, number: int, caller: str, called: str) -> SipLine:
+        line = SipLine(self._new_id(), caller, called, lambda command: self.send(number, command))
+        self._lines[number] = line
+        return line
+
+    async def stats(self) -> protocol.Stats:
+        """Asks the card for its counters."""
+        if not self._reading:
+            raise CardFailed("line card: gone")
+        answer: asyncio.Future[protocol.Stats] = self._loop.create_future()
+        self._stats.append(answer)
+        self.send(0, protocol.AskStats())
+        return await answer
+
+    def drain(self) -> None:
+        """No new calls (503) from now on; the process ends with its last call."""
+        self._draining = True
+        self.send(0, protocol.Stop(drain=True))
+
+    async def close(self) -> None:
+        """Ends every call (`DRAINED`) and the process. May be called again."""
+        self._closing = True
+        self.died.cancel()
+        self.send(0, protocol.Stop(drain=False))
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._process.wait()
+        except TimeoutError:
+            logger.warning("line card %d did not stop within %g s: killed", self.pid, STOP_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+        self._read()
+        self._ended()
+        # Its end of the pipe is closed with it.
+        await self._log_reader
+
+    # ---------------------------------------------------------------------------------------------- packets
+
+    def send(self, call: int, command: protocol.Command) -> None:
+        """Tells the card; what its socket has no room for waits here."""
+        if not self._reading:
+            return
+        self._backlog.append(protocol.pack(call, command))
+        if len(self._backlog) == 1:
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            while self._backlog:
+                self._sock.send(self._backlog[0])
+                self._backlog.popleft()
+        except BlockingIOError:
+            self._loop.add_writer(self._sock, self._write)
+            return
+        except OSError:
+            # The reader will see the end, after what the card said before it.
+            self._backlog.clear()
+        self._loop.remove_writer(self._sock)
+
+    def _read(self) -> None:
+        while self._reading:
+            try:
+                packet = self._sock.recv(protocol.MAX_PACKET)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self._ended()
+                return
+            for call, message in protocol.unpack(packet):
+                self._take(call, message)
+
+    def _take(self, call: int, message: protocol.Message) -> None:
+        if isinstance(message, protocol.Hello):
+            self._hello.set_result(message)
+        elif isinstance(message, protocol.Stats):
+            answer = self._stats.popleft()
+            if not answer.done():
+                answer.set_result(message)
+        elif isinstance(message, protocol.Incoming):
+            line = self._line(call, message.caller, message.called)
+            self.incoming.put_nowait(IncomingCall(line, message.address))
+        elif call in self._lines:
+            self._of_line(call, message)
+
+    def _of_line(self, call: int, message: protocol.Message) -> None:
+        answer = self._answers.get(call)
+        if isinstance(message, protocol.Answered):
+            if answer is not None and not answer.done():
+                answer.set_result(None)
+            return
+        if isinstance(message, LineClosed):
+            if answer is not None and not answer.done():
+                answer.set_exception(CallRefused(message.code, message.detail))
+            self._lines.pop(call).push(message)
+        elif isinstance(message, LineEvent):
+            self._lines[call].push(message)
+
+    def _ended(self) -> None:
+        """The process is gone: so is everything that waits for it."""
+        if not self._reading:
+            return
+        self._reading = False
+        self._loop.remove_reader(self._sock)
+        self._loop.remove_writer(self._sock)
+        self._sock.close()
+        reason = EndReason.DRAINED if self._closing else EndReason.LINE_CARD_DIED
+        for call in list(self._lines):
+            self._of_line(call, LineClosed(reason, 0, "the line card is gone"))
+        gone = CardFailed("line card: gone before it was ready")
+        waiting: list[asyncio.Future[Any]] = [self._hello, *self._stats]
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(gone)
+                # Somebody who gave up waiting leaves nobody to take it.
+                answer.exception()
+        self._stats.clear()
+        if not self._closing and not self._draining:
+            self._reaper = self._loop.create_task(self._reap())
+
+    async def _reap(self) -> None:
+        code = await self._process.wait()
+        if self.port:
+            logger.error("line card %d died with %d: its calls are over", self.pid, code)
+        if not self.died.done():
+            self.died.set_result(code)

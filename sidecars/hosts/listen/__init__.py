@@ -1,1 +1,0 @@
-"""Recognition as a server that speaks Deepgram's streaming dialect: `python -m sidecars.hosts.listen --help`."""

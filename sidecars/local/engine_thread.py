@@ -1,0 +1,174 @@
+"""One engine in one thread of its own, beside an event loop. Never the loop's default executor: a dozen other things
+may occupy that, and an engine wants to be used by one thread for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sidecars.engine import load
+from sidecars.host.host import HostLost, Kind, Letter, Message
+from sidecars.local.engine_server import EngineServer
+from sidecars.local.recognition import RecognitionServer
+from sidecars.local.synthesis import SynthesisServer
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LAST_STEP_S = 2.0
+"""An engine that is still busy so long after it was told to end is left behind; its thread ends with the process."""
+
+
+class EngineThread:
+    """Feeds an `EngineServer` and tells what it says, both on the event loop that `start` was called on."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        engine: str,
+        options: Mapping[str, object],
+        *,
+        told: Callable[[Sequence[Letter]], None],
+        died: Callable[[str], None],
+        stepped: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`died` is called when the engine has become unusable; `stepped`, in the thread, after each piece of work."""
+        self.name = f"{kind} engine {engine}"
+        self.sample_rate = 0
+        self.voices: Sequence[str] = ()
+        self._kind = kind
+        self._engine = engine
+        self._options = options
+        self._told = told
+        self._died = died
+        self._stepped = stepped
+        self._inbox: SimpleQueue[Letter | Callable[[EngineServer], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._stopped = False
+        self._ended = asyncio.Event()
+
+    async def start(self) -> None:
+        """Loads the engine. Raises `HostLost` with the reason when that fails."""
+        self._loop = asyncio.get_running_loop()
+        ready: asyncio.Future[EngineServer] = self._loop.create_future()
+        self._ready = ready
+        self._thread.start()
+        try:
+            server: Any = await ready
+        except BaseException:
+            self.stop()
+            raise
+        self.sample_rate, self.voices = server.engine.sample_rate, server.voices
+
+    def post(self, channel: int, message: Message, payload: bytes = b"") -> None:
+        """Hands a message to the engine; before `start` has returned, it waits."""
+        self._inbox.put((channel, message, payload))
+
+    async def ask(self, question: Callable[[EngineServer], T]) -> T:
+        """Asks the engine something between two of its steps. Raises `HostLost` when it is not there to answer."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def put(server: EngineServer) -> None:
+            try:
+                value = question(server)
+            except Exception as error:
+                self._call(_fail, answer, error)
+            else:
+                self._call(_settle, answer, value)
+
+        self._inbox.put(put)
+        ended = asyncio.ensure_future(self._ended.wait())
+        waiting: set[asyncio.Future[Any]] = {answer, ended}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        if not answer.done():
+            answer.cancel()
+            raise HostLost(f"{self.name} does not run")
+        return answer.result()
+
+    def stop(self) -> None:
+        """The thread ends after the step that it is in. Idempotent."""
+        self._inbox.put(None)
+
+    async def close(self) -> None:
+        """Stops, and waits for the thread, though not for ever."""
+        self.stop()
+        if self._thread.ident is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_STEP_S):
+                    await self._ended.wait()
+                    self._thread.join()  # at its last instruction
+
+    # ------------------------------------------------------------------------------------------ in the thread
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:
+            log.exception("%s failed", self.name)
+            self._call(self._died, f"{self.name} failed: {error}")
+        finally:
+            self._call(self._ended.set)
+
+    def _serve(self) -> None:
+        try:
+            engine = load(self._engine, self._options)
+            make = RecognitionServer if self._kind == "stt" else SynthesisServer
+            server: EngineServer = make(engine, lambda: self._take(server, wait=False))
+        except Exception as error:
+            log.debug("%s", self.name, exc_info=True)
+            self._call(_fail, self._ready, HostLost(f"{self.name}: {type(error).__name__}: {error}"))
+            return
+        self._call(_settle, self._ready, server)
+        while True:
+            self._take(server, wait=not server.busy)
+            if self._stopped:
+                return
+            began = time.perf_counter()
+            letters = server.step()
+            self._stepped(time.perf_counter() - began)
+            if letters:
+                self._call(self._told, letters)
+
+    def _take(self, server: EngineServer, *, wait: bool) -> None:
+        """Passes on what has arrived."""
+        for item in self._arrived(wait):
+            if item is None:
+                self._stopped = True
+            elif callable(item):
+                item(server)
+            else:
+                server.receive(*item)
+
+    def _arrived(self, wait: bool) -> Iterator[Letter | Callable[[EngineServer], None] | None]:
+        with suppress(Empty):
+            if wait:
+                yield self._inbox.get()
+            while True:
+                yield self._inbox.get_nowait()
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Has the loop call it; nobody is left to hear it when the loop is closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+
+def _settle(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,144 @@
+"""The engine in this process, in a thread of its own. There is nothing between it and its client but a queue.
+
+What that costs: Python code of the engine and of its client wait for each other, an engine that crashes takes
+everything along, and one that hangs cannot be killed. An engine that raises out of its work is loaded again;
+channels opened meanwhile wait for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from sidecars.host.channel import QueueChannel
+from sidecars.host.host import HostLost, Kind, Letter, Message
+from sidecars.local import backoff
+from sidecars.local.engine_server import EngineServer
+from sidecars.local.engine_thread import EngineThread
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class InProcessHost:
+    """A `Host` without a process of its own."""
+
+    sample_rate = 0
+    voices: Sequence[str] = ()
+
+    def __init__(
+        self,
+        kind: Kind,
+        engine: str,
+        options: Mapping[str, object],
+        stepped: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`stepped`: as for `EngineThread`."""
+        self.name = f"{kind} engine {engine}"
+        self._kind: Kind = kind
+        self._engine = engine
+        self._options = dict(options)
+        self._stepped = stepped
+        self._thread: EngineThread | None = None
+        self._channels: dict[int, QueueChannel] = {}
+        self._numbers = itertools.count(1)
+        self._born = 0.0
+        self._backoff = 0.0
+        self._replacing: asyncio.Task[None] | None = None
+
+    @property
+    def problem(self) -> str:
+        running = self._thread is not None and self._replacing is None
+        return "" if running else "its engine is being restarted"
+
+    async def start(self) -> None:
+        self._thread = self._make()
+        try:
+            await self._load(self._thread)
+        except BaseException:
+            self._thread = None
+            raise
+
+    def open(self, call: str = "") -> QueueChannel:
+        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
+        if self._thread is None:
+            channel.lose(f"{self.name} does not run")
+        else:
+            self._channels[channel.number] = channel
+        return channel
+
+    async def ask(self, question: Callable[[EngineServer], T]) -> T:
+        """Asks the engine something between two of its steps. Raises `HostLost` when it is not there to answer."""
+        if self._thread is None or self._replacing is not None:
+            raise HostLost(f"{self.name} does not run")
+        return await self._thread.ask(question)
+
+    async def close(self) -> None:
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.wait([self._replacing])
+        thread, self._thread = self._thread, None
+        self._lose(f"{self.name} was shut down")
+        if thread is not None:
+            await thread.close()
+
+    def _make(self) -> EngineThread:
+        def died(reason: str) -> None:
+            self._died(thread, reason)
+
+        thread = EngineThread(
+            self._kind, self._engine, self._options, told=self._told, died=died, stepped=self._stepped
+        )
+        return thread
+
+    async def _load(self, thread: EngineThread) -> None:
+        await thread.start()
+        self.sample_rate, self.voices = thread.sample_rate, thread.voices
+        self._born = asyncio.get_running_loop().time()
+
+    def _deliver(self, number: int, message: Message, payload: bytes) -> None:
+        if number not in self._channels or self._thread is None:
+            return
+        if message.get("type") == "Close":
+            del self._channels[number]
+        self._thread.post(number, message, payload)
+
+    def _told(self, letters: Sequence[Letter]) -> None:
+        for number, message, payload in letters:
+            if channel := self._channels.get(number):
+                channel.put(message, payload)
+
+    def _died(self, thread: EngineThread, reason: str) -> None:
+        if self._thread is not thread:
+            return
+        self._lose(reason)
+        self._thread = self._make()  # what is sent from now on waits in it
+        self._replacing = asyncio.create_task(self._replace(), name=f"{self.name} again")
+
+    def _lose(self, reason: str) -> None:
+        for channel in self._channels.values():
+            channel.lose(reason)
+        self._channels.clear()
+
+    async def _replace(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._born > backoff.STEADY_S:
+            self._backoff = 0.0
+        while True:
+            await asyncio.sleep(self._backoff)
+            self._backoff = backoff.longer(self._backoff)
+            assert self._thread is not None
+            try:
+                await self._load(self._thread)
+            except HostLost as error:
+                log.error("%s", error)
+                self._lose(str(error))
+                self._thread = self._make()
+            else:
+                if self._replacing is asyncio.current_task():
+                    self._replacing = None
+                return

@@ -1,0 +1,129 @@
+"""A child process for each call: what an engine has taken for a call is given back when the call ends, whatever it was.
+
+One child more than there are calls is kept loaded, so that a call does not wait for its own. A child that dies ends the
+utterances of its call alone, and the call goes on with the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from sidecars.host.channel import QueueChannel
+from sidecars.host.host import HostLost
+from sidecars.local import backoff
+from sidecars.local.subprocess import SubprocessHost
+
+log = logging.getLogger(__name__)
+
+
+class PerCallHost:
+    """A `Host` made of one `SubprocessHost` a call."""
+
+    def __init__(self, make: Callable[[Callable[[], None]], SubprocessHost]) -> None:
+        """`make` makes a host that was not started, with this for its `emptied`."""
+        self._make = make
+        self.sample_rate = 0
+        self.voices: Sequence[str] = ()
+        self.problem = ""
+        self._calls: dict[str, SubprocessHost] = {}
+        self._ready: SubprocessHost | None = None
+        """Loaded, and nobody's yet."""
+        self._wanted = asyncio.Event()
+        """The one that was ready is taken."""
+        self._anonymous = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        first = self._new()
+        await first.start()
+        self.sample_rate, self.voices = first.sample_rate, first.voices
+        self._ready = first
+        self._spawn(self._keep_ready())
+
+    def open(self, call: str = "") -> QueueChannel:
+        """Channels that name no call are a call each, and wait for no child: there is one ready, or they are lost."""
+        host = self._calls.get(call)
+        if host is None:
+            if self._closed or (self._ready is None and not call):
+                channel = QueueChannel(0, lambda *_: None, self.sample_rate)
+                channel.lose(self.problem or "no child is ready for it")
+                return channel
+            host = self._calls[call or f"{next(self._anonymous)}"] = self._take()
+        return host.open()
+
+    async def close(self) -> None:
+        self._closed = True
+        hosts = [*self._calls.values(), *filter(None, [self._ready])]
+        self._calls.clear()
+        self._ready = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(host.close() for host in hosts))
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        """Process ids by call."""
+        return {call: host.pid for call, host in self._calls.items()}
+
+    @property
+    def ready(self) -> int | None:
+        """Process id of the child that no call has yet."""
+        return self._ready.pid if self._ready is not None else None
+
+    def _new(self) -> SubprocessHost:
+        def emptied() -> None:
+            for call, each in list(self._calls.items()):
+                if each is host:
+                    del self._calls[call]
+                    self._spawn(host.close())
+
+        host = self._make(emptied)
+        return host
+
+    def _take(self) -> SubprocessHost:
+        host, self._ready = self._ready, None
+        self._wanted.set()
+        if host is None or host.problem:
+            if host is not None:
+                self._spawn(host.close())
+            host = self._new()
+            host.sample_rate, host.voices = self.sample_rate, self.voices
+            host.begin().add_done_callback(_heeded)
+        return host
+
+    async def _keep_ready(self) -> None:
+        delay = 0.0
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._ready is None:
+                host = self._new()
+                try:
+                    await host.start()
+                except HostLost as error:
+                    self.problem = str(error)
+                    log.error("%s", error)
+                    delay = backoff.longer(delay)
+                    await asyncio.sleep(delay)
+                except BaseException:
+                    await host.close()
+                    raise
+                else:
+                    self.problem, delay, self._ready = "", 0.0, host
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _heeded(started: asyncio.Future[None]) -> None:
+    """Whoever waits on a channel is told why there is no child; the log is told here."""
+    if not started.cancelled() and (error := started.exception()) is not None:
+        log.error("%s", error)

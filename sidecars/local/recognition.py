@@ -1,0 +1,135 @@
+"""Serves an `SttEngine`: a channel is an utterance, and the audio of all of them goes into one `engine.step`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecars.engine import Hypothesis, Interruptible, SttEngine
+from sidecars.host.host import Message, options_of
+from sidecars.local.engine_server import EngineServer
+
+STEP_S = 0.1
+"""Longest audio one utterance may have in one step: how long a Cancel waits for a backlog being caught up."""
+BACKLOG_S = 60.0
+"""Audio that may wait for an utterance before it is given up: the engine is slower than speech."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Utterance:
+    waiting: bytearray = field(default_factory=bytearray)
+    finalizing: bool = False
+
+
+class RecognitionServer(EngineServer):
+    """See `hosts.host` for the messages."""
+
+    def __init__(self, engine: SttEngine, poll: Callable[[], None] = lambda: None) -> None:
+        super().__init__(poll)
+        self.engine = engine
+        self._open: dict[int, _Utterance] = {}
+        self._over: set[int] = set()
+        self._interruptible = engine if isinstance(engine, Interruptible) else None
+        if self._interruptible is not None:
+            self._interruptible.urgent = self._urgent
+
+    def _urgent(self) -> bool:
+        """Whether somebody waits for a final or a cancel."""
+        self._poll()
+        waits = any(each.finalizing for each in self._open.values())
+        return waits or any(message.get("type") in ("Finalize", "Cancel", "Close") for _, message, _ in self._inbox)
+
+    def waiting_bytes(self) -> int:
+        """Audio that no step has taken yet."""
+        return sum(len(each.waiting) for each in self._open.values())
+
+    def _pending(self) -> bool:
+        return any(each.waiting or each.finalizing for each in self._open.values()) or self._undone()
+
+    def _undone(self) -> bool:
+        return self._interruptible is not None and self._interruptible.undone
+
+    def _abort(self, channel: int, *, closed: bool) -> None:
+        if self._open.pop(channel, None) is not None:
+            self.engine.cancel(channel)
+        if closed:
+            self._over.discard(channel)
+        else:
+            self._end(channel, "Cancelled")
+
+    def _accept(self, channel: int, message: Message, payload: bytes) -> None:
+        kind = message.get("type")
+        if channel in self._over:
+            return  # it was told why, or it asked for it
+        utterance = self._open.get(channel)
+        if kind == "Open":
+            if utterance is not None:
+                raise ValueError("Open: this utterance is open already")
+            self.engine.open(channel, options_of(message))
+            self._open[channel] = _Utterance()
+        elif utterance is None:
+            raise ValueError(f"{kind}: Open must come first")
+        elif utterance.finalizing:
+            raise ValueError(f"{kind}: this utterance was finalized")
+        elif kind == "Audio":
+            if len(payload) % 2:
+                raise ValueError(f"Audio: {len(payload)} bytes are not whole 16-bit samples")
+            if len(utterance.waiting) + len(payload) > 2 * self.engine.sample_rate * BACKLOG_S:
+                raise ValueError(f"Audio: more than {BACKLOG_S:g} s wait: the engine is slower than speech")
+            utterance.waiting += payload
+        elif kind == "Finalize":
+            utterance.finalizing = True
+        else:
+            raise ValueError(f"{kind!r:.80}: no such message")
+
+    def _fail(self, channel: int, error: str) -> None:
+        if self._open.pop(channel, None) is not None:
+            self.engine.cancel(channel)
+        self._end(channel, "Failed", error=error)
+
+    def _work(self) -> None:
+        # Somebody waits for a final, and nobody for a partial: finals go first.
+        for channel, utterance in self._open.items():
+            if utterance.finalizing and not utterance.waiting:
+                self._finalize(channel)
+                return
+        most = 2 * round(STEP_S * self.engine.sample_rate)
+        batch = {channel: bytes(each.waiting[:most]) for channel, each in self._open.items() if each.waiting}
+        if not batch and not self._undone():
+            return
+        for channel, audio in batch.items():
+            del self._open[channel].waiting[: len(audio)]
+        try:
+            changed = self.engine.step(batch)
+        except Exception as error:
+            log.exception("recognition of %d utterances failed", len(batch))
+            for channel in batch:
+                self._fail(channel, f"{type(error).__name__}: {error}")
+            return
+        for channel, hypothesis in changed.items():
+            self._say(channel, "Partial", **_told(hypothesis))
+
+    def _finalize(self, channel: int) -> None:
+        try:
+            hypothesis = self.engine.finalize(channel)
+        except Exception as error:
+            log.exception("the last word of an utterance failed")
+            self._fail(channel, f"{type(error).__name__}: {error}")
+            return
+        del self._open[channel]
+        self._end(channel, "Final", **_told(hypothesis))
+
+    def _end(self, channel: int, kind: str, **fields: Any) -> None:
+        self._over.add(channel)
+        self._say(channel, kind, **fields, held=dict(self.engine.held()), open=len(self._open))
+
+
+def _told(hypothesis: Hypothesis) -> dict[str, Any]:
+    told: dict[str, Any] = {"text": hypothesis.text, "confidence": hypothesis.confidence}
+    if hypothesis.words:
+        told["words"] = [[word.text, word.start, word.end, word.confidence] for word in hypothesis.words]
+    return told

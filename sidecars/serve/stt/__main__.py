@@ -1,0 +1,144 @@
+"""The command line of a listen server.
+
+python -m sidecars.serve.stt --engine moonshine --option phrases=@phrases.json --port 8765
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import wave
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+from aiohttp import web
+
+from sidecars.host.host import HostLost
+from sidecars.options import add_options, options_of
+from sidecars.resample import Resampler
+from sidecars.serve.stt.server import IDLE_S, ListenServer
+from sidecars.serve.systemd import keep_watchdog, notify
+
+log = logging.getLogger("listen")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sidecars.serve.stt", description="serves a recognition engine in Deepgram's streaming dialect"
+    )
+    parser.add_argument("--engine", required=True, help="its name, as in sidecars/engines")
+    add_options(parser)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int, metavar="N", help="TCP; 0: any free port, which is printed")
+    where.add_argument("--socket", type=Path, metavar="PATH", help="a Unix socket instead, its owner's alone")
+    parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="default 127.0.0.1")
+    parser.add_argument(
+        "--token-env", metavar="NAME", help="environment variable with the token that clients must send"
+    )
+    parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
+    parser.add_argument("--hear", type=_recording, metavar="WAV", help="once ready, say what the engine hears in it")
+    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
+    return parser
+
+
+def _recording(text: str) -> tuple[Path, int, bytes]:
+    """The file, its rate in Hz, and its samples."""
+    try:
+        with wave.open(text, "rb") as file:
+            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
+                raise argparse.ArgumentTypeError(f"{text}: want a WAV file with one channel of 16 bits")
+            return Path(text), file.getframerate(), file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise argparse.ArgumentTypeError(f"{text}: not to be read as a WAV file: {error}") from None
+
+
+async def _heard(server: ListenServer, recording: tuple[Path, int, bytes]) -> str:
+    path, rate, pcm = recording
+    resampler = Resampler(rate, server.host.sample_rate)
+    try:
+        return f"hears “{await server.hear(resampler.feed(pcm) + resampler.flush())}” in {path.name}, and "
+    except HostLost as error:
+        return f"hears nothing in {path.name} ({error}), and "
+
+
+def _token(parser: argparse.ArgumentParser, name: str | None, bind: str) -> str:
+    token = os.environ.get(name, "") if name else ""
+    if name and not token:
+        parser.error(f"--token-env {name}: this environment variable is empty or not set")
+    try:
+        loopback = ip_address(bind).is_loopback
+    except ValueError:
+        parser.error(f"--bind {bind}: not an IP address")
+    if not loopback and not token:
+        parser.error(f"--bind {bind}: others can reach this; give clients a token with --token-env NAME")
+    return token
+
+
+async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=3.0)
+    await runner.setup()
+    stopping = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(server.start())
+    tasks = [starting, stopping]
+    try:
+        if arguments.socket is not None:
+            before = os.umask(0o177)
+            try:
+                await web.UnixSite(runner, str(arguments.socket)).start()
+            finally:
+                os.umask(before)
+            where = f"unix://{arguments.socket}"
+        else:
+            await web.TCPSite(runner, arguments.bind, arguments.port).start()
+            address, port = runner.addresses[0][:2]
+            where = f"ws://{address}:{port}/v1/listen"
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            notify("READY=1")
+            tasks.append(asyncio.create_task(keep_watchdog(server.answers)))
+            heard = await _heard(server, arguments.hear) if arguments.hear else ""
+            # What whoever started it waits for.
+            print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201
+            await stopping
+    except (HostLost, OSError) as error:
+        print(f"sidecars.serve.stt: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runner.cleanup()
+        await server.close()
+        if arguments.socket is not None:
+            with suppress(OSError):
+                arguments.socket.unlink(missing_ok=True)
+    return 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit status: 0 told to end, 1 the engine or the address cannot be had, 2 wrong use."""
+    parser = _parser()
+    arguments = parser.parse_args(words)
+    if arguments.max_sessions is not None and arguments.max_sessions < 1:
+        parser.error(f"--max-sessions {arguments.max_sessions}: must be at least 1")
+    token = _token(parser, arguments.token_env, arguments.bind)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    server = ListenServer(
+        arguments.engine, options_of(arguments), token=token, max_sessions=arguments.max_sessions, idle_s=arguments.idle
+    )
+    return asyncio.run(_serve(server, arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

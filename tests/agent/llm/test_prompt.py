@@ -1,0 +1,78 @@
+"""What a model is told of the call: valid messages, whatever the conversation was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.llm.chat import ToolCall
+from phone_daemon.agent.llm.prompt import INTERRUPTING, VOICE, Work, conversation, facts, system
+from phone_daemon.dialplan.hours import Hours
+from phone_daemon.dialplan.model import Model
+from tests.agent.asking import plan, valid
+
+TEXT = st.sampled_from(["", "hello", "we are open", "1234"])
+LINE = st.builds(Message, st.sampled_from(["caller", "agent"]), TEXT, st.booleans())
+TURN = st.one_of(
+    st.none(),
+    st.builds(CallerTurn, TEXT.filter(bool), st.booleans()),
+    st.just(CallerTurn("")),
+)
+
+
+@given(st.lists(LINE, max_size=70), TURN, st.data())
+def test_any_conversation_makes_valid_messages(
+    history: list[Message], turn: CallerTurn | None, data: st.DataObject
+) -> None:
+    """Roles take turns, the caller's first and last; each tool call is answered, even one that was cancelled."""
+    history = [] if turn is None else history  # Only the greeting answers nobody.
+    places = data.draw(st.lists(st.integers(0, len(history)), max_size=4))
+    work = []
+    for number, at in enumerate(sorted(places)):
+        call = ToolCall(f"call{number}", "book", "{}")
+        answered = data.draw(st.booleans())
+        work.append(Work(at, [[call]], {call.id: "ok"} if answered else {}))
+    messages = conversation(history, work, set(), turn)
+    valid([{"role": "system", "content": "x"}, *messages])
+    assert messages[-1]["role"] in ("user", "tool")
+
+
+def test_what_was_not_heard_is_not_told() -> None:
+    history = [
+        Message("agent", "Good morning."),
+        Message("caller", "when are you open"),
+        Message("agent", "From nine until", interrupted=True),
+        Message("caller", "on friday"),
+        Message("agent", "", interrupted=True),
+    ]
+    told = conversation(history, [], set(), CallerTurn("hello"))
+    assert [(message["role"], message["content"]) for message in told[1:]] == [
+        ("assistant", "Good morning."),
+        ("user", "when are you open"),
+        ("assistant", "From nine until"),
+        ("user", f"{INTERRUPTING}\non friday\n{INTERRUPTING}\nhello"),
+    ]
+
+
+def test_the_system_prompt_has_the_voice_the_agent_and_the_hour() -> None:
+    found = plan(Model("m", prompt="You are Ada."))
+    told = system(found, "+44", datetime(2026, 3, 3, 10, 5, tzinfo=UTC))
+    assert told.index(VOICE) < told.index("You are Ada.") < told.index("10:05")
+    assert "{" not in told
+
+
+def test_facts_are_told_in_the_dialplans_own_time_zone() -> None:
+    hours = Hours({0: ((540, 1020),), 1: ((540, 720), (780, 1020))}, zone=ZoneInfo("Asia/Tokyo"))
+    told = facts(replace(plan(), hours=hours, is_open=False), "200", datetime(2026, 3, 2, 22, 30, tzinfo=UTC))
+    assert told == [
+        "It is Tuesday, 3 March 2026, 07:30.",
+        "The caller dialled 200.",
+        "We are closed now. Opening hours: Monday 9:00 to 17:00, Tuesday 9:00 to 12:00 and 13:00 to 17:00,"
+        " Wednesday closed, Thursday closed, Friday closed, Saturday closed, Sunday closed.",
+    ]
+    assert len(facts(replace(plan(), hours=Hours()), "", datetime(2026, 3, 2))) == 1

@@ -1,0 +1,62 @@
+"""Webhooks: how they are asked, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2 as httpx
+import pytest
+
+from phone_daemon.agent.llm.http import MAX_LINE, make_client
+from phone_daemon.agent.llm.webhook import MAX_CHARACTERS, WebhookFailed, ask
+from phone_daemon.dialplan.tools import Webhook
+from tests.sse_server import Answer, SseServer
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with make_client() as client:
+        yield client
+
+
+async def test_a_post_has_the_arguments_as_json(server: SseServer, http: httpx.AsyncClient) -> None:
+    assert await ask(http, Webhook(server.hook_url("book")), {"day": "today", "n": 2}, "k3y") == '{"ok": true}'
+    name, method, arguments, headers = server.hooks[0]
+    assert (name, method, arguments) == ("book", "POST", {"day": "today", "n": 2})
+    assert headers["Authorization"] == "Bearer k3y"
+
+
+async def test_a_get_has_them_as_its_query_beside_its_own(server: SseServer, http: httpx.AsyncClient) -> None:
+    hook = Webhook(server.hook_url("book") + "?site=1", "GET")
+    await ask(http, hook, {"day": "next tuesday", "n": 2, "open": True})
+    assert server.hooks[0][1:3] == ("GET", {"site": "1", "day": "next tuesday", "n": "2", "open": "true"})
+    assert "Authorization" not in server.hooks[0][3]
+
+
+async def test_an_answer_is_cut_to_what_a_model_should_read(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer((("é" * 20_000).encode(),)), Answer((), 204))
+    assert await ask(http, Webhook(server.hook_url("x")), {}) == "é" * MAX_CHARACTERS
+    assert await ask(http, Webhook(server.hook_url("x")), {}) == "done"
+
+
+async def test_nobody_there_is_a_failure_of_the_webhook(http: httpx.AsyncClient) -> None:
+    async with SseServer() as gone:
+        address = gone.hook_url("x")
+    with pytest.raises(WebhookFailed, match="cannot be reached"):
+        await ask(http, Webhook(address), {})
+
+
+async def test_a_line_without_an_end_is_not_read_into_memory(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer(tuple(b"x" * 60_000 for _ in range(60))))
+    read = 0
+    with pytest.raises(httpx.RemoteProtocolError, match="a line of more than"):
+        async with http.stream("POST", server.hook_url("x"), json={}) as response:
+            async for piece in response.aiter_bytes():
+                read += len(piece)
+    assert read <= MAX_LINE
+
+
+async def test_many_short_lines_are(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer(tuple(b"x" * 59_999 + b"\n" for _ in range(60))))
+    response = await http.post(server.hook_url("x"), json={})
+    assert len(response.content) == 3_600_000

@@ -1,0 +1,669 @@
+"""Calls to the two dialplans that are shipped, as transcripts."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from phone_daemon.agent.agent import CallerTurn, Message, Mind
+from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.clock import run_counted
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, Understood
+from tests.agent.transcript import CLOSED, holds, play, shipped
+
+CLINIC = shipped("dental_clinic")
+CLINIC_AT_NIGHT = shipped("dental_clinic", CLOSED)
+PARCELS = shipped("parcel_line")
+
+
+async def test_a_plain_booking() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: Hello, I'd like to book an appointment, please.
+        means: book
+        agent: Which day would suit you?
+        caller: next tuesday
+        means: book day=next tuesday
+        agent: And at what time?
+        caller: half past ten
+        means: book day=next tuesday time=10:30
+        agent: Next Tuesday at ten thirty, is that right?
+        caller: yes please
+        means: book day=next tuesday time=10:30
+        agent: You are booked next Tuesday at ten thirty. Is there anything else I can do for you?
+        caller: no that's all
+        means: goodbye
+        agent: Thank you for calling Riverside Dental. Goodbye.
+        does: hang_up
+        """,
+    )
+
+
+async def test_a_booking_said_in_one_breath_and_corrected_twice() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: i need an appointment on tuesday at ten
+        agent: On Tuesday at ten o'clock, is that right?
+        caller: no wednesday
+        means: book day=wednesday time=10:00
+        agent: So that is on Wednesday at ten o'clock. Is that correct?
+        caller: at half past two
+        means: book day=wednesday time=14:30
+        agent: On Wednesday at two thirty, is that right?
+        caller: that's right
+        agent: You are booked on Wednesday at two thirty. Is there anything else I can do for you?
+        """,
+    )
+
+
+async def test_a_correction_while_another_question_is_open_keeps_that_question_open() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment on tuesday
+        agent: And at what time?
+        caller: no wednesday
+        means: book day=wednesday
+        agent: What time would you like?
+        caller: ten
+        agent: On Wednesday at ten o'clock, is that right?
+        """,
+    )
+
+
+async def test_no_without_a_correction_asks_what_to_change() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment on tuesday at ten
+        agent: On Tuesday at ten o'clock, is that right?
+        caller: no that's wrong
+        agent: Sorry about that. Which day and time would you like?
+        caller: thursday
+        agent: So that is on Thursday at ten o'clock. Is that correct?
+        """,
+    )
+
+
+async def test_what_was_settled_can_still_be_corrected() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment on tuesday at ten
+        agent: On Tuesday at ten o'clock, is that right?
+        caller: yes
+        agent: You are booked on Tuesday -- at ten o'clock. Is there anything else I can do for you?
+        caller: no wait make it thursday
+        means: book day=thursday time=10:00
+        agent: So that is on Thursday at ten o'clock. Is that correct?
+        """,
+    )
+
+
+async def test_closed_days_and_hours_are_refused() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: i'd like an appointment on sunday
+        means: book
+        agent: I am afraid we are closed on Sunday. Which other day would suit you?
+        caller: monday then
+        means: book day=monday
+        agent: And at what time?
+        caller: eleven in the evening
+        means: book day=monday
+        agent: I am afraid we are closed at eleven o'clock. What other time would you like?
+        caller: eleven in the morning
+        agent: On Monday at eleven o'clock, is that right?
+        """,
+    )
+
+
+async def test_hours_asked_twice_are_told_in_two_wordings() -> None:
+    happened = await play(CLINIC, "caller: when are you open\ncaller: what are your opening hours")
+    replies = [line for line in happened if line.startswith("agent: ")]
+    assert [line for line in happened if line.startswith("means")] == ["means: hours"] * 2
+    assert all("half past eight" in reply for reply in replies)
+    assert replies[0] != replies[1]
+
+
+async def test_a_question_in_between_is_answered_and_the_open_one_asked_again() -> None:
+    happened = await play(CLINIC, "caller: book an appointment\ncaller: what are your opening hours\ncaller: tuesday")
+    assert happened[4] == "means: hours"
+    assert happened[5].endswith("On Friday we close at four. What day would you like?")
+    assert happened[7:] == ["means: book day=tuesday", "agent: And at what time?"]
+
+
+async def test_a_request_that_breaks_in_wins_over_the_open_question() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment
+        agent: Which day would -- suit you?
+        caller: i want to cancel my appointment on friday
+        means: cancel booked_day=friday
+        agent: Your appointment on Friday: shall I cancel it?
+        caller: yes
+        agent: Your appointment on Friday is cancelled. Is there anything else I can do for you?
+        """,
+    )
+    happened = await play(CLINIC, "caller: book an appointment\nagent: Which day -- x\ncaller: when are you open")
+    assert happened[-1].endswith("Is there anything else I can do for you?")
+
+
+async def test_an_answer_that_breaks_in_is_an_answer() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment
+        agent: Which -- day would suit you?
+        caller: tomorrow at nine
+        agent: Tomorrow at nine o'clock, -- is that right?
+        caller: yes
+        agent: You are booked tomorrow at nine o'clock. Is there anything else I can do for you?
+        """,
+    )
+
+
+async def test_noise_that_breaks_in_costs_nothing() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment
+        agent: Which day would -- suit you?
+        caller: uh
+        means: unclear
+        agent: Go ahead, I am listening.
+        caller: monday
+        agent: And at what time?
+        """,
+    )
+
+
+async def test_one_moment_leaves_the_question_open() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment
+        agent: Which day would suit you?
+        caller: hold on a second
+        means: wait
+        agent: Of course, take your time.
+        caller: friday
+        means: book day=friday
+        agent: And at what time?
+        caller: no wait monday
+        means: book day=monday
+        agent: What time would you like?
+        """,
+    )
+
+
+async def test_a_retracted_turn_is_asked_again_longer_as_if_for_the_first_time() -> None:
+    longer = """
+        caller: book an appointment on tuesday at ten
+        agent: On Tuesday at ten o'clock, is that right?
+    """
+    await holds(CLINIC, longer)
+    await holds(
+        CLINIC,
+        f"""
+        caller: book an appointment
+        agent: Which day would suit you?
+        forgotten
+        {longer.strip()}
+        caller: no
+        agent: Sorry about that. Which day and time would you like?
+        forgotten
+        caller: no thursday
+        agent: So that is on Thursday at ten o'clock. Is that correct?
+        """,
+    )
+
+
+async def test_a_retracted_message_is_taken_once_in_its_longer_form() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: leave a message
+        agent: Please tell me your name and your message.
+        caller: this is jane
+        agent: I have noted that. Is there anything to add?
+        does: take_message this is jane
+        forgotten
+        caller: this is jane call me back
+        means: message message=(given)
+        agent: I have noted that. Is there anything to add?
+        does: take_message this is jane call me back
+        """,
+    )
+
+
+async def test_a_retracted_key_leaves_the_menu_as_it_was() -> None:
+    await holds(
+        PARCELS,
+        """
+        keys: 1
+        agent: Please say or key in your eight digit tracking number.
+        forgotten
+        keys: 3
+        means: hours
+        agent: Our depot is open from seven in the morning until eight in the evening, Monday to Saturday. It is \
+closed on Sunday. Is there anything else I can do for you?
+        """.replace("\\\n", ""),
+    )
+
+
+async def test_a_message_is_taken_in_pieces_and_never_shown() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: can i leave a message
+        agent: Please tell me your name and your message.
+        caller: I want to cancel my appointment, it hurts.
+        means: message message=(given)
+        agent: I have noted that. Is there anything to add?
+        does: take_message I want to cancel my appointment, it hurts.
+        caller: yes
+        agent: Go ahead, I am listening.
+        caller: My number is 020 7946 0100.
+        means: message message=(given)
+        agent: I have noted that. Is there anything to add?
+        does: take_message I want to cancel my appointment, it hurts. My number is 020 7946 0100.
+        caller: no that's all
+        means: message message=(given)
+        agent: Thank you, I have passed your message on. Is there anything else I can do for you?
+        """,
+    )
+
+
+async def test_a_second_message_comes_on_a_line_of_its_own() -> None:
+    mind = ScriptedMind(CLINIC)
+    taken = []
+    for text in ("leave a message", "first", "no", "leave a message", "second"):
+        taken += [event.argument async for event in mind.reply(CallerTurn(text), []) if isinstance(event, Action)]
+    assert taken == ["first", "first\nsecond"]
+
+
+async def test_a_message_is_taken_before_a_word_of_the_reply_so_that_no_interruption_loses_it() -> None:
+    mind = ScriptedMind(CLINIC)
+    _ = [event async for event in mind.reply(CallerTurn("leave a message"), [])]
+    events = [event async for event in mind.reply(CallerTurn("call me"), [])]
+    assert [type(event) for event in events[:3]] == [Understood, Action, Token]
+
+
+async def test_silence_after_a_message_settles_it() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: leave a message
+        agent: Please tell me your name and your message.
+        caller: call me back
+        agent: I have noted that. Is there anything to add?
+        silence: 1
+        means: silence
+        agent: Thank you, I have passed your message on. Is there anything else I can do for you?
+        """,
+    )
+
+
+async def test_goodbye_in_place_of_a_message_is_goodbye() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: leave a message
+        agent: Please tell me your name and your message.
+        caller: goodbye
+        means: goodbye
+        agent: Thank you for calling Riverside Dental. Goodbye.
+        does: hang_up
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("heard", "intent"),
+    [
+        ("took an appointment", "book"),
+        ("book an apartment", "book"),
+        ("the book and appointment", "book"),
+        ("i'd like to look an appointment please", "book"),
+        ("council my appointment", "cancel"),
+        ("i want to change my apartment", "change"),
+        ("i need to cancel my a point meant", "cancel"),
+        ("what are your opening ours", "hours"),
+        ("what are you're opening hour", "hours"),
+        ("leave a massage", "message"),
+        ("leaf a message", "message"),
+        ("my tooth her", "emergency"),
+        ("speak to up person", "person"),
+    ],
+)
+async def test_misheard_requests_are_still_understood(heard: str, intent: str) -> None:
+    assert (await play(CLINIC, f"caller: {heard}"))[1].split()[1] == intent
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["the", "uh", "it was a very nice film", "and then he said to her", "seven green bottles", "to the of a", "mhm"],
+)
+async def test_talk_about_something_else_is_not_taken_for_a_request(noise: str) -> None:
+    assert (await play(CLINIC, f"caller: {noise}"))[1] == "means: unclear"
+
+
+async def test_two_misses_in_a_row_offer_the_choices() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: seven green bottles
+        means: unclear
+        agent: Sorry, I did not understand that. Could you say it another way?
+        caller: it was a very nice film
+        means: unclear
+        agent: Let me tell you what I can do. To book an appointment, press 1. To cancel an appointment, press 2. \
+To hear our opening hours, press 3. To leave a message, press 4. To move an appointment, press 5. \
+For an emergency, press 9. To speak to a person, press 0.
+        keys: 2
+        means: cancel
+        agent: Which day is your appointment?
+        """.replace("\\\n", ""),
+    )
+
+
+async def test_a_half_understood_request_is_asked_back() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: appointment
+        means: unclear
+        agent: Sorry, would you like to book an appointment?
+        caller: cancel
+        means: cancel
+        agent: Which day is your appointment?
+        """,
+    )
+    await holds(
+        CLINIC,
+        """
+        caller: appointment
+        agent: Sorry, would you like to book an appointment?
+        caller: yes
+        means: book
+        agent: Which day would suit you?
+        """,
+    )
+    await holds(
+        CLINIC,
+        """
+        caller: can so my appointment
+        means: unclear
+        agent: Sorry, would you like to book an appointment, or to cancel an appointment?
+        caller: no
+        means: dropped
+        agent: All right. What can I do for you?
+        """,
+    )
+
+
+async def test_a_repeat_says_the_last_words_again_the_greeting_included() -> None:
+    await holds(
+        CLINIC,
+        f"""
+        caller: sorry what was that
+        means: repeat
+        agent: {CLINIC.greeting}
+        caller: cancel my appointment
+        agent: Which day is your appointment?
+        keys: *
+        means: repeat
+        agent: Which day is your appointment?
+        caller: friday
+        agent: Your appointment on Friday: shall I cancel it?
+        """,
+    )
+
+
+async def test_a_caller_who_says_nothing_is_asked_twice_and_then_let_go() -> None:
+    await holds(
+        CLINIC,
+        """
+        silence: 1
+        means: silence
+        agent: Are you still there?
+        silence: 2
+        means: silence
+        agent: I did not hear anything.
+        silence: 3
+        means: silence
+        agent: Thank you for calling Riverside Dental. Goodbye.
+        does: hang_up
+        """,
+    )
+
+
+async def test_silence_repeats_the_open_question() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: book an appointment
+        agent: Which day would suit you?
+        silence: 1
+        agent: Are you still there? What day would you like?
+        """,
+    )
+
+
+async def test_an_emergency_goes_to_a_person_at_any_hour_and_other_people_keep_office_hours() -> None:
+    emergency = """
+        caller: it's an emergency
+        means: emergency
+        agent: I am sorry to hear that. I am putting you through to the duty dentist now.
+        does: transfer sip:duty@riverside-dental.example
+    """
+    await holds(CLINIC, emergency)
+    await holds(CLINIC_AT_NIGHT, emergency)
+    await holds(
+        CLINIC,
+        """
+        keys: 0
+        means: person
+        agent: One moment please, I am putting you through to reception.
+        does: transfer sip:reception@riverside-dental.example
+        """,
+    )
+    await holds(
+        CLINIC_AT_NIGHT,
+        """
+        caller: can i speak to somebody
+        means: person
+        agent: There is nobody at the desk just now. Would you like to leave a message?
+        caller: yes please
+        means: message
+        agent: Please tell me your name and your message.
+        """,
+    )
+
+
+async def test_a_parcel_number_in_two_breaths() -> None:
+    await holds(
+        PARCELS,
+        """
+        caller: where's my parcel
+        means: track
+        agent: Please say or key in your eight digit tracking number.
+        caller: double five oh nine
+        means: track
+        agent: I have five five zero nine so far. What comes next?
+        caller: one three five seven
+        means: track number=55091357
+        agent: Tracking number five five zero nine, one three five seven. Is that right?
+        caller: yes
+        agent: Parcel five five zero nine, one three five seven has left our depot. It is on its way and will arrive \
+tomorrow before noon. Is there anything else I can do for you?
+        """.replace("\\\n", ""),
+    )
+
+
+async def test_a_parcel_number_by_keys_alone() -> None:
+    await holds(
+        PARCELS,
+        """
+        keys: 1
+        means: track
+        agent: Please say or key in your eight digit tracking number.
+        keys: 4829
+        means: unclear
+        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
+        keys: 48291357
+        means: track number=48291357
+        agent: Tracking number four eight two nine, one three five seven. Is that right?
+        keys: 2
+        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
+        keys: 48291358
+        agent: I have four eight two nine, one three five eight. Is that correct?
+        keys: 1
+        means: track number=48291358
+        agent: Parcel four eight two nine, one three five eight has left our depot. It is on its way and will arrive \
+tomorrow before noon. Is there anything else I can do for you?
+        """.replace("\\\n", ""),
+    )
+
+
+async def test_a_number_alone_is_a_parcel_to_track() -> None:
+    await holds(
+        PARCELS,
+        """
+        caller: four eight two nine one three five seven
+        means: track number=48291357
+        agent: Tracking number four eight two nine, one three five seven. Is that right?
+        """,
+    )
+
+
+async def test_a_number_given_to_a_question_belongs_to_that_question() -> None:
+    await holds(
+        PARCELS,
+        """
+        caller: i missed a delivery
+        means: redelivery
+        agent: Please say or key in your eight digit tracking number.
+        caller: it's four eight two nine one three five seven
+        means: redelivery number=48291357
+        agent: Which day shall we bring it?
+        caller: on sunday
+        agent: I am afraid we do not deliver on Sunday. Which other day shall we come?
+        caller: saturday
+        agent: Shall we bring it to your door, to a neighbour, or to a parcel shop?
+        caller: next door please
+        means: redelivery number=48291357 day=saturday place=neighbour
+        agent: On Saturday, to a neighbour. Is that right?
+        caller: no to the parcel shop
+        agent: So we come on Saturday, to the parcel shop. Is that correct?
+        caller: yes
+        means: redelivery number=48291357 day=saturday place=shop
+        agent: Thank you. Parcel four eight two nine, one three five seven will come on Saturday. Is there anything \
+else I can do for you?
+        """.replace("\\\n", ""),
+    )
+
+
+async def test_how_many_digits_end_a_turn_follows_the_question() -> None:
+    mind = ScriptedMind(PARCELS)
+    assert mind.wanted_digits() == 1
+    mind.reply(CallerTurn("1", digits=True), [])
+    assert mind.wanted_digits() == 8
+    mind.retract()
+    assert mind.wanted_digits() == 1
+
+
+async def test_what_is_expected_follows_the_question() -> None:
+    mind = ScriptedMind(CLINIC)
+    known = CLINIC.phrase_sets()
+    assert mind.expects() == ""
+    for said, expected in (
+        ("i'd like to book an appointment", "day"),
+        ("on tuesday", "time"),
+        ("at ten o'clock", "yes_no"),  # is that right?
+        ("yes", "yes_no"),  # is there anything else?
+        ("i'd like to leave a message", ""),
+        ("the tooth hurts when i bite on it", "yes_no"),  # is there anything to add?
+    ):
+        mind.reply(CallerTurn(said), [])
+        assert mind.expects() == expected, said
+        assert expected in known
+    mind.retract()
+    assert mind.expects() == ""
+    parcels = ScriptedMind(PARCELS)
+    parcels.reply(CallerTurn("track my parcel"), [])
+    assert parcels.expects() == "digits_8_8"
+    assert parcels.expects() in PARCELS.phrase_sets()
+
+
+async def test_the_greeting_is_streamed_word_by_word() -> None:
+    events = [event async for event in ScriptedMind(CLINIC).greet()]
+    assert all(isinstance(event, Token) for event in events)
+    tokens = [event.text for event in events if isinstance(event, Token)]
+    assert len(tokens) == len(CLINIC.greeting.split())
+    assert "".join(tokens) == CLINIC.greeting
+    night = [event.text async for event in ScriptedMind(CLINIC_AT_NIGHT).greet() if isinstance(event, Token)]
+    assert "".join(night) == CLINIC.closed_greeting
+
+
+async def test_understanding_comes_first_and_what_ends_the_call_last() -> None:
+    events = [event async for event in ScriptedMind(CLINIC).reply(CallerTurn("goodbye"), [])]
+    assert isinstance(events[0], Understood)
+    assert events[-1] == Action(ActionKind.HANG_UP)
+    assert all(isinstance(event, Token) for event in events[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "then"),
+    [
+        ("goodbye", "Is there anything else I can do for you?", "goodbye"),
+        ("i want to talk to a person", "Sorry, would you like to speak to a person?", "person"),
+    ],
+)
+async def test_what_cannot_be_taken_back_is_asked_about_when_it_was_hardly_heard(
+    said: str, asked: str, then: str
+) -> None:
+    mind = ScriptedMind(CLINIC)
+    unsure = [event async for event in mind.reply(CallerTurn(said, confidence=0.2), [])]
+    assert unsure[0] == Understood("unclear")
+    assert "".join(event.text for event in unsure if isinstance(event, Token)) == asked
+    assert not any(isinstance(event, Action) for event in unsure)
+    answer = CallerTurn("no" if then == "goodbye" else "yes", confidence=0.2)
+    assert (await anext(mind.reply(answer, []))) == Understood(then)
+
+
+async def test_what_was_clearly_heard_is_done_at_once() -> None:
+    events = [event async for event in ScriptedMind(CLINIC).reply(CallerTurn("goodbye", confidence=0.6), [])]
+    assert events[-1] == Action(ActionKind.HANG_UP)
+
+
+async def test_a_closed_reply_says_no_more() -> None:
+    reply: AsyncGenerator[MindEvent, None] = ScriptedMind(CLINIC).reply(CallerTurn("when are you open"), [])
+    await anext(reply)
+    await anext(reply)
+    await reply.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(reply)
+
+
+def test_the_agent_waits_for_nothing_so_it_runs_on_counted_time() -> None:
+    async def call() -> list[MindEvent]:
+        mind: Mind = ScriptedMind(CLINIC)
+        history = [Message("agent", CLINIC.greeting)]
+        events = [event async for event in mind.reply(CallerTurn("book an appointment on monday"), history)]
+        await mind.close()
+        await mind.close()
+        return events
+
+    assert run_counted(call()) == run_counted(call())
+
+
+@pytest.mark.parametrize("said", ["thank you", "what about it"])
+async def test_a_confirmation_is_not_broken_off_by_words_that_hardly_say_so(said: str) -> None:
+    happened = await play(CLINIC, f"caller: book an appointment on tuesday at ten\ncaller: {said}")
+    assert happened[4] == "means: unclear"
+    assert "yes" in happened[5]

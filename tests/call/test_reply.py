@@ -1,0 +1,355 @@
+"""A reply whose parts fail: the caller hears something all the same, and then has the floor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.call.floor import State
+from phone_daemon.call.reply import APOLOGY, MAX_PHRASES
+from phone_daemon.events import Action, ActionKind, MindEvent, Token, ToolOutcome, ToolRun
+from phone_daemon.tts.heard import Heard
+from sidecars.host import host
+from sidecars.host.channel import QueueChannel
+from sidecars.local.inline import InlineHost
+from tests import minds
+from tests.fakes import MortalHost, UnevenHost
+from tests.phone import BOOKING, OPEN, Phone, calls, ring, speech
+from tests.sidecars.speech import words
+
+
+async def asks(phone: Phone) -> None:
+    await phone.heard_out("How can I help")
+    await phone.says(speech(OPEN))
+    await phone.reaches(State.SPEAKING)
+
+
+async def asks_and_listens(phone: Phone) -> None:
+    await asks(phone)
+    await phone.reaches(State.LISTENING)
+
+
+# ------------------------------------------------------------------------------------------------ the mind
+
+
+async def breaks_down() -> AsyncGenerator[MindEvent, None]:
+    raise RuntimeError("no model")
+    yield
+
+
+async def breaks_off() -> AsyncGenerator[MindEvent, None]:
+    yield Token("We are open today. But on ")
+    raise RuntimeError("connection reset")
+
+
+class Refusing(minds.Lines):
+    """Raises where it is asked, not where it is read."""
+
+    def reply(self, turn: CallerTurn, history: object) -> AsyncGenerator[MindEvent, None]:
+        raise RuntimeError("no model")
+
+
+@pytest.mark.parametrize("mind", [minds.Lines(breaks_down), Refusing()])
+def test_a_mind_that_fails_before_its_first_word_is_excused(tmp_path: Path, mind: minds.Lines) -> None:
+    left = ring(tmp_path, asks_and_listens, mind=mind)
+    assert left.turns[1]["heard"] == APOLOGY
+    assert left.turns[1]["faults"] == ["mind: no model"]
+
+
+def test_a_mind_that_fails_in_the_middle_is_heard_as_far_as_it_came(tmp_path: Path) -> None:
+    left = ring(tmp_path, asks_and_listens, mind=minds.Lines(breaks_off))
+    assert left.turns[1]["heard"] == "We are open today. But on"
+    assert left.turns[1]["faults"] == ["mind: connection reset"]
+    assert left.history[-1] == ("agent", "We are open today. But on", False)
+
+
+def test_what_a_mind_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Path) -> None:
+    async def stalls() -> AsyncGenerator[MindEvent, None]:
+        yield Token("One moment ")
+        yield Token("while ")
+        await asyncio.sleep(3.0)
+        yield Token("I look it up.")
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await asyncio.sleep(1.5)
+        assert phone.line.played[2] > 3200, "it waits for the end of the sentence"
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, mind=minds.Lines(stalls))
+    assert left.turns[1]["heard"] == "One moment while I look it up."
+    assert left.turns[1]["underruns"] > 50
+
+
+def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Path) -> None:
+    async def stalls() -> AsyncGenerator[MindEvent, None]:
+        await asyncio.sleep(1000.0)
+        yield Token("never")
+
+    mind = minds.Lines(stalls, minds.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.THINKING)
+        await asyncio.sleep(5.0)
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    ring(tmp_path, script, mind=mind)
+    assert words(mind.asked[1].text).startswith(f"{OPEN} i would like")
+
+
+def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
+    made = 0
+
+    async def chatters() -> AsyncGenerator[MindEvent, None]:
+        nonlocal made
+        while True:
+            made += 1
+            yield Token("And then I said that. ")
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await asyncio.sleep(1.0)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.LISTENING)
+
+    ring(tmp_path, script, mind=minds.Lines(chatters, minds.text("Yes.")))
+    assert made < MAX_PHRASES + 20
+
+
+def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_cancelled(tmp_path: Path) -> None:
+    async def looks_up() -> AsyncGenerator[MindEvent, None]:
+        yield Token("One moment. ")
+        yield ToolRun("lookup")
+        await asyncio.sleep(0.5)
+        yield ToolRun("lookup", ToolOutcome.DONE)
+        yield ToolRun("book")
+        await asyncio.sleep(1000.0)
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await asyncio.sleep(1.5)
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, mind=minds.Lines(looks_up, minds.text("Yes.")))
+    done, cancelled = left.turns[1]["tools"]
+    assert (done["name"], done["outcome"], done["ms"]) == ("lookup", "done", 500.0)
+    assert (cancelled["name"], cancelled["outcome"]) == ("book", "cancelled")
+    assert cancelled["at"] == pytest.approx(done["at"] + 0.5)
+    assert 1000 < cancelled["ms"] < 3000
+
+
+@pytest.mark.parametrize("how", ["hangs", "raises"])
+def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: str) -> None:
+    async def sticky() -> AsyncGenerator[MindEvent, None]:
+        try:
+            yield Token("We are open from half past eight until half past five. ")
+            await asyncio.sleep(1000.0)
+        finally:
+            if how == "raises":
+                raise RuntimeError("already gone")
+            await asyncio.sleep(1000.0)
+
+    mind = minds.Lines(sticky, minds.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await asyncio.sleep(0.5)
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    left = ring(tmp_path, script, mind=mind, settings=calls(leg_deadline_s=1.0))
+    assert words(mind.asked[1].text) == BOOKING
+    barge_in = left.turns[1]["barge_in"]
+    if how == "hangs":
+        assert barge_in["missed"] == ["llm_closed"]
+        assert "cancel chain: deadline missed by llm_closed" in left.turns[1]["faults"]
+    else:
+        assert barge_in["missed"] == []
+        assert "mind: already gone" in left.turns[1]["faults"]
+    assert barge_in["legs_ms"]["listen_entered"] == 0
+    assert barge_in["legs_ms"]["rtp_silent"] <= 20
+
+
+def test_a_call_ends_though_its_mind_hangs(tmp_path: Path) -> None:
+    class Sticky(minds.Lines):
+        async def close(self) -> None:
+            await super().close()
+            await asyncio.sleep(1000.0)
+
+    async def hangs() -> AsyncGenerator[MindEvent, None]:
+        try:
+            yield Token("One moment, please. ")
+            await asyncio.sleep(1000.0)
+        finally:
+            await asyncio.sleep(1000.0)
+
+    mind = Sticky(hangs)
+    left = ring(tmp_path, asks, mind=mind)
+    assert mind.closed == 1
+    assert [words(turn["caller"]) for turn in left.turns] == ["", OPEN]
+
+
+def test_what_is_to_be_done_is_done_in_order_when_everything_was_played(tmp_path: Path) -> None:
+    acts = [
+        Action(ActionKind.TAKE_MESSAGE, "call back"),
+        Action(ActionKind.SEND_DTMF, "12"),
+        Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1"),
+    ]
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        assert phone.line.sent_digits == ""
+        await phone.reaches(State.CLOSED)
+
+    left = ring(tmp_path, script, mind=minds.Lines(minds.text("One moment.", then=acts)))
+    assert left.line.sent_digits == "12"
+    assert left.line.transferred_to == "sip:desk@127.0.0.1"
+    assert [told["kind"] for told in left.told("action")] == ["take_message", "send_dtmf", "transfer"]
+
+
+# ------------------------------------------------------------------------------------------------ the mouth
+
+SAID = "We are open from half past eight until half past five. On Friday we close at four."
+
+
+class NotingHost(InlineHost):
+    """Keeps what it was given to speak."""
+
+    def __init__(self) -> None:
+        super().__init__("tts", "espeak", {})
+        self.asked: list[host.Message] = []
+
+    def open(self, call: str = "") -> QueueChannel:
+        channel = super().open(call)
+        send = channel.send
+
+        def noted(message: host.Message, payload: bytes = b"") -> None:
+            self.asked += [message] if message["type"] == "Speak" else []
+            send(message, payload)
+
+        channel.send = noted  # type: ignore[method-assign]
+        return channel
+
+
+def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> None:
+    mouth = NotingHost()
+    text = "We are open from half past 8, and we close at six. See you."
+    ring(tmp_path, asks_and_listens, mind=minds.Lines(minds.text(text)), mouth=mouth)
+    assert [(asked["before"], asked["text"]) for asked in mouth.asked[-3:]] == [
+        ("", "We are open from half past eight,"),
+        ("We are open from half past eight,", "and we close at six."),
+        ("", "See you."),
+    ]
+
+
+def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> None:
+    mouth = MortalHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await mouth.die()
+        await phone.reaches(State.LISTENING)
+
+    # So long a text that synthesis, which runs ten seconds ahead, is still at it.
+    left = ring(tmp_path, script, mind=minds.Lines(minds.text(f"{SAID} {SAID} {SAID} {SAID}")), mouth=mouth)
+    [fault] = left.turns[1]["faults"]
+    assert fault == "mouth: killed"
+    assert left.turns[1]["heard"].count("We are open") >= 4
+    assert left.turns[1]["heard"].endswith("we close at four.")
+
+
+def test_without_a_mouth_the_caller_hears_a_tone_and_no_word_is_said_to_be_heard(tmp_path: Path) -> None:
+    mouth = MortalHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await mouth.die(for_good=True)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes. No.")), mouth=mouth)
+    assert left.line.played[2] > 800
+    assert max(left.line.audio[2]) > 0
+    assert left.turns[1]["heard"] == ""
+    assert len(left.turns[1]["faults"]) >= 2
+    assert left.history[-1][:2] == ("agent", "")
+
+
+def test_a_reply_that_breaks_down_ends_with_a_tone_instead_of_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        monkeypatch.setattr(Heard, "add", lambda self, speech: 1 / 0)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, mind=minds.Lines(minds.text(SAID)))
+    assert left.turns[1]["faults"] == ["reply: division by zero"]
+    assert left.line.played[2] > 800
+
+
+def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
+    mind = minds.Lines(minds.text("🙂"), minds.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.THINKING)
+        await phone.reaches(State.LISTENING)
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    left = ring(tmp_path, script, mind=mind)
+    assert left.said() == [OPEN, BOOKING]
+    assert mind.histories[1][-1] == Message("agent", left.turns[1]["heard"])
+
+
+# ------------------------------------------------------------------------------------------------ uneven voices
+
+ONE_PHRASE = "We are open from half past eight until half past five on every day of the week."
+
+
+def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
+    """Of replies of one phrase each, by an engine that makes 100 ms of audio after each of these pauses."""
+    mouth = UnevenHost("tts", "espeak", {})
+    mouth.gaps_s = gaps_s
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        for _ in range(turns):
+            await phone.says(speech(OPEN))
+            await phone.reaches(State.SPEAKING)
+            await phone.reaches(State.LISTENING)
+
+    left = ring(
+        folder, script, mind=minds.Lines(minds.text(ONE_PHRASE), greeting=minds.text("How can I help?")), mouth=mouth
+    )
+    assert [turn["heard"] for turn in left.turns[1:]] == [ONE_PHRASE] * turns
+    return [turn["underruns"] for turn in left.turns]
+
+
+def test_a_voice_that_was_seen_to_be_uneven_leaves_no_gap_inside_a_phrase(tmp_path: Path) -> None:
+    greeting, *later = underruns(tmp_path, [0.3, 0.02, 0.02, 0.02])
+    assert greeting > 0
+    assert later == [0, 0, 0]
+
+
+def test_a_voice_that_is_slower_than_speech_gathers_as_much_as_a_flush_may_drop(tmp_path: Path) -> None:
+    _, first, *later = underruns(tmp_path, [0.125])
+    assert max(later) < first
+    assert first - max(later) <= 0.4 / 0.02 + 1
+
+
+def test_a_voice_that_keeps_ahead_is_never_waited_for(tmp_path: Path) -> None:
+    assert underruns(tmp_path, [0.0, 0.09], turns=2) == [0, 0, 0]

@@ -1,0 +1,286 @@
+"""Settings: what a file and the environment say, and one line for each thing that is wrong."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.settings.settings import Settings, SettingsError, load_settings
+
+EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
+
+
+def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    return load_settings(path, environ)
+
+
+def test_no_file_and_an_empty_environment_give_the_defaults() -> None:
+    assert load_settings(None, {}) == Settings()
+
+
+def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        'health_port = 0\n[sip]\nport = 5080\ncodecs = ["PCMA"]\n[vad]\nmin_silence_s = 1\n'
+        '[ears.options]\nbeam = 1e-20\nnested = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
+    )
+    default = Settings()
+    assert settings == replace(
+        default,
+        health_port=0,
+        sip=replace(default.sip, port=5080, codecs=("PCMA",)),
+        vad=replace(default.vad, min_silence_s=1.0),
+        ears=replace(default.ears, options={"beam": 1e-20, "nested": {"a": [1]}}),
+        state=replace(default.state, texts=False, url="off"),
+    )
+    assert isinstance(settings.vad.min_silence_s, float)
+
+
+def test_paths_are_relative_to_the_file_unless_absolute(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").touch()
+    settings = settings_of(
+        tmp_path, 'dialplans = ["mine.toml"]\n[calls]\ndirectory = "c"\n[state]\ndirectory = "/srv/state"\n'
+    )
+    assert settings.dialplans == (tmp_path / "mine.toml",)
+    assert settings.calls.directory == tmp_path / "c"
+    assert settings.state.directory == Path("/srv/state")
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        'llm_cancel_floor_s = 1\n[state]\nurl = "off"\n',
+        REDIS_URL="redis://cache:6379/0",
+        LLM_CANCEL_FLOOR_S="0.12",
+    )
+    assert settings.state.url == "redis://cache:6379/0"
+    assert settings.llm_cancel_floor_s == 0.12
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "", REDIS_URL="", LLM_CANCEL_FLOOR_S="") == settings_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("sip = 3", ["1: sip: is a whole number; it must be a table"]),
+        ("[sip]\nprot = 5060", ['2: sip.prot: unknown key; did you mean "port"?']),
+        (
+            "[sipp]\nport = 5060",
+            ['1: sipp: unknown key; did you mean "sip"?'],
+        ),
+        ('[sip]\nport = "5060"', ["2: sip.port: is text; it must be a whole number: write port = 5060"]),
+        ("[sip]\n\nport = 70000", ["3: sip.port: is 70000; it must be from 0 to 65535"]),
+        ("[sip]\nport = 5060.5", ["2: sip.port: is a number; it must be a whole number"]),
+        ("[sip]\nport = true", ["2: sip.port: is true or false; it must be a whole number"]),
+        (
+            '[sip]\nbind = "localhots"',
+            ['2: sip.bind: "localhots" is not an IP address; write one such as "192.0.2.10"'],
+        ),
+        ('[sip]\nbind = ""', ['2: sip.bind: is empty; write "127.0.0.1", or "0.0.0.0" for every interface']),
+        (
+            '[sip]\npublic_address = "203.0.113.300"',
+            ['2: sip.public_address: "203.0.113.300" is not an IP address; write one such as "192.0.2.10"'],
+        ),
+        (
+            '[sip]\ncodecs = [\n  "PCMU",\n  "OPUS",\n  "PCMU",\n]',
+            [
+                '4: sip.codecs[1]: unknown codec "OPUS"; known here: G722, PCMA, PCMU',
+                '5: sip.codecs[2]: "PCMU" is named twice; take one out',
+            ],
+        ),
+        ("[sip]\ncodecs = [1]", ["2: sip.codecs[0]: is a whole number; write it in quotes"]),
+        ("[sip]\ncodecs = []", ["2: sip.codecs: is empty; name at least one codec"]),
+        (
+            "[sip]\nport = 0\ncards = 2",
+            ["3: sip.cards: is 2, but port 0 (any free port) carries one card; set sip.port"],
+        ),
+        (
+            "[sip]\nport = 65535\ncards = 2",
+            ["2: sip.port: leaves no room for 2 cards below 65536; choose a lower port"],
+        ),
+        ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),
+        (
+            "[vad]\nthreshold = 0.2",
+            ["1: vad.release: is 0.3, above threshold (0.2); choose a lower value"],
+        ),
+        ("[calls]\nrecord = 'yes'", ["2: calls.record: is text; it must be true or false"]),
+        ("[calls]\nrecord = 'False'", ["2: calls.record: is text; it must be true or false: write record = false"]),
+        ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
+        (
+            '[mouth]\nengine = ""',
+            ['2: mouth.engine: unknown engine ""; there are chatterbox, espeak, hibari, kokoro, piper'],
+        ),
+        (
+            '[mouth]\nhost = "speach"',
+            ['2: mouth.host: unknown value "speach"; did you mean "speech"?'],
+        ),
+        (
+            '[mouth]\nhost = "speech"',
+            ['1: mouth.url: is missing; write "http://127.0.0.1:8880/v1" or "unix:///PATH"'],
+        ),
+        (
+            '[mouth]\nhost = "wyoming"\nurl = "127.0.0.1:10200"\noptions = { rate = 1 }',
+            [
+                '3: mouth.url: is "127.0.0.1:10200"; write "tcp://127.0.0.1:10200" or "unix:///PATH"',
+                "4: mouth.options.rate: a Wyoming server knows voice, language and speaker; take it out",
+            ],
+        ),
+        (
+            '[mouth]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
+            [
+                '4: mouth.fallback: unknown engine "e speak"; did you mean "espeak"?',
+                "3: mouth.url: holds a password; set api_key_env to the variable with the key or token",
+            ],
+        ),
+        ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
+        ('[ears]\nengine = "wisper"', ['2: ears.engine: unknown engine "wisper"; did you mean "whisper"?']),
+        (
+            '[ears]\nengine = "espeak"',
+            ['2: ears.engine: unknown engine "espeak"; there are moonshine, nemo, onnx_tdt, qwen3, sherpa, whisper'],
+        ),
+        (
+            '[ears]\nengine = "pocketsphinx"\nfallback = "pocketsphinx"',
+            [
+                '2: ears.engine: unknown engine "pocketsphinx"; write "moonshine"',
+                '3: ears.fallback: unknown engine "pocketsphinx"; write "moonshine"',
+            ],
+        ),
+        (
+            '[ears.options]\npronunciations = { banoola = "B AH N UW L AH" }',
+            ["2: ears.options.pronunciations: moonshine needs none: it hears any word; take it out"],
+        ),
+        ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
+        ('[ears]\nhost = "liston"', ['2: ears.host: unknown value "liston"; did you mean "listen"?']),
+        (
+            '[ears]\nhost = "listen"',
+            ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"'],
+        ),
+        (
+            '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "moon shine"\npython = "python3"',
+            [
+                '4: ears.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
+                '3: ears.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
+                '5: ears.python: is for a child process; write host = "subprocess" with it, or take it out',
+            ],
+        ),
+        (
+            '[ears]\nhost = "listen"\nurl = "wss://me:pw@host/v1/listen"',
+            ["3: ears.url: holds a password; set api_key_env to the variable with the key or token"],
+        ),
+        (
+            '[ears]\nhost = "wyoming"\nurl = "tcp://127.0.0.1:10300"\nper_call = true\noptions = { voice = "anna" }',
+            [
+                '4: ears.per_call: is for a child process; write host = "subprocess" with it, or take it out',
+                "5: ears.options.voice: a Wyoming server knows model and language; take it out",
+            ],
+        ),
+        (
+            "[mouth]\nspare = true\nper_call = true",
+            ["2: mouth.spare: is for a child that serves every call; take it out, or per_call"],
+        ),
+        (
+            '[ears]\nurl = "ws://127.0.0.1:8765/v1/listen"',
+            ['2: ears.url: is for a server; write host = "listen" with it, or take it out'],
+        ),
+        ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
+        ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
+        ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value; this key is there twice: take one out"]),
+    ],
+)
+def test_each_problem_is_one_line_with_file_line_key_and_remedy(tmp_path: Path, text: str, lines: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+    assert list(caught.value.lines) == [f"{tmp_path}/s.toml:{line}" for line in lines]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, "[sip]\nport = -1\nbnid = ''\n[vad]\nthreshold = 2", LLM_CANCEL_FLOOR_S="fast")
+    assert len(caught.value.lines) == 4
+    assert str(caught.value) == "\n".join(caught.value.lines)
+
+
+def test_a_key_that_the_environment_lacks_is_named(tmp_path: Path) -> None:
+    text = '[mouth]\nhost = "speech"\nurl = "http://127.0.0.1:8880/v1"\napi_key_env = "SPEECH_KEY"'
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+    assert caught.value.lines == ("environment: SPEECH_KEY: not set, but mouth.api_key_env names it",)
+    assert settings_of(tmp_path, text, SPEECH_KEY="sesame").mouth.api_key_env == "SPEECH_KEY"
+
+
+@pytest.mark.parametrize("floor", ["fast", "-1", "61", "nan"])
+def test_a_bad_floor_in_the_environment_is_named(tmp_path: Path, floor: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, "", LLM_CANCEL_FLOOR_S=floor)
+    assert caught.value.lines == (
+        f'environment: LLM_CANCEL_FLOOR_S: is "{floor}"; it must be a number of seconds from 0 to 60',
+    )
+
+
+def test_a_bad_redis_url_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, '[state]\nurl = "http://me:secret@cache"', REDIS_URL="user:secret@cache")
+    assert len(caught.value.lines) == 2
+    assert caught.value.lines[0].startswith(f'{tmp_path}/s.toml:2: state.url: not a Redis URL ("http…")')
+    assert caught.value.lines[1].startswith("environment: REDIS_URL: not a Redis URL")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_dialplan_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, 'dialplans = [\n  "gone.toml",\n]')
+    assert caught.value.lines == (
+        f"{tmp_path}/s.toml:2: dialplans[0]: no such file: {tmp_path}/gone.toml; "
+        "paths are relative to the settings file",
+    )
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "none.toml", {})
+    assert caught.value.lines == (f"{tmp_path}/none.toml: cannot be read: No such file or directory",)
+    (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "latin.toml", {})
+    assert caught.value.lines == (f"{tmp_path}/latin.toml: not UTF-8 text (byte 5); save it as UTF-8",)
+
+
+def uncommented() -> str:
+    """The example with its keys switched on."""
+    return "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") and "=" in line else line
+        for line in EXAMPLE.read_text().splitlines()
+    )
+
+
+def test_the_example_file_says_nothing_new() -> None:
+    settings = load_settings(EXAMPLE, {})
+    assert settings == Settings()
+
+
+def test_the_example_documents_every_key_with_its_default(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, uncommented())
+    default = Settings()
+    folder = tmp_path
+    # Three keys have no default value to write: they show one that is allowed.
+    assert settings == replace(
+        default,
+        llm_cancel_floor_s=0.05,
+        turn=replace(default.turn, early_start=True),
+        calls=replace(default.calls, directory=folder / default.calls.directory),
+        state=replace(default.state, directory=folder / default.state.directory, texts=True),
+    )
+    text = uncommented()
+    for section in fields(Settings):
+        value = getattr(default, section.name)
+        if is_dataclass(value):
+            part = text.partition(f"\n[{section.name}]\n")[2].partition("\n[")[0]
+            assert part, section.name
+            for key in fields(value):
+                assert f"\n{key.name} = " in "\n" + part, f"[{section.name}] {key.name}"
+        else:
+            assert f"\n{section.name} = " in text, section.name

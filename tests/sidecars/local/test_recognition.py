@@ -1,0 +1,273 @@
+"""Recognition for many channels, with an engine that only counts: what is asked of it, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sidecars.engine import EngineFull, Hypothesis
+from sidecars.local.recognition import BACKLOG_S, RecognitionServer
+
+
+class Counter:
+    """Understands how many samples it was given. Audio of the byte 13 is bad luck."""
+
+    sample_rate = 16000
+
+    def __init__(self) -> None:
+        self.samples: dict[int, int] = {}
+        self.asked: list[tuple[Any, ...]] = []
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        if len(self.samples) == 4:
+            raise EngineFull("4 utterances are open already")
+        if options.get("language", "en") != "en":
+            raise ValueError("language: only en")
+        self.samples[session] = 0
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        self.asked.append(("step", {session: len(pcm) // 2 for session, pcm in audio.items()}))
+        for session, pcm in audio.items():
+            if 13 in pcm:
+                raise RuntimeError("bad luck")
+            self.samples[session] += len(pcm) // 2
+        return {session: Hypothesis(str(self.samples[session]), 0.5) for session in audio}
+
+    def finalize(self, session: int) -> Hypothesis:
+        self.asked.append(("finalize", session))
+        return Hypothesis(str(self.samples.pop(session)))
+
+    def cancel(self, session: int) -> None:
+        self.asked.append(("cancel", session))
+        del self.samples[session]
+
+    def held(self) -> Mapping[str, int]:
+        return {"utterances": len(self.samples)}
+
+
+@pytest.fixture
+def engine():
+    return Counter()
+
+
+@pytest.fixture
+def server(engine):
+    return RecognitionServer(engine)
+
+
+def told(server):
+    """Everything the server says until it has nothing to do: (channel, type, the rest)."""
+    said = []
+    while server.busy:
+        for channel, message, payload in server.step():
+            assert payload == b""
+            said.append((channel, message.pop("type"), message))
+    return said
+
+
+def opened(server, *channels):
+    for channel in channels:
+        server.receive(channel, {"type": "Open", "options": {}})
+    assert told(server) == []
+
+
+def audio(server, channel, samples):
+    server.receive(channel, {"type": "Audio"}, bytes(2 * samples))
+
+
+def test_an_utterance_is_heard_and_ends_with_a_final_that_says_what_is_held(server):
+    opened(server, 1)
+    audio(server, 1, 320)
+    server.receive(1, {"type": "Finalize"})
+    assert told(server) == [
+        (1, "Partial", {"text": "320", "confidence": 0.5}),
+        (1, "Final", {"text": "320", "confidence": 1.0, "held": {"utterances": 0}, "open": 0}),
+    ]
+
+
+def test_audio_that_has_arrived_goes_into_one_step_with_everybody_elses(server, engine):
+    opened(server, 1, 2)
+    for _ in range(3):
+        audio(server, 1, 320)
+        audio(server, 2, 160)
+    told(server)
+    assert engine.asked == [("step", {1: 960, 2: 480})]
+
+
+def test_a_backlog_is_caught_up_in_steps_of_100_ms_so_that_a_cancel_never_waits_for_all_of_it(server, engine):
+    opened(server, 1)
+    audio(server, 1, 16000)
+    server.step()
+    server.receive(1, {"type": "Cancel"})
+    assert told(server) == [(1, "Cancelled", {"held": {"utterances": 0}, "open": 0})]
+    assert engine.asked == [("step", {1: 1600}), ("cancel", 1)]
+
+
+def test_a_cancel_is_taken_before_audio_that_arrived_earlier(server, engine):
+    opened(server, 1, 2)
+    audio(server, 1, 320)
+    audio(server, 2, 320)
+    server.receive(1, {"type": "Cancel"})
+    assert [kind for _, kind, _ in told(server)] == ["Cancelled", "Partial"]
+    assert engine.asked == [("cancel", 1), ("step", {2: 320})]
+
+
+def test_what_is_held_after_a_cancel_is_what_the_others_hold(server):
+    opened(server, 1, 2, 3)
+    server.receive(2, {"type": "Cancel"})
+    assert told(server) == [(2, "Cancelled", {"held": {"utterances": 2}, "open": 2})]
+
+
+@pytest.mark.parametrize("before", [[], ["Open"], ["Open", "Finalize"], ["Open", "Cancel"], ["Open", "Nonsense"]])
+def test_every_cancel_is_answered_exactly_once_whatever_came_before(server, before):
+    for kind in before:
+        server.receive(1, {"type": kind})
+        told(server)
+    server.receive(1, {"type": "Cancel"})
+    assert [kind for _, kind, _ in told(server)] == ["Cancelled"]
+
+
+def test_an_utterance_opened_and_cancelled_in_one_breath_is_never_opened(server, engine):
+    server.receive(1, {"type": "Open"})
+    server.receive(1, {"type": "Cancel"})
+    assert [kind for _, kind, _ in told(server)] == ["Cancelled"]
+    assert engine.asked == []
+
+
+def test_a_channel_that_nobody_reads_any_more_is_freed_without_a_word(server, engine):
+    opened(server, 1)
+    server.receive(1, {"type": "Close"})
+    assert told(server) == []
+    assert engine.held() == {"utterances": 0}
+
+
+def test_finals_go_before_the_audio_of_others(server, engine):
+    opened(server, 1, 2)
+    audio(server, 2, 16000)
+    server.receive(1, {"type": "Finalize"})
+    assert next(kind for _, kind, _ in told(server)) == "Final"
+
+
+@pytest.mark.parametrize(
+    ("message", "payload", "error"),
+    [
+        ({"type": "Audio"}, b"odd", "3 bytes are not whole"),
+        ({"type": "Open"}, b"", "open already"),
+        ({"type": "Dance"}, b"", "no such message"),
+        ({"type": ["Cancel"]}, b"", "no such message"),
+        ({}, b"", "no such message"),
+    ],
+)
+def test_a_malformed_message_ends_its_own_utterance_and_no_other(server, engine, message, payload, error):
+    opened(server, 1, 2)
+    server.receive(1, message, payload)
+    audio(server, 2, 320)
+    (channel, kind, rest), partial = told(server)
+    assert (channel, kind) == (1, "Failed")
+    assert error in rest["error"]
+    assert partial[:2] == (2, "Partial")
+    assert engine.held() == {"utterances": 1}
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ({"type": "Audio"}, "Open must come first"),
+        ({"type": "Open", "options": "en"}, "options must be a table"),
+        ({"type": "Open", "options": {"language": "fr"}}, "language: only en"),
+    ],
+)
+def test_an_utterance_that_cannot_be_opened_says_why(server, engine, message, error):
+    server.receive(1, message)
+    ((_, kind, rest),) = told(server)
+    assert kind == "Failed"
+    assert error in rest["error"]
+    assert engine.held() == {"utterances": 0}
+
+
+def test_audio_after_finalize_is_refused(server):
+    opened(server, 1)
+    server.receive(1, {"type": "Finalize"})
+    audio(server, 1, 320)
+    assert [kind for _, kind, _ in told(server)] == ["Failed"]
+
+
+def test_a_full_engine_refuses_the_newcomer_and_the_others_never_notice(server):
+    opened(server, 1, 2, 3, 4)
+    server.receive(5, {"type": "Open"})
+    audio(server, 1, 320)
+    assert [(channel, kind) for channel, kind, _ in told(server)] == [(5, "Failed"), (1, "Partial")]
+
+
+def test_an_engine_slower_than_speech_is_told_so_before_memory_runs_out(server):
+    opened(server, 1)
+    for _ in range(round(BACKLOG_S) + 1):
+        audio(server, 1, 16000)
+    said = told(server)
+    assert [kind for _, kind, _ in said] == ["Failed"]
+    assert "slower than speech" in said[0][2]["error"]
+
+
+def test_a_step_that_fails_ends_the_utterances_in_it_and_their_state_is_freed(server, engine):
+    opened(server, 1, 2)
+    server.receive(1, {"type": "Audio"}, b"\x0d\x0d")
+    ((channel, kind, rest),) = told(server)
+    assert (channel, kind, rest["held"], rest["open"]) == (1, "Failed", {"utterances": 1}, 1)
+    assert "RuntimeError: bad luck" in rest["error"]
+
+
+class Busy(Counter):
+    """Asks at each step whether somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urgent = lambda: False
+        self.waits: list[bool] = []
+        self.owed = 0
+
+    @property
+    def undone(self) -> bool:
+        return self.owed > 0
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        self.waits.append(self.urgent())
+        self.owed -= not audio
+        return super().step(audio)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [("Finalize", True), ("Cancel", True), ("Close", True), ("Audio", False), ("Open", False)]
+)
+def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind, waits):
+    engine = Busy()
+    arriving = []
+    server = RecognitionServer(engine, lambda: arriving and server.receive(*arriving.pop()))
+    opened(server, 1, 2)
+    audio(server, 1, 320)
+    arriving += [(3, {"type": kind}, b"") if kind == "Open" else (2, {"type": kind}, b""), (9, {"type": "Close"}, b"")]
+    server.step()
+    assert engine.waits == [waits]
+
+
+def test_a_final_that_waits_for_its_last_audio_is_urgent_too():
+    engine = Busy()
+    server = RecognitionServer(engine)
+    opened(server, 1, 2)
+    audio(server, 1, 320)
+    audio(server, 2, 320)
+    server.receive(2, {"type": "Finalize"})
+    server.step()
+    assert engine.waits == [True]
+
+
+def test_what_an_engine_left_undone_is_done_without_more_audio():
+    engine = Busy()
+    server = RecognitionServer(engine)
+    opened(server, 1)
+    assert not server.busy
+    engine.owed = 2
+    assert told(server) == []
+    assert engine.asked == [("step", {}), ("step", {})]
+    assert not server.busy

@@ -1,0 +1,386 @@
+"""Engines in a child process: many utterances at once, crashes, hangs, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import venv
+from contextlib import suppress
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from sidecars.host.host import HostLost
+from sidecars.local.subprocess import SubprocessHost
+from tests.sidecars.clinic import OPTIONS, SAID
+from tests.sidecars.hearing import feed, heard, opened, until
+from tests.sidecars.speech import words
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host():
+    host = SubprocessHost("stt", "moonshine", OPTIONS)
+    await host.start()
+    yield host
+    await host.close()
+
+
+async def back(host, old):
+    """Waits until another child has taken the place of `old`, as a caller notices it: by being heard."""
+    understood = await heard(host, SAID[0])
+    assert host.pid not in (None, old)
+    return understood
+
+
+async def test_speech_is_understood(host):
+    assert host.sample_rate == 16000
+    assert [await heard(host, text) for text in SAID[:3]] == list(SAID[:3])
+
+
+async def test_partials_come_while_the_caller_speaks(host):
+    channel = opened(host)
+    feed(channel, SAID[0])
+    partial = await until(channel, "Partial")
+    while words(partial["text"]) != SAID[0]:  # guesses get better
+        partial = await until(channel, "Partial")
+    channel.close()
+
+
+async def test_four_utterances_at_once_do_not_mix(host):
+    async with asyncio.TaskGroup() as tasks:
+        each = [tasks.create_task(heard(host, text)) for text in SAID[:4]]
+    assert [task.result() for task in each] == list(SAID[:4])
+
+
+async def test_a_cancelled_utterance_is_freed_while_others_are_being_fed(host):
+    others = [opened(host) for _ in range(3)]
+    channel = opened(host)
+    for each in (channel, *others):
+        feed(each, SAID[0])
+    channel.send({"type": "Cancel"})
+    cancelled = await until(channel, "Cancelled")
+    assert cancelled["open"] == 3
+    assert cancelled["held"] == {"sessions": 3}
+    for each in others:
+        each.send({"type": "Finalize"})
+        assert words((await until(each, "Final"))["text"]) == SAID[0]
+        each.close()
+
+
+async def test_the_last_cancel_leaves_nothing_held(host):
+    channel = opened(host)
+    feed(channel, SAID[0])
+    channel.send({"type": "Cancel"})
+    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0}
+
+
+async def test_a_closed_channel_is_freed_although_nobody_asked(host):
+    left = opened(host)
+    feed(left, SAID[0])
+    left.close()
+    left.close()
+    with pytest.raises(HostLost):
+        await left.receive()
+    channel = opened(host)
+    channel.send({"type": "Cancel"})
+    assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0}
+
+
+@pytest.mark.parametrize(
+    ("message", "payload"),
+    [
+        ({"type": "Audio"}, b"odd"),
+        ({"type": ["Cancel"]}, b""),
+        ({}, b""),
+        ({"type": "Open", "options": {1, 2}}, b""),
+    ],
+)
+async def test_a_malformed_message_fails_its_channel_and_nobody_else(host, message, payload):
+    pid, other = host.pid, opened(host)
+    channel = host.open()
+    channel.send(message, payload)
+    assert (await until(channel, "Failed"))["error"]
+    feed(other, SAID[1])
+    other.send({"type": "Finalize"})
+    assert words((await until(other, "Final"))["text"]) == SAID[1]
+    other.close()
+    channel.close()
+    assert host.pid == pid
+
+
+async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host):
+    async def ten():
+        for number in range(10):
+            channel = opened(host)
+            feed(channel, "yes please")
+            channel.send({"type": "Finalize" if number % 2 else "Cancel"})
+            await until(channel, "Final", "Cancelled")
+            channel.close()
+
+    await ten()
+    child, ours = psutil.Process(host.pid), psutil.Process()
+    rss, descriptors, our_descriptors = child.memory_info().rss, child.num_fds(), ours.num_fds()
+    for _ in range(5):
+        await ten()
+    assert child.memory_info().rss - rss < 4 << 20
+    assert (child.num_fds(), ours.num_fds()) == (descriptors, our_descriptors)
+
+
+async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(host, caplog):
+    pid, channel = host.pid, opened(host)
+    feed(channel, SAID[0])
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(HostLost, match=rf"pid {pid}\) was killed by SIGKILL"):
+        await until(channel, "Final")
+    assert await back(host, pid) == SAID[0]
+    assert "was killed by SIGKILL" in caplog.text
+
+
+async def test_a_child_that_dies_again_and_again_is_replaced_again_and_again(host):
+    for _ in range(3):
+        pid, channel = host.pid, opened(host)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HostLost):
+            await until(channel, "Final")
+        assert await back(host, pid) == SAID[0]
+
+
+async def test_signals_meant_for_the_daemon_do_not_end_a_child(host):
+    pid = host.pid
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
+    assert await heard(host, SAID[0]) == SAID[0]
+    assert host.pid == pid
+
+
+async def test_a_child_that_hangs_is_replaced():
+    host = SubprocessHost("tts", "espeak", {}, stall_s=1.0)
+    await host.start()
+    pid, channel = host.pid, host.open()
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        channel.send({"type": "Speak", "text": "Hello."})
+        with pytest.raises(HostLost, match="SIGKILL"):
+            await until(channel, "Done")
+        again = host.open()
+        again.send({"type": "Speak", "text": "Hello."})
+        assert (await until(again, "Done", "Failed"))["type"] == "Done"
+        assert host.pid != pid
+    finally:
+        await host.close()
+
+
+async def test_a_cancel_is_seen_in_the_middle_of_a_text():
+    host = SubprocessHost("tts", "espeak", {})
+    await host.start()
+    try:
+        channel = host.open()
+        channel.send({"type": "Speak", "text": "This is a rather long sentence about nothing. " * 100})
+        await until(channel, "Chunk")
+        channel.send({"type": "Cancel"})
+        channel.send({"type": "Speak", "text": "Bye."})
+        kinds = []
+        while not kinds or kinds[-1] != "Done":
+            kinds.append((await channel.receive())[0]["type"])
+        assert kinds.count("Done") == kinds.count("Cancelled") == 1
+        assert kinds.index("Cancelled") < kinds.index("Done")
+    finally:
+        await host.close()
+
+
+async def test_another_interpreter_without_the_engines_packages_is_told_apart(tmp_path):
+    venv.create(tmp_path, with_pip=False)
+    host = SubprocessHost("stt", "moonshine", OPTIONS, python=str(tmp_path / "bin" / "python"))
+    with pytest.raises(HostLost, match="ModuleNotFoundError: No module named 'numpy'"):
+        await host.start()
+
+
+async def test_another_interpreter_with_the_engines_packages_hosts_it():
+    host = SubprocessHost("tts", "espeak", {}, python=sys.executable)
+    await host.start()
+    assert "en-us" in host.voices
+    await host.close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "python", "reason"),
+    [
+        ("no_such", {}, "", "no such engine"),
+        ("moonshine", {"phrases": ["hello"]}, "", "phrases: must be"),
+        ("moonshine", {"phrases": {1, 2}}, "", "options cannot be sent"),
+        ("moonshine", {}, "/no/such/python", "/no/such/python: No such file"),
+        ("moonshine", {}, "/bin/false", "before it was ready"),
+    ],
+)
+async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(engine, options, python, reason):
+    host = SubprocessHost("stt", engine, options, python)
+    with pytest.raises(HostLost, match=reason):
+        await host.start()
+    assert host.pid is None
+    with pytest.raises(HostLost, match="does not run"):
+        await host.open().receive()
+
+
+async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog):
+    host = SubprocessHost("tts", "hibari", {})
+    await host.start()
+    assert await said(host, "Hello, にほ.") == "Done"
+    await host.close()
+    (record,) = [record for record in caplog.records if "have no sound" in record.message]
+    assert record.levelno == logging.WARNING
+    assert "tts engine hibari: words of a text that have no sound in English" in record.message
+
+
+async def test_closing_leaves_no_process_no_descriptor_and_no_task():
+    ours, tasks = psutil.Process(), asyncio.all_tasks()
+    descriptors = ours.num_fds()
+    host = SubprocessHost("tts", "espeak", {})
+    await host.start()
+    pid, channel = host.pid, host.open()
+    await host.close()
+    await host.close()
+    assert not psutil.pid_exists(pid)
+    assert ours.num_fds() == descriptors
+    assert asyncio.all_tasks() == tasks
+    with pytest.raises(HostLost, match="was shut down"):
+        await channel.receive()
+
+
+# ------------------------------------------------------------------------------------------------------- the spare
+
+LONG = "This is a rather long sentence about nothing. " * 100
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def spared():
+    host = SubprocessHost("tts", "espeak", {}, spare=True, cancel_s=0.2)
+    await host.start()
+    await spare_of(host)
+    yield host
+    await host.close()
+
+
+async def spare_of(host, *others):
+    """Waits for a spare that is none of `others`; returns its process id."""
+    async with asyncio.timeout(30):
+        while host.spare_pid in (None, *others):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return host.spare_pid
+
+
+async def said(host, text="Hello."):
+    channel = host.open()
+    channel.send({"type": "Speak", "text": text})
+    message = await until(channel, "Done", "Failed")
+    channel.close()
+    return message["type"]
+
+
+async def said_again(host):
+    """As `said`, by a host that may not have noticed yet that its child is dead."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(HostLost):
+                return await said(host)
+
+
+async def test_the_spare_takes_over_from_a_child_that_dies_and_another_is_made_ready(spared):
+    for _ in range(2):
+        pid, spare = spared.pid, spared.spare_pid
+        channel = spared.open()
+        channel.send({"type": "Speak", "text": LONG})
+        await until(channel, "Chunk")
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HostLost, match=rf"pid {pid}\) was killed by SIGKILL"):
+            await until(channel, "Done")
+        assert await said(spared) == "Done"
+        assert spared.pid == spare
+        await spare_of(spared, spare)
+
+
+@pytest.mark.parametrize("order", ["Cancel", "Close"])
+async def test_a_child_that_is_told_to_stop_and_does_not_look_up_is_killed_and_the_spare_takes_over(
+    spared, order, caplog
+):
+    pid, spare, channel = spared.pid, spared.spare_pid, spared.open()
+    channel.send({"type": "Speak", "text": LONG})
+    await until(channel, "Chunk")
+    os.kill(pid, signal.SIGSTOP)  # as if in the middle of a step that nothing can interrupt
+    if order == "Cancel":
+        channel.send({"type": "Cancel"})
+        with pytest.raises(HostLost, match="SIGKILL"):
+            await until(channel, "Cancelled")
+    else:
+        channel.close()
+        async with asyncio.timeout(10):
+            while spared.pid in (pid, None):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert await said(spared) == "Done"
+    assert spared.pid == spare
+    assert "it did not stop within 0.2 s" in caplog.text
+
+
+async def test_a_child_that_stops_in_time_is_kept(spared):
+    pid, channel = spared.pid, spared.open()
+    for _ in range(3):
+        channel.send({"type": "Speak", "text": LONG})
+        await until(channel, "Chunk")
+        channel.send({"type": "Cancel"})
+        await until(channel, "Cancelled")
+    await asyncio.sleep(0.5)  # past every deadline
+    assert await said(spared) == "Done"
+    assert spared.pid == pid
+
+
+async def test_a_lost_spare_is_replaced(spared, caplog):
+    pid, spare = spared.pid, spared.spare_pid
+    os.kill(spare, signal.SIGKILL)
+    await spare_of(spared, spare)
+    assert "the spare was lost" in caplog.text
+    os.kill(pid, signal.SIGKILL)
+    assert await said_again(spared) == "Done"
+
+
+async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared):
+    os.kill(spared.spare_pid, signal.SIGKILL)
+    os.kill(spared.pid, signal.SIGKILL)
+    assert await said_again(spared) == "Done"
+
+
+async def test_closing_leaves_no_spare_behind():
+    ours, tasks = psutil.Process(), asyncio.all_tasks()
+    descriptors, children = ours.num_fds(), ours.children()
+    for wait in (True, False):  # ready, and in the making
+        host = SubprocessHost("tts", "espeak", {}, spare=True)
+        await host.start()
+        if wait:
+            await spare_of(host)
+        else:
+            await asyncio.sleep(0.05)
+        await host.close()
+    assert ours.children() == children
+    assert ours.num_fds() == descriptors
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path):
+    """An engine that fetches its weights takes minutes; a shell stands for it, and then becomes a real engine."""
+    python = tmp_path / "python"
+    saying = "(while kill -0 $$ 2>/dev/null; do echo INFO loading >&2; sleep 0.1; done) &"
+    for patient, says in ((True, saying), (False, "")):
+        python.write_text(f'#!/bin/sh\n{says}\nsleep 2\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        host = SubprocessHost("tts", "espeak", {}, str(python), start_timeout_s=0.7)
+        if patient:
+            await host.start()
+            assert await said(host) == "Done"
+            await host.close()
+        else:
+            with pytest.raises(HostLost, match=r"was not ready after 0\.7 s"):
+                await host.start()

@@ -1,0 +1,50 @@
+"""The audio before the onset of speech."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phone_daemon.settings.settings import VadSettings
+from phone_daemon.stt.pre_roll import PreRoll
+
+SETTINGS = VadSettings(pre_roll_s=0.4, max_speech_s=2.0)
+KEPT = 3200 + 16000
+
+
+def counted(begin, count):
+    """Samples that tell their own position."""
+    return np.arange(begin, begin + count).astype("<i2").tobytes()
+
+
+def filled(seconds):
+    pre_roll = PreRoll(SETTINGS)
+    for position in range(0, round(8000 * seconds), 160):
+        pre_roll.feed(position, counted(position, 160))
+    return pre_roll
+
+
+def test_it_begins_exactly_a_pre_roll_before_the_onset_and_ends_now():
+    assert filled(2.0).since(12345) == counted(12345 - 3200, 16000 - 12345 + 3200)
+
+
+def test_at_the_start_of_a_call_there_is_what_there_is():
+    assert filled(0.2).since(800) == counted(0, 1600)
+
+
+def test_of_an_onset_too_long_ago_the_newest_is_given():
+    assert filled(20.0).since(0) == counted(160000 - KEPT, KEPT)
+
+
+def test_before_any_audio_and_for_an_onset_to_come_there_is_none():
+    assert PreRoll(SETTINGS).since(0) == b""
+    assert filled(1.0).since(8000 + 3200) == b""
+
+
+def test_audio_after_a_hole_is_not_glued_to_what_was_before():
+    pre_roll = filled(1.0)
+    pre_roll.feed(8160, counted(8160, 160))
+    assert pre_roll.since(8160) == counted(8160, 160)
+
+
+def test_its_memory_is_bounded():
+    assert len(filled(60.0)._audio) <= 2 * 2 * KEPT

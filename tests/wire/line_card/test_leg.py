@@ -1,0 +1,151 @@
+"""Callers that are no line card: other digits, no ACK, no RTP, RTP from elsewhere, hold, transfers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ops.witness.probe import Probe, Refused, no_common_codec, offer
+from phone_daemon.events import Digit, EndReason, PlayoutDone, SourceChanged
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.sip import LineCard
+from tests.wire.calls import PATIENCE_S, Ear, card, gapless, rms, rung, tone
+
+SHORT = SipSettings(port=0, rtp_timeout_s=0.4, ack_timeout_s=0.6)
+LONG_TONE = tone(440, 8.0)
+LOUD = rms(LONG_TONE)
+
+
+def uri(ours: LineCard) -> str:
+    return f"sip:4711@127.0.0.1:{ours.port}"
+
+
+@asynccontextmanager
+async def call(ours: LineCard) -> AsyncIterator[tuple[Probe, Ear]]:
+    async with Probe(uri(ours)) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        yield probe, ear
+
+
+async def test_an_offer_without_a_codec_of_ours_is_488() -> None:
+    async with card() as ours, Probe(uri(ours), sdp=no_common_codec) as probe:
+        with pytest.raises(Refused) as refused:
+            await probe.answered()
+        assert refused.value.code == 488
+
+
+async def test_a_refusal_says_when_to_try_again() -> None:
+    async with card() as ours, Probe(uri(ours)) as probe:
+        (await rung(ours)).refuse(503, retry_after=7)
+        with pytest.raises(Refused) as refused:
+            await probe.answered()
+        assert refused.value.code == 503
+        assert refused.value.headers["retry-after"] == "7"
+
+
+async def test_digits_by_rfc_4733_and_by_both_kinds_of_info_arrive_once_each() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        assert await probe.info("5") == 200
+        for body in ("6", "Signal=7\r\nDuration=160\r\n"):
+            assert (await probe._ask("INFO", body, "application/dtmf")).code == 200
+        probe.rtp.press("89#")
+        await ear.until(lambda: Digit("#") in ear.events)
+        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "56789#"
+
+
+async def test_a_call_that_is_never_acknowledged_ends_and_frees_its_slot() -> None:
+    async with card(SHORT) as ours, Probe(uri(ours), acknowledge=False) as probe:
+        closed = await Ear((await rung(ours)).answer()).closed()
+        assert closed.reason is EndReason.NO_ACK
+        assert await probe.ended() == "bye"
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ours.stats()).calls:
+                pass
+
+
+async def test_a_caller_whose_rtp_stops_is_hung_up_on() -> None:
+    async with card(SHORT) as ours, call(ours) as (probe, ear):
+        await ear.ticks(30)
+        probe.rtp.sending = False
+        assert (await ear.closed()).reason is EndReason.RTP_TIMEOUT
+        assert await probe.ended() == "bye"
+
+
+async def test_rtp_from_elsewhere_is_told_never_heard_and_never_answered() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        probe.rtp.play(LONG_TONE)
+        ear.line.play(1, tone(1000, 3.0))
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        stranger = probe.rtp.move()
+        changed = await ear.event(SourceChanged)
+        assert changed == SourceChanged(f"127.0.0.1:{stranger}", trusted=False)
+        before = len(probe.rtp.packets)
+        await ear.ticks(20)
+        assert rms(b"".join(frame.pcm for frame in ear.frames[-20:])) == 0
+        # The agent's voice still goes where SDP said.
+        assert len(probe.rtp.packets) > before + 15
+        assert gapless(ear.frames)
+
+
+async def test_a_stranger_who_talks_over_the_caller_changes_nothing() -> None:
+    async with card() as ours, call(ours) as (probe, ear), Probe(uri(ours)) as other:
+        await rung(ours)
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        assert probe.rtp._target is not None
+        other.rtp.aim(*probe.rtp._target)
+        await ear.ticks(60)
+        assert other.rtp.sent > 40
+        assert ear.told == []
+        assert min(rms(frame.pcm) for frame in ear.frames[-50:]) > LOUD / 2
+
+
+async def test_a_new_sdp_moves_the_trust_with_it() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        moved = probe.rtp.move()
+        assert (await ear.event(SourceChanged)) == SourceChanged(f"127.0.0.1:{moved}", trusted=False)
+        assert (await probe._ask("UPDATE", offer(moved))).code == 200
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        assert ear.told[-1] == SourceChanged(f"127.0.0.1:{moved}", trusted=True)
+
+
+async def test_on_hold_time_goes_on_nothing_is_played_and_nothing_is_lost() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        held = offer(probe.rtp.port).replace("a=sendrecv", "a=inactive")
+        assert (await probe._ask("UPDATE", held)).code == 200
+        ear.line.play(1, tone(1000, 0.3))
+        ear.line.finish(1)
+        await ear.ticks(20)
+        assert [frame.agent for frame in ear.frames[-15:]] == [b""] * 15
+        assert (ear.frames[-1].played, ear.frames[-1].queued) == (0, 2400)
+        assert (await probe._ask("UPDATE", offer(probe.rtp.port))).code == 200
+        done = await ear.event(PlayoutDone)
+        assert isinstance(done, PlayoutDone)
+        assert (done.played, done.underruns) == (2400, 0)
+        assert gapless(ear.frames)
+
+
+async def test_a_transfer_refers_the_caller_and_ends_when_he_has_gone_there() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        ear.line.transfer("sip:front-desk@127.0.0.1:9")
+        await ear.until(lambda: probe.transferred_to)
+        assert probe.transferred_to == "sip:front-desk@127.0.0.1:9"
+        await probe.hang_up()
+        assert (await ear.closed()).reason is EndReason.TRANSFERRED
+
+
+async def test_a_caller_cannot_make_us_call_somebody() -> None:
+    async with card() as ours, call(ours) as (probe, ear), card() as victim:
+        request = probe._request
+        probe._request = lambda *args, **named: request(*args, **named).replace(  # type: ignore[method-assign]
+            b"Max-Forwards", f"Refer-To: <{uri(victim)}>\r\nMax-Forwards".encode(), 1
+        )
+        assert (await probe._ask("REFER")).code == 403
+        await ear.ticks(10)
+        assert victim.incoming.empty()

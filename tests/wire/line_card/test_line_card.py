@@ -1,0 +1,81 @@
+"""The line card process by itself: started by hand, spoken to over its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from phone_daemon.wire.line_card.__main__ import EXIT_PORT
+from phone_daemon.wire.protocol import MAX_PACKET, AskStats, Hello, Stats, Stop, pack, unpack
+
+
+@contextlib.contextmanager
+def started(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(10.0)
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "phone_daemon.wire.line_card", f"--fd={theirs.fileno()}", f"--port={port}"],
+            pass_fds=(theirs.fileno(),),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        theirs.close()
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_it_says_hello_and_stops_when_told() -> None:
+    with started() as (process, daemon):
+        ((_, hello),) = unpack(daemon.recv(MAX_PACKET))
+        assert isinstance(hello, Hello)
+        assert hello.pid == process.pid
+        assert hello.max_calls >= 4
+        assert hello.port
+        daemon.send(pack(0, Stop(drain=False)))
+        assert process.wait(10.0) == 0
+
+
+def test_it_never_outlives_its_daemon() -> None:
+    with started() as (process, daemon):
+        daemon.recv(MAX_PACKET)
+        daemon.close()
+        assert process.wait(10.0) == 0
+
+
+def test_signals_meant_for_the_daemon_pass_it_by() -> None:
+    with started() as (process, daemon):
+        daemon.recv(MAX_PACKET)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        daemon.send(pack(0, AskStats()))
+        ((_, stats),) = unpack(daemon.recv(MAX_PACKET))
+        assert isinstance(stats, Stats)
+        assert stats.calls == 0
+
+
+def test_a_port_in_use_is_one_clear_line_and_an_exit_code_of_its_own() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        port = squatter.getsockname()[1]
+        with started(port) as (process, _):
+            _, said = process.communicate(timeout=10.0)
+            assert process.returncode == EXIT_PORT
+            assert f"127.0.0.1:{port}/udp is in use" in said
+            assert len(said.splitlines()) == 1
+
+
+def test_a_packet_that_is_no_packet_ends_the_card_and_not_in_silence() -> None:
+    with started() as (process, daemon):
+        daemon.recv(MAX_PACKET)
+        daemon.send(b"\xff nonsense")
+        _, said = process.communicate(timeout=10.0)
+        assert process.returncode == 1
+        assert "malformed line card packet" in said

@@ -1,0 +1,45 @@
+"""A UDP socket that hears one sender only."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+
+from phone_daemon.wire.line_card.pin import pin, udp_socket, unpin
+
+
+def bound(stack: contextlib.ExitStack) -> tuple[socket.socket, str]:
+    end = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    end.bind(("127.0.0.1", 0))
+    end.settimeout(2.0)
+    return end, f"127.0.0.1:{end.getsockname()[1]}"
+
+
+def test_only_the_pinned_sender_is_heard_until_it_is_unpinned() -> None:
+    with contextlib.ExitStack() as stack:
+        (ear, here), (caller, address), (stranger, _) = bound(stack), bound(stack), bound(stack)
+        port = int(here.rpartition(":")[2])
+        assert pin(port, address)
+        for sender, word in ((stranger, b"no"), (caller, b"yes"), (stranger, b"no"), (caller, b"again")):
+            sender.sendto(word, ear.getsockname())
+        assert [ear.recv(16), ear.recv(16)] == [b"yes", b"again"]
+        unpin(port)
+        stranger.sendto(b"now", ear.getsockname())
+        assert ear.recv(16) == b"now"
+
+
+def test_looking_for_a_socket_leaves_no_descriptor_behind() -> None:
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    unpin(1)
+    assert len(list(descriptors.iterdir())) == before
+
+
+def test_pinning_a_port_that_is_not_ours_says_so() -> None:
+    with contextlib.ExitStack() as stack:
+        _, address = bound(stack)
+        port = int(address.rpartition(":")[2])
+    assert udp_socket(port) is None
+    assert not pin(port, address)
+    unpin(port)
