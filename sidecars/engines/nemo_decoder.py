@@ -1,8 +1,8 @@
 """From the encoder's frames to tokens, for many streams at once: greedily, with what each stream said before in a slot.
 
-NeMo 3.0's own decoder of RNN-T splits its state into objects stream by stream after every step, and its CUDA graph loops
-inside, which the allocator's emptying of its cache breaks for good (NVIDIA-NeMo/Speech#14727). Here a graph is a fixed
-number of turns of the same search, repeated while some stream is not done.
+NeMo 3.0's own decoder of RNN-T splits its state into objects stream by stream after every step, and its CUDA graph
+loops inside, which the allocator's emptying of its cache breaks for good (NVIDIA-NeMo/Speech#14727). Here a graph is a
+fixed number of turns of the same search, repeated while some stream is not done.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import torch
 
 MOST_TOKENS = 10
 """Of RNN-T in one frame; NeMo's own limit."""
+Measure = Callable[..., torch.Tensor]
+"""NeMo's, of how sure a token is: log probabilities, and of how many (`v`)."""
 Token = tuple[int, int, float]
 """Number, frame of the chunk, confidence."""
 
@@ -67,9 +69,7 @@ class _Tokens:
 class CtcDecoder:
     """One token a frame at most, where it is another than the frame's before."""
 
-    def __init__(
-        self, model: Any, measure: Callable[..., torch.Tensor], at: torch.Tensor, frames: int, slots: int
-    ) -> None:
+    def __init__(self, model: Any, measure: Measure, at: torch.Tensor, frames: int, slots: int) -> None:
         self._head, self._measure, self._at = model.decoder, measure, at
         self.vocabulary: Sequence[str] = model.decoder.vocabulary
         self._blank = len(self.vocabulary)
@@ -109,9 +109,7 @@ class CtcDecoder:
 class RnntDecoder:
     """Token by token, each of which goes into what the next one is looked for with."""
 
-    def __init__(
-        self, model: Any, measure: Callable[..., torch.Tensor], at: torch.Tensor, frames: int, slots: int
-    ) -> None:
+    def __init__(self, model: Any, measure: Measure, at: torch.Tensor, frames: int, slots: int) -> None:
         """Raises `ValueError` for a prediction network that is no LSTM."""
         self._network, self._joint, self._measure, self._at = model.decoder, model.joint, measure, at
         self.vocabulary: Sequence[str] = model.joint.vocabulary

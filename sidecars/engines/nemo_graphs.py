@@ -58,7 +58,7 @@ class Graphs:
                 for _ in range(WARM_UPS):
                     function(size)
                 beside.synchronize()
-                # Not `torch.cuda.graph`: it collects garbage and empties the allocator's cache, half a second each time.
+                # Not `torch.cuda.graph`: it collects garbage and empties the allocator's cache, which takes 0.5 s.
                 graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
                 try:
                     function(size)

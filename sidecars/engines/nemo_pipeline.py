@@ -8,7 +8,7 @@ between them `Encoder` and a `Decoder`, which hold every stream in a row of thei
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -121,7 +121,8 @@ class Pipeline:
         """
         # On a GPU the whole batch: better that its memory does not suffice now than in a call.
         graphs = self._graphs = Graphs(self._encoder.device, batch)
-        self._hear, self._again = self._hearing, self._decoder.advance
+        self._hear: Callable[[int], None] = self._hearing
+        self._again: Callable[[int], None] = self._decoder.advance
         self._warm_up(1 if place.on_cpu else batch)
         with torch.inference_mode():
             self._hear, self._again = graphs.of(self._hearing), graphs.of(self._decoder.advance)

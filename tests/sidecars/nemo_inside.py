@@ -232,7 +232,12 @@ def test_who_begins_is_heard_in_the_same_batch_as_who_has_spoken_long(
     whole = [heard.text for heard in finals(engine, CALLERS)]
     size, rows = 2 * engine._pipeline.chunk, []
     real = engine._pipeline._hear
-    monkeypatch.setattr(engine._pipeline, "_hear", lambda count: (rows.append(count), real(count)))
+
+    def hear(count: int) -> None:
+        rows.append(count)
+        real(count)
+
+    monkeypatch.setattr(engine._pipeline, "_hear", hear)
     sessions: list[int] = []
     for turn in range(len(CALLERS) + max(map(len, CALLERS)) // size + 1):
         if turn < len(CALLERS):
@@ -264,7 +269,7 @@ def test_a_graphs_fixed_number_of_turns_finds_what_the_search_to_the_end_finds(c
 
 def test_a_step_is_made_of_as_many_operations_for_many_as_for_one(tmp_path: Path) -> None:
     """Of a model as deep as the released ones; NeMo 3.0's own pipeline makes 15,128 for 256 streams, 2,379 for one."""
-    tokenizer = make_tiny.make_tokenizer(tmp_path, make_tiny.PHRASES, make_tiny.TOKENS)
+    tokenizer = tiny_model.make_tokenizer(tmp_path, make_tiny.PHRASES, make_tiny.TOKENS)
     shape = tiny_model.Shape(width=32, layers=24, heads=4, channels=32)
     path = tmp_path / "deep.nemo"
     model = tiny_model.build("rnnt", tokenizer, shape, 7)

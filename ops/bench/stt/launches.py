@@ -21,7 +21,7 @@ WARM_UP = 4
 """Steps: no stream is at its beginning then."""
 
 
-class Launches(TorchDispatchMode):
+class Launches(TorchDispatchMode):  # type: ignore[misc]
     """Counts while it is entered."""
 
     def __init__(self) -> None:
