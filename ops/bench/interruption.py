@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.bench.figure import Figure, Progress
-from ops.bench.talk import Sound, Talker, side_by_side, sounds, talker
+from ops.bench.talk import Sound, Talker, fell_silent, side_by_side, sounds, talker
 from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.report.stats import quantiles
@@ -130,10 +130,10 @@ async def _interrupt(daemon: DaemonProcess, commands: Commands, sound: Sound, se
         await talk.agent_speaks()
         await asyncio.sleep(random.uniform(0.3, 1.2))
         played = await talk.say(sound)
-        spoken = [packet.at_ns for packet in talk.probe.rtp.packets if not packet.silent]
-        seen.to_silence_from_start.append((spoken[-1] - played.at(sound.start)) / 1e6)
-        seen.to_silence.append(((spoken[-1] - played.at(sound.onset)) / 1e6, sound.name))
-        await _answered(talk)
+        silent = fell_silent(list(talk.probe.rtp.packets), played.at(sound.start))
+        seen.to_silence_from_start.append((silent - played.at(sound.start)) / 1e6)
+        seen.to_silence.append(((silent - played.at(sound.onset)) / 1e6, sound.name))
+        await _answered(talk, silent)
     cut = [turn for turn in talk.turns() if turn["barge_in"]]
     seen.detection += [turn["barge_in"]["detection_ms"] for turn in cut if turn["barge_in"]["detection_ms"] is not None]
     await _note_first_word(talk, sound, seen, speaking=True)
@@ -146,7 +146,7 @@ async def _speak(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: 
         await talk.hush()
         await talk.agent_silent(0.5)
         played = await talk.say(sound)
-        began = await _answered(talk)
+        began = await _answered(talk, played.at(sound.start))
         if began:
             seen.ttfa_on_the_wire.append((began - played.at(sound.last)) / 1e6)
     turn = await _note_first_word(talk, sound, seen, speaking=False)
@@ -166,15 +166,14 @@ async def _disturb(daemon: DaemonProcess, commands: Commands, sound: Sound, seen
         seen.yielded_to_noise.append(sound.name)
 
 
-async def _answered(talk: Talker) -> int:
-    """When the agent began to speak after the caller was done; 0 when it did not."""
-    done_ns = talk.probe.rtp.packets[-1].at_ns
+async def _answered(talk: Talker, since_ns: int) -> int:
+    """When the agent first spoke after `since_ns`; 0 when it did not."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            await talk.agent_speaks(done_ns)
+            await talk.agent_speaks(since_ns)
     except TimeoutError:
         return 0
-    return next(packet.at_ns for packet in talk.probe.rtp.since(done_ns) if not packet.silent)
+    return next(packet.at_ns for packet in talk.probe.rtp.since(since_ns) if not packet.silent)
 
 
 async def _note_first_word(talk: Talker, sound: Sound, seen: Seen, *, speaking: bool) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.replay.fixture import every, load
 from ops.witness.probe import Probe, until
-from ops.witness.rtp import Played
+from ops.witness.rtp import Packet, Played, segments
+from phone_daemon.settings.settings import VadSettings
 from phone_daemon.state.store import CommandKind
 
 LEAD_S = 0.2
@@ -28,6 +29,7 @@ LEAD = round(8000 * LEAD_S)
 STEP = 40
 MARGIN = 10**-1.59
 AUDIBLE = 10
+ENDPOINT_S = VadSettings().min_silence_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ def sounds(dialplan: str = "dental_clinic") -> list[Sound]:
                 if cue.pcm:
                     found.setdefault(cue.pcm, Sound(f"{fixture.name}[{index}]", cue.pcm, cue.words))
     return list(found.values())
+
+
+def fell_silent(packets: Iterable[Packet], since_ns: int) -> int:
+    """When the agent was last heard before its first silence after `since_ns` that is as long as the endpoint wait.
+
+    The answer to what a caller says from `since_ns` on comes after such a silence, and may come before the end of the
+    recording that holds it: a room rings on. The agent's own pauses are shorter.
+    """
+    return next((each.last_ns for each in segments(packets, ENDPOINT_S) if each.last_ns > since_ns), since_ns)
 
 
 class Talker:
