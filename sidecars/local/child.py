@@ -17,9 +17,10 @@ import socket
 import sys
 from collections.abc import Iterator
 
-from sidecars.engine import load
+from sidecars.engine import EngineLost, load
 from sidecars.host.frames import Decoder, encode
 from sidecars.host.host import Letter
+from sidecars.local import collector
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.recognition import RecognitionServer
 from sidecars.local.synthesis import SynthesisServer
@@ -81,12 +82,14 @@ def serve(kind: str, name: str, pipe: Pipe) -> int:
             else:
                 pipe.send((0, {"type": "Pong"}, b""))
 
+    collector.settle()
     pipe.send((0, {"type": "Ready", "sample_rate": engine.sample_rate, "voices": list(server.voices)}, b""))
     while True:
         if not server.busy:
             take(wait=True)
         for letter in server.step():
             pipe.send(letter)
+        collector.between_steps()
 
 
 def main() -> int:
@@ -103,6 +106,9 @@ def main() -> int:
             return serve(arguments.kind, arguments.engine, Pipe(sock))
         except Closed:
             return 0
+        except EngineLost as error:
+            logging.critical("%s", error)
+            return 1
 
 
 if __name__ == "__main__":

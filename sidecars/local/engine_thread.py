@@ -13,8 +13,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from sidecars.engine import load
+from sidecars.engine import EngineLost, load
 from sidecars.host.host import HostLost, Kind, Letter, Message
+from sidecars.local import collector
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.recognition import RecognitionServer
 from sidecars.local.synthesis import SynthesisServer
@@ -39,8 +40,12 @@ class EngineThread:
         told: Callable[[Sequence[Letter]], None],
         died: Callable[[str], None],
         stepped: Callable[[float], None] = lambda seconds: None,
+        own_process: bool = False,
     ) -> None:
-        """`died` is called when the engine has become unusable; `stepped`, in the thread, after each piece of work."""
+        """`died` is called when the engine has become unusable; `stepped`, in the thread, after each piece of work.
+
+        `own_process`: the process is there for the engine, which decides when its garbage is collected.
+        """
         self.name = f"{kind} engine {engine}"
         self.sample_rate = 0
         self.voices: Sequence[str] = ()
@@ -50,6 +55,9 @@ class EngineThread:
         self._told = told
         self._died = died
         self._stepped = stepped
+        self._own_process = own_process
+        self.lost = False
+        """Whether it died in a way that no other engine in this process would survive."""
         self._inbox: SimpleQueue[Letter | Callable[[EngineServer], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -115,6 +123,9 @@ class EngineThread:
     def _run(self) -> None:
         try:
             self._serve()
+        except EngineLost as error:
+            self.lost = True
+            self._call(self._died, f"{self.name} failed: {error}")
         except Exception as error:
             log.exception("%s failed", self.name)
             self._call(self._died, f"{self.name} failed: {error}")
@@ -130,6 +141,8 @@ class EngineThread:
             log.debug("%s", self.name, exc_info=True)
             self._call(_fail, self._ready, HostLost(f"{self.name}: {type(error).__name__}: {error}"))
             return
+        if self._own_process:
+            collector.settle()
         self._call(_settle, self._ready, server)
         while True:
             self._take(server, wait=not server.busy)
@@ -140,6 +153,8 @@ class EngineThread:
             self._stepped(time.perf_counter() - began)
             if letters:
                 self._call(self._told, letters)
+            if self._own_process:
+                collector.between_steps()
 
     def _take(self, server: EngineServer, *, wait: bool) -> None:
         """Passes on what has arrived."""

@@ -36,13 +36,17 @@ class InProcessHost:
         engine: str,
         options: Mapping[str, object],
         stepped: Callable[[float], None] = lambda seconds: None,
+        own_process: bool = False,
     ) -> None:
-        """`stepped`: as for `EngineThread`."""
+        """`stepped`, `own_process`: as for `EngineThread`."""
         self.name = f"{kind} engine {engine}"
         self._kind: Kind = kind
         self._engine = engine
         self._options = dict(options)
         self._stepped = stepped
+        self._own_process = own_process
+        self.lost: asyncio.Future[str]
+        """Done, with the reason, once no engine can be had in this process any more: it should end. From `start` on."""
         self._thread: EngineThread | None = None
         self._channels: dict[int, QueueChannel] = {}
         self._numbers = itertools.count(1)
@@ -52,10 +56,13 @@ class InProcessHost:
 
     @property
     def problem(self) -> str:
+        if self._thread is not None and self.lost.done():
+            return self.lost.result()
         running = self._thread is not None and self._replacing is None
         return "" if running else "its engine is being restarted"
 
     async def start(self) -> None:
+        self.lost = asyncio.get_running_loop().create_future()
         self._thread = self._make()
         try:
             await self._load(self._thread)
@@ -65,7 +72,7 @@ class InProcessHost:
 
     def open(self, call: str = "") -> QueueChannel:
         channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
-        if self._thread is None:
+        if self._thread is None or self.lost.done():
             channel.lose(f"{self.name} does not run")
         else:
             self._channels[channel.number] = channel
@@ -91,7 +98,13 @@ class InProcessHost:
             self._died(thread, reason)
 
         thread = EngineThread(
-            self._kind, self._engine, self._options, told=self._told, died=died, stepped=self._stepped
+            self._kind,
+            self._engine,
+            self._options,
+            told=self._told,
+            died=died,
+            stepped=self._stepped,
+            own_process=self._own_process,
         )
         return thread
 
@@ -116,6 +129,10 @@ class InProcessHost:
         if self._thread is not thread:
             return
         self._lose(reason)
+        if thread.lost:
+            log.critical("%s", reason)
+            self.lost.set_result(reason)
+            return
         self._thread = self._make()  # what is sent from now on waits in it
         self._replacing = asyncio.create_task(self._replace(), name=f"{self.name} again")
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidecars.engine import Hypothesis, Interruptible, SttEngine
+from sidecars.engine import Chunked, EngineLost, Hypothesis, Interruptible, SttEngine
 from sidecars.host.host import Message, options_of
 from sidecars.local.engine_server import EngineServer
 
 STEP_S = 0.1
-"""Longest audio one utterance may have in one step: how long a Cancel waits for a backlog being caught up."""
+"""Longest audio one utterance may have in one step, or a chunk of the engine's if that is longer: how long a Cancel
+waits for a backlog being caught up. With less than a chunk a step, an engine whose step takes longer than this would
+fall behind with any number of streams.
+"""
 BACKLOG_S = 60.0
 """Audio that may wait for an utterance before it is given up: the engine is slower than speech."""
 
@@ -33,6 +36,9 @@ class RecognitionServer(EngineServer):
         self.engine = engine
         self._open: dict[int, _Utterance] = {}
         self._over: set[int] = set()
+        self._chunked = engine if isinstance(engine, Chunked) else None
+        step_s = max(STEP_S, self._chunked.chunk_s) if self._chunked is not None else STEP_S
+        self._most = 2 * round(step_s * engine.sample_rate)
         self._interruptible = engine if isinstance(engine, Interruptible) else None
         if self._interruptible is not None:
             self._interruptible.urgent = self._urgent
@@ -93,18 +99,18 @@ class RecognitionServer(EngineServer):
 
     def _work(self) -> None:
         # Somebody waits for a final, and nobody for a partial: finals go first.
-        for channel, utterance in self._open.items():
-            if utterance.finalizing and not utterance.waiting:
-                self._finalize(channel)
-                return
-        most = 2 * round(STEP_S * self.engine.sample_rate)
-        batch = {channel: bytes(each.waiting[:most]) for channel, each in self._open.items() if each.waiting}
+        if due := [channel for channel, each in self._open.items() if each.finalizing and not each.waiting]:
+            self._finalize(due if self._chunked is not None else due[:1])
+            return
+        batch = {channel: bytes(each.waiting[: self._most]) for channel, each in self._open.items() if each.waiting}
         if not batch and not self._undone():
             return
         for channel, audio in batch.items():
             del self._open[channel].waiting[: len(audio)]
         try:
             changed = self.engine.step(batch)
+        except EngineLost:
+            raise
         except Exception as error:
             log.exception("recognition of %d utterances failed", len(batch))
             for channel in batch:
@@ -113,15 +119,23 @@ class RecognitionServer(EngineServer):
         for channel, hypothesis in changed.items():
             self._say(channel, "Partial", **_told(hypothesis))
 
-    def _finalize(self, channel: int) -> None:
+    def _finalize(self, channels: list[int]) -> None:
+        """All of them in one batch, where the engine can."""
         try:
-            hypothesis = self.engine.finalize(channel)
+            if self._chunked is not None:
+                finals = self._chunked.finalize_all(channels)
+            else:
+                finals = [self.engine.finalize(channel) for channel in channels]
+        except EngineLost:
+            raise
         except Exception as error:
-            log.exception("the last word of an utterance failed")
-            self._fail(channel, f"{type(error).__name__}: {error}")
+            log.exception("the last words of %d utterances failed", len(channels))
+            for channel in channels:
+                self._fail(channel, f"{type(error).__name__}: {error}")
             return
-        del self._open[channel]
-        self._end(channel, "Final", **_told(hypothesis))
+        for channel, hypothesis in zip(channels, finals, strict=True):
+            del self._open[channel]
+            self._end(channel, "Final", **_told(hypothesis))
 
     def _end(self, channel: int, kind: str, **fields: Any) -> None:
         self._over.add(channel)

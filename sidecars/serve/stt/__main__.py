@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -110,7 +111,10 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
             heard = await _heard(server, arguments.hear) if arguments.hear else ""
             # What whoever started it waits for.
             print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201
-            await stopping
+            ends: set[asyncio.Future[Any]] = {stopping, server.host.lost}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if server.host.lost.done():  # whoever started it starts it again
+                raise HostLost(server.host.lost.result())
     except (HostLost, OSError) as error:
         print(f"sidecars.serve.stt: {error}", file=sys.stderr)  # noqa: T201
         return 1

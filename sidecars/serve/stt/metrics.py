@@ -22,6 +22,7 @@ class Metrics:
         self.step = Histogram(
             "listen_step_seconds", "One piece of the engine's work", buckets=STEP_BUCKETS, registry=registry
         )
+        self.waiting = Gauge("listen_waiting_seconds", "Audio that waits for the engine", registry=registry)
         self._held = Gauge("listen_engine_held", "Places taken, by the engine's stores", ["store"], registry=registry)
 
     def held(self, stores: dict[str, int]) -> None:

@@ -94,7 +94,7 @@ class ListenServer:
         self._arriving = 0
         """Connections that were admitted and are being upgraded."""
         self._metrics = Metrics(lambda: len(self._connections))
-        self.host = InProcessHost("stt", engine, options, self._metrics.step.observe)
+        self.host = InProcessHost("stt", engine, options, self._metrics.step.observe, own_process=True)
         self.app = web.Application(middlewares=[self._authorised])
         self.app.add_routes(
             [
@@ -260,7 +260,9 @@ class ListenServer:
             return {}, 0
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
-        self._metrics.held((await self._held())[0])
+        held, waiting = await self._held()
+        self._metrics.held(held)
+        self._metrics.waiting.set(waiting / 2 / max(self.host.sample_rate, 1))
         return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _debug_sessions(self, _: web.Request) -> web.Response:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import threading
 
 import pytest
 
+from sidecars.engine import EngineLost
 from sidecars.engines.moonshine import Moonshine
 from sidecars.host.host import HostLost
 from sidecars.local.inprocess import InProcessHost
@@ -72,6 +75,22 @@ async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_mean
     assert host.problem
     assert await heard(host, SAID[1]) == SAID[1]
     assert host.problem == ""
+
+
+async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(host, monkeypatch, caplog):
+    def lost(*_: object) -> None:
+        raise EngineLost("CUDA failed (an illegal memory access)")
+
+    monkeypatch.setattr(Moonshine, "step", lost)
+    channel = opened(host)
+    feed(channel, SAID[0])
+    reason = "stt engine moonshine failed: CUDA failed (an illegal memory access)"
+    with pytest.raises(HostLost, match=re.escape(reason)):
+        await until(channel, "Final")
+    assert await host.lost == host.problem == reason
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL] == [reason]
+    with pytest.raises(HostLost, match="does not run"):
+        await host.open().receive()
 
 
 async def test_a_text_is_stopped_in_the_middle_and_a_close_does_not_wait_for_its_end():

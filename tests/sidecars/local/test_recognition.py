@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from sidecars.engine import EngineFull, Hypothesis
+from sidecars.engine import EngineFull, EngineLost, Hypothesis
 from sidecars.local.recognition import BACKLOG_S, RecognitionServer
 
 
@@ -103,6 +103,105 @@ def test_a_backlog_is_caught_up_in_steps_of_100_ms_so_that_a_cancel_never_waits_
     server.receive(1, {"type": "Cancel"})
     assert told(server) == [(1, "Cancelled", {"held": {"utterances": 0}, "open": 0})]
     assert engine.asked == [("step", {1: 1600}), ("cancel", 1)]
+
+
+class Chunks(Counter):
+    """Hears half a second at once."""
+
+    chunk_s = 0.5
+
+    def finalize_all(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
+        self.asked.append(("finalize_all", list(sessions)))
+        return [Hypothesis(str(self.samples.pop(session))) for session in sessions]
+
+
+def test_an_engine_of_longer_chunks_is_given_one_of_them_in_a_step():
+    engine = Chunks()
+    server = RecognitionServer(engine)
+    opened(server, 1)
+    audio(server, 1, 20000)
+    told(server)
+    assert [fed for _, fed in engine.asked] == [{1: 8000}, {1: 8000}, {1: 4000}]
+
+
+def test_finals_that_are_due_together_are_one_piece_of_work_where_the_engine_can():
+    engine = Chunks()
+    server = RecognitionServer(engine)
+    opened(server, 1, 2, 3)
+    for channel in (1, 2, 3):
+        audio(server, channel, 320)
+        if channel != 2:
+            server.receive(channel, {"type": "Finalize"})
+    said = told(server)
+    assert engine.asked == [("step", {1: 320, 2: 320, 3: 320}), ("finalize_all", [1, 3])]
+    assert [(channel, kind) for channel, kind, _ in said if kind == "Final"] == [(1, "Final"), (3, "Final")]
+
+
+class Slow(Counter):
+    """Costs what it costs on a card, in time that only passes in the engine: 100 ms a batch and 0.4 a stream."""
+
+    chunk_s = 0.56
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.waiting: dict[int, int] = {}
+
+    def open(self, session: int, options: Mapping[str, Any]) -> None:
+        self.waiting[session] = 0
+
+    def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
+        self.now += 12e-6 * len(audio)
+        size = 2 * round(self.chunk_s * self.sample_rate)
+        for session, pcm in audio.items():
+            self.waiting[session] += len(pcm)
+        while full := [session for session in audio if self.waiting[session] >= size]:
+            self.now += 0.1 + 0.4e-3 * len(full)
+            for session in full:
+                self.waiting[session] -= size
+        return {}
+
+    def finalize_all(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("streams", [32, 127, 512])
+def test_a_server_whose_steps_take_longer_than_100_ms_keeps_up(streams: int):
+    engine = Slow()
+    server = RecognitionServer(engine)
+    for channel in range(1, streams + 1):
+        server.receive(channel, {"type": "Open", "options": {}})
+    server.step()
+    frame_s = 0.08
+    frames = sorted(
+        (number * frame_s + engine.chunk_s * channel / streams, channel)
+        for channel in range(1, streams + 1)
+        for number in range(100)
+    )
+    for at, channel in frames:
+        while engine.now < at:
+            if server.busy:
+                server.step()
+            else:
+                engine.now = at
+        server.receive(channel, {"type": "Audio"}, bytes(2 * round(frame_s * engine.sample_rate)))
+    backlog_s = server.waiting_bytes() / 2 / engine.sample_rate / streams
+    assert backlog_s < engine.chunk_s
+
+
+@pytest.mark.parametrize("call", ["step", "finalize"])
+def test_an_engine_that_is_lost_is_no_utterances_failure(server, engine, monkeypatch, call):
+    def lost(*_: object) -> None:
+        raise EngineLost("CUDA failed")
+
+    opened(server, 1)
+    monkeypatch.setattr(engine, call, lost)
+    audio(server, 1, 320)
+    if call == "finalize":
+        server.step()
+        server.receive(1, {"type": "Finalize"})
+    with pytest.raises(EngineLost, match="CUDA failed"):
+        server.step()
 
 
 def test_a_cancel_is_taken_before_audio_that_arrived_earlier(server, engine):

@@ -60,6 +60,32 @@ async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(
     assert (status, "No such file" in said) == (1, True)
 
 
+LOST = """
+import sys
+from sidecars.engine import EngineLost
+from sidecars.engines.moonshine import Moonshine
+from sidecars.serve.stt.__main__ import main
+
+def step(self, audio):
+    raise EngineLost("CUDA failed (an illegal memory access)")
+
+Moonshine.step = step
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error():
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", LOST, "--engine", "moonshine", "--port", "0"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        _, said = await process.communicate()
+    reason = "stt engine moonshine failed: CUDA failed (an illegal memory access)"
+    assert (process.returncode, said.decode().splitlines()[-1]) == (1, f"sidecars.serve.stt: {reason}")
+
+
 async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp_path: Path, monkeypatch):
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
