@@ -32,28 +32,28 @@ lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)
 
-bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the ears' engines
+bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
 
-kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [mouth] engine = "kokoro", in their own venv (375 MB, once; needs npm)
+kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [tts] engine = "kokoro", in their own venv (375 MB, once; needs npm)
 
-piper: sidecars/piper/.venv/run.stamp ## The voices of [mouth] engine = "piper", likewise (350 MB)
+piper: sidecars/piper/.venv/run.stamp ## The voices of [tts] engine = "piper", likewise (350 MB)
 
-chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [mouth] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
+chatterbox: sidecars/chatterbox/.venv/run.stamp ## The voice of [tts] engine = "chatterbox", likewise (CPU 1.7 GB, GPU 7 GB; minutes)
 
-parakeet: sidecars/parakeet/.venv/run.stamp ## Serve [ears] engine = "nemo" (2.2 GB, minutes, once): MODEL=nvidia/… or a .nemo
+parakeet: sidecars/parakeet/.venv/run.stamp ## Serve [stt] engine = "nemo" (2.2 GB, minutes, once): MODEL=nvidia/… or a .nemo
 	@sidecars/parakeet/.venv/bin/python -W ignore -m sidecars.serve.stt --engine nemo --port $(PORT) \
 		--hear fixtures/calls/asks_hours_twice/when.wav $(MODEL:%=--model %) $(ARGS)
 
-sherpa: sidecars/sherpa/.venv/run.stamp ## The ears of [ears] engine = "sherpa", in their own venv (200 MB, once)
+sherpa: sidecars/sherpa/.venv/run.stamp ## The recognizer of [stt] engine = "sherpa", in their own venv (200 MB, once)
 
-onnx_tdt: sidecars/onnx_tdt/.venv/run.stamp ## The ears of [ears] engine = "onnx_tdt", likewise
+onnx_tdt: sidecars/onnx_tdt/.venv/run.stamp ## The recognizer of [stt] engine = "onnx_tdt", likewise
 
-whisper: sidecars/whisper/.venv/run.stamp ## The ears of [ears] engine = "whisper", likewise
+whisper: sidecars/whisper/.venv/run.stamp ## The recognizer of [stt] engine = "whisper", likewise
 
-qwen3: sidecars/qwen3/.venv/run.stamp ## The ears of [ears] engine = "qwen3", likewise
+qwen3: sidecars/qwen3/.venv/run.stamp ## The recognizer of [stt] engine = "qwen3", likewise
 
 environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
 

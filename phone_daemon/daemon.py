@@ -72,8 +72,8 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         enter = self._stack.enter_async_context
-        ears = make_ears(settings.ears, self.dialplans, os.environ)
-        mouth = make_mouth(settings.mouth, os.environ)
+        ears = make_ears(settings.stt, self.dialplans, os.environ)
+        mouth = make_mouth(settings.tts, os.environ)
         self._stack.push_async_callback(self._minds.close)
         self._minds.open(self.dialplans)
         self._stack.push_async_callback(ears.close)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from phone_daemon.dialplan.dialplan import Dialplans
-from phone_daemon.settings.settings import EarsSettings, MouthSettings
+from phone_daemon.settings.settings import SttSettings, TtsSettings
 from sidecars.environment import interpreter
 from sidecars.host.by_language import ByLanguage
 from sidecars.host.fallback import FallbackHost
@@ -36,7 +36,7 @@ RELOAD_S = 15.0
 """How often an engine of ours that could not be loaded is tried again."""
 
 
-def engine_options(settings: EarsSettings, dialplans: Dialplans) -> dict[str, object]:
+def engine_options(settings: SttSettings, dialplans: Dialplans) -> dict[str, object]:
     """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
     return {**({"phrases": _phrases(dialplans)} if settings.engine in TAKES_PHRASES else {}), **settings.options}
 
@@ -45,7 +45,7 @@ def _phrases(dialplans: Dialplans) -> dict[str, object]:
     return {plan.name: {name: list(said) for name, said in plan.phrase_sets().items()} for plan in dialplans}
 
 
-def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
+def make_ears(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
     """The host of `settings`, with the embedded engine behind it for when it fails."""
     options = engine_options(settings, dialplans)
 
@@ -69,7 +69,7 @@ def make_ears(settings: EarsSettings, dialplans: Dialplans, environ: Mapping[str
 
 def _children(
     kind: Kind,
-    settings: EarsSettings | MouthSettings,
+    settings: SttSettings | TtsSettings,
     options: Mapping[str, object],
     limit_s: float,
     spare: bool = False,
@@ -80,7 +80,7 @@ def _children(
     return PerCallHost(lambda emptied: make(emptied=emptied)) if settings.per_call else make()
 
 
-def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
+def make_mouth(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
     """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one, and
     what an English engine cannot speak, with espeak-ng."""
     name = settings.engine
@@ -111,7 +111,7 @@ def make_mouth(settings: MouthSettings, environ: Mapping[str, str]) -> Host:
     return _any_language(host, "" if remote else name, embedded if settings.fallback == OTHER_LANGUAGES else None)
 
 
-def make_counted_mouth(settings: MouthSettings) -> Host:
+def make_counted_mouth(settings: TtsSettings) -> Host:
     """The engine of `settings` where time is counted: in this process, with nothing behind it."""
     inline = _knowing(InlineHost("tts", settings.engine, settings.options), settings.engine)
     others = _knowing(InlineHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES)

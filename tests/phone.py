@@ -38,7 +38,7 @@ from tests.sidecars.speech import line, spoken, words
 NOON = datetime(2026, 3, 3, 12, 0)
 PLANS = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 SETTINGS = Settings(state=StateSettings(url="off"))
-OPTIONS = engine_options(SETTINGS.ears, PLANS)
+OPTIONS = engine_options(SETTINGS.stt, PLANS)
 
 
 def plan(**barge_in: Any) -> Dialplan:

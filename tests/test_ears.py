@@ -22,7 +22,7 @@ from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options, make_ears
 from phone_daemon.events import Note
-from phone_daemon.settings.settings import CallSettings, EarsSettings, Settings, SipSettings, StateSettings
+from phone_daemon.settings.settings import CallSettings, SttSettings, Settings, SipSettings, StateSettings
 from sidecars.host.host import Host, HostLost
 from sidecars.local.inline import InlineHost
 from tests.sidecars.serve.stt.servers import Process
@@ -32,7 +32,7 @@ NOWHERE = "ws://127.0.0.1:9/v1/listen"
 
 
 def settings(folder: Path, **ears: Any) -> Settings:
-    return replay_settings(Settings(ears=EarsSettings(**ears), calls=CallSettings(directory=folder)))
+    return replay_settings(Settings(stt=SttSettings(**ears), calls=CallSettings(directory=folder)))
 
 
 @asynccontextmanager
@@ -40,7 +40,7 @@ async def server(folder: Path) -> AsyncIterator[Process]:
     """A listen server that knows what the callers of every dialplan may say."""
     plans = Dialplans.load(settings(folder).dialplans)
     phrases = folder / "phrases.json"
-    phrases.write_text(json.dumps(engine_options(EarsSettings(), plans)["phrases"]))
+    phrases.write_text(json.dumps(engine_options(SttSettings(), plans)["phrases"]))
     arguments = ("--engine", "moonshine", "--option", f"phrases=@{phrases}", "--port", "0")
     process = await Process(*arguments).start()
     try:
@@ -52,7 +52,7 @@ async def server(folder: Path) -> AsyncIterator[Process]:
 @asynccontextmanager
 async def started(settings: Settings) -> AsyncIterator[tuple[Host, Host]]:
     """Ears by the settings, and a mouth."""
-    ears = make_ears(settings.ears, Dialplans.load(settings.dialplans), os.environ)
+    ears = make_ears(settings.stt, Dialplans.load(settings.dialplans), os.environ)
     mouth = InlineHost("tts", "espeak", {})
     await asyncio.gather(ears.start(), mouth.start())
     try:
@@ -114,7 +114,7 @@ async def test_a_daemon_starts_without_its_server_and_says_so(caplog: pytest.Log
     chosen = Settings(
         sip=SipSettings(port=0),
         state=StateSettings(url="off"),
-        ears=EarsSettings(host="listen", url=NOWHERE),
+        stt=SttSettings(host="listen", url=NOWHERE),
         health_port=0,
     )
 
@@ -132,6 +132,6 @@ async def test_a_daemon_starts_without_its_server_and_says_so(caplog: pytest.Log
 
 
 async def test_without_a_fallback_it_is_the_start_that_fails(tmp_path: Path) -> None:
-    chosen = replace(settings(tmp_path).ears, host="listen", url=NOWHERE, fallback="")
+    chosen = replace(settings(tmp_path).stt, host="listen", url=NOWHERE, fallback="")
     with pytest.raises(HostLost, match=NOWHERE):
         await make_ears(chosen, Dialplans.load(settings(tmp_path).dialplans), {}).start()

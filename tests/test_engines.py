@@ -22,8 +22,8 @@ from phone_daemon.engines import engine_options, make_ears, make_mouth
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import (
     CallSettings,
-    EarsSettings,
-    MouthSettings,
+    SttSettings,
+    TtsSettings,
     Settings,
     SipSettings,
     StateSettings,
@@ -113,7 +113,7 @@ def states(notes: list[Note]) -> list[object]:
 async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until_it_is_back(tmp_path: Path) -> None:
     server = Server()
     await server.start()
-    mouth = make_mouth(MouthSettings(host="speech", url=server.url), {})
+    mouth = make_mouth(TtsSettings(host="speech", url=server.url), {})
     await mouth.start()
     try:
         async with calling(tmp_path, mouth) as (call, notes):
@@ -141,7 +141,7 @@ async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until
 
 async def test_a_daemon_starts_without_its_server_says_so_and_uses_it_when_it_comes() -> None:
     server = Server()
-    async with Daemon(replace(SETTINGS, mouth=MouthSettings(host="speech", url=server.url))) as daemon:
+    async with Daemon(replace(SETTINGS, tts=TtsSettings(host="speech", url=server.url))) as daemon:
         ready, told = daemon.health.readiness()
         assert (ready, told["status"]) == (True, "degraded")
         assert server.url in str(told["parts"])
@@ -167,7 +167,7 @@ async def test_a_server_that_hangs_is_given_up_at_the_deadline_and_then_costs_no
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    mouth = make_mouth(MouthSettings(host="speech", url=url, deadline_s=0.3), {})
+    mouth = make_mouth(TtsSettings(host="speech", url=url, deadline_s=0.3), {})
     await mouth.start()
     try:
         channel = mouth.open()
@@ -187,7 +187,7 @@ async def test_a_server_that_hangs_is_given_up_at_the_deadline_and_then_costs_no
 
 
 async def test_an_engine_that_cannot_be_loaded_is_stood_in_for() -> None:
-    mouth = make_mouth(MouthSettings(engine="nobody"), {})
+    mouth = make_mouth(TtsSettings(engine="nobody"), {})
     await mouth.start()
     assert "no such engine" in mouth.problem
     assert "en-us" in mouth.voices
@@ -195,14 +195,14 @@ async def test_an_engine_that_cannot_be_loaded_is_stood_in_for() -> None:
 
 
 async def test_without_a_fallback_it_is_the_start_that_fails() -> None:
-    mouth = make_mouth(MouthSettings(engine="nobody", fallback=""), {})
+    mouth = make_mouth(TtsSettings(engine="nobody", fallback=""), {})
     with pytest.raises(HostLost, match="no such engine"):
         await mouth.start()
     await mouth.close()
 
 
 async def test_the_engine_runs_in_a_thread_when_it_is_told_to() -> None:
-    mouth = make_mouth(MouthSettings(host="inprocess"), {})
+    mouth = make_mouth(TtsSettings(host="inprocess"), {})
     await mouth.start()
     channel = mouth.open()
     channel.send({"type": "Speak", "text": "Hello.", "options": {}})
@@ -215,7 +215,7 @@ def test_an_engine_without_an_environment_of_its_own_runs_in_the_daemons() -> No
 
 
 async def test_a_voice_may_have_a_spare() -> None:
-    host = make_mouth(MouthSettings(engine="espeak", spare=True), {})
+    host = make_mouth(TtsSettings(engine="espeak", spare=True), {})
     before = set(psutil.Process().children())
     await host.start()
     try:
@@ -239,13 +239,13 @@ async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("settings", "rates"),
     [
-        (MouthSettings(), (24000, 22050)),
-        (MouthSettings(fallback=""), (24000, 22050)),
-        (MouthSettings(engine="espeak"), (22050, 22050)),
+        (TtsSettings(), (24000, 22050)),
+        (TtsSettings(fallback=""), (24000, 22050)),
+        (TtsSettings(engine="espeak"), (22050, 22050)),
     ],
 )
 async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it(
-    settings: MouthSettings, rates: tuple[int, int]
+    settings: TtsSettings, rates: tuple[int, int]
 ) -> None:
     mouth = make_mouth(settings, {})
     await mouth.start()
@@ -266,8 +266,8 @@ async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it
 
 
 async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_path: Path) -> None:
-    ears = make_ears(EarsSettings(per_call=True), Dialplans([plan()]), {})
-    mouth = make_mouth(MouthSettings(engine="espeak", per_call=True), {})
+    ears = make_ears(SttSettings(per_call=True), Dialplans([plan()]), {})
+    mouth = make_mouth(TtsSettings(engine="espeak", per_call=True), {})
     assert isinstance(ears, PerCallHost)
     await asyncio.gather(ears.start(), mouth.start())
     try:
@@ -284,12 +284,12 @@ async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_pat
 
 def test_only_an_engine_that_wants_them_is_told_what_callers_may_say() -> None:
     plans = Dialplans([plan()])
-    assert set(engine_options(EarsSettings(), plans)) == {"phrases"}
-    assert engine_options(EarsSettings(engine="nemo", options={"threads": 2}), plans) == {"threads": 2}
+    assert set(engine_options(SttSettings(), plans)) == {"phrases"}
+    assert engine_options(SttSettings(engine="nemo", options={"threads": 2}), plans) == {"threads": 2}
 
 
 def test_a_replay_in_counted_time_asks_no_server() -> None:
-    mouth = MouthSettings(host="speech", url="http://127.0.0.1:1/v1", options={"voice": "nova"})
-    assert counted_settings(replace(SETTINGS, mouth=mouth)).mouth == MouthSettings()
-    kept = MouthSettings(options={"voice": "de"})
-    assert counted_settings(replace(SETTINGS, mouth=kept)).mouth == kept
+    mouth = TtsSettings(host="speech", url="http://127.0.0.1:1/v1", options={"voice": "nova"})
+    assert counted_settings(replace(SETTINGS, tts=mouth)).tts == TtsSettings()
+    kept = TtsSettings(options={"voice": "de"})
+    assert counted_settings(replace(SETTINGS, tts=kept)).tts == kept

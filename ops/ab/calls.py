@@ -77,9 +77,9 @@ async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count
         async with sidecar(place, engine, folder) as server:
             python, environ = client(place, engine, folder)
             laid = {
-                "ears": settings(place, engine, server.url if server else ""),
+                "stt": settings(place, engine, server.url if server else ""),
                 # Whoever's interpreter the daemon runs under, the voice is the same.
-                "mouth": {"python": sys.executable},
+                "tts": {"python": sys.executable},
                 "dialplans": [str(plan) for plan in sorted(SHIPPED.glob("*.toml"))],
                 "calls": {"drain_s": 0.0},
             }

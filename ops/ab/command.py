@@ -34,7 +34,7 @@ from ops.report.stats import quantiles
 from ops.usage import WrongUse
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import TAKES_PHRASES, engine_options
-from phone_daemon.settings.settings import EarsSettings, SettingsError, load_settings
+from phone_daemon.settings.settings import SttSettings, SettingsError, load_settings
 from sidecars.environment import interpreter
 from sidecars.options import add_options, options_of
 
@@ -163,7 +163,7 @@ async def compare(
 def _engine(args: argparse.Namespace) -> Engine:
     """What the command line asks for. Raises `WrongUse`."""
     here = TINY.is_file() and bool(interpreter("nemo"))
-    name: str = args.engine or ("nemo" if here else EarsSettings().engine)
+    name: str = args.engine or ("nemo" if here else SttSettings().engine)
     options = options_of(args)
     if name == "nemo" and TINY.is_file():
         options.setdefault("model", str(TINY))
@@ -173,7 +173,7 @@ def _engine(args: argparse.Namespace) -> Engine:
         raise WrongUse(f"phone-ops ab: --engine {name}: not the name of an engine")
     told: Mapping[str, Any] = {}
     if name in TAKES_PHRASES:
-        told = engine_options(EarsSettings(engine=name), Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
+        told = engine_options(SttSettings(engine=name), Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
     return Engine(name, options, interpreter(name), told)
 
 

@@ -74,7 +74,7 @@ def host(place: str, engine: Engine, url: str = "") -> Host:
 
 
 def settings(place: str, engine: Engine, url: str = "") -> dict[str, object]:
-    """The daemon's `[ears]` for `place`. Without a fallback: what fails shall be seen to."""
+    """The daemon's `[stt]` for `place`. Without a fallback: what fails shall be seen to."""
     if place in ("listen", "listen_unix"):
         return {"host": "listen", "url": url, "fallback": ""}
     return {

@@ -109,8 +109,8 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
             calls=CallSettings(directory=folder, record=False), state=StateSettings(url="off"), dialplans=(path,)
         )
         plans = load_dialplans(settings)
-        ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
-        mouth = make_counted_mouth(settings.mouth)
+        ears = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
+        mouth = make_counted_mouth(settings.tts)
         for host in (ears, mouth):
             stack.push_async_callback(host.close)
             await host.start()

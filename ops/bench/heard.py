@@ -67,7 +67,7 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
                 await side_by_side(jobs, LANES, progress)
     wrong = [off for off in seen.off if abs(off) > 1]
     exact = sum(off == 0 for off in seen.off)
-    note = f"of {len(seen.off)}, {exact} exact; by the wire; scripted model server, {Settings().mouth.engine}"
+    note = f"of {len(seen.off)}, {exact} exact; by the wire; scripted model server, {Settings().tts.engine}"
     return [
         Figure("interrupted in a phrase, heard text off by more than a word", len(wrong), "", 0, note),
         Figure("interruptions that did not happen", count - len(seen.off), "", 0, "; ".join(seen.problems[:3])),
@@ -107,7 +107,7 @@ def sounded(packets: list[Packet]) -> int:
 
 @cache
 def _engine() -> TtsEngine:
-    mouth = Settings().mouth
+    mouth = Settings().tts
     engine: TtsEngine = load(mouth.engine, dict(mouth.options))
     return engine
 

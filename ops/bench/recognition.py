@@ -35,7 +35,7 @@ FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
     """`seconds`: speech for the CPU, and again, in real time, for the wait."""
     said = _utterances(seconds)
-    options = engine_options(Settings().ears, Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
+    options = engine_options(Settings().stt, Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
     speech_s = sum(map(len, said)) / 2 / SAMPLE_RATE
     vad = await asyncio.to_thread(_silero, said)
     progress(0.05)

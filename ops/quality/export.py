@@ -43,7 +43,7 @@ examples:
       for sherpa, in chunks of 160 ms, proved on the recorded callers that ship
   phone-ops export nvidia/nemotron-speech-streaming-en-0.6b var/models/nemotron --chunk-ms 160 560 --check recordings/
       two chunk sizes; the recordings are the WAV files below a folder, or those that a NeMo manifest names
-  then, in the settings:  [ears] engine = "sherpa", options = { model = "var/models/tiny" }
+  then, in the settings:  [stt] engine = "sherpa", options = { model = "var/models/tiny" }
 Exit code: 0 made, and the words are the same within the tolerance; 1 not; 2 wrong use.
 """
 

@@ -15,7 +15,7 @@ from ops.usage import WrongUse, add_config, settings
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.engines import engine_options
-from phone_daemon.settings.settings import EarsSettings
+from phone_daemon.settings.settings import SttSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
         plans = load_dialplans(settings(args))
     except DialplanError as error:
         raise WrongUse(str(error)) from None
-    print(json.dumps(engine_options(EarsSettings(), plans)["phrases"], indent=1))
+    print(json.dumps(engine_options(SttSettings(), plans)["phrases"], indent=1))
     return 0

@@ -39,7 +39,7 @@ from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options
-from phone_daemon.settings.settings import EarsSettings, Settings
+from phone_daemon.settings.settings import SttSettings, Settings
 from sidecars.environment import interpreter
 from sidecars.host.host import Host, HostLost
 from sidecars.local.inline import InlineHost
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
     except SetError as error:
         raise WrongUse("\n".join(f"phone-ops understand: {line}" for line in str(error).splitlines())) from None
     known = settings(args)
-    engine = args.engine or known.ears.engine
-    options = options_of(args) or (known.ears.options if engine == known.ears.engine else {})
+    engine = args.engine or known.stt.engine
+    options = options_of(args) or (known.stt.options if engine == known.stt.engine else {})
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     try:
@@ -111,7 +111,7 @@ def understood(
     An engine without an environment of its own runs on the sample clock: twice the same is heard.
     """
     plans = {id(clip.plan): clip.plan for clip in clips if clip.plan is not None}
-    options = engine_options(EarsSettings(engine=engine, options=dict(options)), Dialplans(plans.values()))
+    options = engine_options(SttSettings(engine=engine, options=dict(options)), Dialplans(plans.values()))
     python = interpreter(engine)
     host: Host
     runner: Callable[[Coroutine[Any, Any, list[Understood]]], list[Understood]]

@@ -39,7 +39,7 @@ from phone_daemon.daemon import load_dialplans
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.engines import engine_options
 from phone_daemon.events import SAMPLE_RATE
-from phone_daemon.settings.settings import EarsSettings
+from phone_daemon.settings.settings import SttSettings
 from sidecars.environment import interpreter
 from sidecars.host.host import Host, HostLost
 from sidecars.local.subprocess import SubprocessHost
@@ -138,7 +138,7 @@ def _host(args: argparse.Namespace) -> tuple[Host, Mapping[str, object]]:
     names = [plan.name for plan in plans]
     if args.grammar and args.grammar not in names:
         raise WrongUse(f"phone-ops wer: --grammar {args.grammar}: there are {', '.join(names)}")
-    options = engine_options(EarsSettings(engine=args.engine, options=options), plans)
+    options = engine_options(SttSettings(engine=args.engine, options=options), plans)
     host = SubprocessHost("stt", args.engine, options, interpreter(args.engine), start_timeout_s=LOADING_S)
     return host, {"grammar": args.grammar} if args.grammar else {}
 

@@ -21,7 +21,7 @@ from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import engine_options, make_counted_mouth
 from phone_daemon.events import Note
-from phone_daemon.settings.settings import EarsSettings, MouthSettings, Settings, StateSettings
+from phone_daemon.settings.settings import SttSettings, TtsSettings, Settings, StateSettings
 from phone_daemon.state.store import State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.tape import TapeLine
@@ -40,9 +40,9 @@ def replay_settings(settings: Settings) -> Settings:
 
 def counted_settings(settings: Settings) -> Settings:
     """`replay_settings` with the embedded engine instead of a server, which knows no clock but the real one."""
-    ears = EarsSettings() if settings.ears.url else settings.ears
-    mouth = MouthSettings() if settings.mouth.url else settings.mouth
-    return replace(replay_settings(settings), ears=ears, mouth=mouth)
+    ears = SttSettings() if settings.stt.url else settings.stt
+    mouth = TtsSettings() if settings.tts.url else settings.tts
+    return replace(replay_settings(settings), stt=ears, tts=mouth)
 
 
 def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
@@ -52,8 +52,8 @@ def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) ->
 
 async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     plans = Dialplans.load(settings.dialplans)
-    ears = InlineHost("stt", settings.ears.engine, engine_options(settings.ears, plans))
-    mouth = make_counted_mouth(settings.mouth)
+    ears = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
+    mouth = make_counted_mouth(settings.tts)
     try:
         await asyncio.gather(ears.start(), mouth.start())
         return await play_on(ears, mouth, fixture, settings, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from ipaddress import ip_address
@@ -15,6 +16,8 @@ from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class VadSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class EarsSettings:
-    """`[ears]`: which recognition engine, and where it runs."""
+class SttSettings:
+    """`[stt]`: which recognition engine, and where it runs."""
 
     engine: str = "moonshine"
     host: str = "subprocess"
@@ -75,12 +78,12 @@ class EarsSettings:
     deadline_s: float = 1.5
     """After the end of speech, how long the fallback waits for the one above."""
     options: dict[str, object] = field(default_factory=dict)
-    """Handed to the engine as they are (`[ears.options]`); to a server as query parameters."""
+    """Handed to the engine as they are (`[stt.options]`); to a server as query parameters."""
 
 
 @dataclass(frozen=True, slots=True)
-class MouthSettings:
-    """`[mouth]`: which voice speaks, and where it runs."""
+class TtsSettings:
+    """`[tts]`: which voice speaks, and where it runs."""
 
     engine: str = "hibari"
     host: str = "subprocess"
@@ -160,8 +163,8 @@ class LlmSettings:
 class Settings:
     sip: SipSettings = SipSettings()
     vad: VadSettings = VadSettings()
-    ears: EarsSettings = EarsSettings()
-    mouth: MouthSettings = MouthSettings()
+    stt: SttSettings = SttSettings()
+    tts: TtsSettings = TtsSettings()
     turn: TurnSettings = TurnSettings()
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
@@ -194,11 +197,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "vad.min_silence_s": (0.1, 5),
     "vad.pre_roll_s": (0, 2),
     "vad.max_speech_s": (1, 60),
-    "mouth.deadline_s": (0.1, 4.5),
+    "tts.deadline_s": (0.1, 4.5),
     "turn.stable_s": (0, 2),
     "turn.early_after_s": (0.02, 2),
     "turn.unfinished_s": (0, 5),
-    "ears.deadline_s": (0.2, 2.5),
+    "stt.deadline_s": (0.2, 2.5),
     "calls.limit_s": (1, 86_400),
     "calls.drain_s": (0, 3600),
     "calls.lead_s": (0.04, 5),
@@ -210,8 +213,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Lowest and highest value of each number, in its own unit."""
 
+_OLD_NAMES = {"ears": "stt", "mouth": "tts"}
+"""Sections by the name that they had, and the one that they have."""
+
 _CODECS = ("PCMU", "PCMA", "G722")
-_EARS_HOSTS: Mapping[str, tuple[str, ...]] = {
+_STT_HOSTS: Mapping[str, tuple[str, ...]] = {
     "subprocess": (),
     "inprocess": (),
     "listen": ("ws://127.0.0.1:8765/v1/listen", "unix:///PATH", "wss://HOST/v1/listen"),
@@ -219,13 +225,13 @@ _EARS_HOSTS: Mapping[str, tuple[str, ...]] = {
 }
 """Where an engine may run, and what the URL of a server looks like."""
 _REDIS = ("redis", "rediss", "unix")
-_MOUTH_HOSTS: Mapping[str, tuple[str, ...]] = {
+_TTS_HOSTS: Mapping[str, tuple[str, ...]] = {
     "subprocess": (),
     "inprocess": (),
     "speech": ("http://127.0.0.1:8880/v1", "unix:///PATH", "https://HOST/v1"),
     "wyoming": ("tcp://127.0.0.1:10200", "unix:///PATH"),
 }
-_WYOMING = {"ears": ("model", "language"), "mouth": ("voice", "language", "speaker")}
+_WYOMING = {"stt": ("model", "language"), "tts": ("voice", "language", "speaker")}
 """What a Wyoming server is told."""
 
 
@@ -240,6 +246,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         document = read(path) if path else Document(Path(), {})
     except NotToml as error:
         raise SettingsError([str(error)]) from None
+    document = _renamed(document, problems)
     table = Table(document, problems)
     folder = path.parent if path else Path()
     values: dict[str, Any] = {}
@@ -252,6 +259,22 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _renamed(document: Document, problems: list[str]) -> Document:
+    """`document` with its sections under the names that they have today; one line in the log for each old one."""
+    data, lines = dict(document.data), dict(document.lines)
+    for old, new in _OLD_NAMES.items():
+        if old not in data:
+            continue
+        if new in data:
+            problems.append(document.problem((old,), f"is the old name of {new}, which is there as well; take it out"))
+            del data[old]
+            continue
+        _log.warning("%s", document.problem((old,), f"is the old name of {new}; write {new} instead"))
+        data[new] = data.pop(old)
+        lines |= {(new, *key[1:]): line for key, line in lines.items() if key[:1] == (old,)}
+    return replace(document, data=data, lines=lines)
 
 
 _Section = TypeVar("_Section", bound="DataclassInstance")
@@ -311,12 +334,12 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
             table.wrong(("sip", "codecs", index), f'"{codec}" is named twice; take one out')
     if vad.release > vad.threshold:
         table.wrong(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
-    _check_part("ears", settings.ears, _EARS_HOSTS, table)
-    if settings.ears.engine == "moonshine" and "pronunciations" in settings.ears.options:
-        table.wrong(("ears", "options", "pronunciations"), "moonshine needs none: it hears any word; take it out")
-    _check_part("mouth", settings.mouth, _MOUTH_HOSTS, table)
-    if settings.mouth.spare and settings.mouth.per_call:
-        table.wrong(("mouth", "spare"), "is for a child that serves every call; take it out, or per_call")
+    _check_part("stt", settings.stt, _STT_HOSTS, table)
+    if settings.stt.engine == "moonshine" and "pronunciations" in settings.stt.options:
+        table.wrong(("stt", "options", "pronunciations"), "moonshine needs none: it hears any word; take it out")
+    _check_part("tts", settings.tts, _TTS_HOSTS, table)
+    if settings.tts.spare and settings.tts.per_call:
+        table.wrong(("tts", "spare"), "is for a child that serves every call; take it out, or per_call")
     for index, plan in enumerate(settings.dialplans):
         if not plan.is_file():
             table.wrong(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
@@ -326,11 +349,9 @@ def _check(settings: Settings, table: Table, problems: list[str]) -> None:
         table.wrong(("llm", "base_url"), NOT_HTTP)
 
 
-def _check_part(
-    name: str, part: EarsSettings | MouthSettings, hosts: Mapping[str, tuple[str, ...]], table: Table
-) -> None:
-    """What ears and mouth have in common: where they run."""
-    engines = STT_ENGINES if name == "ears" else TTS_ENGINES
+def _check_part(name: str, part: SttSettings | TtsSettings, hosts: Mapping[str, tuple[str, ...]], table: Table) -> None:
+    """What stt and tts have in common: where they run."""
+    engines = STT_ENGINES if name == "stt" else TTS_ENGINES
     if part.engine not in engines:
         table.wrong((name, "engine"), f'unknown engine "{part.engine}"; {instead(part.engine, engines)}')
     if part.host not in hosts:
@@ -383,10 +404,10 @@ def _environment(settings: Settings, environ: Mapping[str, str], problems: list[
         if not is_http(url):
             problems.append(f"environment: OPENAI_BASE_URL: {NOT_HTTP}")
         settings = replace(settings, llm=LlmSettings(url))
-    if (name := settings.mouth.api_key_env) and not environ.get(name):
-        problems.append(f"environment: {name}: not set, but mouth.api_key_env names it")
-    if (name := settings.ears.api_key_env) and not environ.get(name):
-        problems.append(f"environment: {name}: not set, but ears.api_key_env names it")
+    if (name := settings.tts.api_key_env) and not environ.get(name):
+        problems.append(f"environment: {name}: not set, but tts.api_key_env names it")
+    if (name := settings.stt.api_key_env) and not environ.get(name):
+        problems.append(f"environment: {name}: not set, but stt.api_key_env names it")
     if text := environ.get("LLM_CANCEL_FLOOR_S", ""):
         low, high = _RANGES["llm_cancel_floor_s"]
         try:

@@ -24,7 +24,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,
         'health_port = 0\n[sip]\nport = 5080\ncodecs = ["PCMA"]\n[vad]\nmin_silence_s = 1\n'
-        '[ears.options]\nbeam = 1e-20\nnested = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
+        '[stt.options]\nbeam = 1e-20\nnested = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
     )
     default = Settings()
     assert settings == replace(
@@ -32,10 +32,35 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         health_port=0,
         sip=replace(default.sip, port=5080, codecs=("PCMA",)),
         vad=replace(default.vad, min_silence_s=1.0),
-        ears=replace(default.ears, options={"beam": 1e-20, "nested": {"a": [1]}}),
+        stt=replace(default.stt, options={"beam": 1e-20, "nested": {"a": [1]}}),
         state=replace(default.state, texts=False, url="off"),
     )
     assert isinstance(settings.vad.min_silence_s, float)
+
+
+@pytest.mark.parametrize(("old", "new", "value"), [("ears", "stt", "whisper"), ("mouth", "tts", "kokoro")])
+def test_an_old_section_name_is_read_and_the_new_one_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, old: str, new: str, value: str
+) -> None:
+    settings = settings_of(tmp_path, f'\n[{old}]\nengine = "{value}"\n')
+    assert getattr(settings, new).engine == value
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/s.toml:2: {old}: is the old name of {new}; write {new} instead"
+    ]
+
+
+def test_what_is_wrong_under_an_old_name_is_found_on_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, "[ears]\n\ndeadline_s = 9")
+    assert caught.value.lines == (f"{tmp_path}/s.toml:3: stt.deadline_s: is 9; it must be from 0.2 to 2.5",)
+
+
+def test_an_old_name_beside_its_new_one_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, '[tts]\nengine = "espeak"\n[mouth]\nengine = "kokoro"')
+    assert caught.value.lines == (
+        f"{tmp_path}/s.toml:3: mouth: is the old name of tts, which is there as well; take it out",
+    )
 
 
 def test_paths_are_relative_to_the_file_unless_absolute(tmp_path: Path) -> None:
@@ -111,80 +136,80 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[calls]\nrecord = 'False'", ["2: calls.record: is text; it must be true or false: write record = false"]),
         ("[calls]\ndirectory = 7", ['2: calls.directory: is a whole number; it must be text: write directory = "7"']),
         (
-            '[mouth]\nengine = ""',
-            ['2: mouth.engine: unknown engine ""; there are chatterbox, espeak, hibari, kokoro, piper'],
+            '[tts]\nengine = ""',
+            ['2: tts.engine: unknown engine ""; there are chatterbox, espeak, hibari, kokoro, piper'],
         ),
         (
-            '[mouth]\nhost = "speach"',
-            ['2: mouth.host: unknown value "speach"; did you mean "speech"?'],
+            '[tts]\nhost = "speach"',
+            ['2: tts.host: unknown value "speach"; did you mean "speech"?'],
         ),
         (
-            '[mouth]\nhost = "speech"',
-            ['1: mouth.url: is missing; write "http://127.0.0.1:8880/v1" or "unix:///PATH"'],
+            '[tts]\nhost = "speech"',
+            ['1: tts.url: is missing; write "http://127.0.0.1:8880/v1" or "unix:///PATH"'],
         ),
         (
-            '[mouth]\nhost = "wyoming"\nurl = "127.0.0.1:10200"\noptions = { rate = 1 }',
+            '[tts]\nhost = "wyoming"\nurl = "127.0.0.1:10200"\noptions = { rate = 1 }',
             [
-                '3: mouth.url: is "127.0.0.1:10200"; write "tcp://127.0.0.1:10200" or "unix:///PATH"',
-                "4: mouth.options.rate: a Wyoming server knows voice, language and speaker; take it out",
+                '3: tts.url: is "127.0.0.1:10200"; write "tcp://127.0.0.1:10200" or "unix:///PATH"',
+                "4: tts.options.rate: a Wyoming server knows voice, language and speaker; take it out",
             ],
         ),
         (
-            '[mouth]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
+            '[tts]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
             [
-                '4: mouth.fallback: unknown engine "e speak"; did you mean "espeak"?',
-                "3: mouth.url: holds a password; set api_key_env to the variable with the key or token",
+                '4: tts.fallback: unknown engine "e speak"; did you mean "espeak"?',
+                "3: tts.url: holds a password; set api_key_env to the variable with the key or token",
             ],
         ),
-        ("[mouth]\ndeadline_s = 10", ["2: mouth.deadline_s: is 10; it must be from 0.1 to 4.5"]),
-        ('[ears]\nengine = "wisper"', ['2: ears.engine: unknown engine "wisper"; did you mean "whisper"?']),
+        ("[tts]\ndeadline_s = 10", ["2: tts.deadline_s: is 10; it must be from 0.1 to 4.5"]),
+        ('[stt]\nengine = "wisper"', ['2: stt.engine: unknown engine "wisper"; did you mean "whisper"?']),
         (
-            '[ears]\nengine = "espeak"',
-            ['2: ears.engine: unknown engine "espeak"; there are moonshine, nemo, onnx_tdt, qwen3, sherpa, whisper'],
+            '[stt]\nengine = "espeak"',
+            ['2: stt.engine: unknown engine "espeak"; there are moonshine, nemo, onnx_tdt, qwen3, sherpa, whisper'],
         ),
         (
-            '[ears]\nengine = "pocketsphinx"\nfallback = "pocketsphinx"',
+            '[stt]\nengine = "pocketsphinx"\nfallback = "pocketsphinx"',
             [
-                '2: ears.engine: unknown engine "pocketsphinx"; write "moonshine"',
-                '3: ears.fallback: unknown engine "pocketsphinx"; write "moonshine"',
-            ],
-        ),
-        (
-            '[ears.options]\npronunciations = { banoola = "B AH N UW L AH" }',
-            ["2: ears.options.pronunciations: moonshine needs none: it hears any word; take it out"],
-        ),
-        ("[ears]\noptions = 1", ["2: ears.options: is a whole number; it must be a table"]),
-        ('[ears]\nhost = "liston"', ['2: ears.host: unknown value "liston"; did you mean "listen"?']),
-        (
-            '[ears]\nhost = "listen"',
-            ['1: ears.url: is missing; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"'],
-        ),
-        (
-            '[ears]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "moon shine"\npython = "python3"',
-            [
-                '4: ears.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
-                '3: ears.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
-                '5: ears.python: is for a child process; write host = "subprocess" with it, or take it out',
+                '2: stt.engine: unknown engine "pocketsphinx"; write "moonshine"',
+                '3: stt.fallback: unknown engine "pocketsphinx"; write "moonshine"',
             ],
         ),
         (
-            '[ears]\nhost = "listen"\nurl = "wss://me:pw@host/v1/listen"',
-            ["3: ears.url: holds a password; set api_key_env to the variable with the key or token"],
+            '[stt.options]\npronunciations = { banoola = "B AH N UW L AH" }',
+            ["2: stt.options.pronunciations: moonshine needs none: it hears any word; take it out"],
+        ),
+        ("[stt]\noptions = 1", ["2: stt.options: is a whole number; it must be a table"]),
+        ('[stt]\nhost = "liston"', ['2: stt.host: unknown value "liston"; did you mean "listen"?']),
+        (
+            '[stt]\nhost = "listen"',
+            ['1: stt.url: is missing; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"'],
         ),
         (
-            '[ears]\nhost = "wyoming"\nurl = "tcp://127.0.0.1:10300"\nper_call = true\noptions = { voice = "anna" }',
+            '[stt]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "moon shine"\npython = "python3"',
             [
-                '4: ears.per_call: is for a child process; write host = "subprocess" with it, or take it out',
-                "5: ears.options.voice: a Wyoming server knows model and language; take it out",
+                '4: stt.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
+                '3: stt.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
+                '5: stt.python: is for a child process; write host = "subprocess" with it, or take it out',
             ],
         ),
         (
-            "[mouth]\nspare = true\nper_call = true",
-            ["2: mouth.spare: is for a child that serves every call; take it out, or per_call"],
+            '[stt]\nhost = "listen"\nurl = "wss://me:pw@host/v1/listen"',
+            ["3: stt.url: holds a password; set api_key_env to the variable with the key or token"],
         ),
         (
-            '[ears]\nurl = "ws://127.0.0.1:8765/v1/listen"',
-            ['2: ears.url: is for a server; write host = "listen" with it, or take it out'],
+            '[stt]\nhost = "wyoming"\nurl = "tcp://127.0.0.1:10300"\nper_call = true\noptions = { voice = "anna" }',
+            [
+                '4: stt.per_call: is for a child process; write host = "subprocess" with it, or take it out',
+                "5: stt.options.voice: a Wyoming server knows model and language; take it out",
+            ],
+        ),
+        (
+            "[tts]\nspare = true\nper_call = true",
+            ["2: tts.spare: is for a child that serves every call; take it out, or per_call"],
+        ),
+        (
+            '[stt]\nurl = "ws://127.0.0.1:8765/v1/listen"',
+            ['2: stt.url: is for a server; write host = "listen" with it, or take it out'],
         ),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
         ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
@@ -205,11 +230,11 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_key_that_the_environment_lacks_is_named(tmp_path: Path) -> None:
-    text = '[mouth]\nhost = "speech"\nurl = "http://127.0.0.1:8880/v1"\napi_key_env = "SPEECH_KEY"'
+    text = '[tts]\nhost = "speech"\nurl = "http://127.0.0.1:8880/v1"\napi_key_env = "SPEECH_KEY"'
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, text)
-    assert caught.value.lines == ("environment: SPEECH_KEY: not set, but mouth.api_key_env names it",)
-    assert settings_of(tmp_path, text, SPEECH_KEY="sesame").mouth.api_key_env == "SPEECH_KEY"
+    assert caught.value.lines == ("environment: SPEECH_KEY: not set, but tts.api_key_env names it",)
+    assert settings_of(tmp_path, text, SPEECH_KEY="sesame").tts.api_key_env == "SPEECH_KEY"
 
 
 @pytest.mark.parametrize("floor", ["fast", "-1", "61", "nan"])

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from phone_daemon.engines import make_mouth
-from phone_daemon.settings.settings import MouthSettings
+from phone_daemon.settings.settings import TtsSettings
 from sidecars.engines.level import LEVEL_DB, active_level_db
 from sidecars.environment import interpreter
 from sidecars.local.subprocess import SubprocessHost
@@ -122,7 +122,7 @@ async def test_a_cancel_stops_in_the_middle_of_a_piece() -> None:
 
 async def test_the_daemon_finds_its_environment_and_speaks_espeaks_voices_with_the_default() -> None:
     assert interpreter("kokoro") == python_of("kokoro")
-    mouth = make_mouth(MouthSettings(engine="kokoro", deadline_s=30.0), {})
+    mouth = make_mouth(TtsSettings(engine="kokoro", deadline_s=30.0), {})
     await mouth.start()
     assert mouth.problem == ""
     assert mouth.voices[0] == "af_heart"

@@ -51,7 +51,7 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
 async def _burst(server: Sidecar, count: int, progress: Progress) -> Tally:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         ears = {"host": "listen", "url": server.url, "fallback": ""}
-        async with DaemonProcess(Path(folder), {"ears": ears}) as daemon:
+        async with DaemonProcess(Path(folder), {"stt": ears}) as daemon:
             tally = await burst(daemon.uri(), daemon.state, count, 1, lambda done: progress(done / count))
     if not tally.count:
         raise RuntimeError("; ".join(tally.problems) or "no barge-in happened")

@@ -51,7 +51,7 @@ class Seen:
 async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
     """`kills` callers, each of whom loses its ears while it speaks."""
     said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
-    options = engine_options(Settings().ears, load_dialplans(Settings()))
+    options = engine_options(Settings().stt, load_dialplans(Settings()))
     port = free_port(socket.SOCK_STREAM)
     seen = Seen()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -60,7 +60,7 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
         try:
             ears = {"host": "listen", "url": server.url}
             async with (
-                DaemonProcess(Path(folder), {"ears": ears}) as daemon,
+                DaemonProcess(Path(folder), {"stt": ears}) as daemon,
                 Operator(daemon.state) as operator,
                 _events(operator) as events,
             ):
