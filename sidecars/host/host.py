@@ -9,7 +9,7 @@ Recognition (a channel is one utterance):
     Audio + payload      any even length
     Finalize             answered by Final, and the utterance is over
     Cancel               answered by Cancelled, and the utterance is over
-    -> Partial {text, confidence, words}
+    -> Partial {text, confidence, words, samples}    `samples`: how much of its audio the engine had been given, if told
     -> Final {text, confidence, words, held, open}
     -> Cancelled {held, open}
     -> Failed {error, held, open}

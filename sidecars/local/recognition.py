@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 class _Utterance:
     waiting: bytearray = field(default_factory=bytearray)
     finalizing: bool = False
+    samples: int = 0
+    """Given to the engine."""
 
 
 class RecognitionServer(EngineServer):
@@ -106,7 +108,9 @@ class RecognitionServer(EngineServer):
         if not batch and not self._undone():
             return
         for channel, audio in batch.items():
-            del self._open[channel].waiting[: len(audio)]
+            utterance = self._open[channel]
+            del utterance.waiting[: len(audio)]
+            utterance.samples += len(audio) // 2
         try:
             changed = self.engine.step(batch)
         except EngineLost:
@@ -117,7 +121,7 @@ class RecognitionServer(EngineServer):
                 self._fail(channel, f"{type(error).__name__}: {error}")
             return
         for channel, hypothesis in changed.items():
-            self._say(channel, "Partial", **_told(hypothesis))
+            self._say(channel, "Partial", **_told(hypothesis), samples=self._open[channel].samples)
 
     def _finalize(self, channels: list[int]) -> None:
         """All of them in one batch, where the engine can."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +21,16 @@ ANSWER_S = 20.0
 
 
 class Stream:
-    """A connection of its own. `chunk_s`: how much audio the engine behind it takes at once."""
+    """A connection of its own."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, chunk_s: float) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
-        self._per_chunk = round(chunk_s / FRAME_S)
-        self._due: float | None = None
-        """When the last chunk was complete, until something is heard of it."""
+        self._sent: list[float] = []
+        """When each frame of the connection's audio was sent."""
         self.took_s: list[float] = []
-        """From a chunk's last audio to the partial that came of it; a chunk that changed nothing has none."""
+        """From when the last audio was sent that a partial is made of to when it came: however far the server has
+        fallen behind, and whatever was sent since. A chunk that changed nothing has none.
+        """
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._reading = asyncio.create_task(self._read())
 
@@ -44,9 +46,8 @@ class Stream:
         for number in range(round(seconds / FRAME_S)):
             await asyncio.sleep(max(begin + number * FRAME_S - time.monotonic(), 0))
             place = number * size % max(len(pcm) - size, 1) // 2 * 2
+            self._sent.append(time.monotonic())
             await self._socket.send_bytes(pcm[place : place + size])
-            if (number + 1) % self._per_chunk == 0:
-                self._due = time.monotonic()
 
     async def finalize(self) -> float:
         """Seconds to the final transcript."""
@@ -82,9 +83,9 @@ class Stream:
         async for message in self._socket:
             told = json.loads(message.data)
             if told["type"] == "Results" and not told["is_final"]:
-                if self._due is not None:
-                    self.took_s.append(time.monotonic() - self._due)
-                    self._due = None
+                last = math.ceil((told["start"] + told["duration"]) / FRAME_S - 1e-6) - 1
+                if 0 <= last < len(self._sent):
+                    self.took_s.append(time.monotonic() - self._sent[last])
             else:
                 self._answers.put_nowait(told)
 
@@ -106,7 +107,7 @@ class Streams:
         await self._http.close()
 
     async def open(self) -> Stream:
-        stream = Stream(await self._http.ws_connect(self._url, max_msg_size=0), self._chunk_s)
+        stream = Stream(await self._http.ws_connect(self._url, max_msg_size=0))
         self._open.append(stream)
         return stream
 

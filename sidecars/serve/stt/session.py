@@ -203,6 +203,8 @@ class Session:
     def _say_results(self, heard: Message, **what: bool) -> None:
         rate = self._request.sample_rate
         start, duration = self._begun / rate, (self.heard - self._begun) / rate
+        if self._channel is not None and "samples" in heard:  # a partial, of the audio that the engine had
+            duration = min(duration, heard["samples"] / self._channel.sample_rate)
         told = listen_dialect.results(
             heard, request_id=self.request_id, model=self._model, start=start, duration=duration, **what
         )

@@ -82,7 +82,7 @@ def test_an_utterance_is_heard_and_ends_with_a_final_that_says_what_is_held(serv
     audio(server, 1, 320)
     server.receive(1, {"type": "Finalize"})
     assert told(server) == [
-        (1, "Partial", {"text": "320", "confidence": 0.5}),
+        (1, "Partial", {"text": "320", "confidence": 0.5, "samples": 320}),
         (1, "Final", {"text": "320", "confidence": 1.0, "held": {"utterances": 0}, "open": 0}),
     ]
 

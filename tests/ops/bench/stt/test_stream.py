@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import WSMsgType, web
 
 from ops.bench.stt.sidecar import Sidecar, SidecarFailed, bare_steps
 from ops.bench.stt.stream import RATE, Streams, turned
@@ -85,9 +86,52 @@ async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
     assert all(1 <= len(took) <= 6 for took in told["steps_ms"].values())
     assert all(ms > 0 for took in told["steps_ms"].values() for ms in took)
     assert told["batched_as_alone"] is True
+    assert told["chunk_s"] == CHUNK_S
     assert told["held"] == {"sessions": 0}
 
 
 async def test_streams_say_the_same_from_another_place_on() -> None:
     assert turned(b"aabbccdd", 1, 2) == b"ccddaabb"
     assert turned(b"aabbccdd", 0, 2) == b"aabbccdd"
+
+
+class Late:
+    """A listen server that answers each second of audio with a partial, so many seconds after it has come."""
+
+    def __init__(self, behind_s: float) -> None:
+        self._behind_s = behind_s
+
+    async def __call__(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        samples, answers = 0, []
+        async for message in socket:
+            if message.type is not WSMsgType.BINARY:
+                break
+            samples += len(message.data) // 2
+            answers.append(asyncio.create_task(self._answer(socket, samples / RATE)))
+        await asyncio.gather(*answers, return_exceptions=True)
+        return socket
+
+    async def _answer(self, socket: web.WebSocketResponse, heard_s: float) -> None:
+        await asyncio.sleep(self._behind_s)
+        await socket.send_json({"type": "Results", "is_final": False, "start": 0.0, "duration": heard_s})
+
+
+async def test_how_late_partials_are_is_told_also_when_they_are_later_than_the_next_chunk() -> None:
+    app = web.Application()
+    app.add_routes([web.get("/v1/listen", Late(0.5))])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        url = f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/listen"
+        async with Streams(url, CHUNK_S) as streams:
+            (one,) = await streams.speaking(bytes(2 * RATE), 1, 1.0)
+            async with asyncio.timeout(5):
+                while len(one.took_s) < 12:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+    finally:
+        await runner.cleanup()
+    assert min(one.took_s) >= 0.5
