@@ -101,7 +101,7 @@ class Late:
     def __init__(self, behind_s: float) -> None:
         self._behind_s = behind_s
 
-    async def __call__(self, request: web.Request) -> web.WebSocketResponse:
+    async def answer(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         samples, answers = 0, []
@@ -120,7 +120,7 @@ class Late:
 
 async def test_how_late_partials_are_is_told_also_when_they_are_later_than_the_next_chunk() -> None:
     app = web.Application()
-    app.add_routes([web.get("/v1/listen", Late(0.5))])
+    app.add_routes([web.get("/v1/listen", Late(0.5).answer)])
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
