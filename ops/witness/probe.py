@@ -210,6 +210,10 @@ class Probe(asyncio.DatagramProtocol):
         """Sends a DTMF digit by SIP INFO (application/dtmf-relay); returns the status code."""
         return (await self._ask("INFO", f"Signal={digit}\r\nDuration=160\r\n", "application/dtmf-relay")).code
 
+    async def ask(self, method: str, body: str = "", kind: str = "application/sdp", extra: str = "") -> Message:
+        """A request within the dialog, with more header lines if wanted; 408 after 3 s without an answer."""
+        return await self._ask(method, body, kind, extra)
+
     # -------------------------------------------------------------------------------------------- what arrives
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -232,6 +236,17 @@ class Probe(asyncio.DatagramProtocol):
 
     def _invite_answered(self, message: Message, number: int) -> None:
         self._provisional.set()
+        if (waiting := self._transactions.get("INVITE")) and message.code >= 200:
+            # A re-INVITE's: the ACK of a 2xx has a transaction of its own, that of a refusal has not.
+            branch = (
+                f"z9hG4bK{secrets.token_hex(8)}"
+                if message.code < 300
+                else re.findall("branch=([^;]+)", message.vias[0])[0]
+            )
+            self._send(self._request("ACK", branch, number=number), self._remote)
+            if not waiting.done():
+                waiting.set_result(message)
+            return
         if message.code < 200:
             return
         self._to = message.headers.get("to", self._to)
@@ -287,10 +302,17 @@ class Probe(asyncio.DatagramProtocol):
         self.rtp.sending = False
 
     def _request(
-        self, method: str, branch: str, body: str = "", kind: str = "application/sdp", number: int = 0
+        self,
+        method: str,
+        branch: str,
+        body: str = "",
+        kind: str = "application/sdp",
+        *,
+        number: int = 0,
+        extra: str = "",
     ) -> bytes:
         lines = [
-            f"{method} {self._uri if method in ('INVITE', 'CANCEL') else self._remote_uri} SIP/2.0",
+            f"{method} {self._uri if method == 'CANCEL' else self._remote_uri} SIP/2.0",
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch={branch}",
             "Max-Forwards: 70",
             f"From: <sip:{self._caller}@127.0.0.1>;tag={self._tag}",
@@ -298,6 +320,7 @@ class Probe(asyncio.DatagramProtocol):
             f"Call-ID: {self._call_id}",
             f"CSeq: {number or self._cseq} {method}",
             f"Contact: <sip:{self._caller}@127.0.0.1:{self.port}>",
+            *extra.split("\r\n")[:-1],
         ]
         return self._text(lines, body, kind)
 
@@ -310,13 +333,13 @@ class Probe(asyncio.DatagramProtocol):
         if not self._transport.is_closing():
             self._transport.sendto(datagram, target)
 
-    async def _ask(self, method: str, body: str = "", kind: str = "application/sdp") -> Message:
-        """A request within the dialog, retransmitted until answered; 408 after 3 s without an answer."""
+    async def _ask(self, method: str, body: str = "", kind: str = "application/sdp", extra: str = "") -> Message:
+        """Retransmitted until answered."""
         self._cseq += 1
         answer = self._transactions[method] = asyncio.get_running_loop().create_future()
         heard = asyncio.Event()
         answer.add_done_callback(lambda _: heard.set())
-        request = self._request(method, f"z9hG4bK{secrets.token_hex(8)}", body, kind)
+        request = self._request(method, f"z9hG4bK{secrets.token_hex(8)}", body, kind, extra=extra)
         task = asyncio.create_task(self._retransmit(request, heard, self._remote))
         try:
             async with asyncio.timeout(3.0):

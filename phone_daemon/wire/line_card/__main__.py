@@ -31,7 +31,10 @@ from phone_daemon.events import PTIME_S, EndReason, LineClosed
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
+from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.phone import CODECS, Phone, PortTaken
+from phone_daemon.wire.line_card.screening import Screening
+from phone_daemon.wire.line_card.sip_module import SipModule
 from phone_daemon.wire.uri import request_user, user_part
 
 EXIT_PORT = 98
@@ -69,6 +72,8 @@ class Card:
         self._saying: list[bytes] = []
         self._pending: deque[bytes] = deque()
         self._legs: dict[int, Leg] = {}
+        self._by_id: dict[str, Leg] = {}
+        """The same calls by their Call-ID."""
         self._gone: list[Leg] = []
         """Over, and kept until their objects can be destroyed."""
         self._numbers = 0
@@ -95,6 +100,8 @@ class Card:
         gc.collect()
         gc.freeze()
         self._max_calls = limit = native.max_calls()
+        self._screening = Screening(options.codecs.split(","))
+        self._module = SipModule(self._screen)
         version, port = self._endpoint.libVersion().full, self._phone.port
         log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
         self._send(0, protocol.Hello(os.getpid(), limit, version, port))
@@ -145,6 +152,7 @@ class Card:
         """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
         for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
+            self._by_id = {call_id: live for call_id, live in self._by_id.items() if live is not leg}
             leg.release()
             self._underruns += leg.playout.underruns
             self._late_audio += leg.playout.late_audio
@@ -287,6 +295,23 @@ class Card:
             cpu_s=usage.ru_utime + usage.ru_stime,
         )
 
+    # --------------------------------------------------------------------------------------------- messages
+
+    @guarded
+    def _screen(self, text: str, _sender: str, handle: int) -> bool:
+        """Sees every message first; True: it is dealt with."""
+        message = parse(text)
+        leg = self._by_id.get(message.header("call-id"))
+        if message.code and leg is not None and not leg.dialog.remote_tag:
+            leg.dialog.remote_tag = message.to_tag
+        full = native.calls() >= self._max_calls
+        verdict = self._screening.judge(message, None if leg is None else leg.dialog, full=full)
+        if verdict.code:
+            self._module.respond(handle, verdict.code, verdict.headers)
+        if verdict.digit and leg is not None:
+            leg.press(verdict.digit)
+        return bool(verdict.code) or verdict.drop
+
     # ----------------------------------------------------------------------------------------------- calls
 
     def _leg(self, number: int, call_id: int, *, placed: bool) -> Leg:
@@ -304,6 +329,9 @@ class Card:
     def incoming(self, prm: Any) -> None:
         self._numbers += 1
         leg = self._leg(self._numbers, prm.callId, placed=False)
+        invite = parse(prm.rdata.wholeMsg)
+        self._by_id[invite.header("call-id")] = leg
+        leg.dialog.remote_tag = invite.from_tag
         now = time.monotonic()
         crowded = len(self._arrivals) == NEW_CALLS_A_SECOND and now - self._arrivals[0] < 1.0
         self._arrivals.append(now)
@@ -334,6 +362,7 @@ class Card:
         leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True)
         try:
             leg.place(command.uri, command.caller, self._phone.host)
+            self._by_id[leg.getInfo().callIdString] = leg
         except pj.Error as error:
             leg.gone = True
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")

@@ -1,22 +1,22 @@
 """DTMF digits in SIP INFO requests. Pure.
 
-`application/dtmf-relay` (`Signal=5`) is pjsua's own business; this is for `application/dtmf`, which it does not
-know: the body is the digit, or, from some gateways, the same `Signal=` line. Neither is in an RFC.
+`application/dtmf-relay` has a line `Signal=5`, mostly with `Duration=160` after it; `application/dtmf` is the digit
+itself, or, from some gateways, the same `Signal=` line. Neither is in an RFC, so all spellings that are met are read.
 """
 
 from __future__ import annotations
 
 import re
 
-_TYPE = re.compile(r"^(?:content-type|c)\s*:\s*application/dtmf\s*(?:;|$)", re.IGNORECASE | re.MULTILINE)
-_DIGIT = re.compile(r"\s*(?:signal\s*=\s*)?(1[0-5]|[0-9*#a-d])\s*(?:$|[\r\n])", re.IGNORECASE)
+TYPES = ("application/dtmf-relay", "application/dtmf")
+_SIGNAL = re.compile(r"(?:^|[\s;])signal\s*=\s*(1[0-5]|[0-9*#a-d])\s*(?:$|[\s;])", re.IGNORECASE)
+_BARE = re.compile(r"\s*(1[0-5]|[0-9*#a-d])\s*(?:$|[\r\n])", re.IGNORECASE)
 _EVENTS = "0123456789*#ABCD"
 
 
-def dtmf_digit(message: str) -> str:
-    """The digit in a whole SIP request; empty when it is not `application/dtmf` or holds none."""
-    head, _, body = message.replace("\r\n", "\n").partition("\n\n")
-    found = _TYPE.search(head) and _DIGIT.match(body)
+def dtmf_digit(body: str) -> str:
+    """The digit in the body of one of `TYPES`; empty when it holds none."""
+    found = _SIGNAL.search(body) or _BARE.match(body)
     if not found:
         return ""
     word = found[1].upper()

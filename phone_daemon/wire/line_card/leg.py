@@ -15,8 +15,8 @@ import pjsua2 as pj
 
 from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed
 from phone_daemon.wire.line_card import native
-from phone_daemon.wire.line_card.info import dtmf_digit
 from phone_daemon.wire.line_card.pin import pin, unpin
+from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.source import SourceWatch
 from phone_daemon.wire.playout import SILENCE, Playout
 from phone_daemon.wire.protocol import Answered, Report
@@ -80,6 +80,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.stale_frames = 0
         self.gone = False
         """pjsua2 is done with the call."""
+        self.dialog = Dialog()
         self._placed = placed
         self._limits = limits
         self._spare = spare
@@ -304,22 +305,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._port.connect(slot)
 
     @guarded
-    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
-        event = prm.e.body.tsxState
-        transaction = event.tsx
-        if transaction.method != "INFO" or event.type != pj.PJSIP_EVENT_RX_MSG:
-            return
-        if transaction.role == pj.PJSIP_ROLE_UAS and transaction.state == pj.PJSIP_TSX_STATE_TRYING:
-            digit = dtmf_digit(event.src.rdata.wholeMsg)
-            if digit:
-                native.respond_ok(transaction.pjTransaction, event.src.rdata.pjRxData)
-                self._digit(digit)
-
-    @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
-        self._digit(prm.digit)
+        self.press(prm.digit)
 
-    def _digit(self, digit: str) -> None:
+    def press(self, digit: str) -> None:
+        """Tells of a key that the caller pressed, while the call lives."""
         if self._answered and not self.closed and digit.upper() in DIGITS:
             self._send(Digit(digit.upper()))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pjsua2 as pj
 from pjsua2 import _pjsua2
@@ -36,16 +35,6 @@ _lib.pjmedia_null_port_create.argtypes = (
     ctypes.POINTER(ctypes.c_void_p),
 )
 _FrameCallback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-_lib.pjsip_tsx_get_dlg.argtypes = (ctypes.c_void_p,)
-_lib.pjsip_tsx_get_dlg.restype = ctypes.c_void_p
-_lib.pjsip_dlg_respond.argtypes = (
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-)
 
 
 class _MediaFrame(ctypes.Structure):
@@ -158,10 +147,3 @@ def max_calls() -> int:
 def calls() -> int:
     """Calls that the library carries now, those included whose BYE is not answered yet."""
     return int(_lib.pjsua_call_get_count())
-
-
-def respond_ok(transaction: Any, request: Any) -> None:
-    """Answers a request within a dialog with 200 (pjsua2's `tsx.pjTransaction` and `rdata.pjRxData`)."""
-    dialog = _lib.pjsip_tsx_get_dlg(int(transaction))
-    if dialog:
-        _lib.pjsip_dlg_respond(dialog, int(request), 200, None, None, None)

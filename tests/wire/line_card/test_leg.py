@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -51,10 +52,70 @@ async def test_digits_by_rfc_4733_and_by_both_kinds_of_info_arrive_once_each() -
     async with card() as ours, call(ours) as (probe, ear):
         assert await probe.info("5") == 200
         for body in ("6", "Signal=7\r\nDuration=160\r\n"):
-            assert (await probe._ask("INFO", body, "application/dtmf")).code == 200
+            assert (await probe.ask("INFO", body, "application/dtmf")).code == 200
         probe.rtp.press("89#")
         await ear.until(lambda: Digit("#") in ear.events)
         assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "56789#"
+
+
+BODIES = (
+    *("Signal=5", "Signal=5\r\nDuration=", "Signal=", "Signal", "signal=5\nduration=250", "Signal=5;Duration=250"),
+    *("5", " ", "Signal=5\r\nDuration=99999999999\r\n", "\r\n\r\n", "Signal=\0", "=" * 900),
+)
+
+
+async def test_no_body_of_an_info_harms_another_call_on_the_card() -> None:
+    async with card() as ours, call(ours) as (_, other), call(ours) as (probe, _):
+        for kind in ("application/dtmf-relay", "application/dtmf", "application/dtmf-relay;x", "x/y"):
+            for body in BODIES:
+                assert (await probe.ask("INFO", body, kind)).code in (200, 415), (kind, body)
+        await other.ticks(5)
+        assert ours.alive
+
+
+async def test_a_torn_offer_is_refused_and_no_call_is_lost() -> None:
+    async with card() as ours, call(ours) as (_, other), call(ours) as (probe, _):
+        whole = offer(probe.rtp.port)
+        torn = [whole[:length] for length in range(1, len(whole), 9)]
+        odd = ["RTP/AVP", "audio", "IN IP4", "0 101", "rtpmap:0", "127.0.0.1", "v=0", "ptime:20"]
+        for body in (*torn, *(whole.replace(word, "") for word in odd), whole * 3):
+            assert (await probe.ask("UPDATE", body)).code < 500, body
+        await other.ticks(5)
+        assert ours.alive
+
+
+async def test_what_pbxes_ask_as_a_sign_of_life_is_answered_with_200() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        for method in ("OPTIONS", "INFO", "UPDATE"):
+            assert (await probe.ask(method)).code == 200, method
+        assert (await probe.ask("INFO", "<x/>", "application/media_control+xml")).code == 415
+        await ear.ticks(5)
+
+
+async def test_a_notify_that_nobody_asked_for_is_481() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        assert (await probe.ask("NOTIFY", "SIP/2.0 200 OK\r\n", "message/sipfrag")).code == 481
+        await ear.ticks(5)
+
+
+async def test_a_new_offer_without_a_codec_of_ours_is_488_and_the_call_goes_on() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        for method in ("UPDATE", "INVITE"):
+            assert (await probe.ask(method, no_common_codec(probe.rtp.port))).code == 488, method
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        assert (await probe.ask("UPDATE", offer(probe.rtp.port))).code == 200
+
+
+async def test_a_card_without_room_says_when_to_try_again() -> None:
+    async with card() as ours, contextlib.AsyncExitStack() as calls:
+        for _ in range(ours.max_calls):
+            await calls.enter_async_context(call(ours))
+        async with Probe(uri(ours)) as late:
+            with pytest.raises(Refused) as refused:
+                await late.answered()
+        assert refused.value.code == 503
+        assert int(refused.value.headers["retry-after"]) > 0
 
 
 async def test_a_call_that_is_never_acknowledged_ends_and_frees_its_slot() -> None:
@@ -110,7 +171,7 @@ async def test_a_new_sdp_moves_the_trust_with_it() -> None:
         await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
         moved = probe.rtp.move()
         assert (await ear.event(SourceChanged)) == SourceChanged(f"127.0.0.1:{moved}", trusted=False)
-        assert (await probe._ask("UPDATE", offer(moved))).code == 200
+        assert (await probe.ask("UPDATE", offer(moved))).code == 200
         await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
         assert ear.told[-1] == SourceChanged(f"127.0.0.1:{moved}", trusted=True)
 
@@ -118,13 +179,13 @@ async def test_a_new_sdp_moves_the_trust_with_it() -> None:
 async def test_on_hold_time_goes_on_nothing_is_played_and_nothing_is_lost() -> None:
     async with card() as ours, call(ours) as (probe, ear):
         held = offer(probe.rtp.port).replace("a=sendrecv", "a=inactive")
-        assert (await probe._ask("UPDATE", held)).code == 200
+        assert (await probe.ask("UPDATE", held)).code == 200
         ear.line.play(1, tone(1000, 0.3))
         ear.line.finish(1)
         await ear.ticks(20)
         assert [frame.agent for frame in ear.frames[-15:]] == [b""] * 15
         assert (ear.frames[-1].played, ear.frames[-1].queued) == (0, 2400)
-        assert (await probe._ask("UPDATE", offer(probe.rtp.port))).code == 200
+        assert (await probe.ask("UPDATE", offer(probe.rtp.port))).code == 200
         done = await ear.event(PlayoutDone)
         assert isinstance(done, PlayoutDone)
         assert (done.played, done.underruns) == (2400, 0)
@@ -146,6 +207,6 @@ async def test_a_caller_cannot_make_us_call_somebody() -> None:
         probe._request = lambda *args, **named: request(*args, **named).replace(  # type: ignore[method-assign]
             b"Max-Forwards", f"Refer-To: <{uri(victim)}>\r\nMax-Forwards".encode(), 1
         )
-        assert (await probe._ask("REFER")).code == 403
+        assert (await probe.ask("REFER")).code == 403
         await ear.ticks(10)
         assert victim.incoming.empty()

@@ -1,0 +1,77 @@
+"""A SIP message as it stands in a datagram (RFC 3261 section 7). Pure, and content with anything: it never raises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_COMPACT = {
+    **{"a": "accept-contact", "c": "content-type", "e": "content-encoding", "f": "from", "i": "call-id"},
+    **{"j": "reject-contact", "k": "supported", "l": "content-length", "m": "contact", "o": "event", "r": "refer-to"},
+    **{"s": "subject", "t": "to", "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity"},
+}
+"""The compact forms that IANA lists."""
+_FOLD = re.compile(r"\n[ \t]+")
+_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """`method` and `uri` of a request, or `code` of a response (0: a request)."""
+
+    method: str
+    uri: str
+    code: int
+    headers: tuple[tuple[str, str], ...]
+    """In order; names in lower case and in their long form."""
+    body: str
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header (its name in lower case)."""
+        return [value for each, value in self.headers if each == name]
+
+    def header(self, name: str) -> str:
+        """The first value of a header; empty when there is none."""
+        return next((value for each, value in self.headers if each == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """Type and subtype in lower case, without parameters; empty when there is no body."""
+        return self.header("content-type").partition(";")[0].strip().lower() if self.body.strip() else ""
+
+    @property
+    def cseq(self) -> int:
+        number = self.header("cseq").split(" ")[0]
+        return int(number) if number.isascii() and number.isdigit() else 0
+
+    @property
+    def from_tag(self) -> str:
+        return tag(self.header("from"))
+
+    @property
+    def to_tag(self) -> str:
+        return tag(self.header("to"))
+
+
+def tag(address: str) -> str:
+    """The tag of a From or To header's value; empty when it has none."""
+    found = _TAG.search(address.rpartition(">")[2])
+    return found[1] if found else ""
+
+
+def parse(text: str) -> SipMessage:
+    """The message in `text`, as far as it is one."""
+    head, _, body = text.lstrip("\r\n").replace("\r\n", "\n").partition("\n\n")
+    start, *lines = _FOLD.sub(" ", head).split("\n")
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            name = name.strip().lower()
+            headers.append((_COMPACT.get(name, name), value.strip()))
+    words = start.split()
+    if words and words[0].upper() == "SIP/2.0":
+        code = words[1] if len(words) > 1 else ""
+        return SipMessage("", "", int(code) if code.isascii() and code.isdigit() else 0, tuple(headers), body)
+    method, uri = (words[0], words[1]) if len(words) > 1 else ("", "")
+    return SipMessage(method, uri, 0, tuple(headers), body)

@@ -1,0 +1,94 @@
+"""Which requests are answered before pjsua sees them, and how. Pure.
+
+pjsua aborts on some and answers others with 500, which PBXes take for a dead call: INFO, OPTIONS and NOTIFY within a
+call, a re-INVITE without a codec of ours.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from phone_daemon.wire.line_card import info, sdp
+from phone_daemon.wire.line_card.message import SipMessage
+
+ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, SUBSCRIBE, MESSAGE"
+RETRY_AFTER_S = 5
+"""What a caller is told to wait when every call is taken: one of so few ends soon."""
+REMEMBERED = 64
+"""Offers whose refusal may still be acknowledged."""
+
+
+@dataclass(slots=True)
+class Dialog:
+    """What screening knows of a live call."""
+
+    remote_tag: str = ""
+    """The other side's tag; empty while it is not known."""
+    referring: bool = False
+    """A REFER of ours is not settled, so that NOTIFY requests are expected (RFC 3515)."""
+    last_info: int = 0
+    """CSeq of the last INFO: a retransmission presses no key twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a message: left to pjsua unless `code` answers it or `drop` ends it."""
+
+    code: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drop: bool = False
+    digit: str = ""
+    """The key that the caller pressed."""
+
+
+PASS = Verdict()
+DROP = Verdict(drop=True)
+
+
+class Screening:
+    """Judges each message that comes in; `codecs` are the encoding names that we speak."""
+
+    def __init__(self, codecs: Collection[str]) -> None:
+        self._codecs = codecs
+        self._refused: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
+
+    def judge(self, message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
+        """`dialog` is the call of the message's Call-ID, if there is one; `full`: no other call can be taken."""
+        if message.code:
+            return PASS
+        if message.method == "ACK":
+            return DROP if (message.header("call-id"), message.cseq) in self._refused else PASS
+        if not message.to_tag:
+            new = message.method == "INVITE" and dialog is None
+            return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)}) if new and full else PASS
+        if dialog is not None and message.from_tag == dialog.remote_tag:
+            return self._within(message, dialog)
+        # Outside of a dialog pjsua answers some of these as if there were one.
+        return Verdict(481) if message.method in ("INFO", "OPTIONS", "NOTIFY") else PASS
+
+    def _within(self, message: SipMessage, dialog: Dialog) -> Verdict:
+        match message.method:
+            case "INFO":
+                return self._info(message, dialog)
+            case "OPTIONS":
+                return Verdict(200, {"Allow": ALLOW, "Accept": "application/sdp"})
+            case "NOTIFY":
+                return PASS if dialog.referring else Verdict(481)
+            case "INVITE" | "UPDATE" if message.content_type == "application/sdp":
+                if not sdp.speaks(sdp.audio(message.body), self._codecs):
+                    self._refused.append((message.header("call-id"), message.cseq))
+                    return Verdict(488)
+        return PASS
+
+    @staticmethod
+    def _info(message: SipMessage, dialog: Dialog) -> Verdict:
+        again, dialog.last_info = message.cseq <= dialog.last_info, max(message.cseq, dialog.last_info)
+        if message.header("info-package"):
+            return Verdict(469, {"Recv-Info": ""})  # RFC 6086 section 4.2.2: we asked for none.
+        if not message.content_type:
+            return Verdict(200)
+        if message.content_type not in info.TYPES:
+            return Verdict(415, {"Accept": ", ".join(info.TYPES)})
+        return Verdict(200, digit="" if again else info.dtmf_digit(message.body))

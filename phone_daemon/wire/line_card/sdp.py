@@ -1,0 +1,66 @@
+"""What a session description (RFC 8866) offers us: one audio stream. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+PROFILES = ("RTP/AVP", "RTP/AVPF")
+_STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
+"""Payload types that need no rtpmap (RFC 3551 section 6)."""
+_RTPMAP = re.compile(r"rtpmap:(\d+)\s+([^/\s]+)/8000\b", re.IGNORECASE)
+_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The first audio stream that is not refused."""
+
+    host: str
+    """Connection address."""
+    port: int
+    codecs: tuple[str, ...]
+    """Encoding names in the order of the offer, in upper case."""
+    direction: str
+    """As the other side says it (RFC 3264): `sendonly` is a hold with music, `inactive` one without."""
+
+    @property
+    def holds(self) -> bool:
+        """The other side puts us on hold: it does not listen (RFC 3264 section 8.4, RFC 2543 appendix B.5)."""
+        return self.direction in ("sendonly", "inactive") or self.host == "0.0.0.0"
+
+
+def audio(sdp: str) -> Audio | None:
+    """The audio stream in `sdp`; None when it offers none that we could take, whatever its codecs."""
+    session, *sections = re.split(r"^(?=m=)", sdp.replace("\r\n", "\n"), flags=re.MULTILINE)
+    for section in sections:
+        words = section.partition("\n")[0][2:].split()
+        if len(words) < 4 or words[0] != "audio" or words[2] not in PROFILES:
+            continue
+        port = words[1].partition("/")[0]
+        if not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+            continue
+        names = {**_STATIC, **{number: name.upper() for number, name in _RTPMAP.findall(section)}}
+        return Audio(
+            _value(section, "c=") or _value(session, "c="),
+            int(port),
+            tuple(names[number] for number in words[3:] if number in names),
+            _direction(section) or _direction(session) or "sendrecv",
+        )
+    return None
+
+
+def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:
+    """Whether a stream can be agreed on with one of `codecs`."""
+    return offer is not None and any(codec in codecs for codec in offer.codecs)
+
+
+def _value(section: str, kind: str) -> str:
+    line = next((line for line in section.split("\n") if line.startswith(kind)), "")
+    return line.split(" ")[-1].partition("/")[0].strip()
+
+
+def _direction(section: str) -> str:
+    lines = (line[2:].strip().lower() for line in section.split("\n") if line.startswith("a="))
+    return next((line for line in lines if line in _DIRECTIONS), "")

@@ -1,0 +1,41 @@
+"""SIP messages as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_daemon.wire.line_card.message import SipMessage, parse, tag
+
+INVITE = (
+    'INVITE sip:1@h SIP/2.0\r\nv: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\nf: "x;tag=no" <sip:a@b;tag=no>;tag=7\r\n'
+    "To: sip:1@h\r\nCall-ID: c\r\nCSeq: 12 INVITE\r\nSubject: one\r\n two\r\n"
+    "c: Application/SDP;x=1\r\n\r\nv=0\r\n\r\nz\r\n"
+)
+
+
+def test_headers_are_read_in_both_forms_and_folded_lines_are_one() -> None:
+    message = parse(INVITE)
+    assert (message.method, message.uri, message.code) == ("INVITE", "sip:1@h", 0)
+    assert message.all("via") == ["SIP/2.0/UDP a", "SIP/2.0/UDP b"]
+    assert (message.header("call-id"), message.cseq, message.header("subject")) == ("c", 12, "one two")
+    assert (message.from_tag, message.to_tag) == ("7", "")
+    assert message.content_type == "application/sdp"
+    assert message.body == "v=0\n\nz\n"
+
+
+def test_a_response_has_a_code_and_no_method() -> None:
+    message = parse("SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n")
+    assert (message.method, message.code, message.content_type) == ("", 486, "")
+
+
+@pytest.mark.parametrize("text", ["", "\r\n\r\n", "x", "INVITE", ":\n:\n\n", "SIP/2.0", "SIP/2.0 x", "A B\nCSeq: ²\n"])
+def test_anything_else_is_a_message_of_nothing(text: str) -> None:
+    message = parse(text)
+    assert isinstance(message, SipMessage)
+    assert (message.cseq, message.header("call-id"), message.from_tag) == (0, "", "")
+
+
+def test_the_tag_is_the_headers_and_not_the_uris() -> None:
+    assert tag("<sip:a@b;tag=1>") == ""
+    assert tag("<sip:a@b>; TAG = 2;x") == "2"
+    assert tag("sip:a@b;tag=3") == "3"

@@ -1,0 +1,89 @@
+"""What is answered before pjsua sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.witness.probe import no_common_codec, offer
+from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.screening import DROP, PASS, Dialog, Screening
+
+
+def request(
+    method: str, body: str = "", kind: str = "", *, to_tag: str = "us", tag: str = "them", extra: str = ""
+) -> SipMessage:
+    to = f";tag={to_tag}" if to_tag else ""
+    typed = f"Content-Type: {kind}\r\n" if kind else ""
+    return parse(
+        f"{method} sip:1@h SIP/2.0\r\nFrom: <sip:a@b>;tag={tag}\r\nTo: <sip:1@h>{to}\r\nCall-ID: c\r\n"
+        f"CSeq: 5 {method}\r\n{extra}{typed}\r\n{body}"
+    )
+
+
+@pytest.fixture
+def screening() -> Screening:
+    return Screening(("PCMU",))
+
+
+@pytest.fixture
+def dialog() -> Dialog:
+    return Dialog("them")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code", "digit"),
+    [
+        *(("", "", 200, ""), ("application/dtmf-relay", "Signal=5", 200, "5"), ("application/dtmf", "#", 200, "#")),
+        *(("application/dtmf-relay", "Signal=", 200, ""), ("application/media_control+xml", "<x/>", 415, "")),
+    ],
+)
+def test_info_is_answered_here(
+    screening: Screening, dialog: Dialog, kind: str, body: str, code: int, digit: str
+) -> None:
+    verdict = screening.judge(request("INFO", body, kind), dialog, full=False)
+    assert (verdict.code, verdict.digit) == (code, digit)
+
+
+def test_a_retransmitted_info_is_answered_again_and_presses_nothing(screening: Screening, dialog: Dialog) -> None:
+    info = request("INFO", "Signal=5", "application/dtmf-relay")
+    verdicts = [screening.judge(info, dialog, full=False) for _ in range(2)]
+    assert [(verdict.code, verdict.digit) for verdict in verdicts] == [(200, "5"), (200, "")]
+
+
+def test_an_info_package_that_nobody_asked_for_is_469(screening: Screening, dialog: Dialog) -> None:
+    assert screening.judge(request("INFO", extra="Info-Package: x\r\n"), dialog, full=False).code == 469
+
+
+def test_options_in_a_call_is_a_sign_of_life_and_a_stranger_has_no_call(screening: Screening, dialog: Dialog) -> None:
+    assert screening.judge(request("OPTIONS"), dialog, full=False).code == 200
+    assert screening.judge(request("OPTIONS", tag="stranger"), dialog, full=False).code == 481
+    assert screening.judge(request("INFO"), None, full=False).code == 481
+    assert screening.judge(request("OPTIONS", to_tag=""), None, full=False) == PASS
+
+
+def test_notify_is_for_a_transfer_alone(screening: Screening, dialog: Dialog) -> None:
+    assert screening.judge(request("NOTIFY"), dialog, full=False).code == 481
+    dialog.referring = True
+    assert screening.judge(request("NOTIFY"), dialog, full=False) == PASS
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_new_offer_without_a_codec_of_ours_is_488_and_its_ack_is_nobodys(
+    screening: Screening, dialog: Dialog, method: str
+) -> None:
+    sdp = "application/sdp"
+    assert screening.judge(request(method, offer(4000), sdp), dialog, full=False) == PASS
+    assert screening.judge(request("ACK"), dialog, full=False) == PASS
+    assert screening.judge(request(method, no_common_codec(4000), sdp), dialog, full=False).code == 488
+    assert screening.judge(request("ACK"), dialog, full=False) == DROP
+
+
+def test_without_room_a_new_call_is_503_and_one_that_is_known_goes_on(screening: Screening, dialog: Dialog) -> None:
+    verdict = screening.judge(request("INVITE", to_tag=""), None, full=True)
+    assert verdict.code == 503
+    assert int(verdict.headers["Retry-After"]) > 0
+    assert screening.judge(request("INVITE", to_tag=""), dialog, full=True) == PASS
+
+
+def test_responses_are_left_to_pjsua(screening: Screening) -> None:
+    assert screening.judge(parse("SIP/2.0 200 OK\r\n\r\n"), None, full=True) == PASS

@@ -1,0 +1,54 @@
+"""Session descriptions, as telephones and PBXes write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.witness.probe import no_common_codec, offer
+from phone_daemon.wire.line_card.sdp import Audio, audio, speaks
+
+OURS = ("PCMU", "PCMA", "G722")
+
+
+def test_the_stream_is_read_with_its_address_codecs_and_direction() -> None:
+    assert audio(offer(4000)) == Audio("127.0.0.1", 4000, ("PCMU", "TELEPHONE-EVENT"), "sendrecv")
+
+
+def test_what_stands_for_the_whole_session_counts_where_the_stream_says_nothing() -> None:
+    lines = "v=0\nc=IN IP4 192.0.2.1/127\na=sendonly\nm=audio 5000/2 RTP/AVP 9 8 96\na=rtpmap:96 opus/48000/2\n"
+    assert audio(lines) == Audio("192.0.2.1", 5000, ("G722", "PCMA"), "sendonly")
+    assert audio(lines + "c=IN IP4 192.0.2.2\na=recvonly\n") == Audio("192.0.2.2", 5000, ("G722", "PCMA"), "recvonly")
+
+
+def test_a_refused_stream_and_one_that_is_no_audio_are_passed_over() -> None:
+    lines = "m=audio 0 RTP/AVP 0\nm=video 6000 RTP/AVP 96\nm=audio 5000 RTP/SAVP 0\nm=audio 5002 RTP/AVP 8\n"
+    found = audio(lines)
+    assert found is not None
+    assert (found.port, found.codecs) == (5002, ("PCMA",))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m=", "m=audio", "m=audio x RTP/AVP 0", "m=audio ² RTP/AVP 0", "m=audio 99999 RTP/AVP 0", "\r\n" * 9]
+)
+def test_what_is_no_offer_is_none(text: str) -> None:
+    assert audio(text) is None
+    assert not speaks(audio(text), OURS)
+
+
+def test_an_offer_is_for_us_when_it_names_a_codec_that_we_chose() -> None:
+    assert speaks(audio(offer(4000)), OURS)
+    assert not speaks(audio(offer(4000)), ("G722",))
+    assert not speaks(audio(no_common_codec(4000)), OURS)
+
+
+@pytest.mark.parametrize(("direction", "holds"), [("sendrecv", 0), ("recvonly", 0), ("sendonly", 1), ("inactive", 1)])
+def test_hold_is_not_to_listen(direction: str, holds: int) -> None:
+    found = audio(offer(4000).replace("sendrecv", direction))
+    assert found is not None
+    assert found.holds == bool(holds)
+
+
+def test_the_old_way_to_hold_is_the_address_of_nobody() -> None:
+    found = audio(offer(4000).replace("127.0.0.1", "0.0.0.0"))
+    assert found is not None
+    assert found.holds
