@@ -120,9 +120,11 @@ def _check(status: int) -> None:
 
 def _is_code(address: int) -> bool:
     """`address` lies in the executable part of the pjsua2 library."""
+    library = str(Path(_pjsua2.__file__).resolve())  # the kernel names the file, not the link it was reached by
     for line in Path("/proc/self/maps").read_text().splitlines():
-        span, rights, *rest = line.split()
-        if "x" in rights and rest[-1] == _pjsua2.__file__:
+        # Address range, rights, offset, device, inode and, except for anonymous memory, a path that may hold spaces.
+        span, rights, _, _, _, *path = line.split(maxsplit=5)
+        if "x" in rights and path == [library]:
             start, end = (int(bound, 16) for bound in span.split("-"))
             if start <= address < end:
                 return True

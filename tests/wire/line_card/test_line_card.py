@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pjsua2
+import pytest
 
 from phone_daemon.wire.line_card.__main__ import EXIT_PORT
 from phone_daemon.wire.protocol import MAX_PACKET, AskStats, Hello, Stats, Stop, pack, unpack
 
 
 @contextlib.contextmanager
-def started(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
+def started(port: int = 0, **environ: str) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(10.0)
     with ours, theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "phone_daemon.wire.line_card", f"--fd={theirs.fileno()}", f"--port={port}"],
             pass_fds=(theirs.fileno(),),
+            env={**os.environ, **environ},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -41,6 +48,23 @@ def test_it_says_hello_and_stops_when_told() -> None:
         assert hello.port
         daemon.send(pack(0, Stop(drain=False)))
         assert process.wait(10.0) == 0
+
+
+@pytest.mark.parametrize("put", [os.symlink, shutil.copytree])
+def test_its_library_may_lie_behind_a_link_and_in_a_folder_with_a_space_in_its_name(
+    put: Callable[[Path, Path], object], tmp_path: Path
+) -> None:
+    packages, moved = Path(pjsua2.__file__).parents[1], tmp_path / "my projects"
+    moved.mkdir()
+    for name in ("pjsua2", "pjsua2_python.libs"):
+        put(packages / name, moved / name)
+    with started(PYTHONPATH=os.pathsep.join((str(moved), str(Path.cwd())))) as (process, daemon):
+        packet = daemon.recv(MAX_PACKET)
+        assert packet, process.communicate()[1]
+        ((_, hello),) = unpack(packet)
+        assert isinstance(hello, Hello)
+        maps = Path(f"/proc/{process.pid}/maps").read_text()
+        assert (str(moved) in maps) == (put is shutil.copytree)
 
 
 def test_it_never_outlives_its_daemon() -> None:
