@@ -121,7 +121,7 @@ async def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
 
 
 class Probe(asyncio.DatagramProtocol):
-    """One outgoing call. `acknowledge=False` never sends ACK; `sdp` writes another offer for an RTP port.
+    """One outgoing call. `acknowledge=False` sends no ACK by itself; `sdp` writes another offer for an RTP port.
 
     `rtp` is the media end. `responses` keeps every status code in order; `bye` the number of BYEs received.
     Raises `ValueError` for a URI that does not lead to a loopback address.
@@ -205,6 +205,13 @@ class Probe(asyncio.DatagramProtocol):
         if self.live:  # the 200 crossed our CANCEL on its way
             await self.hang_up()
         self._end("cancelled")
+
+    def acknowledge(self) -> None:
+        """Sends the ACK that `acknowledge=False` held back."""
+        if self._ack is None:
+            raise RuntimeError("there is nothing to acknowledge yet")
+        self._acknowledge = True
+        self._send(self._ack, self._remote)
 
     async def info(self, digit: str) -> int:
         """Sends a DTMF digit by SIP INFO (application/dtmf-relay); returns the status code."""

@@ -110,7 +110,7 @@ class Playout:
             entry.played += len(frame) // 2
             self.reply, self.played, self.source = entry.id, entry.played, entry.id
             frame = frame.ljust(FRAME_BYTES, b"\0")
-            if not entry.audible and _loud(frame):
+            if not entry.audible and loud(frame):
                 entry.audible = True
                 self._started = entry
             return b"" if frame == SILENCE else frame
@@ -152,6 +152,7 @@ class Playout:
             self._ended.popitem(last=False)
 
 
-def _loud(frame: bytes) -> bool:
+def loud(frame: bytes) -> bool:
+    """Whether there is any sound in `frame`."""
     amplitudes = array("h", frame)
     return max(amplitudes) >= AUDIBLE or min(amplitudes) <= -AUDIBLE

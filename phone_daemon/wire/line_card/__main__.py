@@ -140,7 +140,7 @@ class Card:
         self._endpoint.libHandleEvents(0)
         now, due = time.monotonic(), self._ticks % WATCH_TICKS == 0
         for leg in self._legs.values():
-            if due or leg.unsure:
+            if due or leg.restless:
                 leg.watch(now)
         self._sweep()
         while self._held_back and self._held_back[0][0] <= now:
@@ -273,7 +273,7 @@ class Card:
                 case protocol.Transfer(uri):
                     leg.hand_over(uri)
                 case protocol.HangUp(reason):
-                    leg.hang_up(reason)
+                    leg.say_goodbye(reason)
 
     def _stats(self) -> protocol.Stats:
         late = sorted(self._lateness) or [0.0]

@@ -18,7 +18,7 @@ from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.pin import pin, unpin
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.source import SourceWatch
-from phone_daemon.wire.playout import SILENCE, Playout
+from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, Report
 
 DIGITS = frozenset("0123456789*#ABCD")
@@ -26,6 +26,8 @@ DIGIT_TICKS = 160
 """Milliseconds of a DTMF digit that we send."""
 TRANSFER_S = 5.0
 """Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
+LINGER_S = 0.2
+"""Between the agent's last sound and BYE or REFER: what was sent still travels, and waits in jitter buffers."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +102,12 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._source = SourceWatch()
         self._pinned = 0
         self._packets = 0
-        self._ack_by = self._rtp_by = self._transfer_by = float("inf")
+        self._open = False
+        """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
+        self._sounded = 0.0
+        """When the agent's last sound was handed to RTP."""
+        self._leave: Callable[[], None] | None = None
+        self._ack_by = self._media_by = self._rtp_by = self._transfer_by = float("inf")
 
     # ------------------------------------------------------------------------------------------- commands
 
@@ -111,7 +118,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         if self._answered or self.closed:
             return
         self._answered = True
-        self._ack_by = time.monotonic() + self._limits.ack_timeout_s
+        self._ack_by = self._media_by = time.monotonic() + self._limits.ack_timeout_s
         self.answer(_response(pj.PJSIP_SC_OK))
 
     def refuse(self, code: int, retry_after: int = 0) -> None:
@@ -148,12 +155,23 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.sendDtmf(param)
 
     def hand_over(self, uri: str) -> None:
+        """Sends REFER, once the agent's last sound has had time to arrive."""
+        self._leave = functools.partial(self._refer, uri)
+
+    def _refer(self, uri: str) -> None:
         self._transfer_by = time.monotonic() + TRANSFER_S
         self._ending = EndReason.TRANSFERRED
         try:
             self.xfer(uri, pj.CallOpParam(True))
         except pj.Error as error:
             self.hang_up(EndReason.FAILED, detail=f"transfer to {uri}: {_why(error)}")
+
+    def say_goodbye(self, reason: EndReason) -> None:
+        """`hang_up`; when it is the agent's own wish, once its last sound has had time to arrive."""
+        if reason is EndReason.AGENT_HUNG_UP:
+            self._leave = functools.partial(self.hang_up, reason)
+        else:
+            self.hang_up(reason)
 
     def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
@@ -187,9 +205,11 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def _speak(self) -> bytes:
         """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
-        if not (self._live and self._sending):
+        if not (self._live and self._sending and self._open):
             return b""
         said = self._said = self.playout.pull()
+        if said and loud(said):
+            self._sounded = time.monotonic()
         # Counted apart from the queue that prevents it.
         if said and self.playout.source <= self._flushed:
             self.stale_frames += 1
@@ -209,9 +229,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         port.heard, self._said = SILENCE, b""
 
     @property
-    def unsure(self) -> bool:
-        """Sound may come in, and from whom is not known yet: look at every tick, not to take a stranger for him."""
-        return self._hearing and not self._source.known
+    def restless(self) -> bool:
+        """To be watched at every tick: it is about to end, or sound may come in and from whom is not known yet."""
+        return self._leave is not None or (self._hearing and not self._source.known)
 
     def watch(self, now: float) -> None:
         """Timers and the RTP source; asked several times a second."""
@@ -219,8 +239,13 @@ class Leg(pj.Call):  # type: ignore[misc]
             return
         if now >= self._ack_by:
             self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
+        elif now >= self._media_by and self._media < 0:
+            self.hang_up(EndReason.FAILED, detail=f"no media was agreed on within {self._limits.ack_timeout_s:g} s")
         elif now >= self._transfer_by:
             self.hang_up(EndReason.TRANSFERRED, detail="nothing was heard of the transfer")
+        elif self._leave is not None and now >= self._sounded + LINGER_S:
+            leave, self._leave = self._leave, None
+            leave()
         elif self._live and self._hearing:
             self._watch_rtp(now)
 
@@ -237,6 +262,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
             return
         if packets:
+            self._open = True
             self._judge(transport.srcRtpName, int(transport.localRtpName.rpartition(":")[2]))
 
     def _judge(self, sender: str, port: int) -> None:
@@ -257,10 +283,11 @@ class Leg(pj.Call):  # type: ignore[misc]
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
-            self._acknowledged = True
+            self._acknowledged = self._open = True
             self._ack_by = float("inf")
             if self._placed and not self._answered:
                 self._answered = True
+                self._media_by = time.monotonic() + self._limits.ack_timeout_s
                 self._send(Answered())
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.gone = True

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ops.witness.probe import Probe, Refused, no_common_codec, offer
+from ops.witness.probe import Probe, Refused, no_common_codec, offer, until
+from ops.witness.rtp import is_silent
 from phone_daemon.events import Digit, EndReason, PlayoutDone, SourceChanged
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCard
@@ -126,6 +127,64 @@ async def test_a_call_that_is_never_acknowledged_ends_and_frees_its_slot() -> No
         async with asyncio.timeout(PATIENCE_S):
             while (await ours.stats()).calls:
                 pass
+
+
+async def test_no_word_is_spoken_before_the_ack_and_none_is_lost() -> None:
+    async with card() as ours, Probe(uri(ours), acknowledge=False) as probe:
+        probe.rtp.sending = False
+        ear = Ear((await rung(ours)).answer())
+        ear.line.play(1, tone(1000, 0.3))
+        ear.line.finish(1)
+        await probe.answered()
+        await ear.ticks(25)
+        assert all(is_silent(packet.payload) for packet in list(probe.rtp.packets))
+        probe.acknowledge()
+        done = await ear.event(PlayoutDone)
+        assert isinstance(done, PlayoutDone)
+        assert (done.played, done.underruns) == (2400, 0)
+        await ear.ticks(5)
+        assert sum(not is_silent(packet.payload) for packet in list(probe.rtp.packets)) == 15
+
+
+async def test_the_callers_first_rtp_opens_the_path_as_the_ack_does() -> None:
+    async with card() as ours, Probe(uri(ours), acknowledge=False) as probe:
+        ear = Ear((await rung(ours)).answer())
+        ear.line.play(1, tone(1000, 0.3))
+        ear.line.finish(1)
+        await ear.event(PlayoutDone)
+        assert await probe.answered()
+
+
+@pytest.mark.parametrize("ending", ["hang_up", "transfer"])
+async def test_the_agents_last_word_has_time_to_arrive(ending: str) -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        ear.line.play(1, tone(1000, 0.3) + bytes(320))
+        ear.line.finish(1)
+        await ear.event(PlayoutDone)
+        if ending == "hang_up":
+            ear.line.hang_up()
+        else:
+            ear.line.transfer("sip:desk@127.0.0.1:9")
+        await until(lambda: probe.byes or probe.transferred_to)
+        packets = [is_silent(packet.payload) for packet in list(probe.rtp.packets)]
+        # Counted in frames of 20 ms: 150 to 300 ms.
+        assert 8 <= packets[::-1].index(False) <= 15
+
+
+async def test_a_call_without_media_ends_by_the_clock_and_frees_its_slot() -> None:
+    async with card(SHORT) as ours, contextlib.AsyncExitStack() as calls:
+        for _ in range(ours.max_calls):
+            probe = await calls.enter_async_context(Probe(uri(ours), sdp=lambda _: ""))
+            ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        closed = await ear.closed()
+        assert (closed.reason, closed.detail) == (EndReason.FAILED, "no media was agreed on within 0.6 s")
+        assert await probe.ended() == "bye"
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ours.stats()).calls:
+                pass
+        async with call(ours) as (_, ear):
+            await ear.ticks(5)
 
 
 async def test_a_caller_whose_rtp_stops_is_hung_up_on() -> None:
