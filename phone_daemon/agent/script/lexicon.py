@@ -24,13 +24,14 @@ COMMON = _words(
     "him his how i if in into is it its me my of off on one or our out over she should some that the their them "
     "there they this to too up us was we were what when where which who will with would you your may might must "
     "shall no but because got get go going want need know tell try hope wonder wish call thing something way time "
-    "day week today tomorrow anything here back down through round than nice good say"
+    "day week today tomorrow anything here back down through round than nice good say chance"
 )
 """Words of any request: they count for little."""
 _SHORT = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "gonna": "going to",
     "wanna": "want to", "gotta": "got to", "lemme": "let me", "gimme": "give me", "y'all": "you", "let's": "let us",
     "what're": "what are", "whereabouts": "where", "whoever": "who", "whatever": "what",
+    "unable": "not able", "dunno": "do not know", "ain't": "be not",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'ll": "will", "'ve": "have", "'re": "are", "'d": "would", "'m": "am"}
 _IRREGULAR = {
@@ -52,7 +53,7 @@ _IRREGULAR = {
 _GROUPS = (
     "cancel scrap delete drop",
     "book schedule reserve arrange",
-    "change move reschedule rearrange shift switch swap push postpone alter delay",
+    "change move reschedule rearrange shift switch swap push postpone alter delay bump",
     "appointment visit slot openings",
     "parcel package box shipment packet stuff goods item",
     "order delivery parcel",
@@ -83,17 +84,65 @@ _GROUPS = (
     "bring deliver send redeliver",
     "option choice",
     "bad terrible awful dreadful horrible",
+    "patient client customer person",
+    "update news status progress",
+    "depot warehouse branch counter store",
+    "manager supervisor boss",
+    "support service assistance",
+    "exam examination checkup inspection",
+    "child kid son daughter boy girl baby",
+    "husband wife partner mother father mum mom dad",
+    "infect abscess",
+    "tooth molar incisor",
+    "crown filling brace bridge denture implant veneer",
+    "slot opening room space gap vacancy",
+    "swell puff bulge",
+    "disappear vanish lose",
+    "driver chap guy fellow bloke",
+    "rude impolite unfriendly",
+    "start begin",
+    "finish end",
+    "problem trouble issue",
+    "hour schedule",
+    "card notice letter ticket",
+    "weekend saturday sunday",
+    "evening night tonight",
+    "holiday christmas",
+    "office clinic surgery practice depot",
+    "return back",
+    "ship send post dispatch mail",
+    "sick ill unwell poorly flu cold",
+    "diary calendar schedule",
+    "pen pencil paper",
+    "fix repair mend replace",
+    "bear stand endure",
+    "expensive price cost charge fee",
+    "connect transfer",
+    "machine computer robot bot recording",
+    "explain clarify",
+    "slow slowly loud loudly louder slower",
+    "nobody no-one none",
+    "neighbour neighbor",
+    "pick collect fetch",
+    "free available",
 )
 _PHRASAL = {
-    "cancel": ("call off", "take off"),
     "book": ("set up", "fit in", "squeeze in", "put in", "put down", "slot in", "pencil in", "get in"),
     "come": ("pop in", "pop by", "drop in", "drop by", "stop by"),
     "change": ("push back", "put back", "bring forward", "move back", "put off"),
-    "arrive": ("turn up", "show up"),
+    "arrive": ("turn up", "show up", "get here", "get there"),
     "deliver": ("drop off", "bring round", "bring around"),
     "connect": ("put through", "pop through"),
     "open": ("open up",),
-    "repeat": ("run by",),
+    "repeat": ("run by", "come again", "go over"),
+    "message": ("pass on", "pass along"),
+    "track": ("look up", "chase up", "follow up"),
+    "lose": ("go missing",),
+    "break": ("come off", "fall out", "come out", "knock out", "fall off", "come loose"),
+    "visit": ("stop by", "come by", "swing by", "look in", "come over"),
+    "hurt": ("play up",),
+    "cancel": ("call off", "take off", "back out", "forget about", "bail on", "get rid"),
+    "collect": ("pick up",),
     "know": ("find out",),
 }
 """Verbs that mean something else with a little word after them, a few words later: "take me off"."""

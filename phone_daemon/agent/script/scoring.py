@@ -45,7 +45,8 @@ _SOUNDS = 0.8
 _AKIN = 0.8
 """A word that means much the same as another."""
 _COMMON = 0.2
-"""Words of any request weigh so much of what they would."""
+"""Words of any request, and thanks, weigh so much of what they would."""
+_LITTLE = COMMON_ROOTS | FILLER_ROOTS
 _COUNT = 0.35
 """How much of what was heard of a sentence is told by how many of its words, whatever they weigh."""
 _STRANGE, _STRANGE_COMMON = 0.6, 0.15
@@ -127,7 +128,7 @@ class Matcher:
         self._weights = {
             token: _SLOT
             if token.startswith("{")
-            else (log((len(sentences) + 1) / (len(intents) + 0.5)) + 0.05) * (_COMMON if token in COMMON_ROOTS else 1.0)
+            else (log((len(sentences) + 1) / (len(intents) + 0.5)) + 0.05) * (_COMMON if token in _LITTLE else 1.0)
             for token, intents in spread.items()
         }
         self._telling = log((len(sentences) + 1) / (max(1.0, _FEW * len(sentences) / 12) + 0.5))
