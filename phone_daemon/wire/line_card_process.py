@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 START_S = 10.0
 STOP_S = 5.0
+FROZEN_S = 10.0
+"""A card that has said nothing for so long, though asked, is killed: its calls wait for frames that never come."""
 EXIT_PORT = 98
 """Exit code of a card whose SIP port is taken (`line_card.EXIT_PORT`; that module needs pjsua2)."""
 OURS = 1 << 31
@@ -74,6 +76,7 @@ class LineCard:
         self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
         self._stats: deque[asyncio.Future[protocol.Stats]] = deque()
         self._backlog: deque[bytes] = deque()
+        self._watchdog: asyncio.Task[None] | None = None
         self._closing = self._draining = False
         self._reading = True
         loop.add_reader(sock, self._read)
@@ -138,6 +141,7 @@ class LineCard:
                 ) from None
             raise
         card.port, card.max_calls = hello.port, hello.max_calls
+        card._watchdog = card._loop.create_task(card._watch(), name=f"line card {card.pid}: watchdog")
         return card
 
     @property
@@ -175,6 +179,20 @@ class LineCard:
             del self._answers[number]
         return line
 
+    async def _watch(self) -> None:
+        """By the clock, because a card that hangs sends no frames to count."""
+        with contextlib.suppress(CardFailed):
+            while True:
+                try:
+                    async with asyncio.timeout(FROZEN_S):
+                        await self.stats()
+                except TimeoutError:
+                    logger.error("line card %d has said nothing for %g s: killed", self.pid, FROZEN_S)
+                    with contextlib.suppress(ProcessLookupError):
+                        self._process.kill()
+                    return
+                await asyncio.sleep(FROZEN_S / 2)
+
     def _line(self, number: int, caller: str, called: str) -> SipLine:
         line = SipLine(self._new_id(), caller, called, lambda command: self.send(number, command))
         self._lines[number] = line
@@ -198,6 +216,8 @@ class LineCard:
         """Ends every call (`DRAINED`) and the process. May be called again."""
         self._closing = True
         self.died.cancel()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         self.send(0, protocol.Stop(drain=False))
         try:
             async with asyncio.timeout(STOP_S):

@@ -220,6 +220,16 @@ async def test_a_card_that_was_stopped_for_a_while_goes_on_with_its_calls() -> N
         assert (await ours.stats()).tick_late_max_us > 400_000
 
 
+async def test_a_card_that_hangs_is_killed_and_its_calls_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phone_daemon.wire.line_card_process.FROZEN_S", 0.4)
+    async with two_cards() as (ours, theirs):
+        here, there = await connect(ours, theirs)
+        os.kill(ours.pid, signal.SIGSTOP)
+        assert (await here.closed()).reason is EndReason.LINE_CARD_DIED
+        assert await ours.died == -signal.SIGKILL
+        await there.ticks(5)
+
+
 async def test_a_line_is_closed_once_whatever_is_asked_of_it_afterwards() -> None:
     async with two_cards() as (ours, theirs):
         here, there = await connect(ours, theirs)
