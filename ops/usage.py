@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from phone_daemon.settings.settings import Settings, SettingsError, load_settings
+from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.settings import Settings
 
 
 class WrongUse(Exception):

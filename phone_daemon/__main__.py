@@ -8,14 +8,15 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from phone_daemon import __version__
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
-from phone_daemon.settings.settings import Settings, SettingsError, load_settings
+from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.toml_lines import Key
 from phone_daemon.welcome import welcome
 from phone_daemon.wire.sip import CardFailed
 from sidecars.host.host import HostLost
@@ -80,13 +81,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
-    settings = load_settings(args.config, os.environ)
-    sip = settings.sip
+    """What the file, the environment and the options say. Raises `SettingsError`."""
+    options: dict[str, tuple[Key, object]] = {}
     if args.bind is not None:
-        sip = replace(sip, bind=args.bind)
+        options[f"--bind {args.bind}"] = ("sip", "bind"), args.bind
     if args.port is not None:
-        sip = replace(sip, port=args.port)
-    return replace(settings, sip=sip)
+        options[f"--port {args.port}"] = ("sip", "port"), args.port
+    return load_settings(args.config, os.environ, options, serving=True)
 
 
 async def serve(settings: Settings) -> int:

@@ -34,7 +34,8 @@ from ops.report.stats import quantiles
 from ops.usage import WrongUse
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import TAKES_PHRASES, engine_options
-from phone_daemon.settings.settings import SttSettings, SettingsError, load_settings
+from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.settings import SttSettings
 from sidecars.environment import interpreter
 from sidecars.options import add_options, options_of
 

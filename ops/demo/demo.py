@@ -22,7 +22,8 @@ from ops.report.stats import gate_ms
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.events import Note
-from phone_daemon.settings.settings import SipSettings, load_settings
+from phone_daemon.settings.load import load_settings
+from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCard
 
 DEFAULT = "interrupts_three_times"

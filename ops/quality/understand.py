@@ -39,7 +39,7 @@ from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options
-from phone_daemon.settings.settings import SttSettings, Settings
+from phone_daemon.settings.settings import Settings, SttSettings
 from sidecars.environment import interpreter
 from sidecars.host.host import Host, HostLost
 from sidecars.local.inline import InlineHost

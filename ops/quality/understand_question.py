@@ -13,7 +13,7 @@ from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.intents import Script, Slot
 from phone_daemon.dialplan.slots import YES_NO, Day, Digits, Kind, Text, Time
 from phone_daemon.language.words import words
-from phone_daemon.settings.toml_table import nearest
+from phone_daemon.settings.problems import nearest
 
 _KINDS: dict[str, type[Kind]] = {"day": Day, "time": Time, "number": Digits}
 ANSWERS = ("yes", "no")

@@ -21,7 +21,7 @@ from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import engine_options, make_counted_mouth
 from phone_daemon.events import Note
-from phone_daemon.settings.settings import SttSettings, TtsSettings, Settings, StateSettings
+from phone_daemon.settings.settings import Settings, StateSettings, SttSettings, TtsSettings
 from phone_daemon.state.store import State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.tape import TapeLine

@@ -13,8 +13,9 @@ from phone_daemon.dialplan.hours import ALWAYS, Hours, read_hours
 from phone_daemon.dialplan.intents import Script, read_script
 from phone_daemon.dialplan.model import Model, read_model
 from phone_daemon.dialplan.tools import Tool, read_tools
+from phone_daemon.settings.problems import kind_of
 from phone_daemon.settings.toml_lines import NotToml, read
-from phone_daemon.settings.toml_table import Table, kind_of
+from phone_daemon.settings.toml_table import Table
 from sidecars.languages import spoken_languages
 from sidecars.phonemes import read_phonemes
 

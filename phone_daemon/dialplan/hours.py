@@ -9,7 +9,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from phone_daemon.language.times import WEEKDAYS
-from phone_daemon.settings.toml_table import Table, kind_of
+from phone_daemon.settings.problems import kind_of
+from phone_daemon.settings.toml_table import Table
 
 Span = tuple[int, int]
 """Minutes since midnight: from the first up to the second."""

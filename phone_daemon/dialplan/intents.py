@@ -21,7 +21,8 @@ from phone_daemon.dialplan.slots import (
 )
 from phone_daemon.language.times import WEEKDAYS
 from phone_daemon.language.yes_no import YES_NO_EXAMPLES, YES_NO_GOODBYES
-from phone_daemon.settings.toml_table import Table, nearest
+from phone_daemon.settings.problems import nearest
+from phone_daemon.settings.toml_table import Table
 
 
 class Then(StrEnum):

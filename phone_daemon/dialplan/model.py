@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phone_daemon.settings.toml_table import NOT_HTTP, Table, is_http
+from phone_daemon.settings.toml_table import Table
+from phone_daemon.settings.values import NOT_HTTP, is_http
 
 
 @dataclass(frozen=True, slots=True)

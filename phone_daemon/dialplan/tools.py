@@ -17,7 +17,8 @@ from jsonschema.exceptions import SchemaError, best_match
 
 from phone_daemon.dialplan.intents import is_uri
 from phone_daemon.dialplan.model import is_variable
-from phone_daemon.settings.toml_table import NOT_HTTP, Table, is_http
+from phone_daemon.settings.toml_table import Table
+from phone_daemon.settings.values import NOT_HTTP, is_http
 
 TRANSFER, HANG_UP, SEND_DTMF, TAKE_MESSAGE = "transfer", "hang_up", "send_dtmf", "take_message"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ Key = tuple[str | int, ...]
 """Where a value stands: table names, keys and array indices from the top."""
 
 _AT = re.compile(r"^(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.S)
+_TWICE = re.compile(r"cannot declare \((.*)\) twice")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'', re.S)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -35,6 +36,12 @@ class Document:
     path: Path
     data: Mapping[str, Any]
     lines: Mapping[Key, int] = field(default_factory=dict)
+    sources: Mapping[Key, str] = field(default_factory=dict)
+    """Values that come from elsewhere than the file: what a person calls the place."""
+
+    def with_value(self, key: Key, value: object, source: str) -> Document:
+        """The document with `value` at `key`, which `source` gave."""
+        return replace(self, data=_with(self.data, key, value), sources={**self.sources, key: source})
 
     def line(self, key: Key) -> int:
         """The line of `key`, or of the nearest thing around it that stands in the file."""
@@ -44,7 +51,15 @@ class Document:
 
     def problem(self, key: Key, what: str) -> str:
         """One line: file, line number, key, what is wrong and how to mend it."""
+        if key in self.sources:
+            return f"{self.sources[key]}: {what}"
         return f"{self.path}:{self.line(key)}: {dotted(key)}: {what}" if key else f"{self.path}:1: {what}"
+
+
+def _with(data: object, key: Key, value: object) -> dict[str, Any]:
+    table = dict(data) if isinstance(data, Mapping) else {}
+    table[str(key[0])] = value if len(key) == 1 else _with(table.get(str(key[0])), key[1:], value)
+    return table
 
 
 class NotToml(Exception):
@@ -89,6 +104,11 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str, path: Path) -> str:
         return f"{path}: not TOML: {error}"
     line = int(found["line"]) if found["line"] else text.count("\n") + 1
     what = found["what"][0].lower() + found["what"][1:]
+    if twice := _TWICE.fullmatch(what):
+        names = tuple(re.findall(r"'([^']*)'", twice[1]))
+        before = _Scan("".join(text.splitlines(keepends=True)[: line - 1])).lines.get(names)
+        also = f"is already on line {before}: write below that one" if before else "is there twice: make them one"
+        return f"{path}:{line}: not TOML: [{dotted(names)}] {also}, and take this one out"
     return f"{path}:{line}: not TOML: {what}; {_HINTS.get(what, 'mend this line or the one before')}"
 
 

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
+from phone_daemon.settings.problems import KINDS, example, kind_of, nearest
 from phone_daemon.settings.toml_lines import Document, Key
-
-_KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
-
-
-def kind_of(value: object) -> str:
-    """The name of a TOML value's type, as a person would say it."""
-    return _KINDS.get(type(value), "a date or time")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean "day"?`, or the list of what is known."""
-    names = sorted(known)
-    close = difflib.get_close_matches(word, names, 1)
-    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names)}"
-
-
-def is_http(url: str) -> bool:
-    """Whether `url` is an absolute http or https address, without a password in it."""
-    try:
-        parts = urlsplit(url)
-        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-        return parts.scheme in ("http", "https") and named
-    except ValueError:
-        return False
-
-
-NOT_HTTP = 'is no HTTP address, or has a password in it; write one such as "http://127.0.0.1:8000/v1"'
 
 
 class Table:
@@ -152,7 +123,7 @@ class Table:
         value = self._data[name]
         if type(value) is kind or (kind is float and type(value) is int):
             return value
-        self.wrong(name, f"is {kind_of(value)}; it must be {_KINDS[kind]}{_example(name, kind, value)}")
+        self.wrong(name, f"is {kind_of(value)}; it must be {KINDS[kind]}{example(name, kind, value)}")
         return None
 
     def _number(self, name: str, default: float, low: float, high: float, kind: type) -> float:
@@ -163,15 +134,3 @@ class Table:
             self.wrong(name, f"is {value}; it must be from {low:g} to {high:g}")
             return default
         return float(value) if kind is float else int(value)
-
-
-def _example(name: str, kind: type, value: object) -> str:
-    """How the value would be written, where that is a matter of quotes."""
-    if kind is str and not isinstance(value, list | dict):
-        shown = str(value).lower() if isinstance(value, bool) else value
-        return f': write {name} = "{shown}"'
-    if kind in (int, float) and isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
-        return f": write {name} = {value}"
-    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
-        return f": write {name} = {value.lower()}"
-    return ""

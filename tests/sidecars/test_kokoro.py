@@ -122,7 +122,7 @@ async def test_a_cancel_stops_in_the_middle_of_a_piece() -> None:
 
 async def test_the_daemon_finds_its_environment_and_speaks_espeaks_voices_with_the_default() -> None:
     assert interpreter("kokoro") == python_of("kokoro")
-    mouth = make_mouth(TtsSettings(engine="kokoro", deadline_s=30.0), {})
+    mouth = make_mouth(TtsSettings(engine="kokoro", fallback=""), {})
     await mouth.start()
     assert mouth.problem == ""
     assert mouth.voices[0] == "af_heart"

@@ -1,11 +1,12 @@
-"""Settings: what a file and the environment say, and one line for each thing that is wrong."""
+"""Settings: what a file, the environment and the command line say, and one line for each thing that is wrong."""
 
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from phone_daemon.settings.settings import Settings, SettingsError, load_settings
+from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
 
@@ -91,6 +92,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
+        ("[stt]\nengine = 3", ['2: stt.engine: is a whole number; it must be text: write engine = "3"']),
+        ("[vad]\nthreshold = nan", ["2: vad.threshold: is nan; it must be from 0.01 to 0.99"]),
         ("sip = 3", ["1: sip: is a whole number; it must be a table"]),
         ("[sip]\nprot = 5060", ['2: sip.prot: unknown key; did you mean "port"?']),
         (
@@ -121,7 +124,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[sip]\ncodecs = []", ["2: sip.codecs: is empty; name at least one codec"]),
         (
             "[sip]\nport = 0\ncards = 2",
-            ["3: sip.cards: is 2, but port 0 (any free port) carries one card; set sip.port"],
+            ["3: sip.cards: is 2, but port 0 (any free port) allows one card; set sip.port"],
         ),
         (
             "[sip]\nport = 65535\ncards = 2",
@@ -157,8 +160,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[tts]\nhost = "speech"\nurl = "http://me:pw@host/v1"\nfallback = "e speak"',
             [
-                '4: tts.fallback: unknown engine "e speak"; did you mean "espeak"?',
                 "3: tts.url: holds a password; set api_key_env to the variable with the key or token",
+                '4: tts.fallback: unknown engine "e speak"; did you mean "espeak"?',
             ],
         ),
         ("[tts]\ndeadline_s = 10", ["2: tts.deadline_s: is 10; it must be from 0.1 to 4.5"]),
@@ -176,7 +179,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         (
             '[stt.options]\npronunciations = { banoola = "B AH N UW L AH" }',
-            ["2: stt.options.pronunciations: moonshine needs none: it hears any word; take it out"],
+            ["2: stt.options.pronunciations: moonshine needs none: it knows any word; take it out"],
         ),
         ("[stt]\noptions = 1", ["2: stt.options: is a whole number; it must be a table"]),
         ('[stt]\nhost = "liston"', ['2: stt.host: unknown value "liston"; did you mean "listen"?']),
@@ -187,8 +190,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[stt]\nhost = "listen"\nurl = "http://127.0.0.1"\nfallback = "moon shine"\npython = "python3"',
             [
-                '4: stt.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
                 '3: stt.url: is "http://127.0.0.1"; write "ws://127.0.0.1:8765/v1/listen" or "unix:///PATH"',
+                '4: stt.fallback: unknown engine "moon shine"; did you mean "moonshine"?',
                 '5: stt.python: is for a child process; write host = "subprocess" with it, or take it out',
             ],
         ),
@@ -205,7 +208,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         (
             "[tts]\nspare = true\nper_call = true",
-            ["2: tts.spare: is for a child that serves every call; take it out, or per_call"],
+            ["2: tts.spare: is for a child process that serves every call; take it out, or per_call"],
         ),
         (
             '[stt]\nurl = "ws://127.0.0.1:8765/v1/listen"',
@@ -213,6 +216,10 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
         ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
+        (
+            "[stt]\nhost = 'inprocess'\n\n[stt]\nengine = 'nemo'",
+            ["4: not TOML: [stt] is already on line 1: write below that one, and take this one out"],
+        ),
         ("[sip]\nport = 1\nport = 2", ["3: not TOML: cannot overwrite a value; this key is there twice: take one out"]),
     ],
 )
@@ -233,26 +240,74 @@ def test_a_key_that_the_environment_lacks_is_named(tmp_path: Path) -> None:
     text = '[tts]\nhost = "speech"\nurl = "http://127.0.0.1:8880/v1"\napi_key_env = "SPEECH_KEY"'
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, text)
-    assert caught.value.lines == ("environment: SPEECH_KEY: not set, but tts.api_key_env names it",)
+    assert caught.value.lines == (
+        f"{tmp_path}/s.toml:4: tts.api_key_env: names the environment variable SPEECH_KEY, which is not set; "
+        "set it, or take this out",
+    )
     assert settings_of(tmp_path, text, SPEECH_KEY="sesame").tts.api_key_env == "SPEECH_KEY"
 
 
-@pytest.mark.parametrize("floor", ["fast", "-1", "61", "nan"])
-def test_a_bad_floor_in_the_environment_is_named(tmp_path: Path, floor: str) -> None:
+@pytest.mark.parametrize(
+    ("floor", "what"),
+    [
+        ("fast", "is text; it must be a number"),
+        ("-1", "is -1.0; it must be from 0 to 60"),
+        ("61", "is 61.0; it must be from 0 to 60"),
+        ("nan", "is nan; it must be from 0 to 60"),
+    ],
+)
+def test_a_bad_floor_in_the_environment_is_named(tmp_path: Path, floor: str, what: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, "", LLM_CANCEL_FLOOR_S=floor)
-    assert caught.value.lines == (
-        f'environment: LLM_CANCEL_FLOOR_S: is "{floor}"; it must be a number of seconds from 0 to 60',
-    )
+    assert caught.value.lines == (f"environment: LLM_CANCEL_FLOOR_S: {what}",)
 
 
-def test_a_bad_redis_url_is_told_without_its_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "environ", "where"),
+    [
+        ('[state]\nurl = "http://me:secret@cache"', {}, '{file}:2: state.url: not a Redis URL ("http…")'),
+        ("", {"REDIS_URL": "user:secret@cache"}, 'environment: REDIS_URL: not a Redis URL ("user…")'),
+    ],
+)
+def test_a_bad_redis_url_is_told_without_its_password(
+    tmp_path: Path, text: str, environ: dict[str, str], where: str
+) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings_of(tmp_path, '[state]\nurl = "http://me:secret@cache"', REDIS_URL="user:secret@cache")
-    assert len(caught.value.lines) == 2
-    assert caught.value.lines[0].startswith(f'{tmp_path}/s.toml:2: state.url: not a Redis URL ("http…")')
-    assert caught.value.lines[1].startswith("environment: REDIS_URL: not a Redis URL")
-    assert "secret" not in str(caught.value)
+        settings_of(tmp_path, text, **environ)
+    [line] = caught.value.lines
+    assert line.startswith(where.format(file=tmp_path / "s.toml"))
+    assert "secret" not in line
+
+
+def test_what_the_command_line_gives_overrides_the_file_and_is_named_when_it_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[sip]\nport = 5070\n")
+    assert load_settings(path, {}, {"--port 5080": (("sip", "port"), 5080)}).sip.port == 5080
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {}, {"--port 99999": (("sip", "port"), 99999)})
+    assert caught.value.lines == ("--port 99999: is 99999; it must be from 0 to 65535",)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+def test_an_address_of_another_machine_is_told_by_the_daemon_that_is_to_serve_on_it(
+    tmp_path: Path, address: str
+) -> None:
+    (tmp_path / "s.toml").write_text(f'[sip]\nbind = "{address}"\n')
+    assert load_settings(tmp_path / "s.toml", {}).sip.bind == address
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "s.toml", {}, serving=True)
+    [line] = caught.value.lines
+    assert line.startswith(f'{tmp_path}/s.toml:2: sip.bind: "{address}" is not an address of this machine: `ip -br')
+    for here in ("127.0.0.1", "0.0.0.0"):
+        options = {"--bind": (("sip", "bind"), here)}
+        assert load_settings(tmp_path / "s.toml", {}, options, serving=True).sip.bind == here
+
+
+def test_a_wrong_value_hides_no_other_problem(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, '[stt]\nengine = 3\nhost = "listen"\n[calls]\ndirectory = []\nrecord = 1\n')
+    assert [line.partition("s.toml:")[2].partition(": ")[0] for line in caught.value.lines] == ["1", "2", "5", "6"]
+    assert "stt.url: is missing" in caught.value.lines[0]
 
 
 def test_a_missing_dialplan_is_named_with_its_line(tmp_path: Path) -> None:

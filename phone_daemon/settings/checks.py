@@ -1,0 +1,136 @@
+"""What no type and no range can say of settings: names of engines, addresses, and values that must fit each other."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from phone_daemon.settings.problems import Problems, nearest
+from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
+from phone_daemon.settings.values import NOT_HTTP, is_http, listing
+from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
+
+CODECS = ("PCMU", "PCMA", "G722")
+_REDIS = ("redis", "rediss", "unix")
+_URLS: Mapping[str, tuple[str, ...]] = {
+    "stt.listen": ("ws://127.0.0.1:8765/v1/listen", "unix:///PATH", "wss://HOST/v1/listen"),
+    "stt.wyoming": ("tcp://127.0.0.1:10300", "unix:///PATH"),
+    "tts.speech": ("http://127.0.0.1:8880/v1", "unix:///PATH", "https://HOST/v1"),
+    "tts.wyoming": ("tcp://127.0.0.1:10200", "unix:///PATH"),
+}
+"""What the URL of a server looks like."""
+_SERVERS = {"stt": "listen", "tts": "speech"}
+_WYOMING = {"stt": ("model", "language"), "tts": ("voice", "language", "speaker")}
+"""What a Wyoming server is told."""
+
+
+def check(settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool) -> None:
+    """Adds what is wrong to `found`; `serving`: also what this machine lacks."""
+    _check_sip(settings.sip, found, serving=serving)
+    vad = settings.vad
+    if vad.release > vad.threshold:
+        found.add(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
+    _check_engine("stt", settings.stt, environ, found)
+    if settings.stt.engine == "moonshine" and "pronunciations" in settings.stt.options:
+        found.add(("stt", "options", "pronunciations"), "moonshine needs none: it knows any word; take it out")
+    _check_engine("tts", settings.tts, environ, found)
+    if settings.tts.spare and settings.tts.per_call:
+        found.add(("tts", "spare"), "is for a child process that serves every call; take it out, or per_call")
+    for index, plan in enumerate(settings.dialplans):
+        if not plan.is_file():
+            found.add(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
+    if not _is_redis(settings.state.url):
+        found.add(("state", "url"), _redis_problem(settings.state.url))
+    if not is_http(settings.llm.base_url):
+        found.add(("llm", "base_url"), NOT_HTTP)
+
+
+def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
+    for name, address in (("bind", sip.bind), ("public_address", sip.public_address)):
+        if address and not _is_address(address):
+            found.add(("sip", name), f'"{address}" is not an IP address; write one such as "192.0.2.10"')
+    if not sip.bind:
+        found.add(("sip", "bind"), 'is empty; write "127.0.0.1", or "0.0.0.0" for every interface')
+    elif serving and _is_address(sip.bind) and not _is_here(sip.bind):
+        mend = '`ip -br addr` lists those; "0.0.0.0" is all of them; behind a NAT, public_address is the one outside'
+        found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {mend}')
+    if sip.port == 0 and sip.cards > 1:
+        found.add(("sip", "cards"), f"is {sip.cards}, but port 0 (any free port) allows one card; set sip.port")
+    if sip.port + sip.cards - 1 > 65535:
+        found.add(("sip", "port"), f"leaves no room for {sip.cards} cards below 65536; choose a lower port")
+    if 0 < sip.rtp_port < 1024:
+        found.add(("sip", "rtp_port"), f"is {sip.rtp_port}; write 0 (any free ports) or a port from 1024 up")
+    if not sip.codecs:
+        found.add(("sip", "codecs"), "is empty; name at least one codec")
+    for index, codec in enumerate(sip.codecs):
+        if codec not in CODECS:
+            found.add(("sip", "codecs", index), f'unknown codec "{codec}"; {nearest(codec, CODECS)}')
+        elif codec in sip.codecs[:index]:
+            found.add(("sip", "codecs", index), f'"{codec}" is named twice; take one out')
+
+
+def _check_engine(name: str, part: SttSettings | TtsSettings, environ: Mapping[str, str], found: Problems) -> None:
+    """What recognition and synthesis have in common: which engine, and where it runs."""
+    engines = STT_ENGINES if name == "stt" else TTS_ENGINES
+    if part.engine not in engines:
+        found.add((name, "engine"), f'unknown engine "{part.engine}"; {instead(part.engine, engines)}')
+    if part.fallback and part.fallback not in engines:
+        found.add((name, "fallback"), f'unknown engine "{part.fallback}"; {instead(part.fallback, engines)}')
+    if examples := _URLS.get(f"{name}.{part.host}", ()):
+        _check_url(name, part.url, examples, found)
+    else:
+        for key in ("url", "api_key_env"):
+            if getattr(part, key):
+                found.add((name, key), f'is for a server; write host = "{_SERVERS[name]}" with it, or take it out')
+    for key in ("python", "per_call"):
+        if getattr(part, key) and part.host != "subprocess":
+            found.add((name, key), 'is for a child process; write host = "subprocess" with it, or take it out')
+    if part.host == "wyoming":
+        for key in part.options.keys() - set(_WYOMING[name]):
+            found.add((name, "options", key), f"a Wyoming server knows {listing(_WYOMING[name])}; take it out")
+    if part.api_key_env and not environ.get(part.api_key_env):
+        what = f"names the environment variable {part.api_key_env}, which is not set; set it, or take this out"
+        found.add((name, "api_key_env"), what)
+
+
+def _check_url(name: str, url: str, examples: tuple[str, ...], found: Problems) -> None:
+    scheme, mark, rest = url.partition("://")
+    if "@" in rest.partition("/")[0]:
+        found.add((name, "url"), "holds a password; set api_key_env to the variable with the key or token")
+    elif not (mark and rest and any(each.startswith(f"{scheme}://") for each in examples)) or (
+        scheme == "tcp" and not rest.rpartition(":")[2].isdecimal()
+    ):
+        what = f'is "{url}"' if url else "is missing"
+        found.add((name, "url"), f'{what}; write "{examples[0]}" or "{examples[1]}"')
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_here(address: str) -> bool:
+    """Whether this machine has the address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
+def _is_redis(url: str) -> bool:
+    scheme, mark, rest = url.partition("://")
+    return url in ("", "off") or (bool(mark) and scheme in _REDIS and bool(rest))
+
+
+def _redis_problem(url: str) -> str:
+    """What is wrong with `url`, without the password it may hold."""
+    shown = url.partition("://")[0].split(":")[0].split("@")[-1]
+    return f'not a Redis URL ("{shown}…"); write redis://HOST:6379/0, rediss://…, unix:///PATH, "" (embedded) or "off"'

@@ -1,0 +1,92 @@
+"""Settings from a TOML file, the environment and the command line, checked once, with every problem told at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from phone_daemon.settings.checks import check
+from phone_daemon.settings.problems import Problems
+from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.toml_lines import Document, Key, NotToml, read
+
+OLD_NAMES = {"ears": "stt", "mouth": "tts"}
+"""Sections by the name that they had, and the one that they have."""
+_VARIABLES: Mapping[str, Key] = {
+    "REDIS_URL": ("state", "url"),
+    "OPENAI_BASE_URL": ("llm", "base_url"),
+    "LLM_CANCEL_FLOOR_S": ("llm_cancel_floor_s",),
+}
+"""What the environment overrides."""
+
+_log = logging.getLogger(__name__)
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to mend it."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str],
+    options: Mapping[str, tuple[Key, object]] | None = None,
+    *,
+    serving: bool = False,
+) -> Settings:
+    """Settings from the TOML file `path` (None: the defaults), then from the environment, then from `options`.
+
+    `options`: by what the command line calls it, the key that it sets, and the value. Paths in the file are relative to
+    the file's own folder. `serving`: whether this machine must have what they name. Raises `SettingsError` with every
+    problem there is.
+    """
+    try:
+        document = read(path) if path else Document(Path(), {})
+    except NotToml as error:
+        raise SettingsError([str(error)]) from None
+    found = Problems(document)
+    found.document = document = _renamed(document, found)
+    for name, key in _VARIABLES.items():
+        if text := environ.get(name, ""):
+            document = document.with_value(key, _read(name, text), f"environment: {name}")
+    for name, (key, value) in (options or {}).items():
+        document = document.with_value(key, value, name)
+    found.document = document
+    settings = found.validated(Settings, {"folder": path.parent if path else None})
+    if settings is not None:
+        check(settings, environ, found, serving=serving)
+    if found or settings is None:
+        raise SettingsError(found.lines())
+    return settings
+
+
+def _read(name: str, text: str) -> Any:
+    """A variable's value; text that should be a number is left for the checks to tell."""
+    if name != "LLM_CANCEL_FLOOR_S":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _renamed(document: Document, found: Problems) -> Document:
+    """`document` with its sections under the names that they have today; one line in the log for each old one."""
+    data, lines = dict(document.data), dict(document.lines)
+    for old, new in OLD_NAMES.items():
+        if old not in data:
+            continue
+        value = data.pop(old)
+        if new in data:
+            found.add((old,), f"is the old name of {new}, which is there as well; take it out")
+            continue
+        _log.warning("%s", document.problem((old,), f"is the old name of {new}; write {new} instead"))
+        data[new] = value
+        lines |= {(new, *key[1:]): line for key, line in lines.items() if key[:1] == (old,)}
+    return replace(document, data=data, lines=lines)

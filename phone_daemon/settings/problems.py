@@ -1,0 +1,183 @@
+"""What is wrong with a file, one line each: pydantic's errors in the words of a person, with line and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from phone_daemon.settings.toml_lines import Document, Key
+
+KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+_WANTED: Mapping[str, type] = {
+    "string_type": str,
+    "path_type": str,
+    "bool_type": bool,
+    "int_type": int,
+    "int_from_float": int,
+    "float_type": float,
+    "dict_type": dict,
+    "mapping_type": dict,
+    "dataclass_type": dict,
+}
+"""pydantic's name of an error: the type that the value should have."""
+
+_Model = TypeVar("_Model")
+
+
+class Problems:
+    """What is wrong in one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._found: dict[Key, list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, key: Key, what: str) -> None:
+        self._found.setdefault(key, []).append(what)
+
+    def known(self, key: Key) -> bool:
+        """Whether something is wrong with `key`, or with the table that it is in."""
+        return any(key[: len(each)] == each for each in self._found)
+
+    def lines(self) -> list[str]:
+        """A line for each, in the order of the file."""
+        return [
+            self.document.problem(key, what)
+            for key, each in sorted(self._found.items(), key=lambda item: self.document.line(item[0]))
+            for what in each
+        ]
+
+    def validated(self, model: type[_Model], context: Mapping[str, Any] | None = None) -> _Model | None:
+        """The document as a `model`; what is wrong is added, taken out, and the rest looked at again.
+
+        None when not even the rest is one, because it lacks something.
+        """
+        adapter = TypeAdapter(model)
+        data = self.document.data
+        while True:
+            try:
+                return adapter.validate_python(data, context=dict(context or {}))
+            except ValidationError as error:
+                count = len(self._found)
+                for each in error.errors(include_url=False):
+                    key = each["loc"]
+                    if not self.known(key):
+                        self.add(key, _told(each["type"], key, each["input"], each.get("ctx", {}), model))
+                    data = _without(data, key)
+                if len(self._found) == count:
+                    return None
+
+
+def kind_of(value: object) -> str:
+    """The name of a TOML value's type, as a person would say it."""
+    return KINDS.get(type(value), "a date or time")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean "day"?`, or the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, 1)
+    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names)}"
+
+
+def _told(type_: str, key: Key, value: object, context: Mapping[str, Any], model: type) -> str:  # noqa: PLR0911
+    name = str(key[-1]) if key else ""
+    match type_:
+        case "unexpected_keyword_argument":
+            return f"unknown key; {nearest(name, fields_at(model, key[:-1]))}"
+        case "missing":
+            return f'is missing; write {name} = "…"'
+        case "value_error":
+            return str(context["error"])
+        case "literal_error" if isinstance(value, str):
+            return f'unknown value "{value}"; {nearest(value, choices_at(model, key))}'
+        case "literal_error":
+            return f"is {kind_of(value)}; it must be text"
+        case "tuple_type":
+            return f'is {kind_of(value)}; write a list of texts, such as ["one", "two"]'
+        case "string_type" | "path_type" if isinstance(key[-1], int):
+            return f"is {kind_of(value)}; write it in quotes"
+        case "greater_than_equal" | "less_than_equal" | "finite_number":
+            low, high = range_at(model, key)
+            return f"is {value}; it must be from {low:g} to {high:g}"
+        case _:
+            wanted = _WANTED[type_]
+            return f"is {kind_of(value)}; it must be {KINDS[wanted]}{example(name, wanted, value)}"
+
+
+def example(name: str, kind: type, value: object) -> str:
+    """How the value would be written, where that is a matter of quotes."""
+    if kind is str and not isinstance(value, list | dict):
+        shown = str(value).lower() if isinstance(value, bool) else value
+        return f': write {name} = "{shown}"'
+    if kind in (int, float) and isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+        return f": write {name} = {value}"
+    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+        return f": write {name} = {value.lower()}"
+    return ""
+
+
+def _without(data: Any, key: Key) -> Any:
+    """`data` without what stands at `key`; a list is taken out whole."""
+    if not key or not isinstance(data, Mapping) or key[0] not in data:
+        return data
+    rest = {name: value for name, value in data.items() if name != key[0]}
+    inner = data[key[0]]
+    if len(key) > 1 and isinstance(inner, Mapping):
+        return {**rest, key[0]: _without(inner, key[1:])}
+    return rest
+
+
+def bare(annotation: Any) -> Any:
+    """A type without `Annotated` and without `None`."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, UnionType):
+            annotation = next(each for each in get_args(annotation) if each is not type(None))
+        else:
+            return annotation
+
+
+def fields_of(model: Any) -> dict[str, FieldInfo]:
+    """The fields of a pydantic dataclass, by name; none of anything else."""
+    return dict(getattr(model, "__pydantic_fields__", {})) if is_dataclass(model) else {}
+
+
+def fields_at(model: Any, key: Key) -> dict[str, FieldInfo]:
+    """The fields of the table that stands at `key` in a file that `model` describes."""
+    return fields_of(_type_at(model, key))
+
+
+def range_at(model: Any, key: Key) -> tuple[float, float]:
+    """The lowest and the highest value of the number at `key`."""
+    return range_of(fields_at(model, key[:-1])[str(key[-1])])
+
+
+def range_of(field: FieldInfo) -> tuple[float, float]:
+    limits = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
+    return limits["ge"], limits["le"]
+
+
+def choices_at(model: Any, key: Key) -> tuple[str, ...]:
+    """The texts that may stand at `key`."""
+    return get_args(_type_at(model, key))
+
+
+def _type_at(model: Any, key: Key) -> Any:
+    here = bare(model)
+    for part in key:
+        if fields := fields_of(here):
+            here = bare(fields[str(part)].annotation)
+        elif get_origin(here) is not Literal:
+            here = bare(get_args(here)[0 if isinstance(part, int) else -1])
+    return here
