@@ -133,6 +133,8 @@ class Matcher:
         }
         self._telling = log((len(sentences) + 1) / (max(1.0, _FEW * len(sentences) / 12) + 0.5))
         self._vocabulary = [token for token in self._weights if not token.startswith("{")]
+        # Dialplans have thousands of sentences, and a caller waits: what can be known beforehand is.
+        self._wanted = [sum(self._weights[token] for token in tokens) for _, tokens in self._sentences]
 
     def rank(self, words: Sequence[str], slots: Mapping[str, Collection[int]] | None = None) -> list[Score]:
         """Every intent with a score above 0, best first.
@@ -158,13 +160,18 @@ class Matcher:
         belongs = {
             intent: _share(_covered(known, alike), weights, total) for intent, known in self._vocabularies.items()
         }
+        closest = {token: max(found.values()) for token, found in alike.items()}
         negated = any(root == NOT for _, root in heard)
         best: dict[str, float] = {}
-        for intent, tokens in self._sentences:
-            score = self._score(tokens, alike, weights, total, belongs[intent])
+        for (intent, tokens), wanted in zip(self._sentences, self._wanted, strict=True):
+            part = self._part(tokens, wanted, closest)
             if negated and NOT not in tokens:
-                score *= _NEGATED
-            if score > best.get(intent, 0.0):
+                part *= _NEGATED
+            least = best.get(intent, 0.0)
+            if part * _beside(1.0, belongs[intent]) <= least:
+                continue
+            own = _share(dict.fromkeys(_covered(tokens, alike), 1.0), weights, total)
+            if (score := part * _beside(own, belongs[intent])) > least:
                 best[intent] = score
         ranked = [Score(intent, round(score, 6)) for intent, score in best.items()]
         return sorted(ranked, key=lambda each: -each.score)
@@ -190,30 +197,27 @@ class Matcher:
                     heard += [(at, one), (at, other)]
         return heard
 
-    def _score(
-        self,
-        tokens: Sequence[str],
-        alike: Mapping[str, Mapping[int, float]],
-        weights: Mapping[int, float],
-        total: float,
-        of_intent: float,
-    ) -> float:
-        found = wanted = count = most = 0.0
+    def _part(self, tokens: Sequence[str], wanted: float, closest: Mapping[str, float]) -> float:
+        """How much of a sentence was heard; `wanted`: what its words weigh."""
+        found = count = most = 0.0
         for token in tokens:
-            wanted += self._weights[token]
-            if close := alike.get(token):
-                found += self._weights[token] * max(close.values())
-                count += max(close.values())
-                if max(close.values()) >= _TELLING:
+            if close := closest.get(token):
+                found += self._weights[token] * close
+                count += close
+                if close >= _TELLING:
                     most = max(most, self._weights[token])
         if not found:
             return 0.0
         heard = (1 - _COUNT) * found / wanted + _COUNT * count / len(tokens)
-        if heard < 1 and most < self._telling:
-            heard *= _VAGUE
-        own = _share(dict.fromkeys(_covered(tokens, alike), 1.0), weights, total)
-        # People wrap what they want in many words, and noise has few that fit.
-        return heard * float((_OWN * own + (1 - _OWN) * of_intent) ** _BESIDE)
+        return heard * _VAGUE if heard < 1 and most < self._telling else heard
+
+
+def _beside(own: float, of_intent: float) -> float:
+    """What words beside a sentence leave of it, by the shares of what was heard that belong to it and to its intent.
+
+    People wrap what they want in many words, and noise has few that fit.
+    """
+    return float((_OWN * own + (1 - _OWN) * of_intent) ** _BESIDE)
 
 
 def _covered(tokens: Iterable[str], alike: Mapping[str, Mapping[int, float]]) -> dict[int, float]:
