@@ -301,6 +301,7 @@ async def test_silence_after_a_message_settles_it() -> None:
         agent: Please tell me your name and your message.
         caller: call me back
         agent: I have noted that. Is there anything to add?
+        does: take_message call me back
         silence: 1
         means: silence
         agent: Thank you, I have passed your message on. Is there anything else I can do for you?
