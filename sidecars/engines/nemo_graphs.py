@@ -5,10 +5,14 @@ Without a GPU the same functions are called as they are.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
+
+log = logging.getLogger(__name__)
 
 WARM_UPS = 2
 """Calls before a capture: libraries allocate what they need in the first ones."""
@@ -42,11 +46,19 @@ class Graphs:
 
     def of(self, function: Callable[[int], None]) -> Callable[[int], None]:
         """`function(rows)`, captured for every size: it must do the same work for the same number of rows, and wait
-        for nothing. Raises what CUDA raises.
+        for nothing. Where it cannot be captured, it is called as it is. Raises what CUDA raises without memory.
         """
         if not self._sizes:
             return function
-        graphs = {size: self._captured(function, size) for size in self._sizes}
+        try:
+            graphs = {size: self._captured(function, size) for size in self._sizes}
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.warning(
+                "hearing without CUDA graphs, which takes many times as long: %s", str(error).partition("\n")[0]
+            )
+            return function
         return lambda rows: graphs[rows].replay()
 
     def _captured(self, function: Callable[[int], None], size: int) -> torch.cuda.CUDAGraph:
@@ -62,8 +74,11 @@ class Graphs:
                 graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
                 try:
                     function(size)
-                finally:
-                    graph.capture_end()
+                except BaseException:
+                    with suppress(RuntimeError):  # it tells that the capture failed, and not why
+                        graph.capture_end()
+                    raise
+                graph.capture_end()
             torch.cuda.current_stream().wait_stream(beside)
         return graph
 

@@ -125,6 +125,7 @@ class Pipeline:
         self._again: Callable[[int], None] = self._decoder.advance
         self._warm_up(1 if place.on_cpu else batch)
         with torch.inference_mode():
+            self._encoder.at.fill_(streams)  # captures are made with nobody's rows
             self._hear, self._again = graphs.of(self._hearing), graphs.of(self._decoder.advance)
             self._encoder.clear(streams)
             self._decoder.clear(streams)

@@ -40,8 +40,12 @@ def environ(threads: int = 1) -> dict[str, str]:
 class Sidecar:
     """`async with Sidecar("nemo", {"model": …}) as server`: ready, on a free loopback port."""
 
-    def __init__(self, engine: str, options: Mapping[str, object], *, port: int = 0, max_sessions: int = 0) -> None:
+    def __init__(
+        self, engine: str, options: Mapping[str, object], *, port: int = 0, max_sessions: int = 0, python: str = ""
+    ) -> None:
+        """`python`: whose interpreter runs it, if not that of the engine's own environment."""
         self.engine = engine
+        self._python = python or python_of(engine)
         self._words = ["--engine", engine, "--port", str(port)]
         for name, value in options.items():
             self._words += ["--option", f"{name}={json.dumps(value)}"]
@@ -61,7 +65,7 @@ class Sidecar:
         """Raises `SidecarFailed`."""
         with tempfile.TemporaryFile() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(python_of(self.engine), "-W", "ignore", "-m", "sidecars.serve.stt", *self._words),
+                *(self._python, "-W", "ignore", "-m", "sidecars.serve.stt", *self._words),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
