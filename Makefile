@@ -29,6 +29,11 @@ lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+docs: .venv/run.stamp ## The example settings and the references of keys, written from their models
+	@mkdir -p docs
+	@$(BIN)/python -m phone_daemon.settings.example > phone-daemon.example.toml
+	@$(BIN)/python -m phone_daemon.settings.reference > docs/settings.md
+
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)
 

@@ -196,9 +196,9 @@ class Settings:
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
     llm: LlmSettings = LlmSettings()
-    dialplans: tuple[FilePath, ...] = Field(default=(), examples=[["front_desk.toml"]])
-    """Dialplan files. If you list any, numbers that none of them matches get 404. None: every called number is answered
-    with the dental clinic that comes with the package."""
+    dialplans: tuple[FilePath, ...] = ()
+    """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
+    every called number is answered with the dental clinic that comes with the package."""
     health_port: Annotated[int, between(0, 65535)] = 8060
     """HTTP port on loopback for /healthz and /readyz; 0: any free port."""
     llm_cancel_floor_s: Annotated[float | None, between(0, 60)] = Field(default=None, examples=[0.05])

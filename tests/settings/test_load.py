@@ -1,14 +1,12 @@
 """Settings: what a file, the environment and the command line say, and one line for each thing that is wrong."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
-
-EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
 
 
 def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
@@ -327,40 +325,3 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / "latin.toml", {})
     assert caught.value.lines == (f"{tmp_path}/latin.toml: not UTF-8 text (byte 5); save it as UTF-8",)
-
-
-def uncommented() -> str:
-    """The example with its keys switched on."""
-    return "\n".join(
-        line[1:] if line.startswith("#") and not line.startswith("# ") and "=" in line else line
-        for line in EXAMPLE.read_text().splitlines()
-    )
-
-
-def test_the_example_file_says_nothing_new() -> None:
-    settings = load_settings(EXAMPLE, {})
-    assert settings == Settings()
-
-
-def test_the_example_documents_every_key_with_its_default(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, uncommented())
-    default = Settings()
-    folder = tmp_path
-    # Three keys have no default value to write: they show one that is allowed.
-    assert settings == replace(
-        default,
-        llm_cancel_floor_s=0.05,
-        turn=replace(default.turn, early_start=True),
-        calls=replace(default.calls, directory=folder / default.calls.directory),
-        state=replace(default.state, directory=folder / default.state.directory, texts=True),
-    )
-    text = uncommented()
-    for section in fields(Settings):
-        value = getattr(default, section.name)
-        if is_dataclass(value):
-            part = text.partition(f"\n[{section.name}]\n")[2].partition("\n[")[0]
-            assert part, section.name
-            for key in fields(value):
-                assert f"\n{key.name} = " in "\n" + part, f"[{section.name}] {key.name}"
-        else:
-            assert f"\n{section.name} = " in text, section.name

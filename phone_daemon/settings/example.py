@@ -1,0 +1,78 @@
+"""The example settings file, written from the models: `make docs`.
+
+Every key is there with its meaning and its default, commented out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from phone_daemon.settings.problems import bare, fields_of
+from phone_daemon.settings.settings import Settings
+
+WIDTH = 118
+
+_HEAD = """\
+# Settings of phone-daemon: every key, with its default. Copy this file, uncomment what you change (under the [section]
+# that it belongs to), and start with
+#
+#     phone-daemon serve -c FILE
+#
+# Relative paths are relative to this file; times are in seconds. A mistake stops the start with one line for each, and
+# `phone-daemon check -c FILE` shows the same lines without starting anything. OPENAI_API_KEY is sent to model servers,
+# unless a dialplan names another variable.
+"""
+
+
+def example() -> str:
+    """The file's text."""
+    return "\n".join((_HEAD, *_keys(Settings), *_sections()))
+
+
+def _sections() -> Iterator[str]:
+    for name, field in fields_of(Settings).items():
+        section = bare(field.annotation)
+        if fields_of(section):
+            yield from (*_comment(inspect.getdoc(section) or ""), f"[{name}]", *_keys(section))
+
+
+def _keys(model: type) -> Iterator[str]:
+    """The keys of one table, each with its meaning above it."""
+    for name, field in fields_of(model).items():
+        if not fields_of(bare(field.annotation)):
+            yield from (*_comment(field.description or ""), f"#{name} = {toml(shown(field))}")
+    yield ""
+
+
+def shown(field: FieldInfo) -> Any:
+    """A field's default, or an example where there is no default that could be written."""
+    return field.examples[0] if field.examples else field.get_default(call_default_factory=True)
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it."""
+    if isinstance(value, bool | str | Path):
+        return json.dumps(value if isinstance(value, bool) else str(value), ensure_ascii=False)
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{name} = {toml(each)}" for name, each in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(toml, value))}]"
+    return str(value)
+
+
+def _comment(text: str) -> Iterator[str]:
+    for paragraph in text.split("\n\n"):
+        for line in textwrap.wrap(" ".join(paragraph.split()), WIDTH, break_long_words=False, break_on_hyphens=False):
+            yield f"# {line}"
+
+
+if __name__ == "__main__":
+    print(example(), end="")  # noqa: T201

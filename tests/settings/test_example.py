@@ -1,0 +1,59 @@
+"""The example settings file: written from the models, complete, and harmless as it is."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+from phone_daemon.settings.example import example, toml
+from phone_daemon.settings.load import load_settings
+from phone_daemon.settings.settings import Settings
+
+EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
+
+
+def test_the_committed_file_is_what_make_docs_writes() -> None:
+    assert EXAMPLE.read_text() == example()
+
+
+def test_as_it_is_it_changes_nothing() -> None:
+    assert load_settings(EXAMPLE, {}) == Settings()
+
+
+def uncommented() -> str:
+    """The example with its keys switched on."""
+    return "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith(("# ", "#\n")) and "=" in line else line
+        for line in example().splitlines()
+    )
+
+
+def test_every_key_is_there_with_its_default(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(uncommented())
+    settings = load_settings(tmp_path / "s.toml", {})
+    default = Settings()
+    # Three keys have no default that could be written: an example of a value stands there.
+    assert settings == replace(
+        default,
+        llm_cancel_floor_s=0.05,
+        turn=replace(default.turn, early_start=True),
+        calls=replace(default.calls, directory=tmp_path / default.calls.directory),
+        state=replace(default.state, directory=tmp_path / default.state.directory, texts=True),
+    )
+    text = "\n" + uncommented()
+    for section in fields(Settings):
+        value = getattr(default, section.name)
+        if is_dataclass(value):
+            part = text.partition(f"\n[{section.name}]\n")[2].partition("\n[")[0]
+            for key in fields(value):
+                assert f"\n{key.name} = " in "\n" + part, f"[{section.name}] {key.name}"
+        else:
+            assert f"\n{section.name} = " in text.partition("\n[")[0], section.name
+
+
+def test_no_line_is_too_long_to_read() -> None:
+    assert max(map(len, example().splitlines())) <= 120
+
+
+def test_values_are_written_as_toml_has_them() -> None:
+    assert toml({"rate": 1.5, "voice": 'a "b"', "on": True, "list": ["é", 2]}) == (
+        '{ rate = 1.5, voice = "a \\"b\\"", on = true, list = ["é", 2] }'
+    )
