@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from phone_daemon.settings.problems import Problems, nearest
+from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
@@ -62,6 +63,13 @@ def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
         found.add(("sip", "port"), f"leaves no room for {sip.cards} cards below 65536; choose a lower port")
     if 0 < sip.rtp_port < 1024:
         found.add(("sip", "rtp_port"), f"is {sip.rtp_port}; write 0 (any free ports) or a port from 1024 up")
+    if sip.rtp_ports:
+        if sip.rtp_port:
+            found.add(("sip", "rtp_port"), "stands beside rtp_ports, which says more; take it out")
+        try:
+            blocks(sip.rtp_ports, sip.cards)
+        except ValueError as error:
+            found.add(("sip", "rtp_ports"), str(error))
     if not sip.codecs:
         found.add(("sip", "codecs"), "is empty; name at least one codec")
     for index, codec in enumerate(sip.codecs):

@@ -30,7 +30,10 @@ class SipSettings:
     codecs: Texts = ("PCMU", "PCMA", "G722")
     """In order of preference."""
     rtp_port: Annotated[int, between(0, 65000)] = 0
-    """First RTP port; 0: any free ports."""
+    """First of the RTP ports, 16 for each card; 0: those of `rtp_ports`."""
+    rtp_ports: str = ""
+    """RTP ports that the firewall lets through, such as "41000-41063": 8 for each card at least. Empty: any free
+    ports."""
     rtp_timeout_s: Annotated[float, between(0.2, 3600)] = 30.0
     """A call whose caller sends no RTP for this long is ended."""
     ack_timeout_s: Annotated[float, between(0.5, 32)] = 5.0

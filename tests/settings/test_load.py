@@ -128,6 +128,17 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             "[sip]\nport = 65535\ncards = 2",
             ["2: sip.port: leaves no room for 2 cards below 65536; choose a lower port"],
         ),
+        (
+            '[sip]\nrtp_ports = "41000-41003"',
+            [
+                "2: sip.rtp_ports: 4 ports are too few: 1 line cards of 4 calls need 8, two a call from an even one on; "
+                'write "41000-41007" or more, or set fewer sip.cards'
+            ],
+        ),
+        (
+            '[sip]\nrtp_port = 41000\nrtp_ports = "41000-41063"',
+            ["2: sip.rtp_port: stands beside rtp_ports, which says more; take it out"],
+        ),
         ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),
         (
             "[vad]\nthreshold = 0.2",
