@@ -33,8 +33,9 @@ def python_of(engine: str) -> str:
 
 
 def environ(threads: int = 1) -> dict[str, str]:
-    """For a process that finds this checkout's `sidecars` and nothing else of it."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)}
+    """For a process that finds this checkout's `sidecars`, and whatever else it was told where to find."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
 
 
 class Sidecar:
