@@ -170,7 +170,8 @@ class RtpEnd:
         self.sent = 0
         self.sending = True
         """False: nothing is sent at all, not even silence (the clock goes on)."""
-        self._target: tuple[str, int] | None = None
+        self.target: tuple[str, int] | None = None
+        """Where it sends to; None before `aim`."""
         self._queue: deque[tuple[Played | None, int, bool, bytes, int]] = deque()
         self._sequence = random.randrange(0x10000)
         self._timestamp = random.randrange(0x1_0000_0000)
@@ -181,7 +182,7 @@ class RtpEnd:
 
     def aim(self, host: str, port: int) -> None:
         """Sends to this address from now on."""
-        self._target = (host, port)
+        self.target = (host, port)
 
     def play(self, pcm: bytes) -> Played:
         """Queues 8 kHz 16-bit PCM, the last frame filled up with silence."""
@@ -278,7 +279,7 @@ class RtpEnd:
                 self.packets.append(packet)
 
     def _send(self) -> None:
-        if self._target is None:
+        if self.target is None:
             return
         played, kind, marker, payload, back = self._queue.popleft() if self._queue else (None, 0, False, b"", 0)
         timestamp = (self._timestamp + back) & 0xFFFFFFFF
@@ -287,7 +288,7 @@ class RtpEnd:
         if self.sending:
             self._sequence = (self._sequence + 1) & 0xFFFF
             try:
-                self._out.sendto(header + (payload or SILENT_FRAME), self._target)
+                self._out.sendto(header + (payload or SILENT_FRAME), self.target)
                 self.sent += 1
             except (BlockingIOError, ConnectionRefusedError):
                 pass  # the other end is gone already: SIP will say so

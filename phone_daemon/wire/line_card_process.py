@@ -89,15 +89,15 @@ class LineCard:
         settings: SipSettings,
         *,
         port: int | None = None,
-        rtp_port: int | None = None,
+        rtp_ports: range = range(0),
         incoming: asyncio.Queue[IncomingCall] | None = None,
         new_id: Callable[[], str] = new_call_id,
         extra: tuple[str, ...] = (),
     ) -> LineCard:
         """Starts the process and waits until it takes calls.
 
-        `port` and `rtp_port` override the settings' (several cards share them); `extra` are more options of
-        `line_card.py`. Raises `PortInUse`, `CardFailed`.
+        `port` overrides the settings', `rtp_ports` are this card's (none: any free ones), `extra` more options of
+        `line_card`. Raises `PortInUse`, `CardFailed`.
         """
         wanted = settings.port if port is None else port
         options = {
@@ -105,7 +105,8 @@ class LineCard:
             "port": wanted,
             "public-address": settings.public_address,
             "codecs": ",".join(settings.codecs),
-            "rtp-port": settings.rtp_port if rtp_port is None else rtp_port,
+            "rtp-port": rtp_ports.start if rtp_ports else 0,
+            "rtp-range": len(rtp_ports),
             "rtp-timeout": settings.rtp_timeout_s,
             "ack-timeout": settings.ack_timeout_s,
         }

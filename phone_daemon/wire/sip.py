@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
+from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card_process import CardFailed, LineCard, PortInUse, new_call_id
@@ -17,7 +18,7 @@ __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards",
 logger = logging.getLogger(__name__)
 
 RTP_PORTS = 16
-"""RTP ports that each card may use when the settings name the first: two a call, and as many again at hand."""
+"""RTP ports of each card when the settings name the first alone: two a call, and as many again at hand."""
 FIRST_DELAY_S, LAST_DELAY_S = 0.05, 10.0
 """How long after a card's death the next one is started, and the longest when they keep dying."""
 STEADY_S = 10.0
@@ -95,8 +96,11 @@ class LineCards:
         sip = self._settings
         if port is None:
             port = sip.port and sip.port + at
-        rtp_port = sip.rtp_port and sip.rtp_port + at * RTP_PORTS
-        return await LineCard.start(sip, port=port, rtp_port=rtp_port, incoming=self._incoming, new_id=self._new_id)
+        rtp = blocks(sip.rtp_ports, sip.cards)[at] if sip.rtp_ports else range(0)
+        if sip.rtp_port:
+            first = sip.rtp_port + at * RTP_PORTS
+            rtp = range(first, first + RTP_PORTS)
+        return await LineCard.start(sip, port=port, rtp_ports=rtp, incoming=self._incoming, new_id=self._new_id)
 
     async def _keep(self, at: int) -> None:
         """Replaces the card in place `at` whenever it dies: at once, then ever more slowly if it keeps dying."""

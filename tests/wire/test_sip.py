@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 
+from ops.witness.probe import Probe
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCards, PortInUse
@@ -48,6 +50,25 @@ async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -
             (await phone.incoming.get()).answer()
             await ours
         assert [stats.calls for stats in await cards.stats()] == [2, 1]
+
+
+async def test_no_call_leaves_the_range_of_rtp_ports_however_many_come() -> None:
+    first = two_free_ports() // 2 * 2 + 2
+    async with LineCards(SipSettings(port=0, rtp_ports=f"{first}-{first + 7}")) as cards, AsyncExitStack() as calls:
+        incoming, ports = cards.incoming(), []
+        for at in range(10):
+            probe = await calls.enter_async_context(Probe(f"sip:1@127.0.0.1:{cards.ports[0]}"))
+            line = (await anext(incoming)).answer()
+            await probe.answered()
+            assert probe.rtp.target is not None
+            ports.append(probe.rtp.target[1])
+            if at >= 3:  # From the fourth on every port is taken, and each call after it finds the one left free.
+                line.hang_up()
+                await probe.ended()
+                while (await cards.stats())[0].calls > 3:
+                    pass
+        assert ports[:4] == [first, first + 2, first + 4, first + 6]
+        assert set(ports[4:]) == {first + 6}
 
 
 async def test_a_dead_card_is_replaced_within_a_second_and_the_others_notice_nothing() -> None:

@@ -380,6 +380,7 @@ def main() -> int:
     parser.add_argument("--public-address", default="")
     parser.add_argument("--codecs", default=",".join(CODECS))
     parser.add_argument("--rtp-port", type=int, default=0, help="0: any free ports")
+    parser.add_argument("--rtp-range", type=int, default=0, help="how many from there on; 0: as far as they go")
     parser.add_argument("--rtp-timeout", type=float, default=30.0)
     parser.add_argument("--ack-timeout", type=float, default=5.0)
     parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")

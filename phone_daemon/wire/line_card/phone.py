@@ -73,6 +73,8 @@ class Phone:
         rtp.boundAddress = options.bind
         rtp.publicAddress = options.public_address
         rtp.port = options.rtp_port
+        # The distance from the first port to the last that an RTP socket may have; RTCP takes the one above.
+        rtp.portRange = max(options.rtp_range - 2, 0)
         return config
 
 

@@ -216,8 +216,8 @@ async def test_a_stranger_who_talks_over_the_caller_changes_nothing() -> None:
         await rung(ours)
         probe.rtp.play(LONG_TONE)
         await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
-        assert probe.rtp._target is not None
-        other.rtp.aim(*probe.rtp._target)
+        assert probe.rtp.target is not None
+        other.rtp.aim(*probe.rtp.target)
         await ear.ticks(60)
         assert other.rtp.sent > 40
         assert ear.told == []
