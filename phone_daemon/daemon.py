@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import make_ears, make_mouth
@@ -56,7 +56,7 @@ class Daemon:
         self._watch = watch
         self._now = now
         self.dialplans = load_dialplans(settings)
-        self._minds = Minds(settings.llm)
+        self._agents = AgentFactory(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._draining = asyncio.Event()
         self._stack = AsyncExitStack()
@@ -74,8 +74,8 @@ class Daemon:
         enter = self._stack.enter_async_context
         ears = make_ears(settings.stt, self.dialplans, os.environ)
         mouth = make_mouth(settings.tts, os.environ)
-        self._stack.push_async_callback(self._minds.close)
-        self._minds.open(self.dialplans)
+        self._stack.push_async_callback(self._agents.close)
+        self._agents.open(self.dialplans)
         self._stack.push_async_callback(ears.close)
         self._stack.push_async_callback(mouth.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
@@ -119,13 +119,13 @@ class Daemon:
             return Condition() if store.ready else Condition(Level.DEGRADED, store.problem)
 
         def model() -> Condition:
-            return Condition(Level.DEGRADED, self._minds.problem) if self._minds.problem else Condition()
+            return Condition(Level.DEGRADED, self._agents.problem) if self._agents.problem else Condition()
 
         services = self._services
         return {
             "line_cards": line_cards,
-            "ears": engine(services.ears),
-            "mouth": engine(services.mouth),
+            "stt": engine(services.stt),
+            "tts": engine(services.tts),
             "model": model,
             "state": state,
         }
@@ -172,7 +172,7 @@ class Daemon:
             return
         line = incoming.answer()
         try:
-            call = Call(line, plan, self._minds.mind(plan, incoming.called, self._now()), self._services)
+            call = Call(line, plan, self._agents.agent(plan, incoming.called, self._now()), self._services)
         except Exception:
             log.exception("call %s could not begin", line.id)
             line.hang_up(EndReason.FAILED)

@@ -212,7 +212,7 @@ class Trouble:
     error: str
 
 
-MindEvent = Token | Action | Understood | ToolRun | Trouble
+AgentEvent = Token | Action | Understood | ToolRun | Trouble
 
 # ------------------------------------------------------------------------------------------------ mouth -> wire
 

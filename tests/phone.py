@@ -19,8 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from phone_daemon.agent.agent import Mind
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.agent import Agent
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.call.call import Call, Services
 from phone_daemon.call.floor import State
 from phone_daemon.clock import run_counted
@@ -61,12 +61,12 @@ def speech(text: str) -> bytes:
 
 
 @cache
-def ears() -> TunedHost:
+def stt() -> TunedHost:
     return TunedHost("stt", "moonshine", OPTIONS)
 
 
 @cache
-def mouth() -> InlineHost:
+def tts() -> InlineHost:
     return InlineHost("tts", "espeak", {})
 
 
@@ -99,8 +99,8 @@ class Phone:
     call: Call = field(init=False)
     line: Tape = field(init=False)
     store: Store = field(init=False)
-    ears: InlineHost = field(default_factory=ears)
-    mouth: InlineHost = field(default_factory=mouth)
+    stt: InlineHost = field(default_factory=stt)
+    tts: InlineHost = field(default_factory=tts)
 
     def hear(self, agent: bytes) -> list[Act]:
         acts, self.acts = self.acts, []
@@ -122,11 +122,11 @@ class Phone:
 
     async def noise(self) -> None:
         """A voice without words, and the silence that ends it."""
-        assert isinstance(self.ears, TunedHost)
-        self.ears.wordless = True
+        assert isinstance(self.stt, TunedHost)
+        self.stt.wordless = True
         await self.says(speech(YES))
         await asyncio.sleep(0.7)
-        self.ears.wordless = False
+        self.stt.wordless = False
 
     async def until(self, what: Callable[[], object], limit_s: float = 60.0) -> None:
         """Returns within one tick of `what` coming true."""
@@ -139,7 +139,7 @@ class Phone:
             raise AssertionError(f"waited {limit_s:g} s in vain; what was told:\n{told}") from None
 
     def state(self) -> State:
-        return self.call._machine.state
+        return self.call.state
 
     def is_in(self, *states: State) -> Callable[[], bool]:
         return lambda: self.state() in states
@@ -191,24 +191,24 @@ def ring(
     folder: Path,
     script: Script,
     *,
-    mind: Mind | None = None,
+    agent: Agent | None = None,
     dialplan: Dialplan | None = None,
     settings: Settings = SETTINGS,
-    ears: InlineHost | None = None,
-    mouth: InlineHost | None = None,
+    stt: InlineHost | None = None,
+    tts: InlineHost | None = None,
     watch: Callable[[Note], None] = lambda note: None,
 ) -> Left:
     """Phones, lets `script` hold the telephone, hangs up after it, and returns what the call left."""
     phone = Phone()
-    phone.ears, phone.mouth = ears or phone.ears, mouth or phone.mouth
+    phone.stt, phone.tts = stt or phone.stt, tts or phone.tts
     settings = replace(settings, calls=replace(settings.calls, directory=folder))
-    return run_counted(_ring(phone, script, mind, dialplan or plan(), settings, watch))
+    return run_counted(_ring(phone, script, agent, dialplan or plan(), settings, watch))
 
 
 async def _ring(
     phone: Phone,
     script: Script,
-    mind: Mind | None,
+    agent: Agent | None,
     dialplan: Dialplan,
     settings: Settings,
     watch: Callable[[Note], None],
@@ -217,7 +217,7 @@ async def _ring(
         phone.notes.append(told)
         watch(told)
 
-    for host in (phone.ears, phone.mouth):
+    for host in (phone.stt, phone.tts):
         if isinstance(host, TunedHost):
             host.wordless = False
         if not host.sample_rate:
@@ -225,8 +225,8 @@ async def _ring(
     telemetry = Telemetry(export=False)
     phone.store = Store(settings.state)
     phone.line = Tape("call", phone)
-    services = Services(settings, phone.ears, phone.mouth, phone.store, telemetry, note)
-    phone.call = Call(phone.line, dialplan, mind or ScriptedMind(dialplan), services)
+    services = Services(settings, phone.stt, phone.tts, phone.store, telemetry, note)
+    phone.call = Call(phone.line, dialplan, agent or ScriptedAgent(dialplan), services)
     running = asyncio.create_task(phone.call.run())
     ticking = asyncio.create_task(phone.line.run())
     holding = asyncio.ensure_future(script(phone))
@@ -246,14 +246,14 @@ async def _ring(
         await asyncio.wait([holding, running, ticking])
     await asyncio.sleep(0.1)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert held(phone.ears) == held(phone.mouth) == {}
+    assert held(phone.stt) == held(phone.tts) == {}
     return Left(
         closed,
         turns(folder := settings.calls.directory / "call"),
         phone.notes,
         folder,
         phone.line,
-        [(message.role, message.text, message.interrupted) for message in phone.call._speaking.history],
+        [(message.role, message.text, message.interrupted) for message in phone.call.history],
     )
 
 

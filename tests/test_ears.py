@@ -22,7 +22,7 @@ from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options, make_ears
 from phone_daemon.events import Note
-from phone_daemon.settings.settings import CallSettings, SttSettings, Settings, SipSettings, StateSettings
+from phone_daemon.settings.settings import CallSettings, Settings, SipSettings, StateSettings, SttSettings
 from sidecars.host.host import Host, HostLost
 from sidecars.local.inline import InlineHost
 from tests.sidecars.serve.stt.servers import Process

@@ -22,11 +22,11 @@ from phone_daemon.engines import engine_options, make_ears, make_mouth
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import (
     CallSettings,
-    SttSettings,
-    TtsSettings,
     Settings,
     SipSettings,
     StateSettings,
+    SttSettings,
+    TtsSettings,
 )
 from phone_daemon.state.store import State
 from phone_daemon.telemetry.trace import Telemetry
@@ -36,7 +36,7 @@ from sidecars.host.host import Host, HostLost
 from sidecars.local.inline import InlineHost
 from sidecars.local.per_call import PerCallHost
 from sidecars.serve.tts.server import SpeechServer
-from tests import minds
+from tests import agents
 from tests.phone import plan
 
 SETTINGS = Settings(sip=SipSettings(port=0), state=StateSettings(url="off"), health_port=0)
@@ -91,7 +91,7 @@ async def calling(folder: Path, mouth: Host, ears: Host | None = None) -> AsyncI
     if ears is None:
         await listening.start()
     services = Services(settings, listening, mouth, State(settings.state), telemetry, notes.append)
-    call = Call(line, replace(plan(), no_input_s=60.0), minds.Lines(), services)
+    call = Call(line, replace(plan(), no_input_s=60.0), agents.Lines(), services)
     running = [asyncio.create_task(line.run()), asyncio.create_task(call.run())]
     try:
         yield call, notes
@@ -132,7 +132,7 @@ async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until
         await mouth.close()
         await server.stop()
     turns = [json.loads(line) for line in (tmp_path / "call" / "turns.jsonl").read_text().splitlines()]
-    assert [turn["heard"] for turn in turns] == [minds.GREETING, "I am still here.", "And here.", "Here again."]
+    assert [turn["heard"] for turn in turns] == [agents.GREETING, "I am still here.", "And here.", "Here again."]
     assert [bool(turn["faults"]) for turn in turns] == [False, True, True, False]
     assert all(server.url in fault for turn in turns for fault in turn["faults"]), turns
     assert {"How can I help you?", "Here again."} <= set(server.spoken)

@@ -9,8 +9,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from phone_daemon.agent.agent import Mind
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.agent import Agent
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.floor import State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.intents import Script
@@ -44,10 +44,10 @@ def dialplan(script: bool = False, **llm: Any) -> Dialplan:
     )
 
 
-def mind(transport: SseTransport, found: Dialplan) -> Mind:
-    minds = Minds()
-    minds._http = httpx.AsyncClient(transport=transport)
-    return minds.mind(found)
+def agent(transport: SseTransport, found: Dialplan) -> Agent:
+    factory = AgentFactory()
+    factory._http = httpx.AsyncClient(transport=transport)
+    return factory.agent(found)
 
 
 async def asks(phone: Phone, words: str = OPEN) -> None:
@@ -57,7 +57,7 @@ async def asks(phone: Phone, words: str = OPEN) -> None:
 
 def call(folder: Path, transport: SseTransport, caller: Any, **changes: Any) -> Left:
     found = dialplan(**changes)
-    return ring(folder, caller, mind=mind(transport, found), dialplan=found)
+    return ring(folder, caller, agent=agent(transport, found), dialplan=found)
 
 
 def test_a_question_is_answered_by_the_model(tmp_path: Path) -> None:

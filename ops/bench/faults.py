@@ -28,7 +28,7 @@ from ops.replay.expectations import read_turns
 from ops.replay.tape_call import NOON
 from ops.report.stats import quantiles
 from ops.witness.probe import until
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.daemon import load_dialplans
@@ -122,14 +122,14 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
             caller.told(note)
 
         services = Services(settings, ears, mouth, State(settings.state), telemetry, watch)
-        minds = Minds()
-        stack.push_async_callback(minds.close)
+        factory = AgentFactory()
+        stack.push_async_callback(factory.close)
         plan = next(iter(plans)).at(NOON)
         for number in range(first, last, EACH):
             sounds_of_call = [said[turn % len(said)] for turn in range(number, min(number + EACH, last))]
             caller = _Caller(frozenset(plan.fillers))
             line = TapeLine(f"{fault}-{number}", "bench", "reception", caller.hear)
-            call = Call(line, plan, minds.mind(plan, "reception", NOON), services)
+            call = Call(line, plan, factory.agent(plan, "reception", NOON), services)
             await _talk(caller, line, call, sounds_of_call, fault, seen)
             turns = read_turns(folder / line.id / "turns.jsonl")
             seen.named += sum(bool(turn["faults"]) for turn in turns)

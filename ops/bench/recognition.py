@@ -21,7 +21,7 @@ from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import engine_options
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
 from phone_daemon.settings.settings import Settings
-from phone_daemon.stt.session import Recognizer, SttSession
+from phone_daemon.stt.utterance import Utterance
 from sidecars.engine import SttEngine, load
 from sidecars.local.subprocess import SubprocessHost
 from sidecars.resample import Resampler
@@ -117,7 +117,7 @@ async def _waits(
             for caller in range(CALLERS):
                 # Each begins at another place, so that pauses do not fall together.
                 own = [*said[caller * len(said) // CALLERS :], *said[: caller * len(said) // CALLERS]]
-                tasks.create_task(_call(Recognizer(host), own[: max(1, len(said) // CALLERS)], found, progress, said))
+                tasks.create_task(_call(host, own[: max(1, len(said) // CALLERS)], found, progress, said))
         assert host.pid is not None
         return np.array(found), cost(host.pid).rss_bytes
     finally:
@@ -125,20 +125,18 @@ async def _waits(
 
 
 async def _call(
-    ears: Recognizer, own: Sequence[bytes], found: list[float], progress: Progress, said: Sequence[bytes]
+    host: SubprocessHost, own: Sequence[bytes], found: list[float], progress: Progress, said: Sequence[bytes]
 ) -> None:
     loop = asyncio.get_running_loop()
     for pcm in own:
-        session: SttSession = ears.open()
-        stream = Resampler(SAMPLE_RATE, session.sample_rate)
+        utterance = Utterance(host)
         due = loop.time()
         for frame in _frames(_paused(pcm)):
-            session.feed(stream.feed(frame))
+            utterance.feed(frame)
             due += FRAME_S
             await asyncio.sleep(due - loop.time())
-        session.feed(stream.flush())
         began = loop.time()
-        await session.finalize()
+        await utterance.finalize()
         found.append(1000 * (loop.time() - began))
-        session.close()
+        utterance.close()
         progress(len(found) / len(said))

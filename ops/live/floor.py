@@ -20,10 +20,10 @@ from types import AsyncGeneratorType
 from ops.live.model_endpoint import Endpoint, EndpointFailed
 from ops.report.stats import quantiles
 from ops.usage import WrongUse, add_config, settings
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
-from phone_daemon.events import MindEvent, Token
+from phone_daemon.events import AgentEvent, Token
 from phone_daemon.settings.settings import Settings
 
 STREAMS = 200
@@ -34,7 +34,7 @@ TOKENS = 3
 CLOSE_S = 5.0
 """A stream that takes longer to close has failed."""
 
-Open = Callable[[], AsyncGenerator[MindEvent, None]]
+Open = Callable[[], AsyncGenerator[AgentEvent, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def floor(standing: Settings, streams: int | None = None) -> Floor:
     plans = load_dialplans(standing)
     if (served := endpoint(standing, plans)) is not None:
         return await served_floor(served, streams or SERVED)
-    mind = ScriptedMind(next(iter(plans)))
+    mind = ScriptedAgent(next(iter(plans)))
     try:
         return await measure(mind.greet, streams or STREAMS)
     finally:

@@ -6,24 +6,20 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from phone_daemon.call.caller_side import Draft, Hearing
+from phone_daemon.call.caller_side import CallerSide, PendingTurn
 from phone_daemon.clock import SampleClockLoop
 from phone_daemon.events import (
     FRAME_BYTES,
     FRAME_SAMPLES,
     PTIME_S,
-    SAMPLE_RATE,
     Frame,
     SpeechEnded,
     SpeechStarted,
     samples,
 )
 from phone_daemon.settings.settings import Settings
-from phone_daemon.stt.listener import Listener
-from phone_daemon.stt.session import Recognizer
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.host import Host
-from sidecars.resample import Resampler
 
 LEAD_S = 0.5
 """Of silence before the recording: a caller does not begin to speak on the first sample of a call."""
@@ -31,16 +27,12 @@ LONGEST_WAIT_S = 5.0
 """Of silence after it: by then every endpoint has come."""
 
 
-async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm: bytes) -> Draft:
+async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm: bytes) -> PendingTurn:
     """The turn that `pcm` (8 kHz) is understood to be, by a caller who has been asked for `expects`.
 
     A caller who pauses for longer than an endpoint goes on with the same turn, as in a call whose agent has not yet
     begun to answer. On a `SampleClockLoop` time passes as in a call, elsewhere as fast as audio can be handed over.
     """
-    recognizer = Recognizer(host, {"grammar": dialplan} if dialplan else {})
-    listener = Listener(
-        settings.vad, lambda expected: Utterance(recognizer, lambda rate: Resampler(SAMPLE_RATE, rate), expected)
-    )
     running: set[asyncio.Task[Any]] = set()
 
     def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -49,42 +41,45 @@ async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm:
         task.add_done_callback(running.discard)
         return task
 
-    turn = settings.turn
-    hearing = Hearing(listener, samples(turn.stable_s), samples(turn.unfinished_s), spawn, lambda kind, data: None)
-    hearing.expect(expects)
-    hearing.drop()
+    options = {"grammar": dialplan} if dialplan else {}
+    caller = CallerSide(
+        lambda expected: Utterance(host, options, expected=expected),
+        settings.vad,
+        settings.turn,
+        spawn=spawn,
+        tell=lambda kind, data: None,
+    )
+    caller.expect(expects)
+    caller.drop()
     pace = PTIME_S if isinstance(asyncio.get_running_loop(), SampleClockLoop) else 0.0
     finals: list[asyncio.Event] = []
-
-    def attend(onset: int | None = None) -> None:
-        hearing.attend(onset, lambda: None)
 
     def make_final() -> None:
         done = asyncio.Event()
         finals.append(done)
-        hearing.make_final(lambda draft: done.set())
+        caller.make_final(lambda pending: done.set())
 
     try:
         spoken = bytes(2 * samples(LEAD_S)) + pcm
         for position in range(0, len(spoken) // 2 + samples(LONGEST_WAIT_S), FRAME_SAMPLES):
-            if 2 * position >= len(spoken) and not hearing.speaking:
+            if 2 * position >= len(spoken) and not caller.speaking:
                 break
             frame = spoken[2 * position : 2 * position + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
-            for event in hearing.hear(Frame(position, frame, b"", 0, 0, 0)):
+            for event in caller.hear(Frame(position, frame, b"", 0, 0, 0)):
                 match event:
                     case SpeechStarted(onset=onset):
-                        attend(onset)
+                        caller.attend(onset)
                     case SpeechEnded():
                         make_final()
-            if hearing.speaking and hearing.attended_s >= settings.vad.max_speech_s:
+            if caller.speaking and caller.attended_s >= settings.vad.max_speech_s:
                 make_final()
-                attend()
+                caller.attend()
             await asyncio.sleep(pace)
         # Each waits for the one before it, and only the last one's `then` is sure to be told.
         if finals:
             await finals[-1].wait()
-        return hearing.draft
+        return caller.pending
     finally:
-        hearing.close()
+        caller.close()
         for task in list(running):
             task.cancel()

@@ -15,7 +15,7 @@ from datetime import datetime
 from ops.replay.caller import RecordedCaller
 from ops.replay.expectations import Outcome, read_turns
 from ops.replay.fixture import Fixture
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
@@ -79,15 +79,15 @@ async def play_on(
     folder = settings.calls.directory / fixture.name
     shutil.rmtree(folder, ignore_errors=True)
     telemetry = Telemetry(export=False)
-    minds = Minds(settings.llm)
+    factory = AgentFactory(settings.llm)
     caller = RecordedCaller(fixture)
     line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
     try:
         services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
-            closed = await Call(line, plan, minds.mind(plan, fixture.called, NOON), services).run()
+            closed = await Call(line, plan, factory.agent(plan, fixture.called, NOON), services).run()
     finally:
-        await minds.close()
+        await factory.close()
         telemetry.close()
     return Outcome(read_turns(folder / "turns.jsonl"), closed.reason, notes, caller.gave_up, folder)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from phone_daemon.events import MindEvent
+from phone_daemon.events import AgentEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Message:
     """An agent's line that the caller broke off: `text` is the part that was played."""
 
 
-class Mind(Protocol):
+class Agent(Protocol):
     """One call's agent.
 
     A reply is an async generator of `Understood` (what the turn was taken to mean, where that is known),
@@ -48,11 +48,11 @@ class Mind(Protocol):
     is everything the caller has left in this call so far: a later one replaces the one before.
     """
 
-    def greet(self) -> AsyncGenerator[MindEvent, None]:
+    def greet(self) -> AsyncGenerator[AgentEvent, None]:
         """What is said when the call is answered."""
         ...
 
-    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         """The answer to `turn`. `history` is what was said before it, oldest first, without `turn` itself."""
         ...
 

@@ -1,7 +1,7 @@
-"""Which mind answers: the one place that knows every kind of agent a dialplan can name.
+"""Which agent answers: the one place that knows every kind of agent a dialplan can name.
 
-`Minds` is shared by all calls of a daemon, for the connections to model servers are: `minds.open(plans)` at the start
-of a daemon, `minds.mind(plan)` for each call, `await minds.close()` at the end.
+All calls of a daemon share one `AgentFactory`, because they share the connections to model servers: `open(plans)` when
+the daemon starts, `agent(plan)` for each call, `await close()` at the end.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from phone_daemon.agent.agent import Mind
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.agent import Agent
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError
 from phone_daemon.dialplan.model import Model
 from phone_daemon.settings.settings import LlmSettings
@@ -35,7 +35,7 @@ LOAD_S = 60.0
 """A server may take so long to load its model when it is first asked, before any call."""
 
 
-class Minds:
+class AgentFactory:
     """Builds the mind of each call."""
 
     def __init__(self, settings: LlmSettings = LlmSettings(), environ: Mapping[str, str] = os.environ) -> None:  # noqa: B008
@@ -92,18 +92,18 @@ class Minds:
                         log.warning("%s; until model %r answers, calls go on without it", error, chat.model.model)
             await asyncio.sleep(VISIT_S if waiting else 0)
 
-    def mind(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Mind:
+    def agent(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Agent:
         """The mind for a call to `called`, answered at `now` (None: this moment)."""
         if plan.agent != "llm":
-            return ScriptedMind(plan)
-        from phone_daemon.agent.llm.llm import LlmMind  # noqa: PLC0415
+            return ScriptedAgent(plan)
+        from phone_daemon.agent.llm.llm import LlmAgent  # noqa: PLC0415
         from phone_daemon.agent.llm.prompt import system  # noqa: PLC0415
 
         assert plan.model is not None, "a dialplan whose agent is a model has one"
         chat = self._chat(plan.model)
         assert self._http is not None
         now = now or datetime.now(UTC).astimezone()
-        return LlmMind(plan, chat, system(plan, called, now), self._http, self._environ)
+        return LlmAgent(plan, chat, system(plan, called, now), self._http, self._environ)
 
     def _chat(self, model: Model) -> Chat:
         # Loaded when it is first needed: a daemon whose dialplans are scripts starts without it.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from phone_daemon.agent.agent import Message
+from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.call import cancel_chain
-from phone_daemon.call.caller_side import Draft, Spawn, Tell
+from phone_daemon.call.caller_side import PendingTurn, Spawn, Tell
 from phone_daemon.call.reply import Reply
+from phone_daemon.call.speculative_reply import SpeculativeReply
 from phone_daemon.clock import now_ns
-from phone_daemon.events import Action, Flushed, MindEvent, PlayoutDone, Token
+from phone_daemon.events import Action, AgentEvent, Flushed, PlayoutDone, Token
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.settings.settings import CallSettings
 from phone_daemon.stt.utterance import Utterance
@@ -27,19 +27,21 @@ from phone_daemon.wire.line import Line
 
 log = logging.getLogger(__name__)
 
+Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
+
 
 @dataclass(slots=True)
 class Ask:
-    """What a reply answers."""
+    """What a reply answers, and how it is begun."""
 
-    stream: Callable[[], AsyncGenerator[MindEvent, None]]
+    stream: Stream
     text: str = ""
     """What the caller said; empty when nothing was."""
     digits: bool = False
-    ours: bool = False
-    """It is answered by the call itself, not by the mind."""
-    go_on: Callable[[], AsyncGenerator[MindEvent, None]] | None = None
-    """How the mind goes on with its answer, when a mere noise broke it off before it had been thought to its end."""
+    retractable: bool = False
+    """It moves the agent on, who must take that back if nobody hears it: an answer, not words of the call's own."""
+    continuation: Stream | None = None
+    """How the agent goes on with its answer, when a mere noise broke it off before it had been thought to its end."""
     begun: Reply | None = None
     """The reply, when it was begun early; for one start."""
 
@@ -47,17 +49,29 @@ class Ask:
 def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
     """Words of the call's own, in answer to what the `caller` said."""
 
-    async def stream() -> AsyncGenerator[MindEvent, None]:
+    async def stream() -> AsyncGenerator[AgentEvent, None]:
         yield Token(text)
         for action in actions:
             yield action
 
-    return Ask(stream, caller, ours=True)
+    return Ask(stream, caller)
 
 
-async def _failing(error: Exception) -> AsyncGenerator[MindEvent, None]:
+async def _failing(error: Exception) -> AsyncGenerator[AgentEvent, None]:
     raise error
     yield
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInEvent:
+    """The caller, or an operator, takes the floor."""
+
+    source: BargeInSource
+    trigger_ns: int
+    """When that was decided."""
+    onset: int | None = None
+    """Position of the caller's first sample of it; None: nobody spoke."""
+    onset_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +86,32 @@ class _Cut:
     silent_ns: asyncio.Future[int]
 
 
-class Speaking:
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+
+    ask: Ask
+    retract: bool = False
+    """It is asked again from the start, and the agent must first take back what nobody heard but for a filler."""
+
+
+def _rest(cut: _Cut, unsaid: str, actions: tuple[Action, ...]) -> _Rest | None:
+    reply, ask = cut.reply, cut.ask
+    if not cut.heard:
+        return _Rest(ask)
+    if not reply.turn.agent or not (reply.thought or reply.itself_played):
+        return _Rest(ask, retract=ask.retractable)
+    if not reply.thought and ask.continuation is not None:
+        return _Rest(Ask(ask.continuation, retractable=True, continuation=ask.continuation))
+    return _Rest(saying(unsaid, actions)) if unsaid or actions else None
+
+
+class AgentSide:
     """Starts replies, stops them, and writes down what became of each."""
 
     def __init__(  # noqa: PLR0917
         self,
+        agent: Agent,
         line: Line,
         voice: Voice,
         lead: Lead,
@@ -89,10 +124,11 @@ class Speaking:
         self.reply: Reply | None = None
         """The reply that has the floor; None once it was played out or cancelled."""
         self.history: list[Message] = []
-        self.owed: Ask | None = None
-        """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+        self.speculative = SpeculativeReply(lambda text: self._begin(self._answering(CallerTurn(text))), agent.retract)
+        self._rest: _Rest | None = None
         self._ask: Ask | None = None
         """What `reply` answers."""
+        self._agent = agent
         self._line = line
         self._voice = voice
         self._lead = lead
@@ -113,7 +149,24 @@ class Speaking:
         """Whether `reply` is the one that has the floor."""
         return self.reply is not None and self.reply.turn.reply == reply
 
-    def begin(self, stream: Callable[[], AsyncGenerator[MindEvent, None]]) -> Reply:
+    # ------------------------------------------------------------------------------------------------ begin
+
+    def greeting(self) -> Ask:
+        """What is said when the call is answered."""
+        return Ask(self._agent.greet)
+
+    def answer(self, turn: CallerTurn) -> Ask:
+        """The agent's answer to `turn`, begun already if it was expected."""
+        begun = self.speculative.claim(turn.text) if turn.text and not turn.digits else None
+        continuation = self._answering(CallerTurn(""))
+        return Ask(
+            self._answering(turn), turn.text, turn.digits, retractable=True, continuation=continuation, begun=begun
+        )
+
+    def _answering(self, turn: CallerTurn) -> Stream:
+        return lambda: self._agent.reply(turn, self.history)
+
+    def _begin(self, stream: Stream) -> Reply:
         """Has a reply thought and spoken, of which nothing is heard, told or numbered unless it is started."""
         try:
             events = stream()
@@ -124,20 +177,21 @@ class Speaking:
         self._spawn(self._run(reply)).add_done_callback(lambda _: reply.cancel())
         return reply
 
-    def start(self, ask: Ask, draft: Draft) -> Turn:
-        """Gives the floor to the reply to `draft`; returns their turn."""
-        reply, ask.begun = ask.begun or self.begin(ask.stream), None
+    def start(self, ask: Ask, pending: PendingTurn) -> Turn:
+        """Gives the floor to the reply to the pending turn; returns their turn."""
+        reply, ask.begun = ask.begun or self._begin(ask.stream), None
         turn = reply.turn
         turn.number, turn.reply = self._turns, self._turns + 1
-        turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, draft.partials
-        turn.at_ns = {**draft.at_ns, **turn.at_ns}
-        turn.faults[:0] = [f"ears: {fault}" for fault in draft.faults]
+        turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, pending.partials
+        turn.at_ns = {**pending.at_ns, **turn.at_ns}
+        turn.faults[:0] = [f"stt: {fault}" for fault in pending.faults]
         self._turns += 1
-        self.owed = None
+        self._rest = None
         self._ask = ask
         self.reply = reply
+        self.speculative.account(turn)
         reply.confirm()
-        if ask.text and not ask.ours:
+        if ask.text and ask.retractable:
             waited_s = (now_ns() - turn.at_ns["endpoint"]) / 1e9 if "endpoint" in turn.at_ns and not ask.digits else 0.0
             reply.acknowledge_after(self._fillers.patience_s() - waited_s, self._fillers.take)
         return turn
@@ -155,6 +209,8 @@ class Speaking:
             self._line.play(reply.turn.reply, attention_tone())
             self._line.finish(reply.turn.reply)
 
+    # ------------------------------------------------------------------------------------------------ end
+
     def played_out(self, event: PlayoutDone) -> Reply:
         """The reply was heard to its end."""
         reply, self.reply = self.reply, None
@@ -164,27 +220,32 @@ class Speaking:
         self._log(reply.turn)
         return reply
 
-    def interrupt(  # noqa: PLR0917
-        self,
-        source: BargeInSource,
-        trigger_ns: int,
-        onset_ns: int | None,
-        heard: bool,
-        utterance: Utterance,
-        listen: Callable[[], int],
+    def silence(self) -> None:
+        """Has the line fall silent at its next tick: the first thing that a barge-in does."""
+        if self.reply is not None:
+            self._line.flush(self.reply.turn.reply)
+
+    def withdraw(self) -> None:
+        """Nobody has heard the reply: the agent forgets it."""
+        if self.reply is not None and self._ask is not None and self._ask.retractable:
+            self._agent.retract()
+
+    def cancel(
+        self, event: BargeInEvent, heard: bool, utterance: Utterance, listening_ns: int
     ) -> asyncio.Task[CancelReport] | None:
-        """Runs the cancel chain: the flush is on its way when this returns. None when no reply had begun.
+        """Ends what makes the reply that was silenced. Returns the cancel chain's task; None when no reply had begun.
 
         `heard`: the caller has heard some of it; otherwise the reply counts as never given. `utterance` is the one
-        that listened until now, `listen` puts a fresh one in its place and returns when that was.
+        that listened until now, `listening_ns` when a fresh one did.
         """
         reply, self.reply = self.reply, None
         if reply is None:
-            listen()
+            utterance.close()
             return None
         assert self._ask is not None
         number = reply.turn.reply
-        cut = self._cut[number] = _Cut(reply, self._ask, source, heard, asyncio.get_running_loop().create_future())
+        cut = _Cut(reply, self._ask, event.source, heard, asyncio.get_running_loop().create_future())
+        self._cut[number] = cut
 
         async def rtp_silent() -> int:
             return await cut.silent_ns
@@ -192,34 +253,26 @@ class Speaking:
         async def listen_entered() -> int:
             return listening_ns
 
-        chain = cancel_chain.cancel(
-            lambda: self._line.flush(number),
-            {
-                "rtp_silent": rtp_silent,
-                "tts_stopped": reply.stop_voice,
-                "llm_closed": reply.stop_mind,
-                "stt_closed": utterance.cancel,
-                "stt_cache_freed": utterance.released,
-                "listen_entered": listen_entered,
-            },
-            reply=number,
-            source=source,
-            trigger_ns=trigger_ns,
-            onset_ns=onset_ns,
-            deadline_s=self._settings.leg_deadline_s,
-        )
-        listening_ns = listen()
-        following = self._spawn(self._follow(chain, cut))
-        following.add_done_callback(lambda _: utterance.close())
-        return following
+        legs: dict[str, cancel_chain.Leg] = {
+            "rtp_silent": rtp_silent,
+            "tts_stopped": reply.stop_voice,
+            "llm_closed": reply.stop_agent,
+            "stt_closed": utterance.cancel,
+            "stt_cache_freed": utterance.released,
+            "listen_entered": listen_entered,
+        }
+        chain = self._spawn(self._end(cut, legs, event))
+        chain.add_done_callback(lambda _: utterance.close())
+        return chain
 
-    async def _follow(self, chain: Coroutine[Any, Any, CancelReport], cut: _Cut) -> CancelReport:
-        report = await chain
+    async def _end(self, cut: _Cut, legs: dict[str, cancel_chain.Leg], event: BargeInEvent) -> CancelReport:
         reply, turn = cut.reply, cut.reply.turn
+        report = turn.cancel = await cancel_chain.run(
+            legs, turn.reply, event.source, event.trigger_ns, event.onset_ns, self._settings.leg_deadline_s
+        )
         reply.cancel()  # Once more: what missed its deadline hangs in its own clean-up.
-        self._cut.pop(report.reply, None)
-        self._conclude(reply, reply.played, 0, cut)
-        turn.cancel = report
+        if self._cut.pop(turn.reply, None) is not None:  # The line did not confirm that it is silent.
+            self._conclude(reply, reply.played, 0, cut)
         if report.missed:
             reply.fault("cancel chain", f"deadline missed by {', '.join(report.missed)}")
         told = {"source": str(report.source), "reply": turn.reply, "heard": turn.heard, "legs_ms": report.legs_ms()}
@@ -239,39 +292,38 @@ class Speaking:
             cut.silent_ns.set_result(event.at_ns)
 
     def _conclude(self, reply: Reply, played: int, underruns: int, cut: _Cut | None = None) -> None:
-        """Writes into the history what was heard of a reply: once, as soon as it is known."""
-        if reply.concluded:
-            return
-        reply.concluded = True
+        """Writes into the history what was heard of a reply, as soon as it is known; keeps the rest for `resume`."""
         turn = reply.turn
         turn.underruns = underruns
-        turn.heard, rest = reply.heard.text(played), reply.owed(played)
+        turn.heard, unsaid = reply.heard.text(played), reply.unsaid(played)
         if cut is None or cut.heard:
             if turn.caller:
                 self.history.append(Message("caller", turn.caller))
-            interrupted = cut is not None and (bool(rest) or not reply.thought)
+            interrupted = cut is not None and (bool(unsaid) or not reply.thought)
             self.history.append(Message("agent", turn.heard, interrupted=interrupted))
-        if cut is None:
-            return
-        left = reply.give_up_actions()
-        if cut.source is not BargeInSource.SPEECH or self.reply is not None:
-            return
-        begun = bool(turn.agent) and (reply.thought or reply.itself_played)
-        if not cut.heard or not begun:
-            self.owed = cut.ask  # Not a word of it was heard: at most a filler.
-        elif not reply.thought and cut.ask.go_on is not None:
-            self.owed = Ask(cut.ask.go_on, go_on=cut.ask.go_on)
-        elif rest or left:
-            self.owed = saying(rest, left)
+        if cut is not None:
+            actions = reply.give_up_actions()
+            if cut.source is BargeInSource.SPEECH and self.reply is None:
+                self._rest = _rest(cut, unsaid, actions)
+
+    def resume(self) -> Ask | None:
+        """The interruption was a noise: what the reply still had to say and do; None when there is nothing left."""
+        rest, self._rest = self._rest, None
+        if rest is None:
+            return None
+        if rest.retract:
+            self._agent.retract()
+        return rest.ask
 
     def _log(self, turn: Turn) -> None:
         self._trace.turn(turn)
         self._tell("turn", {"number": turn.number})
 
-    def log_unanswered(self, draft: Draft) -> None:
+    def log_unanswered(self, pending: PendingTurn) -> None:
         """The caller was gone before a reply could begin."""
-        faults = [f"ears: {fault}" for fault in draft.faults]
-        self._log(Turn(self._turns, caller=draft.text, partials=draft.partials, at_ns=draft.at_ns, faults=faults))
+        faults = [f"stt: {fault}" for fault in pending.faults]
+        turn = Turn(self._turns, caller=pending.text, partials=pending.partials, at_ns=pending.at_ns, faults=faults)
+        self._log(turn)
 
     async def release(self) -> None:
         """The line is gone: ends the reply that runs, and those whose silence nobody will confirm any more."""
@@ -283,6 +335,6 @@ class Speaking:
             self._conclude(reply, reply.played, 0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.leg_deadline_s):
-                    await asyncio.gather(reply.stop_mind(), reply.stop_voice())
+                    await asyncio.gather(reply.stop_agent(), reply.stop_voice())
             reply.cancel()
             self._log(reply.turn)

@@ -1,4 +1,8 @@
-"""The caller's side of a call: audio → a turn's worth of words, whatever becomes of the recogniser."""
+"""The caller's side of a call: audio → a turn's worth of words, whatever becomes of the recognizer.
+
+One utterance listens and a spare stands ready with its session open, so that taking the floor is a swap and a feed
+of the pre-roll: no first word is lost while anything is opened or closed.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phone_daemon.clock import now_ns
-from phone_daemon.events import SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted
-from phone_daemon.stt.listener import Listener
-from phone_daemon.stt.session import EarsLost
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript, samples
+from phone_daemon.settings.settings import TurnSettings, VadSettings
+from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
-from phone_daemon.stt.utterance import Utterance
+from phone_daemon.stt.utterance import SttLost, Utterance
+from phone_daemon.stt.vad import Vad
 from phone_daemon.telemetry.turn_record import Turn
 
 FINAL_WAIT_S = 3.0
@@ -24,7 +29,7 @@ Spawn = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 
 
 @dataclass(slots=True)
-class Draft:
+class PendingTurn:
     """The caller's turn while it is being said; kept when the caller goes on before the reply is heard."""
 
     said: list[str] = field(default_factory=list)
@@ -44,54 +49,64 @@ class Draft:
         return " ".join(self.said)
 
 
-class Hearing:
-    """Keeps the utterance that listens, and the draft of the turn that it belongs to."""
+class CallerSide:
+    """Hears the caller: when they speak, the utterance that listens, and the pending turn that it belongs to."""
 
-    def __init__(self, listener: Listener, window: int, grace: int, spawn: Spawn, tell: Tell) -> None:
-        """`window`: samples for which a word of a partial transcript must stand to count as stable; `grace`: samples
-        of silence on top of the usual that are granted to a caller who has broken off in the middle of a sentence."""
-        self.draft = Draft()
+    def __init__(
+        self,
+        open_utterance: Callable[[str], Utterance],
+        vad: VadSettings,
+        turn: TurnSettings,
+        *,
+        spawn: Spawn,
+        tell: Tell,
+        on_partial: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`open_utterance` is told what is expected; `on_partial` is called when more is understood."""
+        self.pending = PendingTurn()
         self.partial = ""
         """What the utterance that listens is understood to be so far."""
-        self._window = window
-        self._grace = grace
-        self._words = Stabilizer(window)
+        self.attending = False
+        """Whether the utterance is being fed: while the caller speaks, and while the agent does."""
+        self.position = 0
+        """Samples heard so far."""
+        self._open_utterance = open_utterance
+        self._expected = ""
+        self.utterance = open_utterance("")
+        """The one that listens."""
+        self._spare = open_utterance("")
+        self._vad = Vad(vad)
+        self._pre_roll = PreRoll(vad)
+        self._window = samples(turn.stable_s)
+        self._grace = samples(turn.unfinished_s)
+        self._words = Stabilizer(self._window)
         self._since = 0
         """Where `partial` was told."""
-        self._listener = listener
+        self._attended_since = 0
         self._spawn = spawn
         self._tell = tell
+        self._told_partial = on_partial
         self._finalizing: asyncio.Task[None] | None = None
 
     @property
     def speaking(self) -> bool:
         """Whether the caller speaks."""
-        return self._listener.speaking
+        return self._vad.speaking
 
     @property
     def onset(self) -> int:
-        """Where the caller's speech began."""
-        return self._listener.onset
-
-    @property
-    def attending(self) -> bool:
-        """Whether the utterance is being fed."""
-        return self._listener.attending
+        """Where the speech began that runs now; now when none does."""
+        return self.position if self._vad.onset is None else self._vad.onset
 
     @property
     def attended_s(self) -> float:
         """How long the utterance has been fed."""
-        return self._listener.attended_s
-
-    @property
-    def utterance(self) -> Utterance:
-        """The one that listens."""
-        return self._listener.utterance
+        return (self.position - self._attended_since) / SAMPLE_RATE if self.attending else 0.0
 
     @property
     def so_far(self) -> str:
-        """The draft's words, and those of the utterance that listens."""
-        return " ".join(filter(None, [*self.draft.said, self.partial]))
+        """The words of the pending turn, and those of the utterance that listens."""
+        return " ".join(filter(None, [*self.pending.said, self.partial]))
 
     @property
     def stable(self) -> str:
@@ -106,71 +121,80 @@ class Hearing:
         finalizing = self._finalizing is not None and not self._finalizing.done()
         if not self.partial or finalizing or not self.attending or calls_for_more(self.partial):
             return False
-        return min(self._listener.quiet, self._listener.position - self._since) >= patience
+        return min(self._vad.quiet, self.position - self._since) >= patience
 
     def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
-        """Takes the caller's next 20 ms, and stamps the draft with what begins and ends in them."""
-        events = self._listener.hear(frame)
-        if self.attending and self.partial:
-            self._words.feed(self.partial, self._listener.position)
+        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them."""
+        self.position = frame.position + FRAME_SAMPLES
+        self._pre_roll.feed(frame.position, frame.pcm)
+        if self.attending:
+            self.utterance.feed(frame.pcm)
+            if self.partial:
+                self._words.feed(self.partial, self.position)
+        events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
-                    self.draft.at_ns.setdefault("speech_onset", self.ns(onset))
+                    self.pending.at_ns.setdefault("speech_onset", self.ns(onset))
                 case SpeechEnded(last=last):
-                    self.draft.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
+                    self.pending.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
         return events
 
     def ns(self, position: int) -> int:
         """When the sample at `position` was said, by the sample clock (monotonic ns)."""
-        return now_ns() - (self._listener.position - position) * 1_000_000_000 // SAMPLE_RATE
+        return now_ns() - (self.position - position) * 1_000_000_000 // SAMPLE_RATE
 
-    def attend(self, onset: int | None, on_partial: Callable[[], None]) -> None:
+    def attend(self, onset: int | None = None) -> None:
         """Feeds the utterance from now on, first of all with the pre-roll before `onset` if there is one."""
-        self._spawn(self._follow(self._listener.attend(onset), on_partial))
+        self.attending = True
+        self._attended_since = self.position if onset is None else onset
+        if onset is not None:
+            self.utterance.feed(self._pre_roll.since(onset))
+        self.utterance.on_partial(self._understand)
 
-    async def _follow(self, utterance: Utterance, on_partial: Callable[[], None]) -> None:
-        async for partial in utterance.partials():
-            if utterance is self._listener.utterance:
-                self.partial, self._since = partial.text, self._listener.position
-                self._words.feed(partial.text, self._listener.position)
-                self._listener.wait(self._grace if calls_for_more(partial.text) else 0)
-                on_partial()
+    def _understand(self, partial: Transcript) -> None:
+        self.partial, self._since = partial.text, self.position
+        self._words.feed(partial.text, self.position)
+        self._vad.grace = self._grace if calls_for_more(partial.text) else 0
+        self._told_partial()
 
     def restart(self) -> Utterance:
         """Puts the spare utterance in place of the one that listens, and gives that back."""
         self.partial, self._words = "", Stabilizer(self._window)
-        self._listener.wait(0)
-        return self._listener.swap()
+        self._vad.grace = 0
+        self.attending = False
+        old, self.utterance = self.utterance, self._spare
+        old.on_partial(None)
+        self._spare = self._open_utterance(self._expected)
+        return old
 
     def expect(self, expected: str) -> None:
-        """What the caller says from the next restart on most likely comes from the phrases called `expected`."""
-        self._listener.expect(expected)
+        """What the caller says from the next `restart` on most likely comes from the phrases called `expected`."""
+        if expected != self._expected:
+            self._expected = expected
+            self._spare.close()
+            self._spare = self._open_utterance(expected)
 
     def drop(self) -> None:
         """What the utterance heard is not wanted: a fresh one takes its place."""
-        self.let_go(self.restart())
+        self.restart().close()
 
-    def let_go(self, utterance: Utterance) -> None:
-        """Ends an utterance without waiting for it."""
-        utterance.close()
+    def make_final(self, then: Callable[[PendingTurn], None] = lambda pending: None) -> None:
+        """Asks for the utterance's final transcript while a fresh one takes its place.
 
-    def make_final(self, then: Callable[[Draft], None] = lambda draft: None) -> None:
-        """Asks for the utterance's last word while a fresh one takes its place.
-
-        `then` is told the draft, unless another utterance was made final meanwhile.
+        `then` is told the pending turn, unless another utterance was made final meanwhile.
         """
         words = self._words
         utterance = self.restart()
-        self._finalizing = self._spawn(self._finalize(utterance, words, self.draft, then, self._finalizing))
-        self._finalizing.add_done_callback(lambda _: self.let_go(utterance))
+        self._finalizing = self._spawn(self._finalize(utterance, words, self.pending, then, self._finalizing))
+        self._finalizing.add_done_callback(lambda _: utterance.close())
 
     async def _finalize(
         self,
         utterance: Utterance,
         words: Stabilizer,
-        draft: Draft,
-        then: Callable[[Draft], None],
+        pending: PendingTurn,
+        then: Callable[[PendingTurn], None],
         before: asyncio.Task[None] | None,
     ) -> None:
         text, confidence = "", 1.0
@@ -178,26 +202,27 @@ class Hearing:
             async with asyncio.timeout(FINAL_WAIT_S):
                 final = await utterance.finalize()
                 text, confidence = final.text, final.confidence
-        except (EarsLost, TimeoutError) as error:
-            draft.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
-        for fault in (*utterance.faults, *filter(None, [draft.deaf])):
-            if fault not in draft.faults:
-                draft.faults.append(fault)
-                self._tell("fault", {"part": "ears", "error": fault})
+        except (SttLost, TimeoutError) as error:
+            pending.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
+        for fault in (*utterance.faults, *filter(None, [pending.deaf])):
+            if fault not in pending.faults:
+                pending.faults.append(fault)
+                self._tell("fault", {"part": "stt", "error": fault})
         if before is not None:
             # Words stand in the order in which they were said, whichever were understood first.
             await asyncio.wait([before])
-        settled = words.finalize(text)
+        contradicted = words.finalize(text)
         if text:
-            draft.said.append(text)
-            draft.confidence = min(draft.confidence, confidence)
-        if text or (settled.contradicts and not draft.deaf):
+            pending.said.append(text)
+            pending.confidence = min(pending.confidence, confidence)
+        if text or (contradicted and not pending.deaf):
             # What was taken to be stable and is not must not stand where somebody reads along.
-            self._tell("final", {"text": text, "contradicts": settled.contradicts})
+            self._tell("final", {"text": text, "contradicts": contradicted})
         if self._finalizing is asyncio.current_task():
-            draft.at_ns["stt_final"] = now_ns()
-            then(draft)
+            pending.at_ns["stt_final"] = now_ns()
+            then(pending)
 
     def close(self) -> None:
-        """Lets go of every utterance. Idempotent."""
-        self._listener.close()
+        """Closes both utterances. Idempotent."""
+        self.utterance.close()
+        self._spare.close()

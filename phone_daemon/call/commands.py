@@ -23,7 +23,7 @@ class Steerable(Protocol):
     def hang_up(self, reason: EndReason) -> None: ...
 
 
-async def obey(call: Steerable, state: State, call_id: str) -> None:
+async def serve_commands(call: Steerable, state: State, call_id: str) -> None:
     """Carries out commands as they come, until the call is unregistered. A slow one keeps no other waiting."""
     async with asyncio.TaskGroup() as tasks:
         async for command in state.commands(call_id):

@@ -1,6 +1,6 @@
-"""One reply on its way from the mind to the line: tokens → phrases → speech → playout, all at once.
+"""One reply on its way from the agent to the line: tokens → phrases → speech → playout, all at once.
 
-Three tasks hand on to each other, so the mind still thinks while the mouth speaks while the line plays. A reply may
+Three tasks hand on to each other, so the agent still thinks while the voice speaks while the line plays. A reply may
 be thought and spoken ahead: nothing of it is played or told before it is confirmed. Whatever fails on the way is
 named in the turn's `faults`, and the caller hears something all the same.
 """
@@ -18,7 +18,7 @@ from phone_daemon.events import (
     SAMPLE_RATE,
     Action,
     ActionKind,
-    MindEvent,
+    AgentEvent,
     Token,
     ToolOutcome,
     ToolRun,
@@ -32,7 +32,7 @@ from phone_daemon.tts.filler import Filler
 from phone_daemon.tts.heard import Heard
 from phone_daemon.tts.lead import Arrivals, Lead
 from phone_daemon.tts.phrases import PhraseChunker, is_unfinished
-from phone_daemon.tts.voice import MouthLost, Voice
+from phone_daemon.tts.voice import TtsLost, Voice
 from phone_daemon.wire.line import Line
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ PIECE = 2 * samples(0.1)
 """Bytes pushed to the line at once: small against the lead, large against the cost of a message."""
 
 MAX_PHRASES = 64
-"""Phrases that wait to be spoken, some minutes of speech: a mind that is further ahead has to wait."""
+"""Phrases that wait to be spoken, some minutes of speech: an agent that is further ahead has to wait."""
 TOOL_PATIENCE_S = 1.0
 """How much longer a filler waits where a tool runs."""
 GRACE_S = 2.0
@@ -58,7 +58,7 @@ class Reply:
 
     def __init__(
         self,
-        stream: AsyncGenerator[MindEvent, None],
+        stream: AsyncGenerator[AgentEvent, None],
         voice: Voice,
         line: Line,
         *,
@@ -85,33 +85,31 @@ class Reply:
         self.broken = False
         """It ended by a defect of ours."""
         self.tokens = 0
-        """Pieces of text that the mind has produced."""
+        """Pieces of text that the agent has produced."""
         self._chunker = PhraseChunker()
         self._phrases: asyncio.Queue[str | None] = asyncio.Queue()
         self._begun = 0
-        """Characters of the mind's text whose phrases have begun to sound."""
+        """Characters of the agent's text whose phrases have begun to sound."""
         self._sounds = False
         """Whether something of the reply itself is there to be played, or never will be."""
         self._filler = 0
         """Samples of the filler before it."""
         self._due: asyncio.TimerHandle | None = None
         self.thought = False
-        """Whether the mind has said all it wanted."""
+        """Whether the agent has said all it wanted."""
         self._tools: list[tuple[str, int]] = []
         """Tools that run, and since when (ns)."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
         self._audio: asyncio.Queue[bytes | _Head | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
         self._made = 0
-        """Samples handed on by the mouth, the filler included."""
+        """Samples handed on by the voice, the filler included."""
         self._pushed = 0
         self._played = 0
         self._room = asyncio.Event()
         self._shown = 0
-        self.concluded = False
-        """Whether the history has it."""
         self._taken = asyncio.Event()
-        parts = {"mind": self._think, "mouth": self._synthesize, "playout": self._push}
+        parts = {"agent": self._think, "tts": self._synthesize, "playout": self._push}
         self._tasks = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
 
     async def run(self) -> None:
@@ -123,7 +121,12 @@ class Reply:
             await asyncio.wait(self._tasks, timeout=GRACE_S)
         for task in self._tasks:
             if not task.done():
-                log.error("reply %d: its %s hangs, and is left to itself", self.turn.reply, task.get_name())
+                log.error(
+                    "reply %d: its %s task did not stop within %g s; abandoned",
+                    self.turn.reply,
+                    task.get_name(),
+                    GRACE_S,
+                )
             elif not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
@@ -144,7 +147,7 @@ class Reply:
 
     def _acknowledge(self, take: Callable[[], Filler | None], *, deferred: bool = False) -> None:
         if self._tools and not self._sounds and not deferred:
-            # A mind most often says by itself what it is doing; both would be a word too many.
+            # An agent most often says by itself what it is doing; both would be a word too many.
             again = partial(self._acknowledge, take, deferred=True)
             self._due = asyncio.get_running_loop().call_later(TOOL_PATIENCE_S, again)
             return
@@ -178,8 +181,8 @@ class Reply:
         """Whether the caller has heard any of it besides a filler."""
         return self._played > self._filler
 
-    def owed(self, played: int) -> str:
-        """What is still to be said of what the mind has produced, when `played` samples were played."""
+    def unsaid(self, played: int) -> str:
+        """What is still to be said of what the agent has produced, when `played` samples were played."""
         return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
 
     def progress(self, played: int) -> None:
@@ -193,8 +196,8 @@ class Reply:
             self._shown += 1
             self._tell("agent", {"text": text, "reply": self.turn.reply})
 
-    async def stop_mind(self) -> None:
-        """Lets go of the mind's stream: returns when its close has returned."""
+    async def stop_agent(self) -> None:
+        """Closes the agent's stream: returns when its close has returned."""
         await _end(self._tasks[0])
 
     async def stop_voice(self) -> None:
@@ -229,7 +232,7 @@ class Reply:
                         self._taken.clear()
                         await self._taken.wait()
             except Exception as error:
-                self.fault("mind", error)
+                self.fault("agent", error)
                 if not self.turn.agent:
                     self._take(Token(APOLOGY))
             self._hand_on(self._chunker.flush())
@@ -242,11 +245,11 @@ class Reply:
             try:
                 await self._stream.aclose()
             except Exception as error:
-                self.fault("mind", error)
+                self.fault("agent", error)
             while self._tools:
                 self._ran(self._tools[0][0], "cancelled")
 
-    def _take(self, event: MindEvent) -> None:
+    def _take(self, event: AgentEvent) -> None:
         match event:
             case Token(text):
                 self._stamp("llm_first_token")
@@ -265,7 +268,7 @@ class Reply:
                 if detail:
                     self.fault(name, detail)
             case Trouble(error):
-                self.fault("mind", error)
+                self.fault("agent", error)
 
     def _ran(self, tool: str, outcome: str) -> None:
         end = now_ns()
@@ -308,13 +311,13 @@ class Reply:
             end += len(phrase)
             try:
                 await self._speak(phrase, end)
-            except MouthLost as error:
-                self.fault("mouth", error)
+            except TtsLost as error:
+                self.fault("tts", error)
                 try:
                     # The host restarts its engine by itself; a phrase cut short is better said twice than lost.
                     await self._speak(phrase, end)
-                except MouthLost as again:
-                    self.fault("mouth", again)
+                except TtsLost as again:
+                    self.fault("tts", again)
                     self._sounds, self._begun = True, end
                     tone = attention_tone()
                     self.heard.silence(len(tone) // 2)
@@ -325,7 +328,7 @@ class Reply:
         await self._audio.put(None)
 
     async def _speak(self, phrase: str, end: int) -> None:
-        """Speaks `phrase`, which ends at character `end` of the mind's text."""
+        """Speaks `phrase`, which ends at character `end` of the agent's text."""
         arrivals = Arrivals()
         head = _Head()
         asked_ns = now_ns()
@@ -349,8 +352,8 @@ class Reply:
         if not arrivals.samples:
             self._begin(phrase, end)
         self.heard.end()
-        if self._voice.fault and f"mouth: {self._voice.fault}" not in self.turn.faults:
-            self.fault("mouth", self._voice.fault)
+        if self._voice.fault and f"tts: {self._voice.fault}" not in self.turn.faults:
+            self.fault("tts", self._voice.fault)
 
     def _begin(self, phrase: str, end: int) -> None:
         """From here on `phrase` counts as being said, and it is too late for a filler."""

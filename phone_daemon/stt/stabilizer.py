@@ -8,7 +8,6 @@ recogniser that adds capitals and commas as it goes on has not changed its mind.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 _MARKS = ".,;:!?…\"'“”‘’()[]-–—"
 
@@ -18,25 +17,13 @@ def word_key(word: str) -> str:
     return word.strip(_MARKS).casefold() or word
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A final transcript beside what was given out of its partials."""
-
-    text: str
-    """The whole final."""
-    rest: str = ""
-    """What of it was not given out yet; empty when it contradicts what was."""
-    contradicts: str = ""
-    """What was given out, when the final does not begin with it; empty: the final keeps it."""
-
-
 class Stabilizer:
     """One utterance's transcripts. Positions count the caller's samples, and never go back."""
 
     def __init__(self, window: int) -> None:
         """`window`: samples for which a word must have stood; 0: every word is stable at once."""
         self._window = window
-        self._given: list[str] = []
+        self._committed: list[str] = []
         self._words: list[str] = []
         """Of the newest partial."""
         self._since: list[int] = []
@@ -45,13 +32,8 @@ class Stabilizer:
 
     @property
     def stable(self) -> str:
-        """What was given out: it only grows."""
-        return " ".join(self._given)
-
-    @property
-    def unstable(self) -> str:
-        """What the newest partial has beyond that; empty while it contradicts what was given out."""
-        return " ".join(self._words[len(self._given) :]) if self._keeps(self._words) else ""
+        """What is committed: it only grows."""
+        return " ".join(self._committed)
 
     def feed(self, text: str, position: int) -> str:
         """Takes the newest partial; the words that are stable from now on. Time tells: feed it again meanwhile."""
@@ -62,25 +44,22 @@ class Stabilizer:
         self._since = self._since[:stood] + [position] * (len(words) - stood)
         if not self._keeps(words):
             return ""  # until a partial comes back to it, or the final tells
-        ripe = len(self._given)
+        ripe = len(self._committed)
         while ripe < len(words) and position - self._since[ripe] >= self._window:
             ripe += 1
-        new = words[len(self._given) : ripe]
-        self._given += new
+        new = words[len(self._committed) : ripe]
+        self._committed += new
         return " ".join(new)
 
-    def finalize(self, text: str) -> Settled:
-        """The end of the utterance: once, and nothing is given out after it."""
+    def finalize(self, text: str) -> str:
+        """The end of the utterance, once. Returns what was committed and the final contradicts; empty: it keeps it."""
         assert not self._over, "a second final"
         self._over = True
-        words = text.split()
-        if not self._keeps(words):
-            return Settled(text, contradicts=self.stable)
-        return Settled(text, " ".join(words[len(self._given) :]))
+        return "" if self._keeps(text.split()) else self.stable
 
     def _keeps(self, words: Sequence[str]) -> bool:
-        """Whether `words` begin with what was given out."""
-        return _common(words, self._given) == len(self._given)
+        """Whether `words` begin with what is committed."""
+        return _common(words, self._committed) == len(self._committed)
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:

@@ -41,11 +41,6 @@ class Vad:
         """Of the last window."""
 
     @property
-    def candidate(self) -> bool:
-        """Whether something that may become speech is running, but not for long enough yet."""
-        return self.onset is not None and not self.speaking
-
-    @property
     def quiet(self) -> int:
         """Samples judged since the caller's last speech sample; 0 when they do not speak."""
         return self._position - len(self._waiting) // 2 - self._last if self.speaking else 0

@@ -11,7 +11,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from phone_daemon.events import Speech
-from phone_daemon.tts.voice import MouthLost, Voice
+from phone_daemon.tts.voice import TtsLost, Voice
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Fillers:
                 said = f"{text} "  # More follows: the pause that belongs there is spoken with it.
                 speech = tuple([piece async for piece in voice.speak(said)])
                 self._store[self._voice, text] = Filler(said, speech)
-        except MouthLost as error:
+        except TtsLost as error:
             log.warning("fillers: %s", error)
         finally:
             voice.close()

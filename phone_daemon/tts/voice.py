@@ -1,10 +1,10 @@
-"""The mouth's end of a synthesis channel: phrases in, 8 kHz speech out, and a stop that is known to have happened."""
+"""The voice's end of a synthesis channel: phrases in, 8 kHz speech out, and a stop that is known to have happened."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
 from phone_daemon.text.speakable import is_english, speakable
@@ -12,35 +12,25 @@ from phone_daemon.text.spoken import Spoken
 from phone_daemon.tts.pace import Pace
 from phone_daemon.tts.phrases import pause_s
 from sidecars.host.host import Channel, Host, HostLost, Message
+from sidecars.resample import Resampler
 
 PATIENCE_S = 5.0
 """An engine that says nothing for this long, while it has a text to speak, is given up."""
 
 
-class MouthLost(Exception):
+class TtsLost(Exception):
     """A phrase was not spoken to its end: the engine died, refused it or fell silent. The next phrase may succeed."""
-
-
-class Resampling(Protocol):
-    """A stream from the engine's rate to 8 kHz (`media.resample`; stages never import each other)."""
-
-    def feed(self, pcm: bytes) -> bytes: ...
-
-    def flush(self) -> bytes: ...
 
 
 class Voice:
     """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
 
-    def __init__(
-        self, host: Host, options: Mapping[str, Any], to_8k: Callable[[int], Resampling], call: str = ""
-    ) -> None:
-        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `to_8k` makes a stream from a rate in
-        Hz to 8 kHz; `call`: for a host that has a process for each."""
+    def __init__(self, host: Host, options: Mapping[str, Any], call: str = "") -> None:
+        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host that has a process
+        for each."""
         self._host = host
         self._call = call
         self._options = dict(options)
-        self._to_8k = to_8k
         self.pace = Pace(float(options.get("rate") or 1.0))
         self._english = is_english(str(options.get("language") or options.get("voice") or ""))
         self._channel: Channel | None = None
@@ -61,7 +51,7 @@ class Voice:
         spoken of the same sentence, whose melody then goes on.
 
         Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
-        `MouthLost`.
+        `TtsLost`.
         """
         self._stop()
         spoken = self.spoken(phrase)
@@ -75,13 +65,13 @@ class Voice:
         me = self._speaking = object()
         said = {"text": spoken.text, "before": self.spoken(before).text if before else ""}
         self._channel.send({"type": "Speak", **said, "options": self._options})
-        narrowing = _Narrowing(self._channel.sample_rate, self._to_8k, spoken)
+        narrowing = _Narrowing(self._channel.sample_rate, spoken)
         try:
             while (received := await self._next(me)) is not None:
                 message, pcm = received
                 if message["type"] == "Failed":
                     self._speaking = None
-                    raise MouthLost(str(message.get("error", "the engine gave no reason")))
+                    raise TtsLost(str(message.get("error", "the engine gave no reason")))
                 if message["type"] == "Done":
                     self._speaking = None
                     yield narrowing.end(pause_s(phrase))
@@ -89,10 +79,10 @@ class Voice:
                     yield speech
         except HostLost as error:
             self._forget()
-            raise MouthLost(str(error)) from error
+            raise TtsLost(str(error)) from error
         except TimeoutError:
             self._forget()
-            raise MouthLost(f"no speech within {PATIENCE_S:g} s") from None
+            raise TtsLost(f"no speech within {PATIENCE_S:g} s") from None
         finally:
             if self._speaking is me:
                 self._stop()
@@ -157,9 +147,9 @@ class Voice:
 class _Narrowing:
     """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
 
-    def __init__(self, rate: int, to_8k: Callable[[int], Resampling], spoken: Spoken) -> None:
+    def __init__(self, rate: int, spoken: Spoken) -> None:
         self._rate = rate
-        self._stream = to_8k(rate)
+        self._stream = Resampler(rate, SAMPLE_RATE)
         self._spoken = spoken
         self._word = -1
         """Where the last word begins that was marked."""

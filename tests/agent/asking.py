@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from phone_daemon.agent.agent import CallerTurn, Message, Mind
+from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.intents import Script
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.tools import Tool, Webhook
-from phone_daemon.events import MindEvent, Token, Trouble
+from phone_daemon.events import AgentEvent, Token, Trouble
 from tests.agent.transcript import shipped
 from tests.sse_server import SseServer
 
@@ -47,15 +47,15 @@ def hook(server: SseServer, name: str = "book", **changes: Any) -> dict[str, Too
     return {**TOOLS, name: replace(own(name, day={"type": "string"}), webhook=webhook)}
 
 
-async def events(mind: Mind, turn: CallerTurn = ASKED, *history: Message) -> list[MindEvent]:
-    return [event async for event in mind.reply(turn, history)]
+async def events(agent: Agent, turn: CallerTurn = ASKED, *history: Message) -> list[AgentEvent]:
+    return [event async for event in agent.reply(turn, history)]
 
 
-def text(happened: list[MindEvent]) -> str:
+def text(happened: list[AgentEvent]) -> str:
     return "".join(event.text for event in happened if isinstance(event, Token))
 
 
-def troubles(happened: list[MindEvent]) -> list[str]:
+def troubles(happened: list[AgentEvent]) -> list[str]:
     return [event.error for event in happened if isinstance(event, Trouble)]
 
 
@@ -80,7 +80,7 @@ def valid(messages: list[dict[str, Any]]) -> None:
     assert len(ids) == len(set(ids))
 
 
-def done(happened: list[MindEvent]) -> list[MindEvent]:
+def done(happened: list[AgentEvent]) -> list[AgentEvent]:
     return [event for event in happened if not isinstance(event, Token)]
 
 

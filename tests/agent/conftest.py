@@ -1,4 +1,4 @@
-"""A model server that follows a script, and minds that think with it."""
+"""A model server that follows a script, and factory that think with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.settings.settings import LlmSettings
 from tests.sse_server import SseServer
 
@@ -18,7 +18,7 @@ async def server() -> AsyncIterator[SseServer]:
 
 
 @pytest.fixture
-async def minds(server: SseServer) -> AsyncIterator[Minds]:
-    minds = Minds(LlmSettings(server.base_url), {"HOOK_KEY": "s3cret"})
-    yield minds
-    await minds.close()
+async def factory(server: SseServer) -> AsyncIterator[AgentFactory]:
+    factory = AgentFactory(LlmSettings(server.base_url), {"HOOK_KEY": "s3cret"})
+    yield factory
+    await factory.close()

@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from phone_daemon.agent.agent import CallerTurn, Message
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, Dialplans
 from phone_daemon.events import Action, Token, Understood
 
@@ -33,7 +33,7 @@ def shipped(name: str, now: datetime = OPEN) -> Dialplan:
 
 async def play(plan: Dialplan, transcript: str) -> list[str]:
     """What really happens when the caller's side of `transcript` is played, in the same form."""
-    mind = ScriptedMind(plan)
+    agent = ScriptedAgent(plan)
     history = [Message("agent", plan.opening)]
     happened: list[str] = []
     for line in (line.strip() for line in transcript.strip().splitlines()):
@@ -45,7 +45,7 @@ async def play(plan: Dialplan, transcript: str) -> list[str]:
             happened[-1] = f"agent: {heard} --{history[-1].text.removeprefix(heard)}"
             history[-1] = Message("agent", heard, interrupted=True)
         elif kind == "forgotten":
-            mind.retract()
+            agent.retract()
             del history[-2:]
             happened.append(line)
         elif kind in ("caller", "keys", "silence"):
@@ -54,7 +54,7 @@ async def play(plan: Dialplan, transcript: str) -> list[str]:
             happened.append(line)
             said = ""
             actions = []
-            async for event in mind.reply(turn, tuple(history)):
+            async for event in agent.reply(turn, tuple(history)):
                 match event:
                     case Understood(intent, slots):
                         happened.append(" ".join(["means:", intent, *(f"{k}={v}" for k, v in slots.items())]))
@@ -64,7 +64,7 @@ async def play(plan: Dialplan, transcript: str) -> list[str]:
                         actions.append(f"does: {done} {argument}".strip())
             happened += [f"agent: {said}", *actions]
             history += [Message("caller", turn.text), Message("agent", said)]
-    await mind.close()
+    await agent.close()
     return happened
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from phone_daemon.call.floor import State
-from phone_daemon.events import MindEvent, Token
+from phone_daemon.events import AgentEvent, Token
 from phone_daemon.tts.phrases import PhraseChunker, pause_s
 from sidecars.engines.espeak import create
-from tests import minds
+from tests import agents
 from tests.phone import OPEN, Left, Phone, ring, speech
 
 REPLY = (
@@ -49,7 +49,7 @@ def reached(phone: Phone, reply: int, seconds: float) -> bool:
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Left:
     """One call, in which the same reply is broken off by a key at each of `POINTS`."""
-    mind = minds.Lines(minds.text(REPLY), digits=1)
+    agent = agents.Lines(agents.text(REPLY), digits=1)
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -58,7 +58,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Left:
             await phone.until(partial(reached, phone, number, point))
             phone.press("1")
 
-    return ring(tmp_path_factory.mktemp("calls"), script, mind=mind)
+    return ring(tmp_path_factory.mktemp("calls"), script, agent=agent)
 
 
 @pytest.mark.parametrize("number", range(1, len(POINTS) + 1))
@@ -88,12 +88,12 @@ def test_history_has_each_turn_once_and_in_order(interrupted: Left) -> None:
 
 
 def test_a_sentence_that_was_heard_whole_was_still_broken_off_when_more_was_to_come(tmp_path: Path) -> None:
-    async def slow() -> AsyncGenerator[MindEvent, None]:
+    async def slow() -> AsyncGenerator[AgentEvent, None]:
         yield Token("We are open. ")
         await asyncio.sleep(5.0)
         yield Token("Until four.")
 
-    mind = minds.Lines(slow, minds.text("Yes."))
+    agent = agents.Lines(slow, agents.text("Yes."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -103,23 +103,23 @@ def test_a_sentence_that_was_heard_whole_was_still_broken_off_when_more_was_to_c
         await phone.says(speech(OPEN))
         await phone.heard_out("Yes")
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.history[2] == ("agent", "We are open.", True)
 
 
 def test_a_greeting_of_which_nothing_was_thought_when_a_noise_came_is_given_after_it(tmp_path: Path) -> None:
-    mind = minds.Lines(greeting=minds.text("Hello there.", before_s=1.0))
+    agent = agents.Lines(greeting=agents.text("Hello there.", before_s=1.0))
 
     async def script(phone: Phone) -> None:
         await phone.noise()
         await phone.heard_out("Hello there")
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.turns[-1]["heard"] == "Hello there."
 
 
 def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text(REPLY))
+    agent = agents.Lines(agents.text(REPLY))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -131,7 +131,7 @@ def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Pat
         await asyncio.sleep(1.0)
         assert phone.state() is State.LISTENING
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert len(left.turns) == 2
 
 
@@ -141,7 +141,27 @@ def test_every_turn_is_told_once_it_is_in_the_file(tmp_path: Path) -> None:
         await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text(REPLY)))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(REPLY)))
     lines = [json.loads(line) for line in (left.folder / "turns.jsonl").read_text().splitlines()]
     assert [told["number"] for told in left.told("turn")] == [line["turn"] for line in lines] == [0, 1]
     assert REPLY.startswith(lines[1]["heard"]) and lines[1]["agent"].strip() == REPLY
+
+
+def test_the_line_is_silenced_before_anything_else_is_ended_or_begun(tmp_path: Path) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    async def script(phone: Phone) -> None:
+        await phone.until(phone.hears("How can I help"))
+        side, flush = phone.call._caller_side, phone.line.flush
+        listened, tasks = side.utterance, asyncio.all_tasks()
+
+        def watched(reply: int) -> None:
+            seen.append((reply, side.utterance is listened, asyncio.all_tasks() <= tasks))
+            flush(reply)
+
+        phone.line.flush = watched  # type: ignore[method-assign]
+        await phone.call.interrupt()
+        assert side.utterance is not listened
+
+    ring(tmp_path, script)
+    assert seen == [(1, True, True)]

@@ -10,7 +10,7 @@ import pytest
 from phone_daemon.call import call
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason, LineClosed, PlayoutDone
-from tests import minds
+from tests import agents
 from tests.fakes import TunedHost
 from tests.phone import BOOKING, OPEN, OPTIONS, TUESDAY, YES, Left, Phone, calls, plan, ring, speech
 from tests.sidecars.speech import words
@@ -18,7 +18,7 @@ from tests.sidecars.speech import words
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
 
 
-def late_ears(late_s: float) -> TunedHost:
+def late_stt(late_s: float) -> TunedHost:
     host = TunedHost("stt", "moonshine", OPTIONS)
     host.late_s = late_s
     return host
@@ -28,7 +28,7 @@ def late_ears(late_s: float) -> TunedHost:
 
 
 def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("Too early.", before_s=2.0), minds.text("On Tuesday then."))
+    agent = agents.Lines(agents.text("Too early.", before_s=2.0), agents.text("On Tuesday then."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -38,18 +38,18 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
         await phone.says(speech(TUESDAY))
         await phone.heard_out("On Tuesday then")
 
-    left = ring(tmp_path, script, mind=mind)
-    assert mind.retracted == 1
-    said = mind.asked[-1].text
+    left = ring(tmp_path, script, agent=agent)
+    assert agent.retracted == 1
+    said = agent.asked[-1].text
     assert "book an appointment" in said and "Tuesday" in said
     assert left.line.played.get(2, 0) == 0  # nothing of the reply that came too early
-    assert [text for _, text, _ in left.history] == [minds.GREETING, said, "On Tuesday then."]
+    assert [text for _, text, _ in left.history] == [agents.GREETING, said, "On Tuesday then."]
     assert not any("Too early" in data["text"] for data in left.told("agent"))
 
 
 def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_two_halves(tmp_path: Path) -> None:
     """Nothing has been asked of the mind yet when the second half begins: there is nothing to retract."""
-    mind = minds.Lines(minds.text("What can I do?"), minds.text("Of course."))
+    agent = agents.Lines(agents.text("What can I do?"), agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -60,32 +60,32 @@ def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_t
         await phone.says(speech(TUESDAY))
         await phone.heard_out("Of course")
 
-    left = ring(tmp_path, script, mind=mind, ears=late_ears(0.6))
-    assert mind.retracted == 0
-    assert len(mind.asked) == 2
-    assert "book an appointment" in mind.asked[1].text and words(mind.asked[1].text).endswith("tuesday")
+    left = ring(tmp_path, script, agent=agent, stt=late_stt(0.6))
+    assert agent.retracted == 0
+    assert len(agent.asked) == 2
+    assert "book an appointment" in agent.asked[1].text and words(agent.asked[1].text).endswith("tuesday")
     assert [role for role, _, _ in left.history] == ["agent", "caller", "agent", "caller", "agent"]
 
 
 def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("All right."))
+    agent = agents.Lines(agents.text("All right."))
 
     async def script(phone: Phone) -> None:
-        assert isinstance(phone.ears, TunedHost)
+        assert isinstance(phone.stt, TunedHost)
         await phone.heard_out("How can I help")
         await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
-        phone.ears.late_s = 0.0  # what is said from here on is understood sooner than what came before
+        phone.stt.late_s = 0.0  # what is said from here on is understood sooner than what came before
         await phone.says(speech(OPEN))
         await phone.heard_out("All right")
 
-    ears = late_ears(2.5)
-    ring(tmp_path, script, mind=mind, ears=ears)
-    assert words(mind.asked[0].text) == f"{BOOKING} {OPEN}"
+    stt = late_stt(2.5)
+    ring(tmp_path, script, agent=agent, stt=stt)
+    assert words(agent.asked[0].text) == f"{BOOKING} {OPEN}"
 
 
 def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("Yes of course.", before_s=1.0))
+    agent = agents.Lines(agents.text("Yes of course.", before_s=1.0))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -94,14 +94,14 @@ def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path
         await phone.noise()
         await phone.heard_out("Yes of course")
 
-    left = ring(tmp_path, script, mind=mind)
-    assert mind.retracted == 1
-    assert mind.asked[0] == mind.asked[1]
-    assert [text for _, text, _ in left.history].count(mind.asked[0].text) == 1
+    left = ring(tmp_path, script, agent=agent)
+    assert agent.retracted == 1
+    assert agent.asked[0] == agent.asked[1]
+    assert [text for _, text, _ in left.history].count(agent.asked[0].text) == 1
 
 
 def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("You chose one.", before_s=1.0), digits=1)
+    agent = agents.Lines(agents.text("You chose one.", before_s=1.0), digits=1)
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -110,8 +110,8 @@ def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: 
         await phone.noise()
         await phone.heard_out("You chose one")
 
-    left = ring(tmp_path, script, mind=mind)
-    assert [turn.text for turn in mind.asked] == ["1", "1"]
+    left = ring(tmp_path, script, agent=agent)
+    assert [turn.text for turn in agent.asked] == ["1", "1"]
     assert [(turn["caller"], turn["dtmf"], turn["heard"]) for turn in left.turns[1:]] == [
         ("1", True, ""),
         ("1", True, "You chose one."),
@@ -124,7 +124,7 @@ def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: 
 def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
     """The agent takes its sentence up again, and says everything else that it had not said yet."""
     whole = " ".join([LONG, "Is there anything else that I can do for you? Please tell me now."] * 3)
-    mind = minds.Lines(minds.text(whole))
+    agent = agents.Lines(agents.text(whole))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -134,7 +134,7 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     first, resumed = left.turns[1:3]
     assert first["interrupted"] and not resumed["interrupted"]
     cut = len(first["heard"])
@@ -143,11 +143,11 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
     assert again <= cut, "something was never said"
     assert whole[again:] == resumed["heard"]
     assert cut - again < 60, "more than the sentence that was cut was said twice"
-    assert len(mind.asked) == 1
+    assert len(agent.asked) == 1
 
 
 def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.goodbye("Thank you for calling, goodbye."))
+    agent = agents.Lines(agents.goodbye("Thank you for calling, goodbye."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -156,14 +156,14 @@ def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Pat
         await phone.noise()
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert sum(turn["interrupted"] for turn in left.turns) == 1
 
 
 def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Path) -> None:
     """The noise comes in the last hundredths of a second: no word is owed any more, but the end is."""
-    mind = minds.Lines(minds.goodbye("Goodbye. "))
+    agent = agents.Lines(agents.goodbye("Goodbye. "))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -173,13 +173,13 @@ def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Pat
         await phone.noise()
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert left.turns[1]["heard"] == "Goodbye." and left.turns[1]["interrupted"]
 
 
 def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text(LONG))
+    agent = agents.Lines(agents.text(LONG))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -189,28 +189,28 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
             await phone.noise()
         await phone.heard_out("On Friday")
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.turns[-1]["heard"].endswith("we close at four.")
 
 
 @pytest.mark.parametrize("said", ["i need to cancel my appointment", "what time do you close"])
 def test_the_words_of_an_interruption_are_understood_as_when_nobody_speaks(tmp_path: Path, said: str) -> None:
-    mind = minds.Lines(minds.text(LONG))
+    agent = agents.Lines(agents.text(LONG))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await phone.says(speech(said))
         await phone.until(phone.hears("We are open"))
         await phone.says(speech(said))
-        await phone.until(lambda: len(mind.asked) == 2)
+        await phone.until(lambda: len(agent.asked) == 2)
 
-    ring(tmp_path, script, mind=mind)
-    quiet, interrupting = mind.asked
+    ring(tmp_path, script, agent=agent)
+    quiet, interrupting = agent.asked
     assert words(quiet.text) == words(interrupting.text) == said
 
 
 def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text(f"{LONG} {LONG} {LONG}"), minds.text("On Tuesday."))
+    agent = agents.Lines(agents.text(f"{LONG} {LONG} {LONG}"), agents.text("On Tuesday."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -223,14 +223,14 @@ def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path
         await phone.says(speech(BOOKING))
         await phone.heard_out("On Tuesday")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="words", min_words=2))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="words", min_words=2))
     assert [turn["interrupted"] for turn in left.turns] == [False, True, False]
     assert words(left.turns[2]["caller"]) == BOOKING
     assert left.turns[2]["times"]["speech_onset"] > left.turns[1]["times"]["rtp_first_audio"] + 4
 
 
 def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_understood(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text(f"{LONG} {LONG} {LONG}"), minds.text("On Tuesday then."))
+    agent = agents.Lines(agents.text(f"{LONG} {LONG} {LONG}"), agents.text("On Tuesday then."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -239,13 +239,13 @@ def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_und
         await phone.says(speech(YES))
         await phone.heard_out("On Tuesday then")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="words", min_words=2), ears=late_ears(1.2))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="words", min_words=2), stt=late_stt(1.2))
     assert left.said()[-1] == YES
     assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
 
 
 def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text(LONG), minds.text("You chose two."), digits=1)
+    agent = agents.Lines(agents.text(LONG), agents.text("You chose two."), digits=1)
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -256,27 +256,27 @@ def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
         phone.press("2")
         await phone.heard_out("You chose two")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="off"))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="off"))
     assert left.said() == [OPEN, "2"]
     assert left.turns[1]["barge_in"]["source"] == "dtmf"
 
 
 def test_what_was_typed_during_a_protected_greeting_is_not_lost(tmp_path: Path) -> None:
     """And is taken apart: a menu's choice, then what that asks for."""
-    mind = minds.Lines(minds.text("Your number, please."), digits=1)
-    left = ring(tmp_path, lambda phone: _typed_ahead(phone, mind), mind=mind, dialplan=plan(greeting=False))
+    agent = agents.Lines(agents.text("Your number, please."), digits=1)
+    left = ring(tmp_path, lambda phone: _typed_ahead(phone, agent), agent=agent, dialplan=plan(greeting=False))
     assert not left.turns[0]["interrupted"]
-    assert left.turns[0]["heard"] == minds.GREETING
-    assert [turn.text for turn in mind.asked] == ["1", "20417735"]
+    assert left.turns[0]["heard"] == agents.GREETING
+    assert [turn.text for turn in agent.asked] == ["1", "20417735"]
     assert left.turns[1]["barge_in"]["source"] == "dtmf"
 
 
-async def _typed_ahead(phone: Phone, mind: minds.Lines) -> None:
+async def _typed_ahead(phone: Phone, agent: agents.Lines) -> None:
     await phone.until(phone.hears("Hello"))
     phone.press("120417735#")
-    await phone.until(lambda: len(mind.asked) == 1)
-    mind.digits = 8
-    await phone.until(lambda: len(mind.asked) == 2)
+    await phone.until(lambda: len(agent.asked) == 1)
+    agent.digits = 8
+    await phone.until(lambda: len(agent.asked) == 2)
     await phone.reaches(State.SPEAKING)
     await phone.reaches(State.LISTENING)
     assert phone.line.played[3] > 4000  # its `#` interrupted nothing
@@ -295,7 +295,7 @@ def test_a_protected_greeting_is_heard_to_its_end_whatever_is_said(tmp_path: Pat
 def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_from_the_first_word(
     tmp_path: Path,
 ) -> None:
-    mind = minds.Lines(minds.text("All right."), greeting=minds.text("Hello, this is the clinic."))
+    agent = agents.Lines(agents.text("All right."), greeting=agents.text("Hello, this is the clinic."))
 
     async def script(phone: Phone) -> None:
         await phone.until(phone.hears("Hello"))
@@ -303,19 +303,21 @@ def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_fro
         phone.say(speech(BOOKING))
         await phone.heard_out("All right")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=plan(mode="off"))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="off"))
     assert left.said() == [BOOKING]
 
 
 # ------------------------------------------------------------------------------------------------ the end
 
+CANCELLING = "the chain still runs"
+
 
 @pytest.mark.parametrize(
-    "state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.CLOSING, State.INTERRUPTED]
+    "state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.CLOSING, CANCELLING]
 )
-def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state: State) -> None:
+def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state: State | str) -> None:
     """`ring` sees to it that neither a task nor a session is left."""
-    mind = minds.Lines(minds.text(LONG, before_s=1.0), minds.goodbye("Goodbye."))
+    agent = agents.Lines(agents.text(LONG, before_s=1.0), agents.goodbye("Goodbye."))
 
     async def script(phone: Phone) -> None:
         if state is State.GREETING:
@@ -337,28 +339,28 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
             return
         phone.say(speech(OPEN))
         await phone.until(lambda: phone.told("state")[-1]["state"] == "LISTENING")
-        if state is State.INTERRUPTED:
+        if state == CANCELLING:
             return  # the chain still runs: `Flushed` comes with the next tick
         await phone.reaches(State.CLOSING, State.CLOSED)
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.closed.reason in (EndReason.CALLER_HUNG_UP, EndReason.AGENT_HUNG_UP)
     assert left.recorded_s() > 0.1
     spans = (left.folder / "spans.jsonl").read_text().splitlines()
     assert sum('"name": "turn"' in span for span in spans) == len(left.turns)
     assert sum('"name": "call"' in span for span in spans) == 1
-    assert mind.closed == 1
+    assert agent.closed == 1
     expected = {
         State.GREETING: [""],
         State.LISTENING: ["", "i would like to book"],
         State.THINKING: ["", OPEN],
         State.SPEAKING: ["", OPEN],
-        State.INTERRUPTED: ["", OPEN],
+        CANCELLING: ["", OPEN],
         State.CLOSING: ["", OPEN, OPEN],
     }[state]
     said = [words(turn["caller"]) for turn in left.turns][: len(expected)]
     assert all(is_.startswith(should) for is_, should in zip(said, expected, strict=True)), said
-    if state is State.INTERRUPTED:
+    if state == CANCELLING:
         assert left.turns[1]["interrupted"]
 
 
@@ -368,13 +370,13 @@ def test_words_whose_final_was_on_its_way_when_the_line_closed_are_in_the_log(tm
         await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), ears=late_ears(0.5))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Yes.")), stt=late_stt(0.5))
     assert left.said() == [BOOKING]
 
 
 def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: Path) -> None:
     """Late keys, voices and playout events find a call that is closing; and a line may close only once."""
-    mind = minds.Lines(minds.goodbye("Goodbye."))
+    agent = agents.Lines(agents.goodbye("Goodbye."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -395,7 +397,7 @@ def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: 
         assert await phone.call.interrupt() is None
         assert not phone.call.say("Wait.")
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.closed.reason is EndReason.DRAINED
     assert len(left.turns) == 2
 
@@ -411,12 +413,12 @@ def test_a_call_that_lasts_too_long_is_told_so_and_ended(tmp_path: Path) -> None
 
 def test_an_agent_that_never_stops_is_hung_up_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call, "OVERTIME_S", 5.0)
-    mind = minds.Lines(greeting=minds.text("La la la la la. " * 2000))
+    agent = agents.Lines(greeting=agents.text("La la la la la. " * 2000))
 
     async def script(phone: Phone) -> None:
         await phone.until(phone.is_in(State.CLOSED), 120)
 
-    left = ring(tmp_path, script, mind=mind, settings=calls(limit_s=5.0, record=False))
+    left = ring(tmp_path, script, agent=agent, settings=calls(limit_s=5.0, record=False))
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert 10 <= left.notes[-1].at_ns / 1e9 < 11
     assert left.turns[0]["heard"].startswith("La la la")
@@ -458,7 +460,7 @@ def test_without_recording_a_call_leaves_everything_but_the_recording(tmp_path: 
 
 
 def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
-    mind = minds.text(LONG)
+    agent = agents.text(LONG)
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -468,7 +470,7 @@ def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
         await phone.heard_out("We are open")
 
     def left(folder: str) -> list[dict[str, object]]:
-        found: Left = ring(tmp_path / folder, script, mind=minds.Lines(mind))
+        found: Left = ring(tmp_path / folder, script, agent=agents.Lines(agent))
         return [{name: value for name, value in turn.items() if name != "wall"} for turn in found.turns]
 
     assert left("one") == left("two")
@@ -483,8 +485,8 @@ def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: P
         await phone.says(speech(OPEN))
         await phone.heard_out("At nine")
 
-    mind = minds.Lines(minds.text("At nine."))
-    left = ring(tmp_path / "calls", script, mind=mind)
-    assert [words(turn.text) for turn in mind.asked] == [OPEN]
+    agent = agents.Lines(agents.text("At nine."))
+    left = ring(tmp_path / "calls", script, agent=agent)
+    assert [words(turn.text) for turn in agent.asked] == [OPEN]
     assert [fault["error"] for fault in left.told("fault") if "no files" in str(fault["error"])]
     assert left.closed.reason is EndReason.CALLER_HUNG_UP

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from phone_daemon.call.call import DEAF, NO_MATCH
+from phone_daemon.call.caller_side import CallerSide
 from phone_daemon.call.floor import State
 from phone_daemon.events import SAMPLE_RATE, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.utterance import Utterance
-from tests import minds
+from sidecars.local.inline import InlineHost
+from tests import agents
 from tests.fakes import MortalHost, TunedHost
 from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, YES, Left, Phone, plan, ring, speech
-from tests.sidecars.clinic import WITHOUT_A_PAUSE
+from tests.sidecars.clinic import CLINIC, WITHOUT_A_PAUSE
 from tests.sidecars.speech import words
 
 BROKEN_OFF = "I would like to"
@@ -37,10 +41,10 @@ def mortal() -> MortalHost:
     return MortalHost("stt", "moonshine", OPTIONS)
 
 
-def booking(folder: Path, *deaths_s: float) -> tuple[Left, minds.Lines]:
+def booking(folder: Path, *deaths_s: float) -> tuple[Left, agents.Lines]:
     """A call whose ears die at these seconds into "I would like to book an appointment please"."""
-    mind = minds.Lines(minds.text("All right."))
-    ears = mortal()
+    agent = agents.Lines(agents.text("All right."))
+    stt = mortal()
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -48,19 +52,19 @@ def booking(folder: Path, *deaths_s: float) -> tuple[Left, minds.Lines]:
         now = 0.0
         for death in deaths_s:
             await asyncio.sleep(death - now)
-            await ears.die()
+            await stt.die()
             now = death
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    return ring(folder, script, mind=mind, ears=ears), mind
+    return ring(folder, script, agent=agent, stt=stt), agent
 
 
 def test_ears_that_die_in_the_middle_of_a_sentence_cost_no_word(tmp_path: Path) -> None:
-    left, mind = booking(tmp_path, 1.4)
+    left, agent = booking(tmp_path, 1.4)
     assert left.said() == [BOOKING]
     assert not left.told("fault")
-    assert len(mind.asked) == 1
+    assert len(agent.asked) == 1
 
 
 def test_ears_that_died_before_anything_was_said_are_no_death_of_the_sentence(tmp_path: Path) -> None:
@@ -70,40 +74,40 @@ def test_ears_that_died_before_anything_was_said_are_no_death_of_the_sentence(tm
 
 
 def test_a_caller_whom_two_engines_failed_is_asked_to_say_it_again(tmp_path: Path) -> None:
-    left, mind = booking(tmp_path, 1.0, 1.6)
+    left, agent = booking(tmp_path, 1.0, 1.6)
     assert left.turns[1]["heard"] == DEAF
-    assert left.turns[1]["faults"] == ["ears: killed"]
-    assert mind.asked == []
+    assert left.turns[1]["faults"] == ["stt: killed"]
+    assert agent.asked == []
 
 
 def test_ears_that_are_gone_for_good_never_mean_silence(tmp_path: Path) -> None:
-    ears = mortal()
+    stt = mortal()
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await ears.die(for_good=True)
+        await stt.die(for_good=True)
         for _ in range(2):
             await phone.says(speech(OPEN))
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), ears=ears)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Yes.")), stt=stt)
     assert [turn["heard"] for turn in left.turns[1:]] == [DEAF, DEAF]
 
 
 def test_a_final_that_does_not_come_is_given_up_and_the_caller_asked_again(tmp_path: Path) -> None:
-    ears = TunedHost("stt", "moonshine", OPTIONS)
-    ears.late_s = 8.0
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+    stt.late_s = 8.0
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.heard_out("could not hear you")
-        ears.late_s = 0.0
+        stt.late_s = 0.0
         await phone.says(speech(OPEN))
         await phone.heard_out("Yes")
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), ears=ears)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Yes.")), stt=stt)
     assert left.said() == [OPEN]
     assert "no final transcript within 3 s" in left.turns[1]["faults"][0]
 
@@ -121,7 +125,7 @@ def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, 
             await phone.reaches(State.LISTENING)
 
     settings = replace(SETTINGS, turn=TurnSettings(stable_s=stable_s))
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes.")), settings=settings)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Yes.")), settings=settings)
     stable = ""
     contradicted = []
     for note in left.notes:
@@ -142,7 +146,7 @@ def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, 
 def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
     tmp_path: Path, unfinished_s: float, name: str, wait_s: float
 ) -> None:
-    mind = minds.Lines(minds.text("Yes."))
+    agent = agents.Lines(agents.text("Yes."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -151,28 +155,28 @@ def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
         await phone.reaches(State.LISTENING)
 
     settings = replace(SETTINGS, turn=TurnSettings(unfinished_s=unfinished_s, early_start=True))
-    left = ring(tmp_path, script, mind=mind, settings=settings)
+    left = ring(tmp_path, script, agent=agent, settings=settings)
     times = left.turns[1]["times"]
     assert wait_s <= times["endpoint"] - times["speech_end"] <= wait_s + 0.06
     assert ("early_start" in times) is (name == OPEN)  # A draft would only have to be dropped.
 
 
 def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_with_silence(tmp_path: Path) -> None:
-    ears = TunedHost("stt", "moonshine", OPTIONS)
-    ears.unsure = True
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+    stt.unsure = True
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.heard_out("did not catch that")
-        ears.unsure = False
+        stt.unsure = False
         await phone.says(speech(OPEN))
         await phone.heard_out("Yes")
 
-    mind = minds.Lines(minds.text("Yes."))
-    left = ring(tmp_path, script, mind=mind, ears=ears)
+    agent = agents.Lines(agents.text("Yes."))
+    left = ring(tmp_path, script, agent=agent, stt=stt)
     assert [turn["heard"] for turn in left.turns[1:]] == [NO_MATCH, "Yes."]
-    assert [words(turn.text) for turn in mind.asked] == [OPEN]
+    assert [words(turn.text) for turn in agent.asked] == [OPEN]
 
 
 def test_a_caller_who_talks_without_a_pause_is_written_down_as_they_go(tmp_path: Path) -> None:
@@ -186,10 +190,10 @@ def test_a_caller_who_talks_without_a_pause_is_written_down_as_they_go(tmp_path:
         for _ in range(36):
             await asyncio.sleep(0.5)
             most[0] = max(most[0], *(len(each._audio) for each in utterances()))
-            most[1] = max(most[1], len(phone.call._hearing._listener._pre_roll._audio))
+            most[1] = max(most[1], len(phone.call._caller_side._pre_roll._audio))
         await phone.heard_out("All right")
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("All right.")), settings=SHORT_PIECES)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("All right.")), settings=SHORT_PIECES)
     finals = [note.at_ns / 1e9 for note in left.notes if note.kind == "final"]
     assert len(finals) >= 3
     assert all(later - earlier <= 5.5 for earlier, later in itertools.pairwise(finals))
@@ -206,7 +210,7 @@ def utterances() -> list[Utterance]:
 @pytest.mark.parametrize("mode", ["off", "speech"])
 def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_path: Path, mode: str) -> None:
     """Two minutes, in which the caller talks on and on without being allowed to interrupt, or is silent."""
-    mind = minds.Lines(greeting=minds.text("And so on and on it goes. " * 90))
+    agent = agents.Lines(greeting=agents.text("And so on and on it goes. " * 90))
     most = 0
 
     async def script(phone: Phone) -> None:
@@ -219,11 +223,11 @@ def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_pat
             gc.collect()
             most = max(most, *(len(each._audio) for each in utterances()))
             assert len(utterances()) <= 4
-            assert len(phone.ears._channels) <= 4
+            assert len(phone.stt._channels) <= 4
             assert len(phone.call._tasks._tasks) <= 5  # type: ignore[attr-defined]
         assert phone.state() is State.GREETING
 
-    ring(tmp_path, script, mind=mind, dialplan=plan(mode=mode), settings=SHORT_PIECES)
+    ring(tmp_path, script, agent=agent, dialplan=plan(mode=mode), settings=SHORT_PIECES)
     assert most <= 2 * SAMPLE_RATE * 6
 
 
@@ -241,10 +245,10 @@ def test_a_call_of_many_turns_keeps_nothing_of_those_that_are_over_but_their_wor
             await phone.reaches(State.LISTENING)
             gc.collect()
             names = [type(each).__name__ for each in gc.get_objects()]
-            kinds = ("Reply", "Utterance", "SttSession", "Task", "Future", "Heard", "Turn", "Draft", "Silero")
+            kinds = ("Reply", "Utterance", "Task", "Future", "Heard", "Turn", "PendingTurn", "Silero")
             counts.append({kind: names.count(kind) for kind in kinds})
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Until five o'clock on every day of the week.")))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Until five o'clock on every day of the week.")))
     assert len(left.turns) >= 18
     assert all(counts[-1][kind] <= counts[2][kind] + 1 for kind in counts[0]), counts
 
@@ -257,3 +261,69 @@ def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
     everything = pre_roll.since(0)
     assert len(everything) == 2 * round(15.4 * SAMPLE_RATE)
     assert everything[-2:] == (2999).to_bytes(2, "little")
+
+
+SETS = {"": CLINIC, "doctor": ["my name is katherine"], "patient": ["my name is catherine"]}
+"""What is said sounds the same: only what is expected can tell which it was."""
+
+
+class Expecting:
+    """A caller's side on an engine of its own, and what was expected of each utterance that it opened."""
+
+    def __init__(self, host: InlineHost) -> None:
+        self.opened: list[str] = []
+        self.host = host
+        self.side = CallerSide(
+            self.open, VadSettings(), TurnSettings(), spawn=asyncio.create_task, tell=lambda kind, data: None
+        )
+
+    def open(self, expected: str = "") -> Utterance:
+        self.opened.append(expected)
+        return Utterance(self.host, {"grammar": "clinic"}, expected=expected)
+
+    async def name(self) -> str:
+        """How the utterance that listens writes the name."""
+        utterance = self.side.restart()
+        utterance.feed(speech("my name is catherine"))
+        return (await utterance.finalize()).text.split()[-1].strip(".")
+
+
+@pytest_asyncio.fixture
+async def expecting() -> AsyncIterator[Expecting]:
+    host = InlineHost("stt", "moonshine", {"phrases": {"clinic": SETS}})
+    await host.start()
+    made = Expecting(host)
+    yield made
+    made.side.close()
+    await host.close()
+
+
+async def test_from_the_next_utterance_on_what_is_expected_is_understood(expecting: Expecting) -> None:
+    expecting.side.drop()
+    for expected in ("doctor", "patient", "", "doctor"):
+        name = "Katherine" if expected == "doctor" else "Catherine"
+        expecting.side.expect(expected)
+        expecting.side.drop()
+        assert await expecting.name() == name, expected
+        assert await expecting.name() == name, expected  # and so do all that come after it
+
+
+async def test_what_listens_already_keeps_what_it_expected(expecting: Expecting) -> None:
+    expecting.side.expect("doctor")
+    expecting.side.drop()
+    expecting.side.expect("patient")
+    assert await expecting.name() == "Katherine"
+
+
+async def test_a_spare_is_replaced_only_when_something_else_is_expected(expecting: Expecting) -> None:
+    for expected in ("", "doctor", "doctor", "patient", "patient"):
+        expecting.side.expect(expected)
+    assert expecting.opened == ["", "", "doctor", "patient"]
+
+
+async def test_spares_that_were_replaced_are_freed(expecting: Expecting) -> None:
+    for expected in ("doctor", "patient", "doctor"):
+        expecting.side.expect(expected)
+    last = expecting.open()
+    await last.finalize()
+    assert await last.released() == {"sessions": 2}

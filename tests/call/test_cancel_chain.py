@@ -16,17 +16,9 @@ def after(seconds: float) -> Leg:
     return leg
 
 
-def run(legs: Mapping[str, Leg], told: list[str] | None = None) -> CancelReport:
+def run(legs: Mapping[str, Leg]) -> CancelReport:
     async def main() -> CancelReport:
-        return await cancel_chain.cancel(
-            lambda: told.append("flush") if told is not None else None,
-            legs,
-            reply=3,
-            source=BargeInSource.SPEECH,
-            trigger_ns=clock.now_ns(),
-            onset_ns=None,
-            deadline_s=1.0,
-        )
+        return await cancel_chain.run(legs, 3, BargeInSource.SPEECH, clock.now_ns(), None, 1.0)
 
     return clock.run_counted(main())
 
@@ -35,16 +27,6 @@ def test_legs_run_in_parallel_and_the_total_is_the_last_of_them() -> None:
     report = run({"tts_stopped": after(0.03), "llm_closed": after(0.05), "stt_closed": after(0.04)})
     assert report.legs_ms() == {"tts_stopped": 30.0, "llm_closed": 50.0, "stt_closed": 40.0, "total": 50.0}
     assert report.missed == ()
-
-
-def test_the_flush_is_sent_before_any_leg_starts() -> None:
-    told: list[str] = []
-
-    async def leg() -> None:
-        told.append("leg")
-
-    run({"llm_closed": leg}, told)
-    assert told == ["flush", "leg"]
 
 
 def test_a_leg_that_hangs_is_reported_as_missed_and_delays_no_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ops.live.commands import CommandFailed, Commands
 from phone_daemon.call.call import Call, Services
-from phone_daemon.call.commands import obey
+from phone_daemon.call.commands import serve_commands
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import StateSettings
@@ -20,7 +20,7 @@ from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.telemetry.turn_record import CancelReport
 from phone_daemon.wire.tape import TapeLine
 from sidecars.local.inline import InlineHost
-from tests import minds
+from tests import agents
 from tests.fakes import TunedHost
 from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, Phone, plan, ring, speech
 from tests.sidecars.speech import words
@@ -51,7 +51,7 @@ def test_an_interrupt_silences_an_agent_who_is_heard(tmp_path: Path, state: Stat
         await asyncio.sleep(1.0)
         assert phone.line.played[report.reply] == played
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text(LONG)))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(LONG)))
     assert left.turns[-1]["barge_in"]["source"] == "command"
 
 
@@ -67,9 +67,9 @@ def test_an_interrupt_finds_nothing_to_silence_while_nothing_is_heard(tmp_path: 
         assert await phone.call.interrupt() is None
         await phone.heard_out("We are open")
 
-    ears = TunedHost("stt", "moonshine", OPTIONS)
-    ears.late_s = ears_late_s
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("We are open.", before_s=0.5)), ears=ears)
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+    stt.late_s = ears_late_s
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("We are open.", before_s=0.5)), stt=stt)
     assert [turn["interrupted"] for turn in left.turns] == [False, False]
 
 
@@ -83,10 +83,10 @@ def test_an_agent_says_what_it_is_told_whatever_it_is_doing(tmp_path: Path, stat
         assert phone.call.say(told)
         await phone.heard_out("be with you")
 
-    mind = minds.Lines(minds.text(LONG, before_s=1.0))
-    left = ring(tmp_path, script, mind=mind)
+    agent = agents.Lines(agents.text(LONG, before_s=1.0))
+    left = ring(tmp_path, script, agent=agent)
     assert left.turns[-1]["heard"] == told, "to the last word, although the reply before it was stopped meanwhile"
-    assert mind.retracted == (state is State.THINKING)
+    assert agent.retracted == (state is State.THINKING)
     if state is State.THINKING:
         assert words(left.turns[-1]["caller"]) == OPEN
         assert ("caller", left.turns[-1]["caller"], False) in left.history
@@ -100,9 +100,9 @@ def test_what_the_caller_says_while_an_operator_speaks_up_is_in_the_history(tmp_
         assert phone.call.say("One moment, please.")
         await phone.heard_out("One moment")
 
-    ears = TunedHost("stt", "moonshine", OPTIONS)
-    ears.late_s = 0.3
-    left = ring(tmp_path, script, mind=minds.Lines(), ears=ears)
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+    stt.late_s = 0.3
+    left = ring(tmp_path, script, agent=agents.Lines(), stt=stt)
     assert words(left.turns[-1]["caller"]).startswith("i would like to book")
     assert left.history[-1] == ("agent", "One moment, please.", False)
 
@@ -115,11 +115,11 @@ def test_words_that_are_understood_after_an_operator_has_answered_them_start_no_
         assert phone.call.say("We are open today.")
         await phone.heard_out("open today")
 
-    ears = TunedHost("stt", "moonshine", OPTIONS)
-    ears.late_s = 0.5
-    mind = minds.Lines(minds.text("Never."))
-    left = ring(tmp_path, script, mind=mind, ears=ears)
-    assert mind.asked == []
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+    stt.late_s = 0.5
+    agent = agents.Lines(agents.text("Never."))
+    left = ring(tmp_path, script, agent=agent, stt=stt)
+    assert agent.asked == []
     assert [words(turn["caller"]) for turn in left.turns] == ["", OPEN]
 
 
@@ -131,7 +131,7 @@ def test_a_call_is_hung_up_in_any_state(tmp_path: Path, state: State) -> None:
         phone.call.hang_up(EndReason.DRAINED)
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text(LONG, before_s=1.0)))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(LONG, before_s=1.0)))
     assert left.closed.reason is EndReason.DRAINED
 
 
@@ -145,15 +145,15 @@ async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) 
         state=StateSettings(directory=tmp_path),
         calls=replace(SETTINGS.calls, directory=tmp_path / "calls"),
     )
-    ears, mouth = InlineHost("stt", "moonshine", OPTIONS), InlineHost("tts", "espeak", {})
-    await ears.start()
-    await mouth.start()
+    stt, tts = InlineHost("stt", "moonshine", OPTIONS), InlineHost("tts", "espeak", {})
+    await stt.start()
+    await tts.start()
     telemetry = Telemetry(export=False)
     line = TapeLine("one", "caller", "reception", lambda agent: ())
     async with Store.open(settings.state) as store:
         told = asyncio.Queue[str]()
-        services = Services(settings, ears, mouth, store, telemetry, lambda note: told.put_nowait(note.kind))
-        call = Call(line, plan(), minds.Lines(greeting=minds.text(LONG)), services)
+        services = Services(settings, stt, tts, store, telemetry, lambda note: told.put_nowait(note.kind))
+        call = Call(line, plan(), agents.Lines(greeting=agents.text(LONG)), services)
         async with Commands(settings.state) as operator, asyncio.TaskGroup() as tasks, asyncio.timeout(20):
             running = tasks.create_task(call.run())
             tasks.create_task(line.run())
@@ -196,7 +196,7 @@ async def test_an_order_that_fails_is_answered_and_the_next_one_obeyed(tmp_path:
     settings = StateSettings(directory=tmp_path)
     async with Store.open(settings) as store, Commands(settings) as operator, asyncio.timeout(20):
         store.register("one", {"caller": "somebody"})
-        obeying = asyncio.create_task(obey(call, store, "one"))
+        obeying = asyncio.create_task(serve_commands(call, store, "one"))
         await operator.call_of("somebody")
         with pytest.raises(CommandFailed, match="interrupt failed: stumbled"):
             await operator.order("one", CommandKind.INTERRUPT)

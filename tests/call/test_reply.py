@@ -11,12 +11,12 @@ import pytest
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.call.floor import State
 from phone_daemon.call.reply import APOLOGY, MAX_PHRASES
-from phone_daemon.events import Action, ActionKind, MindEvent, Token, ToolOutcome, ToolRun
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun
 from phone_daemon.tts.heard import Heard
 from sidecars.host import host
 from sidecars.host.channel import QueueChannel
 from sidecars.local.inline import InlineHost
-from tests import minds
+from tests import agents
 from tests.fakes import MortalHost, UnevenHost
 from tests.phone import BOOKING, OPEN, Phone, calls, ring, speech
 from tests.sidecars.speech import words
@@ -36,39 +36,39 @@ async def asks_and_listens(phone: Phone) -> None:
 # ------------------------------------------------------------------------------------------------ the mind
 
 
-async def breaks_down() -> AsyncGenerator[MindEvent, None]:
+async def breaks_down() -> AsyncGenerator[AgentEvent, None]:
     raise RuntimeError("no model")
     yield
 
 
-async def breaks_off() -> AsyncGenerator[MindEvent, None]:
+async def breaks_off() -> AsyncGenerator[AgentEvent, None]:
     yield Token("We are open today. But on ")
     raise RuntimeError("connection reset")
 
 
-class Refusing(minds.Lines):
+class Refusing(agents.Lines):
     """Raises where it is asked, not where it is read."""
 
-    def reply(self, turn: CallerTurn, history: object) -> AsyncGenerator[MindEvent, None]:
+    def reply(self, turn: CallerTurn, history: object) -> AsyncGenerator[AgentEvent, None]:
         raise RuntimeError("no model")
 
 
-@pytest.mark.parametrize("mind", [minds.Lines(breaks_down), Refusing()])
-def test_a_mind_that_fails_before_its_first_word_is_excused(tmp_path: Path, mind: minds.Lines) -> None:
-    left = ring(tmp_path, asks_and_listens, mind=mind)
+@pytest.mark.parametrize("agent", [agents.Lines(breaks_down), Refusing()])
+def test_a_mind_that_fails_before_its_first_word_is_excused(tmp_path: Path, agent: agents.Lines) -> None:
+    left = ring(tmp_path, asks_and_listens, agent=agent)
     assert left.turns[1]["heard"] == APOLOGY
-    assert left.turns[1]["faults"] == ["mind: no model"]
+    assert left.turns[1]["faults"] == ["agent: no model"]
 
 
 def test_a_mind_that_fails_in_the_middle_is_heard_as_far_as_it_came(tmp_path: Path) -> None:
-    left = ring(tmp_path, asks_and_listens, mind=minds.Lines(breaks_off))
+    left = ring(tmp_path, asks_and_listens, agent=agents.Lines(breaks_off))
     assert left.turns[1]["heard"] == "We are open today. But on"
-    assert left.turns[1]["faults"] == ["mind: connection reset"]
+    assert left.turns[1]["faults"] == ["agent: connection reset"]
     assert left.history[-1] == ("agent", "We are open today. But on", False)
 
 
 def test_what_a_mind_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Path) -> None:
-    async def stalls() -> AsyncGenerator[MindEvent, None]:
+    async def stalls() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment ")
         yield Token("while ")
         await asyncio.sleep(3.0)
@@ -80,17 +80,17 @@ def test_what_a_mind_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Pat
         assert phone.line.played[2] > 3200, "it waits for the end of the sentence"
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(stalls))
+    left = ring(tmp_path, script, agent=agents.Lines(stalls))
     assert left.turns[1]["heard"] == "One moment while I look it up."
     assert left.turns[1]["underruns"] > 50
 
 
 def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Path) -> None:
-    async def stalls() -> AsyncGenerator[MindEvent, None]:
+    async def stalls() -> AsyncGenerator[AgentEvent, None]:
         await asyncio.sleep(1000.0)
         yield Token("never")
 
-    mind = minds.Lines(stalls, minds.text("Of course."))
+    agent = agents.Lines(stalls, agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -100,14 +100,14 @@ def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Pa
         await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
-    ring(tmp_path, script, mind=mind)
-    assert words(mind.asked[1].text).startswith(f"{OPEN} i would like")
+    ring(tmp_path, script, agent=agent)
+    assert words(agent.asked[1].text).startswith(f"{OPEN} i would like")
 
 
 def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
     made = 0
 
-    async def chatters() -> AsyncGenerator[MindEvent, None]:
+    async def chatters() -> AsyncGenerator[AgentEvent, None]:
         nonlocal made
         while True:
             made += 1
@@ -119,12 +119,12 @@ def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
         await phone.says(speech(OPEN))
         await phone.reaches(State.LISTENING)
 
-    ring(tmp_path, script, mind=minds.Lines(chatters, minds.text("Yes.")))
+    ring(tmp_path, script, agent=agents.Lines(chatters, agents.text("Yes.")))
     assert made < MAX_PHRASES + 20
 
 
 def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_cancelled(tmp_path: Path) -> None:
-    async def looks_up() -> AsyncGenerator[MindEvent, None]:
+    async def looks_up() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment. ")
         yield ToolRun("lookup")
         await asyncio.sleep(0.5)
@@ -138,7 +138,7 @@ def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_canc
         await phone.says(speech(BOOKING))
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(looks_up, minds.text("Yes.")))
+    left = ring(tmp_path, script, agent=agents.Lines(looks_up, agents.text("Yes.")))
     done, cancelled = left.turns[1]["tools"]
     assert (done["name"], done["outcome"], done["ms"]) == ("lookup", "done", 500.0)
     assert (cancelled["name"], cancelled["outcome"]) == ("book", "cancelled")
@@ -148,7 +148,7 @@ def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_canc
 
 @pytest.mark.parametrize("how", ["hangs", "raises"])
 def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: str) -> None:
-    async def sticky() -> AsyncGenerator[MindEvent, None]:
+    async def sticky() -> AsyncGenerator[AgentEvent, None]:
         try:
             yield Token("We are open from half past eight until half past five. ")
             await asyncio.sleep(1000.0)
@@ -157,7 +157,7 @@ def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: 
                 raise RuntimeError("already gone")
             await asyncio.sleep(1000.0)
 
-    mind = minds.Lines(sticky, minds.text("Of course."))
+    agent = agents.Lines(sticky, agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
         await asks(phone)
@@ -165,35 +165,35 @@ def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: 
         await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
-    left = ring(tmp_path, script, mind=mind, settings=calls(leg_deadline_s=1.0))
-    assert words(mind.asked[1].text) == BOOKING
+    left = ring(tmp_path, script, agent=agent, settings=calls(leg_deadline_s=1.0))
+    assert words(agent.asked[1].text) == BOOKING
     barge_in = left.turns[1]["barge_in"]
     if how == "hangs":
         assert barge_in["missed"] == ["llm_closed"]
         assert "cancel chain: deadline missed by llm_closed" in left.turns[1]["faults"]
     else:
         assert barge_in["missed"] == []
-        assert "mind: already gone" in left.turns[1]["faults"]
+        assert "agent: already gone" in left.turns[1]["faults"]
     assert barge_in["legs_ms"]["listen_entered"] == 0
     assert barge_in["legs_ms"]["rtp_silent"] <= 20
 
 
 def test_a_call_ends_though_its_mind_hangs(tmp_path: Path) -> None:
-    class Sticky(minds.Lines):
+    class Sticky(agents.Lines):
         async def close(self) -> None:
             await super().close()
             await asyncio.sleep(1000.0)
 
-    async def hangs() -> AsyncGenerator[MindEvent, None]:
+    async def hangs() -> AsyncGenerator[AgentEvent, None]:
         try:
             yield Token("One moment, please. ")
             await asyncio.sleep(1000.0)
         finally:
             await asyncio.sleep(1000.0)
 
-    mind = Sticky(hangs)
-    left = ring(tmp_path, asks, mind=mind)
-    assert mind.closed == 1
+    agent = Sticky(hangs)
+    left = ring(tmp_path, asks, agent=agent)
+    assert agent.closed == 1
     assert [words(turn["caller"]) for turn in left.turns] == ["", OPEN]
 
 
@@ -209,7 +209,7 @@ def test_what_is_to_be_done_is_done_in_order_when_everything_was_played(tmp_path
         assert phone.line.sent_digits == ""
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("One moment.", then=acts)))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("One moment.", then=acts)))
     assert left.line.sent_digits == "12"
     assert left.line.transferred_to == "sip:desk@127.0.0.1"
     assert [told["kind"] for told in left.told("action")] == ["take_message", "send_dtmf", "transfer"]
@@ -240,10 +240,10 @@ class NotingHost(InlineHost):
 
 
 def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> None:
-    mouth = NotingHost()
+    tts = NotingHost()
     text = "We are open from half past 8, and we close at six. See you."
-    ring(tmp_path, asks_and_listens, mind=minds.Lines(minds.text(text)), mouth=mouth)
-    assert [(asked["before"], asked["text"]) for asked in mouth.asked[-3:]] == [
+    ring(tmp_path, asks_and_listens, agent=agents.Lines(agents.text(text)), tts=tts)
+    assert [(asked["before"], asked["text"]) for asked in tts.asked[-3:]] == [
         ("", "We are open from half past eight,"),
         ("We are open from half past eight,", "and we close at six."),
         ("", "See you."),
@@ -251,32 +251,32 @@ def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> N
 
 
 def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> None:
-    mouth = MortalHost("tts", "espeak", {})
+    tts = MortalHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
         await asks(phone)
-        await mouth.die()
+        await tts.die()
         await phone.reaches(State.LISTENING)
 
     # So long a text that synthesis, which runs ten seconds ahead, is still at it.
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text(f"{SAID} {SAID} {SAID} {SAID}")), mouth=mouth)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(f"{SAID} {SAID} {SAID} {SAID}")), tts=tts)
     [fault] = left.turns[1]["faults"]
-    assert fault == "mouth: killed"
+    assert fault == "tts: killed"
     assert left.turns[1]["heard"].count("We are open") >= 4
     assert left.turns[1]["heard"].endswith("we close at four.")
 
 
 def test_without_a_mouth_the_caller_hears_a_tone_and_no_word_is_said_to_be_heard(tmp_path: Path) -> None:
-    mouth = MortalHost("tts", "espeak", {})
+    tts = MortalHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
-        await mouth.die(for_good=True)
+        await tts.die(for_good=True)
         await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("Yes. No.")), mouth=mouth)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Yes. No.")), tts=tts)
     assert left.line.played[2] > 800
     assert max(left.line.audio[2]) > 0
     assert left.turns[1]["heard"] == ""
@@ -294,13 +294,13 @@ def test_a_reply_that_breaks_down_ends_with_a_tone_instead_of_silence(
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text(SAID)))
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(SAID)))
     assert left.turns[1]["faults"] == ["reply: division by zero"]
     assert left.line.played[2] > 800
 
 
 def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("🙂"), minds.text("Of course."))
+    agent = agents.Lines(agents.text("🙂"), agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -310,9 +310,9 @@ def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
         await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
-    left = ring(tmp_path, script, mind=mind)
+    left = ring(tmp_path, script, agent=agent)
     assert left.said() == [OPEN, BOOKING]
-    assert mind.histories[1][-1] == Message("agent", left.turns[1]["heard"])
+    assert agent.histories[1][-1] == Message("agent", left.turns[1]["heard"])
 
 
 # ------------------------------------------------------------------------------------------------ uneven voices
@@ -322,8 +322,8 @@ ONE_PHRASE = "We are open from half past eight until half past five on every day
 
 def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
     """Of replies of one phrase each, by an engine that makes 100 ms of audio after each of these pauses."""
-    mouth = UnevenHost("tts", "espeak", {})
-    mouth.gaps_s = gaps_s
+    tts = UnevenHost("tts", "espeak", {})
+    tts.gaps_s = gaps_s
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -333,7 +333,7 @@ def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
             await phone.reaches(State.LISTENING)
 
     left = ring(
-        folder, script, mind=minds.Lines(minds.text(ONE_PHRASE), greeting=minds.text("How can I help?")), mouth=mouth
+        folder, script, agent=agents.Lines(agents.text(ONE_PHRASE), greeting=agents.text("How can I help?")), tts=tts
     )
     assert [turn["heard"] for turn in left.turns[1:]] == [ONE_PHRASE] * turns
     return [turn["underruns"] for turn in left.turns]

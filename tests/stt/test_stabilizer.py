@@ -1,4 +1,4 @@
-"""What is given out of partial transcripts is never taken back, and with the rest it is the final, once."""
+"""What is committed of partial transcripts is never taken back, and a final that contradicts it says so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_daemon.stt.stabilizer import Settled, Stabilizer
+from phone_daemon.stt.stabilizer import Stabilizer
 
 WORDS = st.lists(st.sampled_from(["i", "would", "like", "to", "two", "Book", "book,"]), max_size=6)
 PARTIALS = st.lists(st.tuples(WORDS, st.integers(0, 1000)), max_size=12)
@@ -29,34 +29,29 @@ def fed(window: int, partials: list[tuple[list[str], int]]) -> tuple[Stabilizer,
 
 
 @given(WINDOWS, PARTIALS)
-def test_what_was_given_out_only_grows(window: int, partials: list[tuple[list[str], int]]) -> None:
+def test_what_was_committed_only_grows(window: int, partials: list[tuple[list[str], int]]) -> None:
     fed(window, partials)
 
 
 @given(WINDOWS, PARTIALS, WORDS)
-def test_what_was_given_out_and_the_rest_are_the_final_once(
+def test_a_final_that_goes_on_from_what_is_committed_keeps_it(
     window: int, partials: list[tuple[list[str], int]], more: list[str]
 ) -> None:
     stabilizer, out = fed(window, partials)
-    settled = stabilizer.finalize(" ".join(out + more))
-    assert settled == Settled(" ".join(out + more), rest=" ".join(more))
+    assert stabilizer.finalize(" ".join(out + more)) == ""
 
 
 @given(WINDOWS, PARTIALS, WORDS)
-def test_a_final_is_told_whole_and_a_contradiction_is_never_hidden(
-    window: int, partials: list[tuple[list[str], int]], final: list[str]
-) -> None:
+def test_a_contradiction_is_never_hidden(window: int, partials: list[tuple[list[str], int]], final: list[str]) -> None:
     stabilizer, out = fed(window, partials)
-    settled = stabilizer.finalize(" ".join(final))
+    contradicted = stabilizer.finalize(" ".join(final))
     plain = [word.strip(",").lower() for word in final]
     keeps = plain[: len(out)] == [word.strip(",").lower() for word in out]
-    assert settled.text == " ".join(final)
-    assert settled.contradicts == ("" if keeps else " ".join(out))
-    assert settled.rest == (" ".join(final[len(out) :]) if keeps else "")
+    assert contradicted == ("" if keeps else " ".join(out))
 
 
 @given(st.integers(1, 1200), PARTIALS)
-def test_nothing_is_given_out_that_has_not_stood_for_the_window(
+def test_nothing_is_committed_that_has_not_stood_for_the_window(
     window: int, partials: list[tuple[list[str], int]]
 ) -> None:
     """Whatever is given out was the beginning of every partial since `window` samples ago."""
@@ -74,33 +69,24 @@ def test_nothing_is_given_out_that_has_not_stood_for_the_window(
             assert [word.strip(",").lower() for word in said][: len(out)] == out
 
 
-@given(PARTIALS)
-def test_stable_and_unstable_are_the_newest_partial(partials: list[tuple[list[str], int]]) -> None:
-    stabilizer, out = fed(400, partials)
-    newest = partials[-1][0] if partials else []
-    if stabilizer.unstable:
-        assert stabilizer.unstable == " ".join(newest[len(out) :])
-
-
 def test_a_call_as_it_goes() -> None:
     words = Stabilizer(800)
     assert words.feed("i would", 0) == ""
     assert words.feed("i would", 400) == ""
     assert words.feed("i would like two", 800) == "i would"
-    assert words.unstable == "like two"
     assert words.feed("i would like to book", 1000) == ""
     assert words.feed("i would like to book", 1600) == "like"
     assert words.feed("i would like to book", 1800) == "to book"
-    assert words.finalize("i would like to book a table") == Settled("i would like to book a table", rest="a table")
+    assert words.finalize("i would like to book a table") == ""
 
 
-def test_while_a_partial_contradicts_what_was_given_out_nothing_more_is() -> None:
+def test_while_a_partial_contradicts_what_was_committed_nothing_more_is() -> None:
     words = Stabilizer(0)
     assert words.feed("on Tuesday", 0) == "on Tuesday"
     assert words.feed("in choose day at ten", 800) == ""
-    assert (words.stable, words.unstable) == ("on Tuesday", "")
+    assert words.stable == "on Tuesday"
     assert words.feed("on tuesday, at ten", 1600) == "at ten"
-    assert words.finalize("in choose day at ten") == Settled("in choose day at ten", contradicts="on Tuesday at ten")
+    assert words.finalize("in choose day at ten") == "on Tuesday at ten"
 
 
 def test_an_utterance_ends_once() -> None:

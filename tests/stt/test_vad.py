@@ -102,14 +102,14 @@ def test_noise_is_not_speech(noise):
     assert heard(noise) == []
 
 
-def test_a_sound_shorter_than_min_speech_is_a_candidate_and_no_more():
+def test_a_sound_shorter_than_min_speech_has_an_onset_and_no_more():
     audio, _, _ = saying("no")
-    vad, candidate = Vad(replace(SETTINGS, min_speech_s=5.0)), False
+    vad, noticed = Vad(replace(SETTINGS, min_speech_s=5.0)), False
     for begin in range(0, len(audio) - 160, 160):
         assert vad.feed(begin, line(audio[begin : begin + 160])) == []
-        candidate = candidate or vad.candidate
-    assert candidate
-    assert not vad.candidate
+        noticed = noticed or vad.onset is not None
+        assert not vad.speaking
+    assert noticed
     assert vad.onset is None
 
 
@@ -118,7 +118,6 @@ def test_while_speech_runs_its_onset_is_known():
     vad = Vad(SETTINGS)
     vad.feed(0, line(audio))
     assert vad.speaking
-    assert not vad.candidate
     assert abs(vad.onset - first) <= 800
 
 

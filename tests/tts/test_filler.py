@@ -12,12 +12,11 @@ import pytest
 
 from phone_daemon.call.floor import State
 from phone_daemon.clock import run_counted
-from phone_daemon.events import SAMPLE_RATE, MindEvent, Token, ToolOutcome, ToolRun
+from phone_daemon.events import AgentEvent, Token, ToolOutcome, ToolRun
 from phone_daemon.tts.filler import Fillers, Store
 from phone_daemon.tts.voice import Voice
 from sidecars.local.inline import InlineHost
-from sidecars.resample import Resampler
-from tests import minds
+from tests import agents
 from tests.fakes import MortalHost, UnevenHost
 from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
 from tests.sidecars.speech import words
@@ -28,7 +27,7 @@ PLAN = replace(plan(), filler=TEXTS)
 
 def call(folder: Path, *waits_s: float, **options: Any) -> Left:
     """A call in which the mind takes so long for each of its replies."""
-    mind = minds.Lines(*(minds.text("We are open.", before_s=wait) for wait in waits_s))
+    agent = agents.Lines(*(agents.text("We are open.", before_s=wait) for wait in waits_s))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -37,7 +36,7 @@ def call(folder: Path, *waits_s: float, **options: Any) -> Left:
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 
-    return ring(folder, script, mind=mind, **{"dialplan": PLAN, **options})
+    return ring(folder, script, agent=agent, **{"dialplan": PLAN, **options})
 
 
 # ------------------------------------------------------------------------------------------------ in a call
@@ -63,17 +62,17 @@ def test_a_reply_that_comes_in_time_is_not(tmp_path: Path) -> None:
 
 
 def test_a_late_voice_is_as_good_a_reason_as_a_late_mind(tmp_path: Path) -> None:
-    mouth = UnevenHost("tts", "espeak", {})
+    tts = UnevenHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await asyncio.sleep(1.0)
-        mouth.first_s = 1.5
+        tts.first_s = 1.5
         await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, mind=minds.Lines(minds.text("We are open.")), mouth=mouth, dialplan=PLAN)
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("We are open.")), tts=tts, dialplan=PLAN)
     assert left.turns[1]["heard"] == "One moment. We are open."
 
 
@@ -81,7 +80,7 @@ def test_a_late_voice_is_as_good_a_reason_as_a_late_mind(tmp_path: Path) -> None
     ("said", "heard"), [("Booking. ", "Booking. It is booked."), ("", "One moment. It is booked.")]
 )
 def test_a_mind_that_runs_a_tool_may_speak_for_itself(tmp_path: Path, said: str, heard: str) -> None:
-    async def asks_a_webhook() -> AsyncGenerator[MindEvent, None]:
+    async def asks_a_webhook() -> AsyncGenerator[AgentEvent, None]:
         yield ToolRun("book")
         await asyncio.sleep(1.0)
         if said:
@@ -95,7 +94,7 @@ def test_a_mind_that_runs_a_tool_may_speak_for_itself(tmp_path: Path, said: str,
         await phone.says(speech(OPEN))
         await phone.heard_out("It is booked")
 
-    left = ring(tmp_path, script, mind=minds.Lines(asks_a_webhook), dialplan=PLAN)
+    left = ring(tmp_path, script, agent=agents.Lines(asks_a_webhook), dialplan=PLAN)
     assert left.turns[1]["heard"] == heard
 
 
@@ -111,7 +110,7 @@ def test_a_script_says_none_unless_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_a_filler_is_interrupted_like_any_speech(tmp_path: Path) -> None:
-    mind = minds.Lines(minds.text("Too late.", before_s=5.0), minds.text("Of course."))
+    agent = agents.Lines(agents.text("Too late.", before_s=5.0), agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -120,19 +119,19 @@ def test_a_filler_is_interrupted_like_any_speech(tmp_path: Path) -> None:
         await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=PLAN)
+    left = ring(tmp_path, script, agent=agent, dialplan=PLAN)
     cut = left.turns[1]
     assert cut["interrupted"] and "One moment.".startswith(cut["heard"])
     assert cut["barge_in"]["legs_ms"]["rtp_silent"] == 20 and not cut["barge_in"]["missed"]
-    assert mind.retracted == 0
+    assert agent.retracted == 0
     first, cut_off = [text for _, text, _ in left.history][1:3]
     assert (words(first), cut_off) == (OPEN, cut["heard"])
-    assert words(mind.asked[1].text) == BOOKING
+    assert words(agent.asked[1].text) == BOOKING
 
 
 def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
     """The mind is asked again, and it has been told to forget that it was asked before."""
-    mind = minds.Lines(minds.text("We are open.", before_s=3.0), minds.text("We are open."))
+    agent = agents.Lines(agents.text("We are open.", before_s=3.0), agents.text("We are open."))
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -141,9 +140,9 @@ def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
         await phone.noise()
         await phone.heard_out("We are open")
 
-    left = ring(tmp_path, script, mind=mind, dialplan=PLAN)
-    assert mind.retracted == 1
-    assert [words(turn.text) for turn in mind.asked] == [OPEN] * 2
+    left = ring(tmp_path, script, agent=agent, dialplan=PLAN)
+    assert agent.retracted == 1
+    assert [words(turn.text) for turn in agent.asked] == [OPEN] * 2
     assert left.turns[-1]["heard"] == "We are open."
 
 
@@ -158,7 +157,7 @@ def spoken(host: InlineHost, *, dead: bool = False) -> tuple[Store, int]:
     def voice() -> Voice:
         nonlocal opened
         opened += 1
-        return Voice(host, {}, lambda rate: Resampler(rate, SAMPLE_RATE))
+        return Voice(host, {})
 
     async def run() -> None:
         await host.start()

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_daemon.events import SAMPLE_RATE, Speech, WordMark
+from phone_daemon.events import Speech, WordMark
 from phone_daemon.tts.heard import Heard
 from phone_daemon.tts.pace import SAMPLES_PER_CHARACTER, Pace
 from phone_daemon.tts.voice import Voice
 from sidecars.engines.espeak import Espeak
 from sidecars.local.inline import InlineHost
-from sidecars.resample import Resampler
 
 SOUND, PAUSE = 800, 400
 """Samples of every word's sound, and of the silence after it."""
@@ -251,7 +250,7 @@ async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() 
     draw, engine, off = random.Random(7), Espeak(), {"marked": [], "unmarked": []}
     host = InlineHost("tts", "espeak", {})
     await host.start()
-    voice = Voice(host, {}, lambda rate: Resampler(rate, SAMPLE_RATE))
+    voice = Voice(host, {})
     for _ in range(10):
         written = draw.choices(list(SAID), k=10)
         phrase, said = " ".join(written), " ".join(SAID[word] for word in written)

@@ -14,17 +14,16 @@ import pytest
 from phone_daemon.clock import run_counted
 from phone_daemon.events import SAMPLE_RATE, Speech
 from phone_daemon.tts.heard import Heard
-from phone_daemon.tts.voice import MouthLost, Voice
+from phone_daemon.tts.voice import TtsLost, Voice
 from sidecars.host.host import Host
 from sidecars.local.inline import InlineHost
 from sidecars.local.subprocess import SubprocessHost
-from sidecars.resample import Resampler
 
 LONG = "This is a sentence that goes on for quite some time, so that there is time to stop it. " * 3
 
 
 def voice_of(host: Host, **options: object) -> Voice:
-    return Voice(host, options, lambda rate: Resampler(rate, SAMPLE_RATE))
+    return Voice(host, options)
 
 
 @pytest.fixture(params=[InlineHost, SubprocessHost])
@@ -153,7 +152,7 @@ async def test_two_calls_share_an_engine_and_a_cancel_touches_only_its_own(host:
 async def test_a_refused_option_is_told_and_the_voice_stays_usable(host: Host) -> None:
     voice = voice_of(host, voice="nobody")
     for _ in range(2):
-        with pytest.raises(MouthLost, match="voice 'nobody'"):
+        with pytest.raises(TtsLost, match="voice 'nobody'"):
             await spoken(voice, "Hello.")
 
 
@@ -162,7 +161,7 @@ async def test_a_host_that_is_shut_down_is_a_lost_mouth(host: Host) -> None:
     speech = voice.speak(LONG)
     await anext(speech)
     await host.close()
-    with pytest.raises(MouthLost):
+    with pytest.raises(TtsLost):
         [piece async for piece in speech]
     await voice.cancel()
 
@@ -192,7 +191,7 @@ async def test_an_engine_killed_in_mid_phrase_is_told_and_the_next_phrase_is_spo
         await spoken(voice, "Hello.")
         (child,) = children() - before
         os.kill(child, signal.SIGKILL)
-        with pytest.raises(MouthLost):
+        with pytest.raises(TtsLost):
             for _ in range(50):
                 await spoken(voice, LONG)
         assert [word for _, word in (await spoken(voice, "Hello again."))[1]] == ["Hello", "again."]
@@ -210,7 +209,7 @@ async def test_an_engine_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
         (child,) = children() - before
         os.kill(child, signal.SIGSTOP)
         try:
-            with pytest.raises(MouthLost, match=r"no speech within 0\.05 s"):
+            with pytest.raises(TtsLost, match=r"no speech within 0\.05 s"):
                 await spoken(voice, "Hello.")
         finally:
             os.kill(child, signal.SIGCONT)

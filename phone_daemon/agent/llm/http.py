@@ -1,4 +1,4 @@
-"""The HTTP client that all minds of a daemon share: connections are kept warm, and no answer can fill the memory."""
+"""The HTTP client that all factory of a daemon share: connections are kept warm, and no answer can fill the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent that thinks with a language model: a `Mind` over a streamed chat.
+"""The agent that thinks with a language model: a `Agent` over a streamed chat.
 
 A turn is one request, or several while the model calls tools. What the caller hears never hangs on the server: a
 request that fails before a word was said is made once more, then the dialplan's script answers if it has one, else an
@@ -19,10 +19,10 @@ from phone_daemon.agent.llm.chat import Chat, End, ModelFailed, Thought, Words
 from phone_daemon.agent.llm.prompt import Work, conversation
 from phone_daemon.agent.llm.said import Said
 from phone_daemon.agent.llm.toolbox import Toolbox
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.tools import Tool
-from phone_daemon.events import Action, ActionKind, MindEvent, Token, Trouble, Understood
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Trouble, Understood
 
 MAX_ROUNDS = 4
 """Requests of one turn in which the model may call tools; then it has to answer."""
@@ -30,7 +30,7 @@ GREETING = "Hello. How can I help you?"
 """Said when the model was to greet, and cannot."""
 
 
-class LlmMind:
+class LlmAgent:
     """One call's agent. `system` is the prompt that stays the same all through the call."""
 
     def __init__(
@@ -48,19 +48,19 @@ class LlmMind:
         """What the caller had left before the last reply."""
         self._left_to_model: tuple[str, ...] = ()
         """What they had left when the script took over: it knows its own texts alone."""
-        self._script: ScriptedMind | None = None
+        self._script: ScriptedAgent | None = None
         """Answers in the model's place, from the turn in which it failed until it is back."""
         self._scripted = False
         """Whether the script gave the last reply."""
         self._failed = 0
         """Turns in a row that neither model nor script could answer."""
 
-    def greet(self) -> AsyncGenerator[MindEvent, None]:
+    def greet(self) -> AsyncGenerator[AgentEvent, None]:
         if self._plan.opening:
             return _say(self._plan.opening)
         return self._answer(None, (), self._begin(0))
 
-    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
         work = self._begin(len(history))
         if turn.silent:
@@ -99,7 +99,7 @@ class LlmMind:
 
     # ------------------------------------------------------------------------------------------------ answers
 
-    async def _silence(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+    async def _silence(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         if self._script is not None:
             async for event in self._by_script(turn, history):
                 yield event
@@ -113,7 +113,7 @@ class LlmMind:
 
     async def _answer(
         self, turn: CallerTurn | None, history: tuple[Message, ...], work: Work
-    ) -> AsyncGenerator[MindEvent, None]:
+    ) -> AsyncGenerator[AgentEvent, None]:
         said = Said()
         for number in range(MAX_ROUNDS + 1):
             tools = self._toolbox.tools if number < MAX_ROUNDS else ()
@@ -175,7 +175,7 @@ class LlmMind:
 
     async def _instead(
         self, turn: CallerTurn | None, history: tuple[Message, ...], said: Said, number: int
-    ) -> AsyncGenerator[MindEvent, None]:
+    ) -> AsyncGenerator[AgentEvent, None]:
         """What is said when the model fails."""
         model = self._chat.model
         if said.in_round:
@@ -190,9 +190,9 @@ class LlmMind:
             self._failed += 1
             yield Token(said.ours(sorry))
 
-    async def _by_script(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+    async def _by_script(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         if self._script is None:
-            self._script = ScriptedMind(self._plan)
+            self._script = ScriptedAgent(self._plan)
             self._left_to_model = self._toolbox.left
         self._scripted = True
         async for event in self._script.reply(turn, history):
@@ -203,7 +203,7 @@ class LlmMind:
                 yield event
 
 
-async def _say(text: str) -> AsyncGenerator[MindEvent, None]:
+async def _say(text: str) -> AsyncGenerator[AgentEvent, None]:
     yield Token(text)
 
 

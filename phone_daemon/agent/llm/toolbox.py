@@ -14,7 +14,7 @@ from phone_daemon.agent.llm.chat import ToolCall
 from phone_daemon.agent.llm.prompt import NOT_DONE, Work
 from phone_daemon.agent.llm.said import Said
 from phone_daemon.dialplan.tools import HANG_UP, SEND_DTMF, TAKE_MESSAGE, TRANSFER, BadArguments, Tool
-from phone_daemon.events import Action, ActionKind, MindEvent, Token, ToolOutcome, ToolRun, Understood
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun, Understood
 
 FILLER_AFTER_S, FILLER_AGAIN_S = 0.3, 6.0
 """A webhook that answers sooner needs no filler; one that takes long gets another."""
@@ -54,7 +54,7 @@ class Toolbox:
     def is_webhook(self, call: ToolCall) -> bool:
         return call.name in self._tools and self._tools[call.name].webhook is not None
 
-    async def run(self, calls: Sequence[ToolCall], work: Work, said: Said) -> AsyncGenerator[MindEvent, None]:
+    async def run(self, calls: Sequence[ToolCall], work: Work, said: Said) -> AsyncGenerator[AgentEvent, None]:
         """Does what the model called, and notes in `work` what came of it; `said.over` when nothing is to follow.
 
         Each webhook is told to be running before it is asked. `aclose()` gives up those that have not answered.
@@ -115,7 +115,7 @@ class Toolbox:
         work.results[asked.call.id] = "The keys are pressed as soon as your words have been played."
         return Action(ActionKind.SEND_DTMF, str(asked.arguments["digits"]))
 
-    async def _ask(self, asked: Sequence[_Asked], work: Work, said: Said) -> AsyncGenerator[MindEvent, None]:
+    async def _ask(self, asked: Sequence[_Asked], work: Work, said: Said) -> AsyncGenerator[AgentEvent, None]:
         """Asks webhooks, all at once, and speaks a filler when that takes a while."""
         tasks = [asyncio.create_task(self._ask_one(each), name=f"webhook {each.tool.name}") for each in asked]
         fillers = [text for each in asked if each.tool.webhook for text in each.tool.webhook.filler]

@@ -10,13 +10,13 @@ from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.script.conversation import Conversation
 from phone_daemon.agent.script.state import State
 from phone_daemon.dialplan.dialplan import Dialplan
-from phone_daemon.events import Action, MindEvent, Token, Understood
+from phone_daemon.events import Action, AgentEvent, Token, Understood
 
 _WORD = re.compile(r"\s*\S+")
 
 
-class ScriptedMind:
-    """A `Mind` that follows a dialplan; the same turns always get the same replies."""
+class ScriptedAgent:
+    """A `Agent` that follows a dialplan; the same turns always get the same replies."""
 
     def __init__(self, plan: Dialplan) -> None:
         self._opening = plan.opening
@@ -26,10 +26,10 @@ class ScriptedMind:
         self._state = State(said=plan.opening)
         self._before: State | None = None
 
-    def greet(self) -> AsyncGenerator[MindEvent, None]:
+    def greet(self) -> AsyncGenerator[AgentEvent, None]:
         return _stream((), self._opening, ())
 
-    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[MindEvent, None]:
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
         last = next((message for message in reversed(history) if message.role == "agent"), None)
         answer = self._conversation.answer(self._state, turn, interrupted=last is not None and last.interrupted)
@@ -52,7 +52,7 @@ class ScriptedMind:
 
 async def _stream(
     before: Iterable[Understood | Action], text: str, after: Iterable[Action]
-) -> AsyncGenerator[MindEvent, None]:
+) -> AsyncGenerator[AgentEvent, None]:
     for event in before:
         yield event
     for word in _WORD.findall(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from phone_daemon.agent.agent import Message
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.agent.llm.briefing import brief, tools
 from tests.agent.asking import ASKED, CLINIC, MODEL, NO_SCRIPT, events, plan, valid
 from tests.sse_server import SseServer
@@ -39,10 +39,10 @@ def test_it_may_do_what_the_script_would_do() -> None:
     assert (brief(NO_SCRIPT, True), tools(NO_SCRIPT)) == ("", {})
 
 
-async def test_a_prompt_of_its_own_takes_the_place_of_the_script(server: SseServer, minds: Minds) -> None:
+async def test_a_prompt_of_its_own_takes_the_place_of_the_script(server: SseServer, factory: AgentFactory) -> None:
     for model, told in ((MODEL, True), (type(MODEL)("test", prompt="You are Ada."), False)):
         found = replace(plan(model, script=CLINIC.script), tools={})
-        await events(minds.mind(found), ASKED, Message("agent", CLINIC.opening))
+        await events(factory.agent(found), ASKED, Message("agent", CLINIC.opening))
         request = server.requests[-1]
         valid(request["messages"])
         assert ("Book an appointment" in request["messages"][0]["content"]) is told

@@ -9,16 +9,16 @@ from dataclasses import replace
 import pytest
 
 from phone_daemon.agent.agent import CallerTurn, Message
-from phone_daemon.agent.factory import Minds
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.agent.llm.prompt import CANCELLED, NOT_DONE
-from phone_daemon.events import Action, ActionKind, MindEvent, ToolOutcome, ToolRun, Understood
+from phone_daemon.events import Action, ActionKind, AgentEvent, ToolOutcome, ToolRun, Understood
 from tests.agent.asking import ASKED, CLINIC, done, events, hook, plan, reached, roles, text, valid
 from tests.sse_server import Answer, Cut, SseServer, Stall, calls, says, status
 
 
-async def test_a_webhook_is_asked_and_the_model_told(server: SseServer, minds: Minds) -> None:
+async def test_a_webhook_is_asked_and_the_model_told(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("book", '{"day": "next tuesday"}', pieces=9), says("You are booked."))
-    happened = await events(minds.mind(replace(plan(), tools=hook(server))))
+    happened = await events(factory.agent(replace(plan(), tools=hook(server))))
     assert done(happened) == [
         Understood("book", {"day": "next tuesday"}),
         ToolRun("book"),
@@ -30,12 +30,12 @@ async def test_a_webhook_is_asked_and_the_model_told(server: SseServer, minds: M
     assert server.requests[1]["messages"][-1]["content"] == '{"ok": true}'
 
 
-async def test_a_filler_is_said_only_while_a_webhook_takes_its_time(server: SseServer, minds: Minds) -> None:
+async def test_a_filler_is_said_only_while_a_webhook_takes_its_time(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("book", '{"day": "today"}'), says("Done."))
     server.hook_answers(Answer((b"ok",), first=Stall(0.5)))
-    assert text(await events(minds.mind(replace(plan(), tools=hook(server))))) == "One moment, I am looking. Done."
+    assert text(await events(factory.agent(replace(plan(), tools=hook(server))))) == "One moment, I am looking. Done."
     server.answers(calls("book", '{"day": "today"}', before="Let me see."), says("Done."))
-    assert text(await events(minds.mind(replace(plan(), tools=hook(server))))) == "Let me see. Done."
+    assert text(await events(factory.agent(replace(plan(), tools=hook(server))))) == "Let me see. Done."
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ async def test_a_filler_is_said_only_while_a_webhook_takes_its_time(server: SseS
     ],
 )
 async def test_a_webhook_that_fails_is_told_to_the_model(
-    answer: Answer, why: str, server: SseServer, minds: Minds
+    answer: Answer, why: str, server: SseServer, factory: AgentFactory
 ) -> None:
     server.answers(calls("book", '{"day": "today"}'), says("I could not book it."))
     server.hook_answers(answer)
-    happened = await events(minds.mind(replace(plan(), tools=hook(server, deadline_s=0.2))))
+    happened = await events(factory.agent(replace(plan(), tools=hook(server, deadline_s=0.2))))
     failed = done(happened)[-1]
     assert isinstance(failed, ToolRun) and failed.outcome is ToolOutcome.FAILED and why in failed.detail
     assert text(happened) == "I could not book it."
@@ -72,10 +72,10 @@ async def test_a_webhook_that_fails_is_told_to_the_model(
     ],
 )
 async def test_arguments_that_do_not_fit_go_back_to_the_model(
-    name: str, arguments: str, why: str, server: SseServer, minds: Minds
+    name: str, arguments: str, why: str, server: SseServer, factory: AgentFactory
 ) -> None:
     server.answers(calls(name, arguments), says("Sorry."))
-    happened = await events(minds.mind(replace(plan(), tools=hook(server))))
+    happened = await events(factory.agent(replace(plan(), tools=hook(server))))
     assert text(happened) == "Sorry."
     assert server.hooks == []
     (failed,) = done(happened)
@@ -85,53 +85,53 @@ async def test_arguments_that_do_not_fit_go_back_to_the_model(
     assert why in server.requests[1]["messages"][-1]["content"]
 
 
-async def test_several_tools_at_once_run_beside_each_other(server: SseServer, minds: Minds) -> None:
+async def test_several_tools_at_once_run_beside_each_other(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("book", '{"day": "today"}', more=[("book", '{"day": "tomorrow"}')]), says("Both."))
     server.hook_answers(Answer((b"ok",), first=Stall(0.25)))
-    happened = await events(minds.mind(replace(plan(), tools=hook(server))))
+    happened = await events(factory.agent(replace(plan(), tools=hook(server))))
     assert text(happened).endswith("Both.")
     assert (len(server.hooks), server.most_open) == (2, 2)
     valid(server.requests[1]["messages"])
 
 
-async def test_a_model_that_only_calls_tools_has_to_answer_in_the_end(server: SseServer, minds: Minds) -> None:
+async def test_a_model_that_only_calls_tools_has_to_answer_in_the_end(server: SseServer, factory: AgentFactory) -> None:
     server.answers(*[calls("book", '{"day": "today"}')] * 4, says("Enough."))
-    happened = await events(minds.mind(replace(plan(), tools=hook(server))))
+    happened = await events(factory.agent(replace(plan(), tools=hook(server))))
     assert text(happened) == "Enough."
     assert ["tools" in request for request in server.requests] == [True] * 4 + [False]
 
 
-async def test_transfer_and_hang_up_end_the_reply(server: SseServer, minds: Minds) -> None:
+async def test_transfer_and_hang_up_end_the_reply(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("transfer", '{"to": "desk"}', before="Putting you through."))
-    happened = await events(minds.mind(plan()))
+    happened = await events(factory.agent(plan()))
     assert text(happened) == "Putting you through."
     assert happened[-1] == Action(ActionKind.TRANSFER, "sip:desk@clinic.example")
     server.answers(calls("hang_up", ""))
-    happened = await events(minds.mind(plan(script=CLINIC.script)))
+    happened = await events(factory.agent(plan(script=CLINIC.script)))
     assert text(happened).strip() == CLINIC.script.prompts.goodbye[0]
     assert happened[-1] == Action(ActionKind.HANG_UP)
     assert len(server.requests) == 2
 
 
-async def test_messages_are_told_with_those_before(server: SseServer, minds: Minds) -> None:
-    mind = minds.mind(plan())
+async def test_messages_are_told_with_those_before(server: SseServer, factory: AgentFactory) -> None:
+    agent = factory.agent(plan())
     server.answers(calls("take_message", '{"text": "Ada rang."}'), says("Noted."))
-    assert done(await events(mind))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.")
+    assert done(await events(agent))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.")
     server.answers(calls("take_message", '{"text": "Call back."}'), says("Noted."))
-    assert done(await events(mind))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.\nCall back.")
-    mind.retract()
+    assert done(await events(agent))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.\nCall back.")
+    agent.retract()
     server.answers(calls("take_message", '{"text": "Call back at six."}'), says("Noted."))
-    assert done(await events(mind))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.\nCall back at six.")
+    assert done(await events(agent))[-1] == Action(ActionKind.TAKE_MESSAGE, "Ada rang.\nCall back at six.")
 
 
-async def test_a_webhook_that_is_broken_off_is_cancelled_and_told_so(server: SseServer, minds: Minds) -> None:
+async def test_a_webhook_that_is_broken_off_is_cancelled_and_told_so(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("book", '{"day": "today"}'))
     server.hook_answers(Answer((b"ok",), first=Stall()))
-    mind = minds.mind(replace(plan(), tools=hook(server)))
-    seen: list[MindEvent] = []
+    agent = factory.agent(replace(plan(), tools=hook(server)))
+    seen: list[AgentEvent] = []
 
     async def read() -> None:
-        async with contextlib.aclosing(mind.reply(ASKED, [])) as reply:
+        async with contextlib.aclosing(agent.reply(ASKED, [])) as reply:
             async for happened in reply:
                 seen.append(happened)
 
@@ -144,7 +144,7 @@ async def test_a_webhook_that_is_broken_off_is_cancelled_and_told_so(server: Sse
 
     server.answers(says("Very well."))
     history = [Message("caller", ASKED.text), Message("agent", "One moment", interrupted=True)]
-    assert text(await events(mind, CallerTurn("never mind"), *history)) == "Very well."
+    assert text(await events(agent, CallerTurn("never mind"), *history)) == "Very well."
     messages = server.requests[-1]["messages"]
     valid(messages)
     assert [message["content"] for message in messages if message["role"] == "tool"] == [CANCELLED]
@@ -152,26 +152,28 @@ async def test_a_webhook_that_is_broken_off_is_cancelled_and_told_so(server: Sse
     assert "interrupted" in messages[-1]["content"] and "never mind" in messages[-1]["content"]
 
 
-async def test_what_a_webhook_did_is_known_after_its_reply_was_dropped_unheard(server: SseServer, minds: Minds) -> None:
+async def test_what_a_webhook_did_is_known_after_its_reply_was_dropped_unheard(
+    server: SseServer, factory: AgentFactory
+) -> None:
     server.answers(calls("book", '{"day": "today"}', more=[("take_message", '{"text": "hi"}')]), says("Booked."))
-    mind = minds.mind(replace(plan(), tools=hook(server)))
-    await events(mind)
-    mind.retract()
+    agent = factory.agent(replace(plan(), tools=hook(server)))
+    await events(agent)
+    agent.retract()
     server.answers(says("It is booked."))
-    await events(mind, CallerTurn("when are you open today"))
+    await events(agent, CallerTurn("when are you open today"))
     messages = server.requests[-1]["messages"]
     valid(messages)
     assert roles(server) == ["system", "user", "assistant", "tool"]
     assert [call["function"]["name"] for call in messages[2]["tool_calls"]] == ["book"]
 
 
-async def test_a_transfer_that_was_spoken_over_did_not_happen(server: SseServer, minds: Minds) -> None:
-    mind = minds.mind(plan())
+async def test_a_transfer_that_was_spoken_over_did_not_happen(server: SseServer, factory: AgentFactory) -> None:
+    agent = factory.agent(plan())
     server.answers(calls("transfer", '{"to": "desk"}', before="Putting you through."))
-    await events(mind)
+    await events(agent)
     server.answers(says("Of course."))
     history = [Message("caller", ASKED.text), Message("agent", "Putting", interrupted=True)]
-    await events(mind, CallerTurn("no wait"), *history)
+    await events(agent, CallerTurn("no wait"), *history)
     messages = server.requests[-1]["messages"]
     valid(messages)
     assert [message["content"] for message in messages if message["role"] == "tool"] == [NOT_DONE]

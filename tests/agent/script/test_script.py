@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from phone_daemon.agent.agent import CallerTurn, Message, Mind
-from phone_daemon.agent.script.script import ScriptedMind
+from phone_daemon.agent.agent import Agent, CallerTurn, Message
+from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.clock import run_counted
-from phone_daemon.events import Action, ActionKind, MindEvent, Token, Understood
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Understood
 from tests.agent.transcript import CLOSED, holds, play, shipped
 
 CLINIC = shipped("dental_clinic")
@@ -279,17 +279,17 @@ async def test_a_message_is_taken_in_pieces_and_never_shown() -> None:
 
 
 async def test_a_second_message_comes_on_a_line_of_its_own() -> None:
-    mind = ScriptedMind(CLINIC)
+    agent = ScriptedAgent(CLINIC)
     taken = []
     for text in ("leave a message", "first", "no", "leave a message", "second"):
-        taken += [event.argument async for event in mind.reply(CallerTurn(text), []) if isinstance(event, Action)]
+        taken += [event.argument async for event in agent.reply(CallerTurn(text), []) if isinstance(event, Action)]
     assert taken == ["first", "first\nsecond"]
 
 
 async def test_a_message_is_taken_before_a_word_of_the_reply_so_that_no_interruption_loses_it() -> None:
-    mind = ScriptedMind(CLINIC)
-    _ = [event async for event in mind.reply(CallerTurn("leave a message"), [])]
-    events = [event async for event in mind.reply(CallerTurn("call me"), [])]
+    agent = ScriptedAgent(CLINIC)
+    _ = [event async for event in agent.reply(CallerTurn("leave a message"), [])]
+    events = [event async for event in agent.reply(CallerTurn("call me"), [])]
     assert [type(event) for event in events[:3]] == [Understood, Action, Token]
 
 
@@ -570,18 +570,18 @@ else I can do for you?
 
 
 async def test_how_many_digits_end_a_turn_follows_the_question() -> None:
-    mind = ScriptedMind(PARCELS)
-    assert mind.wanted_digits() == 1
-    mind.reply(CallerTurn("1", digits=True), [])
-    assert mind.wanted_digits() == 8
-    mind.retract()
-    assert mind.wanted_digits() == 1
+    agent = ScriptedAgent(PARCELS)
+    assert agent.wanted_digits() == 1
+    agent.reply(CallerTurn("1", digits=True), [])
+    assert agent.wanted_digits() == 8
+    agent.retract()
+    assert agent.wanted_digits() == 1
 
 
 async def test_what_is_expected_follows_the_question() -> None:
-    mind = ScriptedMind(CLINIC)
+    agent = ScriptedAgent(CLINIC)
     known = CLINIC.phrase_sets()
-    assert mind.expects() == ""
+    assert agent.expects() == ""
     for said, expected in (
         ("i'd like to book an appointment", "day"),
         ("on tuesday", "time"),
@@ -590,29 +590,29 @@ async def test_what_is_expected_follows_the_question() -> None:
         ("i'd like to leave a message", ""),
         ("the tooth hurts when i bite on it", "yes_no"),  # is there anything to add?
     ):
-        mind.reply(CallerTurn(said), [])
-        assert mind.expects() == expected, said
+        agent.reply(CallerTurn(said), [])
+        assert agent.expects() == expected, said
         assert expected in known
-    mind.retract()
-    assert mind.expects() == ""
-    parcels = ScriptedMind(PARCELS)
+    agent.retract()
+    assert agent.expects() == ""
+    parcels = ScriptedAgent(PARCELS)
     parcels.reply(CallerTurn("track my parcel"), [])
     assert parcels.expects() == "digits_8_8"
     assert parcels.expects() in PARCELS.phrase_sets()
 
 
 async def test_the_greeting_is_streamed_word_by_word() -> None:
-    events = [event async for event in ScriptedMind(CLINIC).greet()]
+    events = [event async for event in ScriptedAgent(CLINIC).greet()]
     assert all(isinstance(event, Token) for event in events)
     tokens = [event.text for event in events if isinstance(event, Token)]
     assert len(tokens) == len(CLINIC.greeting.split())
     assert "".join(tokens) == CLINIC.greeting
-    night = [event.text async for event in ScriptedMind(CLINIC_AT_NIGHT).greet() if isinstance(event, Token)]
+    night = [event.text async for event in ScriptedAgent(CLINIC_AT_NIGHT).greet() if isinstance(event, Token)]
     assert "".join(night) == CLINIC.closed_greeting
 
 
 async def test_understanding_comes_first_and_what_ends_the_call_last() -> None:
-    events = [event async for event in ScriptedMind(CLINIC).reply(CallerTurn("goodbye"), [])]
+    events = [event async for event in ScriptedAgent(CLINIC).reply(CallerTurn("goodbye"), [])]
     assert isinstance(events[0], Understood)
     assert events[-1] == Action(ActionKind.HANG_UP)
     assert all(isinstance(event, Token) for event in events[1:-1])
@@ -628,22 +628,22 @@ async def test_understanding_comes_first_and_what_ends_the_call_last() -> None:
 async def test_what_cannot_be_taken_back_is_asked_about_when_it_was_hardly_heard(
     said: str, asked: str, then: str
 ) -> None:
-    mind = ScriptedMind(CLINIC)
-    unsure = [event async for event in mind.reply(CallerTurn(said, confidence=0.2), [])]
+    agent = ScriptedAgent(CLINIC)
+    unsure = [event async for event in agent.reply(CallerTurn(said, confidence=0.2), [])]
     assert unsure[0] == Understood("unclear")
     assert "".join(event.text for event in unsure if isinstance(event, Token)) == asked
     assert not any(isinstance(event, Action) for event in unsure)
     answer = CallerTurn("no" if then == "goodbye" else "yes", confidence=0.2)
-    assert (await anext(mind.reply(answer, []))) == Understood(then)
+    assert (await anext(agent.reply(answer, []))) == Understood(then)
 
 
 async def test_what_was_clearly_heard_is_done_at_once() -> None:
-    events = [event async for event in ScriptedMind(CLINIC).reply(CallerTurn("goodbye", confidence=0.6), [])]
+    events = [event async for event in ScriptedAgent(CLINIC).reply(CallerTurn("goodbye", confidence=0.6), [])]
     assert events[-1] == Action(ActionKind.HANG_UP)
 
 
 async def test_a_closed_reply_says_no_more() -> None:
-    reply: AsyncGenerator[MindEvent, None] = ScriptedMind(CLINIC).reply(CallerTurn("when are you open"), [])
+    reply: AsyncGenerator[AgentEvent, None] = ScriptedAgent(CLINIC).reply(CallerTurn("when are you open"), [])
     await anext(reply)
     await anext(reply)
     await reply.aclose()
@@ -652,12 +652,12 @@ async def test_a_closed_reply_says_no_more() -> None:
 
 
 def test_the_agent_waits_for_nothing_so_it_runs_on_counted_time() -> None:
-    async def call() -> list[MindEvent]:
-        mind: Mind = ScriptedMind(CLINIC)
+    async def call() -> list[AgentEvent]:
+        agent: Agent = ScriptedAgent(CLINIC)
         history = [Message("agent", CLINIC.greeting)]
-        events = [event async for event in mind.reply(CallerTurn("book an appointment on monday"), history)]
-        await mind.close()
-        await mind.close()
+        events = [event async for event in agent.reply(CallerTurn("book an appointment on monday"), history)]
+        await agent.close()
+        await agent.close()
         return events
 
     assert run_counted(call()) == run_counted(call())

@@ -15,7 +15,7 @@ from ops.bench.plans import model_plan
 from ops.bench.scripted_model import MODEL, ScriptedModel
 from ops.live.floor import add_arguments, floor, measure, run
 from ops.usage import WrongUse
-from phone_daemon.events import MindEvent, Token
+from phone_daemon.events import AgentEvent, Token
 from phone_daemon.settings.settings import LlmSettings, Settings
 
 
@@ -23,7 +23,7 @@ async def test_the_close_alone_is_timed_and_every_stream_is_seen_to_stop() -> No
     """A stream whose close takes 30 ms has that floor, however long its tokens took."""
     closed = 0
 
-    async def slow_to_close() -> AsyncGenerator[MindEvent, None]:
+    async def slow_to_close() -> AsyncGenerator[AgentEvent, None]:
         nonlocal closed
         try:
             while True:
@@ -40,7 +40,7 @@ async def test_the_close_alone_is_timed_and_every_stream_is_seen_to_stop() -> No
 
 
 async def test_a_stream_that_is_over_cannot_be_measured() -> None:
-    async def short() -> AsyncGenerator[MindEvent, None]:
+    async def short() -> AsyncGenerator[AgentEvent, None]:
         yield Token("hello")
 
     with pytest.raises(RuntimeError, match="1 tokens"):

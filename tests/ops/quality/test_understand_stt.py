@@ -10,7 +10,7 @@ import pytest
 from ops.quality import understand_stt
 from ops.quality.score import normalised
 from ops.quality.transcribe import started
-from phone_daemon.call.caller_side import Draft
+from phone_daemon.call.caller_side import PendingTurn
 from phone_daemon.clock import run_counted
 from phone_daemon.settings.settings import Settings
 from sidecars.local.inline import InlineHost
@@ -28,7 +28,7 @@ def host() -> Iterator[InlineHost]:
     asyncio.run(host.close())
 
 
-def heard(host: InlineHost, pcm: bytes) -> Draft:
+def heard(host: InlineHost, pcm: bytes) -> PendingTurn:
     return run_counted(understand_stt.hear(host, Settings(), "", "", pcm))
 
 

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 from aiohttp import WSMsgType, web
 
-from phone_daemon.stt.session import Recognizer
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.fallback import FallbackHost
 from sidecars.host.host import HostLost
@@ -23,7 +22,6 @@ from sidecars.remote import listen_connection
 from sidecars.remote.audio_queue import WAITING_S
 from sidecars.remote.listen_client import ListenHost
 from sidecars.remote.listen_connection import RATE
-from sidecars.resample import Resampler
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.hearing import until
 from tests.sidecars.serve.stt.servers import FRAME, Process, options_file, serving
@@ -135,7 +133,7 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(url, reason):
 
 
 def utterance(host):
-    return Utterance(Recognizer(host, {"grammar": "clinic"}), lambda rate: Resampler(RATE, rate))
+    return Utterance(host, {"grammar": "clinic"})
 
 
 async def speak(heard, text, at=None, then=None):
@@ -175,14 +173,12 @@ async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder)
     await host.start()
     assert host.problem == ""
     heard = utterance(host)
-    partials = asyncio.create_task(_all(heard.partials()))
     await speak(heard, SAID[0], 1.2, lambda: process.end(kill=True))
     began = asyncio.get_running_loop().time()
     final = await heard.finalize()
     assert words(final.text) == SAID[0]
     assert asyncio.get_running_loop().time() - began < 1.5
     assert "closed the connection" in heard.faults[0] or "Connect" in heard.faults[0]
-    await partials
     port = process.url.split(":")[2].split("/")[0]
     again = await Process(*arguments, "--port", port).start()
     await mended(host)
@@ -192,10 +188,6 @@ async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder)
     assert heard.faults == []
     await host.close()
     await again.end()
-
-
-async def _all(partials):
-    return [each async for each in partials]
 
 
 async def test_a_server_that_comes_after_the_daemon_is_used_before_anybody_has_called(folder):

@@ -19,7 +19,6 @@ from wyoming.error import Error
 from wyoming.event import Event, async_read_event, async_write_event
 from wyoming.info import AsrProgram, Attribution, Info, TtsProgram
 
-from phone_daemon.stt.session import Recognizer
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.fallback import FallbackHost
 from sidecars.host.host import HostLost
@@ -28,7 +27,6 @@ from sidecars.remote import wyoming_utterance
 from sidecars.remote.audio_queue import WAITING_S
 from sidecars.remote.wyoming_stt import WyomingEars
 from sidecars.remote.wyoming_utterance import FORMAT
-from sidecars.resample import Resampler
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.family import BUILD_S, python_in, tiny
 from tests.sidecars.hearing import feed, final, opened, until
@@ -172,7 +170,7 @@ async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(model: 
     host = FallbackHost("stt", "the ears' server", lambda: WyomingEars(server.url, {}), second, deadline_s=5)
     await host.start()
     assert host.problem == ""
-    heard = Utterance(Recognizer(host, {"grammar": "clinic"}), lambda rate: Resampler(8000, rate))
+    heard = Utterance(host, {"grammar": "clinic"})
     audio = caller(SAID[0])
     heard.feed(audio[:16000])
     await asyncio.sleep(0.1)

@@ -1,0 +1,64 @@
+"""Agents with a will of their own: users write factory as well, and a call has to live with any of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token
+
+Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
+
+GREETING = "Hello. How can I help you?"
+
+
+def text(said: str, *, before_s: float = 0.0, each_s: float = 0.0, then: Sequence[Action] = ()) -> Stream:
+    """Says it word by word: the first after `before_s`, the next each `each_s` later."""
+
+    async def stream() -> AsyncGenerator[AgentEvent, None]:
+        await asyncio.sleep(before_s)
+        for word in said.split():
+            yield Token(word + " ")
+            await asyncio.sleep(each_s)
+        for action in then:
+            yield action
+
+    return stream
+
+
+def goodbye(said: str) -> Stream:
+    return text(said, then=[Action(ActionKind.HANG_UP)])
+
+
+class Lines:
+    """Gives one reply after the other, the last one again and again; notes what it was asked."""
+
+    def __init__(self, *replies: Stream, greeting: Stream | None = None, digits: int = 0) -> None:
+        self.asked: list[CallerTurn] = []
+        self.histories: list[list[Message]] = []
+        self.retracted = 0
+        self.closed = 0
+        self._greeting = greeting or text(GREETING)
+        self._replies = replies
+        self.digits = digits
+
+    def greet(self) -> AsyncGenerator[AgentEvent, None]:
+        return self._greeting()
+
+    def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
+        self.asked.append(turn)
+        self.histories.append(list(history))
+        return self._replies[min(len(self.asked), len(self._replies)) - 1]()
+
+    def retract(self) -> None:
+        self.retracted += 1
+
+    def wanted_digits(self) -> int:
+        return self.digits
+
+    def expects(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        self.closed += 1

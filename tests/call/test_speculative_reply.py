@@ -1,0 +1,256 @@
+"""Replies that are begun while the caller has only paused: sooner when they had finished, unheard when they had not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ops.replay import fixture, tape_call
+from ops.replay.expectations import failures
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.call.floor import State
+from phone_daemon.call.speculative_reply import MOST, says_the_same
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun, samples
+from phone_daemon.settings.settings import CallSettings, Settings, TurnSettings, VadSettings
+from phone_daemon.tts.heard import Heard
+from tests import agents
+from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, ring, speech
+from tests.sidecars.speech import words
+
+EARLY = replace(SETTINGS, turn=TurnSettings(early_start=True))
+LATE = replace(SETTINGS, turn=TurnSettings(early_start=False))
+
+ANSWER = agents.text("We are open. Do come and see us.", before_s=0.15, each_s=0.03)
+"""A model that takes 150 ms to its first token."""
+
+
+async def asks(phone: Phone) -> None:
+    await phone.heard_out("How can I help")
+    await phone.says(speech(OPEN))
+    await phone.heard_out("Do come")
+
+
+PAUSE = bytes(2 * samples(0.28))
+"""Less than the endpoint takes."""
+
+
+async def thinks_aloud(phone: Phone) -> None:
+    """Asks for an appointment, pauses, and asks something else."""
+    await phone.heard_out("How can I help")
+    await phone.says(speech(BOOKING) + PAUSE + speech(OPEN))
+    await phone.reaches(State.SPEAKING)
+    await phone.reaches(State.LISTENING)
+
+
+def told_of(left: Left) -> object:
+    return left.told("ended")[0]["early_start"]
+
+
+# ------------------------------------------------------------------------------------------------ kept
+
+
+def test_a_reply_begun_in_the_endpoint_wait_is_heard_when_the_wait_is_over(tmp_path: Path) -> None:
+    early = ring(tmp_path / "early", asks, agent=(agent := agents.Lines(ANSWER)), settings=EARLY)
+    late = ring(tmp_path / "late", asks, agent=agents.Lines(ANSWER), settings=LATE)
+    assert [words(turn.text) for turn in agent.asked] == [OPEN] == early.said()
+    assert agent.retracted == 0
+    turn, other = early.turns[1], late.turns[1]
+    assert turn["heard"] == other["heard"] == "We are open. Do come and see us."
+    assert turn["ttfa_ms"] <= turn["stages_ms"]["endpoint_wait"] + 40  # a tick to leave, and one to be counted
+    assert other["ttfa_ms"] >= turn["ttfa_ms"] + 150
+    assert turn["times"]["speech_end"] < turn["times"]["early_start"] < turn["times"]["endpoint"]
+    assert "early_start" not in other["times"]
+    assert turn["early_start"] == {"kept": True, "dropped": 0, "wasted_tokens": 0}
+    assert told_of(early) == {"kept": 1, "dropped": 0, "wasted_tokens": 0}
+    assert told_of(late) == {"kept": 0, "dropped": 0, "wasted_tokens": 0}
+
+
+def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> None:
+    said = agents.text("I took that down.", then=[Action(ActionKind.SEND_DTMF, "1")])
+
+    async def message() -> AsyncGenerator[AgentEvent, None]:
+        yield Action(ActionKind.TAKE_MESSAGE, "call back")
+        async for event in said():
+            yield event
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.heard_out("took that down")
+
+    left = ring(tmp_path, script, agent=agents.Lines(message), settings=EARLY)
+    assert left.turns[1]["times"]["tts_first_audio"] < left.turns[1]["times"]["endpoint"]
+    endpoint = left.turns[1]["times"]["endpoint"]
+    told = [(note.kind, note.at_ns / 1e9) for note in left.notes if note.kind == "action"]
+    assert [kind for kind, at in told if at >= endpoint] == ["action", "action"] == [kind for kind, _ in told]
+    assert left.turns[1]["times"]["rtp_first_audio"] > endpoint
+    assert left.line.sent_digits == "1"
+
+
+# ------------------------------------------------------------------------------------------------ dropped
+
+
+def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Which day? I would like to know.", each_s=0.02), agents.text("Until five."))
+    left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
+    first, *_, last = agent.asked
+    assert "appointment" in first.text and "open" not in first.text
+    assert "appointment" in last.text and words(last.text).endswith(OPEN)
+    assert agent.histories == [agent.histories[0]] * len(agent.asked)  # each was asked where the last had stood
+    assert agent.retracted == len(agent.asked) - 1 >= 1
+    assert [turn["heard"] for turn in left.turns] == [agents.GREETING, "Until five."]
+    assert [text for _, text, _ in left.history] == [agents.GREETING, last.text, "Until five."]
+    assert not any("Which day" in data["text"] for data in left.told("agent"))
+    cost = left.turns[1]["early_start"]
+    assert cost["dropped"] >= 1 and cost["wasted_tokens"] >= 7
+    ended = told_of(left)
+    assert isinstance(ended, dict)
+    assert (ended["dropped"], ended["wasted_tokens"]) == (cost["dropped"], cost["wasted_tokens"])
+
+
+def test_a_dropped_draft_lets_go_of_its_model_at_once(tmp_path: Path) -> None:
+    closed: list[float] = []
+
+    async def endless() -> AsyncGenerator[AgentEvent, None]:
+        try:
+            while True:
+                yield Token("and ")
+                await asyncio.sleep(0.03)
+        finally:
+            closed.append(asyncio.get_running_loop().time())
+
+    agent = agents.Lines(endless, agents.text("Until five."))
+    left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
+    first = agent.asked[0].text
+    partials = [note for note in left.notes if note.kind == "partial" and note.at_ns / 1e9 > closed[0] - 0.1]
+    went_on = next(note.at_ns for note in partials if not says_the_same(str(note.data["text"]), first))
+    assert closed[0] == went_on / 1e9
+
+
+def test_what_a_dropped_draft_wanted_to_do_is_not_done(tmp_path: Path) -> None:
+    """Neither its actions nor its tools: those wait until it is certain what was said."""
+    ran: list[tuple[str, float]] = []
+
+    class Booking(agents.Lines):
+        def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
+            super().reply(turn, history)
+            return self.book(turn.text)
+
+        async def book(self, text: str) -> AsyncGenerator[AgentEvent, None]:
+            yield Action(ActionKind.TAKE_MESSAGE, text)
+            yield Token("One moment. ")
+            yield ToolRun("book")
+            ran.append((text, asyncio.get_running_loop().time()))
+            yield ToolRun("book", ToolOutcome.DONE)
+            yield Token("It is booked.")
+
+    agent = Booking(agents.text(""))
+    left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
+    assert len(agent.asked) >= 2
+    [(text, at)] = ran
+    assert words(text).endswith(OPEN) and at >= left.turns[1]["times"]["stt_final"]
+    assert [told["argument"] for told in left.told("action")] == [text]
+    assert left.turns[1]["actions"] == [f"take_message {text}", "book done"]
+
+
+def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Yes."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(PAUSE.join(map(speech, [BOOKING, OPEN, BOOKING, OPEN, BOOKING])))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    patient = replace(EARLY, vad=VadSettings(min_silence_s=1.0))
+    left = ring(tmp_path, script, agent=agent, settings=patient)
+    assert len(left.turns) == 2
+    assert left.turns[1]["early_start"] == {"kept": False, "dropped": MOST, "wasted_tokens": MOST}
+    assert len(agent.asked) == MOST + 1
+
+
+def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
+    """The mind is asked how many digits it wants where the caller has heard it stand."""
+    agent = agents.Lines(agents.text("Yes."), agents.text("You chose one."), digits=1)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(lambda: agent.asked)
+        phone.press("1")
+        await phone.heard_out("You chose one")
+
+    left = ring(tmp_path, script, agent=agent, settings=EARLY)
+    assert agent.retracted >= 1
+    assert "1" in left.said()
+
+
+def test_a_draft_that_breaks_down_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = agents.Lines(agents.text("We are open."))
+    add = Heard.add
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        monkeypatch.setattr(Heard, "add", lambda self, speech: 1 / 0)
+        await phone.says(speech(OPEN))
+        await phone.until(lambda: agent.asked)
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(Heard, "add", add)
+        await phone.heard_out("We are open")
+
+    left = ring(tmp_path, script, agent=agent, settings=EARLY)
+    assert left.turns[1]["heard"] == "We are open."
+    assert left.turns[1]["early_start"] == {"kept": False, "dropped": 1, "wasted_tokens": 3}
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.6])
+def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
+    """`ring` sees to that."""
+    agent = agents.Lines(agents.text("Never heard.", before_s=5.0))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(lambda: agent.asked)
+        await asyncio.sleep(seconds - 0.2)
+
+    left = ring(tmp_path, script, agent=agent, settings=EARLY)
+    assert left.said() == [OPEN]
+
+
+# ------------------------------------------------------------------------------------------------ whole calls
+
+
+def test_a_script_stands_where_it_would_stand_without(tmp_path: Path) -> None:
+    """Twice, and on the sample clock the same to the last digit."""
+    played = fixture.load(fixture.find("interrupts_three_times"))
+    calls = []
+    for folder in ("one", "two"):
+        settings = Settings(calls=CallSettings(directory=tmp_path / folder), turn=TurnSettings(early_start=True))
+        outcome = tape_call.play(played, settings, lambda note: None)
+        assert failures(played.expect, outcome) == []
+        early = [turn["early_start"] for turn in outcome.turns]
+        assert sum(turn["kept"] for turn in early) >= 3 and sum(turn["dropped"] for turn in early) >= 1
+        calls.append([{**turn, "wall": None} for turn in outcome.turns])
+    assert calls[0] == calls[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("i would like to book", "I would like to book.", True),
+        ("um yes", "yes", True),
+        ("Yes, please!", "yes please", True),
+        ("on tuesday", "on tuesday please", False),
+        ("on tuesday", "on thursday", False),
+        ("to book", "book to", False),
+        ("um", "", True),
+    ],
+)
+def test_a_draft_answers_the_same_words_however_they_are_written(one: str, other: str, same: bool) -> None:
+    assert says_the_same(one, other) is same
+    assert says_the_same(other, one) is same
