@@ -1,4 +1,4 @@
-"""Two hosts as one: real engines, and a host that can be told to fall silent."""
+"""Two hosts as one: real engines, and a host that can be told to fall silent. Time is counted where no process dies."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from sidecars.host.channel import QueueChannel
 from sidecars.host.fallback import FallbackHost
-from sidecars.host.host import HostLost
+from sidecars.host.host import Channel, Host, HostLost, Kind, Message
+from sidecars.local.inline import InlineHost
 from sidecars.local.inprocess import InProcessHost
 from sidecars.local.subprocess import SubprocessHost
+from tests.counted import counted
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.hearing import feed, heard, opened, until
+from tests.sidecars.speech import words
 
 PROBE_S = 0.1
 
@@ -27,37 +33,65 @@ def thread() -> InProcessHost:
     return InProcessHost("stt", "moonshine", OPTIONS)
 
 
-class Mute(InProcessHost):
-    """A real engine whose answers can be kept from the client: a server that accepts and never answers."""
+def inline(**options: object) -> InlineHost:
+    return InlineHost("stt", "moonshine", {**OPTIONS, **options})
+
+
+def voice(**options: object) -> InlineHost:
+    return InlineHost("tts", "espeak", options)
+
+
+class Odd(InlineHost):
+    """A real engine behind a host that does what servers of others do."""
 
     mute = False
+    """It accepts, and never answers."""
+    deaf = False
+    """It ends a channel at the first audio."""
 
-    def _told(self, letters):
-        if not self.mute:
-            super()._told(letters)
+    def __init__(self, *what: Any) -> None:
+        super().__init__(*what)
+        self.opened: list[QueueChannel] = []
+
+    def open(self, call: str = "") -> QueueChannel:
+        channel = super().open(call)
+        self.opened.append(channel)
+        put = channel.put
+
+        def told(message: Message, payload: bytes) -> None:
+            if not self.mute:
+                put(message, payload)
+
+        channel.put = told  # type: ignore[method-assign]
+        return channel
+
+    def _deliver(self, number: int, message: Message, payload: bytes) -> None:
+        if self.deaf and message["type"] == "Audio":
+            next(each for each in self.opened if each.number == number).lose("it takes no audio")
+        else:
+            super()._deliver(number, message, payload)
 
 
-def made(first, second=None, kind="stt", **limits):
-    return FallbackHost(
-        kind, "the server", first, second or thread(), **{"deadline_s": 10.0, "probe_s": PROBE_S, **limits}
-    )
+def made(first: Callable[[], Host], second: Host, kind: Kind = "stt", deadline_s: float = 10.0) -> FallbackHost:
+    return FallbackHost(kind, "the server", first, second, deadline_s=deadline_s, probe_s=PROBE_S)
 
 
-async def mended(host):
+async def mended(host: FallbackHost) -> None:
     async with asyncio.timeout(10):
         while host.problem:  # noqa: ASYNC110 (nobody is told)
             await asyncio.sleep(PROBE_S / 2)
 
 
-async def said_by(channel):
-    """Whether the channel is the second host's."""
+async def said_by(channel: Channel) -> str:
+    """Why the channel is the second host's, which it must be."""
     message, _ = await channel.receive()
     assert message["type"] == "Fault"
-    return message["error"]
+    return str(message["error"])
 
 
-async def test_the_first_is_used_while_it_answers():
-    host = made(thread)
+@counted
+async def test_the_first_is_used_while_it_answers() -> None:
+    host = made(inline, inline())
     await host.start()
     assert await heard(host, SAID[0]) == SAID[0]
     assert host.problem == ""
@@ -66,13 +100,13 @@ async def test_the_first_is_used_while_it_answers():
         await until(host.open(), "Final")
 
 
-async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplog):
-    there = []
+async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    there: list[bool] = []
 
-    def first():
+    def first() -> Host:
         return thread() if there else SubprocessHost("stt", "moonshine", OPTIONS, python="/no/such/python")
 
-    host = made(first)
+    host = made(first, thread())
     await host.start()
     assert "/no/such/python" in host.problem
     assert "the server is not used until it answers again" in caplog.text
@@ -87,18 +121,19 @@ async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplo
     await host.close()
 
 
-async def test_a_second_that_cannot_start_is_the_end_of_both():
+async def test_a_second_that_cannot_start_is_the_end_of_both() -> None:
     host = made(thread, InProcessHost("stt", "no_such", {}))
     with pytest.raises(HostLost, match="no such engine"):
         await host.start()
 
 
-async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_trial():
-    host = made(child)
+async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_trial() -> None:
+    host = made(child, thread())
     await host.start()
     channel = opened(host)
     feed(channel, SAID[0])
     await until(channel, "Partial")
+    assert isinstance(host._first, SubprocessHost) and host._first.pid
     os.kill(host._first.pid, signal.SIGKILL)
     with pytest.raises(HostLost, match="SIGKILL"):
         await until(channel, "Final")
@@ -110,9 +145,12 @@ async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_tri
     await host.close()
 
 
-async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_and_kept_off(caplog):
-    first = Mute("stt", "moonshine", OPTIONS)
-    host = made(lambda: first, deadline_s=0.5)
+@counted
+async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_and_kept_off(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = Odd("stt", "moonshine", OPTIONS)
+    host = made(lambda: first, inline(), deadline_s=0.5)
     await host.start()
     first.mute = True
     channel = opened(host)
@@ -123,7 +161,7 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
     began = asyncio.get_running_loop().time()
     with pytest.raises(HostLost, match=r"no answer to Finalize within 0\.5 s"):
         await until(channel, "Final")
-    assert asyncio.get_running_loop().time() - began >= 0.5
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
     for _ in range(3):  # and several trials that it fails
         assert await heard(host, SAID[3]) == SAID[3]
         await asyncio.sleep(0.4)
@@ -134,9 +172,10 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
     await host.close()
 
 
-async def test_an_utterance_that_the_first_refuses_is_the_seconds():
+@counted
+async def test_an_utterance_that_the_first_refuses_is_the_seconds() -> None:
     """As when it has no room: a trial that opens nothing would prove nothing."""
-    host = made(lambda: InProcessHost("stt", "moonshine", {**OPTIONS, "max_sessions": 1}))
+    host = made(lambda: inline(max_sessions=1), inline())
     await host.start()
     channel, refused = opened(host), opened(host)
     with pytest.raises(HostLost, match="gave an utterance up: 1 utterances are open already"):
@@ -149,8 +188,9 @@ async def test_an_utterance_that_the_first_refuses_is_the_seconds():
     await host.close()
 
 
-async def test_a_cancel_ends_what_is_owed():
-    host = made(thread, deadline_s=1.0)
+@counted
+async def test_a_cancel_ends_what_is_owed() -> None:
+    host = made(inline, inline(), deadline_s=1.0)
     await host.start()
     channel = opened(host)
     feed(channel, SAID[0])
@@ -166,10 +206,11 @@ async def test_a_cancel_ends_what_is_owed():
     await host.close()
 
 
-async def test_a_voice_that_falls_silent_is_another_voice_for_the_next_text(caplog):
+@counted
+async def test_a_voice_that_falls_silent_is_another_voice_for_the_next_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
-    first = Mute("tts", "espeak", {"voice": "de"})
-    host = made(lambda: first, InProcessHost("tts", "espeak", {}), "tts", deadline_s=0.5)
+    first = Odd("tts", "espeak", {"voice": "de"})
+    host = made(lambda: first, voice(), "tts", deadline_s=0.5)
     await host.start()
     assert host.voices[0] == "de"
     channel = host.open()
@@ -192,8 +233,9 @@ async def test_a_voice_that_falls_silent_is_another_voice_for_the_next_text(capl
     await host.close()
 
 
-async def test_what_one_text_suffers_is_that_texts_alone():
-    host = made(lambda: InProcessHost("tts", "espeak", {}), InProcessHost("tts", "espeak", {}), "tts")
+@counted
+async def test_what_one_text_suffers_is_that_texts_alone() -> None:
+    host = made(voice, voice(), "tts")
     await host.start()
     channel = host.open()
     channel.send({"type": "Speak", "text": "Hello.", "options": {"voice": "nobody"}})
@@ -201,4 +243,37 @@ async def test_what_one_text_suffers_is_that_texts_alone():
     channel.send({"type": "Speak", "text": "Hello."})
     await until(channel, "Done")
     assert host.problem == ""
+    await host.close()
+
+
+@counted
+async def test_one_that_fails_on_audio_alone_stays_shut_out() -> None:
+    first = Odd("stt", "moonshine", OPTIONS)
+    host = made(lambda: first, inline())
+    await host.start()
+    first.deaf = True
+    channel = opened(host)
+    feed(channel, SAID[0])
+    with pytest.raises(HostLost, match="it takes no audio"):
+        await until(channel, "Final")
+    await asyncio.sleep(5 * PROBE_S)
+    assert "it takes no audio" in host.problem
+    first.deaf = False
+    await mended(host)
+    await host.close()
+
+
+@counted
+async def test_an_answer_that_nobody_asked_for_is_passed_on_and_harms_nothing() -> None:
+    first = Odd("stt", "moonshine", OPTIONS)
+    host = made(lambda: first, inline())
+    await host.start()
+    channel = opened(host)
+    first.opened[0].put({"type": "Final", "text": "unasked", "words": []}, b"")
+    assert (await until(channel, "Final"))["text"] == "unasked"
+    feed(channel, SAID[1])
+    channel.send({"type": "Finalize"})
+    assert words((await until(channel, "Final"))["text"]) == SAID[1]
+    assert host.problem == ""
+    channel.close()
     await host.close()
