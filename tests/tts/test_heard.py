@@ -281,3 +281,37 @@ async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() 
     assert len(off["marked"]) == len(off["unmarked"]) == 100
     assert max(off["marked"]) == 0
     assert max(off["unmarked"]) <= 1
+
+
+def test_a_tone_in_the_middle_of_a_phrase_cuts_it_and_what_had_no_sound_is_dropped() -> None:
+    heard = Heard()
+    pcm, _ = made("one two")
+    heard.begin("one two three four ")
+    marks = tuple(WordMark(n * (SOUND + PAUSE), 4 * n, 4 * n + 3) for n in range(2))
+    heard.add(Speech(pcm, marks))
+    heard.silence(1000)
+    assert heard.split(10**6) == ("one two", "")
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_voices_pace_is_learned_from_all_of_a_phrase(marked: bool) -> None:
+    pace, expected = Pace(), Pace()
+    text = "one two three four"
+    feed(Heard(pace), text, marked=marked)
+    expected.learn(len(text), 4 * (SOUND + PAUSE) - PAUSE)
+    assert pace.samples_per_character == expected.samples_per_character
+
+
+def test_a_voices_pace_goes_on_from_reply_to_reply() -> None:
+    pace, text = Pace(), "one two three four"
+    for _ in range(50):
+        feed(Heard(pace), text, marked=False)
+    heard = Heard(pace)
+    heard.begin(text)
+    pcm, _ = made(text)
+    heard.add(Speech(pcm[: len(pcm) // 2], ()))
+    assert heard.text(len(pcm) // 4) == "one two"
+    strange = Heard()
+    strange.begin(text)
+    strange.add(Speech(pcm[: len(pcm) // 2], ()))
+    assert strange.text(len(pcm) // 4) == "one"

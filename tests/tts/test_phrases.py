@@ -276,3 +276,17 @@ def test_a_sentence_goes_on_after_a_clause_that_another_follows(phrase: str, unf
 def test_a_first_clause_is_long_enough_to_be_worth_it() -> None:
     assert phrases("Yes, of course you can do that") == ["Yes, of course you can do that"]
     assert len("Yes,") < FIRST_CLAUSE
+
+
+@pytest.mark.parametrize("dash", [" — ", " – "])
+def test_a_clause_ends_at_a_dash_between_words(dash: str) -> None:
+    first, rest = f"We can see you on Tuesday morning{dash}", "or would Friday at noon be better?"
+    assert phrases(first + rest) == [first, rest]
+
+
+def test_white_space_before_half_a_word_is_no_phrase() -> None:
+    chunker = PhraseChunker()
+    assert chunker.feed("  hel") == []
+    assert chunker.patience_s() is None
+    assert chunker.expire() == []
+    assert chunker.feed("lo there. ") + chunker.flush() == ["  hello there. "]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, Flushed, PlayoutDone, PlayoutStarted
-from phone_daemon.wire.playout import REMEMBERED, Playout, PlayoutEvent
+from phone_daemon.wire.playout import MAX_QUEUED, REMEMBERED, Playout, PlayoutEvent
 
 
 def sound(samples: int, level: int = 1000) -> bytes:
@@ -198,3 +198,13 @@ def test_whatever_the_order_no_sample_of_a_flushed_or_overtaken_reply_leaves_and
                 for event in events:
                     if not isinstance(event, PlayoutStarted):
                         assert told.setdefault(event.reply, event.played) == event.played == left[event.reply]
+
+
+def test_a_reply_that_is_made_much_faster_than_it_is_played_fills_no_more_than_its_queue() -> None:
+    playout, piece = Playout(), sound(MAX_QUEUED // 100)
+    for _ in range(130):
+        playout.play(1, piece)
+    assert (playout.queued, playout.late_audio) == (MAX_QUEUED, 30)
+    ticks(playout, 1)
+    playout.play(1, piece)
+    assert (playout.queued, playout.late_audio) == (MAX_QUEUED - FRAME_SAMPLES + len(piece) // 2, 30)
