@@ -8,21 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
-import signal
 import sys
 import wave
 from collections.abc import Sequence
-from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from sidecars import listen_dialect
 from sidecars.host.host import HostLost
 from sidecars.options import add_options, options_of
 from sidecars.resample import Resampler
+from sidecars.serve.command import add_address, listen, token_of, told_to_end, unlink_socket
 from sidecars.serve.stt.server import IDLE_S, ListenServer
 from sidecars.serve.systemd import keep_watchdog, notify
 
@@ -35,13 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--engine", required=True, help="its name, as in sidecars/engines")
     add_options(parser)
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--port", type=int, metavar="N", help="TCP; 0: any free port, which is printed")
-    where.add_argument("--socket", type=Path, metavar="PATH", help="a Unix socket instead, its owner's alone")
-    parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="default 127.0.0.1")
-    parser.add_argument(
-        "--token-env", metavar="NAME", help="environment variable with the token that clients must send"
-    )
+    add_address(parser)
     parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
     parser.add_argument("--hear", type=_recording, metavar="WAV", help="once ready, say what the engine hears in it")
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
@@ -68,41 +60,16 @@ async def _heard(server: ListenServer, recording: tuple[Path, int, bytes]) -> st
         return f"hears nothing in {path.name} ({error}), and "
 
 
-def _token(parser: argparse.ArgumentParser, name: str | None, bind: str) -> str:
-    token = os.environ.get(name, "") if name else ""
-    if name and not token:
-        parser.error(f"--token-env {name}: this environment variable is empty or not set")
-    try:
-        loopback = ip_address(bind).is_loopback
-    except ValueError:
-        parser.error(f"--bind {bind}: not an IP address")
-    if not loopback and not token:
-        parser.error(f"--bind {bind}: others can reach this; give clients a token with --token-env NAME")
-    return token
-
-
 async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_end()
     runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=3.0)
     await runner.setup()
     stopping = asyncio.create_task(stop.wait())
     starting = asyncio.create_task(server.start())
     tasks = [starting, stopping]
     try:
-        if arguments.socket is not None:
-            before = os.umask(0o177)
-            try:
-                await web.UnixSite(runner, str(arguments.socket)).start()
-            finally:
-                os.umask(before)
-            where = f"unix://{arguments.socket}"
-        else:
-            await web.TCPSite(runner, arguments.bind, arguments.port).start()
-            address, port = runner.addresses[0][:2]
-            where = f"ws://{address}:{port}/v1/listen"
+        where = await listen(runner, arguments, "ws")
+        where += listen_dialect.PATH if arguments.socket is None else ""
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
@@ -116,7 +83,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
             if server.host.lost.done():  # whoever started it starts it again
                 raise HostLost(server.host.lost.result())
     except (HostLost, OSError) as error:
-        print(f"sidecars.serve.stt: {error}", file=sys.stderr)  # noqa: T201
+        print(f"sidecars.serve.stt: {getattr(error, 'strerror', None) or error}", file=sys.stderr)  # noqa: T201
         return 1
     finally:
         for task in tasks:
@@ -124,9 +91,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
         await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
         await server.close()
-        if arguments.socket is not None:
-            with suppress(OSError):
-                arguments.socket.unlink(missing_ok=True)
+        unlink_socket(arguments)
     return 0
 
 
@@ -136,7 +101,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     if arguments.max_sessions is not None and arguments.max_sessions < 1:
         parser.error(f"--max-sessions {arguments.max_sessions}: must be at least 1")
-    token = _token(parser, arguments.token_env, arguments.bind)
+    token = token_of(parser, arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     server = ListenServer(
         arguments.engine, options_of(arguments), token=token, max_sessions=arguments.max_sessions, idle_s=arguments.idle

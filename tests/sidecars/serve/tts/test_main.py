@@ -86,6 +86,7 @@ def test_a_socket_is_for_its_owner_only_and_is_gone_afterwards(tmp_path: Path) -
         (["--engine", "espeak", "--port", "0", "--option", "speed"], 2, "KEY=VALUE"),
         (["--engine", "espeak", "--port", "0", "--token-env", "NO_SUCH"], 2, "NO_SUCH"),
         (["--engine", "espeak", "--port", "0", "--bind", "everywhere"], 2, "not an IP address"),
+        (["--engine", "espeak", "--port", "0", "--bind", "0.0.0.0"], 2, "give clients a token with --token-env"),
         (["--engine", "espeak"], 2, "--port"),
         (["--engine", "espeak", "--socket", "/nowhere/at/all"], 1, "/nowhere/at/all"),
     ],
