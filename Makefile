@@ -7,6 +7,8 @@ LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/cl
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt) \
 	tests/sidecars/wyoming/server $(LISTEN_CLIENTS)
+# A file's tests share what is dear to make: they stay in one process.
+PARALLEL := -n logical --maxprocesses 8 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help: ## What can be made
@@ -20,8 +22,11 @@ run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then
 serve: .venv/run.stamp ## Answer calls on 127.0.0.1:5060 (ARGS="--bind ADDRESS --port N -c FILE")
 	@$(BIN)/phone-daemon serve $(ARGS)
 
-test: .venv/dev.stamp ## Every test (ARGS="-k name" for some); the first time it builds the engines' environments (10 GB)
-	@$(BIN)/python -m pytest $(ARGS)
+test: .venv/dev.stamp ## The tests that need nothing but .venv, on all cores; minutes (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(PARALLEL) --bare -rs $(ARGS)
+
+test-all: .venv/dev.stamp ## Every test; the first time it builds the environments of the engines and of others' clients (10 GB)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff format --check .
@@ -103,5 +108,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures sets picture clean

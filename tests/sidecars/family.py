@@ -12,6 +12,8 @@ from sidecars.host.host import Host, HostLost
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 900
 """What `make` may take where pip has to fetch everything: mark tests that may be the first with this timeout."""
+bare = False
+"""Nothing may be built: `pytest --bare`."""
 
 
 def python_of(family: str) -> str:
@@ -21,6 +23,7 @@ def python_of(family: str) -> str:
 
 def python_in(folder: str) -> str:
     """Likewise of any folder with requirements of its own, which the Makefile must list."""
+    assert not bare, f"{folder}/.venv is wanted by a test that tests/needs.py did not see to want it: mark it `engine`"
     stamp = f"{folder}/.venv/run.stamp"
     made = subprocess.run(["make", "--silent", stamp], cwd=ROOT, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr

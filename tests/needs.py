@@ -1,0 +1,93 @@
+"""What a test needs that a bare machine lacks, read off its code: nobody has to remember a marker.
+
+A test is `engine` when its code, or that of a fixture or function of tests/ that it uses, comes upon what builds an
+environment; and `foreign` when it comes upon what looks for a program by other people.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
+
+import pytest
+
+from ops.bench.model_server import ModelServer
+from tests.foreign.programs import need
+from tests.sidecars.family import python_in
+
+BUILDERS: dict[object, str] = {python_in: "engine", ModelServer: "engine", need: "foreign"}
+
+
+def markers(item: pytest.Item) -> set[str]:
+    """The markers of BUILDERS that `item` earns."""
+    if not isinstance(item, pytest.Function):
+        return set()
+    begin: list[object] = [item.function]
+    begin += [each.func for fixtures in item._fixtureinfo.name2fixturedefs.values() for each in fixtures]
+    begin += item.callspec.params.values() if hasattr(item, "callspec") else []
+    return {mark for each in begin for mark in _earned(each)}
+
+
+def _earned(thing: object) -> frozenset[str]:
+    try:
+        return _kept(thing)
+    except TypeError:  # it has no hash: a parameter that is a list, say
+        return _marks_of(thing)
+
+
+def _marks_of(thing: object) -> frozenset[str]:
+    return frozenset(
+        BUILDERS[each]
+        for each in _used(thing, set())
+        if inspect.isroutine(each) or inspect.isclass(each)
+        if each in BUILDERS
+    )
+
+
+_kept = functools.cache(_marks_of)
+
+
+def _used(thing: object, seen: set[int]) -> Iterator[object]:
+    """`thing` and all that code of tests/ reaches from it by name."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    yield thing
+    for each in _parts(thing):
+        yield from _used(each, seen)
+
+
+def _parts(thing: object) -> Iterator[object]:
+    if isinstance(thing, (list, tuple, set, frozenset)):
+        yield from thing
+    elif isinstance(thing, dict):
+        yield from thing.values()
+    elif isinstance(thing, functools.partial):
+        yield thing.func
+    elif isinstance(thing, (staticmethod, classmethod)):
+        yield thing.__func__
+    elif isinstance(thing, property):
+        yield thing.fget
+    elif not str(getattr(thing, "__module__", None)).startswith("tests."):
+        return
+    elif inspect.isclass(thing):
+        yield from thing.__mro__[1:]
+        yield from vars(thing).values()
+    elif isinstance(thing, FunctionType):
+        if (inner := inspect.unwrap(thing)) is not thing:
+            yield inner
+        names = set(_names(thing.__code__))
+        found = [thing.__globals__[name] for name in names if name in thing.__globals__]
+        yield from found
+        ours = [each for each in found if isinstance(each, ModuleType) and each.__name__.startswith("tests.")]
+        yield from (vars(module)[name] for module in ours for name in names if name in vars(module))
+        yield from (cell.cell_contents for cell in thing.__closure__ or ())
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _names(each)
