@@ -1,4 +1,4 @@
-"""The command line: `phone-daemon serve` answers calls, `phone-daemon demo` shows one."""
+"""The command line: `phone-daemon serve` answers calls; check, init, try and demo help to get there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from phone_daemon import __version__
+from phone_daemon.cli import check, init, try_dialplan
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
@@ -27,6 +28,9 @@ examples:
   phone-daemon serve                         answer every number on 127.0.0.1:5060 with the dental clinic
   phone-daemon serve --bind 192.0.2.7        … on the address that your trunk sends calls to
   phone-daemon serve -c phone-daemon.toml    … with settings and dialplans of your own
+  phone-daemon init                          write settings and a dialplan to begin with
+  phone-daemon try reception.toml            talk to a dialplan by typing
+  phone-daemon check -c phone-daemon.toml    find every mistake in settings and dialplans; start nothing
 """
 
 
@@ -46,25 +50,24 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    checks = commands.add_parser("check", help="find every mistake in settings and dialplans, and start nothing")
+    checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML)")
+    begin = commands.add_parser("init", help="write settings and a dialplan to begin with; overwrites nothing")
+    begin.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="default: this one")
+    talk = commands.add_parser("try", help="talk to a dialplan by typing, and see what it understands")
+    talk.add_argument("dialplan", type=Path, metavar="DIALPLAN", help="a dialplan file (TOML)")
+    talk.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML), for the model server")
+    talk.add_argument("--closed", action="store_true", help="as outside opening hours")
     demo = commands.add_parser("demo", help="watch a recorded caller phone the daemon over real SIP and RTP")
     demo.add_argument("fixture", nargs="?", help="a recorded call (default: one with an interruption)")
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code: 0 did it, 1 failed, 2 wrong use (one clear line a problem on stderr)."""
+    """Exit code: 0 did it, 1 failed or found mistakes, 2 wrong use (one clear line a problem on stderr)."""
     args = parser().parse_args(argv)
     try:
-        if args.command == "demo":
-            # Only the demo needs the operator's tools; a daemon in production does not load them.
-            from ops.demo import demo  # noqa: PLC0415
-
-            return demo.run(args.fixture)
-        logging.basicConfig(
-            level=logging.DEBUG if args.verbose else logging.INFO,
-            format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        )
-        return asyncio.run(serve(settings_from(args)))
+        return _run(args)
     except (SettingsError, DialplanError) as error:
         for line in error.lines:
             print(line, file=sys.stderr)  # noqa: T201
@@ -78,6 +81,27 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read along has seen enough; Python must not try to flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    match args.command:
+        case "check":
+            return check.run(args.config, os.environ)
+        case "init":
+            return init.run(args.folder)
+        case "try":
+            settings = load_settings(args.config, os.environ)
+            return asyncio.run(try_dialplan.run(args.dialplan, settings, closed=args.closed))
+        case "demo":
+            # Only the demo needs the operator's tools; a daemon in production does not load them.
+            from ops.demo import demo  # noqa: PLC0415
+
+            return demo.run(args.fixture)
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    return asyncio.run(serve(settings_from(args)))
 
 
 def settings_from(args: argparse.Namespace) -> Settings:

@@ -56,23 +56,12 @@ class AgentFactory:
         Raises `DialplanError` when a key that a dialplan names is not in the environment.
         """
         thinking = [plan for plan in plans if plan.agent == "llm"]
-        problems = [problem for plan in thinking for problem in self._missing(plan)]
+        problems = [problem for plan in thinking for problem in missing_keys(plan, self._environ)]
         if problems:
             raise DialplanError(problems)
         if thinking:
             patient = [replace(plan.model, first_token_s=LOAD_S, max_tokens=1) for plan in thinking if plan.model]
             self._visit = asyncio.create_task(self._visit_all([self._chat(model) for model in patient]))
-
-    def _missing(self, plan: Dialplan) -> list[str]:
-        """Keys that `plan` names and the environment does not have. A model server may want none."""
-        named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in plan.tools.values() if tool.webhook}
-        if plan.model is not None and plan.model.api_key_env != Model("").api_key_env:
-            named["llm"] = plan.model.api_key_env
-        return [
-            f'environment: {name}: is not set, and dialplan "{plan.name}" names it ({where}.api_key_env)'
-            for where, name in named.items()
-            if name and not self._environ.get(name)
-        ]
 
     async def _visit_all(self, chats: Iterable[Chat]) -> None:
         from phone_daemon.agent.llm.chat import ModelFailed  # noqa: PLC0415
@@ -141,3 +130,15 @@ class AgentFactory:
         self._chats.clear()
         if http is not None:
             await http.aclose()
+
+
+def missing_keys(plan: Dialplan, environ: Mapping[str, str]) -> list[str]:
+    """Keys that `plan` names and the environment does not have, a line each. A model server may want none."""
+    named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in plan.tools.values() if tool.webhook}
+    if plan.model is not None and plan.model.api_key_env != Model("").api_key_env:
+        named["llm"] = plan.model.api_key_env
+    return [
+        f'environment: {name}: is not set, and dialplan "{plan.name}" names it ({where}.api_key_env)'
+        for where, name in named.items()
+        if name and not environ.get(name)
+    ]

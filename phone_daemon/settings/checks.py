@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 
+from phone_daemon.settings.engine_options import ENGINE_OPTIONS
 from phone_daemon.settings.problems import Problems, nearest
 from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
@@ -34,14 +37,14 @@ def check(settings: Settings, environ: Mapping[str, str], found: Problems, *, se
     if vad.release > vad.threshold:
         found.add(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
     _check_engine("stt", settings.stt, environ, found)
-    if settings.stt.engine == "moonshine" and "pronunciations" in settings.stt.options:
-        found.add(("stt", "options", "pronunciations"), "moonshine needs none: it knows any word; take it out")
     _check_engine("tts", settings.tts, environ, found)
     if settings.tts.spare and settings.tts.per_call:
         found.add(("tts", "spare"), "is for a child process that serves every call; take it out, or per_call")
     for index, plan in enumerate(settings.dialplans):
         if not plan.is_file():
             found.add(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
+    if reason := _unwritable(settings.calls.directory):
+        found.add(("calls", "directory"), f"{reason}; choose a folder that the daemon may write to")
     if not _is_redis(settings.state.url):
         found.add(("state", "url"), _redis_problem(settings.state.url))
     if not is_http(settings.llm.base_url):
@@ -95,9 +98,13 @@ def _check_engine(name: str, part: SttSettings | TtsSettings, environ: Mapping[s
     for key in ("python", "per_call"):
         if getattr(part, key) and part.host != "subprocess":
             found.add((name, key), 'is for a child process; write host = "subprocess" with it, or take it out')
-    if part.host == "wyoming":
-        for key in part.options.keys() - set(_WYOMING[name]):
+    for key in part.options:
+        if part.host == "wyoming" and key not in _WYOMING[name]:
             found.add((name, "options", key), f"a Wyoming server knows {listing(_WYOMING[name])}; take it out")
+        elif part.engine == "moonshine" and key == "pronunciations":
+            found.add((name, "options", key), "moonshine needs none: it knows any word; take it out")
+        elif part.host in ("subprocess", "inprocess") and key not in (known := ENGINE_OPTIONS.get(part.engine, (key,))):
+            found.add((name, "options", key), f"{part.engine} has no such option; {nearest(key, known)}")
     if part.api_key_env and not environ.get(part.api_key_env):
         what = f"names the environment variable {part.api_key_env}, which is not set; set it, or take this out"
         found.add((name, "api_key_env"), what)
@@ -131,6 +138,14 @@ def _is_here(address: str) -> bool:
         except OSError as error:
             return error.errno != errno.EADDRNOTAVAIL
     return True
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing could be written under `folder`, which need not be there yet; empty: it could."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
 
 
 def _is_redis(url: str) -> bool:

@@ -28,8 +28,10 @@ _log = logging.getLogger(__name__)
 class SettingsError(Exception):
     """Settings that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to mend it."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], dialplans: tuple[Path, ...] = ()) -> None:
         self.lines = tuple(lines)
+        self.dialplans = dialplans
+        """Those that the settings name all the same."""
         super().__init__("\n".join(self.lines))
 
 
@@ -62,7 +64,7 @@ def load_settings(
     if settings is not None:
         check(settings, environ, found, serving=serving)
     if found or settings is None:
-        raise SettingsError(found.lines())
+        raise SettingsError(found.lines(), settings.dialplans if settings else ())
     return settings
 
 

@@ -23,7 +23,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,
         'health_port = 0\n[sip]\nport = 5080\ncodecs = ["PCMA"]\n[vad]\nmin_silence_s = 1\n'
-        '[stt.options]\nbeam = 1e-20\nnested = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
+        '[stt.options]\nbeam = 1e-20\nphrases = { a = [1] }\n[state]\ntexts = false\nurl = "off"\n',
     )
     default = Settings()
     assert settings == replace(
@@ -31,7 +31,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         health_port=0,
         sip=replace(default.sip, port=5080, codecs=("PCMA",)),
         vad=replace(default.vad, min_silence_s=1.0),
-        stt=replace(default.stt, options={"beam": 1e-20, "nested": {"a": [1]}}),
+        stt=replace(default.stt, options={"beam": 1e-20, "phrases": {"a": [1]}}),
         state=replace(default.state, texts=False, url="off"),
     )
     assert isinstance(settings.vad.min_silence_s, float)
@@ -131,8 +131,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[sip]\nrtp_ports = "41000-41003"',
             [
-                "2: sip.rtp_ports: 4 ports are too few: 1 line cards of 4 calls need 8, two a call from an even one on; "
-                'write "41000-41007" or more, or set fewer sip.cards'
+                "2: sip.rtp_ports: 4 ports are too few: 1 line cards of 4 calls need 8, two a call from an even one "
+                'on; write "41000-41007" or more, or set fewer sip.cards'
             ],
         ),
         (
@@ -189,6 +189,14 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[stt.options]\npronunciations = { banoola = "B AH N UW L AH" }',
             ["2: stt.options.pronunciations: moonshine needs none: it knows any word; take it out"],
+        ),
+        (
+            "[stt.options]\nbean = 5",
+            ['2: stt.options.bean: moonshine has no such option; did you mean "beam"?'],
+        ),
+        (
+            '[calls]\ndirectory = "/proc/version/calls"',
+            ["2: calls.directory: /proc/version is no folder; choose a folder that the daemon may write to"],
         ),
         ("[stt]\noptions = 1", ["2: stt.options: is a whole number; it must be a table"]),
         ('[stt]\nhost = "liston"', ['2: stt.host: unknown value "liston"; did you mean "listen"?']),

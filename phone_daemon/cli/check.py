@@ -1,0 +1,37 @@
+"""`phone-daemon check -c FILE`: whether settings and dialplans can be served with, without starting anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from phone_daemon.agent.factory import missing_keys
+from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
+from phone_daemon.settings.load import SettingsError, load_settings
+
+
+def run(config: Path | None, environ: Mapping[str, str]) -> int:
+    """0: nothing is wrong, and what was checked is told; 1: a line for each problem on stderr."""
+    try:
+        settings = load_settings(config, environ)
+    except SettingsError as error:
+        lines = [*error.lines, *_of_dialplans(error.dialplans, environ)]
+        print("\n".join(lines), file=sys.stderr)  # noqa: T201
+        return 1
+    if lines := list(_of_dialplans(settings.dialplans, environ)):
+        print("\n".join(lines), file=sys.stderr)  # noqa: T201
+        return 1
+    names = ", ".join(plan.name for plan in Dialplans.load(settings.dialplans))
+    print(f"{config or 'the default settings'}: nothing is wrong; dialplans: {names or 'the dental clinic'}")  # noqa: T201
+    return 0
+
+
+def _of_dialplans(paths: tuple[Path, ...], environ: Mapping[str, str]) -> Iterator[str]:
+    try:
+        plans = Dialplans.load(path for path in paths if path.is_file())
+    except DialplanError as error:
+        yield from error.lines
+        return
+    for plan in plans:
+        yield from missing_keys(plan, environ)

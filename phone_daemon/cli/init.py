@@ -1,0 +1,36 @@
+"""`phone-daemon init`: settings and a dialplan to begin with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from phone_daemon.dialplan.dialplan import SHIPPED
+from phone_daemon.settings.example import example
+
+SETTINGS, DIALPLAN = "phone-daemon.toml", "reception.toml"
+_HOW_TO_GO_ON = """\
+wrote {settings} and {dialplan}
+  edit them           every key: docs/settings.md and docs/dialplans.md
+  try the dialplan    phone-daemon try {dialplan}
+  check both          phone-daemon check -c {settings}
+  answer calls        phone-daemon serve -c {settings}"""
+
+
+def run(folder: Path) -> int:
+    """Writes both files into `folder`; 0 done, 1 something is in the way: then nothing is written."""
+    settings, dialplan = folder / SETTINGS, folder / DIALPLAN
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (settings, dialplan):
+            if path.exists():
+                print(f"phone-daemon init: {path} exists already; nothing was written", file=sys.stderr)  # noqa: T201
+                return 1
+        dialplan.write_text((SHIPPED / "start" / DIALPLAN).read_text(encoding="utf-8"), encoding="utf-8")
+        text = example().replace("#dialplans = []", f'dialplans = ["{DIALPLAN}"]', 1)
+        settings.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"phone-daemon init: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(_HOW_TO_GO_ON.format(settings=settings, dialplan=dialplan))  # noqa: T201
+    return 0
