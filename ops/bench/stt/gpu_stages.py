@@ -162,7 +162,7 @@ def model(arguments: argparse.Namespace) -> None:
     setattr(tiny_model, "LOOK_AHEADS", (*tiny_model.LOOK_AHEADS, (68, 3)))  # noqa: B010  (of one more)
     shape = tiny_model.Shape(*(int(each) for each in arguments.shape.split(",")))
     audio = make_tiny.recording(str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
-    for decoder in ("rnnt", "tdt"):
+    for decoder in arguments.decoders.split(","):
         began = time.monotonic()
         path = Path(arguments.folder) / f"{decoder}.nemo"
         with tempfile.TemporaryDirectory() as folder:
@@ -490,6 +490,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--shape", default="144,6,4,128", help="width, layers, heads, channels")
+    parser.add_argument("--decoders", default="rnnt,tdt", help="of the models that are made")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
