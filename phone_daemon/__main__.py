@@ -21,6 +21,7 @@ from phone_daemon.settings.toml_lines import Key
 from phone_daemon.welcome import welcome
 from phone_daemon.wire.sip import CardFailed
 from sidecars.host.host import HostLost
+from sidecars.log import set_up
 
 EXAMPLES = """\
 examples:
@@ -97,11 +98,9 @@ def _run(args: argparse.Namespace) -> int:
             from ops.demo import demo  # noqa: PLC0415
 
             return demo.run(args.fixture)
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    return asyncio.run(serve(settings_from(args)))
+    settings = settings_from(args)
+    set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")
+    return asyncio.run(serve(settings))
 
 
 def settings_from(args: argparse.Namespace) -> Settings:

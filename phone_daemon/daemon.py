@@ -23,6 +23,7 @@ from phone_daemon.state.store import CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from sidecars.host.host import Host
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class Daemon:
             await asyncio.wait([accepting, drained], return_when=asyncio.FIRST_COMPLETED)
             drained.cancel()
             if self._calls:
-                log.info("draining: %d live calls have %g s", len(self._calls), self.settings.calls.drain_s)
+                log.info(Event("daemon.draining", calls=len(self._calls), seconds=self.settings.calls.drain_s))
                 await asyncio.wait([task for _, task in self._calls.values()], timeout=self.settings.calls.drain_s)
             if accepting.done():
                 accepting.result()
@@ -167,27 +168,30 @@ class Daemon:
             return
         plan = self.dialplans.match(incoming.called, self._now())
         if plan is None:
-            log.info("call %s: no dialplan matches the called number: 404", incoming.id)
+            log.info(
+                Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number")
+            )
             incoming.refuse(404)
             return
         line = incoming.answer()
         try:
             call = Call(line, plan, self._agents.agent(plan, incoming.called, self._now()), self._services)
         except Exception:
-            log.exception("call %s could not begin", line.id)
+            log.exception(Event("call.failed", call=line.id, reason="it could not begin"))
             line.hang_up(EndReason.FAILED)
             return
         task = asyncio.create_task(self._run(call, line.id), name=f"call {line.id}")
         self._calls[line.id] = call, task
+        log.info(Event("call.answered", call=line.id, dialplan=plan.name))
         task.add_done_callback(lambda _: self._calls.pop(line.id, None))
 
     async def _run(self, call: Call, call_id: str) -> None:
         try:
             end = await call.run()
-            log.info("call %s: %s", call_id, end.reason)
+            log.info(Event("call.ended", call=call_id, reason=end.reason))
         except Exception:
             # A defect of ours ends this call and no other.
-            log.exception("call %s failed", call_id)
+            log.exception(Event("call.failed", call=call_id))
 
     async def _obey(self) -> None:
         state = self._services.store

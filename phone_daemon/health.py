@@ -19,6 +19,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from sidecars.log import Event
+
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
@@ -148,7 +150,7 @@ def _ask(name: str, part: Part) -> Condition:
     try:
         return part()
     except Exception as error:
-        log.exception("readiness: %s could not say how it is", name)
+        log.exception(Event("health.failed", part=name))
         return Condition(Level.UNREADY, f"could not be asked: {type(error).__name__}")
 
 

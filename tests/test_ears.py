@@ -128,7 +128,7 @@ async def test_a_daemon_starts_without_its_server_and_says_so(caplog: pytest.Log
         status, told = await asyncio.to_thread(ready, daemon.health.port)
     assert (status, told["status"]) == (200, "degraded")
     assert told["parts"]["ears"]["detail"].startswith(f"fallback in use: the ears' server: listen server {NOWHERE}: ")
-    assert "the ears' server is not used until it answers again" in caplog.text
+    assert "engine.fallback" in caplog.text
 
 
 async def test_without_a_fallback_it_is_the_start_that_fails(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError
 from phone_daemon.dialplan.model import Model
 from phone_daemon.settings.settings import LlmSettings
+from sidecars.log import Event
 
 if TYPE_CHECKING:
     import httpx2 as httpx
@@ -78,7 +79,7 @@ class AgentFactory:
                         waiting.remove(chat)
                     elif self.problem not in self._told:
                         self._told.add(self.problem)
-                        log.warning("%s; until model %r answers, calls go on without it", error, chat.model.model)
+                        log.warning(Event("llm.unreachable", model=chat.model.model, reason=error))
             await asyncio.sleep(VISIT_S if waiting else 0)
 
     def agent(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Agent:
@@ -119,7 +120,9 @@ class AgentFactory:
         self.problem = "" if failure is None else str(failure)
         if failure is not None and failure.refused and self.problem not in self._told:
             self._told.add(self.problem)
-            log.error("%s; mend [llm] in the dialplan, or what it names", self.problem)
+            log.error(
+                Event("llm.refused", reason=self.problem, remedy="check [llm] in dialplan and settings")
+            )
 
     async def close(self) -> None:
         """Closes the connections. Harmless when done twice."""

@@ -24,6 +24,7 @@ from phone_daemon.tts.filler import Fillers
 from phone_daemon.tts.lead import Lead
 from phone_daemon.tts.voice import Voice
 from phone_daemon.wire.line import Line
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ class AgentSide:
         try:
             await reply.run()
         except Exception as error:
-            log.exception("reply %d of call %s", reply.turn.reply, self._line.id)
+            log.exception(Event("reply.failed", call=self._line.id, reply=reply.turn.reply))
             reply.broken = True
             reply.fault("reply", error)
             if not reply.confirmed:

@@ -9,6 +9,7 @@ from typing import Protocol
 from phone_daemon.events import EndReason
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.telemetry.turn_record import CancelReport
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ async def _answer(call: Steerable, state: State, command: Command) -> None:
         result = await _carry_out(call, command)
     except Exception as error:
         # An operator's mistake, or ours, is no reason to lose the call.
-        log.exception("%s of call %s", command.kind, command.call)
+        log.exception(Event("command.failed", call=command.call, command=command.kind))
         result = {"error": f"{command.kind} failed: {error}"}
     state.ack(command, result)
 

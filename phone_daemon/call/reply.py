@@ -34,6 +34,7 @@ from phone_daemon.tts.lead import Arrivals, Lead
 from phone_daemon.tts.phrases import PhraseChunker, is_unfinished
 from phone_daemon.tts.voice import TtsLost, Voice
 from phone_daemon.wire.line import Line
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,7 @@ class Reply:
 
     def fault(self, part: str, error: object) -> None:
         """Notes that a part failed."""
-        log.warning("%s: %s", part, error)
+        log.warning(Event("reply.fault", part=part, reason=error))
         self.turn.faults.append(f"{part}: {error}")
         self._report("fault", {"part": part, "error": str(error)})
 

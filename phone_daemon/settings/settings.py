@@ -202,6 +202,8 @@ class Settings:
     dialplans: tuple[FilePath, ...] = ()
     """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
     every called number is answered with the dental clinic that comes with the package."""
+    log: Literal["text", "json"] = "text"
+    """How log lines are written: text for people, json for programs. Both have an event name and fields."""
     health_port: Annotated[int, between(0, 65535)] = 8060
     """HTTP port on loopback for /healthz and /readyz; 0: any free port."""
     llm_cancel_floor_s: Annotated[float | None, between(0, 60)] = Field(default=None, examples=[0.05])

@@ -36,6 +36,7 @@ from phone_daemon.events import Note
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import ANSWER_S, POLL_S, blame, connect, where
 from phone_daemon.state.server import RedisServer
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class State:
     def unregister(self, call_id: str, reason: str) -> None:
         """Forgets a call, and ends its `commands`. Harmless when it is unknown."""
         if call_id in self._calls:
-            log.debug("call %s: %s", call_id, reason)
+            log.debug(Event("state.forgotten", call=call_id, reason=reason))
         self._forget(call_id)
 
     # -------------------------------------------------------------------------------------- what an operator asks
@@ -262,9 +263,9 @@ class State:
 
     def _say(self, problem: str) -> None:
         if problem and problem != self.problem:
-            log.warning("state: %s; calls go on without it", problem)
+            log.warning(Event("state.lost", reason=problem))
         elif not problem and not self.ready:
-            log.info("state: %s is there", where(self._settings))
+            log.info(Event("state.connected", server=where(self._settings)))
         self.ready, self.problem = not problem, problem
         self._tried.set()
 
@@ -341,7 +342,7 @@ class State:
             try:
                 command = Command.decode(popped[1])
             except ValueError:
-                log.warning("state: a command that is none was ignored")
+                log.warning(Event("command.malformed", remedy="it is ignored"))
                 continue
             inbox = self._inboxes.get(command.call)
             if inbox is None:

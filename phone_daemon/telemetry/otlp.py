@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from phone_daemon import __version__
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ def wants(environ: Mapping[str, str], signal: str) -> bool:
     )
     protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     if wanted and protocol not in (None, "", "http/protobuf"):
-        log.warning("telemetry: OTLP protocol %s is not spoken, http/protobuf is used", protocol)
+        log.warning(
+            Event("telemetry.protocol", reason=f"unsupported OTLP protocol {protocol}; using http/protobuf")
+        )
     return wanted
 
 

@@ -34,6 +34,7 @@ from phone_daemon import __version__, clock
 from phone_daemon.telemetry import otlp
 from phone_daemon.telemetry.turn_log import STREAMS, JsonLines, stages, turn_line
 from phone_daemon.telemetry.turn_record import LEGS, CancelReport, Turn
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -135,14 +136,16 @@ class Telemetry:
         last_words.start()
         last_words.join(CLOSE_S)
         if last_words.is_alive():
-            log.warning("telemetry: the OTLP collector did not take the last spans within %g s", CLOSE_S)
+            log.warning(
+                Event("telemetry.lost", reason=f"the collector did not take the last ones within {CLOSE_S:g} s")
+            )
 
     def _shutdown(self) -> None:
         for provider in (self._traces, self._meters):
             try:
                 provider.shutdown()
             except Exception as error:
-                log.debug("telemetry: %s", error)
+                log.debug(Event("telemetry.close_failed", reason=error))
 
 
 class CallTrace:
@@ -183,7 +186,7 @@ class CallTrace:
     def turn(self, turn: Turn) -> None:
         """Writes one turn, once it is over. Ignored after `end`."""
         if not self._open:
-            log.debug("call %s: turn %d came after its end", self.call_id, turn.number)
+            log.debug(Event("turn.late", call=self.call_id, turn=turn.number))
             return
         times = [*turn.at_ns.values()]
         if turn.cancel is not None:

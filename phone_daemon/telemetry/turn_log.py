@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from phone_daemon.telemetry.turn_record import LEGS, STAMPS, Turn
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class JsonLines:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
         except OSError as error:
-            log.error("%s: %s; it is not written", path, error.strerror)
+            log.error(Event("file.not_written", path=path, reason=error.strerror))
 
     def write(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
@@ -131,7 +132,7 @@ class JsonLines:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._file.flush()
         except OSError as error:
-            log.error("%s: %s; the rest of it is not written", self._path, error.strerror)
+            log.error(Event("file.cut_short", path=self._path, reason=error.strerror))
             self.close()
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from phone_daemon.events import Speech
 from phone_daemon.tts.voice import TtsLost, Voice
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Fillers:
                 speech = tuple([piece async for piece in voice.speak(said)])
                 self._store[self._voice, text] = Filler(said, speech)
         except TtsLost as error:
-            log.warning("fillers: %s", error)
+            log.warning(Event("fillers.not_made", reason=error))
         finally:
             voice.close()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import Channel, Host, HostLost, Kind, Message
+from sidecars.log import Event
 
 PROBE_S = 2.0
 """How often a host that is shut out is tried."""
@@ -118,7 +119,7 @@ class FallbackHost:
             self._shut_out(reason)
 
     def _shut_out(self, why: str) -> None:
-        log.error("%s is not used until it answers again: %s", self._name, why)
+        log.error(Event("engine.fallback", engine=self._name, reason=why))
         self._why = why if self._name in why else f"{self._name}: {why}"
         self._mending = asyncio.create_task(self._mend(), name=f"{self._name} mending")
 
@@ -132,10 +133,10 @@ class FallbackHost:
                 await self._try(self._first)
                 break
             except (HostLost, TimeoutError) as error:
-                log.debug("%s still fails: %s", self._name, error)
+                log.debug(Event("engine.still_down", engine=self._name, reason=error))
             except Exception:
-                log.exception("%s still fails", self._name)  # a defect must not shut it out for ever
-        log.warning("%s answers again, and is used again", self._name)
+                log.exception(Event("engine.still_down", engine=self._name))  # a defect must not shut it out for ever
+        log.warning(Event("engine.recovered", engine=self._name))
         self._why = ""
         self._mending = None
 

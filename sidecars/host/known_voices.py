@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sidecars.host.host import Channel, Host, Message
 from sidecars.languages import language_of
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class KnownVoices:
         """Once."""
         if what not in self._told:
             self._told.add(what)
-            log.warning("%s", told)
+            log.warning(Event("voice.unknown", reason=told))
 
 
 def _speaks(voice: str, language: str) -> bool:

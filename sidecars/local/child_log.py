@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from sidecars.log import Event
+
 MAX_LINE = 2000
 """A longer line is cut."""
 
@@ -38,6 +40,7 @@ class ChildLog:
         text = line.decode(errors="replace").rstrip()
         level, _, message = text.partition(" ")
         number = logging.getLevelNamesMapping().get(level)
-        self._log.log(number or logging.WARNING, "%s: %s", self._name, message if number else text)
+        told = message if number else text
+        self._log.log(number or logging.WARNING, Event("process.said", process=self._name, line=told))
         if text:
             self.last_line = message if number else text

@@ -17,6 +17,7 @@ import sidecars
 from sidecars.host.frames import Decoder, encode
 from sidecars.host.host import HostLost, Kind, Message
 from sidecars.local.child_log import ChildLog
+from sidecars.log import Event
 
 MAX_UNSENT = 8 << 20
 """Bytes that may wait for a child (four minutes of one utterance's audio): past this it is taken for dead."""
@@ -190,7 +191,7 @@ class ChildProcess(asyncio.Protocol):
 
     def _give_up(self, why: str) -> None:
         """It is alive and of no use."""
-        log.error("%s: %s", self.name, why)
+        log.error(Event("engine.down", engine=self.name, reason=why))
         self._broken = True
         if self._transport is not None:
             self._transport.abort()

@@ -19,6 +19,7 @@ from sidecars.local import collector
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.recognition import RecognitionServer
 from sidecars.local.synthesis import SynthesisServer
+from sidecars.log import Event
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ class EngineThread:
             self.lost = True
             self._call(self._died, f"{self.name} failed: {error}")
         except Exception as error:
-            log.exception("%s failed", self.name)
+            log.exception(Event("engine.failed", engine=self.name))
             self._call(self._died, f"{self.name} failed: {error}")
         finally:
             self._call(self._ended.set)
@@ -138,7 +139,7 @@ class EngineThread:
             make = RecognitionServer if self._kind == "stt" else SynthesisServer
             server: EngineServer = make(engine, lambda: self._take(server, wait=False))
         except Exception as error:
-            log.debug("%s", self.name, exc_info=True)
+            log.debug(Event("engine.close_failed", engine=self.name), exc_info=True)
             self._call(_fail, self._ready, HostLost(f"{self.name}: {type(error).__name__}: {error}"))
             return
         if self._own_process:

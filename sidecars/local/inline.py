@@ -16,6 +16,7 @@ from sidecars.host.host import HostLost, Kind, Message
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.recognition import RecognitionServer
 from sidecars.local.synthesis import SynthesisServer
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class InlineHost:
         try:
             letters = self._server.step()
         except Exception as error:
-            log.exception("the engine failed")
+            log.exception(Event("engine.failed", engine=self._engine))
             self._stop(f"{self._kind} engine {self._engine!r} failed: {error}")
             return
         for number, message, payload in letters:

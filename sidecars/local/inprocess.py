@@ -18,6 +18,7 @@ from sidecars.host.host import HostLost, Kind, Letter, Message
 from sidecars.local import backoff
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.engine_thread import EngineThread
+from sidecars.log import Event
 
 T = TypeVar("T")
 
@@ -130,7 +131,7 @@ class InProcessHost:
             return
         self._lose(reason)
         if thread.lost:
-            log.critical("%s", reason)
+            log.critical(Event("engine.down", reason=reason))
             self.lost.set_result(reason)
             return
         self._thread = self._make()  # what is sent from now on waits in it
@@ -152,7 +153,7 @@ class InProcessHost:
             try:
                 await self._load(self._thread)
             except HostLost as error:
-                log.error("%s", error)
+                log.error(Event("engine.down", reason=error))
                 self._lose(str(error))
                 self._thread = self._make()
             else:

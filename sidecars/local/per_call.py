@@ -16,6 +16,7 @@ from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost
 from sidecars.local import backoff
 from sidecars.local.subprocess import SubprocessHost
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class PerCallHost:
                     await host.start()
                 except HostLost as error:
                     self.problem = str(error)
-                    log.error("%s", error)
+                    log.error(Event("engine.down", reason=error))
                     delay = backoff.longer(delay)
                     await asyncio.sleep(delay)
                 except BaseException:
@@ -126,4 +127,4 @@ class PerCallHost:
 def _heeded(started: asyncio.Future[None]) -> None:
     """Whoever waits on a channel is told why there is no child; the log is told here."""
     if not started.cancelled() and (error := started.exception()) is not None:
-        log.error("%s", error)
+        log.error(Event("engine.down", reason=error))

@@ -19,6 +19,7 @@ from sidecars.host.frames import encode
 from sidecars.host.host import HostLost, Kind, Message
 from sidecars.local import backoff
 from sidecars.local.child_process import MAX_UNSENT, PING_S, ChildProcess
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class SubprocessHost:
                 started.set_exception(HostLost(reason))
                 self._lose(reason)
                 return
-            log.error("%s", reason)
+            log.error(Event("engine.down", reason=reason))
             self._lose(reason)
             if self._spare is not None:
                 continue
@@ -178,7 +179,7 @@ class SubprocessHost:
         """Runs one child, the spare if there is one, to its death; returns the reason. Raises `HostLost`."""
         child, self._spare = self._spare, None
         if child is not None and not child.alive:
-            log.error("the spare was lost: %s", await child.end())
+            log.error(Event("engine.spare_lost", reason=await child.end()))
             child = None
         if child is None:
             child = self._new_child()
@@ -207,7 +208,7 @@ class SubprocessHost:
                 try:
                     await child.start()
                 except HostLost as error:
-                    log.error("no spare: %s", error)
+                    log.error(Event("engine.no_spare", reason=error))
                     await asyncio.sleep(backoff.MOST_S)
                     continue
                 self._spare = child
@@ -215,7 +216,7 @@ class SubprocessHost:
                     await asyncio.sleep(PING_S)
                 if self._spare is child:
                     self._spare = None
-                    log.error("the spare was lost: %s", await child.end())
+                    log.error(Event("engine.spare_lost", reason=await child.end()))
         finally:
             if child is not None and self._spare is child:
                 self._spare = None

@@ -10,6 +10,7 @@ from typing import Any
 from sidecars.engine import Chunk, TtsEngine
 from sidecars.host.host import Message, options_of
 from sidecars.local.engine_server import EngineServer
+from sidecars.log import Event
 
 MAX_WAITING = 64
 """Texts of one channel that may wait."""
@@ -77,7 +78,7 @@ class SynthesisServer(EngineServer):
             chunk = next(chunks, None)
         except Exception as error:
             if not isinstance(error, ValueError):  # not a bad option: the engine's own fault
-                log.exception("a text could not be spoken")
+                log.exception(Event("synthesis.failed"))
             self._end()
             self._fail(channel, f"{type(error).__name__}: {error}")
             return

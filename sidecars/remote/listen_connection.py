@@ -15,6 +15,7 @@ import aiohttp
 from sidecars import listen_dialect
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost, Message
+from sidecars.log import Event
 from sidecars.remote.audio_queue import AudioQueue
 
 RATE = 8000
@@ -122,11 +123,11 @@ class Connection:
         except HostLost as error:
             self._lose(str(error))
         except Exception as error:
-            log.exception("%s", self._host.name)
+            log.exception(Event("server.failed", server=self._host.name))
             self._lose(f"{self._host.name}: {error!r}")
         finally:
             if dropped_s := self._audio.dropped_s:
-                log.warning("%s was slow: %.1f s of an utterance were dropped", self._host.name, dropped_s)
+                log.warning(Event("server.slow", server=self._host.name, dropped_s=round(dropped_s, 1)))
             self._host.gone(self._channel.number)
 
     def _lose(self, reason: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost, Message, options_of
+from sidecars.log import Event
 from sidecars.resample import Resampler
 
 START_S = 10.0
@@ -96,7 +97,7 @@ class RemoteHost:
         except TimeoutError:
             raise HostLost(f"{self.name}: no speech within {self._start_timeout_s:g} s") from None
         except Exception as error:
-            log.debug("%s", self.name, exc_info=True)
+            log.debug(Event("server.probe_failed", server=self.name), exc_info=True)
             raise HostLost(f"{self.name}: {type(error).__name__}: {error}") from error
         raise HostLost(f"{self.name}: it answers without audio")
 
@@ -212,5 +213,5 @@ class _Conversation:
         except Unspoken as error:
             self.lose(f"{name}: {error}")
         except Exception as error:
-            log.exception("%s", name)
+            log.exception(Event("server.failed", server=name))
             self.lose(f"{name}: {type(error).__name__}: {error}")

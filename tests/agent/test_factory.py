@@ -60,7 +60,7 @@ async def test_a_server_that_is_not_ready_yet_is_a_warning_and_asked_until_it_is
     await reached(lambda: not factory.problem)
     assert len(server.requests) == 3
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "loading; until model 'test' answers" in caplog.text
+    assert "llm.unreachable model=test" in caplog.text and "loading" in caplog.text
 
 
 async def test_keys_that_are_not_set_stop_the_start(server: SseServer) -> None:

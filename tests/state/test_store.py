@@ -349,7 +349,7 @@ async def test_no_password_is_ever_printed(
         assert problem in state.problem
     told = f"{state.problem} {caplog.text} {settings!r}"
     assert "cretX" not in told
-    assert "state: " in caplog.text
+    assert "state.lost" in caplog.text
 
 
 async def test_a_redis_elsewhere_gets_no_word_of_what_was_said(

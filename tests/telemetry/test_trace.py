@@ -393,4 +393,4 @@ def test_a_collector_that_is_not_there_delays_the_end_by_a_bounded_time(
     one_call(telemetry, None)
     telemetry.close()
     telemetry.close()
-    assert "did not take the last spans within 0.2 s" in caplog.text
+    assert "did not take the last ones within 0.2 s" in caplog.text

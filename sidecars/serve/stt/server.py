@@ -27,6 +27,7 @@ from sidecars.listen_dialect import BadRequest
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.inprocess import InProcessHost
 from sidecars.local.recognition import RecognitionServer
+from sidecars.log import Event
 from sidecars.serve.stt.metrics import Metrics
 from sidecars.serve.stt.session import FAILED, POLICY, Session
 
@@ -113,7 +114,7 @@ class ListenServer:
         self._max_sessions = most if self._max_sessions is None else min(self._max_sessions, most)
         await self._warm_up()
         self.ready = True
-        log.info("%s is ready for %d sessions", self._engine, self._max_sessions)
+        log.info(Event("server.ready", engine=self._engine, sessions=self._max_sessions))
 
     async def answers(self) -> None:
         """Returns once the engine has looked up from its work, or is being loaded again: never while it hangs."""
@@ -130,7 +131,8 @@ class ListenServer:
         try:
             await self.hear(bytes(2 * round(WARM_UP_AUDIO_S * self.host.sample_rate)))
         except HostLost as error:
-            log.debug("warm-up: %s", error)  # an engine that wants options to hear anything at all
+            # An engine that wants options to hear anything at all.
+            log.debug(Event("server.warm_up_failed", reason=error))
 
     async def hear(self, pcm: bytes) -> str:
         """What the engine understands of `pcm`, an utterance at its own rate. Raises `HostLost` when it fails."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from sidecars.host.host import Channel, Host, HostLost
+from sidecars.log import Event
 from sidecars.pieces import pieces
 from sidecars.resample import Resampler
 from sidecars.serve.tts.request import MAX_BODY, Complaint, SpeechRequest, parse
@@ -162,7 +163,7 @@ class SpeechServer:
             await response.write_eof()
             outcome = "spoken"
         except (HostLost, Complaint) as error:
-            log.error("a text was cut short: %s", error)
+            log.error(Event("synthesis.cut_short", reason=error))
         except (ConnectionError, TimeoutError):
             outcome = "hung_up"
         if outcome != "spoken" and request.transport is not None:

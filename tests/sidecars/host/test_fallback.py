@@ -109,14 +109,14 @@ async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplo
     host = made(first, thread())
     await host.start()
     assert "/no/such/python" in host.problem
-    assert "the server is not used until it answers again" in caplog.text
+    assert 'engine.fallback engine="the server"' in caplog.text
     channel = opened(host)
     assert "fallback in use: the server: " in await said_by(channel)
     channel.close()
     assert await heard(host, SAID[1]) == SAID[1]
     there.append(True)
     await mended(host)
-    assert "the server answers again" in caplog.text
+    assert 'engine.recovered engine="the server"' in caplog.text
     assert await heard(host, SAID[0]) == SAID[0]
     await host.close()
 
@@ -168,7 +168,7 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
     assert "no answer to Finalize" in host.problem
     first.mute = False
     await mended(host)
-    assert caplog.text.count("is not used until") == 1
+    assert caplog.text.count("engine.fallback") == 1
     await host.close()
 
 

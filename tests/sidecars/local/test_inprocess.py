@@ -88,7 +88,9 @@ async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(
     with pytest.raises(HostLost, match=re.escape(reason)):
         await until(channel, "Final")
     assert await host.lost == host.problem == reason
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL] == [reason]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL] == [
+        f'engine.down reason="{reason}"'
+    ]
     with pytest.raises(HostLost, match="does not run"):
         await host.open().receive()
 
