@@ -15,6 +15,7 @@ from wyoming.event import Event
 
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost, Message, options_of
+from sidecars.log import Event as LogEvent
 from sidecars.remote.audio_queue import AudioQueue
 from sidecars.remote.wyoming_connection import WyomingConnection
 
@@ -171,7 +172,7 @@ class WyomingUtterance:
         except HostLost as error:
             self._lose(str(error))
         except Exception as error:
-            log.exception("%s", self._host.name)
+            log.exception(LogEvent("server.failed", server=self._host.name))
             self._lose(f"{self._host.name}: {type(error).__name__}: {error}")
 
     def _closed(self, _: asyncio.Task[None]) -> None:
@@ -179,7 +180,7 @@ class WyomingUtterance:
         if self._deadline is not None:
             self._deadline.cancel()
         if self._audio.dropped_s:
-            log.warning("%s was slow: %.1f s of an utterance were dropped", self._host.name, self._audio.dropped_s)
+            log.warning(LogEvent("server.slow", server=self._host.name, dropped_s=round(self._audio.dropped_s, 1)))
         self._host.gone(self)
         self._free = True
         if self._ending == "Cancel" and not self._lost:
