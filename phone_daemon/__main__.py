@@ -114,7 +114,10 @@ def settings_from(args: argparse.Namespace) -> Settings:
 
 
 async def serve(settings: Settings) -> int:
-    """Runs until SIGTERM or SIGINT: no new calls, live ones finish. A second SIGINT stops at once."""
+    """Runs until SIGTERM or SIGINT: no new calls, live ones finish. A second SIGINT stops at once.
+
+    SIGHUP reads the dialplans again.
+    """
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     assert me is not None
@@ -125,6 +128,7 @@ async def serve(settings: Settings) -> int:
                 me.cancel()
             daemon.drain()
 
+        loop.add_signal_handler(signal.SIGHUP, daemon.reload)
         loop.add_signal_handler(signal.SIGTERM, daemon.drain)
         loop.add_signal_handler(signal.SIGINT, interrupted)
         print(welcome(daemon), flush=True)  # noqa: T201

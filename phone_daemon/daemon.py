@@ -8,21 +8,22 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
-from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
-from phone_daemon.engines import make_ears, make_mouth
+from phone_daemon.dialplan.dialplan import SHIPPED, DialplanError, Dialplans
+from phone_daemon.engines import engine_options, make_ears, make_mouth
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.settings.settings import Settings
 from phone_daemon.state.store import CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
-from sidecars.host.host import Host
+from sidecars.host.host import Host, HostLost
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,10 @@ class Daemon:
         self._agents = AgentFactory(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._draining = asyncio.Event()
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._one_reload = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
+        """Recognizers that calls from before a reload still use."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -77,7 +82,8 @@ class Daemon:
         mouth = make_mouth(settings.tts, os.environ)
         self._stack.push_async_callback(self._agents.close)
         self._agents.open(self.dialplans)
-        self._stack.push_async_callback(ears.close)
+        self._stack.push_async_callback(self._close_stt)
+        self._stt = ears
         self._stack.push_async_callback(mouth.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
         telemetry = Telemetry()
@@ -86,6 +92,7 @@ class Daemon:
         self.cards = await enter(LineCards(settings.sip))
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
         self._stack.push_async_callback(self._end_calls)
+        self._stack.push_async_callback(self._end_reloads)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -112,8 +119,8 @@ class Daemon:
                 return Condition()
             return Condition(Level.DEGRADED if alive else Level.UNREADY, f"{alive} of {all_} line cards run")
 
-        def engine(host: Host) -> Part:
-            return lambda: Condition(Level.DEGRADED, host.problem) if host.problem else Condition()
+        def engine(host: Callable[[], Host]) -> Part:
+            return lambda: Condition(Level.DEGRADED, host().problem) if host().problem else Condition()
 
         def state() -> Condition:
             store = self._services.store
@@ -122,11 +129,10 @@ class Daemon:
         def model() -> Condition:
             return Condition(Level.DEGRADED, self._agents.problem) if self._agents.problem else Condition()
 
-        services = self._services
         return {
             "line_cards": line_cards,
-            "stt": engine(services.stt),
-            "tts": engine(services.tts),
+            "stt": engine(lambda: self._services.stt),
+            "tts": engine(lambda: self._services.tts),
             "model": model,
             "state": state,
         }
@@ -158,6 +164,70 @@ class Daemon:
         """No new calls; live ones may finish."""
         self._draining.set()
 
+    # ------------------------------------------------------------------------------------------------ reloading
+
+    def reload(self) -> None:
+        """Reads the dialplan files again, for the calls to come: live ones keep theirs.
+
+        What is wrong with them is logged, and the dialplans stay as they are.
+        """
+        task = asyncio.create_task(self._reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        async with self._one_reload:
+            try:
+                plans = await asyncio.to_thread(load_dialplans, self.settings)
+                self._agents.open(plans)
+                stt = await self._stt_for(plans)
+            except (DialplanError, HostLost) as error:
+                log.error(Event("dialplans.kept", reason=" | ".join(str(error).splitlines())))
+                return
+            if stt is not self._stt:
+                self._retire(self._stt)
+                self._stt, self._services = stt, replace(self._services, stt=stt)
+            self.dialplans = plans
+            log.info(Event("dialplans.reloaded", names=", ".join(plan.name for plan in plans)))
+
+    async def _stt_for(self, plans: Dialplans) -> Host:
+        """The recognizer that is running, or another where it has to be told what the callers of `plans` may say."""
+        settings = self.settings.stt
+        if engine_options(settings, plans) == engine_options(settings, self.dialplans):
+            return self._stt
+        stt = make_ears(settings, plans, os.environ)
+        try:
+            await stt.start()
+        except BaseException:
+            await stt.close()
+            raise
+        return stt
+
+    def _retire(self, stt: Host) -> None:
+        """Closes a recognizer once the calls that use it have ended."""
+
+        calls = [task for _, task in self._calls.values()]
+
+        async def close() -> None:
+            if calls:
+                await asyncio.wait(calls)
+            await stt.close()
+
+        task = asyncio.create_task(close(), name="retire")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _end_reloads(self) -> None:
+        for task in self._reloads:
+            task.cancel()
+        await asyncio.gather(*self._reloads, return_exceptions=True)
+
+    async def _close_stt(self) -> None:
+        await asyncio.gather(*self._retiring)
+        await self._stt.close()
+
+    # ---------------------------------------------------------------------------------------------------- calls
+
     async def _accept(self) -> None:
         async for incoming in self.cards.incoming():
             self._admit(incoming)
@@ -168,9 +238,7 @@ class Daemon:
             return
         plan = self.dialplans.match(incoming.called, self._now())
         if plan is None:
-            log.info(
-                Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number")
-            )
+            log.info(Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number"))
             incoming.refuse(404)
             return
         line = incoming.answer()

@@ -62,6 +62,8 @@ class AgentFactory:
             raise DialplanError(problems)
         if thinking:
             patient = [replace(plan.model, first_token_s=LOAD_S, max_tokens=1) for plan in thinking if plan.model]
+            if self._visit is not None:
+                self._visit.cancel()
             self._visit = asyncio.create_task(self._visit_all([self._chat(model) for model in patient]))
 
     async def _visit_all(self, chats: Iterable[Chat]) -> None:
