@@ -166,6 +166,7 @@ class RtpEnd:
         self._host = host
         self._socket = self._out = self._bind()
         self.port: int = self._socket.getsockname()[1]
+        self._abandoned: list[socket.socket] = []
         self.packets: list[Packet] = []
         self.sent = 0
         self.sending = True
@@ -220,8 +221,16 @@ class RtpEnd:
         """
         if self._out is not self._socket:
             raise RuntimeError("the RTP source has moved already")
+        self._ssrc = random.randrange(0x1_0000_0000)
         self._out = self._bind()
         return int(self._out.getsockname()[1])
+
+    def rebind(self) -> int:
+        """Goes on from another port, the stream as it was, and listens there alone: a NAT binding was renewed."""
+        self._abandoned.append(self._socket)
+        self._socket = self._out = self._bind()
+        self.port = self._socket.getsockname()[1]
+        return self.port
 
     def since(self, at_ns: int) -> list[Packet]:
         """Packets that arrived after a moment."""
@@ -260,6 +269,8 @@ class RtpEnd:
         finally:
             self._socket.close()
             self._out.close()
+            for abandoned in self._abandoned:
+                abandoned.close()
             for played, *_ in self._queue:
                 if played:
                     played.done.set()

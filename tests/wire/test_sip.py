@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
@@ -17,24 +18,22 @@ from phone_daemon.wire.sip import LineCards, PortInUse
 from tests.wire.calls import PATIENCE_S, Ear, card
 
 
-def two_free_ports() -> int:
-    """The first of two neighbouring UDP ports that nobody uses."""
-    for port in range(20_000, 30_000, 7):
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
-        ):
+def free_ports(count: int) -> int:
+    """The first of so many neighbouring UDP ports that nobody uses; even."""
+    for _ in range(100):
+        first = random.randrange(20_000, 30_000, 2)
+        with ExitStack() as sockets:
             try:
-                first.bind(("127.0.0.1", port))
-                second.bind(("127.0.0.1", port + 1))
+                for port in range(first, first + count):
+                    sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    raise AssertionError("no two free ports")
+            return first
+    raise AssertionError(f"no {count} free ports side by side")
 
 
 async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -> None:
-    port = two_free_ports()
+    port = free_ports(2)
     async with LineCards(SipSettings(port=port, cards=2)) as cards, card() as phone:
         assert cards.ports == (port, port + 1)
         assert (cards.alive, cards.max_calls) == (2, 8)
@@ -53,7 +52,7 @@ async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -
 
 
 async def test_no_call_leaves_the_range_of_rtp_ports_however_many_come() -> None:
-    first = two_free_ports() // 2 * 2 + 2
+    first = free_ports(8)
     async with LineCards(SipSettings(port=0, rtp_ports=f"{first}-{first + 7}")) as cards, AsyncExitStack() as calls:
         incoming, ports = cards.incoming(), []
         for at in range(10):
@@ -90,7 +89,7 @@ async def test_a_dead_card_is_replaced_within_a_second_and_the_others_notice_not
 
 
 async def test_when_one_card_cannot_start_none_is_left_behind() -> None:
-    port = two_free_ports()
+    port = free_ports(2)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
         squatter.bind(("127.0.0.1", port + 1))
         with pytest.raises(PortInUse, match=str(port + 1)):

@@ -30,9 +30,11 @@ import pjsua2 as pj
 from phone_daemon.events import PTIME_S, EndReason, LineClosed
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card import options as card_options
 from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
 from phone_daemon.wire.line_card.message import parse
-from phone_daemon.wire.line_card.phone import CODECS, Phone, PortTaken
+from phone_daemon.wire.line_card.phone import Phone, PortTaken
+from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
 from phone_daemon.wire.uri import request_user, user_part
@@ -49,6 +51,8 @@ WATCH_TICKS = 5
 NEW_CALLS_A_SECOND = 20
 """More are held back: pjsua2 aborts at some 60 a second, its 64 I/O handles being closed half a second late."""
 HELD_BACK_S = 0.25
+RTP_CLOSES_S = 1.0
+"""pjsua2 closes the RTP sockets of a call up to half a second after its end."""
 
 
 class _Account(pj.Account):  # type: ignore[misc]
@@ -81,6 +85,9 @@ class Card:
         self._held_back: deque[tuple[float, int]] = deque()
         self._arrivals: deque[float] = deque(maxlen=NEW_CALLS_A_SECOND)
         self._limits = Limits(options.rtp_timeout, options.ack_timeout)
+        self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
+        self._closed_at = 0.0
+        """When a call ended last."""
         self._draining = self._stopping = False
         self._ticks = self._lost = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
@@ -152,6 +159,7 @@ class Card:
         """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
         for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
+            self._closed_at = time.monotonic()
             self._by_id = {call_id: live for call_id, live in self._by_id.items() if live is not leg}
             leg.release()
             self._underruns += leg.playout.underruns
@@ -305,6 +313,10 @@ class Card:
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
         full = native.calls() >= self._max_calls
+        if self._rtp_ports and leg is None and message.opens and not any(map(is_free, self._rtp_ports)):
+            if time.monotonic() < self._closed_at + RTP_CLOSES_S:
+                return True  # Sent again in half a second (RFC 3261 section 17.1.1.2), it finds the port closed.
+            full = True
         verdict = self._screening.judge(message, None if leg is None else leg.dialog, full=full)
         if verdict.code:
             self._module.respond(handle, verdict.code, verdict.headers)
@@ -373,20 +385,7 @@ class Card:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m phone_daemon.wire.line_card", description=__doc__)
-    parser.add_argument("--fd", type=int, required=True, help="our end of the socket pair")
-    parser.add_argument("--bind", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=5060, help="0: any free port")
-    parser.add_argument("--public-address", default="")
-    parser.add_argument("--codecs", default=",".join(CODECS))
-    parser.add_argument("--rtp-port", type=int, default=0, help="0: any free ports")
-    parser.add_argument("--rtp-range", type=int, default=0, help="how many from there on; 0: as far as they go")
-    parser.add_argument("--rtp-timeout", type=float, default=30.0)
-    parser.add_argument("--ack-timeout", type=float, default=5.0)
-    parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")
-    parser.add_argument("--pj-log", type=int, default=0, choices=range(7), help="pjsua2's own log level")
-    parser.add_argument("--loopback", action="store_true", help="answer, and echo inside pjsua2: the bench's floor")
-    options = parser.parse_args()
+    options = card_options.parse()
 
     # A Ctrl-C reaches the whole process group and systemd's SIGTERM the whole unit; the daemon decides, we follow.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

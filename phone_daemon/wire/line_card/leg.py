@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 import pjsua2 as pj
 
-from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed
+from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed, SourceChanged
 from phone_daemon.wire.line_card import native
-from phone_daemon.wire.line_card.pin import pin, unpin
+from phone_daemon.wire.line_card.rtp_source import RtpSource
 from phone_daemon.wire.line_card.screening import Dialog
-from phone_daemon.wire.line_card.source import SourceWatch
 from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, Report
 
@@ -99,8 +98,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._sending = self._hearing = False
         self._position = 0
         self._flushed = 0
-        self._source = SourceWatch()
-        self._pinned = 0
+        self._source = RtpSource(self._source_changed)
+        self._stream = 0
         self._packets = 0
         self._open = False
         """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
@@ -263,19 +262,14 @@ class Leg(pj.Call):  # type: ignore[misc]
             return
         if packets:
             self._open = True
-            self._judge(transport.srcRtpName, int(transport.localRtpName.rpartition(":")[2]))
+            port = int(transport.localRtpName.rpartition(":")[2])
+            ssrc = native.sender_ssrc(self._stream, packets)
+            self._source.look(transport.srcRtpName, port, fresh=grew, ssrc=ssrc, now=now)
 
-    def _judge(self, sender: str, port: int) -> None:
-        """Acts on who sent last: the first packet of a stranger's is his last one; without the caller's, it is told."""
-        changed = self._source.look(sender)
-        if self._source.strikes and not self._pinned and pin(port, self._source.caller):
-            self._pinned = port
-        if changed is not None:
-            self._send(changed)
-            log(
-                "WARNING",
-                f"RTP from {sender}, {'as expected again' if changed.trusted else 'not the caller: not used'}",
-            )
+    def _source_changed(self, changed: SourceChanged) -> None:
+        self._send(changed)
+        what = "as expected again" if changed.trusted else "not the caller: not used"
+        log("WARNING", f"RTP from {changed.address}, {what}")
 
     # ------------------------------------------------------------------------------------------- callbacks
 
@@ -318,9 +312,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._media = index
         self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
         self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
-        if self._source.expect(self.getStreamInfo(index).remoteRtpAddress) and self._pinned:
-            unpin(self._pinned)
-            self._pinned = 0
+        self._source.expect(self.getStreamInfo(index).remoteRtpAddress)
         if self._spare is None:
             audio = self.getAudioMedia(index)
             audio.startTransmit(audio)
@@ -330,6 +322,14 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._port.heard = SILENCE
             self._port.speak = self._speak
         self._port.connect(slot)
+
+    @guarded
+    def onStreamCreated(self, prm: Any) -> None:  # noqa: N802
+        self._stream = int(prm.stream)
+
+    @guarded
+    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
+        self._stream = 0
 
     @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802

@@ -45,6 +45,11 @@ class SipMessage:
         return int(number) if number.isascii() and number.isdigit() else 0
 
     @property
+    def opens(self) -> bool:
+        """It asks for a new call: an INVITE outside of a dialog."""
+        return self.method == "INVITE" and not self.to_tag
+
+    @property
     def from_tag(self) -> str:
         return tag(self.header("from"))
 

@@ -36,6 +36,8 @@ _lib.pjmedia_null_port_create.argtypes = (
 )
 _FrameCallback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
+_lib.pjmedia_stream_get_rtp_session_info.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+
 
 class _MediaFrame(ctypes.Structure):
     """pjmedia_frame (pjmedia/frame.h)."""
@@ -149,3 +151,28 @@ def max_calls() -> int:
 def calls() -> int:
     """Calls that the library carries now, those included whose BYE is not answered yet."""
     return int(_lib.pjsua_call_get_count())
+
+
+class _RtpSession(ctypes.Structure):
+    """pjmedia_rtp_session (pjmedia/rtp.h) of this wheel, as far as it is read."""
+
+    _fields_ = (
+        ("out_hdr", ctypes.c_byte * 12),
+        ("seq_ctrl", ctypes.c_uint32 * 5),
+        ("out_pt", ctypes.c_uint16),
+        ("out_extseq", ctypes.c_uint32 * 2),
+        ("peer_ssrc", ctypes.c_uint32),
+        ("received", ctypes.c_uint32),
+    )
+
+
+def sender_ssrc(stream: int, packets: int) -> int:
+    """SSRC of the RTP that the pjmedia stream at address `stream` hears; 0 when it is not known.
+
+    `packets` is what its statistics say was received: where the structure says otherwise it is not the one known here.
+    """
+    found = (ctypes.c_void_p * 3)()
+    if not stream or _lib.pjmedia_stream_get_rtp_session_info(stream, found) or not found[0]:
+        return 0
+    session = _RtpSession.from_address(found[0])
+    return int(session.peer_ssrc) if packets and abs(session.received - packets) <= 5 else 0

@@ -9,10 +9,9 @@ import pjsua2 as pj
 
 from phone_daemon.events import PTIME_S, SAMPLE_RATE
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.options import CODECS
 from phone_daemon.wire.line_card.pin import udp_socket
 
-CODECS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/16000"}
-"""Names of RFC 3551 and pjmedia's. (G.722 samples at 16 kHz, whatever its rtpmap says.)"""
 MAX_CALLS = 64
 """Asked for; the library cuts it down to what it was compiled for."""
 PJ_EADDRINUSE = 120_000 + 98

@@ -20,6 +20,8 @@ _NET = 0xFFF00000
 """SKF_NET_OFF: offsets from here count from the IP header; others, on a UDP socket, from the UDP header."""
 _SOURCE_HOST = _NET + 12
 _SOURCE_PORT = 0
+_SSRC = 8 + 8
+"""After the UDP header and what stands before it in an RTP packet (RFC 3550 section 5.1); too short a packet fails."""
 DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -38,20 +40,25 @@ def udp_socket(port: int) -> socket.socket | None:
     return None
 
 
-def pin(port: int, sender: str) -> bool:
-    """Lets only packets from `sender` (`a.b.c.d:port`) through to our socket on `port`. False: not possible here."""
+def pin(port: int, sender: str, ssrc: int | None = None) -> bool:
+    """Lets only packets from `sender` (`a.b.c.d:port`) through to our socket on `port`, or also RTP of `ssrc`.
+
+    False: not possible here.
+    """
     host, _, sender_port = sender.rpartition(":")
-    code = b"".join(
-        struct.pack("=HBBI", *instruction)
-        for instruction in (
-            (_LOAD_WORD, 0, 0, _SOURCE_HOST),
-            (_JUMP_EQUAL, 0, 3, int.from_bytes(socket.inet_aton(host), "big")),
-            (_LOAD_HALF, 0, 0, _SOURCE_PORT),
-            (_JUMP_EQUAL, 0, 1, int(sender_port)),
-            (_RETURN, 0, 0, 0xFFFF),
-            (_RETURN, 0, 0, 0),
-        )
+    from_anywhere = (
+        () if ssrc is None else ((_LOAD_WORD, 0, 0, _SSRC), (_JUMP_EQUAL, 0, 1, ssrc), (_RETURN, 0, 0, 0xFFFF))
     )
+    instructions = (
+        (_LOAD_WORD, 0, 0, _SOURCE_HOST),
+        (_JUMP_EQUAL, 0, 3, int.from_bytes(socket.inet_aton(host), "big")),
+        (_LOAD_HALF, 0, 0, _SOURCE_PORT),
+        (_JUMP_EQUAL, 0, 1, int(sender_port)),
+        (_RETURN, 0, 0, 0xFFFF),
+        *from_anywhere,
+        (_RETURN, 0, 0, 0),
+    )
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
     room = ctypes.create_string_buffer(code, len(code))
     return _set(port, SO_ATTACH_FILTER, struct.pack("@HP", len(code) // 8, ctypes.addressof(room)))
 

@@ -62,6 +62,14 @@ class SourceWatch:
         self._good += 1
         return self._turn(True, address) if self._good >= SETTLE else None
 
+    def move(self, address: str) -> SourceChanged | None:
+        """The caller is at `address` from now on, whatever SDP named; returns the event when that is news."""
+        news = address != self.caller or not self.trusted
+        self._latched = address
+        self._before = frozenset()
+        self.strikes, self._good, self.trusted = 0, SETTLE, True
+        return SourceChanged(address, trusted=True) if news else None
+
     def _turn(self, trusted: bool, address: str) -> SourceChanged | None:
         if trusted is self.trusted:
             return None

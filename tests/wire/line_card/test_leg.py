@@ -211,6 +211,35 @@ async def test_rtp_from_elsewhere_is_told_never_heard_and_never_answered() -> No
         assert gapless(ear.frames)
 
 
+async def test_a_caller_whose_rtp_moves_is_heard_and_answered_in_the_new_place() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        for _ in range(2):
+            moved = f"127.0.0.1:{probe.rtp.rebind()}"
+            await ear.until(lambda moved=moved: SourceChanged(moved, trusted=True) in ear.events)
+            before = len(probe.rtp.packets)
+            await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+            await until(lambda before=before: len(probe.rtp.packets) > before + 15)
+
+
+async def test_who_is_silent_for_a_while_is_nobodys_chance() -> None:
+    async with card() as ours, call(ours) as (probe, ear), Probe(uri(ours)) as other:
+        await rung(ours)
+        assert probe.rtp.target is not None
+        await ear.ticks(10)
+        other.rtp.aim(*probe.rtp.target)
+        other.rtp.play(LONG_TONE)
+        await ear.ticks(10)
+        probe.rtp.sending = False
+        await ear.ticks(80)
+        assert rms(b"".join(frame.pcm for frame in ear.frames[-70:])) == 0
+        assert not other.rtp.packets
+        probe.rtp.play(LONG_TONE)
+        probe.rtp.sending = True
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+
+
 async def test_a_stranger_who_talks_over_the_caller_changes_nothing() -> None:
     async with card() as ours, call(ours) as (probe, ear), Probe(uri(ours)) as other:
         await rung(ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 from pathlib import Path
 
 from phone_daemon.wire.line_card.pin import pin, udp_socket, unpin
@@ -27,6 +28,20 @@ def test_only_the_pinned_sender_is_heard_until_it_is_unpinned() -> None:
         unpin(port)
         stranger.sendto(b"now", ear.getsockname())
         assert ear.recv(16) == b"now"
+
+
+def test_one_rtp_stream_may_come_from_anywhere_when_it_is_named() -> None:
+    def packet(ssrc: int, word: bytes) -> bytes:
+        return struct.pack("!BBHII", 0x80, 0, 1, 2, ssrc) + word
+
+    with contextlib.ExitStack() as stack:
+        (ear, here), (caller, address), (elsewhere, _) = bound(stack), bound(stack), bound(stack)
+        assert pin(int(here.rpartition(":")[2]), address, 0xFEDCBA98)
+        elsewhere.sendto(packet(0xFEDCBA97, b"no"), ear.getsockname())
+        elsewhere.sendto(b"short", ear.getsockname())
+        elsewhere.sendto(packet(0xFEDCBA98, b"yes"), ear.getsockname())
+        caller.sendto(packet(1, b"caller"), ear.getsockname())
+        assert [ear.recv(32)[12:], ear.recv(32)[12:]] == [b"yes", b"caller"]
 
 
 def test_looking_for_a_socket_leaves_no_descriptor_behind() -> None:

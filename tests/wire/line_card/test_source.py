@@ -68,3 +68,11 @@ def test_the_same_sdp_again_changes_nothing() -> None:
     line.expect(CALLER)
     assert looks(line, STRANGER) == []
     assert not line.trusted
+
+
+def test_a_caller_who_moved_is_trusted_in_the_new_place_alone() -> None:
+    line, _ = watch(CALLER, STRANGER, STRANGER)
+    assert line.move(MOVED) == SourceChanged(MOVED, trusted=True)
+    assert line.caller == MOVED
+    assert looks(line, MOVED, MOVED) == []
+    assert looks(line, STRANGER, STRANGER) == [SourceChanged(STRANGER, trusted=False)]
