@@ -28,6 +28,8 @@ class TunedHost(InlineHost):
 
     late_s = 0.0
     """Answers arrive so much later: a loaded machine, or a server far away."""
+    late_final_s = 0.0
+    """Finals do, and what comes before them does not."""
     wordless = False
     """Recognition finds no words. A voice that every VAD takes for one, and every recogniser for none, is not to be
     had: what sounds like one is given words now and then."""
@@ -42,8 +44,8 @@ class TunedHost(InlineHost):
         def tuned(message: Message, payload: bytes) -> None:
             if (self.wordless and "text" in message) or (self.unsure and message["type"] == "Final"):
                 message = {**message, "text": ""}
-            if self.late_s:
-                asyncio.get_running_loop().call_later(self.late_s, put, message, payload)
+            if late_s := self.late_s + (self.late_final_s if message["type"] == "Final" else 0.0):
+                asyncio.get_running_loop().call_later(late_s, put, message, payload)
             else:
                 put(message, payload)
 

@@ -78,6 +78,10 @@ class Tape(TapeLine):
         self.played: dict[int, int] = {}
         self.audio: dict[int, bytearray] = {}
 
+    def tells(self, event: LineEvent) -> None:
+        """What no far end of a tape brings about."""
+        self._events.put_nowait(event)
+
     async def events(self) -> AsyncIterator[LineEvent]:
         async for event in super().events():
             match event:

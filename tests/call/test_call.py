@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phone_daemon.call import call
 from phone_daemon.call.floor import State
-from phone_daemon.events import EndReason, LineClosed, PlayoutDone
+from phone_daemon.events import EndReason, LineClosed, PlayoutDone, SourceChanged
+from phone_daemon.settings.settings import TurnSettings
+from sidecars.host.host import Message
+from sidecars.local.inline import InlineHost
 from tests import agents
-from tests.fakes import TunedHost
-from tests.phone import BOOKING, OPEN, OPTIONS, TUESDAY, YES, Left, Phone, calls, plan, ring, speech
+from tests.fakes import TunedHost, UnevenHost
+from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, TUESDAY, YES, Left, Phone, calls, plan, ring, speech
 from tests.sidecars.speech import words
 
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
@@ -70,18 +75,19 @@ def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_t
 def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("All right."))
 
+    stt = late_stt(0.0)
+
     async def script(phone: Phone) -> None:
-        assert isinstance(phone.stt, TunedHost)
         await phone.heard_out("How can I help")
+        stt.late_final_s = 2.8
         await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
-        phone.stt.late_s = 0.0  # what is said from here on is understood sooner than what came before
-        await phone.says(speech(OPEN))
+        stt.late_final_s = 0.0  # what is said from here on is understood sooner than what came before
+        await phone.says(speech(TUESDAY))
         await phone.heard_out("All right")
 
-    stt = late_stt(2.5)
     ring(tmp_path, script, agent=agent, stt=stt)
-    assert words(agent.asked[0].text) == f"{BOOKING} {OPEN}"
+    assert words(agent.asked[0].text) == f"{BOOKING} {TUESDAY}"
 
 
 def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path) -> None:
@@ -98,6 +104,79 @@ def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path
     assert agent.retracted == 1
     assert agent.asked[0] == agent.asked[1]
     assert [text for _, text, _ in left.history].count(agent.asked[0].text) == 1
+
+
+def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a_noise(tmp_path: Path) -> None:
+    """The agent has taken it back, so it is not enough to say its words."""
+    agent, tts = agents.Lines(agents.text("You chose one."), digits=1), UnevenHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        tts.first_s = 1.5
+        phone.press("1")
+        await phone.until(lambda: bool(agent.asked))
+        await phone.noise()
+        await phone.heard_out("You chose one")
+
+    left = ring(tmp_path, script, agent=agent, tts=tts)
+    assert agent.retracted == 1
+    assert [turn.text for turn in agent.asked] == ["1", "1"]
+    assert left.turns[-1]["heard"] == "You chose one."
+
+
+def test_what_is_expected_goes_back_with_the_agent(tmp_path: Path) -> None:
+    """What listens while the caller goes on, before the reply to the first half was heard, expects what it expected
+    before that."""
+
+    class Asks(agents.Lines):
+        def expects(self) -> str:
+            return "a day" if len(self.asked) > self.retracted else ""
+
+    class Noting(InlineHost):
+        def __init__(self) -> None:
+            super().__init__("stt", "moonshine", OPTIONS)
+            self.expected: list[str] = []
+
+        def _deliver(self, number: int, message: Message, payload: bytes) -> None:
+            if message["type"] == "Open":
+                self.expected.append(message["options"].get("expected", ""))
+            super()._deliver(number, message, payload)
+
+    stt = Noting()
+    before: list[str] = []
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(BOOKING))
+        await phone.until(lambda: "a day" in stt.expected)
+        before.extend(stt.expected)
+        phone.say(speech(TUESDAY))
+        await phone.reaches(State.LISTENING)
+        assert stt.expected[len(before)] == ""
+        await phone.heard_out("On Tuesday then")
+
+    ring(
+        tmp_path, script, agent=Asks(agents.text("Too early.", before_s=2.0), agents.text("On Tuesday then.")), stt=stt
+    )
+    assert stt.expected[len(before) :].count("a day") >= 1
+
+
+def test_a_part_whose_words_are_not_known_yet_is_waited_for_before_the_agent_is_asked_early(tmp_path: Path) -> None:
+    agent, stt = agents.Lines(agents.text("All right.")), late_stt(0.0)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        stt.late_final_s = 2.5
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)
+        stt.late_final_s = 0.0
+        await phone.says(speech(OPEN))
+        await phone.heard_out("All right")
+
+    early = replace(SETTINGS, turn=TurnSettings(early_start=True))
+    ring(tmp_path, script, agent=agent, stt=stt, settings=early)
+    assert all(words(turn.text).startswith("i would like") for turn in agent.asked)
+    assert words(agent.asked[-1].text) == f"{BOOKING} {OPEN}"
 
 
 def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: Path) -> None:
@@ -490,3 +569,49 @@ def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: P
     assert [words(turn.text) for turn in agent.asked] == [OPEN]
     assert [fault["error"] for fault in left.told("fault") if "no files" in str(fault["error"])]
     assert left.closed.reason is EndReason.CALLER_HUNG_UP
+
+
+# ------------------------------------------------------------------------------------------------ what is told
+
+
+def test_a_call_tells_who_phones_whom_when_it_starts(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+
+    left = ring(tmp_path, script, agent=agents.Lines())
+    assert left.notes[0].kind == "started"
+    assert left.told("started") == [{"caller": "caller", "called": "reception", "dialplan": "dental_clinic"}]
+
+
+def test_rtp_from_elsewhere_is_told_and_whether_it_is_taken(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        phone.line.tells(SourceChanged("192.0.2.7:4000", trusted=False))
+        phone.line.tells(SourceChanged("192.0.2.8:4000", trusted=True))
+        await asyncio.sleep(0.1)
+
+    left = ring(tmp_path, script, agent=agents.Lines())
+    assert left.told("fault") == [
+        {"part": "line", "error": "RTP from 192.0.2.7:4000 is not used: no SDP named it"},
+        {"part": "line", "error": "RTP from 192.0.2.8:4000 is used again"},
+    ]
+
+
+def test_a_recording_that_breaks_off_is_told_and_the_call_goes_on(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        # As if the disk were full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "call" / "call.wav").stat().st_size, limits[1]))
+        await phone.says(speech(OPEN))
+        await phone.heard_out("Until five")
+
+    try:
+        left = ring(tmp_path, script, agent=agents.Lines(agents.text("Until five.")))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (fault,) = left.told("fault")
+    assert fault["part"] == "recorder"
+    assert "File too large" in str(fault["error"])
+    assert left.turns[1]["heard"] == "Until five."

@@ -77,6 +77,7 @@ def test_a_caller_whom_two_engines_failed_is_asked_to_say_it_again(tmp_path: Pat
     left, agent = booking(tmp_path, 1.0, 1.6)
     assert left.turns[1]["heard"] == DEAF
     assert left.turns[1]["faults"] == ["stt: killed"]
+    assert left.told("fault") == [{"part": "stt", "error": "killed"}]
     assert agent.asked == []
 
 

@@ -11,8 +11,9 @@ import pytest
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.call.floor import State
 from phone_daemon.call.reply import APOLOGY, MAX_PHRASES
-from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun
+from phone_daemon.events import Action, ActionKind, AgentEvent, EndReason, Token, ToolOutcome, ToolRun
 from phone_daemon.tts.heard import Heard
+from phone_daemon.tts.phrases import FIRST_PATIENCE_S
 from sidecars.host import host
 from sidecars.host.channel import QueueChannel
 from sidecars.local.inline import InlineHost
@@ -144,6 +145,62 @@ def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_canc
     assert (cancelled["name"], cancelled["outcome"]) == ("book", "cancelled")
     assert cancelled["at"] == pytest.approx(done["at"] + 0.5)
     assert 1000 < cancelled["ms"] < 3000
+
+
+def test_why_a_tool_failed_is_among_the_faults_of_the_turn(tmp_path: Path) -> None:
+    async def fails() -> AsyncGenerator[AgentEvent, None]:
+        yield ToolRun("lookup")
+        yield ToolRun("lookup", ToolOutcome.FAILED, "HTTP 500")
+        yield Token("I could not find it.")
+
+    left = ring(tmp_path, asks_and_listens, agent=agents.Lines(fails))
+    assert left.turns[1]["faults"] == ["lookup: HTTP 500"]
+    assert left.told("fault") == [{"part": "lookup", "error": "HTTP 500"}]
+    assert [(tool["name"], tool["outcome"]) for tool in left.turns[1]["tools"]] == [("lookup", "failed")]
+
+
+def test_a_phrase_is_waited_for_as_long_as_tokens_keep_coming(tmp_path: Path) -> None:
+    """It is the last token that its patience counts from, not the first."""
+    slow = agents.text("We are open until five.", each_s=0.8 * FIRST_PATIENCE_S)
+    left = ring(tmp_path, asks_and_listens, agent=agents.Lines(slow))
+    assert [str(told["text"]).strip() for told in left.told("agent")][-1] == "We are open until five."
+
+
+@pytest.mark.parametrize("end", [Action(ActionKind.HANG_UP), Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1")])
+def test_a_reply_without_a_word_may_end_the_call(tmp_path: Path, end: Action) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.CLOSED)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("", then=[end])))
+    assert left.line.transferred_to == end.argument
+    assert left.closed.reason is (EndReason.TRANSFERRED if end.argument else EndReason.AGENT_HUNG_UP)
+    assert [told["kind"] for told in left.told("action")] == [str(end.kind)]
+    assert not left.turns[1]["interrupted"]
+
+
+def test_a_turn_has_the_moments_that_happened_and_no_others(tmp_path: Path) -> None:
+    left = ring(tmp_path, asks_and_listens, agent=agents.Lines(agents.text("Until five.")))
+    happened = "speech_onset speech_end endpoint stt_final llm_first_token first_phrase tts_first_audio rtp_first_audio"
+    assert set(left.turns[1]["times"]) == {*happened.split(), "llm_end", "tts_end", "playout_end"}
+
+
+def test_gaps_in_a_reply_that_was_interrupted_are_counted(tmp_path: Path) -> None:
+    async def stalls() -> AsyncGenerator[AgentEvent, None]:
+        yield Token("One moment, please. ")
+        await asyncio.sleep(5.0)
+        yield Token("We are open until five, on every day of the week. ")
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await phone.until(phone.hears("every day"))
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, agent=agents.Lines(stalls, agents.text("Yes.")))
+    assert left.turns[1]["interrupted"]
+    assert left.turns[1]["underruns"] > 100
 
 
 @pytest.mark.parametrize("how", ["hangs", "raises"])
@@ -320,8 +377,8 @@ def test_a_reply_without_a_sound_gives_the_floor_back(tmp_path: Path) -> None:
 ONE_PHRASE = "We are open from half past eight until half past five on every day of the week."
 
 
-def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
-    """Of replies of one phrase each, by an engine that makes 100 ms of audio after each of these pauses."""
+def underruns(folder: Path, gaps_s: list[float], turns: int = 3, said: str = ONE_PHRASE) -> list[int]:
+    """Of replies by an engine that makes 100 ms of audio after each of these pauses."""
     tts = UnevenHost("tts", "espeak", {})
     tts.gaps_s = gaps_s
 
@@ -332,10 +389,8 @@ def underruns(folder: Path, gaps_s: list[float], turns: int = 3) -> list[int]:
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 
-    left = ring(
-        folder, script, agent=agents.Lines(agents.text(ONE_PHRASE), greeting=agents.text("How can I help?")), tts=tts
-    )
-    assert [turn["heard"] for turn in left.turns[1:]] == [ONE_PHRASE] * turns
+    left = ring(folder, script, agent=agents.Lines(agents.text(said), greeting=agents.text("How can I help?")), tts=tts)
+    assert [turn["heard"] for turn in left.turns[1:]] == [said] * turns
     return [turn["underruns"] for turn in left.turns]
 
 
@@ -353,3 +408,9 @@ def test_a_voice_that_is_slower_than_speech_gathers_as_much_as_a_flush_may_drop(
 
 def test_a_voice_that_keeps_ahead_is_never_waited_for(tmp_path: Path) -> None:
     assert underruns(tmp_path, [0.0, 0.09], turns=2) == [0, 0, 0]
+
+
+def test_what_is_still_to_be_played_of_a_phrase_is_lead_for_the_next(tmp_path: Path) -> None:
+    """An uneven voice that is ahead of playout by then: the second phrase has nothing to wait for."""
+    _, *later = underruns(tmp_path, [0.3, 0.02, 0.02, 0.02], turns=2, said=f"{ONE_PHRASE} {ONE_PHRASE}")
+    assert later == [0, 0]

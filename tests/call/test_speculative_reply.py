@@ -112,6 +112,19 @@ def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
     assert (ended["dropped"], ended["wasted_tokens"]) == (cost["dropped"], cost["wasted_tokens"])
 
 
+def test_a_turn_is_charged_for_its_own_drafts_alone(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await thinks_aloud(phone)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Until five.", each_s=0.02)), settings=EARLY)
+    first, second = (turn["early_start"] for turn in left.turns[1:])
+    assert first["dropped"] >= 1 and first["wasted_tokens"] >= 1
+    assert second == {"kept": True, "dropped": 0, "wasted_tokens": 0}
+
+
 def test_a_dropped_draft_lets_go_of_its_model_at_once(tmp_path: Path) -> None:
     closed: list[float] = []
 

@@ -301,6 +301,26 @@ async def test_a_redis_that_hangs_is_noticed_while_the_loop_goes_on(
     await until(lambda: state.ready)
 
 
+async def test_what_was_connected_when_redis_failed_is_closed(
+    state: State, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.2)
+    assert state.server is not None and state.server.pid is not None
+    before = len(await client.client_list())
+    for _ in range(3):
+        os.kill(state.server.pid, signal.SIGSTOP)
+        try:
+            while state.ready:
+                state.note(Note("one", "partial", 0, {"text": "well"}))
+                await asyncio.sleep(0.005)
+        finally:
+            os.kill(state.server.pid, signal.SIGCONT)
+        await until(lambda: state.ready)
+    async with asyncio.timeout(5):
+        while len(await client.client_list()) > before:  # noqa: ASYNC110 (Redis has no event for it)
+            await asyncio.sleep(0.02)
+
+
 async def test_events_that_nobody_takes_are_forgotten_oldest_first(tmp_path: Path) -> None:
     async with State.open(StateSettings(url=f"unix://{tmp_path}/none.sock")) as state:
         for number in range(module.MAX_PENDING + 10):

@@ -8,14 +8,16 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.factory import AgentFactory
+from phone_daemon.clock import run_counted
 from phone_daemon.events import Action, ActionKind, Token, Understood
 from tests.agent.asking import ASKED, CLINIC, MODEL, events, hook, plan, reached, text, troubles, valid
 from tests.agent.transcript import OPEN
-from tests.sse_server import DONE, Answer, Cut, SseServer, Stall, calls, event, says, status
+from tests.sse_server import DONE, Answer, Cut, SseServer, SseTransport, Stall, calls, event, says, status
 
 # ------------------------------------------------------------------------------------------------ answers
 
@@ -191,6 +193,33 @@ async def test_an_answer_that_breaks_off_is_owned_up_to(ending: Any, server: Sse
     happened = await events(factory.agent(plan()))
     assert text(happened).strip() == f"We close at six… {MODEL.broken_off}"
     assert (len(server.requests), len(troubles(happened))) == (1, 1)
+
+
+@pytest.mark.parametrize(("thinks_s", "requests"), [(1.8, 2), (3.6, 1)])
+def test_a_request_that_failed_late_is_not_made_again(thinks_s: float, requests: int) -> None:
+    """Within 1.5 times the patience for the first token, which is 3 s here: the caller waits for both."""
+    thinking = [step for _ in range(9) for step in (event({"reasoning": "hm"}), Stall(thinks_s / 9))]
+    transport = SseTransport(says(*thinking, Stall()))
+    model = replace(MODEL, first_token_s=2.0, stall_s=0.5)
+
+    async def ask() -> None:
+        factory = AgentFactory()
+        factory._http = httpx.AsyncClient(transport=transport)
+        assert MODEL.sorry[0] in text(await events(factory.agent(plan(model))))
+
+    run_counted(ask())
+    assert len(transport.requests) == requests
+
+
+async def test_a_model_that_fails_while_it_goes_on_after_a_noise_excuses_itself(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    """The caller has said nothing that the script could answer."""
+    server.answers(status(500))
+    history = [Message("caller", "when are you open"), Message("agent", "From half past", interrupted=True)]
+    happened = await events(factory.agent(plan(script=CLINIC.script)), CallerTurn(""), *history)
+    assert text(happened).strip() == MODEL.sorry[0]
+    assert not any(isinstance(event, Understood) for event in happened)
 
 
 async def test_what_the_settings_must_mend_is_told_once_and_not_asked_again(
