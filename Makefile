@@ -38,6 +38,7 @@ docs: .venv/run.stamp ## The example settings and the references of keys, writte
 	@mkdir -p docs
 	@$(BIN)/python -m phone_daemon.settings.example > phone-daemon.example.toml
 	@$(BIN)/python -m phone_daemon.settings.reference > docs/settings.md
+	@$(BIN)/python -m phone_daemon.dialplan.reference > docs/dialplans.md
 
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)

@@ -122,9 +122,7 @@ class AgentFactory:
         self.problem = "" if failure is None else str(failure)
         if failure is not None and failure.refused and self.problem not in self._told:
             self._told.add(self.problem)
-            log.error(
-                Event("llm.refused", reason=self.problem, remedy="check [llm] in dialplan and settings")
-            )
+            log.error(Event("llm.refused", reason=self.problem, remedy="check [llm] in dialplan and settings"))
 
     async def close(self) -> None:
         """Closes the connections. Harmless when done twice."""

@@ -7,26 +7,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
-from phone_daemon.dialplan.hours import ALWAYS, Hours, read_hours
-from phone_daemon.dialplan.intents import Script, read_script
-from phone_daemon.dialplan.model import Model, read_model
-from phone_daemon.dialplan.tools import Tool, read_tools
-from phone_daemon.settings.problems import kind_of
+from phone_daemon.dialplan.hours import ALWAYS, Hours, hours_of
+from phone_daemon.dialplan.intents import Script
+from phone_daemon.dialplan.keys import BargeIn, PlanKeys, voice_of
+from phone_daemon.dialplan.model import Model, check_model
+from phone_daemon.dialplan.script_keys import script_of
+from phone_daemon.dialplan.tools import Tool, tools_of
+from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.toml_lines import NotToml, read
-from phone_daemon.settings.toml_table import Table
-from sidecars.languages import spoken_languages
-from sidecars.phonemes import read_phonemes
+
+__all__ = ["SHIPPED", "BargeIn", "Dialplan", "DialplanError", "Dialplans"]
 
 SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
 
-AGENTS = ("llm", "script")
-
 LONGEST_FILLER = 80
 """Characters: some five seconds, in which the caller hears nothing of what they asked."""
 FILLERS = ("One moment.", "Let me see.", "Just a second.")
+
+DEFAULTS = PlanKeys()
 
 _SEPARATORS = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
@@ -38,21 +39,6 @@ class DialplanError(Exception):
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         super().__init__("\n".join(self.lines))
-
-
-@dataclass(frozen=True, slots=True)
-class BargeIn:
-    """`[barge_in]`: what takes the floor from the agent."""
-
-    mode: Literal["speech", "words", "off"] = "speech"
-    """`speech`: the caller's voice; `words`: at least `min_words` recognised words; `off`: nothing said."""
-    min_words: int = 2
-    min_speech_s: float | None = None
-    """Speech it takes, instead of the `[vad]` setting."""
-    greeting: bool = True
-    """Whether the greeting can be interrupted."""
-    digits: bool = True
-    """Whether a pressed key interrupts, whatever the mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +54,16 @@ class Dialplan:
     voice: Mapping[str, Any] = field(default_factory=dict)
     """Options for the synthesis engine: `voice` (its name), `rate` (1.0: normal), `language` (a code such as "de"),
     `pronounce` (phonemes of words)."""
-    barge_in: BargeIn = BargeIn()
-    no_input_s: float = 7.0
-    no_input: tuple[str, ...] = ("Are you still there?",)
-    max_no_input: int = 2
+    barge_in: BargeIn = DEFAULTS.barge_in
+    no_input_s: float = DEFAULTS.no_input_s
+    no_input: tuple[str, ...] = DEFAULTS.no_input
+    max_no_input: int = DEFAULTS.max_no_input
     """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
-    filler: tuple[str, ...] | None = None
+    filler: tuple[str, ...] | None = DEFAULTS.filler
     """What is said first when a reply takes long. None: the usual words, where a language model thinks."""
-    filler_after_s: float = 0.7
+    filler_after_s: float = DEFAULTS.filler_after_s
     """How long a caller waits for a reply, from the end of their turn, until it is."""
-    agent: str = "script"
+    agent: str = DEFAULTS.agent
     """`script`, or `llm`: the language model `model`; the script then answers when the model cannot."""
     model: Model | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -125,19 +111,20 @@ class Dialplans:
         patterns: dict[str, Path] = {}
         for path in paths:
             try:
-                table = Table(read(path), problems)
+                found = Problems(read(path))
             except NotToml as error:
                 problems.append(str(error))
                 continue
-            plan = _plan(table, path)
+            plan = _plan(found, path)
             if plan.name in names:
-                table.wrong("name", f'"{plan.name}" is also the name of {names[plan.name]}; choose another')
+                found.add(("name",), f'"{plan.name}" is also the name of {names[plan.name]}; choose another')
             for index, pattern in enumerate(plan.called):
                 if pattern in patterns:
-                    table.wrong(("called", index), f'"{pattern}" also stands in {patterns[pattern]}; take one out')
+                    found.add(("called", index), f'"{pattern}" also stands in {patterns[pattern]}; take one out')
                 patterns.setdefault(pattern, path)
             names.setdefault(plan.name, path)
             plans.append(plan)
+            problems += found.lines()
         if problems:
             raise DialplanError(problems)
         return cls(plans)
@@ -184,103 +171,58 @@ def _tidy(number: str) -> str:
     return _SEPARATORS.sub("", number) if _NUMBER.fullmatch(number) else number.lower()
 
 
-def _plan(table: Table, path: Path) -> Dialplan:
-    agent = table.choice("agent", AGENTS, "script")
-    hours = read_hours(table)
-    plan = Dialplan(
-        name=table.text("name", path.stem),
-        called=_called(table),
-        greeting=table.text("greeting", required=agent == "script"),
-        script=read_script(table, needed=agent == "script"),
-        closed_greeting=table.text("closed_greeting"),
+def _plan(found: Problems, path: Path) -> Dialplan:
+    keys = found.validated(PlanKeys)
+    name = keys.name or path.stem
+    scripted = keys.agent == "script"
+    hours = hours_of(keys.hours, keys.timezone, found)
+    if not re.fullmatch(r"[\w-]+", name):
+        found.add(("name",), f'"{name}" is no plain name; use letters, digits, "_" and "-"')
+    if scripted and not keys.greeting.strip() and not found.known(("greeting",)):
+        if "greeting" in found.document.data:
+            found.add(("greeting",), "is empty; write some text")
+        else:
+            found.lack((), '"greeting" is missing; write greeting = "…"')
+    if not scripted and keys.llm is None and not found.known(("llm",)):
+        found.add(("agent",), 'is "llm", but "llm" is missing; write llm = { model = "NAME" } below it')
+    if keys.llm is not None:
+        check_model(keys.llm, found)
+    if keys.hours is not None and keys.greeting and not keys.closed_greeting:
+        found.add(("hours",), 'are set, but "closed_greeting" is missing; write what is said outside them')
+    if keys.max_no_input and not keys.no_input:
+        found.add(("no_input",), "is empty; write at least one prompt, or max_no_input = 0")
+    _check_filler(keys.filler, found)
+    same = ("greeting", "closed_greeting", "barge_in", "no_input_s", "no_input", "max_no_input", "filler",
+            "filler_after_s", "agent")  # fmt: skip
+    return Dialplan(
+        name=name,
+        called=_called(keys.called, found),
+        script=script_of(keys.slots, keys.intents, keys.prompts, found, needed=scripted),
         hours=hours,
-        voice=_voice(table.table("voice")),
-        barge_in=_barge_in(table.table("barge_in")),
-        no_input_s=table.number("no_input_s", 7.0, 1.0, 120.0),
-        no_input=table.texts("no_input", ("Are you still there?",)),
-        max_no_input=table.whole("max_no_input", 2, 0, 10),
-        filler=table.texts("filler") if "filler" in table else None,
-        filler_after_s=table.number("filler_after_s", 0.7, 0.1, 10.0),
-        agent=agent,
-        model=read_model(table),
-        tools=read_tools(table),
+        voice=voice_of(keys.voice, found),
+        model=keys.llm,
+        tools=tools_of(keys.tools, found),
+        **{each: getattr(keys, each) for each in same},
     )
-    if agent == "llm" and plan.model is None:
-        table.wrong("agent", 'is "llm", but "llm" is missing; write llm = { model = "NAME" } below it')
-    if not re.fullmatch(r"[\w-]+", plan.name):
-        table.wrong("name", f'"{plan.name}" is no plain name; use letters, digits, "_" and "-"')
-    if hours.week is not None and plan.greeting and not plan.closed_greeting:
-        table.wrong("hours", 'are set, but "closed_greeting" is missing; write what is said outside them')
-    if plan.max_no_input and not plan.no_input:
-        table.wrong("no_input", "is empty; write at least one prompt, or max_no_input = 0")
-    table.expect("filler")
-    if plan.filler and len(set(plan.filler)) == 1:
-        table.wrong("filler", "is one text, and none is said twice in a row; write several, or [] for none")
-    for index, text in enumerate(plan.filler or ()):
+
+
+def _check_filler(filler: tuple[str, ...] | None, found: Problems) -> None:
+    if filler and len(set(filler)) == 1:
+        found.add(("filler",), "is one text, and none is said twice in a row; write several, or [] for none")
+    for index, text in enumerate(filler or ()):
         if len(text) > LONGEST_FILLER:
-            table.wrong(("filler", index), f"has {len(text)} characters; write no more than {LONGEST_FILLER}")
-    table.done()
-    return plan
+            found.add(("filler", index), f"has {len(text)} characters; write no more than {LONGEST_FILLER}")
 
 
-def _called(table: Table) -> tuple[str, ...]:
-    patterns = table.texts("called", required=True)
+def _called(patterns: tuple[str, ...], found: Problems) -> tuple[str, ...]:
     for index, pattern in enumerate(patterns):
         if _is_regex(pattern):
             try:
                 re.compile(pattern[1:-1])
             except re.error as error:
-                table.wrong(("called", index), f'"{pattern}" is no regular expression: {error}')
+                found.add(("called", index), f'"{pattern}" is no regular expression: {error}')
         elif pattern.startswith("/"):
-            table.wrong(("called", index), f'"{pattern}" begins a regular expression; end it with "/"')
+            found.add(("called", index), f'"{pattern}" begins a regular expression; end it with "/"')
         elif "*" in pattern[:-1]:
-            table.wrong(("called", index), f'"{pattern}": "*" stands at the end only; write a /regular expression/')
+            found.add(("called", index), f'"{pattern}": "*" stands at the end only; write a /regular expression/')
     return tuple(pattern if _is_regex(pattern) else _tidy(pattern) for pattern in patterns)
-
-
-def _voice(table: Table) -> dict[str, Any]:
-    voice: dict[str, Any] = {}
-    if "name" in table:
-        voice["voice"] = table.text("name", required=True)
-    if "rate" in table:
-        voice["rate"] = table.number("rate", 1.0, 0.5, 2.0)
-    if "language" in table:
-        voice["language"] = language = table.text("language", required=True).lower()
-        if language and language not in spoken_languages():
-            table.wrong("language", f'"{language}" is no language that espeak-ng speaks; write a code such as "de"')
-    if pronounce := table.mapping("pronounce"):
-        voice["pronounce"] = pronounce
-        for word, phonemes in pronounce.items():
-            if problem := _mispronounced(word, phonemes):
-                table.wrong(("pronounce", word), problem)
-    for name in ("name", "rate", "language"):
-        table.expect(name)
-    table.done()
-    return voice
-
-
-def _mispronounced(word: str, phonemes: object) -> str:
-    """What is wrong with a pronunciation, and how to mend it; empty: nothing."""
-    if not re.fullmatch(r"[^\s\[\]()]*\w[^\s\[\]()]*", word):
-        return "is no word; write one word, without spaces or brackets"
-    if not isinstance(phonemes, str):
-        return f'is {kind_of(phonemes)}; write phonemes in quotes, such as "ʃɪvˈɔːn"'
-    try:
-        read_phonemes(phonemes)
-    except ValueError as error:
-        return f'"{phonemes}" does not parse: {error}; write phonemes of IPA, such as "ʃɪvˈɔːn"'
-    return ""
-
-
-def _barge_in(table: Table) -> BargeIn:
-    mode = table.choice("mode", ("off", "speech", "words"), "speech")
-    policy = BargeIn(
-        cast(Literal["speech", "words", "off"], mode),
-        table.whole("min_words", 2, 1, 20),
-        table.number("min_speech_s", 0.0, 0.032, 2.0) if "min_speech_s" in table else None,
-        table.flag("greeting", True),
-        table.flag("digits", True),
-    )
-    table.expect("min_speech_s")
-    table.done()
-    return policy

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass
+
 from phone_daemon.language.times import WEEKDAYS
-from phone_daemon.settings.problems import kind_of
-from phone_daemon.settings.toml_table import Table
+from phone_daemon.settings.problems import Problems, kind_of
+from phone_daemon.settings.values import MODEL, Texts, listed
 
 Span = tuple[int, int]
 """Minutes since midnight: from the first up to the second."""
@@ -19,7 +23,7 @@ _SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)")
 _YEARLY = re.compile(r"(\d\d)-(\d\d)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Hours:
     """`[hours]`. Without that table it is always open; with it, a weekday it does not name is closed."""
 
@@ -43,53 +47,75 @@ class Hours:
 ALWAYS = Hours()
 
 
-def read_hours(plan: Table) -> Hours:
-    """`timezone` and `[hours]` of a dialplan."""
-    zone = _zone(plan)
-    if "hours" not in plan:
-        plan.expect("hours")
+@dataclass(frozen=True, slots=True, config=MODEL)
+class HoursKeys:
+    """When it is open, by day: "08:30-17:30", a list of those, or "closed". A day that is not named is closed.
+
+    Without this table it is always open; with it, `closed_greeting` is needed.
+    """
+
+    monday: Texts = ()
+    """Hours of Monday."""
+    tuesday: Texts = ()
+    """Hours of Tuesday."""
+    wednesday: Texts = ()
+    """Hours of Wednesday."""
+    thursday: Texts = ()
+    """Hours of Thursday."""
+    friday: Texts = ()
+    """Hours of Friday."""
+    saturday: Texts = ()
+    """Hours of Saturday."""
+    sunday: Texts = ()
+    """Hours of Sunday."""
+    closed_on: Annotated[tuple[Any, ...], BeforeValidator(listed)] = ()
+    """Dates on which it is closed: "2026-12-25", or "12-25" for every year."""
+
+
+def hours_of(keys: HoursKeys | None, timezone: str, found: Problems) -> Hours:
+    """`timezone` and `[hours]` of a dialplan; what is wrong is added to `found`."""
+    zone = _zone(timezone, found)
+    if keys is None:
         return Hours(zone=zone)
-    table = plan.table("hours")
     week = {}
     for number, name in enumerate(WEEKDAYS):
-        spans = [_span(table, name, text) for text in table.texts(name) if text != "closed"]
+        spans = [_span(found, name, text) for text in getattr(keys, name) if text != "closed"]
         week[number] = tuple(sorted(span for span in spans if span))
         for before, after in zip(week[number], week[number][1:], strict=False):
             if after[0] < before[1]:
-                table.wrong(name, "two spans overlap; make them one, or mend the times")
-    dates = [_closed(table, index, value) for index, value in enumerate(table.items("closed_on"))]
-    table.done()
+                found.add(("hours", name), "two spans overlap; make them one, or mend the times")
+    dates = [_closed(found, index, value) for index, value in enumerate(keys.closed_on)]
     return Hours(week, frozenset(day for day in dates if day), zone)
 
 
-def _zone(plan: Table) -> ZoneInfo | None:
-    name = plan.text("timezone")
+def _zone(name: str, found: Problems) -> ZoneInfo | None:
     if not name:
         return None
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         hint = 'write a name such as "Europe/London" (they come with the system, or with the package tzdata)'
-        plan.wrong("timezone", f'no time zone "{name}" on this machine; {hint}')
+        found.add(("timezone",), f'no time zone "{name}" on this machine; {hint}')
         return None
 
 
-def _span(table: Table, name: str, text: str) -> Span | None:
-    found = _SPAN.fullmatch(text.strip())
-    if found is None:
-        table.wrong(name, f'"{text}" is no span of time; write "08:30-17:00", a list of those, or "closed"')
+def _span(found: Problems, name: str, text: str) -> Span | None:
+    read = _SPAN.fullmatch(text.strip())
+    if read is None:
+        what = f'"{text}" is no span of time; write "08:30-17:00", a list of those, or "closed"'
+        found.add(("hours", name), what)
         return None
-    start, end = (60 * int(found[i]) + int(found[i + 1]) for i in (1, 3))
-    if int(found[2]) > 59 or int(found[4]) > 59 or end > 24 * 60:
-        table.wrong(name, f'"{text}" is not on the clock; times go from 00:00 to 24:00')
+    start, end = (60 * int(read[i]) + int(read[i + 1]) for i in (1, 3))
+    if int(read[2]) > 59 or int(read[4]) > 59 or end > 24 * 60:
+        found.add(("hours", name), f'"{text}" is not on the clock; times go from 00:00 to 24:00')
         return None
     if start >= end:
-        table.wrong(name, f'"{text}" ends before it begins; past midnight belongs to the next day')
+        found.add(("hours", name), f'"{text}" ends before it begins; past midnight belongs to the next day')
         return None
     return start, end
 
 
-def _closed(table: Table, index: int, value: object) -> tuple[int, int, int] | None:
+def _closed(found: Problems, index: int, value: object) -> tuple[int, int, int] | None:
     if type(value) is date:
         return value.year, value.month, value.day
     if isinstance(value, str):
@@ -103,5 +129,5 @@ def _closed(table: Table, index: int, value: object) -> tuple[int, int, int] | N
         except ValueError:
             pass
     shown = f'"{value}"' if isinstance(value, str) else kind_of(value)
-    table.wrong(("closed_on", index), f'{shown} is no date; write "2026-12-25", or "12-25" for every year')
+    found.add(("hours", "closed_on", index), f'{shown} is no date; write "2026-12-25", or "12-25" for every year')
     return None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from phone_daemon.settings.toml_table import Table
-from phone_daemon.settings.values import NOT_HTTP, is_http
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from phone_daemon.settings.problems import Problems
+from phone_daemon.settings.values import MODEL, NOT_HTTP, REQUIRED, Flag, Texts, between, is_http
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=MODEL)
 class Model:
-    """`[llm]`: a model behind an OpenAI-compatible server."""
+    """The language model that answers, behind an OpenAI-compatible server."""
 
-    model: str
+    model: Annotated[str, REQUIRED] = ""
     """The name that the server knows it by."""
     base_url: str = ""
     """Such as `http://127.0.0.1:8000/v1`; empty: what the daemon's settings say."""
@@ -24,20 +25,21 @@ class Model:
     prompt: str = ""
     """Who the agent is and what it knows; comes after what every agent on the telephone is told. Empty: it is told what
     the script would answer, and may do what the script would do."""
-    max_tokens: int = 160
+    max_tokens: Annotated[int, between(0, 4096)] = 160
     """A reply is cut after so many; 0: it is left to the server."""
-    temperature: float | None = None
-    """None: it is left to the server."""
-    thinking: bool = False
+    temperature: Annotated[float | None, between(0, 2)] = None
+    """Unset: it is left to the server."""
+    thinking: Flag = False
     """The model's chat template opens `<think>` by itself, so that a reply begins within it."""
-    connect_s: float = 1.0
-    first_token_s: float = 1.1
+    connect_s: Annotated[float, between(0.05, 30)] = 1.0
+    """Patience for the connection."""
+    first_token_s: Annotated[float, between(0.05, 60)] = 1.1
     """Patience for the first token. A request that fails before it is made once more, so a turn may wait twice this."""
-    stall_s: float = 2.0
+    stall_s: Annotated[float, between(0.05, 60)] = 2.0
     """Patience between tokens."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request, as they are."""
-    sorry: tuple[str, ...] = (
+    sorry: Texts = (
         "I'm sorry, something went wrong on my side. Could you say that again, please?",
         "I'm sorry, I still cannot answer just now. Please try once more, or call again later.",
     )
@@ -50,41 +52,19 @@ class Model:
     """Said before a transfer about which the model said nothing."""
 
 
-def read_model(plan: Table) -> Model | None:
-    """`[llm]` of a dialplan; None when it has none."""
-    if "llm" not in plan:
-        plan.expect("llm")
-        return None
-    table = plan.table("llm")
-    standing = Model("")
-    model = Model(
-        model=table.text("model", required=True),
-        base_url=table.text("base_url"),
-        api_key_env=table.text("api_key_env", standing.api_key_env),
-        prompt=table.text("prompt"),
-        max_tokens=table.whole("max_tokens", standing.max_tokens, 0, 4096),
-        temperature=table.number("temperature", 1.0, 0.0, 2.0) if "temperature" in table else None,
-        thinking=table.flag("thinking", False),
-        connect_s=table.number("connect_s", standing.connect_s, 0.05, 30.0),
-        first_token_s=table.number("first_token_s", standing.first_token_s, 0.05, 60.0),
-        stall_s=table.number("stall_s", standing.stall_s, 0.05, 60.0),
-        extra=table.mapping("extra"),
-        sorry=table.texts("sorry", standing.sorry),
-        broken_off=table.text("broken_off", standing.broken_off),
-        holding=table.text("holding", standing.holding),
-        transferring=table.text("transferring", standing.transferring),
-    )
-    table.expect("temperature")
+def check_model(model: Model, found: Problems) -> None:
+    """Adds what is wrong with `[llm]` of a dialplan to `found`."""
     if model.base_url and not is_http(model.base_url):
-        table.wrong("base_url", NOT_HTTP)
+        found.add(("llm", "base_url"), NOT_HTTP)
     if not is_variable(model.api_key_env):
-        table.wrong("api_key_env", "is no name of an environment variable; write its name here, never the key itself")
+        found.add(("llm", "api_key_env"), NO_VARIABLE)
     if taken := model.extra.keys() & {"messages", "model", "stream", "tools"}:
-        table.wrong("extra", f"{', '.join(sorted(taken))}: written by the daemon itself; take it out")
+        found.add(("llm", "extra"), f"{', '.join(sorted(taken))}: written by the daemon itself; take it out")
     if not model.sorry:
-        table.wrong("sorry", "is an empty list; write at least one text")
-    table.done()
-    return model
+        found.add(("llm", "sorry"), "is an empty list; write at least one text")
+
+
+NO_VARIABLE = "is no name of an environment variable; write its name here, never the key itself"
 
 
 def is_variable(name: str) -> bool:

@@ -6,38 +6,43 @@ address that is asked over HTTP. Whatever the model writes as arguments is held 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from phone_daemon.dialplan.intents import is_uri
-from phone_daemon.dialplan.model import is_variable
-from phone_daemon.settings.toml_table import Table
-from phone_daemon.settings.values import NOT_HTTP, is_http
+from phone_daemon.dialplan.model import NO_VARIABLE, is_variable
+from phone_daemon.settings.problems import Problems, fields_of
+from phone_daemon.settings.toml_lines import Key
+from phone_daemon.settings.values import MODEL, NOT_HTTP, REQUIRED, Texts, between, is_http
 
 TRANSFER, HANG_UP, SEND_DTMF, TAKE_MESSAGE = "transfer", "hang_up", "send_dtmf", "take_message"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=MODEL)
 class Webhook:
     """An address that is asked with a tool's arguments."""
 
-    url: str
-    method: str = "POST"
+    url: Annotated[str, REQUIRED] = ""
+    """http:// or https://, without a password."""
+    method: Literal["GET", "POST"] = "POST"
     """`POST`: the arguments are the body, as JSON. `GET`: they are the query."""
-    deadline_s: float = 5.0
-    filler: tuple[str, ...] = ("One moment, please.",)
+    deadline_s: Annotated[float, between(0.1, 60)] = 5.0
+    """An answer that takes longer has failed."""
+    filler: Texts = ("One moment, please.",)
     """Said while the answer is waited for, unless it comes at once; the wordings take turns."""
     api_key_env: str = ""
     """The environment variable whose value is sent as `Authorization: Bearer`; empty: none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Tool:
     """Something that the model may call."""
 
@@ -45,7 +50,7 @@ class Tool:
     description: str
     parameters: Mapping[str, Any]
     """JSON schema (2020-12) of the arguments: an object."""
-    to: Mapping[str, str] = field(default_factory=dict)
+    to: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """`transfer`: the SIP URI of each target; the model knows their names alone."""
     webhook: Webhook | None = None
 
@@ -107,59 +112,76 @@ def own_tool(name: str, description: str = "", to: Mapping[str, str] | None = No
     return Tool(name, description or standing, parameters, to or {})
 
 
-def read_tools(plan: Table) -> dict[str, Tool]:
-    """`[tools]` of a dialplan, by name."""
-    return {name: _tool(name, table) for name, table in plan.table("tools").tables()}
+@dataclass(frozen=True, slots=True, config=MODEL)
+class OwnToolKeys:
+    """`hang_up`, `send_dtmf` and `take_message` need no keys: `[tools.hang_up]` alone switches one on."""
+
+    description: str = ""
+    """What the model is told of it, instead of the usual words."""
 
 
-def _tool(name: str, table: Table) -> Tool:
+@dataclass(frozen=True, slots=True, config=MODEL)
+class TransferKeys:
+    """`[tools.transfer]`: whom the model may put callers through to."""
+
+    description: str = ""
+    """What the model is told of it, instead of the usual words."""
+    to: dict[str, str] = Field(default_factory=dict, examples=[{"desk": "sip:desk@192.0.2.10"}])
+    """SIP or tel URIs by name; the model knows the names alone. At least one."""
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
+class WebhookKeys(Webhook):
+    """Any other name is a webhook: an address that is asked over HTTP with what the model wants to know."""
+
+    description: Annotated[str, REQUIRED] = ""
+    """What the model is told of it."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """JSON schema (2020-12) of its arguments, an object; empty: it has none."""
+
+
+def tools_of(listed: Mapping[str, Mapping[str, Any]], found: Problems) -> dict[str, Tool]:
+    """`[tools]` of a dialplan, by name; what is wrong is added to `found`."""
+    return {name: _tool(name, data, found) for name, data in listed.items()}
+
+
+def _tool(name: str, data: Mapping[str, Any], found: Problems) -> Tool:
+    at = ("tools", name)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        table.wrong((), f'"{name}" is no name for a tool; use letters, digits, "_" and "-"')
+        found.add(at, f'"{name}" is no name for a tool; use letters, digits, "_" and "-"')
+    if name == TRANSFER:
+        transfer = found.validated(TransferKeys, at, data=data)
+        if not transfer.to and not found.known((*at, "to")):
+            found.lack(at, '"to" is missing; write to = { desk = "sip:desk@192.0.2.10" }')
+        for target, uri in transfer.to.items():
+            if not is_uri(uri):
+                found.add((*at, "to", target), f'"{uri}" is no SIP or tel URI; write sip:USER@HOST')
+        return own_tool(name, transfer.description, transfer.to)
     if name in _OWN:
-        tool = own_tool(name, table.text("description"), _targets(table) if name == TRANSFER else {})
-    else:
-        description = table.text("description", required=True)
-        tool = Tool(name, description, _parameters(table), webhook=_webhook(table))
-    table.done()
-    return tool
+        return own_tool(name, found.validated(OwnToolKeys, at, data=data).description)
+    keys = found.validated(WebhookKeys, at, data=data)
+    _check_webhook(keys, at, found)
+    webhook = Webhook(**{each: getattr(keys, each) for each in fields_of(Webhook)})
+    return Tool(name, keys.description, _parameters(keys.parameters, at, found), webhook=webhook)
 
 
-def _targets(table: Table) -> dict[str, str]:
-    listed = table.table("to")
-    targets = {name: listed.text(name, required=True) for name in listed.names()}
-    if not targets:
-        table.wrong((), '"to" is missing; write to = { desk = "sip:desk@192.0.2.10" }')
-    for name, uri in targets.items():
-        if uri and not is_uri(uri):
-            listed.wrong(name, f'"{uri}" is no SIP or tel URI; write sip:USER@HOST')
-    return targets
-
-
-def _parameters(table: Table) -> dict[str, Any]:
-    schema = table.mapping("parameters") or _object()
+def _parameters(schema: dict[str, Any], at: Key, found: Problems) -> dict[str, Any]:
+    schema = dict(schema) or _object()
     schema.setdefault("type", "object")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = tuple(part for part in error.path if isinstance(part, str | int))
-        table.wrong(("parameters", *where), f"no JSON schema: {error.message}")
+        found.add((*at, "parameters", *where), f"no JSON schema: {error.message}")
         return _object()
     if schema["type"] != "object":
-        table.wrong(("parameters", "type"), 'a tool has named arguments; write type = "object", or take it out')
+        mend = 'a tool has named arguments; write type = "object", or take it out'
+        found.add((*at, "parameters", "type"), mend)
     return schema
 
 
-def _webhook(table: Table) -> Webhook:
-    standing = Webhook("")
-    webhook = Webhook(
-        table.text("url", required=True),
-        table.choice("method", ("GET", "POST"), standing.method),
-        table.number("deadline_s", standing.deadline_s, 0.1, 60.0),
-        table.texts("filler", standing.filler),
-        table.text("api_key_env"),
-    )
+def _check_webhook(webhook: Webhook, at: Key, found: Problems) -> None:
     if webhook.url and not is_http(webhook.url):
-        table.wrong("url", f"{NOT_HTTP}; a key is named by api_key_env")
+        found.add((*at, "url"), f"{NOT_HTTP}; a key is named by api_key_env")
     if webhook.api_key_env and not is_variable(webhook.api_key_env):
-        table.wrong("api_key_env", "is no name of an environment variable; write its name here, never the key itself")
-    return webhook
+        found.add((*at, "api_key_env"), NO_VARIABLE)

@@ -60,11 +60,10 @@ def load_settings(
     for name, (key, value) in (options or {}).items():
         document = document.with_value(key, value, name)
     found.document = document
-    settings = found.validated(Settings, {"folder": path.parent if path else None})
-    if settings is not None:
-        check(settings, environ, found, serving=serving)
-    if found or settings is None:
-        raise SettingsError(found.lines(), settings.dialplans if settings else ())
+    settings = found.validated(Settings, context={"folder": path.parent if path else None})
+    check(settings, environ, found, serving=serving)
+    if found:
+        raise SettingsError(found.lines(), settings.dialplans)
     return settings
 
 

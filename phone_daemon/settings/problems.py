@@ -28,6 +28,8 @@ _WANTED: Mapping[str, type] = {
 }
 """pydantic's name of an error: the type that the value should have."""
 
+QUOTED, LISTED = '"…"', '["…"]'
+
 _Model = TypeVar("_Model")
 
 
@@ -36,45 +38,71 @@ class Problems:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._found: dict[Key, list[str]] = {}
+        self._found: list[tuple[Key, str]] = []
+        self._wrong: set[Key] = set()
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def add(self, key: Key, what: str) -> None:
-        self._found.setdefault(key, []).append(what)
+        """The value at `key` is wrong."""
+        self._found.append((key, what))
+        self._wrong.add(key)
+
+    def lack(self, table: Key, what: str) -> None:
+        """The table at `table` lacks something."""
+        self._found.append((table, what))
 
     def known(self, key: Key) -> bool:
-        """Whether something is wrong with `key`, or with the table that it is in."""
-        return any(key[: len(each)] == each for each in self._found)
+        """Whether the value at `key`, one that it is in, or one in it is known to be wrong."""
+        return any(each[: len(key)] == key[: len(each)] for each in self._wrong)
 
     def lines(self) -> list[str]:
         """A line for each, in the order of the file."""
         return [
             self.document.problem(key, what)
-            for key, each in sorted(self._found.items(), key=lambda item: self.document.line(item[0]))
-            for what in each
+            for key, what in sorted(self._found, key=lambda each: self.document.line(each[0]))
         ]
 
-    def validated(self, model: type[_Model], context: Mapping[str, Any] | None = None) -> _Model | None:
-        """The document as a `model`; what is wrong is added, taken out, and the rest looked at again.
+    def validated(
+        self, model: type[_Model], at: Key = (), *, data: Any = None, context: Mapping[str, Any] | None = None
+    ) -> _Model:
+        """What stands at `at` in the document, as a `model`, every key of which has a default.
 
-        None when not even the rest is one, because it lacks something.
+        What is wrong is added and taken out, and the rest looked at again. `data` stands for what the document has.
         """
         adapter = TypeAdapter(model)
-        data = self.document.data
+        data = self.document.data if data is None else data
         while True:
             try:
-                return adapter.validate_python(data, context=dict(context or {}))
+                found = adapter.validate_python(data, context=dict(context or {}))
+                break
             except ValidationError as error:
-                count = len(self._found)
                 for each in error.errors(include_url=False):
                     key = each["loc"]
-                    if not self.known(key):
-                        self.add(key, _told(each["type"], key, each["input"], each.get("ctx", {}), model))
+                    if not self.known((*at, *key)):
+                        self.add((*at, *key), _told(each["type"], key, each["input"], each.get("ctx", {}), model))
                     data = _without(data, key)
-                if len(self._found) == count:
-                    return None
+        self._require(found, data, at)
+        return found
+
+    def _require(self, table: Any, data: Any, at: Key) -> None:
+        """Adds what is required and not there, in `table` and in the tables within it."""
+        for name, field in fields_of(type(table)).items():
+            value, key = getattr(table, name), (*at, name)
+            if is_required(field) and not self.known(key):
+                texts = isinstance(value, tuple)
+                if name not in data:
+                    self.lack(at, f'"{name}" is missing; write {name} = {LISTED if texts else QUOTED}')
+                elif texts and not value:
+                    self.add(key, "is an empty list; write at least one text")
+                elif isinstance(value, str) and not value.strip():
+                    self.add(key, "is empty; write some text")
+            if isinstance(value, Mapping):
+                for inner, each in value.items():
+                    self._require(each, data.get(name, {}).get(inner, {}), (*key, inner))
+            elif fields_of(type(value)):
+                self._require(value, data.get(name, {}), key)
 
 
 def kind_of(value: object) -> str:
@@ -94,8 +122,6 @@ def _told(type_: str, key: Key, value: object, context: Mapping[str, Any], model
     match type_:
         case "unexpected_keyword_argument":
             return f"unknown key; {nearest(name, fields_at(model, key[:-1]))}"
-        case "missing":
-            return f'is missing; write {name} = "…"'
         case "value_error":
             return str(context["error"])
         case "literal_error" if isinstance(value, str):
@@ -151,6 +177,11 @@ def bare(annotation: Any) -> Any:
 def fields_of(model: Any) -> dict[str, FieldInfo]:
     """The fields of a pydantic dataclass, by name; none of anything else."""
     return dict(getattr(model, "__pydantic_fields__", {})) if is_dataclass(model) else {}
+
+
+def is_required(field: FieldInfo) -> bool:
+    """Whether a file must have the key; see `values.REQUIRED`."""
+    return isinstance(field.json_schema_extra, Mapping) and bool(field.json_schema_extra.get("required"))
 
 
 def fields_at(model: Any, key: Key) -> dict[str, FieldInfo]:

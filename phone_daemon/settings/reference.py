@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from phone_daemon.settings.example import toml
-from phone_daemon.settings.problems import bare, fields_of, range_of
+from phone_daemon.settings.problems import bare, fields_of, is_required, range_of
 from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.toml_lines import dotted
 
 _KINDS: Mapping[Any, str] = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path"}
 
@@ -24,27 +25,23 @@ Keys of the settings file (TOML), which `phone-daemon serve -c FILE` reads and `
 
 
 def settings_reference() -> str:
-    return reference(_HEAD, Settings)
+    return "\n".join((_HEAD, *tables(Settings))).rstrip() + "\n"
 
 
-def reference(head: str, model: type) -> str:
-    """`head`, then a table of keys for `model` and for each table in it."""
-    return "\n".join((head, *_tables(model, ()))).rstrip() + "\n"
-
-
-def _tables(model: Any, at: tuple[str, ...]) -> Iterator[str]:
-    plain = {name: each for name, each in fields_of(model).items() if not _table_of(each)}
-    if at:
-        yield f"## `[{'.'.join(at)}]`\n"
+def tables(model: Any, *at: str, title: str = "", only: Collection[str] = ()) -> Iterator[str]:
+    """A table of keys for `model`, which stands at `[at]`, and one for each table in it; `only`: of these keys."""
+    plain = {name: each for name, each in fields_of(model).items() if not _table_of(each) and name in (only or (name,))}
+    if at or title:
+        yield f"## {title or f'`[{dotted(at)}]`'}\n"
         yield (inspect.getdoc(model) or "") + "\n"
     if plain:
         yield "| key | value | default | meaning |\n| --- | --- | --- | --- |"
-        yield from (_row(name, each) for name, each in plain.items())
+        yield from (_row(model, name, each) for name, each in plain.items())
         yield ""
     for name, each in fields_of(model).items():
         if found := _table_of(each):
             inner, many = found
-            yield from _tables(inner, (*at, name, "NAME") if many else (*at, name))
+            yield from tables(inner, *at, name, *(("NAME",) if many else ()))
 
 
 def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
@@ -56,8 +53,10 @@ def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
     return (inner, True) if fields_of(inner) else None
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    meaning = " ".join((field.description or "").split())
+def _row(model: Any, name: str, field: FieldInfo) -> str:
+    # What a class inherits, pydantic leaves without the text under it.
+    texts = (fields_of(each)[name].description for each in model.__mro__ if name in fields_of(each))
+    meaning = " ".join(next((text for text in texts if text), "").split())
     cells = (f"`{name}`", _kind(field), _default(field), meaning)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
@@ -78,11 +77,11 @@ def _name(kind: Any) -> str:
         return f"list of {_name(get_args(kind)[0])}s"
     if get_origin(kind) in (dict, Mapping):
         return "table"
-    return _KINDS.get(kind, "text")
+    return _KINDS.get(kind, "value")
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required():
+    if is_required(field):
         return "required"
     value = field.get_default(call_default_factory=True)
     return "unset" if value is None else f"`{toml(value)}`"

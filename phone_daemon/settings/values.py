@@ -16,6 +16,10 @@ Flag = Annotated[bool, Strict()]
 """true or false."""
 
 
+REQUIRED: Any = Field(json_schema_extra={"required": True})
+"""A key that a file must have: its default stands for its absence until all else has been looked at."""
+
+
 def between(low: float, high: float) -> Any:
     """A number from `low` to `high`, in its own unit."""
     return Field(strict=True, ge=low, le=high, allow_inf_nan=False)
@@ -27,12 +31,17 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """One value stands for a list of it."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _texts(value: object) -> object:
     """One text stands for a list of it."""
     return [value] if isinstance(value, str) else value
 
 
-Texts = Annotated[tuple[Annotated[str, AfterValidator(_not_blank)], ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[Annotated[str, AfterValidator(_not_blank)], ...], BeforeValidator(_texts)]
 """A list of texts, or one text alone."""
 
 

@@ -34,9 +34,7 @@ def wants(environ: Mapping[str, str], signal: str) -> bool:
     )
     protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     if wanted and protocol not in (None, "", "http/protobuf"):
-        log.warning(
-            Event("telemetry.protocol", reason=f"unsupported OTLP protocol {protocol}; using http/protobuf")
-        )
+        log.warning(Event("telemetry.protocol", reason=f"unsupported OTLP protocol {protocol}; using http/protobuf"))
     return wanted
 
 

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from phone_daemon.dialplan.hours import Hours, read_hours
+from phone_daemon.dialplan.hours import Hours, hours_of
+from phone_daemon.dialplan.keys import PlanKeys
+from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.toml_lines import parse
-from phone_daemon.settings.toml_table import Table
 
 CLINIC = """
 [hours]
@@ -19,9 +20,10 @@ closed_on = [2026-03-02, "12-25", "2024-02-29"]
 """
 
 
-def hours_of(text: str) -> tuple[Hours, list[str]]:
-    problems: list[str] = []
-    return read_hours(Table(parse(text, Path("d.toml")), problems)), problems
+def read(text: str) -> tuple[Hours, list[str]]:
+    found = Problems(parse(text, Path("d.toml")))
+    keys = found.validated(PlanKeys, data={"called": ["1"], **found.document.data})
+    return hours_of(keys.hours, keys.timezone, found), found.lines()
 
 
 @pytest.mark.parametrize(
@@ -43,13 +45,13 @@ def hours_of(text: str) -> tuple[Hours, list[str]]:
     ],
 )
 def test_hours_follow_weekday_time_and_date(moment: str, is_open: bool) -> None:
-    hours, problems = hours_of(CLINIC)
+    hours, problems = read(CLINIC)
     assert problems == []
     assert hours.open_at(datetime.fromisoformat(moment)) is is_open
 
 
 def test_without_hours_it_is_always_open() -> None:
-    hours, problems = hours_of("")
+    hours, problems = read("")
     assert problems == []
     assert hours.open_at(datetime(2026, 12, 25, 3, 0))
 
@@ -63,7 +65,7 @@ def test_the_time_zone_decides_not_the_clock_of_whoever_asks() -> None:
 
 
 def test_a_time_zone_is_read_by_name() -> None:
-    hours, problems = hours_of('timezone = "Europe/London"')
+    hours, problems = read('timezone = "Europe/London"')
     assert problems == []
     assert hours.zone == ZoneInfo("Europe/London")
 
@@ -98,11 +100,11 @@ def test_a_time_zone_is_read_by_name() -> None:
     ],
 )
 def test_each_problem_is_one_line(text: str, line: str) -> None:
-    assert hours_of(f"[hours]\n{text}")[1] == [f"d.toml:{line}"]
+    assert read(f"[hours]\n{text}")[1] == [f"d.toml:{line}"]
 
 
 def test_an_unknown_time_zone_is_named() -> None:
-    assert hours_of('timezone = "Europe/Atlantis"')[1] == [
+    assert read('timezone = "Europe/Atlantis"')[1] == [
         'd.toml:1: timezone: no time zone "Europe/Atlantis" on this machine; write a name such as "Europe/London" '
         "(they come with the system, or with the package tzdata)"
     ]

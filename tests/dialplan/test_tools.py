@@ -87,13 +87,13 @@ required = ["day"]
             'called = ["*"]\nagent = "llm"\n',
             ['2: agent: is "llm", but "llm" is missing; write llm = { model = "NAME" }'],
         ),
-        (LLM.replace("model", "modle"), ['3: llm: "model" is missing', '3: llm.modle: unknown key; did you mean "mod']),
+        (LLM.replace("model", "modle"), ['3: llm.modle: unknown key; did you mean "mod', '3: llm: "model" is missing']),
         (LLM + "[tools.transfer]\n", ['4: tools.transfer: "to" is missing; write to = {']),
         (LLM + '[tools.transfer]\nto = { a = "desk" }\n', ['5: tools.transfer.to.a: "desk" is no SIP or tel URI']),
-        (LLM + "[tools.look]\n", ['4: tools.look: "description" is missing', '4: tools.look: "url" is missing']),
+        (LLM + "[tools.look]\n", ['4: tools.look: "url" is missing', '4: tools.look: "description" is missing']),
         (
             LLM + '[tools.look]\ndescription = "x"\nurl = "ftp://a/b"\nmethod = "PUT"\n',
-            ['7: tools.look.method: unknown value "PUT"', "6: tools.look.url: is no HTTP address"],
+            ["6: tools.look.url: is no HTTP address", '7: tools.look.method: unknown value "PUT"'],
         ),
         (
             LLM + '[tools.look]\ndescription = "x"\nurl = "http://me:secret@a/b"\napi_key_env = "sk-123"\n',

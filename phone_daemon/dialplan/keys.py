@@ -1,0 +1,125 @@
+"""What may stand in a dialplan file: every key with its type, range, default and meaning, each written once."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from phone_daemon.dialplan.hours import HoursKeys
+from phone_daemon.dialplan.intents import Prompts
+from phone_daemon.dialplan.model import Model
+from phone_daemon.dialplan.script_keys import IntentKeys
+from phone_daemon.settings.problems import Problems, kind_of
+from phone_daemon.settings.values import MODEL, REQUIRED, Flag, Texts, between
+from sidecars.languages import spoken_languages
+from sidecars.phonemes import read_phonemes
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
+class VoiceKeys:
+    """How the agent speaks."""
+
+    name: str = ""
+    """A voice of the synthesis engine. Empty: the engine's own choice."""
+    rate: Annotated[float | None, between(0.5, 2)] = None
+    """Speaking rate; 1.0 is normal. Unset: the engine's own."""
+    language: str = ""
+    """A code such as "de"; an English engine then leaves it to espeak-ng. Empty: English."""
+    pronounce: dict[str, Any] = Field(default_factory=dict)
+    """Words that are not said as they are written, in IPA: { "Siobhan" = "ʃɪvˈɔːn" }."""
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
+class BargeIn:
+    """What takes the floor from the agent."""
+
+    mode: Literal["speech", "words", "off"] = "speech"
+    """`speech`: the caller's voice; `words`: at least `min_words` recognized words; `off`: nothing said."""
+    min_words: Annotated[int, between(1, 20)] = 2
+    """With mode = "words": how many."""
+    min_speech_s: Annotated[float | None, between(0.032, 2)] = None
+    """Speech it takes, instead of the setting `vad.min_speech_s`."""
+    greeting: Flag = True
+    """Whether the greeting can be interrupted."""
+    digits: Flag = True
+    """Whether a pressed key interrupts, whatever the mode."""
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
+class PlanKeys:
+    """A dialplan: which numbers it answers, and how."""
+
+    name: str = ""
+    """Letters, digits, "_" and "-". Empty: the file's name without its ending."""
+    called: Annotated[Texts, REQUIRED] = ()
+    """Called numbers or users: "+442079460100" exactly, "+4420*" as a prefix, "/^[+]4420/" as a regular expression,
+    "*" for all that nothing else matches."""
+    agent: Literal["script", "llm"] = "script"
+    """`script`, or `llm`: the language model in [llm]; the script, if there is one, answers when it cannot."""
+    greeting: str = ""
+    """Said when the call is answered. Required for a script; a language model makes its own."""
+    closed_greeting: str = ""
+    """Said instead outside opening hours; required with [hours]."""
+    timezone: str = ""
+    """Such as "Europe/London". Empty: the machine's own."""
+    no_input_s: Annotated[float, between(1, 120)] = 7.0
+    """How long the caller may say nothing before they are asked whether they are still there."""
+    no_input: Texts = ("Are you still there?",)
+    """What they are asked; several wordings take turns."""
+    max_no_input: Annotated[int, between(0, 10)] = 2
+    """How often they are asked; the next time nothing comes, the agent says goodbye and hangs up."""
+    filler: Texts | None = None
+    """What is said first when a reply takes long: several texts of up to 80 characters, or [] for none. Unset: the
+    usual words, where a language model answers."""
+    filler_after_s: Annotated[float, between(0.1, 10)] = 0.7
+    """How long a caller waits for a reply, from the end of their turn, until the filler is said."""
+    hours: HoursKeys | None = None
+    voice: VoiceKeys = VoiceKeys()
+    barge_in: BargeIn = BargeIn()
+    slots: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What the agent may ask for: see `[slots.NAME]`."""
+    intents: dict[str, IntentKeys] = Field(default_factory=dict)
+    prompts: Prompts = Prompts()
+    llm: Model | None = None
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What a language model may do besides speaking: see `[tools.NAME]`."""
+
+
+def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
+    """Options for the synthesis engine: `voice` (its name), `rate`, `language`, `pronounce`; what is wrong is added to
+    `found`."""
+    voice: dict[str, Any] = {}
+    for name, value in (("name", keys.name), ("language", keys.language)):
+        if not value.strip() and name in found.document.data.get("voice", {}) and not found.known(("voice", name)):
+            found.add(("voice", name), "is empty; write some text")
+    if keys.name:
+        voice["voice"] = keys.name
+    if keys.rate is not None:
+        voice["rate"] = keys.rate
+    if keys.language:
+        voice["language"] = language = keys.language.lower()
+        if language not in spoken_languages():
+            what = f'"{language}" is no language that espeak-ng speaks; write a code such as "de"'
+            found.add(("voice", "language"), what)
+    if keys.pronounce:
+        voice["pronounce"] = dict(keys.pronounce)
+        for word, phonemes in keys.pronounce.items():
+            if problem := _mispronounced(word, phonemes):
+                found.add(("voice", "pronounce", word), problem)
+    return voice
+
+
+def _mispronounced(word: str, phonemes: object) -> str:
+    """What is wrong with a pronunciation, and how to mend it; empty: nothing."""
+    if not re.fullmatch(r"[^\s\[\]()]*\w[^\s\[\]()]*", word):
+        return "is no word; write one word, without spaces or brackets"
+    if not isinstance(phonemes, str):
+        return f'is {kind_of(phonemes)}; write phonemes in quotes, such as "ʃɪvˈɔːn"'
+    try:
+        read_phonemes(phonemes)
+    except ValueError as error:
+        return f'"{phonemes}" does not parse: {error}; write phonemes of IPA, such as "ʃɪvˈɔːn"'
+    return ""
