@@ -96,6 +96,22 @@ class SourceChanged:
     """True when the expected source is back."""
 
 
+@dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """The caller put us on hold (RFC 3264 section 8.4), or is back: held, he hears nothing and is not heard."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """The caller could not be handed over, and is still here."""
+
+    code: int
+    """SIP status of the REFER, or of the call to the other party (RFC 3515): 486 busy, 408 no answer, …"""
+    detail: str = ""
+
+
 class EndReason(StrEnum):
     """Why a call ended."""
 
@@ -122,7 +138,9 @@ class LineClosed:
     detail: str = ""
 
 
-LineEvent = Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | LineClosed
+LineEvent = (
+    Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
+)
 
 # ------------------------------------------------------------------------------------------------ ears -> turn
 
@@ -245,7 +263,7 @@ class Note:
     stable (the part of it that most likely stands) · `final` text, contradicts (words that were told to be stable, and
     are not in it; most often empty) · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
-    `action` kind, argument · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun early:
+    `action` kind, argument · `hold` held · `transfer_failed` code, detail · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun early:
     kept, dropped, wasted_tokens).
     """
 

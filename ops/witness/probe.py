@@ -146,7 +146,10 @@ class Probe(asyncio.DatagramProtocol):
         self._invite_task: asyncio.Task[None] | None = None
         self.responses: list[int] = []
         self.byes = 0
+        self.refer_code = 202
+        """What a REFER is answered with."""
         self.transferred_to = ""
+        self._refer = 0
         self.rtp = RtpEnd()
 
     async def __aenter__(self) -> Self:
@@ -217,6 +220,12 @@ class Probe(asyncio.DatagramProtocol):
         """Sends a DTMF digit by SIP INFO (application/dtmf-relay); returns the status code."""
         return (await self._ask("INFO", f"Signal={digit}\r\nDuration=160\r\n", "application/dtmf-relay")).code
 
+    async def notify(self, status: str, *, last: bool = False) -> int:
+        """Tells what becomes of the REFER (RFC 3515), such as "180 Ringing"; returns the answer's status code."""
+        state = "terminated;reason=noresource" if last else "active;expires=60"
+        extra = f"Event: refer;id={self._refer}\r\nSubscription-State: {state}\r\n"
+        return (await self.ask("NOTIFY", f"SIP/2.0 {status}\r\n", "message/sipfrag;version=2.0", extra)).code
+
     async def ask(self, method: str, body: str = "", kind: str = "application/sdp", extra: str = "") -> Message:
         """A request within the dialog, with more header lines if wanted; 408 after 3 s without an answer."""
         return await self._ask(method, body, kind, extra)
@@ -283,7 +292,7 @@ class Probe(asyncio.DatagramProtocol):
             self.rtp.aim(loopback(host[1]), int(port[1]))
 
     def _requested(self, message: Message, source: tuple[str, int]) -> None:
-        code, reason = (200, "OK") if message.method != "REFER" else (202, "Accepted")
+        code, reason = (200, "OK") if message.method != "REFER" else (self.refer_code, "Referred")
         if message.method == "ACK":
             return
         if message.headers.get("call-id") != self._call_id:
@@ -300,6 +309,7 @@ class Probe(asyncio.DatagramProtocol):
             self._end("bye")
         elif message.method == "REFER":
             self.transferred_to = message.headers.get("refer-to", "").strip("<>")
+            self._refer = message.cseq[0]
 
     # --------------------------------------------------------------------------------------------- what is sent
 

@@ -31,6 +31,7 @@ from phone_daemon.events import (
     EndReason,
     Flushed,
     Frame,
+    HoldChanged,
     LineClosed,
     LineEvent,
     Note,
@@ -39,6 +40,7 @@ from phone_daemon.events import (
     SourceChanged,
     SpeechEnded,
     SpeechStarted,
+    TransferFailed,
     samples,
 )
 from phone_daemon.media.recorder import Recorder
@@ -59,6 +61,10 @@ log = logging.getLogger(__name__)
 DEAF = "I'm sorry, I could not hear you just now. Could you say that again, please?"
 NO_MATCH = "Sorry, I did not catch that."
 TIME_IS_UP = "I'm sorry, our time is up. Please call again. Goodbye."
+BUSY = "I'm sorry, the line is busy. Is there anything else I can do for you?"
+NOT_PUT_THROUGH = "I'm sorry, I could not put you through. Is there anything else I can do for you?"
+BUSY_CODES = (486, 600)
+"""SIP: Busy Here, Busy Everywhere."""
 OVERTIME_S = 60.0
 """A call that cannot be told that its time is up, because its agent goes on and on, is hung up so much later."""
 END_S = 6.0
@@ -133,6 +139,7 @@ class Call:
         """How often in a row the caller said nothing."""
         self._position = 0
         self._quiet_since = 0
+        self._held = False
         self._closed: LineClosed | None = None
 
     # ------------------------------------------------------------------------------------------------ life
@@ -238,6 +245,13 @@ class Call:
             case SourceChanged(address, trusted):
                 what = "is used again" if trusted else "is not used: no SDP named it"
                 self._tell("fault", {"part": "line", "error": f"RTP from {address} {what}"})
+            case HoldChanged(held):
+                self._held = held
+                self._quiet_since = self._position
+                self._tell("hold", {"held": held})
+            case TransferFailed(code, detail) if self._floor.state is State.CLOSING:
+                self._tell("transfer_failed", {"code": code, "detail": detail})
+                self._feed(Input.STAYED, saying(BUSY if code in BUSY_CODES else NOT_PUT_THROUGH))
             case LineClosed() if self._closed is None:
                 self._closed = event
                 self._feed(Input.LINE_CLOSED)
@@ -254,7 +268,9 @@ class Call:
                     self._speech_started(onset)
                 case SpeechEnded():
                     self._speech_ended()
-        if self._policy.on_words(self._floor.state, self._caller_side.stable):
+        if self._held and self._floor.state in HAS_FLOOR:
+            self._barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
+        elif self._policy.on_words(self._floor.state, self._caller_side.stable):
             self._barge_in(BargeInSource.SPEECH, self._caller_side.onset)
         elif self._floor.state is State.LISTENING:
             self._wait_for_caller()
@@ -267,7 +283,7 @@ class Call:
 
     def _wait_for_caller(self) -> None:
         """What the passing of time alone brings about while the floor is the caller's."""
-        if not self._agent_side.settled:
+        if self._held or not self._agent_side.settled:
             return
         if self._digits and (digits := self._digits.take(self._agent.wanted_digits(), self._position)):
             self._caller_side.pending = PendingTurn()

@@ -51,6 +51,8 @@ class Input(Enum):
     """The reply's last sample was handed to RTP, or it had none."""
     FAREWELL = auto()
     """As PLAYED_OUT, and the reply ends the call. About the actions that do."""
+    STAYED = auto()
+    """The caller could not be handed over, and is still here. About what is said to that."""
     BARGE_IN = auto()
     """The caller takes the floor: the barge-in policy is satisfied. About who took it, and when."""
     LINE_CLOSED = auto()
@@ -113,6 +115,7 @@ TABLE: dict[tuple[State, Input], Row] = {
     # What still happens on the line after the last word does not matter any more.
     (S.CLOSING, I.SPEECH_STARTED): (S.CLOSING, ()),
     (S.CLOSING, I.SPEECH_ENDED): (S.CLOSING, ()),
+    (S.CLOSING, I.STAYED): (S.THINKING, (C.REPLY,)),
     #
     **{(state, I.LINE_CLOSED): (S.CLOSED, (C.RELEASE,)) for state in State if state is not S.CLOSED},
     (S.LISTENING, I.LINE_CLOSED): (S.CLOSED, (C.LAST_WORDS, C.RELEASE)),

@@ -37,7 +37,9 @@ class SipSettings:
     rtp_timeout_s: Annotated[float, between(0.2, 3600)] = 30.0
     """A call whose caller sends no RTP for this long is ended."""
     ack_timeout_s: Annotated[float, between(0.5, 32)] = 5.0
-    """An answered call that is never acknowledged (ACK) is ended after this long."""
+    """An answered call that is never acknowledged (ACK), or has no media, is ended after this long."""
+    transfer_timeout_s: Annotated[float, between(1, 600)] = 45.0
+    """How long the other party's telephone may ring in a transfer before the caller comes back to the agent."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)

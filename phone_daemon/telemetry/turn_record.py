@@ -39,6 +39,8 @@ class BargeInSource(StrEnum):
     DTMF = "dtmf"
     COMMAND = "command"
     """An operator's `interrupt` command."""
+    HOLD = "hold"
+    """The caller put us on hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,10 @@ class Line(Protocol):
         ...
 
     def transfer(self, uri: str) -> None:
-        """Hands the caller over to `uri` by a blind transfer (REFER, RFC 5589); `LineClosed` follows."""
+        """Hands the caller over to `uri` by a blind transfer (REFER, RFC 5589).
+
+        `LineClosed` follows once he is there, or `TransferFailed`: then he is still here.
+        """
         ...
 
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:

@@ -109,6 +109,7 @@ class LineCard:
             "rtp-range": len(rtp_ports),
             "rtp-timeout": settings.rtp_timeout_s,
             "ack-timeout": settings.ack_timeout_s,
+            "transfer-timeout": settings.transfer_timeout_s,
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:

@@ -19,10 +19,12 @@ from phone_daemon.events import (
     EndReason,
     Flushed,
     Frame,
+    HoldChanged,
     LineClosed,
     PlayoutDone,
     PlayoutStarted,
     SourceChanged,
+    TransferFailed,
 )
 
 MAX_PACKET = 65_536
@@ -159,7 +161,9 @@ class Stats:
     cpu_s: float
 
 
-LineMessage = Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | LineClosed
+LineMessage = (
+    Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
+)
 Report = Hello | Incoming | Answered | Stats | LineMessage
 Message = Command | Report
 
@@ -212,7 +216,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
 _KINDS: tuple[type[Any], ...] = (
     *(Ring, Answer, Refuse, Place, Play, Finish, Flush, SendDigits, Transfer, HangUp, Stop, AskStats),
     *(Hello, Incoming, Answered, Stats),
-    *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, LineClosed),
+    *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
 )
 _CODECS = [_Codec(number, kind) for number, kind in enumerate(_KINDS)]
 _BY_KIND = {codec.kind: codec for codec in _CODECS}

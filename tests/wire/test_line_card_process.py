@@ -129,15 +129,6 @@ async def test_a_caller_who_gives_up_while_it_rings_is_gone() -> None:
         assert [event.reason for event in closed if isinstance(event, LineClosed)] == [EndReason.CALLER_HUNG_UP]
 
 
-async def test_a_transfer_that_is_refused_ends_the_call_with_the_code() -> None:
-    async with two_cards() as (ours, theirs):
-        here, there = await connect(ours, theirs)
-        here.line.transfer("sip:elsewhere@127.0.0.1:9")
-        closed = await here.closed()
-        assert (closed.reason, closed.code) == (EndReason.FAILED, 403)
-        await there.closed()
-
-
 async def test_a_card_that_is_full_refuses_and_the_calls_on_it_notice_nothing() -> None:
     async with two_cards() as (ours, theirs), card() as third:
         ears = [await connect(ours, theirs) for _ in range(ours.max_calls)]

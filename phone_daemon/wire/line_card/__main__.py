@@ -84,7 +84,7 @@ class Card:
         self._waiting: deque[tuple[int, protocol.Place]] = deque()
         self._held_back: deque[tuple[float, int]] = deque()
         self._arrivals: deque[float] = deque(maxlen=NEW_CALLS_A_SECOND)
-        self._limits = Limits(options.rtp_timeout, options.ack_timeout)
+        self._limits = Limits(options.rtp_timeout, options.ack_timeout, options.transfer_timeout)
         self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
         self._closed_at = 0.0
         """When a call ended last."""

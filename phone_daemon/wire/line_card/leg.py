@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pjsua2 as pj
 
-from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, LineClosed, SourceChanged
+from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged, TransferFailed
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.rtp_source import RtpSource
 from phone_daemon.wire.line_card.screening import Dialog
@@ -23,8 +23,6 @@ from phone_daemon.wire.protocol import Answered, Report
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
 """Milliseconds of a DTMF digit that we send."""
-TRANSFER_S = 5.0
-"""Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
 LINGER_S = 0.2
 """Between the agent's last sound and BYE or REFER: what was sent still travels, and waits in jitter buffers."""
 
@@ -55,6 +53,8 @@ def guarded(callback: F) -> F:
 class Limits:
     rtp_timeout_s: float
     ack_timeout_s: float
+    transfer_timeout_s: float
+    """Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
 
 
 class Leg(pj.Call):  # type: ignore[misc]
@@ -95,7 +95,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._port: native.Port | None = None
         self._said = b""
         self._media = -1
-        self._sending = self._hearing = False
+        self._sending = self._hearing = self._held = False
         self._position = 0
         self._flushed = 0
         self._source = RtpSource(self._source_changed)
@@ -158,12 +158,19 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._leave = functools.partial(self._refer, uri)
 
     def _refer(self, uri: str) -> None:
-        self._transfer_by = time.monotonic() + TRANSFER_S
+        self._transfer_by = time.monotonic() + self._limits.transfer_timeout_s
         self._ending = EndReason.TRANSFERRED
+        self.dialog.referring = True
         try:
             self.xfer(uri, pj.CallOpParam(True))
         except pj.Error as error:
-            self.hang_up(EndReason.FAILED, detail=f"transfer to {uri}: {_why(error)}")
+            self._stay(0, f"transfer to {uri}: {_why(error)}")
+
+    def _stay(self, code: int, detail: str) -> None:
+        """The transfer came to nothing, and the caller is still here."""
+        self._transfer_by, self._ending = float("inf"), None
+        if not self.closed:
+            self._send(TransferFailed(code, detail))
 
     def say_goodbye(self, reason: EndReason) -> None:
         """`hang_up`; when it is the agent's own wish, once its last sound has had time to arrive."""
@@ -222,7 +229,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         playout = self.playout
         for event in playout.settle(self._position, at_ns):
             self._send(event)
-        heard = port.heard if self._hearing and self._source.trusted else SILENCE
+        heard = port.heard if self._hearing and self._source.trusted and not self._held else SILENCE
         self._send_frame(self._position, heard, self._said, playout.reply, playout.played, playout.queued)
         self._position += FRAME_SAMPLES
         port.heard, self._said = SILENCE, b""
@@ -241,7 +248,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         elif now >= self._media_by and self._media < 0:
             self.hang_up(EndReason.FAILED, detail=f"no media was agreed on within {self._limits.ack_timeout_s:g} s")
         elif now >= self._transfer_by:
-            self.hang_up(EndReason.TRANSFERRED, detail="nothing was heard of the transfer")
+            self._stay(408, f"nothing was heard of the transfer for {self._limits.transfer_timeout_s:g} s")
         elif self._leave is not None and now >= self._sounded + LINGER_S:
             leave, self._leave = self._leave, None
             leave()
@@ -307,6 +314,10 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self._connect(media.index, media.dir, media.audioConfSlot)
                 break
         self._rtp_by = time.monotonic() + self._limits.rtp_timeout_s
+        held = self._answered and not self._sending
+        if held is not self._held and not self.closed:
+            self._held = held
+            self._send(HoldChanged(held))
 
     def _connect(self, index: int, direction: int, slot: int) -> None:
         self._media = index
@@ -342,8 +353,11 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        # Until the final NOTIFY the other party's telephone rings, and the caller may come back (RFC 3515).
+        if prm.statusCode >= 300 or prm.finalNotify:
+            self.dialog.referring = False
         if prm.statusCode >= 300:
-            self.hang_up(EndReason.FAILED, prm.statusCode, f"transfer refused: {prm.reason}")
+            self._stay(prm.statusCode, str(prm.reason))
         elif prm.finalNotify:
             self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
 

@@ -20,6 +20,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rtp-range", type=int, default=0, help="how many from there on; 0: as far as they go")
     parser.add_argument("--rtp-timeout", type=float, default=30.0)
     parser.add_argument("--ack-timeout", type=float, default=5.0)
+    parser.add_argument("--transfer-timeout", type=float, default=45.0)
     parser.add_argument("--max-calls", type=int, default=64, help="fewer than it was compiled for")
     parser.add_argument("--pj-log", type=int, default=0, choices=range(7), help="pjsua2's own log level")
     parser.add_argument("--loopback", action="store_true", help="answer, and echo inside pjsua2: the bench's floor")

@@ -11,7 +11,7 @@ import pytest
 
 from ops.witness.probe import Probe, Refused, no_common_codec, offer, until
 from ops.witness.rtp import is_silent
-from phone_daemon.events import Digit, EndReason, PlayoutDone, SourceChanged
+from phone_daemon.events import Digit, EndReason, HoldChanged, PlayoutDone, SourceChanged, TransferFailed
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCard
 from tests.wire.calls import PATIENCE_S, Ear, card, gapless, rms, rung, tone
@@ -264,29 +264,79 @@ async def test_a_new_sdp_moves_the_trust_with_it() -> None:
         assert ear.told[-1] == SourceChanged(f"127.0.0.1:{moved}", trusted=True)
 
 
-async def test_on_hold_time_goes_on_nothing_is_played_and_nothing_is_lost() -> None:
-    async with card() as ours, call(ours) as (probe, ear):
-        held = offer(probe.rtp.port).replace("a=sendrecv", "a=inactive")
-        assert (await probe.ask("UPDATE", held)).code == 200
+@pytest.mark.parametrize("how", ["sendonly", "inactive", "0.0.0.0"])
+async def test_on_hold_nothing_is_said_or_heard_and_nothing_is_lost(how: str) -> None:
+    async with card(SHORT) as ours, call(ours) as (probe, ear):
+        held = offer(probe.rtp.port)
+        held = held.replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {how}") if "." in how else held.replace("sendrecv", how)
+        assert (await probe.ask("INVITE", held)).code == 200
+        assert await ear.event(HoldChanged) == HoldChanged(held=True)
         ear.line.play(1, tone(1000, 0.3))
         ear.line.finish(1)
-        await ear.ticks(20)
-        assert [frame.agent for frame in ear.frames[-15:]] == [b""] * 15
+        probe.rtp.play(LONG_TONE)
+        await ear.ticks(40)  # Longer than the RTP timeout, in which the caller may well send nothing.
+        assert [frame.agent for frame in ear.frames[-30:]] == [b""] * 30
+        assert rms(b"".join(frame.pcm for frame in ear.frames[-30:])) == 0
         assert (ear.frames[-1].played, ear.frames[-1].queued) == (0, 2400)
-        assert (await probe.ask("UPDATE", offer(probe.rtp.port))).code == 200
+        assert (await probe.ask("INVITE", offer(probe.rtp.port))).code == 200
         done = await ear.event(PlayoutDone)
         assert isinstance(done, PlayoutDone)
         assert (done.played, done.underruns) == (2400, 0)
+        assert HoldChanged(held=False) in ear.events
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
         assert gapless(ear.frames)
 
 
-async def test_a_transfer_refers_the_caller_and_ends_when_he_has_gone_there() -> None:
+async def test_a_caller_who_is_muted_is_not_on_hold() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        assert (await probe.ask("INVITE", offer(probe.rtp.port).replace("sendrecv", "recvonly"))).code == 200
+        ear.line.play(1, tone(1000, 0.3))
+        ear.line.finish(1)
+        await ear.event(PlayoutDone)
+        assert not any(isinstance(event, HoldChanged) for event in ear.events)
+
+
+async def test_a_transfer_ends_the_call_with_the_final_notify_and_not_before() -> None:
     async with card() as ours, call(ours) as (probe, ear):
         ear.line.transfer("sip:front-desk@127.0.0.1:9")
-        await ear.until(lambda: probe.transferred_to)
+        await until(lambda: probe.transferred_to)
         assert probe.transferred_to == "sip:front-desk@127.0.0.1:9"
+        for status in ("100 Trying", "180 Ringing"):
+            assert await probe.notify(status) == 200
+            await ear.ticks(10)
+            assert probe.byes == 0
+        assert await probe.notify("200 OK", last=True) == 200
+        assert (await ear.closed()).reason is EndReason.TRANSFERRED
+        assert await probe.ended() == "bye"
+
+
+async def test_a_caller_who_goes_by_himself_was_transferred() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        ear.line.transfer("sip:front-desk@127.0.0.1:9")
+        await until(lambda: probe.transferred_to)
         await probe.hang_up()
         assert (await ear.closed()).reason is EndReason.TRANSFERRED
+
+
+@pytest.mark.parametrize(("how", "code"), [("refused", 405), ("busy", 486), ("slow", 408)])
+async def test_a_transfer_that_fails_leaves_the_caller_with_us_and_may_be_tried_again(how: str, code: int) -> None:
+    settings = SipSettings(port=0, transfer_timeout_s=1.0)
+    async with card(settings) as ours, call(ours) as (probe, ear):
+        for attempt in (1, 2):
+            probe.refer_code = 405 if how == "refused" else 202
+            ear.line.transfer(f"sip:{attempt}@127.0.0.1:9")
+            await until(lambda attempt=attempt: probe.transferred_to == f"sip:{attempt}@127.0.0.1:9")
+            if how == "busy":
+                await probe.notify("100 Trying")
+                await probe.notify("486 Busy Here", last=True)
+            await ear.until(lambda attempt=attempt: sum(isinstance(e, TransferFailed) for e in ear.events) == attempt)
+        failed = await ear.event(TransferFailed)
+        assert isinstance(failed, TransferFailed)
+        assert failed.code == code
+        assert probe.byes == 0
+        ear.line.play(1, tone(1000, 0.3))
+        ear.line.finish(1)
+        await ear.event(PlayoutDone)
 
 
 async def test_a_caller_cannot_make_us_call_somebody() -> None:

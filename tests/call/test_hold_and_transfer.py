@@ -1,0 +1,83 @@
+"""What becomes of a call whose caller puts it on hold, or comes back from a transfer."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.call import call
+from phone_daemon.call.floor import State
+from phone_daemon.events import Action, ActionKind, HoldChanged, TransferFailed
+from tests import agents
+from tests.phone import BOOKING, OPEN, Phone, ring, speech
+
+LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
+
+
+def test_on_hold_the_agent_is_silent_and_patient_and_says_nothing_stale_afterwards(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(LONG), agents.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        phone.line.tells(HoldChanged(held=True))
+        await phone.reaches(State.LISTENING)
+        said = len(phone.told("agent"))
+        await asyncio.sleep(60)  # far longer than a caller who is there may be silent
+        phone.line.tells(HoldChanged(held=False))
+        await asyncio.sleep(3)
+        assert len(phone.told("agent")) == said
+        assert phone.state() is State.LISTENING
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert left.told("hold") == [{"held": True}, {"held": False}]
+    assert [data["source"] for data in left.told("barge_in")] == ["hold"]
+    assert [text for _, text, _ in left.history][-1] == "Of course."
+
+
+def test_what_was_asked_just_before_the_hold_is_not_answered_into_it(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Too late.", before_s=1.0), agents.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        phone.line.tells(HoldChanged(held=True))
+        await asyncio.sleep(10)
+        assert not phone.hears("Too late")()
+        phone.line.tells(HoldChanged(held=False))
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    ring(tmp_path, script, agent=agent)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(486, call.BUSY), (405, call.NOT_PUT_THROUGH), (408, call.NOT_PUT_THROUGH)]
+)
+def test_a_caller_who_could_not_be_put_through_is_told_so_and_the_call_goes_on(
+    tmp_path: Path, code: int, words: str
+) -> None:
+    transfer = Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1:9")
+    agent = agents.Lines(agents.text("One moment.", then=(transfer,)), agents.text("Of course."))
+    asked: list[str] = []
+
+    async def script(phone: Phone) -> None:
+        phone.line.transfer = asked.append  # type: ignore[method-assign]
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.CLOSING)
+        await asyncio.sleep(20)  # the other telephone rings
+        phone.line.tells(TransferFailed(code))
+        await phone.heard_out(words[:20])
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("Of course")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert asked == ["sip:desk@127.0.0.1:9"]
+    assert [data["code"] for data in left.told("transfer_failed")] == [code]
+    assert ("agent", words, False) in left.history
