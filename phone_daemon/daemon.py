@@ -16,7 +16,7 @@ from typing import Self
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.dialplan.dialplan import SHIPPED, DialplanError, Dialplans
-from phone_daemon.engines import engine_options, make_ears, make_mouth
+from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.settings.settings import Settings
@@ -78,17 +78,17 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         enter = self._stack.enter_async_context
-        ears = make_ears(settings.stt, self.dialplans, os.environ)
-        mouth = make_mouth(settings.tts, os.environ)
+        stt = make_stt(settings.stt, self.dialplans, os.environ)
+        tts = make_tts(settings.tts, os.environ)
         self._stack.push_async_callback(self._agents.close)
         self._agents.open(self.dialplans)
         self._stack.push_async_callback(self._close_stt)
-        self._stt = ears
-        self._stack.push_async_callback(mouth.close)
-        state, *_ = await asyncio.gather(enter(State.open(settings.state)), ears.start(), mouth.start())
+        self._stt = stt
+        self._stack.push_async_callback(tts.close)
+        state, *_ = await asyncio.gather(enter(State.open(settings.state)), stt.start(), tts.start())
         telemetry = Telemetry()
         self._stack.callback(telemetry.close)
-        self._services = Services(settings, ears, mouth, state, telemetry, self._watch)
+        self._services = Services(settings, stt, tts, state, telemetry, self._watch)
         self.cards = await enter(LineCards(settings.sip))
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
         self._stack.push_async_callback(self._end_calls)
@@ -195,7 +195,7 @@ class Daemon:
         settings = self.settings.stt
         if engine_options(settings, plans) == engine_options(settings, self.dialplans):
             return self._stt
-        stt = make_ears(settings, plans, os.environ)
+        stt = make_stt(settings, plans, os.environ)
         try:
             await stt.start()
         except BaseException:

@@ -1,4 +1,4 @@
-"""Which host serves the ears and the mouth, and with what, by the settings."""
+"""Which host serves speech recognition and synthesis, and with what, by the settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sidecars.local.subprocess import SubprocessHost
 from sidecars.remote.listen_client import ListenHost
 from sidecars.remote.speech_client import SpeechSource
 from sidecars.remote.tts_host import RemoteHost
-from sidecars.remote.wyoming_stt import WyomingEars
+from sidecars.remote.wyoming_stt import WyomingStt
 from sidecars.remote.wyoming_tts import WyomingSource
 
 EMBEDDED_S = 60.0
@@ -45,7 +45,7 @@ def _phrases(dialplans: Dialplans) -> dict[str, object]:
     return {plan.name: {name: list(said) for name, said in plan.phrase_sets().items()} for plan in dialplans}
 
 
-def make_ears(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
+def make_stt(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
     """The host of `settings`, with the embedded engine behind it for when it fails."""
     options = engine_options(settings, dialplans)
 
@@ -54,7 +54,7 @@ def make_ears(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str,
             token = environ.get(settings.api_key_env, "")
             return ListenHost(settings.url, token=token, options=settings.options)
         if settings.host == "wyoming":
-            return WyomingEars(settings.url, settings.options)
+            return WyomingStt(settings.url, settings.options)
         if settings.host == "inprocess":
             return InProcessHost("stt", settings.engine, options)
         return _children("stt", settings, options, EMBEDDED_S if settings.engine == settings.fallback else LOADING_S)
@@ -62,7 +62,7 @@ def make_ears(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str,
     remote = settings.host in ("listen", "wyoming")
     if not settings.fallback or (settings.fallback == settings.engine and not remote):
         return chosen()
-    name = "the ears' server" if remote else f"stt engine {settings.engine}"
+    name = "the recognition server" if remote else f"stt engine {settings.engine}"
     embedded = SubprocessHost("stt", settings.fallback, {"phrases": _phrases(dialplans)})
     return FallbackHost("stt", name, chosen, embedded, deadline_s=settings.deadline_s)
 
@@ -80,7 +80,7 @@ def _children(
     return PerCallHost(lambda emptied: make(emptied=emptied)) if settings.per_call else make()
 
 
-def make_mouth(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
+def make_tts(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
     """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one, and
     what an English engine cannot speak, with espeak-ng."""
     name = settings.engine
@@ -111,7 +111,7 @@ def make_mouth(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
     return _any_language(host, "" if remote else name, embedded if settings.fallback == OTHER_LANGUAGES else None)
 
 
-def make_counted_mouth(settings: TtsSettings) -> Host:
+def make_counted_tts(settings: TtsSettings) -> Host:
     """The engine of `settings` where time is counted: in this process, with nothing behind it."""
     inline = _knowing(InlineHost("tts", settings.engine, settings.options), settings.engine)
     others = _knowing(InlineHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES)

@@ -1,4 +1,4 @@
-"""The ears and the voice that the settings name: servers that go away and come back, a child for each call."""
+"""Recognition and voice as the settings name them: servers that go away and come back, a child for each call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ops.replay.tape_call import counted_settings
 from phone_daemon.call.call import Call, Services
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplans
-from phone_daemon.engines import engine_options, make_ears, make_mouth
+from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import (
     CallSettings,
@@ -82,15 +82,15 @@ async def until(what: Callable[[], object], limit_s: float = 15.0) -> None:
 
 
 @asynccontextmanager
-async def calling(folder: Path, mouth: Host, ears: Host | None = None) -> AsyncIterator[tuple[Call, list[Note]]]:
+async def calling(folder: Path, tts: Host, stt: Host | None = None) -> AsyncIterator[tuple[Call, list[Note]]]:
     """A call in real time, with a caller who only listens; at the end it is hung up."""
     settings = replace(SETTINGS, calls=CallSettings(directory=folder))
-    listening = ears or InlineHost("stt", "moonshine", {})
+    listening = stt or InlineHost("stt", "moonshine", {})
     telemetry, notes = Telemetry(export=False), list[Note]()
     line = TapeLine("call", "caller", "reception", lambda agent: [])
-    if ears is None:
+    if stt is None:
         await listening.start()
-    services = Services(settings, listening, mouth, State(settings.state), telemetry, notes.append)
+    services = Services(settings, listening, tts, State(settings.state), telemetry, notes.append)
     call = Call(line, replace(plan(), no_input_s=60.0), agents.Lines(), services)
     running = [asyncio.create_task(line.run()), asyncio.create_task(call.run())]
     try:
@@ -101,7 +101,7 @@ async def calling(folder: Path, mouth: Host, ears: Host | None = None) -> AsyncI
         for task in running:
             task.cancel()
         await asyncio.wait(running)
-        if ears is None:
+        if stt is None:
             await listening.close()
         telemetry.close()
 
@@ -113,23 +113,23 @@ def states(notes: list[Note]) -> list[object]:
 async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until_it_is_back(tmp_path: Path) -> None:
     server = Server()
     await server.start()
-    mouth = make_mouth(TtsSettings(host="speech", url=server.url), {})
-    await mouth.start()
+    tts = make_tts(TtsSettings(host="speech", url=server.url), {})
+    await tts.start()
     try:
-        async with calling(tmp_path, mouth) as (call, notes):
+        async with calling(tmp_path, tts) as (call, notes):
             await until(lambda: states(notes).count("LISTENING") == 1)
             await server.stop()
             assert call.say("I am still here.")
             await until(lambda: states(notes).count("LISTENING") == 2)
-            assert server.url in mouth.problem
+            assert server.url in tts.problem
             assert call.say("And here.")
             await until(lambda: states(notes).count("LISTENING") == 3)
             await server.start()
-            await until(lambda: not mouth.problem)
+            await until(lambda: not tts.problem)
             assert call.say("Here again.")
             await until(lambda: states(notes).count("LISTENING") == 4)
     finally:
-        await mouth.close()
+        await tts.close()
         await server.stop()
     turns = [json.loads(line) for line in (tmp_path / "call" / "turns.jsonl").read_text().splitlines()]
     assert [turn["heard"] for turn in turns] == [agents.GREETING, "I am still here.", "And here.", "Here again."]
@@ -167,47 +167,47 @@ async def test_a_server_that_hangs_is_given_up_at_the_deadline_and_then_costs_no
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    mouth = make_mouth(TtsSettings(host="speech", url=url, deadline_s=0.3), {})
-    await mouth.start()
+    tts = make_tts(TtsSettings(host="speech", url=url, deadline_s=0.3), {})
+    await tts.start()
     try:
-        channel = mouth.open()
+        channel = tts.open()
         channel.send({"type": "Speak", "text": "Hello.", "options": {}})
         with pytest.raises(HostLost, match=r"0\.3 s"):
             await channel.receive()
         for _ in range(3):
-            channel = mouth.open()
+            channel = tts.open()
             channel.send({"type": "Speak", "text": "Hello.", "options": {"voice": "af_heart"}})
             kinds = [(await channel.receive())[0]["type"] for _ in range(2)]
             assert kinds == ["Fault", "Chunk"]
             channel.close()
         assert asked.count("Hello.") == 1
     finally:
-        await mouth.close()
+        await tts.close()
         await runner.cleanup()
 
 
 async def test_an_engine_that_cannot_be_loaded_is_stood_in_for() -> None:
-    mouth = make_mouth(TtsSettings(engine="nobody"), {})
-    await mouth.start()
-    assert "no such engine" in mouth.problem
-    assert "en-us" in mouth.voices
-    await mouth.close()
+    tts = make_tts(TtsSettings(engine="nobody"), {})
+    await tts.start()
+    assert "no such engine" in tts.problem
+    assert "en-us" in tts.voices
+    await tts.close()
 
 
 async def test_without_a_fallback_it_is_the_start_that_fails() -> None:
-    mouth = make_mouth(TtsSettings(engine="nobody", fallback=""), {})
+    tts = make_tts(TtsSettings(engine="nobody", fallback=""), {})
     with pytest.raises(HostLost, match="no such engine"):
-        await mouth.start()
-    await mouth.close()
+        await tts.start()
+    await tts.close()
 
 
 async def test_the_engine_runs_in_a_thread_when_it_is_told_to() -> None:
-    mouth = make_mouth(TtsSettings(host="inprocess"), {})
-    await mouth.start()
-    channel = mouth.open()
+    tts = make_tts(TtsSettings(host="inprocess"), {})
+    await tts.start()
+    channel = tts.open()
     channel.send({"type": "Speak", "text": "Hello.", "options": {}})
     assert (await channel.receive())[0]["type"] == "Chunk"
-    await mouth.close()
+    await tts.close()
 
 
 def test_an_engine_without_an_environment_of_its_own_runs_in_the_daemons() -> None:
@@ -215,7 +215,7 @@ def test_an_engine_without_an_environment_of_its_own_runs_in_the_daemons() -> No
 
 
 async def test_a_voice_may_have_a_spare() -> None:
-    host = make_mouth(TtsSettings(engine="espeak", spare=True), {})
+    host = make_tts(TtsSettings(engine="espeak", spare=True), {})
     before = set(psutil.Process().children())
     await host.start()
     try:
@@ -247,8 +247,8 @@ async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
 async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it(
     settings: TtsSettings, rates: tuple[int, int]
 ) -> None:
-    mouth = make_mouth(settings, {})
-    await mouth.start()
+    tts = make_tts(settings, {})
+    await tts.start()
     try:
         english, other = rates
         for options, rate in (
@@ -259,27 +259,27 @@ async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it
             ({"language": "sv", "voice": "heart", "pronounce": {"Guten": "ɡˈutən"}}, other),
             ({"voice": "de+f2"}, other),
         ):
-            found, kinds = await spoken(mouth, **options)
+            found, kinds = await spoken(tts, **options)
             assert (found, set(kinds)) == (rate, {"Chunk", "Done"}), options
     finally:
-        await mouth.close()
+        await tts.close()
 
 
 async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_path: Path) -> None:
-    ears = make_ears(SttSettings(per_call=True), Dialplans([plan()]), {})
-    mouth = make_mouth(TtsSettings(engine="espeak", per_call=True), {})
-    assert isinstance(ears, PerCallHost)
-    await asyncio.gather(ears.start(), mouth.start())
+    stt = make_stt(SttSettings(per_call=True), Dialplans([plan()]), {})
+    tts = make_tts(TtsSettings(engine="espeak", per_call=True), {})
+    assert isinstance(stt, PerCallHost)
+    await asyncio.gather(stt.start(), tts.start())
     try:
-        async with calling(tmp_path, mouth, ears) as (_, notes):
+        async with calling(tmp_path, tts, stt) as (_, notes):
             await until(lambda: states(notes).count("LISTENING") == 1)
             running = set(psutil.Process().children())
-            assert ears.pids["call"] is not None
-        # One of the ears, one of the mouth.
+            assert stt.pids["call"] is not None
+        # One of speech recognition, one of the voice.
         await until(lambda: len(running - set(psutil.Process().children())) == 2)
-        assert ears.pids == {}
+        assert stt.pids == {}
     finally:
-        await asyncio.gather(ears.close(), mouth.close())
+        await asyncio.gather(stt.close(), tts.close())
 
 
 def test_only_an_engine_that_wants_them_is_told_what_callers_may_say() -> None:
@@ -289,7 +289,7 @@ def test_only_an_engine_that_wants_them_is_told_what_callers_may_say() -> None:
 
 
 def test_a_replay_in_counted_time_asks_no_server() -> None:
-    mouth = TtsSettings(host="speech", url="http://127.0.0.1:1/v1", options={"voice": "nova"})
-    assert counted_settings(replace(SETTINGS, tts=mouth)).tts == TtsSettings()
+    tts = TtsSettings(host="speech", url="http://127.0.0.1:1/v1", options={"voice": "nova"})
+    assert counted_settings(replace(SETTINGS, tts=tts)).tts == TtsSettings()
     kept = TtsSettings(options={"voice": "de"})
     assert counted_settings(replace(SETTINGS, tts=kept)).tts == kept

@@ -32,7 +32,7 @@ from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.daemon import load_dialplans
-from phone_daemon.engines import engine_options, make_counted_mouth
+from phone_daemon.engines import engine_options, make_counted_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.settings.settings import CallSettings, Settings, StateSettings
 from phone_daemon.state.store import State
@@ -109,9 +109,9 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
             calls=CallSettings(directory=folder, record=False), state=StateSettings(url="off"), dialplans=(path,)
         )
         plans = load_dialplans(settings)
-        ears = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
-        mouth = make_counted_mouth(settings.tts)
-        for host in (ears, mouth):
+        stt = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
+        tts = make_counted_tts(settings.tts)
+        for host in (stt, tts):
             stack.push_async_callback(host.close)
             await host.start()
         telemetry = Telemetry(export=False)
@@ -121,7 +121,7 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
         def watch(note: Note) -> None:
             caller.told(note)
 
-        services = Services(settings, ears, mouth, State(settings.state), telemetry, watch)
+        services = Services(settings, stt, tts, State(settings.state), telemetry, watch)
         factory = AgentFactory()
         stack.push_async_callback(factory.close)
         plan = next(iter(plans)).at(NOON)

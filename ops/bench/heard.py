@@ -107,8 +107,8 @@ def sounded(packets: list[Packet]) -> int:
 
 @cache
 def _engine() -> TtsEngine:
-    mouth = Settings().tts
-    engine: TtsEngine = load(mouth.engine, dict(mouth.options))
+    tts = Settings().tts
+    engine: TtsEngine = load(tts.engine, dict(tts.options))
     return engine
 
 

@@ -27,7 +27,7 @@ from sidecars.local.inprocess import InProcessHost
 from sidecars.local.subprocess import SubprocessHost
 from sidecars.resample import Resampler
 
-ENGINE, BESIDE, EARS = "hibari", "espeak", "moonshine"
+ENGINE, BESIDE, RECOGNIZER = "hibari", "espeak", "moonshine"
 CALLERS = 4
 SILENT = 10 ** (-42 / 20)
 PAUSE_S = 0.08
@@ -72,7 +72,7 @@ async def measure(progress: Progress, phrases: int = 50) -> list[Figure]:
         ),
         Figure("voice: level of the phrase that is furthest off", abs(worst - LEVEL_DB), "dB", 2, f"of {LEVEL_DB} dB"),
         Figure(
-            "voice: words that the embedded ears hear otherwise",
+            "voice: words that the embedded recognizer hear otherwise",
             100 * wrong.wer,
             "%",
             None,
@@ -144,14 +144,14 @@ def onset_after_pause(audio: Floats, rate: int) -> int | None:
 
 async def _heard_back(engine: TtsEngine) -> list[Pair]:
     pairs = []
-    async with started(InProcessHost("stt", EARS, {})) as ears:
+    async with started(InProcessHost("stt", RECOGNIZER, {})) as stt:
         for reply in REPLIES:
             text = reply.replace("|", "")
             audio, _ = await asyncio.to_thread(_spoken, engine, speakable(text).text)
             narrow = Resampler(engine.sample_rate, SAMPLE_RATE)
             wide = Resampler(SAMPLE_RATE, 16000)
             pcm = narrow.feed((audio * 32767).astype("<i2").tobytes()) + narrow.flush()
-            heard = await hear(ears, wide.feed(pcm) + wide.flush() + bytes(16000), {})
+            heard = await hear(stt, wide.feed(pcm) + wide.flush() + bytes(16000), {})
             pairs.append(Pair(normalised(text), normalised(heard)))
     return pairs
 

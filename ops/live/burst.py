@@ -56,7 +56,7 @@ SPEECH_S = 1.0
 AUDIBLE = 3
 """Packets with sound that make an agent heard."""
 KEYS = ("*", "#")
-"""Whatever the mind makes of `*`, it answers; `#` ends the turn of one that waits for more."""
+"""Whatever the agent makes of `*`, it answers; `#` ends the turn of one that waits for more."""
 THINK_S = 15.0
 """A language model that says nothing for this long has failed."""
 MAX_FAILURES = 3

@@ -1,4 +1,4 @@
-"""`phone-ops floor`: how long the mind alone takes to let go of a stream (LLM_CANCEL_FLOOR_S).
+"""`phone-ops floor`: how long the agent alone takes to let go of a stream (LLM_CANCEL_FLOOR_S).
 
 Bare streams are opened, a few tokens are read, and they are closed: no call, no audio, no engines. What a barge-in
 costs beyond this is ours. Of a language model it is also told whether its server stopped generating, and by what that
@@ -77,7 +77,7 @@ async def measure(open_stream: Open, streams: int = STREAMS, tokens: int = TOKEN
 
 
 async def floor(standing: Settings, streams: int | None = None) -> Floor:
-    """The floor of the mind that `standing` settings put on the telephone: of the first language model among them.
+    """The floor of the agent that `standing` settings put on the telephone: of the first language model among them.
 
     Raises `EndpointFailed` when its server does not do as it is asked.
     """
@@ -87,11 +87,11 @@ async def floor(standing: Settings, streams: int | None = None) -> Floor:
     plans = load_dialplans(standing)
     if (served := endpoint(standing, plans)) is not None:
         return await served_floor(served, streams or SERVED)
-    mind = ScriptedAgent(next(iter(plans)))
+    agent = ScriptedAgent(next(iter(plans)))
     try:
-        return await measure(mind.greet, streams or STREAMS)
+        return await measure(agent.greet, streams or STREAMS)
     finally:
-        await mind.close()
+        await agent.close()
 
 
 def endpoint(standing: Settings, plans: Dialplans) -> Endpoint | None:

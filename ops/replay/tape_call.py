@@ -19,7 +19,7 @@ from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
-from phone_daemon.engines import engine_options, make_counted_mouth
+from phone_daemon.engines import engine_options, make_counted_tts
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import Settings, StateSettings, SttSettings, TtsSettings
 from phone_daemon.state.store import State
@@ -40,9 +40,9 @@ def replay_settings(settings: Settings) -> Settings:
 
 def counted_settings(settings: Settings) -> Settings:
     """`replay_settings` with the embedded engine instead of a server, which knows no clock but the real one."""
-    ears = SttSettings() if settings.stt.url else settings.stt
-    mouth = TtsSettings() if settings.tts.url else settings.tts
-    return replace(replay_settings(settings), stt=ears, tts=mouth)
+    stt = SttSettings() if settings.stt.url else settings.stt
+    tts = TtsSettings() if settings.tts.url else settings.tts
+    return replace(replay_settings(settings), stt=stt, tts=tts)
 
 
 def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
@@ -52,19 +52,17 @@ def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) ->
 
 async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     plans = Dialplans.load(settings.dialplans)
-    ears = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
-    mouth = make_counted_mouth(settings.tts)
+    stt = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
+    tts = make_counted_tts(settings.tts)
     try:
-        await asyncio.gather(ears.start(), mouth.start())
-        return await play_on(ears, mouth, fixture, settings, watch)
+        await asyncio.gather(stt.start(), tts.start())
+        return await play_on(stt, tts, fixture, settings, watch)
     finally:
-        await ears.close()
-        await mouth.close()
+        await stt.close()
+        await tts.close()
 
 
-async def play_on(
-    ears: Host, mouth: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]
-) -> Outcome:
+async def play_on(stt: Host, tts: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     """Plays one fixture on hosts that run already, at the pace of the running loop's clock."""
     plans = Dialplans.load(settings.dialplans)
     plan = plans.match(fixture.called, NOON)
@@ -83,7 +81,7 @@ async def play_on(
     caller = RecordedCaller(fixture)
     line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
     try:
-        services = Services(settings, ears, mouth, State(settings.state), telemetry, note)
+        services = Services(settings, stt, tts, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
             closed = await Call(line, plan, factory.agent(plan, fixture.called, NOON), services).run()

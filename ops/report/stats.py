@@ -20,5 +20,5 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 
 def gate_ms(floor_ms: float) -> float:
-    """What p95 of a whole cancel chain may be: 400 ms beyond the mind's own floor."""
+    """What p95 of a whole cancel chain may be: 400 ms beyond the model's own floor."""
     return floor_ms + 400.0

@@ -205,7 +205,7 @@ def latency(turns: Iterable[TurnLine]) -> RenderableType:
 
 
 def tools(turns: Iterable[TurnLine]) -> RenderableType:
-    """How long the mind's tools ran."""
+    """How long the agent's tools ran."""
     table = _figures("Tools of the language model, ms", "tool")
     for name, values in tool_samples(turns).items():
         _add(table, name, values, "")

@@ -37,7 +37,7 @@ LOAD_S = 60.0
 
 
 class AgentFactory:
-    """Builds the mind of each call."""
+    """Builds the agent of each call."""
 
     def __init__(self, settings: LlmSettings = LlmSettings(), environ: Mapping[str, str] = os.environ) -> None:  # noqa: B008
         self.problem = ""
@@ -85,7 +85,7 @@ class AgentFactory:
             await asyncio.sleep(VISIT_S if waiting else 0)
 
     def agent(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Agent:
-        """The mind for a call to `called`, answered at `now` (None: this moment)."""
+        """The agent for a call to `called`, answered at `now` (None: this moment)."""
         if plan.agent != "llm":
             return ScriptedAgent(plan)
         from phone_daemon.agent.llm.llm import LlmAgent  # noqa: PLC0415

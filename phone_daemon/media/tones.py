@@ -12,7 +12,7 @@ from sidecars.resample import to_pcm
 
 @cache
 def attention_tone() -> bytes:
-    """Two soft beeps of 0.15 s, 0.1 s apart, as 8 kHz PCM: played in place of speech when the mouth is dead.
+    """Two soft beeps of 0.15 s, 0.1 s apart, as 8 kHz PCM: played in place of speech when the voice is dead.
 
     425 Hz at -20 dBm0 is what a telephone user already takes for a tone of the network (ITU-T E.180).
     """

@@ -48,7 +48,7 @@ STAGE_METRICS = {
     "endpoint_wait": "phone.endpoint.wait",
     "stt_final": "phone.stt.final",
     "llm_first_token": "phone.llm.first_token",
-    "first_phrase": "phone.mouth.first_phrase",
+    "first_phrase": "phone.tts.first_phrase",
     "tts_first_audio": "phone.tts.first_audio",
     "rtp_first_audio": "phone.rtp.first_audio",
 }

@@ -26,9 +26,9 @@ STAMPS = (
     "playout_end",
 )
 """Moments of a turn, in the order in which they most often happen. Stages overlap: the model still speaks while we
-play. `early_start`: the mind was asked, before it was certain that the caller's turn is over (absent: it was asked
+play. `early_start`: the agent was asked, before it was certain that the caller's turn is over (absent: it was asked
 afterwards). `filler`: the reply was late, and an acknowledgement was handed to the line in its place; `rtp_first_audio`
-is then the filler's, and `reply_first_audio` the reply's own. `llm_end`, `tts_end`: the mind had no more to say, the
+is then the filler's, and `reply_first_audio` the reply's own. `llm_end`, `tts_end`: the agent had no more to say, the
 voice nothing more to speak; absent when they were stopped."""
 
 
@@ -65,7 +65,7 @@ class CancelReport:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A tool of the mind's that ran. Monotonic nanoseconds; one that never began took none."""
+    """A tool of the agent's that ran. Monotonic nanoseconds; one that never began took none."""
 
     name: str
     outcome: str
@@ -86,7 +86,7 @@ class Turn:
     intent: str = ""
     slots: dict[str, str] = field(default_factory=dict)
     agent: str = ""
-    """What the mind produced."""
+    """What the agent produced."""
     heard: str = ""
     """The part of it that was played, to the word: what the conversation's history says."""
     actions: list[str] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Turn:
     drafts: int = 0
     """Replies that were begun early and dropped, because the caller had not finished or was understood otherwise."""
     wasted_tokens: int = 0
-    """Pieces of text that the mind produced for those."""
+    """Pieces of text that the agent produced for those."""
     underruns: int = 0
     faults: list[str] = field(default_factory=list)
     """Parts that failed in this turn, and what was done about it."""

@@ -1,7 +1,7 @@
 """A text as it is spoken, and where each word of the written one is in it.
 
-Engines mark the words of what they were given; the conversation remembers the words of the mind. "£4.50" is one word
-of the mind and three of the engine.
+Engines mark the words of what they were given; the conversation remembers the words of the agent. "£4.50" is one word
+of the agent and three of the engine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A short acknowledgement ("One moment.") for when a reply takes its time, in the agent's own voice.
 
-It is spoken before it is needed, once a voice, and kept: a mind or a mouth that is late must not have to be waited
+It is spoken before it is needed, once a voice, and kept: an agent or a voice that is late must not have to be waited
 for to say so.
 """
 

@@ -2,7 +2,7 @@
 
 A word counts as heard when at least half of its sound was played. Its sound lies between its own mark and the
 next word's, silence at its end left out. Where the engine gave no mark for a word, its place is taken to be
-proportional to the characters that were spoken between the marks around it. Words are those of the mind, however they
+proportional to the characters that were spoken between the marks around it. Words are those of the agent, however they
 were spoken: "£4.50" is one.
 """
 

@@ -19,7 +19,7 @@ SENTENCE_PAUSE_S = 0.30
 LONGEST = 300
 """Characters after which it is cut even where there is no space."""
 FIRST_PATIENCE_S, PATIENCE_S = 0.25, 0.8
-"""How long nothing may come from the mind until what is there is spoken."""
+"""How long nothing may come from the agent until what is there is spoken."""
 
 _CLOSING = "\"'’”»)\\]}*_~`」』）】》〉"
 _CLOSERS = rf"[{_CLOSING}]*"

@@ -1,4 +1,4 @@
-"""A Wyoming server as ears (wyoming-faster-whisper and others).
+"""A Wyoming server that recognizes speech (wyoming-faster-whisper and others).
 
 A channel is an utterance, and an utterance is a connection: opened as soon as the channel is, so one that is opened
 ahead stands ready when it is needed. Audio travels at 16 kHz, which is what such servers hear at: some make other rates
@@ -17,7 +17,7 @@ from sidecars.remote.wyoming_connection import CONNECT_S, WyomingConnection
 from sidecars.remote.wyoming_utterance import WyomingUtterance
 
 
-class WyomingEars:
+class WyomingStt:
     """A `Host` that is a server somewhere. Nothing is started: `start` only finds out whether it hears."""
 
     voices: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Which mind answers, and what an operator is told of the servers behind them before a caller is."""
+"""Which agent answers, and what an operator is told of the servers behind them before a caller is."""
 
 from __future__ import annotations
 

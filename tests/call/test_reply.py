@@ -34,7 +34,7 @@ async def asks_and_listens(phone: Phone) -> None:
     await phone.reaches(State.LISTENING)
 
 
-# ------------------------------------------------------------------------------------------------ the mind
+# ------------------------------------------------------------------------------------------------ the agent
 
 
 async def breaks_down() -> AsyncGenerator[AgentEvent, None]:
@@ -272,7 +272,7 @@ def test_what_is_to_be_done_is_done_in_order_when_everything_was_played(tmp_path
     assert [told["kind"] for told in left.told("action")] == ["take_message", "send_dtmf", "transfer"]
 
 
-# ------------------------------------------------------------------------------------------------ the mouth
+# ------------------------------------------------------------------------------------------------ the voice
 
 SAID = "We are open from half past eight until half past five. On Friday we close at four."
 

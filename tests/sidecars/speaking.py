@@ -32,14 +32,14 @@ async def told(channel: Channel, until: str = "Done") -> tuple[list[Message], by
 
 
 async def heard_back(pcm: bytes, rate: int) -> str:
-    """What the embedded ears hear in what was spoken, without capitals and punctuation."""
+    """What the embedded recognizer hears in what was spoken, without capitals and punctuation."""
     wide = soxr.resample(np.frombuffer(pcm, "<i2"), rate, 16000)
-    ears = InProcessHost("stt", "moonshine", {})
-    await ears.start()
+    stt = InProcessHost("stt", "moonshine", {})
+    await stt.start()
     try:
-        return normalised(await hear(ears, wide.tobytes(), {}))
+        return normalised(await hear(stt, wide.tobytes(), {}))
     finally:
-        await ears.close()
+        await stt.close()
 
 
 async def stops_in_the_middle(host: Host, text: str = "Hello.") -> None:

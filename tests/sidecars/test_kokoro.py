@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from phone_daemon.engines import make_mouth
+from phone_daemon.engines import make_tts
 from phone_daemon.settings.settings import TtsSettings
 from sidecars.engines.level import LEVEL_DB, active_level_db
 from sidecars.environment import interpreter
@@ -122,15 +122,15 @@ async def test_a_cancel_stops_in_the_middle_of_a_piece() -> None:
 
 async def test_the_daemon_finds_its_environment_and_speaks_espeaks_voices_with_the_default() -> None:
     assert interpreter("kokoro") == python_of("kokoro")
-    mouth = make_mouth(TtsSettings(engine="kokoro", fallback=""), {})
-    await mouth.start()
-    assert mouth.problem == ""
-    assert mouth.voices[0] == "af_heart"
-    channel = mouth.open()
+    tts = make_tts(TtsSettings(engine="kokoro", fallback=""), {})
+    await tts.start()
+    assert tts.problem == ""
+    assert tts.voices[0] == "af_heart"
+    channel = tts.open()
     speak(channel, TEXT, voice="en-us+f5")
     assert channel.sample_rate == RATE
     assert np.frombuffer((await told(channel))[1], "<i2").size > RATE
-    await mouth.close()
+    await tts.close()
 
 
 async def failure(options: dict[str, object]) -> str:

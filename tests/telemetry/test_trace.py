@@ -237,7 +237,7 @@ def test_each_latency_and_each_leg_is_counted_in_its_histogram() -> None:
         ("phone.endpoint.wait", ""): 500,
         ("phone.stt.final", ""): 50,
         ("phone.llm.first_token", ""): 10,
-        ("phone.mouth.first_phrase", ""): 10,
+        ("phone.tts.first_phrase", ""): 10,
         ("phone.tts.first_audio", ""): 30,
         ("phone.rtp.first_audio", ""): 20,
         ("phone.cancel", "rtp_silent"): 0,

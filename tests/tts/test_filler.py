@@ -26,7 +26,7 @@ PLAN = replace(plan(), filler=TEXTS)
 
 
 def call(folder: Path, *waits_s: float, **options: Any) -> Left:
-    """A call in which the mind takes so long for each of its replies."""
+    """A call in which the agent takes so long for each of its replies."""
     agent = agents.Lines(*(agents.text("We are open.", before_s=wait) for wait in waits_s))
 
     async def script(phone: Phone) -> None:
@@ -130,7 +130,7 @@ def test_a_filler_is_interrupted_like_any_speech(tmp_path: Path) -> None:
 
 
 def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
-    """The mind is asked again, and it has been told to forget that it was asked before."""
+    """The agent is asked again, and it has been told to forget that it was asked before."""
     agent = agents.Lines(agents.text("We are open.", before_s=3.0), agents.text("We are open."))
 
     async def script(phone: Phone) -> None:

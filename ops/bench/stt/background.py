@@ -1,4 +1,4 @@
-"""A call's cancel chain while the same engine hears others: live SIP calls, their ears in a sidecar."""
+"""A call's cancel chain while the same engine hears others: live SIP calls, recognized in a sidecar."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
 
 async def _burst(server: Sidecar, count: int, progress: Progress) -> Tally:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        ears = {"host": "listen", "url": server.url, "fallback": ""}
-        async with DaemonProcess(Path(folder), {"stt": ears}) as daemon:
+        stt = {"host": "listen", "url": server.url, "fallback": ""}
+        async with DaemonProcess(Path(folder), {"stt": stt}) as daemon:
             tally = await burst(daemon.uri(), daemon.state, count, 1, lambda done: progress(done / count))
     if not tally.count:
         raise RuntimeError("; ".join(tally.problems) or "no barge-in happened")

@@ -1,4 +1,4 @@
-"""The ears' server is killed in the middle of what a caller says, over and over: what the caller notices of it."""
+"""The recognition server is killed in the middle of what a caller says, again and again; what the caller notices."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
         server = Sidecar("moonshine", options, port=port)
         await server.start()
         try:
-            ears = {"host": "listen", "url": server.url}
+            stt = {"host": "listen", "url": server.url}
             async with (
-                DaemonProcess(Path(folder), {"stt": ears}) as daemon,
+                DaemonProcess(Path(folder), {"stt": stt}) as daemon,
                 Operator(daemon.state) as operator,
                 _events(operator) as events,
             ):

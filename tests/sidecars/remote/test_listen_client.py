@@ -152,7 +152,7 @@ async def speak(heard, text, at=None, then=None):
 def with_fallback(url, **limits):
     return FallbackHost(
         "stt",
-        "the ears' server",
+        "the recognition server",
         lambda: ListenHost(url),
         InProcessHost("stt", "moonshine", OPTIONS),
         **{"deadline_s": 1.5, "probe_s": 0.2, **limits},

@@ -1,4 +1,4 @@
-"""A Wyoming server as ears: wyoming-faster-whisper, which is not ours, with a tiny random Whisper that babbles.
+"""A Wyoming server as stt: wyoming-faster-whisper, which is not ours, with a tiny random Whisper that babbles.
 
 What it never does (die, hang, tell what it has understood so far) is done by scripted servers, and the tests say so.
 """
@@ -25,7 +25,7 @@ from sidecars.host.host import HostLost
 from sidecars.local.inprocess import InProcessHost
 from sidecars.remote import wyoming_utterance
 from sidecars.remote.audio_queue import WAITING_S
-from sidecars.remote.wyoming_stt import WyomingEars
+from sidecars.remote.wyoming_stt import WyomingStt
 from sidecars.remote.wyoming_utterance import FORMAT
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.family import BUILD_S, python_in, tiny
@@ -60,7 +60,7 @@ class Server:
                 assert said_now, said.decode()
         server = cls(url, process)
         while True:  # it says so just before it listens
-            host = WyomingEars(url, {})
+            host = WyomingStt(url, {})
             try:
                 await host.start()
             except HostLost:
@@ -94,14 +94,14 @@ async def server(model: Path) -> AsyncIterator[Server]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def host(server: Server) -> AsyncIterator[WyomingEars]:
-    host = WyomingEars(server.url, {"language": "en"})
+async def host(server: Server) -> AsyncIterator[WyomingStt]:
+    host = WyomingStt(server.url, {"language": "en"})
     await host.start()
     yield host
     await host.close()
 
 
-async def test_an_utterance_is_heard_by_a_server_that_others_wrote(host: WyomingEars) -> None:
+async def test_an_utterance_is_heard_by_a_server_that_others_wrote(host: WyomingStt) -> None:
     texts = []
     for said in (SAID[0], SAID[5], SAID[0]):
         channel = opened(host)
@@ -112,7 +112,7 @@ async def test_an_utterance_is_heard_by_a_server_that_others_wrote(host: Wyoming
     assert texts[0] == texts[2] != texts[1]
 
 
-async def test_utterances_are_open_at_once_and_one_that_was_opened_ahead_stands_ready(host: WyomingEars) -> None:
+async def test_utterances_are_open_at_once_and_one_that_was_opened_ahead_stands_ready(host: WyomingStt) -> None:
     channel, spare = opened(host), opened(host)
     feed(channel, SAID[0])
     channel.send({"type": "Finalize"})
@@ -124,7 +124,7 @@ async def test_utterances_are_open_at_once_and_one_that_was_opened_ahead_stands_
     assert (await until(channel, "Cancelled"))["open"] == 0
 
 
-async def test_a_cancel_closes_the_connection_and_is_answered(host: WyomingEars) -> None:
+async def test_a_cancel_closes_the_connection_and_is_answered(host: WyomingStt) -> None:
     channel, unfed = opened(host), opened(host)
     feed(channel, SAID[0])
     await asyncio.sleep(0)
@@ -136,7 +136,7 @@ async def test_a_cancel_closes_the_connection_and_is_answered(host: WyomingEars)
     assert (await until(at_once, "Cancelled"))["open"] == 0
 
 
-async def test_where_nothing_was_fed_nothing_was_said(host: WyomingEars) -> None:
+async def test_where_nothing_was_fed_nothing_was_said(host: WyomingStt) -> None:
     assert (await final(opened(host)))["text"] == ""
 
 
@@ -149,7 +149,7 @@ async def test_where_nothing_was_fed_nothing_was_said(host: WyomingEars) -> None
         ([({"type": "Open"}, b""), ({"type": "Audio"}, b"odd")], "3 bytes are not whole"),
     ],
 )
-async def test_what_cannot_be_done_is_told(host: WyomingEars, messages: list[Any], says: str) -> None:
+async def test_what_cannot_be_done_is_told(host: WyomingStt, messages: list[Any], says: str) -> None:
     channel = host.open()
     for message, payload in messages:
         channel.send(message, payload)
@@ -160,14 +160,14 @@ async def test_what_cannot_be_done_is_told(host: WyomingEars, messages: list[Any
 
 async def test_an_option_that_there_is_not_is_named() -> None:
     with pytest.raises(ValueError, match="'beam': a Wyoming server that hears knows"):
-        WyomingEars("tcp://127.0.0.1:1", {"beam": 5})
+        WyomingStt("tcp://127.0.0.1:1", {"beam": 5})
 
 
 async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(model: Path, tmp_path: Path) -> None:
     """The embedded ears hear it again from its start."""
     server = await Server.start(f"unix://{tmp_path}/wyoming", model)
     second = InProcessHost("stt", "moonshine", OPTIONS)
-    host = FallbackHost("stt", "the ears' server", lambda: WyomingEars(server.url, {}), second, deadline_s=5)
+    host = FallbackHost("stt", "the recognition server", lambda: WyomingStt(server.url, {}), second, deadline_s=5)
     await host.start()
     assert host.problem == ""
     heard = Utterance(host, {"grammar": "clinic"})
@@ -184,7 +184,7 @@ async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(model: 
 
 @pytest.mark.parametrize("url", ["tcp://127.0.0.1:9", "unix:///no/such/socket"])
 async def test_a_server_that_is_not_there_is_named(url: str) -> None:
-    host = WyomingEars(url, {})
+    host = WyomingStt(url, {})
     with pytest.raises(HostLost, match=f"wyoming server {url}: "):
         await host.start()
     assert url in host.problem
@@ -236,7 +236,7 @@ async def scripted(act: Callable[[Event, Say], Awaitable[bool]], **options: obje
     script = Script(act)
     listening = await asyncio.start_server(script.serve, "127.0.0.1", 0)
     script.url = "tcp://{}:{}".format(*listening.sockets[0].getsockname())
-    host = WyomingEars(script.url, options)
+    host = WyomingStt(script.url, options)
     await host.start()
     script.gone.clear()
     try:
@@ -413,4 +413,4 @@ async def test_scripted_a_server_for_something_else_is_told_apart(monkeypatch: p
 async def test_scripted_a_server_of_another_kind_is_named_and_does_no_harm(junk: bytes) -> None:
     async with answering(junk) as url:
         with pytest.raises(HostLost, match=rf"{url}: (does not speak Wyoming|closed the connection)"):
-            await WyomingEars(url, {}).start()
+            await WyomingStt(url, {}).start()
