@@ -169,6 +169,8 @@ class Transcript:
     final: bool
     confidence: float = 1.0
     """0 to 1, as the engine sees it."""
+    others: tuple[str, ...] = ()
+    """Of a final: other texts that it may well have been, the likeliest first."""
 
 
 # ------------------------------------------------------------------------------------------------ mind -> mouth

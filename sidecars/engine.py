@@ -39,6 +39,8 @@ class Hypothesis:
     text: str
     confidence: float = 1.0
     words: Sequence[Word] = ()
+    others: Sequence[str] = ()
+    """For good: other texts that it may well have been, the likeliest first."""
 
 
 class SttEngine(Protocol):

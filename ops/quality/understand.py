@@ -131,9 +131,8 @@ async def _all(host: Host, clips: Sequence[Clip], known: Settings, advance: Call
             draft = await understand_stt.hear(host, known, name, expects, clip.pcm())
             verdict = None
             if plan is not None and wanted:
-                verdict = judged(
-                    plan, clip.state, wanted, clip.value, CallerTurn(draft.text, confidence=draft.confidence)
-                )
+                turn = CallerTurn(draft.text, confidence=draft.confidence, others=draft.others)
+                verdict = judged(plan, clip.state, wanted, clip.value, turn)
             found.append(Understood(clip, draft.text, draft.confidence, verdict))
             advance()
             await asyncio.sleep(0)

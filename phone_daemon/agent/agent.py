@@ -22,6 +22,8 @@ class CallerTurn:
     """n: the n-th time in a row that nothing came for `no_input_s`; 0: something came."""
     confidence: float = 1.0
     """How sure the recogniser is of `text`, 0 to 1."""
+    others: tuple[str, ...] = ()
+    """What else the caller may well have said, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -365,7 +365,7 @@ class Call:
             return  # They went on speaking, and it is part of what they say now.
         if pending.said:
             self._silent = 0
-            turn = CallerTurn(pending.text, confidence=pending.confidence)
+            turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
             self._feed(Input.UNDERSTOOD, self._agent_side.answer(turn))
         elif pending.deaf:
             self._feed(Input.RESUME, saying(DEAF))

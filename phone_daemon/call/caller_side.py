@@ -35,6 +35,8 @@ class PendingTurn:
     said: list[str] = field(default_factory=list)
     confidence: float = 1.0
     """Of the part that the engine is least sure of, 0 to 1."""
+    others: tuple[str, ...] = ()
+    """What else `text` may have been, the likeliest first."""
     partials: int = 0
     at_ns: dict[str, int] = field(default_factory=dict)
     deaf: str = ""
@@ -197,11 +199,10 @@ class CallerSide:
         then: Callable[[PendingTurn], None],
         before: asyncio.Task[None] | None,
     ) -> None:
-        text, confidence = "", 1.0
+        final = Transcript("", True)
         try:
             async with asyncio.timeout(FINAL_WAIT_S):
                 final = await utterance.finalize()
-                text, confidence = final.text, final.confidence
         except (SttLost, TimeoutError) as error:
             pending.deaf = str(error) or f"no final transcript within {FINAL_WAIT_S:g} s"
         for fault in (*utterance.faults, *filter(None, [pending.deaf])):
@@ -211,10 +212,12 @@ class CallerSide:
         if before is not None:
             # Words stand in the order in which they were said, whichever were understood first.
             await asyncio.wait([before])
+        text = final.text
         contradicted = words.finalize(text)
         if text:
+            pending.others = tuple(" ".join([*pending.said, other]) for other in final.others)
             pending.said.append(text)
-            pending.confidence = min(pending.confidence, confidence)
+            pending.confidence = min(pending.confidence, final.confidence)
         if text or (contradicted and not pending.deaf):
             # What was taken to be stable and is not must not stand where somebody reads along.
             self._tell("final", {"text": text, "contradicts": contradicted})

@@ -82,7 +82,7 @@ def _a_week(words: Sequence[str], start: int, end: int) -> Found | None:
     """The day at `start:end` a week later: `a week on friday`, `a week tomorrow`, `friday week`."""
     name = words[start].removesuffix("'s")
     before = start - 1 if start and words[start - 1] in ("on", "from", "this") else start
-    if before > 1 and list(words[before - 2 : before]) in (["a", "week"], ["one", "week"]):
+    if before > 1 and list(words[before - 2 : before]) in (["a", "week"], ["one", "week"], ["the", "week"]):
         return Found(f"{name} week", before - 2, end)
     if words[end : end + 1] == ["week"]:
         return Found(f"{name} week", start, end + 1)

@@ -145,7 +145,8 @@ class Utterance:
                 self._lose(channel, message["error"])
             case kind:  # Final, Cancelled
                 if kind == "Final":
-                    self._final = Transcript(message["text"], True, message["confidence"])
+                    others = tuple(message.get("others", ()))
+                    self._final = Transcript(message["text"], True, message["confidence"], others)
                 self._held = message["held"]
                 self._settle()
 

@@ -7,12 +7,15 @@ without a pause is cut at its quietest place. Every choice depends on the audio 
 Options: `model` (a folder or a repository; empty: the package's), `phrases` (by dialplan, by what was asked, sentences
 that callers may say), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
 `max_sessions`.
-Session options: `grammar`, the dialplan; `expected`, what was asked.
+Session options: `grammar`, the dialplan; `expected`, what was asked. `digits_8_8`, from eight to eight digits, is a
+question whose answer is looked for among numbers of that length, should what is heard be no such number.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,16 +23,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecars.engine import EngineFull, Hypothesis, Word
+from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
-from sidecars.engines.moonshine_model import Decoded, MoonshineModel
+from sidecars.engines.moonshine_model import Decoded, Encoded, MoonshineModel
+from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
-from sidecars.engines.moonshine_words import placed, said_words, tidy
+from sidecars.engines.moonshine_words import placed, plain_words, said_words, tidy
 from sidecars.engines.not_speech import is_speech
 from sidecars.engines.voiced import RATE, WINDOW, Voiced
 
 MAX_SESSIONS = 64
 BEAM = 4
 PARTIALS_S = 0.24
+DIGITS_BEAM = 8
+NEAR = 6.0
+"""Another hypothesis may well be what was said when it is less likely by no more, as a natural logarithm, by the sound
+alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis, 16 more by one that is so near.
+"""
 SHARE_S = 0.1
 """With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
 LENGTH_SHARE = 0.1
@@ -50,6 +60,7 @@ LEVEL = 0.1
 """Amplitude (rms) that speech is brought to, by its louder half: 4.0 instead of 4.6 % of the words of people wrong."""
 MAX_GAIN = 30.0
 BLOCK = RATE // 50
+_DIGITS = re.compile(r"digits_\d+_\d+")
 OPTIONS = ("model", "phrases", "weight", "beam", "partials_s", "max_sessions")
 
 
@@ -60,8 +71,10 @@ class _Preempted(Exception):
 class _Session:
     """An utterance."""
 
-    def __init__(self, bias: ExpectedWords | None) -> None:
+    def __init__(self, bias: ExpectedWords | None, number: DigitWords | None) -> None:
         self.bias = bias
+        self.number = number
+        """Those that were asked for."""
         self.audio = bytearray()
         self.voiced = Voiced()
         self.before: list[Word] = []
@@ -73,6 +86,8 @@ class _Session:
         self.told = ""
         self.last: tuple[int, list[Word]] | None = None
         """The words of all that was said up to here, for good unless the voice goes on."""
+        self.others: list[str] = []
+        """What else they may have been."""
 
     @property
     def samples(self) -> int:
@@ -146,6 +161,8 @@ class Moonshine:
             name: {expected: ExpectedWords(pieces, sets, expected, weight) for expected in sets} if weight else {}
             for name, sets in phrases.items()
         }
+        lengths = {name for sets in phrases.values() for name in sets if _DIGITS.fullmatch(name)}
+        self._numbers = {name: _number_of(name, pieces) for name in lengths}
         self._sessions: dict[int, _Session] = {}
         self._behind = False
         """Whether the machine is busy."""
@@ -164,7 +181,8 @@ class Moonshine:
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
         biases = self._biases.get(str(options.get("grammar", "")), {})
-        self._sessions[session] = _Session(biases.get(str(options.get("expected", "")), biases.get("")))
+        expected = str(options.get("expected", ""))
+        self._sessions[session] = _Session(biases.get(expected, biases.get("")), self._numbers.get(expected))
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         """See `SttEngine`. Takes all, and does one piece of work."""
@@ -189,7 +207,10 @@ class Moonshine:
         ending = self._sessions.pop(session)
         if not ending.voiced.last and not ending.before:
             return Hypothesis("", 0.0)
-        return _hypothesis([*ending.before, *self._words_for_good(ending, lambda: None)])
+        words = self._words_for_good(ending, lambda: None)
+        before = " ".join(word.text for word in ending.before)
+        others = [tidy(f"{before} {other}".strip()) for other in ending.others] if words else []
+        return replace(_hypothesis([*ending.before, *words]), others=tuple(others))
 
     def cancel(self, session: int) -> None:
         """See `SttEngine`."""
@@ -267,12 +288,27 @@ class Moonshine:
         session.drop(place)
         session.partial = ()
         session.last = None
+        session.others = []
 
     def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
         encoded = self._model.encode(session.sound(begin, end))
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, poll=poll)
+        session.others = self._others(session, encoded, ranked, poll)
         return self._words(session, ranked, begin, end)
+
+    def _others(
+        self, session: _Session, encoded: Encoded, ranked: Sequence[Decoded], poll: Callable[[], None]
+    ) -> list[str]:
+        """What it may have been besides the first of `ranked`: first of all a number, where one was asked for."""
+        best, *rest = ranked
+        heard = self._model.tokens.text(best.tokens)
+        if session.number is not None and not session.number.fits(heard):
+            number = self._model.restricted(encoded, session.number, beam=DIGITS_BEAM, poll=poll)
+            rest = [number, *rest] if number is not None else rest
+        near = (each for each in rest if sum(each.logprobs) >= sum(best.logprobs) - NEAR)
+        texts = {plain_words(text): text for text in (self._model.tokens.text(each.tokens) for each in near)}
+        return [text for words, text in texts.items() if words and words != plain_words(heard)]
 
     def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
         """Those of the best hypothesis; none when it was made up."""
@@ -298,6 +334,11 @@ def create(options: Mapping[str, Any]) -> Moonshine:
 def _hypothesis(words: Sequence[Word]) -> Hypothesis:
     confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
     return Hypothesis(tidy(" ".join(word.text for word in words)), confidence, tuple(words))
+
+
+def _number_of(name: str, pieces: Sequence[str]) -> DigitWords:
+    _, low, high = name.split("_")
+    return DigitWords(pieces, int(low), int(high), END)
 
 
 def _number(

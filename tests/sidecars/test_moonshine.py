@@ -5,13 +5,23 @@ import pytest
 
 from sidecars.engine import EngineFull
 from sidecars.engines import moonshine
+from sidecars.engines.digit_words import count
 from sidecars.engines.moonshine import LONGEST, create
+from sidecars.engines.moonshine_words import plain_words
 from tests.sidecars.natural import RATE, said
 from tests.sidecars.speech import clicks, hum, line, pink, white
 
 FRAME = 2 * RATE // 50
 SENTENCE = "I would like to see somebody about a broken tooth."
-PHRASES = {"clinic": {"": ["i have a toothache"], "digits": ["four eight two two oh nine three seven"]}}
+NUMBER = "four eight two two, oh nine three seven"
+PHRASES = {
+    "clinic": {
+        "": ["i have a toothache"],
+        "digits": ["four eight two two oh nine three seven"],
+        "digits_8_8": ["four eight two two oh nine three seven"],
+        "digits_7_7": ["four eight two two oh nine three"],
+    }
+}
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +181,28 @@ def test_short_answers_survive(engine, words):
 
 
 def test_what_was_asked_decides_how_it_is_written(engine):
-    number = "four eight two two, oh nine three seven"
-    _, unasked = heard(engine, said(number), {"grammar": "clinic"})
-    _, asked = heard(engine, said(number), {"grammar": "clinic", "expected": "digits"})
-    assert asked.text.replace(",", "").strip(".").lower() == number.replace(",", "")
+    _, unasked = heard(engine, said(NUMBER), {"grammar": "clinic"})
+    _, asked = heard(engine, said(NUMBER), {"grammar": "clinic", "expected": "digits"})
+    assert asked.text.replace(",", "").strip(".").lower() == NUMBER.replace(",", "")
     assert "four" not in unasked.text.lower()
+
+
+def test_a_number_that_is_too_long_is_also_heard_as_one_of_the_length_that_was_asked_for(engine):
+    _, final = heard(engine, said(NUMBER), {"grammar": "clinic", "expected": "digits_7_7"})
+    assert count(final.text) == 8
+    assert 7 in map(count, final.others)
+    _, right = heard(engine, said(NUMBER), {"grammar": "clinic", "expected": "digits_8_8"})
+    assert right.text == final.text
+
+
+def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine):
+    rng = np.random.default_rng(5)
+    voice = np.frombuffer(said(SENTENCE), "<i2").astype(float)
+    noisy = np.clip(voice + rng.standard_normal(len(voice)) * voice.std() / 2, -32768, 32767).astype("<i2").tobytes()
+    _, final = heard(engine, noisy)
+    words = [plain_words(text) for text in (final.text, *final.others)]
+    assert len(words) > 1
+    assert len(set(words)) == len(words)
 
 
 def test_a_dialplan_or_a_question_without_phrases_is_no_fault(engine):

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from sidecars.engines.digit_words import DigitWords, count
 from sidecars.engines.expected_words import ExpectedWords
 from sidecars.engines.moonshine_model import MoonshineModel
+from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
 from tests.sidecars.natural import said
 
@@ -17,8 +19,11 @@ def model():
     return MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
 
 
-def heard(model, text):
-    return model.encode(np.frombuffer(said(text), "<i2").astype(np.float32) / 32768)
+def heard(model, text, noise=0.0):
+    """`noise`: its amplitude beside the voice's (rms)."""
+    voice = np.frombuffer(said(text), "<i2").astype(np.float32) / 32768
+    hiss = np.random.default_rng(5).standard_normal(len(voice)) * voice.std() * noise
+    return model.encode(voice + hiss.astype(np.float32))
 
 
 def texts(model, ranked):
@@ -30,10 +35,18 @@ def test_a_person_is_understood(model):
 
 
 def test_a_beam_gives_ranked_alternatives(model):
-    ranked = model.decode(heard(model, SENTENCE), beam=4)
-    assert texts(model, ranked)[0] == SENTENCE
+    ranked = model.decode(heard(model, SENTENCE, noise=0.5), beam=4)
     assert len(set(texts(model, ranked))) == len(ranked) > 1
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
+
+
+def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(model, monkeypatch):
+    encoded = heard(model, SENTENCE)
+    rows = []
+    step = model._step
+    monkeypatch.setattr(model, "_step", lambda _, tokens, *given: rows.append(len(tokens)) or step(_, tokens, *given))
+    assert texts(model, model.decode(encoded, beam=4))[0] == SENTENCE
+    assert sum(rows) < 2 * len(rows)
 
 
 def test_a_guess_changes_nothing_but_the_work(model, monkeypatch):
@@ -99,3 +112,15 @@ def test_files_that_are_no_model_are_refused(tmp_path):
         MoonshineModel(broken, weights.decoder, weights.tokenizer)
     with pytest.raises(ValueError, match="not a Moonshine encoder with a merged decoder"):
         MoonshineModel(weights.decoder, weights.encoder, weights.tokenizer)
+
+
+def test_a_number_is_found_among_numbers_of_its_length(model):
+    pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
+    encoded = heard(model, "It's four seven one, three five nine, two eight.")
+    eight = model.restricted(encoded, DigitWords(pieces, 8, 8, END), beam=8)
+    assert (
+        "".join(filter(str.isalpha, model.tokens.text(eight.tokens))).lower() == "itsfoursevenonethreefiveninetwoeight"
+    )
+    nine = model.restricted(encoded, DigitWords(pieces, 9, 9, END), beam=8)
+    assert count(model.tokens.text(nine.tokens)) == 9
+    assert sum(nine.logprobs) < sum(eight.logprobs)

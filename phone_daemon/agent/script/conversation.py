@@ -58,7 +58,24 @@ class Conversation:
                 return ""
 
     def answer(self, state: State, turn: CallerTurn, *, interrupted: bool = False) -> Answer:
-        """The answer to `turn`; `interrupted` when it broke off the agent's last words."""
+        """The answer to `turn`; `interrupted` when it broke off the agent's last words.
+
+        Where its words are not understood, or are no answer to what was asked, and others that it may well have been
+        are, it was those.
+        """
+        answer = self._answer(state, turn, interrupted)
+        if not turn.others or self._fits(state, answer):
+            return answer
+        others = (self._answer(state, replace(turn, text=other), interrupted) for other in turn.others)
+        return next((other for other in others if self._fits(state, other)), answer)
+
+    def _fits(self, state: State, answer: Answer) -> bool:
+        """Whether a turn was understood, and answers the question that was asked, if one was."""
+        understood = answer.understood.intent not in ("", "unclear") and not answer.state.digits
+        asked = state.asked in (Asked.SLOT, Asked.CONFIRM)
+        return understood and (not asked or answer.understood.intent == state.intent)
+
+    def _answer(self, state: State, turn: CallerTurn, interrupted: bool) -> Answer:
         step = _Step(self._script, self._reader, self._open, state, interrupted)
         if turn.silent:
             step.silence(turn.silent, self._no_input, self._max_no_input)

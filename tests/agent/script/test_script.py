@@ -668,3 +668,40 @@ async def test_a_confirmation_is_not_broken_off_by_words_that_hardly_say_so(said
     happened = await play(CLINIC, f"caller: book an appointment on tuesday at ten\ncaller: {said}")
     assert happened[4] == "means: unclear"
     assert "yes" in happened[5]
+
+
+CONFIRMING = """
+    caller: I'd like to cancel my appointment on Monday.
+    agent: Your appointment on Monday: shall I cancel it?
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "others", "understood"),
+    [
+        ("", "Purple elephants sing.", ("I'd like to book an appointment.",), "book"),
+        (CONFIRMING, "Cheers!", ("Shore.", "Sure."), "cancel"),
+        ("", "When are you open?", ("I'd like to book an appointment.",), "hours"),
+        ("", "Purple elephants sing.", ("Green umbrellas float.",), "unclear"),
+    ],
+)
+async def test_what_is_no_answer_is_taken_for_what_else_it_may_have_been(
+    before: str, text: str, others: tuple[str, ...], understood: str
+) -> None:
+    agent = ScriptedAgent(CLINIC)
+    for line in before.strip().splitlines():
+        kind, _, said = line.strip().partition(": ")
+        if kind == "caller":
+            [event async for event in agent.reply(CallerTurn(said), [])]
+    events = [event async for event in agent.reply(CallerTurn(text, others=others), [])]
+    assert next(event for event in events if isinstance(event, Understood)).intent == understood
+
+
+async def test_a_number_that_was_misheard_is_the_one_that_has_as_many_digits_as_it_should() -> None:
+    agent = ScriptedAgent(PARCELS)
+    [event async for event in agent.reply(CallerTurn("track a parcel"), [])]
+    turn = CallerTurn(
+        "one two three four five six seven eight three", others=("one two three four five six seven eight",)
+    )
+    events = [event async for event in agent.reply(turn, [])]
+    assert next(event for event in events if isinstance(event, Understood)).slots == {"number": "12345678"}

@@ -1,0 +1,73 @@
+"""Numbers that a decoder may spell, and nothing else."""
+
+import pytest
+
+from sidecars.engines.digit_words import DigitWords, count
+from sidecars.engines.moonshine_tokens import END, read_tokens
+from sidecars.engines.moonshine_weights import find
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    tokens = read_tokens(find().tokenizer)
+    return [tokens.piece(token) for token in range(len(tokens))]
+
+
+@pytest.fixture(scope="module")
+def eight(pieces):
+    return DigitWords(pieces, 8, 8, END)
+
+
+def spelled(grammar, pieces, text):
+    """Whether `text` may be spelled, in the longest pieces that fit."""
+    state, rest = grammar.start, f" {text}"
+    while rest:
+        fitting = [token for token in grammar.allowed(state) if token != END and rest.startswith(pieces[token])]
+        if not fitting:
+            return False
+        token = max(fitting, key=lambda each: len(pieces[each]))
+        state, rest = grammar.allowed(state)[token], rest[len(pieces[token]) :]
+    return END in grammar.allowed(state)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "four seven oh nine, one two three four",
+        "Um, it's double four seven triple oh one two, please.",
+        "thirty-five, ninety-two, fifty six, ten",
+        "My tracking number is one two three four five six seven eight.",
+    ],
+)
+def test_a_number_of_that_length_may_be_said_in_any_usual_way(eight, pieces, text):
+    assert spelled(eight, pieces, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one two three four five six seven",
+        "one two three four five six seven eight nine",
+        "one two three four five six seven double",
+        "one two three four five six seven eight, Tuesday",
+        "my tracking number",
+        "12345678",
+    ],
+)
+def test_nothing_else_may(eight, pieces, text):
+    assert not spelled(eight, pieces, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("0471-3592", 8),
+        ("It's double four seven, triple oh one two.", 8),
+        ("thirty-five, ninety two, fifty, sixteen", 8),
+        ("forty oh two", 4),
+        ("Okay, so that's a one two", 2),
+        ("What are your hours?", 0),
+    ],
+)
+def test_digits_are_counted_as_they_are_said(text, digits):
+    assert count(text) == digits
