@@ -10,19 +10,32 @@ Session options mean nothing to it.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from sidecars.engine import EngineFull, EngineLost, Hypothesis, SttEngine
-from sidecars.engines.nemo_model import CPU, RATE, Checkpoint, Place, choose_place, give_up_cuda, open_checkpoint
+from sidecars.engines.nemo_model import (
+    CPU,
+    HALF,
+    RATE,
+    WIDE,
+    Checkpoint,
+    Place,
+    choose_place,
+    give_up_cuda,
+    open_checkpoint,
+)
 from sidecars.engines.nemo_pipeline import Piece, Pipeline
 from sidecars.engines.nemo_segments import NemoSegments
 from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.trailing_silence import TrailingSilence
+
+log = logging.getLogger(__name__)
 
 REPOSITORY = "nvidia/nemotron-speech-streaming-en-0.6b"
 CHUNK_MS = 160
@@ -152,10 +165,21 @@ class Nemo:
         """Where it was wanted, or else, when a GPU's memory does not suffice, on the CPU."""
         if not place.on_cpu:
             try:
-                return Pipeline(self._checkpoint, self._context, place, self.max_sessions, self._max_batch)
+                return self._loaded(place)
             except RuntimeError as error:
                 give_up_cuda(error)
         return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
+
+    def _loaded(self, place: Place) -> Pipeline:
+        """With numbers that the model's fit into."""
+        try:
+            return Pipeline(self._checkpoint, self._context, place, self.max_sessions, self._max_batch)
+        except FloatingPointError as error:
+            if place.dtype != HALF:
+                raise
+            log.warning("%s: hearing in %s", error, WIDE)
+        wide = replace(place, dtype=WIDE)
+        return Pipeline(self._checkpoint, self._context, wide, self.max_sessions, self._max_batch)
 
     def _fall_back(self, error: RuntimeError) -> None:
         """After a GPU's memory did not suffice: everybody goes on, with the words so far, as if they had just begun to

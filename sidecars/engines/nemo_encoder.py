@@ -114,6 +114,11 @@ class Encoder:
         channel, time, length = self._caches
         channel[:, slot], time[:, slot], length[slot] = 0, 0, 0
 
+    def is_finite(self, slot: int) -> bool:
+        """Whether what was computed for whoever is in it lies within what the type of number can hold."""
+        channel, time, _ = self._caches
+        return bool(channel[:, slot].isfinite().all() and time[:, slot].isfinite().all())
+
     def is_clear(self) -> bool:
         """Whether every stream's slot is as new."""
         channel, time, length = (each[..., :-1] if each.dim() == 1 else each[:, :-1] for each in self._caches)

@@ -21,6 +21,12 @@ from sidecars.weights import WeightsMissing, digest, find_weights, verify
 
 CONFIG = "model_config.yaml"
 DTYPES = ("float32", "float16", "bfloat16")
+HALF = "float16"
+"""What "auto" is on a GPU. Of 516 words of a small model, on an H100, 6 are others than in float32 on the CPU; with
+bfloat16, which takes as long (46.0 and 44.9 ms for 256 streams of the 0.6 B shape), 20.
+"""
+WIDE = "bfloat16"
+"""Of the same size, and holds whatever float32 holds."""
 RATE = 16000
 
 log = logging.getLogger(__name__)
@@ -172,8 +178,7 @@ def choose_place(device: object, dtype: object) -> Place:
     index = int(device.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise ValueError(f"device {device!r}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
-    half = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    return Place(f"cuda:{index}", half if dtype == "auto" else dtype)
+    return Place(f"cuda:{index}", HALF if dtype == "auto" else dtype)
 
 
 def give_up_cuda(error: RuntimeError) -> None:

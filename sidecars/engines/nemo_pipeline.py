@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 
@@ -87,7 +88,8 @@ class Pipeline:
         """Loads the model and lets it hear something. `streams` at most, and `batch` of them in one step.
 
         `context`: one of the checkpoint's. `again`: the file was loaded before, so whatever fails is not its damage.
-        Raises `WeightsMissing`; `ValueError` for a model of another kind; `RuntimeError` when CUDA fails.
+        Raises `WeightsMissing`; `ValueError` for a model of another kind; `FloatingPointError` for one whose numbers
+        are too large for the place's type; `RuntimeError` when CUDA fails.
         """
         self.place = place
         model = restored(checkpoint, place, again=again).to(getattr(torch, place.dtype))
@@ -124,6 +126,7 @@ class Pipeline:
         self._hear: Callable[[int], None] = self._hearing
         self._again: Callable[[int], None] = self._decoder.advance
         self._warm_up(1 if place.on_cpu else batch)
+        self._try_loud_noise()
         with torch.inference_mode():
             self._encoder.at.fill_(streams)  # captures are made with nobody's rows
             self._hear, self._again = graphs.of(self._hearing), graphs.of(self._decoder.advance)
@@ -204,6 +207,16 @@ class Pipeline:
 
     def _is_end(self, silent_frames: int) -> bool:
         return silent_frames * self._frame_s >= END_OF_SEGMENT_S
+
+    def _try_loud_noise(self) -> None:
+        noise, transcript = np.random.default_rng(0).integers(-32768, 32768, (8, self.chunk), "<i2"), Transcript()
+        for number, chunk in enumerate(noise):
+            self.step([Piece(WARM_UP, chunk.tobytes(), transcript, number)])
+        with torch.inference_mode():
+            fits = self._encoder.is_finite(self._streams[WARM_UP].slot)
+        self.release(WARM_UP)
+        if not fits:
+            raise FloatingPointError(f"{self.place.dtype} is too small for this model's numbers")
 
     def _warm_up(self, streams: int) -> None:
         silence, transcript = bytes(2 * self.chunk), Transcript()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from sidecars.engine import EngineLost, Hypothesis, Word
-from sidecars.engines.nemo_model import CPU, Checkpoint, Place, give_up_cuda
+from sidecars.engines.nemo_model import CPU, HALF, WIDE, Checkpoint, Place, give_up_cuda
 from sidecars.engines.nemo_package import (
     BPEDecoder,
     CTCGreedyDecoder,
@@ -52,7 +53,13 @@ class NemoSegments(SegmentEngine):
         """Where it was wanted, or else on the CPU."""
         if not place.on_cpu:
             try:
-                return _Model(self._checkpoint, place)
+                try:
+                    return _Model(self._checkpoint, place)
+                except FloatingPointError as error:
+                    if place.dtype != HALF:
+                        raise
+                    log.warning("%s: hearing in %s", error, WIDE)
+                return _Model(self._checkpoint, replace(place, dtype=WIDE))
             except RuntimeError as error:
                 give_up_cuda(error)
         return _Model(self._checkpoint, CPU)
@@ -62,7 +69,9 @@ class _Model:
     """One model on one device."""
 
     def __init__(self, checkpoint: Checkpoint, place: Place, *, again: bool = False) -> None:
-        """Loads it and lets it hear something. `again`, and what it raises: as `restored`."""
+        """Loads it and lets it hear something. `again`, and what it raises: as `restored`; `FloatingPointError` where
+        the model's numbers are too large for the place's type.
+        """
         self.place = place
         self._device = torch.device(place.device)
         self._dtype = getattr(torch, place.dtype)
@@ -90,6 +99,11 @@ class _Model:
         punctuation = self._model.tokenizer.supported_punctuation - {"'"}
         self._words = BPEDecoder(vocabulary, self._model.tokenizer, mean, punctuation, WORD_GAP, frame)
         self.understand(np.zeros(RATE, np.float32))  # the first time takes long
+        noise = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, RATE)).astype(np.float32))
+        with torch.inference_mode():
+            encoded, _ = self._encoded(noise.to(self._device))
+        if not encoded.isfinite().all():
+            raise FloatingPointError(f"{place.dtype} is too small for this model's numbers")
         log.info("%s hears utterances whole on %s", checkpoint.path.name, place)
 
     def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
@@ -100,11 +114,15 @@ class _Model:
         words, _ = self._words.group_tokens_into_words(tokens, times, confidences)
         return Transcript().hypothesis(Word(word.text, word.start, word.end, word.conf) for word in words)
 
-    def _decoded(self, signal: torch.Tensor) -> tuple[list[int], list[int], list[float]]:
-        """Tokens, their frames, their confidences."""
+    def _encoded(self, signal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         length = torch.tensor([signal.shape[1]], device=self._device)
         features, length = self._model.preprocessor(input_signal=signal, length=length)
         encoded, length = self._model.encoder(audio_signal=features.to(self._dtype), length=length)
+        return encoded, length
+
+    def _decoded(self, signal: torch.Tensor) -> tuple[list[int], list[int], list[float]]:
+        """Tokens, their frames, their confidences."""
+        encoded, length = self._encoded(signal)
         if self._is_ctc:
             heard = self._greedy(self._model.decoder(encoder_output=encoded)[0, : int(length[0])].float())
             return heard["tokens"], heard["timesteps"], heard["confidences"]

@@ -643,3 +643,26 @@ def test_one_thread_is_enough_unless_more_are_wanted() -> None:
 def test_nemo_keeps_no_record_of_what_it_logs() -> None:
     own = logging.getLogger("nemo_logger")
     assert (own.handlers, own.propagate, own.level) == ([], True, logging.ERROR)
+
+
+def test_numbers_that_do_not_fit_into_a_half_are_computed_with_wider_ones(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model whose last layer but one makes numbers of a million; what CUDA would compute with, on the CPU."""
+    real = ASRModel.restore_from
+
+    def restore(path: str, map_location: torch.device) -> Any:
+        model = real(path, map_location="cpu")
+        with torch.no_grad():
+            model.encoder.layers[-2].norm_out.weight *= 1e6
+        return model
+
+    monkeypatch.setattr(ASRModel, "restore_from", restore)
+    monkeypatch.setattr(nemo_model.Place, "on_cpu", property(lambda place: False))
+    wide = Place("cpu", "bfloat16")
+    for wanted in (Place("cpu", "float16"), wide):
+        assert nemo.Nemo(open_checkpoint(str(MODELS / "ctc.nemo")), None, wanted, 2)._pipeline.place == wide
+    whole = nemo_segments.NemoSegments(open_checkpoint(str(MODELS / "tdt.nemo")), Place("cpu", "float16"), 2)
+    assert whole._model.place == wide
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warnings == 2 * ["float16 is too small for this model's numbers: hearing in bfloat16"]
