@@ -88,16 +88,16 @@ clean: ## Remove .venv, var and caches
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "building .venv (about 480 MB, a minute or two; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(PIP) -e .
+	@$(PIP) -e '.[ops]'
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
 	@echo "adding the test tools to .venv (once)"
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[ops,dev]'
 	@touch $@
 
 .venv/fixtures.stamp: .venv/run.stamp
-	@$(PIP) -e '.[fixtures]'
+	@$(PIP) -e '.[ops,fixtures]'
 	@touch $@
 
 .SECONDEXPANSION:

@@ -53,7 +53,12 @@ def parser(asked: Sequence[str]) -> Parser:
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for module, name in {MODULES[name]: name for name in asked}.items():
-        _add(commands, name, import_module(f"ops.{module}"))
+        try:
+            _add(commands, name, import_module(f"ops.{module}"))
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("ops", "phone_daemon", "sidecars"):
+                raise
+            raise WrongUse(f"phone-ops: {error.name} is not installed; pip install 'phone-daemon[ops]'") from None
     return top
 
 

@@ -95,8 +95,11 @@ def _run(args: argparse.Namespace) -> int:
             return asyncio.run(try_dialplan.run(args.dialplan, settings, closed=args.closed))
         case "demo":
             # Only the demo needs the operator's tools; a daemon in production does not load them.
-            from ops.demo import demo  # noqa: PLC0415
-
+            try:
+                from ops.demo import demo  # noqa: PLC0415
+            except ModuleNotFoundError as error:
+                print(f"phone-daemon: {error.name} is not installed; pip install 'phone-daemon[ops]'", file=sys.stderr)  # noqa: T201
+                return 2
             return demo.run(args.fixture)
     settings = settings_from(args)
     set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")

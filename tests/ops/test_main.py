@@ -64,3 +64,13 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, check=False)
     assert ended.stderr == ""
     assert ended.returncode in (0, 141)  # 0 when the pipe took it all before the reader left
+
+
+def test_without_its_packages_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("ops.replay.replay")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert main(["replay", "--all"]) == 2
+    assert "pip install 'phone-daemon[ops]'" in capsys.readouterr().err
