@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import logging
 import os
+import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from phone_daemon import __version__
 from phone_daemon.cli import check, init, try_dialplan
@@ -35,8 +39,27 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what was used wrongly in one line, with the option that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"unrecognized arguments: (--[\w-]+)|invalid choice: '([^']*)'", message)
+        known = [name for action in self._all() for name in (*action.option_strings, *(action.choices or ()))]
+        close = difflib.get_close_matches(next(filter(None, wrong.groups())), known, 1) if wrong else []
+        mend = f'did you mean "{close[0]}"?' if close else f"see {self.prog} --help"
+        self.exit(2, f"{self.prog}: {message.partition(' (choose from')[0]}; {mend}\n")
+
+    def _all(self) -> Iterator[argparse.Action]:
+        """Its own arguments and those of its commands."""
+        for action in self._actions:
+            yield action
+            if isinstance(action, argparse._SubParsersAction):
+                for command in action.choices.values():
+                    yield from command._actions
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = _Parser(
         "phone-daemon",
         description="A phone agent that stops the moment the caller interrupts.",
         epilog=EXAMPLES,
@@ -103,7 +126,7 @@ def _run(args: argparse.Namespace) -> int:
             return demo.run(args.fixture)
     settings = settings_from(args)
     set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")
-    return asyncio.run(serve(settings))
+    return asyncio.run(serve(settings, args.config))
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
@@ -113,10 +136,10 @@ def settings_from(args: argparse.Namespace) -> Settings:
         options[f"--bind {args.bind}"] = ("sip", "bind"), args.bind
     if args.port is not None:
         options[f"--port {args.port}"] = ("sip", "port"), args.port
-    return load_settings(args.config, os.environ, options, serving=True)
+    return load_settings(args.config, os.environ, options, serving=True, warn=True)
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, config: Path | None = None) -> int:
     """Runs until SIGTERM or SIGINT: no new calls, live ones finish. A second SIGINT stops at once.
 
     SIGHUP reads the dialplans again.
@@ -134,7 +157,7 @@ async def serve(settings: Settings) -> int:
         loop.add_signal_handler(signal.SIGHUP, daemon.reload)
         loop.add_signal_handler(signal.SIGTERM, daemon.drain)
         loop.add_signal_handler(signal.SIGINT, interrupted)
-        print(welcome(daemon), flush=True)  # noqa: T201
+        print(welcome(daemon, config), flush=True)  # noqa: T201
         try:
             await daemon.serve()
         except asyncio.CancelledError:

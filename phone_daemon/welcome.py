@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from phone_daemon import __version__
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplan
@@ -14,8 +16,8 @@ LONGEST = 8
 """Words in one of them."""
 
 
-def welcome(daemon: Daemon) -> str:
-    """The address to dial, what to say, and where to look."""
+def welcome(daemon: Daemon, config: Path | None = None) -> str:
+    """The address to dial, what to say, and where to look; `config`: the settings file, which the tools need too."""
     sip = daemon.settings.sip
     where = f"{sip.bind}:{daemon.port}"
     reach = (
@@ -23,6 +25,7 @@ def welcome(daemon: Daemon) -> str:
         if sip.bind.startswith("127.")
         else "open to whoever can reach it: let only your trunk's addresses through the firewall"
     )
+    same = f" -c {config}" if config else ""
     plan = next(iter(daemon.dialplans))
     lines = [
         f"phone-daemon {__version__} answers SIP calls on udp {where} ({reach})",
@@ -30,7 +33,7 @@ def welcome(daemon: Daemon) -> str:
         *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
         f"  trunk       send INVITEs to sip:<called number>@{where};transport=udp",
         f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
-        "  live calls  phone-ops calls | watch | hangup CALL | drain",
+        f"  live calls  phone-ops calls{same} | watch{same} | hangup{same} CALL | drain{same}",
         f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)",
         "Ctrl-C lets live calls finish; twice stops now.",
     ]

@@ -14,7 +14,7 @@ from phone_daemon.settings.load import SettingsError, load_settings
 def run(config: Path | None, environ: Mapping[str, str]) -> int:
     """0: nothing is wrong, and what was checked is told; 1: a line for each problem on stderr."""
     try:
-        settings = load_settings(config, environ)
+        settings = load_settings(config, environ, warn=True)
     except SettingsError as error:
         lines = [*error.lines, *_of_dialplans(error.dialplans, environ)]
         print("\n".join(lines), file=sys.stderr)  # noqa: T201

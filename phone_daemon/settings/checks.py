@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,10 +14,23 @@ from phone_daemon.settings.engine_options import ENGINE_OPTIONS
 from phone_daemon.settings.problems import Problems, nearest
 from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
+from phone_daemon.settings.toml_lines import Key
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
+from sidecars.environment import family, interpreter
 
 CODECS = ("PCMU", "PCMA", "G722")
+_PACKAGES: Mapping[str, str] = {
+    "chatterbox": "chatterbox",
+    "kokoro": "kokoro_onnx",
+    "nemo": "nemo",
+    "onnx_tdt": "onnx_asr",
+    "piper": "piper",
+    "qwen3": "qwen_asr",
+    "sherpa": "sherpa_onnx",
+    "whisper": "faster_whisper",
+}
+"""What an engine that is not embedded imports: in an environment of its own, or in the daemon's."""
 _REDIS = ("redis", "rediss", "unix")
 _URLS: Mapping[str, tuple[str, ...]] = {
     "stt.listen": ("ws://127.0.0.1:8765/v1/listen", "unix:///PATH", "wss://HOST/v1/listen"),
@@ -49,6 +63,19 @@ def check(settings: Settings, environ: Mapping[str, str], found: Problems, *, se
         found.add(("state", "url"), _redis_problem(settings.state.url))
     if not is_http(settings.llm.base_url):
         found.add(("llm", "base_url"), NOT_HTTP)
+
+
+def not_built(settings: Settings) -> Iterator[tuple[Key, str]]:
+    """Engines that this machine has no environment for, by the key that names them: calls go on with the fallback."""
+    parts: tuple[tuple[str, SttSettings | TtsSettings, str], ...] = (
+        ("stt", settings.stt, "recognizes"),
+        ("tts", settings.tts, "speaks"),
+    )
+    for name, part, does in parts:
+        here = part.host in ("subprocess", "inprocess") and part.engine in _PACKAGES
+        if here and not part.python and not interpreter(part.engine) and find_spec(_PACKAGES[part.engine]) is None:
+            meanwhile = f"until then {part.fallback} {does}" if part.fallback else "without it nothing starts"
+            yield (name, "engine"), f"{part.engine} is not built here; make {family(part.engine)}; {meanwhile}"
 
 
 def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from phone_daemon.settings.checks import check
+from phone_daemon.settings.checks import check, not_built
 from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import Document, Key, NotToml, read
@@ -41,17 +41,19 @@ def load_settings(
     options: Mapping[str, tuple[Key, object]] | None = None,
     *,
     serving: bool = False,
+    warn: bool = False,
 ) -> Settings:
     """Settings from the TOML file `path` (None: the defaults), then from the environment, then from `options`.
 
     `options`: by what the command line calls it, the key that it sets, and the value. Paths in the file are relative to
-    the file's own folder. `serving`: whether this machine must have what they name. Raises `SettingsError` with every
-    problem there is.
+    the file's own folder. `serving`: whether this machine must have the address that they name; `warn`: whether the
+    log is told of engines that it does not have. Raises `SettingsError` with every problem there is.
     """
     try:
         document = read(path) if path else Document(Path(), {})
     except NotToml as error:
-        raise SettingsError([str(error)]) from None
+        mend = "" if path is None or path.exists() else '; "phone-daemon init" writes one to begin with'
+        raise SettingsError([f"{error}{mend}"]) from None
     found = Problems(document)
     found.document = document = _renamed(document, found)
     for name, key in _VARIABLES.items():
@@ -64,6 +66,8 @@ def load_settings(
     check(settings, environ, found, serving=serving)
     if found:
         raise SettingsError(found.lines(), settings.dialplans)
+    for key, what in not_built(settings) if warn else ():
+        _log.warning("%s", document.problem(key, what))
     return settings
 
 

@@ -11,7 +11,7 @@ EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
 
 
 def test_the_committed_file_is_what_make_docs_writes() -> None:
-    assert EXAMPLE.read_text() == example()
+    assert EXAMPLE.read_text() == example(), "run: make docs"
 
 
 def test_as_it_is_it_changes_nothing() -> None:

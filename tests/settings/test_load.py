@@ -296,6 +296,25 @@ def test_a_bad_redis_url_is_told_without_its_password(
     assert "secret" not in line
 
 
+def test_an_engine_that_is_not_built_is_told_with_what_builds_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phone_daemon.settings.checks.interpreter", lambda engine: "")
+    (tmp_path / "s.toml").write_text('[tts]\nengine = "kokoro"\n[stt]\nengine = "nemo"\nfallback = ""\n')
+    load_settings(tmp_path / "s.toml", {})
+    assert not caplog.records
+    load_settings(tmp_path / "s.toml", {}, warn=True)
+    assert [record.getMessage().removeprefix(f"{tmp_path}/") for record in caplog.records] == [
+        "s.toml:4: stt.engine: nemo is not built here; make parakeet; without it nothing starts",
+        "s.toml:2: tts.engine: kokoro is not built here; make kokoro; until then espeak speaks",
+    ]
+
+
+def test_embedded_engines_need_nothing_built(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load_settings(None, {}, warn=True)
+    assert not caplog.records
+
+
 def test_what_the_command_line_gives_overrides_the_file_and_is_named_when_it_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text("[sip]\nport = 5070\n")
@@ -339,7 +358,10 @@ def test_a_missing_dialplan_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / "none.toml", {})
-    assert caught.value.lines == (f"{tmp_path}/none.toml: cannot be read: No such file or directory",)
+    assert caught.value.lines == (
+        f"{tmp_path}/none.toml: cannot be read: No such file or directory; "
+        '"phone-daemon init" writes one to begin with',
+    )
     (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / "latin.toml", {})

@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_committed_file_is_what_make_docs_writes() -> None:
-    assert (DOCS / "settings.md").read_text() == settings_reference()
+    assert (DOCS / "settings.md").read_text() == settings_reference(), "run: make docs"
 
 
 def test_every_key_has_a_row_that_says_what_it_means() -> None:

@@ -1,0 +1,36 @@
+"""The command line: what is used wrongly is told in one line, and what is meant is guessed."""
+
+import pytest
+
+from phone_daemon.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["serve", "--prot", "5070"], 'unrecognized arguments: --prot 5070; did you mean "--port"?'),
+        (["sevre"], "argument COMMAND: invalid choice: 'sevre'; did you mean \"serve\"?"),
+        (["serve", "--port", "x"], "argument --port: invalid int value: 'x'; see phone-daemon serve --help"),
+        ([], "the following arguments are required: COMMAND; see phone-daemon --help"),
+    ],
+)
+def test_wrong_use_is_one_line(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.partition(": ")[2] == told
+
+
+@pytest.mark.parametrize("bind", ["192.0.2.7", "foo.bar"])
+def test_an_address_that_is_not_this_machines_is_one_line_before_anything_starts(
+    bind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--bind", bind]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'--bind {bind}: "{bind}" is not an')
+
+
+def test_a_port_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--port", "99999"]) == 2
+    assert capsys.readouterr().err == "--port 99999: is 99999; it must be from 0 to 65535\n"
