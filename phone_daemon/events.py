@@ -142,7 +142,7 @@ LineEvent = (
     Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
 )
 
-# ------------------------------------------------------------------------------------------------ ears -> turn
+# --------------------------------------------------------------------------------------------- speech-to-text -> floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +173,12 @@ class Transcript:
     """Of a final: other texts that it may well have been, the likeliest first."""
 
 
-# ------------------------------------------------------------------------------------------------ mind -> mouth
+# --------------------------------------------------------------------------------------------- agent -> text-to-speech
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the reply's text as the mind produces it; spaces included, so that joining gives the text."""
+    """A piece of the reply's text as the agent produces it; spaces included, so that joining gives the text."""
 
     text: str
 
@@ -201,7 +201,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What the mind took the caller's turn to mean; for the turn log and for expectations, never spoken."""
+    """What the agent took the caller's turn to mean; for the turn log and for expectations, never spoken."""
 
     intent: str
     slots: Mapping[str, str] = field(default_factory=dict)
@@ -227,14 +227,14 @@ class ToolRun:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something failed and the mind goes on without it; for the turn's faults, never spoken."""
+    """Something failed and the agent goes on without it; for the turn's faults, never spoken."""
 
     error: str
 
 
 AgentEvent = Token | Action | Understood | ToolRun | Trouble
 
-# ------------------------------------------------------------------------------------------------ mouth -> wire
+# ---------------------------------------------------------------------------------------------- text-to-speech -> wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`phone-ops understand`: how well callers are understood, by the ears and by a dialplan's script.
+"""`phone-ops understand`: how well callers are understood, by speech recognition and by a dialplan's script.
 
 MANIFESTS are JSON lines: `audio_filepath`, `text`, `dialplan`, `want` (the intent, or what was asked for: day, time,
 number, yes, no), and where wanted `expects` and `value`; see ops/quality/understand_set.py. Each clip is heard as a

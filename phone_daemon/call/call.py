@@ -55,6 +55,7 @@ from phone_daemon.tts.lead import Lead
 from phone_daemon.tts.voice import Voice
 from phone_daemon.wire.line import Line
 from sidecars.host.host import Host
+from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,9 @@ class Call:
         except TimeoutError:
             if not patience.expired():
                 raise
-            log.error("call %s: something still ran %g s after its end, and was stopped", line.id, END_S)
+            log.error(
+                Event("call.hung", call=line.id, reason=f"something ran {END_S:g} s after its end; stopped")
+            )
         finally:
             line.hang_up(EndReason.FAILED)
             self._voice.close()
@@ -184,7 +187,7 @@ class Call:
                 async with asyncio.timeout(END_S):
                     await self._agent.close()
             except Exception as error:
-                log.error("call %s: the agent did not close: %r", line.id, error)
+                log.error(Event("agent.close_failed", call=line.id, reason=repr(error)))
         return end
 
     @property
@@ -218,7 +221,7 @@ class Call:
         try:
             self._services.watch(note)
         except Exception:
-            log.exception("observer of call %s raised", self._line.id)
+            log.exception(Event("call.observer_failed", call=self._line.id))
 
     # ------------------------------------------------------------------------------------------------ line
 

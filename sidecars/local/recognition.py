@@ -10,6 +10,7 @@ from typing import Any
 from sidecars.engine import Chunked, EngineLost, Hypothesis, Interruptible, SttEngine
 from sidecars.host.host import Message, options_of
 from sidecars.local.engine_server import EngineServer
+from sidecars.log import Event
 
 STEP_S = 0.1
 """Longest audio one utterance may have in one step, or a chunk of the engine's if that is longer: how long a Cancel
@@ -116,7 +117,7 @@ class RecognitionServer(EngineServer):
         except EngineLost:
             raise
         except Exception as error:
-            log.exception("recognition of %d utterances failed", len(batch))
+            log.exception(Event("recognition.failed", utterances=len(batch)))
             for channel in batch:
                 self._fail(channel, f"{type(error).__name__}: {error}")
             return
@@ -133,7 +134,7 @@ class RecognitionServer(EngineServer):
         except EngineLost:
             raise
         except Exception as error:
-            log.exception("the last words of %d utterances failed", len(channels))
+            log.exception(Event("finalize.failed", utterances=len(channels)))
             for channel in channels:
                 self._fail(channel, f"{type(error).__name__}: {error}")
             return

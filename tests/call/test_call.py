@@ -53,7 +53,7 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
 
 
 def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_two_halves(tmp_path: Path) -> None:
-    """Nothing has been asked of the mind yet when the second half begins: there is nothing to retract."""
+    """Nothing has been asked of the agent yet when the second half begins: there is nothing to retract."""
     agent = agents.Lines(agents.text("What can I do?"), agents.text("Of course."))
 
     async def script(phone: Phone) -> None:

@@ -42,7 +42,7 @@ def mortal() -> MortalHost:
 
 
 def booking(folder: Path, *deaths_s: float) -> tuple[Left, agents.Lines]:
-    """A call whose ears die at these seconds into "I would like to book an appointment please"."""
+    """A call whose recognizer dies at these seconds into "I would like to book an appointment please"."""
     agent = agents.Lines(agents.text("All right."))
     stt = mortal()
 

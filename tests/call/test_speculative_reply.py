@@ -187,7 +187,7 @@ def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Pa
 
 
 def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
-    """The mind is asked how many digits it wants where the caller has heard it stand."""
+    """The agent is asked how many digits it wants where the caller has heard it stand."""
     agent = agents.Lines(agents.text("Yes."), agents.text("You chose one."), digits=1)
 
     async def script(phone: Phone) -> None:
