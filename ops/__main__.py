@@ -1,4 +1,4 @@
-"""The command line `phone-ops`. Exit code: 0 did it and it held, 1 it did not or could not be done, 2 wrong use."""
+"""The command line `phone-ops`. Exit code: 0 success, 1 a check failed or an error, 2 usage error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ examples:
   phone-ops understand MANIFEST       how well callers are understood
   phone-ops export M.nemo FOLDER      a model as ONNX, proved to hear the same
   phone-ops report                    what the calls under var/calls measured
-phone-ops COMMAND --help tells more. Exit code: 0 did it and it held, 1 not, 2 wrong use.
+phone-ops COMMAND --help says more. Exit code: 0 success, 1 a check failed or an error, 2 usage error.
 """
 
 

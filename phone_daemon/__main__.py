@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code: 0 did it, 1 failed or found mistakes, 2 wrong use (one clear line a problem on stderr)."""
+    """Exit code: 0 success, 1 failed or found mistakes, 2 usage error (one clear line a problem on stderr)."""
     args = parser().parse_args(argv)
     try:
         return _run(args)

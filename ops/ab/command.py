@@ -49,7 +49,7 @@ examples:
   phone-ops ab books_an_appointment --engine nemo --model my.nemo --option chunk_ms=160
   phone-ops ab --arms listen,listen_unix --json         only the two ways to the sidecar
   phone-ops ab --write ops/decisions                    put table and outcome on file
-Exit code: 0 the gate holds, 1 it does not or the sidecar cannot run, 2 wrong use.
+Exit code: 0 the gate holds, 1 it does not or the sidecar cannot run, 2 usage error.
 """
 
 

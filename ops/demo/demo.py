@@ -61,7 +61,7 @@ async def show(recorded: fixture.Fixture, console: Console) -> Path:
             elif note.kind == "ended":
                 ended.set()
 
-        with console.status("starting the line card, speech recognition and synthesis"):
+        with console.status("starting SIP, speech recognition and synthesis"):
             limit_ms = gate_ms((await floor.floor(settings)).ms["p95"])
             daemon = Daemon(settings, watch=watch, now=lambda: tape_call.NOON)
             await daemon.__aenter__()

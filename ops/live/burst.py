@@ -320,7 +320,7 @@ async def _measure(args: argparse.Namespace, standing: Settings) -> Verdict:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=100, metavar="N", help="barge-ins (default 100)")
     parser.add_argument("--calls", type=int, default=2, metavar="K", help="calls at a time (default 2)")
-    parser.add_argument("--to", metavar="URI", help="a daemon that runs, such as sip:100@127.0.0.1:5060")
+    parser.add_argument("--to", metavar="URI", help="an already running daemon, such as sip:100@127.0.0.1:5060")
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 

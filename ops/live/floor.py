@@ -1,4 +1,4 @@
-"""`phone-ops floor`: how long the agent alone takes to let go of a stream (LLM_CANCEL_FLOOR_S).
+"""`phone-ops floor`: baseline: how long closing an LLM stream takes (LLM_CANCEL_FLOOR_S).
 
 Bare streams are opened, a few tokens are read, and they are closed: no call, no audio, no engines. What a barge-in
 costs beyond this is ours. Of a language model it is also told whether its server stopped generating, and by what that

@@ -44,7 +44,7 @@ examples:
   phone-ops export nvidia/nemotron-speech-streaming-en-0.6b var/models/nemotron --chunk-ms 160 560 --check recordings/
       two chunk sizes; the recordings are the WAV files below a folder, or those that a NeMo manifest names
   then, in the settings:  [stt] engine = "sherpa", options = { model = "var/models/tiny" }
-Exit code: 0 made, and the words are the same within the tolerance; 1 not; 2 wrong use.
+Exit code: 0 made, and the words are the same within the tolerance; 1 not; 2 usage error.
 """
 
 
@@ -96,7 +96,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code: 0 made and proved, 1 not. Raises `WrongUse`."""
     if not 0 <= args.tolerance <= 1:
-        raise WrongUse(f"phone-ops export: --tolerance {args.tolerance:g}: want a part from 0 to 1, such as 0.02")
+        raise WrongUse(
+            f"phone-ops export: --tolerance {args.tolerance:g}: must be a fraction from 0 to 1, such as 0.02"
+        )
     if args.folder.exists() and not args.folder.is_dir():
         raise WrongUse(f"phone-ops export: {args.folder} is a file; name a folder")
     recordings = read_recordings(args.check)

@@ -133,7 +133,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="folders of calls (default: var/calls)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--turn", type=int, metavar="N", help="only the turns of this number (0: the greeting)")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the turns, a line each, for a spreadsheet")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per turn, for a spreadsheet")
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw the waterfall (needs the extra 'plot')")
     parser.set_defaults(run=run, config=None)
 

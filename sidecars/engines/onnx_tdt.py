@@ -109,7 +109,7 @@ class OnnxTdt(SegmentEngine):
             setattr(self._model.asr, name, TimedSession(getattr(self._model.asr, name), self._deadline))
 
     def _leave_gpu(self, error: Exception) -> None:
-        log.warning("the GPU is of no use (%s): hearing on the CPU from here on", _first_line(error))
+        log.warning("GPU failed (%s): recognizing on the CPU from here on", _first_line(error))
         self._device = "cpu"
         self._model = None  # before the other one is loaded: memory is what may be short
         self._begin("cpu")

@@ -57,7 +57,7 @@ class KnownVoices:
         named = self._by_language and language_of(str(voice))
         if voice is not None and voices and voice not in voices and not named:
             few = ", ".join(voices[:12]) + (", …" if len(voices) > 12 else "")
-            told = f"there is no voice {str(voice)!r:.80} here, so the default one speaks; there are {few}"
+            told = f"unknown voice {str(voice)!r:.80}, using the default; available: {few}"
             self._tell(str(voice), told)
             del options["voice"]
         return {**message, "options": options}

@@ -50,7 +50,7 @@ class WyomingConnection:
         try:
             event = await async_read_event(self._reader)
         except (OSError, EOFError):
-            raise HostLost("closed the connection in the middle of a word") from None
+            raise HostLost("closed the connection in the middle of a message") from None
         except Exception as error:  # the package takes for granted that it is spoken to in its own language
             raise HostLost(f"does not speak Wyoming ({type(error).__name__}: {error!s:.80})") from None
         if event is None:
@@ -69,7 +69,7 @@ class WyomingConnection:
         try:
             return Info.from_event(event)
         except Exception as error:
-            raise HostLost(f"describes itself oddly ({type(error).__name__}: {error!s:.80})") from None
+            raise HostLost(f"sent an invalid Info event ({type(error).__name__}: {error!s:.80})") from None
 
     def close(self) -> None:
         """Now, whatever is still on its way. Idempotent."""

@@ -168,7 +168,7 @@ async def test_without_cuda_it_hears_on_the_cpu_and_says_so(model: Path, caplog:
         host = await started(model=str(model), device="cuda")
         assert (await heard(host, CALLERS[0]))["text"]
         await host.close()
-    assert "hearing on the CPU" in caplog.text
+    assert "recognizing on the CPU" in caplog.text
 
 
 # There is no GPU in CI: what stands for one is the CPU, and a session that fails as CUDA does or takes as long.
@@ -239,7 +239,7 @@ async def test_a_gpu_that_fails_is_left_for_the_cpu_and_no_segment_is_lost(
     """Whether at once, or in the middle of a call."""
     text = (await heard(host, CALLERS[0]))["text"]
     lines = await on_a_gpu(model, fails_at, 0)
-    says = "the GPU is of no use (CUDA error: out of memory): hearing on the CPU from here on"
+    says = "GPU failed (CUDA error: out of memory): recognizing on the CPU from here on"
     assert lines.pop(0 if fails_at == 1 else 1) == says
     assert lines == [f"heard {text}"] * 3 + [BOTH]
 
@@ -247,8 +247,8 @@ async def test_a_gpu_that_fails_is_left_for_the_cpu_and_no_segment_is_lost(
 async def test_a_gpu_that_is_too_slow_is_left_for_the_cpu_after_its_segment(host: SubprocessHost, model: Path) -> None:
     text = (await heard(host, CALLERS[0]))["text"]
     assert await on_a_gpu(model, 2, 60) == [
-        f"the GPU is of no use (a segment of {len(CALLERS[0]) / SECOND:.1f} s was not understood within 1 s): "
-        "hearing on the CPU from here on",
+        f"GPU failed (a segment of {len(CALLERS[0]) / SECOND:.1f} s was not understood within 1 s): "
+        "recognizing on the CPU from here on",
         f"DeadlinePassed a segment of {len(CALLERS[0]) / SECOND:.1f} s was not understood within 1 s",
         *[f"heard {text}"] * 2,
         BOTH,

@@ -217,7 +217,7 @@ class _Calls:
                 call.name = call.name or piece.function.name or ""
                 call.arguments += piece.function.arguments or ""
             if len(call.arguments) > MAX_ARGUMENTS:
-                raise ModelFailed("a tool's arguments go on and on")
+                raise ModelFailed("a tool call's arguments are too long")
 
 
 def _reasons(delta: Any) -> bool:

@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser)
     add_address(parser)
     parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
-    parser.add_argument("--hear", type=_recording, metavar="WAV", help="once ready, say what the engine hears in it")
+    parser.add_argument(
+        "--hear", type=_recording, metavar="WAV", help="transcribe this file at startup, as a self-test"
+    )
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
     return parser
 
@@ -96,7 +98,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Exit status: 0 told to end, 1 the engine or the address cannot be had, 2 wrong use."""
+    """Exit status: 0 told to end, 1 the engine or the address cannot be had, 2 usage error."""
     parser = _parser()
     arguments = parser.parse_args(words)
     if arguments.max_sessions is not None and arguments.max_sessions < 1:

@@ -78,7 +78,7 @@ async def _load(host: Host, server: SpeechServer) -> None:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 1 when it cannot serve, 2 for wrong use."""
+    """Returns the exit status: 1 when it cannot serve, 2 for a usage error."""
     parser = _parser()
     arguments = parser.parse_args(given)
     token = token_of(parser, arguments)

@@ -121,7 +121,7 @@ async def test_arguments_that_go_on_and_on_are_an_answer_that_failed() -> None:
     fits = json.dumps({"text": "x" * (MAX_ARGUMENTS - len('{"text": ""}'))})
     end = (await answered(SseTransport(calls("note", fits))))[-1]
     assert isinstance(end, End) and end.calls[0].arguments == fits
-    assert await failed(SseTransport(calls("note", fits + " "))) == "a tool's arguments go on and on"
+    assert await failed(SseTransport(calls("note", fits + " "))) == "a tool call's arguments are too long"
 
 
 # ------------------------------------------------------------------------------------------------ what goes wrong
