@@ -151,7 +151,7 @@ def test_silence_proves_nothing(streaming: Path, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["m", "{folder}", "--tolerance", "2"], "--tolerance 2: must be a fraction from 0 to 1"),
+        (["m", "{folder}", "--tolerance", "2"], "--tolerance 2: want a fraction from 0 to 1"),
         (["m", "{folder}/file"], "is a file; name a folder"),
         (["m", "{folder}", "--check", "{folder}/none"], "no such folder or manifest"),
         (["m", "{folder}", "--check", "{folder}/empty"], "there is no WAV file in it"),
