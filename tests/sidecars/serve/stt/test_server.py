@@ -193,6 +193,7 @@ async def test_what_a_supervisor_can_ask(http):
     lines = metrics.splitlines()
     assert "listen_sessions_open 1.0" in lines
     assert 'listen_engine_held{store="sessions"} 1.0' in lines
+    assert any(line.startswith("listen_waiting_seconds ") for line in lines)
     assert any(line.startswith("listen_step_seconds_count ") for line in lines)
     assert any(line.startswith('listen_refused_total{reason="BAD_REQUEST"}') for line in lines)
 
