@@ -33,7 +33,7 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
         *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
         f"  trunk       send INVITEs to sip:<called number>@{where};transport=udp",
         f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
-        f"  live calls  phone-ops calls{same} | watch{same} | hangup{same} CALL | drain{same}",
+        f"  live calls  phone-ops calls{same} (likewise: watch, hangup CALL, drain)",
         f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)",
         "Ctrl-C lets live calls finish; twice stops now.",
     ]

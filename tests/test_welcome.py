@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.welcome import number, things_to_say
 from tests.agent.transcript import shipped
 
@@ -19,3 +20,8 @@ def test_the_number_to_dial_is_one_that_the_dialplan_answers():
     plan = shipped("dental_clinic")
     assert number(plan) == "reception"
     assert number(replace(plan, called=("/^4.2$/", "+4420*", "parcels"))) == "parcels"
+
+
+def test_the_dialplan_to_begin_with_has_whole_sentences_to_say():
+    [plan] = Dialplans.load([SHIPPED / "start" / "reception.toml"])
+    assert things_to_say(plan) == ["I'd like to book a table", "Are you open on sunday", "I want to speak to a person"]
