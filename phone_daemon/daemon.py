@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,14 +15,15 @@ from typing import Self
 
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
-from phone_daemon.dialplan.dialplan import SHIPPED, DialplanError, Dialplans
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
-from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.settings import Settings, SipSettings
 from phone_daemon.state.store import CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.wire.sip import IncomingCall, LineCards
+from phone_daemon.wire.who import national, same_number
 from sidecars.host.host import Host, HostLost
 from sidecars.log import Event
 
@@ -35,6 +36,22 @@ RETRY_AFTER_S = 30
 def load_dialplans(settings: Settings) -> Dialplans:
     """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
     return Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+
+
+def dialplan_for(
+    numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
+) -> tuple[Dialplan, str] | None:
+    """The dialplan for the first of `numbers` that one names, and that number; else the one for all; None for none."""
+    whole = [pattern for plan in dialplans for pattern in plan.called]
+    for_all = None
+    for number in numbers:
+        for called in dict.fromkeys((number, same_number(number, whole, sip) or number, national(number, sip))):
+            plan = dialplans.match(called, now)
+            if plan is not None and plan.called != ("*",):
+                return plan, called
+            if plan is not None and for_all is None:
+                for_all = plan, number
+    return for_all
 
 
 def quiet(note: Note) -> None:
@@ -236,12 +253,13 @@ class Daemon:
         if self.draining:
             incoming.refuse(503, RETRY_AFTER_S)
             return
-        plan = self.dialplans.match(incoming.called, self._now())
-        if plan is None:
+        found = dialplan_for(incoming.numbers, self.dialplans, self._now(), self.settings.sip)
+        if found is None:
             log.info(Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number"))
             incoming.refuse(404)
             return
-        line = incoming.answer()
+        plan, called = found
+        line = incoming.answer(called)
         try:
             call = Call(line, plan, self._agents.agent(plan, incoming.called, self._now()), self._services)
         except Exception:

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from phone_daemon.settings.engine_options import ENGINE_OPTIONS
@@ -19,6 +19,7 @@ from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
 from sidecars.environment import family, interpreter
 
+CALLED_FROM = ("request", "to", "p-called-party-id", "diversion", "history-info")
 CODECS = ("PCMU", "PCMA", "G722")
 _PACKAGES: Mapping[str, str] = {
     "chatterbox": "chatterbox",
@@ -93,6 +94,16 @@ def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
         found.add(("sip", "port"), f"leaves no room for {sip.cards} cards below 65536; choose a lower port")
     if 0 < sip.rtp_port < 1024:
         found.add(("sip", "rtp_port"), f"is {sip.rtp_port}; write 0 (any free ports) or a port from 1024 up")
+    for index, source in enumerate(sip.called_from):
+        if source not in CALLED_FROM:
+            found.add(("sip", "called_from", index), f'unknown source "{source}"; {nearest(source, CALLED_FROM)}')
+    for name, digits in (("country", sip.country), ("national_prefix", sip.national_prefix),
+                         ("international_prefix", sip.international_prefix)):  # fmt: skip
+        if digits and not (digits.isascii() and digits.isdigit()):
+            found.add(("sip", name), f'is "{digits}"; write digits alone')
+    for index, network in enumerate(sip.trusted):
+        if not _is_network(network):
+            found.add(("sip", "trusted", index), f'"{network}" is no network; write one such as "192.0.2.0/24"')
     if sip.rtp_ports:
         if sip.rtp_port:
             found.add(("sip", "rtp_port"), "stands beside rtp_ports, which says more; take it out")
@@ -146,6 +157,14 @@ def _check_url(name: str, url: str, examples: tuple[str, ...], found: Problems) 
     ):
         what = f'is "{url}"' if url else "is missing"
         found.add((name, "url"), f'{what}; write "{examples[0]}" or "{examples[1]}"')
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

@@ -29,6 +29,17 @@ class SipSettings:
     """Address to write into SDP and Contact when the machine is behind a NAT."""
     codecs: Texts = ("PCMU", "PCMA", "G722")
     """In order of preference."""
+    called_from: Texts = ("request", "to", "p-called-party-id", "diversion", "history-info")
+    """Where the called number stands: the request URI and headers, in the order in which a dialplan is looked for."""
+    country: str = ""
+    """Country code of numbers that are written without one, such as "44". Empty: numbers are compared by their
+    ends."""
+    national_prefix: str = "0"
+    """What stands before a number without its country code."""
+    international_prefix: str = "00"
+    """What stands in place of the +."""
+    trusted: Texts = ("127.0.0.0/8",)
+    """Networks whose P-Asserted-Identity names the caller (RFC 3325): your trunk's addresses."""
     rtp_port: Annotated[int, between(0, 65000)] = 0
     """First of the RTP ports, 16 for each card; 0: those of `rtp_ports`."""
     rtp_ports: str = ""

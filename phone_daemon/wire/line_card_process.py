@@ -20,8 +20,10 @@ from typing import Any
 from phone_daemon.events import EndReason, LineClosed, LineEvent
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
+from phone_daemon.wire.who import identify
 from sidecars.local.child_log import ChildLog
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class LineCard:
         self,
         process: asyncio.subprocess.Process,
         sock: socket.socket,
+        settings: SipSettings,
         incoming: asyncio.Queue[IncomingCall] | None,
         new_id: Callable[[], str],
     ) -> None:
@@ -69,6 +72,7 @@ class LineCard:
         self._loop = loop
         self._process = process
         self._sock = sock
+        self._settings = settings
         self._new_id = new_id
         self._lines: dict[int, SipLine] = {}
         self._placed = OURS
@@ -128,7 +132,7 @@ class LineCard:
             except BaseException:
                 ours.close()
                 raise
-        card = cls(process, ours, incoming, new_id)
+        card = cls(process, ours, settings, incoming, new_id)
         try:
             async with asyncio.timeout(START_S):
                 hello = await card._hello
@@ -280,8 +284,9 @@ class LineCard:
             if not answer.done():
                 answer.set_result(message)
         elif isinstance(message, protocol.Incoming):
-            line = self._line(call, message.caller, message.called)
-            self.incoming.put_nowait(IncomingCall(line, message.address))
+            who = identify(parse(message.invite), message.address, self._settings)
+            line = self._line(call, who.caller, who.called[0])
+            self.incoming.put_nowait(IncomingCall(line, message.address, who.called))
         elif call in self._lines:
             self._of_line(call, message)
 

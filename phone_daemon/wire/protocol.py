@@ -128,10 +128,10 @@ class Hello:
 class Incoming:
     """Somebody calls; rings until it is answered or refused."""
 
-    caller: str
-    called: str
+    invite: str
+    """The request as it came, without its body."""
     address: str
-    """Where the INVITE came from, `host:port`."""
+    """Where it came from, `host:port`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,10 +94,12 @@ class SipLine:
 class IncomingCall:
     """A call that waits for an answer. The caller hears nothing until `ring`, `answer` or `refuse`."""
 
-    def __init__(self, line: SipLine, address: str) -> None:
+    def __init__(self, line: SipLine, address: str, numbers: tuple[str, ...] = ()) -> None:
         self.id = line.id
         self.caller = line.caller
         self.called = line.called
+        self.numbers = numbers or (line.called,)
+        """What was dialled, as each part of the INVITE says it; `called` is the first."""
         self.address = address
         """Where the INVITE came from, `host:port`."""
         self._line = line
@@ -111,8 +113,12 @@ class IncomingCall:
         """180 Ringing."""
         self._line.send(protocol.Ring())
 
-    def answer(self) -> SipLine:
-        """200 OK. The line carries audio from now on; if the caller has given up, `LineClosed` is its only event."""
+    def answer(self, called: str = "") -> SipLine:
+        """200 OK; `called` is the one of `numbers` that counts.
+
+        The line carries audio from now on; if the caller has given up, `LineClosed` is its only event.
+        """
+        self.called = self._line.called = called or self.called
         self._line.send(protocol.Answer())
         return self._line
 

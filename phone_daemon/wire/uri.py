@@ -22,9 +22,3 @@ def user_part(address: str) -> str:
         return ""
     user = unquote(found[1].split(";")[0].split(":")[0])
     return "" if user.lower() == "anonymous" else user
-
-
-def request_user(message: str) -> str:
-    """The user part of the request URI of a whole SIP request."""
-    line = message.split("\n", 1)[0].split()
-    return user_part(line[1]) if len(line) == 3 else ""

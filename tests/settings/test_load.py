@@ -139,6 +139,15 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             '[sip]\nrtp_port = 41000\nrtp_ports = "41000-41063"',
             ["2: sip.rtp_port: stands beside rtp_ports, which says more; take it out"],
         ),
+        (
+            '[sip]\ncountry = "+44"\ntrusted = ["192.0.2.0/99"]\ncalled_from = ["from"]',
+            [
+                '2: sip.country: is "+44"; write digits alone',
+                '3: sip.trusted[0]: "192.0.2.0/99" is no network; write one such as "192.0.2.0/24"',
+                '4: sip.called_from[0]: unknown source "from"; known here: diversion, history-info, p-called-party-id, '
+                "request, to",
+            ],
+        ),
         ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),
         (
             "[vad]\nthreshold = 0.2",

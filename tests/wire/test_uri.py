@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.wire.uri import request_user, user_part
+from phone_daemon.wire.uri import user_part
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,3 @@ from phone_daemon.wire.uri import request_user, user_part
 )
 def test_the_user_part_is_found_wherever_the_uri_stands(address: str, user: str) -> None:
     assert user_part(address) == user
-
-
-def test_the_called_number_is_the_request_uri_s() -> None:
-    assert request_user("INVITE sip:100@host SIP/2.0\r\nTo: <sip:200@host>\r\n\r\n") == "100"
-    assert request_user("garbage") == ""

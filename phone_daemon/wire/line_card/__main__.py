@@ -37,7 +37,6 @@ from phone_daemon.wire.line_card.phone import Phone, PortTaken
 from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
-from phone_daemon.wire.uri import request_user, user_part
 
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
@@ -354,10 +353,8 @@ class Card:
         elif self._options.loopback:
             leg.pick_up()
         else:
-            message = prm.rdata.wholeMsg
-            info = leg.getInfo()
-            called = request_user(message) or user_part(info.localUri)
-            self._send(self._numbers, protocol.Incoming(user_part(info.remoteUri), called, prm.rdata.srcAddress))
+            head = prm.rdata.wholeMsg.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
+            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress))
 
     def _place(self, number: int, command: protocol.Place) -> None:
         self._sweep()

@@ -1,0 +1,103 @@
+"""Who calls, and whom: telephone numbers as trunks write them into an INVITE. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.line_card.message import SipMessage
+from phone_daemon.wire.uri import user_part
+
+_SEPARATORS = re.compile(r"[\s().\-/]")
+_DIGITS = re.compile(r"\+?\d+", re.ASCII)
+_CONTEXT = re.compile(r"\btel:([\d\s().\-]+)[^>]*;phone-context=(\+\d+)", re.IGNORECASE)
+_ENTRIES = re.compile(r',\s*(?=(?:"|<|sips?:|tel:|[^\s<",]+\s*<))', re.IGNORECASE)
+LEAST_NATIONAL = 7
+"""Digits after the national prefix of a number that is compared with whole ones."""
+LEAST_E164 = 10
+"""Digits of a number that may be one in E.164 whose `+` was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    caller: str
+    """The caller's number or user part; empty when it is withheld."""
+    called: tuple[str, ...]
+    """What was dialled, as each header says it: the likeliest first, none twice, never empty but for `("",)`."""
+
+
+def identify(invite: SipMessage, address: str, sip: SipSettings) -> Who:
+    """`address` (`host:port`) is where the INVITE came from: only a trusted one may assert an identity (RFC 3325)."""
+    caller = ""
+    if _is_trusted(address, sip.trusted):
+        asserted = (_number(entry, sip) for entry in _entries(invite, "p-asserted-identity"))
+        caller = next(filter(None, asserted), "")
+    caller = caller or _number(invite.header("from"), sip)
+    called: list[str] = []
+    for source in sip.called_from:
+        # The original number: the first that History-Info tells of, the last that Diversion does.
+        entries = [invite.uri] if source == "request" else _entries(invite, source)
+        for entry in entries[::-1] if source == "diversion" else entries:
+            number = _number(entry, sip)
+            if number and number not in called:
+                called.append(number)
+    return Who(caller, tuple(called) or ("",))
+
+
+def e164(number: str, sip: SipSettings) -> str:
+    """`number` in E.164 with `+` as far as the settings tell how; anything that is no telephone number as it is."""
+    tidy = _SEPARATORS.sub("", number)
+    if not _DIGITS.fullmatch(tidy):
+        return number
+    international, national, country = sip.international_prefix, sip.national_prefix, sip.country
+    if tidy.startswith("+"):
+        return tidy
+    if international and tidy.startswith(international) and len(tidy) > len(international):
+        return "+" + tidy.removeprefix(international)
+    if country and tidy.startswith(country) and len(tidy) >= LEAST_E164:
+        return "+" + tidy
+    if country and tidy.startswith(national) and len(tidy) >= len(national) + LEAST_NATIONAL:
+        return f"+{country}{tidy.removeprefix(national)}"
+    return tidy
+
+
+def same_number(number: str, whole: Iterable[str], sip: SipSettings) -> str:
+    """The one of `whole` (in E.164 with `+`) that `number` may be, although no `sip.country` says so; else empty.
+
+    A number without its `+`, or one written nationally whose end is that of one whole number and no other.
+    """
+    if not number.isascii() or not number.isdigit() or sip.country:
+        return ""
+    ending = number
+    if sip.national_prefix and number.startswith(sip.national_prefix):
+        ending = number.removeprefix(sip.national_prefix)
+        found = {each for each in whole if each.startswith("+") and each.endswith(ending)}
+    else:
+        found = {each for each in whole if each == "+" + number}
+    return found.pop() if len(found) == 1 and len(ending) >= LEAST_NATIONAL else ""
+
+
+def national(number: str, sip: SipSettings) -> str:
+    """`number` as it is written in its own country; one of another country as it is."""
+    country = f"+{sip.country}"
+    return sip.national_prefix + number.removeprefix(country) if sip.country and number.startswith(country) else number
+
+
+def _number(address: str, sip: SipSettings) -> str:
+    within = _CONTEXT.search(address)
+    return e164(within[2] + within[1] if within else user_part(address), sip)
+
+
+def _entries(invite: SipMessage, name: str) -> list[str]:
+    return [entry.strip() for value in invite.all(name) for entry in _ENTRIES.split(value)]
+
+
+def _is_trusted(address: str, networks: Iterable[str]) -> bool:
+    try:
+        host = ip_address(address.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return False
+    return any(host in ip_network(network, strict=False) for network in networks)

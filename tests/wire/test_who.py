@@ -1,0 +1,94 @@
+"""Numbers as trunks write them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.line_card.message import parse
+from phone_daemon.wire.who import Who, e164, identify, national, same_number
+
+CALLED, CALLER = "+442079460200", "+442079460111"
+ANYWHERE = SipSettings()
+BRITISH = SipSettings(country="44")
+
+
+def who(
+    *headers: str,
+    uri: str = f"sip:{CALLED}@h",
+    to: str = f"<sip:{CALLED}@h>",
+    caller: str = f"<sip:{CALLER}@h>",
+    sip: SipSettings = ANYWHERE,
+    address: str = "127.0.0.1:5060",
+) -> Who:
+    lines = [f"INVITE {uri} SIP/2.0", f"To: {to}", f"From: {caller};tag=1", *headers]
+    return identify(parse("\r\n".join([*lines, "", ""])), address, sip)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(
+            f"sip:{CALLED}@h;user=phone",
+            "sip:%2B442079460200@h",
+            f"sip:{CALLED};npdi;rn=+442079460000@h",
+            f"tel:{CALLED}",
+        ),
+        *("sip:00442079460200@h", "tel:+44-20-7946-0200"),
+    ],
+)
+def test_the_called_number_is_the_request_uris_however_it_is_written(uri: str) -> None:
+    assert who(uri=uri) == Who(CALLER, (CALLED,))
+
+
+def test_every_header_that_may_name_the_called_number_is_read_in_the_order_of_the_settings() -> None:
+    headers = (
+        "P-Called-Party-ID: <sip:1@h>",
+        "Diversion: <sip:3@h>;reason=unconditional, <sip:2@h>",
+        "History-Info: <sip:4@h>;index=1, <sip:5@h>;index=1.1",
+    )
+    found = who(*headers, uri="sip:trunk-4711@h", to="<sip:0@h>")
+    assert found.called == ("trunk-4711", "0", "1", "2", "3", "4", "5")
+    chosen = replace(ANYWHERE, called_from=("diversion", "request"))
+    assert who(*headers, uri="sip:trunk-4711@h", sip=chosen).called == ("2", "3", "trunk-4711")
+    assert who(uri="sip:h", to="sip:h").called == ("",)
+
+
+def test_an_asserted_identity_is_believed_from_a_trusted_trunk_alone() -> None:
+    asserted = f'P-Asserted-Identity: "A, B" <sip:{CALLER}@h>, <tel:+1>'
+    withheld = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert who(asserted, caller=withheld).caller == CALLER
+    assert who(asserted, caller="<sip:trunk@h>").caller == CALLER
+    assert who(asserted, caller="<sip:trunk@h>", address="192.0.2.7:5060").caller == "trunk"
+    carrier = replace(ANYWHERE, trusted=("192.0.2.0/24",))
+    assert who(asserted, caller=withheld, address="192.0.2.7:5060", sip=carrier).caller == CALLER
+    assert who(caller=withheld).caller == ""
+    assert who(caller="<tel:2079460111;phone-context=+44>").caller == CALLER
+
+
+@pytest.mark.parametrize("written", ["02079460200", "00442079460200", "442079460200", CALLED, "020 7946-0200"])
+def test_with_a_country_every_spelling_is_one_number(written: str) -> None:
+    assert e164(written, BRITISH) == CALLED
+
+
+@pytest.mark.parametrize("written", ["100", "alice", "", "44", "0123", "trunk-4711", "*21#"])
+def test_what_is_no_whole_number_stays_as_it_is(written: str) -> None:
+    assert e164(written, BRITISH) == written
+
+
+def test_without_a_country_a_number_is_compared_by_its_end_and_never_guessed() -> None:
+    whole = (CALLED, "+442079460201", "*", "100")
+    assert same_number("02079460200", whole, ANYWHERE) == CALLED
+    assert same_number("442079460200", whole, ANYWHERE) == CALLED
+    assert same_number("02079460200", (*whole, "+492079460200"), ANYWHERE) == ""
+    assert same_number("0200", whole, ANYWHERE) == ""
+    assert same_number("02079460299", whole, ANYWHERE) == ""
+    assert same_number("alice", whole, ANYWHERE) == ""
+
+
+def test_a_number_of_the_country_may_be_written_without_it() -> None:
+    assert national(CALLED, BRITISH) == "02079460200"
+    assert national("+4930123456", BRITISH) == "+4930123456"
+    assert national(CALLED, ANYWHERE) == CALLED
