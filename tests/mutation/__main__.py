@@ -1,0 +1,208 @@
+"""Do the tests notice? `make mutants`: edits the code of some rooms, a sample, and runs the tests that reach the edit.
+
+    python -m tests.mutation [--room "the reply"] [--count 12] [--seed 1] [--minutes 5]
+
+No file is changed: every edit lives in a process of its own. Exits with 1 where the tests of a room notice fewer than
+90 %. An edit that is not noticed, and cannot be because it changes nothing that anybody could see, belongs into SAME.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+from tests.mutation.edits import Edit, edited, edits
+from tests.mutation.reach import Reach
+
+ROOT = Path(__file__).parents[2]
+NOTICED = 0.9
+TESTS_S = 30.0
+"""Seconds of tests that one edit is put to."""
+PATIENCE_S = 90.0
+"""After which an edit counts as noticed: something waits for ever."""
+HEAVY = ("aiohttp", "httpx2", "numpy", "onnxruntime", "openai", "redis", "soxr", "opentelemetry.sdk.trace")
+"""Imported once, and not again for each edit."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Modules, and the tests that hold them."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+CALL = ("agent_side", "barge_in", "call", "cancel_chain", "digits", "floor", "speculative_reply")
+ROOMS = {
+    "the call": Room(tuple(f"phone_daemon.call.{name}" for name in CALL), ("tests/call",)),
+    "the reply": Room(("phone_daemon.call.reply",), ("tests/call",)),
+    "the caller's side": Room(("phone_daemon.call.caller_side",), ("tests/call",)),
+    "the model's stream": Room(("phone_daemon.agent.llm.chat", "phone_daemon.agent.llm.llm"), ("tests/agent/llm",)),
+}
+SAME: frozenset[tuple[str, str, str]] = frozenset()
+"""(function, old, new) of edits that nobody could notice."""
+
+
+class Edited(importlib.machinery.SourceFileLoader):
+    """Loads a module with an edit in it; also the finder that finds it."""
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        super().__init__(name, str(path))
+        self._tree = tree
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._tree, self.path, "exec", dont_inherit=True)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
+
+
+def file_of(module: str) -> Path:
+    return ROOT / (module.replace(".", "/") + ".py")
+
+
+def in_a_process(do: Callable[[], int]) -> int:
+    """Begins to do it, silently, and returns the process id."""
+    if pid := os.fork():
+        return pid
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    code = 70
+    try:
+        code = int(do())
+    finally:
+        os._exit(code)
+
+
+def tested(tests: Sequence[str], *plugins: object) -> int:
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--timeout", "30", *tests], plugins=list(plugins))
+
+
+def reached(room: Room) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
+    """Its lines and tests, from a run without any edit. Ends the program where that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "reach.json"
+
+        def run() -> int:
+            reach = Reach([str(file_of(module)) for module in room.modules])
+            code = tested(room.tests, reach)
+            reach.write(told)
+            return code
+
+        _, status = os.waitpid(in_a_process(run), 0)
+        if os.waitstatus_to_exitcode(status):
+            sys.exit(f"{' '.join(room.tests)}: the tests fail without any edit; make them pass first")
+        lines, seconds = json.loads(told.read_text())
+        return lines, seconds
+
+
+def tests_of(edit: Edit, lines: dict[str, list[str]], seconds: dict[str, float]) -> list[str]:
+    """Those that reach the edit, the quickest first; all that reach its module where it is at import."""
+    at_import = not edit.function or (edit.function[:1].isupper() and "." not in edit.function)
+    found = {test for each in lines.values() for test in each} if at_import else set(lines.get(str(edit.line), ()))
+    taken: list[str] = []
+    for test in sorted(found, key=lambda each: (seconds[each], each)):
+        if taken and sum(seconds[each] for each in taken) + seconds[test] > TESTS_S:
+            break
+        taken.append(test)
+    return taken
+
+
+def sample(room: Room, count: int, seed: int) -> list[tuple[str, Edit]]:
+    """So many edits of the room, of every kind."""
+    chance = random.Random(seed)
+    everything = [(module, edit) for module in room.modules for edit in edits(file_of(module).read_text())]
+    pool = [each for each in everything if (each[1].function, each[1].old, each[1].new) not in SAME]
+    by_kind: dict[str, list[tuple[str, Edit]]] = {}
+    for each in chance.sample(pool, len(pool)):
+        by_kind.setdefault(each[1].kind, []).append(each)
+    mixed = [kind[n] for n in range(len(pool)) for kind in by_kind.values() if n < len(kind)]
+    return mixed[:count]
+
+
+def noticed(room: Room, chosen: Sequence[tuple[str, Edit]], until: float) -> dict[tuple[str, Edit], bool]:
+    """Whether tests fail on each edit, as many at a time as there are cores; what there is no time for is left out."""
+    lines, seconds = reached(room)
+    results: dict[tuple[str, Edit], bool] = {}
+    running: dict[int, tuple[tuple[str, Edit], float]] = {}
+    waiting = list(chosen)
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            module, edit = each = waiting.pop(0)
+            if time.monotonic() > until:
+                continue
+            tests = tests_of(edit, lines[str(file_of(module))], seconds)
+            if not tests:
+                results[each] = False
+                continue
+
+            def run(module: str = module, edit: Edit = edit, tests: list[str] = tests) -> int:
+                path = file_of(module)
+                sys.meta_path.insert(0, Edited(module, path, edited(path.read_text(), edit.number)))
+                return tested(tests)
+
+            running[in_a_process(run)] = each, time.monotonic() + PATIENCE_S
+        for pid, (each, patience) in list(running.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                results[each] = os.waitstatus_to_exitcode(status) != 0
+            elif time.monotonic() > patience:
+                os.killpg(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                results[each] = True
+            else:
+                continue
+            del running[pid]
+        time.sleep(0.02)
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--room", choices=ROOMS, action="append", help="of these alone")
+    parser.add_argument("--count", type=int, default=12, help="edits of each room (default 12)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (default 1)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="no edit is begun later (default 5)")
+    args = parser.parse_args()
+    until = time.monotonic() + 60 * args.minutes
+    os.chdir(ROOT)
+    for name in HEAVY:
+        importlib.import_module(name)
+    poor = []
+    for name in args.room or ROOMS:
+        results = noticed(ROOMS[name], sample(ROOMS[name], args.count, args.seed), until)
+        share = sum(results.values()) / max(len(results), 1)
+        print(f"{name}: {sum(results.values())} of {len(results)} edits noticed ({share:.0%})", flush=True)
+        for (module, edit), was in results.items():
+            if not was:
+                where = f"{file_of(module).relative_to(ROOT)}:{edit.line} {edit.function}"
+                print(f"  {where}: {edit.old!r:.90} -> {edit.new!r:.90}")
+        if results and share < NOTICED:
+            poor.append(name)
+    if poor:
+        print(f"fewer than {NOTICED:.0%} noticed: {', '.join(poor)}")
+    return int(bool(poor))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
