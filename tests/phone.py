@@ -185,7 +185,7 @@ class Left:
     def recorded_s(self) -> float:
         with wave.open(str(self.folder / "call.wav")) as file:
             assert (file.getnchannels(), file.getframerate()) == (2, 8000)
-            return file.getnframes() / 8000
+            return float(file.getnframes() / 8000)
 
 
 Script = Callable[[Phone], Awaitable[None]]

@@ -26,7 +26,7 @@ BOOKING = Path(__file__).parents[1] / "fixtures/calls/books_an_appointment"
 def voice() -> bytes:
     """A caller who asks for an appointment, 8 kHz 16-bit mono."""
     with wave.open(str(min(BOOKING.glob("*.wav")))) as file:
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
 async def run(*words: str) -> tuple[int, list[str]]:

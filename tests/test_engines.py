@@ -228,7 +228,7 @@ async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
     """The rate of what is made of a text, and the kinds of messages with it."""
     channel = host.open()
     channel.send({"type": "Speak", "text": "Guten Morgen.", "options": options})
-    kinds = []
+    kinds: list[str] = []
     async with asyncio.timeout(10):
         while not kinds or kinds[-1] not in ("Done", "Failed"):
             kinds.append((await channel.receive())[0]["type"])

@@ -1,5 +1,7 @@
 """What is printed when the daemon has started."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
@@ -7,7 +9,7 @@ from phone_daemon.welcome import number, things_to_say
 from tests.agent.transcript import shipped
 
 
-def test_three_things_to_say_that_this_dialplan_understands():
+def test_three_things_to_say_that_this_dialplan_understands() -> None:
     plan = shipped("dental_clinic")
     assert things_to_say(plan) == [
         "I have a question about your opening hours",
@@ -16,7 +18,7 @@ def test_three_things_to_say_that_this_dialplan_understands():
     ]
 
 
-def test_the_number_to_dial_is_one_that_the_dialplan_answers():
+def test_the_number_to_dial_is_one_that_the_dialplan_answers() -> None:
     plan = shipped("dental_clinic")
     assert number(plan) == "reception"
     assert number(replace(plan, called=("/^4.2$/", "+4420*", "parcels"))) == "parcels"

@@ -468,7 +468,7 @@ def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: 
         assert not phone.call.say("Wait.")
         assert phone.state() is State.CLOSING
         phone.call._on(PlayoutDone(2, 1, 0, 0, 0))
-        del phone.line.hang_up  # type: ignore[attr-defined]
+        del phone.line.hang_up
         phone.call.hang_up(EndReason.DRAINED)
         await phone.reaches(State.CLOSED)
         phone.call._on(PlayoutDone(2, 1, 0, 0, 0))

@@ -225,7 +225,7 @@ def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_pat
             most = max(most, *(len(each._audio) for each in utterances()))
             assert len(utterances()) <= 4
             assert len(phone.stt._channels) <= 4
-            assert len(phone.call._tasks._tasks) <= 5  # type: ignore[attr-defined]
+            assert len(phone.call._tasks._tasks) <= 5
         assert phone.state() is State.GREETING
 
     ring(tmp_path, script, agent=agent, dialplan=plan(mode=mode), settings=SHORT_PIECES)

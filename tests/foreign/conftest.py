@@ -25,7 +25,7 @@ def booking() -> bytes:
     first = min(BOOKING.glob("*.wav"))
     with wave.open(str(first)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
 def silence(seconds: float) -> bytes:

@@ -14,7 +14,10 @@ from phone_daemon.media.recorder import Recorder
 
 def frame(number: int, caller: int = 0, agent: int | None = None) -> Frame:
     """Tick `number`, each side at one constant level."""
-    level = lambda value: np.full(FRAME_SAMPLES, value, "<i2").tobytes()  # noqa: E731
+
+    def level(value: int) -> bytes:
+        return np.full(FRAME_SAMPLES, value, "<i2").tobytes()
+
     return Frame(number * FRAME_SAMPLES, level(caller), b"" if agent is None else level(agent), 0, 0, 0)
 
 

@@ -180,7 +180,7 @@ def test_weights_in_several_files_are_found(whole: qwen3.Qwen3, tmp_path: Path) 
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     names = sorted(tensors)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for part, some in enumerate((names[::2], names[1::2]), 1):
         file = f"model-0000{part}-of-00002.safetensors"
         save_file({name: tensors[name] for name in some}, folder / file, metadata={"format": "pt"})

@@ -22,7 +22,8 @@ def speak(channel: Channel, text: str, **options: object) -> None:
 
 async def told(channel: Channel, until: str = "Done") -> tuple[list[Message], bytes]:
     """Messages up to one of type `until`, and their audio."""
-    messages, audio = [], b""
+    messages: list[Message] = []
+    audio = b""
     async with asyncio.timeout(10):
         while not messages or messages[-1]["type"] != until:
             message, pcm = await channel.receive()

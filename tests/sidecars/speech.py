@@ -74,7 +74,7 @@ def line(audio: Audio) -> bytes:
     """As it comes from the telephone line: 8 kHz PCM after µ-law (G.711) quantisation."""
     squeezed = np.sign(audio) * np.log1p(255 * np.abs(np.clip(audio, -1, 1))) / np.log1p(255)
     coarse = np.round((squeezed + 1) / 2 * 255) / 255 * 2 - 1
-    return (np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(255)) / 255 * 32767).astype("<i2").tobytes()
+    return bytes((np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(255)) / 255 * 32767).astype("<i2").tobytes())
 
 
 @cache

@@ -121,7 +121,7 @@ def test_windows_join_without_a_click(engine: Hibari) -> None:
 def test_a_stop_ends_it_before_the_next_window(engine: Hibari) -> None:
     text = "A sentence with some words in it, and then a few more. " * 10
     whole = sum(len(chunk.pcm) for chunk in engine.speak(text, {}, never))
-    got = []
+    got: list[int] = []
     for chunk in engine.speak(text, {}, lambda: len(got) == 2):
         got.append(len(chunk.pcm))
     assert len(got) == 2

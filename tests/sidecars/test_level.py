@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sidecars.engines.level import CEILING, LEVEL_DB, active_level_db, as_pcm, gain, limited
 
 RATE = 8000
 
 
-def tone(seconds: float, db: float) -> np.ndarray:
+def tone(seconds: float, db: float) -> NDArray[np.float32]:
     at = np.arange(round(seconds * RATE))
     return (np.sqrt(2) * 10 ** (db / 20) * np.sin(2 * np.pi * 400 * at / RATE)).astype(np.float32)
 

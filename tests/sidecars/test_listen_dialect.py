@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sidecars.listen_dialect import (
@@ -21,7 +23,7 @@ def asked(**more: str) -> Request:
     return parse_query((PLAIN | more).items())
 
 
-def test_what_a_client_asks_for_and_what_is_left_for_the_engine():
+def test_what_a_client_asks_for_and_what_is_left_for_the_engine() -> None:
     request = parse_query(
         [*PLAIN.items(), ("interim_results", "true"), ("keyterm", "a"), ("keyterm", "b"), ("model", "x")]
     )
@@ -33,7 +35,7 @@ def test_what_a_client_asks_for_and_what_is_left_for_the_engine():
     ("said", "seconds"),
     [("false", None), ("true", ENDPOINTING_S), ("10", LEAST_ENDPOINTING_S), ("800", 0.8)],
 )
-def test_a_pause_is_as_long_as_the_client_says(said, seconds):
+def test_a_pause_is_as_long_as_the_client_says(said: str, seconds: float) -> None:
     assert asked(endpointing=said).endpointing_s == seconds
 
 
@@ -49,28 +51,28 @@ def test_a_pause_is_as_long_as_the_client_says(said, seconds):
         ({"endpointing": "99999999"}, "must be milliseconds"),
     ],
 )
-def test_what_cannot_be_had_is_told_in_one_line(query, complaint):
+def test_what_cannot_be_had_is_told_in_one_line(query: dict[str, Any], complaint: str) -> None:
     with pytest.raises(BadRequest, match=complaint) as caught:
         asked(**query)
     assert "\n" not in str(caught.value)
 
 
-def test_a_parameter_given_twice_is_not_taken_for_one():
+def test_a_parameter_given_twice_is_not_taken_for_one() -> None:
     with pytest.raises(BadRequest):
         parse_query([*PLAIN.items(), ("sample_rate", "16000")])
 
 
 @pytest.mark.parametrize("text", ["hello", "[]", "1", "null", '{"type": 3}', '{"type": "Sing"}', "{}", "[" * 100_000])
-def test_text_that_is_no_message_is_told_so(text):
+def test_text_that_is_no_message_is_told_so(text: str) -> None:
     with pytest.raises(BadRequest):
         parse_control(text)
 
 
-def test_a_control_is_known_by_its_type():
+def test_a_control_is_known_by_its_type() -> None:
     assert parse_control('{"type": "Finalize", "channel": 0}') == "Finalize"
 
 
-def test_words_stand_where_they_were_said_in_the_connections_audio():
+def test_words_stand_where_they_were_said_in_the_connections_audio() -> None:
     heard = {"text": "yes please", "confidence": 1.2, "words": [["yes", 0.5, 0.75, 2.0], ["please", 0.75, 1.0, 0.5]]}
     told = results(heard, request_id="r", model="m", start=10.0, duration=1.5, final=True)
     (best,) = told["channel"]["alternatives"]

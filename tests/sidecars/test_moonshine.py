@@ -1,12 +1,18 @@
 """The moonshine engine, as a host drives it: audio in 20 ms frames, partials, finals."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sidecars.engine import EngineFull
-from sidecars.engines import moonshine
 from sidecars.engines.digit_words import count
-from sidecars.engines.moonshine import LONGEST, create
+from sidecars.engines.moonshine import LONGEST, Moonshine, create
+from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import plain_words
 from tests.sidecars.natural import RATE, said
 from tests.sidecars.speech import clicks, hum, line, pink, white
@@ -25,19 +31,19 @@ PHRASES = {
 
 
 @pytest.fixture(scope="module")
-def engine():
+def engine() -> Iterator[Moonshine]:
     engine = create({"phrases": PHRASES})
     yield engine
     assert not any(engine.held().values())
 
 
 @pytest.fixture
-def work(engine, monkeypatch):
+def work(engine: Moonshine, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of audio that went through the encoder, one number each time."""
-    done = []
+    done: list[float] = []
     encode = engine._model.encode
 
-    def counted(audio):
+    def counted(audio: Any) -> Any:
         done.append(len(audio) / RATE)
         return encode(audio)
 
@@ -45,21 +51,21 @@ def work(engine, monkeypatch):
     return done
 
 
-def feed(engine, pcm, session=1):
+def feed(engine: Moonshine, pcm: bytes, session: int = 1) -> Any:
     """The partials that came."""
-    told = []
+    told: list[Any] = []
     for at in range(0, len(pcm), FRAME):
         told += engine.step({session: pcm[at : at + FRAME]}).values()
     return told
 
 
-def heard(engine, pcm, options=None):
+def heard(engine: Moonshine, pcm: bytes, options: dict[str, Any] | None = None) -> Any:
     engine.open(1, options or {})
     partials = feed(engine, pcm)
     return partials, engine.finalize(1)
 
 
-def test_an_utterance_is_understood_while_it_is_said(engine):
+def test_an_utterance_is_understood_while_it_is_said(engine: Moonshine) -> None:
     partials, final = heard(engine, said(SENTENCE))
     assert final.text == SENTENCE
     assert len(partials) > 5
@@ -68,7 +74,7 @@ def test_an_utterance_is_understood_while_it_is_said(engine):
     assert final.confidence > 0.5
 
 
-def test_words_make_up_the_text_and_lie_where_the_voice_is(engine):
+def test_words_make_up_the_text_and_lie_where_the_voice_is(engine: Moonshine) -> None:
     _, final = heard(engine, said(SENTENCE, before_s=1.0, after_s=0.5))
     assert " ".join(word.text for word in final.words) == final.text
     times = [time for word in final.words for time in (word.start, word.end)]
@@ -78,7 +84,7 @@ def test_words_make_up_the_text_and_lie_where_the_voice_is(engine):
     assert times[-1] == pytest.approx(length - 0.5, abs=0.25)
 
 
-def test_at_the_end_of_turn_the_final_is_there(engine, work):
+def test_at_the_end_of_turn_the_final_is_there(engine: Moonshine, work: list[float]) -> None:
     engine.open(1, {})
     feed(engine, said(SENTENCE))
     work.clear()
@@ -86,7 +92,7 @@ def test_at_the_end_of_turn_the_final_is_there(engine, work):
     assert work == []
 
 
-def test_a_final_that_comes_without_a_pause_is_heard_then(engine, work):
+def test_a_final_that_comes_without_a_pause_is_heard_then(engine: Moonshine, work: list[float]) -> None:
     engine.open(1, {})
     feed(engine, said(SENTENCE, after_s=0.0))
     work.clear()
@@ -94,13 +100,13 @@ def test_a_final_that_comes_without_a_pause_is_heard_then(engine, work):
     assert len(work) == 1
 
 
-def test_who_goes_on_after_a_pause_is_heard_whole(engine):
+def test_who_goes_on_after_a_pause_is_heard_whole(engine: Moonshine) -> None:
     _, final = heard(engine, said("I would like to see somebody | about a broken tooth."))
     assert final.text.lower().startswith("i would like to see somebody")
     assert "broken tooth" in final.text
 
 
-def test_what_was_said_before_a_pause_is_not_heard_again(engine, work):
+def test_what_was_said_before_a_pause_is_not_heard_again(engine: Moonshine, work: list[float]) -> None:
     phrases = [
         "I would like to see somebody soon",
         "and then the first thing on my list,",
@@ -118,7 +124,7 @@ def test_what_was_said_before_a_pause_is_not_heard_again(engine, work):
     assert starts == sorted(starts)
 
 
-def test_partials_do_not_hear_again_what_was_not_said(engine, work):
+def test_partials_do_not_hear_again_what_was_not_said(engine: Moonshine, work: list[float]) -> None:
     engine.open(1, {})
     feed(engine, bytes(3 * 2 * RATE))
     assert work == []
@@ -126,7 +132,7 @@ def test_partials_do_not_hear_again_what_was_not_said(engine, work):
     assert work == []
 
 
-def test_silence_before_the_voice_takes_no_memory(engine):
+def test_silence_before_the_voice_takes_no_memory(engine: Moonshine) -> None:
     engine.open(1, {})
     feed(engine, bytes(20 * 2 * RATE))
     assert len(engine._sessions[1].audio) < 2 * RATE
@@ -136,7 +142,7 @@ def test_silence_before_the_voice_takes_no_memory(engine):
     assert final.words[0].start == pytest.approx(20.4, abs=0.2)
 
 
-def test_speech_without_a_pause_is_cut_and_nothing_of_it_lost(engine, work):
+def test_speech_without_a_pause_is_cut_and_nothing_of_it_lost(engine: Moonshine, work: list[float]) -> None:
     counting = " ".join(f"and then the {each} thing on my list," for each in
                         ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
                          "last"))  # fmt: skip
@@ -167,7 +173,7 @@ def test_speech_without_a_pause_is_cut_and_nothing_of_it_lost(engine, work):
     ],
     ids=["silence", "white", "pink", "hum", "clicks"],
 )
-def test_what_is_not_speech_gives_no_words(engine, noise):
+def test_what_is_not_speech_gives_no_words(engine: Moonshine, noise: bytes) -> None:
     wide = np.repeat(np.frombuffer(noise, "<i2"), 2).astype("<i2").tobytes()
     partials, final = heard(engine, wide)
     assert partials == []
@@ -175,19 +181,19 @@ def test_what_is_not_speech_gives_no_words(engine, noise):
 
 
 @pytest.mark.parametrize("words", ["Thank you.", "Yes.", "No.", "Hello."])
-def test_short_answers_survive(engine, words):
+def test_short_answers_survive(engine: Moonshine, words: str) -> None:
     _, final = heard(engine, said(words))
     assert final.text.strip(".!,").lower() == words.strip(".").lower()
 
 
-def test_what_was_asked_decides_how_it_is_written(engine):
+def test_what_was_asked_decides_how_it_is_written(engine: Moonshine) -> None:
     _, unasked = heard(engine, said(NUMBER), {"grammar": "clinic"})
     _, asked = heard(engine, said(NUMBER), {"grammar": "clinic", "expected": "digits"})
     assert asked.text.replace(",", "").strip(".").lower() == NUMBER.replace(",", "")
     assert "four" not in unasked.text.lower()
 
 
-def test_a_number_that_is_too_long_is_also_heard_as_one_of_the_length_that_was_asked_for(engine):
+def test_a_number_that_is_too_long_is_also_heard_as_one_of_the_length_that_was_asked_for(engine: Moonshine) -> None:
     _, final = heard(engine, said(NUMBER), {"grammar": "clinic", "expected": "digits_7_7"})
     assert count(final.text) == 8
     assert 7 in map(count, final.others)
@@ -195,7 +201,7 @@ def test_a_number_that_is_too_long_is_also_heard_as_one_of_the_length_that_was_a
     assert right.text == final.text
 
 
-def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine):
+def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine: Moonshine) -> None:
     rng = np.random.default_rng(5)
     voice = np.frombuffer(said(SENTENCE), "<i2").astype(float)
     noisy = np.clip(voice + rng.standard_normal(len(voice)) * voice.std() / 2, -32768, 32767).astype("<i2").tobytes()
@@ -205,12 +211,12 @@ def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engi
     assert len(set(words)) == len(words)
 
 
-def test_a_dialplan_or_a_question_without_phrases_is_no_fault(engine):
+def test_a_dialplan_or_a_question_without_phrases_is_no_fault(engine: Moonshine) -> None:
     _, final = heard(engine, said(SENTENCE), {"grammar": "bakery", "expected": "size"})
     assert final.text == SENTENCE
 
 
-def test_two_callers_do_not_hear_each_other(engine):
+def test_two_callers_do_not_hear_each_other(engine: Moonshine) -> None:
     one, other = said(SENTENCE), said("What time do you open on Saturday?")
     engine.open(1, {})
     engine.open(2, {})
@@ -220,13 +226,15 @@ def test_two_callers_do_not_hear_each_other(engine):
     assert engine.finalize(1).text == SENTENCE
 
 
-def test_the_same_audio_gives_the_same_partials(engine):
+def test_the_same_audio_gives_the_same_partials(engine: Moonshine) -> None:
     first, _ = heard(engine, said(SENTENCE))
     again, _ = heard(engine, said(SENTENCE))
     assert first == again
 
 
-def test_a_partial_gives_way_to_whoever_waits_and_comes_later(engine, monkeypatch):
+def test_a_partial_gives_way_to_whoever_waits_and_comes_later(
+    engine: Moonshine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.open(1, {})
     waits = True
     monkeypatch.setattr(engine, "urgent", lambda: waits)
@@ -236,7 +244,7 @@ def test_a_partial_gives_way_to_whoever_waits_and_comes_later(engine, monkeypatc
     assert engine.finalize(1).text == SENTENCE
 
 
-def test_what_is_behind_gives_fewer_partials(engine):
+def test_what_is_behind_gives_fewer_partials(engine: Moonshine) -> None:
     """A step of much audio says that the machine is busy."""
     often, _ = heard(engine, said(SENTENCE))
     engine.open(1, {})
@@ -246,7 +254,7 @@ def test_what_is_behind_gives_fewer_partials(engine):
     assert len(seldom) < 0.75 * len(often)
 
 
-def test_a_cancelled_utterance_leaves_nothing(engine):
+def test_a_cancelled_utterance_leaves_nothing(engine: Moonshine) -> None:
     engine.open(1, {})
     feed(engine, said(SENTENCE)[: 2 * RATE])
     assert engine.held() == {"sessions": 1}
@@ -254,7 +262,7 @@ def test_a_cancelled_utterance_leaves_nothing(engine):
     assert engine.held() == {"sessions": 0}
 
 
-def test_one_caller_too_many_is_told_so():
+def test_one_caller_too_many_is_told_so() -> None:
     engine = create({"max_sessions": 1})
     engine.open(1, {})
     with pytest.raises(EngineFull, match="1 utterances are open already"):
@@ -272,14 +280,14 @@ def test_one_caller_too_many_is_told_so():
         ({"model": 7}, "model 7: want a folder or OWNER/NAME"),
     ],
 )
-def test_bad_options_are_named(options, problem):
+def test_bad_options_are_named(options: dict[str, Any] | None, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         create(options)
 
 
-def test_the_model_is_one_of_a_family(tmp_path):
+def test_the_model_is_one_of_a_family(tmp_path: Path) -> None:
     for name in ("encoder", "decoder", "tokenizer"):
-        path = getattr(moonshine.find(), name)
+        path = getattr(find(), name)
         (tmp_path / path.name).symlink_to(path)
     engine = create({"model": str(tmp_path)})
     engine.open(1, {})

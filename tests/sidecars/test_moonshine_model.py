@@ -1,5 +1,10 @@
 """Moonshine's encoder and decoder on a natural voice."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,33 +19,35 @@ SENTENCE = "I would like to see somebody about a broken tooth."
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> MoonshineModel:
     weights = find()
     return MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
 
 
-def heard(model, text, noise=0.0):
+def heard(model: MoonshineModel, text: str, noise: str = 0.0) -> Any:
     """`noise`: its amplitude beside the voice's (rms)."""
     voice = np.frombuffer(said(text), "<i2").astype(np.float32) / 32768
     hiss = np.random.default_rng(5).standard_normal(len(voice)) * voice.std() * noise
     return model.encode(voice + hiss.astype(np.float32))
 
 
-def texts(model, ranked):
+def texts(model: MoonshineModel, ranked: Any) -> Any:
     return [model.tokens.text(each.tokens) for each in ranked]
 
 
-def test_a_person_is_understood(model):
+def test_a_person_is_understood(model: MoonshineModel) -> None:
     assert texts(model, model.decode(heard(model, SENTENCE)))[0] == SENTENCE
 
 
-def test_a_beam_gives_ranked_alternatives(model):
+def test_a_beam_gives_ranked_alternatives(model: MoonshineModel) -> None:
     ranked = model.decode(heard(model, SENTENCE, noise=0.5), beam=4)
     assert len(set(texts(model, ranked))) == len(ranked) > 1
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
 
 
-def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(model, monkeypatch):
+def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(
+    model: MoonshineModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoded = heard(model, SENTENCE)
     rows = []
     step = model._step
@@ -49,7 +56,7 @@ def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(model, monk
     assert sum(rows) < 2 * len(rows)
 
 
-def test_a_guess_changes_nothing_but_the_work(model, monkeypatch):
+def test_a_guess_changes_nothing_but_the_work(model: MoonshineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = heard(model, SENTENCE)
     steps = []
     step = model._step
@@ -65,13 +72,13 @@ def test_a_guess_changes_nothing_but_the_work(model, monkeypatch):
         assert len(steps) == alone - right
 
 
-def test_work_is_broken_off_by_whoever_is_polled(model):
+def test_work_is_broken_off_by_whoever_is_polled(model: MoonshineModel) -> None:
     class Enough(Exception):
         pass
 
     steps = 0
 
-    def poll():
+    def poll() -> None:
         nonlocal steps
         steps += 1
         if steps == 3:
@@ -81,14 +88,14 @@ def test_work_is_broken_off_by_whoever_is_polled(model):
         model.decode(heard(model, SENTENCE), poll=poll)
 
 
-def test_a_loop_has_an_end(model):
+def test_a_loop_has_an_end(model: MoonshineModel) -> None:
     noise = np.random.default_rng(5).normal(0, 0.3, 16000).astype(np.float32)
     for beam in (1, 4):
         ranked = model.decode(model.encode(noise), beam=beam)
         assert len(ranked[0].tokens) < 16
 
 
-def test_expected_words_win_where_the_sound_leaves_a_choice(model):
+def test_expected_words_win_where_the_sound_leaves_a_choice(model: MoonshineModel) -> None:
     pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
     number = "four eight two two, oh nine three seven"
     digits = ExpectedWords(pieces, {"": ["four eight two two oh nine three seven"]}, "", 1.0)
@@ -98,13 +105,13 @@ def test_expected_words_win_where_the_sound_leaves_a_choice(model):
     assert biased.replace(",", "").strip(".") == number.replace(",", "")
 
 
-def test_what_nobody_expects_comes_out_as_without_bias(model):
+def test_what_nobody_expects_comes_out_as_without_bias(model: MoonshineModel) -> None:
     pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
     other = ExpectedWords(pieces, {"": ["where is my parcel", "four eight two two"]}, "", 1.0)
     assert texts(model, model.decode(heard(model, SENTENCE), beam=4, bias=other))[0] == SENTENCE
 
 
-def test_files_that_are_no_model_are_refused(tmp_path):
+def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
     weights = find()
     broken = tmp_path / "encoder.ort"
     broken.write_bytes(b"no model")
@@ -114,7 +121,7 @@ def test_files_that_are_no_model_are_refused(tmp_path):
         MoonshineModel(weights.decoder, weights.encoder, weights.tokenizer)
 
 
-def test_a_number_is_found_among_numbers_of_its_length(model):
+def test_a_number_is_found_among_numbers_of_its_length(model: MoonshineModel) -> None:
     pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
     encoded = heard(model, "It's four seven one, three five nine, two eight.")
     eight = model.restricted(encoded, DigitWords(pieces, 8, 8, END), beam=8)

@@ -1,5 +1,9 @@
 """Words from tokens: text, confidence, place."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from sidecars.engines.moonshine_model import Decoded
@@ -11,39 +15,39 @@ TOKENS = Tokens([b"", b"", b"", "▁On".encode(), "▁Wed".encode(), b"nesday", 
 WEDNESDAY, THURSDAY = (3, 4, 5, 6), (3, 7, 6)
 
 
-def decoded(tokens, logprob=-0.1, bonus=0.0):
+def decoded(tokens: Any, logprob: Any = -0.1, bonus: Any = 0.0) -> Any:
     return Decoded(tokens, (logprob,) * (len(tokens) + 1), bonus)
 
 
-def confidences(*ranked):
+def confidences(*ranked: Any) -> Any:
     return [word.confidence for word in said_words(ranked, TOKENS)]
 
 
-def test_words_are_written_with_their_punctuation():
+def test_words_are_written_with_their_punctuation() -> None:
     assert [word.text for word in said_words([decoded(WEDNESDAY)], TOKENS)] == ["On", "Wednesday."]
 
 
-def test_a_word_that_all_hypotheses_have_is_surer_than_one_that_only_some_have():
+def test_a_word_that_all_hypotheses_have_is_surer_than_one_that_only_some_have() -> None:
     on, wednesday = confidences(decoded(WEDNESDAY), decoded(THURSDAY))
     assert on > wednesday
     assert on == pytest.approx(confidences(decoded(WEDNESDAY))[0])
 
 
-def test_an_unlikely_token_makes_its_word_unsure():
+def test_an_unlikely_token_makes_its_word_unsure() -> None:
     sure, unsure = confidences(Decoded(WEDNESDAY, (-0.1, -0.1, -3.0, -0.1, -0.1), 0.0))
     assert unsure < sure
 
 
-def test_what_is_expected_is_surer():
+def test_what_is_expected_is_surer() -> None:
     assert confidences(decoded(WEDNESDAY, -0.5, bonus=2.0))[0] > confidences(decoded(WEDNESDAY, -0.5))[0]
 
 
-def test_confidence_is_a_share():
+def test_confidence_is_a_share() -> None:
     assert confidences(decoded(WEDNESDAY, -0.01, bonus=8.0))[0] <= 1
     assert 0 <= confidences(decoded(WEDNESDAY, -9.0))[0] < 0.1
 
 
-def test_no_words_of_no_tokens():
+def test_no_words_of_no_tokens() -> None:
     assert said_words([decoded(())], TOKENS) == []
 
 
@@ -57,11 +61,11 @@ def test_no_words_of_no_tokens():
         ("a, b", "a, b"),
     ],
 )
-def test_doubled_punctuation_is_given_once(text, tidied):
+def test_doubled_punctuation_is_given_once(text: str, tidied: Any) -> None:
     assert tidy(text) == tidied
 
 
-def test_letters_are_spread_over_the_voice():
+def test_letters_are_spread_over_the_voice() -> None:
     voiced = Voiced()
     voiced.windows[:] = [0.1] * 10 + [0.9] * 10 + [0.1] * 10 + [0.9] * 10 + [0.1] * 10
     words = placed([Said("twelve chars", 1.0), Said("and as many.", 1.0)], voiced, 0, 50 * WINDOW, 2.0)

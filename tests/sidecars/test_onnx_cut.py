@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def whole() -> bytes:
     return (Path(_folder()) / "hibari.onnx").read_bytes()
 
 
-def run(model: bytes, outputs: list[str], given: dict[str, object]) -> list[np.ndarray]:
+def run(model: bytes, outputs: list[str], given: Mapping[str, object]) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     made: list[np.ndarray] = session.run(outputs, given)
     return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from phone_daemon.settings.settings import VadSettings
@@ -11,40 +13,40 @@ SETTINGS = VadSettings(pre_roll_s=0.4, max_speech_s=2.0)
 KEPT = 3200 + 16000
 
 
-def counted(begin, count):
+def counted(begin: Any, count: Any) -> Any:
     """Samples that tell their own position."""
     return np.arange(begin, begin + count).astype("<i2").tobytes()
 
 
-def filled(seconds):
+def filled(seconds: float) -> Any:
     pre_roll = PreRoll(SETTINGS)
     for position in range(0, round(8000 * seconds), 160):
         pre_roll.feed(position, counted(position, 160))
     return pre_roll
 
 
-def test_it_begins_exactly_a_pre_roll_before_the_onset_and_ends_now():
+def test_it_begins_exactly_a_pre_roll_before_the_onset_and_ends_now() -> None:
     assert filled(2.0).since(12345) == counted(12345 - 3200, 16000 - 12345 + 3200)
 
 
-def test_at_the_start_of_a_call_there_is_what_there_is():
+def test_at_the_start_of_a_call_there_is_what_there_is() -> None:
     assert filled(0.2).since(800) == counted(0, 1600)
 
 
-def test_of_an_onset_too_long_ago_the_newest_is_given():
+def test_of_an_onset_too_long_ago_the_newest_is_given() -> None:
     assert filled(20.0).since(0) == counted(160000 - KEPT, KEPT)
 
 
-def test_before_any_audio_and_for_an_onset_to_come_there_is_none():
+def test_before_any_audio_and_for_an_onset_to_come_there_is_none() -> None:
     assert PreRoll(SETTINGS).since(0) == b""
     assert filled(1.0).since(8000 + 3200) == b""
 
 
-def test_audio_after_a_hole_is_not_glued_to_what_was_before():
+def test_audio_after_a_hole_is_not_glued_to_what_was_before() -> None:
     pre_roll = filled(1.0)
     pre_roll.feed(8160, counted(8160, 160))
     assert pre_roll.since(8160) == counted(8160, 160)
 
 
-def test_its_memory_is_bounded():
+def test_its_memory_is_bounded() -> None:
     assert len(filled(60.0)._audio) <= 2 * 2 * KEPT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ CALLS = Path(__file__).parents[2] / "fixtures" / "calls"
 FRAME = 320
 
 
-def heard(audio, settings=SETTINGS, frame=FRAME):
+def heard(audio: Any, settings: Any = SETTINGS, frame: int = FRAME) -> Any:
     """What the VAD says of `audio` (full scale 1), fed in frames."""
     vad, events, pcm = Vad(settings), [], line(audio)
     for begin in range(0, len(pcm), frame):
@@ -27,7 +28,7 @@ def heard(audio, settings=SETTINGS, frame=FRAME):
     return events
 
 
-def saying(text, *, before=0.73, after=1.0, voice="en-us", noise=0.002):
+def saying(text: str, *, before: float = 0.73, after: Any = 1.0, voice: str = "en-us", noise: float = 0.002) -> Any:
     """`text` on a telephone line, and the positions of its first and last loud sample."""
     voiced = spoken(text, voice)
     loud = np.flatnonzero(np.abs(voiced) > 0.1 * np.abs(voiced).max())
@@ -42,7 +43,7 @@ TEXTS = ("what are your opening hours", "no", "yes please", "monday morning", "i
 @pytest.mark.parametrize("voice", ["en-us", "en-us+f2"])
 @pytest.mark.parametrize("noise", [0.0005, 0.01])
 @pytest.mark.parametrize("text", TEXTS)
-def test_speech_starts_once_and_ends_once_where_it_does(text, noise, voice):
+def test_speech_starts_once_and_ends_once_where_it_does(text: str, noise: float, voice: str) -> None:
     audio, first, last = saying(text, noise=noise, voice=voice)
     started, ended = heard(audio)
     assert isinstance(started, SpeechStarted)
@@ -51,7 +52,7 @@ def test_speech_starts_once_and_ends_once_where_it_does(text, noise, voice):
     assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model lets go of a voice slowly, the more so in noise
 
 
-def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250():
+def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250() -> None:
     delays = []
     for text in TEXTS:
         audio, first, _ = saying(text)
@@ -60,14 +61,14 @@ def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250()
     assert max(delays) <= 250
 
 
-def test_the_end_is_told_min_silence_after_the_last_speech():
+def test_the_end_is_told_min_silence_after_the_last_speech() -> None:
     audio, _, _ = saying("yes please")
     for silence in (0.3, 0.5, 0.8):
         ended = heard(audio, replace(SETTINGS, min_silence_s=silence))[1]
         assert 0 <= ended.position - ended.last - 8000 * silence < WINDOW + 160
 
 
-def test_a_pause_shorter_than_min_silence_is_part_of_the_speech():
+def test_a_pause_shorter_than_min_silence_is_part_of_the_speech() -> None:
     first, begin, _ = saying("i would like to book", after=0.2)
     second, _, end = saying("an appointment", before=0.0)
     started, ended = heard(np.concatenate([first, second]))
@@ -75,7 +76,7 @@ def test_a_pause_shorter_than_min_silence_is_part_of_the_speech():
     assert abs(ended.last - len(first) - end) < 2000
 
 
-def test_a_longer_pause_ends_it():
+def test_a_longer_pause_ends_it() -> None:
     once, _, _ = saying("yes please")
     assert [type(event) for event in heard(np.concatenate([once, once]))] == [SpeechStarted, SpeechEnded] * 2
 
@@ -98,11 +99,11 @@ def test_a_longer_pause_ends_it():
         "bursts",
     ],
 )
-def test_noise_is_not_speech(noise):
+def test_noise_is_not_speech(noise: str) -> None:
     assert heard(noise) == []
 
 
-def test_a_sound_shorter_than_min_speech_has_an_onset_and_no_more():
+def test_a_sound_shorter_than_min_speech_has_an_onset_and_no_more() -> None:
     audio, _, _ = saying("no")
     vad, noticed = Vad(replace(SETTINGS, min_speech_s=5.0)), False
     for begin in range(0, len(audio) - 160, 160):
@@ -113,7 +114,7 @@ def test_a_sound_shorter_than_min_speech_has_an_onset_and_no_more():
     assert vad.onset is None
 
 
-def test_while_speech_runs_its_onset_is_known():
+def test_while_speech_runs_its_onset_is_known() -> None:
     audio, first, _ = saying("what are your opening hours", after=0.0)
     vad = Vad(SETTINGS)
     vad.feed(0, line(audio))
@@ -122,40 +123,42 @@ def test_while_speech_runs_its_onset_is_known():
 
 
 @pytest.mark.parametrize("frame", [2, 2 * 37, 320, 4096])
-def test_the_length_of_frames_changes_nothing_but_when_it_is_decided(frame):
+def test_the_length_of_frames_changes_nothing_but_when_it_is_decided(frame: int) -> None:
     audio, _, _ = saying("yes please")
     decided = [getattr(event, "onset", None) or event.last for event in heard(audio, frame=frame)]
     assert decided == [getattr(event, "onset", None) or event.last for event in heard(audio)]
 
 
-def test_a_hole_in_the_audio_counts_as_silence():
+def test_a_hole_in_the_audio_counts_as_silence() -> None:
     audio, _, _ = saying("yes please", after=0.0)
     vad = Vad(SETTINGS)
     (started,) = vad.feed(0, line(audio))
     resumed = len(audio) + 8000
     (ended,) = vad.feed(resumed, bytes(FRAME))
+    assert isinstance(started, SpeechStarted) and isinstance(ended, SpeechEnded)
     assert started.onset < ended.last <= len(audio)
     assert ended.position <= resumed + 160
 
 
-def test_after_an_endless_hole_positions_are_right_and_it_costs_no_more_than_a_second():
+def test_after_an_endless_hole_positions_are_right_and_it_costs_no_more_than_a_second() -> None:
     vad = Vad(SETTINGS)
     far = 10**9
     assert vad.feed(far, bytes(FRAME)) == []
     audio, first, _ = saying("yes please")
     (started, *_) = vad.feed(far + 160, line(audio))
+    assert isinstance(started, SpeechStarted)
     assert abs(started.onset - far - 160 - first) <= 800
     assert LONGEST_GAP == 8000
 
 
-def test_audio_from_the_past_is_refused():
+def test_audio_from_the_past_is_refused() -> None:
     vad = Vad(SETTINGS)
     vad.feed(0, bytes(FRAME))
     with pytest.raises(ValueError, match="audio at 0 after audio up to 160"):
         vad.feed(0, bytes(FRAME))
 
 
-def test_two_calls_do_not_hear_each_other():
+def test_two_calls_do_not_hear_each_other() -> None:
     audio, _, _ = saying("yes please")
     pcm, alone = line(audio), heard(audio)
     mine, other, events = Vad(SETTINGS), Vad(SETTINGS), []
@@ -167,7 +170,7 @@ def test_two_calls_do_not_hear_each_other():
 
 
 @pytest.mark.parametrize("noise", ["hum", "knocks"])
-def test_a_noise_that_sets_in_out_of_silence_is_not_speech_wherever_the_windows_fall(noise):
+def test_a_noise_that_sets_in_out_of_silence_is_not_speech_wherever_the_windows_fall(noise: str) -> None:
     pcm = read_wav(CALLS / "makes_noise" / f"{noise}.wav")
     for phase in range(0, WINDOW, 12):
         assert Vad(SETTINGS).feed(0, bytes(2 * (8000 + phase)) + pcm) == []

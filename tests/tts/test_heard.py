@@ -215,7 +215,8 @@ def test_no_word_is_invented_and_none_is_lost(phrases: list[str], piece: int, ma
 @pytest.mark.parametrize("marked", [True, False])
 def test_real_speech_is_heard_word_by_word(marked: bool) -> None:
     text = "Good morning, you have reached the dental clinic. It is 10:30 a.m. now."
-    heard, truth, at = Heard(), [], 0
+    truth: list[WordMark] = []
+    heard, at = Heard(), 0
     heard.begin(text)
     for chunk in Espeak().speak(text, {}, lambda: False):
         marks = tuple(WordMark(*mark) for mark in chunk.marks)
@@ -247,7 +248,8 @@ SAID = {
 
 
 async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() -> None:
-    draw, engine, off = random.Random(7), Espeak(), {"marked": [], "unmarked": []}
+    off: dict[str, list[int]] = {"marked": [], "unmarked": []}
+    draw, engine = random.Random(7), Espeak()
     host = InlineHost("tts", "espeak", {})
     await host.start()
     voice = Voice(host, {})

@@ -29,7 +29,7 @@ def strength(pcm: bytes, hertz: float) -> float:
     """RMS of the part of `pcm` at `hertz`."""
     samples = np.frombuffer(pcm, "<i2").astype(float)
     turning = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / SAMPLE_RATE)
-    return float(abs(samples @ turning)) * np.sqrt(2) / max(len(samples), 1)
+    return float(abs(samples @ turning) * np.sqrt(2)) / max(len(samples), 1)
 
 
 class Ear:

@@ -35,13 +35,13 @@ async def test_both_ends_hear_each_other_over_every_codec(codec: str) -> None:
         here.line.hang_up()
         assert (await here.closed()).reason is EndReason.AGENT_HUNG_UP
         assert (await there.closed()).reason is EndReason.CALLER_HUNG_UP
-    for ear, sound in ((here, 1000), (there, 440)):
+    for ear, hertz in ((here, 1000), (there, 440)):
         assert gapless(ear.frames)
         loud = [frame.pcm for frame in ear.frames if rms(frame.pcm) > LOUD / 4]
         assert 24 <= len(loud) <= 27
         middle = b"".join(loud[5:20])
-        assert 0.8 * LOUD < strength(middle, sound) < 1.2 * LOUD
-        assert strength(middle, sound) > 0.95 * rms(middle)
+        assert 0.8 * LOUD < strength(middle, hertz) < 1.2 * LOUD
+        assert strength(middle, hertz) > 0.95 * rms(middle)
         assert rms(b"".join(frame.pcm for frame in ear.frames[-3:])) < LOUD / 100
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from phone_daemon.events import Digit, EndReason, Frame, LineClosed
+from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent
 from phone_daemon.wire import protocol
 from phone_daemon.wire.sip_line import MAX_BEHIND, IncomingCall, SipLine
 
@@ -22,7 +22,7 @@ def frame(position: int) -> Frame:
 
 async def test_events_come_in_order_and_end_with_the_line() -> None:
     here, _ = line()
-    events = [frame(0), Digit("1"), frame(160), LineClosed(EndReason.CALLER_HUNG_UP)]
+    events: list[LineEvent] = [frame(0), Digit("1"), frame(160), LineClosed(EndReason.CALLER_HUNG_UP)]
     for event in events:
         here.push(event)
     here.push(Digit("2"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_a_tie_changes_nothing() -> None:
         ({"legs_ms": {**FAST.legs_ms, "stt_closed": [20.0] * 100}}, "stt_closed p95 20 instead of 10 ms"),
     ],
 )
-def test_one_that_wins_but_is_worse_elsewhere_does_not_replace_it(worse: dict[str, object], told: str) -> None:
+def test_one_that_wins_but_is_worse_elsewhere_does_not_replace_it(worse: dict[str, Any], told: str) -> None:
     sidecar = replace(SLOW, vram_mb=800.0)
     outcome = judge({SIDECAR: sidecar, "inprocess": replace(FAST, **worse)}, FLOOR_MS)
     assert outcome.chosen == SIDECAR
@@ -88,7 +89,7 @@ def test_one_that_wins_but_is_worse_elsewhere_does_not_replace_it(worse: dict[st
         {"legs_ms": {**FAST.legs_ms, "stt_closed": [15.0] * 100}},
     ],
 )
-def test_what_two_runs_differ_by_is_not_worse(within: dict[str, object]) -> None:
+def test_what_two_runs_differ_by_is_not_worse(within: dict[str, Any]) -> None:
     """Memory of a GPU that the sidecar was not seen to have is nothing to compare with."""
     assert judge({SIDECAR: SLOW, "inprocess": replace(FAST, **within)}, FLOOR_MS).chosen == "inprocess"
 

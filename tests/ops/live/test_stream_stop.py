@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ async def released(server: ScriptedModel, streams: int = 5) -> Release:
         return await release(model, streams)
 
 
-def scripted(**ways: bool) -> ScriptedModel:
+def scripted(**ways: Any) -> ScriptedModel:
     return ScriptedModel(lambda asked: ANSWER, first_s=0.01, token_s=0.01, **ways)
 
 

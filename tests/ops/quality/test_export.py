@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ops.quality import export
+from ops.quality.score import edits
 from ops.usage import Parser, WrongUse
 from tests.sidecars.exports import made_and_exported, nemo_file
 from tests.sidecars.family import BUILD_S, ROOT, python_of
@@ -193,6 +194,6 @@ def test_recordings_are_those_that_ship_or_of_a_folder_or_a_manifest(some: Path)
 
 
 def test_edits_are_words_that_are_inserted_deleted_or_changed() -> None:
-    assert export.edits(["a", "b", "c"], ["a", "b", "c"]) == 0
-    assert export.edits(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
-    assert export.edits([], ["a"]) == export.edits(["a"], []) == 1
+    assert edits(["a", "b", "c"], ["a", "b", "c"]) == 0
+    assert edits(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
+    assert edits([], ["a"]) == edits(["a"], []) == 1

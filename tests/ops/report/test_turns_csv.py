@@ -38,7 +38,7 @@ def test_nothing_that_anybody_said_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_turn_of_an_older_log_leaves_what_it_does_not_know_empty() -> None:
-    old = {"turn": 1, "ttfa_ms": None, "stages_ms": {}, "barge_in": None}
+    old: dict[str, object] = {"turn": 1, "ttfa_ms": None, "stages_ms": {}, "barge_in": None}
     told = row(old)
     assert told["early_start_s"] is None
     assert told["words_said"] == 0

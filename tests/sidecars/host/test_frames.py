@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecars.host.frames import HEADER, MAX_FRAME, Decoder, encode
+from sidecars.host.host import Letter
 
 LETTERS = st.lists(
     st.tuples(
@@ -19,8 +22,9 @@ LETTERS = st.lists(
 
 
 @given(LETTERS, st.lists(st.integers(1, 40)))
-def test_what_is_encoded_is_decoded_however_the_stream_is_cut(letters, cuts):
-    stream, decoder, decoded = b"".join(encode(*letter) for letter in letters), Decoder(), []
+def test_what_is_encoded_is_decoded_however_the_stream_is_cut(letters: Any, cuts: Any) -> None:
+    decoded: list[Letter] = []
+    stream, decoder = b"".join(encode(*letter) for letter in letters), Decoder()
     for cut in [*cuts, len(stream)]:
         decoded += decoder.feed(stream[:cut])
         stream = stream[cut:]
@@ -38,11 +42,11 @@ def test_what_is_encoded_is_decoded_however_the_stream_is_cut(letters, cuts):
         HEADER.pack(10, 1, 2) + b"\xff\xfe",
     ],
 )
-def test_a_broken_stream_is_told_and_never_believed(stream):
+def test_a_broken_stream_is_told_and_never_believed(stream: Any) -> None:
     with pytest.raises(ValueError):
         list(Decoder().feed(stream))
 
 
-def test_a_frame_that_no_decoder_would_take_is_not_made():
+def test_a_frame_that_no_decoder_would_take_is_not_made() -> None:
     with pytest.raises(ValueError, match="16777216 is the most"):
         encode(1, {"type": "Audio"}, bytes(MAX_FRAME))

@@ -22,7 +22,7 @@ sys.exit(main())
 """
 
 
-async def test_a_child_whose_engine_is_lost_ends_and_says_the_first_error():
+async def test_a_child_whose_engine_is_lost_ends_and_says_the_first_error() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         process = await asyncio.create_subprocess_exec(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from phone_daemon.clock import run_counted
-from sidecars.host.host import HostLost
+from sidecars.host.host import Channel, HostLost
 from sidecars.local.inline import InlineHost
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.hearing import feed, heard, opened, until
 
 
-def test_speech_is_understood_without_the_clock_moving():
-    async def main():
+def test_speech_is_understood_without_the_clock_moving() -> None:
+    async def main() -> Any:
         host = InlineHost("stt", "moonshine", OPTIONS)
         await host.start()
         assert host.sample_rate == 16000
@@ -25,14 +26,14 @@ def test_speech_is_understood_without_the_clock_moving():
     assert run_counted(main()) == (list(SAID[:3]), 0.0)
 
 
-def test_two_runs_say_the_same_in_the_same_order():
-    async def main():
+def test_two_runs_say_the_same_in_the_same_order() -> None:
+    async def main() -> Any:
         host = InlineHost("stt", "moonshine", OPTIONS)
         await host.start()
         channels = [opened(host) for _ in range(2)]
         told = []
 
-        async def listen(number, channel):
+        async def listen(number: int, channel: Channel) -> None:
             while True:
                 message, _ = await channel.receive()
                 told.append((number, message))
@@ -54,7 +55,7 @@ def test_two_runs_say_the_same_in_the_same_order():
     assert first == run_counted(main())
 
 
-async def test_a_cancel_between_two_chunks_stops_a_text():
+async def test_a_cancel_between_two_chunks_stops_a_text() -> None:
     host = InlineHost("tts", "espeak", {})
     await host.start()
     assert "en-us" in host.voices
@@ -63,14 +64,14 @@ async def test_a_cancel_between_two_chunks_stops_a_text():
     message, payload = await channel.receive()
     assert (message["type"], bool(payload)) == ("Chunk", True)
     channel.send({"type": "Cancel"})
-    rest = []
+    rest: list[Any] = []
     while not rest or rest[-1] != "Cancelled":
         rest.append((await channel.receive())[0]["type"])
     assert len(rest) < 10  # chunks that were made before the cancel; the text has hundreds
     await host.close()
 
 
-async def test_a_channel_of_a_closed_host_says_so():
+async def test_a_channel_of_a_closed_host_says_so() -> None:
     host = InlineHost("stt", "moonshine", OPTIONS)
     await host.start()
     before = opened(host)
@@ -95,6 +96,6 @@ async def test_a_channel_of_a_closed_host_says_so():
         ("pocketsphinx", {}, 'no such engine; write "moonshine"'),
     ],
 )
-async def test_an_engine_that_cannot_start_says_why(engine, options, reason):
+async def test_an_engine_that_cannot_start_says_why(engine: str, options: dict[str, Any], reason: str) -> None:
     with pytest.raises(HostLost, match=reason):
         await InlineHost("stt", engine, options).start()

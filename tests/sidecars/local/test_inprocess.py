@@ -6,6 +6,8 @@ import asyncio
 import logging
 import re
 import threading
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ LONG = "This is a rather long sentence about nothing. " * 100
 
 
 @pytest.fixture
-async def host():
+async def host() -> AsyncIterator[InProcessHost]:
     threads = threading.active_count()
     host = InProcessHost("stt", "moonshine", OPTIONS)
     await host.start()
@@ -30,7 +32,7 @@ async def host():
     assert threading.active_count() == threads
 
 
-async def test_speech_is_understood_in_a_thread_of_the_engines_own(host):
+async def test_speech_is_understood_in_a_thread_of_the_engines_own(host: InProcessHost) -> None:
     async with asyncio.TaskGroup() as tasks:
         each = [tasks.create_task(heard(host, text)) for text in SAID[:3]]
     assert [task.result() for task in each] == list(SAID[:3])
@@ -38,7 +40,7 @@ async def test_speech_is_understood_in_a_thread_of_the_engines_own(host):
     assert host.problem == ""
 
 
-async def test_a_final_says_when_each_of_its_words_was_said(host):
+async def test_a_final_says_when_each_of_its_words_was_said(host: InProcessHost) -> None:
     channel = opened(host)
     feed(channel, SAID[0])
     channel.send({"type": "Finalize"})
@@ -51,7 +53,7 @@ async def test_a_final_says_when_each_of_its_words_was_said(host):
     assert all(0 <= confidence <= 1 for *_, confidence in final["words"])
 
 
-async def test_a_cancel_between_two_steps_frees_the_utterance(host):
+async def test_a_cancel_between_two_steps_frees_the_utterance(host: InProcessHost) -> None:
     other, channel = opened(host), opened(host)
     feed(other, SAID[0])
     feed(channel, SAID[0])
@@ -65,7 +67,9 @@ async def test_a_cancel_between_two_steps_frees_the_utterance(host):
     assert (await until(last, "Cancelled"))["held"] == {"sessions": 0}
 
 
-async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_meanwhile(host, monkeypatch):
+async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_meanwhile(
+    host: InProcessHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     channel = opened(host)
     with monkeypatch.context() as broken:
         broken.setattr(Moonshine, "held", lambda self: 1 / 0)
@@ -77,7 +81,9 @@ async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_mean
     assert host.problem == ""
 
 
-async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(host, monkeypatch, caplog):
+async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(
+    host: InProcessHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def lost(*_: object) -> None:
         raise EngineLost("CUDA failed (an illegal memory access)")
 
@@ -95,7 +101,7 @@ async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(
         await host.open().receive()
 
 
-async def test_a_text_is_stopped_in_the_middle_and_a_close_does_not_wait_for_its_end():
+async def test_a_text_is_stopped_in_the_middle_and_a_close_does_not_wait_for_its_end() -> None:
     host = InProcessHost("tts", "espeak", {})
     await host.start()
     assert "en-us" in host.voices
@@ -105,7 +111,7 @@ async def test_a_text_is_stopped_in_the_middle_and_a_close_does_not_wait_for_its
     await until(channel, "Chunk")
     channel.send({"type": "Cancel"})
     channel.send({"type": "Speak", "text": "Bye."})
-    kinds = []
+    kinds: list[str] = []
     while not kinds or kinds[-1] != "Done":
         kinds.append((await channel.receive())[0]["type"])
     assert kinds.count("Done") == kinds.count("Cancelled") == 1
@@ -121,7 +127,9 @@ async def test_a_text_is_stopped_in_the_middle_and_a_close_does_not_wait_for_its
     ("engine", "options", "reason"),
     [("no_such", {}, "no such engine"), ("moonshine", {"phrases": ["hello"]}, "phrases: must be")],
 )
-async def test_an_engine_that_cannot_start_says_why_and_leaves_no_thread(engine, options, reason):
+async def test_an_engine_that_cannot_start_says_why_and_leaves_no_thread(
+    engine: str, options: dict[str, Any], reason: str
+) -> None:
     threads = threading.active_count()
     host = InProcessHost("stt", engine, options)
     with pytest.raises(HostLost, match=reason):

@@ -11,6 +11,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost
 from sidecars.local.per_call import PerCallHost
 from sidecars.local.subprocess import SubprocessHost
@@ -29,13 +30,13 @@ async def host() -> AsyncIterator[PerCallHost]:
     await host.close()
 
 
-def opened(host: PerCallHost, call: str):
+def opened(host: PerCallHost, call: str) -> QueueChannel:
     channel = host.open(call)
     channel.send({"type": "Open", "options": {"grammar": "clinic"}})
     return channel
 
 
-async def said(channel, text: str) -> str:
+async def said(channel: QueueChannel, text: str) -> str:
     feed(channel, text)
     channel.send({"type": "Finalize"})
     return words((await until(channel, "Final"))["text"])

@@ -15,6 +15,7 @@ class Counter:
     """Understands how many samples it was given. Audio of the byte 13 is bad luck."""
 
     sample_rate = 16000
+    max_sessions = 4
 
     def __init__(self) -> None:
         self.samples: dict[int, int] = {}
@@ -48,16 +49,16 @@ class Counter:
 
 
 @pytest.fixture
-def engine():
+def engine() -> Counter:
     return Counter()
 
 
 @pytest.fixture
-def server(engine):
+def server(engine: Counter) -> RecognitionServer:
     return RecognitionServer(engine)
 
 
-def told(server):
+def told(server: RecognitionServer) -> Any:
     """Everything the server says until it has nothing to do: (channel, type, the rest)."""
     said = []
     while server.busy:
@@ -67,17 +68,17 @@ def told(server):
     return said
 
 
-def opened(server, *channels):
+def opened(server: RecognitionServer, *channels: Any) -> None:
     for channel in channels:
         server.receive(channel, {"type": "Open", "options": {}})
     assert told(server) == []
 
 
-def audio(server, channel, samples):
+def audio(server: RecognitionServer, channel: int, samples: int) -> None:
     server.receive(channel, {"type": "Audio"}, bytes(2 * samples))
 
 
-def test_an_utterance_is_heard_and_ends_with_a_final_that_says_what_is_held(server):
+def test_an_utterance_is_heard_and_ends_with_a_final_that_says_what_is_held(server: RecognitionServer) -> None:
     opened(server, 1)
     audio(server, 1, 320)
     server.receive(1, {"type": "Finalize"})
@@ -87,7 +88,9 @@ def test_an_utterance_is_heard_and_ends_with_a_final_that_says_what_is_held(serv
     ]
 
 
-def test_audio_that_has_arrived_goes_into_one_step_with_everybody_elses(server, engine):
+def test_audio_that_has_arrived_goes_into_one_step_with_everybody_elses(
+    server: RecognitionServer, engine: Counter
+) -> None:
     opened(server, 1, 2)
     for _ in range(3):
         audio(server, 1, 320)
@@ -96,7 +99,9 @@ def test_audio_that_has_arrived_goes_into_one_step_with_everybody_elses(server, 
     assert engine.asked == [("step", {1: 960, 2: 480})]
 
 
-def test_a_backlog_is_caught_up_in_steps_of_100_ms_so_that_a_cancel_never_waits_for_all_of_it(server, engine):
+def test_a_backlog_is_caught_up_in_steps_of_100_ms_so_that_a_cancel_never_waits_for_all_of_it(
+    server: RecognitionServer, engine: Counter
+) -> None:
     opened(server, 1)
     audio(server, 1, 16000)
     server.step()
@@ -115,7 +120,7 @@ class Chunks(Counter):
         return [Hypothesis(str(self.samples.pop(session))) for session in sessions]
 
 
-def test_an_engine_of_longer_chunks_is_given_one_of_them_in_a_step():
+def test_an_engine_of_longer_chunks_is_given_one_of_them_in_a_step() -> None:
     engine = Chunks()
     server = RecognitionServer(engine)
     opened(server, 1)
@@ -124,7 +129,7 @@ def test_an_engine_of_longer_chunks_is_given_one_of_them_in_a_step():
     assert [fed for _, fed in engine.asked] == [{1: 8000}, {1: 8000}, {1: 4000}]
 
 
-def test_finals_that_are_due_together_are_one_piece_of_work_where_the_engine_can():
+def test_finals_that_are_due_together_are_one_piece_of_work_where_the_engine_can() -> None:
     engine = Chunks()
     server = RecognitionServer(engine)
     opened(server, 1, 2, 3)
@@ -166,7 +171,7 @@ class Slow(Counter):
 
 
 @pytest.mark.parametrize("streams", [32, 127, 512])
-def test_a_server_whose_steps_take_longer_than_100_ms_keeps_up(streams: int):
+def test_a_server_whose_steps_take_longer_than_100_ms_keeps_up(streams: int) -> None:
     engine = Slow()
     server = RecognitionServer(engine)
     for channel in range(1, streams + 1):
@@ -190,7 +195,9 @@ def test_a_server_whose_steps_take_longer_than_100_ms_keeps_up(streams: int):
 
 
 @pytest.mark.parametrize("call", ["step", "finalize"])
-def test_an_engine_that_is_lost_is_no_utterances_failure(server, engine, monkeypatch, call):
+def test_an_engine_that_is_lost_is_no_utterances_failure(
+    server: RecognitionServer, engine: Counter, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     def lost(*_: object) -> None:
         raise EngineLost("CUDA failed")
 
@@ -204,7 +211,7 @@ def test_an_engine_that_is_lost_is_no_utterances_failure(server, engine, monkeyp
         server.step()
 
 
-def test_a_cancel_is_taken_before_audio_that_arrived_earlier(server, engine):
+def test_a_cancel_is_taken_before_audio_that_arrived_earlier(server: RecognitionServer, engine: Counter) -> None:
     opened(server, 1, 2)
     audio(server, 1, 320)
     audio(server, 2, 320)
@@ -213,14 +220,16 @@ def test_a_cancel_is_taken_before_audio_that_arrived_earlier(server, engine):
     assert engine.asked == [("cancel", 1), ("step", {2: 320})]
 
 
-def test_what_is_held_after_a_cancel_is_what_the_others_hold(server):
+def test_what_is_held_after_a_cancel_is_what_the_others_hold(server: RecognitionServer) -> None:
     opened(server, 1, 2, 3)
     server.receive(2, {"type": "Cancel"})
     assert told(server) == [(2, "Cancelled", {"held": {"utterances": 2}, "open": 2})]
 
 
 @pytest.mark.parametrize("before", [[], ["Open"], ["Open", "Finalize"], ["Open", "Cancel"], ["Open", "Nonsense"]])
-def test_every_cancel_is_answered_exactly_once_whatever_came_before(server, before):
+def test_every_cancel_is_answered_exactly_once_whatever_came_before(
+    server: RecognitionServer, before: list[dict[str, Any]]
+) -> None:
     for kind in before:
         server.receive(1, {"type": kind})
         told(server)
@@ -228,21 +237,25 @@ def test_every_cancel_is_answered_exactly_once_whatever_came_before(server, befo
     assert [kind for _, kind, _ in told(server)] == ["Cancelled"]
 
 
-def test_an_utterance_opened_and_cancelled_in_one_breath_is_never_opened(server, engine):
+def test_an_utterance_opened_and_cancelled_in_one_breath_is_never_opened(
+    server: RecognitionServer, engine: Counter
+) -> None:
     server.receive(1, {"type": "Open"})
     server.receive(1, {"type": "Cancel"})
     assert [kind for _, kind, _ in told(server)] == ["Cancelled"]
     assert engine.asked == []
 
 
-def test_a_channel_that_nobody_reads_any_more_is_freed_without_a_word(server, engine):
+def test_a_channel_that_nobody_reads_any_more_is_freed_without_a_word(
+    server: RecognitionServer, engine: Counter
+) -> None:
     opened(server, 1)
     server.receive(1, {"type": "Close"})
     assert told(server) == []
     assert engine.held() == {"utterances": 0}
 
 
-def test_finals_go_before_the_audio_of_others(server, engine):
+def test_finals_go_before_the_audio_of_others(server: RecognitionServer, engine: Counter) -> None:
     opened(server, 1, 2)
     audio(server, 2, 16000)
     server.receive(1, {"type": "Finalize"})
@@ -259,7 +272,9 @@ def test_finals_go_before_the_audio_of_others(server, engine):
         ({}, b"", "no such message"),
     ],
 )
-def test_a_malformed_message_ends_its_own_utterance_and_no_other(server, engine, message, payload, error):
+def test_a_malformed_message_ends_its_own_utterance_and_no_other(
+    server: RecognitionServer, engine: Counter, message: dict[str, Any], payload: bytes, error: str
+) -> None:
     opened(server, 1, 2)
     server.receive(1, message, payload)
     audio(server, 2, 320)
@@ -278,7 +293,9 @@ def test_a_malformed_message_ends_its_own_utterance_and_no_other(server, engine,
         ({"type": "Open", "options": {"language": "fr"}}, "language: only en"),
     ],
 )
-def test_an_utterance_that_cannot_be_opened_says_why(server, engine, message, error):
+def test_an_utterance_that_cannot_be_opened_says_why(
+    server: RecognitionServer, engine: Counter, message: dict[str, Any], error: str
+) -> None:
     server.receive(1, message)
     ((_, kind, rest),) = told(server)
     assert kind == "Failed"
@@ -286,21 +303,21 @@ def test_an_utterance_that_cannot_be_opened_says_why(server, engine, message, er
     assert engine.held() == {"utterances": 0}
 
 
-def test_audio_after_finalize_is_refused(server):
+def test_audio_after_finalize_is_refused(server: RecognitionServer) -> None:
     opened(server, 1)
     server.receive(1, {"type": "Finalize"})
     audio(server, 1, 320)
     assert [kind for _, kind, _ in told(server)] == ["Failed"]
 
 
-def test_a_full_engine_refuses_the_newcomer_and_the_others_never_notice(server):
+def test_a_full_engine_refuses_the_newcomer_and_the_others_never_notice(server: RecognitionServer) -> None:
     opened(server, 1, 2, 3, 4)
     server.receive(5, {"type": "Open"})
     audio(server, 1, 320)
     assert [(channel, kind) for channel, kind, _ in told(server)] == [(5, "Failed"), (1, "Partial")]
 
 
-def test_an_engine_slower_than_speech_is_told_so_before_memory_runs_out(server):
+def test_an_engine_slower_than_speech_is_told_so_before_memory_runs_out(server: RecognitionServer) -> None:
     opened(server, 1)
     for _ in range(round(BACKLOG_S) + 1):
         audio(server, 1, 16000)
@@ -309,7 +326,9 @@ def test_an_engine_slower_than_speech_is_told_so_before_memory_runs_out(server):
     assert "slower than speech" in said[0][2]["error"]
 
 
-def test_a_step_that_fails_ends_the_utterances_in_it_and_their_state_is_freed(server, engine):
+def test_a_step_that_fails_ends_the_utterances_in_it_and_their_state_is_freed(
+    server: RecognitionServer, engine: Counter
+) -> None:
     opened(server, 1, 2)
     server.receive(1, {"type": "Audio"}, b"\x0d\x0d")
     ((channel, kind, rest),) = told(server)
@@ -339,10 +358,15 @@ class Busy(Counter):
 @pytest.mark.parametrize(
     ("kind", "waits"), [("Finalize", True), ("Cancel", True), ("Close", True), ("Audio", False), ("Open", False)]
 )
-def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind, waits):
+def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind: str, waits: bool) -> None:
     engine = Busy()
-    arriving = []
-    server = RecognitionServer(engine, lambda: arriving and server.receive(*arriving.pop()))
+    arriving: list[Any] = []
+
+    def arrive() -> None:
+        if arriving:
+            server.receive(*arriving.pop())
+
+    server = RecognitionServer(engine, arrive)
     opened(server, 1, 2)
     audio(server, 1, 320)
     arriving += [(3, {"type": kind}, b"") if kind == "Open" else (2, {"type": kind}, b""), (9, {"type": "Close"}, b"")]
@@ -350,7 +374,7 @@ def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind, waits):
     assert engine.waits == [waits]
 
 
-def test_a_final_that_waits_for_its_last_audio_is_urgent_too():
+def test_a_final_that_waits_for_its_last_audio_is_urgent_too() -> None:
     engine = Busy()
     server = RecognitionServer(engine)
     opened(server, 1, 2)
@@ -361,7 +385,7 @@ def test_a_final_that_waits_for_its_last_audio_is_urgent_too():
     assert engine.waits == [True]
 
 
-def test_what_an_engine_left_undone_is_done_without_more_audio():
+def test_what_an_engine_left_undone_is_done_without_more_audio() -> None:
     engine = Busy()
     server = RecognitionServer(engine)
     opened(server, 1)

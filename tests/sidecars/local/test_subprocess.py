@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 import venv
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,26 +27,37 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def host():
+async def host() -> AsyncIterator[SubprocessHost]:
     host = SubprocessHost("stt", "moonshine", OPTIONS)
     await host.start()
     yield host
     await host.close()
 
 
-async def back(host, old):
+def pid_of(host: SubprocessHost) -> int:
+    """Of the child that serves now."""
+    assert host.pid is not None
+    return host.pid
+
+
+def spare_pid_of(host: SubprocessHost) -> int:
+    assert host.spare_pid is not None
+    return host.spare_pid
+
+
+async def back(host: SubprocessHost, old: int) -> str:
     """Waits until another child has taken the place of `old`, as a caller notices it: by being heard."""
     understood = await heard(host, SAID[0])
     assert host.pid not in (None, old)
     return understood
 
 
-async def test_speech_is_understood(host):
+async def test_speech_is_understood(host: SubprocessHost) -> None:
     assert host.sample_rate == 16000
     assert [await heard(host, text) for text in SAID[:3]] == list(SAID[:3])
 
 
-async def test_partials_come_while_the_caller_speaks(host):
+async def test_partials_come_while_the_caller_speaks(host: SubprocessHost) -> None:
     channel = opened(host)
     feed(channel, SAID[0])
     partial = await until(channel, "Partial")
@@ -52,13 +66,13 @@ async def test_partials_come_while_the_caller_speaks(host):
     channel.close()
 
 
-async def test_four_utterances_at_once_do_not_mix(host):
+async def test_four_utterances_at_once_do_not_mix(host: SubprocessHost) -> None:
     async with asyncio.TaskGroup() as tasks:
         each = [tasks.create_task(heard(host, text)) for text in SAID[:4]]
     assert [task.result() for task in each] == list(SAID[:4])
 
 
-async def test_a_cancelled_utterance_is_freed_while_others_are_being_fed(host):
+async def test_a_cancelled_utterance_is_freed_while_others_are_being_fed(host: SubprocessHost) -> None:
     others = [opened(host) for _ in range(3)]
     channel = opened(host)
     for each in (channel, *others):
@@ -73,14 +87,14 @@ async def test_a_cancelled_utterance_is_freed_while_others_are_being_fed(host):
         each.close()
 
 
-async def test_the_last_cancel_leaves_nothing_held(host):
+async def test_the_last_cancel_leaves_nothing_held(host: SubprocessHost) -> None:
     channel = opened(host)
     feed(channel, SAID[0])
     channel.send({"type": "Cancel"})
     assert (await until(channel, "Cancelled"))["held"] == {"sessions": 0}
 
 
-async def test_a_closed_channel_is_freed_although_nobody_asked(host):
+async def test_a_closed_channel_is_freed_although_nobody_asked(host: SubprocessHost) -> None:
     left = opened(host)
     feed(left, SAID[0])
     left.close()
@@ -101,7 +115,9 @@ async def test_a_closed_channel_is_freed_although_nobody_asked(host):
         ({"type": "Open", "options": {1, 2}}, b""),
     ],
 )
-async def test_a_malformed_message_fails_its_channel_and_nobody_else(host, message, payload):
+async def test_a_malformed_message_fails_its_channel_and_nobody_else(
+    host: SubprocessHost, message: dict[str, Any], payload: bytes
+) -> None:
     pid, other = host.pid, opened(host)
     channel = host.open()
     channel.send(message, payload)
@@ -114,8 +130,8 @@ async def test_a_malformed_message_fails_its_channel_and_nobody_else(host, messa
     assert host.pid == pid
 
 
-async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host):
-    async def ten():
+async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host: SubprocessHost) -> None:
+    async def ten() -> None:
         for number in range(10):
             channel = opened(host)
             feed(channel, "yes please")
@@ -132,8 +148,10 @@ async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host):
     assert (child.num_fds(), ours.num_fds()) == (descriptors, our_descriptors)
 
 
-async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(host, caplog):
-    pid, channel = host.pid, opened(host)
+async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(
+    host: SubprocessHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid, channel = pid_of(host), opened(host)
     feed(channel, SAID[0])
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(HostLost, match=rf"pid {pid}\) was killed by SIGKILL"):
@@ -142,27 +160,27 @@ async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(host, cap
     assert "was killed by SIGKILL" in caplog.text
 
 
-async def test_a_child_that_dies_again_and_again_is_replaced_again_and_again(host):
+async def test_a_child_that_dies_again_and_again_is_replaced_again_and_again(host: SubprocessHost) -> None:
     for _ in range(3):
-        pid, channel = host.pid, opened(host)
+        pid, channel = pid_of(host), opened(host)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(HostLost):
             await until(channel, "Final")
         assert await back(host, pid) == SAID[0]
 
 
-async def test_signals_meant_for_the_daemon_do_not_end_a_child(host):
-    pid = host.pid
+async def test_signals_meant_for_the_daemon_do_not_end_a_child(host: SubprocessHost) -> None:
+    pid = pid_of(host)
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGINT)
     assert await heard(host, SAID[0]) == SAID[0]
     assert host.pid == pid
 
 
-async def test_a_child_that_hangs_is_replaced():
+async def test_a_child_that_hangs_is_replaced() -> None:
     host = SubprocessHost("tts", "espeak", {}, stall_s=1.0)
     await host.start()
-    pid, channel = host.pid, host.open()
+    pid, channel = pid_of(host), host.open()
     try:
         os.kill(pid, signal.SIGSTOP)
         channel.send({"type": "Speak", "text": "Hello."})
@@ -176,7 +194,7 @@ async def test_a_child_that_hangs_is_replaced():
         await host.close()
 
 
-async def test_a_cancel_is_seen_in_the_middle_of_a_text():
+async def test_a_cancel_is_seen_in_the_middle_of_a_text() -> None:
     host = SubprocessHost("tts", "espeak", {})
     await host.start()
     try:
@@ -185,7 +203,7 @@ async def test_a_cancel_is_seen_in_the_middle_of_a_text():
         await until(channel, "Chunk")
         channel.send({"type": "Cancel"})
         channel.send({"type": "Speak", "text": "Bye."})
-        kinds = []
+        kinds: list[str] = []
         while not kinds or kinds[-1] != "Done":
             kinds.append((await channel.receive())[0]["type"])
         assert kinds.count("Done") == kinds.count("Cancelled") == 1
@@ -194,14 +212,14 @@ async def test_a_cancel_is_seen_in_the_middle_of_a_text():
         await host.close()
 
 
-async def test_another_interpreter_without_the_engines_packages_is_told_apart(tmp_path):
+async def test_another_interpreter_without_the_engines_packages_is_told_apart(tmp_path: Path) -> None:
     venv.create(tmp_path, with_pip=False)
     host = SubprocessHost("stt", "moonshine", OPTIONS, python=str(tmp_path / "bin" / "python"))
     with pytest.raises(HostLost, match="ModuleNotFoundError: No module named 'numpy'"):
         await host.start()
 
 
-async def test_another_interpreter_with_the_engines_packages_hosts_it():
+async def test_another_interpreter_with_the_engines_packages_hosts_it() -> None:
     host = SubprocessHost("tts", "espeak", {}, python=sys.executable)
     await host.start()
     assert "en-us" in host.voices
@@ -218,7 +236,9 @@ async def test_another_interpreter_with_the_engines_packages_hosts_it():
         ("moonshine", {}, "/bin/false", "before it was ready"),
     ],
 )
-async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(engine, options, python, reason):
+async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(
+    engine: str, options: dict[str, Any], python: str, reason: str
+) -> None:
     host = SubprocessHost("stt", engine, options, python)
     with pytest.raises(HostLost, match=reason):
         await host.start()
@@ -227,7 +247,7 @@ async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(engine,
         await host.open().receive()
 
 
-async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog):
+async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog: pytest.LogCaptureFixture) -> None:
     host = SubprocessHost("tts", "hibari", {})
     await host.start()
     assert await said(host, "Hello, にほ.") == "Done"
@@ -237,12 +257,12 @@ async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog):
     assert "words of a text that have no sound in English" in record.message and "tts engine hibari" in record.message
 
 
-async def test_closing_leaves_no_process_no_descriptor_and_no_task():
+async def test_closing_leaves_no_process_no_descriptor_and_no_task() -> None:
     ours, tasks = psutil.Process(), asyncio.all_tasks()
     descriptors = ours.num_fds()
     host = SubprocessHost("tts", "espeak", {})
     await host.start()
-    pid, channel = host.pid, host.open()
+    pid, channel = pid_of(host), host.open()
     await host.close()
     await host.close()
     assert not psutil.pid_exists(pid)
@@ -258,7 +278,7 @@ LONG = "This is a rather long sentence about nothing. " * 100
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def spared():
+async def spared() -> AsyncIterator[SubprocessHost]:
     host = SubprocessHost("tts", "espeak", {}, spare=True, cancel_s=0.2)
     await host.start()
     await spare_of(host)
@@ -266,7 +286,7 @@ async def spared():
     await host.close()
 
 
-async def spare_of(host, *others):
+async def spare_of(host: SubprocessHost, *others: Any) -> Any:
     """Waits for a spare that is none of `others`; returns its process id."""
     async with asyncio.timeout(30):
         while host.spare_pid in (None, *others):  # noqa: ASYNC110
@@ -274,15 +294,15 @@ async def spare_of(host, *others):
     return host.spare_pid
 
 
-async def said(host, text="Hello."):
+async def said(host: SubprocessHost, text: str = "Hello.") -> str:
     channel = host.open()
     channel.send({"type": "Speak", "text": text})
     message = await until(channel, "Done", "Failed")
     channel.close()
-    return message["type"]
+    return str(message["type"])
 
 
-async def said_again(host):
+async def said_again(host: SubprocessHost) -> Any:
     """As `said`, by a host that may not have noticed yet that its child is dead."""
     async with asyncio.timeout(30):
         while True:
@@ -290,9 +310,9 @@ async def said_again(host):
                 return await said(host)
 
 
-async def test_the_spare_takes_over_from_a_child_that_dies_and_another_is_made_ready(spared):
+async def test_the_spare_takes_over_from_a_child_that_dies_and_another_is_made_ready(spared: SubprocessHost) -> None:
     for _ in range(2):
-        pid, spare = spared.pid, spared.spare_pid
+        pid, spare = pid_of(spared), spare_pid_of(spared)
         channel = spared.open()
         channel.send({"type": "Speak", "text": LONG})
         await until(channel, "Chunk")
@@ -306,9 +326,9 @@ async def test_the_spare_takes_over_from_a_child_that_dies_and_another_is_made_r
 
 @pytest.mark.parametrize("order", ["Cancel", "Close"])
 async def test_a_child_that_is_told_to_stop_and_does_not_look_up_is_killed_and_the_spare_takes_over(
-    spared, order, caplog
-):
-    pid, spare, channel = spared.pid, spared.spare_pid, spared.open()
+    spared: SubprocessHost, order: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid, spare, channel = pid_of(spared), spare_pid_of(spared), spared.open()
     channel.send({"type": "Speak", "text": LONG})
     await until(channel, "Chunk")
     os.kill(pid, signal.SIGSTOP)  # as if in the middle of a step that nothing can interrupt
@@ -326,8 +346,8 @@ async def test_a_child_that_is_told_to_stop_and_does_not_look_up_is_killed_and_t
     assert "it did not stop within 0.2 s" in caplog.text
 
 
-async def test_a_child_that_stops_in_time_is_kept(spared):
-    pid, channel = spared.pid, spared.open()
+async def test_a_child_that_stops_in_time_is_kept(spared: SubprocessHost) -> None:
+    pid, channel = pid_of(spared), spared.open()
     for _ in range(3):
         channel.send({"type": "Speak", "text": LONG})
         await until(channel, "Chunk")
@@ -338,8 +358,8 @@ async def test_a_child_that_stops_in_time_is_kept(spared):
     assert spared.pid == pid
 
 
-async def test_a_lost_spare_is_replaced(spared, caplog):
-    pid, spare = spared.pid, spared.spare_pid
+async def test_a_lost_spare_is_replaced(spared: SubprocessHost, caplog: pytest.LogCaptureFixture) -> None:
+    pid, spare = pid_of(spared), spare_pid_of(spared)
     os.kill(spare, signal.SIGKILL)
     await spare_of(spared, spare)
     assert "engine.spare_lost" in caplog.text
@@ -347,13 +367,13 @@ async def test_a_lost_spare_is_replaced(spared, caplog):
     assert await said_again(spared) == "Done"
 
 
-async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared):
-    os.kill(spared.spare_pid, signal.SIGKILL)
-    os.kill(spared.pid, signal.SIGKILL)
+async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared: SubprocessHost) -> None:
+    os.kill(spare_pid_of(spared), signal.SIGKILL)
+    os.kill(pid_of(spared), signal.SIGKILL)
     assert await said_again(spared) == "Done"
 
 
-async def test_closing_leaves_no_spare_behind():
+async def test_closing_leaves_no_spare_behind() -> None:
     ours, tasks = psutil.Process(), asyncio.all_tasks()
     descriptors, children = ours.num_fds(), ours.children()
     for wait in (True, False):  # ready, and in the making
@@ -369,7 +389,7 @@ async def test_closing_leaves_no_spare_behind():
     assert asyncio.all_tasks() == tasks
 
 
-async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path):
+async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path: Path) -> None:
     """An engine that fetches its weights takes minutes; a shell stands for it, and then becomes a real engine."""
     python = tmp_path / "python"
     saying = "(while kill -0 $$ 2>/dev/null; do echo INFO loading >&2; sleep 0.1; done) &"

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from sidecars.engine import load
 from sidecars.engines.espeak import create
+from sidecars.host.host import Letter
 from sidecars.local.synthesis import MAX_TEXT, MAX_WAITING, SynthesisServer
 
 LONG = "This is a rather long sentence about nothing. " * 20
 
 
 @pytest.fixture
-def server():
+def server() -> SynthesisServer:
     return SynthesisServer(create({}))
 
 
-def speak(server, channel, text, options=None):
+def speak(server: SynthesisServer, channel: int, text: str, options: dict[str, Any] | None = None) -> None:
     server.receive(channel, {"type": "Speak", "text": text, "options": options or {}})
 
 
-def told(server):
+def told(server: SynthesisServer) -> Any:
     """Everything the server says until it has nothing to do."""
     said = []
     while server.busy:
@@ -28,15 +32,15 @@ def told(server):
     return said
 
 
-def types(letters):
+def types(letters: list[Letter]) -> Any:
     return [(channel, message["type"]) for channel, message, _ in letters]
 
 
-def without_chunks(letters):
+def without_chunks(letters: list[Letter]) -> Any:
     return [(channel, message["type"]) for channel, message, _ in letters if message["type"] != "Chunk"]
 
 
-def test_a_text_is_spoken_in_chunks_with_its_words_and_then_done(server):
+def test_a_text_is_spoken_in_chunks_with_its_words_and_then_done(server: SynthesisServer) -> None:
     speak(server, 1, "Hello world.")
     *chunks, done = told(server)
     assert done == (1, {"type": "Done"}, b"")
@@ -45,7 +49,7 @@ def test_a_text_is_spoken_in_chunks_with_its_words_and_then_done(server):
     assert [(start, end) for _, start, end in marks] == [(0, 5), (6, 12)]
 
 
-def test_an_engine_is_told_what_was_before_only_where_it_goes_on_from_there(server):
+def test_an_engine_is_told_what_was_before_only_where_it_goes_on_from_there(server: SynthesisServer) -> None:
     texts = {}
     for name in ("espeak", "hibari"):
         server = SynthesisServer(load(name, {}))
@@ -56,20 +60,20 @@ def test_an_engine_is_told_what_was_before_only_where_it_goes_on_from_there(serv
     assert len({said for (name, _), said in texts.items() if name == "hibari"}) == 2
 
 
-def test_texts_of_one_channel_are_spoken_in_order(server):
+def test_texts_of_one_channel_are_spoken_in_order(server: SynthesisServer) -> None:
     speak(server, 1, "First.")
     speak(server, 1, "Second.")
     assert without_chunks(told(server)) == [(1, "Done"), (1, "Done")]
 
 
-def test_channels_take_turns_text_by_text(server):
+def test_channels_take_turns_text_by_text(server: SynthesisServer) -> None:
     for text in ("One.", "Two.", "Three."):
         speak(server, 1, text)
     speak(server, 2, "Me too.")
     assert without_chunks(told(server)) == [(1, "Done"), (2, "Done"), (1, "Done"), (1, "Done")]
 
 
-def test_a_cancel_stops_between_chunks_and_drops_what_waits(server):
+def test_a_cancel_stops_between_chunks_and_drops_what_waits(server: SynthesisServer) -> None:
     speak(server, 1, LONG)
     speak(server, 1, "Never said.")
     assert types(server.step()) == [(1, "Chunk")]
@@ -77,11 +81,11 @@ def test_a_cancel_stops_between_chunks_and_drops_what_waits(server):
     assert types(told(server)) == [(1, "Cancelled")]
 
 
-def test_a_cancel_that_arrives_while_the_engine_works_is_seen_in_the_middle_of_a_text():
+def test_a_cancel_that_arrives_while_the_engine_works_is_seen_in_the_middle_of_a_text() -> None:
     """The engine asks whether to stop; `poll` is how the server finds out."""
-    asked = []
+    asked: list[Any] = []
 
-    def poll():
+    def poll() -> None:
         asked.append(None)
         if len(asked) == 5:
             server.receive(1, {"type": "Cancel"})
@@ -91,7 +95,7 @@ def test_a_cancel_that_arrives_while_the_engine_works_is_seen_in_the_middle_of_a
     assert types(told(server)) == [(1, "Cancelled")]
 
 
-def test_what_is_sent_after_a_cancel_is_spoken(server):
+def test_what_is_sent_after_a_cancel_is_spoken(server: SynthesisServer) -> None:
     speak(server, 1, "Old.")
     server.receive(1, {"type": "Cancel"})
     speak(server, 1, "New.")
@@ -100,7 +104,7 @@ def test_what_is_sent_after_a_cancel_is_spoken(server):
     assert types(letters)[0] == (1, "Cancelled")
 
 
-def test_a_cancel_of_one_channel_does_not_touch_another(server):
+def test_a_cancel_of_one_channel_does_not_touch_another(server: SynthesisServer) -> None:
     speak(server, 1, LONG)
     speak(server, 2, "Still here.")
     server.step()
@@ -108,7 +112,7 @@ def test_a_cancel_of_one_channel_does_not_touch_another(server):
     assert without_chunks(told(server)) == [(1, "Cancelled"), (2, "Done")]
 
 
-def test_a_closed_channel_is_silent_at_once(server):
+def test_a_closed_channel_is_silent_at_once(server: SynthesisServer) -> None:
     speak(server, 1, LONG)
     server.step()
     server.receive(1, {"type": "Close"})
@@ -126,7 +130,9 @@ def test_a_closed_channel_is_silent_at_once(server):
         ({"type": "Speak", "text": "Hi.", "options": {"voice": "nobody"}}, "nobody"),
     ],
 )
-def test_a_text_that_cannot_be_spoken_says_why_and_the_next_one_is_spoken(server, message, error):
+def test_a_text_that_cannot_be_spoken_says_why_and_the_next_one_is_spoken(
+    server: SynthesisServer, message: dict[str, Any], error: str
+) -> None:
     server.receive(1, message)
     speak(server, 1, "Next.")
     letters = told(server)
@@ -134,7 +140,7 @@ def test_a_text_that_cannot_be_spoken_says_why_and_the_next_one_is_spoken(server
     assert error in letters[0][1]["error"]
 
 
-def test_a_channel_that_asks_without_end_is_refused(server):
+def test_a_channel_that_asks_without_end_is_refused(server: SynthesisServer) -> None:
     for _ in range(MAX_WAITING + 1):
         speak(server, 1, "Again.")
     letters = server.step()
@@ -142,15 +148,17 @@ def test_a_channel_that_asks_without_end_is_refused(server):
     assert "wait already" in letters[0][1]["error"]
 
 
-def test_an_engine_that_refuses_a_text_at_once_fails_that_text_alone(server):
+def test_an_engine_that_refuses_a_text_at_once_fails_that_text_alone(
+    server: SynthesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     speak_well = server.engine.speak
 
-    def speak_or_raise(text, options, stop):
+    def speak_or_raise(text: str, options: Mapping[str, Any], stop: Any) -> Any:
         if text == "Cursed.":
             raise RuntimeError("no such voice any more")
         return speak_well(text, options, stop)
 
-    server.engine.speak = speak_or_raise
+    monkeypatch.setattr(server.engine, "speak", speak_or_raise)
     speak(server, 1, "Cursed.")
     speak(server, 1, "Blessed.")
     assert without_chunks(told(server)) == [(1, "Failed"), (1, "Done")]

@@ -7,8 +7,11 @@ import json
 import os
 import signal
 import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,7 +19,7 @@ from aiohttp import WSMsgType, web
 
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.fallback import FallbackHost
-from sidecars.host.host import HostLost
+from sidecars.host.host import Channel, HostLost
 from sidecars.local.inprocess import InProcessHost
 from sidecars.remote import listen_connection
 from sidecars.remote.audio_queue import WAITING_S
@@ -31,12 +34,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def folder(tmp_path_factory):
+async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("listen")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["port", "socket"])
-async def process(request, folder):
+async def process(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Process]:
     where = ("--port", "0") if request.param == "port" else ("--socket", str(folder / "ears.sock"))
     started = await Process("--engine", "moonshine", "--option", options_file(folder), *where).start()
     yield started
@@ -44,7 +47,7 @@ async def process(request, folder):
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def host(process):
+async def host(process: Process) -> AsyncIterator[ListenHost]:
     host = ListenHost(process.url)
     await host.start()
     yield host
@@ -52,25 +55,25 @@ async def host(process):
     await host.close()
 
 
-def opened(host, grammar="clinic"):
+def opened(host: ListenHost, grammar: str = "clinic") -> Any:
     channel = host.open()
     channel.send({"type": "Open", "options": {"grammar": grammar}})
     return channel
 
 
-def feed(channel, text):
+def feed(channel: Channel, text: str) -> None:
     audio = caller(text)
     for begin in range(0, len(audio), FRAME):
         channel.send({"type": "Audio"}, audio[begin : begin + FRAME])
 
 
-async def ended(channel):
+async def ended(channel: Channel) -> None:
     """Lets go of it, and waits until its connection is closed."""
     channel.close()
     await asyncio.sleep(0.1)
 
 
-async def test_an_utterance_is_a_connection_opened_ahead(host):
+async def test_an_utterance_is_a_connection_opened_ahead(host: ListenHost) -> None:
     channel, spare = opened(host), opened(host)
     assert channel.sample_rate == 8000
     feed(channel, SAID[0])
@@ -87,7 +90,7 @@ async def test_an_utterance_is_a_connection_opened_ahead(host):
     await ended(channel)
 
 
-async def test_a_cancel_is_answered_when_the_engine_has_freed_the_utterance(host):
+async def test_a_cancel_is_answered_when_the_engine_has_freed_the_utterance(host: ListenHost) -> None:
     channel = opened(host)
     feed(channel, SAID[0])
     await until(channel, "Partial")
@@ -101,7 +104,7 @@ async def test_a_cancel_is_answered_when_the_engine_has_freed_the_utterance(host
     await ended(unfed)
 
 
-async def test_a_spare_that_waits_is_kept_alive(monkeypatch):
+async def test_a_spare_that_waits_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listen_connection, "KEEP_ALIVE_S", 0.3)
     async with serving(idle_s=1.0) as (_, http):
         host = ListenHost(f"{http.replace('http', 'ws')}/v1/listen")
@@ -121,7 +124,7 @@ async def test_a_spare_that_waits_is_kept_alive(monkeypatch):
         ("unix:///no/such/socket", "unix:///no/such/socket: No such file"),
     ],
 )
-async def test_a_server_that_is_not_there_is_told_in_one_line(url, reason):
+async def test_a_server_that_is_not_there_is_told_in_one_line(url: str, reason: str) -> None:
     host = ListenHost(url)
     with pytest.raises(HostLost, match=reason):
         await host.start()
@@ -132,11 +135,11 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(url, reason):
 # ------------------------------------------------------------------------------------------------ faults
 
 
-def utterance(host):
+def utterance(host: ListenHost) -> Any:
     return Utterance(host, {"grammar": "clinic"})
 
 
-async def speak(heard, text, at=None, then=None):
+async def speak(heard: Utterance, text: str, at: Any = None, then: Any = None) -> None:
     """Says it at the pace of speech; `then` is done `at` seconds into it."""
     audio = caller(text)
     loop = asyncio.get_running_loop()
@@ -149,7 +152,7 @@ async def speak(heard, text, at=None, then=None):
         await asyncio.sleep(began + 0.02 * (count + 1) - loop.time())
 
 
-def with_fallback(url, **limits):
+def with_fallback(url: str, **limits: Any) -> Any:
     return FallbackHost(
         "stt",
         "the recognition server",
@@ -159,13 +162,13 @@ def with_fallback(url, **limits):
     )
 
 
-async def mended(host):
+async def mended(host: ListenHost) -> None:
     async with asyncio.timeout(20):
         while host.problem:  # noqa: ASYNC110 (nobody is told)
             await asyncio.sleep(0.1)
 
 
-async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder):
+async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder: Path) -> None:
     """Nor is it called again before it is back; then it is."""
     arguments = ("--engine", "moonshine", "--option", options_file(folder))
     process = await Process(*arguments, "--port", "0").start()
@@ -190,7 +193,7 @@ async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder)
     await again.end()
 
 
-async def test_a_server_that_comes_after_the_daemon_is_used_before_anybody_has_called(folder):
+async def test_a_server_that_comes_after_the_daemon_is_used_before_anybody_has_called(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     host = with_fallback(f"ws://127.0.0.1:{port}/v1/listen")
@@ -202,7 +205,7 @@ async def test_a_server_that_comes_after_the_daemon_is_used_before_anybody_has_c
     await process.end()
 
 
-async def test_a_server_that_stops_answering_is_given_up_a_moment_after_the_end_of_speech(folder):
+async def test_a_server_that_stops_answering_is_given_up_a_moment_after_the_end_of_speech(folder: Path) -> None:
     process = await Process("--engine", "moonshine", "--option", options_file(folder), "--port", "0").start()
     host = with_fallback(process.url)
     await host.start()
@@ -241,7 +244,7 @@ class Foreign:
     """Whether it hears anything out."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def listen(self, request):
+    async def listen(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.heard.append(dict(request.query))
@@ -262,7 +265,7 @@ class Foreign:
 
 
 @asynccontextmanager
-async def foreign(**what):
+async def foreign(**what: Any) -> AsyncIterator[Any]:
     server = Foreign(**what)
     app = web.Application()
     app.router.add_get("/v1/listen", server.listen)
@@ -282,7 +285,7 @@ async def foreign(**what):
         await runner.cleanup()
 
 
-def results(text, **more):
+def results(text: str, **more: Any) -> Any:
     alternative = {"transcript": text, "confidence": 0.5, "words": []}
     return {
         "type": "Results",
@@ -293,7 +296,7 @@ def results(text, **more):
     } | more
 
 
-async def test_pieces_of_an_utterance_that_a_server_makes_final_are_one_utterance():
+async def test_pieces_of_an_utterance_that_a_server_makes_final_are_one_utterance() -> None:
     answers = [results("where is"), results("my dog"), results("my parcel"), {"type": "Metadata"}]
     answers[1]["is_final"] = False
     async with foreign(answers=answers) as (server, host):
@@ -314,7 +317,7 @@ async def test_pieces_of_an_utterance_that_a_server_makes_final_are_one_utteranc
         assert b"".join(each for each in heard if isinstance(each, bytes)) == caller(SAID[0])
 
 
-async def test_a_server_that_knows_no_cancel_is_hung_up_on():
+async def test_a_server_that_knows_no_cancel_is_hung_up_on() -> None:
     async with foreign() as (server, host):
         channel = opened(host)
         feed(channel, SAID[0])
@@ -326,7 +329,7 @@ async def test_a_server_that_knows_no_cancel_is_hung_up_on():
         assert not any(isinstance(each, str) for each in server.heard), "it was never told Cancel"
 
 
-async def test_a_server_that_ends_an_utterance_by_itself_has_lost_it():
+async def test_a_server_that_ends_an_utterance_by_itself_has_lost_it() -> None:
     async with foreign(patient=False) as (_, host):
         channel = opened(host)
         feed(channel, SAID[0])
@@ -335,7 +338,7 @@ async def test_a_server_that_ends_an_utterance_by_itself_has_lost_it():
 
 
 @pytest.mark.parametrize("answer", [{"type": "Results"}, results("", channel=[]), {"no": "type"}])
-async def test_a_server_of_another_dialect_is_told_apart(answer):
+async def test_a_server_of_another_dialect_is_told_apart(answer: Any) -> None:
     async with foreign(answers=[answer]) as (_, host):
         channel = opened(host)
         channel.send({"type": "Finalize"})
@@ -343,7 +346,7 @@ async def test_a_server_of_another_dialect_is_told_apart(answer):
             await until(channel, "Final")
 
 
-async def test_for_a_server_that_does_not_read_the_oldest_audio_is_dropped_and_it_is_told():
+async def test_for_a_server_that_does_not_read_the_oldest_audio_is_dropped_and_it_is_told() -> None:
     async with foreign(reads=False) as (_, host):
         channel = opened(host)
         second = bytes(2 * RATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from deepgram import AsyncDeepgramClient, DeepgramClientEnvironment
@@ -21,9 +22,10 @@ def client(http: str, key: str) -> AsyncDeepgramClient:
     return AsyncDeepgramClient(api_key=key, environment=here)
 
 
-async def said_by(http, rate, *utterances, **query):
+async def said_by(http: str, rate: int, *utterances: bytes, **query: Any) -> list[Any]:
     """Every message that the SDK hands to its user, of a connection that says these and closes the stream."""
-    told, news, closed = [], asyncio.Event(), asyncio.Event()
+    told: list[Any] = []
+    news, closed = asyncio.Event(), asyncio.Event()
     asked = {"model": "nova-3", "encoding": "linear16", "sample_rate": rate, "channels": 1, **query}
     async with client(http, "s3cret").listen.v1.connect(
         **asked, request_options={"additional_query_parameters": {"grammar": "clinic"}}
@@ -49,11 +51,11 @@ async def said_by(http, rate, *utterances, **query):
     return told
 
 
-def finals(told):
+def finals(told: Any) -> Any:
     return [each for each in told if isinstance(each, ListenV1Results) and each.is_final]
 
 
-async def test_the_sdk_hears_what_was_said_at_either_rate():
+async def test_the_sdk_hears_what_was_said_at_either_rate() -> None:
     async with serving(token="s3cret") as (_, http):
         told = await said_by(
             http, 16000, wide(caller(SAID[0])), wide(caller(SAID[1])), interim_results=True, endpointing=False

@@ -21,7 +21,7 @@ def speech() -> Audio:
     return np.asarray(audio + white(len(audio) / 8000, NOISE))
 
 
-def test_words_and_then_a_pause_end_it():
+def test_words_and_then_a_pause_end_it() -> None:
     endpointer = Endpointer(8000, 0.5)
     heard(endpointer, speech())
     endpointer.understood("what are your opening hours")
@@ -31,13 +31,13 @@ def test_words_and_then_a_pause_end_it():
     assert endpointer.over
 
 
-def test_without_words_there_is_nothing_to_end():
+def test_without_words_there_is_nothing_to_end() -> None:
     endpointer = Endpointer(8000, 0.5)
     heard(endpointer, white(5.0, NOISE))
     assert not endpointer.over
 
 
-def test_on_a_line_too_loud_to_pause_the_words_alone_tell():
+def test_on_a_line_too_loud_to_pause_the_words_alone_tell() -> None:
     endpointer = Endpointer(8000, 0.5)
     endpointer.understood("yes")
     heard(endpointer, white(STEADY_S - 0.1, 0.1))

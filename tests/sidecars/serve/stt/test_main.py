@@ -33,7 +33,7 @@ from tests.sidecars.speech import caller
         (("--engine", "moonshine", "--port", "0", "--hear", "no.wav"), "no.wav: not to be read as a WAV file"),
     ],
 )
-def test_wrong_use_is_told_in_one_line(words, complaint, capsys):
+def test_wrong_use_is_told_in_one_line(words: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
@@ -49,7 +49,7 @@ async def last_words(*words: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode().splitlines()[-1]
 
 
-async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(tmp_path: Path):
+async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(tmp_path: Path) -> None:
     for engine, remedy in (("wisper", 'did you mean "whisper"?'), ("pocketsphinx", 'write "moonshine"')):
         status, said = await last_words("--engine", engine, "--port", "0")
         because = f"ValueError: engine {engine!r}: no such engine; {remedy}"
@@ -74,7 +74,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error():
+async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", LOST, "--engine", "moonshine", "--port", "0"),
         stdout=asyncio.subprocess.DEVNULL,
@@ -86,7 +86,9 @@ async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error():
     assert (process.returncode, said.decode().splitlines()[-1]) == (1, f"sidecars.serve.stt: {reason}")
 
 
-async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp_path: Path, monkeypatch):
+async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(path))
@@ -94,14 +96,14 @@ async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(tmp
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         monkeypatch.setenv("WATCHDOG_USEC", "200000")
         process = await Process("--engine", "moonshine", "--option", options_file(tmp_path), "--port", "0").start()
-        told = set()
+        told: set[bytes] = set()
         async with asyncio.timeout(5):
             while told != {b"READY=1", b"WATCHDOG=1"}:
                 told.add(await asyncio.get_running_loop().sock_recv(systemd, 100))
         assert await process.end() == 0
 
 
-async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
+async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "ears.sock"
     process = await Process("--engine", "moonshine", "--option", options_file(tmp_path), "--socket", str(path)).start()
     assert process.url == f"unix://{path}"
@@ -110,7 +112,7 @@ async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path):
     assert not path.exists()
 
 
-async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path):
+async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path) -> None:
     recording = tmp_path / "said.wav"
     with wave.open(str(recording), "wb") as file:
         file.setnchannels(1)

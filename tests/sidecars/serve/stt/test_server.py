@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,16 +21,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def http():
+async def http() -> AsyncIterator[str]:
     async with serving(max_sessions=3) as (_, url):
         yield url
 
 
-async def sessions(http):
+async def sessions(http: str) -> Any:
     return json.loads((await get(f"{http}/debug/sessions"))[1])
 
 
-async def empty(http):
+async def empty(http: str) -> Any:
     """Waits until nobody is connected and the engine holds nothing."""
     async with asyncio.timeout(5):
         while (now := await sessions(http))["open"] or any(now["held"].values()):  # noqa: ASYNC110 (nobody is told)
@@ -36,13 +38,13 @@ async def empty(http):
     return now
 
 
-async def finalized(socket, text):
+async def finalized(socket: Any, text: str) -> Any:
     await say(socket, text)
     await socket.send_json({"type": "Finalize"})
     return await told(socket, type="Results", from_finalize=True)
 
 
-async def test_speech_at_8_khz_is_understood_utterance_after_utterance(http):
+async def test_speech_at_8_khz_is_understood_utterance_after_utterance(http: str) -> None:
     async with connected(http) as socket:
         first = await finalized(socket, SAID[0])
         assert words(transcript(first)) == SAID[0]
@@ -55,7 +57,7 @@ async def test_speech_at_8_khz_is_understood_utterance_after_utterance(http):
         assert second["channel"]["alternatives"][0]["words"][0]["start"] > second["start"]
 
 
-async def test_interim_results_come_only_where_they_are_wanted(http):
+async def test_interim_results_come_only_where_they_are_wanted(http: str) -> None:
     async with connected(http) as socket:
         await say(socket, SAID[0])
         guess = await told(socket, type="Results", is_final=False)
@@ -67,7 +69,7 @@ async def test_interim_results_come_only_where_they_are_wanted(http):
         assert (await told(socket, type="Results"))["is_final"]
 
 
-async def test_close_stream_gives_the_rest_and_the_figures_and_closes(http):
+async def test_close_stream_gives_the_rest_and_the_figures_and_closes(http: str) -> None:
     async with connected(http) as socket:
         await say(socket, SAID[2])
         await socket.send_json({"type": "CloseStream"})
@@ -79,7 +81,7 @@ async def test_close_stream_gives_the_rest_and_the_figures_and_closes(http):
         assert await close_code(socket) == aiohttp.WSCloseCode.OK
 
 
-async def test_a_cancel_frees_the_engine_and_says_so_and_the_next_utterance_is_heard(http):
+async def test_a_cancel_frees_the_engine_and_says_so_and_the_next_utterance_is_heard(http: str) -> None:
     await empty(http)
     async with connected(http) as other, connected(http) as socket:
         assert socket._response.headers[listen_dialect.EXTENSIONS_HEADER] == "Cancel"
@@ -93,7 +95,7 @@ async def test_a_cancel_frees_the_engine_and_says_so_and_the_next_utterance_is_h
         assert words(transcript(await finalized(socket, SAID[3]))) == SAID[3]
 
 
-async def test_a_cancel_overtakes_a_final(http):
+async def test_a_cancel_overtakes_a_final(http: str) -> None:
     async with connected(http) as socket:
         await say(socket, SAID[0])
         await socket.send_json({"type": "Finalize"})
@@ -105,7 +107,7 @@ async def test_a_cancel_overtakes_a_final(http):
         assert transcript(await told(socket, type="Results", from_finalize=True)) == ""
 
 
-async def test_without_a_finalize_a_pause_ends_the_utterance(http):
+async def test_without_a_finalize_a_pause_ends_the_utterance(http: str) -> None:
     async with connected(http, QUERY.replace("&endpointing=false", "&endpointing=300")) as socket:
         for text in SAID[:2]:
             await say(socket, text)  # it ends in half a second of silence
@@ -115,7 +117,7 @@ async def test_without_a_finalize_a_pause_ends_the_utterance(http):
             assert (words(transcript(final)), final["speech_final"], final["from_finalize"]) == (text, True, False)
 
 
-async def test_one_session_too_many_is_refused_and_the_others_never_notice(http):
+async def test_one_session_too_many_is_refused_and_the_others_never_notice(http: str) -> None:
     await empty(http)
     async with connected(http) as first, connected(http), connected(http):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -127,7 +129,7 @@ async def test_one_session_too_many_is_refused_and_the_others_never_notice(http)
         assert words(transcript(await finalized(first, SAID[0]))) == SAID[0]
 
 
-async def test_a_client_that_stops_sending_is_let_go_and_one_that_keeps_alive_is_not():
+async def test_a_client_that_stops_sending_is_let_go_and_one_that_keeps_alive_is_not() -> None:
     async with serving(idle_s=1.0) as (_, http), connected(http) as silent, connected(http) as alive:
         for _ in range(6):
             await asyncio.sleep(0.3)
@@ -147,7 +149,9 @@ async def test_a_client_that_stops_sending_is_let_go_and_one_that_keeps_alive_is
         ('{"type": "Sing"}', "no such message"),
     ],
 )
-async def test_a_bad_message_is_told_so_and_costs_its_session_alone(http, message, complaint):
+async def test_a_bad_message_is_told_so_and_costs_its_session_alone(
+    http: str, message: str | bytes, complaint: str
+) -> None:
     async with connected(http) as other, connected(http) as socket:
         await say(other, SAID[0])
         await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_str(message))
@@ -158,14 +162,14 @@ async def test_a_bad_message_is_told_so_and_costs_its_session_alone(http, messag
         assert words(transcript(await told(other, type="Results", from_finalize=True))) == SAID[0]
 
 
-async def test_a_bad_query_is_refused_before_the_upgrade(http):
+async def test_a_bad_query_is_refused_before_the_upgrade(http: str) -> None:
     status, body = await get(f"{http}/v1/listen?{QUERY.replace('8000', '7999')}")
     assert (status, json.loads(body)["err_code"]) == (400, "BAD_REQUEST")
     status, body = await get(f"{http}/v1/listen?{QUERY}")
     assert (status, json.loads(body)["err_code"]) == (426, "NOT_A_WEBSOCKET")
 
 
-async def test_clients_that_vanish_leave_nothing_behind(http):
+async def test_clients_that_vanish_leave_nothing_behind(http: str) -> None:
     await empty(http)
     for number in range(20):
         async with aiohttp.ClientSession() as session:
@@ -180,7 +184,7 @@ async def test_clients_that_vanish_leave_nothing_behind(http):
     assert now["bytes"]["resident"] > 1e6
 
 
-async def test_what_a_supervisor_can_ask(http):
+async def test_what_a_supervisor_can_ask(http: str) -> None:
     status, body = await get(f"{http}/healthz")
     assert (status, json.loads(body)["status"]) == (200, "ok")
     async with connected(http) as socket:
@@ -198,7 +202,7 @@ async def test_what_a_supervisor_can_ask(http):
     assert any(line.startswith('listen_refused_total{reason="BAD_REQUEST"}') for line in lines)
 
 
-async def test_a_token_is_asked_for_where_there_is_one():
+async def test_a_token_is_asked_for_where_there_is_one() -> None:
     async with serving(token="s3cret") as (_, http):
         assert (await get(f"{http}/healthz"))[0] == 200
         for headers in ({}, {"Authorization": "Token wrong"}, {"Authorization": "s3cret"}):
@@ -211,7 +215,7 @@ async def test_a_token_is_asked_for_where_there_is_one():
                 assert await close_code(socket) == 1000
 
 
-async def test_nobody_comes_in_before_the_engine_is_ready():
+async def test_nobody_comes_in_before_the_engine_is_ready() -> None:
     async with serving() as (server, http):
         server.ready = False
         status, body = await get(f"{http}/healthz")
@@ -220,7 +224,7 @@ async def test_nobody_comes_in_before_the_engine_is_ready():
             await connected(http).__aenter__()
 
 
-async def test_an_engine_that_hangs_is_found_out_by_asking_it():
+async def test_an_engine_that_hangs_is_found_out_by_asking_it() -> None:
     async with serving() as (server, http):
         await server.answers()
         hung = threading.Event()

@@ -19,13 +19,13 @@ FRAME = 640
 KINDS = {SpeechEventType.FINAL_TRANSCRIPT: "final", SpeechEventType.INTERIM_TRANSCRIPT: "interim"}
 
 
-async def main(url, utterances):
+async def main(url: str, utterances: list[bytes]) -> None:
     async with aiohttp.ClientSession() as session:
         stt = deepgram.STT(api_key="any", base_url=f"{url}/v1/listen", sample_rate=16000, http_session=session)
         stream = stt.stream()
         final = asyncio.Event()
 
-        async def tell():
+        async def tell() -> None:
             async for event in stream:
                 if kind := KINDS.get(event.type):
                     print(json.dumps({"kind": kind, "text": event.alternatives[0].text}), flush=True)

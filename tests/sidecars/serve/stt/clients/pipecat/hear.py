@@ -14,6 +14,7 @@ from loguru import logger
 from pipecat.frames.frames import (
     EndFrame,
     ErrorFrame,
+    Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
     TranscriptionFrame,
@@ -22,21 +23,21 @@ from pipecat.frames.frames import (
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.workers.runner import WorkerRunner
 
 FRAME = 640
 
 
-class Told(FrameProcessor):
+class Told(FrameProcessor):  # type: ignore[misc]
     """Prints what comes out of the service."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.final = asyncio.Event()
 
-    async def process_frame(self, frame, direction):
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         kinds = {TranscriptionFrame: "final", InterimTranscriptionFrame: "interim", ErrorFrame: "error"}
         if kind := kinds.get(type(frame)):
@@ -46,7 +47,7 @@ class Told(FrameProcessor):
         await self.push_frame(frame, direction)
 
 
-async def main(url, utterances):
+async def main(url: str, utterances: list[bytes]) -> None:
     told = Told()
     service = DeepgramSTTService(api_key="any", base_url=url, sample_rate=16000)
     worker = PipelineWorker(Pipeline([service, told]), params=PipelineParams(audio_in_sample_rate=16000))
