@@ -27,6 +27,10 @@ test: .venv/dev.stamp ## The tests that need nothing but .venv, on all cores; mi
 
 test-all: .venv/dev.stamp ## Every test; the first time it builds the environments of the engines and of others' clients (10 GB)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory mutants)
+
+mutants: .venv/dev.stamp ## Do the tests notice a small edit of the call or the model's stream? A sample of them
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff format --check .
@@ -112,5 +116,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all lint bench bench-stt bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all mutants lint bench bench-stt bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures sets picture clean

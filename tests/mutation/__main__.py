@@ -40,6 +40,14 @@ HEAVY = ("aiohttp", "httpx2", "numpy", "onnxruntime", "openai", "redis", "soxr",
 """Imported once, and not again for each edit."""
 
 
+Reached = tuple[dict[str, dict[str, list[str]]], dict[str, float]]
+"""By file and line the tests that reach it; by test the seconds that it takes."""
+
+
+class Failing(Exception):
+    """Tests fail without any edit."""
+
+
 @dataclass(frozen=True)
 class Room:
     """Modules, and the tests that hold them."""
@@ -79,41 +87,52 @@ def file_of(module: str) -> Path:
     return ROOT / (module.replace(".", "/") + ".py")
 
 
-def in_a_process(do: Callable[[], int]) -> int:
-    """Begins to do it, silently, and returns the process id."""
+def in_a_process(do: Callable[[], int], log: str = os.devnull) -> int:
+    """Begins to do it, and returns the process id; what it prints goes to `log`."""
     if pid := os.fork():
         return pid
     os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
+    for descriptor, file in ((0, os.devnull), (1, log), (2, log)):
+        os.dup2(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND), descriptor)
     code = 70
     try:
         code = int(do())
     finally:
+        sys.stdout.flush()
         os._exit(code)
 
 
-def tested(tests: Sequence[str], *plugins: object) -> int:
-    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--timeout", "30", *tests], plugins=list(plugins))
+def tested(tests: Sequence[str], timeout_s: int, *plugins: object) -> int:
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--timeout={timeout_s}", *tests], plugins=list(plugins))
 
 
-def reached(room: Room) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
-    """Its lines and tests, from a run without any edit. Ends the program where that fails."""
+def reached(rooms: Sequence[Room]) -> Reached:
+    """The lines of the rooms and the tests that reach them, from a run without any edit. Raises `Failing`."""
+    files = [str(file_of(module)) for room in rooms for module in room.modules]
+    lines: dict[str, dict[str, list[str]]] = {}
+    seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "reach.json"
+        runs = []
+        for n, tests in enumerate(dict.fromkeys(room.tests for room in rooms)):
+            told, log = Path(folder) / f"{n}.json", Path(folder) / f"{n}.log"
 
-        def run() -> int:
-            reach = Reach([str(file_of(module)) for module in room.modules])
-            code = tested(room.tests, reach)
-            reach.write(told)
-            return code
+            def run(tests: tuple[str, ...] = tests, told: Path = told) -> int:
+                reach = Reach(files)
+                code = tested(tests, 300, reach)
+                reach.write(told)
+                return code
 
-        _, status = os.waitpid(in_a_process(run), 0)
-        if os.waitstatus_to_exitcode(status):
-            sys.exit(f"{' '.join(room.tests)}: the tests fail without any edit; make them pass first")
-        lines, seconds = json.loads(told.read_text())
-        return lines, seconds
+            runs.append((in_a_process(run, str(log)), told, log))
+        for pid, told, log in runs:
+            _, status = os.waitpid(pid, 0)
+            if os.waitstatus_to_exitcode(status):
+                raise Failing(log.read_text()[-2000:])
+            more, longer = json.loads(told.read_text())
+            seconds |= longer
+            for file, found in more.items():
+                for line, reaching in found.items():
+                    lines.setdefault(file, {}).setdefault(line, []).extend(reaching)
+    return lines, seconds
 
 
 def tests_of(edit: Edit, lines: dict[str, list[str]], seconds: dict[str, float]) -> list[str]:
@@ -140,9 +159,9 @@ def sample(room: Room, count: int, seed: int) -> list[tuple[str, Edit]]:
     return mixed[:count]
 
 
-def noticed(room: Room, chosen: Sequence[tuple[str, Edit]], until: float) -> dict[tuple[str, Edit], bool]:
+def noticed(chosen: Sequence[tuple[str, Edit]], known: Reached, until: float) -> dict[tuple[str, Edit], bool]:
     """Whether tests fail on each edit, as many at a time as there are cores; what there is no time for is left out."""
-    lines, seconds = reached(room)
+    lines, seconds = known
     results: dict[tuple[str, Edit], bool] = {}
     running: dict[int, tuple[tuple[str, Edit], float]] = {}
     waiting = list(chosen)
@@ -151,7 +170,7 @@ def noticed(room: Room, chosen: Sequence[tuple[str, Edit]], until: float) -> dic
             module, edit = each = waiting.pop(0)
             if time.monotonic() > until:
                 continue
-            tests = tests_of(edit, lines[str(file_of(module))], seconds)
+            tests = tests_of(edit, lines.get(str(file_of(module)), {}), seconds)
             if not tests:
                 results[each] = False
                 continue
@@ -159,7 +178,7 @@ def noticed(room: Room, chosen: Sequence[tuple[str, Edit]], until: float) -> dic
             def run(module: str = module, edit: Edit = edit, tests: list[str] = tests) -> int:
                 path = file_of(module)
                 sys.meta_path.insert(0, Edited(module, path, edited(path.read_text(), edit.number)))
-                return tested(tests)
+                return tested(tests, 60)
 
             running[in_a_process(run)] = each, time.monotonic() + PATIENCE_S
         for pid, (each, patience) in list(running.items()):
@@ -188,9 +207,15 @@ def main() -> int:
     os.chdir(ROOT)
     for name in HEAVY:
         importlib.import_module(name)
+    names = args.room or list(ROOMS)
+    try:
+        known = reached([ROOMS[name] for name in names])
+    except Failing as error:
+        print(f"{error}\nthe tests fail without any edit; make them pass first")
+        return 1
     poor = []
-    for name in args.room or ROOMS:
-        results = noticed(ROOMS[name], sample(ROOMS[name], args.count, args.seed), until)
+    for name in names:
+        results = noticed(sample(ROOMS[name], args.count, args.seed), known, until)
         share = sum(results.values()) / max(len(results), 1)
         print(f"{name}: {sum(results.values())} of {len(results)} edits noticed ({share:.0%})", flush=True)
         for (module, edit), was in results.items():

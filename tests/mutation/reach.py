@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,11 @@ class Reach:
     def write(self, path: Path) -> None:
         path.write_text(json.dumps([self.lines, self.seconds]))
 
-    def _enter(self, frame: FrameType, event: str, _: object) -> object:
+    def _enter(self, frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in self.lines:
             return None
         return self._line(frame, event, _)
 
-    def _line(self, frame: FrameType, _event: str, _: object) -> object:
+    def _line(self, frame: FrameType, _event: str, _: Any) -> Any:
         self._reached.add((frame.f_code.co_filename, frame.f_lineno))
         return self._line
