@@ -67,7 +67,7 @@ def test_a_caller_who_could_not_be_put_through_is_told_so_and_the_call_goes_on(
     asked: list[str] = []
 
     async def script(phone: Phone) -> None:
-        phone.line.transfer = asked.append  # type: ignore[method-assign]
+        phone.line.transfer = asked.append  # type: ignore[method-assign, assignment]
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.reaches(State.CLOSING)

@@ -1,5 +1,9 @@
 """Numbers that a decoder may spell, and nothing else."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from sidecars.engines.digit_words import DigitWords, count
@@ -8,17 +12,17 @@ from sidecars.engines.moonshine_weights import find
 
 
 @pytest.fixture(scope="module")
-def pieces():
+def pieces() -> list[str]:
     tokens = read_tokens(find().tokenizer)
     return [tokens.piece(token) for token in range(len(tokens))]
 
 
 @pytest.fixture(scope="module")
-def eight(pieces):
+def eight(pieces: list[str]) -> DigitWords:
     return DigitWords(pieces, 8, 8, END)
 
 
-def spelled(grammar, pieces, text):
+def spelled(grammar: DigitWords, pieces: list[str], text: str) -> bool:
     """Whether `text` may be spelled, in the longest pieces that fit."""
     state, rest = grammar.start, f" {text}"
     while rest:
@@ -39,7 +43,7 @@ def spelled(grammar, pieces, text):
         "My tracking number is one two three four five six seven eight.",
     ],
 )
-def test_a_number_of_that_length_may_be_said_in_any_usual_way(eight, pieces, text):
+def test_a_number_of_that_length_may_be_said_in_any_usual_way(eight: DigitWords, pieces: list[str], text: str) -> None:
     assert spelled(eight, pieces, text)
 
 
@@ -54,7 +58,7 @@ def test_a_number_of_that_length_may_be_said_in_any_usual_way(eight, pieces, tex
         "12345678",
     ],
 )
-def test_nothing_else_may(eight, pieces, text):
+def test_nothing_else_may(eight: DigitWords, pieces: list[str], text: str) -> None:
     assert not spelled(eight, pieces, text)
 
 
@@ -69,5 +73,5 @@ def test_nothing_else_may(eight, pieces, text):
         ("What are your hours?", 0),
     ],
 )
-def test_digits_are_counted_as_they_are_said(text, digits):
+def test_digits_are_counted_as_they_are_said(text: str, digits: Any) -> None:
     assert count(text) == digits

@@ -280,7 +280,7 @@ def test_one_caller_too_many_is_told_so() -> None:
         ({"model": 7}, "model 7: want a folder or OWNER/NAME"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, Any] | None, problem: str) -> None:
+def test_bad_options_are_named(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         create(options)
 
