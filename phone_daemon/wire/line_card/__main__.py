@@ -31,6 +31,7 @@ from phone_daemon.events import PTIME_S, EndReason, LineClosed
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card import options as card_options
+from phone_daemon.wire.line_card.daemon_link import DaemonLink
 from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.phone import Phone, PortTaken
@@ -40,10 +41,6 @@ from phone_daemon.wire.line_card.sip_module import SipModule
 
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
-MAX_PENDING = 500
-"""Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
-MAX_TOGETHER = 32
-"""Messages in one packet: 32 full frames are a third of `protocol.MAX_PACKET`."""
 MAX_BEHIND_S = 0.2
 """A card that was stopped for longer than this goes on from now instead of catching up."""
 WATCH_TICKS = 5
@@ -71,9 +68,8 @@ class _Account(pj.Account):  # type: ignore[misc]
 class Card:
     def __init__(self, options: argparse.Namespace, daemon: socket.socket) -> None:
         self._options = options
-        self._daemon = daemon
-        self._saying: list[bytes] = []
-        self._pending: deque[bytes] = deque()
+        self._daemon = DaemonLink(daemon)
+        self._send = self._daemon.send
         self._legs: dict[int, Leg] = {}
         self._by_id: dict[str, Leg] = {}
         """The same calls by their Call-ID."""
@@ -88,7 +84,7 @@ class Card:
         self._closed_at = 0.0
         """When a call ended last."""
         self._draining = self._stopping = False
-        self._ticks = self._lost = self._underruns = self._stale = self._late_audio = 0
+        self._ticks = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
 
     def start(self) -> None:
@@ -117,13 +113,15 @@ class Card:
     def run(self) -> None:
         """Until stopped, by the daemon's word or by its end."""
         due = time.monotonic() + PTIME_S
-        while not self._stopping and not (self._draining and not self._legs):
-            self._speak()
-            writers = [self._daemon] if self._pending else []
-            ready, _, _ = select.select([self._daemon, self._phone.socket], writers, [], max(due - time.monotonic(), 0))
-            if self._daemon in ready:
-                self._obey()
-            if self._phone.socket in ready:
+        daemon, sip = self._daemon.sock, self._phone.socket
+        while not self._stopping and not self._daemon.closed and not (self._draining and not self._legs):
+            self._daemon.speak()
+            writers = [daemon] if self._daemon.waiting else []
+            ready, _, _ = select.select([daemon, sip], writers, [], max(due - time.monotonic(), 0))
+            if daemon in ready:
+                for call, command in self._daemon.receive():
+                    self._try(call, command)
+            if sip in ready:
                 self._endpoint.libHandleEvents(0)
             now = time.monotonic()
             if now >= due:
@@ -141,7 +139,7 @@ class Card:
         self._ticks += 1
         for leg in self._legs.values():
             leg.settle(at_ns)
-        self._speak()
+        self._daemon.speak()
         # SIP timers, and what pjmedia's thread left for this one (DTMF).
         self._endpoint.libHandleEvents(0)
         now, due = time.monotonic(), self._ticks % WATCH_TICKS == 0
@@ -185,7 +183,7 @@ class Card:
             self._tick()
             self._sweep()
             time.sleep(0.005)
-        self._speak()
+        self._daemon.speak()
         if self._legs:
             # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
             return
@@ -196,51 +194,6 @@ class Card:
         self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
 
     # ---------------------------------------------------------------------------------------------- daemon
-
-    def _send(self, call: int, message: protocol.Report) -> None:
-        """Tells the daemon, with whatever else there is to tell before this thread waits again."""
-        self._say(protocol.pack(call, message))
-
-    def _send_frame(self, call: int, *fields: Any) -> None:
-        if len(self._pending) >= MAX_PENDING:
-            self._lost += 1
-        else:
-            self._say(protocol.pack_frame(call, *fields))
-
-    def _say(self, packed: bytes) -> None:
-        self._saying.append(packed)
-        if len(self._saying) >= MAX_TOGETHER:
-            self._speak()
-
-    def _speak(self) -> None:
-        if self._saying:
-            self._pending.append(b"".join(self._saying))
-            self._saying.clear()
-        self._flush_pending()
-
-    def _flush_pending(self) -> None:
-        try:
-            while self._pending:
-                self._daemon.send(self._pending[0])
-                self._pending.popleft()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._stopping = True
-
-    def _obey(self) -> None:
-        while True:
-            try:
-                packet = self._daemon.recv(protocol.MAX_PACKET)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            if not packet:
-                self._stopping = True
-                return
-            for call, command in protocol.unpack(packet):
-                self._try(call, command)
 
     def _try(self, call: int, command: protocol.Message) -> None:
         try:
@@ -294,7 +247,7 @@ class Card:
             underruns=self._underruns + sum(leg.playout.underruns for leg in legs),
             stale_frames=self._stale + sum(leg.stale_frames for leg in legs),
             late_audio=self._late_audio + sum(leg.playout.late_audio for leg in legs),
-            lost_frames=self._lost,
+            lost_frames=self._daemon.lost,
             calls=len(self._legs),
             conf_ports=int(self._endpoint.mediaActivePorts()),
             descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
@@ -333,7 +286,7 @@ class Card:
             limits=self._limits,
             spare=self._spare,
             send=functools.partial(self._send, number),
-            send_frame=functools.partial(self._send_frame, number),
+            send_frame=functools.partial(self._daemon.send_frame, number),
         )
         return leg
 

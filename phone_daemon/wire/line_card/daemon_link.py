@@ -1,0 +1,77 @@
+"""The line card's end of the socket to its daemon: many messages in a packet, and nothing ever waits for a reader."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from phone_daemon.wire import protocol
+
+MAX_PENDING = 500
+"""Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
+MAX_TOGETHER = 32
+"""Messages in one packet: 32 full frames are a third of `protocol.MAX_PACKET`."""
+
+
+class DaemonLink:
+    """`sock` is non-blocking, of type `SOCK_SEQPACKET`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.closed = False
+        """The daemon is gone."""
+        self.lost = 0
+        """Caller's frames that it was too slow to take."""
+        self._saying: list[bytes] = []
+        self._pending: deque[bytes] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """There is something to send once the socket has room."""
+        return bool(self._pending)
+
+    def send(self, call: int, message: protocol.Report) -> None:
+        """Tells the daemon, with whatever else there is to tell before the next `speak`."""
+        self._say(protocol.pack(call, message))
+
+    def send_frame(self, call: int, *fields: Any) -> None:
+        """`send(call, Frame(*fields))`; dropped when the daemon does not read."""
+        if len(self._pending) >= MAX_PENDING:
+            self.lost += 1
+        else:
+            self._say(protocol.pack_frame(call, *fields))
+
+    def _say(self, packed: bytes) -> None:
+        self._saying.append(packed)
+        if len(self._saying) >= MAX_TOGETHER:
+            self.speak()
+
+    def speak(self) -> None:
+        """Sends what there is, as far as the socket has room."""
+        if self._saying:
+            self._pending.append(b"".join(self._saying))
+            self._saying.clear()
+        try:
+            while self._pending:
+                self.sock.send(self._pending[0])
+                self._pending.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.closed = True
+
+    def receive(self) -> Iterator[tuple[int, protocol.Message]]:
+        """What the daemon has said, each with its call. Raises `WireError`."""
+        while True:
+            try:
+                packet = self.sock.recv(protocol.MAX_PACKET)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self.closed = True
+                return
+            yield from protocol.unpack(packet)
