@@ -15,6 +15,7 @@ import pjsua2 as pj
 
 from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged, TransferFailed
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.rtp_port import last_packet
 from phone_daemon.wire.line_card.rtp_source import RtpSource
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.playout import SILENCE, Playout, loud
@@ -101,6 +102,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._source = RtpSource(self._source_changed)
         self._stream = 0
         self._packets = 0
+        self._last_packet = 0.0
         self._open = False
         """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
         self._sounded = 0.0
@@ -262,7 +264,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         except pj.Error:
             return
         grew, self._packets = packets != self._packets, packets
-        if grew or not self._sending:
+        if grew:
+            self._last_packet = 0.0
+        if grew or not self._sending or self._is_alive(transport, now):
             self._rtp_by = now + self._limits.rtp_timeout_s
         elif now >= self._rtp_by:
             self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
@@ -272,6 +276,15 @@ class Leg(pj.Call):  # type: ignore[misc]
             port = int(transport.localRtpName.rpartition(":")[2])
             ssrc = native.sender_ssrc(self._stream, packets)
             self._source.look(transport.srcRtpName, port, fresh=grew, ssrc=ssrc, now=now)
+
+    def _is_alive(self, transport: Any, now: float) -> bool:
+        """Whether something came that is no audio: RTCP, or comfort noise (RFC 3389) of a caller who is muted."""
+        if now < self._rtp_by - self._limits.rtp_timeout_s / 2:
+            return False  # Too early to matter.
+        names = transport.localRtpName, transport.localRtcpName
+        last = max(last_packet(int(name.rpartition(":")[2])) for name in names)
+        known, self._last_packet = self._last_packet, last
+        return 0 < known < last
 
     def _source_changed(self, changed: SourceChanged) -> None:
         self._send(changed)

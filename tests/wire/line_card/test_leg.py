@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -193,6 +195,25 @@ async def test_a_caller_whose_rtp_stops_is_hung_up_on() -> None:
         probe.rtp.sending = False
         assert (await ear.closed()).reason is EndReason.RTP_TIMEOUT
         assert await probe.ended() == "bye"
+
+
+@pytest.mark.parametrize("life", ["rtcp", "comfort noise"])
+async def test_a_muted_caller_who_shows_signs_of_life_is_not_hung_up_on(life: str) -> None:
+    async with card(SipSettings(port=0, rtp_timeout_s=0.6)) as ours, call(ours) as (probe, ear):
+        await ear.ticks(10)
+        probe.rtp.sending = False
+        assert probe.rtp.target is not None
+        host, port = probe.rtp.target
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+            for number in range(12):
+                if life == "rtcp":
+                    elsewhere.sendto(struct.pack("!BBHI", 0x80, 201, 1, 1), (host, port + 1))
+                else:
+                    noise = struct.pack("!BBHII", 0x80, 13, number, number, 1) + b"@"
+                    probe.rtp._socket.sendto(noise, (host, port))
+                await ear.ticks(10)
+        assert probe.byes == 0
+        assert (await ear.closed()).reason is EndReason.RTP_TIMEOUT
 
 
 async def test_rtp_from_elsewhere_is_told_never_heard_and_never_answered() -> None:

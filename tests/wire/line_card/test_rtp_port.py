@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from phone_daemon.wire.line_card.rtp_port import is_free
+from phone_daemon.wire.line_card.rtp_port import is_free, last_packet
 
 
 def test_a_port_is_free_when_its_rtcp_port_is_too() -> None:
@@ -14,3 +14,18 @@ def test_a_port_is_free_when_its_rtcp_port_is_too() -> None:
         assert not is_free(port)
         assert not is_free(port - 1)
     assert is_free(port)
+
+
+def test_the_last_packet_is_known_from_the_first_question_on() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
+        end.bind(("127.0.0.1", 0))
+        port = end.getsockname()[1]
+        asked = last_packet(port)
+        assert asked == last_packet(port) > 0
+        far.sendto(b"x", ("127.0.0.1", port))
+        end.recv(10)
+        assert last_packet(port) > asked
+    assert last_packet(port) == 0
