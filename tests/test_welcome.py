@@ -24,6 +24,6 @@ def test_the_number_to_dial_is_one_that_the_dialplan_answers() -> None:
     assert number(replace(plan, called=("/^4.2$/", "+4420*", "parcels"))) == "parcels"
 
 
-def test_the_dialplan_to_begin_with_has_whole_sentences_to_say():
+def test_the_dialplan_to_begin_with_has_whole_sentences_to_say() -> None:
     [plan] = Dialplans.load([SHIPPED / "start" / "reception.toml"])
     assert things_to_say(plan) == ["I'd like to book a table", "Are you open on sunday", "I want to speak to a person"]

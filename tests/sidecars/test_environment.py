@@ -36,6 +36,7 @@ def test_an_engine_runs_in_the_environment_of_its_family_and_else_in_none() -> N
     assert interpreter("espeak") == ""
 
 
+@pytest.mark.engine
 def test_a_folder_gets_an_environment_by_its_setup(folder: Path) -> None:
     made = build(folder, PYTHON=sys.executable)
     assert made.returncode == 0, made.stderr
@@ -43,6 +44,7 @@ def test_a_folder_gets_an_environment_by_its_setup(folder: Path) -> None:
     assert Path((folder / ".venv" / "prefix").read_text().strip()).samefile(folder / ".venv")
 
 
+@pytest.mark.engine
 def test_one_that_was_built_from_the_same_files_is_taken_again_and_from_others_is_not(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -59,6 +61,7 @@ def test_one_that_was_built_from_the_same_files_is_taken_again_and_from_others_i
     assert first.is_dir()
 
 
+@pytest.mark.engine
 def test_one_that_failed_half_way_is_built_again(folder: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
     (folder / "setup.sh").write_text("exit 3\n")
@@ -72,6 +75,7 @@ def test_without_a_python_it_says_what_is_missing(folder: Path) -> None:
     assert "no Python 3.11 or 3.12 found" in made.stderr
 
 
+@pytest.mark.engine
 def test_make_hands_the_folder_on_and_takes_the_same_one_again(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     for name in ("Makefile", "sidecars/environment.sh"):

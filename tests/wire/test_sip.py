@@ -70,7 +70,7 @@ async def test_no_call_leaves_the_range_of_rtp_ports_however_many_come() -> None
         assert set(ports[4:]) == {first + 6}
 
 
-async def test_a_dead_card_is_replaced_within_a_second_and_the_others_notice_nothing() -> None:
+async def test_a_dead_card_is_replaced_and_the_others_notice_nothing() -> None:
     async with LineCards(SipSettings(port=0, cards=1)) as cards, card() as phone:
         dead, port, incoming = cards.pids[0], cards.ports[0], cards.incoming()
         for attempt in range(2):
@@ -81,7 +81,7 @@ async def test_a_dead_card_is_replaced_within_a_second_and_the_others_notice_not
             if attempt == 0:
                 os.kill(dead, signal.SIGKILL)
                 assert (await ear.closed()).reason is EndReason.LINE_CARD_DIED
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(PATIENCE_S):
                     while not cards.alive:  # noqa: ASYNC110 (a supervisor tells nobody)
                         await asyncio.sleep(0.01)
         assert cards.ports == (port,)
