@@ -102,7 +102,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._source = RtpSource(self._source_changed)
         self._stream = 0
         self._packets = 0
-        self._last_packet = 0.0
+        self._last_packet: float | None = None
         self._open = False
         """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
         self._sounded = 0.0
@@ -265,7 +265,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             return
         grew, self._packets = packets != self._packets, packets
         if grew:
-            self._last_packet = 0.0
+            self._last_packet = None
         if grew or not self._sending or self._is_alive(transport, now):
             self._rtp_by = now + self._limits.rtp_timeout_s
         elif now >= self._rtp_by:
@@ -284,7 +284,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         names = transport.localRtpName, transport.localRtcpName
         last = max(last_packet(int(name.rpartition(":")[2])) for name in names)
         known, self._last_packet = self._last_packet, last
-        return 0 < known < last
+        return known is not None and known < last
 
     def _source_changed(self, changed: SourceChanged) -> None:
         self._send(changed)

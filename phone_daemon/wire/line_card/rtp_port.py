@@ -24,9 +24,9 @@ def is_free(port: int, bind: str = "0.0.0.0") -> bool:
 
 
 def last_packet(port: int) -> float:
-    """When (Unix time) the last packet came to our UDP socket on `port`; the first answer may be the time of asking.
+    """When (Unix time) the last packet came to our UDP socket on `port`.
 
-    0 when there is no such socket.
+    0 when none has come since it was first asked, or there is no such socket.
     """
     found = udp_socket(port)
     if found is None:
