@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,10 @@ def _check(expect: Expect, outcome: Outcome) -> Iterator[str]:
         if understood.get(slot) != value:
             yield f"slots: {slot} is {understood.get(slot)!r}, not {value!r}"
     said = [turn["caller"] for turn in turns]
-    heard = {word_key(word) for text in said for word in text.split()}
+    heard = set[str]()
+    for keys in ([word_key(word) for word in text.split()] for text in said):
+        # "Good bye" is "goodbye".
+        heard.update(keys, map("".join, pairwise(keys)))
     for word in expect.transcript_words:
         if word_key(word) not in heard:
             yield f"transcript_words: {word!r} was not heard; heard: {' / '.join(filter(None, said)) or 'nothing'}"
