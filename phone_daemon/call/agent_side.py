@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
+_SENTENCE = re.compile(r"(?<=[.!?…])\s")
 Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
 
 
@@ -45,6 +47,8 @@ class Ask:
     """How the agent goes on with its answer, when a mere noise broke it off before it had been thought to its end."""
     begun: Reply | None = None
     """The reply, when it was begun early; for one start."""
+    remark: str = ""
+    """What the caller remarked, without wanting the floor, when the reply was broken off that this one resumes."""
 
 
 def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
@@ -94,17 +98,20 @@ class _Rest:
     ask: Ask
     retract: bool = False
     """It is asked again from the start, and the agent must first take back what nobody heard but for a filler."""
+    telling: bool = False
+    """The caller heard the agent tell something, and had not been asked anything."""
 
 
 def _rest(cut: _Cut, unsaid: str, actions: tuple[Action, ...]) -> _Rest | None:
     reply, ask = cut.reply, cut.ask
+    telling = "?" not in reply.turn.heard + _SENTENCE.split(unsaid, maxsplit=1)[0]
     if not cut.heard:
         return _Rest(ask)
     if not reply.turn.agent or not (reply.thought or reply.itself_played):
         return _Rest(ask, retract=ask.retractable)
     if not reply.thought and ask.continuation is not None:
-        return _Rest(Ask(ask.continuation, retractable=True, continuation=ask.continuation))
-    return _Rest(saying(unsaid, actions)) if unsaid or actions else None
+        return _Rest(Ask(ask.continuation, retractable=True, continuation=ask.continuation), telling=telling)
+    return _Rest(saying(unsaid, actions), telling=telling) if unsaid or actions else None
 
 
 class AgentSide:
@@ -184,6 +191,7 @@ class AgentSide:
         turn = reply.turn
         turn.number, turn.reply = self._turns, self._turns + 1
         turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, pending.partials
+        turn.remark = ask.remark
         turn.at_ns = {**pending.at_ns, **turn.at_ns}
         turn.faults[:0] = [f"stt: {fault}" for fault in pending.faults]
         self._turns += 1
@@ -307,13 +315,22 @@ class AgentSide:
             if cut.source is BargeInSource.SPEECH and self.reply is None:
                 self._rest = _rest(cut, unsaid, actions)
 
-    def resume(self) -> Ask | None:
-        """The interruption was a noise: what the reply still had to say and do; None when there is nothing left."""
+    @property
+    def was_telling(self) -> bool:
+        """Whether the interrupted reply has more to say, and had asked nothing: a remark is no answer to it."""
+        return self._rest is not None and self._rest.telling
+
+    def resume(self, remark: str = "") -> Ask | None:
+        """What the interrupted reply still had to say and do: the interruption was a noise, or a mere `remark`.
+
+        None when there is nothing left.
+        """
         rest, self._rest = self._rest, None
         if rest is None:
             return None
         if rest.retract:
             self._agent.retract()
+        rest.ask.remark = remark
         return rest.ask
 
     def _log(self, turn: Turn) -> None:

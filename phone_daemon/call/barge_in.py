@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from phone_daemon.call.floor import HAS_FLOOR, State
+from phone_daemon.language.remarks import REMARKS, is_remark
 
 
 class BargeInMode(StrEnum):
@@ -27,6 +29,8 @@ class BargeIn:
     """Whether the greeting can be interrupted."""
     digits: bool = True
     """Whether a pressed key interrupts, whatever the mode."""
+    remarks: Sequence[str] = REMARKS
+    """What listeners say without wanting the floor."""
 
     def _open(self, state: State) -> bool:
         return state in HAS_FLOOR and (self.greeting or state is not State.GREETING)
@@ -44,7 +48,11 @@ class BargeIn:
 
     def on_words(self, state: State, text: str) -> bool:
         """True when a transcript takes the floor."""
-        return self.by_words(state) and len(text.split()) >= self.min_words
+        return self.by_words(state) and len(text.split()) >= self.min_words and not self.is_remark(text)
+
+    def is_remark(self, text: str) -> bool:
+        """True when a listener may say `text` without wanting the floor."""
+        return is_remark(text, self.remarks)
 
     def on_digit(self, state: State) -> bool:
         """True when a pressed key takes the floor."""

@@ -97,7 +97,9 @@ class Call:
         self._settings = services.settings
         self._floor = Floor()
         policy = dialplan.barge_in
-        self._policy = BargeIn(BargeInMode(policy.mode), policy.min_words, policy.greeting, policy.digits)
+        self._policy = BargeIn(
+            BargeInMode(policy.mode), policy.min_words, policy.greeting, policy.digits, policy.remarks
+        )
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
         self._tasks = asyncio.TaskGroup()
@@ -165,9 +167,7 @@ class Call:
         except TimeoutError:
             if not patience.expired():
                 raise
-            log.error(
-                Event("call.hung", call=line.id, reason=f"something ran {END_S:g} s after its end; stopped")
-            )
+            log.error(Event("call.hung", call=line.id, reason=f"something ran {END_S:g} s after its end; stopped"))
         finally:
             line.hang_up(EndReason.FAILED)
             self._voice.close()
@@ -368,6 +368,11 @@ class Call:
             return  # They went on speaking, and it is part of what they say now.
         if pending.said:
             self._silent = 0
+        agent_side = self._agent_side
+        if agent_side.was_telling and self._policy.is_remark(pending.text):
+            self._tell("remark", {"text": pending.text})
+            self._feed(Input.RESUME, agent_side.resume(pending.text))
+        elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
             self._feed(Input.UNDERSTOOD, self._agent_side.answer(turn))
         elif pending.deaf:

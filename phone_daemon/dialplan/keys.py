@@ -12,6 +12,7 @@ from phone_daemon.dialplan.hours import HoursKeys
 from phone_daemon.dialplan.intents import Prompts
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.script_keys import IntentKeys
+from phone_daemon.language.remarks import REMARKS
 from phone_daemon.settings.problems import Problems, kind_of
 from phone_daemon.settings.values import MODEL, REQUIRED, Flag, Texts, between
 from sidecars.languages import spoken_languages
@@ -46,6 +47,9 @@ class BargeIn:
     """Whether the greeting can be interrupted."""
     digits: Flag = True
     """Whether a pressed key interrupts, whatever the mode."""
+    remarks: Texts = REMARKS
+    """What listeners say without wanting the floor. After one, the agent goes on with what it was saying, unless it had
+    asked something."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)

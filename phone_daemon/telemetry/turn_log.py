@@ -78,6 +78,7 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
         "reply": turn.reply,
         "caller": turn.caller,
         "dtmf": turn.dtmf,
+        "remark": turn.remark,
         "partials": turn.partials,
         "intent": turn.intent,
         "slots": dict(turn.slots),

@@ -82,6 +82,8 @@ class Turn:
     caller: str = ""
     """Final transcript of what the caller said; digits as they were pressed when `dtmf`."""
     dtmf: bool = False
+    remark: str = ""
+    """What the caller remarked ("uh-huh") that broke off the reply before this one, which goes on here."""
     partials: int = 0
     intent: str = ""
     slots: dict[str, str] = field(default_factory=dict)

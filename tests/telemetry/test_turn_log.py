@@ -46,6 +46,7 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         "reply": 3,
         "caller": "book me in",
         "dtmf": False,
+        "remark": "",
         "partials": 4,
         "intent": "book",
         "slots": {"day": "monday"},

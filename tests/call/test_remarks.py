@@ -1,0 +1,58 @@
+"""A caller who only shows that they listen: the agent goes on with what it was saying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.call.floor import State
+from tests import agents
+from tests.phone import OPEN, Left, Phone, plan, ring, speech
+
+HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
+
+
+def remarked(folder: Path, reply: str, remark: str, *, at: str, **barge_in: object) -> Left:
+    """A call in which `remark` is said once the agent has begun to say `at`."""
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears(at))
+        await phone.until(lambda: phone.line.played.get(2, 0) > 8000)
+        await phone.says(speech(remark))
+        await phone.reaches(State.LISTENING)
+        await phone.until(lambda: phone.state() is State.LISTENING and not phone.call._caller_side.speaking)
+        await phone.until(lambda: len(phone.told("turn")) >= 3, 20.0)
+
+    agent = agents.Lines(agents.text(reply), agents.text("All right."))
+    return ring(folder, script, agent=agent, dialplan=plan(**barge_in))
+
+
+@pytest.mark.parametrize("remark", ["okay", "uh huh", "yeah"])
+def test_after_a_mere_remark_the_sentence_is_said_to_its_end(tmp_path: Path, remark: str) -> None:
+    left = remarked(tmp_path, HOURS, remark, at="We are open")
+    cut, rest = left.turns[1], left.turns[2]
+    assert cut["interrupted"] and HOURS.startswith(cut["heard"])
+    # It goes on from the beginning of the phrase that was cut: half a phrase tells nobody anything.
+    assert HOURS.endswith(rest["heard"]) and len(cut["heard"]) + len(rest["heard"]) >= len(HOURS) - 1
+    assert (rest["caller"], [told["text"] for told in left.told("remark")]) == ("", [rest["remark"]])
+    assert len(rest["remark"]) > 1
+
+
+def test_after_a_question_the_same_word_is_an_answer(tmp_path: Path) -> None:
+    left = remarked(tmp_path, f"Shall I tell you the hours? {HOURS}", "okay", at="We are open")
+    assert left.told("remark") == []
+    assert left.turns[2]["heard"] == "All right."
+
+
+def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path) -> None:
+    left = remarked(tmp_path, HOURS, "okay stop i would like to book an appointment", at="We are open")
+    assert left.told("remark") == []
+    assert left.turns[2]["heard"] == "All right."
+
+
+def test_a_dialplan_without_remarks_answers_them_all(tmp_path: Path) -> None:
+    left = remarked(tmp_path, HOURS, "okay", at="We are open", remarks=())
+    assert left.turns[2]["heard"] == "All right."
