@@ -24,7 +24,7 @@ from phone_daemon.agent.llm.chat import (
 )
 from phone_daemon.dialplan.model import Model
 from tests.counted import counted
-from tests.sse_server import DONE, Answer, SseTransport, Stall, calls, event, says
+from tests.sse_server import DONE, Answer, SseTransport, Stall, calls, event, says, status
 
 MODEL = Model("test", first_token_s=1.0, stall_s=0.5)
 
@@ -132,6 +132,12 @@ async def test_a_server_that_sends_no_headers_is_not_waited_for() -> None:
     began = asyncio.get_running_loop().time()
     assert await failed(SseTransport(Answer(first=Stall()))) == "no token within llm.first_token_s = 1 s"
     assert asyncio.get_running_loop().time() - began == pytest.approx(1.0)
+
+
+@counted
+async def test_a_request_that_the_server_refuses_is_told_with_its_reason() -> None:
+    told = await failed(SseTransport(status(400, "The field tools is not known.")))
+    assert told == "HTTP 400 for model 'test': The field tools is not known."
 
 
 class _Broken(httpx.AsyncByteStream):

@@ -222,6 +222,37 @@ async def test_a_model_that_fails_while_it_goes_on_after_a_noise_excuses_itself(
     assert not any(isinstance(event, Understood) for event in happened)
 
 
+async def test_an_answer_that_breaks_off_while_the_model_thinks_is_not_begun_again(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    server.answers(says("We close at six", event({"reasoning": "hm"}), Cut()))
+    assert text(await events(factory.agent(plan()))).strip() == f"We close at six… {MODEL.broken_off}"
+    assert len(server.requests) == 1
+
+
+async def test_the_script_that_answers_in_the_models_place_may_end_the_call(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    server.answers(status(500))
+    happened = await events(factory.agent(plan(script=CLINIC.script)), CallerTurn("thank you goodbye"))
+    assert [event for event in happened if isinstance(event, Action)] == [Action(ActionKind.HANG_UP)]
+
+
+async def test_a_models_answer_that_is_taken_back_takes_nothing_back_of_the_script(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    server.answers(status(500))
+    agent = factory.agent(plan(script=CLINIC.script))
+    asked = text(await events(agent, CallerTurn("i would like to book an appointment")))
+    history = [Message("caller", "i would like to book an appointment"), Message("agent", asked)]
+    agent.reply(CallerTurn("on tues"), history)
+    agent.retract()
+    understood = [
+        each for each in await events(agent, CallerTurn("on tuesday"), *history) if isinstance(each, Understood)
+    ]
+    assert [(each.intent, each.slots["day"]) for each in understood] == [("book", "tuesday")]
+
+
 async def test_what_the_settings_must_mend_is_told_once_and_not_asked_again(
     server: SseServer, factory: AgentFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
