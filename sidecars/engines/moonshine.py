@@ -42,7 +42,7 @@ alone. Of 400 utterances of sets for tuning, 325 were understood by the best hyp
 """
 SHARE_S = 0.1
 """With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
-LENGTH_SHARE = 0.1
+LENGTH_SHARE = 0.16
 """Partials of long speech take longer, and come after so much of its length."""
 BEHIND_S = 0.1
 """A step with so much audio comes late: the machine is busy, and partials wait for twice as long."""
