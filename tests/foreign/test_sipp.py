@@ -39,7 +39,7 @@ async def sipp(daemon: DaemonProcess, scenario: str, folder: Path, *arguments: s
 async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
     """Folder of the one call, and what the caller and the agent said in it, once it is over for the daemon too."""
     (folder,) = daemon.calls()
-    await until(lambda: f"call {folder.name}: {EndReason.CALLER_HUNG_UP}" in daemon.log())
+    await until(lambda: f"call.ended call={folder.name} reason={EndReason.CALLER_HUNG_UP}" in daemon.log())
     caller, agent = read(folder / "call.wav")
     return folder, caller, agent
 
@@ -63,3 +63,11 @@ async def test_what_sipp_plays_is_understood(daemon: DaemonProcess, tmp_path: Pa
     assert has_speech(agent)
     turns = [json.loads(line) for line in (folder / "turns.jsonl").read_text().splitlines()]
     assert any("appointment" in turn["caller"] for turn in turns)
+
+
+@pytest.mark.foreign
+async def test_a_pbx_finds_a_living_call_and_may_hold_it(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """SIPp asks within the call what PBXes ask, offers what we cannot, holds and comes back; it checks each answer."""
+    await sipp(daemon, "sipp_pbx.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
+    _, _, agent = await recorded(daemon)
+    assert has_speech(agent)
