@@ -14,7 +14,7 @@ import pytest
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.clock import run_counted
-from phone_daemon.events import Action, ActionKind, Token, Understood
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Understood
 from tests.agent.asking import ASKED, CLINIC, MODEL, events, hook, plan, reached, text, troubles, valid
 from tests.agent.transcript import OPEN
 from tests.sse_server import DONE, Answer, Cut, SseServer, SseTransport, Stall, calls, event, says, status
@@ -236,6 +236,19 @@ async def test_the_script_that_answers_in_the_models_place_may_end_the_call(
     server.answers(status(500))
     happened = await events(factory.agent(plan(script=CLINIC.script)), CallerTurn("thank you goodbye"))
     assert [event for event in happened if isinstance(event, Action)] == [Action(ActionKind.HANG_UP)]
+
+
+async def test_what_the_model_took_down_stands_before_what_the_script_takes_down(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    server.answers(calls("take_message", '{"text": "I am Ann."}'), says("Noted."), status(500))
+    agent = factory.agent(plan(script=CLINIC.script))
+    history: list[Message] = []
+    happened: list[AgentEvent] = []
+    for said in ("i am ann", "leave a message", "call me back"):
+        happened = await events(agent, CallerTurn(said), *history)
+        history += [Message("caller", said), Message("agent", text(happened))]
+    assert Action(ActionKind.TAKE_MESSAGE, "I am Ann.\ncall me back") in happened
 
 
 async def test_a_models_answer_that_is_taken_back_takes_nothing_back_of_the_script(
