@@ -98,20 +98,24 @@ class _Rest:
     ask: Ask
     retract: bool = False
     """It is asked again from the start, and the agent must first take back what nobody heard but for a filler."""
-    telling: bool = False
-    """The caller heard the agent tell something, and had not been asked anything."""
+    words: Ask | None = None
+    """What goes on at the very word, if the caller heard the agent tell something and had not been asked anything."""
 
 
-def _rest(cut: _Cut, unsaid: str, actions: tuple[Action, ...]) -> _Rest | None:
+def _rest(cut: _Cut, played: int, actions: tuple[Action, ...]) -> _Rest | None:
     reply, ask = cut.reply, cut.ask
-    telling = "?" not in reply.turn.heard + _SENTENCE.split(unsaid, maxsplit=1)[0]
+    unsaid = reply.unsaid(played)
     if not cut.heard:
         return _Rest(ask)
     if not reply.turn.agent or not (reply.thought or reply.itself_played):
         return _Rest(ask, retract=ask.retractable)
+    asked = "?" in reply.turn.heard + _SENTENCE.split(unsaid, maxsplit=1)[0]
     if not reply.thought and ask.continuation is not None:
-        return _Rest(Ask(ask.continuation, retractable=True, continuation=ask.continuation), telling=telling)
-    return _Rest(saying(unsaid, actions), telling=telling) if unsaid or actions else None
+        more = Ask(ask.continuation, retractable=True, continuation=ask.continuation)
+        return _Rest(more, words=None if asked else more)
+    if not unsaid and not actions:
+        return None
+    return _Rest(saying(unsaid, actions), words=None if asked else saying(reply.unsaid_words(played), actions))
 
 
 class AgentSide:
@@ -313,25 +317,32 @@ class AgentSide:
         if cut is not None:
             actions = reply.give_up_actions()
             if cut.source is BargeInSource.SPEECH and self.reply is None:
-                self._rest = _rest(cut, unsaid, actions)
+                self._rest = _rest(cut, played, actions)
 
     @property
     def was_telling(self) -> bool:
         """Whether the interrupted reply has more to say, and had asked nothing: a remark is no answer to it."""
-        return self._rest is not None and self._rest.telling
+        return self._rest is not None and self._rest.words is not None
 
-    def resume(self, remark: str = "") -> Ask | None:
-        """What the interrupted reply still had to say and do: the interruption was a noise, or a mere `remark`.
+    def resume(self) -> Ask | None:
+        """The interruption was a noise: what the reply still had to say and do; None when there is nothing left.
 
-        None when there is nothing left.
+        From the beginning of the phrase that was cut: half a phrase tells nobody anything.
         """
         rest, self._rest = self._rest, None
         if rest is None:
             return None
         if rest.retract:
             self._agent.retract()
-        rest.ask.remark = remark
         return rest.ask
+
+    def resume_after(self, remark: str) -> Ask | None:
+        """The interruption was a mere `remark`: likewise, but from the very word, for the caller is listening."""
+        rest, self._rest = self._rest, None
+        ask = None if rest is None else rest.words
+        if ask is not None:
+            ask.remark = remark
+        return ask
 
     def _log(self, turn: Turn) -> None:
         self._trace.turn(turn)

@@ -371,7 +371,7 @@ class Call:
         agent_side = self._agent_side
         if agent_side.was_telling and self._policy.is_remark(pending.text):
             self._tell("remark", {"text": pending.text})
-            self._feed(Input.RESUME, agent_side.resume(pending.text))
+            self._feed(Input.RESUME, agent_side.resume_after(pending.text))
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
             self._feed(Input.UNDERSTOOD, self._agent_side.answer(turn))

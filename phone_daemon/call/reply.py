@@ -186,6 +186,10 @@ class Reply:
         """What is still to be said of what the agent has produced, when `played` samples were played."""
         return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
 
+    def unsaid_words(self, played: int) -> str:
+        """Likewise, from the word at which it was cut."""
+        return " ".join(filter(None, (self.heard.split(played)[1], self.turn.agent[self._begun :].strip())))
+
     def progress(self, played: int) -> None:
         """The line has played `played` samples of this reply."""
         self._played = played

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 
 REMARKS = (
-    *("uh huh", "uhuh", "uh", "huh", "mhm", "mm", "mmm", "mm hm", "mm hmm", "mm mm", "hm", "hmm"),
+    *("uh huh", "uhuh", "uh", "huh", "mhm", "m", "mm", "mmm", "mm hm", "mm hmm", "mm mm", "hm", "hmm"),
     *("ah", "aha", "oh", "um"),
     *("okay", "ok", "kay", "yeah", "yep", "yup", "ya", "yes", "right", "sure", "alright", "all right", "fine", "cool"),
     *("good", "great", "perfect", "lovely", "nice", "wow", "really", "exactly"),
