@@ -282,12 +282,20 @@ async def test_a_caller_whose_audio_stops_is_let_go(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------ signals
 
 
+async def draining(daemon: DaemonProcess) -> None:
+    """Returns once the daemon has seen the signal: on a busy machine a call may overtake it."""
+    async with asyncio.timeout(10):
+        while (await daemon.health())[0] != 503:
+            await asyncio.sleep(0.05)
+
+
 async def test_sigterm_lets_live_calls_finish_and_takes_no_new_ones(tmp_path: Path) -> None:
     async with DaemonProcess(tmp_path / "var", OFF) as daemon:
         async with Probe(daemon.uri()) as probe:
             await probe.answered()
             await hears_agent(probe)
             daemon.signal(signal.SIGTERM)
+            await draining(daemon)
             async with Probe(daemon.uri(), caller="late") as late:
                 with pytest.raises(Refused) as refusal:
                     await late.answered()
@@ -314,6 +322,7 @@ async def test_a_second_sigint_stops_at_once(tmp_path: Path) -> None:
         await probe.answered()
         await hears_agent(probe)
         daemon.signal(signal.SIGINT)
+        await draining(daemon)
         async with Probe(daemon.uri(), caller="late") as late:
             with pytest.raises(Refused):
                 await late.answered()
