@@ -285,7 +285,7 @@ async def test_a_caller_whose_audio_stops_is_let_go(tmp_path: Path) -> None:
 async def draining(daemon: DaemonProcess) -> None:
     """Returns once the daemon has seen the signal: on a busy machine a call may overtake it."""
     async with asyncio.timeout(10):
-        while (await daemon.health())[0] != 503:
+        while (await daemon.health())[0] != 503:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
