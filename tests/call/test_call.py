@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.call import call
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason, LineClosed, PlayoutDone, SourceChanged
@@ -615,3 +616,14 @@ def test_a_recording_that_breaks_off_is_told_and_the_call_goes_on(tmp_path: Path
     assert fault["part"] == "recorder"
     assert "File too large" in str(fault["error"])
     assert left.turns[1]["heard"] == "Until five."
+
+
+def test_a_silence_is_asked_about_as_one_and_has_no_words(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Are you still there?"))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.heard_out("still there")
+
+    ring(tmp_path, script, agent=agent)
+    assert agent.asked == [CallerTurn("", silent=1)]

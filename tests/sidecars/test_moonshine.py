@@ -193,27 +193,27 @@ def test_what_was_asked_decides_how_it_is_written(engine: Moonshine) -> None:
     assert "four" not in unasked.text.lower()
 
 
-def noisy(pcm, share, seed):
+def noisy(pcm: bytes, share: float, seed: int) -> bytes:
     """With white noise of so much of the voice's amplitude (rms)."""
     voice = np.frombuffer(pcm, "<i2").astype(float)
     hiss = np.random.default_rng(seed).standard_normal(len(voice)) * voice.std() * share
     return np.clip(voice + hiss, -32768, 32767).astype("<i2").tobytes()
 
 
-def final_of(engine, pcm, options):
+def final_of(engine: Moonshine, pcm: bytes, options: dict[str, Any]) -> Any:
     engine.open(1, options)
     engine.step({1: pcm})
     return engine.finalize(1)
 
 
-def test_a_number_that_lost_digits_may_also_be_one_of_the_length_that_was_asked_for(engine):
+def test_a_number_that_lost_digits_may_also_be_one_of_the_length_that_was_asked_for(engine: Moonshine) -> None:
     asked = {"grammar": "clinic", "expected": "digits_8_8"}
     finals = [final_of(engine, noisy(said(NUMBER), share, seed), asked) for share in (0.7, 0.8) for seed in (5, 6)]
     short = [final for final in finals if count(final.text) != 8]
     assert any(final.others and count(final.others[0]) == 8 for final in short)
 
 
-def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine):
+def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine: Moonshine) -> None:
     finals = [final_of(engine, noisy(said(SENTENCE), 1.0, seed), {}) for seed in (5, 6, 7)]
     texts = [[plain_words(text) for text in (final.text, *final.others)] for final in finals]
     assert any(len(words) > 1 for words in texts)
