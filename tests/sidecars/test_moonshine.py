@@ -197,7 +197,7 @@ def noisy(pcm: bytes, share: float, seed: int) -> bytes:
     """With white noise of so much of the voice's amplitude (rms)."""
     voice = np.frombuffer(pcm, "<i2").astype(float)
     hiss = np.random.default_rng(seed).standard_normal(len(voice)) * voice.std() * share
-    return np.clip(voice + hiss, -32768, 32767).astype("<i2").tobytes()
+    return bytes(np.clip(voice + hiss, -32768, 32767).astype("<i2").tobytes())
 
 
 def final_of(engine: Moonshine, pcm: bytes, options: dict[str, Any]) -> Any:
