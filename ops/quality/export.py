@@ -96,9 +96,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code: 0 made and proved, 1 not. Raises `WrongUse`."""
     if not 0 <= args.tolerance <= 1:
-        raise WrongUse(
-            f"phone-ops export: --tolerance {args.tolerance:g}: want a fraction from 0 to 1, like 0.02"
-        )
+        raise WrongUse(f"phone-ops export: --tolerance {args.tolerance:g}: want a fraction from 0 to 1, like 0.02")
     if args.folder.exists() and not args.folder.is_dir():
         raise WrongUse(f"phone-ops export: {args.folder} is a file; name a folder")
     recordings = read_recordings(args.check)

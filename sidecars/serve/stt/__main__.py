@@ -35,9 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser)
     add_address(parser)
     parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
-    parser.add_argument(
-        "--hear", type=_recording, metavar="WAV", help="transcribe this at startup, as a self-test"
-    )
+    parser.add_argument("--hear", type=_recording, metavar="WAV", help="transcribe this at startup, as a self-test")
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
     return parser
 
