@@ -17,8 +17,9 @@ from phone_daemon.dialplan.intents import Script
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.tools import Tool, Webhook
 from phone_daemon.events import EndReason
+from phone_daemon.settings.settings import Settings, TurnSettings
 from tests.agent.asking import TOOLS, valid
-from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
+from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, plan, ring, speech
 from tests.sse_server import Answer, Cut, SseTransport, Stall, calls, says
 
 GREETED = "How can I help"
@@ -55,9 +56,9 @@ async def asks(phone: Phone, words: str = OPEN) -> None:
     await phone.says(speech(words))
 
 
-def call(folder: Path, transport: SseTransport, caller: Any, **changes: Any) -> Left:
+def call(folder: Path, transport: SseTransport, caller: Any, settings: Settings = SETTINGS, **changes: Any) -> Left:
     found = dialplan(**changes)
-    return ring(folder, caller, agent=agent(transport, found), dialplan=found)
+    return ring(folder, caller, agent=agent(transport, found), dialplan=found, settings=settings)
 
 
 def test_a_question_is_answered_by_the_model(tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ def test_a_transfer_is_done_after_its_words_and_cancelled_when_they_are_spoken_o
     words = "Of course, I am putting you through to the people at the desk, who will know. One moment, please."
     transfer = calls("transfer", '{"to": "desk"}', before=words)
     server = SseTransport(transfer, says("Very well."), transfer)
+    asked_once = replace(SETTINGS, turn=TurnSettings(early_start=False))
 
     async def script(phone: Phone) -> None:
         await asks(phone)
@@ -141,7 +143,7 @@ def test_a_transfer_is_done_after_its_words_and_cancelled_when_they_are_spoken_o
         await phone.says(speech(OPEN))
         await phone.reaches(State.CLOSED)
 
-    left = call(tmp_path, server, script)
+    left = call(tmp_path, server, script, asked_once)
     assert [turn["actions"] for turn in left.turns[1:]] == [
         ["transfer sip:desk@clinic.example cancelled"],
         [],

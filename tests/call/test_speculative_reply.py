@@ -106,7 +106,7 @@ def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
     assert [text for _, text, _ in left.history] == [agents.GREETING, last.text, "Until five."]
     assert not any("Which day" in data["text"] for data in left.told("agent"))
     cost = left.turns[1]["early_start"]
-    assert cost["dropped"] >= 1 and cost["wasted_tokens"] >= 7
+    assert cost["dropped"] >= 1 and cost["wasted_tokens"] >= 1
     ended = told_of(left)
     assert isinstance(ended, dict)
     assert (ended["dropped"], ended["wasted_tokens"]) == (cost["dropped"], cost["wasted_tokens"])

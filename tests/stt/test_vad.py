@@ -105,7 +105,7 @@ def test_noise_is_not_speech(noise: str) -> None:
 
 def test_a_sound_shorter_than_min_speech_has_an_onset_and_no_more() -> None:
     audio, _, _ = saying("no")
-    vad, noticed = Vad(replace(SETTINGS, min_speech_s=5.0)), False
+    vad, noticed = Vad(replace(SETTINGS, min_speech_s=1.0)), False
     for begin in range(0, len(audio) - 160, 160):
         assert vad.feed(begin, line(audio[begin : begin + 160])) == []
         noticed = noticed or vad.onset is not None
