@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PORT := 8765
-LISTEN_CLIENTS := tests/sidecars/listen/clients/pipecat tests/sidecars/listen/clients/livekit
+LISTEN_CLIENTS := tests/sidecars/serve/stt/clients/pipecat tests/sidecars/serve/stt/clients/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt) \
 	tests/sidecars/wyoming/server $(LISTEN_CLIENTS)

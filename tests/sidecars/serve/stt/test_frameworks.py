@@ -20,7 +20,7 @@ SPOKEN = SAID[:2]
 @pytest.mark.timeout(BUILD_S)
 @pytest.mark.parametrize(("client", "scheme"), [("pipecat", "ws"), ("livekit", "http")])
 async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, client: str, scheme: str) -> None:
-    python = python_in(f"tests/sidecars/listen/clients/{client}")
+    python = python_in(f"tests/sidecars/serve/stt/clients/{client}")
     files = []
     for number, text in enumerate(SPOKEN):
         files.append(tmp_path / f"{number}.pcm")
