@@ -36,7 +36,16 @@ async def test_inside(model: Path, name: str, tmp_path: Path) -> None:
         hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
     ran = await asyncio.create_subprocess_exec(
-        *[python_of("chatterbox"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/{name}.py"],
+        *[
+            python_of("chatterbox"),
+            "-W",
+            "ignore",
+            "-m",
+            "pytest",
+            "--noconftest",
+            *flags,
+            f"{ROOT}/tests/sidecars/{name}.py",
+        ],
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
             "PYTHONPATH": str(ROOT),

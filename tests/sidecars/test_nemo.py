@@ -61,7 +61,16 @@ async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
         hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
     ran = await asyncio.create_subprocess_exec(
-        *[python_of("parakeet"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/{name}.py"],
+        *[
+            python_of("parakeet"),
+            "-W",
+            "ignore",
+            "-m",
+            "pytest",
+            "--noconftest",
+            *flags,
+            f"{ROOT}/tests/sidecars/{name}.py",
+        ],
         env=environment(NEMO_MODELS=str(models), HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,

@@ -97,7 +97,16 @@ async def test_inside(model: Path, tmp_path: Path) -> None:
     (spoilt / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes()[:100_000])
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
     ran = await asyncio.create_subprocess_exec(
-        *[python_of("qwen3"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/qwen3_inside.py"],
+        *[
+            python_of("qwen3"),
+            "-W",
+            "ignore",
+            "-m",
+            "pytest",
+            "--noconftest",
+            *flags,
+            f"{ROOT}/tests/sidecars/qwen3_inside.py",
+        ],
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
             "PYTHONPATH": str(ROOT),

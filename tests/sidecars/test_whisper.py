@@ -126,7 +126,16 @@ async def test_inside(model: Path, tmp_path: Path) -> None:
     (tmp_path / "speech").write_bytes(wide(caller(SAID[0])))
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
     ran = await asyncio.create_subprocess_exec(
-        *[python_of("whisper"), "-W", "ignore", "-m", "pytest", *flags, f"{ROOT}/tests/sidecars/whisper_inside.py"],
+        *[
+            python_of("whisper"),
+            "-W",
+            "ignore",
+            "-m",
+            "pytest",
+            "--noconftest",
+            *flags,
+            f"{ROOT}/tests/sidecars/whisper_inside.py",
+        ],
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
             "PYTHONPATH": str(ROOT),

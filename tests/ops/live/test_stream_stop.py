@@ -77,7 +77,7 @@ async def test_an_answer_too_short_to_be_cut_is_told() -> None:
 
 
 async def test_a_real_server_streams_while_it_thinks(model_server: ModelServer) -> None:
-    """The first piece comes long before the last."""
+    """The first piece comes long before the last; how long, a busy machine decides."""
     async with BareModel(Endpoint(model_server.base_url, model_server.model)) as model:
         time = asyncio.get_running_loop().time
         began = time()
@@ -87,7 +87,7 @@ async def test_a_real_server_streams_while_it_thinks(model_server: ModelServer) 
         rest = await model.read(stream)
         whole = time() - began
     assert rest > 100
-    assert first < whole / 3
+    assert first < whole / 2
 
 
 async def test_a_real_server_gives_many_streams_at_once(model_server: ModelServer) -> None:
