@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from phone_daemon.call.floor import HAS_FLOOR, State
-from phone_daemon.language.remarks import REMARKS, is_remark
-
-
-class BargeInMode(StrEnum):
-    SPEECH = "speech"
-    """The agent yields as soon as the VAD is sure of speech: the fastest."""
-    WORDS = "words"
-    """The agent yields once `min_words` were recognised: slower, for noisy lines and talkative listeners."""
-    OFF = "off"
-    """The agent finishes what it says."""
+from phone_daemon.dialplan.keys import BargeIn
+from phone_daemon.language.remarks import is_remark
 
 
 @dataclass(frozen=True, slots=True)
-class BargeIn:
-    """A dialplan's barge-in policy (`[barge_in]`)."""
+class BargeInPolicy:
+    """A dialplan's `[barge_in]`, applied."""
 
-    mode: BargeInMode = BargeInMode.SPEECH
-    min_words: int = 2
-    greeting: bool = True
-    """Whether the greeting can be interrupted."""
-    digits: bool = True
-    """Whether a pressed key interrupts, whatever the mode."""
-    remarks: Sequence[str] = REMARKS
-    """What listeners say without wanting the floor."""
+    keys: BargeIn
 
     def _open(self, state: State) -> bool:
-        return state in HAS_FLOOR and (self.greeting or state is not State.GREETING)
+        return state in HAS_FLOOR and (self.keys.greeting or state is not State.GREETING)
 
     def on_speech(self, state: State) -> bool:
         """True when the onset of speech alone takes the floor.
 
         In THINKING nothing of the reply has been heard: the caller has simply not finished, in every mode.
         """
-        return state is State.THINKING or (self._open(state) and self.mode is BargeInMode.SPEECH)
+        return state is State.THINKING or (self._open(state) and self.keys.mode == "speech")
 
     def by_words(self, state: State) -> bool:
         """True when words can take the floor."""
-        return self._open(state) and self.mode is BargeInMode.WORDS
+        return self._open(state) and self.keys.mode == "words"
 
     def on_words(self, state: State, text: str) -> bool:
         """True when a transcript takes the floor."""
-        return self.by_words(state) and len(text.split()) >= self.min_words and not self.is_remark(text)
+        return self.by_words(state) and len(text.split()) >= self.keys.min_words and not self.is_remark(text)
 
     def is_remark(self, text: str) -> bool:
         """True when a listener may say `text` without wanting the floor."""
-        return is_remark(text, self.remarks)
+        return is_remark(text, self.keys.remarks)
 
     def on_digit(self, state: State) -> bool:
         """True when a pressed key takes the floor."""
-        return self.digits and self._open(state)
+        return self.keys.digits and self._open(state)

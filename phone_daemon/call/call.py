@@ -16,7 +16,7 @@ from pathlib import Path
 
 from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.call.agent_side import AgentSide, Ask, BargeInEvent, saying
-from phone_daemon.call.barge_in import BargeIn, BargeInMode
+from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide, PendingTurn
 from phone_daemon.call.commands import serve_commands
 from phone_daemon.call.digits import DigitCollector
@@ -97,9 +97,7 @@ class Call:
         self._settings = services.settings
         self._floor = Floor()
         policy = dialplan.barge_in
-        self._policy = BargeIn(
-            BargeInMode(policy.mode), policy.min_words, policy.greeting, policy.digits, policy.remarks
-        )
+        self._policy = BargeInPolicy(policy)
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
         self._tasks = asyncio.TaskGroup()

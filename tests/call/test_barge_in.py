@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from phone_daemon.call.barge_in import BargeIn, BargeInMode
+from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.floor import HAS_FLOOR, State
+from phone_daemon.dialplan.keys import BargeIn
 
 
 @pytest.mark.parametrize("state", State)
 def test_by_default_speech_and_keys_take_the_floor_wherever_there_is_one(state: State) -> None:
-    policy = BargeIn()
+    policy = BargeInPolicy(BargeIn())
     assert policy.on_speech(state) is policy.on_digit(state) is (state in HAS_FLOOR)
 
 
 def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> None:
-    policy = BargeIn(mode=BargeInMode.WORDS, min_words=2)
+    policy = BargeInPolicy(BargeIn(mode="words", min_words=2))
     assert not policy.on_speech(State.SPEAKING)
     assert not policy.on_words(State.SPEAKING, "uh-huh")
     assert policy.on_words(State.SPEAKING, "no wait")
@@ -21,18 +24,19 @@ def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> No
 
 
 def test_a_caller_who_goes_on_before_the_reply_is_heard_is_never_talked_over() -> None:
-    for mode in BargeInMode:
-        assert BargeIn(mode=mode).on_speech(State.THINKING)
+    modes: tuple[Literal["speech", "words", "off"], ...] = ("speech", "words", "off")
+    for mode in modes:
+        assert BargeInPolicy(BargeIn(mode=mode)).on_speech(State.THINKING)
 
 
 def test_a_protected_greeting_is_heard_to_the_end() -> None:
-    policy = BargeIn(greeting=False)
+    policy = BargeInPolicy(BargeIn(greeting=False))
     assert not policy.on_speech(State.GREETING)
     assert not policy.on_digit(State.GREETING)
     assert policy.on_speech(State.SPEAKING)
 
 
 def test_switched_off_only_keys_interrupt() -> None:
-    policy = BargeIn(mode=BargeInMode.OFF)
+    policy = BargeInPolicy(BargeIn(mode="off"))
     assert not policy.on_speech(State.SPEAKING)
     assert policy.on_digit(State.SPEAKING)
