@@ -42,6 +42,13 @@ class Line(Protocol):
         """
         ...
 
+    def duck(self, reply: int, down: bool) -> None:
+        """Has `reply` go on softly (18 dB less, over 40 ms) from the next tick on, or be as loud as before again.
+
+        Nothing of it is lost. Harmless when the reply is over.
+        """
+        ...
+
     def send_digits(self, digits: str) -> None:
         """Sends DTMF digits (RFC 4733)."""
         ...

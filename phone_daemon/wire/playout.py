@@ -10,6 +10,7 @@ from array import array
 from collections import OrderedDict, deque
 
 from phone_daemon.events import FRAME_BYTES, Flushed, PlayoutDone, PlayoutStarted
+from phone_daemon.wire.gain import Gain
 
 AUDIBLE = 32
 """Least amplitude that is called sound: -60 dBFS, above what silence decodes to in A-law (8) and TTS dither."""
@@ -23,7 +24,7 @@ SILENCE = bytes(FRAME_BYTES)
 
 
 class _Reply:
-    __slots__ = ("audible", "finished", "id", "pcm", "played", "underruns")
+    __slots__ = ("audible", "finished", "gain", "id", "pcm", "played", "underruns")
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -32,6 +33,7 @@ class _Reply:
         self.underruns = 0
         self.finished = False
         self.audible = False
+        self.gain = Gain()
 
 
 class Playout:
@@ -86,6 +88,12 @@ class Playout:
             played, underruns = self._ended.get(reply, (0, 0))
             self._silenced.append((reply, played, 0, underruns))
 
+    def duck(self, reply: int, down: bool) -> None:
+        """`reply` goes on softly, or is loud again; nothing happens to one that is not queued (any more)."""
+        for entry in self._replies:
+            if entry.id == reply:
+                entry.gain.ducked = down
+
     def tick(self, position: int, at_ns: int) -> tuple[bytes, list[PlayoutEvent]]:
         """`pull` and `settle` in one, where nothing lies between them."""
         return self.pull(), self.settle(position, at_ns)
@@ -113,7 +121,7 @@ class Playout:
             if not entry.audible and loud(frame):
                 entry.audible = True
                 self._started = entry
-            return b"" if frame == SILENCE else frame
+            return b"" if frame == SILENCE else entry.gain.apply(frame)
         return b""
 
     def settle(self, position: int, at_ns: int) -> list[PlayoutEvent]:

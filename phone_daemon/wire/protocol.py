@@ -83,6 +83,14 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """The reply goes on softly (`down`), or as loud as before."""
+
+    reply: int
+    down: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SendDigits:
     digits: str
 
@@ -109,7 +117,9 @@ class AskStats:
     """Answered with `Stats`."""
 
 
-Command = Ring | Answer | Refuse | Place | Play | Finish | Flush | SendDigits | Transfer | HangUp | Stop | AskStats
+Command = (
+    Ring | Answer | Refuse | Place | Play | Finish | Flush | Duck | SendDigits | Transfer | HangUp | Stop | AskStats
+)
 
 # ---------------------------------------------------------------------------------------------- card -> daemon
 
@@ -214,7 +224,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
     EndReason: lambda data: EndReason(data.decode()),
 }
 _KINDS: tuple[type[Any], ...] = (
-    *(Ring, Answer, Refuse, Place, Play, Finish, Flush, SendDigits, Transfer, HangUp, Stop, AskStats),
+    *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats),
     *(Hello, Incoming, Answered, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
 )

@@ -63,6 +63,9 @@ class SipLine:
     def flush(self, reply: int) -> None:
         self.send(protocol.Flush(reply))
 
+    def duck(self, reply: int, down: bool) -> None:
+        self.send(protocol.Duck(reply, down))
+
     def send_digits(self, digits: str) -> None:
         self.send(protocol.SendDigits(digits))
 

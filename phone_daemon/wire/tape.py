@@ -125,6 +125,9 @@ class TapeLine:
     def flush(self, reply: int) -> None:
         self._playout.flush(reply)
 
+    def duck(self, reply: int, down: bool) -> None:
+        self._playout.duck(reply, down)
+
     def send_digits(self, digits: str) -> None:
         self.sent_digits += digits
 

@@ -208,3 +208,29 @@ def test_a_reply_that_is_made_much_faster_than_it_is_played_fills_no_more_than_i
     ticks(playout, 1)
     playout.play(1, piece)
     assert (playout.queued, playout.late_audio) == (MAX_QUEUED - FRAME_SAMPLES + len(piece) // 2, 30)
+
+
+def test_a_ducked_reply_goes_on_softly_and_nothing_of_it_is_lost() -> None:
+    playout = Playout()
+    playout.play(1, sound(1600))
+    playout.finish(1)
+    before, _ = ticks(playout, 2)
+    playout.duck(1, True)
+    soft, _ = ticks(playout, 4, start=2)
+    playout.duck(1, False)
+    after, events = ticks(playout, 5, start=6)
+    assert before == [sound(160)] * 2
+    assert np.frombuffer(soft[-1], "<i2").max() <= 126  # 18 dB below 1000
+    assert after[2:4] == [sound(160)] * 2
+    assert events == [PlayoutDone(1, 1600, 0, 9 * FRAME_SAMPLES, 9000)]
+
+
+def test_the_reply_after_a_ducked_one_is_as_loud_as_ever() -> None:
+    playout = Playout()
+    playout.play(1, sound(320))
+    playout.duck(1, True)
+    playout.duck(7, True)  # which nobody knows
+    playout.flush(1)
+    playout.play(2, sound(320))
+    frames, _ = ticks(playout, 2)
+    assert frames == [sound(160)] * 2

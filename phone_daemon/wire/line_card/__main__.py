@@ -222,6 +222,8 @@ class Card:
                     leg.playout.finish(reply)
                 case protocol.Flush(reply):
                     leg.flush(reply)
+                case protocol.Duck(reply, down):
+                    leg.playout.duck(reply, down)
                 case protocol.Ring():
                     leg.ring()
                 case protocol.Answer():

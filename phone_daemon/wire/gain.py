@@ -1,0 +1,38 @@
+"""A voice that steps back without falling silent: "ducking", as radio calls it when music gives way to an announcer.
+
+Pure, and in integers alone: the same frames come out on a telephone line and on a tape.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from phone_daemon.events import samples
+
+DUCKED_DB = -18.0
+"""How much softer a ducked reply is: quiet enough to talk over, loud enough to follow."""
+RAMP = samples(0.040)
+"""Samples from full to ducked and back: shorter clicks, longer is heard as fading."""
+_SHIFT = 15
+_GAINS = [round(2**_SHIFT * 10 ** (DUCKED_DB * step / RAMP / 20)) for step in range(RAMP + 1)]
+
+
+class Gain:
+    """One reply's gain. It moves with the samples that are played."""
+
+    def __init__(self) -> None:
+        self.ducked = False
+        """Whether it is to be soft; `apply` follows over `RAMP` samples."""
+        self._step = 0
+
+    def apply(self, frame: bytes) -> bytes:
+        """16-bit `frame` as it shall sound."""
+        way = RAMP if self.ducked else 0
+        if self._step == way == 0:
+            return frame
+        pcm = array("h", frame)
+        steps = range(self._step + 1, way) if way else range(self._step - 1, -1, -1)
+        gains = [_GAINS[step] for step in steps[: len(pcm)]]
+        gains += [_GAINS[way]] * (len(pcm) - len(gains))
+        self._step = way if len(steps) <= len(pcm) else steps[len(pcm) - 1]
+        return array("h", [sample * gain >> _SHIFT for sample, gain in zip(pcm, gains, strict=True)]).tobytes()
