@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from phone_daemon.settings.edge import EdgeSettings
 from phone_daemon.settings.values import MODEL, FilePath, Flag, Texts, between
 
 
@@ -212,6 +213,7 @@ class Settings:
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
     llm: LlmSettings = LlmSettings()
+    edge: EdgeSettings = EdgeSettings()
     dialplans: tuple[FilePath, ...] = ()
     """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
     every called number is answered with the dental clinic that comes with the package."""

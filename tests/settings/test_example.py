@@ -30,13 +30,20 @@ def test_every_key_is_there_with_its_default(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(uncommented())
     settings = load_settings(tmp_path / "s.toml", {})
     default = Settings()
-    # Three keys have no default that could be written: an example of a value stands there.
+    # Some keys have no default that could be written: an example of a value stands there.
     assert settings == replace(
         default,
         llm_cancel_floor_s=0.05,
         turn=replace(default.turn, early_start=True),
         calls=replace(default.calls, directory=tmp_path / default.calls.directory),
         state=replace(default.state, directory=tmp_path / default.state.directory, texts=True),
+        edge=replace(
+            default.edge,
+            certificate=tmp_path / "edge.pem",
+            key=tmp_path / "edge.key",
+            client_ca=tmp_path / "trunks.pem",
+            directory=tmp_path / default.edge.directory,
+        ),
     )
     text = "\n" + uncommented()
     for section in fields(Settings):
