@@ -1,7 +1,7 @@
 """How large chatterbox's networks are. The package has its sizes in its code; a smaller checkpoint brings its own.
 
 A folder of weights may hold `sizes.json`: arguments, by network, in the place of those that the package gives. The
-released weights have none; `sidecars/chatterbox/make_tiny.py` writes one.
+released weights have none; `fixtures/models/tiny_chatterbox.py` writes one.
 """
 
 from __future__ import annotations

@@ -73,9 +73,9 @@ def main() -> int:
     try:
         told = export(arguments.model, arguments.folder, arguments.chunk_ms)
     except (ValueError, WeightsMissing, OSError) as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
+        sys.stderr.write(f"{str(error).splitlines()[0]}\n")
         return 1
-    print(json.dumps(told))
+    sys.stdout.write(f"{json.dumps(told)}\n")
     return 0
 
 

@@ -22,7 +22,7 @@ from sidecars.weights import WeightsMissing
 
 TINY = Path(os.environ["CHATTERBOX_TINY"])
 TOKENS = 55
-"""Of every text; `make_tiny.py` makes it so."""
+"""Of every text; `fixtures/models/tiny_chatterbox.py` makes it so."""
 SAMPLES = TOKENS * 960
 TEXT = "Hello there, this is a test."
 

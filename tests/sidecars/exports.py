@@ -11,17 +11,18 @@ SEEDS = {"ctc": "1", "rnnt": "7", "tdt": "0"}
 """With them models babble much."""
 IN_ONE = """
 import sys
-from sidecars.parakeet import export, make_tiny, tiny_model
+from fixtures.models.tiny_nemo import make, model as shapes
+from sidecars.parakeet import export
 model, folder, decoder, seed, *chunks = sys.argv[1:]
 if decoder == "tdt":
-    plain = tiny_model.config
+    plain = shapes.config
     def config(*arguments):
         made = plain(*arguments)
         made["preprocessor"]["normalize"] = "per_feature"
         return made
-    tiny_model.config = config
+    shapes.config = config
 sys.argv[1:] = [model, "--decoder", decoder, "--seed", seed]
-make_tiny.main()
+make.main()
 if folder:
     sys.argv[1:] = [model, folder, *chunks]
     sys.exit(export.main())

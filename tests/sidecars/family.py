@@ -31,8 +31,8 @@ def python_in(folder: str) -> str:
 
 
 def tiny(family: str, folder: Path, *arguments: str) -> Path:
-    """`folder`, with what `make_tiny.py` of the family has put there."""
-    script = ROOT / "sidecars" / family / "make_tiny.py"
+    """`folder`, with the small model of the family that its script has put there."""
+    script = ROOT / "fixtures" / "models" / f"tiny_{family}.py"
     made = subprocess.run(
         [python_of(family), str(script), str(folder), *arguments], capture_output=True, text=True, check=False
     )

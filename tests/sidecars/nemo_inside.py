@@ -1,7 +1,8 @@
 """Parakeet, on small models: what NeMo holds, what is heard alone and in company, and what happens when things fail.
 
 `test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS` is a folder with `ctc.nemo`,
-`rnnt.nemo` and `tdt.nemo`, made by `make_tiny.py`: their weights are random, and what they hear is babble.
+`rnnt.nemo` and `tdt.nemo`, made by `fixtures.models.tiny_nemo.make`: their weights are random, and
+what they hear is babble.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import pytest
 import soxr
 import torch
 
+from fixtures.models.tiny_nemo import make
+from fixtures.models.tiny_nemo import model as tiny
 from ops.bench.stt.launches import count
 from sidecars.engine import EngineFull, EngineLost, Hypothesis
 from sidecars.engines import nemo, nemo_model, nemo_segments
@@ -29,7 +32,6 @@ from sidecars.engines.nemo_package import ASRModel
 from sidecars.engines.nemo_pipeline import Piece, Pipeline
 from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.trailing_silence import TrailingSilence
-from sidecars.parakeet import make_tiny, tiny_model
 
 MODELS = Path(os.environ["NEMO_MODELS"])
 CALLS = Path(__file__).parent.parent.parent / "fixtures" / "calls"
@@ -270,11 +272,11 @@ def test_a_graphs_fixed_number_of_turns_finds_what_the_search_to_the_end_finds(c
 
 def test_a_step_is_made_of_as_many_operations_for_many_as_for_one(tmp_path: Path) -> None:
     """Of a model as deep as the released ones; NeMo 3.0's own pipeline makes 15,128 for 256 streams, 2,379 for one."""
-    tokenizer = tiny_model.make_tokenizer(tmp_path, make_tiny.PHRASES, make_tiny.TOKENS)
-    shape = tiny_model.Shape(width=32, layers=24, heads=4, channels=32)
+    tokenizer = tiny.make_tokenizer(tmp_path, make.PHRASES, make.TOKENS)
+    shape = tiny.Shape(width=32, layers=24, heads=4, channels=32)
     path = tmp_path / "deep.nemo"
-    model = tiny_model.build("rnnt", tokenizer, shape, 7)
-    make_tiny.set_rate(model, "rnnt", make_tiny.recording(str(CALLS / "leaves_a_message" / "two.wav")))
+    model = tiny.build("rnnt", tokenizer, shape, 7)
+    make.set_rate(model, "rnnt", make.recording(str(CALLS / "leaves_a_message" / "two.wav")))
     model.save_to(str(path))
     made = nemo.create({"model": str(path), "max_sessions": 256, "chunk_ms": 160})
     alone, many = (sum(count(made, streams, 0.16, steps=1)) for streams in (1, 256))

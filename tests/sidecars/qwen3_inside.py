@@ -1,8 +1,9 @@
 """Qwen3-ASR, on a tiny random model: what is told of what cannot be, and how it streams.
 
-`test_qwen3.py` runs this file with the Python of `sidecars/qwen3/.venv`. `TINY` is a folder that `make_tiny.py` has
-made, `SPOILT` a copy whose weights are cut short. Where upstream's package streams it calls vLLM, which runs on a GPU:
-here `Llm` stands for it, and answers with the same tiny model, so the rest of upstream's streaming is real.
+`test_qwen3.py` runs this file with the Python of `sidecars/qwen3/.venv`. `TINY` is a folder that
+`fixtures/models/tiny_qwen3.py` has made, `SPOILT` a copy whose weights are cut short. Where upstream's package streams
+it calls vLLM, which runs on a GPU: here `Llm` stands for it, and answers with the same tiny model, so the rest of
+upstream's streaming is real.
 """
 
 from __future__ import annotations

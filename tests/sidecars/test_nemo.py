@@ -31,7 +31,7 @@ MAX_SESSIONS = 24
 SAID = "I want to book an appointment for Tuesday at half past ten"
 MAKE = """
 import sys
-from sidecars.parakeet.make_tiny import main
+from fixtures.models.tiny_nemo.make import main
 for decoder, seed in (("ctc", "0"), ("rnnt", "7"), ("tdt", "2")):  # seeds that say something now and then
     sys.argv[1:] = [f"{decoder}.nemo", "--decoder", decoder, "--seed", seed]
     main()

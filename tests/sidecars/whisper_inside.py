@@ -1,7 +1,7 @@
 """Whisper, on a tiny random model: what is not believed, what a failing GPU costs, and how repositories are laid out.
 
-`test_whisper.py` runs this file with the Python of `sidecars/whisper/.venv`. `TINY` is a folder that `make_tiny.py` has
-made; `SPEECH` is a file of 16-bit speech at 16 kHz.
+`test_whisper.py` runs this file with the Python of `sidecars/whisper/.venv`. `TINY` is a folder that
+`fixtures/models/tiny_whisper.py` has made; `SPEECH` is a file of 16-bit speech at 16 kHz.
 """
 
 from __future__ import annotations

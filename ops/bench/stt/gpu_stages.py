@@ -46,20 +46,20 @@ def model(arguments: argparse.Namespace) -> None:
     """The shape of the released models, with random weights, and chunks of 320 ms besides."""
     import torch  # noqa: PLC0415
 
-    from sidecars.parakeet import make_tiny, tiny_model  # noqa: PLC0415
+    from fixtures.models.tiny_nemo import make, model  # noqa: PLC0415
 
     torch.set_num_threads(arguments.threads)
     logging.getLogger("nemo_logger").setLevel(logging.ERROR)
-    setattr(tiny_model, "LOOK_AHEADS", (*tiny_model.LOOK_AHEADS, (68, 3)))  # noqa: B010  (of one more)
-    shape = tiny_model.Shape(*(int(each) for each in arguments.shape.split(",")))
-    audio = make_tiny.recording(str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
+    setattr(model, "LOOK_AHEADS", (*model.LOOK_AHEADS, (68, 3)))  # noqa: B010  (of one more)
+    shape = model.Shape(*(int(each) for each in arguments.shape.split(",")))
+    audio = make.recording(str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
     for decoder in arguments.decoders.split(","):
         began = time.monotonic()
         path = Path(arguments.folder) / f"{decoder}.nemo"
         with tempfile.TemporaryDirectory() as folder:
-            tokenizer = tiny_model.make_tokenizer(Path(folder), make_tiny.PHRASES, make_tiny.TOKENS)
-            made = tiny_model.build(decoder, tokenizer, shape, 0)
-            make_tiny.set_rate(made, decoder, audio)
+            tokenizer = model.make_tokenizer(Path(folder), make.PHRASES, make.TOKENS)
+            made = model.build(decoder, tokenizer, shape, 0)
+            make.set_rate(made, decoder, audio)
             made.save_to(f"{path}.part")
         Path(f"{path}.part").rename(path)
         millions = sum(each.numel() for each in made.parameters()) / 1e6

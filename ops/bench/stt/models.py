@@ -24,28 +24,28 @@ MIDDLE = ("--width", "512", "--layers", "17", "--heads", "8", "--channels", "256
 
 def streaming() -> Path:
     """A cache-aware RNN-T."""
-    return _made("parakeet_rnnt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO)
+    return _made("parakeet_rnnt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "rnnt", *BABBLES_TO)
 
 
 def whole() -> Path:
     """A TDT with the same encoder, which hears utterances whole."""
-    return _made("parakeet_tdt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "tdt", *BABBLES_TO)
+    return _made("parakeet_tdt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "tdt", *BABBLES_TO)
 
 
 def middle_streaming() -> Path:
     """`streaming` at a size that a CPU still keeps up with: FastConformer's "large" (arXiv:2305.05084)."""
-    return _made("parakeet_114m_rnnt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO, *MIDDLE)
+    return _made("parakeet_114m_rnnt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "rnnt", *BABBLES_TO, *MIDDLE)
 
 
 def middle_whole() -> Path:
     """`whole` with the encoder of `middle_streaming`."""
-    return _made("parakeet_114m_tdt.nemo", "sidecars.parakeet.make_tiny", "--decoder", "tdt", *BABBLES_TO, *MIDDLE)
+    return _made("parakeet_114m_tdt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "tdt", *BABBLES_TO, *MIDDLE)
 
 
 def released_shape() -> Path:
     """An RNN-T of the size and shape of the released 0.6 B models."""
     shape = ("--width", "1024", "--layers", "24", "--heads", "8", "--channels", "256")
-    return _made("parakeet_large.nemo", "sidecars.parakeet.make_tiny", "--decoder", "rnnt", *BABBLES_TO, *shape)
+    return _made("parakeet_large.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "rnnt", *BABBLES_TO, *shape)
 
 
 def exported() -> Path:
