@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from phone_daemon.events import EndReason, LineClosed, LineEvent
+from phone_daemon.events import EndReason, LineClosed, LineEvent, Note
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.message import parse
@@ -34,6 +35,9 @@ FROZEN_S = 10.0
 """A card that has said nothing for so long, though asked, is killed: its calls wait for frames that never come."""
 EXIT_PORT = 98
 """Exit code of a card whose SIP port is taken (`line_card.EXIT_PORT`; that module needs pjsua2)."""
+MAX_NOTE = protocol.MAX_PACKET - 1024
+MAX_NOTES_WAITING = 2000
+"""A web process that is so far behind misses notes: what it needs for its calls' audio comes first."""
 OURS = 1 << 31
 """Calls that we place are numbered from here, calls that come in from 1."""
 
@@ -54,13 +58,14 @@ def new_call_id() -> str:
 class LineCard:
     """One line card process. Made by `start`, ended by `close`; the starter ends it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         process: asyncio.subprocess.Process,
         sock: socket.socket,
         settings: SipSettings,
         incoming: asyncio.Queue[IncomingCall] | None,
         new_id: Callable[[], str],
+        name: str = "line card",
     ) -> None:
         loop = asyncio.get_running_loop()
         self.incoming: asyncio.Queue[IncomingCall] = asyncio.Queue() if incoming is None else incoming
@@ -74,6 +79,7 @@ class LineCard:
         self._sock = sock
         self._settings = settings
         self._new_id = new_id
+        self._name = name
         self._lines: dict[int, SipLine] = {}
         self._placed = OURS
         self._answers: dict[int, asyncio.Future[None]] = {}
@@ -85,7 +91,7 @@ class LineCard:
         self._reading = True
         loop.add_reader(sock, self._read)
         assert process.stderr is not None
-        self._log_reader = loop.create_task(ChildLog(f"line card {process.pid}", logger).read(process.stderr))
+        self._log_reader = loop.create_task(ChildLog(f"{name} {process.pid}", logger).read(process.stderr))
 
     @classmethod
     async def start(
@@ -115,6 +121,33 @@ class LineCard:
             "ack-timeout": settings.ack_timeout_s,
             "transfer-timeout": settings.transfer_timeout_s,
         }
+        return await cls.launch(
+            "phone_daemon.wire.line_card",
+            (*(f"--{name}={value}" for name, value in options.items()), *extra),
+            settings,
+            f"SIP port {settings.bind}:{wanted}/udp is in use: "
+            "stop what holds it (`ss -lunp`), or set another `port` under [sip]",
+            incoming=incoming,
+            new_id=new_id,
+        )
+
+    @classmethod
+    async def launch(
+        cls,
+        module: str,
+        arguments: Sequence[str],
+        settings: SipSettings,
+        port_taken: str,
+        *,
+        told: bytes = b"",
+        name: str = "line card",
+        incoming: asyncio.Queue[IncomingCall] | None = None,
+        new_id: Callable[[], str] = new_call_id,
+    ) -> LineCard:
+        """Starts `python -m MODULE --fd=N ARGUMENTS`, any program of this protocol, and waits until it takes calls.
+
+        `told` is written to its standard input; `port_taken` what `PortInUse` says. Raises it and `CardFailed`.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
@@ -122,32 +155,31 @@ class LineCard:
             try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *("-m", "phone_daemon.wire.line_card", f"--fd={theirs.fileno()}"),
-                    *(f"--{name}={value}" for name, value in options.items()),
-                    *extra,
+                    *("-m", module, f"--fd={theirs.fileno()}"),
+                    *arguments,
                     pass_fds=(theirs.fileno(),),
-                    stdin=asyncio.subprocess.DEVNULL,
+                    stdin=asyncio.subprocess.PIPE if told else asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
                 )
             except BaseException:
                 ours.close()
                 raise
-        card = cls(process, ours, settings, incoming, new_id)
+        card = cls(process, ours, settings, incoming, new_id, name)
         try:
             async with asyncio.timeout(START_S):
+                if process.stdin is not None:
+                    process.stdin.write(told)
+                    process.stdin.close()
                 hello = await card._hello
         except BaseException as error:
             await card.close()
             if isinstance(error, TimeoutError):
-                raise CardFailed(f"line card: not ready within {START_S:g} s") from None
+                raise CardFailed(f"{name}: not ready within {START_S:g} s") from None
             if isinstance(error, CardFailed) and process.returncode == EXIT_PORT:
-                raise PortInUse(
-                    f"SIP port {settings.bind}:{wanted}/udp is in use: "
-                    "stop what holds it (`ss -lunp`), or set another `port` under [sip]"
-                ) from None
+                raise PortInUse(port_taken) from None
             raise
         card.port, card.max_calls = hello.port, hello.max_calls
-        card._watchdog = card._loop.create_task(card._watch(), name=f"line card {card.pid}: watchdog")
+        card._watchdog = card._loop.create_task(card._watch(), name=f"{name} {card.pid}: watchdog")
         return card
 
     @property
@@ -193,7 +225,7 @@ class LineCard:
                     async with asyncio.timeout(FROZEN_S):
                         await self.stats()
                 except TimeoutError:
-                    logger.error("line card %d has said nothing for %g s: killed", self.pid, FROZEN_S)
+                    logger.error("%s %d has said nothing for %g s: killed", self._name, self.pid, FROZEN_S)
                     with contextlib.suppress(ProcessLookupError):
                         self._process.kill()
                     return
@@ -213,6 +245,17 @@ class LineCard:
         self.send(0, protocol.AskStats())
         return await answer
 
+    def tell(self, note: Note) -> None:
+        """Passes on a note, of a call on this card or on another; returns at once."""
+        if len(self._backlog) >= MAX_NOTES_WAITING:
+            return
+        text = json.dumps(
+            {"call": note.call, "kind": note.kind, "at_ns": note.at_ns, "data": dict(note.data)}, default=str
+        )
+        if len(text) <= MAX_NOTE:
+            number = next((number for number, line in self._lines.items() if line.id == note.call), 0)
+            self.send(number, protocol.Told(text))
+
     def drain(self) -> None:
         """No new calls (503) from now on; the process ends with its last call."""
         self._draining = True
@@ -229,7 +272,7 @@ class LineCard:
             async with asyncio.timeout(STOP_S):
                 await self._process.wait()
         except TimeoutError:
-            logger.warning("line card %d did not stop within %g s: killed", self.pid, STOP_S)
+            logger.warning("%s %d did not stop within %g s: killed", self._name, self.pid, STOP_S)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -328,6 +371,6 @@ class LineCard:
     async def _reap(self) -> None:
         code = await self._process.wait()
         if self.port:
-            logger.error("line card %d died with %d: its calls are over", self.pid, code)
+            logger.error("%s %d died with %d: its calls are over", self._name, self.pid, code)
         if not self.died.done():
             self.died.set_result(code)

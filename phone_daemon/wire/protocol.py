@@ -117,8 +117,28 @@ class AskStats:
     """Answered with `Stats`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A note (`events.Note`) as JSON: of this call, or with call 0 of one on another card. For the web's card alone."""
+
+    note: str
+
+
 Command = (
-    Ring | Answer | Refuse | Place | Play | Finish | Flush | Duck | SendDigits | Transfer | HangUp | Stop | AskStats
+    Ring
+    | Answer
+    | Refuse
+    | Place
+    | Play
+    | Finish
+    | Flush
+    | Duck
+    | SendDigits
+    | Transfer
+    | HangUp
+    | Stop
+    | AskStats
+    | Told
 )
 
 # ---------------------------------------------------------------------------------------------- card -> daemon
@@ -224,7 +244,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
     EndReason: lambda data: EndReason(data.decode()),
 }
 _KINDS: tuple[type[Any], ...] = (
-    *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats),
+    *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats, Told),
     *(Hello, Incoming, Answered, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
 )

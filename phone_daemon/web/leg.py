@@ -1,0 +1,197 @@
+"""One call in the web process: what a line card's leg is to SIP, for a client that speaks HTTP, WebRTC or WebSocket.
+
+It lives on the desk's clock (`desk.py`): every 20 ms it takes a frame of the client's audio out of the jitter
+buffer and hands the client one of the agent's, and tells the daemon of both, in the line card's protocol.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from phone_daemon.clock import now_ns
+from phone_daemon.events import (
+    FRAME_SAMPLES,
+    PTIME_S,
+    Digit,
+    EndReason,
+    Flushed,
+    LineClosed,
+    PlayoutDone,
+    TransferFailed,
+)
+from phone_daemon.web.jitter_buffer import JitterBuffer
+from phone_daemon.wire import protocol
+from phone_daemon.wire.playout import Playout, loud
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+DIGITS = frozenset("0123456789*#ABCD")
+LINGER_TICKS = 10
+"""Between the agent's last sound and its hanging up: what was sent still travels, and waits in the client's buffer."""
+
+
+class Client(Protocol):
+    """The far end of a leg. Called on the event loop, in order; must return at once. An exception ends the call."""
+
+    def audio(self, reply: int, pcm: bytes) -> None:
+        """Every 20 ms: `FRAME_BYTES` of the agent's reply `reply`, or empty for silence."""
+        ...
+
+    def flushed(self, reply: int, played: int) -> None:
+        """The agent was interrupted: whatever is still held of this reply, or of one before it, must not be heard.
+
+        `played`: samples of it that `audio` was given.
+        """
+        ...
+
+    def finished(self, reply: int, played: int) -> None:
+        """The last sample of a reply was given to `audio`."""
+        ...
+
+    def digits(self, digits: str) -> None:
+        """The agent presses keys (DTMF)."""
+        ...
+
+    def note(self, note: Mapping[str, Any]) -> None:
+        """Something happened in the call: `call`, `kind`, `at_ns` and `data` of `events.Note`."""
+        ...
+
+    def closed(self, reason: str, detail: str) -> None:
+        """The call is over: always last, and once. `reason` is an `EndReason`."""
+        ...
+
+
+class Leg:
+    """`send` and `send_frame` (its fields) take what the daemon is told; `idle_s`: longest without audio of the client's."""
+
+    def __init__(
+        self,
+        client: Client,
+        send: Callable[[protocol.Report], None],
+        send_frame: Callable[[int, bytes, bytes, int, int, int], None],
+        idle_s: float,
+    ) -> None:
+        self.call = ""
+        """The call's id, once its first note has come."""
+        self.closed = False
+        """The daemon has been told that the call is over, or has said so."""
+        self.refused: int | None = None
+        """The SIP status by which the daemon did not take it."""
+        self.answered = False
+        self.playout = Playout()
+        self._client = client
+        self._send = send
+        self._send_frame = send_frame
+        self._jitter = JitterBuffer()
+        self._position = 0
+        self._idle_ticks = round(idle_s / PTIME_S)
+        self._quiet_ticks = 0
+        self._since_sound = LINGER_TICKS
+        self._leaving: Callable[[], None] | None = None
+
+    # ---------------------------------------------------------------------------------------------- client
+
+    def hear(self, pcm: bytes) -> None:
+        """Takes the caller's audio: 16-bit little-endian 8 kHz mono, of any length."""
+        self._quiet_ticks = 0
+        self._jitter.put(pcm)
+
+    def digit(self, digit: str) -> None:
+        """The caller presses a key: `0-9 * # A-D`. Raises `ValueError` for anything else."""
+        if digit.upper() not in DIGITS:
+            raise ValueError(f"{digit!r:.20} is no key of a telephone: 0 to 9, *, # and A to D are")
+        if self.answered and not self.closed:
+            self._send(Digit(digit.upper()))
+
+    def hang_up(self) -> None:
+        """The caller hangs up, or is gone. Harmless when the call is over."""
+        self.close(EndReason.CALLER_HUNG_UP)
+
+    # ---------------------------------------------------------------------------------------------- daemon
+
+    def take(self, command: protocol.Command) -> None:
+        """Does what the daemon says about this call."""
+        match command:
+            case protocol.Answer():
+                self.answered = True
+            case protocol.Refuse(code, _):
+                self.refused = code
+                self.close(EndReason.REFUSED, code)
+            case protocol.Play(reply, pcm):
+                self.playout.play(reply, pcm)
+            case protocol.Finish(reply):
+                self.playout.finish(reply)
+            case protocol.Duck(reply, down):
+                self.playout.duck(reply, down)
+            case protocol.Flush(reply):
+                self.playout.flush(reply)
+                # At once, and not at the next tick: the client has a buffer of its own to empty.
+                self._settle(now_ns())
+            case protocol.SendDigits(digits):
+                self._client_does(lambda: self._client.digits(digits))
+            case protocol.Transfer():
+                self._send(TransferFailed(501, "a call from the web cannot be handed over to a telephone"))
+            case protocol.HangUp(reason):
+                if reason is EndReason.AGENT_HUNG_UP and self.answered:
+                    self._leaving = functools.partial(self.close, reason)
+                else:
+                    self.close(reason)
+
+    def told(self, note: Mapping[str, Any]) -> None:
+        """Passes on a note of this call."""
+        self.call = str(note.get("call", ""))
+        self._client_does(lambda: self._client.note(note))
+
+    def tick(self, at_ns: int) -> None:
+        """20 ms have passed."""
+        if not self.answered or self.closed:
+            return
+        playout = self.playout
+        agent = playout.pull()
+        if agent and loud(agent):
+            self._since_sound = 0
+        self._client_does(lambda: self._client.audio(playout.source, agent))
+        self._settle(at_ns)
+        heard = self._jitter.take()
+        self._send_frame(self._position, heard, agent, playout.reply, playout.played, playout.queued)
+        self._position += FRAME_SAMPLES
+        self._quiet_ticks += 1
+        self._since_sound += 1
+        if self._leaving is not None and self._since_sound > LINGER_TICKS:
+            self._leaving()
+        elif self._quiet_ticks > self._idle_ticks:
+            self.close(EndReason.RTP_TIMEOUT, detail=f"no audio for {self._idle_ticks * PTIME_S:g} s")
+
+    def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
+        """Ends the call and tells both sides, once."""
+        if self.closed:
+            return
+        self.closed = True
+        self._send(LineClosed(reason, code, detail))
+        try:
+            self._client.closed(str(reason), detail)
+        except Exception:
+            log.exception(Event("leg.client_failed", call=self.call))
+
+    def _settle(self, at_ns: int) -> None:
+        for event in self.playout.settle(self._position, at_ns):
+            self._send(event)
+            match event:
+                case Flushed():
+                    self._client_does(functools.partial(self._client.flushed, event.reply, event.played))
+                case PlayoutDone():
+                    self._client_does(functools.partial(self._client.finished, event.reply, event.played))
+
+    def _client_does(self, what: Callable[[], None]) -> None:
+        if self.closed:
+            return
+        try:
+            what()
+        except Exception:
+            # A defect in one client's leg ends its call and no other.
+            log.exception(Event("leg.client_failed", call=self.call))
+            self.close(EndReason.FAILED, detail="the client's leg failed")

@@ -1,0 +1,137 @@
+"""An SDP offer (RFC 8866) for one call, judged before anything acts on it; and what is added to our answer. Pure.
+
+aiortc raises AssertionError, StopIteration or KeyError on what it does not expect, decodes video that nobody asked
+for, and sends a check to each of a thousand candidates: what reaches it is what a browser sends for a call.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_BYTES = 32_768
+"""A browser's offer of audio and a data channel has 3,000 to 6,000."""
+MAX_CANDIDATES = 24
+"""Each is probed by us."""
+MAX_LINE = 1024
+
+OPUS_RECEIVE = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=8000;maxaveragebitrate=24000"
+"""What we ask of the sender (RFC 7587 section 7): a telephone's bandwidth, and a copy of each packet in the next."""
+
+
+class BadOffer(ValueError):
+    """One line for whoever sent it, and `status`: 400 for what is no SDP, 413, or 422 for what we do not take."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a good one tells us."""
+
+    sdp: str
+    opus: int
+    """Payload type."""
+    keys: tuple[int, ...]
+    """Payload types of telephone-event (RFC 4733), each with its clock rate in the offer's order."""
+    key_lines: tuple[str, ...]
+    """Their rtpmap lines."""
+
+
+def judge(body: bytes) -> Offer:
+    """The offer in `body`. Raises `BadOffer`."""
+    if len(body) > MAX_BYTES:
+        raise BadOffer(413, f"the offer has {len(body)} bytes: {MAX_BYTES} is the most")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise BadOffer(400, "the offer is no SDP: not UTF-8") from None
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if not re.match(r"[a-z]=.", line) or len(line) > MAX_LINE or not line.isprintable():
+            raise BadOffer(400, f"line {number} of the offer is no SDP (RFC 8866): {line[:40]!r}")
+    if not lines or lines[0] != "v=0":
+        raise BadOffer(400, "the offer is no SDP: it does not begin with v=0")
+    sections = _sections(lines)
+    audio = _audio(sections)
+    _transport(lines, sections)
+    maps = dict(re.findall(r"^a=rtpmap:(\d{1,3}) (\S+)", "\n".join(audio), re.M))
+    offered = audio[0].split()[3:]
+    opus = [number for number in offered if maps.get(number, "").lower().startswith("opus/48000")]
+    if not opus:
+        raise BadOffer(422, "the offer has no Opus (a=rtpmap:… opus/48000/2)")
+    if {"a=recvonly", "a=inactive"} & set(audio):
+        raise BadOffer(422, "the offer only listens: send audio, too (a=sendrecv)")
+    keys = [number for number in offered if maps.get(number, "").lower().startswith("telephone-event/")]
+    return Offer(
+        text if text.endswith("\n") else text + "\r\n",
+        int(opus[0]),
+        tuple(int(number) for number in keys),
+        tuple(f"a=rtpmap:{number} {maps[number]}" for number in keys),
+    )
+
+
+def complete(answer: str, offer: Offer) -> str:
+    """`answer`, as aiortc writes it, with what it cannot say: how we want Opus, and that we take keys as RTP."""
+    lines = []
+    for line in answer.splitlines():
+        if line.startswith("m=audio ") and offer.keys:
+            line += "".join(f" {number}" for number in offer.keys)  # noqa: PLW2901
+        lines.append(line)
+        if line.startswith(f"a=rtpmap:{offer.opus} "):
+            lines.append(f"a=fmtp:{offer.opus} {OPUS_RECEIVE}")
+            lines += offer.key_lines
+    return "\r\n".join(lines) + "\r\n"
+
+
+def candidates(fragment: str) -> list[tuple[str, str]]:
+    """The (mid, candidate) pairs of a trickle-ICE fragment (RFC 8840 section 9). Raises `BadOffer`."""
+    if len(fragment) > MAX_BYTES:
+        raise BadOffer(413, f"the fragment has {len(fragment)} bytes: {MAX_BYTES} is the most")
+    mid, found = "", []
+    for line in fragment.splitlines():
+        if line.startswith("a=mid:"):
+            mid = line[6:].strip()
+        elif line.startswith("a=candidate:"):
+            found.append((mid, line[12:].strip()))
+    if len(found) > MAX_CANDIDATES:
+        raise BadOffer(422, f"the fragment has {len(found)} candidates: {MAX_CANDIDATES} is the most")
+    return found
+
+
+def _sections(lines: list[str]) -> list[list[str]]:
+    starts = [at for at, line in enumerate(lines) if line.startswith("m=")]
+    return [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+def _audio(sections: list[list[str]]) -> list[str]:
+    kinds = []
+    for section in sections:
+        match = re.fullmatch(r"m=(\w+) \d{1,5} [A-Z/]+((?: \S+)+)", section[0])
+        if match is None:
+            raise BadOffer(400, f"no media line of SDP: {section[0][:60]!r}")
+        kinds.append(match[1])
+        if match[1] == "audio" and not re.fullmatch(r"(?: \d{1,3})+", match[2]):
+            raise BadOffer(400, f"no payload types: {section[0][:60]!r}")
+    if "video" in kinds:
+        raise BadOffer(422, "the offer has video: this is a telephone, offer audio alone")
+    if kinds.count("audio") != 1:
+        raise BadOffer(422, f"the offer has {kinds.count('audio') or 'no'} audio: exactly one m=audio is taken")
+    if len(kinds) - kinds.count("application") != 1 or kinds.count("application") > 1:
+        raise BadOffer(422, "the offer has more than audio and one data channel (m=application)")
+    return sections[kinds.index("audio")]
+
+
+def _transport(lines: list[str], sections: list[list[str]]) -> None:
+    count = sum(line.startswith("a=candidate:") for line in lines)
+    if count > MAX_CANDIDATES:
+        raise BadOffer(422, f"the offer has {count} candidates: {MAX_CANDIDATES} is the most")
+    common = lines[: lines.index(sections[0][0])]
+    for section in sections:
+        for name in ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "mid"):
+            if not any(line.startswith(f"a={name}:") for line in common + section):
+                raise BadOffer(422, f"{section[0].split()[0]} of the offer has no a={name}: it is not WebRTC's")
+    if "a=rtcp-mux" not in [line for section in sections for line in section]:
+        raise BadOffer(422, "the audio of the offer has no a=rtcp-mux")

@@ -1,0 +1,111 @@
+"""Opus (RFC 6716) at the 8 kHz of a call, one channel, by the libopus that PyAV's wheel carries for aiortc.
+
+A browser's Opus has no sample rate of its own: libopus decodes any of it at 8 kHz, so nothing is resampled and
+nothing held back but Opus' own 6.5 ms. PyAV's decoder knows neither what stands for a lost packet (section 4.4) nor
+the copy of it that the next packet carries (in-band FEC); libopus itself does, which is why it is asked directly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import weakref
+from pathlib import Path
+
+import av
+
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
+
+MAX_PACKET = 1275
+"""Bytes of one frame at most (section 3.4), and of a packet that we make."""
+MAX_SAMPLES = 960
+"""What a packet holds at most: 120 ms (section 3.4, R5)."""
+
+_APPLICATION_VOIP = 2048
+_SET_BITRATE = 4002
+_SET_INBAND_FEC = 4012
+_SET_PACKET_LOSS_PERC = 4014
+
+
+class OpusError(ValueError):
+    """libopus refused, with its reason: most often a packet that is no Opus."""
+
+
+class LibopusMissing(RuntimeError):
+    """PyAV has no libopus where its wheels have it; one line that says where it was looked for."""
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    folder = Path(av.__file__).parent.parent / "av.libs"
+    found = sorted(folder.glob("libopus-*.so*")) or sorted(folder.glob("libopus.so*"))
+    if not found:
+        raise LibopusMissing(f"{folder} has no libopus: install av from its wheel (pip install --force-reinstall av)")
+    library = ctypes.CDLL(str(found[0]))
+    library.opus_encoder_create.restype = ctypes.c_void_p
+    library.opus_decoder_create.restype = ctypes.c_void_p
+    library.opus_strerror.restype = ctypes.c_char_p
+    return library
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise OpusError(_library().opus_strerror(result).decode())
+    return result
+
+
+def duration(packet: bytes) -> int:
+    """Samples at 8 kHz in `packet`; raises `OpusError` when it is none."""
+    return _checked(_library().opus_packet_get_nb_samples(packet, len(packet), SAMPLE_RATE))
+
+
+class Encoder:
+    """One stream's; 20 ms a packet, about 24 kbit/s while somebody speaks and 3 bytes in silence."""
+
+    def __init__(self, bitrate: int = 24_000, expected_loss: int = 5) -> None:
+        library = _library()
+        error = ctypes.c_int()
+        self._state = ctypes.c_void_p(
+            library.opus_encoder_create(SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error))
+        )
+        _checked(error.value)
+        weakref.finalize(self, library.opus_encoder_destroy, self._state)
+        for request, value in ((_SET_BITRATE, bitrate), (_SET_INBAND_FEC, 1), (_SET_PACKET_LOSS_PERC, expected_loss)):
+            _checked(library.opus_encoder_ctl(self._state, request, ctypes.c_int(value)))
+        self._out = ctypes.create_string_buffer(MAX_PACKET)
+
+    def encode(self, pcm: bytes) -> bytes:
+        """The packet of one frame, `FRAME_BYTES` of 16-bit PCM at 8 kHz."""
+        size = _checked(_library().opus_encode(self._state, pcm, FRAME_SAMPLES, self._out, MAX_PACKET))
+        return self._out.raw[:size]
+
+
+class Decoder:
+    """One stream's, to 16-bit PCM at 8 kHz. All three raise `OpusError`, and go on with the next packet."""
+
+    def __init__(self) -> None:
+        library = _library()
+        error = ctypes.c_int()
+        self._state = ctypes.c_void_p(library.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error)))
+        _checked(error.value)
+        weakref.finalize(self, library.opus_decoder_destroy, self._state)
+        self._out = ctypes.create_string_buffer(2 * MAX_SAMPLES)
+
+    def decode(self, packet: bytes) -> bytes:
+        """What `packet` holds, up to 120 ms."""
+        return self._run(packet, MAX_SAMPLES, fec=False)
+
+    def conceal(self, samples: int) -> bytes:
+        """`samples` in place of what was lost (a multiple of 20, 2.5 ms); fades out when that goes on."""
+        return self._run(None, samples, fec=False)
+
+    def recover(self, packet: bytes, samples: int) -> bytes:
+        """The `samples` before `packet`, from the copy it carries of them; concealed where it carries none."""
+        return self._run(packet, samples, fec=True)
+
+    def _run(self, packet: bytes | None, samples: int, fec: bool) -> bytes:
+        size = 0 if packet is None else len(packet)
+        count = _checked(
+            _library().opus_decode(self._state, packet, size, self._out, min(samples, MAX_SAMPLES), int(fec))
+        )
+        return self._out.raw[: 2 * count]

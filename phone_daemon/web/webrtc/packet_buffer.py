@@ -1,0 +1,137 @@
+"""The caller's packets in order and at 20 ms a tick, whatever the network did to them. Pure: no clock, no I/O.
+
+aiortc's own buffer waits for four packets, and for sixteen where one was lost (320 ms); an agent that must notice an
+interruption cannot wait. This one starts with the first packet. A packet that is late makes it wait that much
+longer from then on, and when a second has passed in which more than a frame was always to spare, it drops the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES
+from phone_daemon.web.webrtc.opus import OpusError
+
+SILENCE = bytes(FRAME_BYTES)
+MAX_PACKETS = 25
+"""That wait: half a second. What is older is dropped."""
+MAX_AHEAD = 100
+"""A sequence number that is further from the last one, in either direction, is another stream."""
+MAX_CONCEALED = 5
+"""Frames in a row that are made up when nothing comes; then it is silence."""
+WINDOW = 50
+"""Ticks over which the buffer must have had more than it needs before it gives some up: a second."""
+
+
+class Decoding(Protocol):
+    """What is asked of a decoder: `opus.Decoder`."""
+
+    def decode(self, packet: bytes) -> bytes: ...
+    def conceal(self, samples: int) -> bytes: ...
+    def recover(self, packet: bytes, samples: int) -> bytes: ...
+
+
+class PacketBuffer:
+    """One stream's. `add` takes what comes; `pull` gives the next `FRAME_BYTES`, always."""
+
+    def __init__(self, decoder: Decoding) -> None:
+        self.lost = 0
+        """Packets that never came, or too late."""
+        self.concealed = 0
+        """Frames that were made up."""
+        self.quiet = 0
+        """Ticks since the last packet was played."""
+        self._decoder = decoder
+        self._packets: dict[int, bytes] = {}
+        self._next: int | None = None
+        self._pcm = bytearray()
+        self._samples = FRAME_SAMPLES
+        """In the last packet: what a lost one held."""
+        self._ahead = 0
+        """Samples made up while the next packet was awaited: if it is lost, they have stood for it already."""
+        self._ticks = 0
+        self._spare = MAX_PACKETS * FRAME_SAMPLES
+        """The least that waited after a tick of this window."""
+
+    def add(self, sequence: int, packet: bytes) -> None:
+        """Takes a packet with its RTP sequence number; one that is too late, or came before, is dropped."""
+        if self._next is None:
+            self._next = sequence
+        ahead = _distance(sequence, self._next)
+        if abs(ahead) > MAX_AHEAD:
+            self._packets.clear()
+            self._next, ahead = sequence, 0
+        if ahead < 0:
+            return
+        self._packets[sequence] = packet
+        while len(self._packets) > MAX_PACKETS:
+            del self._packets[self._first()]
+            self.lost += 1
+            self._next = self._first()
+
+    def pull(self) -> bytes:
+        """The next 20 ms; silence while there is nothing."""
+        self.quiet += 1
+        while len(self._pcm) < FRAME_BYTES and self._packets:
+            self._pcm += self._take()
+        if len(self._pcm) < FRAME_BYTES and self._next is not None and self.quiet <= MAX_CONCEALED:
+            self._pcm += self._made_up(FRAME_SAMPLES)
+            self._ahead += FRAME_SAMPLES
+        frame = bytes(self._pcm[:FRAME_BYTES])
+        del self._pcm[:FRAME_BYTES]
+        self._give_up_some()
+        return frame.ljust(FRAME_BYTES, b"\0")
+
+    def _take(self) -> bytes:
+        """The audio of the next packet, or of what stands for it."""
+        following = self._first()
+        missing = _distance(following, self._next or 0)
+        if not missing:
+            packet = self._packets.pop(following)
+            self._next = (following + 1) & 0xFFFF
+            self.quiet = self._ahead = 0
+            try:
+                pcm = self._decoder.decode(packet)
+            except OpusError:
+                return self._made_up(self._samples)
+            self._samples = len(pcm) // 2
+            return pcm
+        self._next = ((self._next or 0) + 1) & 0xFFFF
+        self.lost += 1
+        if self._ahead >= self._samples:
+            self._ahead -= self._samples
+            return b""
+        if missing > 1:
+            return self._made_up(self._samples)
+        self.concealed += 1
+        try:
+            return self._decoder.recover(self._packets[following], self._samples)
+        except OpusError:
+            return bytes(2 * self._samples)
+
+    def _made_up(self, samples: int) -> bytes:
+        self.concealed += 1
+        try:
+            return self._decoder.conceal(samples)
+        except OpusError:
+            return bytes(2 * samples)
+
+    def _give_up_some(self) -> None:
+        self._ticks += 1
+        self._spare = min(self._spare, len(self._pcm) // 2 + len(self._packets) * self._samples)
+        if self._ticks < WINDOW:
+            return
+        for _ in range(self._spare // self._samples - 1):
+            if self._packets:
+                self._take()
+        self._ticks, self._spare = 0, MAX_PACKETS * FRAME_SAMPLES
+
+    def _first(self) -> int:
+        """The earliest that waits."""
+        start = self._next or 0
+        return min(self._packets, key=lambda sequence: _distance(sequence, start))
+
+
+def _distance(sequence: int, start: int) -> int:
+    """How far `sequence` is after `start`, both of 16 bits (RFC 3550 appendix A.1); negative: before it."""
+    return ((sequence - start + 0x8000) & 0xFFFF) - 0x8000

@@ -1,0 +1,274 @@
+"""One browser in one call: aiortc's connection on one side, a leg of the web process on the other.
+
+aiortc does ICE, DTLS, SRTP, SCTP and RTCP. The audio goes past its codecs: packets as they come go into our own
+buffer and through libopus at 8 kHz, and ours are handed to it encoded. So nothing is resampled, no thread is needed,
+and of the agent's audio no more than two frames ever wait here: a flushed reply is silent with the next packet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtp import RtpPacket
+from aiortc.sdp import candidate_from_sdp
+from av.packet import Packet
+
+from phone_daemon.events import FRAME_BYTES
+from phone_daemon.web.desk import Desk, Refused
+from phone_daemon.web.leg import Leg
+from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
+from phone_daemon.web.webrtc.offer import BadOffer, Offer, complete
+from phone_daemon.web.webrtc.opus import Decoder, Encoder
+from phone_daemon.web.webrtc.packet_buffer import PacketBuffer
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "events"
+"""The data channel's label; the browser opens it."""
+CONNECT_S = 20.0
+"""From the answer to ICE and DTLS done, or the browser is let go."""
+GATHER_S = 5.0
+"""A STUN or TURN server that takes longer gives no candidate."""
+WAITING = 2
+"""Encoded frames that may wait for aiortc."""
+BACKLOG = 65_536
+"""Bytes of notes that may wait in the data channel; while more do, notes are left out, and counted."""
+MESSAGES_PER_S = 40
+MAX_MESSAGE = 256
+"""What a browser may send us in its data channel: keys. More, or longer, is a flood and ends the call."""
+LINGER_S = 1.0
+"""A closed call's connection stays so long, for its last notes to arrive."""
+
+_TICK = 960
+_TIME_BASE = Fraction(1, 48_000)
+
+
+class Voice(MediaStreamTrack):
+    """What the browser hears, as Opus packets. aiortc takes one as soon as there is one; the oldest of many is lost."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packets: deque[Packet] = deque(maxlen=WAITING)
+        self._more = asyncio.Event()
+        self._time = 0
+
+    def put(self, payload: bytes) -> None:
+        """Gives the next 20 ms away."""
+        packet = Packet(payload)
+        packet.pts = self._time
+        packet.time_base = _TIME_BASE
+        self._time += _TICK
+        self._packets.append(packet)
+        self._more.set()
+
+    async def recv(self) -> Packet:
+        """For aiortc: the next packet."""
+        while not self._packets:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._more.clear()
+            await self._more.wait()
+        return self._packets.popleft()
+
+    def stop(self) -> None:
+        """Ends the track; who waits in `recv` is told."""
+        super().stop()
+        self._more.set()
+
+
+class Peer:
+    """A browser that has sent an offer. It calls once it is connected: before, nobody would hear the greeting.
+
+    `close` may come at any time, from either side, and twice.
+    """
+
+    def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str) -> None:
+        self.closed = asyncio.Event()
+        self.packets = PacketBuffer(Decoder())
+        self.missed = 0
+        """Notes that were left out because the browser did not take them."""
+        self._desk = desk
+        self._caller, self._called = caller, called
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._voice = Voice()
+        self._encoder = Encoder()
+        self._silence = bytes(FRAME_BYTES)
+        self._channel: RTCDataChannel | None = None
+        self._early: deque[str] = deque(maxlen=64)
+        """Notes from before the channel was open."""
+        self._keys = KeyEvents()
+        self._key_types: tuple[int, ...] = ()
+        self._opus = 0
+        self._leg: Leg | None = None
+        self._allowance = float(MESSAGES_PER_S)
+        self._allowed_at = 0.0
+        self._connected = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    async def answer(self, offer: Offer) -> str:
+        """The SDP answer, with all of our candidates. Raises `BadOffer` when aiortc cannot take the offer."""
+        connection = self._connection
+        self._opus, self._key_types = offer.opus, offer.keys
+        connection.on("connectionstatechange", self._state_changed)
+        connection.on("datachannel", self._channel_opened)
+        connection.addTransceiver(self._voice, direction="sendrecv")
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            self._listen_in()
+            async with asyncio.timeout(GATHER_S):
+                await connection.setLocalDescription(await connection.createAnswer())
+        except TimeoutError:
+            await self._end()
+            raise BadOffer(504, f"no candidates within {GATHER_S:g} s: the STUN or TURN server does not answer") from None
+        except (AssertionError, LookupError, ValueError, AttributeError, StopIteration, TypeError) as error:
+            # aiortc's ways to say that SDP is malformed.
+            await self._end()
+            raise BadOffer(400, f"the offer cannot be read: {type(error).__name__} {error}".rstrip()) from error
+        self._life = asyncio.create_task(self._live())
+        return complete(connection.localDescription.sdp, offer)
+
+    async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
+        """What the browser found since its offer. Raises `BadOffer` for what is no candidate."""
+        for mid, text in candidates:
+            try:
+                candidate = candidate_from_sdp(text)
+                candidate.sdpMid = mid
+                await self._connection.addIceCandidate(candidate)
+            except (AssertionError, LookupError, ValueError) as error:
+                raise BadOffer(400, f"no ICE candidate: {text[:60]!r}") from error
+
+    def close(self) -> None:
+        """The browser hangs up, or is gone."""
+        if self._life is not None:
+            self._life.cancel()
+
+    # ------------------------------------------------------------------------------------------------- life
+
+    async def _live(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+            self._leg = await self._desk.offer(self, self._caller, self._called)
+            await self.closed.wait()
+        except TimeoutError:
+            log.info(Event("webrtc.not_connected", reason=f"no connection within {CONNECT_S:g} s of the answer"))
+        except Refused as error:
+            self._tell({"kind": "refused", "data": {"code": error.code, "why": str(error)}})
+        finally:
+            if self._leg is not None:
+                self._leg.hang_up()
+            await asyncio.shield(asyncio.create_task(self._end()))
+
+    async def _end(self) -> None:
+        self.closed.set()
+        if self._channel is not None and self._channel.readyState == "open":
+            await asyncio.sleep(LINGER_S)
+        self._voice.stop()
+        await self._connection.close()
+
+    def _state_changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected":
+            self._connected.set()
+        elif state in ("failed", "closed"):
+            self.close()
+
+    # -------------------------------------------------------------------------------------------- from the browser
+
+    def _listen_in(self) -> None:
+        """Takes RTP where aiortc's receiver takes it; the receiver goes on with its RTCP, and decodes nothing."""
+        receiver = self._connection.getTransceivers()[0].receiver
+        count = receiver._handle_rtp_packet
+
+        async def take(packet: RtpPacket, arrival_time_ms: int) -> None:
+            receiver._handle_disconnect()  # Its decoder's thread ends.
+            self._take(packet)
+            await count(packet, arrival_time_ms)
+
+        receiver._handle_rtp_packet = take  # type: ignore[method-assign]
+
+    def _take(self, packet: RtpPacket) -> None:
+        if packet.payload_type == self._opus:
+            self.packets.add(packet.sequence_number, packet.payload)
+        elif packet.payload_type in self._key_types and (digit := self._keys.take(packet.timestamp, packet.payload)):
+            self._press(digit)
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        if channel.label != CHANNEL or self._channel is not None:
+            channel.close()
+            return
+        self._channel = channel
+        channel.on("message", self._message)
+        while self._early:
+            channel.send(self._early.popleft())
+
+    def _message(self, message: str | bytes) -> None:
+        """`{"digit": "5"}`, and nothing else."""
+        now = asyncio.get_running_loop().time()
+        self._allowance = min(self._allowance + (now - self._allowed_at) * MESSAGES_PER_S, MESSAGES_PER_S) - 1
+        self._allowed_at = now
+        if len(message) > MAX_MESSAGE or self._allowance < 0:
+            log.warning(Event("webrtc.flood", reason=f"over {MESSAGES_PER_S} messages a second or {MAX_MESSAGE} bytes"))
+            self.close()
+            return
+        with contextlib.suppress(ValueError):
+            said = json.loads(message)
+            digit = said.get("digit") if isinstance(said, dict) else None
+            if isinstance(digit, str) and len(digit) == 1 and digit in DIGITS:
+                self._press(digit)
+
+    def _press(self, digit: str) -> None:
+        if self._leg is not None:
+            self._leg.digit(digit)
+
+    # ---------------------------------------------------------------------------------------------- to the browser
+
+    def audio(self, reply: int, pcm: bytes) -> None:
+        """Sends 20 ms of the agent, and brings the leg 20 ms of the caller."""
+        self._voice.put(self._encoder.encode(pcm or self._silence))
+        heard = self.packets.pull()
+        if self._leg is not None and self.packets.quiet < 50:
+            self._leg.hear(heard)
+
+    def flushed(self, reply: int, played: int) -> None:
+        """Nothing to do here: what was not played is not here. The browser is told."""
+        self._tell({"kind": "flushed", "data": {"reply": reply, "played": played}})
+
+    def finished(self, reply: int, played: int) -> None:
+        """Tells the browser."""
+        self._tell({"kind": "finished", "data": {"reply": reply, "played": played}})
+
+    def digits(self, digits: str) -> None:
+        """The agent presses keys: shown, for a browser has no use for their sound."""
+        self._tell({"kind": "agent_digits", "data": {"digits": digits}})
+
+    def note(self, note: Mapping[str, Any]) -> None:
+        """A note of the call, for the captions."""
+        self._tell(note)
+
+    def closed_by_leg(self, reason: str, detail: str) -> None:
+        self._tell({"kind": "closed", "data": {"reason": reason, "detail": detail}})
+        self.closed.set()
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        text = json.dumps({**message, "missed": self.missed} if self.missed else message)
+        channel = self._channel
+        if channel is None:
+            self._early.append(text)
+        elif channel.readyState != "open" or channel.bufferedAmount > BACKLOG:
+            self.missed += 1
+        else:
+            channel.send(text)
+            self.missed = 0
