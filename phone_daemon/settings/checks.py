@@ -15,6 +15,7 @@ from phone_daemon.settings.problems import Problems, nearest
 from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
 from phone_daemon.settings.toml_lines import Key
+from phone_daemon.settings.trunk_checks import check_trunks
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
 from sidecars.environment import family, interpreter
@@ -45,9 +46,12 @@ _WYOMING = {"stt": ("model", "language"), "tts": ("voice", "language", "speaker"
 """What a Wyoming server is told."""
 
 
-def check(settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool) -> None:
-    """Adds what is wrong to `found`; `serving`: also what this machine lacks."""
+def check(
+    settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool, secrets: bool = False
+) -> None:
+    """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords that are missing."""
     _check_sip(settings.sip, found, serving=serving)
+    check_trunks(settings, environ, found, secrets=secrets)
     vad = settings.vad
     if vad.release > vad.threshold:
         found.add(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
@@ -88,6 +92,8 @@ def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
     elif serving and _is_address(sip.bind) and not _is_here(sip.bind):
         mend = '`ip -br addr` lists those; "0.0.0.0" is all of them; behind a NAT, public_address is the one outside'
         found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {mend}')
+    if "udp" not in sip.transports:
+        found.add(("sip", "transports"), 'lacks "udp", which every line card speaks; add it')
     if sip.port == 0 and sip.cards > 1:
         found.add(("sip", "cards"), f"is {sip.cards}, but port 0 (any free port) allows one card; set sip.port")
     if sip.port + sip.cards - 1 > 65535:

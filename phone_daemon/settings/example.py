@@ -10,7 +10,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -41,14 +41,34 @@ def _sections() -> Iterator[str]:
         section = bare(field.annotation)
         if fields_of(section):
             yield from (*_comment(inspect.getdoc(section) or ""), f"[{name}]", *_keys(section))
+    for name, field in fields_of(Settings).items():
+        if many := table_of_many(field):
+            # Commented out with its head: a table that is there asks for its required keys.
+            yield from (*_comment(inspect.getdoc(many) or ""), f"#[[{name}]]", *_keys(many, f"{name}."))
 
 
-def _keys(model: type) -> Iterator[str]:
-    """The keys of one table, each with its meaning above it."""
+def _keys(model: type, within: str = "") -> Iterator[str]:
+    """The keys of one table, each with its meaning above it; of one in a list (`within`), its own tables' too."""
+    tables = {}
     for name, field in fields_of(model).items():
+        if table_of_many(field):
+            continue
         if not fields_of(bare(field.annotation)):
             yield from (*_comment(field.description or ""), f"#{name} = {toml(shown(field))}")
-    yield ""
+        elif within:
+            tables[name] = bare(field.annotation)
+    for name, inner in tables.items():
+        yield from (*_comment(inspect.getdoc(inner) or ""), f"#[{within}{name}]")
+        yield from _keys(inner, f"{within}{name}.")
+    if not tables:
+        yield ""
+
+
+def table_of_many(field: FieldInfo) -> Any:
+    """The model of the tables that stand in a list (`[[name]]`); None for anything else."""
+    kind = bare(field.annotation)
+    inner = bare(get_args(kind)[0]) if get_origin(kind) is tuple else None
+    return inner if fields_of(inner) else None
 
 
 def shown(field: FieldInfo) -> Any:

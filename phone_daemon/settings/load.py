@@ -63,11 +63,14 @@ def load_settings(
         document = document.with_value(key, value, name)
     found.document = document
     settings = found.validated(Settings, context={"folder": path.parent if path else None})
-    check(settings, environ, found, serving=serving)
+    check(settings, environ, found, serving=serving, secrets=serving or warn)
     if found:
         raise SettingsError(found.lines(), settings.dialplans)
     for key, what in not_built(settings) if warn else ():
         _log.warning("%s", document.problem(key, what))
+    if settings.trunk and not settings.edge.bind and "bind" not in document.data.get("sip", {}):
+        # Nobody but the trunks is answered, and they are seldom on this machine.
+        settings = replace(settings, sip=replace(settings.sip, bind="0.0.0.0"))
     return settings
 
 

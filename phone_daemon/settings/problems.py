@@ -101,6 +101,9 @@ class Problems:
             if isinstance(value, Mapping):
                 for inner, each in value.items():
                     self._require(each, data.get(name, {}).get(inner, {}), (*key, inner))
+            elif isinstance(value, tuple) and value and fields_of(type(value[0])):
+                for at_, each in enumerate(value):
+                    self._require(each, data[name][at_], (*key, at_))
             elif fields_of(type(value)):
                 self._require(value, data.get(name, {}), key)
 
@@ -153,13 +156,15 @@ def example(name: str, kind: type, value: object) -> str:
 
 
 def _without(data: Any, key: Key) -> Any:
-    """`data` without what stands at `key`; a list is taken out whole."""
+    """`data` without what stands at `key`; a list of values is taken out whole."""
     if not key or not isinstance(data, Mapping) or key[0] not in data:
         return data
     rest = {name: value for name, value in data.items() if name != key[0]}
     inner = data[key[0]]
     if len(key) > 1 and isinstance(inner, Mapping):
         return {**rest, key[0]: _without(inner, key[1:])}
+    if len(key) > 2 and isinstance(inner, list) and isinstance(at := key[1], int) and isinstance(inner[at], Mapping):
+        return {**rest, key[0]: [*inner[:at], _without(inner[at], key[2:]), *inner[at + 1 :]]}
     return rest
 
 

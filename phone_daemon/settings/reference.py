@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from phone_daemon.settings.example import toml
+from phone_daemon.settings.example import table_of_many, toml
 from phone_daemon.settings.problems import bare, fields_of, is_required, range_of
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import dotted
@@ -41,7 +41,8 @@ def tables(model: Any, *at: str, title: str = "", only: Collection[str] = ()) ->
     for name, each in fields_of(model).items():
         if found := _table_of(each):
             inner, many = found
-            yield from tables(inner, *at, name, *(("NAME",) if many else ()))
+            title = f"`[[{dotted((*at, name))}]]`" if table_of_many(each) else ""
+            yield from tables(inner, *at, name, *(("NAME",) if many else ()), title=title)
 
 
 def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
@@ -49,6 +50,8 @@ def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
     kind = bare(field.annotation)
     if fields_of(kind):
         return kind, False
+    if inner := table_of_many(field):
+        return inner, False
     inner = bare(get_args(kind)[-1]) if get_origin(kind) in (dict, Mapping) else None
     return (inner, True) if fields_of(inner) else None
 

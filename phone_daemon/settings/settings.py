@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from phone_daemon.settings.edge import EdgeSettings
-from phone_daemon.settings.values import MODEL, FilePath, Flag, Texts, between
+from phone_daemon.settings.trunks import TrunkSettings
+from phone_daemon.settings.values import MODEL, FilePath, Flag, Texts, between, listed
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
@@ -20,10 +21,12 @@ class SipSettings:
     """Where calls come in."""
 
     bind: str = "127.0.0.1"
-    """Address to listen on. "0.0.0.0" answers anybody who can reach the machine: put a session border controller in
-    front."""
+    """Address to listen on. "0.0.0.0" is every interface, and what it is where there are trunks and nothing is written
+    here. Without [[trunk]] tables whoever can reach the address is answered."""
     port: Annotated[int, between(0, 65535)] = 5060
-    """UDP port of the first line card; the next card takes the next port. 0: any free port (one card only)."""
+    """Port of the first line card; the next card takes the next port. 0: any free port (one card only)."""
+    transports: Annotated[tuple[Literal["udp", "tcp"], ...], BeforeValidator(listed)] = ("udp", "tcp")
+    """What the line cards listen on; UDP must be among them."""
     cards: Annotated[int, between(1, 64)] = 1
     """Line card processes, each with up to 4 calls (as many as pjsua2 was compiled for)."""
     public_address: str = ""
@@ -52,6 +55,9 @@ class SipSettings:
     """An answered call that is never acknowledged (ACK), or has no media, is ended after this long."""
     transfer_timeout_s: Annotated[float, between(1, 600)] = 45.0
     """How long the other party's telephone may ring in a transfer before the caller comes back to the agent."""
+    transfer_to: Texts = ("*",)
+    """Numbers and users that a caller may be transferred to: "+442079460100", "+4420*", "*" for all that a dialplan or
+    a model names. Others are refused, and the caller is told."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
@@ -213,7 +219,10 @@ class Settings:
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
     llm: LlmSettings = LlmSettings()
+    web: WebSettings = WebSettings()
     edge: EdgeSettings = EdgeSettings()
+    trunk: tuple[TrunkSettings, ...] = ()
+    webhook: tuple[WebhookSettings, ...] = ()
     dialplans: tuple[FilePath, ...] = ()
     """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
     every called number is answered with the dental clinic that comes with the package."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from phone_daemon.settings.problems import fields_of
 from phone_daemon.settings.reference import settings_reference
 from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.trunks import TrunkSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -17,9 +18,12 @@ def test_the_committed_file_is_what_make_docs_writes() -> None:
 def test_every_key_has_a_row_that_says_what_it_means() -> None:
     text = settings_reference()
     for section in fields(Settings):
-        value = getattr(Settings(), section.name)
-        part = text.partition(f"## `[{section.name}]`\n")[2].partition("\n## ")[0] if is_dataclass(value) else text
+        value = TrunkSettings() if section.name == "trunk" else getattr(Settings(), section.name)
+        head = "`[[trunk]]`" if section.name == "trunk" else f"`[{section.name}]`"
+        part = text.partition(f"## {head}\n")[2].partition("\n## ")[0] if is_dataclass(value) else text
         for name, field in fields_of(type(value)).items() if is_dataclass(value) else ((section.name, None),):
+            if name == "register":
+                continue  # a table of its own
             [row] = [line for line in part.splitlines() if line.startswith(f"| `{name}` |")][:1]
             assert row.count(" | ") == 3
             assert not row.endswith("|  |"), name
@@ -27,5 +31,5 @@ def test_every_key_has_a_row_that_says_what_it_means() -> None:
 
 
 def test_a_row_has_range_and_default() -> None:
-    assert "| `port` | whole number, 0 to 65,535 | `5060` | UDP port of the first" in settings_reference()
+    assert "| `port` | whole number, 0 to 65,535 | `5060` | Port of the first" in settings_reference()
     assert '| `host` | `subprocess`, `inprocess`, `listen`, `wyoming` | `"subprocess"` |' in settings_reference()
