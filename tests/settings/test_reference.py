@@ -3,11 +3,12 @@
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+from phone_daemon.settings.example import table_of_many
 from phone_daemon.settings.problems import fields_of
 from phone_daemon.settings.reference import settings_reference
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunks import TrunkSettings
 
+MANY = {name: table for name, field in fields_of(Settings).items() if (table := table_of_many(field))}
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -18,8 +19,8 @@ def test_the_committed_file_is_what_make_docs_writes() -> None:
 def test_every_key_has_a_row_that_says_what_it_means() -> None:
     text = settings_reference()
     for section in fields(Settings):
-        value = TrunkSettings() if section.name == "trunk" else getattr(Settings(), section.name)
-        head = "`[[trunk]]`" if section.name == "trunk" else f"`[{section.name}]`"
+        value = MANY[section.name]() if section.name in MANY else getattr(Settings(), section.name)
+        head = f"`[[{section.name}]]`" if section.name in MANY else f"`[{section.name}]`"
         part = text.partition(f"## {head}\n")[2].partition("\n## ")[0] if is_dataclass(value) else text
         for name, field in fields_of(type(value)).items() if is_dataclass(value) else ((section.name, None),):
             if name == "register":
