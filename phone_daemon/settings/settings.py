@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from phone_daemon.settings.edge import EdgeSettings
 from phone_daemon.settings.trunks import TrunkSettings
 from phone_daemon.settings.values import MODEL, FilePath, Flag, Texts, between, listed
+from phone_daemon.settings.web import WebhookSettings, WebSettings
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
@@ -71,7 +72,8 @@ class VadSettings:
     min_speech_s: Annotated[float, between(0.032, 1)] = 0.096
     """The caller counts as speaking after this much speech."""
     min_silence_s: Annotated[float, between(0.1, 5)] = 0.5
-    """Endpointing: the caller's turn is over after this much silence."""
+    """The caller's turn is over after this much silence where `turn.endpointing` is "fixed", and where nothing that they
+    said was recognized."""
     pre_roll_s: Annotated[float, between(0, 2)] = 0.4
     """Audio before the onset that recognition gets as well, so that first words are not lost."""
     max_speech_s: Annotated[float, between(1, 60)] = 15.0
@@ -147,8 +149,15 @@ class TtsSettings:
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class TurnSettings:
-    """What is done with a transcript before it is final."""
+    """When a caller's turn is over, and what is done with a transcript before it is final."""
 
+    endpointing: Literal["adaptive", "fixed"] = "adaptive"
+    """How long a caller who has fallen silent is waited for. adaptive: from `min_wait_s` to `max_wait_s`, by what was
+    asked, what they have said, how it sounded, and how they pause; fixed: vad.min_silence_s (and `unfinished_s`)."""
+    min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
+    """adaptive: the shortest wait, after a yes or no that was asked for and after what is certainly finished."""
+    max_wait_s: Annotated[float, between(0.1, 10)] = 1.5
+    """adaptive: the longest wait, in the middle of a number, a name that is being spelled, or a sentence."""
     stable_s: Annotated[float, between(0, 2)] = 0.2
     """A word of a partial transcript counts, where words interrupt the agent, once it has stood for this long."""
     early_start: Flag | None = Field(default=None, examples=[True])
@@ -158,8 +167,8 @@ class TurnSettings:
     early_after_s: Annotated[float, between(0.02, 2)] = 0.1
     """The pause after which it is started."""
     unfinished_s: Annotated[float, between(0, 5)] = 0.0
-    """Silence, on top of vad.min_silence_s, granted to a caller who has broken off in the middle of a sentence ("and my
-    number is"; English). 0.6 lets people think; a caller who was misunderstood waits longer for the reply."""
+    """fixed: silence, on top of vad.min_silence_s, granted to a caller who has broken off in the middle of a sentence
+    ("and my number is"; English). 0.6 lets people think; a caller who was misunderstood waits longer for the reply."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
