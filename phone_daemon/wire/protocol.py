@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
 from phone_daemon.events import (
@@ -60,10 +60,61 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Calls `uri`; `caller` is the user part of our own From header."""
+    """Calls `uri` by the account of `trunk` (empty: none's); `caller` is the user part of our own From header."""
 
     uri: str
     caller: str = ""
+    trunk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What calls of `trunk` go out by, in place of what it had; registered at `registrar` unless `expires` is 0."""
+
+    trunk: str
+    user: str
+    domain: str
+    """What follows the @ in our address."""
+    registrar: str
+    """`host` or `host:port`."""
+    route: str
+    """Where requests are sent: `address:port`, with `;transport=tcp` where that is meant."""
+    line: str
+    """A parameter of the Contact, which calls over the registration bear."""
+    auth_user: str
+    realm: str
+    password: str = field(repr=False)
+    expires: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unregister:
+    """Takes back the registration of `trunk`, or all of them when it is empty."""
+
+    trunk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Who may call: `admission.encode`; until the first one everybody may."""
+
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """Asks `trunk` at the SIP URI `target` whether it is there; answered with `OptionsAnswered` if it is."""
+
+    trunk: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetReady:
+    """Whether OPTIONS is answered with 200 or with 503."""
+
+    ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +175,7 @@ class Told:
     note: str
 
 
+TrunkCommand = Account | Unregister | Admit | AskOptions | SetReady
 Command = (
     Ring
     | Answer
@@ -139,6 +191,7 @@ Command = (
     | Stop
     | AskStats
     | Told
+    | TrunkCommand
 )
 
 # ---------------------------------------------------------------------------------------------- card -> daemon
@@ -162,11 +215,38 @@ class Incoming:
     """The request as it came, without its body."""
     address: str
     """Where it came from, `host:port`."""
+    trunk: str = ""
+    """The trunk whose call it is; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What became of a registration: it holds for `expires` seconds, or does not (0), with the registrar's answer."""
+
+    trunk: str
+    code: int
+    reason: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsAnswered:
+    """A trunk is there, whatever it says (`code`)."""
+
+    trunk: str
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """A placed call was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class InBandKeys:
+    """Whether the caller's keys come as tones in the audio, no telephone-event (RFC 4733) being agreed on; at first no."""
+
+    expected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +274,7 @@ class Stats:
 LineMessage = (
     Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
 )
-Report = Hello | Incoming | Answered | Stats | LineMessage
+Report = Hello | Incoming | Registered | OptionsAnswered | Answered | InBandKeys | Stats | LineMessage
 Message = Command | Report
 
 # -------------------------------------------------------------------------------------------------- packets
@@ -209,8 +289,8 @@ class _Codec:
         hints = get_type_hints(kind)
         self.number = number
         self.kind = kind
-        self.types = [hints[field.name] for field in fields(kind)]
-        self.names = [field.name for field in fields(kind)]
+        self.types = [hints[each.name] for each in fields(kind)]
+        self.names = [each.name for each in fields(kind)]
         self.head = struct.Struct("<BI" + "".join(_FORMAT[of] for of in self.types))
         self.tails: list[tuple[int, Callable[[bytes], Any]]] = [
             (at, _TEXT[of]) for at, of in enumerate(self.types) if of in _TEXT
@@ -245,7 +325,9 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
 }
 _KINDS: tuple[type[Any], ...] = (
     *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats, Told),
-    *(Hello, Incoming, Answered, Stats),
+    *(Account, Unregister, Admit, AskOptions, SetReady),
+    *(Registered, OptionsAnswered),
+    *(Hello, Incoming, Answered, InBandKeys, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
 )
 _CODECS = [_Codec(number, kind) for number, kind in enumerate(_KINDS)]

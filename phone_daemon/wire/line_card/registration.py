@@ -1,0 +1,122 @@
+"""The line card's accounts: one for each trunk that calls go out by, registered where the daemon asks for it.
+
+pjsua renews a registration before it expires, and does nothing more: when it fails, the daemon is told and decides
+who is asked next, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pjsua2 as pj
+
+from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card.leg import guarded
+
+RENEW_S = 5
+"""So long before a registration expires it is renewed; shorter ones in their last third."""
+
+
+class CardAccount(pj.Account):  # type: ignore[misc]
+    """Takes calls, and no subscriptions; the one of a trunk also tells what becomes of its registration."""
+
+    def __init__(
+        self, incoming: Callable[[Any], None], report: Callable[[protocol.Registered], None], trunk: str = ""
+    ) -> None:
+        super().__init__()
+        self._incoming = incoming
+        self._report = report
+        self._trunk = trunk
+        self.registered = False
+        self.domain = ""
+        """What our addresses at this trunk end with."""
+
+    @guarded
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+        self._incoming(prm)
+
+    @guarded
+    def onIncomingSubscribe(self, prm: Any) -> None:  # noqa: N802
+        prm.code = pj.PJSIP_SC_FORBIDDEN
+
+    @guarded
+    def onRegState(self, prm: Any) -> None:  # noqa: N802
+        self.registered = prm.code // 100 == 2 and prm.expiration > 0
+        expires = int(prm.expiration) if self.registered else 0
+        self._report(protocol.Registered(self._trunk, int(prm.code), str(prm.reason), expires))
+
+
+class Accounts:
+    """`base` makes a configuration that is as every account's; `main` answers whatever belongs to no trunk."""
+
+    def __init__(
+        self,
+        base: Callable[[], Any],
+        incoming: Callable[[Any], None],
+        report: Callable[[protocol.Registered], None],
+    ) -> None:
+        self._base = base
+        self._incoming = incoming
+        self._report = report
+        self._trunks: dict[str, CardAccount] = {}
+        self.main = CardAccount(incoming, report)
+        self.main.create(base())
+
+    def of(self, trunk: str) -> CardAccount:
+        """The account that a call of `trunk` goes out by. Raises `LookupError`."""
+        return self._trunks[trunk] if trunk else self.main
+
+    def set(self, wanted: protocol.Account) -> None:
+        """Makes the account of a trunk, or changes it, and registers it unless `expires` is 0."""
+        config = self._config(wanted)
+        account = self._trunks.get(wanted.trunk)
+        if account is None:
+            account = CardAccount(self._incoming, self._report, wanted.trunk)
+            account.create(config)
+            self._trunks[wanted.trunk] = account
+        else:
+            # Not made anew: calls may be on it.
+            account.modify(config)
+        account.domain = wanted.domain
+        if wanted.expires:
+            account.setRegistration(True)
+
+    def _config(self, wanted: protocol.Account) -> Any:
+        config = self._base()
+        config.idUri = f"sip:{wanted.user}@{wanted.domain}"
+        sip, registration = config.sipConfig, config.regConfig
+        # Hidden: the registrar is reached by it and sees no Route header.
+        sip.proxies.append(f"sip:{wanted.route};lr;hide")
+        if wanted.line:
+            sip.contactUriParams = f";line={wanted.line}"
+        if wanted.password:
+            sip.authCreds.append(
+                pj.AuthCredInfo("digest", wanted.realm, wanted.auth_user or wanted.user, 0, wanted.password)
+            )
+        config.natConfig.sipOutboundUse = 0
+        registration.registerOnAdd = False
+        registration.disableRegOnModify = True
+        registration.retryIntervalSec = registration.firstRetryIntervalSec = 0
+        if wanted.expires:
+            registration.registrarUri = f"sip:{wanted.registrar}"
+            registration.timeoutSec = wanted.expires
+            registration.delayBeforeRefreshSec = min(RENEW_S, wanted.expires // 3)
+        return config
+
+    def unregister(self, trunk: str = "") -> None:
+        """Takes back the registration of `trunk`, or of all."""
+        for name, account in self._trunks.items():
+            if account.registered and trunk in ("", name):
+                account.setRegistration(False)
+
+    @property
+    def registered(self) -> bool:
+        """Something is still registered."""
+        return any(account.registered for account in self._trunks.values())
+
+    def close(self) -> None:
+        for account in (*self._trunks.values(), self.main):
+            account.shutdown()
+        self._trunks.clear()
+        del self.main
