@@ -13,6 +13,7 @@ from phone_daemon.dialplan.hours import ALWAYS, Hours, hours_of
 from phone_daemon.dialplan.intents import Script
 from phone_daemon.dialplan.keys import BargeIn, PlanKeys, voice_of
 from phone_daemon.dialplan.model import Model, check_model
+from phone_daemon.dialplan.old_keys import read_old_keys
 from phone_daemon.dialplan.script_keys import script_of
 from phone_daemon.dialplan.tools import Tool, tools_of
 from phone_daemon.settings.problems import Problems
@@ -172,6 +173,7 @@ def _tidy(number: str) -> str:
 
 
 def _plan(found: Problems, path: Path) -> Dialplan:
+    found.document = read_old_keys(found)
     keys = found.validated(PlanKeys)
     name = keys.name or path.stem
     scripted = keys.agent == "script"

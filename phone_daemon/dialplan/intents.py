@@ -10,7 +10,8 @@ from itertools import count
 
 import pydantic.dataclasses
 
-from phone_daemon.dialplan.slots import YES_NO, Choice, Day, Digits, Kind, Time, YesNo
+from phone_daemon.dialplan.policy import Policy
+from phone_daemon.dialplan.slots import TEXT, YES_NO, Choice, Day, Digits, Kind, Text, Time, YesNo
 from phone_daemon.language.yes_no import YES_NO_EXAMPLES, YES_NO_GOODBYES
 from phone_daemon.settings.values import MODEL, Texts
 
@@ -41,7 +42,7 @@ class Slot:
 
     @property
     def expects(self) -> str:
-        """What the answers to `ask` are called: one name for slots with the same answers, none when it is any words."""
+        """What the answers to `ask` are called: one name for slots with the same answers, "text" for any words."""
         match self.kind:
             case Day():
                 return "day"
@@ -53,8 +54,8 @@ class Slot:
                 return f"digits_{low}_{high}"
             case Choice():
                 return f"choice_{self.name}"
-            case _:
-                return ""
+            case Text():
+                return TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Intent:
     """The key that chooses it."""
     offer: str = ""
     """How a menu names it: `to book an appointment`; empty: no menu does."""
+    barge_in: Policy | None = None
+    """What interrupts the replies that are about it; None: what the dialplan says."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=MODEL)
@@ -144,7 +147,8 @@ class Script:
         corrections = (f"no {value}" for kind in kinds if not isinstance(kind, Digits) for value in kind.examples())
         goodbyes = (say for intent in self.intents.values() if intent.then is Then.HANG_UP for say in intent.sentences)
         sets = {YES_NO: (*YES_NO_EXAMPLES, *YES_NO_GOODBYES, *goodbyes, *corrections)}
-        sets |= {slot.expects: slot.kind.answers() for slot in self.slots.values() if slot.expects not in ("", YES_NO)}
+        told = [slot for slot in self.slots.values() if slot.expects not in (TEXT, YES_NO)]
+        sets |= {slot.expects: slot.kind.answers() for slot in told}
         return {name: tuple(dict.fromkeys(said)) for name, said in sets.items()}
 
 

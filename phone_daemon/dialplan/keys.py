@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from phone_daemon.dialplan.hours import HoursKeys
 from phone_daemon.dialplan.intents import Prompts
 from phone_daemon.dialplan.model import Model
+from phone_daemon.dialplan.policy import Policy
 from phone_daemon.dialplan.script_keys import IntentKeys
 from phone_daemon.language.remarks import REMARKS
 from phone_daemon.settings.problems import Problems, kind_of
@@ -35,18 +36,20 @@ class VoiceKeys:
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class BargeIn:
-    """What takes the floor from the agent."""
+    """What takes the floor from the agent. `barge_in = "words"` is short for a table with this `policy` alone."""
 
-    mode: Literal["speech", "words", "off"] = "speech"
-    """`speech`: the caller's voice; `words`: at least `min_words` recognized words; `off`: nothing said."""
+    policy: Policy = "adaptive"
+    """`adaptive`: at the caller's voice the agent speaks softly, and within a third of a second it is silent, or as
+    loud as before if that was a remark or a noise; `speech`: the voice alone; `words`: at least `min_words` recognized
+    words; `off`: nothing said. An intent's `barge_in` comes first."""
     min_words: Annotated[int, between(1, 20)] = 2
-    """With mode = "words": how many."""
+    """With policy = "words": how many."""
     min_speech_s: Annotated[float | None, between(0.032, 2)] = None
     """Speech it takes, instead of the setting `vad.min_speech_s`."""
     greeting: Flag = True
     """Whether the greeting can be interrupted."""
     digits: Flag = True
-    """Whether a pressed key interrupts, whatever the mode."""
+    """Whether a pressed key interrupts, whatever the policy."""
     remarks: Texts = REMARKS
     """What listeners say without wanting the floor. After one, the agent goes on with what it was saying, unless it had
     asked something."""

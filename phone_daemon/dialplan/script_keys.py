@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from phone_daemon.dialplan.grammar import BadPhrase, expand, slots_of
 from phone_daemon.dialplan.intents import Intent, Prompts, Script, Slot, Then, is_uri
+from phone_daemon.dialplan.policy import Policy
 from phone_daemon.dialplan.slots import Choice, Day, Digits, Kind, Text, Time, YesNo
 from phone_daemon.language.times import WEEKDAYS
 from phone_daemon.settings.problems import Problems, fields_of, nearest
@@ -107,6 +108,8 @@ class IntentKeys:
     """The key that chooses it: 0 to 9, * or #."""
     offer: str = ""
     """How a menu names it: "to book an appointment". Empty: no menu does."""
+    barge_in: Policy | None = None
+    """What interrupts the replies that are about it; `off` for a notice that must be heard. Unset: [barge_in]."""
 
 
 def script_of(

@@ -25,6 +25,8 @@ from phone_daemon.language.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no
 
 YES_NO = "yes_no"
 """The answers to a question that is answered with yes or no."""
+TEXT = "text"
+"""Those that may be any words: a message, a name, an address."""
 
 
 class Kind(Protocol):

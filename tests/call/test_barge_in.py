@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import get_args
 
 import pytest
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.keys import BargeIn
+from phone_daemon.dialplan.policy import Policy
+
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 @pytest.mark.parametrize("state", State)
@@ -16,7 +19,7 @@ def test_by_default_speech_and_keys_take_the_floor_wherever_there_is_one(state: 
 
 
 def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> None:
-    policy = BargeInPolicy(BargeIn(mode="words", min_words=2))
+    policy = BargeInPolicy(BargeIn(policy="words", min_words=2))
     assert not policy.on_speech(State.SPEAKING)
     assert not policy.on_words(State.SPEAKING, "uh-huh")
     assert policy.on_words(State.SPEAKING, "no wait")
@@ -24,9 +27,8 @@ def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> No
 
 
 def test_a_caller_who_goes_on_before_the_reply_is_heard_is_never_talked_over() -> None:
-    modes: tuple[Literal["speech", "words", "off"], ...] = ("speech", "words", "off")
-    for mode in modes:
-        assert BargeInPolicy(BargeIn(mode=mode)).on_speech(State.THINKING)
+    for policy in POLICIES:
+        assert BargeInPolicy(BargeIn(policy=policy)).on_speech(State.THINKING)
 
 
 def test_a_protected_greeting_is_heard_to_the_end() -> None:
@@ -37,6 +39,6 @@ def test_a_protected_greeting_is_heard_to_the_end() -> None:
 
 
 def test_switched_off_only_keys_interrupt() -> None:
-    policy = BargeInPolicy(BargeIn(mode="off"))
+    policy = BargeInPolicy(BargeIn(policy="off"))
     assert not policy.on_speech(State.SPEAKING)
     assert policy.on_digit(State.SPEAKING)

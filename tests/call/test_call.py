@@ -303,7 +303,7 @@ def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path
         await phone.says(speech(BOOKING))
         await phone.heard_out("On Tuesday")
 
-    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="words", min_words=2))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="words", min_words=2))
     assert [turn["interrupted"] for turn in left.turns] == [False, True, False]
     assert words(left.turns[2]["caller"]) == BOOKING
     assert left.turns[2]["times"]["speech_onset"] > left.turns[1]["times"]["rtp_first_audio"] + 4
@@ -319,7 +319,7 @@ def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_und
         await phone.says(speech(YES))
         await phone.heard_out("On Tuesday then")
 
-    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="words", min_words=2), stt=late_stt(1.2))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="words", min_words=2), stt=late_stt(1.2))
     assert left.said()[-1] == YES
     assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
 
@@ -336,7 +336,7 @@ def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
         phone.press("2")
         await phone.heard_out("You chose two")
 
-    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="off"))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="off"))
     assert left.said() == [OPEN, "2"]
     assert left.turns[1]["barge_in"]["source"] == "dtmf"
 
@@ -383,7 +383,7 @@ def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_fro
         phone.say(speech(BOOKING))
         await phone.heard_out("All right")
 
-    left = ring(tmp_path, script, agent=agent, dialplan=plan(mode="off"))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="off"))
     assert left.said() == [BOOKING]
 
 

@@ -208,8 +208,8 @@ def utterances() -> list[Utterance]:
     return [each for each in gc.get_objects() if isinstance(each, Utterance)]
 
 
-@pytest.mark.parametrize("mode", ["off", "speech"])
-def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("policy", ["off", "speech"])
+def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_path: Path, policy: str) -> None:
     """A minute, in which the caller talks on and on without being allowed to interrupt, or is silent."""
     agent = agents.Lines(greeting=agents.text("And so on and on it goes. " * 50))
     most = 0
@@ -217,7 +217,7 @@ def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_pat
     async def script(phone: Phone) -> None:
         nonlocal most
         await phone.until(phone.hears("And so on"))
-        if mode == "off":
+        if policy == "off":
             phone.say(without_a_pause(12))
         for _ in range(6):
             await asyncio.sleep(10.0)
@@ -228,7 +228,7 @@ def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_pat
             assert len(phone.call._tasks._tasks) <= 5
         assert phone.state() is State.GREETING
 
-    ring(tmp_path, script, agent=agent, dialplan=plan(mode=mode), settings=SHORT_PIECES)
+    ring(tmp_path, script, agent=agent, dialplan=plan(policy=policy), settings=SHORT_PIECES)
     assert most <= 2 * SAMPLE_RATE * 6
 
 

@@ -85,7 +85,7 @@ def test_everything_a_file_may_say_is_read(tmp_path: Path) -> None:
         HEAD
         + 'name = "desk"\nno_input_s = 4\nno_input = "Hello?"\nmax_no_input = 1\n'
         + '[voice]\nname = "en-gb"\nrate = 1.1\nlanguage = "en-GB"\npronounce = { "Siobhan" = "ʃɪvˈɔːn" }\n'
-        + '[barge_in]\nmode = "words"\nmin_words = 3\nmin_speech_s = 0.2\ngreeting = false\ndigits = false\n'
+        + '[barge_in]\npolicy = "words"\nmin_words = 3\nmin_speech_s = 0.2\ngreeting = false\ndigits = false\n'
         + '[slots.pin]\ntype = "digits"\nmin = 4\nmax = 6\nask = "Your pin?"\n'
         + '[slots.size]\ntype = "choice"\nvalues = { small = ["tiny"], large = [] }\n'
         + 'spoken = { large = "the large one" }\n'
@@ -175,8 +175,14 @@ SLOT = '[slots.day]\ntype = "day"\nask = ["Which day?"]\n'
           '11: voice.pronounce."Mac Cumhaill": is no word; write one word, without spaces or brackets']),
         (HEAD + INTENT + '[voice]\nrate = 1.0\npronounce = { "Niamh" = "ʃʃ" }\n',
          ['9: voice.pronounce.Niamh: "ʃʃ" does not parse: it has no vowel; write phonemes of IPA, such as "ʃɪvˈɔːn"']),
-        (HEAD + INTENT + '[barge_in]\nmode = "word"\n',
-         ['8: barge_in.mode: unknown value "word"; did you mean "words"?']),
+        (HEAD + INTENT + '[barge_in]\npolicy = "word"\n',
+         ['8: barge_in.policy: unknown value "word"; did you mean "words"?']),
+        (HEAD + 'barge_in = "of"\n' + INTENT,
+         ['3: barge_in.policy: unknown value "of"; did you mean "off"?']),
+        (HEAD + INTENT + '[barge_in]\nmode = "words"\npolicy = "off"\n',
+         ['8: barge_in.mode: is the old name of policy, which is there as well; take it out']),
+        (HEAD + INTENT + 'barge_in = "never"\n',
+         ['7: intents.bye.barge_in: unknown value "never"; known here: adaptive, off, speech, words']),
         (HEAD + INTENT + '[hours]\nmonday = "09:00-17:00"\n',
          ['7: hours: are set, but "closed_greeting" is missing; write what is said outside them']),
         (HEAD + "[intents]\nbye = 3\n",
