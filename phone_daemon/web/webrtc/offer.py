@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_BYTES = 32_768
 """A browser's offer of audio and a data channel has 3,000 to 6,000."""
@@ -103,7 +104,7 @@ def candidates(fragment: str) -> list[tuple[str, str]]:
 
 def _sections(lines: list[str]) -> list[list[str]]:
     starts = [at for at, line in enumerate(lines) if line.startswith("m=")]
-    return [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return [lines[start:end] for start, end in pairwise([*starts, len(lines)])]
 
 
 def _audio(sections: list[list[str]]) -> list[str]:

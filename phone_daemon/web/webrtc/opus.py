@@ -104,6 +104,8 @@ class Decoder:
         return self._run(packet, samples, fec=True)
 
     def _run(self, packet: bytes | None, samples: int, fec: bool) -> bytes:
+        if packet == b"":
+            raise OpusError("empty packet")  # To libopus it is a lost one of any length.
         size = 0 if packet is None else len(packet)
         count = _checked(
             _library().opus_decode(self._state, packet, size, self._out, min(samples, MAX_SAMPLES), int(fec))

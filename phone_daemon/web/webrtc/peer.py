@@ -60,7 +60,7 @@ class Voice(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._packets: deque[Packet] = deque(maxlen=WAITING)
+        self._packets: deque[Packet[Any]] = deque(maxlen=WAITING)
         self._more = asyncio.Event()
         self._time = 0
 
@@ -73,7 +73,7 @@ class Voice(MediaStreamTrack):
         self._packets.append(packet)
         self._more.set()
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Any]:
         """For aiortc: the next packet."""
         while not self._packets:
             if self.readyState != "live":
@@ -95,7 +95,7 @@ class Peer:
     """
 
     def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str) -> None:
-        self.closed = asyncio.Event()
+        self.over = asyncio.Event()
         self.packets = PacketBuffer(Decoder())
         self.missed = 0
         """Notes that were left out because the browser did not take them."""
@@ -131,7 +131,9 @@ class Peer:
                 await connection.setLocalDescription(await connection.createAnswer())
         except TimeoutError:
             await self._end()
-            raise BadOffer(504, f"no candidates within {GATHER_S:g} s: the STUN or TURN server does not answer") from None
+            raise BadOffer(
+                504, f"no candidates within {GATHER_S:g} s: the STUN or TURN server does not answer"
+            ) from None
         except (AssertionError, LookupError, ValueError, AttributeError, StopIteration, TypeError) as error:
             # aiortc's ways to say that SDP is malformed.
             await self._end()
@@ -161,7 +163,7 @@ class Peer:
             async with asyncio.timeout(CONNECT_S):
                 await self._connected.wait()
             self._leg = await self._desk.offer(self, self._caller, self._called)
-            await self.closed.wait()
+            await self.over.wait()
         except TimeoutError:
             log.info(Event("webrtc.not_connected", reason=f"no connection within {CONNECT_S:g} s of the answer"))
         except Refused as error:
@@ -172,8 +174,8 @@ class Peer:
             await asyncio.shield(asyncio.create_task(self._end()))
 
     async def _end(self) -> None:
-        self.closed.set()
-        if self._channel is not None and self._channel.readyState == "open":
+        self.over.set()
+        if self._connection.connectionState == "connected":
             await asyncio.sleep(LINGER_S)
         self._voice.stop()
         await self._connection.close()
@@ -258,9 +260,10 @@ class Peer:
         """A note of the call, for the captions."""
         self._tell(note)
 
-    def closed_by_leg(self, reason: str, detail: str) -> None:
+    def closed(self, reason: str, detail: str) -> None:
+        """The call is over: the browser is told, and let go."""
         self._tell({"kind": "closed", "data": {"reason": reason, "detail": detail}})
-        self.closed.set()
+        self.over.set()
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         text = json.dumps({**message, "missed": self.missed} if self.missed else message)

@@ -1,0 +1,137 @@
+"""A call from a browser by HTTP: WHIP (RFC 9725), with trickle ICE (RFC 8840).
+
+    POST /v1/webrtc?to=NUMBER   an SDP offer → 201, our answer, and where the call is from now on
+    PATCH /v1/webrtc/ID         candidates found since
+    DELETE /v1/webrtc/ID        hangs up
+    OPTIONS /v1/webrtc          the STUN and TURN servers, in Link headers
+
+The page does it in thirty lines (`page/browser_call.js`); any WHIP client that also plays what it receives can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Annotated
+
+from aiortc import RTCIceServer
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from phone_daemon.settings.web import WebSettings
+from phone_daemon.web.auth import Role, requires
+from phone_daemon.web.desk import Desk
+from phone_daemon.web.webrtc.ice_servers import links, parse
+from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
+from phone_daemon.web.webrtc.peer import Peer
+
+PATH = "/v1/webrtc"
+MAX_PEERS = 64
+"""Browsers at a time, also those that are not connected yet."""
+RETRY_S = 10
+"""What one too many is told to wait."""
+
+
+class Peers:
+    """The browsers that are here, by the id in their Location."""
+
+    def __init__(self, desk: Desk, servers: list[RTCIceServer]) -> None:
+        self._desk = desk
+        self._servers = servers
+        self._peers: dict[str, Peer] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def welcome(self, body: bytes, called: str) -> tuple[str, str]:
+        """The id and the SDP answer for an offer. Raises `BadOffer`."""
+        if len(self._peers) >= MAX_PEERS:
+            raise BadOffer(503, f"{MAX_PEERS} browsers are connected: that is the most")
+        offer = judge(body)
+        peer, name = Peer(self._desk, self._servers, "web", called), secrets.token_urlsafe(16)
+        self._peers[name] = peer
+        try:
+            answer = await peer.answer(offer)
+        except BaseException:
+            del self._peers[name]
+            raise
+        leaving = asyncio.create_task(self._leave(name, peer))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return name, answer
+
+    def find(self, name: str) -> Peer:
+        """Raises `BadOffer` when the call is over, or never was."""
+        if name not in self._peers:
+            raise BadOffer(404, "no such call: it is over, or never was")
+        return self._peers[name]
+
+    async def _leave(self, name: str, peer: Peer) -> None:
+        await peer.over.wait()
+        self._peers.pop(name, None)
+
+
+def router(desk: Desk, settings: WebSettings) -> APIRouter:
+    """The four routes; who may operate may call. Raises `ValueError` for `ice_servers` that are none."""
+    routes = APIRouter(dependencies=[Depends(requires(Role.OPERATE))], tags=["webrtc"])
+    servers = parse(settings.ice_servers)
+    peers = Peers(desk, servers)
+
+    def told(status: int, **headers: str) -> Response:
+        response = Response(status_code=status, headers=headers)
+        for link in links(servers):
+            response.headers.append("link", link)
+        return response
+
+    def refused(error: BadOffer) -> Response:
+        retry = {"retry-after": str(RETRY_S)} if error.status == 503 else {}
+        return Response(f"{error}\n", error.status, retry, "text/plain")
+
+    @routes.options(PATH)
+    async def servers_known() -> Response:
+        return told(204, **{"accept-post": "application/sdp"})
+
+    @routes.post(PATH, status_code=201)
+    async def offer(request: Request, to: str = "") -> Response:
+        """Calls the agent with the SDP offer in the body; `to` is the number that is dialed."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
+            return refused(BadOffer(415, "an offer is of type application/sdp"))
+        try:
+            name, answer = await peers.welcome(await _body(request), to)
+        except BadOffer as error:
+            return refused(error)
+        response = told(201, location=f"{PATH}/{name}", etag=f'"{name[:8]}"')
+        response.body = answer.encode()
+        response.headers["content-type"] = "application/sdp"
+        response.headers["content-length"] = str(len(response.body))
+        return response
+
+    @routes.patch(f"{PATH}/{{name}}", status_code=204)
+    async def trickle(name: str, request: Request, if_match: Annotated[str, Header()] = "*") -> Response:
+        """Adds the candidates of an application/trickle-ice-sdpfrag body."""
+        try:
+            peer = peers.find(name)
+            if if_match not in ("*", f'"{name[:8]}"'):
+                return refused(BadOffer(412, "an ICE session that is not this one: ICE restarts are not taken"))
+            await peer.add_candidates(candidates((await _body(request)).decode(errors="replace")))
+        except BadOffer as error:
+            return refused(error)
+        return Response(status_code=204)
+
+    @routes.delete(f"{PATH}/{{name}}", status_code=200)
+    async def hang_up(name: str) -> Response:
+        """Ends the call."""
+        try:
+            peers.find(name).close()
+        except BadOffer as error:
+            return refused(error)
+        return Response(status_code=200)
+
+    return routes
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body; read no further than one byte over what is allowed."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise BadOffer(413, f"more than {MAX_BYTES} bytes: that is the most")
+    return body

@@ -1,0 +1,35 @@
+"""A recorded caller as 8 kHz PCM, cut into frames and compared."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import soundfile
+
+from phone_daemon.events import FRAME_BYTES
+
+
+@functools.cache
+def caller(path: str = "fixtures/calls/asks_hours_twice/when.wav") -> bytes:
+    """A sentence, 16-bit mono at 8 kHz."""
+    audio, rate = soundfile.read(path, dtype="int16")
+    assert rate == 8000
+    pcm: bytes = audio.tobytes()
+    return pcm
+
+
+def frames(pcm: bytes) -> list[bytes]:
+    """Of 20 ms; what is left at the end is dropped."""
+    return [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)]
+
+
+def likeness(sent: bytes, received: bytes) -> float:
+    """The correlation of the two at the delay where it is highest; 1 is the same."""
+    ours, theirs = (np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(float) for pcm in (sent, received))
+    size = len(ours) + len(theirs)
+    products = np.fft.irfft(np.fft.rfft(theirs, size) * np.conj(np.fft.rfft(ours, size)), size)
+    at = int(np.argmax(products[: len(theirs)]))
+    same = np.zeros_like(ours)
+    same[: len(theirs) - at] = theirs[at : at + len(ours)]
+    return float(ours @ same / (np.linalg.norm(ours) * np.linalg.norm(same) + 1))

@@ -1,0 +1,56 @@
+"""Opus at a call's 8 kHz, by the libopus in PyAV's wheel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES
+from phone_daemon.web.webrtc.opus import Decoder, Encoder, OpusError, duration
+from tests.web.webrtc.speech import caller, frames, likeness
+
+
+def test_speech_comes_out_as_it_went_in() -> None:
+    """Coded and decoded, a caller's sentence is the same sentence, 6.5 ms later."""
+    encoder, decoder = Encoder(), Decoder()
+    packets = [encoder.encode(frame) for frame in frames(caller())]
+    assert likeness(caller(), b"".join(decoder.decode(packet) for packet in packets)) > 0.9
+
+
+def test_a_packet_says_how_long_it_is() -> None:
+    packet = Encoder().encode(bytes(FRAME_BYTES))
+    assert duration(packet) == FRAME_SAMPLES
+
+
+def test_a_lost_packet_is_recovered_from_the_next() -> None:
+    """Of in-band FEC more is left than of what is made up."""
+    encoder = Encoder(expected_loss=30)
+    packets = [encoder.encode(frame) for frame in frames(caller())]
+    recovering, concealing = Decoder(), Decoder()
+    recovered, concealed = bytearray(), bytearray()
+    for number, packet in enumerate(packets):
+        if number % 5 == 3 and number + 1 < len(packets):
+            recovered += recovering.recover(packets[number + 1], FRAME_SAMPLES)
+            concealed += concealing.conceal(FRAME_SAMPLES)
+        else:
+            recovered += recovering.decode(packet)
+            concealed += concealing.decode(packet)
+    assert likeness(caller(), bytes(recovered)) > likeness(caller(), bytes(concealed)) + 0.02
+
+
+def test_what_is_made_up_fades_out() -> None:
+    encoder, decoder = Encoder(), Decoder()
+    spoken = np.frombuffer(b"".join(decoder.decode(encoder.encode(frame)) for frame in frames(caller())[:40]), "<i2")
+    made_up = np.frombuffer(b"".join(decoder.conceal(FRAME_SAMPLES) for _ in range(60)), "<i2")
+    assert np.abs(made_up[-FRAME_SAMPLES:]).max() < np.abs(spoken).max() / 20
+
+
+@pytest.mark.parametrize("junk", [b"", b"\xff" * 3, b"\x03\x3f" + bytes(2), bytes(9)[:1] + b"\xfb" * 1500])
+def test_what_is_no_opus_is_said_and_the_next_packet_decoded(junk: bytes) -> None:
+    encoder, decoder = Encoder(), Decoder()
+    packet = encoder.encode(bytes(FRAME_BYTES))
+    try:
+        decoder.decode(junk)
+    except OpusError as error:
+        assert str(error)
+    assert len(decoder.decode(packet)) == FRAME_BYTES

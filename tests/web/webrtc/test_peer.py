@@ -1,0 +1,174 @@
+"""A browser by aiortc against our end of it: what is said arrives, what is flushed is silent, what floods is ended.
+
+The daemon's side of the protocol is played here, so that a test says what the agent does; a whole call with a real
+daemon stands in test_webrtc_call.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+import pytest
+
+from phone_daemon.events import Digit, Frame, LineClosed
+from phone_daemon.web.desk import Desk
+from phone_daemon.web.webrtc.offer import judge
+from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
+from phone_daemon.wire import protocol
+from tests.web.webrtc.browser import Browser, browser, loud
+from tests.web.webrtc.speech import caller, likeness
+
+TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i2").tobytes()
+
+
+class Daemon:
+    """The daemon's end: answers every call and keeps what it is told of it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.told: list[protocol.Message] = []
+        self.heard = bytearray()
+        self.more = asyncio.Event()
+        self.number = 0
+
+    def say(self, command: protocol.Command) -> None:
+        self._sock.send(protocol.pack(self.number, command))
+
+    def read(self) -> None:
+        for number, message in protocol.unpack(self._sock.recv(protocol.MAX_PACKET)):
+            if isinstance(message, protocol.Incoming):
+                self.number = number
+                self.say(protocol.Answer())
+            if isinstance(message, Frame):
+                self.heard += message.pcm
+            else:
+                self.told.append(message)
+        self.more.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.more.clear()
+                await self.more.wait()
+
+
+@asynccontextmanager
+async def a_desk() -> AsyncIterator[tuple[Desk, Daemon]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    desk, daemon = Desk(ours, max_calls=4, idle_s=30.0), Daemon(theirs)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(theirs, daemon.read)
+    running = asyncio.create_task(desk.run(0))
+    try:
+        yield desk, daemon
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        loop.remove_reader(theirs)
+        ours.close()
+        theirs.close()
+
+
+@asynccontextmanager
+async def a_call() -> AsyncIterator[tuple[Browser, Peer, Daemon]]:
+    """A browser that is through to the daemon."""
+    async with a_desk() as (desk, daemon), browser() as here:
+        peer = Peer(desk, [], "web", "100")
+        try:
+            await here.answered(await peer.answer(judge((await here.offer()).encode())))
+            await daemon.until(lambda: daemon.number > 0)
+            yield here, peer, daemon
+        finally:
+            peer.close()
+            await peer.over.wait()
+
+
+def digits(daemon: Daemon) -> str:
+    return "".join(message.digit for message in daemon.told if isinstance(message, Digit))
+
+
+async def test_the_caller_is_heard_and_the_agent_is() -> None:
+    """Speech goes both ways through Opus, and comes out as speech."""
+    async with a_call() as (here, _, daemon):
+        here.microphone.say(caller())
+        daemon.say(protocol.Play(1, caller()))
+        await daemon.until(lambda: loud(daemon.heard))
+        await here.sound()
+        await asyncio.sleep(len(caller()) / 16_000 + 0.5)
+        assert likeness(caller(), bytes(daemon.heard)) > 0.7
+        assert likeness(caller(), bytes(here.heard)) > 0.7
+
+
+async def test_a_flushed_reply_is_silent_and_none_of_it_comes_later() -> None:
+    """Twenty seconds are queued; after the flush no more than what was on its way is heard."""
+    async with a_call() as (here, _, daemon):
+        daemon.say(protocol.Play(1, TONE[:16_000]))
+        for at in range(16_000, 160_000, 16_000):
+            daemon.say(protocol.Play(1, TONE[at : at + 16_000]))
+        await here.sound()
+        await asyncio.sleep(0.3)
+        daemon.say(protocol.Flush(1))
+        assert (await here.note("flushed"))["data"]["reply"] == 1
+        await asyncio.sleep(0.5)
+        here.heard.clear()
+        await asyncio.sleep(0.5)
+        assert here.heard and not loud(here.heard, 50)
+
+
+async def test_keys_come_by_the_data_channel() -> None:
+    async with a_call() as (here, _, daemon):
+        await daemon.until(lambda: here.events.readyState == "open" and bool(daemon.heard))
+        for message in ('{"digit": "5"}', '{"digit": "#"}', '{"digit": "x"}', '{"digit": 5}', "[]", "{", "\x00"):
+            here.events.send(message)
+        here.events.send('{"digit": "9"}')
+        await daemon.until(lambda: digits(daemon) == "5#9")
+
+
+@pytest.mark.parametrize("messages", [["x"] * (2 * MESSAGES_PER_S), ["x" * (MAX_MESSAGE + 1)], [b"\0" * 200_000]])
+async def test_a_flood_in_the_data_channel_ends_the_call(messages: list[str | bytes]) -> None:
+    async with a_call() as (here, peer, daemon):
+        await daemon.until(lambda: here.events.readyState == "open")
+        for message in messages:
+            here.events.send(message)
+        await daemon.until(lambda: any(isinstance(message, LineClosed) for message in daemon.told))
+        await asyncio.wait_for(peer.over.wait(), 5)
+
+
+async def test_a_browser_that_takes_no_notes_misses_some_and_holds_nobody_up() -> None:
+    """What waits for it is bounded, the audio goes on, and it is told how many notes it missed."""
+    async with a_call() as (here, peer, daemon):
+        await daemon.until(lambda: here.events.readyState == "open" and peer._channel is not None)
+        assert peer._channel is not None
+        for number in range(2_000):
+            peer.note({"kind": "partial", "data": {"text": "word " * 20, "number": number}})
+        assert peer._channel.bufferedAmount < 100_000 and peer.missed > 0
+        daemon.say(protocol.Play(1, TONE[:16_000]))
+        await here.sound()
+        async with asyncio.timeout(20):
+            while not any("missed" in note for note in here.notes):
+                peer.note({"kind": "partial", "data": {}})
+                await asyncio.sleep(0.05)
+
+
+async def test_who_goes_away_has_hung_up() -> None:
+    async with a_call() as (here, peer, daemon):
+        await here.close()
+        await daemon.until(lambda: any(isinstance(message, LineClosed) for message in daemon.told))
+        await asyncio.wait_for(peer.over.wait(), 5)
+
+
+async def test_when_the_daemon_is_gone_the_browser_is_told() -> None:
+    """No daemon at all: the offer is answered, the call refused with a reason."""
+    async with browser() as here:
+        peer = Peer(Desk(None, max_calls=1, idle_s=30.0), [], "web", "")
+        await here.answered(await peer.answer(judge((await here.offer()).encode())))
+        refused = await here.note("refused")
+        assert refused["data"]["code"] == 503
+        await asyncio.wait_for(peer.over.wait(), 5)
