@@ -21,8 +21,8 @@ setup: .venv/run.stamp ## Build .venv, and nothing else
 run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then how fast it stopped
 	@$(BIN)/phone-daemon demo $(ARGS)
 
-serve: .venv/run.stamp ## Answer calls on 127.0.0.1:5060 (ARGS="--bind ADDRESS --port N -c FILE")
-	@$(BIN)/phone-daemon serve $(ARGS)
+serve: .venv/webrtc.stamp ## Answer calls on 127.0.0.1:5060 and from a browser (ARGS="--bind ADDRESS --port N -c FILE")
+	@$(BIN)/phone-daemon serve --web $(ARGS)
 
 test: .venv/dev.stamp ## The tests that need nothing but .venv, on all cores; minutes (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(PARALLEL) --bare -rs $(ARGS)
@@ -98,6 +98,11 @@ clean: ## Remove .venv, var and caches
 	@echo "building .venv (about 480 MB, a minute or two; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) -e '.[ops]'
+	@touch $@
+
+.venv/webrtc.stamp: .venv/run.stamp
+	@echo "adding WebRTC to .venv (130 MB, once)"
+	@$(PIP) -e '.[ops,webrtc]'
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp

@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
+    serve.add_argument("--web", action="store_true", help="and a page to call from, and an API: see [web]")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
     checks = commands.add_parser("check", help="find every mistake in settings and dialplans, and start nothing")
     checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML)")
@@ -136,6 +137,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
         options[f"--bind {args.bind}"] = ("sip", "bind"), args.bind
     if args.port is not None:
         options[f"--port {args.port}"] = ("sip", "port"), args.port
+    if args.web:
+        options["--web"] = ("web", "on"), True
     return load_settings(args.config, os.environ, options, serving=True, warn=True)
 
 

@@ -22,6 +22,7 @@ from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.settings.settings import Settings, SipSettings
 from phone_daemon.state.store import CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
+from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.who import national, same_number
 from sidecars.host.host import Host, HostLost
@@ -29,6 +30,8 @@ from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
+ANY = "reception"
+"""Dialed where every number is answered."""
 RETRY_AFTER_S = 30
 """What a caller refused for want of room is told to wait (RFC 3261, section 20.33)."""
 
@@ -36,6 +39,11 @@ RETRY_AFTER_S = 30
 def load_dialplans(settings: Settings) -> Dialplans:
     """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
     return Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+
+
+def number_of(plan: Dialplan) -> str:
+    """A number that this dialplan answers: the first one it names, or any."""
+    return next((each for each in plan.called if not each.endswith("*") and not each.startswith("/")), ANY)
 
 
 def dialplan_for(
@@ -82,6 +90,8 @@ class Daemon:
         self._one_reload = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         """Recognizers that calls from before a reload still use."""
+        self.web: WebProcess | None = None
+        """The web process, where the settings want one."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -105,9 +115,19 @@ class Daemon:
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), stt.start(), tts.start())
         telemetry = Telemetry()
         self._stack.callback(telemetry.close)
-        self._services = Services(settings, stt, tts, state, telemetry, self._watch)
+        self._services = Services(settings, stt, tts, state, telemetry, self._notify)
         self.cards = await enter(LineCards(settings.sip))
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
+        if settings.web.on:
+            first = next(iter(self.dialplans))
+            web = WebProcess(
+                settings,
+                self.cards.queue,
+                called=number_of(first),
+                health_port=self.health.port,
+                environ=os.environ,
+            )
+            self.web = await enter(web)
         self._stack.push_async_callback(self._end_calls)
         self._stack.push_async_callback(self._end_reloads)
 
@@ -127,6 +147,11 @@ class Daemon:
         """Calls that are running."""
         return len(self._calls)
 
+    def _notify(self, note: Note) -> None:
+        if self.web is not None:
+            self.web.tell(note)
+        self._watch(note)
+
     def _parts(self) -> Mapping[str, Part]:
         """What readiness depends on: without a line no call can come in; without the rest it can."""
 
@@ -135,6 +160,10 @@ class Daemon:
             if alive == all_:
                 return Condition()
             return Condition(Level.DEGRADED if alive else Level.UNREADY, f"{alive} of {all_} line cards run")
+
+        def web() -> Condition:
+            down = self.settings.web.on and (self.web is None or not self.web.alive)
+            return Condition(Level.DEGRADED, "the web process is down") if down else Condition()
 
         def engine(host: Callable[[], Host]) -> Part:
             return lambda: Condition(Level.DEGRADED, host().problem) if host().problem else Condition()
@@ -152,6 +181,7 @@ class Daemon:
             "tts": engine(lambda: self._services.tts),
             "model": model,
             "state": state,
+            **({"web": web} if self.settings.web.on else {}),
         }
 
     async def serve(self) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from phone_daemon import __version__
-from phone_daemon.daemon import Daemon
+from phone_daemon.daemon import Daemon, number_of
 from phone_daemon.dialplan.dialplan import Dialplan
 
-ANY = "reception"
-"""Dialed where every number is answered."""
 THINGS = 3
 """That are suggested."""
 LONGEST = 8
@@ -29,8 +27,9 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
     plan = next(iter(daemon.dialplans))
     lines = [
         f"phone-daemon {__version__} answers SIP calls on udp {where} ({reach})",
-        f"  softphone   dial sip:{number(plan)}@{where} (no registration, no password; UDP, PCMU, PCMA or G722)",
+        f"  softphone   dial sip:{number_of(plan)}@{where} (no registration, no password; UDP, PCMU, PCMA or G722)",
         *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
+        *([] if daemon.web is None else [f"  browser     open {daemon.web.link} (to call, to watch, to steer)"]),
         f"  trunk       send INVITEs to sip:<called number>@{where};transport=udp",
         f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
         f"  live calls  phone-ops calls{same} (likewise: watch, hangup CALL, drain)",
@@ -38,11 +37,6 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
         "Ctrl-C lets live calls finish; twice stops now.",
     ]
     return "\n".join(lines)
-
-
-def number(plan: Dialplan) -> str:
-    """A number that this dialplan answers: the first one it names, or any."""
-    return next((each for each in plan.called if not each.endswith("*") and not each.startswith("/")), ANY)
 
 
 def things_to_say(plan: Dialplan) -> list[str]:

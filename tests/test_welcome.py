@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from phone_daemon.daemon import number_of
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
-from phone_daemon.welcome import number, things_to_say
+from phone_daemon.welcome import things_to_say
 from tests.agent.transcript import shipped
 
 
@@ -20,8 +21,8 @@ def test_three_things_to_say_that_this_dialplan_understands() -> None:
 
 def test_the_number_to_dial_is_one_that_the_dialplan_answers() -> None:
     plan = shipped("dental_clinic")
-    assert number(plan) == "reception"
-    assert number(replace(plan, called=("/^4.2$/", "+4420*", "parcels"))) == "parcels"
+    assert number_of(plan) == "reception"
+    assert number_of(replace(plan, called=("/^4.2$/", "+4420*", "parcels"))) == "parcels"
 
 
 def test_the_dialplan_to_begin_with_has_whole_sentences_to_say() -> None:

@@ -60,16 +60,16 @@ class Desk:
         max_calls: int,
         idle_s: float,
         called: str = "",
-        observe: Callable[[Mapping[str, Any]], None] = lambda note: None,
     ) -> None:
-        """`called`: dialed where a client names no number; `observe` gets every note of every call of the daemon."""
+        """`called`: dialed where a client names no number."""
+        self.observe: Callable[[Mapping[str, Any]], None] = lambda note: None
+        """Gets every note of every call of the daemon, on whichever card."""
         self.gone = asyncio.Event()
         """The daemon has gone, or has told this process to end."""
         self._link = None if sock is None else DaemonLink(sock)
         self._max_calls = max_calls
         self._idle_s = idle_s
         self._called = called
-        self._observe = observe
         self._legs: dict[int, Leg] = {}
         self._offers: dict[int, asyncio.Future[None]] = {}
         self._numbers = itertools.count(1)
@@ -211,15 +211,20 @@ class Desk:
                 note = json.loads(text)
                 if (leg := self._legs.get(number)) is not None:
                     leg.told(note)
+                    self._settle_offer(number, leg)
                 try:
-                    self._observe(note)
+                    self.observe(note)
                 except Exception:
                     log.exception(Event("web.observer_failed", call=note.get("call", "")))
             case _ if (leg := self._legs.get(number)) is not None:
                 leg.take(command)  # type: ignore[arg-type]
-                offer = self._offers.get(number)
-                if offer is not None and not offer.done() and (leg.answered or leg.closed):
-                    offer.set_result(None)
+                self._settle_offer(number, leg)
+
+    def _settle_offer(self, number: int, leg: Leg) -> None:
+        """Answered is one that has begun, so that its id is known; or it is over before that."""
+        offer = self._offers.get(number)
+        if offer is not None and not offer.done() and ((leg.answered and leg.call) or leg.closed):
+            offer.set_result(None)
 
     def _stats(self) -> protocol.Stats:
         late = sorted(self._lateness) or [0.0]

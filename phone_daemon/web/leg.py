@@ -66,7 +66,7 @@ class Client(Protocol):
 
 
 class Leg:
-    """`send` and `send_frame` (its fields) take what the daemon is told; `idle_s`: longest without audio of the client's."""
+    """`send` and `send_frame` (its fields) take what the daemon is told; `idle_s`: longest without their audio."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Leg:
         self._position = 0
         self._idle_ticks = round(idle_s / PTIME_S)
         self._quiet_ticks = 0
+        self._muted = False
         self._since_sound = LINGER_TICKS
         self._leaving: Callable[[], None] | None = None
 
@@ -98,7 +99,12 @@ class Leg:
     def hear(self, pcm: bytes) -> None:
         """Takes the caller's audio: 16-bit little-endian 8 kHz mono, of any length."""
         self._quiet_ticks = 0
+        self._muted = False
         self._jitter.put(pcm)
+
+    def mute(self) -> None:
+        """The caller's microphone is off until `hear` is called again: silence without a time limit."""
+        self._muted = True
 
     def digit(self, digit: str) -> None:
         """The caller presses a key: `0-9 * # A-D`. Raises `ValueError` for anything else."""
@@ -163,7 +169,7 @@ class Leg:
         self._since_sound += 1
         if self._leaving is not None and self._since_sound > LINGER_TICKS:
             self._leaving()
-        elif self._quiet_ticks > self._idle_ticks:
+        elif self._quiet_ticks > self._idle_ticks and not self._muted:
             self.close(EndReason.RTP_TIMEOUT, detail=f"no audio for {self._idle_ticks * PTIME_S:g} s")
 
     def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:

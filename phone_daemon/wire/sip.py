@@ -55,6 +55,11 @@ class LineCards:
         await asyncio.gather(*(card.close() for card in self._cards))
 
     @property
+    def queue(self) -> asyncio.Queue[IncomingCall]:
+        """Where calls wait for an answer, those of cards beside these too."""
+        return self._incoming
+
+    @property
     def ports(self) -> tuple[int, ...]:
         """SIP ports (UDP), a card each."""
         return tuple(card.port for card in self._cards)

@@ -1,0 +1,152 @@
+"""The web process: `python -m phone_daemon.web`, started by the daemon (`--fd N`, its settings on standard input), or
+by hand with a settings file, for a console of daemons that share a Redis.
+
+It ends when its daemon does, or says so. Exit codes: 0 asked to, `EXIT_PORT` the port is taken, 2 wrong settings, 1
+anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.web.app import create_app, guarded
+from phone_daemon.web.audit import Audit
+from phone_daemon.web.auth import Tokens, TokensError
+from phone_daemon.web.desk import Desk
+from phone_daemon.web.hand_over import HandOver, make_token
+from phone_daemon.web.web import Web
+from sidecars.log import Event, set_up
+
+log = logging.getLogger("phone_daemon.web")
+
+EXIT_PORT = 98
+"""Exit code when the port is in use (EADDRINUSE), as a line card's."""
+MAX_MESSAGE = 65_536
+"""Bytes in a WebSocket message: two seconds of audio at 16 kHz."""
+GRACE_S = 1.0
+
+
+class Server(uvicorn.Server):
+    """Ends when it is told to, not by signals: who started this process decides."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m phone_daemon.web", description="The page and the API, alone.")
+    parser.add_argument("--fd", type=int, help="our end of the socket pair to the daemon")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML)")
+    args = parser.parse_args(argv)
+    try:
+        if args.fd is None:
+            return asyncio.run(_alone(args.config))
+        return asyncio.run(_beside_a_daemon(args.fd))
+    except SettingsError as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
+        return 2
+    except TokensError as error:
+        sys.stderr.write(f"ERROR {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"ERROR {error.strerror or error}\n")
+        return EXIT_PORT
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _beside_a_daemon(fd: int) -> int:
+    # A Ctrl-C reaches the whole process group and systemd's SIGTERM the whole unit; the daemon decides, we follow.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    told = HandOver.decode(sys.stdin.buffer.read())
+    daemon = socket.socket(fileno=fd)
+    daemon.setblocking(False)
+    daemon.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    await serve(told, daemon)
+    return 0
+
+
+async def _alone(config: Path | None) -> int:
+    settings = load_settings(config, os.environ)
+    set_up(logging.INFO, as_json=settings.log == "json")
+    told = HandOver(settings, token=make_token())
+    loop = asyncio.get_running_loop()
+    serving = asyncio.create_task(serve(told, None))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    return 0
+
+
+async def serve(told: HandOver, daemon: socket.socket | None) -> None:
+    """Serves until the daemon is gone; without one, until cancelled. Raises `OSError` when the port is taken."""
+    settings = told.settings.web
+    tokens = Tokens.load(settings.tokens, os.environ, told.token)
+    desk = Desk(
+        daemon,
+        max_calls=settings.max_calls,
+        idle_s=settings.idle_s,
+        called=settings.called or told.called,
+    )
+    web = Web(told.settings, desk, tokens, Audit(told.settings.calls.directory), health_port=told.health_port)
+    desk.observe = web.observe
+    with _listen(settings.bind, settings.port) as listener:
+        port = listener.getsockname()[1]
+        log.info(Event("web.listening", address=settings.bind, port=port))
+        if daemon is None and settings.tokens is None:
+            print(f"http://{settings.bind}:{port}/?token={told.token}", flush=True)  # noqa: T201
+        server = Server(
+            uvicorn.Config(
+                guarded(create_app(web), web),
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="off",
+                timeout_graceful_shutdown=round(GRACE_S),
+            )
+        )
+        http = asyncio.create_task(server.serve([listener]))
+        clock = asyncio.create_task(desk.run(port))
+        try:
+            await asyncio.wait([http, clock], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            clock.cancel()
+            await asyncio.gather(clock, return_exceptions=True)
+            server.should_exit = True
+            await http
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((bind, port))
+        listener.listen(512)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The web process's HTTP: where the page and the parts of the API are, and how a mistake is answered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from phone_daemon import __version__
+from phone_daemon.web import voice
+from phone_daemon.web.auth import COOKIE
+from phone_daemon.web.guard import Guard, Pace
+from phone_daemon.web.web import Web
+
+PAGE = Path(__file__).parent / "page"
+READY_S = 1.0
+COOKIE_S = 30 * 86_400
+NO_WEBRTC = (
+    "WebRTC needs aiortc: `make serve` installs it, or pip install 'phone-daemon[webrtc]'; /ws/voice needs nothing"
+)
+
+
+def create_app(web: Web) -> FastAPI:
+    """The routes; `guarded` puts the guard before them."""
+    app = FastAPI(
+        title="phone-daemon",
+        version=__version__,
+        summary="Live calls, past calls, and calls from the web.",
+        openapi_url="/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.web = web
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.include_router(voice.router)
+    _add_health(app, web)
+    if find_spec("aiortc") is not None:
+        from phone_daemon.web.webrtc import whip  # noqa: PLC0415 (heavy, and an extra)
+
+        app.include_router(whip.router(web.desk, web.settings.web))
+    else:
+
+        @app.post("/v1/webrtc", status_code=501, include_in_schema=False)
+        async def no_webrtc() -> None:
+            raise HTTPException(501, NO_WEBRTC)
+
+    _add_page(app, web)
+    return app
+
+
+def guarded(app: FastAPI, web: Web) -> ASGIApp:
+    settings = web.settings.web
+    return Guard(app, settings.hosts, settings.origins, Pace(settings.requests_a_minute))
+
+
+def _add_health(app: FastAPI, web: Web) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The web process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["health"], responses={503: {"description": "send no calls here"}})
+    async def readyz(response: Response) -> dict[str, Any]:
+        """Whether calls should come here: what the daemon says of itself."""
+        ready, told = await _ask_daemon(web.health_port)
+        if not (ready and web.desk.connected):
+            response.status_code = 503
+        return told | {"web": {"connected": web.desk.connected, "live_calls": web.desk.live}}
+
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """For Prometheus."""
+        web.metrics.live.set(web.desk.live)
+        return Response(web.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+async def _ask_daemon(port: int) -> tuple[bool, dict[str, Any]]:
+    if not port:
+        return False, {"status": "unready", "detail": "this web process has no daemon of its own"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=READY_S)) as session,
+            session.get(f"http://127.0.0.1:{port}/readyz") as answer,
+        ):
+            told: dict[str, Any] = await answer.json()
+            return answer.ok, told
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False, {"status": "unready", "detail": "the daemon does not answer"}
+
+
+def _add_page(app: FastAPI, web: Web) -> None:
+    @app.get("/", include_in_schema=False)
+    async def index(request: Request, token: str = "") -> Response:
+        if token:
+            return _sign_in(web, request, token)
+        if not (PAGE / "index.html").is_file():
+            return PlainTextResponse("phone-daemon: the API is described in /openapi.json\n")
+        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE), name="page")
+
+
+def _sign_in(web: Web, request: Request, token: str) -> Response:
+    """Keeps a link's token in a cookie that scripts cannot read, and takes it out of the address bar."""
+    try:
+        who = web.tokens.who(token, datetime.now(UTC))
+    except PermissionError as error:
+        raise HTTPException(401, str(error)) from None
+    if who is None:
+        raise HTTPException(
+            401, "this link is not known, or is of an earlier start; take the one that serve printed last"
+        )
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """One line a mistake: where, and what; never what was sent."""
+    assert isinstance(error, RequestValidationError)
+    lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+    return JSONResponse({"detail": "; ".join(lines)}, 422)

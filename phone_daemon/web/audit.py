@@ -1,0 +1,48 @@
+"""Who did what to which call, a JSON line each, in `audit.jsonl` beside the recordings; and in the log.
+
+What was said, and numbers, stay out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phone_daemon.web.auth import Who
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+FILE = "audit.jsonl"
+
+
+class Audit:
+    """Appends to DIRECTORY/audit.jsonl (mode 0600). A full disk is logged, and stops nobody."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE
+
+    def record(self, who: Who, what: str, call: str = "", *, outcome: str = "done") -> None:
+        """`what` in a word (say, hang_up, listen, recording, forget); `outcome`: done, or why not."""
+        log.info(Event("web.audit", who=who.name, role=who.role.name.lower(), what=what, call=call, outcome=outcome))
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {
+            "at": at,
+            "who": who.name,
+            "role": who.role.name.lower(),
+            "what": what,
+            "call": call,
+            "outcome": outcome,
+        }
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            finally:
+                os.close(file)
+        except OSError as error:
+            log.error(Event("web.audit_not_written", path=self.path, reason=error.strerror))

@@ -1,0 +1,186 @@
+"""Who may do what: tokens with a role, from a file or the environment, and the cookie that a browser keeps.
+
+A token is compared by its SHA-256, so that how long it takes tells nothing of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException
+from fastapi.requests import HTTPConnection
+
+from phone_daemon.web.hand_over import TOKENS_VARIABLE
+
+COOKIE = "phone_token"
+LEAST_TOKEN = 16
+"""Characters: fewer can be guessed."""
+
+
+class Role(IntEnum):
+    """What a token is good for; each may do what the ones before it may."""
+
+    WATCH = 1
+    """See calls, events and recordings."""
+    OPERATE = 2
+    """Call the agent, and steer calls."""
+    ADMIN = 3
+    """Dial, remove a person's data, drain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    name: str
+    """As it stands in the audit log."""
+    role: Role
+    expires: datetime | None = None
+
+
+class TokensError(ValueError):
+    """Tokens that cannot be used: one line that says where, what and how to mend it."""
+
+
+class Tokens:
+    """The tokens of one web server."""
+
+    def __init__(self, tokens: Mapping[str, Who]) -> None:
+        self._known = {_digest(token): who for token, who in tokens.items()}
+
+    @classmethod
+    def load(cls, path: Path | None, environ: Mapping[str, str], made: str = "") -> Tokens:
+        """Those of the file and of the variable; without either, `made` alone, as admin. Raises `TokensError`."""
+        known: dict[str, Who] = {}
+        if path is not None:
+            known |= _from_file(path)
+        if pairs := environ.get(TOKENS_VARIABLE, "").split():
+            known |= _from_variable(pairs)
+        if not known and made:
+            known[made] = Who("link", Role.ADMIN)
+        return cls(known)
+
+    def who(self, token: str, now: datetime) -> Who | None:
+        """Whose token it is; None when it is nobody's. Raises `PermissionError` when it has expired."""
+        who = self._known.get(_digest(token)) if token else None
+        if who is not None and who.expires is not None and now >= who.expires:
+            raise PermissionError(f"this token expired on {who.expires:%Y-%m-%d %H:%M} UTC; ask for a new one")
+        return who
+
+
+def token_of(connection: HTTPConnection) -> str:
+    """The token of a request or WebSocket handshake: `Authorization: Bearer …`, or the cookie; empty: none.
+
+    A browser cannot set a header on a WebSocket, but sends its cookie.
+    """
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return connection.cookies.get(COOKIE, "")
+
+
+def identify(connection: HTTPConnection, role: Role) -> Who:
+    """Who it is, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
+    tokens: Tokens = connection.app.state.web.tokens
+    token = token_of(connection)
+    try:
+        who = tokens.who(token, datetime.now(UTC))
+    except PermissionError as error:
+        raise _unauthorized(str(error)) from None
+    if who is None:
+        raise _unauthorized("this token is not known" if token else 'a token is needed: "Authorization: Bearer TOKEN"')
+    if who.role < role:
+        raise HTTPException(
+            403, f"the token of {who.name} is for {who.role.name.lower()}; this needs {role.name.lower()}"
+        )
+    return who
+
+
+def requires(role: Role) -> Any:
+    """A FastAPI dependency: `who: Annotated[Who, Depends(requires(Role.OPERATE))]`."""
+
+    def dependency(connection: HTTPConnection) -> Who:
+        return identify(connection, role)
+
+    return dependency
+
+
+Watcher = Annotated[Who, Depends(requires(Role.WATCH))]
+Operator = Annotated[Who, Depends(requires(Role.OPERATE))]
+Admin = Annotated[Who, Depends(requires(Role.ADMIN))]
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _unauthorized(why: str) -> HTTPException:
+    return HTTPException(401, why, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _from_variable(pairs: Iterable[str]) -> dict[str, Who]:
+    known = {}
+    for at, pair in enumerate(pairs, 1):
+        role, colon, token = pair.partition(":")
+        if not colon:
+            raise TokensError(
+                f'environment: {TOKENS_VARIABLE}: entry {at} has no ":"; write role:token, separated by spaces'
+            )
+        where = f"environment: {TOKENS_VARIABLE}: entry {at}"
+        known[_token(token, where)] = Who(f"{role}-{at}", _role(role, where))
+    return known
+
+
+def _from_file(path: Path) -> dict[str, Who]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.stat().st_mode & 0o004:
+            raise TokensError(f"{path}: everybody on this machine may read it; chmod 600 it")
+        tables = tomllib.loads(text)
+    except OSError as error:
+        raise TokensError(f"{path}: {error.strerror}; [web] tokens names it") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TokensError(f"{path}: {error}; write a table for each name, with token and role") from None
+    known: dict[str, Who] = {}
+    for name, table in tables.items():
+        where = f"{path}: [{name}]"
+        if not isinstance(table, dict):
+            raise TokensError(f"{where} is no table; write [{name}] with token and role under it")
+        if unknown := set(table) - {"token", "role", "expires"}:
+            raise TokensError(f'{where}: unknown key "{min(unknown)}"; there are token, role and expires')
+        token = _token(table.get("token"), where)
+        if token in known:
+            raise TokensError(f"{where}: has the token of [{known[token].name}]; give each its own")
+        known[token] = Who(name, _role(table.get("role"), where), _expires(table.get("expires"), where))
+    return known
+
+
+def _token(token: object, where: str) -> str:
+    if not isinstance(token, str) or len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable():
+        raise TokensError(
+            f"{where}: a token has at least {LEAST_TOKEN} plain characters; `openssl rand -hex 24` makes one"
+        )
+    return token
+
+
+def _role(role: object, where: str) -> Role:
+    found = {each.name.lower(): each for each in Role}.get(role if isinstance(role, str) else "")
+    if found is None:
+        raise TokensError(f'{where}: "{role}" is no role; write watch, operate or admin')
+    return found
+
+
+def _expires(at: object, where: str) -> datetime | None:
+    match at:
+        case None:
+            return None
+        case datetime():
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        case date():
+            return datetime(at.year, at.month, at.day, tzinfo=UTC)
+    raise TokensError(f"{where}: expires is a date, such as 2027-01-31 or 2027-01-31T12:00:00Z, without quotes")

@@ -1,0 +1,170 @@
+"""What every request meets first: the name it came by, its origin, its pace, its size; and what every answer carries.
+
+Plain ASGI, so that a stream stays a stream.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
+)
+MAX_BODY = 64 * 1024
+"""Bytes of a request; SDP of a browser has some 3,000."""
+MAX_CLIENTS = 10_000
+"""Whose pace is remembered; the ones that came longest ago are forgotten first."""
+REFUSED_COSTS = 10
+"""Requests that a refused one counts as: guessing tokens is slow work."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Pace:
+    """A token bucket for each client (RFC 2697's idea): `a_minute` requests, a quarter of them at once."""
+
+    def __init__(self, a_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = a_minute / 60
+        self._most = max(a_minute / 4, 10.0)
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, client: str) -> float:
+        """0, or how long the client must wait before anything of theirs is answered."""
+        left, _ = self._now(client)
+        return 0.0 if left >= 1 else (1 - left) / self._rate
+
+    def spend(self, client: str, cost: float = 1.0) -> None:
+        left, now = self._now(client)
+        self._left[client] = (max(left - cost, -self._most), now)
+        self._left.move_to_end(client)
+        if len(self._left) > MAX_CLIENTS:
+            self._left.popitem(last=False)
+
+    def _now(self, client: str) -> tuple[float, float]:
+        now = self._clock()
+        left, then = self._left.get(client, (self._most, now))
+        return min(left + (now - then) * self._rate, self._most), now
+
+
+class Guard:
+    """ASGI middleware. `hosts`: names besides this machine's addresses; `origins`: other sites that may come."""
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str], pace: Pace) -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in hosts} | {"localhost"}
+        self._origins = {origin.rstrip("/").lower() for origin in origins}
+        self._pace = pace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        client = (scope.get("client") or ("", 0))[0]
+        origin = headers.get("origin", "")
+        allowed = origin if origin.rstrip("/").lower() in self._origins else ""
+        status, why = self._judge(scope, headers, origin, allowed)
+        if not status and (wait := self._pace.wait_s(client)):
+            status, why = 429, f"too many requests; wait {math.ceil(wait)} s"
+        if status:
+            await _refuse(scope, receive, send, status, why)
+            return
+        self._pace.spend(client)
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and allowed:
+            await _refuse(scope, receive, send, 204, "", _cors(allowed))
+            return
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY:
+                raise _TooLarge
+            return message
+
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                begun = True
+                message["headers"] = [*message.get("headers", ()), *HEADERS, *(_cors(allowed) if allowed else ())]
+                if message["status"] in (401, 403):
+                    self._pace.spend(client, REFUSED_COSTS - 1)
+            await send(message)
+
+        try:
+            await self._app(scope, limited if scope["type"] == "http" else receive, answer)
+        except _TooLarge:
+            if not begun:
+                await _refuse(scope, receive, send, 413, f"a request has {MAX_BODY} bytes at most")
+
+    def _judge(self, scope: Scope, headers: dict[str, str], origin: str, allowed: str) -> tuple[int, str]:
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            # A name that somebody else points at this machine (DNS rebinding) is as good as another site.
+            return 421, "this server is not known by that name; [web] hosts lists its names"
+        unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
+        if unsafe and origin and not allowed and urlsplit(origin).netloc.lower() != host.lower():
+            return 403, "from another site; [web] origins lists those that may"
+        length = headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length) > MAX_BODY:
+            return 413, f"a request has {MAX_BODY} bytes at most"
+        return 0, ""
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name.lower() in self._hosts if host else False
+        return True
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-allow-headers", b"authorization, content-type, last-event-id"),
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"origin"),
+    )
+
+
+async def _refuse(  # noqa: PLR0917
+    scope: Scope, receive: Receive, send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answers in one piece, as the API's own errors look."""
+    if scope["type"] == "websocket":
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": why})
+            return
+    prefix = "http" if scope["type"] == "http" else "websocket.http"
+    body = json.dumps({"detail": why}).encode() if why else b""
+    retry = [(b"retry-after", why.split()[-2].encode())] if status == 429 else []
+    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{prefix}.response.start", "status": status, "headers": [*fixed, *retry, *HEADERS, *headers]})
+    await send({"type": f"{prefix}.response.body", "body": body})

@@ -1,0 +1,34 @@
+"""What the daemon tells its web process on standard input, as JSON."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from phone_daemon.settings.settings import Settings
+
+TOKENS_VARIABLE = "PHONE_WEB_TOKENS"
+
+
+def make_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    settings: Settings
+    called: str = ""
+    """What a call from the web dials when it names no number."""
+    token: str = ""
+    """The one in the link, where the settings name none: it outlives a restart of the web process."""
+    health_port: int = 0
+    """Where the daemon says whether it is ready; 0: nowhere."""
+
+    def encode(self) -> bytes:
+        return TypeAdapter(HandOver).dump_json(self)
+
+    @classmethod
+    def decode(cls, text: bytes) -> HandOver:
+        return TypeAdapter(HandOver).validate_json(text)

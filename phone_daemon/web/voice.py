@@ -1,0 +1,310 @@
+"""`/ws/voice`: a call over a WebSocket, for whatever cannot do WebRTC. The protocol is docs/web.md's; this serves it.
+
+From the client's frame to the recognizer it is three hops: this process, the daemon, the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
+
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, EndReason
+from phone_daemon.web.auth import Role, identify
+from phone_daemon.web.desk import Desk, Refused
+from phone_daemon.web.leg import Leg
+from phone_daemon.web.voice_frames import BadFrame, Flag, Type, VoiceFrame, json_frame, unpack
+from phone_daemon.web.web import Web
+from sidecars.resample import Resampler
+
+log = logging.getLogger(__name__)
+
+router = APIRouter()
+
+RATES = (8000, 16000, 24000, 44100, 48000)
+START_S = 10.0
+"""A client that has not begun a call by then is let go."""
+MAX_MISTAKES = 20
+MOST_AUDIO = 100
+"""Frames of audio (2 s) that wait for a slow client; then the oldest are dropped."""
+MOST_WAITING = 1000
+"""Messages of any kind; a client so far behind is not there any more."""
+PACE = 4.0
+"""Times real time that audio may come in, over `BURST_S`: more is a flood."""
+BURST_S = 10.0
+SMALLEST = 80
+"""Bytes that a chunk counts as at least."""
+NORMAL, UNSUPPORTED, POLICY = 1000, 1003, 1008
+"""Close codes (RFC 6455 section 7.4.1)."""
+
+
+class Outbox:
+    """What waits to be sent. Never waits itself; one task (`run`) sends."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        """Each with the reply whose audio it is; 0: it is none."""
+        self._audio = 0
+        self._wake = asyncio.Event()
+        self._closing = False
+        self.stuck = False
+
+    def put(self, frame: VoiceFrame, reply: int = 0) -> None:
+        if self._closing or self.stuck:
+            return
+        if reply:
+            self._audio += 1
+            if self._audio > MOST_AUDIO:
+                self.drop(lambda each: True, 1)
+        elif len(self._waiting) >= MOST_WAITING:
+            self.stuck = True
+        self._waiting.append((reply, frame.pack()))
+        self._wake.set()
+
+    def drop(self, of_reply: Callable[[int], bool], most: int = MOST_WAITING) -> None:
+        """Leaves out up to `most` frames of audio that wait, the oldest first."""
+        kept: deque[tuple[int, bytes]] = deque()
+        for reply, message in self._waiting:
+            if reply and most and of_reply(reply):
+                most -= 1
+                self._audio -= 1
+            else:
+                kept.append((reply, message))
+        self._waiting = kept
+
+    def close(self) -> None:
+        """`run` returns when all has been sent."""
+        self._closing = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            while self._waiting:
+                reply, message = self._waiting.popleft()
+                self._audio -= bool(reply)
+                await self._socket.send_bytes(message)
+            if self._closing:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class VoiceClient:
+    """The far end of a leg (`leg.Client`) that speaks the protocol of `/ws/voice`."""
+
+    def __init__(self, outbox: Outbox, rate: int) -> None:
+        self.over = asyncio.Event()
+        self._outbox = outbox
+        self._out = Resampler(SAMPLE_RATE, rate)
+        self._reply = 0
+
+    def audio(self, reply: int, pcm: bytes) -> None:
+        if not reply:
+            return
+        if reply != self._reply:
+            self._reply = reply
+            self._outbox.put(json_frame(Type.AUDIO_START, {"reply": reply}))
+        # A pause within a reply is a part of it.
+        if out := self._out.feed(pcm or bytes(FRAME_BYTES)):
+            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=out), reply)
+
+    def flushed(self, reply: int, played: int) -> None:
+        self._out.flush()
+        self._outbox.drop(lambda each: each <= reply)
+        self._end(reply, played, drop=True)
+
+    def finished(self, reply: int, played: int) -> None:
+        if rest := self._out.flush():
+            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=rest), reply)
+        self._end(reply, played, drop=False)
+
+    def _end(self, reply: int, played: int, *, drop: bool) -> None:
+        about = {"reply": reply, "played_ms": round(played / SAMPLE_RATE * 1000), "drop": drop}
+        self._outbox.put(json_frame(Type.AUDIO_END, about, Flag.IS_FINAL))
+
+    def digits(self, digits: str) -> None:
+        self._outbox.put(VoiceFrame(Type.DIGITS, payload=digits.encode()))
+
+    def note(self, note: Mapping[str, Any]) -> None:
+        text = str(note["data"].get("text", "")).encode()
+        match note["kind"]:
+            case "partial":
+                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, payload=text))
+            case "final":
+                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, Flag.IS_FINAL, text))
+            case "agent":
+                flags = Flag.NEEDS_FOLLOWUP if note["data"].get("filler") else Flag.NONE
+                self._outbox.put(VoiceFrame(Type.LLM_CHUNK, flags, text))
+
+    def closed(self, reason: str, detail: str) -> None:
+        self._outbox.put(json_frame(Type.DONE, {"reason": reason, "detail": detail}, Flag.IS_FINAL))
+        self.over.set()
+
+
+@router.websocket("/ws/voice")
+async def ws_voice(socket: WebSocket) -> None:
+    web: Web = socket.app.state.web
+    try:
+        who = identify(socket, Role.OPERATE)
+    except HTTPException as error:
+        await socket.send_denial_response(JSONResponse({"detail": error.detail}, error.status_code, error.headers))
+        return
+    await socket.accept()
+    outbox = Outbox(socket)
+    sending = asyncio.create_task(outbox.run())
+    code = NORMAL
+    try:
+        code = await Conversation(socket, outbox, web.desk).run(lambda call: web.audit.record(who, "call", call))
+    except WebSocketDisconnect:
+        return
+    except BadFrame as error:
+        outbox.put(VoiceFrame(Type.ERROR, payload=str(error).encode()))
+        code = POLICY
+    finally:
+        outbox.close()
+        # A client that takes nothing gets no farewell.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(1.0):
+                await sending
+                await socket.close(code)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+class Conversation:
+    """One client's frames, from its audio_start to the end of the call."""
+
+    def __init__(self, socket: WebSocket, outbox: Outbox, desk: Desk) -> None:
+        self._socket = socket
+        self._outbox = outbox
+        self._desk = desk
+        self._mistakes = 0
+        self._allowance = 0.0
+        self._at = time.monotonic()
+
+    async def run(self, begun: Callable[[str], None]) -> int:
+        """Returns the close code. Raises `BadFrame` for what ends the connection, `WebSocketDisconnect`."""
+        try:
+            async with asyncio.timeout(START_S):
+                start = await self._start()
+        except TimeoutError:
+            raise BadFrame(f"no audio_start (0x01) within {START_S:g} s") from None
+        caller, called, rate = _options(start)
+        client = VoiceClient(self._outbox, rate)
+        try:
+            leg = await self._desk.offer(client, caller, called)
+        except Refused as error:
+            raise BadFrame(f"not answered ({error.code}): {error}") from None
+        begun(leg.call)
+        try:
+            about = {"call": leg.call, "rate": rate, "frame_ms": 20}
+            self._outbox.put(json_frame(Type.READY, about))
+            return await self._converse(leg, client, rate)
+        finally:
+            leg.hang_up()
+
+    async def _start(self) -> VoiceFrame:
+        while True:
+            frame = await self._receive()
+            if frame is not None and frame.type is Type.AUDIO_START:
+                return frame
+            if frame is not None:
+                self._mistake(f"{frame.type.name.lower()} before audio_start (0x01): nothing is called yet")
+
+    async def _converse(self, leg: Leg, client: VoiceClient, rate: int) -> int:
+        into = Resampler(rate, SAMPLE_RATE)
+        half = b""
+        over = asyncio.create_task(client.over.wait())
+        receiving: asyncio.Task[VoiceFrame | None] | None = None
+        try:
+            while not client.over.is_set():
+                if receiving is None:
+                    receiving = asyncio.create_task(self._receive())
+                await asyncio.wait([over, receiving], return_when=asyncio.FIRST_COMPLETED)
+                if self._outbox.stuck:
+                    leg.close(EndReason.RTP_TIMEOUT, detail="the client takes nothing")
+                    break
+                if not receiving.done():
+                    break
+                frame, receiving = receiving.result(), None
+                match frame:
+                    case VoiceFrame(Type.AUDIO_CHUNK, flags, payload):
+                        self._spend(len(payload), rate)
+                        # Half a sample belongs to the one that comes next.
+                        pcm = half + payload
+                        half = pcm[len(pcm) & ~1 :]
+                        leg.hear(into.feed(pcm[: len(pcm) & ~1]))
+                        if flags & Flag.IS_FINAL:
+                            leg.mute()
+                    case VoiceFrame(Type.AUDIO_END):
+                        leg.mute()
+                    case VoiceFrame(Type.DIGITS):
+                        self._press(leg, frame)
+                    case VoiceFrame(Type.DONE):
+                        leg.hang_up()
+                    case VoiceFrame(type):
+                        self._mistake(f"{type.name.lower()} (0x{type:02x}) is not for a client to send in a call")
+        finally:
+            for task in (over, receiving):
+                if task is not None:
+                    task.cancel()
+            await asyncio.gather(over, *([receiving] if receiving else ()), return_exceptions=True)
+        return NORMAL
+
+    async def _receive(self) -> VoiceFrame | None:
+        """The next frame; None for one that is none, of which the client is told."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", NORMAL))
+        data = message.get("bytes")
+        try:
+            if data is None:
+                raise BadFrame("a text message: every frame is binary: type, flags, payload")
+            return unpack(data)
+        except BadFrame as error:
+            self._mistake(str(error))
+            return None
+
+    def _mistake(self, what: str) -> None:
+        """Tells the client. Raises `BadFrame` when it is one too many."""
+        self._mistakes += 1
+        if self._mistakes > MAX_MISTAKES:
+            raise BadFrame(f"{MAX_MISTAKES} mistakes are enough; the last: {what}")
+        self._outbox.put(VoiceFrame(Type.ERROR, payload=what.encode()))
+
+    def _press(self, leg: Leg, frame: VoiceFrame) -> None:
+        try:
+            for digit in frame.text:
+                leg.digit(digit)
+        except ValueError as error:
+            self._mistake(str(error))
+
+    def _spend(self, size: int, rate: int) -> None:
+        now = time.monotonic()
+        a_second = PACE * 2 * rate
+        self._allowance = max(self._allowance - (now - self._at) * a_second, 0.0) + max(size, SMALLEST)
+        self._at = now
+        if self._allowance > BURST_S * a_second:
+            raise BadFrame(f"audio comes in {PACE:g} times faster than anybody speaks; send it as it is captured")
+
+
+def _options(start: VoiceFrame) -> tuple[str, str, int]:
+    """Caller, called and rate of an audio_start. Raises `BadFrame`."""
+    fields = start.fields
+    if unknown := set(fields) - {"caller", "called", "rate"}:
+        raise BadFrame(f"audio_start: unknown key {json.dumps(min(unknown))[:40]}; there are called, caller and rate")
+    caller, called, rate = fields.get("caller", ""), fields.get("called", ""), fields.get("rate", SAMPLE_RATE)
+    if not isinstance(caller, str) or not isinstance(called, str):
+        raise BadFrame("audio_start: caller and called are texts")
+    if isinstance(rate, bool) or rate not in RATES:
+        raise BadFrame(f"audio_start: a rate of {json.dumps(rate)[:20]}; one of {', '.join(map(str, RATES))} Hz")
+    return caller, called, int(rate)

@@ -1,0 +1,86 @@
+"""The frames of `/ws/voice`: byte 0 is the type, byte 1 holds flags, then raw PCM or UTF-8. Pure. See docs/web.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+
+class Type(IntEnum):
+    AUDIO_START = 0x01
+    """From a client: a call begins (JSON: called, caller, rate). To it: a reply's audio begins (JSON: reply)."""
+    AUDIO_CHUNK = 0x02
+    """From a client: PCM of the caller."""
+    AUDIO_END = 0x03
+    """From a client: the microphone is off. To it: a reply's audio ends (JSON: reply, played_ms, drop)."""
+    TRANSCRIPTION = 0x04
+    """What the caller is heard to say, so far or (is_final) for good."""
+    LLM_CHUNK = 0x05
+    """What the agent says; needs_followup: it only bridges the wait for the reply."""
+    TTS_AUDIO = 0x06
+    """20 ms of the reply that began last."""
+    ERROR = 0x07
+    """One line; the call goes on unless the connection is closed after it."""
+    READY = 0x08
+    """The call is answered (JSON: call, rate, frame_ms)."""
+    DONE = 0x09
+    """The call is over (JSON: reason, detail); from a client: it hangs up."""
+    DIGITS = 0x0A
+    """Keys of the telephone, from either side (ASCII)."""
+
+
+class Flag(IntFlag):
+    NONE = 0
+    IS_FINAL = 1
+    NEEDS_FOLLOWUP = 2
+
+
+class BadFrame(ValueError):
+    """One line that says what is wrong and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFrame:
+    type: Type
+    flags: Flag = Flag.NONE
+    payload: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """The payload as UTF-8. Raises `BadFrame`."""
+        try:
+            return self.payload.decode()
+        except UnicodeDecodeError:
+            raise BadFrame(f"{self.type.name.lower()}: the payload is not UTF-8") from None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The payload as a JSON object; an empty one has none. Raises `BadFrame`."""
+        if not self.payload:
+            return {}
+        try:
+            found = json.loads(self.text)
+        except (ValueError, RecursionError):
+            raise BadFrame(f"{self.type.name.lower()}: the payload is not JSON") from None
+        if not isinstance(found, dict):
+            raise BadFrame(f'{self.type.name.lower()}: the payload is no JSON object, such as {{"rate": 16000}}')
+        return found
+
+    def pack(self) -> bytes:
+        return bytes((self.type, self.flags)) + self.payload
+
+
+def json_frame(type: Type, fields: Mapping[str, object], flags: Flag = Flag.NONE) -> VoiceFrame:
+    return VoiceFrame(type, flags, json.dumps(fields, ensure_ascii=False).encode())
+
+
+def unpack(message: bytes) -> VoiceFrame:
+    """Raises `BadFrame`."""
+    if len(message) < 2:
+        raise BadFrame(f"a frame of {len(message)} bytes: it has a type, flags, and then a payload")
+    try:
+        return VoiceFrame(Type(message[0]), Flag(message[1] & 3), message[2:])
+    except ValueError:
+        raise BadFrame(f"0x{message[0]:02x} is no type of frame; 0x01 to 0x0a are") from None
