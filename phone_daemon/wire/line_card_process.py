@@ -113,6 +113,7 @@ class LineCard:
         options = {
             "bind": settings.bind,
             "port": wanted,
+            "transports": ",".join(settings.transports),
             "public-address": settings.public_address,
             "codecs": ",".join(settings.codecs),
             "rtp-port": rtp_ports.start if rtp_ports else 0,
@@ -125,8 +126,8 @@ class LineCard:
             "phone_daemon.wire.line_card",
             (*(f"--{name}={value}" for name, value in options.items()), *extra),
             settings,
-            f"SIP port {settings.bind}:{wanted}/udp is in use: "
-            "stop what holds it (`ss -lunp`), or set another `port` under [sip]",
+            f"SIP port {settings.bind}:{wanted} is in use: "
+            "stop what holds it (`ss -lntup`), or set another `port` under [sip]",
             incoming=incoming,
             new_id=new_id,
         )
@@ -339,6 +340,8 @@ class LineCard:
             if answer is not None and not answer.done():
                 answer.set_result(None)
             return
+        if isinstance(message, protocol.InBandKeys):
+            self._lines[call].hear_tones(message.expected)
         if isinstance(message, LineClosed):
             if answer is not None and not answer.done():
                 answer.set_exception(CallRefused(message.code, message.detail))

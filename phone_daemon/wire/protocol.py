@@ -244,7 +244,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class InBandKeys:
-    """Whether the caller's keys come as tones in the audio, no telephone-event (RFC 4733) being agreed on; at first no."""
+    """Whether the caller's keys come as tones in the audio, as no telephone-event (RFC 4733) was agreed on."""
 
     expected: bool
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
-from phone_daemon.events import EndReason, Frame, LineClosed, LineEvent
+from phone_daemon.events import FRAME_BYTES, Digit, EndReason, Frame, LineClosed, LineEvent
+from phone_daemon.media.dtmf import ToneKeys
 from phone_daemon.wire import protocol
 
 MAX_BEHIND = 500
@@ -35,6 +37,8 @@ class SipLine:
         self.lost_frames = 0
         """Frames dropped because nobody read them for ten seconds."""
         self._tell = send
+        self._tones: ToneKeys | None = None
+        """Hears keys in the audio, where they come no other way."""
         self._queue: deque[LineEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -80,10 +84,24 @@ class SipLine:
         if self.closed is None:
             self._tell(command)
 
+    def hear_tones(self, expected: bool) -> None:
+        """Whether the caller's keys come as tones in the audio."""
+        self._tones = (self._tones or ToneKeys()) if expected else None
+
     def push(self, event: LineEvent) -> None:
         """Takes an event of the call from the card."""
         if self.closed is not None:
             return
+        if isinstance(event, Frame) and self._tones is not None:
+            key = self._tones.hear(event.pcm)
+            if self._tones.sounding:
+                # A key is no speech, and what it says belongs into no recording.
+                event = replace(event, pcm=bytes(FRAME_BYTES))
+            if key:
+                self._put(Digit(key))
+        self._put(event)
+
+    def _put(self, event: LineEvent) -> None:
         if isinstance(event, LineClosed):
             self.closed = event
         elif len(self._queue) >= MAX_BEHIND and isinstance(event, Frame):

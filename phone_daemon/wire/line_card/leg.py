@@ -15,11 +15,10 @@ import pjsua2 as pj
 
 from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged, TransferFailed
 from phone_daemon.wire.line_card import native
-from phone_daemon.wire.line_card.rtp_port import last_packet
-from phone_daemon.wire.line_card.rtp_source import RtpSource
+from phone_daemon.wire.line_card.rtp_input import RtpInput
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.playout import SILENCE, Playout, loud
-from phone_daemon.wire.protocol import Answered, Report
+from phone_daemon.wire.protocol import Answered, InBandKeys, Report
 
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
@@ -99,16 +98,14 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._sending = self._hearing = self._held = False
         self._position = 0
         self._flushed = 0
-        self._source = RtpSource(self._source_changed)
-        self._stream = 0
-        self._packets = 0
-        self._last_packet: float | None = None
+        self._rtp = RtpInput(self, limits.rtp_timeout_s, self._source_changed)
+        self._in_band = False
         self._open = False
         """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
         self._sounded = 0.0
         """When the agent's last sound was handed to RTP."""
         self._leave: Callable[[], None] | None = None
-        self._ack_by = self._media_by = self._rtp_by = self._transfer_by = float("inf")
+        self._ack_by = self._media_by = self._transfer_by = float("inf")
 
     # ------------------------------------------------------------------------------------------- commands
 
@@ -199,7 +196,8 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._send(LineClosed(reason, code, detail))
 
     def release(self) -> None:
-        """Leaves the audio port to the next call."""
+        """Leaves the audio port, and that of RTP, to the next call."""
+        self._rtp.close()
         if self._port is not None and self._spare is not None:
             self._port.speak = bytes
             self._spare.append(self._port)
@@ -228,10 +226,12 @@ class Leg(pj.Call):  # type: ignore[misc]
         port = self._port
         if not self._live or port is None:
             return
+        for key in self._rtp.keys(time.monotonic()):
+            self.press(key)
         playout = self.playout
         for event in playout.settle(self._position, at_ns):
             self._send(event)
-        heard = port.heard if self._hearing and self._source.trusted and not self._held else SILENCE
+        heard = port.heard if self._hearing and self._rtp.trusted and not self._held else SILENCE
         self._send_frame(self._position, heard, self._said, playout.reply, playout.played, playout.queued)
         self._position += FRAME_SAMPLES
         port.heard, self._said = SILENCE, b""
@@ -239,7 +239,7 @@ class Leg(pj.Call):  # type: ignore[misc]
     @property
     def restless(self) -> bool:
         """To be watched at every tick: it is about to end, or sound may come in and from whom is not known yet."""
-        return self._leave is not None or (self._hearing and not self._source.known)
+        return self._leave is not None or (self._hearing and not self._rtp.known)
 
     def watch(self, now: float) -> None:
         """Timers and the RTP source; asked several times a second."""
@@ -255,36 +255,9 @@ class Leg(pj.Call):  # type: ignore[misc]
             leave, self._leave = self._leave, None
             leave()
         elif self._live and self._hearing:
-            self._watch_rtp(now)
-
-    def _watch_rtp(self, now: float) -> None:
-        try:
-            packets = self.getStreamStat(self._media).rtcp.rxStat.pkt
-            transport = self.getMedTransportInfo(self._media)
-        except pj.Error:
-            return
-        grew, self._packets = packets != self._packets, packets
-        if grew:
-            self._last_packet = None
-        if grew or not self._sending or self._is_alive(transport, now):
-            self._rtp_by = now + self._limits.rtp_timeout_s
-        elif now >= self._rtp_by:
-            self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
-            return
-        if packets:
-            self._open = True
-            port = int(transport.localRtpName.rpartition(":")[2])
-            ssrc = native.sender_ssrc(self._stream, packets)
-            self._source.look(transport.srcRtpName, port, fresh=grew, ssrc=ssrc, now=now)
-
-    def _is_alive(self, transport: Any, now: float) -> bool:
-        """Whether something came that is no audio: RTCP, or comfort noise (RFC 3389) of a caller who is muted."""
-        if now < self._rtp_by - self._limits.rtp_timeout_s / 2:
-            return False  # Too early to matter.
-        names = transport.localRtpName, transport.localRtcpName
-        last = max(last_packet(int(name.rpartition(":")[2])) for name in names)
-        known, self._last_packet = self._last_packet, last
-        return known is not None and known < last
+            if self._rtp.is_lost(now, paused=not self._sending):
+                self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
+            self._open = self._open or self._rtp.heard
 
     def _source_changed(self, changed: SourceChanged) -> None:
         self._send(changed)
@@ -326,7 +299,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             if media.type == pj.PJMEDIA_TYPE_AUDIO and running:
                 self._connect(media.index, media.dir, media.audioConfSlot)
                 break
-        self._rtp_by = time.monotonic() + self._limits.rtp_timeout_s
+        self._rtp.expect(time.monotonic())
         held = self._answered and not self._sending
         if held is not self._held and not self.closed:
             self._held = held
@@ -336,7 +309,10 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._media = index
         self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
         self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
-        self._source.expect(self.getStreamInfo(index).remoteRtpAddress)
+        self._rtp.connect(index)
+        if self._in_band is self._rtp.has_events:
+            self._in_band = not self._rtp.has_events
+            self._send(InBandKeys(self._in_band))
         if self._spare is None:
             audio = self.getAudioMedia(index)
             audio.startTransmit(audio)
@@ -349,15 +325,16 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:  # noqa: N802
-        self._stream = int(prm.stream)
+        self._rtp.stream = int(prm.stream)
 
     @guarded
     def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
-        self._stream = 0
+        self._rtp.stream = 0
 
     @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
-        self.press(prm.digit)
+        if not self._rtp.reads_keys:
+            self.press(prm.digit)
 
     def press(self, digit: str) -> None:
         """Tells of a key that the caller pressed, while the call lives."""

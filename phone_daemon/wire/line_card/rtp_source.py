@@ -38,6 +38,11 @@ class RtpSource:
         """A packet of the caller's was seen since the last SDP."""
         return self._watch.known
 
+    @property
+    def caller(self) -> str:
+        """Where the caller's RTP comes from, as far as is known (`host:port`)."""
+        return self._watch.caller
+
     def expect(self, address: str) -> None:
         """SDP names `address` (`host:port`) as the caller's."""
         if self._watch.expect(address) and self._pinned:

@@ -1,0 +1,56 @@
+"""A second UDP socket on a port of pjsip's, for the datagrams that pjsip would spoil.
+
+Both sockets are one SO_REUSEPORT group, and a classic BPF program that needs no privilege says which of them gets a
+datagram (Linux 4.5). Answers that leave by the second socket come from the port that was called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+from collections.abc import Sequence
+
+from phone_daemon.wire.line_card.pin import udp_socket
+
+SO_ATTACH_REUSEPORT_CBPF = 51
+_LOAD_BYTE, _LOAD_LENGTH, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x30, 0x80, 0x54, 0x15, 0x35, 0x06
+_THEIRS, _OURS = (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 1)
+Instruction = tuple[int, int, int, int]
+"""Code, jump if true, jump if false, operand. Offsets count from the UDP payload."""
+
+
+def payload_type(number: int) -> tuple[Instruction, ...]:
+    """RTP of one payload type (RFC 3550 section 5.1)."""
+    return (_LOAD_BYTE, 0, 0, 1), (_AND, 0, 0, 0x7F), (_JUMP_EQUAL, 0, 1, number), _OURS, _THEIRS
+
+
+def longer_than(size: int) -> tuple[Instruction, ...]:
+    """Datagrams of more than `size` bytes."""
+    return (_LOAD_LENGTH, 0, 0, 0), (_JUMP_AT_LEAST, 0, 1, size + 1), _OURS, _THEIRS
+
+
+def beside(port: int, which: Sequence[Instruction]) -> socket.socket | None:
+    """A non-blocking socket that gets the datagrams `which` picks of those that come to our socket on `port`.
+
+    None: not possible here, and nothing has changed.
+    """
+    theirs = udp_socket(port)
+    if theirs is None:
+        return None
+    ours = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in which)
+    room = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(which), ctypes.addressof(room))
+    try:
+        with theirs:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            ours.bind(theirs.getsockname())
+            # Only a group can have one: until now a datagram may have come to either of them.
+            ours.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
+    except OSError:
+        ours.close()
+        return None
+    ours.setblocking(False)
+    return ours

@@ -1,0 +1,118 @@
+"""What comes in by RTP in one call: from whom, whether anything comes at all, and the keys in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pjsua2 as pj
+
+from phone_daemon.events import SourceChanged
+from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.key_socket import KeySocket
+from phone_daemon.wire.line_card.rtp_port import last_packet
+from phone_daemon.wire.line_card.rtp_source import RtpSource
+
+
+class RtpInput:
+    """`call` is pjsua2's; `tell` gets each change of the source that is trusted."""
+
+    def __init__(self, call: Any, timeout_s: float, tell: Callable[[SourceChanged], None]) -> None:
+        self.stream = 0
+        """Address of pjmedia's stream; 0 while there is none."""
+        self.heard = False
+        """RTP has come in this call."""
+        self.has_events = False
+        """Keys come as telephone-events (RFC 4733): both sides have agreed on them."""
+        self._call = call
+        self._timeout_s = timeout_s
+        self._source = RtpSource(tell)
+        self._keys = KeySocket(self._believes)
+        self._media = -1
+        self._port = 0
+        self._packets = 0
+        self._ssrc = 0
+        self._last_packet: float | None = None
+        self._due = float("inf")
+
+    @property
+    def trusted(self) -> bool:
+        """What is heard comes from the caller."""
+        return self._source.trusted
+
+    @property
+    def known(self) -> bool:
+        """A packet of the caller's was seen since the last SDP."""
+        return self._source.known
+
+    def connect(self, media: int) -> None:
+        """A session description was agreed on; `media` is its audio stream."""
+        self._media = media
+        info = self._call.getStreamInfo(media)
+        self._source.expect(info.remoteRtpAddress)
+        self._port = _port(self._call.getMedTransportInfo(media).localRtpName)
+        self.has_events = 0 < info.audRxEventPt < 128
+        # What is encrypted (RFC 3711) only pjmedia can read.
+        if self.has_events and not info.proto & pj.PJMEDIA_TP_PROFILE_SRTP:
+            self._keys.listen(self._port, info.audRxEventPt)
+        else:
+            self._keys.close()
+
+    def expect(self, now: float) -> None:
+        """The time without RTP counts from `now`."""
+        self._due = now + self._timeout_s
+
+    def is_lost(self, now: float, *, paused: bool) -> bool:
+        """Nothing has come for too long, though it was to (`paused`: it was not). Asked several times a second."""
+        try:
+            packets = self._call.getStreamStat(self._media).rtcp.rxStat.pkt
+            transport = self._call.getMedTransportInfo(self._media)
+        except pj.Error:
+            return False
+        grew, self._packets = packets != self._packets, packets
+        if grew:
+            self._last_packet = None
+        if grew or paused or self._is_alive(transport, now):
+            self.expect(now)
+        elif now >= self._due:
+            return True
+        if packets:
+            self.heard = True
+            self._ssrc = native.sender_ssrc(self.stream, packets)
+            self._source.look(transport.srcRtpName, self._port, fresh=grew, ssrc=self._ssrc, now=now)
+        return False
+
+    def _is_alive(self, transport: Any, now: float) -> bool:
+        """Whether something came that is no audio: RTCP, or comfort noise (RFC 3389) of a caller who is muted."""
+        if now < self._due - self._timeout_s / 2:
+            return False  # Too early to matter.
+        last = max(last_packet(self._port), last_packet(_port(transport.localRtcpName)))
+        known, self._last_packet = self._last_packet, last
+        return known is not None and known < last
+
+    # ------------------------------------------------------------------------------------------------ keys
+
+    @property
+    def reads_keys(self) -> bool:
+        """pjmedia is told of none."""
+        return self._keys.active
+
+    def keys(self, now: float) -> Iterator[str]:
+        """Keys that were pressed since the last time."""
+        for key in self._keys.read():
+            self.heard = True
+            self.expect(now)
+            if key:
+                yield key
+
+    def _believes(self, sender: str, ssrc: int) -> bool:
+        """Who has the audio's SSRC, or its place, sends the keys as well; before there is any, whoever does."""
+        return sender == self._source.caller or ssrc == self._ssrc != 0 or not self._source.known
+
+    def close(self) -> None:
+        """Leaves the port to the next call. Harmless when done twice."""
+        self._keys.close()
+
+
+def _port(name: str) -> int:
+    return int(name.rpartition(":")[2])

@@ -1,0 +1,94 @@
+"""DTMF in RTP (RFC 4733): which packets are a new key, and which tell of the same one again. Pure.
+
+A key is sent in many packets with one timestamp, of which any may be lost: the first ones or all but the last. Two
+presses of one key differ by their timestamps alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from dataclasses import dataclass
+
+from phone_daemon.events import FRAME_SAMPLES
+
+DIGITS = "0123456789*#ABCD"
+"""The event number is the index (RFC 4733 section 3.2)."""
+REMEMBERED = 16
+"""Keys whose packets may still come, late or twice."""
+_HEADER = struct.Struct("!BBHII")
+_END, _REPEATS = 0x80, 2
+
+
+@dataclass(frozen=True, slots=True)
+class EventPacket:
+    sequence: int
+    timestamp: int
+    ssrc: int
+    marker: bool
+    event: int
+    ended: bool
+    duration: int
+    """In samples; from some gateways always 0."""
+
+
+def parse(packet: bytes) -> EventPacket | None:
+    """The event in an RTP packet; None when there is none in it."""
+    if len(packet) < _HEADER.size or packet[0] >> 6 != 2:
+        return None
+    flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
+    start = _HEADER.size + 4 * (flags & 0x0F)
+    if flags & 0x10:
+        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
+    if len(packet) < start + 4:
+        return None
+    event, volume, duration = struct.unpack_from("!BBH", packet, start)
+    return EventPacket(sequence, timestamp, ssrc, bool(kind & 0x80), event, bool(volume & _END), duration)
+
+
+class KeyPresses:
+    """One RTP stream's."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
+        """SSRC, timestamp and event of the packets that were taken in."""
+        self._last: EventPacket | None = None
+
+    def feed(self, packet: EventPacket) -> str:
+        """The key, if `packet` is the first that is heard of it; else empty."""
+        key = packet.ssrc, packet.timestamp, packet.event
+        last = self._last
+        if key in self._known:
+            if last is not None and packet.marker and last.ended and _before(last.sequence, packet.sequence, 16):
+                # Another press from a gateway whose timestamp never moves.
+                self._last = packet
+                return DIGITS[packet.event] if packet.event < len(DIGITS) else ""
+            if last is not None and (last.ssrc, last.timestamp, last.event) == key and packet.duration >= last.duration:
+                self._last = packet
+            return ""
+        self._known.append(key)
+        if packet.event >= len(DIGITS):
+            return ""
+        if last is not None and _before(packet.timestamp, last.timestamp, 32) and packet.ssrc == last.ssrc:
+            return DIGITS[packet.event]  # It was overtaken.
+        self._last = packet
+        return "" if last is not None and _goes_on(last, packet) else DIGITS[packet.event]
+
+
+def _goes_on(last: EventPacket, packet: EventPacket) -> bool:
+    """The same key under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a sender's mistake.
+
+    Some gateways let the timestamp run on within an event. Two presses of one key do not overlap, though.
+    """
+    if packet.event != last.event or packet.ssrc != last.ssrc or packet.marker:
+        return False
+    later = (packet.timestamp - last.timestamp) & 0xFFFFFFFF
+    if last.ended:
+        packets = (packet.sequence - last.sequence) & 0xFFFF
+        return packet.ended and packets <= _REPEATS and later <= packets * FRAME_SAMPLES
+    return later <= last.duration
+
+
+def _before(number: int, other: int, bits: int) -> bool:
+    """`number` comes first, both counted in so many bits."""
+    return 0 < (other - number) % (1 << bits) < 1 << (bits - 1)

@@ -1,0 +1,58 @@
+"""Two sockets on one port, each of which gets its own datagrams."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from phone_daemon.wire.line_card.beside import beside, longer_than, payload_type
+
+
+@contextmanager
+def udp() -> Iterator[tuple[socket.socket, int]]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.bind(("127.0.0.1", 0))
+        end.setblocking(False)
+        yield end, end.getsockname()[1]
+
+
+def received(end: socket.socket) -> list[bytes]:
+    """Everything that waits; on loopback what was sent is there at once."""
+    datagrams = []
+    while True:
+        try:
+            datagrams.append(end.recv(65_535))
+        except BlockingIOError:
+            return datagrams
+
+
+def test_datagrams_are_parted_by_their_payload_type() -> None:
+    with udp() as (theirs, port), udp() as (sender, _):
+        ours = beside(port, payload_type(101))
+        assert ours is not None
+        audio, events = [b"\x80\x00a", b"\x80\x08b", b"\x80\x80c"], [b"\x80\x65d", b"\x80\xe5e"]
+        for datagram in (*audio, *events, b"\x80"):
+            sender.sendto(datagram, ("127.0.0.1", port))
+        assert received(theirs) == [*audio, b"\x80"]
+        assert received(ours) == events
+        ours.close()
+        sender.sendto(events[0], ("127.0.0.1", port))
+        assert received(theirs) == events[:1]
+
+
+def test_datagrams_are_parted_by_their_length() -> None:
+    with udp() as (theirs, port), udp() as (sender, _):
+        ours = beside(port, longer_than(4000))
+        assert ours is not None
+        for length in (0, 1, 3999, 4000, 4001, 9000, 60_000):
+            sender.sendto(bytes(length), ("127.0.0.1", port))
+        assert [len(datagram) for datagram in received(theirs)] == [0, 1, 3999, 4000]
+        assert [len(datagram) for datagram in received(ours)] == [4001, 9000, 60_000]
+        ours.close()
+
+
+def test_a_port_of_nobodys_has_nothing_beside_it() -> None:
+    with udp() as (_, port):
+        free = port
+    assert beside(free, longer_than(4000)) is None
