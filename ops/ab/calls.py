@@ -18,13 +18,13 @@ from pathlib import Path
 from ops.ab.memory import Memory
 from ops.ab.places import LOAD_S, CannotRun, Engine, client, last_line, settings, sidecar
 from ops.live.burst import Tally, burst
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonFailed, DaemonProcess
 from ops.replay.expectations import TurnLine, read_turns
 from ops.replay.fixture import Fixture
 from ops.replay.sip_call import CallerSide, place_recorded_call
 from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.state.operator import Commands
 from phone_daemon.wire.sip import CallRefused, LineCard
 
 NUMBER = "100"

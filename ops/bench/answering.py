@@ -16,11 +16,11 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.plans import model_plan
 from ops.bench.scripted_model import MODEL, Request, ScriptedModel
 from ops.bench.talk import Sound, side_by_side, sounds, talker
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.report.stats import quantiles
 from ops.witness.probe import until
 from phone_daemon.settings.settings import Settings
+from phone_daemon.state.operator import Commands
 
 LANES = 2
 FIRST_MS, TOKEN_MS = 150.0, 30.0

@@ -20,12 +20,12 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.plans import model_plan
 from ops.bench.scripted_model import MODEL, ScriptedModel
 from ops.bench.talk import Talker, side_by_side, talker
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.witness.probe import until
 from ops.witness.rtp import FRAME_SAMPLES, Packet
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.settings.settings import Settings
+from phone_daemon.state.operator import Commands
 from sidecars.engine import TtsEngine, load
 
 LANES = 3

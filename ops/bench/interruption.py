@@ -18,10 +18,10 @@ from typing import Any
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, Talker, fell_silent, side_by_side, sounds, talker
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.report.stats import quantiles
 from ops.witness.probe import until
+from phone_daemon.state.operator import Commands
 from phone_daemon.stt.stabilizer import word_key
 
 LANES = 2

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, Talker, sounds, talker
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.live.processes import Cost, children, cost
 from phone_daemon.events import SAMPLE_RATE
+from phone_daemon.state.operator import Commands
 from sidecars.silero import Silero
 
 CALLS = 4

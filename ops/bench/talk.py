@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.bench.figure import Progress
-from ops.live.commands import Commands
 from ops.live.daemon_process import DaemonProcess
 from ops.replay.fixture import every, load
 from ops.witness.probe import Probe, until
 from ops.witness.rtp import Packet, Played, segments
 from phone_daemon.settings.settings import VadSettings
+from phone_daemon.state.operator import Commands
 from phone_daemon.state.store import CommandKind
 
 LEAD_S = 0.2

@@ -30,7 +30,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ops import sigterm
-from ops.live.commands import CommandFailed, Commands
 from ops.live.daemon_process import DaemonFailed, DaemonProcess
 from ops.live.floor import endpoint, floor
 from ops.live.model_endpoint import EndpointFailed
@@ -43,6 +42,7 @@ from ops.witness.rtp import Packet
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.settings.settings import Settings, StateSettings
+from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import CommandKind
 from phone_daemon.telemetry.turn_record import LEGS
 

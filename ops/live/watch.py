@@ -14,12 +14,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ops.live.commands import CommandFailed, Commands
 from ops.report import tables
 from ops.report.captions import Captions
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.events import Note
 from phone_daemon.state.client import blame, where
+from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.server import socket_path
 from phone_daemon.state.store import DAEMONS, EVENTS, TEXTS, Command, CommandKind, daemon_key
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ops.live.commands import CommandFailed, Commands
 from phone_daemon.call.call import Call, Services
 from phone_daemon.call.commands import serve_commands
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import CommandKind
 from phone_daemon.state.store import State as Store
 from phone_daemon.telemetry.trace import Telemetry

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
-from ops.live.commands import CommandFailed
 from ops.live.watch import Operator
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import connect
+from phone_daemon.state.operator import CommandFailed
 from phone_daemon.state.store import CALLS, DAEMONS, EVENTS, CommandKind, State, call_key
 
 
@@ -210,7 +210,7 @@ async def test_a_daemon_is_drained(
 async def test_a_daemon_that_does_not_answer_is_named(
     state: State, operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.live.commands.ANSWER_S", 0.1)
+    monkeypatch.setattr("phone_daemon.state.operator.ANSWER_S", 0.1)
     await written(state, tmp_path, 0)
     with pytest.raises(CommandFailed, match=rf"daemon {state.daemon} did not answer within 0.1 s"):
         await operator.drain(state.daemon)

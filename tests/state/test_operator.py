@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.live.commands import CommandFailed, Commands
 from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import CommandKind, State
 
 
