@@ -26,6 +26,7 @@ MODULES = {
     "understand": "quality.understand",
     "export": "quality.export",
     "ab": "ab.command",
+    "edge": "edge.command",
 }
 """Where each subcommand lives. Only the one that is used is imported."""
 EXAMPLES = """\
@@ -38,6 +39,7 @@ examples:
   phone-ops wer SET --engine NAME     how many words an engine gets wrong
   phone-ops understand MANIFEST       how well callers are understood
   phone-ops export M.nemo FOLDER      a model as ONNX, proved to hear the same
+  phone-ops edge check -c FILE        what is wrong with the front before the line cards (Kamailio, rtpengine)
   phone-ops report                    what the calls under var/calls measured
 phone-ops COMMAND --help says more. Exit code: 0 success, 1 a check failed or an error, 2 usage error.
 """

@@ -25,6 +25,7 @@ from ops.witness.rtp import PCMU, TELEPHONE_EVENT, RtpEnd
 T1_S = 0.5
 """RFC 3261 section 17.1.1.1: the first retransmission interval."""
 _URI = re.compile(r"sips?:(?:([^@;>]+)@)?([^:;>]+)(?::(\d+))?")
+_ROUTE = re.compile(r"<[^<>]*>")
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 
 
@@ -47,6 +48,8 @@ class Message:
     reason: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     vias: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    """Record-Route, in the order in which it stands there."""
     body: str = ""
 
     @property
@@ -62,19 +65,23 @@ def parse(datagram: bytes) -> Message:
     start, *lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
     headers: dict[str, str] = {}
     vias: list[str] = []
+    routes: list[str] = []
     for line in lines:
         name, _, value = line.partition(":")
         name = _COMPACT.get(name.strip().lower(), name.strip().lower())
         if name == "via":
             vias.append(value.strip())
+        elif name == "record-route":
+            routes += _ROUTE.findall(value)
         headers.setdefault(name, value.strip())
     if start.startswith("SIP/2.0 "):
         _, code, reason = f"{start} ".split(" ", 2)
-        return Message(code=int(code), reason=reason.strip(), headers=headers, vias=tuple(vias), body=body)
+        found = tuple(vias), tuple(routes)
+        return Message("", "", int(code), reason.strip(), headers, *found, body)
     method, _, rest = start.partition(" ")
     if not rest.endswith(" SIP/2.0"):
         raise ValueError(f"not a SIP message: {start[:60]!r}")
-    return Message(method, rest.removesuffix(" SIP/2.0"), headers=headers, vias=tuple(vias), body=body)
+    return Message(method, rest.removesuffix(" SIP/2.0"), 0, "", headers, tuple(vias), tuple(routes), body)
 
 
 def loopback(host: str) -> str:
@@ -121,23 +128,31 @@ async def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
 
 
 class Probe(asyncio.DatagramProtocol):
-    """One outgoing call. `acknowledge=False` sends no ACK by itself; `sdp` writes another offer for an RTP port.
+    """One outgoing call. `acknowledge=False` sends no ACK by itself; `sdp` writes another offer for an RTP port;
+    `extra` is more header lines of the INVITE, each with its line end.
 
     `rtp` is the media end. `responses` keeps every status code in order; `bye` the number of BYEs received.
     Raises `ValueError` for a URI that does not lead to a loopback address.
     """
 
     def __init__(
-        self, uri: str, *, caller: str = "probe", acknowledge: bool = True, sdp: Callable[[int], str] = offer
+        self,
+        uri: str,
+        *,
+        caller: str = "probe",
+        acknowledge: bool = True,
+        sdp: Callable[[int], str] = offer,
+        extra: str = "",
     ) -> None:
         self.target = address(uri)
         self._uri = uri
-        self._caller, self._acknowledge, self._sdp = caller, acknowledge, sdp
+        self._caller, self._acknowledge, self._sdp, self._extra = caller, acknowledge, sdp, extra
         self._call_id, self._tag = secrets.token_hex(12), secrets.token_hex(6)
         self._branch = f"z9hG4bK{secrets.token_hex(8)}"
         self._cseq = random.randrange(1, 1000)
         self._to = f"<{uri}>"
         self._remote_uri, self._remote = uri, self.target
+        self._routes: tuple[str, ...] = ()
         self._ack: bytes | None = None
         self._transactions: dict[str, asyncio.Future[Message]] = {}
         self._provisional = asyncio.Event()
@@ -157,7 +172,7 @@ class Probe(asyncio.DatagramProtocol):
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
             self.port: int = self._transport.get_extra_info("sockname")[1]
-            invite = self._request("INVITE", self._branch, self._sdp(self.rtp.port))
+            invite = self._request("INVITE", self._branch, self._sdp(self.rtp.port), extra=self._extra)
             self._invite_task = loop.create_task(self._retransmit(invite, self._provisional, self.target))
         except BaseException:
             self.rtp.close()
@@ -275,9 +290,15 @@ class Probe(asyncio.DatagramProtocol):
                 self._final.exception()  # whoever does not await it is not warned about it
             return
         if self._ack is None:
-            if contact := _URI.search(message.headers.get("contact", "")):
-                self._remote_uri = contact[0]
-                self._remote = (loopback(contact[2]), int(contact[3] or 5060))
+            if contact := _URI.search(said := message.headers.get("contact", "")):
+                # Within angle brackets the parameters are the URI's, and go back with it.
+                within = _ROUTE.search(said)
+                self._remote_uri = within[0].strip("<>") if within else contact[0]
+                # Proxies that stay on the path come first (RFC 3261 section 12.1.2).
+                self._routes = message.routes[::-1]
+                hop = _URI.search(self._routes[0]) if self._routes else contact
+                assert hop is not None
+                self._remote = (loopback(hop[2]), int(hop[3] or 5060))
             self._ack = self._request("ACK", f"z9hG4bK{secrets.token_hex(8)}", number=number)
         if self._acknowledge:
             self._send(self._ack, self._remote)
@@ -332,6 +353,7 @@ class Probe(asyncio.DatagramProtocol):
             f"{method} {self._uri if method == 'CANCEL' else self._remote_uri} SIP/2.0",
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch={branch}",
             "Max-Forwards: 70",
+            *(f"Route: {route}" for route in self._routes),
             f"From: <sip:{self._caller}@127.0.0.1>;tag={self._tag}",
             f"To: {self._to}",
             f"Call-ID: {self._call_id}",

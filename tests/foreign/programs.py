@@ -8,12 +8,19 @@ import socket
 
 import pytest
 
-PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core"}
+PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio kamailio-tls-modules kamailio-extra-modules",
+    "rtpengine": "rtpengine-daemon",
+    "haproxy": "haproxy",
+}
 
 
 def need(program: str) -> str:
     """Path of a program; skips the test when it is missing, or fails it where `CI=true`."""
-    if path := shutil.which(program):
+    # Debian keeps some of them where few users look.
+    if path := shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
         return path
     message = f"{program} is not installed: apt-get install {PACKAGES[program]}"
     if os.environ.get("CI") == "true":

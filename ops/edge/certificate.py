@@ -1,0 +1,64 @@
+"""Whether the edge's certificate would be believed: its dates, its name, its key. Asks openssl."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+from ops.edge.supervisor import program
+
+SOON_S = 14 * 86_400
+ASK_S = 10
+
+
+def problems(certificate: Path, key: Path, name: str) -> list[str]:
+    """What is wrong with them for whoever connects to `name`, a line each. Raises `Missing` (openssl)."""
+    for path, what in ((certificate, "certificate"), (key, "key")):
+        if not path.is_file():
+            return [f"[edge] {what}: no such file: {path}"]
+    openssl = program("openssl")
+
+    def ask(*words: str) -> tuple[bool, str]:
+        done = subprocess.run(
+            [openssl, "x509", "-noout", "-in", str(certificate), *words],
+            capture_output=True, text=True, timeout=ASK_S, check=False,
+        )  # fmt: skip
+        return done.returncode == 0, done.stdout.strip()
+
+    readable, dates = ask("-startdate", "-enddate")
+    if not readable:
+        return [f"[edge] certificate: {certificate} is no certificate in PEM"]
+    start, _, end = (line.partition("=")[2] for line in (*dates.splitlines(), "")[:3])
+    found: list[str] = []
+    if not ask("-checkend", "0")[0]:
+        found.append(f"[edge] certificate: {certificate} expired on {end}; renew it, then restart the edge")
+    elif not ask("-checkend", str(SOON_S))[0]:
+        found.append(f"[edge] certificate: {certificate} expires on {end}; renew it soon")
+    if ssl.cert_time_to_seconds(start) > time.time():
+        found.append(f"[edge] certificate: {certificate} is valid only from {start} on; is this machine's clock right?")
+    if not name:
+        found.append("[edge] name is not set; write the host name that trunks connect to, which the certificate is for")
+    elif "does match" not in ask("-checkhost", name)[1]:
+        names = (
+            ", ".join(_names(ask("-ext", "subjectAltName")[1])) or ask("-subject")[1].partition("CN = ")[2] or "nobody"
+        )
+        found.append(
+            f'[edge] certificate: {certificate} is for {names}, not for name = "{name}"; trunks will refuse it'
+        )
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", "") or str(error)
+        what = "is not the certificate's" if "MISMATCH" in reason else f"cannot be used ({reason})"
+        found.append(f"[edge] key: {key} {what}")
+    if key.stat().st_mode & 0o077:
+        found.append(f"[edge] key: {key} can be read by others: chmod 600 {key}")
+    return found
+
+
+def _names(text: str) -> list[str]:
+    return [
+        part.strip().removeprefix("DNS:") for line in text.splitlines() for part in line.split(",") if "DNS:" in part
+    ]

@@ -1,0 +1,93 @@
+"""Whether the edge would start and be believed: everything that is wrong, a line each."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import subprocess
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+
+from ops.edge import certificate, haproxy
+from ops.edge.plan import CALLS_A_CARD, EdgeError, Plan, port_range
+from ops.edge.supervisor import program
+
+PORTS_A_CALL = 4
+"""RTP and RTCP on either side."""
+ASK_S = 20
+
+
+def problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> list[str]:
+    """What is wrong; `rendered`: whether the configurations are there to be read by the programs themselves."""
+    return list(_problems(plan, sip_trusted, rendered=rendered))
+
+
+def _problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> Iterator[str]:
+    edge = plan.edge
+    missing = False
+    for name in ("kamailio", "rtpengine", *(["haproxy"] if haproxy.wanted(plan) else [])):
+        try:
+            program(name)
+        except EdgeError as error:
+            missing = True
+            yield str(error)
+    for key, address in (("bind", edge.bind), ("inner", edge.inner)):
+        if reason := _not_here(address):
+            yield f'[edge] {key}: "{address}" {reason}; `ip -br addr` lists the addresses of this machine'
+    try:
+        first, last = port_range(edge.rtp_ports)
+        need = PORTS_A_CALL * CALLS_A_CARD * len(plan.cards)
+        if last - first + 1 < need:
+            yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {len(plan.cards)} line cards: {need} are needed'
+    except EdgeError as error:
+        yield str(error)
+    if not any(ip_address(edge.inner) in ip_network(each, strict=False) for each in sip_trusted):
+        yield f'[sip] trusted lacks {edge.inner}, from where the edge tells who calls; add "{edge.inner}/32"'
+    for kind in ("stt", "tts"):
+        for server in getattr(edge, f"{kind}_servers"):
+            host, _, port = server.rpartition(":")
+            if not host or not port.isdecimal():
+                yield f'[edge] {kind}_servers: "{server}" is no address; write such as "10.0.0.5:8765"'
+    if edge.certificate and edge.key:
+        try:
+            yield from certificate.problems(edge.certificate, edge.key, edge.name)
+        except EdgeError as error:
+            yield str(error)
+    for name, text in (("ca", edge.ca), ("client_ca", edge.client_ca)):
+        if plan.tls and text is not None and not text.is_file():
+            yield f"[edge] {name}: no such file: {text}"
+    for account in plan.accounts:
+        if not account.password:
+            yield f'[[trunk]] "{account.trunk}": its password is not set, so {account.keys.registrar[0]} will refuse us'
+    if not plan.trunks:
+        yield "there is no [[trunk]] table, so everybody gets 403; write one that says where calls come from"
+    if rendered and not missing:
+        yield from _programs_say(plan)
+
+
+def _programs_say(plan: Plan) -> Iterator[str]:
+    """What Kamailio and HAProxy find in what was written for them."""
+    folder = plan.folder
+    asked = [("kamailio", ["-c", "-f", f"{folder}/kamailio.cfg"])]
+    if haproxy.wanted(plan):
+        asked.append(("haproxy", ["-c", "-q", "-f", f"{folder}/haproxy.cfg"]))
+    for name, words in asked:
+        done = subprocess.run([program(name), *words], capture_output=True, text=True, timeout=ASK_S, check=False)
+        if done.returncode:
+            lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            wrong = [line for line in lines if any(word in line for word in ("CRITICAL", "ALERT", "ERROR"))]
+            yield f"{name}: {(wrong or lines or ['it says nothing'])[-1]}"
+
+
+def _not_here(address: str) -> str:
+    """Why nothing could listen on an address; empty: something could."""
+    try:
+        version = ip_address(address.strip("[]")).version
+    except ValueError:
+        return "is no IP address"
+    with socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address.strip("[]"), 0))
+        except OSError as error:
+            return "is not an address of this machine" if error.errno == errno.EADDRNOTAVAIL else str(error.strerror)
+    return ""

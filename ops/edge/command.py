@@ -1,0 +1,141 @@
+"""edge: the front before the line cards: Kamailio, rtpengine and HAProxy, written from the daemon's own settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+
+from ops.edge.check import problems
+from ops.edge.discover import Discovery
+from ops.edge.plan import EdgeError, Plan, plan_of
+from ops.edge.render import render
+from ops.edge.rpc import NoAnswer
+from ops.edge.status import ask, show
+from ops.edge.supervisor import Supervisor
+from ops.usage import WrongUse, add_config, settings
+from phone_daemon.settings.settings import Settings
+from sidecars.log import set_up
+
+EXAMPLES = """\
+examples:
+  phone-ops edge check -c FILE        what is wrong: programs, addresses, ports, certificate; a line each
+  phone-ops edge render -c FILE       write the configurations, units and container files, and say where
+  phone-ops edge start -c FILE        run it in the foreground; Ctrl-C lets calls end, twice stops now
+  phone-ops edge status -c FILE       line cards, calls, registrations
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds `edge` and its four actions."""
+    about = (__doc__ or "").partition(": ")[2].strip()
+    top = commands.add_parser(
+        "edge", help=about, description=about, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    actions = top.add_subparsers(metavar="ACTION", required=True)
+    for name, act, help in (
+        ("render", _render, "write every file into [edge] directory"),
+        ("check", _check, "find what is wrong, a line each"),
+        ("start", _start, "run the edge in the foreground"),
+        ("status", _status, "what the running edge says of itself"),
+    ):
+        one = actions.add_parser(name, help=help, description=f"{help}.")
+        add_config(one)
+        if name == "start":
+            one.add_argument("-v", "--verbose", action="store_true", help="show what the programs say")
+        else:
+            one.add_argument("--json", action="store_true", help="print JSON")
+        one.set_defaults(run=lambda args, act=act: _run(act, args))
+
+
+def _run(act: Any, args: argparse.Namespace) -> int:
+    found = settings(args)
+    try:
+        plan = plan_of(found, str(args.config or ""))
+        code: int = act(args, plan, found)
+        return code
+    except EdgeError as error:
+        raise WrongUse(f"phone-ops edge: {error}") from None
+    except (OSError, NoAnswer) as error:
+        print(f"phone-ops edge: {error}", file=sys.stderr)
+        return 1
+
+
+def _render(args: argparse.Namespace, plan: Plan, _: Settings) -> int:
+    paths = render(plan)
+    if args.json:
+        print(json.dumps([str(path) for path in paths], indent=2))
+    else:
+        print(*paths, sep="\n")
+    return 0
+
+
+def _check(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
+    render(plan)
+    wrong = problems(plan, found.sip.trusted, rendered=True)
+    if args.json:
+        print(json.dumps(wrong, indent=2))
+    elif wrong:
+        print(*wrong, sep="\n", file=sys.stderr)
+    else:
+        print(f"nothing wrong: {len(plan.cards)} line cards, {len(plan.trunks)} trunks, files in {plan.folder}")
+    return int(bool(wrong))
+
+
+def _status(args: argparse.Namespace, plan: Plan, _: Settings) -> int:
+    status = asyncio.run(ask(plan))
+    if args.json:
+        print(json.dumps(status.as_json(), indent=2))
+    else:
+        show(status, Console(highlight=False))
+    return int(not status.ready)
+
+
+def _start(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
+    set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=found.log == "json")
+    render(plan)
+    for line in problems(plan, found.sip.trusted, rendered=False):
+        print(line, file=sys.stderr)
+    try:
+        return asyncio.run(serve(plan, found))
+    except EdgeError as error:
+        print(f"phone-ops edge: {error}", file=sys.stderr)
+        return 1
+
+
+async def serve(plan: Plan, found: Settings) -> int:
+    """Runs until SIGTERM or SIGINT: no new calls, live ones may end. A second one stops at once."""
+    loop = asyncio.get_running_loop()
+    me = asyncio.current_task()
+    assert me is not None
+    async with Discovery(found) as discovery:
+        if found.edge.discover:
+            plan = replace(plan, cards=await discovery.cards(plan.cards))
+            render(plan)
+        async with Supervisor(plan) as edge:
+
+            def told() -> None:
+                if edge.draining:
+                    me.cancel()
+                edge.drain()
+
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, told)
+            where = f"{plan.edge.bind}:{plan.edge.port}"
+            print(f"the edge answers on {where} (udp, tcp{', tls' * plan.tls}); phone-ops edge status", flush=True)
+            following = asyncio.create_task(discovery.follow(plan))
+            try:
+                await edge.serve()
+            except asyncio.CancelledError:
+                return 130
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+    return 0

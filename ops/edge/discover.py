@@ -1,0 +1,82 @@
+"""Line cards that daemons have written into the Redis they share: `[edge] discover`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Self
+
+from ops.edge.plan import Card, EdgeError, Plan, cards_in, plan_of
+from ops.edge.render import render
+from ops.edge.rpc import NoAnswer, call
+from phone_daemon.settings.settings import Settings
+from phone_daemon.state.client import blame, connect, where
+from phone_daemon.state.store import DAEMONS, daemon_key
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""Between two looks: a machine whose lease has ended is known so soon, one that was added too."""
+
+
+class Discovery:
+    """`async with Discovery(settings) as discovery`; Redis is asked only where `[edge] discover` says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis = connect(settings.state) if settings.edge.discover else None
+        self._said = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def cards(self, known: Iterable[Card]) -> tuple[Card, ...]:
+        """`known` and those of every daemon whose lease holds; `known` alone while Redis cannot be asked."""
+        found = set(known)
+        if self._redis is None:
+            return tuple(sorted(found))
+        try:
+            ids = await self._redis.execute_command("SMEMBERS", DAEMONS)  # type: ignore[no-untyped-call]
+            for daemon in ids:
+                told = await self._redis.execute_command("HGET", daemon_key(daemon), "cards")  # type: ignore[no-untyped-call]
+                for text in (told or "").split():
+                    found.update(cards_in(text))
+            self._said = ""
+        except EdgeError as error:
+            self._say(str(error))
+        except Exception as error:
+            self._say(f"{where(self._settings.state)}: {blame(error)}")
+            raise NoAnswer(self._said) from None
+        return tuple(sorted(found))
+
+    async def follow(self, plan: Plan) -> None:
+        """Gives Kamailio the list anew whenever it changes; never ends by itself. The last list stays without Redis."""
+        if self._redis is None:
+            await asyncio.Event().wait()
+        now = plan.cards
+        fixed = plan_of(self._settings).cards
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                cards = await self.cards(fixed)
+                if cards == now:
+                    continue
+                render(replace(plan, cards=cards))
+                await call(plan.control, "dispatcher.reload")
+                log.info(Event("edge.cards", count=len(cards)))
+                now = cards
+            except NoAnswer as error:
+                self._say(str(error))
+
+    def _say(self, problem: str) -> None:
+        """Once for each problem."""
+        if problem != self._said:
+            log.warning(Event("edge.discovery_failed", reason=problem))
+        self._said = problem

@@ -1,0 +1,397 @@
+"""Kamailio's configuration (Debian's 5.6): who may call, to which line card a call goes, and what is hidden. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from ops.edge.plan import CALLS_A_CARD, Plan
+from phone_daemon.settings.trunks import host_port
+
+PROBE_S = 1
+"""Between two OPTIONS to each line card."""
+NO_ANSWER_MS = 1200
+"""A line card that has not even said 100 by then is passed over: the next one has the call within 2 s."""
+RINGING_MS = 120_000
+DEAD_CALL_S = 30
+"""Between two OPTIONS within a call: a caller whose line card is gone must not be left in silence."""
+CARDS, TRUNKS = 1, 1
+"""The dispatcher's set and the address group that matter."""
+
+
+def files(plan: Plan) -> dict[str, str]:
+    """Every file that Kamailio reads, by name."""
+    written = {
+        "kamailio.cfg": configuration(plan),
+        "dispatcher.list": dispatcher_list(plan),
+        "address.list": address_list(plan),
+    }
+    if plan.tls:
+        written["tls.cfg"] = tls(plan)
+    if plan.accounts:
+        written["accounts/uacreg"] = accounts(plan)
+        written["accounts/version"] = "table_name(string) table_version(int)\nuacreg:5\n"
+    return written
+
+
+def dispatcher_list(plan: Plan) -> str:
+    """A line for each line card; read again by `kamcmd dispatcher.reload`, calls stay."""
+    return "# set uri flags priority attributes: maxload is what a line card carries\n" + "".join(
+        f"{CARDS} {card.uri} 0 0 duid={card.host}:{card.port};maxload={CALLS_A_CARD}\n" for card in plan.cards
+    )
+
+
+def address_list(plan: Plan) -> str:
+    """A line for each network of each trunk; read again by `kamcmd permissions.addressReload`."""
+    lines = ["# group address mask port tag: who may call, as which trunk"]
+    for trunk in plan.trunks:
+        for text in trunk.networks:
+            network = ip_network(text, strict=False)
+            host = f"[{network.network_address}]" if network.version == 6 else network.network_address
+            lines.append(
+                f"{TRUNKS} {host} {network.prefixlen} 0 {'trusted' if trunk.trusted else 'plain'}:{trunk.name}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def tls(plan: Plan) -> str:
+    """TLS 1.2 and 1.3, and nothing older."""
+    edge = plan.edge
+    asked = (
+        f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {edge.client_ca.absolute()}\n"
+        if edge.client_ca
+        else "verify_certificate = no\nrequire_certificate = no\n"
+    )
+    assert edge.certificate is not None
+    assert edge.key is not None
+    own = f"certificate = {edge.certificate.absolute()}\nprivate_key = {edge.key.absolute()}\n"
+    return (
+        f"# Whoever connects to us.\n[server:default]\nmethod = TLSv1.2+\n{own}{asked}\n"
+        f"# Whom we connect to: their certificate must be good.\n[client:default]\nmethod = TLSv1.2+\n{own}"
+        f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {edge.ca.absolute()}\n"
+    )
+
+
+def accounts(plan: Plan) -> str:
+    """db_text's table `uacreg`: an account a line; it holds passwords."""
+    columns = (
+        "id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string) "
+        "realm(string) auth_username(string) auth_password(string) auth_ha1(string) auth_proxy(string) expires(int) "
+        "flags(int) reg_delay(int) contact_addr(string) socket(string)\n"
+    )
+    host = plan.edge.public_address or plan.edge.bind
+    rows = []
+    for at, account in enumerate(plan.accounts, 1):
+        keys = account.keys
+        registrar, _ = host_port(keys.registrar[0])
+        realm = "" if keys.realm == "*" else keys.realm
+        texts = [account.trunk, keys.user, host, keys.user, registrar, realm, keys.auth_user or keys.user]
+        texts += [account.password, "", f"sip:{keys.registrar[0]}"]
+        rows.append(":".join((str(at), *map(_field, texts), str(keys.expires_s), "0", "0", "", "")))
+    return columns + "".join(f"{row}\n" for row in rows)
+
+
+def _field(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(":", "\\:").replace("\n", "")
+
+
+def configuration(plan: Plan) -> str:
+    """kamailio.cfg."""
+    return "\n".join((*_head(plan), *_modules(plan), _ROUTES.format(**_words(plan))))
+
+
+def _head(plan: Plan) -> Iterator[str]:
+    edge = plan.edge
+    advertise = f" advertise {edge.public_address}:" if edge.public_address else ""
+    yield "#!KAMAILIO"
+    yield f"# Written by `phone-ops edge render` from {plan.source or 'the default settings'}: change those, not this."
+    yield "#"
+    yield "# Trunks reach the outer sockets, line cards the inner one. A trunk's call goes to the line card with the"
+    yield "# fewest calls; its audio goes through rtpengine. Whoever is no trunk is told 403 and nothing else."
+    yield ""
+    yield "debug = 1"
+    yield "log_stderror = yes"
+    yield "children = 4"
+    yield "tcp_children = 4"
+    yield "auto_aliases = no"
+    yield "# Nothing about us in what we send."
+    yield "server_signature = no"
+    yield 'user_agent_header = "User-Agent: phone"'
+    yield "tcp_connection_lifetime = 3605"
+    yield "tcp_max_connections = 2048"
+    yield "tcp_accept_no_cl = no"
+    yield "dns_try_ipv6 = yes"
+    yield ""
+    for protocol in ("udp", "tcp"):
+        yield f"listen = {protocol}:{_host(edge.bind)}:{edge.port}{advertise and f'{advertise}{edge.port}'}"
+    if plan.tls:
+        yield "enable_tls = yes"
+        yield f"listen = tls:{_host(edge.bind)}:{edge.tls_port}{advertise and f'{advertise}{edge.tls_port}'}"
+    yield f"listen = udp:{_host(edge.inner)}:{edge.inner_port}"
+    yield ""
+
+
+def _modules(plan: Plan) -> Iterator[str]:
+    edge = plan.edge
+    names = [
+        "jsonrpcs",
+        "kex",
+        "corex",
+        "tm",
+        "tmx",
+        "sl",
+        "rr",
+        "pv",
+        "maxfwd",
+        "textops",
+        "textopsx",
+        "siputils",
+        "sdpops",
+    ]
+    names += ["xlog", "sanity", "pike", "permissions", "nathelper", "dispatcher", "dialog", "rtpengine", "topoh"]
+    names += ["tls"] * plan.tls + ["db_text", "uac"] * bool(plan.accounts)
+    yield from (f'loadmodule "{name}.so"' for name in names)
+    inner = f"udp:{_host(edge.inner)}:{edge.inner_port}"
+    settings: list[tuple[str, str, str | int, str]] = [
+        ("jsonrpcs", "dgram_socket", str(plan.control), "`phone-ops edge status` asks here"),
+        ("jsonrpcs", "transport", 4, ""),
+        ("jsonrpcs", "dgram_mode", 0o600, ""),
+        ("tm", "fr_timer", NO_ANSWER_MS, "a line card that says nothing is passed over after this long"),
+        ("tm", "fr_inv_timer", RINGING_MS, ""),
+        ("rr", "enable_double_rr", 1, ""),
+        ("pike", "sampling_time_unit", 2, "strangers that knock too often are not answered"),
+        ("pike", "reqs_density_per_unit", edge.stranger_requests, ""),
+        ("pike", "remove_latency", 60, ""),
+        ("permissions", "address_file", str(plan.folder / "address.list"), "who is a trunk"),
+        ("permissions", "peer_tag_avp", "$avp(trunk)", ""),
+        ("dispatcher", "list_file", str(plan.folder / "dispatcher.list"), "the line cards"),
+        ("dispatcher", "flags", 2, "the next one when one fails"),
+        ("dispatcher", "xavp_dst", "_card", ""),
+        ("dispatcher", "ds_default_socket", inner, ""),
+        ("dispatcher", "ds_hash_size", 9, "counts the calls of each card"),
+        ("dispatcher", "ds_hash_initexpire", 180, "… a call that was never answered"),
+        ("dispatcher", "ds_hash_expire", plan.call_limit_s + 60, "… one whose end was never seen"),
+        ("dispatcher", "ds_hash_check_interval", 10, ""),
+        ("dispatcher", "ds_ping_interval", PROBE_S, "OPTIONS to every card, its state follows the answer"),
+        ("dispatcher", "ds_ping_from", f"sip:edge@{_host(edge.inner)}:{edge.inner_port}", ""),
+        ("dispatcher", "ds_probing_mode", 1, ""),
+        ("dispatcher", "ds_probing_threshold", 1, ""),
+        ("dispatcher", "ds_inactive_threshold", 1, ""),
+        ("dialog", "default_timeout", plan.call_limit_s + 60, ""),
+        ("dialog", "ka_interval", DEAD_CALL_S, "a dead end of a call is found, and the other gets BYE"),
+        ("dialog", "ka_timer", 5, ""),
+        ("dialog", "ka_failed_limit", 1, ""),
+        ("dialog", "end_timeout", 30, ""),
+        ("rtpengine", "rtpengine_sock", f"udp:127.0.0.1:{plan.control_port}", "the media relay"),
+        ("rtpengine", "rtpengine_tout_ms", 500, ""),
+        ("rtpengine", "rtpengine_disable_tout", 2, "asked again so soon after it did not answer"),
+        ("topoh", "mask_key", _secret(plan), "what stands behind us is encrypted in what goes out"),
+        ("topoh", "mask_ip", "127.0.0.8", ""),
+    ]
+    if plan.tls:
+        settings.append(("tls", "config", str(plan.folder / "tls.cfg"), "TLS 1.2 and 1.3"))
+    if plan.accounts:
+        address = f"{edge.public_address or _host(edge.bind)}:{edge.port}"
+        settings += [
+            ("uac", "reg_db_url", f"text://{plan.folder / 'accounts'}", "accounts that we register"),
+            ("uac", "reg_contact_addr", address, ""),
+            ("uac", "reg_timer_interval", 10, ""),
+            ("uac", "reg_retry_interval", 30, "a wrong password is not tried again at once"),
+        ]
+    for module, name, value, why in settings:
+        shown = value if isinstance(value, int) else f'"{value}"'
+        yield f'modparam("{module}", "{name}", {shown})' + (f"  # {why}" if why else "")
+    yield ""
+
+
+def _words(plan: Plan) -> dict[str, object]:
+    edge = plan.edge
+    source = "strict-source" if edge.rtp_source == "strict" else "media-handover"
+    common = f"replace-origin replace-session-connection ICE=remove {source}"
+    return {
+        "inner": f'($Ri == "{edge.inner.strip("[]")}" && $Rp == {edge.inner_port})',
+        "set": CARDS,
+        "group": TRUNKS,
+        "retry": edge.retry_after_s,
+        "no_answer": NO_ANSWER_MS,
+        "ringing": RINGING_MS,
+        "to_card": f"{common} direction=outer direction=inner RTP/AVP",
+        "to_trunk": f"{common} direction=inner direction=outer",
+        "accounts": _ACCOUNTS if plan.accounts else "",
+    }
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address and not address.startswith("[") else address
+
+
+def _secret(plan: Plan) -> str:
+    """A key that stays the same from start to start, so that calls outlive one; not to be guessed from outside."""
+    seed = plan.folder / "secret"
+    return hashlib.sha256(seed.read_bytes()).hexdigest()[:32] if seed.exists() else "not rendered yet"
+
+
+_ACCOUNTS = """
+    # Our contact at a registrar bears the trunk's name; the dialplan wants the account's number.
+    $var(account) = $rU;
+    if (uac_reg_lookup("$var(account)", "$ru")) { $var(trunk) = $var(account); }"""
+
+_ROUTES = """\
+request_route {{
+    # RFC 3261 and 4475: what is no SIP is answered here, or dropped.
+    if (!mf_process_maxfwd_header("70")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (!sanity_check("17895", "7")) {{ exit; }}
+    force_rport();
+
+    if (has_totag()) {{ route(WITHIN); exit; }}
+    if (is_method("CANCEL")) {{
+        if (t_check_trans()) {{ t_relay(); }}
+        exit;
+    }}
+    if (is_method("ACK")) {{
+        if (t_check_trans()) {{ t_relay(); }}
+        exit;
+    }}
+    t_check_trans();  # a retransmission ends here
+
+    if {inner} {{ route(OUT); exit; }}
+
+    # Who is no trunk learns nothing, and after a few tries gets no answer at all.
+    if (!allow_source_address("{group}")) {{
+        if (!pike_check_req()) {{ drop; }}
+        sl_send_reply("403", "Forbidden");
+        exit;
+    }}
+    if (is_method("OPTIONS")) {{
+        # Readiness, as a trunk's keep-alive asks for it.
+        if ($shv(draining) != 1 && ds_select("{set}", "4")) {{ sl_send_reply("200", "OK"); exit; }}
+        route(BUSY);
+    }}
+    if (!is_method("INVITE")) {{
+        append_to_reply("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY, REFER\\r\\n");
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }}
+    route(IN);
+}}
+
+# A call from a trunk.
+route[IN] {{
+    if ($shv(draining) == 1) {{ route(BUSY); }}
+    # RFC 3325: only a trusted trunk says who calls. The line cards believe what arrives from here.
+    if (!($avp(trunk) =~ "^trusted:")) {{
+        remove_hf("P-Asserted-Identity");
+        remove_hf("P-Preferred-Identity");
+        remove_hf("Remote-Party-ID");
+    }}
+    $var(trunk) = $(avp(trunk){{s.select,1,:}});{accounts}
+    remove_hf("X-Trunk");
+    append_hf("X-Trunk: $var(trunk)\\r\\n");
+
+    # The card with the fewest calls; none below its limit: full.
+    if (!ds_select_dst("{set}", "10")) {{ route(BUSY); }}
+    t_newtran();
+    record_route();
+    set_contact_alias();
+    dlg_manage();
+    dlg_set_property("ka-src");
+    dlg_set_property("ka-dst");
+    $dlg_var(profile) = "RTP/AVP";
+    if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
+    rtpengine_manage("{to_card}");
+    t_set_fr("{ringing}", "{no_answer}");
+    t_on_reply("FROM_CARD");
+    t_on_failure("NEXT_CARD");
+    if (!t_relay()) {{ sl_reply_error(); }}
+    exit;
+}}
+
+# A call that a line card places; the trunk is the one that its Route or request URI names.
+route[OUT] {{
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
+    if ($rd == $Ri) {{ sl_send_reply("404", "Not Found"); exit; }}
+    loose_route();
+    record_route();
+    dlg_manage();
+    $dlg_var(profile) = $hdr(X-Media);
+    remove_hf("X-Media");
+    if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
+    rtpengine_manage("{to_trunk} $dlg_var(profile)");
+    t_on_reply("FROM_TRUNK");
+    if (!t_relay()) {{ sl_reply_error(); }}
+    exit;
+}}
+
+# Within a call: from either side to the other.
+route[WITHIN] {{
+    if (!loose_route()) {{
+        if (is_method("ACK")) {{
+            if (t_check_trans()) {{ t_relay(); }}
+            exit;
+        }}
+        sl_send_reply("481", "Call Does Not Exist");
+        exit;
+    }}
+    handle_ruri_alias();
+    if {inner} {{
+        if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
+        t_on_reply("FROM_TRUNK");
+    }} else {{
+        if (is_method("INVITE|UPDATE")) {{ set_contact_alias(); }}
+        if (has_body("application/sdp")) {{ rtpengine_manage("{to_card}"); }}
+        t_on_reply("FROM_CARD");
+    }}
+    t_set_fr("{ringing}", "8000");
+    if (!t_relay()) {{ sl_reply_error(); }}
+    exit;
+}}
+
+onreply_route[FROM_CARD] {{
+    if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
+    # The offer of a call without one comes in the answer (RFC 3264): then this is the offer to the trunk.
+    if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk}"); }}
+    remove_hf("Server");
+    remove_hf("User-Agent");
+}}
+
+onreply_route[FROM_TRUNK] {{
+    if (nat_uac_test("64")) {{ set_contact_alias(); }}
+    if (has_body("application/sdp")) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
+}}
+
+# A card that is full, draining or gone: the next one, until none is left.
+failure_route[NEXT_CARD] {{
+    if (t_is_canceled()) {{ ds_load_unset(); rtpengine_delete(); exit; }}
+    if (t_check_status("408|5[0-9][0-9]")) {{
+        if (t_branch_timeout() && !t_branch_replied()) {{ ds_mark_dst("ip"); }}
+        if (ds_next_dst()) {{
+            t_set_fr("{ringing}", "{no_answer}");
+            t_on_reply("FROM_CARD");
+            t_on_failure("NEXT_CARD");
+            t_relay();
+            exit;
+        }}
+        ds_load_unset();
+        rtpengine_delete();
+        append_to_reply("Retry-After: {retry}\\r\\n");
+        t_reply("503", "Service Unavailable");
+        exit;
+    }}
+    ds_load_unset();
+    rtpengine_delete();
+}}
+
+# The call is over, whoever ended it.
+event_route[dialog:end] {{
+    ds_load_unset();
+    rtpengine_delete();
+}}
+
+route[BUSY] {{
+    append_to_reply("Retry-After: {retry}\\r\\n");
+    sl_send_reply("503", "Service Unavailable");
+    exit;
+}}
+"""

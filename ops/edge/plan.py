@@ -1,0 +1,172 @@
+"""What the edge is made of, worked out from the daemon's settings: line cards, trunks, addresses."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from phone_daemon.settings.edge import EdgeSettings
+from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
+
+CALLS_A_CARD = 4
+"""What pjsua2's wheel is compiled for."""
+_CARDS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", re.ASCII)
+
+
+class EdgeError(Exception):
+    """The settings make no edge: one line that says which key and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Card:
+    """A line card as the edge sees it."""
+
+    host: str
+    port: int
+
+    @property
+    def uri(self) -> str:
+        return f"sip:{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A trunk's account at a registrar, which the edge registers."""
+
+    trunk: str
+    keys: RegisterKeys
+    password: str
+    """Empty: it is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """Who may call through the edge, and what is believed of them."""
+
+    name: str
+    networks: tuple[str, ...]
+    """Addresses (CIDR) that its requests come from, its registrars' included."""
+    trusted: bool
+    """Whether its P-Asserted-Identity names the caller (RFC 3325)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the configurations are written from."""
+
+    edge: EdgeSettings
+    cards: tuple[Card, ...]
+    trunks: tuple[Trunk, ...]
+    accounts: tuple[Account, ...]
+    call_limit_s: int
+    """The longest call, after which the load that it left on a card is forgotten."""
+    drain_s: float
+    source: str
+    """The settings file, for the comments in what is written."""
+
+    @property
+    def folder(self) -> Path:
+        return self.edge.directory.absolute()
+
+    @property
+    def tls(self) -> bool:
+        return self.edge.certificate is not None
+
+    @property
+    def control(self) -> Path:
+        """Kamailio's JSON-RPC socket."""
+        return self.folder / "kamailio.sock"
+
+    @property
+    def control_port(self) -> int:
+        """rtpengine's NG protocol, on loopback; beside `inner_port`, which is on another protocol's address anyway."""
+        return self.edge.inner_port + 1
+
+
+def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = os.environ) -> Plan:
+    """The plan of `settings`. Raises `EdgeError`."""
+    edge, sip = settings.edge, settings.sip
+    if not edge.bind:
+        raise EdgeError('[edge] bind is not set; write the address that your trunk reaches, such as "192.0.2.7"')
+    host = sip.bind if sip.bind != "0.0.0.0" else edge.inner
+    own = [Card(host, sip.port + at) for at in range(sip.cards)]
+    cards = sorted({*own, *(card for text in edge.cards for card in cards_in(text))})
+    if sip.port == 0:
+        raise EdgeError("[sip] port is 0 (any free port); the edge must know it: write one")
+    for name, port in (("port", edge.port), ("inner_port", edge.inner_port)):
+        if Card(edge.bind if name == "port" else edge.inner, port) in cards:
+            raise EdgeError(f"[edge] {name} = {port} is a line card's own port; choose another, or another [sip] port")
+    if (edge.certificate is None) != (edge.key is None):
+        raise EdgeError("[edge] certificate and key belong together; write both, or neither")
+    return Plan(
+        edge=edge,
+        cards=tuple(cards),
+        trunks=trunks_of(settings),
+        accounts=accounts_of(settings, environ),
+        call_limit_s=round(settings.calls.limit_s),
+        drain_s=settings.calls.drain_s,
+        source=source,
+    )
+
+
+def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
+    """Who may call. Raises `EdgeError` when a registrar's name cannot be looked up."""
+    return tuple(
+        Trunk(
+            each.name,
+            (*each.addresses, *(address for host in _hosts(each) for address in _addresses(host, each.name))),
+            each.trust,
+        )
+        for each in settings.trunk
+    )
+
+
+def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account, ...]:
+    """The accounts that the edge registers."""
+    found: list[Account] = []
+    for each in settings.trunk:
+        if each.register is not None:
+            try:
+                password = secret(each.register, environ)
+            except ValueError:
+                password = ""
+            found.append(Account(each.name, each.register, password))
+    return tuple(found)
+
+
+def _hosts(trunk: TrunkSettings) -> list[str]:
+    """Whose requests are the trunk's besides its networks'."""
+    return [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
+
+
+def _addresses(text: str, trunk: str) -> list[str]:
+    host, port = host_port(text)
+    try:
+        found = socket.getaddrinfo(host, port or SIP_PORT, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise EdgeError(f'[[trunk]] "{trunk}": {host} cannot be looked up: {error.strerror or error}') from None
+    return sorted({str(each[4][0]) for each in found})
+
+
+def cards_in(text: str) -> list[Card]:
+    """Line cards as the settings write them: `10.0.0.2:5060-5063`. Raises `EdgeError`."""
+    match = _CARDS.fullmatch(text)
+    first = int(match["first"]) if match else 0
+    last = int((match and match["last"]) or first)
+    if not match or not 0 < first <= last < 65536 or last - first >= 256:
+        raise EdgeError(f'[edge] cards: "{text}" names no line cards; write such as "10.0.0.2:5060-5063"')
+    return [Card(match["host"], port) for port in range(first, last + 1)]
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """`[edge] rtp_ports`. Raises `EdgeError`."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text, re.ASCII)
+    first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1024 <= first < last <= 65535:
+        raise EdgeError(f'[edge] rtp_ports: "{text}"; write the first and the last port, such as "30000-33999"')
+    return first, last

@@ -1,0 +1,32 @@
+"""rtpengine's configuration (Debian's 10.5): SRTP outside, RTP inside, in user space. Pure."""
+
+from __future__ import annotations
+
+from ops.edge.plan import Plan, port_range
+
+
+def configuration(plan: Plan) -> str:
+    """rtpengine.conf. Raises `EdgeError`."""
+    edge = plan.edge
+    first, last = port_range(edge.rtp_ports)
+    outer = f"outer/{edge.bind}" + (f"!{edge.public_address}" if edge.public_address else "")
+    return f"""\
+# Written by `phone-ops edge render` from {plan.source or "the default settings"}: change those, not this.
+[rtpengine]
+# In user space: no kernel module, so no root and no firewall rules.
+table = -1
+interface = {outer};inner/{edge.inner}
+# Kamailio speaks to it here.
+listen-ng = 127.0.0.1:{plan.control_port}
+port-min = {first}
+port-max = {last}
+# The source of a stream is taken from the first packets; those from the announced address come before all others.
+endpoint-learning = heuristic
+# The line card ends a call whose caller has gone silent; this forgets what it never ended.
+timeout = 120
+silent-timeout = 3600
+offer-timeout = 180
+delete-delay = 0
+num-threads = 2
+log-level = 4
+"""

@@ -1,0 +1,259 @@
+"""Kamailio, rtpengine and HAProxy as child processes: started in the foreground, started again when they die, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from ops.edge import haproxy
+from ops.edge.plan import EdgeError, Plan
+from ops.edge.rpc import NoAnswer, call, media_answers
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+START_S = 8.0
+STOP_S = 3.0
+STEADY_S = 5.0
+"""A program that lived for this long did not die of its configuration."""
+TRIES = 3
+"""Early deaths in a row after which the edge is given up."""
+KEPT_LINES = 20
+LAST_WORDS_S = 1.0
+DRAIN_POLL_S = 0.5
+PACKAGES = {
+    "kamailio": "kamailio kamailio-tls-modules kamailio-extra-modules",
+    "rtpengine": "rtpengine-daemon",
+    "haproxy": "haproxy",
+    "openssl": "openssl",
+}
+"""By program: the Debian packages that hold what its configuration needs."""
+
+
+class Missing(EdgeError):
+    """A program is not installed; the line says how to install it."""
+
+
+def program(name: str) -> str:
+    """The path of a program, /usr/sbin included, which is on few users' PATH. Raises `Missing`."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+    if found := shutil.which(name, path=path):
+        return found
+    raise Missing(f"{name} is not installed: apt-get install {PACKAGES[name]}")
+
+
+@dataclass(slots=True)
+class Child:
+    """One program and the command that runs it in the foreground."""
+
+    name: str
+    command: list[str]
+    process: asyncio.subprocess.Process | None = None
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    listening: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """0: it does not run."""
+        return self.process.pid if self.process is not None and self.process.returncode is None else 0
+
+
+def children(plan: Plan) -> list[Child]:
+    """What runs, media first. Raises `Missing`."""
+    folder = plan.folder
+    media = ["--foreground", "--log-stderr", f"--config-file={folder}/rtpengine.conf"]
+    sip = ["-DD", "-E", "-m", "64", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
+    found = [
+        Child("rtpengine", [program("rtpengine"), *media]),
+        Child("kamailio", [program("kamailio"), *sip]),
+    ]
+    if haproxy.wanted(plan):
+        found.append(Child("haproxy", [program("haproxy"), "-db", "-f", f"{folder}/haproxy.cfg"]))
+    return found
+
+
+class Supervisor:
+    """`async with Supervisor(plan) as edge: await edge.serve()`.
+
+    Entering raises `EdgeError` with the last words of a program that does not come up. Leaving ends every process by
+    its id, within `STOP_S`.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.children = children(plan)
+        self._draining = asyncio.Event()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            for child in self.children:
+                await self._start(child)
+                await self._answers(child)
+        except BaseException:
+            await self._stop()
+            raise
+        self._keepers = [asyncio.create_task(self._keep(child), name=child.name) for child in self.children]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await self._stop()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {child.name: child.pid for child in self.children}
+
+    def drain(self) -> None:
+        """No new calls; `serve` returns when the last has ended, or `[calls] drain_s` has passed."""
+        self._draining.set()
+
+    @property
+    def draining(self) -> bool:
+        return self._draining.is_set()
+
+    async def serve(self) -> None:
+        """Runs until `drain`. Raises `EdgeError` when a program cannot be kept running."""
+        drained = asyncio.create_task(self._drained())
+        try:
+            await asyncio.wait([drained, *self._keepers], return_when=asyncio.FIRST_COMPLETED)
+            for task in (drained, *self._keepers):
+                if task.done():
+                    task.result()
+        finally:
+            drained.cancel()
+            await asyncio.gather(drained, return_exceptions=True)
+
+    async def _drained(self) -> None:
+        await self._draining.wait()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._plan.drain_s
+        with contextlib.suppress(NoAnswer):
+            await call(self._plan.control, "pv.shvSet", "draining", "int", 1)
+            while loop.time() < until and await live_calls(self._plan.control):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(DRAIN_POLL_S)
+
+    # ------------------------------------------------------------------------------------------------ processes
+
+    async def _start(self, child: Child) -> None:
+        loop = asyncio.get_running_loop()
+        child.said.clear()
+        # A pipe of our own: asyncio's would keep a dead program alive as long as its children hold the other end.
+        ours, theirs = os.pipe()
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                # Ctrl-C is for us: we end them in our own order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(theirs)
+        reader = asyncio.StreamReader()
+        pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb"))
+        child.listening = asyncio.create_task(_listen(child, reader, pipe), name=f"{child.name}: what it says")
+        log.info(Event("edge.started", program=child.name, pid=child.pid))
+
+    async def _keep(self, child: Child) -> None:
+        """Starts the program again when it dies. Raises `EdgeError` when it does so again and again."""
+        loop = asyncio.get_running_loop()
+        early = 0
+        while True:
+            began = loop.time()
+            assert child.process is not None
+            code = await child.process.wait()
+            await _bury(child)
+            early = early + 1 if loop.time() - began < STEADY_S else 1
+            log.error(Event("edge.died", program=child.name, code=code, last=_last(child)))
+            if early > TRIES:
+                raise EdgeError(f"{child.name} died {early} times at once: {_last(child)}")
+            await asyncio.sleep(0.2 * (early - 1))
+            await self._start(child)
+
+    async def _answers(self, child: Child) -> None:
+        """Waits until the program does what it is for. Raises `EdgeError`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + START_S
+        while not await self._is_up(child):
+            if not child.pid:
+                await _bury(child)
+                raise EdgeError(f"{child.name} does not start: {_last(child)}")
+            if loop.time() > until:
+                raise EdgeError(f"{child.name} does not answer within {START_S:g} s: {_last(child)}")
+            await asyncio.sleep(0.05)
+
+    async def _is_up(self, child: Child) -> bool:
+        match child.name:
+            case "rtpengine":
+                return await media_answers(self._plan.control_port)
+            case "kamailio":
+                try:
+                    await call(self._plan.control, "core.uptime")
+                except NoAnswer:
+                    return False
+        return bool(child.pid)
+
+    async def _stop(self) -> None:
+        """Kamailio first: it tells rtpengine of the calls that end with it."""
+        for child in reversed(self.children):
+            if child.process is None:
+                continue
+            if child.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.terminate()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_S):
+                        await child.process.wait()
+            await _bury(child)
+
+
+async def _listen(child: Child, reader: asyncio.StreamReader, pipe: asyncio.BaseTransport) -> None:
+    """Keeps the last lines that a program says."""
+    try:
+        while line := await reader.readline():
+            text = line.decode(errors="replace").rstrip()
+            child.said.append(text)
+            log.debug("%s: %s", child.name, text)
+    except ValueError:
+        child.said.append("a line without an end")
+    finally:
+        pipe.close()
+
+
+async def _bury(child: Child) -> None:
+    """Ends what is left of a program: Kamailio's own children hold its ports after it was killed."""
+    assert child.process is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.process.pid, signal.SIGKILL)
+    await child.process.wait()
+    if child.listening is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await asyncio.shield(child.listening)
+        child.listening.cancel()
+        await asyncio.gather(child.listening, return_exceptions=True)
+
+
+async def live_calls(control: Path) -> int:
+    """Calls that the edge knows of. Raises `NoAnswer`."""
+    counts = await call(control, "dlg.stats_active")
+    return int(counts["all"])
+
+
+def _last(child: Child) -> str:
+    """The line that says most: the first error, else the last one."""
+    said = list(child.said)
+    wrong = [line for line in said if any(word in line for word in ("ERROR", "CRITICAL", "FATAL", "ALERT", "Fatal"))]
+    return (wrong or said or ["it said nothing"])[0].strip()

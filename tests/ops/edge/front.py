@@ -1,0 +1,123 @@
+"""A real edge before real line cards, on free loopback ports."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops.edge.plan import Plan, plan_of
+from ops.edge.render import render
+from ops.edge.status import ask
+from ops.edge.supervisor import Supervisor
+from ops.live.daemon_process import free_port, to_toml
+from ops.witness.probe import Probe
+from phone_daemon.settings.load import load_settings
+from phone_daemon.settings.settings import Settings
+from phone_daemon.wire.sip import IncomingCall, LineCards
+from tests.foreign.programs import need
+from tests.wire.calls import Ear, tone
+
+PATIENCE_S = 15.0
+HERE: dict[str, Any] = {"name": "here", "addresses": ["127.0.0.1/32"]}
+
+
+@dataclass
+class Front:
+    """The edge, the line cards behind it, and the calls that came through."""
+
+    settings: Settings
+    plan: Plan
+    edge: Supervisor
+    cards: LineCards
+    calls: list[IncomingCall] = field(default_factory=list)
+
+    def call(self, number: str = "100", **options: Any) -> Probe:
+        """A caller of the edge."""
+        return Probe(f"sip:{number}@127.0.0.1:{self.plan.edge.port}", **options)
+
+    async def answer(self) -> None:
+        """Answers everybody with a tone, for ever."""
+        ears: list[Ear] = []
+        async for incoming in self.cards.incoming():
+            self.calls.append(incoming)
+            line = incoming.answer()
+            line.play(1, tone(440, 10))
+            ears.append(Ear(line))
+
+    async def up(self, count: int) -> None:
+        """Waits until the edge takes so many line cards for up. Raises `TimeoutError`."""
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(card.up for card in (await ask(self.plan)).cards) != count:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.1)
+
+    async def free(self) -> None:
+        """Waits until the edge knows of no call. Raises `TimeoutError`."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (status := await ask(self.plan)).calls or any(card.calls for card in status.cards):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+
+def block(count: int) -> int:
+    """The first of so many UDP ports in a row that were free a moment ago."""
+    while True:
+        first = free_port(socket.SOCK_DGRAM)
+        ends: list[socket.socket] = []
+        try:
+            for port in range(first, first + count):
+                end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                ends.append(end)
+                end.bind(("127.0.0.1", port))
+            return first
+        except (OSError, OverflowError):
+            continue
+        finally:
+            for end in ends:
+                end.close()
+
+
+def written(
+    folder: Path, cards: int = 2, trunks: list[dict[str, Any]] | None = None, **edge: Any
+) -> tuple[Path, Settings]:
+    """Settings of an edge before `cards` line cards, and the file that they stand in."""
+    first = block(cards + 4)
+    sections = {
+        "health_port": 0,
+        "trunk": [HERE] if trunks is None else trunks,
+        "sip": {"port": first, "cards": cards},
+        "edge": {
+            "bind": "127.0.0.1",
+            "port": first + cards,
+            "inner_port": first + cards + 1,
+            "tls_port": free_port(socket.SOCK_STREAM),
+            "rtp_ports": "30000-33999",
+            "directory": str(folder / "edge"),
+            **edge,
+        },
+    }
+    file = folder / "settings.toml"
+    file.write_text(to_toml(sections))
+    return file, load_settings(file, {})
+
+
+@asynccontextmanager
+async def front(folder: Path, cards: int = 2, **more: Any) -> AsyncIterator[Front]:
+    """Skips the test where Kamailio or rtpengine is missing."""
+    need("kamailio")
+    need("rtpengine")
+    _, settings = written(folder, cards, **more)
+    plan = plan_of(settings)
+    render(plan)
+    async with LineCards(settings.sip) as behind, Supervisor(plan) as edge:
+        made = Front(settings, plan, edge, behind)
+        answering = asyncio.create_task(made.answer())
+        try:
+            await made.up(cards)
+            yield made
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)

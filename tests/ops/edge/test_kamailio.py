@@ -1,0 +1,144 @@
+"""What the edge does with calls: real Kamailio, rtpengine and line cards, and a bare caller of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ops.edge.status import ask
+from ops.witness.probe import Refused, until
+from tests.ops.edge.front import Front, front
+
+
+async def test_a_call_goes_through_with_sound_both_ways_and_nothing_of_what_stands_behind_is_seen(
+    tmp_path: Path,
+) -> None:
+    async with front(tmp_path) as made:
+        async with made.call() as probe:
+            answer = await probe.answered()
+            await until(lambda: any(not packet.silent for packet in probe.rtp.packets))
+            inside = {str(port) for port in made.cards.ports} | {str(made.plan.edge.inner_port)}
+            shown = "".join(answer.headers.values()) + answer.body
+            assert not [port for port in inside if port in shown]
+            assert "phone-daemon" not in shown
+            assert await probe.info("5") == 200
+            status = await ask(made.plan)
+            assert (status.calls, sum(card.calls for card in status.cards)) == (1, 1)
+            await probe.hang_up()
+        await made.free()
+        [call] = made.calls
+        assert call.address == f"127.0.0.1:{made.plan.edge.inner_port}"
+
+
+async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_to_come_again(tmp_path: Path) -> None:
+    async with front(tmp_path, retry_after_s=7) as made:
+        callers = [made.call() for _ in range(8)]
+        try:
+            for caller in callers:
+                await caller.__aenter__()
+                await caller.answered()
+            assert [card.calls for card in (await ask(made.plan)).cards] == [4, 4]
+            async with made.call() as ninth:
+                with pytest.raises(Refused) as refused:
+                    await ninth.answered()
+            assert (refused.value.code, refused.value.headers["retry-after"]) == (503, "7")
+            await callers[0].hang_up()
+            async with made.call() as tenth:
+                await tenth.answered()
+        finally:
+            for caller in callers:
+                await caller.__aexit__()
+        await made.free()
+
+
+async def test_a_stranger_gets_403_and_then_nothing(tmp_path: Path) -> None:
+    async with front(tmp_path, trunks=[{"name": "far", "addresses": ["192.0.2.0/24"]}], stranger_requests=4) as made:
+        codes: list[int] = []
+        for _ in range(12):
+            async with made.call() as stranger:
+                try:
+                    await stranger.answered(timeout=0.3)
+                except Refused as refused:
+                    codes.append(refused.code)
+                    assert "retry-after" not in refused.headers
+                except TimeoutError:
+                    codes.append(0)
+        assert codes[0] == 403
+        assert codes[-1] == 0
+        assert set(codes) == {403, 0}
+        assert not made.calls
+
+
+@pytest.mark.parametrize(("trust", "caller"), [(True, "+442079460100"), (False, "0123")])
+async def test_only_a_trusted_trunk_says_who_calls(tmp_path: Path, trust: bool, caller: str) -> None:
+    trunks = [{"name": "here", "addresses": ["127.0.0.1/32"], "trust": trust}]
+    async with front(tmp_path, cards=1, trunks=trunks) as made:
+        asserted = "P-Asserted-Identity: <sip:+442079460100@example.com>\r\nX-Trunk: another\r\n"
+        async with made.call(caller="0123", extra=asserted) as probe:
+            await probe.answered()
+        assert [call.caller for call in made.calls] == [caller]
+
+
+async def test_a_card_that_is_frozen_is_passed_over_within_two_seconds_and_comes_back(tmp_path: Path) -> None:
+    """Frozen is worse than dead: nothing refuses, nothing answers."""
+    async with front(tmp_path) as made:
+        os.kill(made.cards.pids[0], signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
+        try:
+            took: list[float] = []
+            for _ in range(3):
+                began = loop.time()
+                async with made.call() as probe:
+                    await probe.answered()
+                    took.append(loop.time() - began)
+            assert max(took) < 2.0, took
+            await made.up(1)
+        finally:
+            os.kill(made.cards.pids[0], signal.SIGCONT)
+        await made.up(2)
+
+
+async def test_a_draining_edge_takes_no_more_calls_and_ends_with_the_last(tmp_path: Path) -> None:
+    async with front(tmp_path, cards=1) as made:
+        serving = asyncio.create_task(made.edge.serve())
+        async with made.call() as live:
+            await live.answered()
+            made.edge.drain()
+            async with asyncio.timeout(5):
+                while not (await ask(made.plan)).draining:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            async with made.call() as late:
+                with pytest.raises(Refused, match="503"):
+                    await late.answered()
+            assert live.live
+            assert not serving.done()
+            await live.hang_up()
+        async with asyncio.timeout(10):
+            await serving
+
+
+async def test_a_program_that_is_killed_runs_again_and_takes_calls(tmp_path: Path) -> None:
+    async with front(tmp_path, cards=1) as made:
+        for name in ("kamailio", "rtpengine"):
+            before = made.edge.pids[name]
+            os.kill(before, signal.SIGKILL)
+            async with asyncio.timeout(15):
+                while made.edge.pids[name] in (0, before):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                while not await heard(made):  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+
+
+async def heard(made: Front) -> bool:
+    """Whether a call is answered, and has sound."""
+    async with made.call() as probe:
+        try:
+            await probe.answered(timeout=2)
+            await until(lambda: any(not packet.silent for packet in probe.rtp.packets), 2)
+        except (Refused, TimeoutError):
+            return False
+        return True
