@@ -11,6 +11,7 @@ The page does it in thirty lines (`page/browser_call.js`); any WHIP client that 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
 from phone_daemon.web.webrtc.peer import Peer
 
 PATH = "/v1/webrtc"
+logging.getLogger("aioice").setLevel(logging.WARNING)  # It tells of each candidate pair that it checks.
 MAX_PEERS = 64
 """Browsers at a time, also those that are not connected yet."""
 RETRY_S = 10

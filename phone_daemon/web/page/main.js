@@ -1,0 +1,51 @@
+// Which view is shown, by the address' fragment, and whether the daemon is there.
+
+import { el } from "./dom.js";
+import { watchHealth } from "./health.js";
+import { callView } from "./call_view.js";
+
+/** @typedef {{ title: string, element: HTMLElement, leave?: () => void }} View */
+
+/** @type {Record<string, () => Promise<View> | View>} */
+const VIEWS = {
+  call: callView,
+  live: async () => (await import("./live_view.js")).liveView(),
+  past: async () => (await import("./past_view.js")).pastView(),
+  desk: async () => (await import("./desk_view.js")).deskView(),
+};
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+/** @type {View | null} */
+let shown = null;
+/** The call goes on while another view is looked at. @type {View | null} */
+let call = null;
+let turn = 0;
+
+async function show() {
+  const name = location.hash.slice(1).split("/")[0] || "call";
+  if (!(name in VIEWS)) return;
+  const mine = ++turn;
+  /** @type {View} */
+  let next;
+  try {
+    next = name === "call" && call ? call : await VIEWS[name]();
+  } catch (error) {
+    next = { title: "Failed", element: el("p", { class: "error", role: "alert" }, `This view did not load: ${error}`) };
+  }
+  if (mine !== turn) return next.leave?.();
+  if (name === "call") call = next;
+  if (shown !== call) shown?.leave?.();
+  const first = shown === null;
+  shown = next;
+  document.title = `${next.title} · phone-daemon`;
+  main.replaceChildren(next.element);
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!first) main.focus({ preventScroll: true });
+}
+
+addEventListener("hashchange", show);
+watchHealth(/** @type {HTMLElement} */ (document.getElementById("health")));
+show();
