@@ -1,6 +1,7 @@
-"""What is measured of a call: a span tree, histograms, and the two files every call leaves.
+"""What is measured of a call: a span tree, histograms, and the three files every call leaves.
 
-`turns.jsonl` holds a line a turn with what was said: personal data, kept in the call's folder and nowhere else.
+`call.json` says who called whom and how it ended, `turns.jsonl` holds a line a turn with what was said: personal data,
+kept in the call's folder and nowhere else (an index of them stands beside the folders: `web/call_store.py`).
 `spans.jsonl`, and what goes out by OTLP, hold times, names and counts only: no number of a caller, no transcript,
 no digit. Both files are readable by their owner alone.
 
@@ -107,6 +108,9 @@ class Telemetry:
         )
         self.tools = histogram("phone.tool", "how long a tool of the model's ran (attributes tool, outcome)")
         self.calls = meter.create_counter("phone.calls", description="calls that ended (attribute reason)")
+        self._registrations = meter.create_counter(
+            "phone.trunk.registrations", description="registrations that were tried (attributes trunk, outcome)"
+        )
         self.live = meter.create_up_down_counter("phone.calls.live", description="calls in progress")
 
     def call(  # noqa: PLR0917
@@ -122,6 +126,10 @@ class Telemetry:
             directory=directory,
             started_ns=started_ns,
         )
+
+    def registration(self, trunk: str, outcome: str) -> None:
+        """Counts what became of a registration: registered, refused or unreachable."""
+        self._registrations.add(1, {"trunk": trunk, "outcome": outcome})
 
     def close(self) -> None:
         """Sends what is left, waiting `CLOSE_S` at most, and stops. Idempotent."""
@@ -170,6 +178,9 @@ class CallTrace:
         # when the wall clock is set while the call goes on.
         self._epoch_ns = time.time_ns() - clock.now_ns()
         self._about = {"dialplan": dialplan}
+        self._file = directory / "call.json" if directory else None
+        self._who = {"call": call_id, "caller": caller, "called": called, "dialplan": dialplan}
+        self._describe("", 0.0, "")
         self._spans = 0
         self._turns_file = JsonLines(directory / "turns.jsonl" if directory else None)
         self._trace_id = telemetry.ids.trace_id(call_id)
@@ -206,8 +217,16 @@ class CallTrace:
         self._finish(self._call, max(at_ns, self._last_ns))
         self._telemetry.live.add(-1, self._about)
         self._telemetry.calls.add(1, {**self._about, "reason": str(reason)})
+        self._describe(str(reason), (at_ns - self._started_ns) / 1e9, self._wall(at_ns))
         self._telemetry.files.close(self._trace_id)
         self._turns_file.close()
+
+    def _describe(self, reason: str, seconds: float, ended: str) -> None:
+        """Writes `call.json` anew; `reason` stays empty in the file of a call whose daemon was killed."""
+        file = JsonLines(self._file)
+        wall = {"started": self._wall(self._started_ns), "ended": ended}
+        file.write({**self._who, "reason": reason, "seconds": round(seconds, 3), "wall": wall})
+        file.close()
 
     # ---------------------------------------------------------------------------------------------------- spans
 
