@@ -49,6 +49,9 @@ docs: .venv/run.stamp ## The example settings and the references of keys, writte
 bench: .venv/run.stamp ## The figures of the README, next to their targets
 	@$(BIN)/python -m ops.bench $(ARGS)
 
+bench-turns: .venv/run.stamp ## Turn-taking: stops for words and for nothing else, waits at the end of turns (make scenes first)
+	@$(BIN)/python -m ops.bench.turn_taking $(ARGS)
+
 bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
@@ -85,6 +88,9 @@ fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recor
 
 sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those alone by which `phone-ops understand` measures (ARGS="digits yes_no" for some)
 	@$(BIN)/python -m fixtures.make_sets $(ARGS)
+
+scenes: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those of turn-taking, for bench-turns (after make sets; var/scenes)
+	@$(BIN)/python -m fixtures.make_scenes $(ARGS)
 
 picture: .venv/run.stamp ## What make run shows, as a picture and a recording for the README
 	@$(BIN)/python -m ops.demo.picture
@@ -124,4 +130,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test test-all mutants lint bench bench-stt bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
-	model-server listen-clients environments fixtures sets picture clean
+	model-server listen-clients environments fixtures sets scenes bench-turns picture clean

@@ -1,0 +1,91 @@
+"""`make bench-turns` = `python -m ops.bench.turn_taking`: does the agent stop for words, and for nothing else?
+
+Plays scenes (`make scenes`) to real calls on the sample clock, and prints what came of them: false and missed stops,
+how soon the agent is softer and silent, how soon it goes on after a false alarm, and how long callers are waited for
+at the end of their turns, beside a fixed wait. `--half tune` is for tuning; `held`, with other wordings and voices, is
+looked at when done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ops.bench.turn_taking import tables
+from ops.bench.turn_taking.measure import Outcome, outcome
+from ops.bench.turn_taking.play import Stage
+from ops.bench.turn_taking.scene import SCENES, NoScenes, Scene, load
+
+QUICK = 60
+"""Scenes of a quick run: two to three minutes on one core."""
+
+_stages: list[Stage] = []
+
+
+def _play(scene: Scene) -> Outcome:
+    if not _stages:
+        _stages.append(Stage())
+    stage = _stages[0]
+    try:
+        return outcome(stage.play(scene), stage.usual(scene) if scene.when == "reply" else None)
+    except Exception as error:
+        # A defect that one scene brings out: the others are still worth hearing.
+        return Outcome(scene.id, scene.kind, scene.wants, failed=f"{type(error).__name__}: {error}")
+
+
+def played(scenes: Sequence[Scene], jobs: int) -> Iterator[Outcome]:
+    """What came of each, as it comes."""
+    if jobs == 1:
+        yield from map(_play, scenes)
+        return
+    # Forking a process whose libraries run threads of their own may hang.
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_play, scene) for scene in scenes]):
+            yield done.result()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use."""
+    parser = argparse.ArgumentParser("python -m ops.bench.turn_taking", description=__doc__)
+    parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
+    parser.add_argument("--only", action="append", metavar="KIND", default=[], help="one kind of scene (again: more)")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="about N scenes, of every kind its share")
+    parser.add_argument("--quick", action="store_true", help=f"--sample {QUICK}")
+    parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at once (default 2)")
+    parser.add_argument("--each", action="store_true", help="also tell each scene that did not come out right")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the waits and the times to silence (PNG, SVG)")
+    parser.add_argument("--json", action="store_true", help="print JSON, every scene in it")
+    args = parser.parse_args(argv)
+    try:
+        scenes = load(args.scenes, args.half, args.only, QUICK if args.quick else args.sample)
+    except NoScenes as error:
+        print(f"bench-turns: {error}", file=sys.stderr)
+        return 2
+    columns = (TextColumn("scenes"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    found: list[Outcome] = []
+    with Progress(*columns, console=Console(stderr=True), disable=args.json) as progress:
+        bar = progress.add_task("", total=len(scenes))
+        for each in played(scenes, args.jobs):
+            found.append(each)
+            progress.advance(bar)
+    found.sort(key=lambda each: each.id)
+    figures = tables.figures(found)
+    if args.json:
+        told = {"figures": [each.as_json() for each in figures], "scenes": [each.as_json() for each in found]}
+        print(json.dumps(told, indent=1))
+    else:
+        tables.show(found, figures, each=args.each)
+    return 1 if any(figure.passed is False for figure in figures) or any(each.failed for each in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

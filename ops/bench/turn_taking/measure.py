@@ -1,0 +1,162 @@
+"""What came of a scene: whether the agent stopped, when, what was lost; where the turn was held to be over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from ops.bench.turn_taking.caller import VOICED
+from ops.bench.turn_taking.play import REPLY, Played
+from phone_daemon.events import PTIME_S
+
+SOFT = 0.4
+"""A frame of less than this share of the level that it usually has is ducked: -8 dB."""
+LOUD = 0.7
+SILENT = 45.0
+"""RMS of a frame in which nothing is heard."""
+GONE = 12
+"""Frames in which the agent would be heard and is not: it has stopped."""
+NOT_TOLD_S = 20.0
+"""Longer than any reply is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Seconds; None: it did not happen, or is not asked of such a scene."""
+
+    id: str
+    kind: str
+    wants: str
+    stopped: bool | None = None
+    """The agent fell silent in mid-reply, whether or not it went on later."""
+    duck_s: float | None = None
+    """From the sound's onset until the agent was softer."""
+    silence_s: float | None = None
+    """From the onset until nothing was heard."""
+    resume_s: float | None = None
+    """From the end of the sound until the agent was heard as loud as before, where it had become softer or stopped."""
+    words_lost: int | None = None
+    """Of the reply, when it ought to have been said to its end."""
+    turns: int = 0
+    """The caller's, besides the opening question."""
+    cut_off: bool | None = None
+    """The turn was held to be over before it was."""
+    spoken_over: bool | None = None
+    """The agent was even heard before it was."""
+    wait_s: float | None = None
+    """From the last sample of the turn until it was held to be over."""
+    told_s: float | None = None
+    """The wait that the turn log tells, and its reason."""
+    reason: str = ""
+    failed: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
+
+    @property
+    def right(self) -> bool:
+        """Whether what ought to have come of the scene did."""
+        match "" if self.failed else self.wants:
+            case "":
+                return False
+            case "stop":
+                return bool(self.stopped)
+            case "go on":
+                return not self.stopped and not self.turns
+            case "nothing":
+                return not self.turns
+            case _:
+                return not self.cut_off
+
+
+def outcome(played: Played, usual: Played | None) -> Outcome:
+    """`usual`: the call in which nothing happens, for scenes in a reply."""
+    if played.scene.when == "reply":
+        assert usual is not None
+        return _in_a_reply(played, usual)
+    return _of_a_turn(played)
+
+
+def _in_a_reply(played: Played, usual: Played) -> Outcome:
+    scene = played.scene
+    expected = usual.levels[usual.reply_at :]
+    heard = played.levels[played.reply_at :]
+    onset, over = played.onset_at - played.reply_at, played.over_at - played.reply_at
+    voiced = [at for at in range(max(onset, 0), min(len(expected), len(heard))) if expected[at] >= VOICED]
+    duck = next((at for at in voiced if heard[at] < SOFT * expected[at]), None)
+    gone = _gone(voiced, heard)
+    if gone is not None:
+        while gone > max(onset, 0) and heard[gone - 1] < SILENT:
+            gone -= 1
+    back = None
+    if gone is not None:
+        back = next((at for at in range(gone + GONE, len(heard)) if heard[at] >= VOICED), None)
+    elif duck is not None:
+        back = next((at for at in voiced if at > duck + 2 and heard[at] >= LOUD * expected[at]), None)
+    goes_on = scene.wants == "go on"
+    return Outcome(
+        scene.id,
+        scene.kind,
+        scene.wants,
+        stopped=gone is not None,
+        duck_s=_seconds(duck, onset),
+        silence_s=_seconds(gone, onset),
+        resume_s=_seconds(back, over) if goes_on and back is not None else None,
+        words_lost=_lost(played.turns) if goes_on else None,
+        turns=_turns(played.turns, after=1),
+    )
+
+
+def _gone(voiced: Sequence[int], heard: Sequence[float]) -> int | None:
+    """The first of `GONE` frames in a row in which the agent ought to be heard and nothing is."""
+    row: list[int] = []
+    for at in voiced:
+        row = [*row, at] if heard[at] < SILENT else []
+        if len(row) >= GONE:
+            return row[0]
+    return None
+
+
+def _seconds(at: int | None, since: int) -> float | None:
+    return None if at is None else round((at - since) * PTIME_S, 3)
+
+
+def _turns(turns: Sequence[Mapping[str, Any]], after: int) -> int:
+    return sum(1 for turn in turns if turn["turn"] > after and turn["caller"])
+
+
+def _lost(turns: Sequence[Mapping[str, Any]]) -> int:
+    told = _words(REPLY)
+    heard = _words(" ".join(str(turn["heard"]) for turn in turns if turn["turn"] >= 1))
+    return len(told) - sum(block.size for block in SequenceMatcher(None, told, heard, False).get_matching_blocks())
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def _of_a_turn(played: Played) -> Outcome:
+    scene = played.scene
+    if scene.wants == "nothing":
+        return Outcome(scene.id, scene.kind, scene.wants, turns=_turns(played.turns, after=0))
+    thinking = [note.at_ns / 1e9 for note in played.notes if note.kind == "state" and note.data["state"] == "THINKING"]
+    onset_s, over_s = played.onset_at * PTIME_S, played.over_at * PTIME_S
+    ends = [at for at in thinking if at > onset_s]
+    last = next((at for at in ends if at >= over_s - PTIME_S), None)
+    first_heard = next((at for at in range(played.onset_at, len(played.levels)) if played.levels[at] >= VOICED), None)
+    endpoints = [turn["endpoint"] for turn in played.turns if turn["turn"] >= 1 and turn.get("endpoint")]
+    told = endpoints[-1] if endpoints else {}
+    return Outcome(
+        scene.id,
+        scene.kind,
+        scene.wants,
+        turns=_turns(played.turns, after=0),
+        cut_off=any(at < over_s - PTIME_S for at in ends),
+        spoken_over=first_heard is not None and first_heard < played.over_at,
+        wait_s=None if last is None else round(last - over_s, 3),
+        told_s=told.get("wait_s"),
+        reason=str(told.get("reason", "")),
+    )
