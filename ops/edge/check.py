@@ -54,7 +54,7 @@ def _problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
         except EdgeError as error:
             yield str(error)
     for name, text in (("ca", edge.ca), ("client_ca", edge.client_ca)):
-        if plan.tls and text is not None and not text.is_file():
+        if plan.tls and text is not None and not text.exists():
             yield f"[edge] {name}: no such file: {text}"
     for account in plan.accounts:
         if not account.password:

@@ -69,7 +69,9 @@ def tls(plan: Plan) -> str:
     return (
         f"# Whoever connects to us.\n[server:default]\nmethod = TLSv1.2+\n{own}{asked}\n"
         f"# Whom we connect to: their certificate must be good.\n[client:default]\nmethod = TLSv1.2+\n{own}"
-        f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {edge.ca.absolute()}\n"
+        f"verify_certificate = yes\nrequire_certificate = yes\n"
+        # A list is read by each of Kamailio's processes, and a long one takes them many seconds.
+        f"{'ca_path' if edge.ca.is_dir() else 'ca_list'} = {edge.ca.absolute()}\n"
     )
 
 

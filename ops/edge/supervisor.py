@@ -37,15 +37,17 @@ PACKAGES = {
 }
 """By program: the Debian packages that hold what its configuration needs."""
 
+PLACES = "/usr/sbin:/usr/local/sbin"
+"""Where Debian keeps servers, and what is on few users' PATH."""
+
 
 class Missing(EdgeError):
     """A program is not installed; the line says how to install it."""
 
 
 def program(name: str) -> str:
-    """The path of a program, /usr/sbin included, which is on few users' PATH. Raises `Missing`."""
-    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
-    if found := shutil.which(name, path=path):
+    """The path of a program. Raises `Missing`."""
+    if found := shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{PLACES}"):
         return found
     raise Missing(f"{name} is not installed: apt-get install {PACKAGES[name]}")
 

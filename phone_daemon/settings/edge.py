@@ -32,8 +32,9 @@ class EdgeSettings:
     """Certificate chain (PEM), the edge's own certificate first."""
     key: FilePath | None = Field(default=None, examples=[Path("edge.key")])
     """Its private key (PEM), readable by its owner only."""
-    ca: FilePath = Path("/etc/ssl/certs/ca-certificates.crt")
-    """Authorities (PEM) that a trunk's certificate is checked against when the edge connects to it."""
+    ca: FilePath = Path("/etc/ssl/certs")
+    """Authorities that a trunk's certificate is checked against when the edge connects to it: a folder as Debian's
+    ca-certificates has it, or a file (PEM)."""
     client_ca: FilePath | None = Field(default=None, examples=[Path("trunks.pem")])
     """Authorities (PEM) whose certificate whoever connects by TLS must show. Unset: none is asked for."""
     inner: str = "127.0.0.1"

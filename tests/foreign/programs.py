@@ -14,6 +14,10 @@ PACKAGES = {
     "kamailio": "kamailio kamailio-tls-modules kamailio-extra-modules",
     "rtpengine": "rtpengine-daemon",
     "haproxy": "haproxy",
+    "systemd-analyze": "systemd",
+    "chromium": "chromium",
+    "turnserver": "coturn",
+    "npx": "npm",
 }
 
 

@@ -81,7 +81,11 @@ def block(count: int) -> int:
 
 
 def written(
-    folder: Path, cards: int = 2, trunks: list[dict[str, Any]] | None = None, **edge: Any
+    folder: Path,
+    cards: int = 2,
+    trunks: list[dict[str, Any]] | None = None,
+    edge_cards: list[str] | None = None,
+    **edge: Any,
 ) -> tuple[Path, Settings]:
     """Settings of an edge before `cards` line cards, and the file that they stand in."""
     first = block(cards + 4)
@@ -96,6 +100,7 @@ def written(
             "tls_port": free_port(socket.SOCK_STREAM),
             "rtp_ports": "30000-33999",
             "directory": str(folder / "edge"),
+            "cards": edge_cards or [],
             **edge,
         },
     }

@@ -1,0 +1,67 @@
+"""`phone-ops edge` as an operator meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.__main__ import main
+from phone_daemon.wire.sip import LineCards
+from tests.foreign.programs import need
+from tests.ops.edge.front import written
+
+
+async def test_it_starts_tells_how_it_is_and_ends_on_a_signal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("kamailio")
+    need("rtpengine")
+    file, settings = written(tmp_path, cards=2)
+    words = ["edge", "status", "-c", str(file)]
+    assert await asyncio.to_thread(main, words) == 1
+    assert "kamailio does not answer" in capsys.readouterr().err
+    async with LineCards(settings.sip):
+        edge = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ops", "edge", "start", "-c", str(file),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            assert edge.stdout is not None
+            async with asyncio.timeout(20):
+                assert f"127.0.0.1:{settings.edge.port}".encode() in await edge.stdout.readline()
+            capsys.readouterr()
+            assert await asyncio.to_thread(main, words) == 0
+            assert "2 of 2 line cards up, 0 calls, media relay answers" in capsys.readouterr().out
+            assert await asyncio.to_thread(main, [*words, "--json"]) == 0
+            told = json.loads(capsys.readouterr().out)
+            assert told["ready"]
+            assert {card["uri"] for card in told["cards"]} == {
+                f"sip:127.0.0.1:{settings.sip.port + at}" for at in (0, 1)
+            }
+        finally:
+            edge.terminate()
+            async with asyncio.timeout(15):
+                code = await edge.wait()
+    assert code == 0
+    assert await asyncio.to_thread(main, words) == 1
+
+
+def test_settings_without_an_edge_are_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.toml").write_text("")
+    assert main(["edge", "check", "-c", str(tmp_path / "s.toml")]) == 2
+    assert capsys.readouterr().err.startswith("phone-ops edge: [edge] bind is not set; write the address")
+
+
+def test_check_prints_a_line_for_each_problem_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, _ = written(tmp_path, rtp_ports="30000-30003")
+    assert main(["edge", "check", "-c", str(file)]) == 1
+    assert "rtp_ports" in capsys.readouterr().err
+    file, _ = written(tmp_path)
+    need("kamailio")
+    need("rtpengine")
+    assert main(["edge", "check", "-c", str(file)]) == 0
+    assert "nothing wrong: 2 line cards, 1 trunks" in capsys.readouterr().out

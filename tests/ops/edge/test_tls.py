@@ -1,0 +1,130 @@
+"""TLS and SRTP from end to end: baresip, by other people, calls the edge, and the daemon behind it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ops.edge.certificate import problems
+from ops.live.daemon_process import DaemonProcess, free_port
+from ops.witness.probe import until
+from tests.foreign.audio import alike, has_speech, read
+from tests.foreign.conftest import booking, silence
+from tests.foreign.programs import free_udp_port, need
+from tests.foreign.test_baresip import modules
+from tests.ops.edge.certificates import authority, certificate
+from tests.ops.edge.front import HERE, block
+
+__all__ = ["booking"]
+FOLDER = Path(__file__).parent
+
+
+async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_path: Path, booking: bytes) -> None:
+    program = need("baresip")
+    need("kamailio")
+    need("rtpengine")
+    ca = authority(tmp_path)
+    chain, key = certificate(tmp_path, "127.0.0.1")
+    first = block(3)
+    tls = free_port(socket.SOCK_STREAM)
+    sections = {
+        "trunk": [HERE],
+        "edge": {
+            "bind": "127.0.0.1",
+            "port": first,
+            "inner_port": first + 1,
+            "tls_port": tls,
+            "name": "127.0.0.1",
+            "certificate": str(chain),
+            "key": str(key),
+            "directory": str(tmp_path / "edge"),
+        },
+    }
+    async with DaemonProcess(tmp_path / "var", sections) as daemon:
+        edge = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ops", "edge", "start", "-v", "-c", str(daemon.directory / "settings.toml"),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=(tmp_path / "edge.log").open("wb"),
+        )  # fmt: skip
+        try:
+            assert edge.stdout is not None
+            async with asyncio.timeout(20):
+                assert b"the edge answers" in await edge.stdout.readline(), (tmp_path / "edge.log").read_text()
+            folder = tmp_path / "baresip"
+            folder.mkdir()
+            with wave.open(str(folder / "caller.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(silence(1) + booking + silence(3))
+            (folder / "config").write_text(
+                (FOLDER / "baresip.config")
+                .read_text()
+                .format(port=free_udp_port(), folder=folder, modules=modules(program), ca=ca)
+            )
+            (folder / "accounts").write_text(
+                "<sip:foreign@127.0.0.1;transport=tls>;regint=0;audio_codecs=pcmu/8000/1;mediaenc=srtp-mand\n"
+            )
+            (folder / "contacts").touch()
+            phone = await asyncio.create_subprocess_exec(
+                program, "-f", str(folder), "-e", f"/dial sip:100@127.0.0.1:{tls};transport=tls", "-t", "8",
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(25):
+                    told = (await phone.communicate())[0].decode(errors="replace")
+            finally:
+                if phone.returncode is None:
+                    phone.kill()
+                    await phone.wait()
+            assert "Call established" in told, told + (tmp_path / "edge.log").read_text() + daemon.log()
+            assert "SRTP is Enabled (cryptosuite=AES_CM_128_HMAC_SHA1_80)" in told, told
+            await until(lambda: "call.ended" in daemon.log())
+        finally:
+            if edge.returncode is None:
+                edge.terminate()
+                async with asyncio.timeout(10):
+                    await edge.wait()
+        (heard,) = folder.glob("dump-*-dec.wav")
+        (ear,) = read(heard)
+        (call,) = daemon.calls()
+        caller, agent = read(call / "call.wav")
+    assert has_speech(ear)
+    assert alike(ear, agent) > 0.9
+    assert alike(np.frombuffer(booking, "<i2").astype(np.float32), caller) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("made", "days", "asked", "said"),
+    [
+        ("sip.example.com", 30, "sip.example.com", ""),
+        ("sip.example.com", -1, "sip.example.com", "expired on"),
+        ("sip.example.com", 3, "sip.example.com", "renew it soon"),
+        ("sip.example.com", 30, "sip.example.org", 'is for sip.example.com, not for name = "sip.example.org"'),
+        ("sip.example.com", 30, "", "name is not set"),
+    ],
+)
+def test_a_certificate_that_trunks_would_refuse_is_one_line(
+    tmp_path: Path, made: str, days: int, asked: str, said: str
+) -> None:
+    authority(tmp_path)
+    chain, key = certificate(tmp_path, made, days)
+    found = problems(chain, key, asked)
+    assert len(found) == bool(said)
+    assert said in "".join(found)
+
+
+def test_a_key_that_is_not_the_certificate_s_or_open_to_others_is_said(tmp_path: Path) -> None:
+    authority(tmp_path)
+    chain, _ = certificate(tmp_path, "a.example.com")
+    _, other = certificate(tmp_path, "b.example.com")
+    assert "is not the certificate's" in problems(chain, other, "a.example.com")[0]
+    other.chmod(0o644)
+    assert "chmod 600" in problems(chain, other, "a.example.com")[-1]
+    assert "no such file" in problems(tmp_path / "none", other, "a.example.com")[0]
+    (tmp_path / "junk").write_text("junk")
+    assert "is no certificate in PEM" in problems(tmp_path / "junk", other, "a.example.com")[0]
