@@ -79,7 +79,9 @@ class Card:
         self._waiting: deque[tuple[int, protocol.Place]] = deque()
         self._held_back: deque[tuple[float, int]] = deque()
         self._arrivals: deque[float] = deque(maxlen=NEW_CALLS_A_SECOND)
-        self._limits = Limits(options.rtp_timeout, options.ack_timeout, options.transfer_timeout)
+        self._limits = Limits(
+            options.rtp_timeout, options.ack_timeout, tuple(options.codecs.split(",")), options.transfer_timeout
+        )
         self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
         self._closed_at = 0.0
         """When a call ended last."""
@@ -103,7 +105,8 @@ class Card:
         gc.freeze()
         self._max_calls = limit = native.max_calls()
         self._screening = Screening(options.codecs.split(","))
-        self._module = SipModule(self._screen)
+        host = options.bind.replace("0.0.0.0", "127.0.0.1")
+        self._module = SipModule(self._screen, host, self._phone.port)
         version, port = self._endpoint.libVersion().full, self._phone.port
         log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
         self._send(0, protocol.Hello(os.getpid(), limit, version, port))
@@ -136,6 +139,7 @@ class Card:
         if self._bridge is not None:
             self._bridge.pull()
         at_ns = time.monotonic_ns()
+        self._module.long.receive()
         self._ticks += 1
         for leg in self._legs.values():
             leg.settle(at_ns)
@@ -298,6 +302,7 @@ class Card:
         invite = parse(prm.rdata.wholeMsg)
         self._by_id[invite.header("call-id")] = leg
         leg.dialog.remote_tag = invite.from_tag
+        leg.dialog.offer = invite.body
         now = time.monotonic()
         crowded = len(self._arrivals) == NEW_CALLS_A_SECOND and now - self._arrivals[0] < 1.0
         self._arrivals.append(now)
@@ -308,7 +313,8 @@ class Card:
         elif self._options.loopback:
             leg.pick_up()
         else:
-            head = prm.rdata.wholeMsg.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
+            whole = self._module.long.head(invite.header("call-id")) or prm.rdata.wholeMsg
+            head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
             self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress))
 
     def _place(self, number: int, command: protocol.Place) -> None:

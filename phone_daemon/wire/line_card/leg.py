@@ -17,6 +17,7 @@ from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, Li
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.rtp_input import RtpInput
 from phone_daemon.wire.line_card.screening import Dialog
+from phone_daemon.wire.line_card.sdp import prefer
 from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, InBandKeys, Report
 
@@ -53,6 +54,8 @@ def guarded(callback: F) -> F:
 class Limits:
     rtp_timeout_s: float
     ack_timeout_s: float
+    codecs: tuple[str, ...]
+    """Encoding names, the one that we like best first."""
     transfer_timeout_s: float
     """Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
 
@@ -288,6 +291,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         if not self._acknowledged:
             return EndReason.NO_ACK
         return EndReason.CALLER_HUNG_UP if code < 300 else EndReason.FAILED
+
+    @guarded
+    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+        # pjsua answers in the offer's order. It tells of an offer of a kilobyte at most.
+        offer, self.dialog.offer = prm.remSdp.wholeSdp or self.dialog.offer, ""
+        if offer:
+            prm.sdp.wholeSdp = prefer(prm.sdp.wholeSdp, offer, self._limits.codecs)
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802

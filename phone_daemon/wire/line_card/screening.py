@@ -28,6 +28,8 @@ class Dialog:
     """The other side's tag; empty while it is not known."""
     referring: bool = False
     """A REFER of ours is not settled, so that NOTIFY requests are expected (RFC 3515)."""
+    offer: str = ""
+    """The session description that came last and is not answered yet."""
     last_info: int = 0
     """CSeq of the last INFO: a retransmission presses no key twice."""
 
@@ -69,6 +71,8 @@ class Screening:
         return Verdict(481) if message.method in ("INFO", "OPTIONS", "NOTIFY") else PASS
 
     def _within(self, message: SipMessage, dialog: Dialog) -> Verdict:
+        if message.method in ("INVITE", "UPDATE"):
+            dialog.offer = message.body
         match message.method:
             case "INFO":
                 return self._info(message, dialog)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 PROFILES = ("RTP/AVP", "RTP/AVPF")
 _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551 section 6)."""
 _RTPMAP = re.compile(r"rtpmap:(\d+)\s+([^/\s]+)/8000\b", re.IGNORECASE)
+_MEDIA = re.compile(r"^(?=m=)", re.MULTILINE)
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -33,7 +34,7 @@ class Audio:
 
 def audio(sdp: str) -> Audio | None:
     """The audio stream in `sdp`; None when it offers none that we could take, whatever its codecs."""
-    session, *sections = re.split(r"^(?=m=)", sdp.replace("\r\n", "\n"), flags=re.MULTILINE)
+    session, *sections = _MEDIA.split(sdp.replace("\r\n", "\n"))
     for section in sections:
         words = section.partition("\n")[0][2:].split()
         if len(words) < 4 or words[0] != "audio" or words[2] not in PROFILES:
@@ -41,7 +42,7 @@ def audio(sdp: str) -> Audio | None:
         port = words[1].partition("/")[0]
         if not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
             continue
-        names = {**_STATIC, **{number: name.upper() for number, name in _RTPMAP.findall(section)}}
+        names = _names(section)
         return Audio(
             _value(section, "c=") or _value(session, "c="),
             int(port),
@@ -54,6 +55,37 @@ def audio(sdp: str) -> Audio | None:
 def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:
     """Whether a stream can be agreed on with one of `codecs`."""
     return offer is not None and any(codec in codecs for codec in offer.codecs)
+
+
+def prefer(answer: str, offer: str, codecs: Sequence[str]) -> str:
+    """Our `answer` with the one of `codecs` alone that comes first in their order, not in the offer's.
+
+    Whatever is no codec (telephone-event) stays, and all of it does where the offer has none of ours.
+    """
+    offered = audio(offer)
+    ours = next((codec for codec in codecs if offered is not None and codec in offered.codecs), None)
+    if ours is None:
+        return answer
+    session, *sections = _MEDIA.split(answer)
+    return session + "".join(_with_codec(section, ours, codecs) for section in sections)
+
+
+def _with_codec(section: str, codec: str, codecs: Sequence[str]) -> str:
+    if not section.startswith("m=audio "):
+        return section
+    head, *lines = section.splitlines(keepends=True)
+    words = head.split()
+    names = _names(section)
+    gone = {number for number in words[3:] if names.get(number) in codecs and names[number] != codec}
+    end = head[len(head.rstrip()) :]
+    about = re.compile(rf"a=(?:rtpmap|fmtp):(?:{'|'.join(gone)})\b") if gone else None
+    kept = [line for line in lines if about is None or not about.match(line)]
+    return " ".join(word for at, word in enumerate(words) if at < 3 or word not in gone) + end + "".join(kept)
+
+
+def _names(section: str) -> dict[str, str]:
+    """Encoding names by payload type."""
+    return {**_STATIC, **{number: name.upper() for number, name in _RTPMAP.findall(section)}}
 
 
 def _value(section: str, kind: str) -> str:

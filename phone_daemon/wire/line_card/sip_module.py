@@ -13,6 +13,10 @@ from typing import Any
 import pjsua2 as pj
 from pjsua2 import _pjsua2
 
+from phone_daemon.wire.line_card.long_messages import LongMessages
+from phone_daemon.wire.line_card.resubmit import resubmit
+from phone_daemon.wire.line_card.tidy_sdp import tidied
+
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 _BEFORE_ALL = 1
 """Priority; pjsip's own transport layer has 8, its transactions 16, pjsua 32 and more (`pjsip_module_priority`)."""
@@ -70,10 +74,12 @@ class SipModule:
     message is dealt with: True keeps it from pjsua. It must not raise.
     """
 
-    def __init__(self, on_message: Callable[[str, str, int], bool]) -> None:
-        """Raises `RuntimeError` when pjsip does not take the module."""
+    def __init__(self, on_message: Callable[[str, str, int], bool], host: str, port: int) -> None:
+        """`host` and `port` are pjsip's over UDP. Raises `RuntimeError` when pjsip does not take the module."""
         self._on_message = on_message
+        self.long = LongMessages(host, port)
         self._received = pj.SipRxData()
+        self._replacing = False
         self._callback = _Callback(self._receive)
         # Kept, as is the callback: pjsip holds pointers to both.
         self._module = _Module(
@@ -91,7 +97,24 @@ class SipModule:
     def _receive(self, handle: int) -> int:
         received: Any = self._received
         _from_pj(int(received.this), handle)
-        return int(bool(self._on_message(received.wholeMsg, received.srcAddress, handle)))
+        text = received.wholeMsg
+        if not self._replacing:
+            self._replacing = True
+            try:
+                if self._is_replaced(text, handle):
+                    return 1
+            finally:
+                self._replacing = False
+        return int(bool(self._on_message(text, received.srcAddress, handle)))
+
+    def _is_replaced(self, text: str, handle: int) -> bool:
+        """What pjsip would refuse, though its meaning is plain, is handed to it again in another shape."""
+        raw = text.encode("utf-8", "surrogateescape")
+        if (claimed := self.long.claim(text)) is not None:
+            resubmit(handle, raw, *claimed)
+            return True
+        tidy = tidied(text)
+        return tidy != text and resubmit(handle, raw, tidy.encode("utf-8", "surrogateescape"))
 
     def respond(self, handle: int, code: int, headers: Mapping[str, str] | None = None) -> None:
         """Answers a request (not an ACK) from within `on_message`, and forgets it."""

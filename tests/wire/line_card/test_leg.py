@@ -44,6 +44,34 @@ async def test_an_offer_without_a_codec_of_ours_is_488() -> None:
         assert refused.value.code == 488
 
 
+@pytest.mark.parametrize(("codecs", "chosen"), [(("PCMU", "PCMA", "G722"), "0"), (("PCMA", "G722", "PCMU"), "8")])
+async def test_our_order_of_codecs_decides_and_not_the_offers(codecs: tuple[str, ...], chosen: str) -> None:
+    def order(port: int) -> str:
+        return offer(port).replace("AVP 0", "AVP 9 8 0") + "a=x:" + "y" * 900 + "\r\n"
+
+    async with card(SipSettings(port=0, codecs=codecs)) as ours, Probe(uri(ours), sdp=order) as probe:
+        (await rung(ours)).answer()
+        for answer in (await probe.answered(), await probe.ask("INVITE", order(probe.rtp.port))):
+            assert re.findall(r"m=audio \d+ RTP/AVP (\d+) 101", answer.body) == [chosen]
+
+
+@pytest.mark.parametrize(("said", "meant"), [("s=-\r\n", ""), ("s=-", "s="), ("\r\n", "\n"), ("AVP 0", "AVP 99 0")])
+async def test_an_offer_that_is_spelled_otherwise_is_taken(said: str, meant: str) -> None:
+    async with card() as ours, Probe(uri(ours), sdp=lambda port: offer(port).replace(said, meant)) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+
+
+async def test_video_is_declined_and_the_audio_taken() -> None:
+    video = "m=video 6000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    async with card() as ours, Probe(uri(ours), sdp=lambda port: offer(port) + video) as probe:
+        (await rung(ours)).answer()
+        lines = re.findall(r"m=(\w+) (\d+)", (await probe.answered()).body)
+        assert [(kind, port == "0") for kind, port in lines] == [("audio", False), ("video", True)]
+
+
 async def test_a_refusal_says_when_to_try_again() -> None:
     async with card() as ours, Probe(uri(ours)) as probe:
         (await rung(ours)).refuse(503, retry_after=7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops.witness.probe import no_common_codec, offer
-from phone_daemon.wire.line_card.sdp import Audio, audio, speaks
+from phone_daemon.wire.line_card.sdp import Audio, audio, prefer, speaks
 
 OURS = ("PCMU", "PCMA", "G722")
 
@@ -52,3 +52,19 @@ def test_the_old_way_to_hold_is_the_address_of_nobody() -> None:
     found = audio(offer(4000).replace("127.0.0.1", "0.0.0.0"))
     assert found is not None
     assert found.holds
+
+
+def test_the_codec_of_an_answer_is_the_one_we_like_best_whatever_the_offers_order() -> None:
+    answer = offer(4000).replace("AVP 0 101", "AVP 0 8 9 101").replace("a=fmtp", "a=rtpmap:9 G722/8000\r\na=fmtp")
+    theirs = offer(5000).replace("AVP 0 101", "AVP 9 8 101 0")
+    assert "m=audio 4000 RTP/AVP 0 101\r\n" in prefer(answer, theirs, OURS)
+    chosen = prefer(answer, theirs, ("G722", "PCMU"))
+    assert "m=audio 4000 RTP/AVP 8 9 101\r\n" in chosen
+    assert "rtpmap:9 " in chosen
+    assert "rtpmap:0 " not in chosen
+    video = "m=video 0 RTP/AVP 0 8\r\n"
+    assert prefer(answer + video, theirs, OURS).endswith(video)
+
+
+def test_an_answer_to_an_offer_without_a_codec_of_ours_stays_as_it_is() -> None:
+    assert prefer(offer(4000), no_common_codec(5000), OURS) == offer(4000)

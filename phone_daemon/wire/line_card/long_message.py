@@ -1,0 +1,77 @@
+"""SIP messages of up to 65,535 bytes, made short enough for pjsip, whose room for one is 4,000. Pure.
+
+What makes an INVITE long is seldom what a telephone call needs: signatures (STIR/SHAKEN's Identity), the history of
+a diversion, the codecs of a browser.
+"""
+
+from __future__ import annotations
+
+from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.tidy_sdp import lean
+
+ROOM = 3_900
+"""Bytes that pjsip takes for sure."""
+MAX_HEAD = 16_000
+"""Bytes of an INVITE's headers that the daemon is told."""
+_NEEDED = frozenset((
+    *("via", "record-route", "route", "from", "to", "call-id", "cseq", "contact", "max-forwards"),
+    *("require", "proxy-require", "supported", "allow", "expires", "session-expires", "min-se", "content-disposition"),
+    *("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "retry-after"),
+    *("replaces", "refer-to", "referred-by", "event", "subscription-state", "rack", "rseq", "info-package"),
+))  # fmt: skip
+"""Headers that pjsip acts on."""
+
+
+def shorten(text: str) -> str | None:
+    """The message in `text` with what pjsip needs of it; None when that is still too long, or it is no message."""
+    message = parse(text)
+    start = text.lstrip("\r\n").partition("\r\n")[0]
+    kind, body = _body(message)
+    body = lean(body) if kind == "application/sdp" else body.replace("\n", "\r\n")
+    headers = [f"{name}: {value}" for name, value in message.headers if name in _NEEDED]
+    headers += [f"content-type: {kind}"] if body else []
+    short = "\r\n".join((start, *headers, f"content-length: {len(body.encode())}", "", body))
+    return short if message.header("call-id") and len(short.encode()) <= ROOM else None
+
+
+def _body(message: SipMessage) -> tuple[str, str]:
+    """Type and text of the body; of several parts (RFC 5621) the session description."""
+    kind = message.header("content-type")
+    if not message.content_type.startswith("multipart/"):
+        return kind.lower() if message.content_type == "application/sdp" else kind, message.body
+    _, _, boundary = kind.partition("boundary=")
+    for part in message.body.split("--" + boundary.partition(";")[0].strip(' "')):
+        inner = parse("PART sip:part SIP/2.0\n" + part.replace("\r\n", "\n").lstrip("\n"))
+        if inner.content_type == "application/sdp":
+            return "application/sdp", inner.body
+    return kind, message.body
+
+
+def head(text: str) -> str:
+    """The start line and the headers of `text`, without signatures and what does not fit into `MAX_HEAD`."""
+    message = parse(text)
+    lines, room = [text.lstrip("\r\n").partition("\r\n")[0]], MAX_HEAD
+    for name, value in message.headers:
+        line = f"{name}: {value}"
+        room -= len(line.encode()) if name != "identity" else 0
+        if name != "identity" and room > 0:
+            lines.append(line)
+    return "\r\n".join(lines)
+
+
+def too_large(text: str, tag: str) -> str | None:
+    """513 Message Too Large to the request in `text`; `tag` is our To tag. None: it wants no answer."""
+    message = parse(text)
+    if message.code or message.method in ("", "ACK") or not message.header("via"):
+        return None
+    to = message.header("to")
+    lines = [
+        "SIP/2.0 513 Message Too Large",
+        *(f"Via: {via}" for via in message.all("via")),
+        f"From: {message.header('from')}",
+        f"To: {to if message.to_tag else f'{to};tag={tag}'}",
+        f"Call-ID: {message.header('call-id')}",
+        f"CSeq: {message.header('cseq')}",
+        "Content-Length: 0",
+    ]
+    return "\r\n".join((*lines, "", ""))

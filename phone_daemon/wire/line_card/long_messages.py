@@ -1,0 +1,67 @@
+"""The SIP messages that are too long for pjsip's buffer, which would cut them off, taken out of its way."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from typing import Any
+
+from phone_daemon.wire.line_card import long_message
+from phone_daemon.wire.line_card.beside import beside, longer_than
+from phone_daemon.wire.line_card.message import parse
+
+MAX_WAITING = 16
+_KNOCK = (
+    "OPTIONS sip:{token}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{token}\r\n"
+    "From: <sip:card@127.0.0.1>;tag=1\r\nTo: <sip:card@127.0.0.1>\r\nCall-ID: {token}\r\nCSeq: 1 OPTIONS\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+_TOKEN = slice(len("OPTIONS sip:"), len("OPTIONS sip:") + 32)
+
+
+class LongMessages:
+    """What comes to UDP `host:port`, which is pjsip's, and is longer than `long_message.ROOM`.
+
+    Each is made short, and pjsip sent a datagram of ours: when it is received, `claim` has the short message that is to
+    take its place. One that cannot be made short is answered with 513 (RFC 3261 section 21.5.7).
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._socket = beside(port, longer_than(long_message.ROOM))
+        self._pjsip = (host, port)
+        self._waiting: OrderedDict[str, tuple[bytes, tuple[str, int]]] = OrderedDict()
+        self._heads: OrderedDict[str, str] = OrderedDict()
+
+    def receive(self) -> None:
+        """Takes what has come. Never waits."""
+        while self._socket is not None:
+            try:
+                datagram, (host, port, *_) = self._socket.recvfrom(65_535)
+            except OSError:
+                return
+            text = datagram.decode("utf-8", "replace")
+            short = long_message.shorten(text)
+            if short is None:
+                answer = long_message.too_large(text, secrets.token_hex(6))
+                if answer is not None:
+                    self._socket.sendto(answer.encode(), (host, port))
+                continue
+            token = secrets.token_hex(16)
+            _keep(self._waiting, token, (short.encode(), (host, port)))
+            _keep(self._heads, parse(text).header("call-id"), long_message.head(text))
+            knock = _KNOCK.format(token=token, host=self._pjsip[0], port=self._pjsip[1])
+            self._socket.sendto(knock.encode(), self._pjsip)
+
+    def claim(self, text: str) -> tuple[bytes, tuple[str, int]] | None:
+        """The short message that `text` came for, and whom it is from; None when `text` stands for itself."""
+        return self._waiting.pop(text[_TOKEN], None) if self._waiting else None
+
+    def head(self, call_id: str) -> str:
+        """The start line and headers of the call's INVITE as they were, if it was a long one; once."""
+        return self._heads.pop(call_id, "")
+
+
+def _keep(kept: OrderedDict[str, Any], key: str, value: object) -> None:
+    kept[key] = value
+    if len(kept) > MAX_WAITING:
+        kept.popitem(last=False)

@@ -1,0 +1,81 @@
+"""Hands pjsip a SIP message in place of one that it has just received: as if the other had come by the same transport.
+
+There is no function for it in pjproject, but all the parts: a received message (`pjsip_rx_data`) can be cloned, its
+packet and sender exchanged, and the clone given to the transport manager, which parses it anew.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+
+from pjsua2 import _pjsua2
+
+_lib = ctypes.PyDLL(_pjsua2.__file__)
+_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
+_lib.pjsip_endpt_get_tpmgr.argtypes = (ctypes.c_void_p,)
+_lib.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
+_lib.pjsip_rx_data_clone.argtypes = (ctypes.c_void_p, ctypes.c_uint, ctypes.POINTER(ctypes.c_void_p))
+_lib.pjsip_rx_data_free_cloned.argtypes = (ctypes.c_void_p,)
+_lib.pjsip_tpmgr_receive_packet.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_lib.pjsip_tpmgr_receive_packet.restype = ctypes.c_ssize_t
+
+ROOM = 4_000
+"""PJSIP_MAX_PKT_LEN of this wheel."""
+
+
+class _Packet(ctypes.Structure):
+    """`pkt_info` of pjsip_rx_data (pjsip/sip_transport.h)."""
+
+    _fields_ = (
+        ("timestamp", ctypes.c_long * 2),
+        ("packet", ctypes.c_char * ROOM),
+        ("zero", ctypes.c_uint32),
+        ("len", ctypes.c_ssize_t),
+        ("src_addr", ctypes.c_char * 28),
+        ("src_addr_len", ctypes.c_int),
+        ("src_name", ctypes.c_char * 46),
+        ("src_port", ctypes.c_int),
+    )
+
+
+_TP_INFO = 3 * 8 + 34 * 8 + 8
+"""sizeof(pjsip_rx_data.tp_info): three pointers, an operation key of the I/O queue's, and a pointer."""
+
+
+def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] | None = None) -> bool:
+    """Has pjsip take `text` in place of `received`, which the message `handle` is known to hold.
+
+    `sender`: where it came from (IPv4), unless it is the same. False, and nothing is done, when `text` is too long or
+    this build of pjsip keeps its messages otherwise than it is known to.
+    """
+    packet = _Packet.from_address(handle + _TP_INFO)
+    held = ctypes.string_at(ctypes.addressof(packet) + _Packet.packet.offset, min(len(received), 64))
+    if not (0 < len(text) < ROOM and 0 < packet.len < ROOM and received[:64] == held and _is_ours(packet)):
+        return False
+    clone = ctypes.c_void_p()
+    if _lib.pjsip_rx_data_clone(handle, 0, ctypes.byref(clone)) or not clone.value:
+        return False
+    try:
+        copy = _Packet.from_address(clone.value + _TP_INFO)
+        ctypes.memset(ctypes.addressof(copy) + _Packet.packet.offset, 0, ROOM)
+        ctypes.memmove(ctypes.addressof(copy) + _Packet.packet.offset, text, len(text))
+        copy.len = len(text)
+        if sender is not None:
+            host, port = sender
+            address = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_aton(host))
+            ctypes.memmove(ctypes.addressof(copy) + _Packet.src_addr.offset, address, len(address))
+            copy.src_addr_len, copy.src_name, copy.src_port = len(address), host.encode(), port
+        _lib.pjsip_tpmgr_receive_packet(_lib.pjsip_endpt_get_tpmgr(_lib.pjsua_get_pjsip_endpt()), clone.value)
+    finally:
+        _lib.pjsip_rx_data_free_cloned(clone.value)
+    return True
+
+
+def _is_ours(packet: _Packet) -> bool:
+    """The sender stands there twice, as an address and in words: so the structure is the one known here."""
+    if packet.src_addr_len != 16:
+        return False
+    raw = ctypes.string_at(ctypes.addressof(packet) + _Packet.src_addr.offset, 8)
+    return bool(packet.src_name == socket.inet_ntoa(raw[4:]).encode() and packet.src_port == int.from_bytes(raw[2:4]))

@@ -1,0 +1,111 @@
+"""Session descriptions as pjmedia takes them, made of those that it refuses or has no room for. Pure.
+
+pjmedia answers 400 to what is missing or spelled otherwise than RFC 8866 has it: an empty `s=`, a `c=` after an
+attribute, a TTL, a payload type that nothing describes. What such an offer means is plain all the same.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LINE = re.compile(r"\r\n|[\r\n]")
+_SESSION, _MEDIA = "vosiuepcbtrzka", "micbka"
+"""The lines of each level in their order (RFC 8866 section 9)."""
+_OTHER = {"v": "v=0", "s": "s=-", "t": "t=0 0"}
+"""What stands for a line that must be there."""
+FIRST_DYNAMIC = 96
+"""Payload types from here need an rtpmap (RFC 3551 section 6)."""
+_NEEDED = re.compile(r"a=(?:rtpmap:|fmtp:|rtcp:|ptime:|maxptime:|sendrecv|sendonly|recvonly|inactive|crypto:)")
+_IS_SDP = re.compile(r"^(?:content-type|c)\s*:\s*application/sdp\s*(?:;|$)", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(r"^((?:content-length|l)\s*:\s*)\d+", re.IGNORECASE | re.MULTILINE)
+
+
+def tidy(sdp: str) -> str:
+    """The same description as RFC 8866 spells it: equal to `sdp` where it is spelled so already."""
+    session, *media = _levels(sdp)
+    if not media:
+        return sdp
+    host = next((found[1] for level in (session, *media) if (found := _connection(level))), "127.0.0.1")
+    session = _ordered(session, _SESSION)
+    for kind, line in _OTHER.items():
+        if not any(each.startswith(f"{kind}=") and len(each) > 2 for each in session):
+            session = _ordered([*(each for each in session if each[0] != kind), line], _SESSION)
+    origin = next((each for each in session if each[0] == "o"), "")
+    session = [each for each in session if each[0] != "o"]
+    session = _ordered([*session, _origin(origin, host)], _SESSION)
+    lines = [*session, *(line for level in media for line in _stream(_ordered(level, _MEDIA)))]
+    return "\r\n".join((*lines, ""))
+
+
+def lean(sdp: str) -> str:
+    """`sdp` with what a telephone call needs: of the audio its codecs and direction, of all else the first line."""
+    session, *media = _levels(tidy(sdp))
+    lines = [line for line in session if line[0] in "vosct" or _NEEDED.match(line)]
+    for level in media:
+        audio = level[0].startswith("m=audio ")
+        lines += [level[0], *(line for line in level[1:] if line[0] == "c" or (audio and _NEEDED.match(line)))]
+    return "\r\n".join((*lines, ""))
+
+
+def tidied(text: str) -> str:
+    """The SIP message in `text`, and where it bears a session description this one tidy."""
+    head, blank, body = text.partition("\r\n\r\n")
+    if not body.strip() or not _IS_SDP.search(head):
+        return text
+    clean = tidy(body)
+    if clean == body:
+        return text
+    return _LENGTH.sub(lambda found: f"{found[1]}{len(clean.encode())}", head, count=1) + blank + clean
+
+
+def _levels(sdp: str) -> list[list[str]]:
+    """The lines of the session and of each stream; what is no line is left out."""
+    levels: list[list[str]] = [[]]
+    for line in _LINE.split(sdp.replace("\0", "")):
+        if line.startswith("m="):
+            levels.append([])
+        if line[1:2] == "=":
+            levels[-1].append(line)
+    return levels
+
+
+def _ordered(level: list[str], order: str) -> list[str]:
+    known = [_plain(line) for line in level if line[0] in order and re.match(r".=\s*[^:\s]|[^a]=", line)]
+    # Sorting is stable: attributes, and the `r=` lines of each `t=`, stay as they are to each other.
+    return sorted(known, key=lambda line: order.index("t" if line[0] in "rz" else line[0]))
+
+
+def _plain(line: str) -> str:
+    if line[0] == "c":
+        return re.sub(r"(\s\d+\.\d+\.\d+\.\d+)/[\d/]*\s*$", r"\1", line)
+    return " ".join(line.split()) if line[0] == "m" else line
+
+
+def _connection(level: list[str]) -> re.Match[str] | None:
+    return next((found for line in level if (found := re.match(r"c=IN\s+IP4\s+([^\s/]+)", line))), None)
+
+
+def _origin(line: str, host: str) -> str:
+    words = line[2:].split()
+    if len(words) < 6 or words[-3] != "IN":
+        return f"o=- 1 1 IN IP4 {host}"
+    numbers = [number if number.isascii() and number.isdigit() and len(number) < 19 else "1" for number in words[-5:-3]]
+    user = "_".join(words[:-5])
+    clean = " ".join(("o=" + user, *numbers, *words[-3:]))
+    return line if clean == line.strip() else clean
+
+
+def _stream(level: list[str]) -> list[str]:
+    """A stream without the payload types of which it does not say what they are."""
+    words = level[0].split()
+    if len(words) < 4 or not words[2].startswith("RTP/"):
+        return level
+    described = {found[1] for line in level if (found := re.match(r"a=rtpmap:\s*(\d+)\s", line))}
+    known = [number for number in words[3:] if number in described or not _is_dynamic(number)]
+    if not known or len(known) == len(words) - 3:
+        return level
+    return [" ".join((*words[:3], *known)), *level[1:]]
+
+
+def _is_dynamic(number: str) -> bool:
+    return number.isascii() and number.isdigit() and int(number) >= FIRST_DYNAMIC
