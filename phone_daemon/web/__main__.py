@@ -15,8 +15,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -24,8 +25,11 @@ from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.web.app import create_app, guarded
 from phone_daemon.web.audit import Audit
 from phone_daemon.web.auth import Tokens, TokensError
+from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.desk import Desk
+from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.hand_over import HandOver, make_token
+from phone_daemon.web.housekeeping import Housekeeping
 from phone_daemon.web.web import Web
 from sidecars.log import Event, set_up
 
@@ -73,6 +77,7 @@ async def _beside_a_daemon(fd: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     told = HandOver.decode(sys.stdin.buffer.read())
     daemon = socket.socket(fileno=fd)
     daemon.setblocking(False)
@@ -104,9 +109,24 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         idle_s=settings.idle_s,
         called=settings.called or told.called,
     )
-    web = Web(told.settings, desk, tokens, Audit(told.settings.calls.directory), health_port=told.health_port)
-    desk.observe = web.observe
-    with _listen(settings.bind, settings.port) as listener:
+    directory = told.settings.calls.directory
+    web = Web(
+        told.settings,
+        desk,
+        tokens,
+        Audit(directory),
+        CallStore(directory),
+        EventFeed(told.settings.state),
+        health_port=told.health_port,
+    )
+    housekeeping = Housekeeping(web.store, settings)
+
+    def observe(note: Mapping[str, Any]) -> None:
+        web.metrics.notes.inc()
+        housekeeping.observe(note)
+
+    desk.observe = observe
+    with _listen(settings.bind, settings.port) as listener, contextlib.closing(web.store):
         port = listener.getsockname()[1]
         log.info(Event("web.listening", address=settings.bind, port=port))
         if daemon is None and settings.tokens is None:
@@ -126,13 +146,16 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         )
         http = asyncio.create_task(server.serve([listener]))
         clock = asyncio.create_task(desk.run(port))
-        try:
-            await asyncio.wait([http, clock], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            clock.cancel()
-            await asyncio.gather(clock, return_exceptions=True)
-            server.should_exit = True
-            await http
+        background = [asyncio.create_task(housekeeping.run(), name="housekeeping")]
+        async with web.feed:
+            try:
+                await asyncio.wait([http, clock], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (clock, *background):
+                    task.cancel()
+                await asyncio.gather(clock, *background, return_exceptions=True)
+                server.should_exit = True
+        await http
 
 
 def _listen(bind: str, port: int) -> socket.socket:

@@ -60,8 +60,9 @@ class VoiceFrame:
         """The payload as a JSON object; an empty one has none. Raises `BadFrame`."""
         if not self.payload:
             return {}
+        text = self.text
         try:
-            found = json.loads(self.text)
+            found = json.loads(text)
         except (ValueError, RecursionError):
             raise BadFrame(f"{self.type.name.lower()}: the payload is not JSON") from None
         if not isinstance(found, dict):

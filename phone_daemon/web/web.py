@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from phone_daemon.settings.settings import Settings
 from phone_daemon.web.audit import Audit
 from phone_daemon.web.auth import Tokens
+from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.desk import Desk
+from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.metrics import Metrics
 
 
@@ -19,9 +19,7 @@ class Web:
     desk: Desk
     tokens: Tokens
     audit: Audit
+    store: CallStore
+    feed: EventFeed
     metrics: Metrics = field(default_factory=Metrics)
     health_port: int = 0
-
-    def observe(self, note: Mapping[str, Any]) -> None:
-        """A note of any call of the daemon."""
-        self.metrics.notes.inc()

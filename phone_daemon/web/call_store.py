@@ -1,0 +1,348 @@
+"""Past calls, found by number, time, words, slowness and failure: SQLite beside the recordings.
+
+The folders are the truth and `calls.db` an index of them: a row a call, a row a turn in a full-text table (FTS5). It
+can be thrown away at any time and is built again from the folders. What is removed is removed from both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from phone_daemon.events import EndReason
+
+FILE = "calls.db"
+SCHEMA = 1
+NAME = re.compile(r"(?!\.)[\w.-]{1,128}", re.ASCII)
+"""A call's id: one safe folder name, and nothing that leads anywhere else."""
+FAILED = (EndReason.FAILED, EndReason.LINE_CARD_DIED, EndReason.NO_ACK, EndReason.RTP_TIMEOUT)
+LIVE_S = 30.0
+"""A call without an end whose files were written to so recently is still going on."""
+LEAST_DIGITS = 7
+"""Of a number that is compared with others by its end."""
+MOST = 200
+"""Calls in one answer."""
+
+_TABLES = """
+CREATE TABLE calls (
+    call TEXT PRIMARY KEY, caller TEXT, called TEXT, dialplan TEXT, started TEXT, seconds REAL, reason TEXT,
+    turns INTEGER, interruptions INTEGER, ttfa_ms REAL, faults INTEGER, failed INTEGER, bytes INTEGER
+) WITHOUT ROWID;
+CREATE INDEX by_start ON calls (started);
+CREATE INDEX by_caller ON calls (caller);
+CREATE VIRTUAL TABLE turns USING fts5 (caller, agent, call UNINDEXED, turn UNINDEXED, tokenize = 'unicode61');
+"""
+
+_SNIPPET = "SELECT snippet(turns, -1, '', '', '…', 16) FROM turns WHERE turns MATCH ? AND call = ? LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which past calls; what is not set does not matter. `before`: a call's id, for the next page."""
+
+    words: str = ""
+    number: str = ""
+    """Of the caller or the called, or the end of it."""
+    dialplan: str = ""
+    since: str = ""
+    """ISO 8601, UTC."""
+    until: str = ""
+    slower_than_ms: float | None = None
+    """Some turn's time to first audio was."""
+    failed: bool | None = None
+    before: str = ""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What is gone from the disk and from the index."""
+
+    calls: int = 0
+    recordings: int = 0
+    turns: int = 0
+    bytes: int = 0
+
+
+class CallStore:
+    """The calls under one folder. Methods may be called from any thread; one at a time does something."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """The database in one transaction. Raises `sqlite3.Error`, `OSError`."""
+        with self._lock:
+            if self._db is None:
+                self._db = self._connect()
+            with self._db:
+                yield self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.directory / FILE
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            return _connected(path)
+        except sqlite3.DatabaseError:
+            # An index that is broken, or of another release, is made anew.
+            for each in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
+                each.unlink(missing_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            return _connected(path)
+
+    # ------------------------------------------------------------------------------------------------- rows
+
+    def add(self, call: str) -> bool:
+        """Reads a call's folder anew; False when there is none, or nothing in it that can be read."""
+        found = read_call(self.directory / call) if NAME.fullmatch(call) else None
+        if found is None:
+            return False
+        row, turns = found
+        with self._open() as db:
+            _drop(db, [call])
+            db.execute(f"INSERT INTO calls VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+            db.executemany(
+                "INSERT INTO turns (caller, agent, call, turn) VALUES (?, ?, ?, ?)",
+                [(turn.get("caller", ""), turn.get("heard", ""), call, turn.get("turn", 0)) for turn in turns],
+            )
+        return True
+
+    def sync(self) -> int:
+        """Adds folders that have no row yet, or changed since, and drops rows whose folder is gone; how many calls."""
+        with self._open() as db:
+            known = dict(db.execute("SELECT call, bytes FROM calls"))
+        there = {folder.name: folder for folder in self._folders()}
+        for name, folder in there.items():
+            if known.get(name) != _size(folder):
+                self.add(name)
+        with self._open() as db:
+            _drop(db, [name for name in known if name not in there])
+        return len(there)
+
+    def rebuild(self) -> int:
+        """Makes the whole index again; how many calls are in it."""
+        with self._open() as db:
+            db.execute("DELETE FROM calls")
+            db.execute("DELETE FROM turns")
+        return sum(self.add(folder.name) for folder in self._folders())
+
+    def _folders(self) -> list[Path]:
+        try:
+            return sorted(each for each in self.directory.iterdir() if each.is_dir() and NAME.fullmatch(each.name))
+        except OSError:
+            return []
+
+    # ----------------------------------------------------------------------------------------------- search
+
+    def search(self, wanted: Wanted) -> tuple[list[dict[str, Any]], bool]:
+        """The latest first, and whether there are more."""
+        where, values = _where(wanted)
+        limit = max(1, min(wanted.limit, MOST))
+        with self._open() as db:
+            rows = db.execute(
+                f"SELECT * FROM calls{where} ORDER BY started DESC, call DESC LIMIT ?", (*values, limit + 1)
+            )
+            found = [dict(row) for row in rows]
+            if match := _match(wanted.words):
+                for row in found[:limit]:
+                    said = db.execute(_SNIPPET, (match, row["call"])).fetchone()
+                    row["snippet"] = said[0] if said else ""
+        return [row | {"failed": bool(row["failed"])} for row in found[:limit]], len(found) > limit
+
+    def get(self, call: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """A past call's row and the lines of its `turns.jsonl`, from its folder; None when there is none."""
+        found = read_call(self.directory / call) if NAME.fullmatch(call) else None
+        return None if found is None else (found[0] | {"failed": bool(found[0]["failed"])}, found[1])
+
+    def recording(self, call: str) -> Path | None:
+        """A call's `call.wav`; None when there is none, or `call` is no call's id."""
+        path = self.directory / call / "call.wav" if NAME.fullmatch(call) else None
+        return path if path is not None and path.is_file() and not path.is_symlink() else None
+
+    # ---------------------------------------------------------------------------------------------- removal
+
+    def forget(self, number: str) -> tuple[Removed, list[str]]:
+        """Removes every call from or to `number`, whatever of it there is; and which of them still go on.
+
+        A telephone number is the same with and without its country code and prefixes, from seven digits on.
+        """
+        self.sync()
+        with self._open() as db:
+            rows = db.execute("SELECT call, caller, called FROM calls").fetchall()
+        found = [row["call"] for row in rows if _same(row["caller"], number) or _same(row["called"], number)]
+        live = [call for call in found if self._goes_on(call)]
+        return self.remove([call for call in found if call not in live]), live
+
+    def expire(self, keep_days: float, keep_gb: float, now: datetime) -> Removed:
+        """Removes what is older than `keep_days`, then the oldest while all take more than `keep_gb`. 0: no limit."""
+        with self._open() as db:
+            calls = [tuple(row) for row in db.execute("SELECT call, started, bytes FROM calls ORDER BY started DESC")]
+        oldest = (now - timedelta(days=keep_days)).astimezone(UTC).isoformat() if keep_days else ""
+        most = keep_gb * 1e9 if keep_gb else float("inf")
+        old, kept = [], 0.0
+        for call, started, size in calls:
+            kept += size
+            if (started < oldest or kept > most) and not self._goes_on(call):
+                old.append(call)
+        return self.remove(old)
+
+    def remove(self, calls: Iterable[str]) -> Removed:
+        """Removes folders and rows. Raises `OSError` when a folder cannot be removed; its rows then stay."""
+        recordings = size = 0
+        gone = []
+        turns = 0
+        for call in calls:
+            folder = self.directory / call
+            recordings += (folder / "call.wav").exists()
+            size += _size(folder)
+            if folder.exists():
+                shutil.rmtree(folder)
+            gone.append(call)
+            with self._open() as db:
+                turns += db.execute("SELECT count(*) FROM turns WHERE call = ?", (call,)).fetchone()[0]
+                _drop(db, [call])
+        if gone:
+            with self._open() as db:
+                # What was said must not live on in pages that the index has freed, nor in its log.
+                db.execute("INSERT INTO turns (turns) VALUES ('optimize')")
+            with self._lock:
+                assert self._db is not None
+                self._db.execute("VACUUM")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Removed(len(gone), recordings, turns, size)
+
+    def remove_past(self, call: str) -> bool:
+        """Removes one call, unless it still goes on."""
+        return not self._goes_on(call) and bool(self.remove([call]).calls)
+
+    def _goes_on(self, call: str) -> bool:
+        folder = self.directory / call
+        found = read_call(folder)
+        if found is None or found[0]["reason"]:
+            return False
+        latest = max((each.stat().st_mtime for each in folder.iterdir()), default=0.0)
+        return time.time() - latest < LIVE_S
+
+
+def read_call(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """The row of a call and its turns, as its folder has them; lines that are cut short are left out."""
+    turns = list(_lines(folder / "turns.jsonl"))
+    about = next(_lines(folder / "call.json"), None)
+    if about is None:
+        if not turns:
+            return None
+        about = {"wall": {"started": turns[0].get("wall", {}).get("started", "")}}
+    latencies = [turn["ttfa_ms"] for turn in turns if isinstance(turn.get("ttfa_ms"), int | float)]
+    faults = sum(len(turn.get("faults", ())) for turn in turns)
+    reason = str(about.get("reason", ""))
+    row = {
+        "call": folder.name,
+        **{key: str(about.get(key, "")) for key in ("caller", "called", "dialplan")},
+        "started": str(about.get("wall", {}).get("started", "")),
+        "seconds": float(about.get("seconds", 0.0)),
+        "reason": reason,
+        "turns": len(turns),
+        "interruptions": sum(bool(turn.get("interrupted")) for turn in turns),
+        "ttfa_ms": max(latencies, default=None),
+        "faults": faults,
+        "failed": int(reason in FAILED or faults > 0),
+        "bytes": _size(folder),
+    }
+    return row, turns
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            if isinstance(found := json.loads(line), dict):
+                yield found
+
+
+def _size(folder: Path) -> int:
+    try:
+        return sum(each.stat().st_size for each in folder.iterdir() if each.is_file())
+    except OSError:
+        return 0
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA secure_delete = ON")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        elif version != SCHEMA:
+            raise sqlite3.DatabaseError(f"an index of release {version}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _drop(db: sqlite3.Connection, calls: Iterable[str]) -> None:
+    names = [(call,) for call in calls]
+    db.executemany("DELETE FROM calls WHERE call = ?", names)
+    db.executemany("DELETE FROM turns WHERE call = ?", names)
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    conditions: Mapping[str, tuple[Any, ...]] = {
+        "call IN (SELECT call FROM turns WHERE turns MATCH ?)": (_match(wanted.words),),
+        "(caller LIKE ? ESCAPE '\\' OR called LIKE ? ESCAPE '\\')": (_ending(wanted.number),) * 2,
+        "dialplan = ?": (wanted.dialplan,),
+        "started >= ?": (wanted.since,),
+        "started < ?": (wanted.until,),
+        "ttfa_ms > ?": (wanted.slower_than_ms,),
+        "failed = ?": (None if wanted.failed is None else int(wanted.failed),),
+        "(started, call) < (SELECT started, call FROM calls WHERE call = ?)": (wanted.before,),
+    }
+    used = {text: values for text, values in conditions.items() if values[0] not in ("", None)}
+    where = f" WHERE {' AND '.join(used)}" if used else ""
+    return where, [value for values in used.values() for value in values]
+
+
+def _same(one: str, other: str) -> bool:
+    ours, theirs = (re.sub(r"\D", "", each).lstrip("0") for each in (one, other))
+    if min(len(ours), len(theirs)) >= LEAST_DIGITS and not re.search(r"[^\d\s+().-]", one + other):
+        return ours.endswith(theirs) or theirs.endswith(ours)
+    return bool(one) and one == other
+
+
+def _ending(number: str) -> str:
+    """A LIKE pattern for numbers that are `number`, or end in it."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", number) if number else ""
+
+
+def _match(words: str) -> str:
+    """An FTS5 query: every word must be there, the last may go on. Nothing in it is an operator."""
+    found = re.findall(r"\w+", words)
+    return " ".join(f'"{word}"' for word in found) + "*" if found else ""

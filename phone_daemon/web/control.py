@@ -1,0 +1,292 @@
+"""`/v1`: live and past calls, what an operator may ask of a live one, the event stream and recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from phone_daemon.state.operator import CommandFailed, Commands
+from phone_daemon.state.store import CommandKind
+from phone_daemon.web.auth import COOKIE, Admin, Operator, Watcher, Who
+from phone_daemon.web.call_store import Wanted
+from phone_daemon.web.event_feed import ID, FeedDown
+from phone_daemon.web.web import Web
+
+router = APIRouter(prefix="/v1")
+
+CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", description="a call's id")]
+GONE = ("not live", "no such call")
+"""What a daemon says of a call that it does not have."""
+
+
+class Problem(BaseModel):
+    """Why not, in one line."""
+
+    detail: str
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Say(Body):
+    text: Annotated[str, Field(min_length=1, max_length=2000, description="what the agent says next")]
+
+
+class Keys(Body):
+    digits: Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,64}$", description="keys that the caller's side hears")]
+
+
+class Hold(Body):
+    held: bool = True
+
+
+class Transfer(Body):
+    to: Annotated[str, Field(pattern=r"^sips?:[^\s<>\"]{1,200}$", description="a SIP URI")]
+
+
+class Me(BaseModel):
+    """Whose token it is."""
+
+    name: str
+    role: Literal["watch", "operate", "admin"]
+    expires: datetime | None
+
+
+class LiveCalls(BaseModel):
+    calls: list[dict[str, Any]]
+
+
+class PastCalls(LiveCalls):
+    more: bool
+    """There are older ones: ask again with `before` = the last call's id."""
+
+
+class OneCall(BaseModel):
+    call: dict[str, Any]
+    turns: list[dict[str, Any]]
+    """Lines of `turns.jsonl`; of a live call those that are over."""
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "no token, an unknown or an expired one"},
+    403: {"model": Problem, "description": "the token's role is not enough"},
+    404: {"model": Problem, "description": "no such call"},
+    409: {"model": Problem, "description": "the call cannot do that now"},
+    429: {"model": Problem, "description": "too many requests"},
+    503: {"model": Problem, "description": "Redis or the daemon cannot be asked"},
+}
+
+
+def some(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: ERRORS[code] for code in (401, 403, *codes, 429)}
+
+
+@router.get("/me", tags=["who"], responses=some())
+async def me(who: Watcher) -> Me:
+    """Whose token this is, and what it is good for."""
+    return Me.model_validate({"name": who.name, "role": who.role.name.lower(), "expires": who.expires})
+
+
+@router.post("/signout", tags=["who"], status_code=204)
+async def sign_out(response: Response) -> None:
+    """Takes the token out of the browser."""
+    response.delete_cookie(COOKIE)
+
+
+# ------------------------------------------------------------------------------------------------------------ calls
+
+
+@router.get("/calls", tags=["calls"], responses=some(503))
+async def calls(  # noqa: PLR0917
+    request: Request,
+    who: Watcher,
+    state: Literal["live", "past"] = "live",
+    q: Annotated[str, Query(max_length=200, description="words that were said")] = "",
+    number: Annotated[str, Query(max_length=64, description="of the caller or the called, or its end")] = "",
+    dialplan: Annotated[str, Query(max_length=128)] = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    slower_than_ms: Annotated[float | None, Query(ge=0, le=1e9)] = None,
+    failed: bool | None = None,
+    before: Annotated[str, Query(max_length=128, description="a call's id: the next page")] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> LiveCalls | PastCalls:
+    """Live calls on every machine that shares the Redis, or past ones on this machine, the latest first."""
+    web: Web = request.app.state.web
+    if state == "live":
+        return LiveCalls(calls=list((await _live(web)).values()))
+    wanted = Wanted(
+        *(q, number, dialplan, _iso(since), _iso(until)), slower_than_ms, failed, before=before, limit=limit
+    )
+    try:
+        found, more = await asyncio.to_thread(web.store.search, wanted)
+    except (sqlite3.Error, OSError) as error:
+        raise HTTPException(503, f"the index of past calls cannot be read: {error}") from None
+    return PastCalls(calls=found, more=more)
+
+
+@router.get("/calls/{call}", tags=["calls"], responses=some(404))
+async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
+    """A call, live or past, with its turns so far."""
+    web: Web = request.app.state.web
+    live: dict[str, Any] = {}
+    with contextlib.suppress(HTTPException):
+        live = (await _live(web)).get(call, {})
+    past = await asyncio.to_thread(web.store.get, call)
+    if past is None and not live:
+        raise HTTPException(404, f"no call {call}")
+    row, turns = past or ({}, [])
+    return OneCall(call={**row, **live, "live": bool(live)}, turns=turns)
+
+
+@router.delete("/calls/{call}", tags=["calls"], status_code=204, responses=some(404, 409))
+async def remove_call(request: Request, who: Admin, call: CallId) -> None:
+    """Removes a past call: its audio, its transcript, its rows."""
+    web: Web = request.app.state.web
+    if await asyncio.to_thread(web.store.get, call) is None:
+        raise HTTPException(404, f"no call {call}")
+    if not (await asyncio.to_thread(web.store.remove_past, call)):
+        raise HTTPException(409, f"call {call} is live; hang up first")
+    web.audit.record(who, "remove", call)
+
+
+@router.get(
+    "/recordings/{call}",
+    tags=["calls"],
+    response_class=FileResponse,
+    responses=some(404)
+    | {200: {"content": {"audio/wav": {}}, "description": "8 kHz stereo: caller left, agent right"}},
+)
+async def recording(request: Request, who: Watcher, call: CallId) -> FileResponse:
+    """A call's audio; ranges are served."""
+    web: Web = request.app.state.web
+    path = await asyncio.to_thread(web.store.recording, call)
+    if path is None:
+        raise HTTPException(404, f"there is no recording of {call}")
+    web.audit.record(who, "recording", call)
+    return FileResponse(
+        path, media_type="audio/wav", filename=f"{call}.wav", headers={"Cache-Control": "private, no-store"}
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- commands
+
+
+@router.post("/calls/{call}/say", tags=["steering"], responses=some(404, 409, 503))
+async def say(request: Request, who: Operator, call: CallId, body: Say) -> dict[str, Any]:
+    """The agent says this, whatever it is saying now."""
+    return await _order(request, who, call, CommandKind.SAY, body.text)
+
+
+@router.post("/calls/{call}/interrupt", tags=["steering"], responses=some(404, 409, 503))
+async def interrupt(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
+    """Silences the agent as a caller would; answers with the legs of the cancel chain."""
+    return await _order(request, who, call, CommandKind.INTERRUPT)
+
+
+@router.post("/calls/{call}/dtmf", tags=["steering"], responses=some(404, 409, 503))
+async def dtmf(request: Request, who: Operator, call: CallId, body: Keys) -> dict[str, Any]:
+    """Sends keys to the caller's side."""
+    return await _order(request, who, call, CommandKind.DTMF, body.digits)
+
+
+@router.post("/calls/{call}/hold", tags=["steering"], responses=some(404, 409, 503))
+async def hold(request: Request, who: Operator, call: CallId, body: Hold) -> dict[str, Any]:
+    """Lets the caller wait, or takes them back; they are told."""
+    return await _order(request, who, call, CommandKind.HOLD, "on" if body.held else "off")
+
+
+@router.post("/calls/{call}/transfer", tags=["steering"], responses=some(404, 409, 503))
+async def transfer(request: Request, who: Operator, call: CallId, body: Transfer) -> dict[str, Any]:
+    """Hands the caller over; they are told."""
+    return await _order(request, who, call, CommandKind.TRANSFER, body.to)
+
+
+@router.post("/calls/{call}/hangup", tags=["steering"], responses=some(404, 409, 503))
+async def hang_up(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
+    """Ends the call."""
+    return await _order(request, who, call, CommandKind.HANG_UP)
+
+
+async def _order(request: Request, who: Who, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
+    web: Web = request.app.state.web
+    try:
+        async with Commands(web.settings.state) as commands:
+            answer = await commands.order(call, kind, argument)
+    except CommandFailed as error:
+        why = str(error)
+        web.audit.record(who, str(kind), call, outcome=why)
+        if any(part in why for part in GONE):
+            raise HTTPException(404, f"call {call} is not live") from None
+        raise HTTPException(503 if "Redis" in why or "did not answer" in why else 409, why) from None
+    except ValueError as error:
+        raise HTTPException(503, f"Redis: {error}") from None
+    web.audit.record(who, str(kind), call)
+    return answer
+
+
+async def _live(web: Web) -> dict[str, dict[str, str]]:
+    if web.settings.state.url == "off":
+        raise HTTPException(503, 'live calls are listed in Redis, which is switched off ([state] url = "off")')
+    try:
+        async with Commands(web.settings.state) as commands:
+            return await commands.calls()
+    except CommandFailed as error:
+        raise HTTPException(503, str(error)) from None
+
+
+# ----------------------------------------------------------------------------------------------------------- events
+
+
+@router.get(
+    "/events",
+    tags=["events"],
+    response_class=StreamingResponse,
+    responses=some(503) | {200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}},
+)
+async def events(
+    request: Request,
+    who: Watcher,
+    call: Annotated[str, Query(max_length=128, description="of this call alone")] = "",
+    last_event_id: Annotated[str, Header(max_length=64)] = "",
+) -> StreamingResponse:
+    """What happens in all calls, as it happens. `event:` is a kind, `data:` JSON: call, kind, at_ns, daemon, data.
+
+    A client that comes back with `Last-Event-ID` gets what it missed, as far as it is still kept.
+    """
+    web: Web = request.app.state.web
+    if last_event_id and not ID.fullmatch(last_event_id):
+        raise HTTPException(422, "Last-Event-ID: not an id of this stream")
+    if web.feed.problem:
+        raise HTTPException(503, web.feed.problem)
+
+    async def lines() -> AsyncIterator[str]:
+        web.metrics.watchers.inc()
+        try:
+            yield ": phone-daemon\nretry: 2000\n\n"
+            async for event in web.feed.follow(last_event_id, call):
+                if event is None:
+                    yield ": still here\n\n"
+                else:
+                    yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.text}\n\n"
+        except FeedDown:
+            return
+        finally:
+            web.metrics.watchers.dec()
+
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def _iso(at: datetime | None) -> str:
+    if at is None:
+        return ""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

@@ -1,0 +1,184 @@
+"""The event stream of all daemons (Redis, `phone:events`) for many readers: one reader of Redis, however many follow.
+
+An event's id is Redis's own, so whoever comes back says the last one they had and misses nothing that is still kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state.client import POLL_S, blame, connect, where
+from phone_daemon.state.store import EVENTS
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
+BATCH = 500
+MOST_BEHIND = 2000
+"""Events that wait for one reader; a slower one is let go, and comes back with its last id."""
+PAUSE_S = 1.0
+QUIET_S = 15.0
+"""A comment is sent after so much silence, as the standard for server-sent events advises."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    id: str
+    kind: str
+    call: str
+    text: str
+    """JSON: call, kind, at_ns, daemon, data."""
+
+
+class FeedDown(Exception):
+    """There is no event stream now: one line that says why."""
+
+
+class EventFeed:
+    """`async with EventFeed(settings) as feed`, then `async for event in feed.follow(…)`, any number of times."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self._settings = settings
+        self._readers: set[_Reader] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._last = ""
+        self.problem = "Redis is switched off ([state] url)" if settings.url == "off" else "not connected yet"
+        """Why there is no event stream now; empty: there is one."""
+
+    async def __aenter__(self) -> EventFeed:
+        if self._settings.url != "off":
+            self._task = asyncio.create_task(self._run(), name="event feed")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for reader in self._readers:
+            reader.end()
+
+    async def follow(self, last: str = "", call: str = "") -> AsyncIterator[FeedEvent | None]:
+        """Events after the id `last` (empty: from now on), of one `call` or of all; None every now and then, when there
+        is none: the moment to see whether the reader is still there. Raises `FeedDown`.
+        """
+        if self.problem:
+            raise FeedDown(self.problem)
+        reader = _Reader()
+        self._readers.add(reader)
+        try:
+            # What came before the reader did is asked for apart; what comes in both is told once.
+            told = last
+            if last:
+                async for event in self._since(last):
+                    told = event.id
+                    if not call or event.call == call:
+                        yield event
+            async for live in reader.events():
+                if live is None or ((not told or _after(live.id, told)) and (not call or live.call == call)):
+                    yield live
+        finally:
+            self._readers.discard(reader)
+
+    async def _since(self, last: str) -> AsyncIterator[FeedEvent]:
+        client = connect(self._settings)
+        try:
+            while True:
+                entries: Any = await client.xrange(EVENTS, min=f"({last}", count=BATCH)
+                for entry in entries:
+                    event = _event(*entry)
+                    last = event.id
+                    yield event
+                if len(entries) < BATCH:
+                    return
+        except Exception as error:
+            raise FeedDown(f"{where(self._settings)}: {blame(error)}") from None
+        finally:
+            await client.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            client = connect(self._settings)
+            try:
+                if not self._last:
+                    newest: Any = await client.xrevrange(EVENTS, count=1)
+                    self._last = newest[0][0] if newest else "0-0"
+                self._say("")
+                while True:
+                    read: Any = await client.xread({EVENTS: self._last}, count=BATCH, block=round(POLL_S * 1000))
+                    for _, entries in read or ():
+                        for id, fields in entries:
+                            self._last = id
+                            self._tell(_event(id, fields))
+            except Exception as error:
+                self._say(f"{where(self._settings)}: {blame(error)}")
+            finally:
+                with contextlib.suppress(Exception):
+                    await client.aclose()
+            await asyncio.sleep(PAUSE_S)
+
+    def _say(self, problem: str) -> None:
+        if problem and problem != self.problem:
+            log.warning(Event("web.events_lost", reason=problem))
+        self.problem = problem
+
+    def _tell(self, event: FeedEvent) -> None:
+        for reader in self._readers:
+            reader.put(event)
+
+
+class _Reader:
+    """Compared by identity."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[FeedEvent] = deque()
+        self._wake = asyncio.Event()
+        self._over = False
+
+    def put(self, event: FeedEvent) -> None:
+        if len(self._waiting) >= MOST_BEHIND:
+            self.end()
+        elif not self._over:
+            self._waiting.append(event)
+            self._wake.set()
+
+    def end(self) -> None:
+        self._over = True
+        self._wake.set()
+
+    async def events(self) -> AsyncIterator[FeedEvent | None]:
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._over:
+                return
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(QUIET_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                yield None
+
+
+def _event(id: str, fields: dict[str, str]) -> FeedEvent:
+    try:
+        data = json.loads(fields.get("data", "{}"))
+        at_ns = int(fields.get("at_ns", "0"))
+    except ValueError:
+        data, at_ns = {}, 0
+    kind, call = fields.get("kind", ""), fields.get("call", "")
+    about = {"call": call, "kind": kind, "at_ns": at_ns, "daemon": fields.get("daemon", ""), "data": data}
+    return FeedEvent(id, kind, call, json.dumps(about, ensure_ascii=False))
+
+
+def _after(id: str, other: str) -> bool:
+    return tuple(map(int, id.split("-"))) > tuple(map(int, other.split("-")))
