@@ -20,10 +20,12 @@ from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.settings.settings import Settings, SipSettings
+from phone_daemon.settings.trunk_checks import unknown_dialplans
 from phone_daemon.state.store import CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.sip import IncomingCall, LineCards
+from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
 from phone_daemon.wire.who import national, same_number
 from sidecars.host.host import Host, HostLost
 from sidecars.log import Event
@@ -38,7 +40,10 @@ RETRY_AFTER_S = 30
 
 def load_dialplans(settings: Settings) -> Dialplans:
     """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
-    return Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+    plans = Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+    if problems := unknown_dialplans(settings.trunk, (plan.name for plan in plans)):
+        raise DialplanError(problems)
+    return plans
 
 
 def number_of(plan: Dialplan) -> str:
@@ -60,6 +65,23 @@ def dialplan_for(
             if plan is not None and for_all is None:
                 for_all = plan, number
     return for_all
+
+
+def dialplan_of_trunk(
+    trunk: Trunk | None, numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
+) -> tuple[Dialplan, str] | None:
+    """`dialplan_for` among those of the trunk that the call came by.
+
+    An account's caller reaches one of them in any case: what they dialled is seldom told.
+    """
+    if trunk is None or not trunk.settings.dialplans:
+        return dialplan_for(numbers, dialplans, now, sip)
+    by_name = {plan.name: plan for plan in dialplans}
+    own = [by_name[name] for name in trunk.settings.dialplans if name in by_name]
+    found = dialplan_for(numbers, Dialplans(own), now, sip)
+    if found is None and own and trunk.settings.register is not None:
+        return own[0].at(now), numbers[0]
+    return found
 
 
 def quiet(note: Note) -> None:
@@ -116,7 +138,9 @@ class Daemon:
         telemetry = Telemetry()
         self._stack.callback(telemetry.close)
         self._services = Services(settings, stt, tts, state, telemetry, self._notify)
-        self.cards = await enter(LineCards(settings.sip))
+        edge = edge_address(settings.edge.inner, settings.edge.inner_port) if settings.edge.bind else ""
+        self.trunks = await enter(Trunks(settings.trunk, edge=edge, count=telemetry.registration))
+        self.cards = await enter(LineCards(settings.sip, trunks=self.trunks))
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
         if settings.web.on:
             first = next(iter(self.dialplans))
@@ -175,8 +199,12 @@ class Daemon:
         def model() -> Condition:
             return Condition(Level.DEGRADED, self._agents.problem) if self._agents.problem else Condition()
 
+        def trunks() -> Condition:
+            return Condition(Level.DEGRADED, self.trunks.problem) if self.trunks.problem else Condition()
+
         return {
             "line_cards": line_cards,
+            **({"trunks": trunks} if len(self.trunks) else {}),
             "stt": engine(lambda: self._services.stt),
             "tts": engine(lambda: self._services.tts),
             "model": model,
@@ -210,6 +238,7 @@ class Daemon:
     def drain(self) -> None:
         """No new calls; live ones may finish."""
         self._draining.set()
+        self.trunks.leave()
 
     # ------------------------------------------------------------------------------------------------ reloading
 
@@ -283,7 +312,12 @@ class Daemon:
         if self.draining:
             incoming.refuse(503, RETRY_AFTER_S)
             return
-        found = dialplan_for(incoming.numbers, self.dialplans, self._now(), self.settings.sip)
+        trunk = self.trunks.get(incoming.trunk)
+        if trunk is not None and not trunk.has_room:
+            log.info(Event("call.refused", call=incoming.id, status=503, reason="the trunk has its most calls"))
+            incoming.refuse(503, RETRY_AFTER_S)
+            return
+        found = dialplan_of_trunk(trunk, incoming.numbers, self.dialplans, self._now(), self.settings.sip)
         if found is None:
             log.info(Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number"))
             incoming.refuse(404)
@@ -298,8 +332,17 @@ class Daemon:
             return
         task = asyncio.create_task(self._run(call, line.id), name=f"call {line.id}")
         self._calls[line.id] = call, task
-        log.info(Event("call.answered", call=line.id, dialplan=plan.name))
+        by_trunk = {"trunk": incoming.trunk} if trunk is not None else {}
+        log.info(Event("call.answered", call=line.id, dialplan=plan.name, **by_trunk))
+        self._count_call(trunk, task)
         task.add_done_callback(lambda _: self._calls.pop(line.id, None))
+
+    @staticmethod
+    def _count_call(trunk: Trunk | None, call: asyncio.Task[None]) -> None:
+        """A call of `trunk` lasts as long as `call` does."""
+        if trunk is not None:
+            trunk.calls += 1
+            call.add_done_callback(lambda _: setattr(trunk, "calls", trunk.calls - 1))
 
     async def _run(self, call: Call, call_id: str) -> None:
         try:
@@ -315,6 +358,8 @@ class Daemon:
             if command.kind is CommandKind.DRAIN:
                 self.drain()
                 state.ack(command, {"draining": len(self._calls)})
+            elif command.kind is CommandKind.TRUNKS:
+                state.ack(command, {"trunks": [trunk.shown() for trunk in self.trunks]})
             else:
                 state.ack(command, {"error": f"{command.kind} is for a call, not for the daemon"})
 

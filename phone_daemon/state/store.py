@@ -69,12 +69,20 @@ def reply_key(command: str) -> str:
 
 
 class CommandKind(StrEnum):
-    """What an operator may ask. `drain` is for a daemon, the others are for a call."""
+    """What an operator may ask: `drain`, `trunks` and `dial` of a daemon, the others of a call."""
 
     INTERRUPT = "interrupt"
     HANG_UP = "hang_up"
     SAY = "say"
+    DTMF = "dtmf"
+    """Keys for the caller's side to hear (`argument`)."""
+    HOLD = "hold"
+    """`argument`: on or off."""
+    TRANSFER = "transfer"
+    """To the SIP URI in `argument`."""
     DRAIN = "drain"
+    TRUNKS = "trunks"
+    DIAL = "dial"
 
 
 @dataclass(frozen=True, slots=True)

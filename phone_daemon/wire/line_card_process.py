@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from phone_daemon.events import EndReason, LineClosed, LineEvent, Note
 from phone_daemon.settings.settings import SipSettings
@@ -55,6 +55,15 @@ def new_call_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
 
 
+class TrunkReports(Protocol):
+    """Who is told what a card says of trunks."""
+
+    @property
+    def trusted(self) -> frozenset[str]: ...
+
+    def take(self, message: protocol.Registered | protocol.OptionsAnswered) -> None: ...
+
+
 class LineCard:
     """One line card process. Made by `start`, ended by `close`; the starter ends it."""
 
@@ -72,6 +81,8 @@ class LineCard:
         """Calls that wait for an answer, in the order in which they came."""
         self.died: asyncio.Future[int] = loop.create_future()
         """Resolves with the exit code when the process ends unasked; cancelled by `close`."""
+        self.trunks: TrunkReports | None = None
+        """Is told what the card says of trunks."""
         self.port = 0
         self.max_calls = 0
         self._loop = loop
@@ -197,8 +208,8 @@ class LineCard:
         """Takes calls, as far as is known."""
         return self._reading and not self._draining
 
-    async def place(self, uri: str, caller: str = "") -> SipLine:
-        """Calls `uri` with `caller` as our number and returns the line once it is answered.
+    async def place(self, uri: str, caller: str = "", trunk: str = "") -> SipLine:
+        """Calls `uri` by `trunk`, with `caller` as our number, and returns the line once it is answered.
 
         Raises `CallRefused`, and `CardFailed` when the card is gone. Cancelling it hangs up.
         """
@@ -208,7 +219,7 @@ class LineCard:
         self._placed += 1
         line = self._line(number, caller, user_part(uri))
         answered = self._answers[number] = self._loop.create_future()
-        self.send(number, protocol.Place(uri, caller))
+        self.send(number, protocol.Place(uri, caller, trunk))
         try:
             await answered
         except asyncio.CancelledError:
@@ -328,9 +339,13 @@ class LineCard:
             if not answer.done():
                 answer.set_result(message)
         elif isinstance(message, protocol.Incoming):
-            who = identify(parse(message.invite), message.address, self._settings)
+            trusted = self.trunks is not None and message.trunk in self.trunks.trusted
+            who = identify(parse(message.invite), message.address, self._settings, trusted=trusted)
             line = self._line(call, who.caller, who.called[0])
-            self.incoming.put_nowait(IncomingCall(line, message.address, who.called))
+            self.incoming.put_nowait(IncomingCall(line, message.address, who.called, message.trunk))
+        elif isinstance(message, protocol.Registered | protocol.OptionsAnswered):
+            if self.trunks is not None:
+                self.trunks.take(message)
         elif call in self._lines:
             self._of_line(call, message)
 

@@ -12,6 +12,7 @@ from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card_process import CardFailed, LineCard, PortInUse, new_call_id
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
+from phone_daemon.wire.trunks import Trunks
 
 __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards", "PortInUse", "SipLine", "new_call_id"]
 
@@ -28,8 +29,11 @@ STEADY_S = 10.0
 class LineCards:
     """The settings' line cards on consecutive ports; one that dies is replaced. `async with` starts and ends them."""
 
-    def __init__(self, settings: SipSettings, *, new_id: Callable[[], str] = new_call_id) -> None:
+    def __init__(
+        self, settings: SipSettings, *, trunks: Trunks | None = None, new_id: Callable[[], str] = new_call_id
+    ) -> None:
         self._settings = settings
+        self._trunks = trunks or Trunks()
         self._new_id = new_id
         self._incoming: asyncio.Queue[IncomingCall] = asyncio.Queue()
         self._cards: list[LineCard] = []
@@ -61,7 +65,7 @@ class LineCards:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """SIP ports (UDP), a card each."""
+        """SIP ports, a card each."""
         return tuple(card.port for card in self._cards)
 
     @property
@@ -84,9 +88,9 @@ class LineCards:
         while True:
             yield await self._incoming.get()
 
-    async def place(self, uri: str, caller: str = "") -> SipLine:
+    async def place(self, uri: str, caller: str = "", trunk: str = "") -> SipLine:
         """`LineCard.place` on the card with the fewest calls."""
-        return await min(self._cards, key=lambda card: (not card.alive, card.live)).place(uri, caller)
+        return await min(self._cards, key=lambda card: (not card.alive, card.live)).place(uri, caller, trunk)
 
     async def stats(self) -> list[protocol.Stats]:
         """`LineCard.stats` of every living card."""
@@ -105,7 +109,12 @@ class LineCards:
         if sip.rtp_port:
             first = sip.rtp_port + at * RTP_PORTS
             rtp = range(first, first + RTP_PORTS)
-        return await LineCard.start(sip, port=port, rtp_ports=rtp, incoming=self._incoming, new_id=self._new_id)
+        guarded = ("--guarded",) if len(self._trunks) else ()
+        card = await LineCard.start(
+            sip, port=port, rtp_ports=rtp, incoming=self._incoming, new_id=self._new_id, extra=guarded
+        )
+        self._trunks.adopt(at, card)
+        return card
 
     async def _keep(self, at: int) -> None:
         """Replaces the card in place `at` whenever it dies: at once, then ever more slowly if it keeps dying."""

@@ -115,7 +115,7 @@ class SipLine:
 class IncomingCall:
     """A call that waits for an answer. The caller hears nothing until `ring`, `answer` or `refuse`."""
 
-    def __init__(self, line: SipLine, address: str, numbers: tuple[str, ...] = ()) -> None:
+    def __init__(self, line: SipLine, address: str, numbers: tuple[str, ...] = (), trunk: str = "") -> None:
         self.id = line.id
         self.caller = line.caller
         self.called = line.called
@@ -123,6 +123,8 @@ class IncomingCall:
         """What was dialled, as each part of the INVITE says it; `called` is the first."""
         self.address = address
         """Where the INVITE came from, `host:port`."""
+        self.trunk = trunk
+        """The trunk whose call it is; empty where there are none."""
         self._line = line
 
     @property

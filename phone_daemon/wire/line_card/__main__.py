@@ -35,9 +35,11 @@ from phone_daemon.wire.line_card.daemon_link import DaemonLink
 from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.phone import Phone, PortTaken
+from phone_daemon.wire.line_card.registration import Accounts
 from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
+from phone_daemon.wire.line_card.trunk_side import TrunkSide
 
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
@@ -49,20 +51,8 @@ NEW_CALLS_A_SECOND = 20
 HELD_BACK_S = 0.25
 RTP_CLOSES_S = 1.0
 """pjsua2 closes the RTP sockets of a call up to half a second after its end."""
-
-
-class _Account(pj.Account):  # type: ignore[misc]
-    def __init__(self, card: Card) -> None:
-        super().__init__()
-        self._card = card
-
-    @guarded
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
-        self._card.incoming(prm)
-
-    @guarded
-    def onIncomingSubscribe(self, prm: Any) -> None:  # noqa: N802
-        prm.code = pj.PJSIP_SC_FORBIDDEN
+LEAVE_S = 1.0
+"""At its end the card waits so long for BYE and un-REGISTER to be answered."""
 
 
 class Card:
@@ -98,8 +88,10 @@ class Card:
             self._endpoint.audDevManager().setNullDev()
         self._bridge = None if options.loopback else native.Bridge()
         self._spare = None if options.loopback else [native.Port()]
-        self._account = _Account(self)
-        self._account.create(self._phone.account(options))
+        self._accounts = Accounts(
+            functools.partial(self._phone.account, options), self.incoming, functools.partial(self._send, 0)
+        )
+        self._trunk_side = TrunkSide(self._phone, self._accounts, functools.partial(self._send, 0), options.guarded)
         gc.disable()
         gc.collect()
         gc.freeze()
@@ -108,7 +100,8 @@ class Card:
         host = options.bind.replace("0.0.0.0", "127.0.0.1")
         self._module = SipModule(self._screen, host, self._phone.port)
         version, port = self._endpoint.libVersion().full, self._phone.port
-        log("INFO", f"pjsua2 {version} on {options.bind}:{port}/udp, {limit} calls, {options.codecs}")
+        where = f"{options.bind}:{port} ({options.transports})"
+        log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")
         self._send(0, protocol.Hello(os.getpid(), limit, version, port))
 
     # ------------------------------------------------------------------------------------------------ loop
@@ -150,6 +143,8 @@ class Card:
         for leg in self._legs.values():
             if due or leg.restless:
                 leg.watch(now)
+        self._phone.watch(now)
+        self._accounts.watch(now)
         self._sweep()
         while self._held_back and self._held_back[0][0] <= now:
             self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
@@ -182,8 +177,9 @@ class Card:
         self._draining = True
         for number in self._legs:
             self._legs[number].hang_up(EndReason.DRAINED)
-        until = time.monotonic() + 1.0
-        while self._legs and time.monotonic() < until:
+        self._accounts.unregister()
+        until = time.monotonic() + LEAVE_S
+        while (self._legs or self._accounts.registered) and time.monotonic() < until:
             self._tick()
             self._sweep()
             time.sleep(0.005)
@@ -191,8 +187,8 @@ class Card:
         if self._legs:
             # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
             return
-        self._account.shutdown()
-        del self._account
+        self._accounts.close()
+        del self._accounts
         gc.unfreeze()
         gc.collect()
         self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
@@ -211,8 +207,11 @@ class Card:
         if isinstance(command, protocol.Stop):
             self._draining = True
             self._stopping = not command.drain
+            self._accounts.unregister()
         elif isinstance(command, protocol.AskStats):
             self._send(0, self._stats())
+        elif isinstance(command, protocol.TrunkCommand):
+            self._trunk_side.do(command)
         elif isinstance(command, protocol.Place):
             self._place(call, command)
         elif isinstance(command, protocol.HangUp) and call in (number for number, _ in self._waiting):
@@ -264,13 +263,20 @@ class Card:
     # --------------------------------------------------------------------------------------------- messages
 
     @guarded
-    def _screen(self, text: str, _sender: str, handle: int) -> bool:
+    def _screen(self, text: str, sender: str, handle: int) -> bool:
         """Sees every message first; True: it is dealt with."""
         message = parse(text)
         leg = self._by_id.get(message.header("call-id"))
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
         full = native.calls() >= self._max_calls
+        if message.code:
+            self._trunk_side.take(message)
+        elif leg is None and not message.to_tag and message.method != "ACK":
+            verdict = self._trunk_side.judge(message, sender, busy=full or self._draining)
+            if verdict.code:
+                self._module.respond(handle, verdict.code, verdict.headers)
+                return True
         if self._rtp_ports and leg is None and message.opens and not any(map(is_free, self._rtp_ports)):
             if time.monotonic() < self._closed_at + RTP_CLOSES_S:
                 return True  # Sent again in half a second (RFC 3261 section 17.1.1.2), it finds the port closed.
@@ -284,9 +290,9 @@ class Card:
 
     # ----------------------------------------------------------------------------------------------- calls
 
-    def _leg(self, number: int, call_id: int, *, placed: bool) -> Leg:
+    def _leg(self, number: int, call_id: int, *, placed: bool, trunk: str = "") -> Leg:
         leg = self._legs[number] = Leg(
-            self._account,
+            self._accounts.of(trunk),
             call_id,
             placed=placed,
             limits=self._limits,
@@ -315,7 +321,8 @@ class Card:
         else:
             whole = self._module.long.head(invite.header("call-id")) or prm.rdata.wholeMsg
             head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
-            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress))
+            trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
+            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, trunk))
 
     def _place(self, number: int, command: protocol.Place) -> None:
         self._sweep()
@@ -329,9 +336,13 @@ class Card:
             else:
                 self._send(number, LineClosed(EndReason.REFUSED, 486, f"all {self._max_calls} calls are taken"))
             return
-        leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True)
         try:
-            leg.place(command.uri, command.caller, self._phone.host)
+            leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True, trunk=command.trunk)
+        except LookupError:
+            self._send(number, LineClosed(EndReason.FAILED, 0, f"trunk {command.trunk} is not set up yet"))
+            return
+        try:
+            leg.place(command.uri, command.caller, self._accounts.of(command.trunk).domain or self._phone.host)
             self._by_id[leg.getInfo().callIdString] = leg
         except pj.Error as error:
             leg.gone = True
@@ -357,7 +368,7 @@ def main() -> int:
     try:
         card.start()
     except PortTaken as error:
-        log("ERROR", f"{error}: stop what holds it (`ss -lunp`), or set another `port` under [sip]")
+        log("ERROR", f"{error}: stop what holds it (`ss -lntup`), or set another `port` under [sip]")
         return EXIT_PORT
     card.run()
     return 0

@@ -40,6 +40,13 @@ class Admission:
     def __init__(self, rules: Iterable[Rule] | None = None) -> None:
         self._rules = None if rules is None else [(rule, _networks(rule)) for rule in rules]
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Where requests may come from at all, registrars included."""
+        rules = [rule for rule, _ in self._rules or ()]
+        peers = {peer.rpartition(":")[0] for rule in rules for peer in rule.peers}
+        return (*(network for rule in rules for network in rule.networks), *sorted(peers))
+
     @classmethod
     def decode(cls, text: str) -> Admission:
         return cls(Rule(trunk, tuple(nets), tuple(peers), line) for trunk, nets, peers, line in json.loads(text))

@@ -1,8 +1,10 @@
-"""pjsua2's endpoint as a line card wants it: one thread, 8 kHz, 20 ms, three codecs, one UDP port, no sound card."""
+"""pjsua2's endpoint as a line card wants it: one thread, 8 kHz, 20 ms, three codecs, one port, no sound card."""
 
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pjsua2 as pj
@@ -11,6 +13,7 @@ from phone_daemon.events import PTIME_S, SAMPLE_RATE
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.options import CODECS
 from phone_daemon.wire.line_card.pin import udp_socket
+from phone_daemon.wire.line_card.tcp_gate import TcpGate, free_port
 
 MAX_CALLS = 64
 """Asked for; the library cuts it down to what it was compiled for."""
@@ -28,11 +31,12 @@ class Phone:
     def __init__(self, options: argparse.Namespace) -> None:
         """Raises `PortTaken`, and `pjsua2.Error` for anything else that fails."""
         native.set_log_level(0)
-        self.endpoint = pj.Endpoint()
+        self.endpoint = _Endpoint(self._connection)
         self.endpoint.libCreate()
         self.endpoint.libInit(_config(options))
         # An unacknowledged 200, an unanswered BYE or INVITE: none of them may hold one of so few slots for 32 s.
         native.set_transaction_timeout(options.ack_timeout)
+        self._gate: TcpGate | None = None
         self.port = self._listen(options)
         found = udp_socket(self.port)
         if found is None:
@@ -44,17 +48,43 @@ class Phone:
         self._choose_codecs(options.codecs.split(","))
 
     def _listen(self, options: argparse.Namespace) -> int:
+        tcp = "tcp" in options.transports.split(",")
+        port = options.port or (free_port(options.bind) if tcp else 0)
+        port = self._create(options, pj.PJSIP_TRANSPORT_UDP, port, "udp")
+        if tcp:
+            self._create(options, pj.PJSIP_TRANSPORT_TCP, port, "tcp")
+            self._gate = TcpGate(port)
+        return port
+
+    def _create(self, options: argparse.Namespace, kind: int, port: int, name: str) -> int:
+        """Listens on `port` (0: any free one), and returns it."""
         transport = pj.TransportConfig()
-        transport.port = options.port
+        transport.port = port
         transport.boundAddress = options.bind
         transport.publicAddress = options.public_address
         try:
-            created = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+            created = self.endpoint.transportCreate(kind, transport)
         except pj.Error as error:
             if error.status == PJ_EADDRINUSE:
-                raise PortTaken(f"{options.bind}:{options.port}/udp is in use") from error
+                raise PortTaken(f"{options.bind}:{port}/{name} is in use") from error
             raise
         return int(self.endpoint.transportGetInfo(created).localName.rpartition(":")[2])
+
+    def watch(self, now: float) -> None:
+        """To be called at every tick."""
+        if self._gate is not None:
+            self._gate.watch(now)
+
+    def admit(self, networks: Iterable[str]) -> None:
+        """Nobody else is to connect."""
+        if self._gate is not None:
+            self._gate.admit(networks)
+
+    def _connection(self, connection: int, opened: bool) -> None:
+        if self._gate is not None and opened:
+            self._gate.opened(connection, time.monotonic())
+        elif self._gate is not None:
+            self._gate.closed(connection)
 
     def _choose_codecs(self, wanted: list[str]) -> None:
         # `known` must outlive the loop: the list belongs to it.
@@ -65,7 +95,7 @@ class Phone:
             self.endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 250 - rank)
 
     def account(self, options: argparse.Namespace) -> Any:
-        """The configuration of the one account, which takes every call."""
+        """The configuration of an account, as all have it."""
         config = pj.AccountConfig()
         config.idUri = f"sip:phone-daemon@{self.host}"
         rtp = config.mediaConfig.transportConfig
@@ -75,6 +105,16 @@ class Phone:
         # The distance from the first port to the last that an RTP socket may have; RTCP takes the one above.
         rtp.portRange = max(options.rtp_range - 2, 0)
         return config
+
+
+class _Endpoint(pj.Endpoint):  # type: ignore[misc]
+    def __init__(self, connection: Callable[[int, bool], None]) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def onTransportState(self, prm: Any) -> None:  # noqa: N802
+        if prm.type.startswith("TCP") and prm.state in (pj.PJSIP_TP_STATE_CONNECTED, pj.PJSIP_TP_STATE_DESTROY):
+            self._connection(int(prm.hnd), prm.state == pj.PJSIP_TP_STATE_CONNECTED)
 
 
 def _config(options: argparse.Namespace) -> Any:

@@ -1,11 +1,12 @@
 """The line card's accounts: one for each trunk that calls go out by, registered where the daemon asks for it.
 
-pjsua renews a registration before it expires, and does nothing more: when it fails, the daemon is told and decides
-who is asked next, and when.
+A registration is renewed before it expires. When that fails, the daemon is told and decides who is asked next, and
+when: pjsua itself tries nothing again.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,9 @@ import pjsua2 as pj
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.leg import guarded
 
-RENEW_S = 5
-"""So long before a registration expires it is renewed; shorter ones in their last third."""
+RENEW = 0.75
+"""The part of its life after which a registration is renewed. (pjsua would do so a fixed time before its end, and
+reckons wrongly where the registrar grants less than that.)"""
 
 
 class CardAccount(pj.Account):  # type: ignore[misc]
@@ -29,6 +31,9 @@ class CardAccount(pj.Account):  # type: ignore[misc]
         self._report = report
         self._trunk = trunk
         self.registered = False
+        self.leaving = False
+        """The registration is to be taken back as soon as nothing else is being asked of the registrar."""
+        self.renew_at = float("inf")
         self.domain = ""
         """What our addresses at this trunk end with."""
 
@@ -44,6 +49,7 @@ class CardAccount(pj.Account):  # type: ignore[misc]
     def onRegState(self, prm: Any) -> None:  # noqa: N802
         self.registered = prm.code // 100 == 2 and prm.expiration > 0
         expires = int(prm.expiration) if self.registered else 0
+        self.renew_at = time.monotonic() + RENEW * expires if expires else float("inf")
         self._report(protocol.Registered(self._trunk, int(prm.code), str(prm.reason), expires))
 
 
@@ -78,6 +84,7 @@ class Accounts:
         else:
             # Not made anew: calls may be on it.
             account.modify(config)
+        account.leaving = False
         account.domain = wanted.domain
         if wanted.expires:
             account.setRegistration(True)
@@ -101,14 +108,25 @@ class Accounts:
         if wanted.expires:
             registration.registrarUri = f"sip:{wanted.registrar}"
             registration.timeoutSec = wanted.expires
-            registration.delayBeforeRefreshSec = min(RENEW_S, wanted.expires // 3)
+            registration.delayBeforeRefreshSec = 1
         return config
 
     def unregister(self, trunk: str = "") -> None:
         """Takes back the registration of `trunk`, or of all."""
         for name, account in self._trunks.items():
-            if account.registered and trunk in ("", name):
-                account.setRegistration(False)
+            account.leaving = account.leaving or trunk in ("", name)
+
+    def watch(self, now: float) -> None:
+        """To be called at every tick."""
+        for account in self._trunks.values():
+            if account.registered and (account.leaving or now >= account.renew_at):
+                try:
+                    account.setRegistration(not account.leaving)
+                except pj.Error:
+                    continue  # It is being registered this very moment; at the next tick, then.
+                account.renew_at = float("inf")
+                # What is being taken back counts as held until the registrar has said so.
+                account.leaving = False
 
     @property
     def registered(self) -> bool:

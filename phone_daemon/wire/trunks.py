@@ -1,0 +1,389 @@
+"""The daemon's trunks: each kept registered, asked whether it is there, and its state told to whoever asks.
+
+A registrar that refuses an account is asked ever more seldom, because it would lock the account; one that does not
+answer gives way to the next in the list. Names are looked up here, never in a line card, which a slow name server
+would silence. One card registers, the first: a registrar that knew several would ring them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
+from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card.admission import Rule, encode
+from phone_daemon.wire.line_card_process import LineCard
+from phone_daemon.wire.srv import LookupFailed, Target, lookup
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 40.0
+"""A card that has not said for so long what became of a REGISTER never will: transactions take 32 s at most."""
+OPTIONS_S = 6.0
+"""An answer to OPTIONS takes no longer."""
+LOOK_AGAIN_S = 300.0
+"""How often the address of a proxy is looked up again."""
+REFUSED = frozenset({401, 403, 404, 407})
+"""The account is wrong, and would be so at the provider's other registrar as well."""
+NOBODY = "phone-daemon"
+"""Our user where a trunk has no account and no caller id."""
+Resolve = Callable[[str, str], Awaitable[Sequence[Target]]]
+
+
+class Standing(StrEnum):
+    """How a trunk is."""
+
+    TRYING = "trying"
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    """The registrar does not take the account."""
+    UNREACHABLE = "unreachable"
+    READY = "ready"
+    """It needs no registration."""
+    LEFT = "left"
+    """The registration was taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between attempts that fail, doubled from the first to the last."""
+
+    refused_s: tuple[float, float] = (60.0, 3600.0)
+    silent_s: tuple[float, float] = (4.0, 120.0)
+
+
+@dataclass(slots=True)
+class Trunk:
+    """One trunk, and how it is."""
+
+    settings: TrunkSettings
+    standing: Standing = Standing.READY
+    detail: str = ""
+    """What is wrong, in the registrar's own words where it has any."""
+    registrar: str = ""
+    """The one that was asked last."""
+    route: str = ""
+    """Where requests are sent: `address:port`; empty: not known yet."""
+    expires_s: int = 0
+    attempts: int = 0
+    """Times that it was to be registered."""
+    failures: int = 0
+    """… and was not."""
+    calls: int = 0
+    """Live ones, both ways."""
+    since: float = field(default_factory=time.time)
+    """When it came to stand so (UTC, seconds)."""
+    peers: frozenset[str] = frozenset()
+    """Where its registrar's requests come from."""
+    line: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
+
+    @property
+    def good(self) -> bool:
+        return self.standing in (Standing.REGISTERED, Standing.READY)
+
+    @property
+    def has_room(self) -> bool:
+        return not self.settings.max_calls or self.calls < self.settings.max_calls
+
+    def shown(self) -> dict[str, object]:
+        """For `phone-ops trunks`; no secret is in it."""
+        return {
+            "trunk": self.settings.name,
+            "state": str(self.standing),
+            "detail": self.detail,
+            "user": self.settings.register.user if self.settings.register else "",
+            "registrar": self.registrar,
+            "route": self.route,
+            "expires_s": self.expires_s,
+            "calls": self.calls,
+            "max_calls": self.settings.max_calls,
+            "attempts": self.attempts,
+            "failures": self.failures,
+            "since": round(self.since, 3),
+        }
+
+
+class Trunks:
+    """Of one daemon; `async with` starts and ends what keeps them. Line cards are handed over with `adopt`.
+
+    `count` is told of each registration that was tried (trunk, outcome). `edge`: `address:port` of an edge, which then
+    does the registering and passes calls on; empty: there is none.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[TrunkSettings] = (),
+        *,
+        edge: str = "",
+        backoff: Backoff = Backoff(),
+        resolve: Resolve = lookup,
+        environ: Mapping[str, str] = os.environ,
+        count: Callable[[str, str], None] = lambda trunk, outcome: None,
+    ) -> None:
+        self._trunks = {each.name: Trunk(each) for each in settings}
+        self._edge = edge
+        self._backoff = backoff
+        self._resolve = resolve
+        self._environ = environ
+        self._count = count
+        self._cards: dict[int, LineCard] = {}
+        self._has_card = asyncio.Event()
+        self._reports: dict[str, asyncio.Queue[protocol.Registered]] = {name: asyncio.Queue() for name in self._trunks}
+        self._there = {name: asyncio.Event() for name in self._trunks}
+        self._told: dict[str, str] = {}
+        """What the log was told of a trunk last."""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for trunk in self._trunks.values():
+            if self._edge:
+                trunk.route = self._edge
+                continue
+            if trunk.settings.register is not None:
+                trunk.standing = Standing.TRYING
+                self._start(self._keep(trunk, trunk.settings.register))
+            elif trunk.settings.proxy:
+                self._start(self._find(trunk))
+            if trunk.settings.options_s:
+                self._start(self._ask(trunk))
+        return self
+
+    def _start(self, what: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(what, name="trunk"))
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def __iter__(self) -> Iterator[Trunk]:
+        return iter(self._trunks.values())
+
+    def __len__(self) -> int:
+        return len(self._trunks)
+
+    def get(self, name: str) -> Trunk | None:
+        return self._trunks.get(name)
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Trunks whose word on who calls is taken."""
+        return frozenset(name for name, trunk in self._trunks.items() if trunk.settings.trust)
+
+    @property
+    def problem(self) -> str:
+        """Which trunks are not there, and why, in one line; empty: all are."""
+        return "; ".join(f"{name}: {trunk.detail}" for name, trunk in self._trunks.items() if trunk.detail)
+
+    # ------------------------------------------------------------------------------------------------ line cards
+
+    def adopt(self, at: int, card: LineCard) -> None:
+        """`card` now has place `at`; what another had there before is gone."""
+        self._cards[at] = card
+        card.trunks = self
+        if not self._trunks:
+            return
+        self._admit(card)
+        for name, trunk in self._trunks.items():
+            if at == 0 and trunk.settings.register is not None and not self._edge:
+                self._reports[name].put_nowait(protocol.Registered(name, 0, "the line card was replaced", 0))
+            elif trunk.route:
+                card.send(0, self._account(trunk))
+        self._has_card.set()
+
+    def take(self, message: protocol.Registered | protocol.OptionsAnswered) -> None:
+        """What a card says of a trunk."""
+        if isinstance(message, protocol.OptionsAnswered):
+            self._there[message.trunk].set()
+        elif message.trunk in self._reports:
+            self._reports[message.trunk].put_nowait(message)
+
+    def leave(self) -> None:
+        """Takes back every registration: no call is to come in any more."""
+        for task in self._tasks:
+            task.cancel()
+        for card in self._cards.values():
+            card.send(0, protocol.SetReady(ready=False))
+            card.send(0, protocol.Unregister())
+        for trunk in self._trunks.values():
+            if trunk.standing is Standing.REGISTERED:
+                self._stand(trunk, Standing.LEFT)
+                log.info(Event("trunk.unregistered", trunk=trunk.settings.name))
+
+    def _admit(self, card: LineCard) -> None:
+        if self._edge:
+            rules = [Rule("", (self._edge.rpartition(":")[0],))]
+        else:
+            rules = [
+                Rule(name, trunk.settings.addresses, tuple(sorted(trunk.peers)), self._line(trunk))
+                for name, trunk in self._trunks.items()
+            ]
+        card.send(0, protocol.Admit(encode(rules)))
+
+    @staticmethod
+    def _line(trunk: Trunk) -> str:
+        return trunk.line if trunk.settings.register is not None else ""
+
+    def _account(self, trunk: Trunk, password: str = "", expires: int = 0) -> protocol.Account:
+        settings, register = trunk.settings, trunk.settings.register
+        where = trunk.registrar or settings.proxy or (register.registrar[0] if register else "") or trunk.route
+        user = register.user if register else settings.caller_id or NOBODY
+        return protocol.Account(
+            trunk=settings.name,
+            user=user,
+            domain=host_port(where)[0],
+            registrar=where,
+            route=trunk.route + (";transport=tcp" if settings.transport == "tcp" and not self._edge else ""),
+            line=self._line(trunk),
+            auth_user=register.auth_user if register else "",
+            realm=register.realm if register else "*",
+            password=password,
+            expires=expires,
+        )
+
+    # ---------------------------------------------------------------------------------------------- registration
+
+    async def _keep(self, trunk: Trunk, register: RegisterKeys) -> None:
+        """Registers, and again whenever the registration is lost."""
+        pause_s = 0.0
+        while True:
+            report = await self._try_registrars(trunk, register)
+            name = trunk.settings.name
+            if report.expires:
+                pause_s = 0.0
+                trunk.expires_s = report.expires
+                self._stand(trunk, Standing.REGISTERED)
+                self._count(name, "registered")
+                if self._told.get(name) != trunk.registrar:
+                    self._told[name] = trunk.registrar
+                    log.info(Event("trunk.registered", trunk=name, registrar=trunk.registrar, seconds=report.expires))
+                while (report := await self._reports[name].get()).expires:
+                    trunk.expires_s = report.expires  # Renewed.
+                    self._count(name, "registered")
+                continue
+            refused = report.code in REFUSED
+            first, last = self._backoff.refused_s if refused else self._backoff.silent_s
+            pause_s = min(max(2 * pause_s, first), last)
+            self._fail(trunk, report, refused, pause_s)
+            # Not all daemons of a provider's customers at the same moment.
+            await asyncio.sleep(pause_s * random.uniform(0.9, 1.1))
+
+    def _fail(self, trunk: Trunk, report: protocol.Registered, refused: bool, pause_s: float) -> None:
+        name, said = trunk.settings.name, f"{report.code or ''} {report.reason}".strip()
+        trunk.failures += 1
+        trunk.expires_s = 0
+        self._count(name, "refused" if refused else "unreachable")
+        self._stand(trunk, Standing.REFUSED if refused else Standing.UNREACHABLE, f"{trunk.registrar}: {said}")
+        if self._told.get(name) == trunk.detail:
+            return  # Said once is enough: it goes on being tried.
+        self._told[name] = trunk.detail
+        remedy = "check user and password of its account" if refused else "see that its registrar can be reached"
+        about = {"trunk": name, "registrar": trunk.registrar, "answer": said, "again_s": round(pause_s)}
+        log.error(Event("trunk.failed", **about, remedy=remedy))
+
+    async def _try_registrars(self, trunk: Trunk, register: RegisterKeys) -> protocol.Registered:
+        """What the first registrar says that says yes, or that the account is wrong; else what the last one does."""
+        name, transport = trunk.settings.name, trunk.settings.transport
+        report = protocol.Registered(name, 0, "", 0)
+        for registrar in register.registrar:
+            trunk.registrar = registrar
+            try:
+                password = secret(register, self._environ)
+                targets = await self._resolve(trunk.settings.proxy or registrar, transport)
+            except (LookupFailed, ValueError) as error:
+                report = protocol.Registered(name, 0, str(error), 0)
+                continue
+            for target in targets:
+                await self._has_card.wait()
+                trunk.route = str(target)
+                trunk.peers = frozenset(map(str, targets))
+                trunk.attempts += 1
+                report = await self._register(trunk, password, register.expires_s)
+                if report.expires or report.code in REFUSED:
+                    return report
+        return report
+
+    async def _register(self, trunk: Trunk, password: str, expires: int) -> protocol.Registered:
+        name = trunk.settings.name
+        reports = self._reports[name]
+        while not reports.empty():
+            reports.get_nowait()
+        for at, card in self._cards.items():
+            self._admit(card)
+            card.send(0, self._account(trunk, password, 0 if at else expires))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await reports.get()
+        except TimeoutError:
+            return protocol.Registered(name, 408, "no answer", 0)
+
+    # ------------------------------------------------------------------------------------------- without account
+
+    async def _find(self, trunk: Trunk) -> None:
+        """Knows where a trunk without an account is called at."""
+        while True:
+            try:
+                target = (await self._resolve(trunk.settings.proxy, trunk.settings.transport))[0]
+            except LookupFailed as error:
+                self._tell_absence(trunk, str(error))
+                await asyncio.sleep(self._backoff.silent_s[0])
+                continue
+            await self._has_card.wait()
+            if trunk.route != str(target):
+                trunk.route = str(target)
+                for card in self._cards.values():
+                    card.send(0, self._account(trunk))
+                if not trunk.settings.options_s:
+                    self._tell_presence(trunk)
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _ask(self, trunk: Trunk) -> None:
+        """Asks with OPTIONS whether the trunk is there; two that are not answered mean that it is not."""
+        name, unanswered = trunk.settings.name, 0
+        there = self._there[name]
+        while True:
+            if trunk.route and 0 in self._cards:
+                there.clear()
+                transport = ";transport=tcp" if trunk.settings.transport == "tcp" else ""
+                self._cards[0].send(0, protocol.AskOptions(name, f"sip:{trunk.route}{transport}"))
+                try:
+                    async with asyncio.timeout(min(OPTIONS_S, trunk.settings.options_s)):
+                        await there.wait()
+                    unanswered = 0
+                    self._tell_presence(trunk)
+                except TimeoutError:
+                    unanswered += 1
+                    if unanswered > 1:
+                        self._tell_absence(trunk, "OPTIONS is not answered")
+            await asyncio.sleep(trunk.settings.options_s)
+
+    def _tell_presence(self, trunk: Trunk) -> None:
+        if trunk.standing is Standing.UNREACHABLE and trunk.settings.register is None:
+            log.info(Event("trunk.reachable", trunk=trunk.settings.name, address=trunk.route))
+            self._stand(trunk, Standing.READY)
+
+    def _tell_absence(self, trunk: Trunk, why: str) -> None:
+        if trunk.settings.register is None and trunk.standing is not Standing.UNREACHABLE:
+            where = trunk.route or trunk.settings.proxy
+            log.error(Event("trunk.unreachable", trunk=trunk.settings.name, address=where, reason=why))
+            self._stand(trunk, Standing.UNREACHABLE, why)
+
+    def _stand(self, trunk: Trunk, standing: Standing, detail: str = "") -> None:
+        if trunk.standing is not standing:
+            trunk.since = time.time()
+        trunk.standing, trunk.detail = standing, detail
+
+
+def edge_address(inner: str, port: int) -> str:
+    """Where an edge is, as line cards see it."""
+    return f"{inner}:{port or SIP_PORT}"

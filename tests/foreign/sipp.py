@@ -1,0 +1,152 @@
+"""SIPp, by other people, as whoever calls or is called: scenarios put together from a few steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.foreign.programs import free_udp_port, need
+
+_HEAD = """\
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    From: "Ada" <sip:{caller}@[local_ip]:[local_port]>;tag=[call_number]
+    To: <sip:[service]@[remote_ip]:[remote_port]>{tag}
+    Call-ID: [call_id]
+    CSeq: {cseq} {method}
+    Contact: <sip:{caller}@[local_ip]:[local_port];transport=[transport]>
+    Max-Forwards: 70
+"""
+_SDP = """\
+    Content-Type: application/sdp
+    Content-Length: [len]
+
+    v=0
+    o=sipp 1 1 IN IP4 [local_ip]
+    s=-
+    c=IN IP4 [media_ip]
+    t=0 0
+    m=audio [media_port] RTP/AVP 0
+    a=rtpmap:0 PCMU/8000
+"""
+_EMPTY = "    Content-Length: 0\n"
+_ANSWER = """\
+    [last_Via:]
+    [last_From:]
+    [last_To:]{tag}
+    [last_Call-ID:]
+    [last_CSeq:]
+    [last_Record-Route:]
+    Contact: <sip:callee@[local_ip]:[local_port]>
+"""
+
+
+def _send(start: str, head: str, rest: str, retrans: bool = False) -> str:
+    again = ' retrans="500"' if retrans else ""
+    return f"  <send{again}><![CDATA[\n\n    {start}\n{head}{rest}\n  ]]></send>\n"
+
+
+def calling(status: int = 200, *, caller: str = "sipp", hold_ms: int = 300, extra: str = "") -> str:
+    """Calls, is answered with `status` through whatever proxies there are, stays for `hold_ms`, hangs up.
+
+    `extra`: more header lines of the INVITE.
+    """
+
+    def ours(method: str, cseq: int, rest: str, within: bool = True) -> str:
+        uri = "[next_url]" if within else "sip:[service]@[remote_ip]:[remote_port]"
+        tag = "[peer_tag_param]" if within else ""
+        head = _HEAD.format(caller=caller, tag=tag, cseq=cseq, method=method)
+        routes = "    [routes]\n" if within else ""
+        return _send(f"{method} {uri} SIP/2.0", head + routes, rest, method != "ACK")
+
+    steps = ours("INVITE", 1, "".join(f"    {line}\n" for line in extra.splitlines()) + _SDP, within=False)
+    steps += '  <recv response="100" optional="true"/>\n  <recv response="180" optional="true"/>\n'
+    steps += f'  <recv response="{status}" rrs="true"/>\n'
+    if status == 200:
+        steps += ours("ACK", 1, _EMPTY) + f'  <pause milliseconds="{hold_ms}"/>\n'
+        steps += ours("BYE", 2, _EMPTY) + '  <recv response="200"/>\n'
+    else:
+        head = _HEAD.format(caller=caller, tag="[peer_tag_param]", cseq=1, method="ACK")
+        steps += _send("ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0", head, _EMPTY)
+    return _scenario(steps)
+
+
+def asking(status: int, method: str = "OPTIONS") -> str:
+    """Sends one request outside of any call, which is answered with `status`."""
+    head = _HEAD.format(caller="sipp", tag="", cseq=1, method=method)
+    ask = _send(f"{method} sip:[service]@[remote_ip]:[remote_port] SIP/2.0", head, _EMPTY, retrans=True)
+    return _scenario(f'{ask}  <recv response="{status}"/>\n')
+
+
+def called(status: int = 200, *, early: bool = False, ring_ms: int = 0) -> str:
+    """Is called: rings (with `early` media in a 183), then answers with `status`; 0: never, and waits for CANCEL."""
+    tag = ";tag=[call_number]"
+    steps = '  <recv request="INVITE" crlf="true" rrs="true"/>\n'
+    if early:
+        steps += _send("SIP/2.0 183 Session Progress", _ANSWER.format(tag=tag), _SDP)
+    else:
+        steps += _send("SIP/2.0 180 Ringing", _ANSWER.format(tag=tag), _EMPTY)
+    if ring_ms:
+        steps += f'  <pause milliseconds="{ring_ms}"/>\n'
+    if status == 0:
+        steps += '  <recv request="CANCEL"/>\n' + _send("SIP/2.0 200 OK", _ANSWER.format(tag=""), _EMPTY)
+        gone = _ANSWER.format(tag=tag).replace("[last_CSeq:]", "CSeq: 1 INVITE")
+        return _scenario(steps + '  <pause milliseconds="100"/>\n' + _send("SIP/2.0 487 Gone", gone, _EMPTY))
+    if status != 200:
+        steps += _send(f"SIP/2.0 {status} Sorry", _ANSWER.format(tag=tag), _EMPTY, retrans=True)
+        return _scenario(steps + '  <recv request="ACK"/>\n')
+    steps += _send("SIP/2.0 200 OK", _ANSWER.format(tag=tag), _SDP, retrans=True)
+    steps += '  <recv request="ACK"/>\n'
+    steps += '  <recv request="BYE"/>\n' + _send("SIP/2.0 200 OK", _ANSWER.format(tag=""), _EMPTY)
+    return _scenario(steps)
+
+
+def _scenario(steps: str) -> str:
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="steps">\n{steps}</scenario>\n'
+
+
+def _command(folder: Path, scenario: str, port: int, source: str, *more: str) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"sipp-{port}.xml"
+    file.write_text(scenario)
+    return [
+        need("sipp"), "-sf", str(file), "-m", "1", "-nostdin", "-i", source, "-mi", source, "-p", str(port),
+        "-mp", str(free_udp_port(even=True)), "-timeout", "30", "-timeout_error", *more,
+    ]  # fmt: skip
+
+
+async def sipp(
+    folder: Path, to: int, scenario: str, number: str = "100", transport: str = "u1", source: str = "127.0.0.1"
+) -> None:
+    """Runs one scenario against port `to` of loopback; fails unless every message came as expected."""
+    command = _command(folder, scenario, free_udp_port(), source, "-t", transport, "-s", number, f"127.0.0.1:{to}")
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(40):
+            _, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, errors.decode()
+
+
+@asynccontextmanager
+async def telephone(folder: Path, scenario: str, calls: int = 1, port: int = 0) -> AsyncIterator[int]:
+    """A SIPp that waits to be called while the block lasts: its port. Its exit status is not looked at."""
+    port = port or free_udp_port()
+    command = _command(folder, scenario, port, "127.0.0.1", "-t", "u1", "-rtp_echo")
+    command[command.index("-m") + 1] = str(calls)
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await asyncio.sleep(0.3)
+        yield port
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
