@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from phone_daemon import __version__
-from phone_daemon.cli import check, init, try_dialplan
+from phone_daemon.cli import check, daemons, init, try_dialplan
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
+from phone_daemon.settings.daemons import one_of
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import Key
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
     serve.add_argument("--web", action="store_true", help="and a page to call from, and an API: see [web]")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    serve.add_argument("--block", type=int, help=argparse.SUPPRESS)  # which of `daemons` this is
     checks = commands.add_parser("check", help="find every mistake in settings and dialplans, and start nothing")
     checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML)")
     begin = commands.add_parser("init", help="write settings and a dialplan to begin with; overwrites nothing")
@@ -92,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 success, 1 failed or found mistakes, 2 usage error (one clear line a problem on stderr)."""
     args = parser().parse_args(argv)
     try:
-        return _run(args)
+        return _run(args, sys.argv[1:] if argv is None else argv)
     except (SettingsError, DialplanError) as error:
         for line in error.lines:
             print(line, file=sys.stderr)  # noqa: T201
@@ -108,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, argv: list[str]) -> int:
     match args.command:
         case "check":
             return check.run(args.config, os.environ)
@@ -126,6 +128,9 @@ def _run(args: argparse.Namespace) -> int:
                 return 2
             return demo.run(args.fixture)
     settings = settings_from(args)
+    if settings.daemons > 1:
+        set_up(logging.INFO, as_json=settings.log == "json")
+        return asyncio.run(daemons.run(argv, settings.daemons))
     set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")
     return asyncio.run(serve(settings, args.config))
 
@@ -139,7 +144,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
         options[f"--port {args.port}"] = ("sip", "port"), args.port
     if args.web:
         options["--web"] = ("web", "on"), True
-    return load_settings(args.config, os.environ, options, serving=True, warn=True)
+    found = load_settings(args.config, os.environ, options, serving=True, warn=True)
+    return found if args.block is None else one_of(found, args.block)
 
 
 async def serve(settings: Settings, config: Path | None = None) -> int:

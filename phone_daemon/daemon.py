@@ -141,6 +141,7 @@ class Daemon:
         edge = edge_address(settings.edge.inner, settings.edge.inner_port) if settings.edge.bind else ""
         self.trunks = await enter(Trunks(settings.trunk, edge=edge, count=telemetry.registration))
         self.cards = await enter(LineCards(settings.sip, trunks=self.trunks))
+        state.shown["cards"] = self._where_cards()
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
         if settings.web.on:
             first = next(iter(self.dialplans))
@@ -165,6 +166,13 @@ class Daemon:
     def port(self) -> int:
         """SIP port (UDP) of the first line card."""
         return self.cards.ports[0]
+
+    def _where_cards(self) -> str:
+        """As `[edge] cards` has it, for an edge that learns of us from Redis; empty: every interface, which is nowhere."""
+        host = self.settings.sip.bind
+        if host in ("0.0.0.0", "::"):
+            return ""
+        return " ".join(f"{f'[{host}]' if ':' in host else host}:{port}" for port in self.cards.ports)
 
     @property
     def live(self) -> int:

@@ -50,7 +50,7 @@ def check(
     settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool, secrets: bool = False
 ) -> None:
     """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords that are missing."""
-    _check_sip(settings.sip, found, serving=serving)
+    _check_sip(settings.sip, settings.daemons, found, serving=serving)
     check_trunks(settings, environ, found, secrets=secrets)
     vad = settings.vad
     if vad.release > vad.threshold:
@@ -83,7 +83,8 @@ def not_built(settings: Settings) -> Iterator[tuple[Key, str]]:
             yield (name, "engine"), f"{part.engine} is not built here; make {family(part.engine)}; {meanwhile}"
 
 
-def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
+def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool) -> None:
+    cards = sip.cards * daemons
     for name, address in (("bind", sip.bind), ("public_address", sip.public_address)):
         if address and not _is_address(address):
             found.add(("sip", name), f'"{address}" is not an IP address; write one such as "192.0.2.10"')
@@ -94,10 +95,10 @@ def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
         found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {mend}')
     if "udp" not in sip.transports:
         found.add(("sip", "transports"), 'lacks "udp", which every line card speaks; add it')
-    if sip.port == 0 and sip.cards > 1:
-        found.add(("sip", "cards"), f"is {sip.cards}, but port 0 (any free port) allows one card; set sip.port")
-    if sip.port + sip.cards - 1 > 65535:
-        found.add(("sip", "port"), f"leaves no room for {sip.cards} cards below 65536; choose a lower port")
+    if sip.port == 0 and cards > 1:
+        found.add(("sip", "cards"), f"is {cards}, but port 0 (any free port) allows one card; set sip.port")
+    if sip.port + cards - 1 > 65535:
+        found.add(("sip", "port"), f"leaves no room for {cards} cards below 65536; choose a lower port")
     if 0 < sip.rtp_port < 1024:
         found.add(("sip", "rtp_port"), f"is {sip.rtp_port}; write 0 (any free ports) or a port from 1024 up")
     for index, source in enumerate(sip.called_from):
@@ -114,7 +115,7 @@ def _check_sip(sip: SipSettings, found: Problems, *, serving: bool) -> None:
         if sip.rtp_port:
             found.add(("sip", "rtp_port"), "stands beside rtp_ports, which says more; take it out")
         try:
-            blocks(sip.rtp_ports, sip.cards)
+            blocks(sip.rtp_ports, cards)
         except ValueError as error:
             found.add(("sip", "rtp_ports"), str(error))
     if not sip.codecs:

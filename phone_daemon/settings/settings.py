@@ -235,6 +235,9 @@ class Settings:
     dialplans: tuple[FilePath, ...] = ()
     """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
     every called number is answered with the dental clinic that comes with the package."""
+    daemons: Annotated[int, between(1, 64)] = 1
+    """Daemon processes on this machine, each with `[sip] cards` line cards: one carries some 25 calls. Each next one has
+    the next SIP ports and the next health port; the first alone has accounts of trunks and the web."""
     log: Literal["text", "json"] = "text"
     """How log lines are written: text for people, json for programs. Both have an event name and fields."""
     health_port: Annotated[int, between(0, 65535)] = 8060

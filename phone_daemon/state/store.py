@@ -113,6 +113,8 @@ class State:
         self._settings = settings
         self.daemon = f"{os.getpid()}-{secrets.token_hex(3)}"
         """This daemon's id in Redis."""
+        self.shown: dict[str, str] = {}
+        """What else is shown of this daemon, such as `cards`, where its line cards are."""
         self.ready = settings.url == "off"
         self.problem = "" if self.ready else "not connected yet"
         """Why it is not ready, in one line without secrets."""
@@ -338,6 +340,7 @@ class State:
             "pid": str(os.getpid()),
             "host": socket.gethostname(),
             "calls": str(len(self._calls)),
+            **self.shown,
         }
 
     async def _listen(self, client: Redis) -> None:

@@ -1,0 +1,73 @@
+"""Several daemons on one machine, each a process of its own: one event loop carries some 25 calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+STEADY_S = 10.0
+"""A daemon that lived for this long did not die of starting."""
+LAST_DELAY_S = 10.0
+
+
+async def run(words: Sequence[str], count: int) -> int:
+    """Runs `python -m phone_daemon WORDS --block K` for each K; returns the worst exit code once all have ended.
+
+    Signals go on to each. One that dies is started again, more slowly if it keeps dying; one that ends by itself (a
+    drain) or whose settings are wrong (2) stays ended.
+    """
+    fleet = [_Daemon([sys.executable, "-m", "phone_daemon", *words, "--block", str(at)]) for at in range(count)]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _pass_on, fleet, number)
+    try:
+        return max(await asyncio.gather(*(daemon.keep() for daemon in fleet)))
+    finally:
+        for daemon in fleet:
+            daemon.signal(signal.SIGKILL)
+
+
+def _pass_on(fleet: Sequence[_Daemon], number: int) -> None:
+    for daemon in fleet:
+        daemon.signal(number)
+
+
+class _Daemon:
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._told_to_end = asyncio.Event()
+
+    def signal(self, number: int) -> None:
+        """Harmless when it does not run just now."""
+        if number != signal.SIGHUP:
+            self._told_to_end.set()
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    async def keep(self) -> int:
+        loop = asyncio.get_running_loop()
+        delay = 0.0
+        while True:
+            began = loop.time()
+            # A group of its own: Ctrl-C is passed on once, not by the terminal as well.
+            self._process = await asyncio.create_subprocess_exec(*self._command, process_group=0, env=os.environ)
+            code = await self._process.wait()
+            if code in (0, 2, 130) or self._told_to_end.is_set():
+                return abs(code)
+            delay = 0.1 if loop.time() - began > STEADY_S else min(2 * delay + 0.5, LAST_DELAY_S)
+            log.error(Event("daemon.died", code=code, again_s=delay))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._told_to_end.wait()
+                    return abs(code)

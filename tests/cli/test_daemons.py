@@ -1,0 +1,47 @@
+"""`daemons = N`: real daemons side by side, started by one command and ended by one signal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from ops.live.daemon_process import DaemonProcess
+from ops.live.processes import children
+from ops.witness.probe import Probe
+from tests.ops.edge.front import block
+
+
+def pids(parent: int) -> dict[str, int]:
+    """The daemons by their block."""
+    return {line.rpartition(" ")[2]: pid for pid, line in children(parent).items() if "--block" in line}
+
+
+async def ready(port: int) -> None:
+    """Waits until somebody answers calls there."""
+    async with asyncio.timeout(30):
+        while True:
+            async with Probe(f"sip:100@127.0.0.1:{port}") as probe:
+                try:
+                    await probe.answered(timeout=1)
+                    return
+                except TimeoutError:
+                    continue
+
+
+async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back(tmp_path: Path) -> None:
+    first = block(2)
+    sections = {"daemons": 2, "sip": {"port": first, "cards": 1}}
+    async with DaemonProcess(tmp_path / "var", sections) as fleet:
+        for port in (first, first + 1):
+            await ready(port)
+        before = pids(fleet.pid)
+        assert set(before) == {"0", "1"}
+        os.kill(before["1"], signal.SIGKILL)
+        async with Probe(f"sip:100@127.0.0.1:{first}") as probe:
+            await probe.answered()
+        await ready(first + 1)
+        assert pids(fleet.pid)["1"] != before["1"]
+        fleet.signal(signal.SIGTERM)
+        assert await fleet.ended(20) == 0
