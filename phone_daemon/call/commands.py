@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Protocol
 
 from phone_daemon.events import EndReason
@@ -13,6 +14,9 @@ from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
+DIGITS = frozenset("0123456789*#ABCD")
+SIP_URI = re.compile(r"sips?:[^\s<>\"]{1,200}", re.ASCII)
+
 
 class Steerable(Protocol):
     """The part of a call that an operator may use."""
@@ -20,6 +24,12 @@ class Steerable(Protocol):
     async def interrupt(self) -> CancelReport | None: ...
 
     def say(self, text: str) -> bool: ...
+
+    def send_digits(self, digits: str) -> None: ...
+
+    def hold(self, held: bool) -> bool: ...
+
+    def transfer(self, uri: str) -> bool: ...
 
     def hang_up(self, reason: EndReason) -> None: ...
 
@@ -41,7 +51,7 @@ async def _answer(call: Steerable, state: State, command: Command) -> None:
     state.ack(command, result)
 
 
-async def _carry_out(call: Steerable, command: Command) -> dict[str, object]:
+async def _carry_out(call: Steerable, command: Command) -> dict[str, object]:  # noqa: PLR0911
     match command.kind:
         case CommandKind.INTERRUPT:
             report = await call.interrupt()
@@ -55,6 +65,20 @@ async def _carry_out(call: Steerable, command: Command) -> dict[str, object]:
             }
         case CommandKind.SAY:
             return {"said": command.argument} if call.say(command.argument) else {"error": "the call cannot speak now"}
+        case CommandKind.DTMF:
+            if not command.argument or not set(command.argument) <= DIGITS:
+                return {"error": "keys are 0 to 9, *, # and A to D"}
+            call.send_digits(command.argument)
+            return {"sent": command.argument}
+        case CommandKind.HOLD:
+            held = command.argument == "on"
+            return {"held": held} if call.hold(held) else {"error": "the call cannot speak now"}
+        case CommandKind.TRANSFER:
+            if not SIP_URI.fullmatch(command.argument):
+                return {"error": "a call is transferred to a SIP URI, such as sip:reception@192.0.2.7"}
+            if not call.transfer(command.argument):
+                return {"error": "the call cannot speak now"}
+            return {"transferring": command.argument}
         case CommandKind.HANG_UP:
             call.hang_up(EndReason.DRAINED)
             return {"hung_up": True}
