@@ -172,6 +172,16 @@ class TurnSettings:
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
+class EchoSettings:
+    """The agent's own voice, when the caller's line sends it back: a speakerphone, an analog adapter, a hybrid."""
+
+    cancel: Flag = True
+    """Whether it is cancelled, once it was found. A line without echo is left as it is either way."""
+    record_raw: Flag = False
+    """Whether `call.wav` has the caller's audio as it came, echo included, instead of what the agent listens to."""
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
 class CallSettings:
     """What a call may take and what it leaves."""
 
@@ -225,6 +235,7 @@ class Settings:
     stt: SttSettings = SttSettings()
     tts: TtsSettings = TtsSettings()
     turn: TurnSettings = TurnSettings()
+    echo: EchoSettings = EchoSettings()
     calls: CallSettings = CallSettings()
     state: StateSettings = StateSettings()
     llm: LlmSettings = LlmSettings()

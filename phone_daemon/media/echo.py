@@ -1,0 +1,243 @@
+"""The agent's own voice, when the caller's line sends it back: found, cancelled, and what is left of it silenced.
+
+A speakerphone, an analog adapter or a hybrid returns what we play, 0 to 600 ms later and 0 to 45 dB weaker. Until an
+echo is found (`echo_delay.py`) nothing is touched: a clear line's audio stays as it came, to the bit. Then WebRTC's
+AEC3 cancels it (`pywebrtc-audio`, which runs it at 16 kHz and is 11 ms late), with our audio shifted by the delay
+that was found. AEC3 needs no second to converge and leaves a caller who speaks over the agent as loud as they are,
+but what it leaves of the echo is still speech to a VAD: so each frame is compared with the level that the echo is
+expected to have, and one that is explained by it is silenced.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, samples
+from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
+
+LOOP_DB = -6.0
+"""An echo that is louder than this is a line that returns our own audio."""
+LOOP_FRAMES = 50
+"""So much of it (1 s) makes sure."""
+EARLY = samples(0.010)
+"""Our audio reaches the canceller this long before its echo, for a response that begins before its peak."""
+MOVED = samples(0.020)
+"""A delay that has changed by less is left to the canceller, whose filter spans 50 ms."""
+PRIMED = 25
+"""Frames of the past that a fresh canceller hears first (half a second, 13 ms of CPU), so that it has converged."""
+TAIL = 20
+"""Frames for which a room may go on sounding after our last (400 ms)."""
+FADING = 0.6
+"""Of the echo's power, what is left a frame later: a room of 0.5 s reverberation time (RT60)."""
+GONE = 500
+"""Frames of our voice (10 s) in which no echo was seen: it has gone."""
+DOUBT = 10
+"""Frames (200 ms) for which what may be an echo is kept from being taken for the caller's speech."""
+DOUBTFUL = 0.8
+"""A correlation that stands out by this much may become an echo's."""
+MARGIN_DB = 8.0
+"""A frame louder than the residual echo usually is by this much may be the caller."""
+CALLER_DB = 6.0
+"""… and by so much more it certainly is."""
+SILENCED_DB = -30.0
+"""What is done to a frame that is nothing but echo."""
+SETTLING = 8
+"""Frames (160 ms) after an echo was found for which a VAD, having heard its beginning, may still take it for speech."""
+OPEN = 10
+"""Frames (200 ms) for which nothing is silenced once the caller has spoken over the agent: words have soft ends."""
+
+LOOPS = "the line returns our own audio"
+"""What the operator is told of a line that loops back."""
+
+
+class Canceller(Protocol):
+    """An echo canceller: frames of 160 samples in and out."""
+
+    def process(self, near: NDArray[np.int16], far: NDArray[np.int16], /) -> NDArray[np.int16]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EchoPath:
+    """An echo, as it was when it was found."""
+
+    delay_ms: int
+    level_db: float
+    """Of its level, against what we played."""
+
+
+def webrtc() -> Canceller:
+    """AEC3. Raises `ImportError` where the package is missing."""
+    from pywebrtc_audio import AudioProcessor  # noqa: PLC0415  (most calls have no echo)
+
+    return AudioProcessor(sample_rate=SAMPLE_RATE, echo_cancellation=True)
+
+
+class EchoCanceller:
+    """One call's. Everything is counted in frames, so a call is the same at any speed."""
+
+    def __init__(self, canceller: Callable[[], Canceller] = webrtc) -> None:
+        self.path: EchoPath | None = None
+        """The echo that is being cancelled; None: there is none."""
+        self.failed = False
+        """The canceller has failed, or is missing: echoes are not cancelled."""
+        self.news: list[EchoPath | str] = []
+        """What has become known and was not told yet: an echo, or what is wrong with the line or the canceller."""
+        self.likely = 0.0
+        """How much of the caller's last frame is explained by echo, 0 to 1."""
+        self._make = canceller
+        self._canceller: Canceller | None = None
+        self._delay = EchoDelay()
+        self._next = 0
+        self._agent = np.zeros(LAGS + (PRIMED + 1) * FRAME_SAMPLES, np.float32)
+        self._caller = np.zeros(PRIMED * FRAME_SAMPLES, np.float32)
+        self._lag = self._shift = 0
+        self._envelope = 0.0
+        """Power of what we played, as its echo has it now."""
+        self._told = self._told_loop = False
+        self._loudest: deque[float] = deque([0.0] * (LAGS // FRAME_SAMPLES), LAGS // FRAME_SAMPLES)
+        """Power of what we played in the last frames, whichever of them an echo may be of."""
+        self._level_db = self._residual_db = 0.0
+        """Of the echo against what we played; of what the canceller leaves against the echo."""
+        self._unseen = self._quiet = self._loop = self._open = self._doubts = self._settling = 0
+
+    @property
+    def doubted(self) -> bool:
+        """Whether what the caller's line sends now may be an echo that is not known yet."""
+        return 0 < self._doubts <= DOUBT or (self._settling > 0 and not self._open)
+
+    def clean(self, frame: Frame) -> Frame:
+        """`frame` without the agent's echo: itself as long as there is none."""
+        if self.failed:
+            return frame
+        for _ in range(min((frame.position - self._next) // FRAME_SAMPLES, len(self._loudest))):
+            self._remember(np.zeros(FRAME_SAMPLES, np.float32), None)
+            self._delay.feed(self._caller[-FRAME_SAMPLES:], None, look=False)
+        self._next = frame.position + FRAME_SAMPLES
+        caller = np.frombuffer(frame.pcm, "<i2").astype(np.float32)
+        agent = np.frombuffer(frame.agent, "<i2").astype(np.float32) if frame.agent else None
+        self._remember(caller, agent)
+        try:
+            cleaned = self._clean(caller, agent)
+        except Exception as error:
+            # A canceller of other people's: whatever it raises, the call goes on without it.
+            self._forget()
+            self.failed = True
+            self.news.append(f"the agent's echo is not cancelled, so it may hear itself: {error}")
+            return frame
+        if cleaned is None:
+            return frame
+        return replace(frame, pcm=cleaned.astype("<i2").tobytes())
+
+    def _remember(self, caller: Samples, agent: Samples | None) -> None:
+        for past, new in ((self._agent, agent), (self._caller, caller)):
+            past[:-FRAME_SAMPLES] = past[FRAME_SAMPLES:]
+            past[-FRAME_SAMPLES:] = 0 if new is None else new
+        self._loudest.append(0.0 if agent is None else _power(agent))
+
+    def _clean(self, caller: Samples, agent: Samples | None) -> NDArray[np.int16] | None:
+        """The frame's audio without its echo; None: it is as it came."""
+        if self.path is None:
+            self._delay.feed(caller, agent)
+            self._doubts = self._doubts + 1 if self._delay.standing >= DOUBTFUL else 0
+            if self._delay.lag is None:
+                return None
+            self._found(self._delay.lag)
+        else:
+            # Looking costs as much as cancelling: once the echo is known, every fourth frame will do.
+            self._delay.feed(caller, agent, look=self._doubts > 0 or self._next // FRAME_SAMPLES % 4 == 0)
+            if self._delay.lag is not None and abs(self._delay.lag - self._lag) > MOVED:
+                self._found(self._delay.lag)
+        self._follow()
+        return None if self.path is None or self._quiet > TAIL else self._judged(caller)
+
+    def _found(self, lag: int) -> None:
+        """There is an echo, or it has moved: a canceller is made for it and told of the last half second."""
+        self._lag, self._shift = lag, max(0, lag - EARLY)
+        self._canceller = self._make()
+        ratios, envelope = [], 0.0
+        for index in range(PRIMED - 1, 0, -1):
+            near = self._caller[-(index + 1) * FRAME_SAMPLES : -index * FRAME_SAMPLES]
+            envelope = max(_power(self._played(lag, index)), FADING * envelope)
+            if envelope > 1:
+                ratios.append((envelope, _db(_power(near)) - _db(envelope)))
+            self._cancel(near, self._played(self._shift, index))
+        self._envelope = envelope
+        # The loud ones: in the others the line's own noise is louder than the echo.
+        loud = [ratio for power, ratio in ratios if power > 0.1 * max(power for power, _ in ratios)]
+        self._level_db = sum(loud) / len(loud) if loud else 0.0
+        self._residual_db = -MARGIN_DB + 2
+        self._unseen = self._quiet = self._open = self._doubts = 0
+        self._settling = SETTLING
+        self.path = EchoPath(round(1000 * lag / SAMPLE_RATE), round(self._level_db, 1))
+        if not self._told:
+            self._told = True
+            self.news.append(self.path)
+
+    def _played(self, lag: int, ago: int = 0) -> Samples:
+        """What we played `lag` samples before the frame `ago` frames ago."""
+        end = self._agent.size - lag - ago * FRAME_SAMPLES
+        return self._agent[max(0, end - FRAME_SAMPLES) : end] if end >= FRAME_SAMPLES else self._agent[:FRAME_SAMPLES]
+
+    def _cancel(self, near: Samples, far: Samples) -> NDArray[np.int16]:
+        assert self._canceller is not None
+        return self._canceller.process(near.astype(np.int16), far.astype(np.int16))
+
+    def _follow(self) -> None:
+        """How loud the echo is expected to be now; and whether it has gone."""
+        power = _power(self._played(self._lag))
+        self._envelope = max(power, FADING * self._envelope)
+        self._quiet = 0 if power > 1 else self._quiet + 1
+        if power > 1:
+            self._unseen = 0 if self._delay.standing >= 1 else self._unseen + 1
+        if self._unseen >= GONE:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._delay.forget()
+        self.path, self.likely, self._doubts, self._settling, self._open = None, 0.0, 0, 0, 0
+
+    def _judged(self, caller: Samples) -> NDArray[np.int16]:
+        """The frame with its echo cancelled, silenced as far as it is explained by what is left of that."""
+        self._settling = max(0, self._settling - 1)
+        left = self._cancel(caller, self._played(self._shift))
+        expected_db = _db(self._envelope) + self._level_db
+        raw_db, left_db = _db(_power(caller)), _db(_power(left.astype(np.float32)))
+        over = (left_db - max(expected_db + self._residual_db + MARGIN_DB, 0.0)) / CALLER_DB
+        anywhere_db = _db(max(self._loudest)) + self._level_db
+        if over >= 1 and self._open == 0 and raw_db < anywhere_db + CALLER_DB and self._doubts < DOUBT:
+            # As loud as the echo would be if it came at another time: it may have moved.
+            self._doubts += 1
+        elif over >= 1:
+            self._open, self._doubts = OPEN, 0
+        else:
+            self._open, self._doubts = max(0, self._open - 1), 0
+        if over < 0 and self._envelope > 1:
+            self._learn(raw_db, left_db, expected_db)
+        self.likely = 0.0 if self._open else min(max(1 - over, 0.0), 1.0)
+        gain = 10 ** (SILENCED_DB * self.likely / 20)
+        return (left * gain).astype(np.int16)
+
+    def _learn(self, raw_db: float, left_db: float, expected_db: float) -> None:
+        """A frame of nothing but echo says how loud it is, and what the canceller leaves of it."""
+        if self._envelope > 0.1 * max(self._loudest):
+            self._level_db += 0.05 * (raw_db - expected_db)
+            self._loop = self._loop + 1 if self._level_db > LOOP_DB else 0
+            if self._loop == LOOP_FRAMES and not self._told_loop:
+                self._told_loop = True
+                self.news.append(LOOPS)
+        self._residual_db += 0.08 * (min(max(left_db - expected_db, -30.0), -6.0) - self._residual_db)
+
+
+def _power(audio: Samples) -> float:
+    return float(audio @ audio) / audio.size
+
+
+def _db(power: float) -> float:
+    return 10 * math.log10(power + 1e-3)
