@@ -5,6 +5,7 @@ Plain ASGI, so that a stream stays a stream.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import math
@@ -29,6 +30,9 @@ HEADERS = (
 )
 MAX_BODY = 64 * 1024
 """Bytes of a request; SDP of a browser has some 3,000."""
+TOO_LARGE = f"a request has {MAX_BODY} bytes at most"
+BODY_S = 10.0
+"""A request that has not come whole by then is given up."""
 MAX_CLIENTS = 10_000
 """Whose pace is remembered; the ones that came longest ago are forgotten first."""
 REFUSED_COSTS = 10
@@ -90,32 +94,23 @@ class Guard:
         if scope["type"] == "http" and scope["method"] == "OPTIONS" and allowed:
             await _refuse(scope, receive, send, 204, "", _cors(allowed))
             return
-        taken = 0
-
-        async def limited() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > MAX_BODY:
-                raise _TooLarge
-            return message
-
-        begun = False
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            try:
+                async with asyncio.timeout(BODY_S):
+                    receive = await _whole(receive)
+            except (TimeoutError, _TooLarge) as error:
+                status, why = (408, "the request did not end") if isinstance(error, TimeoutError) else (413, TOO_LARGE)
+                await _refuse(scope, receive, send, status, why)
+                return
 
         async def answer(message: Message) -> None:
-            nonlocal begun
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                begun = True
                 message["headers"] = [*message.get("headers", ()), *HEADERS, *(_cors(allowed) if allowed else ())]
                 if message["status"] in (401, 403):
                     self._pace.spend(client, REFUSED_COSTS - 1)
             await send(message)
 
-        try:
-            await self._app(scope, limited if scope["type"] == "http" else receive, answer)
-        except _TooLarge:
-            if not begun:
-                await _refuse(scope, receive, send, 413, f"a request has {MAX_BODY} bytes at most")
+        await self._app(scope, receive, answer)
 
     def _judge(self, scope: Scope, headers: dict[str, str], origin: str, allowed: str) -> tuple[int, str]:
         host = headers.get("host", "")
@@ -127,7 +122,7 @@ class Guard:
             return 403, "from another site; [web] origins lists those that may"
         length = headers.get("content-length", "0")
         if length.isascii() and length.isdigit() and int(length) > MAX_BODY:
-            return 413, f"a request has {MAX_BODY} bytes at most"
+            return 413, TOO_LARGE
         return 0, ""
 
     def _is_ours(self, host: str) -> bool:
@@ -141,6 +136,28 @@ class Guard:
 
 class _TooLarge(Exception):
     pass
+
+
+async def _whole(receive: Receive) -> Receive:
+    """`receive`, with the body in one piece before anything else. Raises `_TooLarge`."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise _TooLarge
+        if not message.get("more_body"):
+            break
+    first: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+    async def again() -> Message:
+        nonlocal first
+        message, first = first, None
+        return await receive() if message is None else message
+
+    return again
 
 
 def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,0 +1,293 @@
+"""`/v1` with a real web process, a real Redis and the daemon's own end of it; the test answers as a call would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from phone_daemon.events import Note
+from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state.store import State
+from tests.web.served import ENVIRON, Served, served, settings_in
+from tests.web.test_call_store import leave, turn
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAST = "20260101T100000.000000Z-aaaa"
+
+
+class Switchboard:
+    """The daemon's end: a live call that does what it is asked, and remembers it."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.asked: list[tuple[str, str]] = []
+
+    async def obey(self, call: str) -> None:
+        async for command in self.state.commands(call):
+            self.asked.append((str(command.kind), command.argument))
+            busy = command.argument == "busy"
+            self.state.ack(command, {"error": "the call cannot speak now"} if busy else {"done": str(command.kind)})
+
+    def note(self, call: str, kind: str, **data: object) -> None:
+        self.state.note(Note(call, kind, 1, data))
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def everything(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Served, Switchboard]]:
+    folder = tmp_path_factory.mktemp("web")
+    state_settings = StateSettings(directory=folder)
+    leave(folder / "calls", PAST, [turn("I'd like <script>alert(1)</script>", "On which day?")], caller="anna")
+    settings = replace(settings_in(folder), state=state_settings)
+    async with State.open(state_settings) as state, served(settings, ENVIRON) as web:
+        board = Switchboard(state)
+        state.register("live-1", {"caller": '"><img src=x>', "called": "4711", "dialplan": "clinic"})
+        obeying = asyncio.create_task(board.obey("live-1"))
+        async with asyncio.timeout(10), web.client("watch") as client:
+            while not (await client.get("/v1/calls")).json().get("calls"):  # noqa: ASYNC110 (Redis has none)
+                await asyncio.sleep(0.05)
+        yield web, board
+        state.unregister("live-1", "over")
+        await obeying
+
+
+@pytest.fixture
+def web(everything: tuple[Served, Switchboard]) -> Served:
+    return everything[0]
+
+
+@pytest.fixture
+def board(everything: tuple[Served, Switchboard]) -> Switchboard:
+    return everything[1]
+
+
+async def test_live_calls_are_listed_as_they_are(web: Served) -> None:
+    async with web.client("watch") as client:
+        answer = await client.get("/v1/calls")
+        (call,) = answer.json()["calls"]
+        assert (call["call"], call["caller"], call["called"]) == ("live-1", '"><img src=x>', "4711")
+        # What a browser must not take for a page of its own.
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        one = (await client.get("/v1/calls/live-1")).json()
+        assert one["call"]["live"] and one["turns"] == []
+
+
+async def test_past_calls_are_found_and_told_whole(web: Served) -> None:
+    async with web.client("watch") as client:
+        found = (await client.get("/v1/calls", params={"state": "past", "q": "alert"})).json()
+        assert [call["call"] for call in found["calls"]] == [PAST] and not found["more"]
+        assert found["calls"][0]["snippet"] == "I'd like <script>alert(1)</script>"
+        one = (await client.get(f"/v1/calls/{PAST}")).json()
+        assert one["call"]["caller"] == "anna" and not one["call"]["live"]
+        assert one["turns"][0]["heard"] == "On which day?"
+        assert (await client.get("/v1/calls/none")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "asked"),
+    [
+        ("say", {"text": "Good day."}, ("say", "Good day.")),
+        ("interrupt", None, ("interrupt", "")),
+        ("dtmf", {"digits": "12#A"}, ("dtmf", "12#A")),
+        ("hold", {}, ("hold", "on")),
+        ("hold", {"held": False}, ("hold", "off")),
+        ("transfer", {"to": "sip:desk@192.0.2.1"}, ("transfer", "sip:desk@192.0.2.1")),
+        ("hangup", None, ("hang_up", "")),
+    ],
+)
+async def test_an_order_reaches_the_call(
+    web: Served, board: Switchboard, path: str, body: Any, asked: tuple[str, str]
+) -> None:
+    async with web.client("operate") as client:
+        answer = await client.post(f"/v1/calls/live-1/{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"done": asked[0]}
+    assert board.asked[-1] == asked
+    line = json.loads((web.settings.calls.directory / "audit.jsonl").read_text().splitlines()[-1])
+    assert (line["who"], line["what"], line["call"], line["outcome"]) == ("operate-2", asked[0], "live-1", "done")
+    assert "Good day" not in str(line)
+
+
+async def test_what_a_call_cannot_do_is_told(web: Served) -> None:
+    async with web.client("operate") as client:
+        answer = await client.post("/v1/calls/live-1/say", json={"text": "busy"})
+        assert (answer.status_code, answer.json()) == (409, {"detail": "the call cannot speak now"})
+        answer = await client.post("/v1/calls/gone/say", json={"text": "x"})
+        assert (answer.status_code, answer.json()) == (404, {"detail": "call gone is not live"})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("say", {}),
+        ("say", {"text": ""}),
+        ("say", {"text": "x" * 3000}),
+        ("say", {"text": "x", "voice": "y"}),
+        ("say", "not an object"),
+        ("dtmf", {"digits": "call me"}),
+        ("transfer", {"to": "http://example.com"}),
+        ("transfer", {"to": "sip:a@b\r\nX: y"}),
+    ],
+)
+async def test_a_wrong_order_reaches_nobody(web: Served, board: Switchboard, path: str, body: Any) -> None:
+    before = len(board.asked)
+    async with web.client("operate") as client:
+        answer = await client.post(f"/v1/calls/live-1/{path}", json=body)
+    assert answer.status_code == 422
+    assert isinstance(answer.json()["detail"], str) and "\n" not in answer.json()["detail"]
+    assert len(board.asked) == before
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "status"),
+    [
+        ("", "GET", "/v1/calls", 401),
+        ("", "GET", "/v1/events", 401),
+        ("", "GET", f"/v1/recordings/{PAST}", 401),
+        ("", "POST", "/v1/calls/live-1/hangup", 401),
+        ("watch", "GET", "/v1/me", 200),
+        ("watch", "POST", "/v1/calls/live-1/hangup", 403),
+        ("operate", "DELETE", f"/v1/calls/{PAST}", 403),
+    ],
+)
+async def test_each_role_may_do_its_own(web: Served, role: str, method: str, path: str, status: int) -> None:
+    async with web.client(role) as client:
+        answer = await client.request(method, path)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_recording_is_served_in_parts_and_to_the_log(web: Served) -> None:
+    whole = (web.settings.calls.directory / PAST / "call.wav").read_bytes()
+    async with web.client("watch") as client:
+        answer = await client.get(f"/v1/recordings/{PAST}")
+        assert answer.content == whole and answer.headers["content-type"] == "audio/wav"
+        part = await client.get(f"/v1/recordings/{PAST}", headers={"Range": "bytes=4-9"})
+        assert (part.status_code, part.content) == (206, whole[4:10])
+    assert '"recording"' in (web.settings.calls.directory / "audit.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../audit.jsonl", "..%2f..%2fetc%2fpasswd", "%2e%2e", ".", "%00", f"{PAST}/../../x", "calls.db"]
+)
+async def test_no_path_leads_out_of_the_recordings(web: Served, name: str) -> None:
+    async with web.client("watch") as client:
+        request = client.build_request("GET", "/v1/recordings/x")
+        request.url = request.url.copy_with(raw_path=f"/v1/recordings/{name}".encode())
+        answer = await client.send(request)
+    assert answer.status_code in (404, 422)
+
+
+async def read(client: Any, last: str = "", count: int = 1, **params: str) -> list[dict[str, Any]]:
+    """The next events of the stream."""
+    found: list[dict[str, Any]] = []
+    event: dict[str, Any] = {}
+    headers = {"Last-Event-ID": last} if last else {}
+    async with asyncio.timeout(10), client.stream("GET", "/v1/events", headers=headers, params=params) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        async for line in stream.aiter_lines():
+            key, _, value = line.partition(": ")
+            if key in ("id", "event", "data"):
+                event[key] = json.loads(value) if key == "data" else value
+            elif not line and event:
+                found.append(event)
+                event = {}
+                if len(found) == count:
+                    return found
+    return found
+
+
+async def test_events_come_live_and_a_client_that_comes_back_misses_none(web: Served, board: Switchboard) -> None:
+    async with web.client("watch") as client:
+        reading = asyncio.create_task(read(client, call="live-1"))
+        while not reading.done():
+            board.note("other", "digit", digit="1")
+            board.note("live-1", "final", text="</script>\nevent: evil")
+            await asyncio.sleep(0.1)
+        (event,) = reading.result()
+        assert (event["event"], event["data"]["call"]) == ("final", "live-1")
+        assert event["data"]["data"]["text"] == "</script>\nevent: evil"
+        for number in range(30):
+            board.note("live-1", "turn", number=number)
+        later = await read(client, event["id"], 30, call="live-1")
+        # Notes of before, that were not read, come first.
+        later += await read(client, later[-1]["id"], len(later), call="live-1") if len(later) < 30 else []
+        numbers = [each["data"]["data"]["number"] for each in later if each["event"] == "turn"]
+        assert numbers == list(range(len(numbers))) and numbers
+        assert len({each["id"] for each in later}) == len(later)
+        assert (await client.get("/v1/events", headers={"Last-Event-ID": "x"})).status_code == 422
+
+
+async def test_a_reader_that_takes_nothing_delays_no_other(web: Served, board: Switchboard) -> None:
+    async with web.client("watch") as slow, web.client("watch") as quick, slow.stream("GET", "/v1/events"):
+        reading = asyncio.create_task(read(quick, count=20, call="live-1"))
+        while not reading.done():
+            board.note("live-1", "partial", text="x" * 2000)
+            await asyncio.sleep(0.02)
+        assert len(reading.result()) == 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"X-Forwarded-Host": "evil.example"}, 200),
+    ],
+)
+async def test_a_request_that_is_not_ours_is_turned_away(web: Served, headers: dict[str, str], status: int) -> None:
+    async with web.client("operate", **headers) as client:
+        answer = await client.post("/v1/calls/live-1/interrupt", content=b"x" * 10)
+    assert answer.status_code == status
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_body_without_an_end_is_cut_off(web: Served) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b'{"text": "' + b"x" * 10_000
+
+    async with web.client("operate") as client:
+        answer = await client.post("/v1/calls/live-1/say", content=endless())
+        assert answer.status_code == 413
+        answer = await client.post("/v1/calls/live-1/say", content=b"x" * 100_000)
+        assert (answer.status_code, answer.json()) == (413, {"detail": "a request has 65536 bytes at most"})
+
+
+async def test_a_link_signs_a_browser_in_and_out(web: Served) -> None:
+    from tests.web.served import TOKENS  # noqa: PLC0415
+
+    async with web.client() as client:
+        assert (await client.get("/?token=wrong")).status_code == 401
+        answer = await client.get(f"/?token={TOKENS['operate']}")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie and "samesite=strict" in cookie
+        assert (await client.get("/v1/me")).json() == {"name": "operate-2", "role": "operate", "expires": None}
+        await client.post("/v1/signout")
+        assert (await client.get("/v1/me")).status_code == 401
+
+
+async def test_what_an_administrator_removes_is_gone(web: Served) -> None:
+    name = "20260102T100000.000000Z-bbbb"
+    leave(web.settings.calls.directory, name, [turn("one", "two")])
+    async with web.client("admin") as client:
+        assert (await client.delete(f"/v1/calls/{name}")).status_code == 204
+        assert (await client.get(f"/v1/calls/{name}")).status_code == 404
+        assert (await client.delete(f"/v1/calls/{name}")).status_code == 404
+
+
+async def test_health_and_figures_need_no_token(web: Served) -> None:
+    async with web.client() as client:
+        assert (await client.get("/healthz")).json() == {"status": "alive"}
+        assert (await client.get("/readyz")).status_code == 503
+        assert "phone_web_calls_live 0.0" in (await client.get("/metrics")).text
