@@ -102,6 +102,11 @@ class _Rest:
     """What goes on at the very word, if the caller heard the agent tell something and had not been asked anything."""
 
 
+def asked(reply: Reply, played: int) -> bool:
+    """Whether `reply` has asked something by the end of the sentence at `played`: any word is an answer to that."""
+    return "?" in reply.heard.text(played) + _SENTENCE.split(reply.unsaid_words(played), maxsplit=1)[0]
+
+
 def _rest(cut: _Cut, played: int, actions: tuple[Action, ...]) -> _Rest | None:
     reply, ask = cut.reply, cut.ask
     unsaid = reply.unsaid(played)
@@ -161,6 +166,11 @@ class AgentSide:
         """Whether `reply` is the one that has the floor."""
         return self.reply is not None and self.reply.turn.reply == reply
 
+    @property
+    def asks(self) -> bool:
+        """Whether the reply has asked something, or does so in the sentence that is being said."""
+        return self.reply is not None and asked(self.reply, self.reply.played)
+
     # ------------------------------------------------------------------------------------------------ begin
 
     def greeting(self) -> Ask:
@@ -195,7 +205,8 @@ class AgentSide:
         turn = reply.turn
         turn.number, turn.reply = self._turns, self._turns + 1
         turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, pending.partials
-        turn.remark = ask.remark
+        turn.remarks = [*pending.remarks, *turn.remarks]
+        turn.remark, turn.endpoint = ask.remark, {} if ask.digits else pending.endpoint
         turn.at_ns = {**pending.at_ns, **turn.at_ns}
         turn.faults[:0] = [f"stt: {fault}" for fault in pending.faults]
         self._turns += 1

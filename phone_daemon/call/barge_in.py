@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.language.remarks import is_remark
+from phone_daemon.language.remarks import is_remark, may_be_remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,20 @@ class BargeInPolicy:
 
         In THINKING nothing of the reply has been heard: the caller has simply not finished, whatever the policy.
         """
-        return state is State.THINKING or (self._open(state) and self.policy in ("speech", "adaptive"))
+        return state is State.THINKING or (self._open(state) and self.policy == "speech")
 
-    def by_words(self, state: State) -> bool:
-        """True when words can take the floor."""
-        return self._open(state) and self.policy == "words"
+    def by_evidence(self, state: State) -> bool:
+        """True when speech softens the agent, until it is clear what it is."""
+        return state is not State.THINKING and self._open(state) and self.policy == "adaptive"
+
+    def by_words(self, state: State, *, alone: bool = False) -> bool:
+        """True when words can take the floor; `alone`: and nothing else can."""
+        return (self.by_evidence(state) and not alone) or (self._open(state) and self.policy == "words")
 
     def on_words(self, state: State, text: str) -> bool:
         """True when a transcript takes the floor."""
+        if self.by_evidence(state):
+            return bool(text) and not self.is_remark(text) and not may_be_remark(text, self.keys.remarks)
         return self.by_words(state) and len(text.split()) >= self.keys.min_words and not self.is_remark(text)
 
     def is_remark(self, text: str) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from phone_daemon.agent.agent import Agent, CallerTurn, Message
@@ -23,6 +24,7 @@ from phone_daemon.call.digits import DigitCollector
 from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
 from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.dialplan.policy import Policy
 from phone_daemon.events import (
     FRAME_SAMPLES,
     Action,
@@ -64,6 +66,9 @@ NO_MATCH = "Sorry, I did not catch that."
 TIME_IS_UP = "I'm sorry, our time is up. Please call again. Goodbye."
 BUSY = "I'm sorry, the line is busy. Is there anything else I can do for you?"
 NOT_PUT_THROUGH = "I'm sorry, I could not put you through. Is there anything else I can do for you?"
+ONE_MOMENT = "One moment, please."
+BACK_AGAIN = "Thank you for waiting. I am back."
+PUTTING_THROUGH = "One moment, I am putting you through."
 BUSY_CODES = (486, 600)
 """SIP: Busy Here, Busy Everywhere."""
 OVERTIME_S = 60.0
@@ -97,7 +102,7 @@ class Call:
         self._settings = services.settings
         self._floor = Floor()
         policy = dialplan.barge_in
-        self._policy = BargeInPolicy(policy)
+        self._policy = BargeInPolicy(policy, self._own_policy)
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
         self._tasks = asyncio.TaskGroup()
@@ -141,6 +146,8 @@ class Call:
         self._position = 0
         self._quiet_since = 0
         self._held = False
+        self._parking = False
+        """An operator lets the caller wait as soon as they have been told."""
         self._closed: LineClosed | None = None
 
     # ------------------------------------------------------------------------------------------------ life
@@ -201,6 +208,12 @@ class Call:
     def _open_voice(self) -> Voice:
         return Voice(self._services.tts, self._dialplan.voice, self._line.id)
 
+    def _own_policy(self) -> Policy | None:
+        """What the dialplan says of replies such as the one that is heard."""
+        reply = self._agent_side.reply
+        intent = None if reply is None else self._dialplan.script.intents.get(reply.turn.intent)
+        return None if intent is None else intent.barge_in
+
     @property
     def _end(self) -> LineClosed:
         return self._closed or LineClosed(EndReason.FAILED)
@@ -247,9 +260,7 @@ class Call:
                 what = "is used again" if trusted else "is not used: no SDP named it"
                 self._tell("fault", {"part": "line", "error": f"RTP from {address} {what}"})
             case HoldChanged(held):
-                self._held = held
-                self._quiet_since = self._position
-                self._tell("hold", {"held": held})
+                self._park(held)
             case TransferFailed(code, detail) if self._floor.state is State.CLOSING:
                 self._tell("transfer_failed", {"code": code, "detail": detail})
                 self._feed(Input.STAYED, saying(BUSY if code in BUSY_CODES else NOT_PUT_THROUGH))
@@ -257,13 +268,17 @@ class Call:
                 self._closed = event
                 self._feed(Input.LINE_CLOSED)
 
-    def _on_frame(self, frame: Frame) -> None:
+    def _on_frame(self, raw: Frame) -> None:
+        frame = self._echo.clean(raw)
+        if self._echo.news:
+            reply = self._agent_side.reply
+            tell_echo(self._echo.news, self._line.id, None if reply is None else reply.turn, self._tell)
         if self._recorder is not None:
-            self._recorder.add(frame)
+            self._recorder.add(raw if self._settings.echo.record_raw else frame)
         self._position = frame.position + FRAME_SAMPLES
         if self._agent_side.reply is not None and self._agent_side.has(frame.reply):
             self._agent_side.reply.progress(frame.played)
-        for event in self._caller_side.hear(frame):
+        for event in self._caller_side.hear(frame, doubted=self._echo.doubted):
             match event:
                 case SpeechStarted(onset=onset):
                     self._speech_started(onset)
@@ -271,7 +286,7 @@ class Call:
                     self._speech_ended()
         if self._held and self._floor.state in HAS_FLOOR:
             self._barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
-        elif self._policy.on_words(self._floor.state, self._caller_side.stable):
+        elif self._takes_floor():
             self._barge_in(BargeInSource.SPEECH, self._caller_side.onset)
         elif self._floor.state is State.LISTENING:
             self._wait_for_caller()
@@ -281,6 +296,12 @@ class Call:
             self._caller_side.attend()
         if self._position >= samples(self._settings.calls.limit_s + OVERTIME_S):
             self._line.hang_up()
+
+    def _takes_floor(self) -> bool:
+        """Whether what the caller says while the agent speaks takes the floor by now."""
+        if self._ducking.judging:
+            return self._ducking.judge() is Verdict.CUT
+        return self._policy.on_words(self._floor.state, self._caller_side.stable)
 
     def _wait_for_caller(self) -> None:
         """What the passing of time alone brings about while the floor is the caller's."""
@@ -317,10 +338,13 @@ class Call:
     # ------------------------------------------------------------------------------------------------ caller
 
     def _speech_started(self, onset: int) -> None:
+        reply = self._agent_side.reply
         if self._policy.on_speech(self._floor.state):
             self._barge_in(BargeInSource.SPEECH, onset)
             return
-        if self._floor.state is State.LISTENING or self._policy.by_words(self._floor.state):
+        if self._policy.by_evidence(self._floor.state) and reply is not None:
+            self._ducking.begin(reply, onset, asked=self._agent_side.asks)
+        elif self._floor.state is State.LISTENING or self._policy.by_words(self._floor.state):
             if self._caller_side.attending:
                 self._caller_side.drop()
             self._caller_side.attend(onset)
@@ -328,24 +352,37 @@ class Call:
 
     def _speech_ended(self) -> None:
         state = self._floor.state
-        if state is not State.THINKING and self._policy.by_words(state):
+        judged, wanted = self._ducking.judging, self._ducking.wanted
+        self._ducking.end()
+        if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
             # Each remark counts by itself, and a short one is often over before its words are known.
-            self._caller_side.make_final(self._overheard)
+            self._caller_side.make_final(partial(self._overheard, wanted))
             self._caller_side.attend()
         self._feed(Input.SPEECH_ENDED)
 
-    def _overheard(self, pending: PendingTurn) -> None:
-        """What the caller remarked while the agent spoke is known, and whether it was meant to interrupt."""
+    def _overheard(self, wanted: bool, pending: PendingTurn) -> None:
+        """What the caller remarked while the agent spoke is known, and whether it was meant to interrupt.
+
+        `wanted`: the agent had asked something.
+        """
         if pending is not self._caller_side.pending:
             return
-        if not self._policy.on_words(self._floor.state, pending.text):
+        answered = wanted and bool(pending.said) and self._policy.by_words(self._floor.state)
+        if not answered and not self._policy.on_words(self._floor.state, pending.text):
             self._caller_side.pending = PendingTurn()
+            if pending.said and self._agent_side.reply is not None:
+                self._remarked(pending.text, self._agent_side.reply.turn.remarks)
             return
         speaking = self._caller_side.speaking
         self._barge_in(BargeInSource.SPEECH, self._caller_side.onset if speaking else None)
         self._caller_side.pending = pending
         if not speaking:
             self._feed(Input.SPEECH_ENDED)
+
+    def _remarked(self, text: str, remarks: list[str]) -> None:
+        """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
+        remarks.append(text)
+        self._tell("remark", {"text": text})
 
     def _on_partial(self) -> None:
         caller = self._caller_side
@@ -370,6 +407,9 @@ class Call:
         if agent_side.was_telling and self._policy.is_remark(pending.text):
             self._tell("remark", {"text": pending.text})
             self._feed(Input.RESUME, agent_side.resume_after(pending.text))
+        elif pending.unasked and self._policy.is_remark(pending.text):
+            self._feed(Input.NOTHING)
+            self._remarked(pending.text, self._caller_side.pending.remarks)
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
             self._feed(Input.UNDERSTOOD, self._agent_side.answer(turn))
@@ -425,6 +465,7 @@ class Call:
         if self._caller_side.speaking:
             self._caller_side.pending.at_ns["speech_onset"] = self._caller_side.ns(self._caller_side.onset)
             self._caller_side.attend(self._caller_side.onset)
+        self._ducking.end()
 
     def _reply(self, ask: Ask) -> None:
         self._caller_side.pending.turn = self._agent_side.start(ask, self._caller_side.pending)
@@ -441,6 +482,7 @@ class Call:
         """Silence first; then a fresh utterance listens; then what made the reply is ended, all of it at once."""
         caller, agent = self._caller_side, self._agent_side
         agent.silence()
+        self._ducking.end("over")
         if heard:
             caller.pending = PendingTurn()
             if event.onset_ns is not None:
@@ -454,6 +496,7 @@ class Call:
         self._cancelling = agent.cancel(event, heard, utterance, now_ns())
 
     def _played_out(self, event: PlayoutDone) -> None:
+        unasked = self._ducking.judging and not self._ducking.wanted
         reply = self._agent_side.played_out(event)
         for action in reply.actions:
             if action.kind is not ActionKind.TAKE_MESSAGE:
@@ -465,6 +508,10 @@ class Call:
             self._feed(Input.FAREWELL, last)
         else:
             self._feed(Input.PLAYED_OUT)
+            self._caller_side.pending.unasked = unasked
+        if self._parking:
+            self._parking = False
+            self._park(True)
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
@@ -482,8 +529,11 @@ class Call:
         self._barge_in(BargeInSource.COMMAND, None)
         return None if self._cancelling is None else await self._cancelling
 
-    def say(self, text: str) -> bool:
-        """Makes the agent say `text`, whatever it is saying now; False when the call is not at a point to speak."""
+    def say(self, text: str, actions: tuple[Action, ...] = ()) -> bool:
+        """Makes the agent say `text`, whatever it is saying now; False when the call is not at a point to speak.
+
+        `actions` are done once it has been heard.
+        """
         if self._floor.state in HAS_FLOOR:
             self._barge_in(BargeInSource.COMMAND, None)
         if self._floor.state is not State.LISTENING:
@@ -491,8 +541,30 @@ class Call:
         if self._caller_side.speaking:
             self._caller_side.make_final(self._understood)
             self._caller_side.attend()
-        self._feed(Input.TOLD, saying(text, caller=self._caller_side.pending.text))
+        self._feed(Input.TOLD, saying(text, actions, self._caller_side.pending.text))
         return True
+
+    def send_digits(self, digits: str) -> None:
+        """Sends DTMF to the caller's side."""
+        self._line.send_digits(digits)
+
+    def hold(self, held: bool) -> bool:
+        """Lets the caller wait once told so, or takes them back; False when the call is not at a point to speak."""
+        if held:
+            self._parking = self.say(ONE_MOMENT)
+            return self._parking
+        self._parking, was_held = False, self._held
+        self._park(False)
+        return self.say(BACK_AGAIN) if was_held else True
+
+    def _park(self, held: bool) -> None:
+        if held is not self._held:
+            self._held, self._quiet_since = held, self._position
+            self._tell("hold", {"held": held})
+
+    def transfer(self, uri: str) -> bool:
+        """Hands the caller over once told so; False when the call is not at a point to speak."""
+        return self.say(PUTTING_THROUGH, (Action(ActionKind.TRANSFER, uri),))
 
     def hang_up(self, reason: EndReason) -> None:
         """Ends the call."""

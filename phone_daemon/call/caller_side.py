@@ -45,6 +45,10 @@ class PendingTurn:
     """What went wrong while it was heard, `deaf` included; each once."""
     turn: Turn | None = None
     """The turn that it belongs to, once a reply has begun."""
+    unasked: bool = False
+    """It was begun while the agent was saying the last words of a reply that asked nothing."""
+    remarks: list[str] = field(default_factory=list)
+    """What was said before it that was no turn."""
 
     @property
     def text(self) -> str:
@@ -96,6 +100,16 @@ class CallerSide:
         return self._vad.speaking
 
     @property
+    def probability(self) -> float:
+        """How likely the last window is speech, 0 to 1."""
+        return self._vad.probability
+
+    @property
+    def quiet(self) -> int:
+        """Samples since the caller's last speech sample; 0 when they do not speak."""
+        return self._vad.quiet
+
+    @property
     def onset(self) -> int:
         """Where the speech began that runs now; now when none does."""
         return self.position if self._vad.onset is None else self._vad.onset
@@ -125,14 +139,21 @@ class CallerSide:
             return False
         return min(self._vad.quiet, self.position - self._since) >= patience
 
-    def hear(self, frame: Frame) -> list[SpeechStarted | SpeechEnded]:
-        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them."""
+    def hear(self, frame: Frame, *, doubted: bool = False) -> list[SpeechStarted | SpeechEnded]:
+        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them.
+
+        `doubted`: it may be our own voice that comes back, and does not begin a turn as long as nobody knows.
+        """
         self.position = frame.position + FRAME_SAMPLES
         self._pre_roll.feed(frame.position, frame.pcm)
         if self.attending:
             self.utterance.feed(frame.pcm)
             if self.partial:
                 self._words.feed(self.partial, self.position)
+        if self._vad.speaking:
+            self._vad.wait = self._endpointing.wait(self.so_far if self.attending else "", self._vad.quiet)
+        self._endpointing.hear(frame.pcm)
+        self._vad.doubted = doubted
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:
@@ -163,7 +184,6 @@ class CallerSide:
     def restart(self) -> Utterance:
         """Puts the spare utterance in place of the one that listens, and gives that back."""
         self.partial, self._words = "", Stabilizer(self._window)
-        self._vad.grace = 0
         self.attending = False
         old, self.utterance = self.utterance, self._spare
         old.on_partial(None)

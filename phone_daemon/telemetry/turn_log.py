@@ -63,11 +63,12 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
     barge_in = None
     if (cancel := turn.cancel) is not None:
         legs = cancel.legs_ms()
-        onset = cancel.speech_onset_ns
+        onset, silence = cancel.speech_onset_ns, cancel.onset_to_silence_ms()
         barge_in = {
             "source": str(cancel.source),
             "at": seconds(cancel.vad_trigger_ns),
             "detection_ms": None if onset is None else round((cancel.vad_trigger_ns - onset) / 1e6, 3),
+            "onset_to_silence_ms": None if silence is None else round(silence, 3),
             "legs_ms": {leg: round(legs[leg], 3) for leg in (*LEGS, "total") if leg in legs},
             "missed": list(cancel.missed),
         }
@@ -79,6 +80,17 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
         "caller": turn.caller,
         "dtmf": turn.dtmf,
         "remark": turn.remark,
+        "remarks": list(turn.remarks),
+        "ducks": [
+            {
+                "at": seconds(duck.at_ns),
+                "onset_ms": round(duck.onset_ms, 3),
+                "outcome": duck.outcome,
+                "why": duck.why,
+                "took_ms": round(duck.took_ms, 3),
+            }
+            for duck in turn.ducks
+        ],
         "partials": turn.partials,
         "intent": turn.intent,
         "slots": dict(turn.slots),

@@ -62,6 +62,26 @@ class CancelReport:
         legs = {leg: (at - self.vad_trigger_ns) / 1e6 for leg, at in self.legs_ns.items()}
         return {**legs, "total": max(legs.values(), default=0.0)}
 
+    def onset_to_silence_ms(self) -> float | None:
+        """From the caller's first sample to the first silent frame handed to RTP: what the caller waits for."""
+        silent = self.legs_ns.get("rtp_silent")
+        return None if silent is None or self.speech_onset_ns is None else (silent - self.speech_onset_ns) / 1e6
+
+
+@dataclass(slots=True)
+class Duck:
+    """A voice set in while the agent spoke, who spoke softly until it was clear what the voice wanted."""
+
+    at_ns: int
+    onset_ms: float
+    """From the voice's first sample until then."""
+    outcome: str = ""
+    """`cut`: they got the floor; `restored`: the agent went on as loud as before; empty: the call ended first."""
+    why: str = ""
+    """`words`, `speech` or `length` that cut; `remark`, `noise`, `echo` that did not; `over`: the reply ended first."""
+    took_ms: float = 0.0
+    """Until the outcome was decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
@@ -84,6 +104,10 @@ class Turn:
     dtmf: bool = False
     remark: str = ""
     """What the caller remarked ("uh-huh") that broke off the reply before this one, which goes on here."""
+    remarks: list[str] = field(default_factory=list)
+    """What the caller remarked without wanting the floor: while the agent said this, or before it in the silence."""
+    ducks: list[Duck] = field(default_factory=list)
+    """Voices that set in while the agent said this, in their order."""
     partials: int = 0
     intent: str = ""
     slots: dict[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from phone_daemon.events import AgentEvent, Token
 from phone_daemon.tts.phrases import PhraseChunker, pause_s
 from sidecars.engines.espeak import create
 from tests import agents
-from tests.phone import OPEN, Left, Phone, ring, speech
+from tests.phone import OPEN, Left, Phone, plan, ring, speech
 
 REPLY = (
     "We are open from half past eight until half past five, Monday to Thursday. On Friday we close at four. "
@@ -114,7 +114,7 @@ def test_a_greeting_of_which_nothing_was_thought_when_a_noise_came_is_given_afte
         await phone.noise()
         await phone.heard_out("Hello there")
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert left.turns[-1]["heard"] == "Hello there."
 
 
@@ -131,7 +131,7 @@ def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Pat
         await asyncio.sleep(1.0)
         assert phone.state() is State.LISTENING
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert len(left.turns) == 2
 
 

@@ -13,9 +13,23 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 @pytest.mark.parametrize("state", State)
-def test_by_default_speech_and_keys_take_the_floor_wherever_there_is_one(state: State) -> None:
-    policy = BargeInPolicy(BargeIn())
+def test_speech_and_keys_take_the_floor_wherever_there_is_one(state: State) -> None:
+    policy = BargeInPolicy(BargeIn(policy="speech"))
     assert policy.on_speech(state) is policy.on_digit(state) is (state in HAS_FLOOR)
+
+
+@pytest.mark.parametrize("state", HAS_FLOOR - {State.THINKING})
+def test_by_default_a_voice_is_judged_before_it_takes_the_floor(state: State) -> None:
+    policy = BargeInPolicy(BargeIn())
+    assert policy.by_evidence(state) and not policy.on_speech(state)
+    assert policy.on_words(state, "stop") and policy.on_words(state, "no wait")
+    assert not policy.on_words(state, "uh-huh") and not policy.on_words(state, "and")
+
+
+def test_what_a_reply_says_of_itself_comes_before_what_the_dialplan_says() -> None:
+    policy = BargeInPolicy(BargeIn(policy="speech"), lambda: "off")
+    assert not policy.on_speech(State.SPEAKING) and policy.on_digit(State.SPEAKING)
+    assert BargeInPolicy(BargeIn(policy="off"), lambda: "speech").on_speech(State.SPEAKING)
 
 
 def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> None:
@@ -32,7 +46,7 @@ def test_a_caller_who_goes_on_before_the_reply_is_heard_is_never_talked_over() -
 
 
 def test_a_protected_greeting_is_heard_to_the_end() -> None:
-    policy = BargeInPolicy(BargeIn(greeting=False))
+    policy = BargeInPolicy(BargeIn(policy="speech", greeting=False))
     assert not policy.on_speech(State.GREETING)
     assert not policy.on_digit(State.GREETING)
     assert policy.on_speech(State.SPEAKING)

@@ -214,7 +214,7 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     first, resumed = left.turns[1:3]
     assert first["interrupted"] and not resumed["interrupted"]
     cut = len(first["heard"])
@@ -253,7 +253,7 @@ def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Pat
         await phone.noise()
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert left.turns[1]["heard"] == "Goodbye." and left.turns[1]["interrupted"]
 

@@ -13,7 +13,7 @@ from tests.phone import OPEN, Left, Phone, plan, ring, speech
 HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
 
 
-def remarked(folder: Path, reply: str, remark: str, *, at: str, **barge_in: object) -> Left:
+def remarked(folder: Path, reply: str, remark: str, *, at: str, turns: int = 3, **barge_in: object) -> Left:
     """A call in which `remark` is said once the agent has begun to say `at`."""
 
     async def script(phone: Phone) -> None:
@@ -22,17 +22,26 @@ def remarked(folder: Path, reply: str, remark: str, *, at: str, **barge_in: obje
         await phone.until(phone.hears(at))
         await phone.until(lambda: phone.line.played.get(2, 0) > 8000)
         await phone.says(speech(remark))
-        await phone.reaches(State.LISTENING)
         await phone.until(lambda: phone.state() is State.LISTENING and not phone.call._caller_side.speaking)
-        await phone.until(lambda: len(phone.told("turn")) >= 3, 20.0)
+        await phone.until(lambda: len(phone.told("turn")) >= turns, 20.0)
 
     agent = agents.Lines(agents.text(reply), agents.text("All right."))
     return ring(folder, script, agent=agent, dialplan=plan(**barge_in))
 
 
 @pytest.mark.parametrize("remark", ["okay", "uh huh", "yeah"])
-def test_after_a_mere_remark_the_sentence_is_said_to_its_end(tmp_path: Path, remark: str) -> None:
-    left = remarked(tmp_path, HOURS, remark, at="We are open")
+def test_a_mere_remark_softens_the_agent_who_says_everything(tmp_path: Path, remark: str) -> None:
+    left = remarked(tmp_path, HOURS, remark, at="We are open", turns=2)
+    turn = left.turns[1]
+    assert not turn["interrupted"] and turn["heard"] == HOURS
+    assert [told["text"] for told in left.told("remark")] == turn["remarks"]
+    assert len(turn["remarks"]) == (remark != "uh huh")  # in which this voice is not understood to say anything
+    assert [duck["outcome"] for duck in turn["ducks"]] == ["restored"]
+
+
+@pytest.mark.parametrize("remark", ["okay", "yeah"])
+def test_where_any_voice_interrupts_the_sentence_is_said_to_its_end_after_a_remark(tmp_path: Path, remark: str) -> None:
+    left = remarked(tmp_path, HOURS, remark, at="We are open", policy="speech")
     cut, rest = left.turns[1], left.turns[2]
     assert cut["interrupted"] and HOURS.startswith(cut["heard"])
     assert f"{cut['heard']} {rest['heard']}".split() == HOURS.split()
@@ -40,14 +49,17 @@ def test_after_a_mere_remark_the_sentence_is_said_to_its_end(tmp_path: Path, rem
     assert len(rest["remark"]) > 1
 
 
-def test_after_a_question_the_same_word_is_an_answer(tmp_path: Path) -> None:
-    left = remarked(tmp_path, f"Shall I tell you the hours? {HOURS}", "okay", at="We are open")
+@pytest.mark.parametrize("policy", ["adaptive", "speech"])
+def test_after_a_question_the_same_word_is_an_answer(tmp_path: Path, policy: str) -> None:
+    left = remarked(tmp_path, f"Shall I tell you the hours? {HOURS}", "okay", at="We are open", policy=policy)
     assert left.told("remark") == []
     assert left.turns[2]["heard"] == "All right."
 
 
-def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path) -> None:
-    left = remarked(tmp_path, HOURS, "okay stop i would like to book an appointment", at="We are open")
+@pytest.mark.parametrize("policy", ["adaptive", "speech"])
+def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path, policy: str) -> None:
+    said = "okay stop i would like to book an appointment"
+    left = remarked(tmp_path, HOURS, said, at="We are open", policy=policy)
     assert left.told("remark") == []
     assert left.turns[2]["heard"] == "All right."
 

@@ -1,0 +1,84 @@
+"""What is known of a voice that sets in while the agent speaks, and what it amounts to. Pure: values in, a verdict out.
+
+Whether somebody wants the floor is not in the first 300 ms of a voice's sound: a model of the spectrum (18 mel bands
+every 10 ms, logistic) told remarks from interruptions by voices that it had not met with an area under the curve of
+0.65. The first words do tell: they are there some 300 ms after the onset, and "stop" is not taken for "uh-huh".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from phone_daemon.language.remarks import may_be_remark
+
+DECIDE_S = 0.35
+"""Longest that the agent speaks softly."""
+CLEAR = 0.7
+"""Mean probability of speech above which a voice is one beyond doubt."""
+LONGEST_REMARK_S = 1.3
+"""Who goes on for longer, in words that are no remark, wants the floor, whatever the words."""
+WORDLESS_S = 0.7
+"""Where recognition tells no partials, a clear voice that lasts for so long takes the floor."""
+QUIET_S = 0.2
+"""A voice that has paused for so long is over, as far as an interruption goes."""
+ECHO = 0.5
+"""Above this likelihood it is the agent's own voice that comes back."""
+
+
+class Verdict(Enum):
+    WAIT = auto()
+    CUT = auto()
+    """They want the floor."""
+    RESTORE = auto()
+    """They do not, as far as is known by now: the agent goes on, and listens all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    since_s: float
+    """Since the voice set in."""
+    ducked_s: float | None
+    """How long the agent has spoken softly; None: it is as loud as ever."""
+    text: str
+    """What is understood so far."""
+    remark: bool
+    """`text` is a remark, as the dialplan has them."""
+    wanted: bool
+    """Whatever they say is wanted: the agent has asked something, or the dialplan knows no remarks."""
+    likeness: float
+    """Mean probability of speech since it set in, 0 to 1."""
+    quiet_s: float
+    """Since the last of it."""
+    echo: float = 0.0
+    """How likely it is the agent's own voice, 0 to 1."""
+    partials: bool = True
+    """Whether recognition tells what it understands before the end of an utterance."""
+
+    @property
+    def wordy(self) -> bool:
+        """Words are heard that no listener says in passing."""
+        return bool(self.text) and not self.remark and not may_be_remark(self.text)
+
+
+def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)
+    """What to do, and why."""
+    if seen.echo > ECHO:
+        return _unless_ducked(seen, "echo")
+    if seen.wordy or (seen.wanted and seen.text):
+        return Verdict.CUT, "words"
+    over = seen.quiet_s >= QUIET_S
+    clear = seen.likeness >= CLEAR and not over
+    if clear and seen.wanted:
+        return Verdict.CUT, "speech"
+    if clear and not seen.partials and seen.since_s >= WORDLESS_S:
+        return Verdict.CUT, "speech"
+    if clear and seen.text and not seen.remark and seen.since_s >= LONGEST_REMARK_S:
+        return Verdict.CUT, "length"
+    if seen.ducked_s is not None and (seen.ducked_s >= DECIDE_S or (over and seen.text)):
+        return Verdict.RESTORE, "remark" if seen.text else "noise"
+    return Verdict.WAIT, ""
+
+
+def _unless_ducked(seen: Evidence, why: str) -> tuple[Verdict, str]:
+    return (Verdict.WAIT if seen.ducked_s is None else Verdict.RESTORE), why
