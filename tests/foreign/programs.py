@@ -15,6 +15,7 @@ PACKAGES = {
     "rtpengine": "rtpengine-daemon",
     "haproxy": "haproxy",
     "systemd-analyze": "systemd",
+    "ip": "iproute2",
     "chromium": "chromium",
     "turnserver": "coturn",
     "npx": "npm",

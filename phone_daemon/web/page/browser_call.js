@@ -96,7 +96,7 @@ export class BrowserCall extends EventTarget {
   /** @param {Note} note */
   #take(note) {
     this.dispatchEvent(new CustomEvent("note", { detail: note }));
-    if (note.kind === "refused" || note.kind === "closed") this.#location = "";  // There is nothing to hang up any more.
+    if (note.kind === "refused" || note.kind === "closed") this.#location = ""; // There is nothing to hang up any more.
     if (note.kind === "refused") this.#end(`The call was not taken: ${note.data.why}.`);
     if (note.kind === "closed") this.#end(WHY[note.data.reason] ?? `The call is over: ${note.data.reason}.`);
   }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import deque
 from typing import Annotated
 
 from aiortc import RTCIceServer
@@ -29,6 +30,8 @@ PATH = "/v1/webrtc"
 logging.getLogger("aioice").setLevel(logging.WARNING)  # It tells of each candidate pair that it checks.
 MAX_PEERS = 64
 """Browsers at a time, also those that are not connected yet."""
+REMEMBERED = 256
+"""Calls that are over, and may be hung up once more."""
 RETRY_S = 10
 """What one too many is told to wait."""
 
@@ -41,6 +44,7 @@ class Peers:
         self._servers = servers
         self._peers: dict[str, Peer] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._gone: deque[str] = deque(maxlen=REMEMBERED)
 
     async def welcome(self, body: bytes, called: str) -> tuple[str, str]:
         """The id and the SDP answer for an offer. Raises `BadOffer`."""
@@ -65,9 +69,15 @@ class Peers:
             raise BadOffer(404, "no such call: it is over, or never was")
         return self._peers[name]
 
+    def hang_up(self, name: str) -> None:
+        """Ends a call; harmless when it has just ended by itself, as it does when the browser closes its end first."""
+        if name not in self._gone:
+            self.find(name).close()
+
     async def _leave(self, name: str, peer: Peer) -> None:
         await peer.over.wait()
         self._peers.pop(name, None)
+        self._gone.append(name)
 
 
 def router(desk: Desk, settings: WebSettings) -> APIRouter:
@@ -121,7 +131,7 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
     async def hang_up(name: str) -> Response:
         """Ends the call."""
         try:
-            peers.find(name).close()
+            peers.hang_up(name)
         except BadOffer as error:
             return refused(error)
         return Response(status_code=200)

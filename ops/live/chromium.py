@@ -1,0 +1,102 @@
+"""Debian's Chromium with a recording for its microphone: who the page is tried, measured and pictured with.
+
+    async with chromium(recording) as context: page = await context.new_page()
+
+Needs `playwright` (the dev extra), which drives the browser and brings none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from playwright.async_api import BrowserContext, async_playwright
+
+CALLERS = Path("fixtures/calls")
+RATE = 8000
+UPSAMPLED = 48_000
+AFTER_S = 60
+"""Silence after the last words: Chromium plays a file once, or for ever."""
+
+LEVELS = """
+window.levels = [];
+(() => {
+  const meters = {};
+  const loudness = (analyser) => {
+    if (!analyser) return 0;
+    const samples = new Float32Array(analyser.fftSize);
+    analyser.getFloatTimeDomainData(samples);
+    return Math.sqrt(samples.reduce((sum, each) => sum + each * each, 0) / samples.length);
+  };
+  let context;
+  const listen = (name, stream) => {
+    context ??= new AudioContext();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 512;
+    context.createMediaStreamSource(stream).connect(analyser);
+    meters[name] = analyser;
+  };
+  setInterval(() => {
+    if (context) levels.push([performance.now(), loudness(meters.caller), loudness(meters.agent)]);
+  }, 10);
+  const ask = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (ask) navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    listen("caller", stream);
+    return stream;
+  };
+  const Plain = RTCPeerConnection;
+  window.RTCPeerConnection = class extends Plain {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("track", ({ track }) => listen("agent", new MediaStream([track])));
+    }
+  };
+})();
+"""
+"""Keeps `levels`: every 10 ms its time, how loud the microphone is and how loud what is received (RMS, 0 to 1)."""
+
+
+@asynccontextmanager
+async def chromium(
+    microphone: Path | None = None, *, measured: bool = False, arguments: Sequence[str] = (), **options: Any
+) -> AsyncIterator[BrowserContext]:
+    """A context of a new browser; `options` are Playwright's. `measured` puts `LEVELS` into every page.
+
+    The browser denies the microphone when there is no recording for it.
+    """
+    arguments = [*arguments]
+    if microphone is not None:
+        arguments += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={microphone}%noloop",
+        ]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium's own refuses to be root's.
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        try:
+            context = await browser.new_context(**options)
+            if measured:
+                await context.add_init_script(LEVELS)
+            yield context
+        finally:
+            await browser.close()
+
+
+def record(path: Path, words: Sequence[tuple[float, str]]) -> None:
+    """Writes a microphone's recording: after so many seconds of silence, this of a recorded caller's, and so on."""
+    pieces = []
+    for pause_s, name in words:
+        audio, rate = soundfile.read(CALLERS / name, dtype="int16")
+        if rate != RATE:
+            raise ValueError(f"{name}: {rate} Hz where callers have {RATE}")
+        pieces += [np.zeros(round(pause_s * RATE), "int16"), audio]
+    pieces.append(np.zeros(AFTER_S * RATE, "int16"))
+    soundfile.write(path, np.repeat(np.concatenate(pieces), UPSAMPLED // RATE), UPSAMPLED)

@@ -1,0 +1,110 @@
+// One past call: its audio with everything on it that happened, and what was said, each word a place to hear it from.
+
+import { clock, el, milliseconds } from "./dom.js";
+import { waterfall } from "./waterfall.js";
+import { Waveform } from "./waveform.js";
+
+/** @typedef {import("./api.js").Call} Call */
+/** @typedef {import("./api.js").Turn} Turn */
+
+export class PastCall {
+  #sound;
+  #waveform;
+  #id;
+
+  /** @param {Call} call @param {Turn[]} turns */
+  constructor(call, turns) {
+    const address = `/v1/recordings/${encodeURIComponent(call.call)}`;
+    this.#id = call.call;
+    this.#sound = el("audio", { controls: true, preload: "metadata", src: address });
+    this.#waveform = new Waveform(turns, (at) => this.#hear(at));
+    this.#sound.addEventListener("timeupdate", () => this.#waveform.at(this.#sound.currentTime));
+    this.element = el(
+      "div",
+      {},
+      el("h2", {}, `${call.caller || "withheld"} → ${call.called || "?"}`),
+      el("p", { class: "hint" }, [call.dialplan, new Date(call.started).toLocaleString(), String(call.reason ?? "").replaceAll("_", " ")].filter(Boolean).join(" · ")),
+      this.#waveform.element,
+      el("p", { class: "row" }, this.#sound, el("a", { href: address, download: `${call.call}.wav` }, "Download")),
+      el("ol", { class: "turns" }, ...turns.map((turn) => this.#turn(turn))),
+    );
+  }
+
+  /** Fetches the recording and draws it. */
+  async load() {
+    try {
+      const answer = await fetch(`/v1/recordings/${encodeURIComponent(this.#id)}`);
+      if (!answer.ok) throw new Error("there is no recording");
+      const audio = await new OfflineAudioContext(2, 1, 8000).decodeAudioData(await answer.arrayBuffer());
+      this.#waveform.show(audio);
+    } catch {
+      this.#sound.remove();
+      this.#waveform.element.replaceChildren(el("p", { class: "empty" }, "There is no recording of this call."));
+    }
+  }
+
+  stop() {
+    this.#sound.pause();
+  }
+
+  /** @param {number} at Seconds. */
+  #hear(at) {
+    this.#sound.currentTime = Math.max(0, at);
+    this.#sound.play().catch(() => {});
+  }
+
+  /** @param {Turn} turn */
+  #turn(turn) {
+    const times = turn.times ?? {};
+    const began = times.reply_first_audio ?? times.rtp_first_audio;
+    const heard = String(turn.heard ?? "");
+    const unheard = String(turn.agent ?? "").slice(heard.length);
+    return el(
+      "li",
+      {},
+      turn.caller && this.#line("You", "you", times.speech_onset, this.#words(String(turn.caller), times.speech_onset, times.speech_end)),
+      turn.agent && this.#line("Agent", "agent", began, this.#words(heard, began, times.playout_end), turn.interrupted && el("del", {}, unheard)),
+      el("p", { class: "aside" }, facts(turn)),
+      turn.barge_in && el("div", { class: "interruption" }, interrupted(turn.barge_in), waterfall(turn.barge_in.legs_ms ?? {})),
+      ...(turn.faults ?? []).map((/** @type {any} */ fault) => el("p", { class: "fault" }, typeof fault === "string" ? fault : Object.values(fault).join(": "))),
+    );
+  }
+
+  /** @param {string} who @param {string} kind @param {number | undefined} at @param {...import("./dom.js").Child} said */
+  #line(who, kind, at, ...said) {
+    const play = at === undefined ? null : el("button", { type: "button", class: "play", "aria-label": `Hear ${who} from ${clock(at)}`, click: () => this.#hear(at) }, clock(at));
+    return el("p", { class: `line ${kind}` }, play ?? el("span"), el("b", {}, who), el("span", {}, ...said));
+  }
+
+  /** Each word a place to hear it from; where it lies is told from its place in the text. @param {string} text @param {number} [from] @param {number} [to] */
+  #words(text, from, to) {
+    const all = el("span");
+    if (from === undefined || to === undefined) return el("span", {}, text);
+    for (const { 0: word, index } of text.matchAll(/\S+\s*/g)) {
+      const at = from + ((to - from) * index) / Math.max(text.length, 1);
+      all.append(el("span", { class: "word", title: clock(at), click: () => this.#hear(at - 0.15) }, word));
+    }
+    return all;
+  }
+}
+
+/** @param {Turn} turn */
+function facts(turn) {
+  const slots = Object.entries(turn.slots ?? {}).map(([name, value]) => `${name} ${value}`);
+  const stages = Object.entries(turn.stages_ms ?? {}).map(([stage, ms]) => `${stage.replaceAll("_", " ")} ${Math.round(Number(ms))}`);
+  return [
+    turn.intent && `understood: ${[turn.intent, ...slots].join(" · ")}`,
+    turn.partials ? `${turn.partials} partials` : "",
+    typeof turn.ttfa_ms === "number" ? `answered after ${milliseconds(turn.ttfa_ms)} (${stages.join(", ")})` : "",
+    ...(turn.tools ?? []).map((/** @type {any} */ tool) => `${tool.name}: ${tool.outcome}`),
+    ...(turn.actions ?? []).map((/** @type {any} */ action) => String(action)),
+  ]
+    .filter(Boolean)
+    .join(" — ");
+}
+
+/** @param {Record<string, any>} bargeIn */
+function interrupted(bargeIn) {
+  const after = bargeIn.onset_to_silence_ms;
+  return `Interrupted at ${clock(bargeIn.at)} (${bargeIn.source})` + (typeof after === "number" ? `: silent ${milliseconds(after)} after the first sound` : "");
+}

@@ -1,0 +1,129 @@
+// Two channels of a call on a canvas, the caller above, with turns, interruptions, faults and tools on them.
+
+import { el } from "./dom.js";
+
+/** @typedef {import("./api.js").Turn} Turn */
+
+const HEIGHT = 150;
+const LANE = 62;
+const MARKS = 16;
+
+export class Waveform {
+  #canvas = el("canvas", { class: "waveform", height: HEIGHT, "aria-hidden": "true" });
+  element = el("div", { class: "waveform-box" }, this.#canvas);
+  #turns;
+  /** @type {AudioBuffer | null} */ #audio = null;
+  #seconds = 1;
+  #now = 0;
+
+  /** @param {Turn[]} turns @param {(at: number) => void} hear */
+  constructor(turns, hear) {
+    this.#turns = turns;
+    this.#canvas.addEventListener("click", (event) => hear((event.offsetX / this.#canvas.clientWidth) * this.#seconds));
+    new ResizeObserver(() => this.#draw()).observe(this.element);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+  }
+
+  /** @param {AudioBuffer} audio */
+  show(audio) {
+    this.#audio = audio;
+    this.#seconds = audio.duration;
+    this.#draw();
+  }
+
+  /** Where the sound is. @param {number} seconds */
+  at(seconds) {
+    this.#now = seconds;
+    this.#draw();
+  }
+
+  #draw() {
+    const width = Math.round(this.element.clientWidth);
+    const pen = this.#canvas.getContext("2d");
+    if (!this.#audio || !pen || !width) return;
+    const scale = devicePixelRatio || 1;
+    if (this.#canvas.width !== width * scale) {
+      this.#canvas.width = width * scale;
+      this.#canvas.height = HEIGHT * scale;
+    }
+    const style = getComputedStyle(this.element);
+    /** @param {string} name */
+    const color = (name) => style.getPropertyValue(`--${name}`).trim();
+    /** @param {number} seconds */
+    const x = (seconds) => (seconds / this.#seconds) * width;
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, HEIGHT);
+    for (const turn of this.#turns) this.#bands(pen, turn, x, color);
+    this.#wave(pen, 0, MARKS + LANE / 2, width, color("blue"));
+    this.#wave(pen, Math.min(1, this.#audio.numberOfChannels - 1), MARKS + LANE + 8 + LANE / 2, width, color("green"));
+    for (const turn of this.#turns) this.#marks(pen, turn, x, color);
+    pen.fillStyle = color("ink");
+    pen.fillRect(x(this.#now), MARKS, 1.5, HEIGHT - MARKS);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} pen
+   * @param {Turn} turn
+   * @param {(seconds: number) => number} x
+   * @param {(name: string) => string} color
+   */
+  #bands(pen, turn, x, color) {
+    const { speech_onset: from, speech_end: to, rtp_first_audio: began, playout_end: ended } = turn.times ?? {};
+    pen.globalAlpha = 0.13;
+    pen.fillStyle = color("blue");
+    if (from !== undefined && to !== undefined) pen.fillRect(x(from), MARKS, Math.max(1, x(to) - x(from)), LANE);
+    pen.fillStyle = color("green");
+    if (began !== undefined && ended !== undefined) pen.fillRect(x(began), MARKS + LANE + 8, Math.max(1, x(ended) - x(began)), LANE);
+    pen.globalAlpha = 1;
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} pen
+   * @param {Turn} turn
+   * @param {(seconds: number) => number} x
+   * @param {(name: string) => string} color
+   */
+  #marks(pen, turn, x, color) {
+    const first = turn.times?.speech_onset ?? turn.times?.rtp_first_audio;
+    pen.font = "11px system-ui, sans-serif";
+    pen.fillStyle = color("faint");
+    if (first !== undefined) pen.fillText(String(turn.turn ?? ""), x(first), 11);
+    if (turn.barge_in) {
+      // From the decision to its last leg; at least as wide as can be seen.
+      const legs = /** @type {number[]} */ (Object.values(turn.barge_in.legs_ms ?? {}));
+      const at = x(turn.barge_in.at);
+      pen.fillStyle = color("red");
+      pen.fillRect(at, MARKS - 3, 1.5, HEIGHT - MARKS + 3);
+      pen.globalAlpha = 0.3;
+      pen.fillRect(at, MARKS + LANE + 8, Math.max(3, x(Math.max(0, ...legs) / 1000)), LANE);
+      pen.globalAlpha = 1;
+    }
+    pen.fillStyle = color("amber");
+    const where = turn.times?.endpoint ?? turn.times?.rtp_first_audio;
+    if (where !== undefined && (turn.faults?.length || turn.tools?.length)) {
+      pen.beginPath();
+      pen.arc(x(where), MARKS + LANE + 4, 4, 0, 7);
+      pen.fill();
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} pen
+   * @param {number} channel
+   * @param {number} middle
+   * @param {number} width
+   * @param {string} color
+   */
+  #wave(pen, channel, middle, width, color) {
+    const samples = /** @type {AudioBuffer} */ (this.#audio).getChannelData(channel);
+    const step = samples.length / width;
+    pen.fillStyle = color;
+    for (let column = 0; column < width; column++) {
+      let peak = 0;
+      for (let at = Math.floor(column * step); at < (column + 1) * step; at++) peak = Math.max(peak, Math.abs(samples[at] ?? 0));
+      // The square root, so that quiet speech is seen.
+      const height = Math.max(0.5, (Math.sqrt(peak) * LANE) / 2);
+      pen.fillRect(column, middle - height, 1, 2 * height);
+    }
+  }
+}
