@@ -45,9 +45,10 @@ def load_settings(
 ) -> Settings:
     """Settings from the TOML file `path` (None: the defaults), then from the environment, then from `options`.
 
-    `options`: by what the command line calls it, the key that it sets, and the value. Paths in the file are relative to
-    the file's own folder. `serving`: whether this machine must have the address that they name; `warn`: whether the
-    log is told of engines that it does not have. Raises `SettingsError` with every problem there is.
+    `options`: by what the command line calls it, the key that it sets, and the value. Paths are relative to the file's
+    own folder, those of the defaults as well: whoever names the file means the same places. `serving`: whether this
+    machine must have the address that they name; `warn`: whether the log is told of engines that it does not have.
+    Raises `SettingsError` with every problem there is.
     """
     try:
         document = read(path) if path else Document(Path(), {})
@@ -63,6 +64,8 @@ def load_settings(
         document = document.with_value(key, value, name)
     found.document = document
     settings = found.validated(Settings, context={"folder": path.parent if path else None})
+    if path is not None:
+        settings = beside(path.parent, settings, document)
     check(settings, environ, found, serving=serving, secrets=serving or warn)
     if found:
         raise SettingsError(found.lines(), settings.dialplans)
@@ -72,6 +75,20 @@ def load_settings(
         # Nobody but the trunks is answered, and they are seldom on this machine.
         settings = replace(settings, sip=replace(settings.sip, bind="0.0.0.0"))
     return settings
+
+
+def beside(folder: Path, settings: Settings, document: Document) -> Settings:
+    """`settings` with the folders that `document` does not name next to it."""
+
+    def place(section: str, path: Path) -> Path:
+        return path if "directory" in document.data.get(section, {}) else folder / path
+
+    return replace(
+        settings,
+        calls=replace(settings.calls, directory=place("calls", settings.calls.directory)),
+        state=replace(settings.state, directory=place("state", settings.state.directory)),
+        edge=replace(settings.edge, directory=place("edge", settings.edge.directory)),
+    )
 
 
 def _read(name: str, text: str) -> Any:

@@ -4,9 +4,10 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 from phone_daemon.settings.example import example, table_of_many, toml
-from phone_daemon.settings.load import load_settings
+from phone_daemon.settings.load import beside, load_settings
 from phone_daemon.settings.problems import fields_of
 from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.toml_lines import Document
 from phone_daemon.settings.trunks import RegisterKeys, TrunkSettings
 
 EXAMPLE = Path(__file__).parents[2] / "phone-daemon.example.toml"
@@ -17,7 +18,7 @@ def test_the_committed_file_is_what_make_docs_writes() -> None:
 
 
 def test_as_it_is_it_changes_nothing() -> None:
-    assert load_settings(EXAMPLE, {}) == Settings()
+    assert load_settings(EXAMPLE, {}) == beside(EXAMPLE.parent, Settings(), Document(Path(), {}))
 
 
 def uncommented() -> str:

@@ -32,7 +32,9 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         sip=replace(default.sip, port=5080, codecs=("PCMA",)),
         vad=replace(default.vad, min_silence_s=1.0),
         stt=replace(default.stt, options={"beam": 1e-20, "phrases": {"a": [1]}}),
-        state=replace(default.state, texts=False, url="off"),
+        calls=replace(default.calls, directory=tmp_path / "var/calls"),
+        state=replace(default.state, texts=False, url="off", directory=tmp_path / "var"),
+        edge=replace(default.edge, directory=tmp_path / "var/edge"),
     )
     assert isinstance(settings.vad.min_silence_s, float)
 
@@ -70,6 +72,7 @@ def test_paths_are_relative_to_the_file_unless_absolute(tmp_path: Path) -> None:
     assert settings.dialplans == (tmp_path / "mine.toml",)
     assert settings.calls.directory == tmp_path / "c"
     assert settings.state.directory == Path("/srv/state")
+    assert settings.edge.directory == tmp_path / "var/edge"
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

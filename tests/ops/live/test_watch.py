@@ -13,6 +13,7 @@ import pytest
 from ops.__main__ import main
 from ops.live.watch import Operator
 from phone_daemon.events import Note
+from phone_daemon.settings.load import load_settings
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import connect
 from phone_daemon.state.operator import CommandFailed
@@ -74,6 +75,20 @@ async def test_calls_are_listed_with_what_they_do(
     _, out, _ = await ops(capsys, "calls", "-c", config, "--json")
     [call] = json.loads(out)
     assert (call["call"], call["daemon"]) == ("one", state.daemon)
+
+
+async def test_a_daemon_is_found_by_its_settings_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that says nothing of where the state is kept means the folder beside it."""
+    (tmp_path / "d.toml").write_text("health_port = 0\n")
+    async with State.open(load_settings(tmp_path / "d.toml", {}).state) as state:
+        state.register("one", {"caller": "5550100", "called": "100", "dialplan": "dental"})
+        await written(state, tmp_path / "var", 1)
+        for folder, named in ((Path("/"), tmp_path / "d.toml"), (tmp_path, Path("d.toml"))):
+            monkeypatch.chdir(folder)
+            code, out, _ = await ops(capsys, "calls", "-c", named, "--json")
+            assert (code, [call["call"] for call in json.loads(out)]) == (0, ["one"])
 
 
 async def test_a_caller_cannot_steer_the_operators_terminal(
