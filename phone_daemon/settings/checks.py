@@ -17,6 +17,7 @@ from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, T
 from phone_daemon.settings.toml_lines import Key
 from phone_daemon.settings.trunk_checks import check_trunks
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
+from phone_daemon.settings.web_checks import check_web
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
 from sidecars.environment import family, interpreter
 
@@ -52,9 +53,13 @@ def check(
     """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords that are missing."""
     _check_sip(settings.sip, settings.daemons, found, serving=serving)
     check_trunks(settings, environ, found, secrets=secrets)
+    check_web(settings.web, settings.webhook, environ, found, serving=serving)
     vad = settings.vad
     if vad.release > vad.threshold:
         found.add(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
+    turn = settings.turn
+    if turn.min_wait_s > turn.max_wait_s:
+        found.add(("turn", "min_wait_s"), f"is {turn.min_wait_s}, above max_wait_s ({turn.max_wait_s}); lower it")
     _check_engine("stt", settings.stt, environ, found)
     _check_engine("tts", settings.tts, environ, found)
     if settings.tts.spare and settings.tts.per_call:

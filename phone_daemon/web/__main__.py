@@ -31,6 +31,8 @@ from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.hand_over import HandOver, make_token
 from phone_daemon.web.housekeeping import Housekeeping
 from phone_daemon.web.web import Web
+from phone_daemon.web.webhook_message import BadSecret
+from phone_daemon.web.webhooks import Webhooks
 from sidecars.log import Event, set_up
 
 log = logging.getLogger("phone_daemon.web")
@@ -62,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.writelines(f"{line}\n" for line in error.lines)
         return 2
-    except TokensError as error:
+    except (TokensError, BadSecret) as error:
         sys.stderr.write(f"ERROR {error}\n")
         return 2
     except OSError as error:
@@ -120,10 +122,12 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         health_port=told.health_port,
     )
     housekeeping = Housekeeping(web.store, settings)
+    webhooks = Webhooks(told.settings.webhook, os.environ, directory, web.metrics)
 
     def observe(note: Mapping[str, Any]) -> None:
         web.metrics.notes.inc()
         housekeeping.observe(note)
+        webhooks.observe(note)
 
     desk.observe = observe
     with _listen(settings.bind, settings.port) as listener, contextlib.closing(web.store):
@@ -146,7 +150,10 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         )
         http = asyncio.create_task(server.serve([listener]))
         clock = asyncio.create_task(desk.run(port))
-        background = [asyncio.create_task(housekeeping.run(), name="housekeeping")]
+        background = [
+            asyncio.create_task(housekeeping.run(), name="housekeeping"),
+            asyncio.create_task(webhooks.run(), name="webhooks"),
+        ]
         async with web.feed:
             try:
                 await asyncio.wait([http, clock], return_when=asyncio.FIRST_COMPLETED)

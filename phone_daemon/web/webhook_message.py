@@ -1,0 +1,66 @@
+"""What a webhook is told, and how it is signed: Standard Webhooks 1.0. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+PREFIX = "whsec_"
+LEAST_SECRET = 24
+"""Bytes, as the standard asks."""
+
+
+class BadSecret(ValueError):
+    """A secret that cannot sign: one line without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookMessage:
+    id: str
+    """The same in every attempt: by it a receiver knows what it had already."""
+    body: bytes
+
+    @classmethod
+    def make(cls, id: str, type: str, at: datetime, data: Mapping[str, Any]) -> WebhookMessage:
+        """`type`: `call.` and what happened."""
+        told = {"type": type, "timestamp": at.isoformat(timespec="milliseconds"), "data": dict(data)}
+        return cls(id, json.dumps(told, ensure_ascii=False, default=str).encode())
+
+    def headers(self, secret: bytes, at_s: int) -> dict[str, str]:
+        """Of one attempt, made at `at_s` (Unix time). Without a secret it is not signed."""
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "phone-daemon",
+            "webhook-id": self.id,
+            "webhook-timestamp": str(at_s),
+        }
+        if secret:
+            headers["webhook-signature"] = f"v1,{signature(secret, self.id, at_s, self.body)}"
+        return headers
+
+
+def signature(secret: bytes, id: str, at_s: int, body: bytes) -> str:
+    """HMAC-SHA256 of `id.timestamp.body`, in base64."""
+    digest = hmac.new(secret, f"{id}.{at_s}.".encode() + body, hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def secret_of(text: str) -> bytes:
+    """The key in `whsec_…`. Raises `BadSecret`."""
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(PREFIX) or len(key) < LEAST_SECRET:
+        raise BadSecret(
+            f'is no secret of Standard Webhooks: "{PREFIX}" and {LEAST_SECRET} bytes or more in base64; '
+            f"`echo {PREFIX}$(openssl rand -base64 32)` makes one"
+        )
+    return key
