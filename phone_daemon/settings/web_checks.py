@@ -30,7 +30,7 @@ def check_web(
         ip_address(web.bind)
     except ValueError:
         found.add(("web", "bind"), f'"{web.bind}" is not an IP address; write "127.0.0.1", or "0.0.0.0" for all')
-    if web.tokens is not None and not web.tokens.is_file():
+    if serving and web.tokens is not None and not web.tokens.is_file():
         found.add(("web", "tokens"), f"no such file: {web.tokens}; paths are relative to the settings file")
     for index, origin in enumerate(web.origins):
         parts = urlsplit(origin)

@@ -34,11 +34,11 @@ def problems(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -
         ('[web]\non = true\n[[webhook]]\nurl = "crm.example.com"', "is no HTTP address"),
         (
             '[web]\non = true\n[[webhook]]\nurl = "http://a"\nevents = ["end"]',
-            'unknown event "end"; did you mean "ended"',
+            'unknown event "end"; did you',
         ),
         ('[web]\non = true\n[[webhook]]\nurl = "http://a"\nsecret_env = "S"', "the environment variable S is not set"),
         ('[[webhook]]\nurl = "http://a"', "needs the web process"),
-        ("[[webhook]]\n", "url"),
+        ("[web]\non = true\n[[webhook]]\n", "url"),
     ],
 )
 def test_a_mistake_is_told(tmp_path: Path, text: str, told: str) -> None:
