@@ -17,6 +17,7 @@ MODULES = {
     "watch": "live.watch",
     "hangup": "live.watch",
     "drain": "live.watch",
+    "trunks": "live.trunks",
     "report": "report.report",
     "replay": "replay.replay",
     "burst": "live.burst",
@@ -33,6 +34,7 @@ EXAMPLES = """\
 examples:
   phone-ops calls                     who is on the line
   phone-ops watch CALL                follow a call as captions
+  phone-ops trunks                    are the trunks registered, and how many calls do they carry
   phone-ops replay --all              let every recorded caller phone the daemon
   phone-ops burst --count 100         100 barge-ins, and a verdict
   phone-ops ab                        where recognition should run: in a sidecar, a child, a thread

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from phone_daemon.settings.settings import StateSettings
+from phone_daemon.wire.line_card.tcp_gate import free_port as sip_port
 
 START_S = 30.0
 STOP_S = 10.0
@@ -46,7 +47,7 @@ class DaemonProcess:
         self._command = [python, "-m", module, "serve"]
         self._start_s = start_s
         self.directory = directory
-        self.port = free_port(socket.SOCK_DGRAM)
+        self.port = sip_port("127.0.0.1")
         self.health_port = free_port(socket.SOCK_STREAM)
         self.calls_directory = directory / "calls"
         self.state = StateSettings(directory=directory)
@@ -155,6 +156,10 @@ class DaemonProcess:
             return int(head.split(" ")[1]), body
         except (OSError, TimeoutError, ValueError, IndexError):
             return 0, ""
+
+    async def readiness(self) -> dict[str, Any]:
+        """What /readyz says; empty when nobody answers."""
+        return dict(json.loads((await self.health())[1] or "{}"))
 
     async def idle(self, timeout: float = 10.0) -> None:
         """Waits until no call is live for the daemon either. Raises `TimeoutError`."""

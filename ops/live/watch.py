@@ -221,9 +221,13 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(act: Act, args: argparse.Namespace) -> int:
-    """0; 1 when it could not be done. Raises `WrongUse`."""
     if act is _hangup and bool(args.calls) == args.all:
         raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
+    return operate(act, args)
+
+
+def operate(act: Act, args: argparse.Namespace) -> int:
+    """Does something with the daemons of `args.config`. 0; 1 when it could not be done. Raises `WrongUse`."""
     state = settings(args).state
     if state.url == "off":
         raise WrongUse("state.url is off: live calls are kept nowhere that could be asked")

@@ -94,13 +94,14 @@ async def test_whoever_is_no_trunk_gets_403_and_learns_nothing(tmp_path: Path) -
 
 
 @pytest.mark.foreign
-async def test_a_trunk_is_known_by_its_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["u1", "t1"])
+async def test_a_trunk_is_known_by_its_address(tmp_path: Path, transport: str) -> None:
     trunk = TrunkSettings(name="carrier", addresses=("127.0.0.7",), trust=True)
     async with line(trunk, trusted=("192.0.2.0/24",)) as (cards, _, calls):
         (port,) = cards.ports
         asserted = "P-Asserted-Identity: <sip:+442079460999@127.0.0.7>"
-        await sipp(tmp_path, port, calling(extra=asserted), "+442079460100", source="127.0.0.7")
-        await sipp(tmp_path, port, asking(200), source="127.0.0.7")
+        await sipp(tmp_path, port, calling(extra=asserted), "+442079460100", transport, "127.0.0.7")
+        await sipp(tmp_path, port, asking(200), "100", transport, "127.0.0.7")
         await sipp(tmp_path, port, calling(403), "+442079460100", source="127.0.0.8")
         (call,) = calls
         assert (call.trunk, call.called, call.caller) == ("carrier", "+442079460100", "+442079460999")

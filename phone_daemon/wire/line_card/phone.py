@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -62,6 +63,12 @@ class Phone:
         transport.port = port
         transport.boundAddress = options.bind
         transport.publicAddress = options.public_address
+        if kind == pj.PJSIP_TRANSPORT_TCP:
+            # A card that takes a dead one's place would have to wait for its connections to be forgotten.
+            reuse = pj.SockOpt()
+            reuse.level, reuse.optName = socket.SOL_SOCKET, socket.SO_REUSEADDR
+            reuse.setOptValInt(1)
+            transport.sockOptParams.sockOpts.append(reuse)
         try:
             created = self.endpoint.transportCreate(kind, transport)
         except pj.Error as error:
