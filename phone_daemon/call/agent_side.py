@@ -363,6 +363,7 @@ class AgentSide:
         """The caller was gone before a reply could begin."""
         faults = [f"stt: {fault}" for fault in pending.faults]
         turn = Turn(self._turns, caller=pending.text, partials=pending.partials, at_ns=pending.at_ns, faults=faults)
+        turn.endpoint = pending.endpoint
         self._log(turn)
 
     async def release(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from phone_daemon.clock import now_ns
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
+from phone_daemon.stt.endpointing import Endpointing
 from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
@@ -39,6 +40,8 @@ class PendingTurn:
     """What else `text` may have been, the likeliest first."""
     partials: int = 0
     at_ns: dict[str, int] = field(default_factory=dict)
+    endpoint: dict[str, object] = field(default_factory=dict)
+    """How long the caller was waited for at its end, and why (`Endpoint.told`)."""
     deaf: str = ""
     """Why some of it could not be understood; empty: all of it was."""
     faults: list[str] = field(default_factory=list)
@@ -82,9 +85,11 @@ class CallerSide:
         """The one that listens."""
         self._spare = open_utterance("")
         self._vad = Vad(vad)
+        self._endpointing = Endpointing(turn, vad)
+        self._ended = 0
+        """Where speech ended last."""
         self._pre_roll = PreRoll(vad)
         self._window = samples(turn.stable_s)
-        self._grace = samples(turn.unfinished_s)
         self._words = Stabilizer(self._window)
         self._since = 0
         """Where `partial` was told."""
@@ -158,8 +163,13 @@ class CallerSide:
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
+                    if "endpoint" in self.pending.at_ns:
+                        self._endpointing.went_on(onset - self._ended)
                     self.pending.at_ns.setdefault("speech_onset", self.ns(onset))
                 case SpeechEnded(last=last):
+                    self._ended = last
+                    self._endpointing.over()
+                    self.pending.endpoint = self._endpointing.endpoint.told()
                     self.pending.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
         return events
 
@@ -178,7 +188,6 @@ class CallerSide:
     def _understand(self, partial: Transcript) -> None:
         self.partial, self._since = partial.text, self.position
         self._words.feed(partial.text, self.position)
-        self._vad.grace = self._grace if calls_for_more(partial.text) else 0
         self._told_partial()
 
     def restart(self) -> Utterance:
@@ -192,6 +201,7 @@ class CallerSide:
 
     def expect(self, expected: str) -> None:
         """What the caller says from the next `restart` on most likely comes from the phrases called `expected`."""
+        self._endpointing.expected = expected
         if expected != self._expected:
             self._expected = expected
             self._spare.close()

@@ -19,15 +19,14 @@ class Vad:
     """Turns the caller's audio into `SpeechStarted` and `SpeechEnded`.
 
     Speech starts where the probability rises above `release`, once it has stayed there for `min_speech_s` and has
-    come above `threshold`; it ends once the probability has been below `release` for `min_silence_s` and `grace`.
+    come above `threshold`; it ends once the probability has been below `release` for `wait`.
     """
 
     def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
         self._min_speech = samples(settings.min_speech_s)
-        self._min_silence = samples(settings.min_silence_s)
-        self.grace = 0
-        """Samples of silence that end speech on top of `min_silence_s`."""
+        self.wait = samples(settings.min_silence_s)
+        """Samples of silence that end speech."""
         self._silero = Silero(SAMPLE_RATE)
         self._waiting = bytearray()
         self._position = 0
@@ -37,6 +36,8 @@ class Vad:
         self._last = 0
         self.speaking = False
         """Between `SpeechStarted` and `SpeechEnded`."""
+        self.doubted = False
+        """Speech does not start as long as this holds: what is heard may not be the caller."""
         self.probability = 0.0
         """Of the last window."""
 
@@ -83,7 +84,7 @@ class Vad:
         elif not self.speaking:
             self.onset = None
         if self.speaking:
-            if end - self._last >= self._min_silence + self.grace:
+            if end - self._last >= self.wait:
                 self.speaking = False
                 self.onset = None
                 # The model gets used to a voice: with the state that it has after a caller's first turns it misses
@@ -92,7 +93,7 @@ class Vad:
                 return SpeechEnded(last=self._last, position=self._position)
             return None
         flinches = self.probability < before - FLINCH
-        if self.onset is None or end - self.onset < self._min_speech or flinches:
+        if self.onset is None or end - self.onset < self._min_speech or flinches or self.doubted:
             return None
         if self.probability < self._settings.threshold:
             return None

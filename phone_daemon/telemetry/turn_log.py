@@ -92,6 +92,7 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
             for duck in turn.ducks
         ],
         "partials": turn.partials,
+        "endpoint": dict(turn.endpoint) or None,
         "intent": turn.intent,
         "slots": dict(turn.slots),
         "agent": turn.agent,
@@ -108,6 +109,7 @@ def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, An
         },
         "filler": turn.filler,
         "underruns": turn.underruns,
+        "echo": dict(turn.echo) or None,
         "faults": list(turn.faults),
         "actions": list(turn.actions),
         "tools": [

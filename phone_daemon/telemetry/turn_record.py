@@ -126,8 +126,12 @@ class Turn:
     wasted_tokens: int = 0
     """Pieces of text that the agent produced for those."""
     underruns: int = 0
+    echo: dict[str, object] = field(default_factory=dict)
+    """Of what we say, as it was found on the caller's line in this turn: `delay_ms`, and `level_db` against ours."""
     faults: list[str] = field(default_factory=list)
     """Parts that failed in this turn, and what was done about it."""
+    endpoint: dict[str, object] = field(default_factory=dict)
+    """How long the caller was waited for at the end of what they said (`wait_s`), and the reason; empty: nobody was."""
     at_ns: dict[str, int] = field(default_factory=dict)
     """Moments of `STAMPS`, monotonic nanoseconds; those that did not happen are absent."""
 

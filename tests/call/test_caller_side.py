@@ -155,7 +155,7 @@ def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
         await phone.reaches(State.SPEAKING)
         await phone.reaches(State.LISTENING)
 
-    settings = replace(SETTINGS, turn=TurnSettings(unfinished_s=unfinished_s, early_start=True))
+    settings = replace(SETTINGS, turn=TurnSettings(endpointing="fixed", unfinished_s=unfinished_s, early_start=True))
     left = ring(tmp_path, script, agent=agent, settings=settings)
     times = left.turns[1]["times"]
     assert wait_s <= times["endpoint"] - times["speech_end"] <= wait_s + 0.06

@@ -1,0 +1,145 @@
+"""Endpointing: how long a caller who has fallen silent is waited for, and why.
+
+Not one wait for all. What was asked comes first: an answer of yes or no is over at once, a number is not before all
+of its digits have been said, a name that is being spelled goes on. Else the likelihood that the caller has finished
+is taken from what they said, how its last syllables sounded, and how long they have paused before; the wait lies
+between `[turn] min_wait_s` and `max_wait_s` by that. Everything counts on the caller's samples, so that a recorded
+call is replayed to the same waits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from phone_daemon.events import SAMPLE_RATE, samples
+from phone_daemon.language.numbers import runs
+from phone_daemon.language.words import words as words_of
+from phone_daemon.language.yes_no import only_yes_or_no
+from phone_daemon.settings.settings import TurnSettings, VadSettings
+from phone_daemon.stt.prosody import SPAN_S, Ending, ending
+from phone_daemon.stt.turn_end import likelihood
+from phone_daemon.stt.unfinished import calls_for_more
+
+SHORTEST_PAUSE_S = 0.1
+"""A shorter silence is a stop consonant, and tells nothing of how a caller pauses."""
+KEPT = 8
+"""Pauses of the call that the caller's own pace is taken from."""
+NUMBER_WAIT_S = 0.35
+"""After the last digit that was asked for: some people then correct one."""
+NO_VOICE = Ending()
+_DIGITS = re.compile(r"digits_(\d+)_(\d+)")
+_LETTER = re.compile(r"[a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A wait, in seconds of silence, and what it was chosen for."""
+
+    wait_s: float
+    reason: str
+    likely: float | None = None
+    """That the caller had finished, 0 to 1, where that decided."""
+
+    def told(self) -> dict[str, object]:
+        """As the turn log has it."""
+        likely = {} if self.likely is None else {"likely": round(self.likely, 2)}
+        return {"wait_s": round(self.wait_s, 3), "reason": self.reason, **likely}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known in a pause."""
+
+    text: str
+    """The turn's words so far."""
+    expected: str
+    """What was asked, as `Agent.expects` has it."""
+    ending: Ending = NO_VOICE
+    pauses_s: tuple[float, ...] = ()
+    """Those after which the caller went on, in this call; the last ones."""
+
+
+@dataclass(slots=True)
+class Endpointing:
+    """One call's: keeps what was last heard, and what pauses the caller makes."""
+
+    turn: TurnSettings
+    vad: VadSettings
+    expected: str = ""
+    _audio: bytearray = field(default_factory=bytearray)
+    _pauses_s: list[float] = field(default_factory=list)
+    _quiet: int = 0
+    _ending: Ending | None = None
+    """Of the pause that runs now, once it has been measured."""
+    endpoint: Endpoint = Endpoint(0.0, "")
+    """The wait that was chosen last."""
+
+    def hear(self, pcm: bytes) -> None:
+        """The caller's next audio, 8 kHz."""
+        self._audio += pcm
+        if len(self._audio) > 16 * samples(SPAN_S):  # seldom, because it moves everything
+            del self._audio[: -4 * samples(SPAN_S)]
+
+    def wait(self, text: str, quiet: int) -> int:
+        """Samples of silence that end the turn, the caller having been silent for `quiet` after `text`."""
+        self.endpoint = decide(self.evidence(text, quiet), self.turn, self.vad)
+        return samples(self.endpoint.wait_s)
+
+    def evidence(self, text: str, quiet: int) -> Evidence:
+        """The same for somebody who tries other waits."""
+        if quiet < self._quiet:
+            self.went_on(self._quiet)
+        self._quiet = quiet
+        if quiet and self._ending is None and quiet >= samples(SHORTEST_PAUSE_S):
+            self._ending = ending(bytes(self._audio[: len(self._audio) - 2 * quiet]))
+        return Evidence(text, self.expected, self._ending or NO_VOICE, tuple(self._pauses_s))
+
+    def went_on(self, pause: int) -> None:
+        """The caller paused for so many samples, and had not finished."""
+        if pause >= samples(SHORTEST_PAUSE_S):
+            self._pauses_s = [*self._pauses_s, pause / SAMPLE_RATE][-KEPT:]
+        self._ending = None
+
+    def over(self) -> None:
+        """The turn is over, as far as is known: what comes next is no part of this pause."""
+        self._quiet, self._ending = 0, None
+
+
+def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint:
+    """How long to wait in a pause of which `evidence` is known."""
+    low, high = turn.min_wait_s, turn.max_wait_s
+    words = words_of(evidence.text)
+    if turn.endpointing == "fixed" or not words:
+        more = turn.endpointing == "fixed" and calls_for_more(evidence.text)
+        return Endpoint(vad.min_silence_s + turn.unfinished_s * more, "fixed" if words else "no words")
+    number = _DIGITS.fullmatch(evidence.expected)
+    digits = sum(len(run.digits) for run in runs(words))
+    if number and digits:
+        least, most = int(number[1]), int(number[2])
+        wait = NUMBER_WAIT_S if digits >= most else vad.min_silence_s if digits >= least else high
+        return Endpoint(max(low, min(wait, high)), f"{digits} of {least} digits")
+    if evidence.expected == "yes_no" and only_yes_or_no(words, confirming=True):
+        return Endpoint(low, "yes or no")
+    if _spells(words):
+        return Endpoint(high, "spelling")
+    likely = likelihood(evidence.text, words, evidence.ending, evidence.pauses_s)
+    wait = low + (high - low) * _patience(likely)
+    if number or evidence.expected == "text":
+        wait = max(wait, vad.min_silence_s)
+    return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
+
+
+def _spells(words: list[str]) -> bool:
+    """Whether the last words are letters or digits said one by one."""
+    singles = 0
+    for word in reversed(words):
+        if not (_LETTER.fullmatch(word) and word not in ("a", "i")) and not runs([word]):
+            break
+        singles += 1
+    return singles >= 2
+
+
+def _patience(likely: float) -> float:
+    """Share of the range between the shortest and the longest wait."""
+    return 1.0 - likely

@@ -1,0 +1,86 @@
+"""How the last syllables before a pause were said: callers who have finished let pitch and loudness fall.
+
+Whoever only thinks holds the last syllable on a level pitch (Duncan 1972; Ferrer, Shriberg and Stolcke 2002). Measured
+on the last second of the voice, against the same second, so that neither the voice nor the line's level matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phone_daemon.events import SAMPLE_RATE
+
+SPAN_S = 1.2
+"""Of the audio before a pause, what is looked at."""
+HOP = SAMPLE_RATE // 100
+WINDOW = 4 * HOP
+"""Two periods of the lowest voice and more."""
+LOWEST_HZ, HIGHEST_HZ = 70.0, 380.0
+PERIODIC = 0.5
+"""Normalized autocorrelation of a frame that has a pitch."""
+SOFTEST_DB = -32.0
+"""Below the loudest frame: softer ones are no voice."""
+LAST_S = 0.15
+"""The end, which is compared with what was before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of what was said. All are 0 when there was no voice to measure."""
+
+    pitch: float = 0.0
+    """Semitones of the last voiced frames above the median of the span; below 0: it fell."""
+    slope: float = 0.0
+    """Semitones a second over the last 300 ms that have a pitch."""
+    level_db: float = 0.0
+    """Of the last 150 ms of voice, relative to the median of the span."""
+    held_s: float = 0.0
+    """How long the last voiced stretch is: a drawn-out syllable is long."""
+
+
+def ending(pcm: bytes) -> Ending:
+    """Of 8 kHz 16-bit audio that ends where the voice does; only the last `SPAN_S` of it counts."""
+    audio = np.frombuffer(pcm[-2 * round(SPAN_S * SAMPLE_RATE) :], "<i2").astype(np.float64)
+    count = (len(audio) - WINDOW) // HOP + 1
+    if count < 8:
+        return Ending()
+    frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW)[::HOP] * np.hanning(WINDOW)
+    level = 10 * np.log10(np.mean(frames**2, axis=1) + 1.0)
+    loud = level > level.max() + SOFTEST_DB
+    if not loud.any():
+        return Ending()
+    end = int(np.flatnonzero(loud)[-1]) + 1
+    pitch = _pitch(frames[:end])
+    level, voiced = level[:end], ~np.isnan(pitch)
+    last = round(LAST_S * SAMPLE_RATE / HOP)
+    louder = level[level > level.max() + SOFTEST_DB]
+    level_db = float(np.mean(level[-last:]) - np.median(louder))
+    if np.count_nonzero(voiced) < 5:
+        return Ending(level_db=level_db)
+    semitones = pitch[voiced]
+    tail = semitones[-30:]
+    slope = float(np.polyfit(np.arange(tail.size), tail, 1)[0]) * 100 if tail.size >= 8 else 0.0
+    at = np.flatnonzero(voiced)
+    breaks = np.flatnonzero(np.diff(at) > 3)
+    held = at[-1] - at[breaks[-1] + 1 if breaks.size else 0] + 1
+    return Ending(
+        float(np.mean(semitones[-5:]) - np.median(semitones)), slope, level_db, float(held) * HOP / SAMPLE_RATE
+    )
+
+
+def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Semitones above 100 Hz by frame; NaN where there is no pitch. Autocorrelation, normalized by the window's own."""
+    shortest, longest = round(SAMPLE_RATE / HIGHEST_HZ), round(SAMPLE_RATE / LOWEST_HZ)
+    size = 2 * WINDOW
+    spectrum = np.fft.rfft(frames - frames.mean(axis=1, keepdims=True), size)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2, size)[:, : longest + 1]
+    window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WINDOW), size)) ** 2, size)[: longest + 1]
+    likeness = correlation / (correlation[:, :1] + 1e-9) / (window / window[0])
+    span = likeness[:, shortest:]
+    best = np.argmax(span, axis=1)
+    periodic = span[np.arange(len(span)), best] >= PERIODIC
+    semitones = 12 * np.log2(SAMPLE_RATE / (best + shortest) / 100.0)
+    return np.where(periodic, semitones, np.nan)
