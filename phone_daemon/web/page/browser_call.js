@@ -27,10 +27,14 @@ export class BrowserCall extends EventTarget {
   #over = false;
   #leaving = () => this.hangUp();
 
-  /** Asks for the microphone and calls. Throws `CallError`. @param {string} to The number; "": the usual one. */
-  async start(to) {
+  /**
+   * Asks for the microphone and calls. Throws `CallError`.
+   * @param {string} to The number; "": the usual one.
+   * @param {boolean} headphones The agent cannot be heard by the microphone: nothing has to be taken out of it.
+   */
+  async start(to, headphones) {
     try {
-      const [microphone, servers] = await Promise.all([openMicrophone(), iceServers()]);
+      const [microphone, servers] = await Promise.all([openMicrophone(headphones), iceServers()]);
       this.microphone = microphone;
       await this.#connect(microphone, servers, to);
     } catch (error) {
@@ -126,13 +130,14 @@ const WHY = {
   line_card_died: "The daemon is gone, and the call with it.",
 };
 
-async function openMicrophone() {
+/** @param {boolean} headphones */
+async function openMicrophone(headphones) {
   if (!navigator.mediaDevices) {
     throw new CallError("A browser gives the microphone only to https pages and to localhost: open this page so.");
   }
   try {
     return await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+      audio: { echoCancellation: !headphones, noiseSuppression: !headphones, autoGainControl: true },
     });
   } catch (error) {
     const denied = error instanceof DOMException && error.name === "NotAllowedError";

@@ -37,6 +37,7 @@ class CallView {
   #status = el("p", { class: "status", role: "status" }, "Press the button, allow the microphone, and speak.");
   #facts = el("p", { class: "facts" });
   #number = el("input", { id: "number", inputmode: "tel", autocomplete: "off", maxlength: 64, placeholder: "the usual one" });
+  #headphones = el("input", { id: "headphones", type: "checkbox" });
   #button = el("button", { type: "button", class: "call", click: () => this.#pressed() }, "Call");
   #captionsHome = el("section", { class: "card talk", "aria-label": "What is said" }, this.#captions.element);
   /** @type {AudioContext | null} */ #context = null;
@@ -61,6 +62,7 @@ class CallView {
         this.#agent.element,
         this.#keypad.element,
         el("p", { class: "field" }, el("label", { for: "number" }, "Number to dial "), this.#number),
+        el("p", { class: "field" }, this.#headphones, el("label", { for: "headphones" }, "I wear headphones: hear me at once, even while it speaks")),
         this.#sound,
       ),
       this.#captionsHome,
@@ -93,7 +95,7 @@ class CallView {
     call.addEventListener("connected", () => this.#connected(call));
     call.addEventListener("over", (event) => this.#over(call, /** @type {CustomEvent<string>} */ (event).detail));
     try {
-      await call.start(this.#number.value.trim());
+      await call.start(this.#number.value.trim(), this.#headphones.checked);
     } catch (error) {
       if (error instanceof CallError) this.#look("Call", error.message, false);
       else throw error;
@@ -158,6 +160,6 @@ class CallView {
     this.#button.classList.toggle("live", live);
     this.#status.textContent = status;
     this.#keypad.enable(live);
-    this.#number.disabled = live;
+    this.#number.disabled = this.#headphones.disabled = live;
   }
 }

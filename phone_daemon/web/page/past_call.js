@@ -62,7 +62,7 @@ export class PastCall {
     return el(
       "li",
       {},
-      turn.caller && this.#line("You", "you", times.speech_onset, this.#words(String(turn.caller), times.speech_onset, times.speech_end)),
+      turn.caller && this.#line("Caller", "you", times.speech_onset, this.#words(String(turn.caller), times.speech_onset, times.speech_end)),
       turn.agent && this.#line("Agent", "agent", began, this.#words(heard, began, times.playout_end), turn.interrupted && el("del", {}, unheard)),
       el("p", { class: "aside" }, facts(turn)),
       turn.barge_in && el("div", { class: "interruption" }, interrupted(turn.barge_in), waterfall(turn.barge_in.legs_ms ?? {})),

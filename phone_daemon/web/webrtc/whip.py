@@ -18,6 +18,7 @@ from typing import Annotated
 
 from aiortc import RTCIceServer
 from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
 
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Role, requires
@@ -94,7 +95,7 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
 
     def refused(error: BadOffer) -> Response:
         retry = {"retry-after": str(RETRY_S)} if error.status == 503 else {}
-        return Response(f"{error}\n", error.status, retry, "text/plain")
+        return JSONResponse({"detail": str(error)}, error.status, retry)
 
     @routes.options(PATH)
     async def servers_known() -> Response:

@@ -48,6 +48,7 @@ async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path) -> None:
             await page.goto(link)
             await expect(page.locator("#health")).to_have_text("ready", timeout=SOON_MS)
             assert "token" not in page.url
+            await page.get_by_label("I wear headphones").check()
             await page.get_by_role("button", name="Call", exact=True).click()
             captions = page.get_by_role("log", name="Captions")
             await expect(captions.locator(".interruption")).to_contain_text(

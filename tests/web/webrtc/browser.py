@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from av import AudioFrame, AudioResampler
 
 RATE = 48_000
@@ -56,7 +57,8 @@ class Browser:
     """One connection."""
 
     def __init__(self, servers: list[RTCIceServer] | None = None, relay: bool = False) -> None:
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers or []))
+        policy = RTCIceTransportPolicy.RELAY if relay else RTCIceTransportPolicy.ALL
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers or [], iceTransportPolicy=policy))
         self.microphone = Microphone()
         self.heard = bytearray()
         """What was received, 16-bit mono at 8 kHz."""
@@ -125,8 +127,8 @@ def loud(pcm: bytes | bytearray, level: int = 500) -> bool:
 
 
 @asynccontextmanager
-async def browser(servers: list[RTCIceServer] | None = None) -> AsyncIterator[Browser]:
-    here = Browser(servers)
+async def browser(servers: list[RTCIceServer] | None = None, relay: bool = False) -> AsyncIterator[Browser]:
+    here = Browser(servers, relay)
     try:
         yield here
     finally:

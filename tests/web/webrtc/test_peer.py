@@ -7,6 +7,7 @@ daemon stands in test_webrtc_call.py.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -43,6 +44,7 @@ class Daemon:
             if isinstance(message, protocol.Incoming):
                 self.number = number
                 self.say(protocol.Answer())
+                self.say(protocol.Told(json.dumps({"call": "test-1", "kind": "started", "at_ns": 0, "data": {}})))
             if isinstance(message, Frame):
                 self.heard += message.pcm
             else:
