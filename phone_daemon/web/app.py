@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from phone_daemon import __version__
-from phone_daemon.web import control, voice
+from phone_daemon.web import control, twilio, voice
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
 from phone_daemon.web.web import Web
@@ -44,6 +44,7 @@ def create_app(web: Web) -> FastAPI:
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
     app.include_router(voice.router)
+    app.include_router(twilio.router)
     _add_health(app, web)
     if find_spec("aiortc") is not None:
         from phone_daemon.web.webrtc import whip  # noqa: PLC0415 (heavy, and an extra)

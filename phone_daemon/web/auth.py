@@ -86,8 +86,11 @@ def token_of(connection: HTTPConnection) -> str:
 
 def identify(connection: HTTPConnection, role: Role) -> Who:
     """Who it is, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
-    tokens: Tokens = connection.app.state.web.tokens
-    token = token_of(connection)
+    return judge(connection.app.state.web.tokens, token_of(connection), role)
+
+
+def judge(tokens: Tokens, token: str, role: Role) -> Who:
+    """Whose `token` it is, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
     try:
         who = tokens.who(token, datetime.now(UTC))
     except PermissionError as error:

@@ -87,6 +87,7 @@ class Leg:
         self._send = send
         self._send_frame = send_frame
         self._jitter = JitterBuffer()
+        self._brought = b""
         self._position = 0
         self._idle_ticks = round(idle_s / PTIME_S)
         self._quiet_ticks = 0
@@ -101,6 +102,12 @@ class Leg:
         self._quiet_ticks = 0
         self._muted = False
         self._jitter.put(pcm)
+
+    def bring(self, frame: bytes) -> None:
+        """Takes the caller's `FRAME_BYTES` of this tick past the jitter buffer, from a client that has one of its own."""
+        self._quiet_ticks = 0
+        self._muted = False
+        self._brought = frame
 
     def mute(self) -> None:
         """The caller's microphone is off until `hear` is called again: silence without a time limit."""
@@ -162,7 +169,7 @@ class Leg:
             self._since_sound = 0
         self._client_does(lambda: self._client.audio(playout.source, agent))
         self._settle(at_ns)
-        heard = self._jitter.take()
+        heard, self._brought = self._brought or self._jitter.take(), b""
         self._send_frame(self._position, heard, agent, playout.reply, playout.played, playout.queued)
         self._position += FRAME_SAMPLES
         self._quiet_ticks += 1

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, EndReason
 from phone_daemon.web.auth import Role, identify
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
+from phone_daemon.web.outbox import Outbox
 from phone_daemon.web.voice_frames import BadFrame, Flag, Type, VoiceFrame, json_frame, unpack
 from phone_daemon.web.web import Web
 from sidecars.resample import Resampler
@@ -33,10 +33,6 @@ RATES = (8000, 16000, 24000, 44100, 48000)
 START_S = 10.0
 """A client that has not begun a call by then is let go."""
 MAX_MISTAKES = 20
-MOST_AUDIO = 100
-"""Frames of audio (2 s) that wait for a slow client; then the oldest are dropped."""
-MOST_WAITING = 1000
-"""Messages of any kind; a client so far behind is not there any more."""
 PACE = 4.0
 """Times real time that audio may come in, over `BURST_S`: more is a flood."""
 BURST_S = 10.0
@@ -44,58 +40,6 @@ SMALLEST = 80
 """Bytes that a chunk counts as at least."""
 NORMAL, UNSUPPORTED, POLICY = 1000, 1003, 1008
 """Close codes (RFC 6455 section 7.4.1)."""
-
-
-class Outbox:
-    """What waits to be sent. Never waits itself; one task (`run`) sends."""
-
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
-        self._waiting: deque[tuple[int, bytes]] = deque()
-        """Each with the reply whose audio it is; 0: it is none."""
-        self._audio = 0
-        self._wake = asyncio.Event()
-        self._closing = False
-        self.stuck = False
-
-    def put(self, frame: VoiceFrame, reply: int = 0) -> None:
-        if self._closing or self.stuck:
-            return
-        if reply:
-            self._audio += 1
-            if self._audio > MOST_AUDIO:
-                self.drop(lambda each: True, 1)
-        elif len(self._waiting) >= MOST_WAITING:
-            self.stuck = True
-        self._waiting.append((reply, frame.pack()))
-        self._wake.set()
-
-    def drop(self, of_reply: Callable[[int], bool], most: int = MOST_WAITING) -> None:
-        """Leaves out up to `most` frames of audio that wait, the oldest first."""
-        kept: deque[tuple[int, bytes]] = deque()
-        for reply, message in self._waiting:
-            if reply and most and of_reply(reply):
-                most -= 1
-                self._audio -= 1
-            else:
-                kept.append((reply, message))
-        self._waiting = kept
-
-    def close(self) -> None:
-        """`run` returns when all has been sent."""
-        self._closing = True
-        self._wake.set()
-
-    async def run(self) -> None:
-        while True:
-            while self._waiting:
-                reply, message = self._waiting.popleft()
-                self._audio -= bool(reply)
-                await self._socket.send_bytes(message)
-            if self._closing:
-                return
-            self._wake.clear()
-            await self._wake.wait()
 
 
 class VoiceClient:
@@ -112,10 +56,10 @@ class VoiceClient:
             return
         if reply != self._reply:
             self._reply = reply
-            self._outbox.put(json_frame(Type.AUDIO_START, {"reply": reply}))
+            self._outbox.put(json_frame(Type.AUDIO_START, {"reply": reply}).pack())
         # A pause within a reply is a part of it.
         if out := self._out.feed(pcm or bytes(FRAME_BYTES)):
-            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=out), reply)
+            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=out).pack(), reply)
 
     def flushed(self, reply: int, played: int) -> None:
         self._out.flush()
@@ -124,29 +68,29 @@ class VoiceClient:
 
     def finished(self, reply: int, played: int) -> None:
         if rest := self._out.flush():
-            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=rest), reply)
+            self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=rest).pack(), reply)
         self._end(reply, played, drop=False)
 
     def _end(self, reply: int, played: int, *, drop: bool) -> None:
         about = {"reply": reply, "played_ms": round(played / SAMPLE_RATE * 1000), "drop": drop}
-        self._outbox.put(json_frame(Type.AUDIO_END, about, Flag.IS_FINAL))
+        self._outbox.put(json_frame(Type.AUDIO_END, about, Flag.IS_FINAL).pack())
 
     def digits(self, digits: str) -> None:
-        self._outbox.put(VoiceFrame(Type.DIGITS, payload=digits.encode()))
+        self._outbox.put(VoiceFrame(Type.DIGITS, payload=digits.encode()).pack())
 
     def note(self, note: Mapping[str, Any]) -> None:
         text = str(note["data"].get("text", "")).encode()
         match note["kind"]:
             case "partial":
-                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, payload=text))
+                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, payload=text).pack())
             case "final":
-                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, Flag.IS_FINAL, text))
+                self._outbox.put(VoiceFrame(Type.TRANSCRIPTION, Flag.IS_FINAL, text).pack())
             case "agent":
                 flags = Flag.NEEDS_FOLLOWUP if note["data"].get("filler") else Flag.NONE
-                self._outbox.put(VoiceFrame(Type.LLM_CHUNK, flags, text))
+                self._outbox.put(VoiceFrame(Type.LLM_CHUNK, flags, text).pack())
 
     def closed(self, reason: str, detail: str) -> None:
-        self._outbox.put(json_frame(Type.DONE, {"reason": reason, "detail": detail}, Flag.IS_FINAL))
+        self._outbox.put(json_frame(Type.DONE, {"reason": reason, "detail": detail}, Flag.IS_FINAL).pack())
         self.over.set()
 
 
@@ -163,11 +107,16 @@ async def ws_voice(socket: WebSocket) -> None:
     sending = asyncio.create_task(outbox.run())
     code = NORMAL
     try:
-        code = await Conversation(socket, outbox, web.desk).run(lambda call: web.audit.record(who, "call", call))
+
+        def begun(call: str) -> None:
+            web.audit.record(who, "call", call)
+            web.metrics.calls.labels("websocket").inc()
+
+        code = await Conversation(socket, outbox, web.desk).run(begun)
     except WebSocketDisconnect:
         return
     except BadFrame as error:
-        outbox.put(VoiceFrame(Type.ERROR, payload=str(error).encode()))
+        outbox.put(VoiceFrame(Type.ERROR, payload=str(error).encode()).pack())
         code = POLICY
     finally:
         outbox.close()
@@ -207,7 +156,7 @@ class Conversation:
         begun(leg.call)
         try:
             about = {"call": leg.call, "rate": rate, "frame_ms": 20}
-            self._outbox.put(json_frame(Type.READY, about))
+            self._outbox.put(json_frame(Type.READY, about).pack())
             return await self._converse(leg, client, rate)
         finally:
             leg.hang_up()
@@ -279,7 +228,7 @@ class Conversation:
         self._mistakes += 1
         if self._mistakes > MAX_MISTAKES:
             raise BadFrame(f"{MAX_MISTAKES} mistakes are enough; the last: {what}")
-        self._outbox.put(VoiceFrame(Type.ERROR, payload=what.encode()))
+        self._outbox.put(VoiceFrame(Type.ERROR, payload=what.encode()).pack())
 
     def _press(self, leg: Leg, frame: VoiceFrame) -> None:
         try:

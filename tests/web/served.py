@@ -82,7 +82,7 @@ async def served(settings: Settings, environ: Mapping[str, str] = ENVIRON, **opt
         async with process:
             yield Served(process, incoming, settings)
     finally:
-        del os.environ["PHONE_WEB_TOKENS"]
+        os.environ.pop("PHONE_WEB_TOKENS", None)
 
 
 async def frame_of(socket: ClientConnection, *types: int) -> bytes:

@@ -1,0 +1,90 @@
+"""Recorded callers phone the whole daemon over `/ws/voice`: what comes of it is what comes of it over SIP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ops.replay import fixture, tape_call
+from ops.replay.expectations import Outcome, failures, read_turns
+from ops.replay.sip_replay import Ledger
+from phone_daemon.daemon import Daemon
+from phone_daemon.events import EndReason
+from phone_daemon.wire.sip import PortInUse
+from tests.web.served import TOKENS, bearer, served, settings_in
+from tests.web.voice_caller import call
+
+NAMES = ["books_an_appointment", "interrupts_three_times"]
+
+
+async def test_over_a_websocket_an_appointment_is_booked_and_an_agent_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONE_WEB_TOKENS", f"admin:{TOKENS['admin']}")
+    settings = replace(tape_call.replay_settings(settings_in(tmp_path)), health_port=0)
+    ledger = Ledger()
+    for name in NAMES:
+        ledger.expect(name)
+    async with Daemon(settings, watch=ledger.watch, now=lambda: tape_call.NOON) as daemon:
+        assert daemon.web is not None
+        serving = asyncio.create_task(daemon.serve())
+        url = f"ws://127.0.0.1:{daemon.web.port}"
+        fixtures = [fixture.load(fixture.find(name)) for name in NAMES]
+        heard = await asyncio.gather(*(call(url, TOKENS["admin"], each) for each in fixtures))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(over.wait() for over in ledger.over.values()))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{daemon.web.port}", headers=bearer("admin")) as client:
+            assert (await client.get("/readyz")).json()["parts"]["web"]["status"] == "ok"
+            async with asyncio.timeout(10):
+                while len(past := (await client.get("/v1/calls?state=past")).json()["calls"]) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        daemon.drain()
+        await serving
+    for told, each in zip(heard, fixtures, strict=True):
+        folder = settings.calls.directory / told.call
+        outcome = Outcome(
+            read_turns(folder / "turns.jsonl"), EndReason(told.reason), ledger.notes[each.name], "", folder
+        )
+        assert failures(each.expect, outcome) == []
+        assert told.stale == 0
+        assert 2 * told.audio_messages <= 0.01 * told.audio_bytes
+        assert " ".join(turn["agent"] for turn in outcome.turns).split()[:5] == told.agent.split()[:5]
+        assert json.loads((folder / "call.json").read_text())["caller"] == each.name
+    assert len(heard[1].drops) == 3
+    assert sorted(row["caller"] for row in past) == NAMES
+
+
+async def test_a_web_process_that_dies_costs_its_calls_and_is_there_again(tmp_path: Path) -> None:
+
+    async with served(settings_in(tmp_path)) as web:
+        async with web.socket() as socket:
+            await socket.send(b"\x01\x00")
+            ear = await web.answered()
+            os.kill(web.process.pid, 9)
+            assert (await ear.closed()).reason is EndReason.LINE_CARD_DIED
+        port = web.process.port
+        async with asyncio.timeout(20), web.client("watch") as client:
+            while True:
+                try:
+                    assert (await client.get("/v1/me")).status_code == 200
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.1)
+        assert web.process.port == port and web.process.alive
+        async with web.socket() as socket:
+            await socket.send(b"\x01\x00")
+            await web.answered()
+
+
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+
+    async with served(settings_in(tmp_path)) as web:
+        with pytest.raises(PortInUse, match=f"web port 127.0.0.1:{web.process.port}/tcp is in use"):
+            async with served(settings_in(tmp_path, port=web.process.port)):
+                pass

@@ -1,0 +1,95 @@
+"""A recorded caller at the end of a WebSocket: hears the agent and speaks, 20 ms at a time, as a browser would."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from ops.replay.caller import RecordedCaller
+from ops.replay.fixture import Fixture
+from phone_daemon.events import FRAME_BYTES
+from phone_daemon.web.voice_frames import Flag, Type, VoiceFrame, json_frame, unpack
+from phone_daemon.wire.tape import HangUp, Press, Say
+
+
+@dataclass
+class Heard:
+    """What came over the socket, and how much of it was more than audio."""
+
+    call: str = ""
+    finals: list[str] = field(default_factory=list)
+    agent: str = ""
+    drops: list[int] = field(default_factory=list)
+    """Replies that the client was told to drop."""
+    stale: int = 0
+    """Bytes of a reply's audio that came after it was told to drop it."""
+    reason: str = ""
+    audio_bytes: int = 0
+    audio_messages: int = 0
+
+
+async def call(url: str, token: str, fixture: Fixture) -> Heard:
+    """Plays the fixture's cues over `/ws/voice` until the call is over."""
+    heard = Heard()
+    buffer = bytearray()
+    async with connect(f"{url}/ws/voice", additional_headers={"Authorization": f"Bearer {token}"}) as socket:
+        await socket.send(json_frame(Type.AUDIO_START, {"caller": fixture.name, "called": fixture.called}).pack())
+        speaking = asyncio.create_task(_speak(socket, RecordedCaller(fixture), buffer))
+        reply = 0
+        try:
+            async for message in socket:
+                assert isinstance(message, bytes)
+                frame = unpack(message)
+                match frame.type:
+                    case Type.READY:
+                        heard.call = str(frame.fields["call"])
+                    case Type.AUDIO_START:
+                        reply = int(str(frame.fields["reply"]))
+                    case Type.TTS_AUDIO:
+                        heard.audio_bytes += len(frame.payload)
+                        heard.audio_messages += 1
+                        heard.stale += len(frame.payload) if reply in heard.drops else 0
+                        buffer += frame.payload
+                    case Type.AUDIO_END if json.loads(frame.text)["drop"]:
+                        heard.drops.append(int(json.loads(frame.text)["reply"]))
+                        buffer.clear()
+                    case Type.TRANSCRIPTION if frame.flags & Flag.IS_FINAL:
+                        heard.finals.append(frame.text)
+                    case Type.LLM_CHUNK:
+                        heard.agent += frame.text
+                    case Type.DONE:
+                        heard.reason = str(frame.fields["reason"])
+                    case Type.ERROR:
+                        raise AssertionError(frame.text)
+        finally:
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+    return heard
+
+
+async def _speak(socket: ClientConnection, caller: RecordedCaller, buffer: bytearray) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    saying = bytearray()
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            agent = bytes(buffer[:FRAME_BYTES])
+            del buffer[:FRAME_BYTES]
+            for act in caller.hear(agent):
+                match act:
+                    case Say(pcm):
+                        saying += pcm
+                    case Press(digits):
+                        await socket.send(VoiceFrame(Type.DIGITS, payload=digits.encode()).pack())
+                    case HangUp():
+                        await socket.send(VoiceFrame(Type.DONE).pack())
+            chunk = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
+            del saying[:FRAME_BYTES]
+            await socket.send(VoiceFrame(Type.AUDIO_CHUNK, payload=chunk).pack())
+            due += 0.02
+            await asyncio.sleep(max(due - loop.time(), 0))
