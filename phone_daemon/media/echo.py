@@ -82,11 +82,12 @@ def webrtc() -> Canceller:
 class EchoCanceller:
     """One call's. Everything is counted in frames, so a call is the same at any speed."""
 
-    def __init__(self, canceller: Callable[[], Canceller] = webrtc) -> None:
+    def __init__(self, canceller: Callable[[], Canceller] = webrtc, *, off: bool = False) -> None:
+        """`off`: echoes are not even looked for."""
         self.path: EchoPath | None = None
         """The echo that is being cancelled; None: there is none."""
-        self.failed = False
-        """The canceller has failed, or is missing: echoes are not cancelled."""
+        self.failed = off
+        """Nothing is cancelled: it was not asked for, or the canceller has failed or is missing."""
         self.news: list[EchoPath | str] = []
         """What has become known and was not told yet: an echo, or what is wrong with the line or the canceller."""
         self.likely = 0.0
