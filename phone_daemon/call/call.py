@@ -21,6 +21,9 @@ from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide, PendingTurn
 from phone_daemon.call.commands import serve_commands
 from phone_daemon.call.digits import DigitCollector
+from phone_daemon.call.ducking import Ducking
+from phone_daemon.call.echo_news import tell_echo
+from phone_daemon.call.evidence import Verdict
 from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
 from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import Dialplan
@@ -45,6 +48,7 @@ from phone_daemon.events import (
     TransferFailed,
     samples,
 )
+from phone_daemon.media.echo import EchoCanceller
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.settings.settings import Settings
 from phone_daemon.state.store import State as Store
@@ -105,6 +109,7 @@ class Call:
         self._policy = BargeInPolicy(policy, self._own_policy)
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
+        self._echo = EchoCanceller(off=not self._settings.echo.cancel)
         self._tasks = asyncio.TaskGroup()
 
         vad = self._settings.vad
@@ -120,6 +125,7 @@ class Call:
             on_partial=self._on_partial,
         )
 
+        self._ducking = Ducking(line, self._caller_side, self._policy, lambda: self._echo.likely)
         self._voice = self._open_voice()
         self._fillers = Fillers(
             dialplan.fillers, dialplan.filler_after_s, services.fillers, repr(sorted(dialplan.voice.items()))
