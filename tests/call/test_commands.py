@@ -206,3 +206,30 @@ async def test_an_order_that_fails_is_answered_and_the_next_one_obeyed(tmp_path:
         assert call.hung_up
         store.unregister("one", "over")
         await obeying
+
+
+def test_a_caller_on_hold_is_told_so_and_hears_nothing_until_taken_back(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await goes_to(phone, State.LISTENING)
+        assert phone.call.hold(True)
+        await phone.heard_out("One moment")
+        await phone.says(speech(OPEN))
+        played = dict(phone.line.played)
+        await asyncio.sleep(8.0)
+        assert phone.line.played == played
+        assert phone.call.hold(False)
+        await phone.heard_out("Thank you for waiting")
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(LONG)))
+    assert [note.data["held"] for note in left.notes if note.kind == "hold"] == [True, False]
+
+
+def test_a_caller_who_is_transferred_is_told_so_first(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await goes_to(phone, State.LISTENING)
+        assert phone.call.transfer("sip:reception@192.0.2.7")
+        await phone.until(lambda: phone.line.transferred_to)
+        assert phone.line.transferred_to == "sip:reception@192.0.2.7"
+
+    left = ring(tmp_path, script)
+    assert "putting you through" in left.turns[-1]["heard"]
