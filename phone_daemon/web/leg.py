@@ -104,7 +104,7 @@ class Leg:
         self._jitter.put(pcm)
 
     def bring(self, frame: bytes) -> None:
-        """Takes the caller's `FRAME_BYTES` of this tick past the jitter buffer, from a client that has one of its own."""
+        """Takes the frame of this tick past the jitter buffer, from a client that has one of its own."""
         self._quiet_ticks = 0
         self._muted = False
         self._brought = frame

@@ -242,7 +242,7 @@ class Peer:
         self._voice.put(self._encoder.encode(pcm or self._silence))
         heard = self.packets.pull()
         if self._leg is not None and self.packets.quiet < 50:
-            self._leg.hear(heard)
+            self._leg.bring(heard)
 
     def flushed(self, reply: int, played: int) -> None:
         """Nothing to do here: what was not played is not here. The browser is told."""

@@ -21,7 +21,7 @@ from phone_daemon.web.webrtc.offer import judge
 from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
 from phone_daemon.wire import protocol
 from tests.web.webrtc.browser import Browser, browser, loud
-from tests.web.webrtc.speech import caller, likeness
+from tests.web.webrtc.speech import caller, pieces_found
 
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i2").tobytes()
 
@@ -104,8 +104,8 @@ async def test_the_caller_is_heard_and_the_agent_is() -> None:
         await daemon.until(lambda: loud(daemon.heard))
         await here.sound()
         await asyncio.sleep(len(caller()) / 16_000 + 0.5)
-        assert likeness(caller(), bytes(daemon.heard)) > 0.7
-        assert likeness(caller(), bytes(here.heard)) > 0.7
+        assert pieces_found(caller(), bytes(daemon.heard)) > 0.5
+        assert pieces_found(caller(), bytes(here.heard)) > 0.5
 
 
 async def test_a_flushed_reply_is_silent_and_none_of_it_comes_later() -> None:
