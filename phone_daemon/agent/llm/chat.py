@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
 import openai
-from openai.types.chat import ChatCompletionChunk
 
+from phone_daemon.agent.llm.answer_stream import Delta, NotAnAnswer, deltas
 from phone_daemon.agent.llm.thinking import Thinking
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.tools import Tool
@@ -90,12 +91,15 @@ class Chat:
 
         `aclose()`, or cancelling whoever waits for a piece, closes the connection.
         """
-        stream: openai.AsyncStream[ChatCompletionChunk] | None = None
+        response: Any = None
         deadline = asyncio.get_running_loop().time() + self.model.first_token_s
         try:
             async with asyncio.timeout_at(deadline):
-                stream = await self._open(messages, tools)
-            async with contextlib.aclosing(self._pieces(stream, deadline)) as pieces:
+                response = await self._open(messages, tools)
+            async with (
+                contextlib.aclosing(deltas(response.iter_bytes())) as chunks,
+                contextlib.aclosing(self._pieces(chunks, deadline)) as pieces,
+            ):
                 async for piece in pieces:
                     if isinstance(piece, End):
                         self._report(None)
@@ -105,14 +109,13 @@ class Chat:
             self._report(failure)
             raise failure from error
         finally:
-            if stream is not None:
-                await stream.close()
+            if response is not None:
+                await response.close()
 
-    async def _open(
-        self, messages: Sequence[dict[str, Any]], tools: Sequence[Tool]
-    ) -> openai.AsyncStream[ChatCompletionChunk]:
+    async def _open(self, messages: Sequence[dict[str, Any]], tools: Sequence[Tool]) -> Any:
+        """The client's response, once its headers have come."""
         model = self.model
-        create: Callable[..., Awaitable[openai.AsyncStream[ChatCompletionChunk]]] = self._client.chat.completions.create
+        create: Callable[..., Any] = self._client.chat.completions.with_streaming_response.create
         fields: dict[str, Any] = {self._limit: model.max_tokens} if model.max_tokens else {}
         if model.temperature is not None:
             fields["temperature"] = model.temperature
@@ -126,7 +129,7 @@ class Chat:
                 timeout=self._wait,
                 extra_body=dict(model.extra) or None,
                 **fields,
-            )
+            ).__aenter__()
         except openai.BadRequestError as error:
             if self._limit not in fields or "max_completion_tokens" not in error.message:
                 raise
@@ -134,41 +137,37 @@ class Chat:
             self._limit = "max_completion_tokens"
             return await self._open(messages, tools)
 
-    async def _pieces(
-        self, stream: openai.AsyncStream[ChatCompletionChunk], deadline: float
-    ) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, chunks: AsyncGenerator[Delta, None], deadline: float) -> AsyncGenerator[Piece, None]:
         """What comes; the first of it until `deadline`, by the loop's clock."""
         time = asyncio.get_running_loop().time
         thinking = Thinking(self.model.thinking)
         calls = _Calls()
         reason, begun = "", False
-        chunks = aiter(stream)
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    chunk = await anext(chunks, None)
+                    delta = await anext(chunks, None)
             except TimeoutError:
                 what = f"no more tokens for {self.model.stall_s:g} s" if begun else self._late()
                 raise ModelFailed(f"{self._server}: {what}") from None
-            if chunk is None:
+            if delta is None:
                 break
-            for choice in (chunk.choices or ())[:1]:
-                delta = choice.delta
-                reason = choice.finish_reason or reason
-                calls.add(delta.tool_calls or ())
-                spoken = thinking.feed(delta.content or "")
-                if spoken:
-                    yield Words(spoken)
-                elif delta.content or delta.tool_calls or _reasons(delta):
-                    yield Thought()
-                else:
-                    continue  # A role alone, or a keep-alive: the model has said nothing yet.
-                deadline, begun = time() + self.model.stall_s, True
+            reason = delta.reason or reason
+            calls.add(delta.calls)
+            spoken = thinking.feed(delta.text)
+            if spoken:
+                yield Words(spoken)
+            elif delta.text or delta.calls or delta.reasoning:
+                yield Thought()
+            else:
+                continue  # A role alone, or a keep-alive: the model has said nothing yet.
+            deadline, begun = time() + self.model.stall_s, True
         if rest := thinking.flush():
             yield Words(rest)
-        if not reason:
-            raise ModelFailed(f"{self._server}: the stream ended before the answer did")
-        yield End(tuple(calls.made), reason)
+        if not reason and not begun:
+            raise ModelFailed(f"{self._server}: the stream ended before the answer began")
+        # A connection that breaks is an error; some servers end whole answers without a word of why.
+        yield End(tuple(calls.made), reason or "stop")
 
     def _late(self) -> str:
         return f"no token within llm.first_token_s = {self.model.first_token_s:g} s"
@@ -189,6 +188,8 @@ class Chat:
             return ModelFailed(f"{server}: cannot be reached: {error.__cause__ or error}")
         if isinstance(error, openai.APIError):
             return ModelFailed(f"{server}: {_line(error.message)}")
+        if isinstance(error, NotAnAnswer):
+            return ModelFailed(f"{server}: {_line(str(error))}")
         if isinstance(error, httpx.HTTPError):
             return ModelFailed(f"{server}: the stream broke off: {error or type(error).__name__}")
         if isinstance(error, ValueError):
@@ -201,28 +202,27 @@ class _Calls:
 
     def __init__(self) -> None:
         self.made: list[ToolCall] = []
-        self._open: dict[int, ToolCall] = {}
+        self._open: dict[object, ToolCall] = {}
 
-    def add(self, pieces: Sequence[Any]) -> None:
+    def add(self, pieces: Sequence[Mapping[str, Any]]) -> None:
         for piece in pieces:
-            call = self._open.get(piece.index)
+            index, id = piece.get("index"), str(piece.get("id") or "")
+            function = piece.get("function")
+            name, arguments = (
+                (function.get("name"), function.get("arguments")) if isinstance(function, Mapping) else ("", "")
+            )
             # Some servers send several whole calls under one index.
-            if call is None or (piece.id and call.id and piece.id != call.id):
+            call = self._open.get(index)
+            if call is None or (id and call.id and id != call.id):
                 if len(self.made) == MAX_CALLS:
                     continue
-                call = self._open[piece.index] = ToolCall(piece.id or "")
+                call = self._open[index] = ToolCall(id)
                 self.made.append(call)
-            call.id = call.id or piece.id or ""
-            if piece.function is not None:
-                call.name = call.name or piece.function.name or ""
-                call.arguments += piece.function.arguments or ""
+            call.id = call.id or id
+            call.name = call.name or str(name or "")
+            call.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
             if len(call.arguments) > MAX_ARGUMENTS:
                 raise ModelFailed("a tool call's arguments are too long")
-
-
-def _reasons(delta: Any) -> bool:
-    """Whether it is a piece of reasoning that the server has taken out already (vLLM, DeepSeek; Ollama)."""
-    return bool(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None))
 
 
 def _reason(error: openai.APIStatusError) -> str:

@@ -63,12 +63,38 @@ async def test_words_come_as_they_are_sent_and_then_the_end() -> None:
     assert told == [None]
 
 
+@pytest.mark.parametrize("end", [(DONE,), (), (event({}), DONE), (event({}, "stop"),)])
 @counted
-async def test_a_stream_that_ends_without_a_finish_reason_is_not_an_answer() -> None:
-    """Servers end one so when they are shut down: what was said is half a sentence."""
-    assert await failed(SseTransport(Answer((event({"content": "We are"}), DONE)))) == (
-        "the stream ended before the answer did"
-    )
+async def test_an_answer_may_end_without_saying_so(end: tuple[bytes, ...]) -> None:
+    """Gateways and proxies leave out `finish_reason`, or `[DONE]`, or both."""
+    told: list[ModelFailed | None] = []
+    pieces = await answered(SseTransport(Answer((event({"content": "Until six."}), *end))), told)
+    assert pieces == [Words("Until six."), End((), "stop")]
+    assert told == [None]
+
+
+@counted
+async def test_a_stream_that_ends_before_it_began_is_no_answer() -> None:
+    for steps in ((), (DONE,), (event({"role": "assistant"}), DONE)):
+        assert await failed(SseTransport(Answer(steps))) == "the stream ended before the answer began"
+
+
+@counted
+async def test_a_plain_answer_is_one_though_a_stream_was_asked_for() -> None:
+    body = {"choices": [{"message": {"role": "assistant", "content": "Until six."}, "finish_reason": "stop"}]}
+    for indent in (None, 2):
+        transport = SseTransport(
+            Answer((json.dumps(body, indent=indent).encode(),), headers={"Content-Type": "application/json"})
+        )
+        assert await answered(transport) == [Words("Until six."), End((), "stop")]
+
+
+@counted
+async def test_calls_in_a_plain_answer_are_made() -> None:
+    made = [{"id": f"c{n}", "function": {"name": "look", "arguments": {"day": n}}} for n in range(2)]
+    body = {"choices": [{"message": {"content": None, "tool_calls": made}, "finish_reason": "tool_calls"}]}
+    end = (await answered(SseTransport(Answer((json.dumps(body).encode(),)))))[-1]
+    assert end == End((ToolCall("c0", "look", '{"day": 0}'), ToolCall("c1", "look", '{"day": 1}')), "tool_calls")
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
