@@ -150,7 +150,7 @@ class Call:
         self._silent = 0
         """How often in a row the caller said nothing."""
         self._position = 0
-        self._quiet_since = 0
+        self._quiet_since = self._told_until = 0
         self._held = False
         self._parking = False
         """An operator lets the caller wait as soon as they have been told."""
@@ -351,6 +351,7 @@ class Call:
         if self._policy.by_evidence(self._floor.state) and reply is not None:
             self._ducking.begin(reply, onset, asked=self._agent_side.asks)
         elif self._floor.state is State.LISTENING or self._policy.by_words(self._floor.state):
+            self._caller_side.pending.unasked = onset < self._told_until
             if self._caller_side.attending:
                 self._caller_side.drop()
             self._caller_side.attend(onset)
@@ -392,6 +393,7 @@ class Call:
 
     def _on_partial(self) -> None:
         caller = self._caller_side
+        self._ducking.partials = True
         if self._floor.state is State.LISTENING and caller.so_far:
             caller.pending.partials += 1
             stable = " ".join(filter(None, [*caller.pending.said, caller.stable]))
@@ -502,7 +504,8 @@ class Call:
         self._cancelling = agent.cancel(event, heard, utterance, now_ns())
 
     def _played_out(self, event: PlayoutDone) -> None:
-        unasked = self._ducking.judging and not self._ducking.wanted
+        self._told_until = 0 if self._agent_side.asks else self._position
+        self._ducking.end()
         reply = self._agent_side.played_out(event)
         for action in reply.actions:
             if action.kind is not ActionKind.TAKE_MESSAGE:
@@ -514,7 +517,7 @@ class Call:
             self._feed(Input.FAREWELL, last)
         else:
             self._feed(Input.PLAYED_OUT)
-            self._caller_side.pending.unasked = unasked
+            self._caller_side.pending.unasked = self._caller_side.onset < self._told_until
         if self._parking:
             self._parking = False
             self._park(True)

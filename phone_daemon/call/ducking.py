@@ -38,7 +38,8 @@ class Ducking:
         self._wanted = True
         self._sum = 0.0
         self._count = 0
-        self._partials = False
+        self.partials = False
+        """Whether recognition tells what it understands before the end of an utterance."""
 
     @property
     def judging(self) -> bool:
@@ -68,7 +69,6 @@ class Ducking:
             return Verdict.WAIT
         if not caller.attending and caller.position - self._onset >= WORTH_HEARING:
             caller.attend(self._onset)
-        self._partials = self._partials or bool(caller.partial)
         if not caller.quiet:
             self._sum, self._count = self._sum + caller.probability, self._count + 1
         verdict, why = judge(self._evidence())
@@ -92,7 +92,7 @@ class Ducking:
             likeness=self._sum / max(self._count, 1),
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=self._echo(),
-            partials=self._partials,
+            partials=self.partials,
         )
 
     def _settle(self, reply: Reply, outcome: str, why: str) -> None:

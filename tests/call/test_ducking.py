@@ -1,0 +1,124 @@
+"""A voice over the agent's: it speaks softly, and then is silent, or goes on and has lost nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from phone_daemon.call.floor import State
+from tests import agents
+from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
+
+HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
+RIGHT = "All right."
+
+
+async def asks(phone: Phone, after_s: float = 1.0) -> None:
+    """Has the agent speak for so long."""
+    await phone.heard_out("How can I help")
+    await phone.says(speech(OPEN))
+    await phone.reaches(State.SPEAKING)
+    await phone.until(lambda: phone.line.played.get(2, 0) >= 8000 * after_s)
+
+
+def levels(left: Left, reply: int = 2) -> np.ndarray:
+    """Of 20 ms frames of what was played, in dB."""
+    pcm = np.frombuffer(bytes(left.line.audio[reply]), "<i2").astype(float)
+    return np.asarray(10 * np.log10(np.mean(pcm[: len(pcm) // 160 * 160].reshape(-1, 160) ** 2, axis=1) + 1))
+
+
+def test_an_interruption_finds_the_agent_soft_and_then_silent(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await phone.says(speech("stop i would like to book an appointment"))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    turn = left.turns[1]
+    assert turn["interrupted"] and left.turns[2]["caller"].lower().startswith("stop")
+    (duck,) = turn["ducks"]
+    assert (duck["outcome"], duck["why"]) == ("cut", "words")
+    chain = turn["barge_in"]
+    assert chain["onset_to_silence_ms"] == chain["detection_ms"] + chain["legs_ms"]["rtp_silent"]
+    # What was played between the two was softer by 18 dB than what was before, as loud as speech is.
+    soft = levels(left)[-5:]
+    assert soft.max() < levels(left)[:-20].max() - 12
+
+
+def test_a_noise_softens_the_agent_and_costs_no_word(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        assert hasattr(phone.stt, "wordless")
+        phone.stt.wordless = True
+        await phone.says(speech("yes that's right")[:8000])
+        await phone.heard_out("until noon")
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS)))
+    turn = left.turns[1]
+    assert turn["heard"] == HOURS and not turn["interrupted"]
+    assert [(duck["outcome"], duck["why"]) for duck in turn["ducks"]] == [("restored", "noise")]
+    assert [role for role, _, _ in left.history] == ["agent", "caller", "agent"]
+
+
+def test_an_interruption_in_the_first_instant_of_a_reply(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone, after_s=0.02)
+        await phone.says(speech(BOOKING))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    assert left.turns[1]["interrupted"] and len(left.turns[1]["heard"]) < len(HOURS) / 2
+    assert "book an appointment" in left.turns[2]["caller"]
+
+
+def test_who_interrupts_twice_in_a_row_is_heard_both_times(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await phone.says(speech("stop"))
+        await asyncio.sleep(0.25)
+        await phone.says(speech(BOOKING))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    assert left.turns[1]["interrupted"]
+    said = " ".join(turn["caller"] for turn in left.turns[2:]).lower()
+    assert said.startswith("stop") and "book an appointment" in said and left.turns[-1]["heard"] == RIGHT
+
+
+def test_a_remark_over_the_very_last_word_is_no_turn(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("We close at noon on Saturday."), agents.text(RIGHT))
+
+    async def script(phone: Phone) -> None:
+        await asks(phone, after_s=0.0)
+        await phone.until(lambda: phone.call._agent_side.reply is not None and phone.call._agent_side.reply.thought)
+        await phone.until(lambda: phone.line._playout.queued <= 3200)
+        await phone.says(speech("okay"))
+        await phone.until(lambda: phone.told("remark"))
+        await phone.says(speech(BOOKING))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agent)
+    assert [words.lower().rstrip(".") for words in left.turns[2]["remarks"]] == ["okay"]
+    assert "book an appointment" in left.turns[2]["caller"]
+    assert [duck["why"] for duck in left.turns[1]["ducks"]] == ["over"]
+
+
+def test_a_notice_that_may_not_be_interrupted_is_heard_to_its_end(tmp_path: Path) -> None:
+    found = plan()
+    hours = replace(found.script.intents["hours"], barge_in="off")
+    script_of = replace(found.script, intents={**found.script.intents, "hours": hours})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await asyncio.sleep(0.5)
+        await phone.says(speech("stop i would like to book an appointment"))
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, dialplan=replace(found, script=script_of))
+    assert left.turns[1]["intent"] == "hours"
+    assert not left.turns[1]["interrupted"] and left.turns[1]["ducks"] == []

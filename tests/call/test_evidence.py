@@ -1,0 +1,62 @@
+"""What a voice over the agent's amounts to, as it becomes known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, WORDLESS_S, Evidence, Verdict, judge
+from phone_daemon.language.remarks import is_remark
+
+ONSET = Evidence(since_s=0.12, ducked_s=0.0, text="", remark=False, wanted=False, likeness=0.9, quiet_s=0.0)
+
+
+def after(s: float, text: str = "", **seen: float) -> Evidence:
+    """What is known `s` after the onset, of which the first 120 ms were not noticed."""
+    return replace(ONSET, since_s=s, ducked_s=s - 0.12, text=text, remark=is_remark(text), **seen)
+
+
+def test_at_the_onset_nobody_knows() -> None:
+    assert judge(ONSET)[0] is Verdict.WAIT
+
+
+@pytest.mark.parametrize("text", ["Stop.", "Wait", "No.", "What about?", "Okay, but when", "I need", "Sorry,"])
+def test_words_that_nobody_says_in_passing_cut_at_once(text: str) -> None:
+    assert judge(after(0.3, text)) == (Verdict.CUT, "words")
+
+
+@pytest.mark.parametrize("text", ["Okay.", "Uh-huh", "Yeah, yeah.", "And?", "God.", "I"])
+def test_what_may_be_a_remark_is_waited_for_and_then_let_be(text: str) -> None:
+    assert judge(after(0.3, text))[0] is Verdict.WAIT
+    assert judge(after(0.12 + DECIDE_S, text)) == (Verdict.RESTORE, "remark")
+    assert judge(after(0.3, text, quiet_s=0.25)) == (Verdict.RESTORE, "remark")
+
+
+def test_after_a_question_a_clear_voice_and_any_word_are_an_answer() -> None:
+    assert judge(replace(ONSET, wanted=True)) == (Verdict.CUT, "speech")
+    assert judge(replace(ONSET, wanted=True, likeness=0.4))[0] is Verdict.WAIT
+    assert judge(replace(after(0.3, "Yes."), wanted=True, likeness=0.4)) == (Verdict.CUT, "words")
+
+
+def test_a_sound_without_words_is_a_noise() -> None:
+    assert judge(after(0.12 + DECIDE_S)) == (Verdict.RESTORE, "noise")
+    assert judge(after(0.3, quiet_s=0.25))[0] is Verdict.WAIT  # a short word may still be understood
+
+
+def test_where_recognition_tells_nothing_before_the_end_a_voice_that_goes_on_takes_the_floor() -> None:
+    deaf = replace(after(WORDLESS_S), partials=False, ducked_s=None)
+    assert judge(deaf) == (Verdict.CUT, "speech")
+    assert judge(replace(deaf, likeness=0.4))[0] is Verdict.WAIT
+    assert judge(replace(deaf, partials=True))[0] is Verdict.WAIT
+
+
+def test_who_mumbles_on_and_on_wants_the_floor_all_the_same() -> None:
+    long = replace(after(LONGEST_REMARK_S, "and so the"), ducked_s=None)
+    assert judge(long) == (Verdict.CUT, "length")
+    assert judge(replace(long, text="yeah yeah", remark=True))[0] is Verdict.WAIT
+
+
+def test_its_own_voice_stops_nobody() -> None:
+    assert judge(after(0.3, "We are open", echo=0.9)) == (Verdict.RESTORE, "echo")
+    assert judge(replace(after(0.9, "We are open", echo=0.9), ducked_s=None))[0] is Verdict.WAIT
