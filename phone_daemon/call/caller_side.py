@@ -85,7 +85,7 @@ class CallerSide:
         """The one that listens."""
         self._spare = open_utterance("")
         self._vad = Vad(vad)
-        self._endpointing = Endpointing(turn, vad)
+        self.endpointing = Endpointing(turn, vad)
         self._ended = 0
         """Where speech ended last."""
         self._pre_roll = PreRoll(vad)
@@ -156,20 +156,20 @@ class CallerSide:
             if self.partial:
                 self._words.feed(self.partial, self.position)
         if self._vad.speaking:
-            self._vad.wait = self._endpointing.wait(self.so_far if self.attending else "", self._vad.quiet)
-        self._endpointing.hear(frame.pcm)
+            self._vad.wait = self.endpointing.wait(self.so_far if self.attending else "", self._vad.quiet)
+        self.endpointing.hear(frame.pcm)
         self._vad.doubted = doubted
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
                     if "endpoint" in self.pending.at_ns:
-                        self._endpointing.went_on(onset - self._ended)
+                        self.endpointing.went_on(onset - self._ended)
                     self.pending.at_ns.setdefault("speech_onset", self.ns(onset))
                 case SpeechEnded(last=last):
                     self._ended = last
-                    self._endpointing.over()
-                    self.pending.endpoint = self._endpointing.endpoint.told()
+                    self.endpointing.over()
+                    self.pending.endpoint = self.endpointing.endpoint.told()
                     self.pending.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
         return events
 
@@ -201,7 +201,7 @@ class CallerSide:
 
     def expect(self, expected: str) -> None:
         """What the caller says from the next `restart` on most likely comes from the phrases called `expected`."""
-        self._endpointing.expected = expected
+        self.endpointing.expected = expected
         if expected != self._expected:
             self._expected = expected
             self._spare.close()

@@ -132,12 +132,12 @@ def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint
 
 def _spells(words: list[str]) -> bool:
     """Whether the last words are letters or digits said one by one."""
-    singles = 0
+    singles = []
     for word in reversed(words):
-        if not (_LETTER.fullmatch(word) and word not in ("a", "i")) and not runs([word]):
+        if not _LETTER.fullmatch(word) and len("".join(run.digits for run in runs([word]))) != 1:
             break
-        singles += 1
-    return singles >= 2
+        singles.append(word)
+    return len(singles) >= 2 and not set(singles) <= {"a", "i"}
 
 
 def _patience(likely: float) -> float:

@@ -21,6 +21,8 @@ WINDOW = 4 * HOP
 LOWEST_HZ, HIGHEST_HZ = 70.0, 380.0
 PERIODIC = 0.5
 """Normalized autocorrelation of a frame that has a pitch."""
+OCTAVE = 0.85
+"""A shorter period counts when it is this share as likely as the likeliest."""
 SOFTEST_DB = -32.0
 """Below the loudest frame: softer ones are no voice."""
 LAST_S = 0.15
@@ -80,7 +82,12 @@ def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WINDOW), size)) ** 2, size)[: longest + 1]
     likeness = correlation / (correlation[:, :1] + 1e-9) / (window / window[0])
     span = likeness[:, shortest:]
-    best = np.argmax(span, axis=1)
-    periodic = span[np.arange(len(span)), best] >= PERIODIC
+    most = span.max(axis=1)
+    # Twice the period fits as well as the period does, and sometimes a little better.
+    near = span >= OCTAVE * most[:, None]
+    peak = np.ones_like(near)
+    peak[:, 1:-1] = (span[:, 1:-1] >= span[:, :-2]) & (span[:, 1:-1] >= span[:, 2:])
+    best = np.argmax(near & peak, axis=1)
     semitones = 12 * np.log2(SAMPLE_RATE / (best + shortest) / 100.0)
+    periodic = most >= PERIODIC
     return np.where(periodic, semitones, np.nan)

@@ -1,0 +1,99 @@
+"""Fits the weights of `phone_daemon/stt/turn_end.py` to the tuning half of the scenes, and writes them down.
+
+    python -m ops.bench.turn_taking.fit    # after make scenes; minutes
+
+Logistic regression by Newton's method, with the weights held small. An example is a pause of 0.2 s: had the caller
+finished? Numbers, spelled names and answers to yes-or-no questions are left out; those have rules of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from ops.bench.turn_taking.pauses import Heard, Listener
+from ops.bench.turn_taking.scene import SCENES, NoScenes, load
+from ops.bench.turn_taking.tables import TURNS
+from phone_daemon.language.words import words
+from phone_daemon.stt import turn_end_weights
+from phone_daemon.stt.endpointing import Evidence
+from phone_daemon.stt.turn_end import features
+
+PAUSE_S = 0.2
+HOLD = 1.0
+"""Of the squares of the weights, against the sum of the logarithms: a prior for some hundred examples."""
+ROUNDS = 30
+Floats = NDArray[np.float64]
+
+
+def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats]:
+    """Names of the features, a row of them for each pause, and 1 where the caller had finished."""
+    rows: list[dict[str, float]] = []
+    finished: list[float] = []
+    for one in heard:
+        for tick, evidence in _pauses(one):
+            said = words(evidence.text)
+            if said:
+                rows.append(features(evidence.text, said, evidence.ending, evidence.pauses_s))
+                finished.append(float(tick >= one.over_at))
+    names = list(rows[0])
+    return names, np.array([[row[name] for name in names] for row in rows]), np.array(finished)
+
+
+def _pauses(heard: Heard) -> Iterable[tuple[int, Evidence]]:
+    """Once for each pause that is long enough: when it was, and what was known."""
+    before = 0.0
+    for tick, quiet_s, evidence in heard.pauses:
+        if before < PAUSE_S <= quiet_s:
+            yield tick, evidence
+        before = quiet_s
+
+
+def fitted(rows: Floats, finished: Floats) -> Floats:
+    weights = np.zeros(rows.shape[1])
+    hold = HOLD * np.eye(rows.shape[1])
+    hold[0, 0] = 1e-3
+    for _ in range(ROUNDS):
+        likely = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (finished - likely) - hold @ weights
+        curve = (rows * (likely * (1 - likely))[:, None]).T @ rows + hold
+        weights = weights + np.linalg.solve(curve, slope)
+    return weights
+
+
+def written(names: Sequence[str], weights: Floats) -> str:
+    lines = [f'    "{name}": {weight:.2f},' for name, weight in zip(names, weights, strict=True)]
+    return "\n".join(
+        ['"""Written by `python -m ops.bench.turn_taking.fit`."""', "", "WEIGHTS = {", *lines, "}", ""],
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m ops.bench.turn_taking.fit", description=__doc__)
+    parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
+    args = parser.parse_args(argv)
+    try:
+        scenes = load(args.scenes, "tune", TURNS)
+    except NoScenes as error:
+        print(f"fit: {error}", file=sys.stderr)
+        return 2
+    listener = Listener()
+    heard = [listener.hear(scene) for scene in track(scenes, "pauses", console=Console(stderr=True))]
+    names, rows, finished = examples(heard)
+    weights = fitted(rows, finished)
+    right = np.mean((rows @ weights > 0) == (finished > 0))
+    assert turn_end_weights.__file__ is not None
+    Path(turn_end_weights.__file__).write_text(written(names, weights), encoding="utf-8")
+    print(f"{len(rows)} pauses of {len(scenes)} turns, {int(finished.sum())} at their ends; {right:.0%} told apart")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What is known in the pauses of a caller's turn, and what each way of endpointing would make of it.
+
+A scene is heard by the caller's side of a call alone, which never holds the turn to be over; so any wait, fixed or
+not, can be tried on the same pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ops.bench.turn_taking.caller import ticks
+from ops.bench.turn_taking.scene import Scene
+from ops.replay.tape_call import counted_settings
+from phone_daemon.call.caller_side import CallerSide
+from phone_daemon.clock import run_counted
+from phone_daemon.dialplan.dialplan import Dialplans
+from phone_daemon.engines import engine_options
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, PTIME_S, SAMPLE_RATE, Frame, SpeechStarted
+from phone_daemon.settings.settings import Settings, TurnSettings, VadSettings
+from phone_daemon.stt.endpointing import Endpoint, Evidence
+from phone_daemon.stt.utterance import Utterance
+from sidecars.local.inline import InlineHost
+
+LONGEST_S = 3.2
+"""Silence after the turn, and more than any pause in one."""
+NEVER = VadSettings(min_silence_s=5.0)
+PATIENT = TurnSettings(endpointing="fixed")
+Decide = Callable[[Evidence], Endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was known in each tick in which the caller was silent after speech."""
+
+    scene: Scene
+    over_at: int
+    """Ticks from the start of the sound to the end of the turn."""
+    pauses: tuple[tuple[int, float, Evidence], ...]
+    """Tick, seconds of silence so far, and what was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    cut_off: bool
+    wait_s: float
+    """From the end of the turn until it was held to be over."""
+    reason: str
+
+
+class Listener:
+    """The caller's side, with the embedded recognizer loaded once."""
+
+    def __init__(self) -> None:
+        self._settings = counted_settings(Settings())
+        self._plans = Dialplans.load(self._settings.dialplans)
+        self._stt = InlineHost("stt", self._settings.stt.engine, engine_options(self._settings.stt, self._plans))
+        self._started = False
+
+    def hear(self, scene: Scene) -> Heard:
+        return run_counted(self._hear(scene))
+
+    async def _hear(self, scene: Scene) -> Heard:
+        if not self._started:
+            await self._stt.start()
+            self._started = True
+        grammar = "parcel_line" if scene.asked.startswith("digits") else "dental_clinic"
+        found: list[tuple[int, float, Evidence]] = []
+        async with asyncio.TaskGroup() as tasks:
+            caller = CallerSide(
+                lambda expected: Utterance(self._stt, {"grammar": grammar}, expected=expected),
+                NEVER,
+                PATIENT,
+                spawn=tasks.create_task,
+                tell=lambda kind, data: None,
+            )
+            caller.expect(scene.asked)
+            caller.drop()
+            sound = scene.pcm() + bytes(2 * round(LONGEST_S * SAMPLE_RATE))
+            for tick in range(len(sound) // FRAME_BYTES):
+                pcm = sound[tick * FRAME_BYTES : (tick + 1) * FRAME_BYTES]
+                for event in caller.hear(Frame(tick * FRAME_SAMPLES, pcm, b"", 0, 0, 0)):
+                    if isinstance(event, SpeechStarted) and not caller.attending:
+                        caller.attend(event.onset)
+                await asyncio.sleep(PTIME_S)
+                if caller.quiet:
+                    evidence = caller.endpointing.evidence(caller.so_far, caller.quiet)
+                    found.append((tick + 1, caller.quiet / SAMPLE_RATE, evidence))
+            caller.close()
+        return Heard(scene, ticks(scene.end_s), tuple(found))
+
+
+def waited(heard: Heard, decide: Decide) -> Waited:
+    """What comes of a turn when `decide` says how long each silence is to last."""
+    cut_off = False
+    over = False
+    for tick, quiet_s, evidence in heard.pauses:
+        if quiet_s < PTIME_S:
+            over = False
+        endpoint = decide(evidence)
+        over = over and quiet_s > 2 * PTIME_S
+        if quiet_s < endpoint.wait_s or over:
+            continue
+        over = True
+        if tick >= heard.over_at:
+            return Waited(cut_off, (tick - heard.over_at) * PTIME_S, endpoint.reason)
+        cut_off = True
+    return Waited(cut_off, LONGEST_S, "never")
+
+
+def curve(heard: Sequence[Heard], ways: Sequence[tuple[str, Decide]]) -> list[tuple[str, float, float, float]]:
+    """For each way its name, the share of turns cut off, and the mean and 90th percentile of the wait (seconds)."""
+    found = []
+    for name, decide in ways:
+        each = [waited(one, decide) for one in heard]
+        waits = sorted(one.wait_s for one in each)
+        if waits:
+            share = sum(one.cut_off for one in each) / len(each)
+            found.append((name, share, sum(waits) / len(waits), waits[min(len(waits) - 1, int(0.9 * len(waits)))]))
+    return found

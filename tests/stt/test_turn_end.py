@@ -1,0 +1,40 @@
+"""Whether a caller who pauses has finished."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_daemon.language.words import words
+from phone_daemon.stt.prosody import Ending
+from phone_daemon.stt.turn_end import features, likelihood
+from phone_daemon.stt.turn_end_weights import WEIGHTS
+
+FALLING = Ending(pitch=-4.0, slope=-15.0, level_db=-14.0, held_s=0.2)
+
+
+def likely(text: str, ending: Ending = FALLING) -> float:
+    return likelihood(text, words(text), ending, ())
+
+
+@pytest.mark.parametrize(
+    ("whole", "begun"),
+    [
+        ("What are your opening hours?", "What are your"),
+        ("I'd like to book an appointment for Tuesday.", "I'd like to book an appointment for"),
+        ("My name is Rebecca Thornton.", "My name is"),
+        ("It's about my bill.", "It's, uh,"),
+        ("Can I speak to a person, please?", "Can I speak to"),
+    ],
+)
+def test_a_whole_sentence_is_likelier_the_end_than_its_beginning(whole: str, begun: str) -> None:
+    assert likely(whole) > 0.5 > likely(begun)
+
+
+def test_there_is_a_weight_for_every_feature_and_none_besides() -> None:
+    assert set(features("Yes.", ["yes"], FALLING, ())) == set(WEIGHTS)
+
+
+def test_no_feature_runs_away() -> None:
+    wild = Ending(pitch=90.0, slope=-900.0, level_db=-90.0, held_s=9.0)
+    found = features("and " * 200, ["and"] * 200, wild, (99.0,) * 8)
+    assert all(-1.5 <= value <= 1.5 for value in found.values())
