@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ops.usage import Parser, WrongUse
+from ops.usage import Parser, WrongUse, about
 
 MODULES = {
     "calls": "live.watch",
@@ -18,6 +18,8 @@ MODULES = {
     "hangup": "live.watch",
     "drain": "live.watch",
     "trunks": "live.trunks",
+    "index": "live.past",
+    "forget": "live.past",
     "report": "report.report",
     "replay": "replay.replay",
     "burst": "live.burst",
@@ -32,18 +34,20 @@ MODULES = {
 """Where each subcommand lives. Only the one that is used is imported."""
 EXAMPLES = """\
 examples:
-  phone-ops calls                     who is on the line
-  phone-ops watch CALL                follow a call as captions
-  phone-ops trunks                    are the trunks registered, and how many calls do they carry
-  phone-ops replay --all              let every recorded caller phone the daemon
-  phone-ops burst --count 100         100 barge-ins, and a verdict
-  phone-ops ab                        where recognition should run: in a sidecar, a child, a thread
-  phone-ops wer SET --engine NAME     how many words an engine gets wrong
-  phone-ops understand MANIFEST       how well callers are understood
-  phone-ops export M.nemo FOLDER      a model as ONNX, proved to hear the same
-  phone-ops edge check -c FILE        what is wrong with the front before the line cards (Kamailio, rtpengine)
-  phone-ops report                    what the calls under var/calls measured
-phone-ops COMMAND --help says more. Exit code: 0 success, 1 a check failed or an error, 2 usage error.
+  phone-ops calls                     list the calls on the line
+  phone-ops watch CALL                follow one of them as captions
+  phone-ops trunks                    see whether the trunks are registered, and how many calls each carries
+  phone-ops forget NUMBER             remove a person's calls: audio, transcripts, rows
+  phone-ops replay --all              have every recorded caller phone the daemon
+  phone-ops burst --count 100         interrupt the agent 100 times, and check how fast it stops
+  phone-ops ab                        compare recognition in a sidecar, a child process and a thread
+  phone-ops wer SET --engine NAME     measure the word error rate of an engine
+  phone-ops understand MANIFEST       measure how well callers are understood
+  phone-ops export M.nemo FOLDER      convert a NeMo model to ONNX, and check it against the original
+  phone-ops edge check -c FILE        check the SIP edge (Kamailio, rtpengine) before starting it
+  phone-ops report                    summarize the calls under var/calls
+
+Run `phone-ops COMMAND --help` for details. Exit codes: 0 success, 1 failed check or error, 2 usage error.
 """
 
 
@@ -51,7 +55,7 @@ def parser(asked: Sequence[str]) -> Parser:
     """The parser of the commands `asked`, and of those that share a module with them."""
     top = Parser(
         "phone-ops",
-        description="The operator's tools: live calls, replays, measurements.",
+        description="Operate a running daemon, replay recorded callers, and measure what you get.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,9 +74,10 @@ def _add(commands: Any, name: str, module: ModuleType) -> None:
     if hasattr(module, "add_parser"):
         module.add_parser(commands)
         return
-    about = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
+    text = about(module.__doc__)
+    first = text.partition("\n")[0].rstrip(".")
     one = commands.add_parser(
-        name, help=about, description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
+        name, help=first[0].lower() + first[1:], description=text, formatter_class=argparse.RawTextHelpFormatter
     )
     module.add_arguments(one)
     one.set_defaults(run=module.run)

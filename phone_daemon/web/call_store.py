@@ -187,12 +187,16 @@ class CallStore:
 
         A telephone number is the same with and without its country code and prefixes, from seven digits on.
         """
+        found = self.calls_of(number)
+        live = [call for call in found if self._goes_on(call)]
+        return self.remove([call for call in found if call not in live]), live
+
+    def calls_of(self, number: str) -> list[str]:
+        """Every call from or to `number`."""
         self.sync()
         with self._open() as db:
             rows = db.execute("SELECT call, caller, called FROM calls").fetchall()
-        found = [row["call"] for row in rows if _same(row["caller"], number) or _same(row["called"], number)]
-        live = [call for call in found if self._goes_on(call)]
-        return self.remove([call for call in found if call not in live]), live
+        return [row["call"] for row in rows if _same(row["caller"], number) or _same(row["called"], number)]
 
     def expire(self, keep_days: float, keep_gb: float, now: datetime) -> Removed:
         """Removes what is older than `keep_days`, then the oldest while all take more than `keep_gb`. 0: no limit."""

@@ -1,0 +1,103 @@
+"""`phone-ops index | forget`: past calls, found through an index, and removed with all that is known of them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import sys
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from ops.usage import WrongUse, add_config, settings
+from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state.client import blame, connect, where
+from phone_daemon.state.store import EVENTS
+from phone_daemon.web.call_store import CallStore
+
+PAGE = 500
+
+
+def add_parser(commands: Any) -> None:
+    index = commands.add_parser(
+        "index",
+        help="make the index of past calls again, from their folders",
+        description="Reads every folder under [calls] directory and makes calls.db anew.",
+    )
+    forget = commands.add_parser(
+        "forget",
+        help="remove a person's calls: audio, transcripts, rows, events",
+        description="Removes every call from or to NUMBER, and says what it removed. Exit code 1: something is left.",
+    )
+    forget.add_argument("number", metavar="NUMBER", help="as it was called or dialed; a telephone number in any form")
+    for parser, run in ((index, _index), (forget, _forget)):
+        add_config(parser)
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        parser.set_defaults(run=run)
+
+
+def _index(args: argparse.Namespace) -> int:
+    store = CallStore(settings(args).calls.directory)
+    try:
+        calls = store.rebuild()
+    except (OSError, sqlite3.Error) as error:
+        print(f"phone-ops index: {store.directory}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        store.close()
+    print(json.dumps({"calls": calls}) if args.json else f"{calls} calls in {store.directory / 'calls.db'}")
+    return 0
+
+
+def _forget(args: argparse.Namespace) -> int:
+    if not args.number.strip():
+        raise WrongUse("phone-ops forget: name a number (see phone-ops forget --help)")
+    found = settings(args)
+    store = CallStore(found.calls.directory)
+    try:
+        calls = store.calls_of(args.number)
+        removed, live = store.forget(args.number)
+    except (OSError, sqlite3.Error) as error:
+        print(f"phone-ops forget: {store.directory}: {error}; run it again", file=sys.stderr)
+        return 1
+    finally:
+        store.close()
+    events, problem = asyncio.run(_forget_events(found.state, set(calls) - set(live)))
+    if args.json:
+        print(json.dumps({**asdict(removed), "events": events, "still_live": live, "problem": problem}, indent=2))
+    else:
+        print(
+            f"removed {removed.calls} calls: {removed.recordings} recordings, {removed.turns} turns of transcript, "
+            f"{removed.bytes / 1e6:.1f} MB, {events} events"
+        )
+    for call in live:
+        print(f"phone-ops forget: call {call} is live; hang up (phone-ops hangup {call}), then again", file=sys.stderr)
+    if problem:
+        print(f"phone-ops forget: events are left in {problem}", file=sys.stderr)
+    return 1 if live or problem else 0
+
+
+async def _forget_events(state: StateSettings, calls: Collection[str]) -> tuple[int, str]:
+    """Takes the events of `calls` out of Redis: how many, and why some may be left (empty: none are).
+
+    An embedded Redis that does not run holds nothing.
+    """
+    if state.url == "off" or not calls:
+        return 0, ""
+    client = connect(state)
+    removed, last = 0, "-"
+    try:
+        while True:
+            entries: Any = await client.xrange(EVENTS, min=last, count=PAGE)
+            theirs = [id for id, fields in entries if fields.get("call") in calls]
+            if theirs:
+                removed += await client.xdel(EVENTS, *theirs)
+            if len(entries) < PAGE:
+                return removed, ""
+            last = f"({entries[-1][0]}"
+    except Exception as error:
+        return removed, f"{where(state)}: {blame(error)}" if state.url else ""
+    finally:
+        await client.aclose()
