@@ -263,7 +263,8 @@ class Note:
 
     `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text,
     stable (the part of it that most likely stands) · `final` text, contradicts (words that were told to be stable, and
-    are not in it; most often empty) · `agent` text (a phrase that began to play), reply · `understood` intent, slots ·
+    are not in it; most often empty) · `agent` text (a phrase that began to play), reply, filler (true where it only
+    bridges the wait) · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
     `action` kind, argument · `echo` delay_ms, level_db · `hold` held · `transfer_failed` code, detail
     · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun early:

@@ -198,8 +198,10 @@ class Reply:
         if self._filler and self.itself_played:
             self._stamp("reply_first_audio")
         while (text := self.heard.phrase_begun(self._shown, played)) is not None:
+            # Whatever bridges the wait is said before anything else of the reply.
+            bridges = {"filler": True} if self._filler and not self._shown else {}
             self._shown += 1
-            self._tell("agent", {"text": text, "reply": self.turn.reply})
+            self._tell("agent", {"text": text, "reply": self.turn.reply, **bridges})
 
     async def stop_agent(self) -> None:
         """Closes the agent's stream: returns when its close has returned."""

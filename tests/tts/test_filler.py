@@ -47,6 +47,8 @@ def test_a_reply_that_is_late_is_preceded_by_a_filler(tmp_path: Path) -> None:
     turn = left.turns[1]
     assert turn["heard"] == "One moment. We are open."
     assert (turn["agent"].strip(), turn["filler"]) == ("We are open.", "One moment.")
+    said = [(told["text"].strip(), told.get("filler", False)) for told in left.told("agent")]
+    assert said[-2:] == [("One moment.", True), ("We are open.", False)]
     times = turn["times"]
     assert 0.7 <= round(times["rtp_first_audio"] - times["endpoint"], 3) <= 0.74
     assert 2.0 <= times["reply_first_audio"] - times["endpoint"] <= 2.1
