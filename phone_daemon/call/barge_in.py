@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.language.remarks import is_remark, may_be_remark
+from phone_daemon.language.remarks import is_remark, wants_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class BargeInPolicy:
     keys: BargeIn
     own: Callable[[], Policy | None] = lambda: None
     """The policy of the reply that has the floor, where it has one of its own."""
+
+    vocabulary: frozenset[str] = frozenset()
+    """Words that callers are known to say to this dialplan."""
 
     @property
     def policy(self) -> Policy:
@@ -45,8 +48,12 @@ class BargeInPolicy:
     def on_words(self, state: State, text: str) -> bool:
         """True when a transcript takes the floor."""
         if self.by_evidence(state):
-            return bool(text) and not self.is_remark(text) and not may_be_remark(text, self.keys.remarks)
+            return self.wants_floor(text)
         return self.by_words(state) and len(text.split()) >= self.keys.min_words and not self.is_remark(text)
+
+    def wants_floor(self, text: str, *, over: bool = True) -> bool:
+        """True when nobody says `text` in passing; unless it is `over`, nor a text that begins with it."""
+        return wants_floor(text, self.keys.remarks, self.vocabulary, over=over)
 
     def is_remark(self, text: str) -> bool:
         """True when a listener may say `text` without wanting the floor."""

@@ -77,6 +77,8 @@ BUSY_CODES = (486, 600)
 """SIP: Busy Here, Busy Everywhere."""
 OVERTIME_S = 60.0
 """A call that cannot be told that its time is up, because its agent goes on and on, is hung up so much later."""
+LONG_WORD = 7
+"""Letters."""
 END_S = 6.0
 """What runs when the line is gone has this long to end: more than a last final transcript takes."""
 
@@ -95,6 +97,11 @@ class Services:
     fillers: FillerStore = field(default_factory=dict)
 
 
+def _vocabulary(dialplan: Dialplan) -> frozenset[str]:
+    """Words that callers say to a dialplan, without the short ones, which the recognizer makes up more often."""
+    return frozenset(word for phrase in dialplan.phrases() for word in phrase.split() if len(word) >= LONG_WORD)
+
+
 class Call:
     """Runs one answered line to its end."""
 
@@ -106,7 +113,7 @@ class Call:
         self._settings = services.settings
         self._floor = Floor()
         policy = dialplan.barge_in
-        self._policy = BargeInPolicy(policy, self._own_policy)
+        self._policy = BargeInPolicy(policy, self._own_policy, _vocabulary(dialplan))
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
         self._echo = EchoCanceller(off=not self._settings.echo.cancel)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide
-from phone_daemon.call.evidence import Evidence, Verdict, judge
+from phone_daemon.call.evidence import QUIET_S, Evidence, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
@@ -87,6 +87,7 @@ class Ducking:
             since_s=(caller.position - self._onset) / SAMPLE_RATE,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
             text=caller.partial,
+            wordy=self._policy.wants_floor(caller.partial, over=caller.quiet >= samples(QUIET_S)),
             remark=self._policy.is_remark(caller.partial),
             wanted=self._wanted,
             likeness=self._sum / max(self._count, 1),

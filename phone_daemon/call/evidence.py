@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from phone_daemon.language.remarks import may_be_remark
-
 DECIDE_S = 0.35
 """Longest that the agent speaks softly."""
 CLEAR = 0.7
@@ -42,6 +40,8 @@ class Evidence:
     """How long the agent has spoken softly; None: it is as loud as ever."""
     text: str
     """What is understood so far."""
+    wordy: bool
+    """`text` is what nobody says in passing."""
     remark: bool
     """`text` is a remark, as the dialplan has them."""
     wanted: bool
@@ -54,11 +54,6 @@ class Evidence:
     """How likely it is the agent's own voice, 0 to 1."""
     partials: bool = True
     """Whether recognition tells what it understands before the end of an utterance."""
-
-    @property
-    def wordy(self) -> bool:
-        """Words are heard that no listener says in passing."""
-        return bool(self.text) and not self.remark and not may_be_remark(self.text)
 
 
 def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)

@@ -21,14 +21,26 @@ REMARKS = (
 MOST = 3
 """Who says more of them in a row wants to say something."""
 _MISHEARD = """
-    a ah all amen an and are as at day eh er go god god's goddess gone gonna gun gut ha ham hard hay her hey
-    hi him hm hmm hum hump i i'm i've in is it it's k know m mine mm moan my now o of on one or or's our out
-    own sea see she shore sir so sore sort sorta that the then they to up us was we ya yahoo yay you you're
-    your
+    a ah all amen an and are as at day eh er go god god's goddess gone gonna gun gut ha ham hard hay health her
+    hey hi him hm hmm home hum hump i i'll i'm i've in is it it's k know m ma'am mem men mine mm moan my now o of
+    on one or or's our out own sea see she shore sir so sore sort sorta that the them then they they're to up us
+    was we well ya yahoo yay you you're your
     """
 MISHEARD = frozenset(_MISHEARD.split())
 """What the recognizer makes of the first third of a second of a remark, or of a mumbled one: "and" of "mm", "god" of
 "got it". Whoever wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
+_WANTING = """
+    actually anybody cancel can can't cannot could don't excuse hang hello help hold how just let minute moment need
+    never pardon please question repeat slow sorry speak stop thank wait want what what's when where which who why
+    would wrong
+    """
+WANTING = frozenset(_WANTING.split())
+"""Words with which people take the floor: one of them is enough."""
+AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
+ENOUGH = 2
+"""Other words that it takes: a single one may have been made up from the end of a "yeah"."""
+MANY = 5
+"""Whoever says more words than that wants to say something, whatever it is."""
 
 
 def is_remark(text: str, remarks: Iterable[str] = REMARKS) -> bool:
@@ -37,11 +49,23 @@ def is_remark(text: str, remarks: Iterable[str] = REMARKS) -> bool:
     return bool(plain) and _pattern(tuple(remarks)).fullmatch(plain) is not None
 
 
-def may_be_remark(text: str, remarks: Iterable[str] = REMARKS) -> bool:
-    """Whether `text` may be a remark that was not heard well, or the beginning of one; true of nothing at all."""
-    known = _single(tuple(remarks)) | MISHEARD
+def wants_floor(
+    text: str, remarks: Iterable[str] = REMARKS, vocabulary: frozenset[str] = frozenset(), *, over: bool = True
+) -> bool:
+    """Whether who says `text`, or this much of it, wants to say something, and not merely to show that they listen.
+
+    `vocabulary`: words that callers here are known to say. `over`: nothing more comes; until then a mere "no" may be
+    the beginning of "oh, okay".
+    """
     words = _words(text)
-    return len(words) <= MOST and all(word in known for word in words)
+    others = [word for word in words if word not in _single(tuple(remarks)) and word not in MISHEARD]
+    said = any(word in WANTING or word in vocabulary for word in others if word != "no") or _denies(words, over)
+    return not is_remark(text, remarks) and (said or len(others) >= ENOUGH or len(words) > MANY)
+
+
+def _denies(words: list[str], over: bool) -> bool:
+    """Whether "no" is meant: "no, that …", or "no" and nothing more."""
+    return words[:1] == ["no"] and (over if len(words) == 1 else words[1] in AFTER_NO)
 
 
 def _words(text: str) -> list[str]:

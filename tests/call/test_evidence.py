@@ -7,26 +7,30 @@ from dataclasses import replace
 import pytest
 
 from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, WORDLESS_S, Evidence, Verdict, judge
-from phone_daemon.language.remarks import is_remark
+from phone_daemon.language.remarks import is_remark, wants_floor
 
-ONSET = Evidence(since_s=0.12, ducked_s=0.0, text="", remark=False, wanted=False, likeness=0.9, quiet_s=0.0)
+ONSET = Evidence(
+    since_s=0.12, ducked_s=0.0, text="", wordy=False, remark=False, wanted=False, likeness=0.9, quiet_s=0.0
+)
 
 
 def after(s: float, text: str = "", **seen: float) -> Evidence:
     """What is known `s` after the onset, of which the first 120 ms were not noticed."""
-    return replace(ONSET, since_s=s, ducked_s=s - 0.12, text=text, remark=is_remark(text), **seen)
+    return replace(
+        ONSET, since_s=s, ducked_s=s - 0.12, text=text, wordy=wants_floor(text), remark=is_remark(text), **seen
+    )
 
 
 def test_at_the_onset_nobody_knows() -> None:
     assert judge(ONSET)[0] is Verdict.WAIT
 
 
-@pytest.mark.parametrize("text", ["Stop.", "Wait", "No.", "What about?", "Okay, but when", "I need", "Sorry,"])
+@pytest.mark.parametrize("text", ["Stop.", "Wait", "No.", "What about?", "Okay, but when", "I need", "That's wrong"])
 def test_words_that_nobody_says_in_passing_cut_at_once(text: str) -> None:
     assert judge(after(0.3, text)) == (Verdict.CUT, "words")
 
 
-@pytest.mark.parametrize("text", ["Okay.", "Uh-huh", "Yeah, yeah.", "And?", "God.", "I"])
+@pytest.mark.parametrize("text", ["Okay.", "Uh-huh", "Yeah, yeah.", "And?", "God.", "I", "Yeah, listen."])
 def test_what_may_be_a_remark_is_waited_for_and_then_let_be(text: str) -> None:
     assert judge(after(0.3, text))[0] is Verdict.WAIT
     assert judge(after(0.12 + DECIDE_S, text)) == (Verdict.RESTORE, "remark")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.language.remarks import is_remark
+from phone_daemon.language.remarks import is_remark, wants_floor
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,22 @@ def test_a_dialplan_may_have_remarks_of_its_own() -> None:
     assert is_remark("Ja, genau!", ["ja", "genau"])
     assert not is_remark("okay", ["ja", "genau"])
     assert not is_remark("okay", [])
+
+
+@pytest.mark.parametrize("text", ["Stop.", "What about?", "Okay, but when", "No, that's", "no no no", "That's wrong"])
+def test_the_first_words_of_who_wants_something_are_enough(text: str) -> None:
+    assert wants_floor(text, over=False)
+
+
+@pytest.mark.parametrize("text", ["", "And?", "God.", "I", "Oh,", "Yeah, listen", "Uh-huh", "Okay.", "No", "No, okay"])
+def test_what_may_still_become_a_remark_is_not(text: str) -> None:
+    assert not wants_floor(text, over=False)
+
+
+def test_a_mere_no_counts_once_it_is_over() -> None:
+    assert wants_floor("No.") and not wants_floor("No, okay.")
+
+
+def test_words_that_callers_are_known_to_say_are_wanted() -> None:
+    assert not wants_floor("Tuesday.")
+    assert wants_floor("Tuesday.", vocabulary=frozenset(["tuesday"]))
