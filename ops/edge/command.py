@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -117,8 +118,9 @@ async def serve(plan: Plan, found: Settings) -> int:
     assert me is not None
     async with Discovery(found) as discovery:
         if found.edge.discover:
-            plan = replace(plan, cards=await discovery.cards(plan.cards))
-            render(plan)
+            with contextlib.suppress(NoAnswer):  # it is asked again, and says so
+                plan = replace(plan, cards=await discovery.cards(plan.cards))
+                render(plan)
         async with Supervisor(plan) as edge:
 
             def told() -> None:

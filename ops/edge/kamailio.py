@@ -168,6 +168,7 @@ def _modules(plan: Plan) -> Iterator[str]:
         ("permissions", "address_file", str(plan.folder / "address.list"), "who is a trunk"),
         ("permissions", "peer_tag_avp", "$avp(trunk)", ""),
         ("dispatcher", "list_file", str(plan.folder / "dispatcher.list"), "the line cards"),
+        ("dispatcher", "reload_delta", 0, ""),
         ("dispatcher", "flags", 2, "the next one when one fails"),
         ("dispatcher", "xavp_dst", "_card", ""),
         ("dispatcher", "ds_default_socket", inner, ""),
@@ -177,15 +178,16 @@ def _modules(plan: Plan) -> Iterator[str]:
         ("dispatcher", "ds_hash_check_interval", 10, ""),
         ("dispatcher", "ds_ping_interval", PROBE_S, "OPTIONS to every card, its state follows the answer"),
         ("dispatcher", "ds_ping_from", f"sip:edge@{_host(edge.inner)}:{edge.inner_port}", ""),
+        ("dispatcher", "ds_ping_reply_codes", "class=2;code=503", "… 503: it lives, and is full or drains"),
         ("dispatcher", "ds_probing_mode", 1, ""),
-        ("dispatcher", "ds_probing_threshold", 1, ""),
+        ("dispatcher", "ds_probing_threshold", 2, ""),
         ("dispatcher", "ds_inactive_threshold", 1, ""),
         ("dialog", "default_timeout", plan.call_limit_s + 60, ""),
         ("dialog", "ka_interval", DEAD_CALL_S, "a dead end of a call is found, and the other gets BYE"),
         ("dialog", "ka_timer", 5, ""),
         ("dialog", "ka_failed_limit", 1, ""),
         ("dialog", "end_timeout", 30, ""),
-        ("rtpengine", "rtpengine_sock", f"udp:127.0.0.1:{plan.control_port}", "the media relay"),
+        ("rtpengine", "rtpengine_sock", f"udp:127.0.0.1:{plan.edge.control_port}", "the media relay"),
         ("rtpengine", "rtpengine_tout_ms", 500, ""),
         ("rtpengine", "rtpengine_disable_tout", 2, "asked again so soon after it did not answer"),
         ("topoh", "mask_key", _secret(plan), "what stands behind us is encrypted in what goes out"),
@@ -301,11 +303,24 @@ route[IN] {{
     dlg_set_property("ka-dst");
     $dlg_var(profile) = "RTP/AVP";
     if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
-    rtpengine_manage("{to_card}");
+    # Without its relay the call would have no sound, and the card's own address would be shown.
+    if (has_body("application/sdp") && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
+    route(TO_CARD);
+}}
+
+# To the card that was chosen; to the next one where there is no way to it.
+route[TO_CARD] {{
     t_set_fr("{ringing}", "{no_answer}");
     t_on_reply("FROM_CARD");
     t_on_failure("NEXT_CARD");
-    if (!t_relay()) {{ sl_reply_error(); }}
+    while (!t_relay()) {{
+        ds_mark_dst("ip");
+        if (!ds_next_dst()) {{
+            ds_load_unset();
+            rtpengine_delete();
+            route(BUSY);
+        }}
+    }}
     exit;
 }}
 
@@ -320,7 +335,7 @@ route[OUT] {{
     $dlg_var(profile) = $hdr(X-Media);
     remove_hf("X-Media");
     if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
-    rtpengine_manage("{to_trunk} $dlg_var(profile)");
+    if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
     t_on_reply("FROM_TRUNK");
     if (!t_relay()) {{ sl_reply_error(); }}
     exit;
@@ -368,13 +383,7 @@ failure_route[NEXT_CARD] {{
     if (t_is_canceled()) {{ ds_load_unset(); rtpengine_delete(); exit; }}
     if (t_check_status("408|5[0-9][0-9]")) {{
         if (t_branch_timeout() && !t_branch_replied()) {{ ds_mark_dst("ip"); }}
-        if (ds_next_dst()) {{
-            t_set_fr("{ringing}", "{no_answer}");
-            t_on_reply("FROM_CARD");
-            t_on_failure("NEXT_CARD");
-            t_relay();
-            exit;
-        }}
+        if (ds_next_dst()) {{ route(TO_CARD); }}
         ds_load_unset();
         rtpengine_delete();
         append_to_reply("Retry-After: {retry}\\r\\n");
@@ -393,7 +402,7 @@ event_route[dialog:end] {{
 
 route[BUSY] {{
     append_to_reply("Retry-After: {retry}\\r\\n");
-    sl_send_reply("503", "Service Unavailable");
+    send_reply("503", "Service Unavailable");
     exit;
 }}
 """

@@ -82,11 +82,6 @@ class Plan:
         """Kamailio's JSON-RPC socket."""
         return self.folder / "kamailio.sock"
 
-    @property
-    def control_port(self) -> int:
-        """rtpengine's NG protocol, on loopback; beside `inner_port`, which is on another protocol's address anyway."""
-        return self.edge.inner_port + 1
-
 
 def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = os.environ) -> Plan:
     """The plan of `settings`. Raises `EdgeError`."""
@@ -98,9 +93,12 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
     cards = sorted({*own, *(card for text in edge.cards for card in cards_in(text))})
     if sip.port == 0:
         raise EdgeError("[sip] port is 0 (any free port); the edge must know it: write one")
-    for name, port in (("port", edge.port), ("inner_port", edge.inner_port)):
-        if Card(edge.bind if name == "port" else edge.inner, port) in cards:
-            raise EdgeError(f"[edge] {name} = {port} is a line card's own port; choose another, or another [sip] port")
+    taken = {(card.host, card.port): "a line card" for card in cards}
+    for name, host in (("port", edge.bind), ("inner_port", edge.inner), ("control_port", "127.0.0.1")):
+        port = getattr(edge, name)
+        if rival := taken.get((host, port)):
+            raise EdgeError(f"[edge] {name} = {port} is the port of {rival} on {host}; choose another")
+        taken[host, port] = name
     if (edge.certificate is None) != (edge.key is None):
         raise EdgeError("[edge] certificate and key belong together; write both, or neither")
     return Plan(

@@ -17,7 +17,7 @@ def configuration(plan: Plan) -> str:
 table = -1
 interface = {outer};inner/{edge.inner}
 # Kamailio speaks to it here.
-listen-ng = 127.0.0.1:{plan.control_port}
+listen-ng = 127.0.0.1:{plan.edge.control_port}
 port-min = {first}
 port-max = {last}
 # The source of a stream is taken from the first packets; those from the announced address come before all others.

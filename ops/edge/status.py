@@ -72,7 +72,7 @@ async def ask(plan: Plan) -> Status:
         ),
         calls=int(calls["all"]),
         draining=draining,
-        media=await media_answers(plan.control_port),
+        media=await media_answers(plan.edge.control_port),
         accounts=accounts,
     )  # fmt: skip
 

@@ -199,7 +199,7 @@ class Supervisor:
     async def _is_up(self, child: Child) -> bool:
         match child.name:
             case "rtpengine":
-                return await media_answers(self._plan.control_port)
+                return await media_answers(self._plan.edge.control_port)
             case "kamailio":
                 try:
                     await call(self._plan.control, "core.uptime")

@@ -41,6 +41,8 @@ class EdgeSettings:
     """Address towards the line cards. They trust it, so it must not be reachable from outside."""
     inner_port: Annotated[int, between(1, 65535)] = 5059
     """UDP port towards the line cards."""
+    control_port: Annotated[int, between(1, 65535)] = 2223
+    """UDP port on loopback by which Kamailio tells rtpengine what to relay."""
     cards: Texts = ()
     """Line cards of other machines, such as "10.0.0.2:5060-5063"; those of `[sip]` are known."""
     discover: Flag = False

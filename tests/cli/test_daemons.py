@@ -20,7 +20,7 @@ def pids(parent: int) -> dict[str, int]:
 
 async def ready(port: int) -> None:
     """Waits until somebody answers calls there."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with Probe(f"sip:100@127.0.0.1:{port}") as probe:
                 try:
@@ -33,7 +33,7 @@ async def ready(port: int) -> None:
 async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back(tmp_path: Path) -> None:
     first = block(2)
     sections = {"daemons": 2, "sip": {"port": first, "cards": 1}}
-    async with DaemonProcess(tmp_path / "var", sections) as fleet:
+    async with DaemonProcess(tmp_path / "var", sections, start_s=90) as fleet:
         for port in (first, first + 1):
             await ready(port)
         before = pids(fleet.pid)

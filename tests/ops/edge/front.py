@@ -85,6 +85,7 @@ def written(
     cards: int = 2,
     trunks: list[dict[str, Any]] | None = None,
     edge_cards: list[str] | None = None,
+    state: dict[str, Any] | None = None,
     **edge: Any,
 ) -> tuple[Path, Settings]:
     """Settings of an edge before `cards` line cards, and the file that they stand in."""
@@ -93,10 +94,12 @@ def written(
         "health_port": 0,
         "trunk": [HERE] if trunks is None else trunks,
         "sip": {"port": first, "cards": cards},
+        "state": state or {},
         "edge": {
             "bind": "127.0.0.1",
             "port": first + cards,
             "inner_port": first + cards + 1,
+            "control_port": first + cards + 2,
             "tls_port": free_port(socket.SOCK_STREAM),
             "rtp_ports": "30000-33999",
             "directory": str(folder / "edge"),

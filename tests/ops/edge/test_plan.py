@@ -49,8 +49,8 @@ def test_what_makes_no_edge_is_one_line(tmp_path: Path) -> None:
     good = settings(tmp_path)
     for edge, said in (
         ({"bind": ""}, "bind is not set"),
-        ({"port": 5071}, "a line card's own port"),
-        ({"inner_port": 5070}, "a line card's own port"),
+        ({"port": 5071}, "port of a line card on 127.0.0.1"),
+        ({"inner_port": 5060}, "inner_port = 5060 is the port of port on"),
         ({"certificate": tmp_path / "c.pem"}, "belong together"),
         ({"cards": ("nonsense",)}, '"nonsense" names no line cards'),
     ):

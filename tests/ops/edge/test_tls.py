@@ -39,6 +39,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
             "bind": "127.0.0.1",
             "port": first,
             "inner_port": first + 1,
+            "control_port": first + 2,
             "tls_port": tls,
             "name": "127.0.0.1",
             "certificate": str(chain),
