@@ -34,9 +34,9 @@ examples:
   phone-daemon serve                         answer every number on 127.0.0.1:5060 with the dental clinic
   phone-daemon serve --bind 192.0.2.7        … on the address that your trunk sends calls to
   phone-daemon serve -c phone-daemon.toml    … with settings and dialplans of your own
-  phone-daemon init                          write settings and a dialplan to begin with
+  phone-daemon init                          write a settings file and a dialplan to start from
   phone-daemon try reception.toml            talk to a dialplan by typing
-  phone-daemon check -c phone-daemon.toml    find every mistake in settings and dialplans; start nothing
+  phone-daemon check -c phone-daemon.toml    list every mistake in settings and dialplans
 """
 
 
@@ -70,23 +70,32 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     serve = commands.add_parser("serve", help="answer calls from a SIP trunk or a softphone")
     serve.add_argument(
-        "-c", "--config", type=Path, metavar="FILE", help="settings (TOML); see phone-daemon.example.toml"
+        "-c", "--config", type=Path, metavar="FILE", help="settings file (TOML); see phone-daemon.example.toml"
     )
     serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
-    serve.add_argument("--port", type=int, metavar="N", help="UDP port to listen on (default 5060; 0: any free one)")
-    serve.add_argument("--web", action="store_true", help="and a page to call from, and an API: see [web]")
+    serve.add_argument("--port", type=int, metavar="N", help="SIP port to listen on (default 5060; 0: any free port)")
+    serve.add_argument("--web", action="store_true", help="also serve the web page and the API ([web] in the settings)")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
     serve.add_argument("--block", type=int, help=argparse.SUPPRESS)  # which of `daemons` this is
-    checks = commands.add_parser("check", help="find every mistake in settings and dialplans, and start nothing")
-    checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML)")
-    begin = commands.add_parser("init", help="write settings and a dialplan to begin with; overwrites nothing")
-    begin.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="default: this one")
+    web = commands.add_parser("web", help="serve the web page and the API alone, for daemons that share a Redis")
+    web.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML)")
+    checks = commands.add_parser("check", help="check settings and dialplans, and list every mistake")
+    checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML)")
+    begin = commands.add_parser("init", help="write a settings file and a dialplan to start from")
+    begin.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where to (default: here); keeps existing files",
+    )
     talk = commands.add_parser("try", help="talk to a dialplan by typing, and see what it understands")
     talk.add_argument("dialplan", type=Path, metavar="DIALPLAN", help="a dialplan file (TOML)")
-    talk.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML), for the model server")
-    talk.add_argument("--closed", action="store_true", help="as outside opening hours")
+    talk.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML), for the model server")
+    talk.add_argument("--closed", action="store_true", help="behave as outside opening hours")
     demo = commands.add_parser("demo", help="watch a recorded caller phone the daemon over real SIP and RTP")
-    demo.add_argument("fixture", nargs="?", help="a recorded call (default: one with an interruption)")
+    demo.add_argument("fixture", nargs="?", help="name of a recorded caller (default: one who interrupts)")
     return top
 
 
@@ -112,6 +121,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace, argv: list[str]) -> int:
     match args.command:
+        case "web":
+            # Its libraries are heavy, and a daemon has them in a process of its own.
+            from phone_daemon.web.__main__ import main as web  # noqa: PLC0415
+
+            return web([] if args.config is None else ["-c", str(args.config)])
         case "check":
             return check.run(args.config, os.environ)
         case "init":

@@ -92,17 +92,13 @@ async def _alone(config: Path | None) -> int:
     settings = load_settings(config, os.environ)
     set_up(logging.INFO, as_json=settings.log == "json")
     told = HandOver(settings, token=make_token())
-    loop = asyncio.get_running_loop()
-    serving = asyncio.create_task(serve(told, None))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, serving.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    await serve(told, None)
     return 0
 
 
 async def serve(told: HandOver, daemon: socket.socket | None) -> None:
-    """Serves until the daemon is gone; without one, until cancelled. Raises `OSError` when the port is taken."""
+    """Serves until the daemon is gone; without one, until SIGINT or SIGTERM. Raises `OSError` when the port is taken."""
     settings = told.settings.web
     tokens = Tokens.load(settings.tokens, os.environ, told.token)
     desk = Desk(
@@ -130,6 +126,9 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         webhooks.observe(note)
 
     desk.observe = observe
+    if daemon is None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, desk.gone.set)
     with _listen(settings.bind, settings.port) as listener, contextlib.closing(web.store):
         port = listener.getsockname()[1]
         log.info(Event("web.listening", address=settings.bind, port=port))

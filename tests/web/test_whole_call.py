@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from ops.replay import fixture, tape_call
 from ops.replay.expectations import Outcome, failures, read_turns
@@ -88,3 +90,26 @@ async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         with pytest.raises(PortInUse, match=f"web port 127.0.0.1:{web.process.port}/tcp is in use"):
             async with served(settings_in(tmp_path, port=web.process.port)):
                 pass
+
+
+async def test_alone_it_is_a_console_that_takes_no_calls(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[web]\nport = 0\n[calls]\ndirectory = "calls"\n[state]\nurl = "off"\n')
+    command = [sys.executable, "-m", "phone_daemon", "web", "-c", str(tmp_path / "s.toml")]
+    environ = {name: value for name, value in os.environ.items() if name != "PHONE_WEB_TOKENS"}
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environ)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        link = (await process.stdout.readline()).decode().strip()
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        assert (await client.get(link)).status_code == 200
+        base = link.partition("?")[0]
+        assert (await client.get(f"{base}v1/me")).json()["role"] == "admin"
+        answer = await client.get(f"{base}v1/calls")
+        assert (answer.status_code, "switched off" in answer.json()["detail"]) == (503, True)
+    token = link.rpartition("=")[2]
+    url = base.replace("http", "ws")
+    async with connect(f"{url}ws/voice", additional_headers={"Authorization": f"Bearer {token}"}) as socket:
+        await socket.send(b"\x01\x00")
+        assert b"not answered (503)" in bytes(await socket.recv())
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 10) == 0
