@@ -60,7 +60,8 @@ class CallView {
         this.#status,
         this.#you.element,
         this.#agent.element,
-        this.#keypad.element,
+        // On a phone what is said comes first; the keys are a touch away.
+        el("details", { open: matchMedia("(min-width: 48rem)").matches }, el("summary", {}, "Keypad"), this.#keypad.element),
         el("p", { class: "field" }, el("label", { for: "number" }, "Number to dial "), this.#number),
         el("p", { class: "field" }, this.#headphones, el("label", { for: "headphones" }, "I wear headphones: hear me at once, even while it speaks")),
         this.#sound,
