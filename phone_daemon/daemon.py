@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
@@ -332,8 +333,9 @@ class Daemon:
             return
         plan, called = found
         line = incoming.answer(called)
+        parties = Parties(incoming.caller, incoming.caller_name, incoming.called)
         try:
-            call = Call(line, plan, self._agents.agent(plan, incoming.called, self._now()), self._services)
+            call = Call(line, plan, self._agents.agent(plan, parties, self._now()), self._services)
         except Exception:
             log.exception(Event("call.failed", call=line.id, reason="it could not begin"))
             line.hang_up(EndReason.FAILED)

@@ -28,6 +28,7 @@ from ops.replay.expectations import read_turns
 from ops.replay.tape_call import NOON
 from ops.report.stats import quantiles
 from ops.witness.probe import until
+from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
@@ -129,7 +130,7 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
             sounds_of_call = [said[turn % len(said)] for turn in range(number, min(number + EACH, last))]
             caller = _Caller(frozenset(plan.fillers))
             line = TapeLine(f"{fault}-{number}", "bench", "reception", caller.hear)
-            call = Call(line, plan, factory.agent(plan, "reception", NOON), services)
+            call = Call(line, plan, factory.agent(plan, Parties(called="reception"), NOON), services)
             await _talk(caller, line, call, sounds_of_call, fault, seen)
             turns = read_turns(folder / line.id / "turns.jsonl")
             seen.named += sum(bool(turn["faults"]) for turn in turns)

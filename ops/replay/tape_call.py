@@ -15,6 +15,7 @@ from datetime import datetime
 from ops.replay.caller import RecordedCaller
 from ops.replay.expectations import Outcome, read_turns
 from ops.replay.fixture import Fixture
+from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.clock import run_counted
@@ -84,7 +85,7 @@ async def play_on(stt: Host, tts: Host, fixture: Fixture, settings: Settings, wa
         services = Services(settings, stt, tts, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
-            closed = await Call(line, plan, factory.agent(plan, fixture.called, NOON), services).run()
+            closed = await Call(line, plan, factory.agent(plan, Parties(called=fixture.called), NOON), services).run()
     finally:
         await factory.close()
         telemetry.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from phone_daemon.events import AgentEvent
+from phone_daemon.language.numbers import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,33 @@ class Message:
     text: str
     interrupted: bool = False
     """An agent's line that the caller broke off: `text` is the part that was played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who calls whom."""
+
+    caller: str = ""
+    """The caller's number; empty when it is withheld."""
+    caller_name: str = ""
+    """What their telephone or exchange calls them: anybody's word."""
+    called: str = ""
+
+    def values(self) -> dict[str, str]:
+        """By the names that stand in a dialplan's texts, as they are said (`dialplan.intents.PARTIES`)."""
+        numbers = {"caller": self.caller, "called": self.called}
+        return {"caller_name": self.caller_name, **{name: _said(number) for name, number in numbers.items()}}
+
+    def fill(self, text: str) -> str:
+        """`text` with these in place of `{caller}`, `{caller_name}` and `{called}`."""
+        values = self.values()
+        filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+        return re.sub(r"\s+(?=[,.!?])|(?<=\s)\s+", "", filled) if filled != text else text
+
+
+def _said(number: str) -> str:
+    digits = number.removeprefix("+")
+    return spoken(digits) if digits.isascii() and digits.isdigit() else number
 
 
 class Agent(Protocol):

@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from phone_daemon.agent.agent import Agent
-from phone_daemon.agent.script.script import ScriptedAgent
+from phone_daemon.agent.agent import Agent, Parties
+from phone_daemon.agent.script.script import NOBODY, ScriptedAgent
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError
 from phone_daemon.dialplan.model import Model
 from phone_daemon.settings.settings import LlmSettings
@@ -84,10 +84,10 @@ class AgentFactory:
                         log.warning(Event("llm.unreachable", model=chat.model.model, reason=error))
             await asyncio.sleep(VISIT_S if waiting else 0)
 
-    def agent(self, plan: Dialplan, called: str = "", now: datetime | None = None) -> Agent:
-        """The agent for a call to `called`, answered at `now` (None: this moment)."""
+    def agent(self, plan: Dialplan, parties: Parties = NOBODY, now: datetime | None = None) -> Agent:
+        """The agent for a call between `parties`, answered at `now` (None: this moment)."""
         if plan.agent != "llm":
-            return ScriptedAgent(plan)
+            return ScriptedAgent(plan, parties)
         from phone_daemon.agent.llm.llm import LlmAgent  # noqa: PLC0415
         from phone_daemon.agent.llm.prompt import system  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ class AgentFactory:
         chat = self._chat(plan.model)
         assert self._http is not None
         now = now or datetime.now(UTC).astimezone()
-        return LlmAgent(plan, chat, system(plan, called, now), self._http, self._environ)
+        return LlmAgent(plan, chat, system(plan, parties, now), self._http, self._environ, parties)
 
     def _chat(self, model: Model) -> Chat:
         # Loaded when it is first needed: a daemon whose dialplans are scripts starts without it.

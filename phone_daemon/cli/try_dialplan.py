@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.factory import AgentFactory, missing_keys
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError, Dialplans
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolRun, Trouble, Understood
@@ -42,7 +42,7 @@ async def run(path: Path, settings: Settings, *, closed: bool = False) -> int:
 
 
 async def _talk(plan: Dialplan, factory: AgentFactory) -> None:
-    agent = factory.agent(plan, plan.called[0])
+    agent = factory.agent(plan, Parties(called=plan.called[0]))
     history: list[Message] = []
     silent = 0
     print(_HELP if plan.is_open else f"{_HELP}\nIt is outside opening hours.")  # noqa: T201

@@ -28,6 +28,10 @@ class Then(StrEnum):
     """The agent says its last words again instead of an answer."""
 
 
+PARTIES = ("caller", "caller_name", "called")
+"""What texts may name of every call, as if they were slots: the caller's number and name, and the number dialled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """`[slots.NAME]`: something to be asked for."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from phone_daemon.dialplan.grammar import BadPhrase, expand, slots_of
-from phone_daemon.dialplan.intents import Intent, Prompts, Script, Slot, Then, is_uri
+from phone_daemon.dialplan.intents import PARTIES, Intent, Prompts, Script, Slot, Then, is_uri
 from phone_daemon.dialplan.policy import Policy
 from phone_daemon.dialplan.slots import Choice, Day, Digits, Kind, Text, Time, YesNo
 from phone_daemon.language.times import WEEKDAYS
@@ -94,7 +94,8 @@ class IntentKeys:
     confirm: Texts = ()
     """Asked when all slots are known: "{day}, is that right?". Empty: nothing is confirmed."""
     say: Texts = ()
-    """The answer; `{name}` is a slot's value. Required, but with then = "repeat"."""
+    """The answer; `{name}` is a slot's value, and `{caller}`, `{caller_name}`, `{called}` tell who calls whom.
+    Required, but with then = "repeat"."""
     closed_say: Texts = ()
     """Said outside opening hours instead of everything else."""
     suggest: str = ""
@@ -153,7 +154,7 @@ def _slot(name: str, data: Mapping[str, Any], found: Problems) -> Slot | None:
     for key in ("ask", "again", "refuse"):
         for index, text in enumerate(getattr(keys, key)):
             for used in slots_of(text):
-                if key != "refuse" or used != name:
+                if used not in PARTIES and (key != "refuse" or used != name):
                     what = f"{{{used}}} is not known yet when this is asked; take it out"
                     found.add((*at, key, index), what)
     again = keys.again or keys.ask
@@ -230,10 +231,11 @@ def _check_texts(keys: IntentKeys, at: Key, found: Problems) -> None:
     """Whether the slots that its texts name are its own."""
     for key in ("caller_says", "confirm", "say", "closed_say"):
         wanted = () if key == "closed_say" else keys.slots
+        known_of_all = () if key == "caller_says" else PARTIES
         none = 'write slots = ["…"] in this intent' if key == "caller_says" else "no slot is filled here"
         for index, text in enumerate(getattr(keys, key)):
             for used in slots_of(text):
-                if used not in wanted:
+                if used not in wanted and used not in known_of_all:
                     known = nearest(used, wanted) if wanted else none
                     found.add((*at, key, index), f"{{{used}}} is no slot of this intent; {known}")
 

@@ -20,6 +20,8 @@ class Line(Protocol):
     """Unique, safe as a folder name; sorts by time."""
     caller: str
     """Calling number or user part; empty when withheld."""
+    caller_name: str
+    """What their telephone or exchange calls the caller; empty when it does not. Anybody's word."""
     called: str
     """Called number or user part of the request URI."""
 

@@ -342,6 +342,7 @@ class LineCard:
             trusted = self.trunks is not None and message.trunk in self.trunks.trusted
             who = identify(parse(message.invite), message.address, self._settings, trusted=trusted)
             line = self._line(call, who.caller, who.called[0])
+            line.caller_name = who.name
             self.incoming.put_nowait(IncomingCall(line, message.address, who.called, message.trunk))
         elif isinstance(message, protocol.Registered | protocol.OptionsAnswered):
             if self.trunks is not None:

@@ -32,6 +32,7 @@ class SipLine:
         self.id = id
         self.caller = caller
         self.called = called
+        self.caller_name = ""
         self.closed: LineClosed | None = None
         """Set as soon as the call is over on the wire, before the reader of `events` has come to it."""
         self.lost_frames = 0
@@ -119,6 +120,7 @@ class IncomingCall:
         self.id = line.id
         self.caller = line.caller
         self.called = line.called
+        self.caller_name = line.caller_name
         self.numbers = numbers or (line.called,)
         """What was dialled, as each part of the INVITE says it; `called` is the first."""
         self.address = address

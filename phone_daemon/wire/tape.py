@@ -64,6 +64,7 @@ class TapeLine:
         self.id = id
         self.caller = caller
         self.called = called
+        self.caller_name = ""
         self.sent_digits = ""
         """DTMF that the agent sent."""
         self.transferred_to = ""

@@ -9,6 +9,19 @@ _SIP = re.compile(r"\bsips?:([^@\s<>]*)@", re.IGNORECASE)
 _TEL = re.compile(r"\btel:([^;?\s<>]*)", re.IGNORECASE)
 
 
+_NAME = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^"<:;@]*))\s*<')
+_NO_NAME = re.compile(r"[^\w .,'&()+-]")
+MOST_OF_A_NAME = 64
+
+
+def display_name(address: str) -> str:
+    """The name in a header (`"Ann Lee" <sip:…>`), in plain characters; empty when there is none or it is withheld."""
+    found = _NAME.match(address)
+    name = re.sub(r"\\(.)", r"\1", (found[1] or found[2] or "") if found else "")
+    plain = " ".join(_NO_NAME.sub(" ", name).split())[:MOST_OF_A_NAME]
+    return "" if plain.lower() in ("anonymous", "unknown", "restricted") or plain.strip("+").isdigit() else plain
+
+
 def user_part(address: str) -> str:
     """The user part of a URI, bare or as it stands in a header (`"Name" <sip:user@host>;tag=…`).
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.line_card.message import SipMessage
-from phone_daemon.wire.uri import user_part
+from phone_daemon.wire.uri import display_name, user_part
 
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
@@ -27,6 +27,8 @@ class Who:
     """The caller's number or user part; empty when it is withheld."""
     called: tuple[str, ...]
     """What was dialled, as each header says it: the likeliest first, none twice, never empty but for `("",)`."""
+    name: str = ""
+    """The caller's, as their telephone or their exchange writes it; anybody can call themselves anything."""
 
 
 def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: bool = False) -> Who:
@@ -34,11 +36,13 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
 
     `trusted`: it is one, whatever `sip.trusted` says.
     """
-    caller = ""
+    caller = name = ""
     if trusted or _is_trusted(address, sip.trusted):
-        asserted = (_number(entry, sip) for entry in _entries(invite, "p-asserted-identity"))
-        caller = next(filter(None, asserted), "")
+        asserted = _entries(invite, "p-asserted-identity")
+        caller = next(filter(None, (_number(entry, sip) for entry in asserted)), "")
+        name = next(filter(None, map(display_name, asserted)), "")
     caller = caller or _number(invite.header("from"), sip)
+    name = name or display_name(invite.header("from"))
     called: list[str] = []
     for source in sip.called_from:
         # The original number: the first that History-Info tells of, the last that Diversion does.
@@ -47,7 +51,7 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
             number = _number(entry, sip)
             if number and number not in called:
                 called.append(number)
-    return Who(caller, tuple(called) or ("",))
+    return Who(caller, tuple(called) or ("",), name)
 
 
 def e164(number: str, sip: SipSettings) -> str:

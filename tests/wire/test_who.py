@@ -92,3 +92,11 @@ def test_a_number_of_the_country_may_be_written_without_it() -> None:
     assert national(CALLED, BRITISH) == "02079460200"
     assert national("+4930123456", BRITISH) == "+4930123456"
     assert national(CALLED, ANYWHERE) == CALLED
+
+
+def test_the_callers_name_is_the_asserted_one_or_that_of_from() -> None:
+    assert who(caller=f'"Ann Lee" <sip:{CALLER}@h>').name == "Ann Lee"
+    asserted = f'P-Asserted-Identity: "Lee, A" <sip:{CALLER}@h>, <tel:{CALLER}>'
+    assert who(asserted, caller="Ann <sip:x@h>").name == "Lee, A"
+    assert who(asserted, caller="Ann <sip:x@h>", address="192.0.2.9:5060").name == "Ann"
+    assert who().name == ""

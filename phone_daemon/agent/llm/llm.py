@@ -13,13 +13,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import httpx2 as httpx
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.llm import briefing
 from phone_daemon.agent.llm.chat import Chat, End, ModelFailed, Thought, Words
 from phone_daemon.agent.llm.prompt import Work, conversation
 from phone_daemon.agent.llm.said import Said
 from phone_daemon.agent.llm.toolbox import Toolbox
-from phone_daemon.agent.script.script import ScriptedAgent
+from phone_daemon.agent.script.script import NOBODY, ScriptedAgent
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.tools import Tool
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Trouble, Understood
@@ -33,14 +33,21 @@ GREETING = "Hello. How can I help you?"
 class LlmAgent:
     """One call's agent. `system` is the prompt that stays the same all through the call."""
 
-    def __init__(
-        self, plan: Dialplan, chat: Chat, system: str, http: httpx.AsyncClient, environ: Mapping[str, str]
+    def __init__(  # noqa: PLR0917
+        self,
+        plan: Dialplan,
+        chat: Chat,
+        system: str,
+        http: httpx.AsyncClient,
+        environ: Mapping[str, str],
+        parties: Parties = NOBODY,
     ) -> None:
         self._plan = plan
+        self._parties = parties
         self._chat = chat
         self._system = {"role": "system", "content": system}
         tools = plan.tools if chat.model.prompt else {**briefing.tools(plan.script), **plan.tools}
-        self._toolbox = Toolbox(tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ)
+        self._toolbox = Toolbox(tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ, parties)
         self._work: list[Work] = []
         self._keyed: set[int] = set()
         """Lines of the history that were typed."""
@@ -57,7 +64,7 @@ class LlmAgent:
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:
         if self._plan.opening:
-            return _say(self._plan.opening)
+            return _say(self._parties.fill(self._plan.opening))
         return self._answer(None, (), self._begin(0))
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
@@ -192,7 +199,7 @@ class LlmAgent:
 
     async def _by_script(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         if self._script is None:
-            self._script = ScriptedAgent(self._plan)
+            self._script = ScriptedAgent(self._plan, self._parties)
             self._left_to_model = self._toolbox.left
         self._scripted = True
         async for event in self._script.reply(turn, history):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.llm.briefing import brief
 from phone_daemon.agent.llm.chat import ToolCall
 from phone_daemon.dialplan.dialplan import Dialplan
@@ -68,19 +68,24 @@ class Work:
         return told
 
 
-def system(plan: Dialplan, called: str, now: datetime) -> str:
+def system(plan: Dialplan, parties: Parties, now: datetime) -> str:
     """The system prompt of a call that was answered at `now`."""
     known = plan.model.prompt.strip() if plan.model else ""
-    parts = [VOICE, known or brief(plan.script, plan.is_open), "\n".join(facts(plan, called, now))]
+    parts = [VOICE, known or brief(plan.script, plan.is_open), "\n".join(facts(plan, parties, now))]
     return "\n\n".join(part for part in parts if part)
 
 
-def facts(plan: Dialplan, called: str, now: datetime) -> list[str]:
+def facts(plan: Dialplan, parties: Parties, now: datetime) -> list[str]:
     """What is so when the call begins, a sentence each."""
     local = now.astimezone(plan.hours.zone) if plan.hours.zone else now
     told = [f"It is {WEEKDAYS[local.weekday()].capitalize()}, {local.day} {local:%B %Y}, {local:%H:%M}."]
-    if called:
-        told.append(f"The caller dialled {called}.")
+    if parties.called:
+        told.append(f"The caller dialled {parties.called}.")
+    if parties.caller:
+        told.append(f"The caller's number is {parties.caller}.")
+    if parties.caller_name:
+        # Anybody's word: it is to read as nothing but a name.
+        told.append(f'The name that came with it, which proves nothing: "{parties.caller_name}".')
     if plan.hours.week is not None:
         told.append(f"We are {'open' if plan.is_open else 'closed'} now. Opening hours: {_week(plan.hours)}.")
     return told

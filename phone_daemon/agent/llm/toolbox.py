@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx2 as httpx
 
+from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.llm import webhook
 from phone_daemon.agent.llm.chat import ToolCall
 from phone_daemon.agent.llm.prompt import NOT_DONE, Work
@@ -32,13 +33,14 @@ class _Asked:
 class Toolbox:
     """One call's tools."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         tools: Mapping[str, Tool],
         goodbye: str,
         transferring: str,
         http: httpx.AsyncClient,
         environ: Mapping[str, str],
+        parties: Parties = Parties(),  # noqa: B008
     ) -> None:
         """`goodbye` and `transferring` are said where the model ends the call without a word."""
         self.tools = tuple(tools.values())
@@ -48,6 +50,7 @@ class Toolbox:
         self._farewell = {HANG_UP: goodbye, TRANSFER: transferring}
         self._http = http
         self._environ = environ
+        self._parties = parties
         self._calls = 0
         self._fillers = 0
 
@@ -142,6 +145,6 @@ class Toolbox:
         assert hook is not None
         try:
             key = self._environ.get(hook.api_key_env, "")
-            return ToolOutcome.DONE, await webhook.ask(self._http, hook, asked.arguments, key)
+            return ToolOutcome.DONE, await webhook.ask(self._http, hook, asked.arguments, key, self._parties)
         except webhook.WebhookFailed as error:
             return ToolOutcome.FAILED, str(error)

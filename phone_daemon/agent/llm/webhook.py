@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx2 as httpx
 
+from phone_daemon.agent.agent import Parties
 from phone_daemon.dialplan.tools import Webhook
 
 MAX_BYTES = 65_536
@@ -21,12 +23,22 @@ class WebhookFailed(Exception):
     """No usable answer. Its text is for the turn's log and for the model, and holds no secret."""
 
 
-async def ask(http: httpx.AsyncClient, webhook: Webhook, arguments: Mapping[str, Any], key: str = "") -> str:
+async def ask(
+    http: httpx.AsyncClient,
+    webhook: Webhook,
+    arguments: Mapping[str, Any],
+    key: str = "",
+    parties: Parties = Parties(),  # noqa: B008
+) -> str:
     """What the webhook answers. `key` is sent as `Authorization: Bearer`. Redirects are not followed.
+
+    Who calls whom is sent as `X-Caller`, `X-Caller-Name` and `X-Called`, percent-encoded, as far as it is known.
 
     Raises `WebhookFailed` on any status but 2xx, and when the whole answer is not there by the deadline.
     """
     headers = {"Accept": "application/json, text/plain"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    who = {"X-Caller": parties.caller, "X-Caller-Name": parties.caller_name, "X-Called": parties.called}
+    headers |= {name: quote(value, safe="+ ") for name, value in who.items() if value}
     if webhook.method == "GET":
         query = {name: v if isinstance(v, str) else json.dumps(v) for name, v in arguments.items()}
         request = http.build_request("GET", httpx.URL(webhook.url).copy_merge_params(query), headers=headers)

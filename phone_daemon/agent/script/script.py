@@ -6,24 +6,25 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.script.conversation import Conversation
 from phone_daemon.agent.script.state import State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.events import Action, AgentEvent, Token, Understood
 
+NOBODY = Parties()
 _WORD = re.compile(r"\s*\S+")
 
 
 class ScriptedAgent:
     """A `Agent` that follows a dialplan; the same turns always get the same replies."""
 
-    def __init__(self, plan: Dialplan) -> None:
-        self._opening = plan.opening
+    def __init__(self, plan: Dialplan, parties: Parties = NOBODY) -> None:
+        self._opening = parties.fill(plan.opening)
         self._conversation = Conversation(
             plan.script, is_open=plan.is_open, no_input=plan.no_input, max_no_input=plan.max_no_input
         )
-        self._state = State(said=plan.opening)
+        self._state = State(said=self._opening, known=parties.values())
         self._before: State | None = None
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:

@@ -45,6 +45,8 @@ class State:
     """What the caller has left, one text a line."""
     misses: int = 0
     """Turns in a row that were not understood."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """What texts may name besides slots, as it is said (`agent.Parties`)."""
     said: str = ""
     used: Mapping[str, int] = field(default_factory=dict)
     """How often each text was said: its wordings take turns."""

@@ -54,7 +54,7 @@ class Wording:
         """Says the next wording of a text, with values in place of `{name}`."""
         count = self._state.used.get(key, 0)
         values = {name: self._script.slots[name].kind.say(value) for name, value in self._state.values.items()}
-        values.update(fillings or {})
+        values = {**self._state.known, **values, **(fillings or {})}
         self._add(re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), texts[count % len(texts)]))
         self._state = replace(self._state, used={**self._state.used, key: count + 1})
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.clock import run_counted
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Understood
@@ -35,7 +35,9 @@ async def test_tokens_come_as_the_server_sends_them(server: SseServer, factory: 
 
 
 async def test_the_request_is_one_that_any_server_takes(server: SseServer, factory: AgentFactory) -> None:
-    agent = factory.agent(plan(replace(MODEL, prompt="You are Ada.", temperature=0.3)), "+442079460100", OPEN)
+    agent = factory.agent(
+        plan(replace(MODEL, prompt="You are Ada.", temperature=0.3)), Parties(called="+442079460100"), OPEN
+    )
     await events(agent, ASKED, Message("agent", CLINIC.opening))
     (request,) = server.requests
     assert {name: request[name] for name in ("model", "max_tokens", "temperature", "stream")} == {

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.llm.chat import ToolCall
 from phone_daemon.agent.llm.prompt import INTERRUPTING, VOICE, Work, conversation, facts, system
 from phone_daemon.dialplan.hours import Hours
@@ -61,18 +61,30 @@ def test_what_was_not_heard_is_not_told() -> None:
 
 def test_the_system_prompt_has_the_voice_the_agent_and_the_hour() -> None:
     found = plan(Model("m", prompt="You are Ada."))
-    told = system(found, "+44", datetime(2026, 3, 3, 10, 5, tzinfo=UTC))
+    told = system(found, Parties(called="+44"), datetime(2026, 3, 3, 10, 5, tzinfo=UTC))
     assert told.index(VOICE) < told.index("You are Ada.") < told.index("10:05")
     assert "{" not in told
 
 
 def test_facts_are_told_in_the_dialplans_own_time_zone() -> None:
     hours = Hours({0: ((540, 1020),), 1: ((540, 720), (780, 1020))}, zone=ZoneInfo("Asia/Tokyo"))
-    told = facts(replace(plan(), hours=hours, is_open=False), "200", datetime(2026, 3, 2, 22, 30, tzinfo=UTC))
+    told = facts(
+        replace(plan(), hours=hours, is_open=False), Parties(called="200"), datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+    )
     assert told == [
         "It is Tuesday, 3 March 2026, 07:30.",
         "The caller dialled 200.",
         "We are closed now. Opening hours: Monday 9:00 to 17:00, Tuesday 9:00 to 12:00 and 13:00 to 17:00,"
         " Wednesday closed, Thursday closed, Friday closed, Saturday closed, Sunday closed.",
     ]
-    assert len(facts(replace(plan(), hours=Hours()), "", datetime(2026, 3, 2))) == 1
+    assert len(facts(replace(plan(), hours=Hours()), Parties(), datetime(2026, 3, 2))) == 1
+
+
+def test_the_model_is_told_who_calls_and_that_a_name_proves_nothing() -> None:
+    told = facts(plan(), Parties("+442079460111", "Ann Lee", "100"), datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+    assert told[1:4] == [
+        "The caller dialled 100.",
+        "The caller's number is +442079460111.",
+        'The name that came with it, which proves nothing: "Ann Lee".',
+    ]
+    assert not any("number" in fact for fact in facts(plan(), Parties(), datetime(2026, 3, 2, 9, 0, tzinfo=UTC)))

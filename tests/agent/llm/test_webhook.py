@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import httpx2 as httpx
 import pytest
 
+from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.llm.http import MAX_LINE, make_client
 from phone_daemon.agent.llm.webhook import MAX_CHARACTERS, WebhookFailed, ask
 from phone_daemon.dialplan.tools import Webhook
@@ -24,6 +26,20 @@ async def test_a_post_has_the_arguments_as_json(server: SseServer, http: httpx.A
     name, method, arguments, headers = server.hooks[0]
     assert (name, method, arguments) == ("book", "POST", {"day": "today", "n": 2})
     assert headers["Authorization"] == "Bearer k3y"
+
+
+async def test_a_webhook_is_told_who_calls_whom(server: SseServer, http: httpx.AsyncClient) -> None:
+    parties = Parties("+442079460111", "Zoë Lee", "100")
+    await ask(http, Webhook(server.hook_url("book")), {"day": "today"}, parties=parties)
+    _, _, arguments, headers = server.hooks[0]
+    assert arguments == {"day": "today"}
+    assert (headers["X-Caller"], headers["X-Called"], unquote(headers["X-Caller-Name"])) == (
+        "+442079460111",
+        "100",
+        "Zoë Lee",
+    )
+    await ask(http, Webhook(server.hook_url("book")), {}, parties=Parties())
+    assert not any(name.startswith("X-Call") for name in server.hooks[1][3])
 
 
 async def test_a_get_has_them_as_its_query_beside_its_own(server: SseServer, http: httpx.AsyncClient) -> None:

@@ -1,12 +1,14 @@
 """Calls to the two dialplans that are shipped, as transcripts."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
-from phone_daemon.agent.agent import Agent, CallerTurn, Message
+from phone_daemon.agent.agent import Agent, CallerTurn, Message, Parties
 from phone_daemon.agent.script.script import ScriptedAgent
 from phone_daemon.clock import run_counted
+from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Understood
 from tests.agent.transcript import CLOSED, holds, play, shipped
 
@@ -705,3 +707,31 @@ async def test_a_number_that_was_misheard_is_the_one_that_has_as_many_digits_as_
     )
     events = [event async for event in agent.reply(turn, [])]
     assert next(event for event in events if isinstance(event, Understood)).slots == {"number": "12345678"}
+
+
+GREETS = """name = "desk"
+called = ["*"]
+greeting = "Hello {caller_name}, you dialled {called}."
+no_input = ["Still there?"]
+[intents.number]
+caller_says = ["what is my number"]
+say = ["You call from {caller}, {caller_name}."]
+then = "listen"
+"""
+
+
+async def test_a_dialplans_texts_may_name_who_calls_whom(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(GREETS)
+    plan = next(iter(Dialplans.load((tmp_path / "desk.toml",))))
+    for parties, greeting, answer in (
+        (
+            Parties("+442079", "Ann Lee", "100"),
+            "Hello Ann Lee, you dialled one zero zero.",
+            "You call from four four two zero, seven nine, Ann Lee.",
+        ),
+        (Parties(called="desk"), "Hello, you dialled desk.", "You call from , ."),
+    ):
+        agent = ScriptedAgent(plan, parties)
+        events = [event async for event in agent.greet()]
+        events += [event async for event in agent.reply(CallerTurn("what is my number"), [])]
+        assert "".join(event.text for event in events if isinstance(event, Token)) == greeting + answer
