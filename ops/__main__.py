@@ -18,6 +18,7 @@ MODULES = {
     "hangup": "live.watch",
     "drain": "live.watch",
     "trunks": "live.trunks",
+    "dial": "live.dial",
     "index": "live.past",
     "forget": "live.past",
     "report": "report.report",
@@ -36,6 +37,7 @@ EXAMPLES = """\
 examples:
   phone-ops calls                     list the calls on the line
   phone-ops watch CALL                follow one of them as captions
+  phone-ops dial NUMBER --dialplan X  call somebody, and let a dialplan speak with them
   phone-ops trunks                    see whether the trunks are registered, and how many calls each carries
   phone-ops forget NUMBER             remove a person's calls: audio, transcripts, rows
   phone-ops replay --all              have every recorded caller phone the daemon

@@ -20,12 +20,16 @@ from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dia
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
+from phone_daemon.outbound import BadRequest, DialRequest, Outbound, Outcome, prepared
+from phone_daemon.settings.problems import nearest
 from phone_daemon.settings.settings import Settings, SipSettings
 from phone_daemon.settings.trunk_checks import unknown_dialplans
-from phone_daemon.state.store import CommandKind, State
+from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.web.process import WebProcess
+from phone_daemon.wire.dialing import Ledger
 from phone_daemon.wire.sip import IncomingCall, LineCards
+from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
 from phone_daemon.wire.who import national, same_number
 from sidecars.host.host import Host, HostLost
@@ -108,6 +112,8 @@ class Daemon:
         self.dialplans = load_dialplans(settings)
         self._agents = AgentFactory(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
+        self._dialing: set[asyncio.Task[None]] = set()
+        """Calls out that nobody has answered yet."""
         self._draining = asyncio.Event()
         self._reloads: set[asyncio.Task[None]] = set()
         self._one_reload = asyncio.Lock()
@@ -142,6 +148,10 @@ class Daemon:
         edge = edge_address(settings.edge.inner, settings.edge.inner_port) if settings.edge.bind else ""
         self.trunks = await enter(Trunks(settings.trunk, edge=edge, count=telemetry.registration))
         self.cards = await enter(LineCards(settings.sip, trunks=self.trunks))
+        ledger = Ledger(settings.state.directory / "outbound.jsonl")
+        self._outbound = Outbound(
+            settings.outbound, settings.sip, self.cards, self.trunks, ledger, count=telemetry.dialed
+        )
         state.shown["cards"] = self._where_cards()
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
         if settings.web.on:
@@ -248,6 +258,8 @@ class Daemon:
         """No new calls; live ones may finish."""
         self._draining.set()
         self.trunks.leave()
+        for dialing in self._dialing:
+            dialing.cancel()
 
     # ------------------------------------------------------------------------------------------------ reloading
 
@@ -334,25 +346,51 @@ class Daemon:
         plan, called = found
         line = incoming.answer(called)
         parties = Parties(incoming.caller, incoming.caller_name, incoming.called)
+        task = self._begin(line, plan, parties, trunk)
+        if task is not None and trunk is not None:
+            trunk.calls += 1
+            task.add_done_callback(lambda _: setattr(trunk, "calls", trunk.calls - 1))
+
+    def _begin(self, line: SipLine, plan: Dialplan, parties: Parties, trunk: Trunk | None) -> asyncio.Task[None] | None:
+        """Runs a call that is answered; None: it could not begin, and is hung up."""
         try:
             call = Call(line, plan, self._agents.agent(plan, parties, self._now()), self._services)
         except Exception:
             log.exception(Event("call.failed", call=line.id, reason="it could not begin"))
             line.hang_up(EndReason.FAILED)
-            return
+            return None
         task = asyncio.create_task(self._run(call, line.id), name=f"call {line.id}")
         self._calls[line.id] = call, task
-        by_trunk = {"trunk": incoming.trunk} if trunk is not None else {}
+        by_trunk = {"trunk": trunk.settings.name} if trunk is not None else {}
         log.info(Event("call.answered", call=line.id, dialplan=plan.name, **by_trunk))
-        self._count_call(trunk, task)
         task.add_done_callback(lambda _: self._calls.pop(line.id, None))
+        return task
 
-    @staticmethod
-    def _count_call(trunk: Trunk | None, call: asyncio.Task[None]) -> None:
-        """A call of `trunk` lasts as long as `call` does."""
-        if trunk is not None:
-            trunk.calls += 1
-            call.add_done_callback(lambda _: setattr(trunk, "calls", trunk.calls - 1))
+    async def dial(self, request: DialRequest) -> Outcome:
+        """Calls somebody, and lets a dialplan speak with them; returns once they answered, or will not.
+
+        Raises `BadRequest` with one clear line. Cancelling it hangs up.
+        """
+        plan = next((plan for plan in self.dialplans if plan.name == request.dialplan), None)
+        if plan is None:
+            known = nearest(request.dialplan, (plan.name for plan in self.dialplans))
+            raise BadRequest(f'there is no dialplan "{request.dialplan}"; {known}')
+        if self.draining:
+            raise BadRequest("the daemon makes no more calls: it is about to stop")
+        ready = prepared(plan, request.values)
+
+        def begin(line: SipLine, trunk: Trunk) -> asyncio.Task[None] | None:
+            # For the agent whoever is at the other end is the caller, whoever called.
+            return self._begin(line, ready, Parties(line.called, "", line.caller), trunk)
+
+        return await self._outbound.dial(request, begin)
+
+    async def _dial(self, command: Command) -> None:
+        try:
+            result = (await self.dial(DialRequest.decode(command.argument))).shown()
+        except BadRequest as error:
+            result = {"error": str(error)}
+        self._services.store.ack(command, result)
 
     async def _run(self, call: Call, call_id: str) -> None:
         try:
@@ -370,6 +408,10 @@ class Daemon:
                 state.ack(command, {"draining": len(self._calls)})
             elif command.kind is CommandKind.TRUNKS:
                 state.ack(command, {"trunks": [trunk.shown() for trunk in self.trunks]})
+            elif command.kind is CommandKind.DIAL:
+                dialing = asyncio.create_task(self._dial(command), name="dial")
+                self._dialing.add(dialing)
+                dialing.add_done_callback(self._dialing.discard)
             else:
                 state.ack(command, {"error": f"{command.kind} is for a call, not for the daemon"})
 

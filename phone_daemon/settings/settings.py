@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from phone_daemon.settings.edge import EdgeSettings
+from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.trunks import TrunkSettings
 from phone_daemon.settings.values import MODEL, FilePath, Flag, Texts, between, listed
 from phone_daemon.settings.web import WebhookSettings, WebSettings
@@ -186,7 +187,7 @@ class CallSettings:
     """What a call may take and what it leaves."""
 
     directory: FilePath = Path("var/calls")
-    """A call leaves DIRECTORY/<call id>/call.wav, turns.jsonl, spans.jsonl."""
+    """A call leaves DIRECTORY/<call id>/call.wav, call.json, turns.jsonl, spans.jsonl."""
     record: Flag = True
     """Write `call.wav`. Recordings are personal data: the law may require that the caller is told."""
     limit_s: Annotated[float, between(1, 86_400)] = 3600.0
@@ -241,6 +242,7 @@ class Settings:
     llm: LlmSettings = LlmSettings()
     web: WebSettings = WebSettings()
     edge: EdgeSettings = EdgeSettings()
+    outbound: OutboundSettings = OutboundSettings()
     trunk: tuple[TrunkSettings, ...] = ()
     webhook: tuple[WebhookSettings, ...] = ()
     dialplans: tuple[FilePath, ...] = ()

@@ -59,8 +59,8 @@ class Commands:
             raise CommandFailed(f"call {call} is not live")
         return await self.deliver(daemon, Command(kind, argument, call))
 
-    async def deliver(self, daemon: str, command: Command) -> dict[str, Any]:
-        """Hands a command to a daemon and returns its answer. Raises `CommandFailed`."""
+    async def deliver(self, daemon: str, command: Command, patience_s: float = ANSWER_S) -> dict[str, Any]:
+        """Hands a command to a daemon and returns its answer, within `patience_s`. Raises `CommandFailed`."""
         whom = f"call {command.call}" if command.call else f"daemon {daemon}"
         try:
             if not await self._hash(daemon_key(daemon)):
@@ -68,8 +68,10 @@ class Commands:
             await self._ask("RPUSH", inbox_key(daemon), command.encode())
             # Nobody wants an order carried out that was given up long ago.
             await self._ask("EXPIRE", inbox_key(daemon), round(ANSWER_S))
-            async with asyncio.timeout(ANSWER_S):
-                answer = await self._ask("BLPOP", reply_key(command.id), ANSWER_S)
+            async with asyncio.timeout(patience_s):
+                # In short waits: a connection that is silent for longer counts as broken.
+                while (answer := await self._ask("BLPOP", reply_key(command.id), min(patience_s, ANSWER_S))) is None:
+                    pass
         except TimeoutError:
             answer = None
         except CommandFailed:
@@ -77,7 +79,7 @@ class Commands:
         except Exception as error:
             raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         if answer is None:
-            raise CommandFailed(f"{whom} did not answer within {ANSWER_S:g} s")
+            raise CommandFailed(f"{whom} did not answer within {patience_s:g} s")
         result: dict[str, Any] = json.loads(answer[1])
         if "error" in result:
             raise CommandFailed(str(result["error"]))

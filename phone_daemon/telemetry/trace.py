@@ -111,6 +111,7 @@ class Telemetry:
         self._registrations = meter.create_counter(
             "phone.trunk.registrations", description="registrations that were tried (attributes trunk, outcome)"
         )
+        self._dialed = meter.create_counter("phone.dials", description="calls out (attribute result)")
         self.live = meter.create_up_down_counter("phone.calls.live", description="calls in progress")
 
     def call(  # noqa: PLR0917
@@ -130,6 +131,10 @@ class Telemetry:
     def registration(self, trunk: str, outcome: str) -> None:
         """Counts what became of a registration: registered, refused or unreachable."""
         self._registrations.add(1, {"trunk": trunk, "outcome": outcome})
+
+    def dialed(self, result: str) -> None:
+        """Counts what became of a call out."""
+        self._dialed.add(1, {"result": result})
 
     def close(self) -> None:
         """Sends what is left, waiting `CLOSE_S` at most, and stops. Idempotent."""

@@ -352,6 +352,9 @@ class LineCard:
 
     def _of_line(self, call: int, message: protocol.Message) -> None:
         answer = self._answers.get(call)
+        if isinstance(message, protocol.Ringing):
+            self._lines[call].rings = True
+            return
         if isinstance(message, protocol.Answered):
             if answer is not None and not answer.done():
                 answer.set_result(None)
@@ -360,7 +363,8 @@ class LineCard:
             self._lines[call].hear_tones(message.expected)
         if isinstance(message, LineClosed):
             if answer is not None and not answer.done():
-                answer.set_exception(CallRefused(message.code, message.detail))
+                rang = self._lines[call].rings
+                answer.set_exception(CallRefused(message.code, message.detail, rang=rang))
             self._lines.pop(call).push(message)
         elif isinstance(message, LineEvent):
             self._lines[call].push(message)

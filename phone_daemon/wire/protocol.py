@@ -238,6 +238,11 @@ class OptionsAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Ringing:
+    """A placed call rings at the other side; what it says meanwhile (early media) is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A placed call was answered."""
 
@@ -274,7 +279,7 @@ class Stats:
 LineMessage = (
     Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
 )
-Report = Hello | Incoming | Registered | OptionsAnswered | Answered | InBandKeys | Stats | LineMessage
+Report = Hello | Incoming | Registered | OptionsAnswered | Ringing | Answered | InBandKeys | Stats | LineMessage
 Message = Command | Report
 
 # -------------------------------------------------------------------------------------------------- packets
@@ -326,7 +331,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
 _KINDS: tuple[type[Any], ...] = (
     *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats, Told),
     *(Account, Unregister, Admit, AskOptions, SetReady),
-    *(Registered, OptionsAnswered),
+    *(Registered, OptionsAnswered, Ringing),
     *(Hello, Incoming, Answered, InBandKeys, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
 )

@@ -18,10 +18,12 @@ MAX_BEHIND = 500
 class CallRefused(Exception):
     """A placed call that was not answered: `code` is the SIP status, 0 when none came."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, rang: bool = False) -> None:
         super().__init__(f"{code} {reason}".strip())
         self.code = code
         self.reason = reason
+        self.rang = rang
+        """The other side's telephone rang before."""
 
 
 class SipLine:
@@ -33,6 +35,8 @@ class SipLine:
         self.caller = caller
         self.called = called
         self.caller_name = ""
+        self.rings = False
+        """A call of ours: the other side's telephone rings, or rang."""
         self.closed: LineClosed | None = None
         """Set as soon as the call is over on the wire, before the reader of `events` has come to it."""
         self.lost_frames = 0

@@ -231,13 +231,27 @@ class Trunks:
         card.send(0, protocol.Admit(encode(rules)))
 
     @staticmethod
+    def caller(trunk: Trunk) -> str:
+        """Our number in calls by `trunk`."""
+        register = trunk.settings.register
+        return trunk.settings.caller_id or (register.user if register else NOBODY)
+
+    def uri(self, trunk: Trunk, number: str) -> str:
+        """What is called where `number` is called by `trunk`."""
+        host = self._account(trunk).domain
+        if self._edge:
+            # It looks at nothing else.
+            host = f"{trunk.settings.proxy or host};transport={trunk.settings.transport}"
+        return f"sip:{number}@{host}"
+
+    @staticmethod
     def _line(trunk: Trunk) -> str:
         return trunk.line if trunk.settings.register is not None else ""
 
     def _account(self, trunk: Trunk, password: str = "", expires: int = 0) -> protocol.Account:
         settings, register = trunk.settings, trunk.settings.register
         where = trunk.registrar or settings.proxy or (register.registrar[0] if register else "") or trunk.route
-        user = register.user if register else settings.caller_id or NOBODY
+        user = register.user if register else self.caller(trunk)
         return protocol.Account(
             trunk=settings.name,
             user=user,

@@ -19,7 +19,7 @@ from phone_daemon.wire.line_card.rtp_input import RtpInput
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.sdp import prefer
 from phone_daemon.wire.playout import SILENCE, Playout, loud
-from phone_daemon.wire.protocol import Answered, InBandKeys, Report
+from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
@@ -279,6 +279,8 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self._answered = True
                 self._media_by = time.monotonic() + self._limits.ack_timeout_s
                 self._send(Answered())
+        elif info.state == pj.PJSIP_INV_STATE_EARLY and self._placed:
+            self._send(Ringing())
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.gone = True
             self.close(self._end_reason(info.lastStatusCode), info.lastStatusCode, info.lastReason)

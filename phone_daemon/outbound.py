@@ -1,0 +1,259 @@
+"""Calls out: somebody is called by a trunk that may, again where a rule says so, and it is told what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.settings.outbound import OutboundSettings
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.dialing import RETRIED, Ledger, Result, is_allowed, over_limit, result_of
+from phone_daemon.wire.sip import CallRefused, CardFailed, LineCards, SipLine
+from phone_daemon.wire.trunks import Trunk, Trunks
+from phone_daemon.wire.who import e164
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"\+?[0-9*#]{2,32}", re.ASCII)
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+PARTIES = frozenset({"caller", "caller_name", "called"})
+"""Filled in once it is known who speaks with whom."""
+
+
+class BadRequest(ValueError):
+    """A call that makes no sense as it is asked for: one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialRequest:
+    """Whom to call, and what for."""
+
+    number: str
+    dialplan: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What stands in place of `{name}` in the greeting, and what a language model is told."""
+    trunk: str = ""
+    """Empty: the first that may call the number and is there."""
+    retries: int | None = None
+    """None: as `[outbound]` says."""
+    dry_run: bool = False
+
+    def encode(self) -> str:
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+
+    @classmethod
+    def decode(cls, text: str) -> DialRequest:
+        """Raises `BadRequest`."""
+        try:
+            asked = json.loads(text)
+        except ValueError:
+            asked = None
+        match asked:
+            case {"number": str(number), "dialplan": str(dialplan)}:
+                values = asked.get("values", {})
+                retries, trunk = asked.get("retries"), asked.get("trunk", "")
+                if (
+                    isinstance(values, dict)
+                    and all(isinstance(each, str) for pair in values.items() for each in pair)
+                    and (retries is None or (isinstance(retries, int) and 0 <= retries <= 20))
+                    and isinstance(trunk, str)
+                ):
+                    return cls(number, dialplan, values, trunk, retries, bool(asked.get("dry_run", False)))
+        raise BadRequest('to call somebody, "number" and "dialplan" are needed, both text')
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call out."""
+
+    result: Result
+    number: str
+    """In E.164 as far as the settings tell how."""
+    trunk: str = ""
+    code: int = 0
+    """SIP status of the last refusal; 0: none came."""
+    reason: str = ""
+    """In one line: the other side's words, or ours."""
+    call: str = ""
+    """Id of the call that was answered."""
+    attempts: int = 0
+
+    def shown(self) -> dict[str, object]:
+        return {
+            "result": str(self.result),
+            **{name: getattr(self, name) for name in self.__slots__ if name != "result"},
+        }
+
+
+Begin = Callable[[SipLine, Trunk], "asyncio.Task[None] | None"]
+"""Runs an answered call; None: it could not begin."""
+
+
+class Outbound:
+    """Calls out of one daemon. `count` is told of every outcome."""
+
+    def __init__(
+        self,
+        settings: OutboundSettings,
+        sip: SipSettings,
+        cards: LineCards,
+        trunks: Trunks,
+        ledger: Ledger,
+        *,
+        count: Callable[[str], None] = lambda result: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._sip = sip
+        self._cards = cards
+        self._trunks = trunks
+        self._ledger = ledger
+        self._count = count
+        self._sleep = sleep
+
+    async def dial(self, request: DialRequest, begin: Begin) -> Outcome:
+        """Calls, and again as the rule says; returns once somebody answered or nobody will.
+
+        Raises `BadRequest`. Cancelling it hangs up.
+        """
+        number = e164(request.number, self._sip)
+        if not _NUMBER.fullmatch(number):
+            raise BadRequest(f'"{request.number}" is no telephone number; write one such as "+442079460100"')
+        if request.trunk and self._trunks.get(request.trunk) is None:
+            known = ", ".join(trunk.settings.name for trunk in self._trunks) or "none"
+            raise BadRequest(f'there is no trunk "{request.trunk}"; there are: {known}')
+        retries = self._settings.retries if request.retries is None else request.retries
+        attempts = 0
+        while True:
+            outcome = await self._try(request, number, begin)
+            attempts += outcome.attempts
+            outcome = replace(outcome, attempts=attempts)
+            self._tell(outcome)
+            if outcome.result not in RETRIED or retries == 0:
+                return outcome
+            retries -= 1
+            await self._sleep(self._settings.retry_after_s)
+
+    async def _try(self, request: DialRequest, number: str, begin: Begin) -> Outcome:
+        """Once by each trunk that may, until one gets through to the other side, whatever that says."""
+        outcome = self._none_may(number, request.trunk)
+        attempts = 0
+        for trunk in self._candidates(number, request.trunk):
+            name = trunk.settings.name
+            if refusal := self._refusal(trunk):
+                outcome = Outcome(Result.FORBIDDEN, number, name, reason=refusal)
+                continue
+            if request.dry_run:
+                return Outcome(
+                    Result.WOULD_CALL, number, name, reason=f"by trunk {name}, as {self._trunks.caller(trunk)}"
+                )
+            attempts += 1
+            outcome = replace(await self._call(trunk, number, begin), attempts=attempts)
+            if outcome.result is not Result.FAILED:
+                break
+        return outcome
+
+    def _candidates(self, number: str, wanted: str) -> list[Trunk]:
+        """Trunks that may call the number, those that are there first."""
+        may = [
+            trunk
+            for trunk in self._trunks
+            if wanted in ("", trunk.settings.name) and is_allowed(number, trunk.settings.allow)
+        ]
+        return sorted(may, key=lambda trunk: not trunk.good)
+
+    @staticmethod
+    def _none_may(number: str, wanted: str) -> Outcome:
+        which = f'trunk "{wanted}" may not' if wanted else "no trunk may"
+        return Outcome(
+            Result.FORBIDDEN, number, wanted, reason=f"{which} call {number}: add it to allow of a [[trunk]]"
+        )
+
+    def _refusal(self, trunk: Trunk) -> str:
+        if not trunk.has_room:
+            return f'trunk "{trunk.settings.name}" has its {trunk.settings.max_calls} calls (max_calls)'
+        return over_limit(trunk.settings, self._ledger.spent(trunk.settings.name))
+
+    async def _call(self, trunk: Trunk, number: str, begin: Begin) -> Outcome:
+        name = trunk.settings.name
+        if not trunk.route:
+            return Outcome(Result.FAILED, number, name, reason=trunk.detail or "the trunk is not there yet")
+        attempt = f"{name}-{time.time_ns():x}"
+        self._ledger.begin(name, attempt)
+        trunk.calls += 1
+        line: SipLine | None = None
+        try:
+            async with asyncio.timeout(self._settings.ring_s):
+                line = await self._cards.place(self._trunks.uri(trunk, number), self._trunks.caller(trunk), name)
+        except TimeoutError:
+            reason = f"nobody answered within {self._settings.ring_s:g} s"
+            return Outcome(Result.NO_ANSWER, number, name, reason=reason)
+        except CallRefused as error:
+            return Outcome(result_of(error.code, rang=error.rang), number, name, error.code, error.reason)
+        except CardFailed as error:
+            return Outcome(Result.FAILED, number, name, reason=str(error))
+        finally:
+            if line is None:
+                trunk.calls -= 1
+                self._ledger.end(name, attempt, 0.0)
+        self._watch(line, trunk, attempt, begin(line, trunk))
+        return Outcome(Result.ANSWERED, number, name, 200, call=line.id)
+
+    def _watch(self, line: SipLine, trunk: Trunk, attempt: str, call: asyncio.Task[None] | None) -> None:
+        """Writes down how long the call was, and ends it where the budget does."""
+        name, loop = trunk.settings.name, asyncio.get_running_loop()
+        left = max(60 * trunk.settings.minutes_a_day - self._ledger.spent(name).seconds, 0.0)
+        answered = loop.time()
+
+        def over() -> None:
+            log.warning(Event("call.over_budget", call=line.id, trunk=name, minutes_a_day=trunk.settings.minutes_a_day))
+            line.hang_up()
+
+        timer = loop.call_later(left, over)
+
+        def ended(_: object) -> None:
+            timer.cancel()
+            trunk.calls -= 1
+            self._ledger.end(name, attempt, loop.time() - answered)
+
+        if call is None:
+            ended(None)
+        else:
+            call.add_done_callback(ended)
+
+    def _tell(self, outcome: Outcome) -> None:
+        # Whom we call is personal, and stays out of the log.
+        about = {"result": outcome.result, "trunk": outcome.trunk, "code": outcome.code, "attempts": outcome.attempts}
+        level = logging.WARNING if outcome.result in (Result.FORBIDDEN, Result.FAILED) else logging.INFO
+        reason = outcome.reason.replace(outcome.number, "the number")
+        log.log(level, Event("call.dialed", **about, reason=reason, **({"call": outcome.call} if outcome.call else {})))
+        self._count(outcome.result)
+
+
+def prepared(plan: Dialplan, values: Mapping[str, str]) -> Dialplan:
+    """`plan` for a call out: open, with `values` in its greeting and in its model's prompt. Raises `BadRequest`."""
+    model = plan.model
+    wanted = {*_PLACE.findall(plan.greeting), *_PLACE.findall(model.prompt if model else "")} - PARTIES
+    if missing := sorted(wanted - set(values)):
+        raise BadRequest(f'dialplan "{plan.name}" says {{{missing[0]}}}, which is not set; --set {missing[0]}=…')
+    if model is None and (unknown := sorted(set(values) - wanted)):
+        known = ", ".join(sorted(wanted)) or "nothing"
+        raise BadRequest(f'dialplan "{plan.name}" does not say {{{unknown[0]}}}; its greeting can be given: {known}')
+
+    def fill(text: str) -> str:
+        return _PLACE.sub(lambda match: values.get(match[1], match[0]), text)
+
+    if model is not None:
+        facts = [f"- {name}: {value}" for name, value in values.items() if name not in wanted]
+        known = "\n\nYou have called them. What you know:\n" + "\n".join(facts) if facts else ""
+        model = replace(model, prompt=fill(model.prompt) + known if model.prompt or facts else model.prompt)
+    return replace(plan, greeting=fill(plan.greeting), model=model, is_open=True)
