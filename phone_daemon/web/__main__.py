@@ -98,7 +98,7 @@ async def _alone(config: Path | None) -> int:
 
 
 async def serve(told: HandOver, daemon: socket.socket | None) -> None:
-    """Serves until the daemon is gone; without one, until SIGINT or SIGTERM. Raises `OSError` when the port is taken."""
+    """Serves until the daemon is gone; without one, until a signal. Raises `OSError` when the port is taken."""
     settings = told.settings.web
     tokens = Tokens.load(settings.tokens, os.environ, told.token)
     desk = Desk(

@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from phone_daemon import __version__
-from phone_daemon.web import control, twilio, voice
+from phone_daemon.web import control, listening, twilio, voice
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
 from phone_daemon.web.web import Web
@@ -43,6 +43,7 @@ def create_app(web: Web) -> FastAPI:
     app.state.web = web
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
+    app.include_router(listening.router)
     app.include_router(voice.router)
     app.include_router(twilio.router)
     _add_health(app, web)

@@ -188,7 +188,7 @@ class CallStore:
         A telephone number is the same with and without its country code and prefixes, from seven digits on.
         """
         found = self.calls_of(number)
-        live = [call for call in found if self._goes_on(call)]
+        live = [call for call in found if self.goes_on(call)]
         return self.remove([call for call in found if call not in live]), live
 
     def calls_of(self, number: str) -> list[str]:
@@ -207,7 +207,7 @@ class CallStore:
         old, kept = [], 0.0
         for call, started, size in calls:
             kept += size
-            if (started < oldest or kept > most) and not self._goes_on(call):
+            if (started < oldest or kept > most) and not self.goes_on(call):
                 old.append(call)
         return self.remove(old)
 
@@ -238,9 +238,10 @@ class CallStore:
 
     def remove_past(self, call: str) -> bool:
         """Removes one call, unless it still goes on."""
-        return not self._goes_on(call) and bool(self.remove([call]).calls)
+        return not self.goes_on(call) and bool(self.remove([call]).calls)
 
-    def _goes_on(self, call: str) -> bool:
+    def goes_on(self, call: str) -> bool:
+        """It has not ended, as far as its folder tells."""
         folder = self.directory / call
         found = read_call(folder)
         if found is None or found[0]["reason"]:

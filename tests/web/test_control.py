@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
-from phone_daemon.events import Note
+from phone_daemon.events import Frame, Note
+from phone_daemon.media.recorder import Recorder
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.store import State
 from tests.web.served import ENVIRON, Served, served, settings_in
 from tests.web.test_call_store import leave, turn
+from tests.wire.calls import strength, tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -291,3 +294,35 @@ async def test_health_and_figures_need_no_token(web: Served) -> None:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
         assert (await client.get("/readyz")).status_code == 503
         assert "phone_web_calls_live 0.0" in (await client.get("/metrics")).text
+
+
+async def test_a_live_call_is_listened_in_on_until_it_ends(web: Served) -> None:
+    name = "20260103T100000.000000Z-cccc"
+    leave(web.settings.calls.directory, name, [], reason="")
+    folder = web.settings.calls.directory / name
+    recorder = Recorder(folder / "call.wav")
+
+    def second(number: int) -> None:
+        for at in range(0, 8000, 160):
+            recorder.add(Frame(number * 8000 + at, tone(300, 0.02), tone(1000, 0.02), 1, 0, 0))
+
+    for number in range(3):
+        second(number)
+    async with web.client("watch") as watcher, web.client("operate") as client:
+        assert (await watcher.get(f"/v1/calls/{name}/audio")).status_code == 403
+        assert (await client.get(f"/v1/calls/{PAST}/audio")).status_code == 404
+        heard = b""
+        async with asyncio.timeout(20), client.stream("GET", f"/v1/calls/{name}/audio") as stream:
+            number = 3
+            async for piece in stream.aiter_bytes():
+                heard += piece
+                if len(heard) >= 44 + (number - 2) * 32_000 and number < 6:
+                    second(number)
+                    number += 1
+                    if number == 6:
+                        recorder.close()
+                        about = json.loads((folder / "call.json").read_text())
+                        (folder / "call.json").write_text(json.dumps(about | {"reason": "caller_hung_up"}))
+    assert heard[:4] == b"RIFF" and len(heard) == 44 + 4 * 32_000
+    both = np.frombuffer(heard[44:], "<i2").reshape(-1, 2)
+    assert strength(both[:, 0].tobytes(), 300) > 1000 and strength(both[:, 1].tobytes(), 1000) > 1000
