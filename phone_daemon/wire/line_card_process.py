@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import secrets
@@ -24,7 +25,7 @@ from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
-from phone_daemon.wire.who import identify
+from phone_daemon.wire.who import identify, may_transfer
 from sidecars.local.child_log import ChildLog
 
 logger = logging.getLogger(__name__)
@@ -245,6 +246,7 @@ class LineCard:
 
     def _line(self, number: int, caller: str, called: str) -> SipLine:
         line = SipLine(self._new_id(), caller, called, lambda command: self.send(number, command))
+        line.may_transfer = functools.partial(may_transfer, sip=self._settings)
         self._lines[number] = line
         return line
 

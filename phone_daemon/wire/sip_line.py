@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from phone_daemon.events import FRAME_BYTES, Digit, EndReason, Frame, LineClosed, LineEvent
+from phone_daemon.events import FRAME_BYTES, Digit, EndReason, Frame, LineClosed, LineEvent, TransferFailed
 from phone_daemon.media.dtmf import ToneKeys
 from phone_daemon.wire import protocol
+from sidecars.log import Event
+
+logger = logging.getLogger(__name__)
 
 MAX_BEHIND = 500
 """Frames (ten seconds) that wait for a reader; then the newest are dropped, which shows in their positions."""
@@ -35,6 +39,8 @@ class SipLine:
         self.caller = caller
         self.called = called
         self.caller_name = ""
+        self.may_transfer: Callable[[str], bool] = lambda uri: True
+        """Whether a caller may be handed over to a SIP URI."""
         self.rings = False
         """A call of ours: the other side's telephone rings, or rang."""
         self.closed: LineClosed | None = None
@@ -79,6 +85,11 @@ class SipLine:
         self.send(protocol.SendDigits(digits))
 
     def transfer(self, uri: str) -> None:
+        if not self.may_transfer(uri):
+            # Whom to is personal, and stays out of the log.
+            logger.warning(Event("transfer.refused", call=self.id, reason="[sip] transfer_to does not have the number"))
+            self.push(TransferFailed(403, "[sip] transfer_to does not have the number"))
+            return
         self.send(protocol.Transfer(uri))
 
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:

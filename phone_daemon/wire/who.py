@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.dialing import is_allowed
 from phone_daemon.wire.line_card.message import SipMessage
 from phone_daemon.wire.uri import display_name, user_part
 
@@ -85,6 +86,11 @@ def same_number(number: str, whole: Iterable[str], sip: SipSettings) -> str:
     else:
         found = {each for each in whole if each == "+" + number}
     return found.pop() if len(found) == 1 and len(ending) >= LEAST_NATIONAL else ""
+
+
+def may_transfer(uri: str, sip: SipSettings) -> bool:
+    """Whether a caller may be handed over to `uri`, as `sip.transfer_to` has it."""
+    return is_allowed(e164(user_part(uri), sip), sip.transfer_to)
 
 
 def national(number: str, sip: SipSettings) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import socket
+from dataclasses import replace
 
 import pytest
 
-from phone_daemon.events import Digit, EndReason, Flushed, LineClosed, PlayoutDone, PlayoutStarted
+from phone_daemon.events import Digit, EndReason, Flushed, LineClosed, PlayoutDone, PlayoutStarted, TransferFailed
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import CallRefused, CardFailed, LineCard, PortInUse
-from tests.wire.calls import PATIENCE_S, card, connect, gapless, rms, rung, strength, tone, two_cards
+from tests.wire.calls import FREE_PORT, PATIENCE_S, card, connect, gapless, rms, rung, strength, tone, two_cards
 
 AT_440, AT_1000 = tone(440, 0.5), tone(1000, 0.5)
 LOUD = rms(AT_440)
@@ -231,3 +232,20 @@ async def test_a_line_is_closed_once_whatever_is_asked_of_it_afterwards() -> Non
         here.line.hang_up()
         assert (await ours.stats()).stale_frames == 0
         assert [sum(isinstance(event, LineClosed) for event in ear.events) for ear in (here, there)] == [1, 1]
+
+
+async def test_a_transfer_to_a_number_that_is_not_allowed_is_refused_and_the_caller_stays() -> None:
+    """The allowed one is asked for: the other card refuses it, which is its own affair."""
+    settings = replace(FREE_PORT, transfer_to=("+4420*",), country="44")
+    async with two_cards(settings) as (ours, theirs):
+        here, there = await connect(ours, theirs)
+        here.line.transfer("sip:+8835100012345@192.0.2.7")
+        refused = await here.event(TransferFailed)
+        assert isinstance(refused, TransferFailed)
+        assert refused.code == 403
+        assert "transfer_to" in refused.detail
+        here.line.transfer("sip:02079460100@192.0.2.7")
+        await here.until(lambda: sum(isinstance(event, TransferFailed) for event in here.events) == 2)
+        assert "transfer_to" not in str(here.events[-1])
+        here.line.hang_up()
+        await there.closed()
