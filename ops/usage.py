@@ -1,4 +1,4 @@
-"""What every subcommand of `phone-ops` has in common: how it is told that it was used wrongly, or could not do it."""
+"""What all subcommands of `phone-ops` share: options, descriptions, and usage errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from phone_daemon.settings.settings import Settings
 
 
 class WrongUse(Exception):
-    """The command line or the settings make no sense: one clear line, exit code 2."""
+    """The command line or the settings are wrong: one clear line, exit code 2."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line, without the usage before it."""
+    """An argument parser that reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise WrongUse(f"{self.prog}: {message} (see {self.prog} --help)")
@@ -24,11 +24,17 @@ class Parser(argparse.ArgumentParser):
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """The option that names the daemon's settings file."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings (TOML) of the daemon")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file of the daemon (TOML)")
+
+
+def about(docstring: str | None) -> str:
+    """What a module docstring such as "`phone-ops wer`: measure …" says of its command, for `--help`."""
+    text = (docstring or "").partition(": ")[2]
+    return text[:1].upper() + text[1:]
 
 
 def settings(args: argparse.Namespace) -> Settings:
-    """The settings of `--config` and the environment. Raises `WrongUse` with every problem, a line each."""
+    """The settings of `--config` and the environment. Raises `WrongUse` with one line per problem."""
     try:
         return load_settings(args.config, os.environ)
     except SettingsError as error:

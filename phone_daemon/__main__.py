@@ -141,6 +141,10 @@ def _run(args: argparse.Namespace, argv: list[str]) -> int:
                 print(f"phone-daemon: {error.name} is not installed; pip install 'phone-daemon[ops]'", file=sys.stderr)  # noqa: T201
                 return 2
             return demo.run(args.fixture)
+    return _serve(args, argv)
+
+
+def _serve(args: argparse.Namespace, argv: list[str]) -> int:
     settings = settings_from(args)
     if settings.daemons > 1:
         set_up(logging.INFO, as_json=settings.log == "json")

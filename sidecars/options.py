@@ -29,14 +29,14 @@ def option(text: str) -> tuple[str, Any]:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """`--option` and `--model`; read them with `options_of`."""
-    parser.add_argument("--model", metavar="PATH", help="the same as --option model=PATH")
+    parser.add_argument("--model", metavar="PATH", help="short for --option model=PATH")
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         type=option,
         metavar="KEY=VALUE",
-        help="for the engine; VALUE is JSON if it can be, else text; @FILE: the JSON in that file",
+        help="option of the engine; VALUE is JSON or plain text; @FILE reads JSON from a file",
     )
 
 

@@ -1,7 +1,7 @@
-"""`phone-ops ab`: the same engine and weights in every place where they can run, side by side, and what follows.
+"""`phone-ops ab`: compare one recognition engine in every place where it can run.
 
-For each place, recorded callers phone a daemon of our own over SIP while its agent is interrupted again and again;
-streams of the same recordings then tell how soon partial transcripts come, and how many callers it can hear at once.
+In each place, recorded callers phone a daemon over SIP while its agent is interrupted again and again. Streams of the
+same recordings then measure how soon partial transcripts arrive, and how many callers can be heard at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ops.replay import fixture
 from ops.replay.fixture import Fixture, FixtureError
 from ops.report import tables
 from ops.report.stats import quantiles
-from ops.usage import WrongUse
+from ops.usage import WrongUse, about
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import TAKES_PHRASES, engine_options
 from phone_daemon.settings.load import SettingsError, load_settings
@@ -48,8 +48,8 @@ examples:
   phone-ops ab --engine moonshine --count 100
   phone-ops ab books_an_appointment --engine nemo --model my.nemo --option chunk_ms=160
   phone-ops ab --arms listen,listen_unix --json         only the two ways to the sidecar
-  phone-ops ab --write ops/decisions                    put table and outcome on file
-Exit code: 0 the gate holds, 1 it does not or the sidecar cannot run, 2 usage error.
+  phone-ops ab --write ops/decisions                    write the table and the decision to a file
+Exit codes: 0 the gate holds, 1 it does not or the sidecar cannot run, 2 usage error.
 """
 
 
@@ -204,25 +204,31 @@ def add_parser(commands: Any) -> None:
     """Adds `ab` to the subparsers of `phone-ops`."""
     parser = commands.add_parser(
         "ab",
-        help="one engine in every place where it can run, side by side, and what follows",
-        description=__doc__,
+        help="compare one recognition engine in every place where it can run",
+        description=about(__doc__),
         epilog="arms:\n" + "".join(f"  {name:12} {what}\n" for name, what in PLACES.items()) + f"\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("fixtures", nargs="*", metavar="FIXTURE", help="name or folder of a recorded caller")
-    parser.add_argument("--all", action="store_true", help="every recorded caller who says something (the default)")
-    parser.add_argument("--engine", metavar="NAME", help="as in sidecars/engines (default: see the examples)")
+    parser.add_argument("--all", action="store_true", help="use every recorded caller who speaks (the default)")
+    parser.add_argument("--engine", metavar="NAME", help="recognition engine (default: see the examples)")
     add_options(parser)
-    parser.add_argument("--count", type=int, default=100, metavar="N", help="barge-ins by command (default 100)")
+    parser.add_argument("--count", type=int, default=100, metavar="N", help="number of barge-ins (default 100)")
     parser.add_argument(
         "--arms", default=",".join(PLACES_BY_DEFAULT), metavar="A,B", help=f"default {','.join(PLACES_BY_DEFAULT)}"
     )
     parser.add_argument(
-        "--seconds", type=float, default=10.0, metavar="S", help="of each number of streams (default 10)"
+        "--seconds",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds to measure each number of streams (default 10)",
     )
-    parser.add_argument("--most", type=int, default=MOST, metavar="N", help=f"streams to try (default {MOST})")
+    parser.add_argument(
+        "--most", type=int, default=MOST, metavar="N", help=f"highest number of streams to try (default {MOST})"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--write", type=Path, metavar="DIR", help=f"put the decision on file: DIR/{decision.NAME}")
+    parser.add_argument("--write", type=Path, metavar="DIR", help=f"write the decision to DIR/{decision.NAME}")
     parser.set_defaults(run=run)
 
 

@@ -1,11 +1,9 @@
-"""`phone-ops burst`: programmatic barge-ins against a speaking agent in live SIP calls, and a verdict.
+"""`phone-ops burst`: interrupt a speaking agent many times in live SIP calls, and check how fast it stops.
 
-A bare SIP caller (`ops.witness.probe`) phones the daemon and waits until the agent is heard on the wire; an `interrupt`
-command comes down the daemon's own command channel and its answer brings the legs of the cancel chain; then the
-caller presses a key so that the agent speaks again. A language model is made to talk at length
-(`ops.live.verbose_dialplan`), and
-is interrupted only in what it says itself. Every packet that arrives is a witness: audio later than the
-moment the line card says it fell silent is a stale frame.
+A bare SIP caller phones the daemon and waits until it hears the agent. Then an `interrupt` command goes down the
+daemon's command channel, and its answer has the legs of the cancel chain. The caller presses a key so that the agent
+speaks again, and so on. A language model is made to talk at length, and is interrupted only while it speaks. The caller
+checks every packet: audio that arrives after the line card reported silence is a stale frame.
 """
 
 from __future__ import annotations
@@ -318,9 +316,9 @@ async def _measure(args: argparse.Namespace, standing: Settings) -> Verdict:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=int, default=100, metavar="N", help="barge-ins (default 100)")
-    parser.add_argument("--calls", type=int, default=2, metavar="K", help="calls at a time (default 2)")
-    parser.add_argument("--to", metavar="URI", help="an already running daemon, such as sip:100@127.0.0.1:5060")
+    parser.add_argument("--count", type=int, default=100, metavar="N", help="number of barge-ins (default 100)")
+    parser.add_argument("--calls", type=int, default=2, metavar="K", help="simultaneous calls (default 2)")
+    parser.add_argument("--to", metavar="URI", help="phone a running daemon, such as sip:100@127.0.0.1:5060")
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -1,8 +1,8 @@
-"""`phone-ops floor`: baseline: how long closing an LLM stream takes (LLM_CANCEL_FLOOR_S).
+"""`phone-ops floor`: measure how long it takes to close a language model's stream: the floor of a barge-in.
 
-Bare streams are opened, a few tokens are read, and they are closed: no call, no audio, no engines. What a barge-in
-costs beyond this is ours. Of a language model it is also told whether its server stopped generating, and by what that
-was seen. `LLM_CANCEL_FLOOR_S` in the environment is taken instead of a measurement.
+Opens bare streams, reads a few tokens, and closes them: no call, no audio, no engines. What a barge-in takes beyond
+this floor is the daemon's own doing. For a model server, it also reports whether the server stopped generating, and
+the evidence. If `LLM_CANCEL_FLOOR_S` is set in the environment, it is used instead of a measurement.
 """
 
 from __future__ import annotations
@@ -115,9 +115,11 @@ async def served_floor(served: Endpoint, streams: int = SERVED) -> Floor:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base-url", metavar="URL", help="a model server, such as http://127.0.0.1:8000/v1")
-    parser.add_argument("--model", metavar="NAME", help="the model to ask it for")
-    parser.add_argument("--streams", type=int, metavar="N", help=f"streams to close (default {SERVED} of a server)")
+    parser.add_argument("--base-url", metavar="URL", help="model server to measure, such as http://127.0.0.1:8000/v1")
+    parser.add_argument("--model", metavar="NAME", help="name of the model on that server")
+    parser.add_argument(
+        "--streams", type=int, metavar="N", help=f"number of streams to close (default {SERVED} with a server)"
+    )
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 

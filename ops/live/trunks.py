@@ -1,4 +1,4 @@
-"""phone-ops trunks: how each trunk stands, and what its registrar said.
+"""phone-ops trunks: show the state of each trunk, and what its registrar said.
 
 examples:
   phone-ops trunks

@@ -21,7 +21,7 @@ from phone_daemon.events import Note
 from phone_daemon.state.client import blame, where
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.server import socket_path
-from phone_daemon.state.store import DAEMONS, EVENTS, TEXTS, Command, CommandKind, daemon_key
+from phone_daemon.state.store import EVENTS, TEXTS, Command, CommandKind
 
 COLUMNS = ("call", "caller", "called", "dialplan", "state", "turn")
 POLL_MS = 1000
@@ -42,14 +42,6 @@ class Event:
 
 class Operator(Commands):
     """What an operator sees of all daemons that write to one Redis, and asks of them."""
-
-    async def daemons(self) -> dict[str, dict[str, str]]:
-        """Live daemons by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
-        try:
-            shown = {id: await self._hash(daemon_key(id)) for id in sorted(await self._ask("SMEMBERS", DAEMONS))}
-        except Exception as error:
-            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
-        return {id: fields for id, fields in shown.items() if fields}
 
     async def drain(self, daemon: str) -> dict[str, Any]:
         """Asks a daemon to take no more calls; returns its answer. Raises `CommandFailed`."""
@@ -202,10 +194,10 @@ def add_parser(commands: Any) -> None:
     watch = add(
         "watch",
         _watch,
-        "follow a live call as captions, or every call line by line",
+        "follow a live call as captions, or all calls line by line",
         "  phone-ops watch                  everything, until Ctrl-C\n"
         "  phone-ops watch CALL             one call, until it ends\n"
-        "  phone-ops watch CALL --json      a line of JSON an event",
+        "  phone-ops watch CALL --json      one line of JSON per event",
     )
     watch.add_argument("call", nargs="?", metavar="CALL", help="id of a live call")
     hangup = add("hangup", _hangup, "end live calls", "  phone-ops hangup CALL\n  phone-ops hangup --all")
@@ -214,7 +206,7 @@ def add_parser(commands: Any) -> None:
     drain = add(
         "drain",
         _drain,
-        "take no more calls; live ones may finish, then the daemon ends",
+        "take no more calls; exit when the live ones have ended",
         "  phone-ops drain                  every daemon\n  phone-ops drain 4711-1a2b3c      one of them",
     )
     drain.add_argument("daemons", nargs="*", metavar="DAEMON", help="ids of daemons (see phone-ops calls --json)")
@@ -230,7 +222,7 @@ def operate(act: Act, args: argparse.Namespace) -> int:
     """Does something with the daemons of `args.config`. 0; 1 when it could not be done. Raises `WrongUse`."""
     state = settings(args).state
     if state.url == "off":
-        raise WrongUse("state.url is off: live calls are kept nowhere that could be asked")
+        raise WrongUse('[state] url is "off": this daemon shares no state, so it cannot be asked for its calls')
 
     async def main() -> int:
         if not state.url and not socket_path(state.directory).exists():

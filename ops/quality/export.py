@@ -1,8 +1,8 @@
-"""`phone-ops export`: ONNX of a `.nemo` file, and the proof that it hears the same words.
+"""`phone-ops export`: convert a .nemo model to ONNX, and check that it hears the same words.
 
-The Parakeet environment (make parakeet) makes the files. Then the engine nemo and the one that is to load them hear the
-same recordings, each in its own environment, and their words are compared: by how many of NeMo's would have to be
-changed, not one for one, since the two make features of sound in ways that differ a little.
+The Parakeet environment (make parakeet) writes the files. Then both engines, nemo and the one that will load them, hear
+the same recordings, each in its own environment. Their words are compared by word error rate rather than one for one,
+because the two compute audio features in slightly different ways.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ops import sigterm
 from ops.quality.score import edits
 from ops.quality.transcribe import NotHeard, hear, started
 from ops.replay.fixture import every
-from ops.usage import WrongUse
+from ops.usage import WrongUse, about
 from sidecars.environment import interpreter
 from sidecars.host.host import HostLost
 from sidecars.local.subprocess import SubprocessHost
@@ -40,11 +40,11 @@ LOADING_S = 600.0
 EXAMPLES = """\
 examples:
   phone-ops export tiny.nemo var/models/tiny
-      for sherpa, in chunks of 160 ms, proved on the recorded callers that ship
+      for sherpa, in chunks of 160 ms, checked on the recorded callers
   phone-ops export nvidia/nemotron-speech-streaming-en-0.6b var/models/nemotron --chunk-ms 160 560 --check recordings/
-      two chunk sizes; the recordings are the WAV files below a folder, or those that a NeMo manifest names
+      two chunk sizes, checked on your own recordings
   then, in the settings:  [stt] engine = "sherpa", options = { model = "var/models/tiny" }
-Exit code: 0 made, and the words are the same within the tolerance; 1 not; 2 usage error.
+Exit codes: 0 converted, and the words agree within the tolerance; 1 otherwise; 2 usage error.
 """
 
 
@@ -68,8 +68,8 @@ def add_parser(commands: Any) -> None:
     """Adds `export` to the subparsers of `phone-ops`."""
     parser = commands.add_parser(
         "export",
-        help="ONNX of a .nemo file, and the proof that it hears the same words",
-        description=__doc__,
+        help="convert a .nemo model to ONNX, and check that it hears the same words",
+        description=about(__doc__),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -81,13 +81,13 @@ def add_parser(commands: Any) -> None:
         nargs="+",
         default=[],
         metavar="MS",
-        help="of a streaming model (default 160, or its own)",
+        help="chunk sizes of a streaming model (default 160, or its own)",
     )
     parser.add_argument(
-        "--check", type=Path, metavar="PATH", help="recordings: a folder of WAV files, or a NeMo manifest"
+        "--check", type=Path, metavar="PATH", help="recordings to compare on: a folder of WAV files, or a NeMo manifest"
     )
     parser.add_argument(
-        "--tolerance", type=float, default=0.02, metavar="X", help="word error rate against NeMo (default 0.02)"
+        "--tolerance", type=float, default=0.02, metavar="X", help="highest word error rate against NeMo (default 0.02)"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON, with the words")
     parser.set_defaults(run=run)

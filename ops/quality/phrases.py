@@ -1,6 +1,7 @@
-"""`phone-ops phrases`: what callers may say, as the embedded engine behind a listen server wants to be told.
+"""`phone-ops phrases`: print the phrases that callers may say, for a speech-to-text server of your own.
 
-Prints JSON, by dialplan and by what the agent has just asked. A server that several daemons share is started with it:
+Prints JSON, by dialplan and by the question that the agent has just asked. Start a server that several daemons share
+with it:
 
   phone-ops phrases -c phone-daemon.toml > phrases.json
   python -m sidecars.serve.stt --engine moonshine --option phrases=@phrases.json --port 8765

@@ -1,10 +1,12 @@
-"""`phone-ops understand`: how well callers are understood, by speech recognition and by a dialplan's script.
+"""`phone-ops understand`: measure how well callers are understood, from audio to what the script does.
 
-MANIFESTS are JSON lines: `audio_filepath`, `text`, `dialplan`, `want` (the intent, or what was asked for: day, time,
-number, yes, no), and where wanted `expects` and `value`; see ops/quality/understand_set.py. Each clip is heard as a
-call hears it (VAD, pre-roll, endpoint, what the dialplan expects) and given to the dialplan's script where that was
-asked: right, unclear (the agent asked back), or wrong (it did something else). Clips without `want` count for their
-words alone, and those without a word in them for each word that is heard in them. examples:
+A MANIFEST has one JSON object per line: `audio_filepath`, `text`, `dialplan`, `want` (the intent, or the kind of
+answer: day, time, number, yes, no), and optionally `expects` and `value`; see ops/quality/understand_set.py. Each clip
+is heard as in a call (VAD, pre-roll, endpoint, the phrases that the dialplan expects), and its words go to the
+dialplan's script in that state. The outcome is right, unclear (the agent asked back), or wrong (it did something else).
+A clip without `want` counts only toward the word error rate; a clip without speech must yield no words.
+
+examples:
 
   phone-ops understand var/sets/natural_test.jsonl
   phone-ops understand var/sets/digits.jsonl var/sets/yes_no.jsonl --engine whisper --json
@@ -68,7 +70,7 @@ class Understood:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="JSON lines")
-    parser.add_argument("--engine", metavar="NAME", help="default: that of the settings")
+    parser.add_argument("--engine", metavar="NAME", help="recognition engine (default: the one in the settings)")
     add_options(parser)
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -1,7 +1,9 @@
-"""`phone-ops wer`: how many words a recognition engine gets wrong, of speech whose words are known.
+"""`phone-ops wer`: measure the word error rate of a recognition engine.
 
-SETS are NeMo manifests (JSON lines), LibriSpeech folders, recorded callers, or folders with a .txt beside each file.
-They are heard over a telephone (8 kHz, 300 to 3400 Hz, µ-law) unless told otherwise. examples:
+A SET is a NeMo manifest (JSON lines), a LibriSpeech folder, a recorded caller, or a folder with a .txt beside each
+audio file. Audio is sent through a telephone band first (8 kHz, 300 to 3400 Hz, µ-law) unless --band says otherwise.
+
+examples:
 
   phone-ops wer fixtures/calls --engine sherpa --model var/models/tiny_onnx
   phone-ops wer LibriSpeech/test-clean --engine nemo --band both --csv errors.csv
@@ -82,15 +84,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET", help="a manifest or a folder")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--engine", metavar="NAME", help="moonshine, nemo, sherpa, onnx_tdt, whisper, qwen3")
-    where.add_argument("--url", metavar="ws://…", help="a server of Deepgram's streaming dialect instead")
+    where.add_argument("--url", metavar="ws://…", help="a server that speaks Deepgram's streaming dialect")
     add_options(parser)
     add_config(parser)
-    parser.add_argument("--grammar", default="", metavar="DIALPLAN", help="moonshine: whose callers speak")
+    parser.add_argument(
+        "--grammar", default="", metavar="DIALPLAN", help="for moonshine: the dialplan whose phrases to expect"
+    )
     parser.add_argument("--band", choices=(*BANDS, "both"), default="telephone", help="default: %(default)s")
-    parser.add_argument("--streams", type=int, default=4, metavar="N", help="heard at a time (default %(default)s)")
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="show the utterances with most errors")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="a line for each utterance")
-    parser.add_argument("--limit", type=float, metavar="WER", help="exit code 1 above this fraction")
+    parser.add_argument(
+        "--streams", type=int, default=4, metavar="N", help="simultaneous streams (default %(default)s)"
+    )
+    parser.add_argument("--worst", type=int, default=0, metavar="N", help="show the N utterances with the most errors")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write one line per utterance")
+    parser.add_argument(
+        "--limit", type=float, metavar="WER", help="exit with 1 if the word error rate is above this fraction"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

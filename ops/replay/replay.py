@@ -42,14 +42,16 @@ CALLER = "what a caller can tell: whether each cue came due, and who ended the c
 
 def add_parser(commands: Any) -> None:
     """Adds `replay` to the subparsers of `phone-ops`."""
-    parser = commands.add_parser("replay", help="let recorded callers phone the daemon, and check what comes of it")
+    parser = commands.add_parser("replay", help="have recorded callers phone the daemon, and check the outcome")
     parser.add_argument("fixtures", nargs="*", metavar="FIXTURE", help="name or folder of a recorded caller")
-    parser.add_argument("--all", action="store_true", help="every recorded caller that ships")
+    parser.add_argument("--all", action="store_true", help="all recorded callers that ship with the project")
     parser.add_argument(
-        "--speed", choices=("real", "max"), default="real", help="max: on the sample clock, without SIP"
+        "--speed", choices=("real", "max"), default="real", help="real: over SIP; max: on a sample clock, without SIP"
     )
-    parser.add_argument("--to", metavar="URI", help="phone a running daemon, e.g. sip:127.0.0.1:5060")
-    parser.add_argument("--jobs", type=int, default=3, metavar="N", help=f"calls at once, 1 to {MOST_JOBS} (default 3)")
+    parser.add_argument("--to", metavar="URI", help="phone a running daemon, such as sip:127.0.0.1:5060")
+    parser.add_argument(
+        "--jobs", type=int, default=3, metavar="N", help=f"simultaneous calls, 1 to {MOST_JOBS} (default 3)"
+    )
     parser.add_argument(
         "--directory", type=Path, metavar="DIR", help="where calls leave their files (default var/calls)"
     )

@@ -16,13 +16,13 @@ from ops.usage import WrongUse, settings
 
 EXAMPLES = """\
 examples:
-  phone-ops report                           every call under var/calls
+  phone-ops report                           all calls under var/calls
   phone-ops report var/calls/2026*           some of them
   phone-ops report --json | jq .legs.total
-  phone-ops report --csv turns.csv           a line a turn, every stamp: for a spreadsheet
+  phone-ops report --csv turns.csv           one row per turn with every timestamp, for a spreadsheet
   phone-ops report --png waterfall.png       how the stages of a reply overlap, and how fast it stops
   phone-ops report var/calls/CALL --turn 3   one turn of a call
-  LLM_CANCEL_FLOOR_S=0.12 phone-ops report   with the gate: p95(total) within the floor + 0.4 s, else exit code 1
+  LLM_CANCEL_FLOOR_S=0.12 phone-ops report   also check the gate: exit code 1 unless p95(total) <= floor + 0.4 s
 """
 
 
@@ -125,14 +125,14 @@ def add_parser(commands: Any) -> None:
     """Adds `report` to the subparsers of `phone-ops`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "report",
-        help="count and judge what calls left in their folders",
+        help="summarize the calls in their folders: latencies, barge-ins, faults",
         description="Count and judge what calls left in their folders.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="folders of calls (default: var/calls)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--turn", type=int, metavar="N", help="only the turns of this number (0: the greeting)")
+    parser.add_argument("--turn", type=int, metavar="N", help="only the N-th turn of each call (0: the greeting)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per turn, for a spreadsheet")
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw the waterfall (needs the extra 'plot')")
     parser.set_defaults(run=run, config=None)

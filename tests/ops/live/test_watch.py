@@ -243,4 +243,4 @@ async def test_state_that_is_off_cannot_be_asked(tmp_path: Path, capsys: pytest.
     path.write_text('[state]\nurl = "off"\n')
     code, _, err = await ops(capsys, "calls", "-c", path)
     assert code == 2
-    assert "state.url is off" in err
+    assert '[state] url is "off"' in err
