@@ -134,14 +134,18 @@ def _run(args: argparse.Namespace, argv: list[str]) -> int:
             settings = load_settings(args.config, os.environ)
             return asyncio.run(try_dialplan.run(args.dialplan, settings, closed=args.closed))
         case "demo":
-            # Only the demo needs the operator's tools; a daemon in production does not load them.
-            try:
-                from ops.demo import demo  # noqa: PLC0415
-            except ModuleNotFoundError as error:
-                print(f"phone-daemon: {error.name} is not installed; pip install 'phone-daemon[ops]'", file=sys.stderr)  # noqa: T201
-                return 2
-            return demo.run(args.fixture)
+            return _demo(args.fixture)
     return _serve(args, argv)
+
+
+def _demo(fixture: str | None) -> int:
+    # Only the demo needs the operator's tools; a daemon in production does not load them.
+    try:
+        from ops.demo import demo  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        print(f"phone-daemon: {error.name} is not installed; pip install 'phone-daemon[ops]'", file=sys.stderr)  # noqa: T201
+        return 2
+    return demo.run(fixture)
 
 
 def _serve(args: argparse.Namespace, argv: list[str]) -> int:
