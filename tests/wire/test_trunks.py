@@ -1,0 +1,158 @@
+"""What becomes of trunks without any provider: names that nobody knows, an edge, room, and readiness for OPTIONS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ops.witness.probe import until
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.settings.trunks import RegisterKeys, TrunkSettings
+from phone_daemon.wire.sip import CallRefused, LineCard, LineCards
+from phone_daemon.wire.srv import LookupFailed, Target
+from phone_daemon.wire.trunks import Backoff, Standing, Trunks
+from tests.wire.calls import Ear, card, connect, rung, two_cards
+
+SOON = Backoff(refused_s=(0.05, 0.2), silent_s=(0.05, 0.2))
+ACCOUNT = RegisterKeys(registrar=("sip.example.test",), user="620", password_env="P")
+PROVIDER = TrunkSettings(name="provider", register=ACCOUNT)
+
+
+async def nowhere(host: str, transport: str) -> Sequence[Target]:
+    raise LookupFailed(f"{host} cannot be looked up: Name or service not known")
+
+
+@asynccontextmanager
+async def line(trunks: Trunks, sip: SipSettings) -> AsyncIterator[LineCards]:
+    async with trunks, LineCards(sip, trunks=trunks) as cards:
+        yield cards
+
+
+async def test_a_name_server_that_is_gone_is_said_once_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    trunks = Trunks([PROVIDER], backoff=SOON, resolve=nowhere, environ={"P": "secret"})
+    async with line(trunks, SipSettings(port=0)):
+        (trunk,) = trunks
+        await until(lambda: trunk.failures >= 3)
+        assert trunk.standing is Standing.UNREACHABLE
+        assert trunks.problem == (
+            "provider: sip.example.test: sip.example.test cannot be looked up: Name or service not known"
+        )
+    told = [record.getMessage() for record in caplog.records if "trunk.failed" in record.getMessage()]
+    assert len(told) == 1
+    assert "see that its registrar can be reached" in told[0]
+
+
+async def test_a_password_file_that_vanished_is_said_without_its_contents(tmp_path: Path) -> None:
+    register = RegisterKeys(registrar=("127.0.0.1:9",), user="620", password_file=tmp_path / "gone")
+    trunks = Trunks([TrunkSettings(name="a", register=register)], backoff=SOON)
+    async with line(trunks, SipSettings(port=0)):
+        (trunk,) = trunks
+        await until(lambda: trunk.failures)
+        assert "gone: No such file or directory; write the password there" in trunk.detail
+
+
+async def test_behind_an_edge_nothing_registers_and_the_edge_names_the_trunk() -> None:
+    """Here the edge is another line card; it names no trunk, and its calls are taken all the same."""
+    trunks = Trunks([PROVIDER], edge="127.0.0.1:5059", resolve=nowhere, environ={})
+    async with line(trunks, SipSettings(port=0)) as cards, card() as edge:
+        (trunk,) = trunks
+        await asyncio.sleep(0.2)
+        assert (trunk.standing, trunk.attempts, trunks.problem) == (Standing.READY, 0, "")
+        placing = asyncio.create_task(edge.place(f"sip:100@127.0.0.1:{cards.ports[0]}"))
+        async for call in cards.incoming():
+            assert call.trunk == ""
+            call.answer()
+            break
+        (await placing).hang_up()
+        assert trunks.uri(trunk, "+442079460100") == "sip:+442079460100@sip.example.test;transport=udp"
+
+
+async def test_a_card_takes_no_call_before_it_knows_who_may() -> None:
+    async with card() as stranger:
+        guarded = await LineCard.start(SipSettings(port=0), extra=("--guarded",))
+        try:
+            with pytest.raises(CallRefused) as refused:
+                await stranger.place(f"sip:100@127.0.0.1:{guarded.port}")
+            assert refused.value.code == 403
+        finally:
+            await guarded.close()
+
+
+async def options(port: int) -> tuple[int, str]:
+    """Status and text of the answer to OPTIONS."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+
+    class Client(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            if not answer.done():
+                answer.set_result(data)
+
+    transport, _ = await loop.create_datagram_endpoint(Client, remote_addr=("127.0.0.1", port))
+    ours = "{}:{}".format(*transport.get_extra_info("sockname"))
+    transport.sendto(
+        f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {ours};branch=z9hG4bK{id(answer)}\r\n"
+        f"From: <sip:x@{ours}>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\nCall-ID: {id(answer)}\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    try:
+        async with asyncio.timeout(5):
+            text = (await answer).decode()
+    finally:
+        transport.close()
+    return int(text.split(" ")[1]), text
+
+
+async def test_options_tells_whether_a_call_would_be_taken() -> None:
+    async with AsyncExitStack() as stack:
+        ours, theirs = await stack.enter_async_context(two_cards())
+        status, text = await options(ours.port)
+        assert status == 200
+        assert "Allow: INVITE" in text
+        ears = [await connect(ours, theirs) for _ in range(ours.max_calls)]
+        status, text = await options(ours.port)
+        assert status == 503
+        assert "Retry-After: " in text
+        here, there = ears[0]
+        here.line.hang_up()
+        await there.closed()
+        await until_async(ours.port, 200)
+        ours.drain()
+        assert (await options(ours.port))[0] == 503
+
+
+async def until_async(port: int, status: int) -> None:
+    """Waits until OPTIONS is answered so: a slot is free a moment after BYE."""
+    async with asyncio.timeout(5):
+        while (await options(port))[0] != status:  # noqa: ASYNC110 (the card tells nobody)
+            await asyncio.sleep(0.05)
+
+
+async def test_a_daemon_that_drains_says_so_to_options() -> None:
+    trunks = Trunks([TrunkSettings(name="here", addresses=("127.0.0.1",))])
+    async with line(trunks, SipSettings(port=0)) as cards:
+        (port,) = cards.ports
+        assert (await options(port))[0] == 200
+        trunks.leave()
+        await until_async(port, 503)
+
+
+async def test_a_call_that_rings_is_told_before_it_is_answered() -> None:
+    async with two_cards() as (ours, theirs):
+        placing = asyncio.create_task(theirs.place(f"sip:4711@127.0.0.1:{ours.port}", "0123"))
+        incoming = await rung(ours)
+        incoming.ring()
+        await asyncio.sleep(0.2)
+        incoming.refuse(486)
+        with pytest.raises(CallRefused) as refused:
+            await placing
+        assert (refused.value.code, refused.value.rang) == (486, True)
+        line = asyncio.create_task(theirs.place(f"sip:4711@127.0.0.1:{ours.port}", "0123"))
+        (await rung(ours)).answer()
+        ear = Ear(await line)
+        ear.line.hang_up()
+        await ear.closed()
