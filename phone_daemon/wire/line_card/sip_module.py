@@ -7,6 +7,7 @@ answers what PBXes ask as a sign of life with 500. What it does so is answered h
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -103,6 +104,9 @@ class SipModule:
             try:
                 if self._is_replaced(text, handle):
                     return 1
+            except Exception as error:
+                # Whatever this is, the message must still be screened.
+                sys.stderr.write(f"ERROR a message was left as it is: {error!r:.200}\n")
             finally:
                 self._replacing = False
         return int(bool(self._on_message(text, received.srcAddress, handle)))

@@ -55,7 +55,8 @@ def tidied(text: str) -> str:
     clean = tidy(body)
     if clean == body:
         return text
-    return _LENGTH.sub(lambda found: f"{found[1]}{len(clean.encode())}", head, count=1) + blank + clean
+    length = len(clean.encode("utf-8", "surrogateescape"))  # pjsua2 keeps bytes that are no UTF-8 so.
+    return _LENGTH.sub(lambda found: f"{found[1]}{length}", head, count=1) + blank + clean
 
 
 def _levels(sdp: str) -> list[list[str]]:
