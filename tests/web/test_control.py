@@ -38,6 +38,16 @@ class Switchboard:
             busy = command.argument == "busy"
             self.state.ack(command, {"error": "the call cannot speak now"} if busy else {"done": str(command.kind)})
 
+    async def dial(self) -> None:
+        async for command in self.state.commands():
+            asked = json.loads(command.argument)
+            self.asked.append((str(command.kind), asked["number"]))
+            known = asked["dialplan"] == "reminder"
+            result = (
+                {"result": "answered", "call": "new-1"} if known else {"error": "there is no dialplan of that name"}
+            )
+            self.state.ack(command, result)
+
     def note(self, call: str, kind: str, **data: object) -> None:
         self.state.note(Note(call, kind, 1, data))
 
@@ -52,12 +62,14 @@ async def everything(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         board = Switchboard(state)
         state.register("live-1", {"caller": '"><img src=x>', "called": "4711", "dialplan": "clinic"})
         obeying = asyncio.create_task(board.obey("live-1"))
+        dialing = asyncio.create_task(board.dial())
         async with asyncio.timeout(10), web.client("watch") as client:
             while not (await client.get("/v1/calls")).json().get("calls"):  # noqa: ASYNC110 (Redis has none)
                 await asyncio.sleep(0.05)
         yield web, board
         state.unregister("live-1", "over")
         await obeying
+        dialing.cancel()
 
 
 @pytest.fixture
@@ -326,3 +338,18 @@ async def test_a_live_call_is_listened_in_on_until_it_ends(web: Served) -> None:
     assert heard[:4] == b"RIFF" and len(heard) == 44 + 4 * 32_000
     both = np.frombuffer(heard[44:], "<i2").reshape(-1, 2)
     assert strength(both[:, 0].tobytes(), 300) > 1000 and strength(both[:, 1].tobytes(), 1000) > 1000
+
+
+async def test_an_administrator_has_somebody_called(web: Served, board: Switchboard) -> None:
+    body = {"number": "+44 20 7946 0001", "dialplan": "reminder", "values": {"name": "Ada"}, "retries": 1}
+    async with web.client("operate") as operator, web.client("admin") as client:
+        assert (await operator.post("/v1/calls", json=body)).status_code == 403
+        answer = await client.post("/v1/calls", json=body)
+        assert (answer.status_code, answer.json()) == (200, {"result": "answered", "call": "new-1"})
+        assert board.asked[-1] == ("dial", "+44 20 7946 0001")
+        answer = await client.post("/v1/calls", json=body | {"dialplan": "none"})
+        assert (answer.status_code, answer.json()) == (409, {"detail": "there is no dialplan of that name"})
+        for wrong in ({"number": "sip:a@b"}, {"values": {"a b": "c"}}, {"retries": 21}, {"price": 1}):
+            assert (await client.post("/v1/calls", json=body | wrong)).status_code == 422
+    audit = (web.settings.calls.directory / "audit.jsonl").read_text()
+    assert '"what": "dial", "call": "new-1", "outcome": "answered"' in audit and "7946" not in audit

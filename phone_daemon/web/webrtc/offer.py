@@ -33,12 +33,11 @@ class Offer:
     """What a good one tells us."""
 
     sdp: str
+    """Without the codecs that we do not take."""
     opus: int
     """Payload type."""
     keys: tuple[int, ...]
-    """Payload types of telephone-event (RFC 4733), each with its clock rate in the offer's order."""
-    key_lines: tuple[str, ...]
-    """Their rtpmap lines."""
+    """Payload types of telephone-event (RFC 4733), at one clock rate or another."""
 
 
 def judge(body: bytes) -> Offer:
@@ -66,25 +65,14 @@ def judge(body: bytes) -> Offer:
     if {"a=recvonly", "a=inactive"} & set(audio):
         raise BadOffer(422, "the offer only listens: send audio, too (a=sendrecv)")
     keys = [number for number in offered if maps.get(number, "").lower().startswith("telephone-event/")]
-    return Offer(
-        text if text.endswith("\n") else text + "\r\n",
-        int(opus[0]),
-        tuple(int(number) for number in keys),
-        tuple(f"a=rtpmap:{number} {maps[number]}" for number in keys),
-    )
+    return Offer(_narrowed(lines, offered, [opus[0], *keys]), int(opus[0]), tuple(map(int, keys)))
 
 
 def complete(answer: str, offer: Offer) -> str:
-    """`answer`, as aiortc writes it, with what it cannot say: how we want Opus, and that we take keys as RTP."""
-    lines = []
-    for line in answer.splitlines():
-        if line.startswith("m=audio ") and offer.keys:
-            line += "".join(f" {number}" for number in offer.keys)  # noqa: PLW2901
-        lines.append(line)
-        if line.startswith(f"a=rtpmap:{offer.opus} "):
-            lines.append(f"a=fmtp:{offer.opus} {OPUS_RECEIVE}")
-            lines += offer.key_lines
-    return "\r\n".join(lines) + "\r\n"
+    """`answer`, as aiortc writes it, with what it cannot say: how we want Opus."""
+    return re.sub(
+        rf"(a=rtpmap:{offer.opus} [^\r\n]*\r\n)", rf"\1a=fmtp:{offer.opus} {OPUS_RECEIVE}\r\n", answer, count=1
+    )
 
 
 def candidates(fragment: str) -> list[tuple[str, str]]:
@@ -100,6 +88,18 @@ def candidates(fragment: str) -> list[tuple[str, str]]:
     if len(found) > MAX_CANDIDATES:
         raise BadOffer(422, f"the fragment has {len(found)} candidates: {MAX_CANDIDATES} is the most")
     return found
+
+
+def _narrowed(lines: list[str], offered: list[str], kept: list[str]) -> str:
+    """The offer with the payload types in `kept` as the only ones of its audio."""
+    other = re.compile(rf"a=(?:rtpmap|fmtp|rtcp-fb):(?!(?:{'|'.join(kept)}) )\d+ ")
+    narrowed = []
+    for line in lines:
+        if line.startswith("m=audio "):
+            narrowed.append(" ".join([*line.split()[:3], *(number for number in offered if number in kept)]))
+        elif not other.match(line):
+            narrowed.append(line)
+    return "\r\n".join(narrowed) + "\r\n"
 
 
 def _sections(lines: list[str]) -> list[list[str]]:

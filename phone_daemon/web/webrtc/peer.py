@@ -17,7 +17,9 @@ from fractions import Fraction
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs import CODECS
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
@@ -48,6 +50,12 @@ MAX_MESSAGE = 256
 """What a browser may send us in its data channel: keys. More, or longer, is a flood and ends the call."""
 LINGER_S = 1.0
 """A closed call's connection stays so long, for its last notes to arrive."""
+
+# aiortc passes on no packet of a payload type that it did not agree to; it decodes none of ours.
+CODECS["audio"] += [
+    RTCRtpCodecParameters("audio/telephone-event", clockRate=rate, channels=1, payloadType=number)
+    for rate, number in ((8_000, 110), (48_000, 111))
+]
 
 _TICK = 960
 _TIME_BASE = Fraction(1, 48_000)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from ops.live.chromium import chromium, record
@@ -21,8 +22,8 @@ BOOKING = [
 ]
 """Into the greeting, and then an answer to each question."""
 LOUD = 0.01
-SOON_MS = 20_000
-LATE_MS = 60_000
+SOON_MS = 40_000
+LATE_MS = 90_000
 
 
 def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
@@ -38,6 +39,7 @@ def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, fl
     raise AssertionError("the agent was never silent, or never spoke again")
 
 
+@pytest.mark.timeout(300)
 async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path) -> None:
     """The whole of it: press, be greeted, interrupt, hear the silence, book, hang up; with nothing in the console."""
     need("chromium")
@@ -95,6 +97,7 @@ async def test_without_a_microphone_it_says_what_to_do(tmp_path: Path) -> None:
         await expect(page.get_by_role("button", name="Call", exact=True)).to_be_enabled()
 
 
+@pytest.mark.timeout(300)
 async def test_a_daemon_that_is_gone_is_said_and_found_again(tmp_path: Path) -> None:
     """Killed in the middle of a call: the page says so, and after a start on the same port calls again, unreloaded."""
     need("chromium")

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 
 import numpy as np
 import pytest
+from aiortc.rtp import RtpPacket, is_rtcp
 
 from phone_daemon.events import Digit, Frame, LineClosed
 from phone_daemon.web.desk import Desk
@@ -131,6 +132,34 @@ async def test_keys_come_by_the_data_channel() -> None:
             here.events.send(message)
         here.events.send('{"digit": "9"}')
         await daemon.until(lambda: digits(daemon) == "5#9")
+
+
+async def test_keys_come_as_rtp() -> None:
+    """telephone-event (RFC 4733), within the stream that the caller's audio comes in."""
+    async with a_desk() as (desk, daemon), browser() as here:
+        offer = judge((await here.offer()).encode())
+        peer = Peer(desk, [], "web", "100")
+        await here.answered(await peer.answer(offer))
+        await daemon.until(lambda: bool(daemon.heard))
+        sender = here.connection.getSenders()[0]
+        sent: list[RtpPacket] = []
+        send = sender.transport._send_rtp
+
+        async def keep(data: bytes) -> None:
+            if not is_rtcp(data):
+                sent.append(RtpPacket.parse(data))
+            await send(data)
+
+        sender.transport._send_rtp = keep  # type: ignore[method-assign]
+        await daemon.until(lambda: bool(sent))
+        for number, (code, timestamp) in enumerate([(7, 100), (7, 100), (7, 100), (11, 9000), (11, 9000)], 1):
+            sequence = (sent[-1].sequence_number + 40 + number) & 0xFFFF
+            packet = RtpPacket(offer.keys[0], sequence_number=sequence, timestamp=timestamp)
+            packet.ssrc, packet.payload = sent[-1].ssrc, bytes([code, 10, 1, 64])
+            await send(packet.serialize())
+        await daemon.until(lambda: digits(daemon) == "7#")
+        peer.close()
+        await peer.over.wait()
 
 
 @pytest.mark.parametrize("messages", [["x"] * (2 * MESSAGES_PER_S), ["x" * (MAX_MESSAGE + 1)], [b"\0" * 200_000]])
