@@ -55,6 +55,9 @@ bench-turns: .venv/run.stamp ## Turn-taking: stops for words and for nothing els
 bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
+bench-web: .venv/dev.stamp ## Those of calls from a browser, beside SIP's (needs chromium)
+	@$(BIN)/python -m ops.bench --suite web $(ARGS)
+
 bench-gpu: sidecars/parakeet/.venv/run.stamp ## The recognizer of the 0.6 B shape on a GPU; without one, a small one on the CPU
 	@sidecars/parakeet/.venv/bin/python -W ignore -m ops.bench.stt.gpu $(ARGS)
 
@@ -95,6 +98,9 @@ scenes: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those of turn-ta
 picture: .venv/run.stamp ## What make run shows, as a picture and a recording for the README
 	@$(BIN)/python -m ops.demo.picture
 
+page-pictures: .venv/dev.stamp ## The page in Chromium, as pictures for the README (needs chromium)
+	@$(BIN)/python -m ops.demo.page_pictures
+
 clean: ## Remove .venv, var and caches
 	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -129,5 +135,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all mutants lint bench bench-stt bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all mutants lint bench bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures sets scenes bench-turns picture clean

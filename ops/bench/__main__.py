@@ -1,6 +1,7 @@
 """`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run.
 
 `make bench-stt` = `python -m ops.bench --suite stt`: those of the recognition engines and the places where they run.
+`make bench-web` = `python -m ops.bench --suite web`: those of calls from a browser (needs chromium and the dev extra).
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
             "killed sidecar": partial(kills.measure, kills=args.count),
             "gpu": gpu.measure,
         }
+    if args.suite == "web":
+        from ops.bench import browser  # noqa: PLC0415 (an extra)
+
+        return {"browser": browser.measure}
     return {
         "barge-in": partial(barge_in.measure, count=args.count),
         "interruption": partial(interruption.measure, rounds=args.rounds),
@@ -116,7 +121,9 @@ def show(found: dict[str, list[Figure]]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use."""
     parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
-    parser.add_argument("--suite", choices=("daemon", "stt"), default="daemon", help="which figures (default daemon)")
+    parser.add_argument(
+        "--suite", choices=("daemon", "stt", "web"), default="daemon", help="which figures (default daemon)"
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="one measurement (may be given again)")
     parser.add_argument("--count", type=int, default=100, help="programmatic barge-ins (default 100)")
     parser.add_argument("--faults", type=int, default=100, help="turns for each fault of a model (default 100)")

@@ -21,7 +21,7 @@ from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.offer import judge
 from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
 from phone_daemon.wire import protocol
-from tests.web.webrtc.browser import Browser, browser, loud
+from ops.witness.browser import Browser, browser, loud
 from tests.web.webrtc.speech import caller, pieces_found
 
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i2").tobytes()

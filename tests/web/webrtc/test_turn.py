@@ -15,7 +15,7 @@ from phone_daemon.web.webrtc.offer import judge
 from phone_daemon.web.webrtc.peer import Peer
 from phone_daemon.wire import protocol
 from tests.foreign.programs import free_udp_port, need
-from tests.web.webrtc.browser import browser, loud
+from ops.witness.browser import browser, loud
 from tests.web.webrtc.speech import caller
 from tests.web.webrtc.test_peer import TONE, a_desk
 

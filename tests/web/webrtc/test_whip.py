@@ -15,7 +15,7 @@ from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Role, Tokens, Who
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.whip import PATH, router
-from tests.web.webrtc.browser import browser
+from ops.witness.browser import browser
 from tests.web.webrtc.test_offer import CHROMIUM
 from tests.web.webrtc.test_peer import a_desk
 

@@ -31,9 +31,12 @@ class Microphone(MediaStreamTrack):
         self._began: float | None = None
         self._sent = 0
 
-    def say(self, pcm: bytes) -> None:
+    def say(self, pcm: bytes) -> float:
+        """When its first sample is sent, `time.monotonic()`."""
+        begins = (self._began or time.monotonic()) + (self._sent + len(self._queue) / (2 * FRAME)) * 0.02
         samples = np.repeat(np.frombuffer(pcm, "<i2"), RATE // 8000)
         self._queue += samples.astype("<i2").tobytes()
+        return begins
 
     @property
     def speaking(self) -> bool:

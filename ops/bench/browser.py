@@ -1,0 +1,202 @@
+"""`make bench-web`: a call from a browser beside a call by SIP, in the same run.
+
+Chromium's figures are those of the page's own audio, at both ends of what a person hears: the microphone's recording
+and what is received, each looked at every 10 ms by an analyser. aiortc's are a second, independent client's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import socket
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+from playwright.async_api import Page, expect
+
+from ops.bench.figure import Figure, Progress
+from ops.bench.talk import Sound, fell_silent, sounds, talker
+from ops.live.chromium import chromium, record
+from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.processes import children, cost
+from ops.report.stats import quantiles
+from ops.witness.browser import Browser
+from ops.witness.probe import Probe
+from phone_daemon.state.operator import Commands
+
+LOUD = 0.01
+"""RMS of a sample range of 1: -40 dBFS."""
+WORDS = "books_an_appointment/booking.wav"
+INTO_THE_GREETING_S = 3.0
+SILENCE_MS = 300.0
+"""What the agent's own pauses are shorter than."""
+WAIT_MS = 30_000
+CALLS = 4
+HELD_S = 15.0
+FRAME_BYTES = 320
+AUDIBLE = 300
+"""Amplitude at 8 kHz that is sound, also behind Opus."""
+
+Levels = Sequence[tuple[float, float, float]]
+
+
+async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
+    """`rounds` calls of each kind that are interrupted in the greeting, then what a held call costs."""
+    token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000}}
+        environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}
+        async with DaemonProcess(Path(folder) / "daemon", settings, environ=environ) as daemon:
+            await _listening(port)
+            pressed, cut = await _in_chromium(Path(folder), f"http://127.0.0.1:{port}/?token={token}", rounds)
+            progress(0.4)
+            sound = next(each for each in sounds() if each.words.startswith("I would like to book an appointment"))
+            by_aiortc = [await _by_aiortc(port, token, sound) for _ in range(rounds)]
+            progress(0.6)
+            async with Commands(daemon.state) as commands:
+                by_sip = [await _by_sip(daemon, commands, sound) for _ in range(rounds)]
+            progress(0.8)
+            web, card = await _cost(daemon, port, token)
+    return [
+        Figure("page: press to first agent audio p95", quantiles(pressed)["p95"], "ms", 700.0, _told(pressed)),
+        Figure("Chromium: caller's onset to silence p95", quantiles(cut)["p95"], "ms", 250.0, _told(cut)),
+        Figure("aiortc: caller's onset to silence p95", quantiles(by_aiortc)["p95"], "ms", None, _told(by_aiortc)),
+        Figure("SIP beside them: onset to silence p95", quantiles(by_sip)["p95"], "ms", None, _told(by_sip)),
+        Figure(
+            "CPU of a browser's leg / of a SIP leg", web / card, "×", 4.0, f"{web:.2f} % and {card:.2f} % of a core"
+        ),
+    ]
+
+
+def _told(values: Sequence[float]) -> str:
+    return f"{len(values)} calls, p50 {quantiles(values)['p50']:.0f}"
+
+
+async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float], list[float]]:
+    """Press to first sound, and onset to silence, in ms."""
+    recording = folder / "caller.wav"
+    record(recording, [(INTO_THE_GREETING_S, WORDS)])
+    pressed, cut = [], []
+    async with chromium(recording, measured=True) as context:
+        page = await context.new_page()
+        await page.goto(link)
+        await page.get_by_label("I wear headphones").check()
+        for _ in range(rounds):
+            levels = await _one_call(page)
+            began = await page.evaluate("window.pressed")
+            pressed.append(next(at for at, _, agent in levels if agent > LOUD) - began)
+            if (took := onset_to_silence(levels)) is not None:
+                cut.append(took)
+    return pressed, cut
+
+
+async def _one_call(page: Page) -> Levels:
+    await page.evaluate("levels.length = 0")
+    await page.locator("button.call").evaluate("button => { window.pressed = performance.now(); button.click(); }")
+    await expect(page.locator(".interruption")).to_have_count(1, timeout=WAIT_MS)
+    await page.wait_for_timeout(1200)
+    levels: Levels = await page.evaluate("levels")
+    await page.get_by_role("button", name="Hang up").click()
+    await page.wait_for_timeout(500)
+    return levels
+
+
+def onset_to_silence(levels: Levels) -> float | None:
+    """Milliseconds from the caller's first sound to the agent's last before a silence; None: it was not speaking."""
+    onset = next((at for at, caller, _ in levels if caller > LOUD), None)
+    agent = [at for at, _, loud in levels if loud > LOUD]
+    if onset is None or not any(onset - SILENCE_MS < at <= onset for at in agent):
+        return None
+    last = onset
+    for at in agent:
+        if at - last > SILENCE_MS:
+            break
+        last = max(last, at)
+    return last - onset
+
+
+async def _by_aiortc(port: int, token: str, sound: Sound) -> float:
+    here = Browser()
+    try:
+        await _call(here, port, token)
+        await here.sound(20, AUDIBLE)
+        await asyncio.sleep(random.uniform(1.0, 2.0))
+        said_at = here.microphone.say(sound.pcm) + sound.onset / 8000
+        await here.note("barge_in")
+        await asyncio.sleep(1.0)
+        frames = [bytes(here.heard[at : at + FRAME_BYTES]) for at in range(0, len(here.heard), FRAME_BYTES)]
+        loud = [at for at, frame in zip(here.heard_at, frames, strict=False) if _amplitude(frame) > AUDIBLE]
+        last = said_at
+        for at in loud:
+            if at > said_at and at - last > SILENCE_MS / 1000:
+                break
+            last = max(last, at)
+        return (last - said_at) * 1000
+    finally:
+        await here.close()
+
+
+async def _by_sip(daemon: DaemonProcess, commands: Commands, sound: Sound) -> float:
+    async with talker(daemon, commands) as talk:
+        await talk.agent_speaks()
+        await asyncio.sleep(random.uniform(1.0, 2.0))
+        played = await talk.say(sound)
+        return (fell_silent(list(talk.probe.rtp.packets), played.at(sound.onset)) - played.at(sound.onset)) / 1e6
+
+
+async def _cost(daemon: DaemonProcess, port: int, token: str) -> tuple[float, float]:
+    """CPU of the web process and of the line card for each call that is held, in % of a core."""
+    pids = {command: pid for pid, command in children(daemon.pid).items()}
+    web = next(pid for command, pid in pids.items() if "phone_daemon.web" in command)
+    card = next(pid for command, pid in pids.items() if "line_card" in command)
+    await asyncio.sleep(2.0)
+    async with AsyncExitStack() as stack:
+        for _ in range(CALLS):
+            here = Browser()
+            stack.push_async_callback(here.close)
+            await _call(here, port, token)
+        by_web = await _spent(web)
+    await asyncio.sleep(2.0)
+    async with AsyncExitStack() as stack:
+        for _ in range(CALLS):
+            await (await stack.enter_async_context(Probe(daemon.uri()))).answered()
+        by_card = await _spent(card)
+    return by_web, by_card
+
+
+async def _spent(pid: int) -> float:
+    before = cost(pid).cpu_s
+    await asyncio.sleep(HELD_S)
+    return (cost(pid).cpu_s - before) / HELD_S / CALLS * 100
+
+
+async def _call(here: Browser, port: int, token: str) -> None:
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/sdp"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"http://127.0.0.1:{port}/v1/webrtc", data=await here.offer()) as answer,
+    ):
+        answer.raise_for_status()
+        await here.answered(await answer.text())
+
+
+async def _listening(port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+
+
+def _amplitude(frame: bytes) -> int:
+    samples = np.frombuffer(frame[: len(frame) // 2 * 2], "<i2").astype(int)
+    return int(np.abs(samples).max()) if len(samples) else 0
