@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import blame, connect, where
-from phone_daemon.state.store import CALLS, Command, CommandKind, call_key, daemon_key, inbox_key, reply_key
+from phone_daemon.state.store import CALLS, DAEMONS, Command, CommandKind, call_key, daemon_key, inbox_key, reply_key
 
 ANSWER_S = 2.5
 """A daemon that takes longer to answer an order has not heard it."""
@@ -40,6 +40,14 @@ class Commands:
             raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         return {id: fields for id, fields in shown.items() if fields}
 
+    async def daemons(self) -> dict[str, dict[str, str]]:
+        """Live daemons by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
+        try:
+            shown = {id: await self._hash(daemon_key(id)) for id in sorted(await self._ask("SMEMBERS", DAEMONS))}
+        except Exception as error:
+            raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
+        return {id: fields for id, fields in shown.items() if fields}
+
     async def call_of(self, caller: str, timeout: float = 5.0) -> str:
         """Id of the live call of a calling number, once there is one. Raises `TimeoutError`, `CommandFailed`."""
         async with asyncio.timeout(timeout):
@@ -59,8 +67,11 @@ class Commands:
             raise CommandFailed(f"call {call} is not live")
         return await self.deliver(daemon, Command(kind, argument, call))
 
-    async def deliver(self, daemon: str, command: Command, patience_s: float = ANSWER_S) -> dict[str, Any]:
-        """Hands a command to a daemon and returns its answer, within `patience_s`. Raises `CommandFailed`."""
+    async def deliver(self, daemon: str, command: Command, patience_s: float = 0.0) -> dict[str, Any]:
+        """Hands a command to a daemon and returns its answer, within `patience_s` (0: as long as one takes that only
+        looks). Raises `CommandFailed`.
+        """
+        patience_s = patience_s or ANSWER_S
         whom = f"call {command.call}" if command.call else f"daemon {daemon}"
         try:
             if not await self._hash(daemon_key(daemon)):

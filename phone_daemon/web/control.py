@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from phone_daemon.state.operator import CommandFailed, Commands
-from phone_daemon.state.store import CommandKind
+from phone_daemon.state.store import Command, CommandKind
 from phone_daemon.web.auth import COOKIE, Admin, Operator, Watcher, Who
 from phone_daemon.web.call_store import Wanted
 from phone_daemon.web.event_feed import ID, FeedDown
@@ -23,6 +23,8 @@ from phone_daemon.web.web import Web
 router = APIRouter(prefix="/v1")
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", description="a call's id")]
+DIAL_SLACK_S = 10.0
+"""More than a daemon takes to say that nobody answered."""
 GONE = ("not live", "no such call")
 """What a daemon says of a call that it does not have."""
 
@@ -51,6 +53,18 @@ class Hold(Body):
 
 class Transfer(Body):
     to: Annotated[str, Field(pattern=r"^sips?:[^\s<>\"]{1,200}$", description="a SIP URI")]
+
+
+class Dial(Body):
+    number: Annotated[str, Field(pattern=r"^[0-9+*# ().-]{2,40}$", description="whom to call")]
+    dialplan: Annotated[str, Field(max_length=128, description="the name of the one that speaks with them")]
+    values: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")], Annotated[str, Field(max_length=500)]],
+        Field(max_length=50, description="what stands in place of {name} in what it says"),
+    ] = {}
+    trunk: Annotated[str, Field(max_length=128, description="this one and no other")] = ""
+    retries: Annotated[int | None, Field(ge=0, le=20, description="how often again; unset: as [outbound] says")] = None
+    dry_run: Annotated[bool, Field(description="say what would be done, and call nobody")] = False
 
 
 class Me(BaseModel):
@@ -215,6 +229,32 @@ async def transfer(request: Request, who: Operator, call: CallId, body: Transfer
 async def hang_up(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
     """Ends the call."""
     return await _order(request, who, call, CommandKind.HANG_UP)
+
+
+@router.post("/calls", tags=["steering"], responses=some(409, 503))
+async def dial(request: Request, who: Admin, body: Dial) -> dict[str, Any]:
+    """Calls somebody, and lets a dialplan speak with them. Answers once they did, or will not: in half a minute, say.
+
+    `result` is answered, busy, no_answer, rejected, failed, forbidden, or with `dry_run` would_call.
+    """
+    web: Web = request.app.state.web
+    outbound = web.settings.outbound
+    retries = outbound.retries if body.retries is None else body.retries
+    trunks = max(len(web.settings.trunk), 1)
+    patience_s = (1 + retries) * trunks * (outbound.ring_s + DIAL_SLACK_S) + retries * outbound.retry_after_s
+    try:
+        async with Commands(web.settings.state) as commands:
+            daemons = await commands.daemons()
+            if not daemons:
+                raise CommandFailed("no daemon is live in Redis")
+            # Of several on a machine, the one with the lowest process id came first, and has the trunks' accounts.
+            oldest = min(daemons, key=lambda daemon: (len(daemon.partition("-")[0]), daemon))
+            answer = await commands.deliver(oldest, Command(CommandKind.DIAL, body.model_dump_json()), patience_s)
+    except CommandFailed as error:
+        web.audit.record(who, "dial", outcome="failed")
+        raise HTTPException(503 if "Redis" in str(error) else 409, str(error)) from None
+    web.audit.record(who, "dial", str(answer.get("call", "")), outcome=str(answer.get("result", "")))
+    return answer
 
 
 async def _order(request: Request, who: Who, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
