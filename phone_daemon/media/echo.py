@@ -28,24 +28,30 @@ LOOP_FRAMES = 50
 """So much of it (1 s) makes sure."""
 EARLY = samples(0.010)
 """Our audio reaches the canceller this long before its echo, for a response that begins before its peak."""
-MOVED = samples(0.020)
-"""A delay that has changed by less is left to the canceller, whose filter spans 50 ms."""
+SPAN = samples(0.030)
+"""An echo that comes at most this much later than our audio reaches the canceller is left to it: it adapts."""
 PRIMED = 25
 """Frames of the past that a fresh canceller hears first (half a second, 13 ms of CPU), so that it has converged."""
-TAIL = 20
-"""Frames for which a room may go on sounding after our last (400 ms)."""
 FADING = 0.6
 """Of the echo's power, what is left a frame later: a room of 0.5 s reverberation time (RT60)."""
 GONE = 500
 """Frames of our voice (10 s) in which no echo was seen: it has gone."""
-DOUBT = 10
-"""Frames (200 ms) for which what may be an echo is kept from being taken for the caller's speech."""
+DOUBT = 16
+"""Frames (320 ms) for which what may be an echo is kept from being taken for the caller's speech."""
+LOOKED = 4
+"""Frames after which a caller can be told from an echo that has moved, if they are louder than it."""
+CALM = 5
+"""Frames (100 ms) after which it was nothing."""
 DOUBTFUL = 0.8
 """A correlation that stands out by this much may become an echo's."""
 MARGIN_DB = 8.0
 """A frame louder than the residual echo usually is by this much may be the caller."""
 CALLER_DB = 6.0
 """… and by so much more it certainly is."""
+QUIETEST_DB, NOISE_RISE_DB = 10.0, 0.05
+"""The line's noise is at least this loud (-80 dBFS), and is taken to rise by no more than this a frame (2.5 dB/s)."""
+SPREAD_DB = 4.0
+"""An echo's level differs from frame to frame by this much: what a line does to a spectrum depends on the vowel."""
 SILENCED_DB = -30.0
 """What is done to a frame that is nothing but echo."""
 SETTLING = 8
@@ -96,7 +102,7 @@ class EchoCanceller:
         self._canceller: Canceller | None = None
         self._delay = EchoDelay()
         self._next = 0
-        self._agent = np.zeros(LAGS + (PRIMED + 1) * FRAME_SAMPLES, np.float32)
+        self._agent = np.zeros(LAGS + PRIMED * FRAME_SAMPLES, np.float32)
         self._caller = np.zeros(PRIMED * FRAME_SAMPLES, np.float32)
         self._lag = self._shift = 0
         self._envelope = 0.0
@@ -104,9 +110,10 @@ class EchoCanceller:
         self._told = self._told_loop = False
         self._loudest: deque[float] = deque([0.0] * (LAGS // FRAME_SAMPLES), LAGS // FRAME_SAMPLES)
         """Power of what we played in the last frames, whichever of them an echo may be of."""
+        self._noise_db = QUIETEST_DB
         self._level_db = self._residual_db = 0.0
         """Of the echo against what we played; of what the canceller leaves against the echo."""
-        self._unseen = self._quiet = self._loop = self._open = self._doubts = self._settling = 0
+        self._unseen = self._loop = self._open = self._doubts = self._calm = self._settling = 0
 
     @property
     def doubted(self) -> bool:
@@ -140,6 +147,7 @@ class EchoCanceller:
         for past, new in ((self._agent, agent), (self._caller, caller)):
             past[:-FRAME_SAMPLES] = past[FRAME_SAMPLES:]
             past[-FRAME_SAMPLES:] = 0 if new is None else new
+        self._noise_db = max(min(_db(_power(caller)), self._noise_db + NOISE_RISE_DB), QUIETEST_DB)
         self._loudest.append(0.0 if agent is None else _power(agent))
 
     def _clean(self, caller: Samples, agent: Samples | None) -> NDArray[np.int16] | None:
@@ -153,38 +161,56 @@ class EchoCanceller:
         else:
             # Looking costs as much as cancelling: once the echo is known, every fourth frame will do.
             self._delay.feed(caller, agent, look=self._doubts > 0 or self._next // FRAME_SAMPLES % 4 == 0)
-            if self._delay.lag is not None and abs(self._delay.lag - self._lag) > MOVED:
-                self._found(self._delay.lag)
+            if self._delay.lag is not None and self._delay.lag != self._lag:
+                self._moved(self._delay.lag)
         self._follow()
-        return None if self.path is None or self._quiet > TAIL else self._judged(caller)
+        if self.path is None or max(self._loudest) <= 1:
+            self._open, self.likely = 0, 0.0
+            return None
+        return self._judged(caller)
 
     def _found(self, lag: int) -> None:
-        """There is an echo, or it has moved: a canceller is made for it and told of the last half second."""
-        self._lag, self._shift = lag, max(0, lag - EARLY)
-        self._canceller = self._make()
+        """There is an echo: how loud it is, against what we played."""
+        self._adapt_to(lag)
+        powers = [(self._played(lag, ago), self._heard(ago)) for ago in range(PRIMED - 1, -1, -1)]
         ratios, envelope = [], 0.0
-        for index in range(PRIMED - 1, 0, -1):
-            near = self._caller[-(index + 1) * FRAME_SAMPLES : -index * FRAME_SAMPLES]
-            envelope = max(_power(self._played(lag, index)), FADING * envelope)
-            if envelope > 1:
-                ratios.append((envelope, _db(_power(near)) - _db(envelope)))
-            self._cancel(near, self._played(self._shift, index))
+        for played, heard in powers:
+            envelope = max(_power(played), FADING * envelope)
+            ratios.append((envelope, _db(_power(heard)) - _db(envelope)))
         self._envelope = envelope
-        # The loud ones: in the others the line's own noise is louder than the echo.
-        loud = [ratio for power, ratio in ratios if power > 0.1 * max(power for power, _ in ratios)]
+        # Of the loud frames alone: in the others the line's own noise is louder than the echo.
+        loud = [ratio for power, ratio in ratios if power > max(1.0, 0.1 * max(ratios)[0])]
         self._level_db = sum(loud) / len(loud) if loud else 0.0
-        self._residual_db = -MARGIN_DB + 2
-        self._unseen = self._quiet = self._open = self._doubts = 0
-        self._settling = SETTLING
+        self._unseen = self._open = self._doubts = 0
         self.path = EchoPath(round(1000 * lag / SAMPLE_RATE), round(self._level_db, 1))
         if not self._told:
             self._told = True
             self.news.append(self.path)
 
+    def _moved(self, lag: int) -> None:
+        """The echo comes sooner or later than it did."""
+        if 0 <= lag - self._shift <= SPAN:
+            self._lag = lag
+        else:
+            self._adapt_to(lag)
+
+    def _adapt_to(self, lag: int) -> None:
+        """A canceller is made for an echo at `lag`, and told of the last half second."""
+        self._lag, self._shift = lag, max(0, lag - EARLY)
+        self._canceller = self._make()
+        for ago in range(PRIMED - 1, 0, -1):
+            self._cancel(self._heard(ago), self._played(self._shift, ago))
+        self._residual_db = -MARGIN_DB + 2
+        self._settling = SETTLING
+
+    def _heard(self, ago: int) -> Samples:
+        end = self._caller.size - ago * FRAME_SAMPLES
+        return self._caller[end - FRAME_SAMPLES : end]
+
     def _played(self, lag: int, ago: int = 0) -> Samples:
         """What we played `lag` samples before the frame `ago` frames ago."""
         end = self._agent.size - lag - ago * FRAME_SAMPLES
-        return self._agent[max(0, end - FRAME_SAMPLES) : end] if end >= FRAME_SAMPLES else self._agent[:FRAME_SAMPLES]
+        return self._agent[end - FRAME_SAMPLES : end]
 
     def _cancel(self, near: Samples, far: Samples) -> NDArray[np.int16]:
         assert self._canceller is not None
@@ -194,7 +220,6 @@ class EchoCanceller:
         """How loud the echo is expected to be now; and whether it has gone."""
         power = _power(self._played(self._lag))
         self._envelope = max(power, FADING * self._envelope)
-        self._quiet = 0 if power > 1 else self._quiet + 1
         if power > 1:
             self._unseen = 0 if self._delay.standing >= 1 else self._unseen + 1
         if self._unseen >= GONE:
@@ -210,25 +235,38 @@ class EchoCanceller:
         left = self._cancel(caller, self._played(self._shift))
         expected_db = _db(self._envelope) + self._level_db
         raw_db, left_db = _db(_power(caller)), _db(_power(left.astype(np.float32)))
-        over = (left_db - max(expected_db + self._residual_db + MARGIN_DB, 0.0)) / CALLER_DB
-        anywhere_db = _db(max(self._loudest)) + self._level_db
-        if over >= 1 and self._open == 0 and raw_db < anywhere_db + CALLER_DB and self._doubts < DOUBT:
-            # As loud as the echo would be if it came at another time: it may have moved.
-            self._doubts += 1
-        elif over >= 1:
-            self._open, self._doubts = OPEN, 0
+        over = (left_db - max(expected_db + self._residual_db + MARGIN_DB, self._noise_db + CALLER_DB)) / CALLER_DB
+        anywhere_db = _db(max(self._loudest)) + self._level_db + SPREAD_DB
+        if over < 1:
+            self._open, self._calm = max(0, self._open - 1), self._calm + 1
+            self._doubts = 0 if self._calm >= CALM else self._doubts
+        elif self._open == 0 and self._may_have_moved(raw_db - anywhere_db):
+            self._doubts, self._calm = self._doubts + 1, 0
         else:
-            self._open, self._doubts = max(0, self._open - 1), 0
+            self._open, self._doubts = OPEN, 0
         if over < 0 and self._envelope > 1:
             self._learn(raw_db, left_db, expected_db)
         self.likely = 0.0 if self._open else min(max(1 - over, 0.0), 1.0)
         gain = 10 ** (SILENCED_DB * self.likely / 20)
         return (left * gain).astype(np.int16)
 
+    def _may_have_moved(self, louder_db: float) -> bool:
+        """Whether a frame that is no echo when it is expected may be one at another time, by level and a fresh look.
+
+        `louder_db`: than the loudest that an echo may be now.
+        """
+        if self._doubts == 0:
+            self._delay.look_anew()
+        if louder_db >= CALLER_DB or self._doubts >= DOUBT:
+            return False
+        return self._doubts < LOOKED or louder_db < 0 or self._delay.recent >= DOUBTFUL
+
     def _learn(self, raw_db: float, left_db: float, expected_db: float) -> None:
         """A frame of nothing but echo says how loud it is, and what the canceller leaves of it."""
-        if self._envelope > 0.1 * max(self._loudest):
-            self._level_db += 0.05 * (raw_db - expected_db)
+        off_db = raw_db - expected_db
+        # An echo that is missing (its packets came late, or never) says nothing of how loud it is.
+        if self._delay.standing >= 1 and self._envelope > 0.1 * max(self._loudest) and off_db > -2 * MARGIN_DB:
+            self._level_db += 0.1 * min(max(off_db, -3.0), 3.0)
             self._loop = self._loop + 1 if self._level_db > LOOP_DB else 0
             if self._loop == LOOP_FRAMES and not self._told_loop:
                 self._told_loop = True

@@ -65,6 +65,11 @@ class _Memory:
         self._agent = np.zeros(LAGS, np.float32)
         self._caller = 0.0
 
+    def clear(self) -> None:
+        self._products *= 0
+        self._agent *= 0
+        self._caller = 0.0
+
     def add(self, products: Samples, agent: Samples, caller: float) -> tuple[int, float]:
         """The lag that is most like an echo's, and how far its correlation stands out: 1 is what an echo's does.
 
@@ -94,10 +99,12 @@ class EchoDelay:
         self.lag: int | None = None
         """Samples from what we played to its echo, once seen twice within three frames; None: no echo yet."""
         self.standing = 0.0
-        """How far the last frame's correlation stands out: an echo's does by 1, other speech's seldom by 0.8."""
+        """How far the correlation up to now stands out: an echo's does by 1, other speech's seldom by 0.8."""
+        self.recent = 0.0
+        """The same by the short memory alone."""
         self._agent_white, self._caller_white = _Whitener(noise=False), _Whitener(noise=True)
         self._agent = np.zeros(LAGS + FRAME_SAMPLES, np.float32)
-        self._memories = _Memory(0.86, 0.25), _Memory(0.95, 0.16)
+        self._short, self._long = _Memory(0.86, 0.25), _Memory(0.95, 0.16)
         self._before: list[_Seen] = []
         self._frame = 0
 
@@ -106,7 +113,7 @@ class EchoDelay:
         self._frame += 1
         self._agent[:-FRAME_SAMPLES] = self._agent[FRAME_SAMPLES:]
         self._agent[-FRAME_SAMPLES:] = 0 if agent is None else self._agent_white.feed(agent)
-        self.standing = 0.0
+        self.standing = self.recent = 0.0
         if not look or float(np.mean(caller * caller)) < _QUIETEST**2 or not self._agent.any():
             return
         white = self._caller_white.feed(caller)
@@ -116,15 +123,19 @@ class EchoDelay:
         energies = (sums[FRAME_SAMPLES:] - sums[:-FRAME_SAMPLES])[LAGS:0:-1].astype(np.float32)
         self._before = [seen for seen in self._before if self._frame - seen.frame < 3]
         now = []
-        for memory in self._memories:
-            lag, standing = memory.add(products, energies, float(white @ white))
-            self.standing = max(self.standing, standing)
-            if standing < 1:
+        for memory in (self._long, self._short):
+            lag, self.recent = memory.add(products, energies, float(white @ white))
+            self.standing = max(self.standing, self.recent)
+            if self.recent < 1:
                 continue
             if any(abs(lag - seen.lag) <= SAME for seen in self._before):
                 self.lag = lag
             now.append(_Seen(lag, self._frame))
         self._before += now
+
+    def look_anew(self) -> None:
+        """What comes now is no longer what it was: the short memory begins again."""
+        self._short.clear()
 
     def forget(self) -> None:
         """The echo has gone: it must be found anew."""
