@@ -44,6 +44,11 @@ class SpeculativeReply:
         self.kept = self.dropped = self.wasted_tokens = 0
         """Of the whole call."""
 
+    @property
+    def making(self) -> bool:
+        """Whether there is a reply of which nothing could be played yet."""
+        return self._reply is not None and "tts_first_audio" not in self._reply.turn.at_ns
+
     def begin(self, text: str) -> None:
         """The caller has paused after `text`. Nothing happens when a reply to it has begun already."""
         self.review(text)

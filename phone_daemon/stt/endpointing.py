@@ -10,14 +10,15 @@ call is replayed to the same waits.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phone_daemon.events import SAMPLE_RATE, samples
 from phone_daemon.language.numbers import runs
 from phone_daemon.language.words import words as words_of
 from phone_daemon.language.yes_no import only_yes_or_no
 from phone_daemon.settings.settings import TurnSettings, VadSettings
-from phone_daemon.stt.prosody import SPAN_S, Ending, ending
+from phone_daemon.stt.prosody import SPAN_S, Ending
+from phone_daemon.stt.prosody import ending as measured
 from phone_daemon.stt.turn_end import likelihood
 from phone_daemon.stt.unfinished import calls_for_more
 
@@ -28,6 +29,11 @@ KEPT = 8
 NUMBER_WAIT_S = 0.35
 """After the last digit that was asked for: some people then correct one."""
 NO_VOICE = Ending()
+GROUP_WAIT_S = 1.5
+"""Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
+PATIENCE = 2.0
+PACE = 0.5
+"""Who has paused for a second before is waited for half as long again."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 _LETTER = re.compile(r"[a-z]")
 
@@ -58,6 +64,10 @@ class Evidence:
     ending: Ending = NO_VOICE
     pauses_s: tuple[float, ...] = ()
     """Those after which the caller went on, in this call; the last ones."""
+    overheard: bool = False
+    """It was said while the agent spoke."""
+    making: bool = False
+    """A reply to it has been begun, and is not ready: until it is, waiting costs the caller nothing."""
 
 
 @dataclass(slots=True)
@@ -67,6 +77,9 @@ class Endpointing:
     turn: TurnSettings
     vad: VadSettings
     expected: str = ""
+    overheard: bool = False
+    making: bool = False
+    """What `Evidence` says of the three."""
     _audio: bytearray = field(default_factory=bytearray)
     _pauses_s: list[float] = field(default_factory=list)
     _quiet: int = 0
@@ -92,8 +105,9 @@ class Endpointing:
             self.went_on(self._quiet)
         self._quiet = quiet
         if quiet and self._ending is None and quiet >= samples(SHORTEST_PAUSE_S):
-            self._ending = ending(bytes(self._audio[: len(self._audio) - 2 * quiet]))
-        return Evidence(text, self.expected, self._ending or NO_VOICE, tuple(self._pauses_s))
+            self._ending = measured(bytes(self._audio[: len(self._audio) - 2 * quiet]))
+        ending = self._ending or NO_VOICE
+        return Evidence(text, self.expected, ending, tuple(self._pauses_s), self.overheard, self.making)
 
     def went_on(self, pause: int) -> None:
         """The caller paused for so many samples, and had not finished."""
@@ -108,23 +122,33 @@ class Endpointing:
 
 def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint:
     """How long to wait in a pause of which `evidence` is known."""
-    low, high = turn.min_wait_s, turn.max_wait_s
     words = words_of(evidence.text)
-    if turn.endpointing == "fixed" or not words:
-        more = turn.endpointing == "fixed" and calls_for_more(evidence.text)
-        return Endpoint(vad.min_silence_s + turn.unfinished_s * more, "fixed" if words else "no words")
+    if turn.endpointing == "fixed":
+        more = turn.unfinished_s if calls_for_more(evidence.text) else 0.0
+        return Endpoint(vad.min_silence_s + more, "fixed")
+    if evidence.overheard or not words:
+        return Endpoint(vad.min_silence_s, "overheard" if evidence.overheard else "no words")
+    endpoint = _chosen(evidence, words, turn, vad)
+    if evidence.making and endpoint.wait_s < vad.min_silence_s:
+        endpoint = replace(endpoint, wait_s=vad.min_silence_s, reason=f"{endpoint.reason}, reply not ready")
+    return replace(endpoint, wait_s=min(max(endpoint.wait_s, turn.min_wait_s), turn.max_wait_s))
+
+
+def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSettings) -> Endpoint:
+    """By what was asked, and else by how likely the caller has finished."""
     number = _DIGITS.fullmatch(evidence.expected)
     digits = sum(len(run.digits) for run in runs(words))
     if number and digits:
         least, most = int(number[1]), int(number[2])
-        wait = NUMBER_WAIT_S if digits >= most else vad.min_silence_s if digits >= least else high
-        return Endpoint(max(low, min(wait, high)), f"{digits} of {least} digits")
+        wait = NUMBER_WAIT_S if digits >= most else vad.min_silence_s if digits >= least else GROUP_WAIT_S
+        return Endpoint(wait, f"{digits} of {least} digits")
     if evidence.expected == "yes_no" and only_yes_or_no(words, confirming=True):
-        return Endpoint(low, "yes or no")
+        return Endpoint(turn.min_wait_s, "yes or no")
     if _spells(words):
-        return Endpoint(high, "spelling")
-    likely = likelihood(evidence.text, words, evidence.ending, evidence.pauses_s)
-    wait = low + (high - low) * _patience(likely)
+        return Endpoint(GROUP_WAIT_S, "spelling")
+    likely = likelihood(evidence.text, words, evidence.ending)
+    pace = 1 + min(max(evidence.pauses_s, default=0.0), 1.0) * PACE
+    wait = turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE * pace
     if number or evidence.expected == "text":
         wait = max(wait, vad.min_silence_s)
     return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
@@ -138,8 +162,3 @@ def _spells(words: list[str]) -> bool:
             break
         singles.append(word)
     return len(singles) >= 2 and not set(singles) <= {"a", "i"}
-
-
-def _patience(likely: float) -> float:
-    """Share of the range between the shortest and the longest wait."""
-    return 1.0 - likely

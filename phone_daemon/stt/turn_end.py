@@ -21,7 +21,7 @@ QUESTIONS = frozenset(
 )
 
 
-def features(text: str, words: Sequence[str], ending: Ending, pauses_s: Sequence[float]) -> dict[str, float]:
+def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float]:
     """By name, each about -1 to 1."""
     mark = text.rstrip()[-1:]
     count = len(words)
@@ -43,12 +43,10 @@ def features(text: str, words: Sequence[str], ending: Ending, pauses_s: Sequence
         "slope": max(-40.0, min(40.0, ending.slope)) / 40,
         "level": max(-20.0, min(5.0, ending.level_db)) / 20,
         "held": min(ending.held_s, 0.8),
-        "longest pause": min(max(pauses_s, default=0.0), 2.0) / 2,
-        "pauses": min(len(pauses_s), 4) / 4,
     }
 
 
-def likelihood(text: str, words: Sequence[str], ending: Ending, pauses_s: Sequence[float]) -> float:
+def likelihood(text: str, words: Sequence[str], ending: Ending) -> float:
     """0 to 1. `words`: those of `text`, at least one."""
-    found = features(text, words, ending, pauses_s)
+    found = features(text, words, ending)
     return 1 / (1 + math.exp(-sum(WEIGHTS[name] * value for name, value in found.items())))

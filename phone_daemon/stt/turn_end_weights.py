@@ -18,6 +18,4 @@ WEIGHTS = {
     "slope": -0.5,
     "level": -1.0,
     "held": -1.0,
-    "longest pause": -1.0,
-    "pauses": 0.0,
 }

@@ -41,7 +41,7 @@ def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats]:
         for tick, evidence in _pauses(one):
             said = words(evidence.text)
             if said:
-                rows.append(features(evidence.text, said, evidence.ending, evidence.pauses_s))
+                rows.append(features(evidence.text, said, evidence.ending))
                 finished.append(float(tick >= one.over_at))
     names = list(rows[0])
     return names, np.array([[row[name] for name in names] for row in rows]), np.array(finished)
