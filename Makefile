@@ -52,6 +52,12 @@ bench: .venv/run.stamp ## The figures of the README, next to their targets
 bench-turns: .venv/run.stamp ## Turn-taking: stops for words and for nothing else, waits at the end of turns (make scenes first)
 	@$(BIN)/python -m ops.bench.turn_taking $(ARGS)
 
+chaos: .venv/run.stamp ## Break everything that can break, one thing at a time; a table says what came of it (ARGS="--only card-killed")
+	@$(BIN)/python -m ops.chaos $(ARGS)
+
+soak: .venv/run.stamp ## Calls through the edge for ten minutes: what grows is a leak (ARGS="--minutes 60 --calls 8")
+	@$(BIN)/python -m ops.chaos.soak $(ARGS)
+
 bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
@@ -135,5 +141,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all mutants lint bench bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
 	model-server listen-clients environments fixtures sets scenes bench-turns picture clean

@@ -1,0 +1,157 @@
+"""Faults of too much and of nonsense: INVITEs over capacity, and messages that are almost SIP."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from contextlib import AsyncExitStack
+from typing import Any
+
+import numpy as np
+
+from ops.chaos.fault import Fault, Seen
+from ops.chaos.world import DAEMONS, World, gap_ms
+from ops.edge.plan import CALLS_A_CARD
+from ops.edge.status import ask
+from ops.witness.probe import Probe, Refused, offer
+
+RATE = 500
+FLOOD_S = 10.0
+ANSWER_MS, GAP_MS = 200.0, 30.0
+MUTANTS = 5000
+
+
+class _Flood(asyncio.DatagramProtocol):
+    """Sends INVITEs at a rate and notes when each was refused, and with what."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._sent: dict[str, float] = {}
+        self.took: dict[str, float] = {}
+        self.codes: dict[int, int] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._port = transport.get_extra_info("sockname")[1]
+
+    def invite(self, call: str) -> bytes:
+        body = offer(9)
+        return (
+            f"INVITE sip:100@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};rport;branch=z9hG4bK{call}\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:flood@127.0.0.1>;tag={call}\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {call}\r\n"
+            f"CSeq: 1 INVITE\r\nContact: <sip:flood@127.0.0.1:{self._port}>\r\nContent-Type: application/sdp\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+    def send(self) -> None:
+        call = secrets.token_hex(8)
+        self._sent[call] = asyncio.get_running_loop().time()
+        self._transport.sendto(self.invite(call), self._target)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        head = data.decode(errors="replace")
+        code = int(head[8:11]) if head.startswith("SIP/2.0 ") and head[8:11].isdigit() else 0
+        call = head.partition("Call-ID: ")[2].partition("\r\n")[0]
+        if code < 200 or call not in self._sent or call in self.took:
+            return
+        self.took[call] = asyncio.get_running_loop().time() - self._sent[call]
+        self.codes[code] = self.codes.get(code, 0) + 1
+        to = head.partition("To: ")[2].partition("\r\n")[0]
+        ack = self.invite(call).partition(b"\r\n\r\n")[0].decode().replace("INVITE sip", "ACK sip", 1)
+        lines = [line for line in ack.replace("1 INVITE", "1 ACK").split("\r\n") if not line.startswith("Content")]
+        lines = [f"To: {to}" if line.startswith("To:") else line for line in lines]
+        self._transport.sendto("\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(), self._target)
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._sent) - len(self.took)
+
+
+async def _over_capacity(world: World) -> Seen:
+    """Every place is taken by a call; the flood comes on top."""
+    loop = asyncio.get_running_loop()
+    target = ("127.0.0.1", world.plan.edge.port)
+    async with AsyncExitStack() as stack:
+        live: list[Probe] = []
+        for _ in range(DAEMONS * CALLS_A_CARD):
+            live.append(await stack.enter_async_context(world.probe()))
+            await live[-1].answered()
+        transport, flood = await loop.create_datagram_endpoint(lambda: _Flood(target), local_addr=("127.0.0.1", 0))
+        stack.callback(transport.close)
+        marks = [len(probe.rtp.packets) for probe in live]
+        began = loop.time()
+        for at in range(round(RATE * FLOOD_S)):
+            flood.send()
+            await asyncio.sleep(max(0.0, began + (at + 1) / RATE - loop.time()))
+        await asyncio.sleep(1.0)
+        gap = max(gap_ms(probe.rtp.packets[mark:]) for probe, mark in zip(live, marks, strict=True))
+        alive = sum(probe.live for probe in live)
+    slow = 1000 * float(np.max(list(flood.took.values()))) if flood.took else float("inf")
+    p99 = 1000 * float(np.quantile(list(flood.took.values()), 0.99)) if flood.took else float("inf")
+    what = (
+        f"{flood.codes}, {flood.unanswered} unanswered, p99 {p99:.0f} ms, latest {slow:.0f} ms; "
+        f"{alive} of {len(live)} calls live, RTP gap p99.9 {gap:.0f} ms"
+    )
+    held = set(flood.codes) == {503} and not flood.unanswered and p99 <= ANSWER_MS and alive == len(live)
+    return Seen(held and gap <= GAP_MS and await world.healthy(), what)
+
+
+async def _mutants(world: World) -> Seen:
+    """INVITEs with bytes changed, left out and doubled; a call goes on, and the next is answered."""
+    chance = random.Random(4475)
+    loop = asyncio.get_running_loop()
+    pids = dict(world.edge.pids)
+    cards = world.pids("line_card")
+    async with world.probe() as live:
+        await live.answered()
+        transport, flood = await loop.create_datagram_endpoint(
+            lambda: _Flood(("127.0.0.1", world.plan.edge.port)), local_addr=("127.0.0.1", 0)
+        )
+        try:
+            for at in range(MUTANTS):
+                text = bytearray(flood.invite(f"{at:016x}"))
+                for _ in range(chance.randrange(1, 6)):
+                    place = chance.randrange(len(text))
+                    match chance.randrange(3):
+                        case 0:
+                            text[place] = chance.randrange(256)
+                        case 1:
+                            del text[place : place + chance.randrange(1, 9)]
+                        case _:
+                            text[place:place] = text[place : place + chance.randrange(1, 99)]
+                    if not text:
+                        break
+                transport.sendto(bytes(text[:60_000]), ("127.0.0.1", world.plan.edge.port))
+                await asyncio.sleep(0.002)
+        finally:
+            transport.close()
+        lived = live.live
+    # What was answered as a call ends by itself: nobody acknowledged it.
+    try:
+        async with asyncio.timeout(60):
+            while (await ask(world.plan)).calls > 0:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.5)
+    except TimeoutError:
+        lived = False
+    async with world.probe() as probe:
+        try:
+            await probe.answered()
+            after = True
+        except (Refused, TimeoutError):
+            after = False
+    died = [name for name, pid in world.edge.pids.items() if pids[name] != pid]
+    died += ["line card"] * (cards != world.pids("line_card"))
+    what = f"{MUTANTS} sent: died {died or 'none'}, the live call {'went on' if lived else 'ENDED'}"
+    return Seen(lived and after and not died, what)
+
+
+FAULTS = (
+    Fault(
+        "invite-flood",
+        f"{RATE}/s for {FLOOD_S:g} s: each gets 503, p99 ≤ {ANSWER_MS:g} ms; live calls' RTP gap p99.9 ≤ {GAP_MS:g} ms",
+        _over_capacity,
+    ),
+    Fault("mutants", "nothing dies, a live call goes on, the next is answered", _mutants),
+)

@@ -1,0 +1,177 @@
+"""make soak: calls through the edge for minutes; whatever grows with time is a leak."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from redis.asyncio import Redis
+from rich.console import Console
+from rich.table import Table
+
+from ops import sigterm
+from ops.bench.figure import Figure
+from ops.chaos.world import DAEMONS, World, gap_ms, world
+from ops.edge.plan import CALLS_A_CARD, EdgeError
+from ops.live.daemon_process import DaemonFailed
+from ops.live.processes import cost
+from ops.witness.probe import Refused
+from phone_daemon.state.server import socket_path
+
+CALL_S = 8.0
+LOOK_S = 10.0
+WARM = 0.4
+"""Part of the time after which caches are full: what is allocated before is no leak."""
+GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 1.0}
+"""A minute, that passes: kB of memory of a process; of the rest one, as calls are live at every look."""
+GAP_MS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All processes at one moment."""
+
+    minute: float
+    values: dict[str, float]
+
+
+async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
+    """Calls in `lanes` lanes, one after the other, for so long; the slopes of what they leave."""
+    looks: list[Look] = []
+    wrong: list[str] = []
+    gaps: list[float] = []
+    done = 0
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        async with world(Path(folder)) as made:
+            began = time.monotonic()
+            until = began + 60 * minutes
+
+            async def lane() -> None:
+                nonlocal done
+                while time.monotonic() < until:
+                    gaps.append(await _call(made, wrong))
+                    done += 1
+
+            tasks = [asyncio.create_task(lane()) for _ in range(lanes)]
+            try:
+                while time.monotonic() < until:
+                    await asyncio.sleep(min(LOOK_S, 20 * minutes))
+                    looks.append(Look((time.monotonic() - began) / 60, await _look(made)))
+                    console.print(f"{looks[-1].minute:.1f} min, {done} calls, {len(wrong)} failed", highlight=False)
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+    return list(_figures(looks, minutes, done, wrong, gaps))
+
+
+async def _call(made: World, wrong: list[str]) -> float:
+    """One call in which the caller speaks; its RTP gap, or 0 when it failed."""
+    try:
+        async with made.probe() as probe:
+            await probe.answered()
+            await asyncio.sleep(CALL_S / 2)
+            probe.rtp.play(made.said)
+            await asyncio.sleep(CALL_S / 2)
+            if not probe.live:
+                wrong.append("it was hung up on")
+            elif all(packet.silent for packet in probe.rtp.packets):
+                wrong.append("the agent was not heard")
+            return gap_ms(probe.rtp.packets)
+    except (Refused, TimeoutError) as error:
+        wrong.append(f"{type(error).__name__} {error}")
+        await asyncio.sleep(1.0)
+        return 0.0
+
+
+async def _look(made: World) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, pids in (
+        ("daemons", made.pids("--block")),
+        ("line cards", made.pids("line_card")),
+        ("STT engines", made.pids("--kind", "stt")),
+        ("TTS engines", made.pids("--kind", "tts")),
+        ("Redis", made.pids("redis-server")),
+        ("rtpengine", [made.edge.pids["rtpengine"]]),
+        ("Kamailio", _all(made.edge.pids["kamailio"])),
+    ):
+        costs = [cost(pid) for pid in pids if pid]
+        found[f"{name}: memory"] = sum(each.rss_bytes for each in costs) / 1e3
+        found[f"{name}: descriptors"] = sum(each.descriptors for each in costs)
+    found["line cards: UDP ports"] = sum(
+        len(psutil.Process(pid).net_connections("udp")) for pid in made.pids("line_card")
+    )
+    found["rtpengine: UDP ports"] = len(psutil.Process(made.edge.pids["rtpengine"]).net_connections("udp"))
+    redis = Redis(unix_socket_path=str(socket_path(made.daemon.directory)))
+    try:
+        found["Redis keys"] = float(await redis.dbsize())
+    finally:
+        await redis.aclose()
+    return found
+
+
+def _all(pid: int) -> list[int]:
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def _figures(looks: list[Look], minutes: float, done: int, wrong: list[str], gaps: list[float]) -> Iterator[Figure]:
+    yield Figure("calls that failed", len(wrong), "", 0, f"of {done}" + "".join(f"; {why}" for why in wrong[:3]))
+    if gaps:
+        note = "the worst call; the callers run on the same machine"
+        yield Figure("RTP gap of a call, p99.9", max(gaps), "ms", GAP_MS, note)
+    counted = [look for look in looks if look.minute >= WARM * minutes]
+    if len(counted) < 3:
+        return
+    at = [look.minute for look in counted]
+    for name in looks[0].values:
+        limit = next(limit for kind, limit in GROWTH.items() if kind in name)
+        values = [look.values[name] for look in counted]
+        slope = float(np.polyfit(at, values, 1)[0])
+        unit = "kB a minute" if "memory" in name else "a minute"
+        yield Figure(
+            f"{name}, growth", round(slope, 3) + 0.0, unit, limit, f"{values[0]:.0f} then, {values[-1]:.0f} at the end"
+        )
+
+
+def show(figures: list[Figure], console: Console) -> None:
+    table = Table("figure", "measured", "target", "", "note", box=None, pad_edge=False)
+    for each in figures:
+        verdict = {True: "held", False: "FAILED", None: ""}[each.passed]
+        table.add_row(each.name, f"{each.value or 0:.4g} {each.unit}", each.target, verdict, each.note)
+    console.print(table)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0: nothing grows; 1: something does, or a call failed; 2: it cannot run here."""
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
+    most = DAEMONS * CALLS_A_CARD
+    parser.add_argument(
+        "--calls", type=int, default=4, choices=range(1, most + 1), help=f"at a time, 1 to {most}; default: 4"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+    try:
+        figures = sigterm.run(run(args.minutes, args.calls, Console(stderr=True)))
+    except (EdgeError, DaemonFailed, TimeoutError) as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps([each.as_json() for each in figures], indent=2))
+    else:
+        show(figures, Console(highlight=False))
+    return int(any(each.passed is False for each in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
