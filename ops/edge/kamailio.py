@@ -257,7 +257,9 @@ request_route {{
         if (t_check_trans()) {{ t_relay(); }}
         exit;
     }}
-    t_check_trans();  # a retransmission ends here
+    # A retransmission ends here, even while another process works on the first.
+    if (t_precheck_trans()) {{ t_check_trans(); exit; }}
+    t_check_trans();
 
     if {inner} {{ route(OUT); exit; }}
 

@@ -89,7 +89,7 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
     if not edge.bind:
         raise EdgeError('[edge] bind is not set; write the address that your trunk reaches, such as "192.0.2.7"')
     host = sip.bind if sip.bind != "0.0.0.0" else edge.inner
-    own = [Card(host, sip.port + at) for at in range(sip.cards)]
+    own = [Card(host, sip.port + at) for at in range(sip.cards * settings.daemons)]
     cards = sorted({*own, *(card for text in edge.cards for card in cards_in(text))})
     if sip.port == 0:
         raise EdgeError("[sip] port is 0 (any free port); the edge must know it: write one")

@@ -35,6 +35,11 @@ def test_line_cards_are_our_own_and_those_of_other_machines(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+def test_several_daemons_have_a_block_of_cards_each(tmp_path: Path) -> None:
+    plan = plan_of(replace(settings(tmp_path), daemons=3))
+    assert [card.port for card in plan.cards] == [5070, 5071, 5072, 5073, 5074, 5075]
+
+
 def test_trunks_come_from_their_networks_and_registrars(tmp_path: Path) -> None:
     plan = plan_of(settings(tmp_path), environ={"SECRET": "s3cret"})
     assert [(trunk.name, trunk.networks, trunk.trusted) for trunk in plan.trunks] == [
