@@ -10,6 +10,10 @@ at = "agent_finished + 0.4 s"       # see `Anchor`
 say = "booking.wav"                 # or: press = "123#"   or: hang_up = true
 words = "I would like to book"      # what is said in it (optional)
 
+[echo]                              # the line sends the agent's voice back, see `Echo` (optional)
+loss_db = 18
+delay_s = 0.2
+
 [expect]                            # see `Expect`; every key is optional
 intents = ["book"]
 """
@@ -24,6 +28,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ops.replay.echo_path import Echo
 from phone_daemon.events import EndReason
 from phone_daemon.media.wav import read_wav
 
@@ -85,6 +90,7 @@ class Fixture:
     description: str
     cues: tuple[Cue, ...]
     expect: Expect
+    echo: Echo | None = None
 
 
 class FixtureError(ValueError):
@@ -99,7 +105,7 @@ _AT = re.compile(r"(?:(?P<anchor>[a-z_]+)\s*(?:\+\s*|$))?(?:(?P<seconds>\d+(?:\.
 _PRESS = re.compile(r"[0-9A-D*#]+")
 _ACTS = ("say", "press", "hang_up")
 _CUE_KEYS = {"at", "words", *_ACTS}
-_TOP_KEYS = {"description", "called", "dialplan", "cue", "expect"}
+_TOP_KEYS = {"description", "called", "dialplan", "cue", "echo", "expect"}
 
 
 def find(name: str) -> Path:
@@ -153,6 +159,7 @@ class _Reader:
             description=self.text("", table, "description", required=True),
             cues=tuple(self.cue(f"cue[{index}]", cue) for index, cue in enumerate(cues, 1)),
             expect=self.expect(table.get("expect", {})),
+            echo=self.echo(table["echo"]) if "echo" in table else None,
         )
         if self.problems:
             raise FixtureError(self.problems)
@@ -214,6 +221,18 @@ class _Reader:
         except (ValueError, OSError) as error:
             self.wrong(key, str(error))
             return b""
+
+    def echo(self, table: object) -> Echo | None:
+        known = set(Echo.__dataclass_fields__)
+        if not isinstance(table, dict) or "loss_db" not in table:
+            self.wrong("echo", "write it as an [echo] table with loss_db")
+            return None
+        self.unknown("echo.", table, known)
+        for key in table.keys() & known:
+            if type(table[key]) not in (int, float) or table[key] < 0:
+                self.wrong(f"echo.{key}", f"must be a number from 0 up, not {table[key]!r}")
+                return None
+        return Echo(**{key: float(table[key]) for key in table.keys() & known})
 
     def expect(self, table: object) -> Expect:
         if not isinstance(table, dict):

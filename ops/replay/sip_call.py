@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ops.replay.caller import RecordedCaller
+from ops.replay.echo_path import EchoPath, mixed
 from ops.replay.fixture import Fixture
-from phone_daemon.events import EndReason, Frame, LineClosed
+from phone_daemon.events import FRAME_BYTES, EndReason, Frame, LineClosed
 from phone_daemon.wire.line import Line
 from phone_daemon.wire.tape import HangUp, Press, Say
 
@@ -39,6 +40,8 @@ async def place_recorded_call(
     """
     line = await telephone.place(uri, fixture.name)
     caller = RecordedCaller(fixture)
+    echo = None if fixture.echo is None else EchoPath(fixture.echo)
+    saying = bytearray()
     closed = LineClosed(EndReason.FAILED)
     utterance = 0
     try:
@@ -47,6 +50,8 @@ async def place_recorded_call(
                 case Frame(pcm=pcm):
                     for act in caller.hear(pcm):
                         match act:
+                            case Say(said) if echo is not None:
+                                saying += said
                             case Say(said):
                                 utterance += 1
                                 line.play(utterance, said)
@@ -56,6 +61,11 @@ async def place_recorded_call(
                             case HangUp():
                                 line.hang_up(EndReason.CALLER_HUNG_UP)
                         progress(caller.progress)
+                    if echo is not None:
+                        # Whatever is said, the line never falls silent: one utterance that does not end.
+                        said = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
+                        del saying[:FRAME_BYTES]
+                        line.play(1, mixed(said, echo.feed(pcm)))
                 case LineClosed():
                     closed = event
     finally:

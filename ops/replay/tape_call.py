@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ops.replay.caller import RecordedCaller
+from ops.replay.echo_path import EchoPath, mixed
 from ops.replay.expectations import Outcome, read_turns
 from ops.replay.fixture import Fixture
 from phone_daemon.agent.agent import Parties
@@ -63,6 +64,13 @@ async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], No
         await tts.close()
 
 
+def _echo(fixture: Fixture) -> Callable[[bytes, bytes], bytes] | None:
+    if fixture.echo is None:
+        return None
+    path = EchoPath(fixture.echo)
+    return lambda said, heard: mixed(said, path.feed(heard))
+
+
 async def play_on(stt: Host, tts: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
     """Plays one fixture on hosts that run already, at the pace of the running loop's clock."""
     plans = Dialplans.load(settings.dialplans)
@@ -80,7 +88,7 @@ async def play_on(stt: Host, tts: Host, fixture: Fixture, settings: Settings, wa
     telemetry = Telemetry(export=False)
     factory = AgentFactory(settings.llm)
     caller = RecordedCaller(fixture)
-    line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear)
+    line = TapeLine(fixture.name, fixture.name, fixture.called, caller.hear, echo=_echo(fixture))
     try:
         services = Services(settings, stt, tts, State(settings.state), telemetry, note)
         async with asyncio.TaskGroup() as tasks:

@@ -59,8 +59,20 @@ SILENCE = bytes(FRAME_BYTES)
 class TapeLine:
     """Implements `wire.line.Line`. `run()` is the line's clock: the call lives as long as it runs."""
 
-    def __init__(self, id: str, caller: str, called: str, far_end: FarEnd, *, companded: bool = True) -> None:
-        """`companded`: both directions pass through µ-law, as on a real line."""
+    def __init__(
+        self,
+        id: str,
+        caller: str,
+        called: str,
+        far_end: FarEnd,
+        *,
+        companded: bool = True,
+        echo: Callable[[bytes, bytes], bytes] | None = None,
+    ) -> None:
+        """`companded`: both directions pass through µ-law, as on a real line.
+
+        `echo` makes what the line sends of the caller's frame and of the agent's, which it hears in the same tick.
+        """
         self.id = id
         self.caller = caller
         self.called = called
@@ -68,7 +80,12 @@ class TapeLine:
         self.sent_digits = ""
         """DTMF that the agent sent."""
         self.transferred_to = ""
+        self.briefing = b""
+        """What the colleague was told before a transfer."""
+        self.music = False
+        """The caller hears music; what is recorded and heard does not have it."""
         self._far_end = far_end
+        self._echo = echo
         self._line = g711.through if companded else bytes
         self._playout = Playout()
         self._events: asyncio.Queue[LineEvent] = asyncio.Queue()
@@ -93,6 +110,8 @@ class TapeLine:
         acts = self._far_end(self._line(agent))
         pcm = bytes(self._saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
         del self._saying[:FRAME_BYTES]
+        if self._echo is not None:
+            pcm = self._line(self._echo(pcm, self._line(agent)))
         for event in events:
             self._events.put_nowait(event)
         if self._pressing and position >= self._next_key:
@@ -135,6 +154,16 @@ class TapeLine:
     def transfer(self, uri: str) -> None:
         self.transferred_to = uri
         self._close(EndReason.TRANSFERRED)
+
+    def consult(self, uri: str, briefing: bytes) -> None:
+        self.briefing = briefing
+        self.transfer(uri)
+
+    def play_music(self, pcm: bytes) -> None:
+        self.music = True
+
+    def stop_music(self) -> None:
+        self.music = False
 
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:
         self._close(reason)
