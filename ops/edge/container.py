@@ -9,7 +9,7 @@ CONTAINERFILE = """\
 #     podman build -t phone-daemon -f var/edge/Containerfile .
 FROM docker.io/library/debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\
-      ca-certificates haproxy kamailio kamailio-extra-modules kamailio-tls-modules openssl \\
+      ca-certificates haproxy kamailio kamailio-tls-modules openssl \\
       python3 python3-venv rtpengine-daemon \\
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --create-home --home-dir /var/lib/phone-daemon phone-daemon

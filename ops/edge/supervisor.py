@@ -30,7 +30,7 @@ KEPT_LINES = 20
 LAST_WORDS_S = 1.0
 DRAIN_POLL_S = 0.5
 PACKAGES = {
-    "kamailio": "kamailio kamailio-tls-modules kamailio-extra-modules",
+    "kamailio": "kamailio kamailio-tls-modules",
     "rtpengine": "rtpengine-daemon",
     "haproxy": "haproxy",
     "openssl": "openssl",

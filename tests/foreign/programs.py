@@ -11,7 +11,7 @@ import pytest
 PACKAGES = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
-    "kamailio": "kamailio kamailio-tls-modules kamailio-extra-modules",
+    "kamailio": "kamailio kamailio-tls-modules",
     "rtpengine": "rtpengine-daemon",
     "haproxy": "haproxy",
     "systemd-analyze": "systemd",
