@@ -29,8 +29,8 @@ from ops.witness.browser import Browser
 from ops.witness.probe import Probe
 from phone_daemon.state.operator import Commands
 
-LOUD = 0.01
-"""RMS of a sample range of 1: -40 dBFS."""
+LOUD, AUDIBLE_RMS = 0.01, 0.002
+"""Of the caller and of the agent, of a sample range of 1: -40 and -54 dBFS. A reply that is ducked can be heard."""
 WORDS = "books_an_appointment/booking.wav"
 INTO_THE_GREETING_S = 3.0
 SILENCE_MS = 300.0
@@ -39,7 +39,7 @@ WAIT_MS = 30_000
 CALLS = 4
 HELD_S = 15.0
 FRAME_BYTES = 320
-AUDIBLE = 300
+AUDIBLE = 100
 """Amplitude at 8 kHz that is sound, also behind Opus."""
 
 Levels = Sequence[tuple[float, float, float]]
@@ -89,7 +89,7 @@ async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float
         for _ in range(rounds):
             levels = await _one_call(page)
             began = await page.evaluate("window.pressed")
-            pressed.append(next(at for at, _, agent in levels if agent > LOUD) - began)
+            pressed.append(next(at for at, _, agent in levels if agent > AUDIBLE_RMS) - began)
             if (took := onset_to_silence(levels)) is not None:
                 cut.append(took)
     return pressed, cut
@@ -109,7 +109,7 @@ async def _one_call(page: Page) -> Levels:
 def onset_to_silence(levels: Levels) -> float | None:
     """Milliseconds from the caller's first sound to the agent's last before a silence; None: it was not speaking."""
     onset = next((at for at, caller, _ in levels if caller > LOUD), None)
-    agent = [at for at, _, loud in levels if loud > LOUD]
+    agent = [at for at, _, loud in levels if loud > AUDIBLE_RMS]
     if onset is None or not any(onset - SILENCE_MS < at <= onset for at in agent):
         return None
     last = onset

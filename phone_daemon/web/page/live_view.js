@@ -41,6 +41,7 @@ class LiveView {
   stop() {
     this.#stop();
     clearInterval(this.#timer);
+    for (const call of this.#calls.values()) call.silence();
   }
 
   async #load() {
@@ -109,6 +110,7 @@ class LiveCall {
   #agent = el("p", { class: "words agent" });
   #gate = el("span", { class: "hint" });
   #answer = el("p", { class: "hint", role: "status" });
+  #sound = new Audio();
   #interruptions = 0;
   #slowest = 0;
 
@@ -154,6 +156,7 @@ class LiveCall {
   ended(reason) {
     this.#show(`ended: ${reason.replaceAll("_", " ")}`);
     this.element.classList.add("over");
+    this.silence();
     for (const each of this.element.querySelectorAll("button, input")) each.setAttribute("disabled", "");
   }
 
@@ -189,9 +192,34 @@ class LiveCall {
       { class: "controls" },
       el("form", { submit: this.#sends(words, (text) => this.#order("say", { text }, "said")) }, words, el("button", {}, "Say")),
       el("form", { submit: this.#sends(to, (uri) => this.#order("transfer", { to: uri }, "transferring")) }, to, el("button", {}, "Transfer")),
+      this.#listen(),
       el("button", { type: "button", click: () => this.#order("interrupt", {}, "interrupted") }, "Interrupt"),
       hangUp,
     );
+  }
+
+  /** Both channels, a second late; nobody in the call hears it. */
+  #listen() {
+    const button = el("button", { type: "button", "aria-pressed": "false" }, "Listen");
+    button.addEventListener("click", () => {
+      const listens = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(listens));
+      if (listens) {
+        this.#sound.src = `/v1/calls/${this.#id}/audio`;
+        this.#sound.play().catch(() => {
+          this.#answer.textContent = "This call cannot be listened to.";
+        });
+      } else {
+        this.silence();
+      }
+    });
+    return button;
+  }
+
+  silence() {
+    this.#sound.pause();
+    this.#sound.removeAttribute("src");
+    this.#sound.load();
   }
 
   /** @param {HTMLInputElement} input @param {(text: string) => Promise<boolean>} send */

@@ -21,7 +21,7 @@ BOOKING = [
     (5.0, "books_an_appointment/yes.wav"),
 ]
 """Into the greeting, and then an answer to each question."""
-LOUD = 0.01
+LOUD, AUDIBLE = 0.01, 0.002
 SOON_MS = 40_000
 LATE_MS = 90_000
 
@@ -29,7 +29,7 @@ LATE_MS = 90_000
 def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """Milliseconds from the caller's first sound to the agent's last before it is silent, and how long it is then."""
     onset = next(at for at, caller, _ in levels if caller > LOUD)
-    agent = [at for at, _, agent in levels if agent > LOUD]
+    agent = [at for at, _, agent in levels if agent > AUDIBLE]
     assert any(onset - 500 < at < onset for at in agent), "the agent did not speak when the caller began"
     last = onset
     for at in agent:
