@@ -58,6 +58,7 @@ class Report:
             "ttfa_reply_ms": ttfa_reply or ttfa,
             "stages_ms": latency,
             "detection_ms": _all_quantiles({"": tables.detection_samples(self.turns)}).get(""),
+            "onset_to_silence_ms": _all_quantiles({"": tables.silence_samples(self.turns)}).get(""),
             "legs": legs,
             "missed": self.missed,
             "early_start": tables.early_starts(self.turns),
@@ -198,4 +199,8 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
         out.print()
     limit_ms = None if floor_ms is None else gate_ms(floor_ms)
     samples, detection = tables.leg_samples(report.turns), tables.detection_samples(report.turns)
-    out.print(tables.legs(samples, floor_ms=floor_ms, limit_ms=limit_ms, detection=detection, missed=report.missed))
+    silence = tables.silence_samples(report.turns)
+    shown = tables.legs(
+        samples, floor_ms=floor_ms, limit_ms=limit_ms, detection=detection, silence=silence, missed=report.missed
+    )
+    out.print(shown)

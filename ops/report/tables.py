@@ -101,6 +101,12 @@ def detection_samples(turns: Iterable[TurnLine]) -> list[float]:
     return [each["detection_ms"] for each in barge_ins(turns) if each["detection_ms"] is not None]
 
 
+def silence_samples(turns: Iterable[TurnLine]) -> list[float]:
+    """Milliseconds from the caller's first speech sample to the first silent frame; old turns lack it."""
+    told = (each.get("onset_to_silence_ms") for each in barge_ins(turns))
+    return [each for each in told if each is not None]
+
+
 # ------------------------------------------------------------------------------------------------ one cancel chain
 
 
@@ -218,12 +224,13 @@ def legs(
     floor_ms: float | None = None,
     limit_ms: float | None = None,
     detection: Sequence[float] = (),
+    silence: Sequence[float] = (),
     missed: int = 0,
 ) -> RenderableType:
     """Each leg of many cancel chains (`leg_samples`), and whether p95(`total`) holds the gate.
 
-    `detection`: ms from the caller's first sample to the decision, told apart. A chain with a leg that `missed` its
-    deadline holds no gate, however fast the others were.
+    `detection`, `silence`: ms from the caller's first sample to the decision and to the first silent frame, told apart.
+    A chain with a leg that `missed` its deadline holds no gate, however fast the others were.
     """
     if not samples:
         return Text("nobody interrupted the agent: no cancel chain to tell", "dim")
@@ -235,6 +242,8 @@ def legs(
     if detection:
         table.add_section()
         _add(table, "(detection)", detection, "dim")
+    if silence:
+        _add(table, "(onset → silence)", silence, "dim")
     below: list[Text] = []
     if missed:
         below.append(Text(f"legs that did not end before their deadline: {missed}", "bold red"))

@@ -16,7 +16,8 @@ COLUMNS = (
     *(f"{stage}_ms" for stage in STAGES.values()), "ttfa_ms",
     "early_start", "dropped_drafts", "wasted_tokens", "filler", "words_said", "words_heard",
     "tools", "tools_ms", "underruns", "faults",
-    "interrupted_by", "interrupted_s", "detection_ms", *(f"cancel_{leg}_ms" for leg in (*LEGS, "total")), "missed_legs",
+    "interrupted_by", "interrupted_s", "detection_ms",
+    "onset_to_silence_ms", *(f"cancel_{leg}_ms" for leg in (*LEGS, "total")), "missed_legs",
 )  # fmt: skip
 """Stamps are seconds since the call was answered; what did not happen is left empty."""
 
@@ -56,6 +57,7 @@ def row(turn: Mapping[str, Any]) -> dict[str, Any]:
         "interrupted_by": barge_in.get("source"),
         "interrupted_s": barge_in.get("at"),
         "detection_ms": barge_in.get("detection_ms"),
+        "onset_to_silence_ms": barge_in.get("onset_to_silence_ms"),
         **{f"cancel_{leg}_ms": legs.get(leg) for leg in (*LEGS, "total")},
         "missed_legs": " ".join(barge_in.get("missed", ())),
     }

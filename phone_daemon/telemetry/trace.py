@@ -96,6 +96,9 @@ class Telemetry:
         self.stages = {stage: histogram(name, f"turn latency: {stage}") for stage, name in STAGE_METRICS.items()}
         self.cancel = histogram("phone.cancel", "decision to yield to the end of each leg (attribute leg)")
         self.detection = histogram("phone.barge_in.detection", "caller's first speech sample to the decision to yield")
+        self.silence = histogram(
+            "phone.barge_in.onset_to_silence", "caller's first speech sample to the first silent frame handed to RTP"
+        )
         self.missed = meter.create_counter("phone.cancel.missed", description="legs that missed their deadline")
         self.turns = meter.create_counter("phone.turns", description="turns of all calls")
         self.underruns = meter.create_counter("phone.underruns", description="ticks in which a reply had no audio")
@@ -326,6 +329,8 @@ class CallTrace:
             to.missed.add(1, {**self._about, "leg": leg})
         if turn.cancel.speech_onset_ns is not None:
             to.detection.record((turn.cancel.vad_trigger_ns - turn.cancel.speech_onset_ns) / 1e6, self._about)
+        if (silence := turn.cancel.onset_to_silence_ms()) is not None:
+            to.silence.record(silence, self._about)
 
     def _wall(self, at_ns: int) -> str:
         return _iso(at_ns + self._epoch_ns)

@@ -247,6 +247,7 @@ def test_each_latency_and_each_leg_is_counted_in_its_histogram() -> None:
         ("phone.cancel", "listen_entered"): 15,
         ("phone.cancel", "total"): 15,
         ("phone.barge_in.detection", ""): 100,
+        ("phone.barge_in.onset_to_silence", ""): 100,
     }
     assert points["phone.ttfa", ""].explicit_bounds == module.BUCKETS_MS
     values = {key: point.value for key, point in points.items() if hasattr(point, "value")}

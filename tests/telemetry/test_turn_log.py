@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_daemon.telemetry.turn_log import STAGES, JsonLines, stages, turn_line
-from phone_daemon.telemetry.turn_record import STAMPS, BargeInSource, CancelReport, Turn
+from phone_daemon.telemetry.turn_record import STAMPS, BargeInSource, CancelReport, Duck, Turn
 
 S = 1_000_000_000
 ANSWERED = 1_000 * S
@@ -40,6 +40,7 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         2, 3, "book me in", partials=4, intent="book", slots={"day": "monday"}, agent="Sure. When?", heard="Sure."
     )
     turn.at_ns.update(SPOKEN)
+    turn.ducks.append(Duck(at(3.0), 112.0, "restored", "remark", 360.0))
     assert turn_line("c1", turn, ANSWERED, "2026-03-03T12:00:00+00:00") == {
         "call": "c1",
         "turn": 2,
@@ -47,7 +48,11 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         "caller": "book me in",
         "dtmf": False,
         "remark": "",
+        "remarks": [],
+        "ducks": [{"at": 3.0, "onset_ms": 112.0, "outcome": "restored", "why": "remark", "took_ms": 360.0}],
         "partials": 4,
+        "endpoint": None,
+        "echo": None,
         "intent": "book",
         "slots": {"day": "monday"},
         "agent": "Sure. When?",
@@ -94,6 +99,7 @@ def test_a_barge_in_is_told_with_its_legs_and_how_long_it_took_to_notice() -> No
         "source": "speech",
         "at": 4.0,
         "detection_ms": 100.0,
+        "onset_to_silence_ms": 120.0,
         "legs_ms": {"rtp_silent": 20.0, "llm_closed": 1.0, "total": 20.0},
         "missed": ["stt_closed"],
     }
@@ -101,7 +107,8 @@ def test_a_barge_in_is_told_with_its_legs_and_how_long_it_took_to_notice() -> No
 
 def test_a_key_that_interrupts_has_no_detection_time() -> None:
     cancel = CancelReport(BargeInSource.DTMF, 1, at(4.0), None, {"rtp_silent": at(4.02)})
-    assert turn_line("c1", Turn(1, 1, cancel=cancel), ANSWERED, "")["barge_in"]["detection_ms"] is None
+    told = turn_line("c1", Turn(1, 1, cancel=cancel), ANSWERED, "")["barge_in"]
+    assert told["detection_ms"] is told["onset_to_silence_ms"] is None
 
 
 def test_the_greeting_has_no_latency_because_nobody_waited_for_it() -> None:
