@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from phone_daemon.agent.agent import Parties
+from phone_daemon.agent.agent import Agent, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
+from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
@@ -25,6 +26,7 @@ from phone_daemon.settings.problems import nearest
 from phone_daemon.settings.settings import Settings, SipSettings
 from phone_daemon.settings.trunk_checks import unknown_dialplans
 from phone_daemon.state.store import Command, CommandKind, State
+from phone_daemon.stt.utterance import Utterance
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.dialing import Ledger
@@ -114,6 +116,8 @@ class Daemon:
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._dialing: set[asyncio.Task[None]] = set()
         """Calls out that nobody has answered yet."""
+        self._asking: set[asyncio.Task[None]] = set()
+        """Calls that ring while their dialplan's webhook is asked."""
         self._draining = asyncio.Event()
         self._reloads: set[asyncio.Task[None]] = set()
         self._one_reload = asyncio.Lock()
@@ -150,7 +154,13 @@ class Daemon:
         self.cards = await enter(LineCards(settings.sip, trunks=self.trunks))
         ledger = Ledger(settings.state.directory / "outbound.jsonl")
         self._outbound = Outbound(
-            settings.outbound, settings.sip, self.cards, self.trunks, ledger, count=telemetry.dialed
+            settings.outbound,
+            settings.sip,
+            self.cards,
+            self.trunks,
+            ledger,
+            listen=self._listen,
+            count=telemetry.dialed,
         )
         state.shown["cards"] = self._where_cards()
         self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
@@ -165,6 +175,7 @@ class Daemon:
             )
             self.web = await enter(web)
         self._stack.push_async_callback(self._end_calls)
+        self._stack.push_async_callback(self._end_asking)
         self._stack.push_async_callback(self._end_reloads)
 
     async def __aexit__(
@@ -344,6 +355,35 @@ class Daemon:
             incoming.refuse(404)
             return
         plan, called = found
+        if plan.start is None:
+            self._take(incoming, plan, called, trunk)
+            return
+        incoming.ring()
+        asking = asyncio.create_task(self._ask_first(incoming, plan, called, trunk), name=f"start {incoming.id}")
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
+    async def _ask_first(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
+        """Takes a call as its dialplan's webhook says, or as the dialplan does when it says nothing in time."""
+        # A daemon whose dialplans ask nobody does without a client for HTTP.
+        from phone_daemon.agent.llm.http import make_client  # noqa: PLC0415
+        from phone_daemon.start import ask_first  # noqa: PLC0415
+
+        parties = Parties(incoming.caller, incoming.caller_name, called)
+        plans = [each.at(self._now()) for each in self.dialplans]
+        async with make_client() as http:
+            plan = await ask_first(http, plan, plans, incoming.id, parties, os.environ)
+        if incoming.gone:
+            log.info(Event("call.abandoned", call=incoming.id, reason="hung up while it rang"))
+            return
+        self._take(incoming, plan, called, trunk)
+
+    async def _end_asking(self) -> None:
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+    def _take(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
         line = incoming.answer(called)
         parties = Parties(incoming.caller, incoming.caller_name, incoming.called)
         task = self._begin(line, plan, parties, trunk)
@@ -351,10 +391,12 @@ class Daemon:
             trunk.calls += 1
             task.add_done_callback(lambda _: setattr(trunk, "calls", trunk.calls - 1))
 
-    def _begin(self, line: SipLine, plan: Dialplan, parties: Parties, trunk: Trunk | None) -> asyncio.Task[None] | None:
+    def _begin(
+        self, line: SipLine, plan: Dialplan, parties: Parties, trunk: Trunk | None, agent: Agent | None = None
+    ) -> asyncio.Task[None] | None:
         """Runs a call that is answered; None: it could not begin, and is hung up."""
         try:
-            call = Call(line, plan, self._agents.agent(plan, parties, self._now()), self._services)
+            call = Call(line, plan, agent or self._agents.agent(plan, parties, self._now()), self._services)
         except Exception:
             log.exception(Event("call.failed", call=line.id, reason="it could not begin"))
             line.hang_up(EndReason.FAILED)
@@ -379,11 +421,21 @@ class Daemon:
             raise BadRequest("the daemon makes no more calls: it is about to stop")
         ready = prepared(plan, request.values)
 
-        def begin(line: SipLine, trunk: Trunk) -> asyncio.Task[None] | None:
+        def begin(line: SipLine, plan: Dialplan, agent: Agent | None, trunk: Trunk) -> asyncio.Task[None] | None:
             # For the agent whoever is at the other end is the caller, whoever called.
-            return self._begin(line, ready, Parties(line.called, "", line.caller), trunk)
+            return self._begin(line, plan, Parties(line.called, "", line.caller), trunk, agent)
 
-        return await self._outbound.dial(request, begin)
+        return await self._outbound.dial(request, ready, begin)
+
+    async def _listen(self, line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered:
+        services = self._services
+        options = {"grammar": plan.name}
+        return await who_answered(
+            line,
+            services.settings.vad,
+            lambda: Utterance(services.stt, options, call=line.id),
+            until_beep=until_beep,
+        )
 
     async def _dial(self, command: Command) -> None:
         try:

@@ -10,7 +10,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.agent.agent import Agent
+from phone_daemon.agent.recital import Recital
+from phone_daemon.call.who_answered import WhoAnswered
+from phone_daemon.dialplan.dialplan import BargeIn, Dialplan
 from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.dialing import RETRIED, Ledger, Result, is_allowed, over_limit, result_of
@@ -86,6 +89,8 @@ class Outcome:
     call: str = ""
     """Id of the call that was answered."""
     attempts: int = 0
+    answered_by: str = ""
+    """person or machine, where the dialplan wants to know."""
 
     def shown(self) -> dict[str, object]:
         return {
@@ -94,8 +99,12 @@ class Outcome:
         }
 
 
-Begin = Callable[[SipLine, Trunk], "asyncio.Task[None] | None"]
-"""Runs an answered call; None: it could not begin."""
+Begin = Callable[[SipLine, Dialplan, Agent | None, Trunk], "asyncio.Task[None] | None"]
+"""Runs an answered call with a dialplan, and with an agent if not its own; None: it could not begin."""
+Listen = Callable[[SipLine, Dialplan, bool], Awaitable[WhoAnswered]]
+"""Who answered; `True`: and until a machine's beep."""
+QUIET = BargeIn(policy="off", greeting=False, digits=False)
+"""Nothing a machine does interrupts the message."""
 
 
 class Outbound:
@@ -109,6 +118,7 @@ class Outbound:
         trunks: Trunks,
         ledger: Ledger,
         *,
+        listen: Listen,
         count: Callable[[str], None] = lambda result: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -117,10 +127,11 @@ class Outbound:
         self._cards = cards
         self._trunks = trunks
         self._ledger = ledger
+        self._listen = listen
         self._count = count
         self._sleep = sleep
 
-    async def dial(self, request: DialRequest, begin: Begin) -> Outcome:
+    async def dial(self, request: DialRequest, plan: Dialplan, begin: Begin) -> Outcome:
         """Calls, and again as the rule says; returns once somebody answered or nobody will.
 
         Raises `BadRequest`. Cancelling it hangs up.
@@ -134,7 +145,7 @@ class Outbound:
         retries = self._settings.retries if request.retries is None else request.retries
         attempts = 0
         while True:
-            outcome = await self._try(request, number, begin)
+            outcome = await self._try(request, number, plan, begin)
             attempts += outcome.attempts
             outcome = replace(outcome, attempts=attempts)
             self._tell(outcome)
@@ -143,7 +154,7 @@ class Outbound:
             retries -= 1
             await self._sleep(self._settings.retry_after_s)
 
-    async def _try(self, request: DialRequest, number: str, begin: Begin) -> Outcome:
+    async def _try(self, request: DialRequest, number: str, plan: Dialplan, begin: Begin) -> Outcome:
         """Once by each trunk that may, until one gets through to the other side, whatever that says."""
         outcome = self._none_may(number, request.trunk)
         attempts = 0
@@ -157,7 +168,7 @@ class Outbound:
                     Result.WOULD_CALL, number, name, reason=f"by trunk {name}, as {self._trunks.caller(trunk)}"
                 )
             attempts += 1
-            outcome = replace(await self._call(trunk, number, begin), attempts=attempts)
+            outcome = replace(await self._call(trunk, number, plan, begin), attempts=attempts)
             if outcome.result is not Result.FAILED:
                 break
         return outcome
@@ -183,14 +194,12 @@ class Outbound:
             return f'trunk "{trunk.settings.name}" has its {trunk.settings.max_calls} calls (max_calls)'
         return over_limit(trunk.settings, self._ledger.spent(trunk.settings.name))
 
-    async def _call(self, trunk: Trunk, number: str, begin: Begin) -> Outcome:
+    async def _call(self, trunk: Trunk, number: str, plan: Dialplan, begin: Begin) -> Outcome:
         name = trunk.settings.name
         if not trunk.route:
             return Outcome(Result.FAILED, number, name, reason=trunk.detail or "the trunk is not there yet")
-        attempt = f"{name}-{time.time_ns():x}"
-        self._ledger.begin(name, attempt)
-        trunk.calls += 1
         line: SipLine | None = None
+        meter = _Meter(trunk, self._ledger)
         try:
             async with asyncio.timeout(self._settings.ring_s):
                 line = await self._cards.place(self._trunks.uri(trunk, number), self._trunks.caller(trunk), name)
@@ -203,32 +212,32 @@ class Outbound:
             return Outcome(Result.FAILED, number, name, reason=str(error))
         finally:
             if line is None:
-                trunk.calls -= 1
-                self._ledger.end(name, attempt, 0.0)
-        self._watch(line, trunk, attempt, begin(line, trunk))
-        return Outcome(Result.ANSWERED, number, name, 200, call=line.id)
+                meter.stop()
+        meter.answered(line)
+        outcome = Outcome(Result.ANSWERED, number, name, 200, call=line.id)
+        call: asyncio.Task[None] | None = None
+        try:
+            who = await self._who(line, plan)
+            outcome = replace(outcome, answered_by=who)
+            if who is not WhoAnswered.MACHINE or plan.outbound.machine == "go_on":
+                call = begin(line, plan, None, trunk)
+            elif plan.outbound.machine == "leave_message":
+                call = begin(line, replace(plan, barge_in=QUIET), Recital(plan.outbound.message), trunk)
+        finally:
+            if call is None:
+                line.hang_up()
+                meter.stop()
+            else:
+                call.add_done_callback(meter.stop)
+        return outcome
 
-    def _watch(self, line: SipLine, trunk: Trunk, attempt: str, call: asyncio.Task[None] | None) -> None:
-        """Writes down how long the call was, and ends it where the budget does."""
-        name, loop = trunk.settings.name, asyncio.get_running_loop()
-        left = max(60 * trunk.settings.minutes_a_day - self._ledger.spent(name).seconds, 0.0)
-        answered = loop.time()
-
-        def over() -> None:
-            log.warning(Event("call.over_budget", call=line.id, trunk=name, minutes_a_day=trunk.settings.minutes_a_day))
-            line.hang_up()
-
-        timer = loop.call_later(left, over)
-
-        def ended(_: object) -> None:
-            timer.cancel()
-            trunk.calls -= 1
-            self._ledger.end(name, attempt, loop.time() - answered)
-
-        if call is None:
-            ended(None)
-        else:
-            call.add_done_callback(ended)
+    async def _who(self, line: SipLine, plan: Dialplan) -> str:
+        """Who answered, where the dialplan makes a difference; empty: it does not."""
+        if plan.outbound.machine == "go_on":
+            return ""
+        who = await self._listen(line, plan, plan.outbound.machine == "leave_message")
+        log.info(Event("call.answered_by", call=line.id, who=who))
+        return who
 
     def _tell(self, outcome: Outcome) -> None:
         # Whom we call is personal, and stays out of the log.
@@ -239,10 +248,42 @@ class Outbound:
         self._count(outcome.result)
 
 
+class _Meter:
+    """What one call costs: written down when it ends, and the end of the budget is its end."""
+
+    def __init__(self, trunk: Trunk, ledger: Ledger) -> None:
+        self._trunk = trunk
+        self._ledger = ledger
+        self._name = trunk.settings.name
+        self._call = f"{self._name}-{time.time_ns():x}"
+        self._timer: asyncio.TimerHandle | None = None
+        self._since: float | None = None
+        trunk.calls += 1
+        ledger.begin(self._name, self._call)
+
+    def answered(self, line: SipLine) -> None:
+        loop, minutes = asyncio.get_running_loop(), self._trunk.settings.minutes_a_day
+
+        def over() -> None:
+            log.warning(Event("call.over_budget", call=line.id, trunk=self._name, minutes_a_day=minutes))
+            line.hang_up()
+
+        self._since = loop.time()
+        self._timer = loop.call_later(max(60 * minutes - self._ledger.spent(self._name).seconds, 0.0), over)
+
+    def stop(self, _: object = None) -> None:
+        seconds = 0.0
+        if self._timer is not None and self._since is not None:
+            self._timer.cancel()
+            seconds = asyncio.get_running_loop().time() - self._since
+        self._trunk.calls -= 1
+        self._ledger.end(self._name, self._call, seconds)
+
+
 def prepared(plan: Dialplan, values: Mapping[str, str]) -> Dialplan:
     """`plan` for a call out: open, with `values` in its greeting and in its model's prompt. Raises `BadRequest`."""
     model = plan.model
-    wanted = {*_PLACE.findall(plan.greeting), *_PLACE.findall(model.prompt if model else "")} - PARTIES
+    wanted = {*_PLACE.findall(f"{plan.greeting} {plan.outbound.message} {model.prompt if model else ''}")} - PARTIES
     if missing := sorted(wanted - set(values)):
         raise BadRequest(f'dialplan "{plan.name}" says {{{missing[0]}}}, which is not set; --set {missing[0]}=…')
     if model is None and (unknown := sorted(set(values) - wanted)):
@@ -256,4 +297,5 @@ def prepared(plan: Dialplan, values: Mapping[str, str]) -> Dialplan:
         facts = [f"- {name}: {value}" for name, value in values.items() if name not in wanted]
         known = "\n\nYou have called them. What you know:\n" + "\n".join(facts) if facts else ""
         model = replace(model, prompt=fill(model.prompt) + known if model.prompt or facts else model.prompt)
-    return replace(plan, greeting=fill(plan.greeting), model=model, is_open=True)
+    outbound = replace(plan.outbound, message=fill(plan.outbound.message))
+    return replace(plan, greeting=fill(plan.greeting), outbound=outbound, model=model, is_open=True)

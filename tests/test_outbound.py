@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.dialplan.dialplan import Dialplan, Dialplans
+from phone_daemon.agent.agent import Agent
+from phone_daemon.call.who_answered import WhoAnswered
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, Dialplans
 from phone_daemon.dialplan.model import Model
 from phone_daemon.outbound import BadRequest, DialRequest, Outbound, prepared
 from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.settings.trunks import TrunkSettings
 from phone_daemon.wire.dialing import Ledger, Result
-from phone_daemon.wire.sip import LineCards
-from phone_daemon.wire.trunks import Trunks
+from phone_daemon.wire.sip import LineCards, SipLine
+from phone_daemon.wire.trunks import Trunk, Trunks
 
+(PLAN,) = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 GREETING = "Hello {name}, this is about {day}. You called from {caller}."
 
 
@@ -28,10 +31,18 @@ def plan(tmp_path: Path) -> Dialplan:
     return replace(found, greeting=GREETING)
 
 
+def begin(line: SipLine, plan: Dialplan, agent: Agent | None, trunk: Trunk) -> None:
+    raise AssertionError("nobody answers here")
+
+
+async def listen(line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered:
+    raise AssertionError("nobody answers here")
+
+
 def outbound(folder: Path, *trunks: TrunkSettings) -> Outbound:
     """Without line cards: whatever would call somebody fails."""
     sip = SipSettings(country="44")
-    return Outbound(OutboundSettings(), sip, LineCards(sip), Trunks(trunks), Ledger(folder / "ledger"))
+    return Outbound(OutboundSettings(), sip, LineCards(sip), Trunks(trunks), Ledger(folder / "ledger"), listen=listen)
 
 
 def test_a_request_survives_the_way_to_the_daemon() -> None:
@@ -81,14 +92,14 @@ async def test_a_number_that_is_none_and_a_trunk_that_is_none_are_named(tmp_path
     calls = outbound(tmp_path, trunk)
     for number in ("", "sip:ada@example.com", "0800-HELLO", "+44 20; rm"):
         with pytest.raises(BadRequest, match="is no telephone number"):
-            await calls.dial(DialRequest(number, "x"), lambda line, trunk: None)
+            await calls.dial(DialRequest(number, "x"), PLAN, begin)
     with pytest.raises(BadRequest, match='there is no trunk "b"; there are: a'):
-        await calls.dial(DialRequest("+442079460100", "x", trunk="b"), lambda line, trunk: None)
+        await calls.dial(DialRequest("+442079460100", "x", trunk="b"), PLAN, begin)
 
 
 async def test_a_trunk_that_is_not_there_yet_is_no_crash(tmp_path: Path) -> None:
     trunk = TrunkSettings(name="a", addresses=("192.0.2.1",), proxy="192.0.2.1", allow=("+44*",))
-    outcome = await outbound(tmp_path, trunk).dial(DialRequest("020 7946 0100", "x"), lambda line, trunk: None)
+    outcome = await outbound(tmp_path, trunk).dial(DialRequest("020 7946 0100", "x"), PLAN, begin)
     assert (outcome.result, outcome.number, outcome.reason) == (
         Result.FAILED, "+442079460100", "the trunk is not there yet",
     )  # fmt: skip

@@ -11,10 +11,11 @@ from typing import Any
 
 from phone_daemon.dialplan.hours import ALWAYS, Hours, hours_of
 from phone_daemon.dialplan.intents import Script
-from phone_daemon.dialplan.keys import BargeIn, PlanKeys, voice_of
+from phone_daemon.dialplan.keys import BargeIn, OutboundKeys, PlanKeys, voice_of
 from phone_daemon.dialplan.model import Model, check_model
 from phone_daemon.dialplan.old_keys import read_old_keys
 from phone_daemon.dialplan.script_keys import script_of
+from phone_daemon.dialplan.start import StartKeys, check_start
 from phone_daemon.dialplan.tools import Tool, tools_of
 from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.toml_lines import NotToml, read
@@ -56,6 +57,7 @@ class Dialplan:
     """Options for the synthesis engine: `voice` (its name), `rate` (1.0: normal), `language` (a code such as "de"),
     `pronounce` (phonemes of words)."""
     barge_in: BargeIn = DEFAULTS.barge_in
+    outbound: OutboundKeys = DEFAULTS.outbound
     no_input_s: float = DEFAULTS.no_input_s
     no_input: tuple[str, ...] = DEFAULTS.no_input
     max_no_input: int = DEFAULTS.max_no_input
@@ -69,6 +71,8 @@ class Dialplan:
     model: Model | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     """What the model may do, by name."""
+    start: StartKeys | None = None
+    """Who is asked, before a call is answered, how to."""
     is_open: bool = True
     """False in what `Dialplans.match` returns outside opening hours."""
 
@@ -189,12 +193,20 @@ def _plan(found: Problems, path: Path) -> Dialplan:
         found.add(("agent",), 'is "llm", but "llm" is missing; write llm = { model = "NAME" } below it')
     if keys.llm is not None:
         check_model(keys.llm, found)
+    if keys.start is not None:
+        check_start(keys.start, found)
     if keys.hours is not None and keys.greeting and not keys.closed_greeting:
         found.add(("hours",), 'are set, but "closed_greeting" is missing; write what is said outside them')
     if keys.max_no_input and not keys.no_input:
         found.add(("no_input",), "is empty; write at least one prompt, or max_no_input = 0")
+    if (keys.outbound.machine == "leave_message") is not bool(keys.outbound.message.strip()):
+        lacks = 'is "leave_message", but "message" is missing; write what is left after the beep'
+        spare = 'is said only with machine = "leave_message"; write that, or take it out'
+        found.add(
+            ("outbound", "message" if keys.outbound.message else "machine"), spare if keys.outbound.message else lacks
+        )
     _check_filler(keys.filler, found)
-    same = ("greeting", "closed_greeting", "barge_in", "no_input_s", "no_input", "max_no_input", "filler",
+    same = ("greeting", "closed_greeting", "barge_in", "outbound", "no_input_s", "no_input", "max_no_input", "filler",
             "filler_after_s", "agent")  # fmt: skip
     return Dialplan(
         name=name,
@@ -204,6 +216,7 @@ def _plan(found: Problems, path: Path) -> Dialplan:
         voice=voice_of(keys.voice, found),
         model=keys.llm,
         tools=tools_of(keys.tools, found),
+        start=keys.start,
         **{each: getattr(keys, each) for each in same},
     )
 

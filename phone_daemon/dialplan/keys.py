@@ -13,6 +13,7 @@ from phone_daemon.dialplan.intents import Prompts
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.policy import Policy
 from phone_daemon.dialplan.script_keys import IntentKeys
+from phone_daemon.dialplan.start import StartKeys
 from phone_daemon.language.remarks import REMARKS
 from phone_daemon.settings.problems import Problems, kind_of
 from phone_daemon.settings.values import MODEL, REQUIRED, Flag, Texts, between
@@ -56,6 +57,17 @@ class BargeIn:
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
+class OutboundKeys:
+    """What is done in calls out (`phone-ops dial`) when a machine answers."""
+
+    machine: Literal["go_on", "hang_up", "leave_message"] = "go_on"
+    """`go_on`: the greeting is said to whoever answers, at once. `hang_up`, `leave_message` (after the beep): first it
+    is listened for who answered, which takes a person's first word and a pause of 0.8 s."""
+    message: str = ""
+    """What is left after the beep."""
+
+
+@dataclass(frozen=True, slots=True, config=MODEL)
 class PlanKeys:
     """A dialplan: which numbers it answers, and how."""
 
@@ -86,11 +98,13 @@ class PlanKeys:
     hours: HoursKeys | None = None
     voice: VoiceKeys = VoiceKeys()
     barge_in: BargeIn = BargeIn()
+    outbound: OutboundKeys = OutboundKeys()
     slots: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What the agent may ask for: see `[slots.NAME]`."""
     intents: dict[str, IntentKeys] = Field(default_factory=dict)
     prompts: Prompts = Prompts()
     llm: Model | None = None
+    start: StartKeys | None = None
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What a language model may do besides speaking: see `[tools.NAME]`."""
 

@@ -140,6 +140,14 @@ SLOT = '[slots.day]\ntype = "day"\nask = ["Which day?"]\n'
         ),
         (HEAD + 'agent = "lm"\n' + INTENT, ['3: agent: unknown value "lm"; did you mean "llm"?']),
         (HEAD + 'agnet = "script"\n' + INTENT, ['3: agnet: unknown key; did you mean "agent"?']),
+        (
+            HEAD + '[outbound]\nmachine = "leave_message"\n' + INTENT,
+            ['4: outbound.machine: is "leave_message", but "message" is missing; write what is left after the beep'],
+        ),
+        (
+            HEAD + '[outbound]\nmessage = "Call us."\n' + INTENT,
+            ['4: outbound.message: is said only with machine = "leave_message"; write that, or take it out'],
+        ),
         ('called = ["*"]\ngreeting = " "\n' + INTENT, ["2: greeting: is empty; write some text"]),
         (
             'called = [100]\ngreeting = "Hello."\n' + INTENT,

@@ -79,8 +79,11 @@ def asking(status: int, method: str = "OPTIONS") -> str:
     return _scenario(f'{ask}  <recv response="{status}"/>\n')
 
 
-def called(status: int = 200, *, early: bool = False, ring_ms: int = 0) -> str:
-    """Is called: rings (with `early` media in a 183), then answers with `status`; 0: never, and waits for CANCEL."""
+def called(status: int = 200, *, early: bool = False, ring_ms: int = 0, says: Path | None = None) -> str:
+    """Is called: rings (with `early` media in a 183), then answers with `status`; 0: never, and waits for CANCEL.
+
+    `says`: a file of PCMU that is played once it is answered.
+    """
     tag = ";tag=[call_number]"
     steps = '  <recv request="INVITE" crlf="true" rrs="true"/>\n'
     if early:
@@ -98,6 +101,8 @@ def called(status: int = 200, *, early: bool = False, ring_ms: int = 0) -> str:
         return _scenario(steps + '  <recv request="ACK"/>\n')
     steps += _send("SIP/2.0 200 OK", _ANSWER.format(tag=tag), _SDP, retrans=True)
     steps += '  <recv request="ACK"/>\n'
+    if says is not None:
+        steps += f'  <nop><action><exec rtp_stream="{says},1,0"/></action></nop>\n'
     steps += '  <recv request="BYE"/>\n' + _send("SIP/2.0 200 OK", _ANSWER.format(tag=""), _EMPTY)
     return _scenario(steps)
 
@@ -138,7 +143,9 @@ async def sipp(
 async def telephone(folder: Path, scenario: str, calls: int = 1, port: int = 0) -> AsyncIterator[int]:
     """A SIPp that waits to be called while the block lasts: its port. Its exit status is not looked at."""
     port = port or free_udp_port()
-    command = _command(folder, scenario, port, "127.0.0.1", "-t", "u1", "-rtp_echo")
+    command = _command(
+        folder, scenario, port, "127.0.0.1", "-t", "u1", *(() if "rtp_stream" in scenario else ("-rtp_echo",))
+    )
     command[command.index("-m") + 1] = str(calls)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL

@@ -14,31 +14,46 @@ import pytest
 
 from ops.live.daemon_process import DaemonProcess
 from ops.witness.probe import until
-from phone_daemon.outbound import DialRequest, Outbound
+from ops.witness.rtp import to_ulaw
+from phone_daemon.agent.agent import Agent
+from phone_daemon.call.who_answered import WhoAnswered
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, Dialplans
+from phone_daemon.events import EndReason
+from phone_daemon.outbound import DialRequest, Outbound, Outcome
 from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.dialing import Ledger, Result
 from phone_daemon.wire.sip import LineCards, SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks
+from tests.call.test_who_answered import GREETING, silence
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
 from tests.foreign.sipp import called, telephone
 from tests.foreign.test_trunk_daemon import ops
 from tests.foreign.test_trunks import SOON, account, registered
-from tests.wire.calls import Ear
+from tests.sidecars.speech import line, spoken
+from tests.wire.calls import Ear, tone
 
 NUMBER = "+442079460100"
+(PLAN,) = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 ASK = DialRequest(NUMBER, "reminder")
+
+
+async def nobody(line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered:
+    raise AssertionError("the dialplan does not want to know")
 
 
 class Dialer:
     """An outbound side with one account at Kamailio; answered lines are kept."""
 
     def __init__(self, outbound: Outbound, trunks: Trunks) -> None:
-        self.outbound = outbound
+        self._outbound = outbound
         self.trunks = trunks
         self.ears: list[Ear] = []
 
-    def begin(self, line: SipLine, trunk: Trunk) -> asyncio.Task[None]:
+    async def dial(self, request: DialRequest) -> Outcome:
+        return await self._outbound.dial(request, PLAN, self._begin)
+
+    def _begin(self, line: SipLine, plan: Dialplan, agent: Agent | None, trunk: Trunk) -> asyncio.Task[None]:
         self.ears.append(ear := Ear(line))
         return asyncio.create_task(self._until_closed(ear))
 
@@ -60,13 +75,14 @@ async def dialer(
         cards = await stack.enter_async_context(LineCards(sip, trunks=trunks))
         settings = OutboundSettings(ring_s=ring_s, retries=retries, retry_after_s=0.0)
         await registered(trunks)
-        yield Dialer(Outbound(settings, sip, cards, trunks, Ledger(folder / "ledger.jsonl")), trunks), provider
+        ledger = Ledger(folder / "ledger.jsonl")
+        yield Dialer(Outbound(settings, sip, cards, trunks, ledger, listen=nobody), trunks), provider
 
 
 @pytest.mark.foreign
 async def test_somebody_is_called_with_our_number_and_the_accounts_password(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(ring_ms=300), caller_id="+442079460777") as (phone, provider):
-        outcome = await phone.outbound.dial(replace(ASK, number="020 7946 0100"), phone.begin)
+        outcome = await phone.dial(replace(ASK, number="020 7946 0100"))
         (ear,) = phone.ears
         assert (outcome.result, outcome.number, outcome.call) == (Result.ANSWERED, NUMBER, ear.line.id)
         await ear.ticks(10)
@@ -83,7 +99,7 @@ async def test_somebody_is_called_with_our_number_and_the_accounts_password(tmp_
 @pytest.mark.foreign
 async def test_what_is_said_before_the_answer_is_no_answer(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(early=True, ring_ms=1500)) as (phone, _):
-        dialing = asyncio.create_task(phone.outbound.dial(ASK, phone.begin))
+        dialing = asyncio.create_task(phone.dial(ASK))
         await asyncio.sleep(1.0)
         assert not dialing.done()
         assert not phone.ears
@@ -98,7 +114,7 @@ async def test_what_is_said_before_the_answer_is_no_answer(tmp_path: Path) -> No
 )
 async def test_a_refusal_is_told_for_what_it_is(tmp_path: Path, status: int, result: Result) -> None:
     async with dialer(tmp_path, called(status)) as (phone, _):
-        outcome = await phone.outbound.dial(ASK, phone.begin)
+        outcome = await phone.dial(ASK)
         assert (outcome.result, outcome.code, outcome.reason) == (result, status, "Sorry")
         assert not phone.ears
 
@@ -106,7 +122,7 @@ async def test_a_refusal_is_told_for_what_it_is(tmp_path: Path, status: int, res
 @pytest.mark.foreign
 async def test_a_telephone_that_rings_and_rings_is_let_be(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(0), ring_s=1.0) as (phone, provider):
-        outcome = await phone.outbound.dial(ASK, phone.begin)
+        outcome = await phone.dial(ASK)
         assert (outcome.result, outcome.reason) == (Result.NO_ANSWER, "nobody answered within 1 s")
         await until(lambda: provider.asked("CANCEL"))
 
@@ -114,20 +130,20 @@ async def test_a_telephone_that_rings_and_rings_is_let_be(tmp_path: Path) -> Non
 @pytest.mark.foreign
 async def test_a_busy_number_is_called_again_as_the_rule_says(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(486), retries=2, calls=3) as (phone, _):
-        outcome = await phone.outbound.dial(ASK, phone.begin)
+        outcome = await phone.dial(ASK)
         assert (outcome.result, outcome.attempts) == (Result.BUSY, 3)
 
 
 @pytest.mark.foreign
 async def test_what_may_not_be_called_is_not_called(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(486), calls=3, per_hour=2) as (phone, provider):
-        dear = await phone.outbound.dial(replace(ASK, number="+8835100012345"), phone.begin)
+        dear = await phone.dial(replace(ASK, number="+8835100012345"))
         assert dear.result is Result.FORBIDDEN
         assert dear.reason == "no trunk may call +8835100012345: add it to allow of a [[trunk]]"
-        dry = await phone.outbound.dial(replace(ASK, dry_run=True), phone.begin)
+        dry = await phone.dial(replace(ASK, dry_run=True))
         assert (dry.result, dry.trunk) == (Result.WOULD_CALL, "provider")
         assert not provider.asked("INVITE")
-        results = [(await phone.outbound.dial(ASK, phone.begin)).result for _ in range(3)]
+        results = [(await phone.dial(ASK)).result for _ in range(3)]
         assert results == [Result.BUSY, Result.BUSY, Result.FORBIDDEN]
 
 
@@ -137,9 +153,9 @@ async def test_the_budget_ends_a_call(tmp_path: Path) -> None:
         ledger = Ledger(tmp_path / "ledger.jsonl")
         ledger.begin("provider", "earlier")
         ledger.end("provider", "earlier", 59.0)
-        assert (await phone.outbound.dial(ASK, phone.begin)).result is Result.ANSWERED
+        assert (await phone.dial(ASK)).result is Result.ANSWERED
         await phone.ears[0].closed()
-        outcome = await phone.outbound.dial(ASK, phone.begin)
+        outcome = await phone.dial(ASK)
         assert outcome.result is Result.FORBIDDEN
         assert outcome.reason.endswith("in the last day (minutes_a_day = 1)")
 
@@ -180,3 +196,38 @@ async def test_phone_ops_dials_and_says_what_became_of_it(tmp_path: Path) -> Non
         assert code == 1
         assert "not allowed (no trunk may call +15551234567" in out
         assert NUMBER not in daemon.log()
+
+
+@pytest.mark.foreign
+@pytest.mark.parametrize("machine", [True, False])
+async def test_a_machine_gets_the_message_after_its_beep_and_a_person_the_dialplan(
+    tmp_path: Path, machine: bool
+) -> None:
+    """The telephone plays a greeting and a beep, or one word; the daemon's own recording says what it heard of us."""
+    (tmp_path / "reminder.toml").write_text(
+        'called = "reminder"\ngreeting = "Am I speaking with Ada?"\n'
+        '[outbound]\nmachine = "leave_message"\nmessage = "This is a message for {name}. Please call us back."\n'
+        '[intents.bye]\ncaller_says = ["goodbye"]\nsay = "Goodbye."\nthen = "hang_up"\n'
+    )
+    speech = line(spoken(GREETING if machine else "hello"))
+    sound = silence(0.5) + speech + silence(0.5) + (tone(1000, 0.4) if machine else b"")
+    (tmp_path / "says.ulaw").write_bytes(to_ulaw(sound + silence(10)))
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(telephone(tmp_path, called(says=tmp_path / "says.ulaw")))
+        sections = {
+            "trunk": [{"name": "office", "addresses": ["127.0.0.1"], "proxy": f"127.0.0.1:{port}", "allow": ["+44*"]}],
+            "dialplans": [str(tmp_path / "reminder.toml")],
+            "sip": {"bind": "127.0.0.1"},
+        }
+        daemon = await stack.enter_async_context(DaemonProcess(tmp_path / "var", sections))
+        code, out, err = await ops(daemon, "dial", NUMBER, "--dialplan", "reminder", "--set", "name=Ada", "--json")
+        assert code == 0, err
+        assert json.loads(out)["answered_by"] == ("machine" if machine else "person")
+        (folder,) = daemon.calls()
+        turns = folder / "turns.jsonl"
+        wanted = "This is a message for Ada" if machine else "Am I speaking with Ada?"
+        await until(lambda: turns.exists() and wanted in turns.read_text(), 20)
+        if machine:
+            # Nobody is left on the line: it hangs up by itself.
+            await until(lambda: "call.ended" in daemon.log(), 20)
+            assert EndReason.AGENT_HUNG_UP in daemon.log()

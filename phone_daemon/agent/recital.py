@@ -1,0 +1,38 @@
+"""An agent that says one thing and hangs up: a message for an answering machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+
+from phone_daemon.agent.agent import CallerTurn, Message
+from phone_daemon.events import Action, ActionKind, AgentEvent, Token
+
+_WORD = re.compile(r"\s*\S+")
+
+
+class Recital:
+    """An `Agent`; nobody is expected to answer it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def greet(self) -> AsyncGenerator[AgentEvent, None]:
+        for word in _WORD.findall(self._text):
+            yield Token(word)
+        yield Action(ActionKind.HANG_UP)
+
+    async def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
+        yield Action(ActionKind.HANG_UP)
+
+    def retract(self) -> None:
+        """Nothing was taken in."""
+
+    def wanted_digits(self) -> int:
+        return 0
+
+    def expects(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        """Nothing is held."""
