@@ -5,7 +5,7 @@ BIN := .venv/bin
 PORT := 8765
 LISTEN_CLIENTS := tests/sidecars/serve/stt/clients/pipecat tests/sidecars/serve/stt/clients/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
-ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt) \
+ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt smart_turn) \
 	tests/sidecars/wyoming/server $(LISTEN_CLIENTS)
 # A file's tests share what is dear to make: they stay in one process.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile
@@ -87,6 +87,8 @@ whisper: sidecars/whisper/.venv/run.stamp ## The recognizer of [stt] engine = "w
 
 qwen3: sidecars/qwen3/.venv/run.stamp ## The recognizer of [stt] engine = "qwen3", likewise
 
+smart_turn: sidecars/smart_turn/.venv/run.stamp ## Smart Turn v3.2, which bench-turns compares endpointing with (215 MB, once)
+
 environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
 
 listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
@@ -141,5 +143,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox \
+.PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
 	model-server listen-clients environments fixtures sets scenes bench-turns picture clean

@@ -291,6 +291,9 @@ class Call:
         self._position = frame.position + FRAME_SAMPLES
         if self._agent_side.reply is not None and self._agent_side.has(frame.reply):
             self._agent_side.reply.progress(frame.played)
+        endpointing = self._caller_side.endpointing
+        endpointing.overheard = self._floor.state not in (State.LISTENING, State.THINKING)
+        endpointing.making = self._agent_side.speculative.making
         for event in self._caller_side.hear(frame, doubted=self._echo.doubted):
             match event:
                 case SpeechStarted(onset=onset):

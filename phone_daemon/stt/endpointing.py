@@ -32,6 +32,7 @@ NO_VOICE = Ending()
 GROUP_WAIT_S = 1.5
 """Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
 PATIENCE = 2.0
+"""Of the unlikelihood that the caller has finished: the power that takes a share of the longest wait."""
 PACE = 0.5
 """Who has paused for a second before is waited for half as long again."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")

@@ -94,12 +94,10 @@ class Listener:
 def waited(heard: Heard, decide: Decide) -> Waited:
     """What comes of a turn when `decide` says how long each silence is to last."""
     cut_off = False
-    over = False
+    over, before_s = False, 0.0
     for tick, quiet_s, evidence in heard.pauses:
-        if quiet_s < PTIME_S:
-            over = False
+        over, before_s = over and quiet_s > before_s, quiet_s
         endpoint = decide(evidence)
-        over = over and quiet_s > 2 * PTIME_S
         if quiet_s < endpoint.wait_s or over:
             continue
         over = True
