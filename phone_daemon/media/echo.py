@@ -24,8 +24,8 @@ from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
 
 LOOP_DB = -6.0
 """An echo that is louder than this is a line that returns our own audio."""
-LOOP_FRAMES = 50
-"""So much of it (1 s) makes sure."""
+LOOP_FRAMES = 12
+"""So many frames of it in which it was seen (a second, for every fourth is looked at) make sure."""
 EARLY = samples(0.010)
 """Our audio reaches the canceller this long before its echo, for a response that begins before its peak."""
 SPAN = samples(0.030)

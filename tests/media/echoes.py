@@ -1,0 +1,92 @@
+"""Two voices of recorded callers, one in the agent's place; and lines that send the agent's back."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.replay.echo_path import Echo, EchoPath
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechStarted, samples
+from phone_daemon.media import g711
+from phone_daemon.media.echo import EchoCanceller
+from phone_daemon.settings.settings import VadSettings
+from phone_daemon.stt.vad import Vad
+
+CALLS = Path(__file__).resolve().parents[2] / "fixtures" / "calls"
+LEVEL = 32768 * 10 ** (-20 / 20)
+"""RMS of speech as our voices speak it."""
+Sound = npt.NDArray[np.float64]
+
+
+@cache
+def recorded(name: str) -> bytes:
+    with wave.open(str(CALLS / f"{name}.wav"), "rb") as file:
+        return file.readframes(file.getnframes())
+
+
+def agent(seconds: float = 6.0) -> list[bytes]:
+    """The agent's frames, from a moment before its first word: a voice of a minute, without its line's noise."""
+    sound = np.frombuffer(recorded("talks_for_a_minute/minute"), "<i2").astype(np.float64)
+    sound = sound[int(np.argmax(np.abs(sound) > 1000)) - 400 :][: samples(seconds)]
+    loud = np.sqrt(np.mean(sound[np.abs(sound) > 500] ** 2))
+    return frames(np.where(np.abs(sound) > 60, sound, 0) * LEVEL / loud)
+
+
+def frames(sound: Sound) -> list[bytes]:
+    pcm = np.clip(np.round(sound), -32768, 32767).astype("<i2").tobytes()
+    return [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)]
+
+
+def returned(agent: list[bytes], *paths: Echo, noise: float = 16.0, drive: float = 0.0) -> list[bytes]:
+    """What a line of the same length sends back; with several paths, one after the other.
+
+    `noise`: RMS of the line's own; `drive`: an overdriven loudspeaker bends what is louder than this.
+    """
+    rng = np.random.default_rng(1)
+    echoes, sent = [EchoPath(path) for path in paths], []
+    for number, frame in enumerate(agent):
+        heard = g711.through(frame)
+        if drive:
+            bent = drive * np.tanh(np.frombuffer(heard, "<i2") / drive)
+            heard = bent.astype("<i2").tobytes()
+        back = [echo.feed(heard) for echo in echoes][number * len(echoes) // len(agent)]
+        noisy = np.frombuffer(back, "<i2") + noise * rng.standard_normal(FRAME_SAMPLES)
+        sent.append(g711.through(np.round(noisy).astype("<i2").tobytes()))
+    return sent
+
+
+def over(line: list[bytes], voice: bytes, at_s: float) -> list[bytes]:
+    """`line` with somebody who speaks on it from `at_s` on."""
+    sound = np.frombuffer(b"".join(line), "<i2").astype(np.float64)
+    said = np.frombuffer(voice, "<i2")[: sound.size - samples(at_s)]
+    sound[samples(at_s) : samples(at_s) + said.size] += said
+    return [g711.through(frame) for frame in frames(sound)]
+
+
+@dataclass
+class Heard:
+    starts: list[float]
+    """When somebody was taken to begin to speak, in seconds."""
+    frames: list[Frame]
+    canceller: EchoCanceller
+
+
+def hear(
+    caller: list[bytes], agent: list[bytes], canceller: EchoCanceller | None = None, vad: Vad | None = None
+) -> Heard:
+    """What a call hears of a line: with the canceller before the VAD, as in `Call`."""
+    canceller, vad = canceller or EchoCanceller(), vad or Vad(VadSettings())
+    heard = Heard([], [], canceller)
+    for number, (said, played) in enumerate(zip(caller, agent, strict=True)):
+        frame = Frame(number * FRAME_SAMPLES, said, played if any(played) else b"", 1, 0, 0)
+        cleaned = canceller.clean(frame)
+        vad.doubted = canceller.doubted
+        events = vad.feed(cleaned.position, cleaned.pcm)
+        heard.starts += [event.position / SAMPLE_RATE for event in events if isinstance(event, SpeechStarted)]
+        heard.frames.append(cleaned)
+    return heard

@@ -1,0 +1,157 @@
+"""The agent's own voice comes back: it is no caller. Somebody speaks over it: they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ops.replay.echo_path import Echo
+from phone_daemon.events import FRAME_SAMPLES, samples
+from phone_daemon.media.echo import LOOPS, EchoCanceller, EchoPath
+from phone_daemon.media.echo_delay import LAGS
+from phone_daemon.settings.settings import VadSettings
+from phone_daemon.stt.vad import Vad
+from tests.media.echoes import agent, hear, over, recorded, returned
+
+SILENCE = bytes(2 * FRAME_SAMPLES)
+INTERRUPTION = "interrupts_three_times/cancel"
+
+
+def untouched() -> EchoCanceller:
+    return EchoCanceller(off=True)
+
+
+def voice() -> bytes:
+    return recorded(INTERRUPTION)
+
+
+PATHS = {
+    "hybrid": Echo(12, 0.01),
+    "adapter": Echo(20, 0.06),
+    "speakerphone": Echo(18, 0.22, 0.3),
+    "far": Echo(30, 0.4),
+    "farthest": Echo(20, 0.6, 0.2),
+    "faint": Echo(40, 0.163),
+}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS.keys())
+def test_the_agents_own_voice_is_nobody_speaking_from_its_first_word_on(path: Echo) -> None:
+    said = agent()
+    line = returned(said, path)
+    heard = hear(line, said)
+    assert heard.starts == []
+    assert heard.canceller.path is not None
+    assert abs(heard.canceller.path.delay_ms - 1000 * path.delay_s - 8) < 5  # 8 ms: the band filter's own delay
+
+
+@pytest.mark.parametrize("path", [PATHS["hybrid"], PATHS["speakerphone"], PATHS["far"]], ids=["hybrid", "room", "far"])
+def test_without_it_the_agent_would_hear_itself(path: Echo) -> None:
+    said = agent()
+    assert hear(returned(said, path), said, untouched()).starts
+
+
+def test_an_overdriven_loudspeaker_is_nobody_either() -> None:
+    said = agent()
+    assert hear(returned(said, Echo(20, 0.1, 0.2), drive=4000), said).starts == []
+
+
+@pytest.mark.parametrize("path", [Echo(20, 0.06), Echo(20, 0.3, 0.3), Echo(30, 0.163)], ids=["adapter", "room", "far"])
+@pytest.mark.parametrize("at_s", [1.0, 2.6, 4.0])
+def test_who_speaks_over_the_echo_is_heard(path: Echo, at_s: float) -> None:
+    said = agent()
+    heard = hear(over(returned(said, path), voice(), at_s), said)
+    assert len(heard.starts) == 1
+    alone = hear(over([SILENCE] * len(said), voice(), at_s), said).starts[0]
+    assert heard.starts[0] < alone + 0.4
+
+
+def test_who_speaks_over_the_echo_loses_little_of_their_voice() -> None:
+    said = agent()
+    heard = hear(over(returned(said, Echo(20, 0.06)), voice(), 2.6), said)
+    span = slice(samples(3.0), samples(4.0))
+    cleaned = np.frombuffer(b"".join(frame.pcm for frame in heard.frames), "<i2").astype(float)[span]
+    clear = np.frombuffer(b"".join(over([SILENCE] * len(said), voice(), 2.6)), "<i2").astype(float)[span]
+    assert 0.63 < np.sqrt(np.mean(cleaned**2) / np.mean(clear**2)) < 1.2
+
+
+def test_a_clear_line_stays_as_it_came_whoever_speaks_at_once() -> None:
+    said = agent()
+    line = over([SILENCE] * len(said), voice(), 1.0)
+    heard = hear(line, said)
+    assert [frame.pcm for frame in heard.frames] == line
+    assert heard.canceller.path is None
+    assert heard.starts == hear(line, said, untouched()).starts
+
+
+def test_a_caller_who_speaks_while_the_agent_is_silent_stays_as_they_came() -> None:
+    said = agent(3.0)
+    line = over([*returned(said, Echo(20, 0.06)), *[SILENCE] * 150], voice(), 4.2)
+    heard = hear(line, [*said, *[SILENCE] * 150])
+    after = len(said) + LAGS // FRAME_SAMPLES + 1
+    assert heard.canceller.path is not None
+    assert [frame.pcm for frame in heard.frames[after:]] == line[after:]
+
+
+def test_an_echo_that_jumps_is_followed() -> None:
+    said = agent(9.0)
+    heard = hear(returned(said, Echo(20, 0.06), Echo(20, 0.14), Echo(20, 0.1)), said)
+    assert heard.starts == []
+
+
+def test_it_is_told_once_and_so_is_a_line_that_loops_back() -> None:
+    said = agent()
+    looped = hear(returned(said, Echo(0, 0.1)), said)
+    found, loops = looped.canceller.news
+    assert isinstance(found, EchoPath) and abs(found.level_db) < 6
+    assert loops == LOOPS
+    assert looped.starts == []
+    weaker = hear(returned(said, Echo(20, 0.1)), said).canceller.news
+    assert [type(each) for each in weaker] == [EchoPath]
+
+
+def test_an_echo_that_has_gone_is_no_longer_cancelled() -> None:
+    said = agent(3.0)
+    canceller, vad = EchoCanceller(), Vad(VadSettings())
+    hear(returned(said, Echo(12, 0.06)), said, canceller, vad)
+    assert canceller.path is not None
+    clear = agent(30.0)
+    silent, played = [*[SILENCE] * len(said), *[SILENCE] * len(clear)], [*said, *clear]
+    hear(silent, played, canceller, Vad(VadSettings()))
+    assert canceller.path is None
+
+
+class Broken:
+    def process(self, near: object, far: object, /) -> object:
+        raise RuntimeError("out of order")
+
+
+def missing() -> object:
+    raise ImportError("No module named 'pywebrtc_audio'")
+
+
+@pytest.mark.parametrize(("make", "why"), [(Broken, "out of order"), (missing, "pywebrtc_audio")])
+def test_without_a_canceller_the_call_goes_on_as_if_there_were_none_and_says_so_once(make: object, why: str) -> None:
+    said = agent(3.0)
+    line = returned(said, Echo(12, 0.06))
+    heard = hear(line, said, EchoCanceller(make))  # type: ignore[arg-type]
+    assert [frame.pcm for frame in heard.frames] == line
+    (news,) = [each for each in heard.canceller.news if isinstance(each, str)]
+    assert why in news
+    assert heard.starts == hear(line, said, untouched()).starts
+
+
+def test_a_hole_in_the_call_shifts_nothing() -> None:
+    """While nothing comes (hold), time goes on: frames are known by their positions."""
+    said = agent()
+    line = returned(said, Echo(20, 0.1))
+    canceller = EchoCanceller()
+    frames = hear(line, said, untouched()).frames
+    for frame in frames[:150]:
+        canceller.clean(frame)
+    lag = canceller.path
+    for frame in frames[150:]:
+        canceller.clean(replace(frame, position=frame.position + samples(20)))
+    assert canceller.path == lag
