@@ -23,14 +23,16 @@ class WebhookFailed(Exception):
     """No usable answer. Its text is for the turn's log and for the model, and holds no secret."""
 
 
-async def ask(
+async def ask(  # noqa: PLR0917
     http: httpx.AsyncClient,
     webhook: Webhook,
     arguments: Mapping[str, Any],
     key: str = "",
     parties: Parties = Parties(),  # noqa: B008
+    most: int = MAX_CHARACTERS,
 ) -> str:
-    """What the webhook answers. `key` is sent as `Authorization: Bearer`. Redirects are not followed.
+    """What the webhook answers, `most` characters of it. `key` is sent as `Authorization: Bearer`. Redirects are not
+    followed.
 
     Who calls whom is sent as `X-Caller`, `X-Caller-Name` and `X-Called`, percent-encoded, as far as it is known.
 
@@ -64,4 +66,4 @@ async def ask(
     if len(body) > MAX_BYTES:
         raise WebhookFailed(f"an answer of more than {MAX_BYTES} bytes")
     text = body.decode(response.encoding or "utf-8", errors="replace").strip()
-    return text[:MAX_CHARACTERS] or "done"
+    return text[:most] or "done"
