@@ -146,7 +146,7 @@ class Leg:
                 self._settle(now_ns())
             case protocol.SendDigits(digits):
                 self._client_does(lambda: self._client.digits(digits))
-            case protocol.Transfer():
+            case protocol.Transfer() | protocol.Consult():
                 self._send(TransferFailed(501, "a call from the web cannot be handed over to a telephone"))
             case protocol.HangUp(reason):
                 if reason is EndReason.AGENT_HUNG_UP and self.answered:

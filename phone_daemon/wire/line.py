@@ -62,6 +62,21 @@ class Line(Protocol):
         """
         ...
 
+    def consult(self, uri: str, briefing: bytes) -> None:
+        """Hands the caller over to `uri` by an attended transfer: they are called, and hear `briefing` (8 kHz) first.
+
+        What follows is what follows a `transfer`. What the caller hears meanwhile is `play_music`.
+        """
+        ...
+
+    def play_music(self, pcm: bytes) -> None:
+        """Plays 8 kHz audio, again and again, in place of replies, which wait."""
+        ...
+
+    def stop_music(self) -> None:
+        """Replies are played again. Harmless when no music is."""
+        ...
+
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:
         """Ends the call; `LineClosed` with `reason` follows. Harmless when it is over already."""
         ...

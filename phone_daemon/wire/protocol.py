@@ -152,6 +152,28 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Brief:
+    """A piece of what the colleague of the next `Consult` is told."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """An attended transfer: calls `uri`, tells them what `Brief` brought, and joins them with the caller."""
+
+    uri: str
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """A piece of what the caller hears, again and again, in place of replies; empty: they are heard again."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     reason: EndReason
 
@@ -187,6 +209,9 @@ Command = (
     | Duck
     | SendDigits
     | Transfer
+    | Brief
+    | Consult
+    | Music
     | HangUp
     | Stop
     | AskStats
@@ -330,6 +355,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
 }
 _KINDS: tuple[type[Any], ...] = (
     *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats, Told),
+    *(Brief, Consult, Music),
     *(Account, Unregister, Admit, AskOptions, SetReady),
     *(Registered, OptionsAnswered, Ringing),
     *(Hello, Incoming, Answered, InBandKeys, Stats),

@@ -92,6 +92,18 @@ class SipLine:
             return
         self.send(protocol.Transfer(uri))
 
+    def consult(self, uri: str, briefing: bytes) -> None:
+        for start in range(0, len(briefing), protocol.PLAY_BYTES):
+            self.send(protocol.Brief(briefing[start : start + protocol.PLAY_BYTES]))
+        self.send(protocol.Consult(uri, self.caller))
+
+    def play_music(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), protocol.PLAY_BYTES):
+            self.send(protocol.Music(pcm[start : start + protocol.PLAY_BYTES]))
+
+    def stop_music(self) -> None:
+        self.send(protocol.Music(b""))
+
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:
         self.send(protocol.HangUp(reason))
 

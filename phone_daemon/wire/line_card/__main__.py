@@ -22,6 +22,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from phone_daemon.events import PTIME_S, EndReason, LineClosed
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card import options as card_options
+from phone_daemon.wire.line_card.consultation import Consultations
 from phone_daemon.wire.line_card.daemon_link import DaemonLink
-from phone_daemon.wire.line_card.leg import Leg, Limits, guarded, log
+from phone_daemon.wire.line_card.guarded import guarded, log
+from phone_daemon.wire.line_card.leg import Leg, Limits
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.phone import Phone, PortTaken
 from phone_daemon.wire.line_card.registration import Accounts
@@ -75,6 +78,7 @@ class Card:
         self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
         self._closed_at = 0.0
         """When a call ended last."""
+        self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
         self._draining = self._stopping = False
         self._ticks = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
@@ -145,6 +149,7 @@ class Card:
                 leg.watch(now)
         self._phone.watch(now)
         self._accounts.watch(now)
+        self._consultations.watch(now)
         self._sweep()
         while self._held_back and self._held_back[0][0] <= now:
             self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
@@ -156,7 +161,8 @@ class Card:
         for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
             self._closed_at = time.monotonic()
-            self._by_id = {call_id: live for call_id, live in self._by_id.items() if live is not leg}
+            for call_id in [call_id for call_id, live in self._by_id.items() if live is leg]:
+                del self._by_id[call_id]
             leg.release()
             self._underruns += leg.playout.underruns
             self._late_audio += leg.playout.late_audio
@@ -237,6 +243,13 @@ class Card:
                     leg.send_digits(digits)
                 case protocol.Transfer(uri):
                     leg.hand_over(uri)
+                case protocol.Brief(pcm):
+                    leg.briefing += pcm
+                case protocol.Consult(uri, caller):
+                    room = not self._draining and native.calls() < self._max_calls
+                    self._consultations.begin(leg, uri, caller, room=room)
+                case protocol.Music(pcm):
+                    leg.music.add(pcm) if pcm else leg.music.stop()
                 case protocol.HangUp(reason):
                     leg.say_goodbye(reason)
 
@@ -290,16 +303,26 @@ class Card:
 
     # ----------------------------------------------------------------------------------------------- calls
 
-    def _leg(self, number: int, call_id: int, *, placed: bool, trunk: str = "") -> Leg:
+    def _leg(
+        self,
+        number: int,
+        call_id: int,
+        *,
+        placed: bool,
+        trunk: str = "",
+        send: Callable[[protocol.Report], None] | None = None,
+    ) -> Leg:
+        """`send`: who is told of the call, where it is not the daemon."""
         leg = self._legs[number] = Leg(
             self._accounts.of(trunk),
             call_id,
             placed=placed,
             limits=self._limits,
             spare=self._spare,
-            send=functools.partial(self._send, number),
-            send_frame=functools.partial(self._daemon.send_frame, number),
+            send=send or functools.partial(self._send, number),
+            send_frame=functools.partial(self._daemon.send_frame, number) if send is None else lambda *_: None,
         )
+        leg.trunk = trunk
         return leg
 
     def incoming(self, prm: Any) -> None:
@@ -321,8 +344,8 @@ class Card:
         else:
             whole = self._module.long.head(invite.header("call-id")) or prm.rdata.wholeMsg
             head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
-            trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
-            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, trunk))
+            leg.trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
+            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, leg.trunk))
 
     def _place(self, number: int, command: protocol.Place) -> None:
         self._sweep()
@@ -347,6 +370,12 @@ class Card:
         except pj.Error as error:
             leg.gone = True
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
+
+    def _colleague(self, caller: Leg, heard: Callable[[protocol.Report], None]) -> tuple[Leg, str]:
+        """A leg for a call to a colleague of `caller`'s agent, and our host in it."""
+        trunk = caller.trunk if self._accounts.knows(caller.trunk) else ""
+        leg = self._leg(min(0, *self._legs) - 1, pj.PJSUA_INVALID_ID, placed=True, trunk=trunk, send=heard)
+        return leg, self._accounts.of(trunk).domain or self._phone.host
 
     def _place_waiting(self) -> None:
         for _ in range(len(self._waiting)):

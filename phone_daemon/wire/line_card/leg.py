@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pjsua2 as pj
 
 from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged, TransferFailed
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.guarded import guarded, log
+from phone_daemon.wire.line_card.hold_music import HoldMusic
 from phone_daemon.wire.line_card.rtp_input import RtpInput
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.sdp import prefer
@@ -26,28 +26,6 @@ DIGIT_TICKS = 160
 """Milliseconds of a DTMF digit that we send."""
 LINGER_S = 0.2
 """Between the agent's last sound and BYE or REFER: what was sent still travels, and waits in jitter buffers."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def log(level: str, text: str) -> None:
-    """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
-    sys.stderr.write(f"{level} {text}\n")
-    sys.stderr.flush()
-
-
-def guarded(callback: F) -> F:
-    """An exception must not travel through pjsua2's C++ frames: it would end the process and every call in it."""
-
-    @functools.wraps(callback)
-    def safe(*args: Any) -> Any:
-        try:
-            return callback(*args)
-        except Exception:
-            log("ERROR", traceback.format_exc().strip().replace("\n", " | "))
-            return None
-
-    return safe  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +59,11 @@ class Leg(pj.Call):  # type: ignore[misc]
     ) -> None:
         super().__init__(account, call_id)
         self.playout = Playout()
+        self.music = HoldMusic()
+        self.briefing = bytearray()
+        """What a colleague is to be told before they are joined."""
+        self.trunk = ""
+        """That the call came by."""
         self.stale_frames = 0
         self.gone = False
         """pjsua2 is done with the call."""
@@ -108,6 +91,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._sounded = 0.0
         """When the agent's last sound was handed to RTP."""
         self._leave: Callable[[], None] | None = None
+        self._failed: Callable[[int, str], None] | None = None
+        """Who is told, instead of the daemon, when a transfer fails."""
+        self._bridged: Leg | None = None
+        self._slot = -1
+        """Of the call itself, on the conference bridge."""
         self._ack_by = self._media_by = self._transfer_by = float("inf")
 
     # ------------------------------------------------------------------------------------------- commands
@@ -157,22 +145,53 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def hand_over(self, uri: str) -> None:
         """Sends REFER, once the agent's last sound has had time to arrive."""
-        self._leave = functools.partial(self._refer, uri)
+        refer = (uri, lambda param: self.xfer(uri, param), self._limits.transfer_timeout_s)
+        self._leave = functools.partial(self._refer, *refer)
 
-    def _refer(self, uri: str) -> None:
-        self._transfer_by = time.monotonic() + self._limits.transfer_timeout_s
+    def replace_by(self, other: Leg, within_s: float, failed: Callable[[int, str], None]) -> None:
+        """Sends REFER with Replaces: the caller's side is to take over our place in the call with `other` (RFC 3891).
+
+        `failed` is told the status and why, when it does not `within_s`.
+        """
+        self._failed = failed
+        self._refer("the colleague", lambda param: self.xferReplaces(other, param), within_s)
+
+    def _refer(self, whom: str, send: Callable[[Any], None], within_s: float) -> None:
+        self._transfer_by = time.monotonic() + within_s
         self._ending = EndReason.TRANSFERRED
         self.dialog.referring = True
         try:
-            self.xfer(uri, pj.CallOpParam(True))
+            send(pj.CallOpParam(True))
         except pj.Error as error:
-            self._stay(0, f"transfer to {uri}: {_why(error)}")
+            self._stay(0, f"transfer to {whom}: {_why(error)}")
 
     def _stay(self, code: int, detail: str) -> None:
         """The transfer came to nothing, and the caller is still here."""
         self._transfer_by, self._ending = float("inf"), None
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed(code, detail)
+        else:
+            self.tell(TransferFailed(code, detail))
+
+    def tell(self, report: Report) -> None:
+        """Tells the daemon, unless the call is over for it."""
         if not self.closed:
-            self._send(TransferFailed(code, detail))
+            self._send(report)
+
+    def bridge(self, other: Leg) -> None:
+        """From now on this caller hears `other`, and nobody else, and the other way round."""
+        self.music.stop()
+        self._bridged, other._bridged = other, self
+        self._rejoin()
+
+    def _rejoin(self) -> None:
+        if self._bridged is not None and self._slot >= 0 and self._bridged._slot >= 0:
+            native.join(self._slot, self._bridged._slot)
+
+    def is_deaf(self, now: float) -> bool:
+        """No RTP has come for too long in a call that was bridged."""
+        return self._hearing and self._rtp.is_lost(now, paused=not self._sending)
 
     def say_goodbye(self, reason: EndReason) -> None:
         """`hang_up`; when it is the agent's own wish, once its last sound has had time to arrive."""
@@ -216,6 +235,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
         if not (self._live and self._sending and self._open):
             return b""
+        if self.music:
+            self._said = self.music.pull()
+            return self._said
         said = self._said = self.playout.pull()
         if said and loud(said):
             self._sounded = time.monotonic()
@@ -334,6 +356,8 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._port.heard = SILENCE
             self._port.speak = self._speak
         self._port.connect(slot)
+        self._slot = slot
+        self._rejoin()
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:  # noqa: N802

@@ -94,8 +94,7 @@ class Port:
 
     def connect(self, slot: int) -> None:
         """Joins a call's own port both ways; twice is once. The bridge disconnects what it drops."""
-        _check(_lib.pjsua_conf_connect(self._slot, slot))
-        _check(_lib.pjsua_conf_connect(slot, self._slot))
+        join(self._slot, slot)
 
     def _get_frame(self, _port: int, address: int) -> int:
         frame = _MediaFrame.from_address(address)
@@ -113,6 +112,12 @@ class Port:
         if frame.type == _AUDIO and frame.size == FRAME_BYTES:
             self.heard = ctypes.string_at(frame.buf, FRAME_BYTES)
         return 0
+
+
+def join(slot: int, other: int) -> None:
+    """Has two ports of the bridge hear each other; twice is once."""
+    _check(_lib.pjsua_conf_connect(slot, other))
+    _check(_lib.pjsua_conf_connect(other, slot))
 
 
 def _check(status: int) -> None:

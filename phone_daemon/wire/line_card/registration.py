@@ -13,7 +13,7 @@ from typing import Any
 import pjsua2 as pj
 
 from phone_daemon.wire import protocol
-from phone_daemon.wire.line_card.leg import guarded
+from phone_daemon.wire.line_card.guarded import guarded
 
 RENEW = 0.75
 """The part of its life after which a registration is renewed. (pjsua would do so a fixed time before its end, and
@@ -68,6 +68,10 @@ class Accounts:
         self._trunks: dict[str, CardAccount] = {}
         self.main = CardAccount(incoming, report)
         self.main.create(base())
+
+    def knows(self, trunk: str) -> bool:
+        """Whether calls of `trunk` can go out by an account of its own."""
+        return trunk in self._trunks
 
     def of(self, trunk: str) -> CardAccount:
         """The account that a call of `trunk` goes out by. Raises `LookupError`."""

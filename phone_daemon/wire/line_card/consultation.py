@@ -1,0 +1,146 @@
+"""An attended transfer (RFC 5589 section 7): a colleague is called, told in a sentence who is there, and joined.
+
+The caller hears music meanwhile. A REFER with Replaces joins them, after which no audio passes through us; where the
+caller's side does not know that, the line card bridges the two calls until either hangs up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+import pjsua2 as pj
+
+from phone_daemon.events import EndReason, LineClosed, PlayoutDone, TransferFailed
+from phone_daemon.wire.line_card.guarded import log
+from phone_daemon.wire.line_card.leg import Leg
+from phone_daemon.wire.protocol import Answered, Report
+
+JOIN_S = 5.0
+"""How long the caller's side has to replace one call by the other, before they are bridged here."""
+
+
+class _State(Enum):
+    CALLING = "calling"
+    BRIEFING = "briefing"
+    JOINING = "joining"
+    BRIDGED = "bridged"
+    OVER = "over"
+
+
+class Consultation:
+    """Between `caller`, who is in a call, and a colleague, whose leg `call` places; its reports go to `heard`."""
+
+    def __init__(self, caller: Leg, briefing: bytes, timeout_s: float) -> None:
+        self._caller = caller
+        self._colleague: Leg | None = None
+        self._briefing = briefing
+        self._state = _State.CALLING
+        self._by = time.monotonic() + timeout_s
+
+    @property
+    def over(self) -> bool:
+        return self._state is _State.OVER
+
+    def call(self, colleague: Leg, place: Callable[[], None]) -> None:
+        """The colleague's telephone rings."""
+        self._colleague = colleague
+        try:
+            place()
+        except pj.Error as error:
+            colleague.gone = True
+            self._give_back(0, str(error.reason))
+
+    def heard(self, report: Report) -> None:
+        """What becomes of the colleague's call."""
+        colleague = self._colleague
+        match report:
+            case Answered() if self._state is _State.CALLING and colleague is not None:
+                self._state = _State.BRIEFING
+                if self._briefing:
+                    colleague.playout.play(1, self._briefing)
+                colleague.playout.finish(1)
+            case PlayoutDone() if self._state is _State.BRIEFING:
+                self._join()
+            case LineClosed(_, code, detail) if self._state in (_State.CALLING, _State.BRIEFING):
+                self._give_back(code, detail)
+
+    def watch(self, now: float) -> None:
+        """Timers, and who has hung up; asked several times a second."""
+        caller, colleague = self._caller, self._colleague
+        if self.over or colleague is None:
+            return
+        if self._state is _State.CALLING and now >= self._by:
+            self._give_back(408, "the colleague did not answer")
+        elif caller.gone or (caller.closed and self._state is not _State.BRIDGED):
+            self._end(colleague)
+        elif self._state is _State.BRIDGED and (colleague.gone or caller.is_deaf(now) or colleague.is_deaf(now)):
+            self._end(colleague)
+            caller.hang_up(EndReason.TRANSFERRED)
+
+    def _join(self) -> None:
+        assert self._colleague is not None
+        self._state = _State.JOINING
+        self._caller.replace_by(self._colleague, JOIN_S, self._bridge)
+
+    def _bridge(self, code: int, detail: str) -> None:
+        """The caller's side would not do it."""
+        if self._state is not _State.JOINING or self._colleague is None:
+            return
+        if self._colleague.gone:
+            self._give_back(code, detail)
+            return
+        log("INFO", f"bridged here, as the transfer was answered with {code}")
+        self._state = _State.BRIDGED
+        self._caller.bridge(self._colleague)
+        self._caller.close(EndReason.TRANSFERRED, 200, "bridged in the line card")
+
+    def _give_back(self, code: int, detail: str) -> None:
+        """The caller is the agent's again."""
+        self._state = _State.OVER
+        if self._colleague is not None and not self._colleague.gone:
+            self._colleague.hang_up(EndReason.AGENT_HUNG_UP)
+        self._caller.tell(TransferFailed(code, detail))
+
+    def _end(self, colleague: Leg) -> None:
+        self._state = _State.OVER
+        if not colleague.gone:
+            colleague.hang_up(EndReason.TRANSFERRED)
+
+
+class Consultations:
+    """A card's. `colleague` makes a leg for the call to a colleague, and says what our host in it is.
+
+    `by_id` are the card's legs by Call-ID.
+    """
+
+    def __init__(
+        self,
+        colleague: Callable[[Leg, Callable[[Report], None]], tuple[Leg, str]],
+        by_id: dict[str, Leg],
+        timeout_s: float,
+    ) -> None:
+        self._make = colleague
+        self._by_id = by_id
+        self._timeout_s = timeout_s
+        self._live: list[Consultation] = []
+
+    def begin(self, caller: Leg, uri: str, shown: str, *, room: bool) -> None:
+        """Calls `uri` for the agent of `caller`, who is `shown` there; without `room` the transfer is a blind one."""
+        briefing = bytes(caller.briefing)
+        caller.briefing.clear()
+        if not room:
+            caller.hand_over(uri)
+            return
+        consultation = Consultation(caller, briefing, self._timeout_s)
+        colleague, host = self._make(caller, consultation.heard)
+        consultation.call(colleague, lambda: colleague.place(uri, "" if caller.trunk else shown, host))
+        if not colleague.gone:
+            self._by_id[colleague.getInfo().callIdString] = colleague
+        self._live.append(consultation)
+
+    def watch(self, now: float) -> None:
+        for each in self._live:
+            each.watch(now)
+        self._live = [each for each in self._live if not each.over]
