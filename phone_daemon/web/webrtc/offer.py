@@ -134,5 +134,9 @@ def _transport(lines: list[str], sections: list[list[str]]) -> None:
         for name in ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "mid"):
             if not any(line.startswith(f"a={name}:") for line in common + section):
                 raise BadOffer(422, f"{section[0].split()[0]} of the offer has no a={name}: it is not WebRTC's")
+    mids = [line[6:] for line in lines if line.startswith("a=mid:")]
+    bundles = [line.split()[1:] for line in lines if line.startswith("a=group:BUNDLE")]
+    if len(mids) != len(sections) or any(sorted(bundle) != sorted(mids) for bundle in bundles):
+        raise BadOffer(422, "the a=mid of the offer are not what its a=group:BUNDLE names: all media go together")
     if "a=rtcp-mux" not in [line for section in sections for line in section]:
         raise BadOffer(422, "the audio of the offer has no a=rtcp-mux")

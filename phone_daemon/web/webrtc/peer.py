@@ -124,6 +124,7 @@ class Peer:
         self._allowed_at = 0.0
         self._connected = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def answer(self, offer: Offer) -> str:
         """The SDP answer, with all of our candidates. Raises `BadOffer` when aiortc cannot take the offer."""
@@ -142,11 +143,16 @@ class Peer:
             raise BadOffer(
                 504, f"no candidates within {GATHER_S:g} s: the STUN or TURN server does not answer"
             ) from None
-        except (AssertionError, LookupError, ValueError, AttributeError, StopIteration, TypeError) as error:
-            # aiortc's ways to say that SDP is malformed.
+        except Exception as error:
+            # aiortc has many ways to say that SDP is malformed: AssertionError, StopIteration, KeyError, …
             await self._end()
             raise BadOffer(400, f"the offer cannot be read: {type(error).__name__} {error}".rstrip()) from error
+        except BaseException:
+            await self._end()
+            raise
         self._life = asyncio.create_task(self._live())
+        # Not in a `finally` of it: a task that is cancelled before its first step runs nothing at all.
+        self._life.add_done_callback(self._leave)
         return complete(connection.localDescription.sdp, offer)
 
     async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
@@ -176,17 +182,23 @@ class Peer:
             log.info(Event("webrtc.not_connected", reason=f"no connection within {CONNECT_S:g} s of the answer"))
         except Refused as error:
             self._tell({"kind": "refused", "data": {"code": error.code, "why": str(error)}})
-        finally:
-            if self._leg is not None:
-                self._leg.hang_up()
-            await asyncio.shield(asyncio.create_task(self._end()))
+
+    def _leave(self, life: asyncio.Task[None]) -> None:
+        if not life.cancelled() and (error := life.exception()) is not None:
+            log.error(Event("webrtc.failed", reason=repr(error)))
+        if self._leg is not None:
+            self._leg.hang_up()
+        self._ending = asyncio.create_task(self._end())
 
     async def _end(self) -> None:
         self.over.set()
         if self._connection.connectionState == "connected":
             await asyncio.sleep(LINGER_S)
         self._voice.stop()
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except Exception as error:
+            log.error(Event("webrtc.close_failed", reason=repr(error)))
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState

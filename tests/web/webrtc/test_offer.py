@@ -105,6 +105,8 @@ def test_other_codecs_are_left_out() -> None:
         (without("a=fingerprint"), 422, "a=fingerprint"),
         (without("a=ice-pwd"), 422, "a=ice-pwd"),
         (without("a=rtcp-mux"), 422, "rtcp-mux"),
+        (CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 2"), 422, "BUNDLE"),
+        (CHROMIUM.replace("a=mid:1", "a=mid:0"), 422, "BUNDLE"),
         (CHROMIUM.replace("m=application", "m=video"), 422, "video"),
         (CHROMIUM.replace("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "m=audio 9 RTP/AVP 0"), 422, "2 audio"),
         (CHROMIUM.replace("m=application 9 UDP/DTLS/SCTP", "m=text 9 RTP/AVP"), 422, "more than audio"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,12 +17,12 @@ import numpy as np
 import pytest
 from aiortc.rtp import RtpPacket, is_rtcp
 
+from ops.witness.browser import Browser, browser, loud
 from phone_daemon.events import Digit, Frame, LineClosed
 from phone_daemon.web.desk import Desk
-from phone_daemon.web.webrtc.offer import judge
+from phone_daemon.web.webrtc.offer import BadOffer, judge
 from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
 from phone_daemon.wire import protocol
-from ops.witness.browser import Browser, browser, loud
 from tests.web.webrtc.speech import caller, pieces_found
 
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i2").tobytes()
@@ -203,3 +204,34 @@ async def test_when_the_daemon_is_gone_the_browser_is_told() -> None:
         refused = await here.note("refused")
         assert refused["data"]["code"] == 503
         await asyncio.wait_for(peer.over.wait(), 5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_an_offer_that_is_damaged_is_answered_or_refused(seed: int) -> None:
+    """Lines lost, doubled, cut and scrambled: never anything but an answer or one line, and nothing is left open."""
+    dice = random.Random(seed)
+    desk = Desk(None, max_calls=1, idle_s=30.0)
+    async with browser() as here:
+        good = (await here.offer()).splitlines()
+    for _ in range(25):
+        lines = good.copy()
+        for _ in range(dice.randint(1, 3)):
+            at = dice.randrange(1, len(lines))
+            match dice.randrange(4):
+                case 0:
+                    del lines[at]
+                case 1:
+                    lines.insert(dice.randrange(1, len(lines)), lines[at])
+                case 2:
+                    lines[at] = lines[at][: dice.randrange(2, len(lines[at]) + 1)]
+                case 3:
+                    place = dice.randrange(2, len(lines[at])) if len(lines[at]) > 2 else 0
+                    lines[at] = lines[at][:place] + dice.choice("09az:/- =") + lines[at][place + 1 :]
+        peer = Peer(desk, [], "web", "")
+        try:
+            assert (await peer.answer(judge("\r\n".join(lines).encode()))).startswith("v=0")
+        except BadOffer as refused:
+            assert refused.status in (400, 422) and "\n" not in str(refused)
+        else:
+            peer.close()
+            await asyncio.wait_for(peer.over.wait(), 5)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from aioice.ice import get_host_addresses
 
+from ops.witness.browser import browser, loud
 from phone_daemon.web.webrtc.ice_servers import parse
 from phone_daemon.web.webrtc.offer import judge
 from phone_daemon.web.webrtc.peer import Peer
 from phone_daemon.wire import protocol
 from tests.foreign.programs import free_udp_port, need
-from ops.witness.browser import browser, loud
 from tests.web.webrtc.speech import caller
 from tests.web.webrtc.test_peer import TONE, a_desk
 

@@ -10,12 +10,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from ops.witness.browser import browser
 from phone_daemon.events import LineClosed
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Role, Tokens, Who
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.whip import PATH, router
-from ops.witness.browser import browser
 from tests.web.webrtc.test_offer import CHROMIUM
 from tests.web.webrtc.test_peer import a_desk
 
