@@ -56,6 +56,13 @@ def test_every_recorded_call_goes_as_its_fixture_expects(name: str, calls: Calls
     assert failures(fixture.load(fixture.find(name)).expect, calls[name]) == []
 
 
+def test_on_a_speakerphone_the_agent_stops_for_the_caller_and_never_for_itself(calls: Calls) -> None:
+    call = calls["calls_on_a_speakerphone"]
+    assert [turn["turn"] for turn in call.turns if turn["interrupted"]] == [1]
+    assert [turn["echo"] is not None for turn in call.turns] == [True] + [False] * (len(call.turns) - 1)
+    assert len([turn for turn in call.turns if turn["caller"]]) == 6  # what the caller said, and nothing else
+
+
 def test_an_appointment_is_booked_one_answer_at_a_time(calls: Calls) -> None:
     assert transcript(calls["books_an_appointment"]) == [
         "agent:  Welcome to Riverside Dental",

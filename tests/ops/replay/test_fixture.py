@@ -131,6 +131,9 @@ def test_a_recording_of_no_samples_is_named(tmp_path: Path) -> None:
         ('[expect]\nended = "well"', "expect.ended"),
         ("[expect]\nmax_final_gap_s = 0", "expect.max_final_gap_s"),
         ("[expect]\nmood = 1", "expect.mood"),
+        ("[echo]\ndelay_s = 0.1", "echo"),
+        ("[echo]\nloss_db = -3", "echo.loss_db"),
+        ('[echo]\nloss_db = 3\nroom = "large"', "echo.room"),
     ],
 )
 def test_each_mistake_is_one_line_with_file_and_key(tmp_path: Path, text: str, key: str) -> None:
