@@ -6,7 +6,7 @@ PORT := 8765
 LISTEN_CLIENTS := tests/sidecars/serve/stt/clients/pipecat tests/sidecars/serve/stt/clients/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt smart_turn) \
-	tests/sidecars/wyoming/server $(LISTEN_CLIENTS)
+	tests/sidecars/wyoming/server tests/web/schemathesis $(LISTEN_CLIENTS)
 # A file's tests share what is dear to make: they stay in one process.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile
 # Of the small edits of each room, the share that the tests must notice. What is wanted is 0.9: raise it, never lower it.

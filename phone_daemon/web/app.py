@@ -39,6 +39,10 @@ def create_app(web: Web) -> FastAPI:
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        responses={
+            400: {"model": control.Problem, "description": "a body that is not JSON"},
+            422: {"model": control.Problem, "description": "what is sent makes no sense"},
+        },
     )
     app.state.web = web
     app.exception_handler(RequestValidationError)(_invalid)
@@ -110,8 +114,14 @@ def _add_page(app: FastAPI, web: Web) -> None:
             return PlainTextResponse("phone-daemon: the API is described in /openapi.json\n")
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE), name="page")
+    # A route for each file: a mount would answer for every path, and for the methods of the API's as well.
+    files = StaticFiles(directory=PAGE, check_dir=False)
+
+    async def page_file(request: Request) -> Response:
+        return await files.get_response(request.url.path.lstrip("/"), request.scope)
+
+    for path in sorted(each for each in PAGE.rglob("*") if each.is_file()):
+        app.add_route(f"/{path.relative_to(PAGE).as_posix()}", page_file, methods=["GET"], include_in_schema=False)
 
 
 def _sign_in(web: Web, request: Request, token: str) -> Response:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import Command, CommandKind
@@ -23,8 +23,18 @@ from phone_daemon.web.web import Web
 router = APIRouter(prefix="/v1")
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", description="a call's id")]
+
+
+def _not_seconds(text: str) -> str:
+    """A date and time, as people and the description write them; pydantic would take seconds since 1970 as well."""
+    if text.count("-") < 2:
+        raise ValueError("write it as 2026-01-31T12:00:00Z")
+    return text
+
+
 DIAL_SLACK_S = 10.0
 """More than a daemon takes to say that nobody answered."""
+When = Annotated[datetime, BeforeValidator(_not_seconds)]
 GONE = ("not live", "no such call")
 """What a daemon says of a call that it does not have."""
 
@@ -57,7 +67,9 @@ class Transfer(Body):
 
 class Dial(Body):
     number: Annotated[str, Field(pattern=r"^[0-9+*# ().-]{2,40}$", description="whom to call")]
-    dialplan: Annotated[str, Field(max_length=128, description="the name of the one that speaks with them")]
+    dialplan: Annotated[
+        str, Field(min_length=1, max_length=128, description="the name of the one that speaks with them")
+    ]
     values: Annotated[
         dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")], Annotated[str, Field(max_length=500)]],
         Field(max_length=50, description="what stands in place of {name} in what it says"),
@@ -127,8 +139,8 @@ async def calls(  # noqa: PLR0917
     q: Annotated[str, Query(max_length=200, description="words that were said")] = "",
     number: Annotated[str, Query(max_length=64, description="of the caller or the called, or its end")] = "",
     dialplan: Annotated[str, Query(max_length=128)] = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: When | None = None,
+    until: When | None = None,
     slower_than_ms: Annotated[float | None, Query(ge=0, le=1e9)] = None,
     failed: bool | None = None,
     before: Annotated[str, Query(max_length=128, description="a call's id: the next page")] = "",

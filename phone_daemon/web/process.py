@@ -17,6 +17,8 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 MODULE = "phone_daemon.web"
+START_S = 30.0
+"""Its libraries are many, and a machine may be busy."""
 FIRST_DELAY_S, LAST_DELAY_S = 0.1, 10.0
 """How long after its death the next one is started, and the longest when it keeps dying."""
 STEADY_S = 10.0
@@ -97,6 +99,7 @@ class WebProcess:
             # A port that was any is this one from now on.
             told=replace(self._hand_over, settings=_with_port(self._settings, self._port)).encode(),
             name="web process",
+            start_s=START_S,
             incoming=self._incoming,
             new_id=self._new_id,
         )

@@ -103,7 +103,8 @@ class LineCard:
         self._reading = True
         loop.add_reader(sock, self._read)
         assert process.stderr is not None
-        self._log_reader = loop.create_task(ChildLog(f"{name} {process.pid}", logger).read(process.stderr))
+        self._log = ChildLog(f"{name} {process.pid}", logger)
+        self._log_reader = loop.create_task(self._log.read(process.stderr))
 
     @classmethod
     async def start(
@@ -154,6 +155,7 @@ class LineCard:
         *,
         told: bytes = b"",
         name: str = "line card",
+        start_s: float = START_S,
         incoming: asyncio.Queue[IncomingCall] | None = None,
         new_id: Callable[[], str] = new_call_id,
     ) -> LineCard:
@@ -179,7 +181,7 @@ class LineCard:
                 raise
         card = cls(process, ours, settings, incoming, new_id, name)
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(start_s):
                 if process.stdin is not None:
                     process.stdin.write(told)
                     process.stdin.close()
@@ -187,9 +189,11 @@ class LineCard:
         except BaseException as error:
             await card.close()
             if isinstance(error, TimeoutError):
-                raise CardFailed(f"{name}: not ready within {START_S:g} s") from None
+                raise CardFailed(f"{name}: not ready within {start_s:g} s") from None
             if isinstance(error, CardFailed) and process.returncode == EXIT_PORT:
                 raise PortInUse(port_taken) from None
+            if isinstance(error, CardFailed) and card._log.last_line:
+                raise CardFailed(f"{name}: {card._log.last_line}") from None
             raise
         card.port, card.max_calls = hello.port, hello.max_calls
         card._watchdog = card._loop.create_task(card._watch(), name=f"{name} {card.pid}: watchdog")
@@ -335,7 +339,8 @@ class LineCard:
 
     def _take(self, call: int, message: protocol.Message) -> None:
         if isinstance(message, protocol.Hello):
-            self._hello.set_result(message)
+            if not self._hello.done():
+                self._hello.set_result(message)
         elif isinstance(message, protocol.Stats):
             answer = self._stats.popleft()
             if not answer.done():

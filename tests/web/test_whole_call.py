@@ -18,7 +18,7 @@ from ops.replay.expectations import Outcome, failures, read_turns
 from ops.replay.sip_replay import Ledger
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import EndReason
-from phone_daemon.wire.sip import PortInUse
+from phone_daemon.wire.sip import CardFailed, PortInUse
 from tests.web.served import TOKENS, bearer, served, settings_in
 from tests.web.voice_caller import call
 
@@ -113,3 +113,12 @@ async def test_alone_it_is_a_console_that_takes_no_calls(tmp_path: Path) -> None
         assert b"not answered (503)" in bytes(await socket.recv())
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_tokens_that_are_wrong_stop_the_start_in_one_line(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text('[a]\ntoken = "short"\nrole = "watch"\n')
+    tokens.chmod(0o600)
+    with pytest.raises(CardFailed, match=r"^web process: .*tokens.toml: \[a\]: a token has at least 16"):
+        async with served(settings_in(tmp_path, tokens=tokens)):
+            pass
