@@ -317,6 +317,8 @@ class Call:
         """Whether what the caller says while the agent speaks takes the floor by now."""
         if self._ducking.judging:
             return self._ducking.judge() is Verdict.CUT
+        if self._policy.by_evidence(self._floor.state) and not self._caller_side.speaking:
+            return False  # Words that somebody far away says.
         return self._policy.on_words(self._floor.state, self._caller_side.stable)
 
     def _wait_for_caller(self) -> None:
@@ -337,6 +339,7 @@ class Call:
                 self._agent_side.speculative.begin(self._caller_side.so_far)
         elif not self._digits and self._position - self._quiet_since >= samples(self._dialplan.no_input_s):
             self._silent += 1
+            self._caller_side.near.forget()
             self._feed(Input.NO_INPUT, self._agent_side.answer(CallerTurn("", silent=self._silent)))
 
     def _on_digit(self, digit: str) -> None:
@@ -369,7 +372,8 @@ class Call:
 
     def _speech_ended(self) -> None:
         state = self._floor.state
-        judged, wanted = self._ducking.judging, self._ducking.wanted
+        judged = self._ducking.judging
+        wanted = judged and self._ducking.wanted
         self._ducking.end()
         if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
             # Each remark counts by itself, and a short one is often over before its words are known.
@@ -421,6 +425,7 @@ class Call:
             return  # They went on speaking, and it is part of what they say now.
         if pending.said:
             self._silent = 0
+            self._caller_side.near.learn()
         agent_side = self._agent_side
         if agent_side.was_telling and self._policy.is_remark(pending.text):
             self._tell("remark", {"text": pending.text})

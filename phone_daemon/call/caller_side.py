@@ -15,6 +15,7 @@ from phone_daemon.clock import now_ns
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.endpointing import Endpointing
+from phone_daemon.stt.near_talker import NearTalker
 from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
@@ -88,6 +89,7 @@ class CallerSide:
         self.endpointing = Endpointing(turn, vad)
         self._ended = 0
         """Where speech ended last."""
+        self.near = NearTalker()
         self._pre_roll = PreRoll(vad)
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
@@ -158,11 +160,13 @@ class CallerSide:
         if self._vad.speaking:
             self._vad.wait = self.endpointing.wait(self.so_far if self.attending else "", self._vad.quiet)
         self.endpointing.hear(frame.pcm)
-        self._vad.doubted = doubted
+        self.near.hear(frame.pcm, self._vad.probability)
+        self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
+                    self.near.begin()
                     if "endpoint" in self.pending.at_ns:
                         self.endpointing.went_on(onset - self._ended)
                     self.pending.at_ns.setdefault("speech_onset", self.ns(onset))

@@ -38,6 +38,10 @@ class Vad:
         """Between `SpeechStarted` and `SpeechEnded`."""
         self.doubted = False
         """Speech does not start as long as this holds: what is heard may not be the caller."""
+        self.far = False
+        """What is heard as long as this holds is no speech of the caller's, but that of somebody behind them."""
+        self._voice: int | None = None
+        """First sample of the voice, whosever it is, that is heard now."""
         self.probability = 0.0
         """Of the last window."""
 
@@ -77,9 +81,13 @@ class Vad:
     def _judge(self, begin: int, before: float) -> SpeechStarted | SpeechEnded | None:
         """What the window that begins at `begin` changes; `before` is the probability of the one before it."""
         end = begin + WINDOW
-        if self.probability >= self._settings.release:
+        if self.probability < self._settings.release:
+            self._voice = None
+        elif self._voice is None:
+            self._voice = begin
+        if self._voice is not None and not self.far:
             if self.onset is None:
-                self.onset = begin
+                self.onset = max(self._voice, begin - self._min_speech)
             self._last = end
         elif not self.speaking:
             self.onset = None

@@ -249,7 +249,8 @@ def test_a_call_of_many_turns_keeps_nothing_of_those_that_are_over_but_their_wor
             kinds = ("Reply", "Utterance", "Task", "Future", "Heard", "Turn", "PendingTurn", "Silero")
             counts.append({kind: names.count(kind) for kind in kinds})
 
-    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Until five o'clock on every day of the week.")))
+    agent = agents.Lines(agents.text("Until five o'clock on every day of the week."))
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert len(left.turns) >= 12
     assert all(counts[-1][kind] <= counts[2][kind] + 1 for kind in counts[0]), counts
 

@@ -1,0 +1,72 @@
+"""How loud this call's caller is, and whether what is heard now is them or somebody behind them: a television, a second
+talker, who do not take the floor.
+
+Learned from turns that were understood, so that it is the caller who teaches it. Until then nobody is far.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import deque
+
+FAR_DB = 10.0
+"""Somebody is far who is softer than the caller by more. Who is softer by 12 dB on the whole has louder moments."""
+HEARD = 6
+"""Frames of 20 ms whose loudest but one counts: a voice's syllables are as far apart, and a "t" is one loud frame."""
+HELD = 30
+"""While the caller speaks: they may drop their voice at the end of a sentence, and are still them."""
+TURNS = 5
+"""The caller's level is the median of so many of their last turns."""
+LEAST = 15
+"""Frames of speech from which a level is learned."""
+PEAK = 0.95
+"""Of the frames of a turn, the share that is softer than its level."""
+
+
+class NearTalker:
+    """Of one call."""
+
+    def __init__(self) -> None:
+        self._levels: deque[float] = deque([-math.inf] * HELD, HELD)
+        self._turn: list[float] = []
+        self._turns: deque[float] = deque(maxlen=TURNS)
+
+    @property
+    def usual_db(self) -> float | None:
+        """The caller's level, in dB of full scale; None: not known yet."""
+        return sorted(self._turns)[len(self._turns) // 2] if self._turns else None
+
+    def hear(self, pcm: bytes, likeness: float) -> None:
+        """Takes 20 ms; `likeness`: how likely they are speech, 0 to 1."""
+        level = level_db(pcm)
+        self._levels.append(level)
+        if likeness >= 0.5:
+            self._turn.append(level)
+
+    def is_far(self, *, speaking: bool) -> bool:
+        """Whether what was heard last is too soft to be the caller; `speaking`: the caller was, until now."""
+        usual = self.usual_db
+        recent = self._levels if speaking else list(self._levels)[-HEARD:]
+        return usual is not None and sorted(recent)[-2] < usual - FAR_DB
+
+    def begin(self) -> None:
+        """What is heard from now on may be a turn of the caller's."""
+        self._turn.clear()
+
+    def learn(self) -> None:
+        """What was heard was a turn of the caller's."""
+        if len(self._turn) >= LEAST:
+            self._turns.append(sorted(self._turn)[int(PEAK * (len(self._turn) - 1))])
+        self._turn.clear()
+
+    def forget(self) -> None:
+        """The caller was not heard for long: they may have become softer."""
+        self._turns.clear()
+
+
+def level_db(pcm: bytes) -> float:
+    """RMS of 16-bit `pcm` in dB of full scale."""
+    values = array("h", pcm)
+    power = sum(value * value for value in values) / max(len(values), 1)
+    return 10 * math.log10(power / 2**30 + 1e-12)

@@ -1,0 +1,60 @@
+"""Somebody behind the caller, softer by 14 dB: neither do they stop the agent, nor are they answered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+
+from phone_daemon.call.floor import State
+from tests import agents
+from tests.phone import BOOKING, OPEN, Phone, ring, speech
+
+HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
+RIGHT = "All right."
+
+
+def behind(text: str) -> bytes:
+    return (np.frombuffer(speech(text), "<i2") * 0.2).astype("<i2").tobytes()
+
+
+def test_a_second_talker_does_not_take_the_floor_and_the_caller_does(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(HOURS), agents.text(RIGHT))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.says(behind("stop i would like to book an appointment"))
+        await phone.heard_out("until noon")
+        await phone.says(behind("no you take the blue one"))
+        await asyncio.sleep(1.5)
+        assert phone.state() is State.LISTENING
+        await phone.says(speech(BOOKING))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agent)
+    assert [turn["interrupted"] for turn in left.turns] == [False, False, False]
+    assert left.turns[1]["ducks"] == [] and left.turns[1]["heard"] == HOURS
+    assert "book an appointment" in left.turns[2]["caller"] and "blue" not in left.turns[2]["caller"]
+
+
+def test_while_somebody_talks_behind_them_the_caller_takes_the_floor_as_ever(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(HOURS), agents.text(RIGHT))
+    noise = np.frombuffer(behind("prices have gone up again this month and most of all for bread and milk"), "<i2")
+    voice = np.frombuffer(speech("stop i would like to book an appointment"), "<i2")
+    both = noise[: len(noise) // 2 + len(voice)].astype(np.int32)
+    both = np.pad(both, (0, max(0, len(noise) // 2 + len(voice) - len(both))))
+    both[len(noise) // 2 :][: len(voice)] += voice
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.says(both.clip(-32768, 32767).astype("<i2").tobytes())
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agent)
+    assert left.turns[1]["interrupted"]
+    assert "appointment" in left.turns[2]["caller"]

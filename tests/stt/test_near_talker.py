@@ -1,0 +1,72 @@
+"""Who is far behind the caller is not the caller."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phone_daemon.stt.near_talker import FAR_DB, HELD, LEAST, NearTalker, level_db
+
+
+def sound(db: float) -> bytes:
+    return np.full(160, round(32768 * 10 ** (db / 20)), "<i2").tobytes()
+
+
+def heard(near: NearTalker, db: float, frames: int) -> None:
+    for _ in range(frames):
+        near.hear(sound(db), 0.9)
+
+
+def taught(db: float = -20.0) -> NearTalker:
+    near = NearTalker()
+    near.begin()
+    heard(near, db, 50)
+    near.learn()
+    return near
+
+
+def test_a_level_is_in_db_of_full_scale() -> None:
+    assert abs(level_db(sound(-20.0)) + 20) < 0.01
+    assert level_db(bytes(320)) < -100
+
+
+def test_until_a_turn_was_understood_nobody_is_far() -> None:
+    near = NearTalker()
+    heard(near, -60.0, 50)
+    assert near.usual_db is None and not near.is_far(speaking=False)
+
+
+def test_who_is_softer_by_12_db_is_far_and_who_is_softer_by_8_is_the_caller() -> None:
+    near = taught()
+    heard(near, -32.0, 50)
+    assert near.is_far(speaking=False)
+    heard(near, -28.0, 1)
+    assert near.is_far(speaking=False)  # a "t", or a click
+    heard(near, -28.0, 1)
+    assert not near.is_far(speaking=False)
+
+
+def test_a_voice_that_drops_at_the_end_of_a_sentence_is_still_the_caller_s() -> None:
+    near = taught()
+    heard(near, -40.0, HELD - 2)
+    assert near.is_far(speaking=False) and not near.is_far(speaking=True)
+    heard(near, -40.0, 1)
+    assert near.is_far(speaking=True)
+
+
+def test_a_word_teaches_nothing_and_one_loud_turn_not_much() -> None:
+    near = taught()
+    near.begin()
+    heard(near, -5.0, LEAST - 1)
+    near.learn()
+    assert near.usual_db is not None and abs(near.usual_db + 20) < 0.1
+    for db in (-3.0, -20.0, -20.0):
+        heard(near, db, 50)
+        near.learn()
+    assert abs(near.usual_db + 20) < 0.1
+
+
+def test_after_a_long_silence_the_caller_may_be_softer() -> None:
+    near = taught()
+    near.forget()
+    heard(near, -20 - 2 * FAR_DB, 50)
+    assert not near.is_far(speaking=False)
