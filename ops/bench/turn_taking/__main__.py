@@ -3,7 +3,7 @@
 Plays scenes (`make scenes`) to real calls on the sample clock, and prints what came of them: false and missed stops,
 how soon the agent is softer and silent, how soon it goes on after a false alarm, and how long callers are waited for
 at the end of their turns, beside a fixed wait. `--half tune` is for tuning; `held`, with other wordings and voices, is
-looked at when done.
+looked at when done. `python -m ops.bench.turn_taking.curve` tries other waits on the same turns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ops.bench.turn_taking import tables
+from ops.bench.turn_taking import plot, tables
 from ops.bench.turn_taking.measure import Outcome, outcome
 from ops.bench.turn_taking.play import Stage
 from ops.bench.turn_taking.scene import SCENES, NoScenes, Scene, load
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at once (default 2)")
     parser.add_argument("--each", action="store_true", help="also tell each scene that did not come out right")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the waits and the times to silence (PNG, SVG)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the times (PNG or SVG; the extra `plot`)")
     parser.add_argument("--json", action="store_true", help="print JSON, every scene in it")
     args = parser.parse_args(argv)
     try:
@@ -78,6 +78,8 @@ def main(argv: list[str] | None = None) -> int:
             found.append(each)
             progress.advance(bar)
     found.sort(key=lambda each: each.id)
+    if args.plot is not None:
+        plot.draw(found, args.plot)
     figures = tables.figures(found)
     if args.json:
         told = {"figures": [each.as_json() for each in figures], "scenes": [each.as_json() for each in found]}

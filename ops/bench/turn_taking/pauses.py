@@ -7,7 +7,7 @@ not, can be tried on the same pauses.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.bench.turn_taking.caller import ticks
@@ -105,15 +105,3 @@ def waited(heard: Heard, decide: Decide) -> Waited:
             return Waited(cut_off, (tick - heard.over_at) * PTIME_S, endpoint.reason)
         cut_off = True
     return Waited(cut_off, LONGEST_S, "never")
-
-
-def curve(heard: Sequence[Heard], ways: Sequence[tuple[str, Decide]]) -> list[tuple[str, float, float, float]]:
-    """For each way its name, the share of turns cut off, and the mean and 90th percentile of the wait (seconds)."""
-    found = []
-    for name, decide in ways:
-        each = [waited(one, decide) for one in heard]
-        waits = sorted(one.wait_s for one in each)
-        if waits:
-            share = sum(one.cut_off for one in each) / len(each)
-            found.append((name, share, sum(waits) / len(waits), waits[min(len(waits) - 1, int(0.9 * len(waits)))]))
-    return found
