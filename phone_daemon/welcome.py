@@ -7,6 +7,7 @@ from pathlib import Path
 from phone_daemon import __version__
 from phone_daemon.daemon import Daemon, number_of
 from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.settings.trunks import TrunkSettings
 
 THINGS = 3
 """That are suggested."""
@@ -18,25 +19,39 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
     """The address to dial, what to say, and where to look; `config`: the settings file, which the tools need too."""
     sip = daemon.settings.sip
     where = f"{sip.bind}:{daemon.port}"
-    reach = (
-        "reachable from this machine only; --bind ADDRESS opens it to your trunk"
-        if sip.bind.startswith("127.")
-        else "open to whoever can reach it: let only your trunk's addresses through the firewall"
-    )
+    trunks = [trunk.settings for trunk in daemon.trunks]
+    if trunks:
+        reach = "your trunks alone are answered"
+    elif sip.bind.startswith("127."):
+        reach = "reachable from this machine only; a [[trunk]] in the settings opens it, docs/trunks.md"
+    else:
+        reach = "open to whoever can reach it: name your trunks in the settings, docs/trunks.md"
     same = f" -c {config}" if config else ""
     plan = next(iter(daemon.dialplans))
     lines = [
-        f"phone-daemon {__version__} answers SIP calls on udp {where} ({reach})",
-        f"  softphone   dial sip:{number_of(plan)}@{where} (no registration, no password; UDP, PCMU, PCMA or G722)",
+        f"phone-daemon {__version__} answers SIP calls on {where} ({reach})",
+        *(f"  trunk       {_by(trunk)}" for trunk in trunks),
+        *([] if trunks else [_softphone(plan, where)]),
         *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
         *([] if daemon.web is None else [f"  browser     open {daemon.web.link} (to call, to watch, to steer)"]),
-        f"  trunk       send INVITEs to sip:<called number>@{where};transport=udp",
+        *([] if trunks else [f"  trunk       send INVITEs to sip:<called number>@{where}"]),
         f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
-        f"  live calls  phone-ops calls{same} (likewise: watch, hangup CALL, drain)",
+        f"  live calls  phone-ops calls{same} (likewise: watch, hangup CALL, drain, trunks, dial NUMBER)",
         f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)",
         "Ctrl-C lets live calls finish; twice stops now.",
     ]
     return "\n".join(lines)
+
+
+def _softphone(plan: Dialplan, where: str) -> str:
+    return f"  softphone   dial sip:{number_of(plan)}@{where} (no registration, no password; PCMU, PCMA or G722)"
+
+
+def _by(trunk: TrunkSettings) -> str:
+    """How calls come by a trunk."""
+    if trunk.register is not None:
+        return f"{trunk.name}: call {trunk.register.user} at {trunk.register.registrar[0]}"
+    return f"{trunk.name}: calls from {', '.join(trunk.addresses)}"
 
 
 def things_to_say(plan: Dialplan) -> list[str]:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from phone_daemon.agent.factory import missing_keys
+from phone_daemon.daemon import load_dialplans
 from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
 from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.settings import Settings
 
 
 def run(config: Path | None, environ: Mapping[str, str]) -> int:
@@ -19,12 +21,22 @@ def run(config: Path | None, environ: Mapping[str, str]) -> int:
         lines = [*error.lines, *_of_dialplans(error.dialplans, environ)]
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
         return 1
-    if lines := list(_of_dialplans(settings.dialplans, environ)):
+    lines = list(_of_dialplans(settings.dialplans, environ)) or _of_trunks(settings)
+    if lines:
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
         return 1
     names = ", ".join(plan.name for plan in Dialplans.load(settings.dialplans))
     print(f"{config or 'the default settings'}: nothing is wrong; dialplans: {names or 'the dental clinic'}")  # noqa: T201
     return 0
+
+
+def _of_trunks(settings: Settings) -> list[str]:
+    """Dialplans that trunks name and that are not there."""
+    try:
+        load_dialplans(settings)
+    except DialplanError as error:
+        return list(error.lines)
+    return []
 
 
 def _of_dialplans(paths: tuple[Path, ...], environ: Mapping[str, str]) -> Iterator[str]:

@@ -47,6 +47,7 @@ async def test_from_an_accounts_name_and_password_to_the_first_answered_call(tmp
         daemon = DaemonProcess(tmp_path / "var", settings, environ={"TRUNK_PASSWORD": PASSWORD})
         async with daemon:
             await until(lambda: "trunk.registered trunk=provider" in daemon.log())
+            assert f"provider: call {USER} at 127.0.0.1:{provider.port}" in daemon.log()
             # The account's number is in no dialplan: its caller reaches the trunk's all the same.
             await sipp(tmp_path, provider.port, calling(hold_ms=2500), USER)
             await until(lambda: "call.ended" in daemon.log())
@@ -84,3 +85,34 @@ async def test_a_refused_account_shows_in_readyz_and_in_phone_ops(tmp_path: Path
             (trunk,) = json.loads(out)
             assert (code, trunk["state"], trunk["detail"]) == (1, "refused", said)
             assert "not-the-password" not in daemon.log() + out
+
+
+@pytest.mark.foreign
+async def test_a_trunk_has_its_most_calls_and_another_is_told_to_wait(tmp_path: Path) -> None:
+    settings = {
+        "trunk": [{"name": "carrier", "addresses": ["127.0.0.1"], "max_calls": 1}],
+        "sip": {"bind": "127.0.0.1"},
+    }
+    async with DaemonProcess(tmp_path / "var", settings) as daemon:
+        first = asyncio.create_task(sipp(tmp_path, daemon.port, calling(hold_ms=3000)))
+        await until(lambda: "call.answered" in daemon.log())
+        await sipp(tmp_path, daemon.port, calling(503))
+        await first
+        await until(lambda: "call.ended" in daemon.log())
+        await sipp(tmp_path, daemon.port, calling(hold_ms=200))
+        assert 'status=503 reason="the trunk has its most calls"' in daemon.log()
+
+
+async def test_check_names_a_dialplan_that_a_trunk_names_and_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "front_desk.toml").write_text(GREETING)
+    file = tmp_path / "s.toml"
+    file.write_text(
+        'dialplans = ["front_desk.toml"]\n[[trunk]]\nname = "a"\naddresses = "192.0.2.7"\ndialplans = ["frontdesk"]\n'
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "phone_daemon", "check", "-c", str(file), stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (
+        1, '[[trunk]] "a": dialplans: there is no dialplan "frontdesk"; did you mean "front_desk"?\n'
+    )  # fmt: skip
