@@ -286,6 +286,8 @@ def sections(config: Path | None) -> dict[str, Any]:
         for key in ("port", "directory"):
             found.get(name, {}).pop(key, None)
     found.pop("health_port", None)
+    # Its accounts stay with the daemon that has them, and the caller here is none of its trunks.
+    found.pop("trunk", None)
     return found
 
 
