@@ -54,7 +54,8 @@ def test_the_recording_has_what_was_listened_to_or_what_came(tmp_path: Path) -> 
 
 def test_an_echo_is_told_to_whoever_watches_in_the_log_and_in_the_turn(caplog: pytest.LogCaptureFixture) -> None:
     notes: list[tuple[str, object]] = []
-    turn, news = Turn(0), [EchoPath(180, -21.5), LOOPS]
+    turn = Turn(0)
+    news: list[EchoPath | str] = [EchoPath(180, -21.5), LOOPS]
     with caplog.at_level(logging.INFO):
         tell_echo(news, "call-1", turn, lambda kind, data: notes.append((kind, data)))
     assert notes == [

@@ -5,16 +5,17 @@ import pytest
 
 from ops.replay.echo_path import Echo, EchoPath, mixed
 from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
+from tests.media.echoes import Sound
 
 
-def through(path: EchoPath, sound: np.ndarray) -> np.ndarray:
+def through(path: EchoPath, sound: Sound) -> Sound:
     pcm = sound.astype("<i2").tobytes()
     back = b"".join(path.feed(pcm[at : at + FRAME_BYTES]) for at in range(0, len(pcm), FRAME_BYTES))
-    return np.frombuffer(back, "<i2").astype(float)
+    return np.frombuffer(back, "<i2").astype(np.float64)
 
 
-def tone(hz: float) -> np.ndarray:
-    return 8000 * np.sin(2 * np.pi * hz / SAMPLE_RATE * np.arange(SAMPLE_RATE))
+def tone(hz: float) -> Sound:
+    return np.asarray(8000 * np.sin(2 * np.pi * hz / SAMPLE_RATE * np.arange(SAMPLE_RATE)))
 
 
 @pytest.mark.parametrize("loss_db", [0, 12, 30])
