@@ -7,7 +7,7 @@ import contextlib
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.call import cancel_chain
@@ -30,6 +30,9 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 _SENTENCE = re.compile(r"(?<=[.!?…])\s")
+RESUMING = "As I was saying: "
+LONG_BREAK_S = 4.0
+"""After a longer break the caller is led back to what was being said."""
 Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
 
 
@@ -100,6 +103,20 @@ class _Rest:
     """It is asked again from the start, and the agent must first take back what nobody heard but for a filler."""
     words: Ask | None = None
     """What goes on at the very word, if the caller heard the agent tell something and had not been asked anything."""
+    since_ns: int = field(default_factory=now_ns)
+    """When it was broken off."""
+
+
+def _led(text: str, ask: Ask) -> Ask:
+    """`ask`, with `text` said first."""
+
+    async def stream() -> AsyncGenerator[AgentEvent, None]:
+        yield Token(text)
+        async with contextlib.aclosing(ask.stream()) as events:
+            async for event in events:
+                yield event
+
+    return replace(ask, stream=stream)
 
 
 def asked(reply: Reply, played: int) -> bool:
@@ -114,13 +131,13 @@ def _rest(cut: _Cut, played: int, actions: tuple[Action, ...]) -> _Rest | None:
         return _Rest(ask)
     if not reply.turn.agent or not (reply.thought or reply.itself_played):
         return _Rest(ask, retract=ask.retractable)
-    asked = "?" in reply.turn.heard + _SENTENCE.split(unsaid, maxsplit=1)[0]
+    question = "?" in reply.turn.heard + _SENTENCE.split(unsaid, maxsplit=1)[0]
     if not reply.thought and ask.continuation is not None:
         more = Ask(ask.continuation, retractable=True, continuation=ask.continuation)
-        return _Rest(more, words=None if asked else more)
+        return _Rest(more, words=None if question else more)
     if not unsaid and not actions:
         return None
-    return _Rest(saying(unsaid, actions), words=None if asked else saying(reply.unsaid_words(played), actions))
+    return _Rest(saying(unsaid, actions), words=None if question else saying(reply.unsaid_words(played), actions))
 
 
 class AgentSide:
@@ -140,6 +157,8 @@ class AgentSide:
     ) -> None:
         self.reply: Reply | None = None
         """The reply that has the floor; None once it was played out or cancelled."""
+        self.resuming = RESUMING
+        """Said before what was broken off long ago; empty: nothing."""
         self.history: list[Message] = []
         self.speculative = SpeculativeReply(lambda text: self._begin(self._answering(CallerTurn(text))), agent.retract)
         self._rest: _Rest | None = None
@@ -338,19 +357,21 @@ class AgentSide:
     def resume(self) -> Ask | None:
         """The interruption was a noise: what the reply still had to say and do; None when there is nothing left.
 
-        From the beginning of the phrase that was cut: half a phrase tells nobody anything.
+        From the very word, where something was being told. A question, and whatever was broken off long ago, is begun
+        again with its phrase: half of it tells nobody anything.
         """
         rest, self._rest = self._rest, None
         if rest is None:
             return None
         if rest.retract:
             self._agent.retract()
-        return rest.ask
+        if rest.words is None:
+            return rest.ask
+        return rest.words if now_ns() - rest.since_ns < LONG_BREAK_S * 1e9 else _led(self.resuming, rest.ask)
 
     def resume_after(self, remark: str) -> Ask | None:
-        """The interruption was a mere `remark`: likewise, but from the very word, for the caller is listening."""
-        rest, self._rest = self._rest, None
-        ask = None if rest is None else rest.words
+        """The interruption was a mere `remark`: likewise."""
+        ask = self.resume()
         if ask is not None:
             ask.remark = remark
         return ask

@@ -49,6 +49,7 @@ from phone_daemon.events import (
     samples,
 )
 from phone_daemon.media.echo import EchoCanceller
+from phone_daemon.media.hold_music import melody
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.settings.settings import Settings
 from phone_daemon.state.store import State as Store
@@ -58,7 +59,7 @@ from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
 from phone_daemon.tts.filler import Fillers
 from phone_daemon.tts.filler import Store as FillerStore
 from phone_daemon.tts.lead import Lead
-from phone_daemon.tts.voice import Voice
+from phone_daemon.tts.voice import TtsLost, Voice
 from phone_daemon.wire.line import Line
 from sidecars.host.host import Host
 from sidecars.log import Event
@@ -149,6 +150,8 @@ class Call:
             self._tasks.create_task,
             self._tell,
         )
+        if not str(dialplan.voice.get("language", "en")).startswith("en"):
+            self._agent_side.resuming = ""
         self._early_after = samples(turn.early_after_s)
         self._starts_early = dialplan.agent != "script" if turn.early_start is None else turn.early_start
         self._cancelling: asyncio.Task[CancelReport] | None = None
@@ -275,6 +278,7 @@ class Call:
             case HoldChanged(held):
                 self._park(held)
             case TransferFailed(code, detail) if self._floor.state is State.CLOSING:
+                self._line.stop_music()
                 self._tell("transfer_failed", {"code": code, "detail": detail})
                 self._feed(Input.STAYED, saying(BUSY if code in BUSY_CODES else NOT_PUT_THROUGH))
             case LineClosed() if self._closed is None:
@@ -536,13 +540,28 @@ class Call:
         if self._parking:
             self._parking = False
             self._park(True)
+            self._line.play_music(self._dialplan.hold_music or melody())
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
-            if action.kind is ActionKind.TRANSFER:
+            if action.kind is ActionKind.TRANSFER and action.briefing:
+                self._tasks.create_task(self._consult(action))
+            elif action.kind is ActionKind.TRANSFER:
                 self._line.transfer(action.argument)
             else:
                 self._line.hang_up()
+
+    async def _consult(self, action: Action) -> None:
+        """Has a colleague told who is there, and joined with the caller, who hears music meanwhile."""
+        self._line.play_music(self._dialplan.hold_music or melody())
+        voice, briefing = self._open_voice(), b""
+        try:
+            briefing = b"".join([piece.pcm async for piece in voice.speak(action.briefing)])
+        except TtsLost as error:
+            self._tell("fault", {"part": "tts", "error": f"a colleague was told nothing: {error}"})
+        finally:
+            voice.close()
+        self._line.consult(action.argument, briefing)
 
     # ------------------------------------------------------------------------------------------------ operator
 
@@ -579,6 +598,7 @@ class Call:
             return self._parking
         self._parking, was_held = False, self._held
         self._park(False)
+        self._line.stop_music()
         return self.say(BACK_AGAIN) if was_held else True
 
     def _park(self, held: bool) -> None:

@@ -202,7 +202,7 @@ def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: 
 
 
 def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
-    """The agent takes its sentence up again, and says everything else that it had not said yet."""
+    """The agent goes on at the very word, and says everything else that it had not said yet."""
     whole = " ".join([LONG, "Is there anything else that I can do for you? Please tell me now."] * 3)
     agent = agents.Lines(agents.text(whole))
 
@@ -217,12 +217,8 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
     left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     first, resumed = left.turns[1:3]
     assert first["interrupted"] and not resumed["interrupted"]
-    cut = len(first["heard"])
-    assert 0 < cut < len(whole) and whole.startswith(first["heard"])
-    again = whole.index(resumed["heard"])
-    assert again <= cut, "something was never said"
-    assert whole[again:] == resumed["heard"]
-    assert cut - again < 60, "more than the sentence that was cut was said twice"
+    assert first["heard"] and resumed["heard"]
+    assert f"{first['heard']} {resumed['heard']}".split() == whole.split()
     assert len(agent.asked) == 1
 
 
@@ -236,7 +232,7 @@ def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Pat
         await phone.noise()
         await phone.reaches(State.CLOSED)
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert sum(turn["interrupted"] for turn in left.turns) == 1
 
@@ -269,8 +265,27 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
             await phone.noise()
         await phone.heard_out("On Friday")
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert left.turns[-1]["heard"].endswith("we close at four.")
+
+
+def test_after_a_long_break_the_caller_is_led_back_to_what_was_being_said(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(LONG))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("half past eight"))
+        assert isinstance(phone.stt, TunedHost)
+        phone.stt.wordless = True
+        await phone.says(speech(f"{BOOKING} {BOOKING}"))
+        await asyncio.sleep(1.0)
+        phone.stt.wordless = False
+        await phone.heard_out("On Friday")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    assert left.turns[2]["heard"].startswith("As I was saying: We are open")
+    assert left.turns[2]["heard"].endswith("we close at four.")
 
 
 @pytest.mark.parametrize("said", ["i need to cancel my appointment", "what time do you close"])
