@@ -6,18 +6,18 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from ops.live.api import ApiOperator, Switchboard
+from ops.live.events import Event, event_of, printable
 from ops.report import tables
 from ops.report.captions import Captions
 from ops.usage import WrongUse, add_config, settings
-from phone_daemon.events import Note
 from phone_daemon.state.client import blame, where
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.server import socket_path
@@ -28,16 +28,6 @@ POLL_MS = 1000
 PAGE = 500
 PRIVATE = "(kept private)"
 """Shown where a daemon does not store what people said (`state.texts`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of the event stream."""
-
-    id: str
-    at: datetime
-    """When Redis took it, UTC."""
-    note: Note
 
 
 class Operator(Commands):
@@ -59,28 +49,15 @@ class Operator(Commands):
                 for _, entries in found:
                     for id, fields in entries:
                         last = id
-                        yield _event(id, fields)
+                        yield event_of(
+                            id, fields["call"], fields["kind"], int(fields["at_ns"]), json.loads(fields["data"])
+                        )
         except Exception as error:
             raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
 
     async def _last_id(self) -> str:
         newest = await self._ask("XREVRANGE", EVENTS, "+", "-", "COUNT", 1)
         return str(newest[0][0]) if newest else "0-0"
-
-
-def _event(id: str, fields: dict[str, str]) -> Event:
-    at = datetime.fromtimestamp(int(id.partition("-")[0]) / 1e3, UTC)
-    data = {key: _printable(value) for key, value in json.loads(fields["data"]).items()}
-    return Event(id, at, Note(_printable(fields["call"]), fields["kind"], int(fields["at_ns"]), data))
-
-
-def _printable(value: Any) -> Any:
-    """Text that a caller chose (a user part, a name) must not steer the operator's terminal."""
-    return (
-        "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
-        if isinstance(value, str)
-        else value
-    )
 
 
 # ------------------------------------------------------------------------------------------------ the commands
@@ -90,7 +67,7 @@ Act = Callable[[Operator, argparse.Namespace], Awaitable[int]]
 """A command: its exit code. Raises `CommandFailed` or `WrongUse`."""
 
 
-async def _calls(operator: Operator, args: argparse.Namespace) -> int:
+async def _calls(operator: Switchboard, args: argparse.Namespace) -> int:
     calls = await operator.calls()
     if args.json:
         print(json.dumps(list(calls.values()), indent=2))
@@ -103,12 +80,12 @@ async def _calls(operator: Operator, args: argparse.Namespace) -> int:
     for column in COLUMNS:
         table.add_column(column, no_wrap=column == "call")
     for shown in calls.values():
-        table.add_row(*(Text(_printable(shown.get(column, ""))) for column in COLUMNS))
+        table.add_row(*(Text(printable(shown.get(column, ""))) for column in COLUMNS))
     out.print(table)
     return 0
 
 
-async def _watch(operator: Operator, args: argparse.Namespace) -> int:
+async def _watch(operator: Switchboard, args: argparse.Namespace) -> int:
     if not args.call:
         async for event in operator.events(past=False):
             print(_as_json(event) if args.json else _as_line(event), flush=True)
@@ -129,7 +106,7 @@ async def _watch(operator: Operator, args: argparse.Namespace) -> int:
     return 0
 
 
-async def _hangup(operator: Operator, args: argparse.Namespace) -> int:
+async def _hangup(operator: Switchboard, args: argparse.Namespace) -> int:
     calls = args.calls or sorted(await operator.calls())
     return await _each(args, calls, lambda call: operator.order(call, CommandKind.HANG_UP), "hung up", "no live calls")
 
@@ -177,7 +154,7 @@ def _as_line(event: Event) -> str:
 def add_parser(commands: Any) -> None:
     """Adds `calls`, `watch`, `hangup` and `drain` to the subparsers of `phone-ops`."""
 
-    def add(name: str, act: Act, help: str, examples: str) -> argparse.ArgumentParser:
+    def add(name: str, act: Any, help: str, examples: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = commands.add_parser(
             name,
             help=help,
@@ -187,7 +164,9 @@ def add_parser(commands: Any) -> None:
         )
         add_config(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.set_defaults(run=lambda args: _run(act, args))
+        parser.set_defaults(run=lambda args: _run(act, args), api="")
+        if act is not _drain:
+            parser.add_argument("--api", metavar="URL", help="ask a web process instead of Redis; token in PHONE_TOKEN")
         return parser
 
     add("calls", _calls, "list live calls", "  phone-ops calls\n  phone-ops calls --json | jq -r '.[].call'")
@@ -212,10 +191,20 @@ def add_parser(commands: Any) -> None:
     drain.add_argument("daemons", nargs="*", metavar="DAEMON", help="ids of daemons (see phone-ops calls --json)")
 
 
-def _run(act: Act, args: argparse.Namespace) -> int:
+def _run(act: Any, args: argparse.Namespace) -> int:
     if act is _hangup and bool(args.calls) == args.all:
         raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
-    return operate(act, args)
+    return over_api(act, args) if args.api else operate(act, args)
+
+
+def over_api(act: Callable[[Switchboard, argparse.Namespace], Awaitable[int]], args: argparse.Namespace) -> int:
+    """`operate`, through the web process at `args.api`."""
+
+    async def main() -> int:
+        async with ApiOperator(args.api) as operator:
+            return await act(operator, args)
+
+    return _told(main())
 
 
 def operate(act: Act, args: argparse.Namespace) -> int:
@@ -232,8 +221,12 @@ def operate(act: Act, args: argparse.Namespace) -> int:
         async with Operator(state) as operator:
             return await act(operator, args)
 
+    return _told(main())
+
+
+def _told(doing: Coroutine[Any, Any, int]) -> int:
     try:
-        return asyncio.run(main())
+        return asyncio.run(doing)
     except CommandFailed as error:
         print(f"phone-ops: {error}", file=sys.stderr)
         return 1

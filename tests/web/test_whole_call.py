@@ -110,7 +110,8 @@ async def test_alone_it_is_a_console_that_takes_no_calls(tmp_path: Path) -> None
     url = base.replace("http", "ws")
     async with connect(f"{url}ws/voice", additional_headers={"Authorization": f"Bearer {token}"}) as socket:
         await socket.send(b"\x01\x00")
-        assert b"not answered (503)" in bytes(await socket.recv())
+        message = await socket.recv()
+        assert isinstance(message, bytes) and b"not answered (503)" in message
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 10) == 0
 
