@@ -71,7 +71,7 @@ class CallView {
         "section",
         { class: "card answers", "aria-label": "How fast it answers" },
         el("h2", {}, "How fast it answers"),
-        el("p", { class: "hint" }, "From the end of your turn being noticed to the agent’s first sound."),
+        el("p", { class: "hint" }, "From noticing that you are done to the agent’s first sound."),
         this.#answers.element,
         this.#facts,
       ),

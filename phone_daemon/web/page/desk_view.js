@@ -35,7 +35,7 @@ class DeskView {
 
   /** @param {boolean} steers */
   constructor(steers) {
-    this.#burst = steers ? new Burst((legs) => this.#interrupted(legs)) : null;
+    this.#burst = steers ? new Burst() : null;
     this.element = el(
       "div",
       { class: "desk-view" },
@@ -105,7 +105,7 @@ class DeskView {
     const total = this.#interruptions.map((legs) => legs.total).filter((ms) => typeof ms === "number");
     const p95 = percentile(total, 95);
     this.#gate.textContent = total.length
-      ? `${total.length} interruptions: the whole cancel chain took ${milliseconds(p95)} at p95. The gate is the model’s own floor + ${GATE_MS} ms: ${p95 <= GATE_MS ? "held" : "missed, unless the floor is over " + milliseconds(p95 - GATE_MS)}.`
+      ? `${total.length} interruption${total.length > 1 ? "s" : ""}: the whole cancel chain took ${milliseconds(p95)} at p95. The gate is the model’s own floor + ${GATE_MS} ms: ${p95 <= GATE_MS ? "held" : "missed, unless the floor is over " + milliseconds(p95 - GATE_MS)}.`
       : "No interruption yet.";
     this.#gate.dataset.held = String(!total.length || p95 <= GATE_MS);
     const rows = [...Object.keys(LEGS), "total"].map((leg) => {

@@ -11,13 +11,17 @@ export class PastCall {
   #sound;
   #waveform;
   #id;
+  #turns;
+  /** Seconds by which the recording is ahead of the turns' times: it begins with the answer, they with the call. */
+  #ahead = 0;
 
   /** @param {Call} call @param {Turn[]} turns */
   constructor(call, turns) {
     const address = `/v1/recordings/${encodeURIComponent(call.call)}`;
     this.#id = call.call;
+    this.#turns = turns;
     this.#sound = el("audio", { controls: true, preload: "metadata", src: address });
-    this.#waveform = new Waveform(turns, (at) => this.#hear(at));
+    this.#waveform = new Waveform(turns, (at) => this.#hear(at - this.#ahead));
     this.#sound.addEventListener("timeupdate", () => this.#waveform.at(this.#sound.currentTime));
     this.element = el(
       "div",
@@ -36,7 +40,8 @@ export class PastCall {
       const answer = await fetch(`/v1/recordings/${encodeURIComponent(this.#id)}`);
       if (!answer.ok) throw new Error("there is no recording");
       const audio = await new OfflineAudioContext(2, 1, 8000).decodeAudioData(await answer.arrayBuffer());
-      this.#waveform.show(audio);
+      this.#ahead = ahead(audio, this.#turns);
+      this.#waveform.show(audio, this.#ahead);
     } catch {
       this.#sound.remove();
       this.#waveform.element.replaceChildren(el("p", { class: "empty" }, "There is no recording of this call."));
@@ -47,9 +52,9 @@ export class PastCall {
     this.#sound.pause();
   }
 
-  /** @param {number} at Seconds. */
+  /** @param {number} at Seconds, as turns count them. */
   #hear(at) {
-    this.#sound.currentTime = Math.max(0, at);
+    this.#sound.currentTime = Math.max(0, at + this.#ahead);
     this.#sound.play().catch(() => {});
   }
 
@@ -86,6 +91,22 @@ export class PastCall {
     }
     return all;
   }
+}
+
+const AUDIBLE = 32 / 32768;
+const MOST_AHEAD_S = 5;
+
+/**
+ * How much later the recording has what happened: the agent's first sound is known in both.
+ * @param {AudioBuffer} audio
+ * @param {Turn[]} turns
+ */
+function ahead(audio, turns) {
+  const told = turns.map((turn) => turn.times?.rtp_first_audio).find((at) => typeof at === "number");
+  const agent = audio.getChannelData(audio.numberOfChannels - 1);
+  const heard = agent.findIndex((sample) => Math.abs(sample) >= AUDIBLE) / audio.sampleRate;
+  const later = told === undefined || heard < 0 ? 0 : heard - told;
+  return Math.abs(later) < MOST_AHEAD_S ? later : 0;
 }
 
 /** @param {Turn} turn */

@@ -14,6 +14,7 @@ export class Waveform {
   #turns;
   /** @type {AudioBuffer | null} */ #audio = null;
   #seconds = 1;
+  #ahead = 0;
   #now = 0;
 
   /** @param {Turn[]} turns @param {(at: number) => void} hear */
@@ -24,9 +25,10 @@ export class Waveform {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {AudioBuffer} audio */
-  show(audio) {
+  /** @param {AudioBuffer} audio @param {number} ahead Seconds that it is ahead of the turns' times. */
+  show(audio, ahead) {
     this.#audio = audio;
+    this.#ahead = ahead;
     this.#seconds = audio.duration;
     this.#draw();
   }
@@ -50,7 +52,7 @@ export class Waveform {
     /** @param {string} name */
     const color = (name) => style.getPropertyValue(`--${name}`).trim();
     /** @param {number} seconds */
-    const x = (seconds) => (seconds / this.#seconds) * width;
+    const x = (seconds) => ((seconds + this.#ahead) / this.#seconds) * width;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, HEIGHT);
     for (const turn of this.#turns) this.#bands(pen, turn, x, color);
@@ -58,7 +60,7 @@ export class Waveform {
     this.#wave(pen, Math.min(1, this.#audio.numberOfChannels - 1), MARKS + LANE + 8 + LANE / 2, width, color("green"));
     for (const turn of this.#turns) this.#marks(pen, turn, x, color);
     pen.fillStyle = color("ink");
-    pen.fillRect(x(this.#now), MARKS, 1.5, HEIGHT - MARKS);
+    pen.fillRect((this.#now / this.#seconds) * width, MARKS, 1.5, HEIGHT - MARKS);
   }
 
   /**
@@ -95,7 +97,7 @@ export class Waveform {
       pen.fillStyle = color("red");
       pen.fillRect(at, MARKS - 3, 1.5, HEIGHT - MARKS + 3);
       pen.globalAlpha = 0.3;
-      pen.fillRect(at, MARKS + LANE + 8, Math.max(3, x(Math.max(0, ...legs) / 1000)), LANE);
+      pen.fillRect(at, MARKS + LANE + 8, Math.max(3, x(turn.barge_in.at + Math.max(0, ...legs) / 1000) - at), LANE);
       pen.globalAlpha = 1;
     }
     pen.fillStyle = color("amber");
