@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from dataclasses import replace
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from websockets.asyncio.client import connect
 
 from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.llm.http import make_client
+from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError, Dialplans
 from phone_daemon.dialplan.model import Model
 from phone_daemon.start import ask_first, begun_with
+from tests.web.served import TOKENS, bearer, frame_of, settings_in
 from tests.web.test_webhooks import Behavior, answers, receiver
 
 PLAN = """\
@@ -108,3 +112,26 @@ def test_a_model_is_told_what_its_prompt_does_not_say(tmp_path: Path) -> None:
 def test_a_mistake_in_the_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(DialplanError, match=r"start\.url"):
         plans(tmp_path, "crm.example.com")
+
+
+async def test_a_call_rings_until_the_answer_is_there_and_is_then_greeted_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONE_WEB_TOKENS", f"operate:{TOKENS['operate']}")
+    reply = answers(ok({"dialplan": "vip", "slots": {"name": "Ann"}}))
+    async with receiver(reply) as there:
+        plans(tmp_path, there.url)
+        files = (tmp_path / "front.toml", tmp_path / "vip.toml")
+        settings = replace(settings_in(tmp_path), health_port=0, dialplans=files)
+        async with Daemon(settings) as daemon:
+            assert daemon.web is not None
+            serving = asyncio.create_task(daemon.serve())
+            url = f"ws://127.0.0.1:{daemon.web.port}/ws/voice"
+            async with asyncio.timeout(30), connect(url, additional_headers=bearer("operate")) as socket:
+                await socket.send(b'\x01\x00{"caller": "5550100", "called": "4711"}')
+                greeting = b"".join([(await frame_of(socket, 0x05))[2:] for _ in range(2)])
+            daemon.drain()
+            await serving
+        (request,) = there.requests
+    assert greeting.decode().strip() == "Welcome back, Ann."
+    assert (request.told["caller"], request.told["dialplan"]) == ("5550100", "front")

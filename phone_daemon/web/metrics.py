@@ -15,7 +15,6 @@ class Metrics:
         self.webhooks = Counter(
             "phone_web_webhooks", "messages to webhooks, by outcome", ["outcome"], registry=registry
         )
-        self.refused = Counter("phone_web_refused", "requests refused, by status", ["status"], registry=registry)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -1,0 +1,55 @@
+"""The pace of a client: what is refused costs more, and nobody pays for another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phone_daemon.web.guard import MAX_CLIENTS, REFUSED_COSTS, Pace
+from tests.web.served import served, settings_in
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_client_has_a_quarter_of_a_minute_at_once_and_then_its_pace() -> None:
+    clock = Clock()
+    pace = Pace(120, clock)
+    asked = 0
+    while not pace.wait_s("a"):
+        pace.spend("a")
+        asked += 1
+    assert asked == 30
+    assert pace.wait_s("a") == 0.5 and pace.wait_s("b") == 0
+    clock.now += 0.5
+    assert pace.wait_s("a") == 0
+
+
+def test_what_was_refused_is_waited_for_and_not_for_ever() -> None:
+    clock = Clock()
+    pace = Pace(60, clock)
+    for _ in range(1000):
+        pace.spend("a", REFUSED_COSTS)
+    assert 15 < pace.wait_s("a") < 20
+    clock.now += 20
+    assert pace.wait_s("a") == 0
+
+
+def test_clients_without_number_cost_no_memory_without_end() -> None:
+    pace = Pace(60)
+    for number in range(MAX_CLIENTS + 100):
+        pace.spend(str(number))
+    assert len(pace._left) == MAX_CLIENTS
+
+
+async def test_whoever_guesses_tokens_is_soon_told_to_wait(tmp_path: Path) -> None:
+    async with served(settings_in(tmp_path, requests_a_minute=60)) as web, web.client() as client:
+        answers = [await client.get("/v1/me", headers={"Authorization": f"Bearer {n}"}) for n in range(10)]
+        assert [answer.status_code for answer in answers[:2]] == [401, 401]
+        assert answers[-1].status_code == 429
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert "too many requests; wait " in answers[-1].json()["detail"]
