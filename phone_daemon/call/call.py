@@ -48,6 +48,7 @@ from phone_daemon.events import (
     TransferFailed,
     samples,
 )
+from phone_daemon.language.announcements import is_announcement
 from phone_daemon.media.echo import EchoCanceller
 from phone_daemon.media.hold_music import melody
 from phone_daemon.media.recorder import Recorder
@@ -393,7 +394,8 @@ class Call:
         if pending is not self._caller_side.pending:
             return
         answered = wanted and bool(pending.said) and self._policy.by_words(self._floor.state)
-        if not answered and not self._policy.on_words(self._floor.state, pending.text):
+        takes = answered or self._policy.on_words(self._floor.state, pending.text)
+        if not takes or is_announcement(pending.text):
             self._caller_side.pending = PendingTurn()
             if pending.said and self._agent_side.reply is not None:
                 self._remarked(pending.text, self._agent_side.reply.turn.remarks)
@@ -403,6 +405,16 @@ class Call:
         self._caller_side.pending = pending
         if not speaking:
             self._feed(Input.SPEECH_ENDED)
+
+    def _go_on(self, remark: str) -> None:
+        """Nobody wants an answer to a `remark`: the agent takes up what it broke off, if it did."""
+        rest = self._agent_side.resume_after(remark)
+        if rest is None:
+            self._feed(Input.NOTHING)
+            self._remarked(remark, self._caller_side.pending.remarks)
+        else:
+            self._tell("remark", {"text": remark})
+            self._feed(Input.RESUME, rest)
 
     def _remarked(self, text: str, remarks: list[str]) -> None:
         """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
@@ -431,12 +443,9 @@ class Call:
             self._silent = 0
             self._caller_side.near.learn()
         agent_side = self._agent_side
-        if agent_side.was_telling and self._policy.is_remark(pending.text):
-            self._tell("remark", {"text": pending.text})
-            self._feed(Input.RESUME, agent_side.resume_after(pending.text))
-        elif pending.unasked and self._policy.is_remark(pending.text):
-            self._feed(Input.NOTHING)
-            self._remarked(pending.text, self._caller_side.pending.remarks)
+        unasked = agent_side.was_telling or pending.unasked
+        if is_announcement(pending.text) or (unasked and self._policy.is_remark(pending.text)):
+            self._go_on(pending.text)
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
             self._feed(Input.UNDERSTOOD, self._agent_side.answer(turn))

@@ -67,3 +67,16 @@ def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path, policy: str) 
 def test_a_dialplan_without_remarks_answers_them_all(tmp_path: Path) -> None:
     left = remarked(tmp_path, HOURS, "okay", at="We are open", remarks=())
     assert left.turns[2]["heard"] == "All right."
+
+
+def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech("your call is important to us please hold the line"))
+        await phone.until(lambda: phone.told("remark"))
+        await phone.says(speech(OPEN))
+        await phone.heard_out("All right")
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("All right.")))
+    assert len(left.turns) == 2
+    assert "important" in left.turns[1]["remarks"][0] and "opening hours" in left.turns[1]["caller"]

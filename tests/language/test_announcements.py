@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from phone_daemon.language.announcements import is_announcement
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your call is important to us. Please hold the line.",
+        "You are now first in line.",
+        "There are currently three callers ahead of you.",
+        "Thank you for your patience.",
+        "All of our representatives are busy, assisting other callers.",
+        "The estimated hold time is two minutes.",
+        "Please leave your message after the tone.",
+    ],
+)
+def test_a_recording_is_told_from_people(text: str) -> None:
+    assert is_announcement(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Hold on, please.", "Is it important that I call?", "I am next in the family.", "Thank you for your help.",
+     "Could you put me on the list of callers?", "What time are you open?"],
+)  # fmt: skip
+def test_what_callers_say_is_none(text: str) -> None:
+    assert not is_announcement(text)
