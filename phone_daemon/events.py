@@ -197,6 +197,8 @@ class Action:
     kind: ActionKind
     argument: str = ""
     """SIP URI for a transfer, digits for DTMF, the text for a message."""
+    briefing: str = ""
+    """Of an attended transfer: what the other party is told before the caller is joined with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from phone_daemon.dialplan.old_keys import read_old_keys
 from phone_daemon.dialplan.script_keys import script_of
 from phone_daemon.dialplan.start import StartKeys, check_start
 from phone_daemon.dialplan.tools import Tool, tools_of
+from phone_daemon.media.wav import WavError, read_wav
 from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.toml_lines import NotToml, read
 
@@ -66,6 +67,8 @@ class Dialplan:
     """What is said first when a reply takes long. None: the usual words, where a language model thinks."""
     filler_after_s: float = DEFAULTS.filler_after_s
     """How long a caller waits for a reply, from the end of their turn, until it is."""
+    hold_music: bytes = b""
+    """8 kHz PCM that a caller hears who is let wait; empty: `media.hold_music.melody`."""
     agent: str = DEFAULTS.agent
     """`script`, or `llm`: the language model `model`; the script then answers when the model cannot."""
     model: Model | None = None
@@ -217,8 +220,20 @@ def _plan(found: Problems, path: Path) -> Dialplan:
         model=keys.llm,
         tools=tools_of(keys.tools, found),
         start=keys.start,
+        hold_music=_music(keys.hold_music, path, found),
         **{each: getattr(keys, each) for each in same},
     )
+
+
+def _music(name: str, plan: Path, found: Problems) -> bytes:
+    if not name:
+        return b""
+    try:
+        return read_wav(plan.parent / name)
+    except WavError as error:
+        what = str(error).removeprefix(f"{plan.parent / name}: ")
+        found.add(("hold_music",), f'"{name}": {what}; name a WAV file, or take it out for a melody of ours')
+        return b""
 
 
 def _check_filler(filler: tuple[str, ...] | None, found: Problems) -> None:

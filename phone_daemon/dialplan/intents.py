@@ -79,6 +79,8 @@ class Intent:
     """The intent that a yes to `closed_say` starts."""
     then: Then = Then.MORE
     transfer_to: str = ""
+    brief: tuple[str, ...] = ()
+    """What the other party of a transfer is told first; empty: nobody is called before."""
     digit: str = ""
     """The key that chooses it."""
     offer: str = ""

@@ -90,6 +90,8 @@ class PlanKeys:
     """What they are asked; several wordings take turns."""
     max_no_input: Annotated[int, between(0, 10)] = 2
     """How often they are asked; the next time nothing comes, the agent says goodbye and hangs up."""
+    hold_music: str = ""
+    """A WAV file, beside this one, that a caller hears who is let wait. Empty: a quiet melody."""
     filler: Texts | None = None
     """What is said first when a reply takes long: several texts of up to 80 characters, or [] for none. Unset: the
     usual words, where a language model answers."""

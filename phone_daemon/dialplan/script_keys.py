@@ -105,6 +105,9 @@ class IntentKeys:
     of an answer."""
     transfer_to: str = ""
     """With then = "transfer": the SIP or tel URI."""
+    brief: Texts = ()
+    """With then = "transfer": what the other party is told first, such as "{caller_name} asks about an invoice"; the
+    caller hears music, and comes back when they do not answer. Unset: a blind transfer."""
     digit: str = ""
     """The key that chooses it: 0 to 9, * or #."""
     offer: str = ""
@@ -229,7 +232,7 @@ def _intent(name: str, keys: IntentKeys, slots: Mapping[str, object], found: Pro
 
 def _check_texts(keys: IntentKeys, at: Key, found: Problems) -> None:
     """Whether the slots that its texts name are its own."""
-    for key in ("caller_says", "confirm", "say", "closed_say"):
+    for key in ("caller_says", "confirm", "say", "closed_say", "brief"):
         wanted = () if key == "closed_say" else keys.slots
         known_of_all = () if key == "caller_says" else PARTIES
         none = 'write slots = ["…"] in this intent' if key == "caller_says" else "no slot is filled here"
@@ -257,6 +260,8 @@ def _check(intent: Intent, at: Key, found: Problems) -> None:
         elif not is_uri(intent.transfer_to):
             what = f'"{intent.transfer_to}" is no SIP or tel URI; write sip:USER@HOST'
             found.add((*at, "transfer_to"), what)
+    if intent.brief and not intent.transfer_to:
+        found.add((*at, "brief"), "nobody is told it; write transfer_to as well, or take it out")
     if intent.suggest and not intent.closed_say:
         found.add((*at, "suggest"), "is never suggested; write closed_say as well, ending in a question")
 

@@ -21,7 +21,7 @@ from phone_daemon.dialplan.intents import is_uri
 from phone_daemon.dialplan.model import NO_VARIABLE, is_variable
 from phone_daemon.settings.problems import Problems, fields_of
 from phone_daemon.settings.toml_lines import Key
-from phone_daemon.settings.values import MODEL, NOT_HTTP, REQUIRED, Texts, between, is_http
+from phone_daemon.settings.values import MODEL, NOT_HTTP, REQUIRED, Flag, Texts, between, is_http
 
 TRANSFER, HANG_UP, SEND_DTMF, TAKE_MESSAGE = "transfer", "hang_up", "send_dtmf", "take_message"
 
@@ -104,11 +104,15 @@ _OWN: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Description and parameters of the call's own tools."""
 
 
-def own_tool(name: str, description: str = "", to: Mapping[str, str] | None = None) -> Tool:
-    """One of the call's own tools; `to`: by name, the SIP URIs that a call can be transferred to."""
+_BRIEF = "One sentence, said to whom you put the caller through: who calls, and what for."
+
+
+def own_tool(name: str, description: str = "", to: Mapping[str, str] | None = None, *, brief: bool = False) -> Tool:
+    """One of the call's own tools; `to`: by name, the SIP URIs that a call can be transferred to, after a `brief`."""
     standing, parameters = _OWN[name]
     if to:
-        parameters = _object(to={"type": "string", "enum": list(to)})
+        told = {"brief": {"type": "string", "minLength": 1, "maxLength": 300, "description": _BRIEF}} if brief else {}
+        parameters = _object(to={"type": "string", "enum": list(to)}, **told)
     return Tool(name, description or standing, parameters, to or {})
 
 
@@ -128,6 +132,9 @@ class TransferKeys:
     """What the model is told of it, instead of the usual words."""
     to: dict[str, str] = Field(default_factory=dict, examples=[{"desk": "sip:desk@192.0.2.10"}])
     """SIP or tel URIs by name; the model knows the names alone. At least one."""
+    brief: Flag = False
+    """Whether the other party is told first, in the model's words, who is there and what for; the caller hears music,
+    and comes back when they do not answer."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
@@ -156,7 +163,7 @@ def _tool(name: str, data: Mapping[str, Any], found: Problems) -> Tool:
         for target, uri in transfer.to.items():
             if not is_uri(uri):
                 found.add((*at, "to", target), f'"{uri}" is no SIP or tel URI; write sip:USER@HOST')
-        return own_tool(name, transfer.description, transfer.to)
+        return own_tool(name, transfer.description, transfer.to, brief=transfer.brief)
     if name in _OWN:
         return own_tool(name, found.validated(OwnToolKeys, at, data=data).description)
     keys = found.validated(WebhookKeys, at, data=data)

@@ -85,14 +85,22 @@ class SipLine:
         self.send(protocol.SendDigits(digits))
 
     def transfer(self, uri: str) -> None:
+        if self._may_not(uri):
+            return
+        self.send(protocol.Transfer(uri))
+
+    def _may_not(self, uri: str) -> bool:
+        """Whether a caller may not be handed over to `uri`, which is told then."""
         if not self.may_transfer(uri):
             # Whom to is personal, and stays out of the log.
             logger.warning(Event("transfer.refused", call=self.id, reason="[sip] transfer_to does not have the number"))
             self.push(TransferFailed(403, "[sip] transfer_to does not have the number"))
-            return
-        self.send(protocol.Transfer(uri))
+            return True
+        return False
 
     def consult(self, uri: str, briefing: bytes) -> None:
+        if self._may_not(uri):
+            return
         for start in range(0, len(briefing), protocol.PLAY_BYTES):
             self.send(protocol.Brief(briefing[start : start + protocol.PLAY_BYTES]))
         self.send(protocol.Consult(uri, self.caller))

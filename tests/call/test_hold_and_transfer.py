@@ -81,3 +81,29 @@ def test_a_caller_who_could_not_be_put_through_is_told_so_and_the_call_goes_on(
     assert asked == ["sip:desk@127.0.0.1:9"]
     assert [data["code"] for data in left.told("transfer_failed")] == [code]
     assert ("agent", words, False) in left.history
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_colleague_is_told_who_is_there_while_the_caller_hears_music(tmp_path: Path, answers: bool) -> None:
+    transfer = Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1:9", "Ann Lee asks about an invoice.")
+    agent = agents.Lines(agents.text("One moment.", then=(transfer,)), agents.text("Of course."))
+    asked: list[str] = []
+
+    async def script(phone: Phone) -> None:
+        if not answers:
+            phone.line.transfer = asked.append  # type: ignore[method-assign, assignment]
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.CLOSING)
+        await asyncio.sleep(5)
+        assert phone.line.music
+        assert len(phone.line.briefing) > 16_000
+        if answers:
+            assert phone.line.transferred_to == "sip:desk@127.0.0.1:9"
+            return
+        assert asked == ["sip:desk@127.0.0.1:9"]
+        phone.line.tells(TransferFailed(408))
+        await phone.heard_out(call.NOT_PUT_THROUGH[:20])
+        assert not phone.line.music
+
+    ring(tmp_path, script, agent=agent)

@@ -100,7 +100,9 @@ class Toolbox:
             yield (
                 Action(ActionKind.HANG_UP)
                 if each.tool.name == HANG_UP
-                else Action(ActionKind.TRANSFER, each.tool.to[str(each.arguments["to"])])
+                else Action(
+                    ActionKind.TRANSFER, each.tool.to[str(each.arguments["to"])], str(each.arguments.get("brief", ""))
+                )
             )
 
     def _fit(self, call: ToolCall) -> _Asked:

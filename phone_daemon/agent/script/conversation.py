@@ -358,6 +358,7 @@ class _Step(AskingBack):
         intent = self._script.intents[state.intent]
         self._tell(intent.name, state.values)
         self._say_variant(f"say {intent.name}", intent.say)
+        briefing = self._filled(intent.brief[0], {}) if intent.brief else ""
         texts = [state.values[name] for name in intent.slots if isinstance(self._script.slots[name].kind, Text)]
         settled = state.values if intent.slots and not texts else {}
         self._state = replace(
@@ -379,7 +380,7 @@ class _Step(AskingBack):
             case Then.HANG_UP:
                 self._after.append(Action(ActionKind.HANG_UP))
             case Then.TRANSFER:
-                self._after.append(Action(ActionKind.TRANSFER, intent.transfer_to))
+                self._after.append(Action(ActionKind.TRANSFER, intent.transfer_to, briefing))
 
     def _reject(self) -> None:
         """No, that is not right: asks what to change; a single value is asked for again at once."""

@@ -53,10 +53,13 @@ class Wording:
     def _say_variant(self, key: str, texts: Sequence[str], fillings: Mapping[str, str] | None = None) -> None:
         """Says the next wording of a text, with values in place of `{name}`."""
         count = self._state.used.get(key, 0)
-        values = {name: self._script.slots[name].kind.say(value) for name, value in self._state.values.items()}
-        values = {**self._state.known, **values, **(fillings or {})}
-        self._add(re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), texts[count % len(texts)]))
+        self._add(self._filled(texts[count % len(texts)], fillings or {}))
         self._state = replace(self._state, used={**self._state.used, key: count + 1})
+
+    def _filled(self, text: str, fillings: Mapping[str, str]) -> str:
+        said = {name: self._script.slots[name].kind.say(value) for name, value in self._state.values.items()}
+        values = {**self._state.known, **said, **fillings}
+        return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), text)
 
     def _menu(self) -> str:
         """`To book an appointment, press 1. To cancel one, press 2.`"""

@@ -11,6 +11,7 @@ import pytest
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.agent.llm.prompt import CANCELLED, NOT_DONE
+from phone_daemon.dialplan.tools import own_tool
 from phone_daemon.events import Action, ActionKind, AgentEvent, ToolOutcome, ToolRun, Understood
 from tests.agent.asking import ASKED, CLINIC, done, events, hook, plan, reached, roles, text, valid
 from tests.sse_server import Answer, Cut, SseServer, Stall, calls, says, status
@@ -106,6 +107,11 @@ async def test_transfer_and_hang_up_end_the_reply(server: SseServer, factory: Ag
     happened = await events(factory.agent(plan()))
     assert text(happened) == "Putting you through."
     assert happened[-1] == Action(ActionKind.TRANSFER, "sip:desk@clinic.example")
+    transfer = own_tool("transfer", to={"desk": "sip:desk@clinic.example"}, brief=True)
+    server.answers(calls("transfer", '{"to": "desk", "brief": "Ann asks about a bill."}', before="One moment."))
+    happened = await events(factory.agent(replace(plan(), tools={"transfer": transfer})))
+    assert happened[-1] == Action(ActionKind.TRANSFER, "sip:desk@clinic.example", "Ann asks about a bill.")
+    server.requests.pop()
     server.answers(calls("hang_up", ""))
     happened = await events(factory.agent(plan(script=CLINIC.script)))
     assert text(happened).strip() == CLINIC.script.prompts.goodbye[0]

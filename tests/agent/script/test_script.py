@@ -735,3 +735,22 @@ async def test_a_dialplans_texts_may_name_who_calls_whom(tmp_path: Path) -> None
         events = [event async for event in agent.greet()]
         events += [event async for event in agent.reply(CallerTurn("what is my number"), [])]
         assert "".join(event.text for event in events if isinstance(event, Token)) == greeting + answer
+
+
+async def test_whom_a_caller_is_put_through_to_is_told_first_what_for(tmp_path: Path) -> None:
+    plan = GREETS.replace(
+        'say = ["You call from {caller}, {caller_name}."]\nthen = "listen"',
+        """say = ["One moment."]
+then = "transfer"
+transfer_to = "sip:desk@192.0.2.1"
+brief = ["{caller_name} asks about {topic}."]
+slots = ["topic"]
+[slots.topic]
+type = "choice"
+values = { bills = "a bill" }
+ask = ["What about?"]""",
+    ).replace('["what is my number"]', '["it is about {topic}"]')
+    (tmp_path / "desk.toml").write_text(plan)
+    agent = ScriptedAgent(next(iter(Dialplans.load((tmp_path / "desk.toml",)))), Parties("1", "Ann Lee"))
+    events = [event async for event in agent.reply(CallerTurn("it is about a bill"), [])]
+    assert events[-1] == Action(ActionKind.TRANSFER, "sip:desk@192.0.2.1", "Ann Lee asks about bills.")
