@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from ops.live.chromium import chromium, record
 from tests.foreign.programs import need
-from tests.web.page.conftest import a_daemon, problems
+from tests.web.page.daemon import a_daemon, problems
 
 BOOKING = [
     (3.0, "books_an_appointment/booking.wav"),

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from ops.live.chromium import chromium, record
 from tests.foreign.programs import need
-from tests.web.page.conftest import a_daemon, problems
+from tests.web.page.daemon import a_daemon, problems
 
 SOON_MS = 40_000
 MARKUP = "<img src=x onerror=alert(1)> <b>One moment</b>, please."
