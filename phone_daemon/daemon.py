@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from phone_daemon.agent.agent import Agent, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.call.who_answered import WhoAnswered, who_answered
+from phone_daemon.called import dialplan_of_trunk
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
 from phone_daemon.outbound import BadRequest, DialRequest, Outbound, Outcome, prepared
 from phone_daemon.settings.problems import nearest
-from phone_daemon.settings.settings import Settings, SipSettings
+from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.trunk_checks import unknown_dialplans
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.stt.utterance import Utterance
@@ -33,7 +34,6 @@ from phone_daemon.wire.dialing import Ledger
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
-from phone_daemon.wire.who import national, same_number
 from sidecars.host.host import Host, HostLost
 from sidecars.log import Event
 
@@ -56,39 +56,6 @@ def load_dialplans(settings: Settings) -> Dialplans:
 def number_of(plan: Dialplan) -> str:
     """A number that this dialplan answers: the first one it names, or any."""
     return next((each for each in plan.called if not each.endswith("*") and not each.startswith("/")), ANY)
-
-
-def dialplan_for(
-    numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
-) -> tuple[Dialplan, str] | None:
-    """The dialplan for the first of `numbers` that one names, and that number; else the one for all; None for none."""
-    whole = [pattern for plan in dialplans for pattern in plan.called]
-    for_all = None
-    for number in numbers:
-        for called in dict.fromkeys((number, same_number(number, whole, sip) or number, national(number, sip))):
-            plan = dialplans.match(called, now)
-            if plan is not None and plan.called != ("*",):
-                return plan, called
-            if plan is not None and for_all is None:
-                for_all = plan, number
-    return for_all
-
-
-def dialplan_of_trunk(
-    trunk: Trunk | None, numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
-) -> tuple[Dialplan, str] | None:
-    """`dialplan_for` among those of the trunk that the call came by.
-
-    An account's caller reaches one of them in any case: what they dialled is seldom told.
-    """
-    if trunk is None or not trunk.settings.dialplans:
-        return dialplan_for(numbers, dialplans, now, sip)
-    by_name = {plan.name: plan for plan in dialplans}
-    own = [by_name[name] for name in trunk.settings.dialplans if name in by_name]
-    found = dialplan_for(numbers, Dialplans(own), now, sip)
-    if found is None and own and trunk.settings.register is not None:
-        return own[0].at(now), numbers[0]
-    return found
 
 
 def quiet(note: Note) -> None:
@@ -190,7 +157,7 @@ class Daemon:
         return self.cards.ports[0]
 
     def _where_cards(self) -> str:
-        """As `[edge] cards` has it, for an edge that learns of us from Redis; empty: every interface, which is nowhere."""
+        """As `[edge] cards` has it, for an edge that learns of us from Redis; empty: on every interface, so nowhere."""
         host = self.settings.sip.bind
         if host in ("0.0.0.0", "::"):
             return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.daemon import dialplan_for
+from phone_daemon.called import dialplan_for
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.settings.settings import SipSettings
 
