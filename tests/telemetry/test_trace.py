@@ -179,6 +179,22 @@ def test_live_calls_of_the_same_name_have_traces_of_their_own() -> None:
     assert len(traces) == 2
 
 
+def test_a_call_leaves_who_it_was_and_how_it_ended(tmp_path: Path) -> None:
+    async def run() -> None:
+        call = Telemetry({}, export=False).call("c1", "5550100", "100", "dental", tmp_path, ANSWERED)
+        (begun,) = lines(tmp_path / "call.json")
+        assert (begun["reason"], begun["wall"]["ended"]) == ("", "")
+        call.end("caller_hung_up", ANSWERED + 4500 * MS)
+
+    run_counted(run())
+    (left,) = lines(tmp_path / "call.json")
+    who = {"call": "c1", "caller": "5550100", "called": "100", "dialplan": "dental"}
+    assert {key: left[key] for key in who} == who
+    assert (left["reason"], left["seconds"]) == ("caller_hung_up", 4.5)
+    assert left["wall"]["started"] < left["wall"]["ended"]
+    assert (tmp_path / "call.json").stat().st_mode & 0o077 == 0
+
+
 def test_what_comes_after_the_end_is_let_go(tmp_path: Path) -> None:
     async def main() -> None:
         call = Telemetry({}, export=False).call("c1", "", "100", "dental", tmp_path, ANSWERED)
