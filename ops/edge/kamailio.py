@@ -6,14 +6,18 @@ import hashlib
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from ops.edge.plan import CALLS_A_CARD, Plan
+from ops.edge.plan import Plan
+from ops.edge.routes import ROUTES
 from phone_daemon.settings.trunks import host_port
 
 PROBE_S = 1
 """Between two OPTIONS to each line card."""
 NO_ANSWER_MS = 1200
 """A line card that has not even said 100 by then is passed over: the next one has the call within 2 s."""
+NO_DECISION_MS = 1800
+"""One that has said 100 and nothing more by then has a daemon that is frozen: likewise."""
 RINGING_MS = 120_000
+NO_ACK_S = 20
 DEAD_CALL_S = 30
 """Between two OPTIONS within a call: a caller whose line card is gone must not be left in silence."""
 CARDS, TRUNKS = 1, 1
@@ -37,8 +41,9 @@ def files(plan: Plan) -> dict[str, str]:
 
 def dispatcher_list(plan: Plan) -> str:
     """A line for each line card; read again by `kamcmd dispatcher.reload`, calls stay."""
-    return "# set uri flags priority attributes: maxload is what a line card carries\n" + "".join(
-        f"{CARDS} {card.uri} 0 0 duid={card.host}:{card.port};maxload={CALLS_A_CARD}\n" for card in plan.cards
+    # No `maxload`: a call whose end is never seen stays counted. The cards themselves know when they are full.
+    return "# set uri flags priority attributes\n" + "".join(
+        f"{CARDS} {card.uri} 0 0 duid={card.host}:{card.port}\n" for card in plan.cards
     )
 
 
@@ -100,7 +105,7 @@ def _field(text: str) -> str:
 
 def configuration(plan: Plan) -> str:
     """kamailio.cfg."""
-    return "\n".join((*_head(plan), *_modules(plan), _ROUTES.format(**_words(plan))))
+    return "\n".join((*_head(plan), *_modules(plan), ROUTES.format(**_words(plan))))
 
 
 def _head(plan: Plan) -> Iterator[str]:
@@ -176,9 +181,13 @@ def _modules(plan: Plan) -> Iterator[str]:
         ("dispatcher", "ds_hash_initexpire", 180, "… a call that was never answered"),
         ("dispatcher", "ds_hash_expire", plan.call_limit_s + 60, "… one whose end was never seen"),
         ("dispatcher", "ds_hash_check_interval", 10, ""),
-        ("dispatcher", "ds_ping_interval", PROBE_S, "OPTIONS to every card, its state follows the answer"),
+        (
+            "dispatcher",
+            "ds_ping_interval",
+            PROBE_S,
+            "OPTIONS to every card; 503 is the answer of one that is full or drains",
+        ),
         ("dispatcher", "ds_ping_from", f"sip:edge@{_host(edge.inner)}:{edge.inner_port}", ""),
-        ("dispatcher", "ds_ping_reply_codes", "class=2;code=503", "… 503: it lives, and is full or drains"),
         ("dispatcher", "ds_probing_mode", 1, ""),
         ("dispatcher", "ds_probing_threshold", 2, ""),
         ("dispatcher", "ds_inactive_threshold", 1, ""),
@@ -186,6 +195,7 @@ def _modules(plan: Plan) -> Iterator[str]:
         ("dialog", "ka_interval", DEAD_CALL_S, "a dead end of a call is found, and the other gets BYE"),
         ("dialog", "ka_timer", 5, ""),
         ("dialog", "ka_failed_limit", 1, ""),
+        ("dialog", "noack_timeout", NO_ACK_S, "an answer that is never acknowledged; the card has given it up by then"),
         ("dialog", "end_timeout", 30, ""),
         ("rtpengine", "rtpengine_sock", f"udp:127.0.0.1:{plan.edge.control_port}", "the media relay"),
         ("rtpengine", "rtpengine_tout_ms", 500, ""),
@@ -219,6 +229,7 @@ def _words(plan: Plan) -> dict[str, object]:
         "group": TRUNKS,
         "retry": edge.retry_after_s,
         "no_answer": NO_ANSWER_MS,
+        "no_decision": NO_DECISION_MS,
         "ringing": RINGING_MS,
         "to_card": f"{common} direction=outer direction=inner RTP/AVP",
         "to_trunk": f"{common} direction=inner direction=outer",
@@ -240,171 +251,3 @@ _ACCOUNTS = """
     # Our contact at a registrar bears the trunk's name; the dialplan wants the account's number.
     $var(account) = $rU;
     if (uac_reg_lookup("$var(account)", "$ru")) { $var(trunk) = $var(account); }"""
-
-_ROUTES = """\
-request_route {{
-    # RFC 3261 and 4475: what is no SIP is answered here, or dropped.
-    if (!mf_process_maxfwd_header("70")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
-    if (!sanity_check("17895", "7")) {{ exit; }}
-    force_rport();
-
-    if (has_totag()) {{ route(WITHIN); exit; }}
-    if (is_method("CANCEL")) {{
-        if (t_check_trans()) {{ t_relay(); }}
-        exit;
-    }}
-    if (is_method("ACK")) {{
-        if (t_check_trans()) {{ t_relay(); }}
-        exit;
-    }}
-    # A retransmission ends here, even while another process works on the first.
-    if (t_precheck_trans()) {{ t_check_trans(); exit; }}
-    t_check_trans();
-
-    if {inner} {{ route(OUT); exit; }}
-
-    # Who is no trunk learns nothing, and after a few tries gets no answer at all.
-    if (!allow_source_address("{group}")) {{
-        if (!pike_check_req()) {{ drop; }}
-        sl_send_reply("403", "Forbidden");
-        exit;
-    }}
-    if (is_method("OPTIONS")) {{
-        # Readiness, as a trunk's keep-alive asks for it.
-        if ($shv(draining) != 1 && ds_select("{set}", "4")) {{ sl_send_reply("200", "OK"); exit; }}
-        route(BUSY);
-    }}
-    if (!is_method("INVITE")) {{
-        append_to_reply("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY, REFER\\r\\n");
-        sl_send_reply("405", "Method Not Allowed");
-        exit;
-    }}
-    route(IN);
-}}
-
-# A call from a trunk.
-route[IN] {{
-    if ($shv(draining) == 1) {{ route(BUSY); }}
-    # RFC 3325: only a trusted trunk says who calls. The line cards believe what arrives from here.
-    if (!($avp(trunk) =~ "^trusted:")) {{
-        remove_hf("P-Asserted-Identity");
-        remove_hf("P-Preferred-Identity");
-        remove_hf("Remote-Party-ID");
-    }}
-    $var(trunk) = $(avp(trunk){{s.select,1,:}});{accounts}
-    remove_hf("X-Trunk");
-    append_hf("X-Trunk: $var(trunk)\\r\\n");
-
-    # The card with the fewest calls; none below its limit: full.
-    if (!ds_select_dst("{set}", "10")) {{ route(BUSY); }}
-    t_newtran();
-    record_route();
-    set_contact_alias();
-    dlg_manage();
-    dlg_set_property("ka-src");
-    dlg_set_property("ka-dst");
-    $dlg_var(profile) = "RTP/AVP";
-    if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
-    # Without its relay the call would have no sound, and the card's own address would be shown.
-    if (has_body("application/sdp") && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
-    route(TO_CARD);
-}}
-
-# To the card that was chosen; to the next one where there is no way to it.
-route[TO_CARD] {{
-    t_set_fr("{ringing}", "{no_answer}");
-    t_on_reply("FROM_CARD");
-    t_on_failure("NEXT_CARD");
-    while (!t_relay()) {{
-        ds_mark_dst("ip");
-        if (!ds_next_dst()) {{
-            ds_load_unset();
-            rtpengine_delete();
-            route(BUSY);
-        }}
-    }}
-    exit;
-}}
-
-# A call that a line card places; the trunk is the one that its Route or request URI names.
-route[OUT] {{
-    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
-    if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
-    if ($rd == $Ri) {{ sl_send_reply("404", "Not Found"); exit; }}
-    loose_route();
-    record_route();
-    dlg_manage();
-    $dlg_var(profile) = $hdr(X-Media);
-    remove_hf("X-Media");
-    if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
-    if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
-    t_on_reply("FROM_TRUNK");
-    if (!t_relay()) {{ sl_reply_error(); }}
-    exit;
-}}
-
-# Within a call: from either side to the other.
-route[WITHIN] {{
-    if (!loose_route()) {{
-        if (is_method("ACK")) {{
-            if (t_check_trans()) {{ t_relay(); }}
-            exit;
-        }}
-        sl_send_reply("481", "Call Does Not Exist");
-        exit;
-    }}
-    handle_ruri_alias();
-    if {inner} {{
-        if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
-        t_on_reply("FROM_TRUNK");
-    }} else {{
-        if (is_method("INVITE|UPDATE")) {{ set_contact_alias(); }}
-        if (has_body("application/sdp")) {{ rtpengine_manage("{to_card}"); }}
-        t_on_reply("FROM_CARD");
-    }}
-    t_set_fr("{ringing}", "8000");
-    if (!t_relay()) {{ sl_reply_error(); }}
-    exit;
-}}
-
-onreply_route[FROM_CARD] {{
-    if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
-    # The offer of a call without one comes in the answer (RFC 3264): then this is the offer to the trunk.
-    if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk}"); }}
-    remove_hf("Server");
-    remove_hf("User-Agent");
-}}
-
-onreply_route[FROM_TRUNK] {{
-    if (nat_uac_test("64")) {{ set_contact_alias(); }}
-    if (has_body("application/sdp")) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
-}}
-
-# A card that is full, draining or gone: the next one, until none is left.
-failure_route[NEXT_CARD] {{
-    if (t_is_canceled()) {{ ds_load_unset(); rtpengine_delete(); exit; }}
-    if (t_check_status("408|5[0-9][0-9]")) {{
-        if (t_branch_timeout() && !t_branch_replied()) {{ ds_mark_dst("ip"); }}
-        if (ds_next_dst()) {{ route(TO_CARD); }}
-        ds_load_unset();
-        rtpengine_delete();
-        append_to_reply("Retry-After: {retry}\\r\\n");
-        t_reply("503", "Service Unavailable");
-        exit;
-    }}
-    ds_load_unset();
-    rtpengine_delete();
-}}
-
-# The call is over, whoever ended it.
-event_route[dialog:end] {{
-    ds_load_unset();
-    rtpengine_delete();
-}}
-
-route[BUSY] {{
-    append_to_reply("Retry-After: {retry}\\r\\n");
-    send_reply("503", "Service Unavailable");
-    exit;
-}}
-"""

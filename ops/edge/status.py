@@ -18,8 +18,9 @@ class CardStatus:
 
     uri: str
     up: bool
+    """Whether it takes calls: it answers, is not full, and does not drain."""
     calls: int
-    limit: int
+    """As far as the edge has counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Status:
     @property
     def ready(self) -> bool:
         """Whether a call would be taken."""
-        return self.media and not self.draining and any(card.up and card.calls < card.limit for card in self.cards)
+        return self.media and not self.draining and any(card.up for card in self.cards)
 
     def as_json(self) -> dict[str, Any]:
         return {"ready": self.ready, **asdict(self)}
@@ -79,10 +80,8 @@ async def ask(plan: Plan) -> Status:
 
 def _card(shown: dict[str, Any]) -> CardStatus:
     # The first letter of the flags: A active, I inactive, D disabled, T trying.
-    attributes, runtime = shown["ATTRS"], shown.get("RUNTIME", {})
-    return CardStatus(
-        shown["URI"], shown["FLAGS"].startswith("A"), int(runtime.get("DLGLOAD", 0)), int(attributes["MAXLOAD"])
-    )
+    calls = shown.get("RUNTIME", {}).get("DLGLOAD", 0)
+    return CardStatus(shown["URI"], shown["FLAGS"].startswith("A"), int(calls))
 
 
 def _account(shown: dict[str, Any]) -> AccountStatus:
@@ -96,7 +95,7 @@ def show(status: Status, console: Console) -> None:
     """A table for a person."""
     table = Table("line card", "state", "calls", box=None, pad_edge=False)
     for card in sorted(status.cards, key=lambda card: card.uri):
-        table.add_row(card.uri, "up" if card.up else "down", f"{card.calls} of {card.limit}")
+        table.add_row(card.uri, "up" if card.up else "full, draining or gone", str(card.calls))
     console.print(table)
     for account in status.accounts:
         console.print(f"trunk {account.trunk}: {account.detail}")

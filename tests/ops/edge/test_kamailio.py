@@ -47,6 +47,7 @@ async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_
                     await ninth.answered()
             assert (refused.value.code, refused.value.headers["retry-after"]) == (503, "7")
             await callers[0].hang_up()
+            await made.up(1)
             async with made.call() as tenth:
                 await tenth.answered()
         finally:
@@ -80,7 +81,7 @@ async def test_only_a_trusted_trunk_says_who_calls(tmp_path: Path, trust: bool, 
         asserted = "P-Asserted-Identity: <sip:+442079460100@example.com>\r\nX-Trunk: another\r\n"
         async with made.call(caller="0123", extra=asserted) as probe:
             await probe.answered()
-        assert [call.caller for call in made.calls] == [caller]
+        assert [(call.caller, call.trunk) for call in made.calls] == [(caller, "here")]
 
 
 async def test_a_card_that_is_frozen_is_passed_over_within_two_seconds_and_comes_back(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_programs_take_everything_that_can_be_set(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in paths)
     assert [name for name, text in texts.items() if "pa\\:ss" in text] == ["accounts/uacreg"]
     assert "1 192.0.2.0 24 0 trusted:carrier\n1 [2001:db8::] 32 0 trusted:carrier\n" in texts["address.list"]
-    assert texts["dispatcher.list"].count("maxload=4") == 6
+    assert texts["dispatcher.list"].count("duid=") == 6
     assert "!192.0.2.7;inner/127.0.0.1" in texts["rtpengine.conf"]
     assert "media-handover" in texts["kamailio.cfg"]
     assert render(plan) == paths
