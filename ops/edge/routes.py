@@ -1,0 +1,173 @@
+"""Kamailio's routing script, with the places that `kamailio.py` fills in."""
+
+from __future__ import annotations
+
+ROUTES = """\
+request_route {{
+    # RFC 3261 and 4475: what is no SIP is answered here, or dropped.
+    if (!mf_process_maxfwd_header("70")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (!sanity_check("17895", "7")) {{ exit; }}
+    force_rport();
+
+    if (has_totag()) {{ route(WITHIN); exit; }}
+    if (is_method("CANCEL")) {{
+        if (t_check_trans()) {{ t_relay(); }}
+        exit;
+    }}
+    if (is_method("ACK")) {{
+        if (t_check_trans()) {{ t_relay(); }}
+        exit;
+    }}
+    # A retransmission ends here, even while another process works on the first.
+    if (t_precheck_trans()) {{ t_check_trans(); exit; }}
+    t_check_trans();
+
+    if {inner} {{ route(OUT); exit; }}
+
+    # Who is no trunk learns nothing, and after a few tries gets no answer at all.
+    if (!allow_source_address("{group}")) {{
+        if (!pike_check_req()) {{ drop; }}
+        sl_send_reply("403", "Forbidden");
+        exit;
+    }}
+    if (is_method("OPTIONS")) {{
+        # Readiness, as a trunk's keep-alive asks for it.
+        if ($shv(draining) != 1 && ds_select("{set}", "4")) {{ sl_send_reply("200", "OK"); exit; }}
+        route(BUSY);
+    }}
+    if (!is_method("INVITE")) {{
+        append_to_reply("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY, REFER\\r\\n");
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }}
+    route(IN);
+}}
+
+# A call from a trunk.
+route[IN] {{
+    if ($shv(draining) == 1) {{ route(BUSY); }}
+    # RFC 3325: only a trusted trunk says who calls. The line cards believe what arrives from here.
+    if (!($avp(trunk) =~ "^trusted:")) {{
+        remove_hf("P-Asserted-Identity");
+        remove_hf("P-Preferred-Identity");
+        remove_hf("Remote-Party-ID");
+    }}
+    $var(trunk) = $(avp(trunk){{s.select,1,:}});{accounts}
+    remove_hf("X-Trunk");
+    append_hf("X-Trunk: $var(trunk)\\r\\n");
+
+    # The card with the fewest calls; none that takes any: full.
+    if (!ds_select_dst("{set}", "10")) {{ route(BUSY); }}
+    t_newtran();
+    record_route();
+    set_contact_alias();
+    dlg_manage();
+    dlg_set_property("ka-src");
+    dlg_set_property("ka-dst");
+    $dlg_var(profile) = "RTP/AVP";
+    if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
+    # Without its relay the call would have no sound, and the card's own address would be shown.
+    if (has_body("application/sdp") && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
+    route(TO_CARD);
+}}
+
+# To the card that was chosen; to the next one where there is no way to it.
+route[TO_CARD] {{
+    t_set_fr("{no_decision}", "{no_answer}");
+    t_on_reply("FROM_CARD");
+    t_on_failure("NEXT_CARD");
+    while (!t_relay()) {{
+        ds_mark_dst("ip");
+        if (!ds_next_dst()) {{
+            ds_load_unset();
+            rtpengine_delete();
+            route(BUSY);
+        }}
+    }}
+    exit;
+}}
+
+# A call that a line card places; the trunk is the one that its Route or request URI names.
+route[OUT] {{
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
+    if ($rd == $Ri) {{ sl_send_reply("404", "Not Found"); exit; }}
+    loose_route();
+    record_route();
+    dlg_manage();
+    $dlg_var(profile) = $hdr(X-Media);
+    remove_hf("X-Media");
+    if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
+    if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
+    t_on_reply("FROM_TRUNK");
+    if (!t_relay()) {{ sl_reply_error(); }}
+    exit;
+}}
+
+# Within a call: from either side to the other.
+route[WITHIN] {{
+    if (!loose_route()) {{
+        if (is_method("ACK")) {{
+            if (t_check_trans()) {{ t_relay(); }}
+            exit;
+        }}
+        sl_send_reply("481", "Call Does Not Exist");
+        exit;
+    }}
+    handle_ruri_alias();
+    if {inner} {{
+        if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
+        t_on_reply("FROM_TRUNK");
+    }} else {{
+        if (is_method("INVITE|UPDATE")) {{ set_contact_alias(); }}
+        if (has_body("application/sdp")) {{ rtpengine_manage("{to_card}"); }}
+        t_on_reply("FROM_CARD");
+    }}
+    t_set_fr("{ringing}", "8000");
+    if (!t_relay()) {{ sl_reply_error(); }}
+    exit;
+}}
+
+onreply_route[FROM_CARD] {{
+    if (is_method("INVITE") && status =~ "18[0-9]") {{ t_set_fr("{ringing}"); }}
+    if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
+    # The offer of a call without one comes in the answer (RFC 3264): then this is the offer to the trunk.
+    if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk}"); }}
+    remove_hf("Server");
+    remove_hf("User-Agent");
+}}
+
+onreply_route[FROM_TRUNK] {{
+    if (nat_uac_test("64")) {{ set_contact_alias(); }}
+    if (has_body("application/sdp")) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
+}}
+
+# A card that is full, draining or gone: the next one, until none is left.
+failure_route[NEXT_CARD] {{
+    if (t_is_canceled()) {{ ds_load_unset(); rtpengine_delete(); exit; }}
+    if (t_check_status("408|5[0-9][0-9]")) {{
+        # Left out until it answers OPTIONS with 200 again, which it is asked every second.
+        if (t_branch_timeout() || t_check_status("503")) {{ ds_mark_dst("ip"); }}
+        if (ds_next_dst()) {{ route(TO_CARD); }}
+        ds_load_unset();
+        rtpengine_delete();
+        append_to_reply("Retry-After: {retry}\\r\\n");
+        t_reply("503", "Service Unavailable");
+        exit;
+    }}
+    ds_load_unset();
+    rtpengine_delete();
+}}
+
+# The call is over, whoever ended it.
+event_route[dialog:end] {{
+    if ($ci != $null) {{ ds_load_unset(); }}
+    rtpengine_delete();
+}}
+
+route[BUSY] {{
+    append_to_reply("Retry-After: {retry}\\r\\n");
+    send_reply("503", "Service Unavailable");
+    exit;
+}}
+"""
