@@ -36,7 +36,7 @@ from phone_daemon.wire.line_card.consultation import Consultations
 from phone_daemon.wire.line_card.daemon_link import DaemonLink
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.leg import Leg, Limits
-from phone_daemon.wire.line_card.message import parse
+from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.phone import Phone, PortTaken
 from phone_daemon.wire.line_card.registration import Accounts
 from phone_daemon.wire.line_card.rtp_port import is_free
@@ -79,6 +79,8 @@ class Card:
         self._closed_at = 0.0
         """When a call ended last."""
         self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
+        self._replacing: SipMessage | None = None
+        """The last INVITE that came with Replaces."""
         self._draining = self._stopping = False
         self._ticks = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
@@ -280,6 +282,8 @@ class Card:
         """Sees every message first; True: it is dealt with."""
         message = parse(text)
         leg = self._by_id.get(message.header("call-id"))
+        if message.opens and message.header("replaces"):
+            self._replacing = message
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
         full = native.calls() >= self._max_calls
@@ -321,6 +325,7 @@ class Card:
             spare=self._spare,
             send=send or functools.partial(self._send, number),
             send_frame=functools.partial(self._daemon.send_frame, number) if send is None else lambda *_: None,
+            replaced=functools.partial(self._replace, number),
         )
         leg.trunk = trunk
         return leg
@@ -370,6 +375,16 @@ class Card:
         except pj.Error as error:
             leg.gone = True
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
+
+    def _replace(self, number: int, old: Leg, call_id: int) -> None:
+        """Another caller takes the place of `old` in call `number` (RFC 3891); pjsua2 ends the old one."""
+        self._numbers += 1
+        self._legs[self._numbers] = old  # Until it is gone.
+        leg = self._leg(number, call_id, placed=False, trunk=old.trunk)
+        if self._replacing is not None:
+            self._by_id[self._replacing.header("call-id")] = leg
+            leg.dialog.remote_tag = self._replacing.from_tag
+        leg.take_over(old)
 
     def _colleague(self, caller: Leg, heard: Callable[[protocol.Report], None]) -> tuple[Leg, str]:
         """A leg for a call to a colleague of `caller`'s agent, and our host in it."""

@@ -56,6 +56,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         spare: list[native.Port] | None,
         send: Callable[[Report], None],
         send_frame: Callable[[int, bytes, bytes, int, int, int], None],
+        replaced: Callable[[Leg, int], None] = lambda *_: None,
     ) -> None:
         super().__init__(account, call_id)
         self.playout = Playout()
@@ -73,6 +74,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._spare = spare
         self._send = send
         self._send_frame = send_frame
+        self._replaced = replaced
         self._answered = False
         self._acknowledged = False
         self.closed = False
@@ -394,7 +396,21 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
-        prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+        # Whoever knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC 3891).
+        if not self._live or self._placed or self._leave is not None or self._ending is not None:
+            prm.statusCode = pj.PJSIP_SC_FORBIDDEN
+
+    @guarded
+    def onCallReplaced(self, prm: Any) -> None:  # noqa: N802
+        self._replaced(self, prm.newCallId)
+
+    def take_over(self, old: Leg) -> None:
+        """The conversation of `old` goes on here, at the very sample; of its end nobody is told."""
+        old.closed = True
+        self.playout, self.music, self._position, self._flushed = old.playout, old.music, old._position, old._flushed
+        self._answered = self._acknowledged = self._open = True
+        # What pjsua2 told of this call before it had an object was told to nobody.
+        self.onCallMediaState(None)
 
 
 def _response(code: int) -> Any:
