@@ -99,6 +99,7 @@ class Consultation:
     def _give_back(self, code: int, detail: str) -> None:
         """The caller is the agent's again."""
         self._state = _State.OVER
+        self._caller.consulting = False
         if self._colleague is not None and not self._colleague.gone:
             self._colleague.hang_up(EndReason.AGENT_HUNG_UP)
         self._caller.tell(TransferFailed(code, detail))
@@ -133,6 +134,7 @@ class Consultations:
         if not room:
             caller.hand_over(uri)
             return
+        caller.consulting = True
         consultation = Consultation(caller, briefing, self._timeout_s)
         colleague, host = self._make(caller, consultation.heard)
         consultation.call(colleague, lambda: colleague.place(uri, "" if caller.trunk else shown, host))

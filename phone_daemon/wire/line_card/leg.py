@@ -63,6 +63,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.music = HoldMusic()
         self.briefing = bytearray()
         """What a colleague is to be told before they are joined."""
+        self.consulting = False
+        """A colleague is being called, to take this caller over."""
         self.trunk = ""
         """That the call came by."""
         self.stale_frames = 0
@@ -397,7 +399,7 @@ class Leg(pj.Call):  # type: ignore[misc]
     @guarded
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
         # Whoever knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC 3891).
-        if not self._live or self._placed or self._leave is not None or self._ending is not None:
+        if not self._live or self._placed or self.consulting or self._leave is not None or self._ending is not None:
             prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 
     @guarded
