@@ -84,8 +84,8 @@ def accounts(plan: Plan) -> str:
     """db_text's table `uacreg`: an account a line; it holds passwords."""
     columns = (
         "id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string) "
-        "realm(string) auth_username(string) auth_password(string) auth_ha1(string) auth_proxy(string) expires(int) "
-        "flags(int) reg_delay(int) contact_addr(string) socket(string)\n"
+        "realm(string,null) auth_username(string) auth_password(string) auth_ha1(string,null) auth_proxy(string) "
+        "expires(int) flags(int) reg_delay(int) contact_addr(string,null) socket(string,null)\n"
     )
     host = plan.edge.public_address or plan.edge.bind
     rows = []
@@ -94,8 +94,10 @@ def accounts(plan: Plan) -> str:
         registrar, _ = host_port(keys.registrar[0])
         realm = "" if keys.realm == "*" else keys.realm
         texts = [account.trunk, keys.user, host, keys.user, registrar, realm, keys.auth_user or keys.user]
-        texts += [account.password, "", f"sip:{keys.registrar[0]}"]
-        rows.append(":".join((str(at), *map(_field, texts), str(keys.expires_s), "0", "0", "", "")))
+        texts += [account.password, "", f"sip:{keys.registrar[0]};transport={account.transport}"]
+        port = plan.edge.tls_port if account.transport == "tls" else plan.edge.port
+        socket = _field(f"{account.transport}:{_host(plan.edge.bind)}:{port}")
+        rows.append(":".join((str(at), *map(_field, texts), str(keys.expires_s), "0", "0", "", socket)))
     return columns + "".join(f"{row}\n" for row in rows)
 
 

@@ -42,6 +42,7 @@ class Account:
     keys: RegisterKeys
     password: str
     """Empty: it is not set."""
+    transport: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account
                 password = secret(each.register, environ)
             except ValueError:
                 password = ""
-            found.append(Account(each.name, each.register, password))
+            found.append(Account(each.name, each.register, password, each.transport))
     return tuple(found)
 
 

@@ -91,8 +91,8 @@ route[TO_CARD] {{
 route[OUT] {{
     if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
     if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
-    if ($rd == $Ri) {{ sl_send_reply("404", "Not Found"); exit; }}
     loose_route();
+    if (uri == myself) {{ sl_send_reply("404", "Not Found"); exit; }}
     record_route();
     dlg_manage();
     $dlg_var(profile) = $hdr(X-Media);

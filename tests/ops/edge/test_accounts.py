@@ -1,0 +1,50 @@
+"""The edge registers accounts of trunks with a provider by other people, is called by it, and calls through it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ops.edge.status import ask
+from ops.witness.probe import Probe, until
+from tests.foreign.kamailio import PASSWORD, USER, Kamailio
+from tests.ops.edge.front import Front, front
+
+
+def account(port: int) -> dict[str, object]:
+    register = {"registrar": [f"127.0.0.1:{port}"], "user": USER, "password_env": "SECRET"}
+    return {"name": "provider", "register": register, "allow": ["+4420*"]}
+
+
+async def registered(made: Front) -> bool:
+    async with asyncio.timeout(20):
+        while not any(each.registered for each in (await ask(made.plan)).accounts):  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.2)
+    return True
+
+
+async def test_an_account_is_registered_and_its_calls_arrive_as_the_trunk_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", PASSWORD)
+    async with Kamailio(tmp_path) as provider, front(tmp_path, cards=1, trunks=[account(provider.port)]) as made:
+        assert await registered(made)
+        async with Probe(f"sip:{USER}@127.0.0.1:{provider.port}") as probe:
+            await probe.answered()
+            await until(lambda: any(not packet.silent for packet in probe.rtp.packets))
+        [call] = made.calls
+        assert (call.trunk, call.called) == ("provider", USER)
+
+
+async def test_a_wrong_password_is_said_by_status_and_not_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "wrong")
+    async with Kamailio(tmp_path) as provider, front(tmp_path, cards=1, trunks=[account(provider.port)]) as made:
+        await until(lambda: len(provider.asked("REGISTER")) >= 2, 15)
+        await asyncio.sleep(3)
+        [status] = (await ask(made.plan)).accounts
+        assert not status.registered
+        assert len(provider.asked("REGISTER")) <= 3
