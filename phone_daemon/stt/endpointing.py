@@ -29,6 +29,9 @@ KEPT = 8
 NUMBER_WAIT_S = 0.35
 """After the last digit that was asked for: some people then correct one."""
 NO_VOICE = Ending()
+TAG_WAIT_S = 0.36
+"""After a whole sentence: before "please" voices pause for up to 0.32 s."""
+LAST_WORDS = frozenset(("please", "goodbye", "bye"))
 GROUP_WAIT_S = 1.5
 """Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
 PATIENCE = 2.0
@@ -143,16 +146,25 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         least, most = int(number[1]), int(number[2])
         wait = NUMBER_WAIT_S if digits >= most else vad.min_silence_s if digits >= least else GROUP_WAIT_S
         return Endpoint(wait, f"{digits} of {least} digits")
+    tag = _tag_wait(words, vad)
     if evidence.expected == "yes_no" and only_yes_or_no(words, confirming=True):
-        return Endpoint(turn.min_wait_s, "yes or no")
+        return Endpoint(tag if "thank" in words or "thanks" in words else turn.min_wait_s, "yes or no")
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
     likely = likelihood(evidence.text, words, evidence.ending)
     pace = 1 + min(max(evidence.pauses_s, default=0.0), 1.0) * PACE
     wait = turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE * pace
-    if number or evidence.expected == "text":
-        wait = max(wait, vad.min_silence_s)
+    wait = max(wait, vad.min_silence_s if number or evidence.expected == "text" else tag)
     return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
+
+
+def _tag_wait(words: list[str], vad: VadSettings) -> float:
+    """What is left for a tag after a whole sentence: "please", or a goodbye; a number may have a second part."""
+    if LAST_WORDS.intersection(words[-2:]):
+        return 0.0
+    if runs(words[-1:]) or "thank" in words or "thanks" in words:
+        return vad.min_silence_s
+    return TAG_WAIT_S
 
 
 def _spells(words: list[str]) -> bool:

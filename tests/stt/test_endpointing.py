@@ -19,9 +19,23 @@ def waits(text: str, expected: str = "", ending: Ending = FALLING, pauses_s: tup
     return decide(Evidence(text, expected, ending, pauses_s), TURN, VAD).wait_s
 
 
-@pytest.mark.parametrize("text", ["Yes.", "Yeah, that's right.", "No.", "No, thank you.", "Uh, no."])
+@pytest.mark.parametrize("text", ["Yes.", "Yeah, that's right.", "No.", "Not quite.", "Uh, no."])
 def test_an_answer_to_a_yes_or_no_question_is_over_at_once(text: str) -> None:
     assert waits(text, "yes_no") == TURN.min_wait_s
+
+
+@pytest.mark.parametrize("text", ["No, thank you, that's everything.", "Thank you very much indeed."])
+def test_after_thanks_a_goodbye_may_come(text: str) -> None:
+    assert waits(text, "yes_no") == VAD.min_silence_s
+
+
+def test_after_a_request_a_please_may_come_and_after_that_nothing() -> None:
+    asked, whole = "Could you tell me your opening hours?", "Could you tell me your opening hours, please?"
+    assert waits(whole) < 0.33 < waits(asked)
+
+
+def test_after_a_time_its_minutes_may_come() -> None:
+    assert waits("I'd like to come on Friday at ten.") >= VAD.min_silence_s
 
 
 def test_a_correction_instead_of_yes_or_no_is_heard_out() -> None:
@@ -69,7 +83,7 @@ def test_a_voice_that_falls_has_more_likely_finished_than_one_that_is_held() -> 
 
 
 def test_who_has_paused_for_long_before_is_waited_for_longer() -> None:
-    text = "I would prefer the afternoon."
+    text = "I would prefer"
     assert waits(text, pauses_s=(1.2, 0.9)) > waits(text)
 
 
