@@ -9,9 +9,12 @@ from typing import Protocol
 from ops.replay.caller import RecordedCaller
 from ops.replay.echo_path import EchoPath, mixed
 from ops.replay.fixture import Fixture
-from phone_daemon.events import FRAME_BYTES, EndReason, Frame, LineClosed
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, EndReason, Frame, LineClosed
 from phone_daemon.wire.line import Line
 from phone_daemon.wire.tape import HangUp, Press, Say
+
+AHEAD = 4 * FRAME_SAMPLES
+"""An echo waits in the line's queue for no longer, even where this process is late: what came meanwhile is lost."""
 
 
 class Telephone(Protocol):
@@ -41,13 +44,13 @@ async def place_recorded_call(
     line = await telephone.place(uri, fixture.name)
     caller = RecordedCaller(fixture)
     echo = None if fixture.echo is None else EchoPath(fixture.echo)
-    saying = bytearray()
+    saying, sent = bytearray(), 0
     closed = LineClosed(EndReason.FAILED)
     utterance = 0
     try:
         async for event in line.events():
             match event:
-                case Frame(pcm=pcm):
+                case Frame(pcm=pcm, played=played):
                     for act in caller.hear(pcm):
                         match act:
                             case Say(said) if echo is not None:
@@ -63,9 +66,12 @@ async def place_recorded_call(
                         progress(caller.progress)
                     if echo is not None:
                         # Whatever is said, the line never falls silent: one utterance that does not end.
-                        said = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
-                        del saying[:FRAME_BYTES]
-                        line.play(1, mixed(said, echo.feed(pcm)))
+                        back = echo.feed(pcm)
+                        if sent - played <= AHEAD:
+                            said = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
+                            del saying[:FRAME_BYTES]
+                            line.play(1, mixed(said, back))
+                            sent += FRAME_SAMPLES
                 case LineClosed():
                     closed = event
     finally:

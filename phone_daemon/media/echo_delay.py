@@ -17,8 +17,8 @@ from phone_daemon.events import FRAME_SAMPLES
 
 Samples = NDArray[np.float32]
 
-LAGS = 6400
-"""Echoes later than this many samples (800 ms) are not found: 600 ms of a line, and the jitter buffers of both ends."""
+LAGS = 7840
+"""Echoes later than this many samples (980 ms) are not found: 600 ms of a line, and the jitter buffers of both ends."""
 NEAR = 16
 """Lags that belong to one peak, in samples (2 ms): the shape of a hybrid's response."""
 SAME = 12
