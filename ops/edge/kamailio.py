@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from ops.edge.plan import Plan
+from ops.edge.plan import Account, Plan
 from ops.edge.routes import ROUTES
 from phone_daemon.settings.trunks import host_port
 
@@ -213,6 +213,9 @@ def _modules(plan: Plan) -> Iterator[str]:
             ("uac", "reg_db_url", f"text://{plan.folder / 'accounts'}", "accounts that we register"),
             ("uac", "reg_contact_addr", address, ""),
             ("uac", "reg_timer_interval", 10, ""),
+            ("uac", "auth_realm_avp", "$avp(realm)", ""),
+            ("uac", "auth_username_avp", "$avp(user)", ""),
+            ("uac", "auth_password_avp", "$avp(password)", ""),
             ("uac", "reg_retry_interval", 30, "a wrong password is not tried again at once"),
         ]
     for module, name, value, why in settings:
@@ -236,6 +239,11 @@ def _words(plan: Plan) -> dict[str, object]:
         "to_card": f"{common} direction=outer direction=inner RTP/AVP",
         "to_trunk": f"{common} direction=inner direction=outer",
         "accounts": _ACCOUNTS if plan.accounts else "",
+        "udp": f"udp:{_host(edge.bind)}:{edge.port}",
+        "tcp": f"tcp:{_host(edge.bind)}:{edge.port}",
+        "tls": f"tls:{_host(edge.bind)}:{edge.tls_port}" if plan.tls else f"tcp:{_host(edge.bind)}:{edge.port}",
+        "credentials": "".join(_credentials(account) for account in plan.accounts),
+        "challenged": _CHALLENGED if plan.accounts else "",
     }
 
 
@@ -248,6 +256,38 @@ def _secret(plan: Plan) -> str:
     seed = plan.folder / "secret"
     return hashlib.sha256(seed.read_bytes()).hexdigest()[:32] if seed.exists() else "not rendered yet"
 
+
+def _credentials(account: Account) -> str:
+    """A call to the account's registrar is answered with its password when it asks."""
+    host, _ = host_port(account.keys.registrar[0])
+    return f"""
+    if ($rd == "{host}" && $fU == "{account.keys.user}") {{
+        # It makes the account itself the callee.
+        $var(number) = $rU;
+        uac_reg_request_to("{account.trunk}", "0");
+        $rU = $var(number);
+        t_on_failure("CHALLENGED");
+    }}"""
+
+
+_CHALLENGED = """# The trunk asks for the account's password.
+failure_route[CHALLENGED] {
+    if (!t_is_canceled() && t_check_status("401|407")) {
+        $var(asked) = $T_rpl($hdr(Proxy-Authenticate));
+        if (t_check_status("401")) { $var(asked) = $T_rpl($hdr(WWW-Authenticate)); }
+        if ($avp(realm) == $null || $avp(realm) == "") {
+            $avp(realm) = $(var(asked){re.subst,/^.*realm="([^"]*)".*$/\\1/});
+        }
+        if (uac_auth()) {
+            t_on_reply("FROM_TRUNK");
+            t_relay();
+            exit;
+        }
+    }
+    rtpengine_delete();
+}
+
+"""
 
 _ACCOUNTS = """
     # Our contact at a registrar bears the trunk's name; the dialplan wants the account's number.

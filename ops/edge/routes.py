@@ -93,18 +93,23 @@ route[OUT] {{
     if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
     loose_route();
     if (uri == myself) {{ sl_send_reply("404", "Not Found"); exit; }}
+    switch ($(ru{{uri.transport}})) {{
+        case "tls": $fs = "{tls}"; break;
+        case "tcp": $fs = "{tcp}"; break;
+        default: $fs = "{udp}";
+    }}
     record_route();
     dlg_manage();
     $dlg_var(profile) = $hdr(X-Media);
     remove_hf("X-Media");
     if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
     if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
-    t_on_reply("FROM_TRUNK");
+    t_on_reply("FROM_TRUNK");{credentials}
     if (!t_relay()) {{ sl_reply_error(); }}
     exit;
 }}
 
-# Within a call: from either side to the other.
+{challenged}# Within a call: from either side to the other.
 route[WITHIN] {{
     if (!loose_route()) {{
         if (is_method("ACK")) {{

@@ -35,6 +35,7 @@ class Front:
     plan: Plan
     edge: Supervisor
     cards: LineCards
+    trunks: Trunks
     calls: list[IncomingCall] = field(default_factory=list)
 
     def call(self, number: str = "100", **options: Any) -> Probe:
@@ -127,7 +128,7 @@ async def front(folder: Path, cards: int = 2, **more: Any) -> AsyncIterator[Fron
         LineCards(settings.sip, trunks=trunks) as behind,
         Supervisor(plan) as edge,
     ):
-        made = Front(settings, plan, edge, behind)
+        made = Front(settings, plan, edge, behind, trunks)
         answering = asyncio.create_task(made.answer())
         try:
             await made.up(cards)

@@ -10,7 +10,9 @@ import pytest
 from ops.edge.status import ask
 from ops.witness.probe import Probe, until
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
+from tests.foreign.sipp import called, telephone
 from tests.ops.edge.front import Front, front
+from tests.wire.calls import Ear
 
 
 def account(port: int) -> dict[str, object]:
@@ -48,3 +50,24 @@ async def test_a_wrong_password_is_said_by_status_and_not_tried_again_at_once(
         [status] = (await ask(made.plan)).accounts
         assert not status.registered
         assert len(provider.asked("REGISTER")) <= 3
+
+
+async def test_a_call_out_goes_through_the_edge_which_knows_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", PASSWORD)
+    async with (
+        telephone(tmp_path, called()) as port,
+        Kamailio(tmp_path, callee=f"127.0.0.1:{port}") as provider,
+        front(tmp_path, cards=1, trunks=[account(provider.port)]) as made,
+    ):
+        assert await registered(made)
+        [trunk] = made.trunks
+        uri = made.trunks.uri(trunk, "+442079460100")
+        async with asyncio.timeout(20):
+            line = await made.cards.place(uri, made.trunks.caller(trunk), "provider")
+        ear = Ear(line)
+        await ear.ticks(25)
+        assert [asked["auth"] for asked in provider.asked("INVITE")] == ["<null>", USER]
+        line.hang_up()
+        await ear.closed()
