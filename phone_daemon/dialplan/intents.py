@@ -58,7 +58,7 @@ class Slot:
                 return f"digits_{low}_{high}"
             case Choice():
                 return f"choice_{self.name}"
-            case Text():
+            case _:
                 return TEXT
 
 

@@ -1,4 +1,4 @@
-"""Keys of dialplans that have had another name, or another shape: they are read, and a line says what to write today."""
+"""Keys of dialplans that used to have another name or shape: they are still read, and a line says what to write now."""
 
 from __future__ import annotations
 

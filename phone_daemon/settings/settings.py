@@ -73,8 +73,8 @@ class VadSettings:
     min_speech_s: Annotated[float, between(0.032, 1)] = 0.096
     """The caller counts as speaking after this much speech."""
     min_silence_s: Annotated[float, between(0.1, 5)] = 0.5
-    """The caller's turn is over after this much silence where `turn.endpointing` is "fixed", and where nothing that they
-    said was recognized."""
+    """The caller's turn is over after this much silence where `turn.endpointing` is "fixed", and where nothing that
+    they said was recognized."""
     pre_roll_s: Annotated[float, between(0, 2)] = 0.4
     """Audio before the onset that recognition gets as well, so that first words are not lost."""
     max_speech_s: Annotated[float, between(1, 60)] = 15.0
@@ -249,8 +249,8 @@ class Settings:
     """Dialplan files, such as ["front_desk.toml"]. If you list any, numbers that none of them matches get 404. None:
     every called number is answered with the dental clinic that comes with the package."""
     daemons: Annotated[int, between(1, 64)] = 1
-    """Daemon processes on this machine, each with `[sip] cards` line cards: one carries some 25 calls. Each next one has
-    the next SIP ports and the next health port; the first alone has accounts of trunks and the web."""
+    """Daemon processes on this machine, each with `[sip] cards` line cards: one carries some 25 calls. Each further one
+    takes the next SIP ports and the next health port; only the first has the accounts of trunks and the web."""
     log: Literal["text", "json"] = "text"
     """How log lines are written: text for people, json for programs. Both have an event name and fields."""
     health_port: Annotated[int, between(0, 65535)] = 8060

@@ -189,6 +189,14 @@ async def test_an_order_that_fails_is_answered_and_the_next_one_obeyed(tmp_path:
         def say(self, text: str) -> bool:
             raise ValueError("cannot say that")
 
+        def send_digits(self, digits: str) -> None: ...
+
+        def hold(self, held: bool) -> bool:
+            return held
+
+        def transfer(self, uri: str) -> bool:
+            return bool(uri)
+
         def hang_up(self, reason: EndReason) -> None:
             self.hung_up = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ ONSET = Evidence(
 )
 
 
-def after(s: float, text: str = "", **seen: float) -> Evidence:
+def after(s: float, text: str = "", **seen: Any) -> Evidence:
     """What is known `s` after the onset, of which the first 120 ms were not noticed."""
     return replace(
         ONSET, since_s=s, ducked_s=s - 0.12, text=text, wordy=wants_floor(text), remark=is_remark(text), **seen

@@ -21,7 +21,8 @@ def tones(keys: str, ms: int = 80, pause_ms: int = 60, level: float = 4000, off:
     for key in keys:
         row = next(at for at, column in enumerate(KEYS) if key in column)
         pair = ROWS[row], COLUMNS[KEYS[row].index(key)]
-        sound.append(level * sum(np.sin(2 * np.pi * hertz * (1 + off) * time) for hertz in pair))
+        low, high = (np.sin(2 * np.pi * hertz * (1 + off) * time) for hertz in pair)
+        sound.append(level * (low + high))
         sound.append(np.zeros(SAMPLE_RATE * pause_ms // 1000))
     return np.concatenate([*sound, np.zeros(400)])
 

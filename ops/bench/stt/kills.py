@@ -18,7 +18,8 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.talk import Sound, Talker, sounds, talker
 from ops.live.daemon_process import DaemonProcess, free_port
-from ops.live.watch import Event, Operator
+from ops.live.events import Event
+from ops.live.watch import Operator
 from ops.report.stats import quantiles
 from ops.witness.probe import until
 from phone_daemon.daemon import load_dialplans

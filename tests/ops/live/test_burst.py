@@ -87,7 +87,8 @@ async def test_a_daemon_that_is_not_there_is_told_and_fails(tmp_path: Path) -> N
 def test_a_settings_file_is_taken_along_without_its_ports_and_folders(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(
-        "dialplans = ['a.toml']\nhealth_port = 1\n[sip]\nport = 2\ncodecs = ['PCMU']\n[state]\ndirectory = 'x'\n[[trunk]]\nname = 'a'"
+        "dialplans = ['a.toml']\nhealth_port = 1\n[sip]\nport = 2\ncodecs = ['PCMU']\n[state]\ndirectory = 'x'\n"
+        "[[trunk]]\nname = 'a'"
     )
     assert sections(file) == {"dialplans": [str(tmp_path / "a.toml")], "sip": {"codecs": ["PCMU"]}, "state": {}}
 
