@@ -11,7 +11,7 @@ from itertools import count
 import pydantic.dataclasses
 
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.dialplan.slots import TEXT, YES_NO, Choice, Day, Digits, Kind, Text, Time, YesNo
+from phone_daemon.dialplan.slots import TEXT, YES_NO, Choice, Day, Digits, Kind, Time, YesNo
 from phone_daemon.language.yes_no import YES_NO_EXAMPLES, YES_NO_GOODBYES
 from phone_daemon.settings.values import MODEL, Texts
 
