@@ -19,7 +19,7 @@ from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.hand_over import HandOver
 from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.sip import IncomingCall
-from tests.wire.calls import PATIENCE_S, Ear
+from tests.wire.calls import PATIENCE_S, Ear, strength
 
 TOKENS = {"watch": "watch-0123456789abcdef", "operate": "operate-0123456789abcdef", "admin": "admin-0123456789abcdef"}
 ENVIRON = {**os.environ, "PHONE_WEB_TOKENS": " ".join(f"{role}:{token}" for role, token in TOKENS.items())}
@@ -83,6 +83,11 @@ async def served(settings: Settings, environ: Mapping[str, str] = ENVIRON, **opt
             yield Served(process, incoming, settings)
     finally:
         os.environ.pop("PHONE_WEB_TOKENS", None)
+
+
+async def hears(ear: Ear, hertz: float, frames: int = 10) -> None:
+    """Waits until so many of the caller's frames sound at `hertz`, whatever a busy machine puts between them."""
+    await ear.until(lambda: sum(strength(frame.pcm, hertz) > 1000 for frame in ear.frames[-150:]) >= frames)
 
 
 async def frame_of(socket: ClientConnection, *types: int) -> bytes:

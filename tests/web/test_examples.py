@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from phone_daemon.events import EndReason
-from tests.web.served import TOKENS, served, settings_in
+from tests.web.served import TOKENS, hears, served, settings_in
 from tests.wire.calls import strength, tone
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -53,7 +53,7 @@ async def test_an_example_speaks_listens_and_drops_what_was_interrupted(tmp_path
         )
         ear = await web.answered()
         call = ear.line.id
-        await ear.until(lambda: strength(ear.heard[-16000:], 440) > 1000)
+        await hears(ear, 440)
         web.tell(call, "final", text="What are your hours?")
         web.tell(call, "agent", text="One moment.", reply=1, filler=True)
         ear.line.play(1, tone(1000, 30.0))

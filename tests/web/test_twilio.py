@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from phone_daemon.events import EndReason
 from phone_daemon.media import g711
-from tests.web.served import TOKENS, Served, served, settings_in
+from tests.web.served import TOKENS, Served, hears, served, settings_in
 from tests.wire.calls import PATIENCE_S, strength, tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -76,7 +76,7 @@ async def test_a_stream_is_a_call_with_audio_keys_marks_and_clear(web: Served) -
         for at in range(0, len(voice), 320):
             await socket.send(media(voice[at : at + 320]))
             await asyncio.sleep(0.02)
-        assert strength(ear.heard, 440) > 1000
+        await hears(ear, 440)
         await say(socket, json.dumps({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "5"}}))
         ear.line.play(1, tone(1000, 0.2))
         ear.line.finish(1)

@@ -25,6 +25,7 @@ from tests.web.voice_caller import call
 NAMES = ["books_an_appointment", "interrupts_three_times"]
 
 
+@pytest.mark.timeout(300)
 async def test_over_a_websocket_an_appointment_is_booked_and_an_agent_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +72,7 @@ async def test_a_web_process_that_dies_costs_its_calls_and_is_there_again(tmp_pa
             os.kill(web.process.pid, 9)
             assert (await ear.closed()).reason is EndReason.LINE_CARD_DIED
         port = web.process.port
-        async with asyncio.timeout(20), web.client("watch") as client:
+        async with asyncio.timeout(90), web.client("watch") as client:
             while True:
                 try:
                     assert (await client.get("/v1/me")).status_code == 200
