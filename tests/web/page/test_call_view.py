@@ -79,7 +79,7 @@ async def test_a_key_of_the_computer_is_a_key_of_the_telephone(tmp_path: Path) -
             await expect(tab.get_by_role("log")).to_contain_text("Welcome to Riverside Dental", timeout=SOON_MS)
         await tabs[0].keyboard.press("3")
         await expect(tabs[0].get_by_role("log")).to_contain_text("half past eight", timeout=SOON_MS)
-        await tabs[1].get_by_role("button", name="1").click()
+        await tabs[1].get_by_role("button", name="1", exact=True).click()
         await expect(tabs[1].get_by_role("log")).to_contain_text("Which day", timeout=SOON_MS)
         await expect(tabs[0].get_by_role("log")).not_to_contain_text("Which day")
         await tabs[0].close()
