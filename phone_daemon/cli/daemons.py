@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from phone_daemon.end_with_parent import end_with_parent
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ class _Daemon:
         while True:
             began = loop.time()
             # A group of its own: Ctrl-C is passed on once, not by the terminal as well.
-            self._process = await asyncio.create_subprocess_exec(*self._command, process_group=0, env=os.environ)
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, process_group=0, env=os.environ, preexec_fn=end_with_parent()
+            )
             code = await self._process.wait()
             if code in (0, 2, 130) or self._told_to_end.is_set():
                 return abs(code)

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import os
-import signal
-import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+
+from phone_daemon.end_with_parent import end_with_parent
 
 START_S = 5.0
 STOP_S = 2.0
 PROBE_S = 1.0
 SOCKET_PATH_BYTES = 107
 """Longest path of a Unix socket on Linux (unix(7): `sun_path` is 108 bytes with its final zero)."""
-PR_SET_PDEATHSIG = 1
 MAX_MEMORY = "64mb"
 
 
@@ -109,7 +106,7 @@ class RedisServer:
                     stderr=log,
                     pass_fds=(lock,),
                     start_new_session=True,
-                    preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
+                    preexec_fn=end_with_parent(),
                 )
         except OSError as error:
             raise RedisServerError(f"redis-server could not be started: {error.strerror}") from None
@@ -146,18 +143,6 @@ def _try_lock(path: Path) -> int | None:
         os.close(lock)
         return None
     return lock
-
-
-def _end_with_parent(parent: int) -> Callable[[], None]:
-    """For the new process, before it becomes redis-server: end when the daemon does, even by SIGKILL (prctl(2))."""
-    prctl = ctypes.CDLL(None).prctl
-
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(0)
-
-    return ask
 
 
 def _last_line(log: Path) -> str:
