@@ -12,7 +12,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """A `preexec_fn`: the kernel sends the child SIGTERM when its parent ends (prctl(2)). None elsewhere than on Linux."""
+    """A `preexec_fn`: the kernel sends the child SIGTERM when its parent ends (prctl(2)); Linux only."""
     if sys.platform != "linux":
         return None
     parent = os.getpid()
