@@ -29,15 +29,19 @@ KEPT = 8
 NUMBER_WAIT_S = 0.35
 """After the last digit that was asked for: some people then correct one."""
 NO_VOICE = Ending()
-TAG_WAIT_S = 0.36
+TAG_WAIT_S = 0.4
 """After a whole sentence: before "please" voices pause for up to 0.32 s."""
 LAST_WORDS = frozenset(("please", "goodbye", "bye"))
+MESSAGE_WAIT_S = 0.8
+"""In a message, a name or an address, after whatever sounds finished."""
 GROUP_WAIT_S = 1.5
 """Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
 PATIENCE = 2.0
 """Of the unlikelihood that the caller has finished: the power that takes a share of the longest wait."""
-PACE = 0.5
-"""Who has paused for a second before is waited for half as long again."""
+PACE = 1.4
+"""Times the longest of a caller's last pauses: who has paused for so long before may do so again."""
+PACED_S = 0.7
+"""They are waited for no longer on that account."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 _LETTER = re.compile(r"[a-z]")
 
@@ -130,8 +134,13 @@ def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint
     if turn.endpointing == "fixed":
         more = turn.unfinished_s if calls_for_more(evidence.text) else 0.0
         return Endpoint(vad.min_silence_s + more, "fixed")
-    if evidence.overheard or not words:
-        return Endpoint(vad.min_silence_s, "overheard" if evidence.overheard else "no words")
+    if evidence.overheard:
+        return Endpoint(vad.min_silence_s, "overheard")
+    number = _DIGITS.fullmatch(evidence.expected)
+    if not words and (number or evidence.expected == "text"):
+        return Endpoint(min(max(GROUP_WAIT_S, turn.min_wait_s), turn.max_wait_s), "no words yet")
+    if not words:
+        return Endpoint(vad.min_silence_s, "no words")
     endpoint = _chosen(evidence, words, turn, vad)
     if evidence.making and endpoint.wait_s < vad.min_silence_s:
         endpoint = replace(endpoint, wait_s=vad.min_silence_s, reason=f"{endpoint.reason}, reply not ready")
@@ -152,9 +161,9 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
     likely = likelihood(evidence.text, words, evidence.ending)
-    pace = 1 + min(max(evidence.pauses_s, default=0.0), 1.0) * PACE
-    wait = turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE * pace
-    wait = max(wait, vad.min_silence_s if number or evidence.expected == "text" else tag)
+    wait = turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE
+    paced = min(PACE * max(evidence.pauses_s, default=0.0), PACED_S)
+    wait = max(wait, paced, MESSAGE_WAIT_S if evidence.expected == "text" else vad.min_silence_s if number else tag)
     return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
 
 

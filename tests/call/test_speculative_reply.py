@@ -21,8 +21,8 @@ from tests import agents
 from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, ring, speech
 from tests.sidecars.speech import words
 
-EARLY = replace(SETTINGS, turn=TurnSettings(early_start=True))
-LATE = replace(SETTINGS, turn=TurnSettings(early_start=False))
+EARLY = replace(SETTINGS, turn=TurnSettings(endpointing="fixed", early_start=True))
+LATE = replace(SETTINGS, turn=TurnSettings(endpointing="fixed", early_start=False))
 
 ANSWER = agents.text("We are open. Do come and see us.", before_s=0.15, each_s=0.03)
 """A model that takes 150 ms to its first token."""

@@ -77,13 +77,11 @@ def test_nobody_ends_with_a_word_that_wants_another(text: str) -> None:
 
 
 def test_a_voice_that_falls_has_more_likely_finished_than_one_that_is_held() -> None:
-    assert waits("I'd like to book an appointment", ending=FALLING) < waits(
-        "I'd like to book an appointment", ending=LEVEL
-    )
+    assert waits("I'd like to book", ending=FALLING) < waits("I'd like to book", ending=LEVEL)
 
 
 def test_who_has_paused_for_long_before_is_waited_for_longer() -> None:
-    text = "I would prefer"
+    text = "I would prefer the afternoon."
     assert waits(text, pauses_s=(1.2, 0.9)) > waits(text)
 
 
@@ -95,6 +93,21 @@ def test_every_wait_lies_within_the_settings() -> None:
 
 def test_where_nothing_was_recognized_the_wait_is_the_fixed_one() -> None:
     assert decide(Evidence("", ""), TURN, VAD) == Endpoint(0.5, "no words")
+
+
+@pytest.mark.parametrize("expected", ["text", "digits_8_8"])
+def test_the_first_letter_or_digit_may_not_be_understood_yet(expected: str) -> None:
+    assert decide(Evidence("", expected), TURN, VAD) == Endpoint(1.5, "no words yet")
+
+
+def test_what_is_overheard_gets_the_fixed_wait() -> None:
+    assert decide(Evidence("Okay.", "", overheard=True), TURN, VAD) == Endpoint(0.5, "overheard")
+
+
+def test_as_long_as_a_reply_begun_early_is_not_ready_waiting_costs_nothing() -> None:
+    found = decide(Evidence("Where is my parcel, please?", "", FALLING, making=True), TURN, VAD)
+    assert found.wait_s == VAD.min_silence_s
+    assert found.reason == "finished, reply not ready"
 
 
 def test_fixed_is_fixed_but_for_who_breaks_off() -> None:

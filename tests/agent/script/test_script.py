@@ -589,14 +589,14 @@ async def test_what_is_expected_follows_the_question() -> None:
         ("on tuesday", "time"),
         ("at ten o'clock", "yes_no"),  # is that right?
         ("yes", "yes_no"),  # is there anything else?
-        ("i'd like to leave a message", ""),
+        ("i'd like to leave a message", "text"),
         ("the tooth hurts when i bite on it", "yes_no"),  # is there anything to add?
     ):
         agent.reply(CallerTurn(said), [])
         assert agent.expects() == expected, said
-        assert expected in known
+        assert expected in known or expected == "text"
     agent.retract()
-    assert agent.expects() == ""
+    assert agent.expects() == "text"
     parcels = ScriptedAgent(PARCELS)
     parcels.reply(CallerTurn("track my parcel"), [])
     assert parcels.expects() == "digits_8_8"
