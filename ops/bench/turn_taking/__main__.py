@@ -11,45 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ops.bench.turn_taking import plot, tables
-from ops.bench.turn_taking.measure import Outcome, outcome
-from ops.bench.turn_taking.play import Stage
-from ops.bench.turn_taking.scene import SCENES, NoScenes, Scene, load
+from ops.bench.turn_taking.measure import Outcome
+from ops.bench.turn_taking.run import played
+from ops.bench.turn_taking.scene import SCENES, NoScenes, load
 
 QUICK = 60
 """Scenes of a quick run: two to three minutes on one core."""
-
-_stages: list[Stage] = []
-
-
-def _play(scene: Scene) -> Outcome:
-    if not _stages:
-        _stages.append(Stage())
-    stage = _stages[0]
-    try:
-        return outcome(stage.play(scene), stage.usual(scene) if scene.when == "reply" else None)
-    except Exception as error:
-        # A defect that one scene brings out: the others are still worth hearing.
-        return Outcome(scene.id, scene.kind, scene.wants, failed=f"{type(error).__name__}: {error}")
-
-
-def played(scenes: Sequence[Scene], jobs: int) -> Iterator[Outcome]:
-    """What came of each, as it comes."""
-    if jobs == 1:
-        yield from map(_play, scenes)
-        return
-    # Forking a process whose libraries run threads of their own may hang.
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(_play, scene) for scene in scenes]):
-            yield done.result()
 
 
 def main(argv: list[str] | None = None) -> int:
