@@ -83,7 +83,7 @@ def test_an_agent_that_is_interrupted_three_times_still_gets_things_done(calls: 
     assert transcript(calls["interrupts_three_times"]) == [
         "agent:  Welcome to Riverside Dental --",
         "caller: hours",
-        "agent:  We are open from half past eight --",
+        "agent:  We are open from half past eight until half past --",
         "caller: cancel",
         "agent:  Which day is your --",
         "caller: cancel",

@@ -14,6 +14,7 @@ from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.floor import State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.intents import Script
+from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.tools import Tool, Webhook
 from phone_daemon.events import EndReason
@@ -123,7 +124,8 @@ def test_a_noise_that_breaks_off_a_webhook_has_the_model_go_on(tmp_path: Path) -
         await phone.noise()
         await phone.heard_out("Tuesday is free")
 
-    call(tmp_path, server, script)
+    found = replace(dialplan(), barge_in=BargeIn(policy="speech"))
+    ring(tmp_path, script, agent=agent(server, found), dialplan=found)
     messages = server.requests[-1]["messages"]
     valid(messages)
     assert "only a noise" in messages[-1]["content"]

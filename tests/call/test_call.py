@@ -550,7 +550,7 @@ def test_without_recording_a_call_leaves_everything_but_the_recording(tmp_path: 
         await phone.heard_out("How can I help")
 
     left = ring(tmp_path, script, settings=calls(record=False))
-    assert sorted(path.name for path in left.folder.iterdir()) == ["spans.jsonl", "turns.jsonl"]
+    assert sorted(path.name for path in left.folder.iterdir()) == ["call.json", "spans.jsonl", "turns.jsonl"]
     assert not left.told("fault")
 
 

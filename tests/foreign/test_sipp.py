@@ -45,10 +45,11 @@ async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
 
 
 @pytest.mark.foreign
-async def test_sipp_hears_the_agent_and_the_daemon_hears_sipp(daemon: DaemonProcess, tmp_path: Path) -> None:
+async def test_sipp_hears_the_agent_and_the_daemon_hears_sipp(tmp_path: Path) -> None:
     """SIPp sends back what it hears: the agent's words come home as the caller's, so both ways are open."""
-    await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
-    _, caller, agent = await recorded(daemon)
+    async with DaemonProcess(tmp_path / "var", {"echo": {"cancel": False}}) as daemon:
+        await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
+        _, caller, agent = await recorded(daemon)
     assert has_speech(agent)
     assert alike(agent, caller) > 0.9
 

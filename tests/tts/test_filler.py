@@ -142,7 +142,7 @@ def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
         await phone.noise()
         await phone.heard_out("We are open")
 
-    left = ring(tmp_path, script, agent=agent, dialplan=PLAN)
+    left = ring(tmp_path, script, agent=agent, dialplan=replace(plan(policy="speech"), filler=TEXTS))
     assert agent.retracted == 1
     assert [words(turn.text) for turn in agent.asked] == [OPEN] * 2
     assert left.turns[-1]["heard"] == "We are open."
