@@ -40,7 +40,7 @@ PATIENCE = 2.0
 """Of the unlikelihood that the caller has finished: the power that takes a share of the longest wait."""
 PACE = 1.4
 """Times the longest of a caller's last pauses: who has paused for so long before may do so again."""
-PACED_S = 0.7
+PACED_S = 0.5
 """They are waited for no longer on that account."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 _LETTER = re.compile(r"[a-z]")
