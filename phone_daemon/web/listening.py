@@ -58,17 +58,18 @@ async def follow(path: Path, store: CallStore, call: str) -> AsyncIterator[bytes
     size = (await asyncio.to_thread(path.stat)).st_size
     at = max(size - round(HEAR_BACK_S * rate), HEADER_BYTES)
     at -= (at - HEADER_BYTES) % FRAME_BYTES
-    silent = 0.0
+    silent, goes_on = 0.0, True
     while silent < SILENT_S:
         piece = await asyncio.to_thread(_read, path, at)
         if piece:
             at, silent = at + len(piece), 0.0
             yield piece
-        elif not await asyncio.to_thread(store.goes_on, call):
+        elif not goes_on:
             return
-        else:
+        elif goes_on := await asyncio.to_thread(store.goes_on, call):
             silent += LOOK_S
             await asyncio.sleep(LOOK_S)
+        # Else what was written before it ended, and after we looked, is read as well.
 
 
 def _read(path: Path, at: int) -> bytes:

@@ -95,14 +95,15 @@ class Stage:
         self._stt = InlineHost("stt", self._settings.stt.engine, engine_options(self._settings.stt, self._plans))
         self._tts = make_counted_tts(self._settings.tts)
         self._started = False
-        self._usual: dict[str, Played] = {}
+        self._usual: dict[tuple[str, float], Played] = {}
 
     def play(self, scene: Scene) -> Played:
         return run_counted(self._play(scene, SceneCaller(scene)))
 
     def usual(self, scene: Scene) -> Played:
         """The same call, in which nothing happens while the agent speaks."""
-        key = scene.voice if scene.sound else scene.half
+        # The caller of a scene hangs up some time after its sound.
+        key = (scene.voice if scene.sound else scene.half, scene.at_s)
         if key not in self._usual:
             self._usual[key] = run_counted(self._play(replace(scene, wants="go on"), SceneCaller(scene, silent=True)))
         return self._usual[key]
