@@ -93,5 +93,5 @@ async def show(recorded: fixture.Fixture, console: Console) -> Path:
         ("spans.jsonl", "the OpenTelemetry spans"),
     ):
         console.print(f"  {name:<12} [dim]{what}[/]")
-    console.print("\nNow talk to it yourself: [bold]make serve[/], and a softphone.")
+    console.print("\nNow talk to it yourself: [bold]make serve[/], and open the link that it prints.")
     return folder[0]
