@@ -23,7 +23,7 @@ from playwright.async_api import Page, expect
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, fell_silent, sounds, talker
 from ops.live.chromium import chromium, record
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess, free_port, listening
 from ops.live.processes import children, cost
 from ops.report.stats import quantiles
 from ops.witness.browser import Browser
@@ -53,7 +53,7 @@ async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
         settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000}}
         environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}
         async with DaemonProcess(Path(folder) / "daemon", settings, environ=environ) as daemon:
-            await _listening(port)
+            await listening(port)
             pressed, cut = await _in_chromium(Path(folder), f"http://127.0.0.1:{port}/?token={token}", rounds)
             progress(0.4)
             sound = next(each for each in sounds() if each.words.startswith("I would like to book an appointment"))
@@ -190,18 +190,6 @@ async def _call(here: Browser, port: int, token: str) -> None:
     ):
         answer.raise_for_status()
         await here.answered(await answer.text())
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                return
 
 
 def _amplitude(frame: bytes) -> int:

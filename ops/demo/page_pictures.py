@@ -9,7 +9,6 @@ page_call.png, page_live.png, page_past.png, page_desk.png and page_phone.png (a
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import socket
 import sys
@@ -20,7 +19,7 @@ from playwright.async_api import Page, ViewportSize
 
 from ops import sigterm
 from ops.live.chromium import chromium, record
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess, free_port, listening
 
 FOLDER = Path("fixtures/demo")
 SIZE = {"width": 1120, "height": 760}
@@ -49,7 +48,7 @@ async def pictures(folder: Path) -> list[Path]:
             DaemonProcess(Path(place) / "daemon", settings, environ=environ) as daemon,
             chromium(recording, viewport=SIZE, device_scale_factor=1.5) as context,
         ):
-            await _listening(port)
+            await listening(port)
             caller, watcher = await context.new_page(), await context.new_page()
             address = f"http://127.0.0.1:{port}/"
             await caller.goto(f"{address}?token={token}")
@@ -92,19 +91,6 @@ async def _shot(page: Page, folder: Path, name: str) -> Path:
     path = folder / name
     await page.screenshot(path=path)
     return path
-
-
-async def _listening(port: int) -> None:
-    """Returns once the web server takes connections: it comes up after the daemon."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                return
 
 
 def main(folder: Path) -> int:

@@ -30,37 +30,31 @@ def files(plan: Plan) -> dict[str, str]:
 
 def _compose(plan: Plan) -> str:
     stop_s = round(plan.drain_s) + 10
+    daemon = _service("daemon", '"phone-daemon", "serve"', stop_s)
+    edge = _service("edge", '"phone-ops", "edge", "start"', stop_s)
     return f"""\
 # Written by `phone-ops edge render`: `podman-compose up` or `docker compose up` in the project's folder.
 # Host networking: RTP takes thousands of ports, and a relay behind a container's NAT would announce addresses that
 # nobody reaches.
 services:
-  daemon:
-    image: phone-daemon
-    command: ["phone-daemon", "serve", "-c", "/etc/phone-daemon/phone-daemon.toml"]
-    network_mode: host
-    read_only: true
-    tmpfs: ["/tmp"]
-    cap_drop: ["ALL"]
-    security_opt: ["no-new-privileges:true"]
-    stop_grace_period: {stop_s}s
-    restart: on-failure
-    volumes:
-      - /etc/phone-daemon:/etc/phone-daemon:ro
-      - phone-daemon:/var/lib/phone-daemon
-  edge:
-    image: phone-daemon
-    command: ["phone-ops", "edge", "start", "-c", "/etc/phone-daemon/phone-daemon.toml"]
-    network_mode: host
-    read_only: true
-    tmpfs: ["/tmp"]
-    cap_drop: ["ALL"]
-    security_opt: ["no-new-privileges:true"]
-    stop_grace_period: {stop_s}s
-    restart: on-failure
-    volumes:
-      - /etc/phone-daemon:/etc/phone-daemon:ro
-      - phone-daemon:/var/lib/phone-daemon
-volumes:
+{daemon}{edge}volumes:
   phone-daemon: {{}}
+"""
+
+
+def _service(name: str, command: str, stop_s: int) -> str:
+    return f"""\
+  {name}:
+    image: phone-daemon
+    command: [{command}, "-c", "/etc/phone-daemon/phone-daemon.toml"]
+    network_mode: host
+    read_only: true
+    tmpfs: ["/tmp"]
+    cap_drop: ["ALL"]
+    security_opt: ["no-new-privileges:true"]
+    stop_grace_period: {stop_s}s
+    restart: on-failure
+    volumes:
+      - /etc/phone-daemon:/etc/phone-daemon:ro
+      - phone-daemon:/var/lib/phone-daemon
 """

@@ -178,6 +178,19 @@ def free_port(kind: socket.SocketKind) -> int:
         return int(end.getsockname()[1])
 
 
+async def listening(port: int) -> None:
+    """Returns once something takes TCP connections on `port` of loopback. Raises `TimeoutError` after 30 s."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+
+
 def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
     """TOML of plain values (JSON's strings, numbers, lists and booleans are TOML's) and tables of them."""
     lines = [f"{json.dumps(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
