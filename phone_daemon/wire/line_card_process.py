@@ -84,6 +84,8 @@ class LineCard:
         """Resolves with the exit code when the process ends unasked; cancelled by `close`."""
         self.trunks: TrunkReports | None = None
         """Is told what the card says of trunks."""
+        self.may_join = False
+        """Its calls may be colleagues' who take a live one over: they were asked for their token."""
         self.port = 0
         self.max_calls = 0
         self._loop = loop
@@ -95,6 +97,7 @@ class LineCard:
         self._lines: dict[int, SipLine] = {}
         self._placed = OURS
         self._answers: dict[int, asyncio.Future[None]] = {}
+        self._farewells: dict[str, protocol.Farewell] = {}
         self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
         self._stats: deque[asyncio.Future[protocol.Stats]] = deque()
         self._backlog: deque[bytes] = deque()
@@ -212,6 +215,11 @@ class LineCard:
     def alive(self) -> bool:
         """Takes calls, as far as is known."""
         return self._reading and not self._draining
+
+    def bury(self, dead: LineCard) -> None:
+        """Ends the calls of a card that has died, and whose port this one has: it sends the BYE."""
+        for farewell in dead._farewells.values():
+            self.send(0, farewell)
 
     async def place(self, uri: str, caller: str = "", trunk: str = "") -> SipLine:
         """Calls `uri` by `trunk`, with `caller` as our number, and returns the line once it is answered.
@@ -347,10 +355,17 @@ class LineCard:
                 answer.set_result(message)
         elif isinstance(message, protocol.Incoming):
             trusted = self.trunks is not None and message.trunk in self.trunks.trusted
-            who = identify(parse(message.invite), message.address, self._settings, trusted=trusted)
+            invite = parse(message.invite)
+            who = identify(invite, message.address, self._settings, trusted=trusted)
             line = self._line(call, who.caller, who.called[0])
             line.caller_name = who.name
-            self.incoming.put_nowait(IncomingCall(line, message.address, who.called, message.trunk))
+            incoming = IncomingCall(line, message.address, who.called, message.trunk)
+            incoming.join = invite.header("join") if self.may_join else ""
+            self.incoming.put_nowait(incoming)
+        elif isinstance(message, protocol.Farewell):
+            self._farewells.pop(message.call_id, None)
+            if message.bye:
+                self._farewells[message.call_id] = message
         elif isinstance(message, protocol.Registered | protocol.OptionsAnswered):
             if self.trunks is not None:
                 self.trunks.take(message)

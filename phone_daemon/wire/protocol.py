@@ -191,6 +191,22 @@ class AskStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """The BYE that would end a call. A card tells it of each call that is answered; empty: the call is over.
+
+    The card that takes the place of a dead one is told it in turn, and sends it.
+    """
+
+    call_id: str
+    """The SIP Call-ID."""
+    address: str
+    """Where the BYE is sent: `host:port`."""
+    tcp: bool
+    bye: str
+    """The whole message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A note (`events.Note`) as JSON: of this call, or with call 0 of one on another card. For the web's card alone."""
 
@@ -215,6 +231,7 @@ Command = (
     | HangUp
     | Stop
     | AskStats
+    | Farewell
     | Told
     | TrunkCommand
 )
@@ -304,7 +321,9 @@ class Stats:
 LineMessage = (
     Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
 )
-Report = Hello | Incoming | Registered | OptionsAnswered | Ringing | Answered | InBandKeys | Stats | LineMessage
+Report = (
+    Hello | Incoming | Registered | OptionsAnswered | Ringing | Answered | InBandKeys | Farewell | Stats | LineMessage
+)
 Message = Command | Report
 
 # -------------------------------------------------------------------------------------------------- packets
@@ -355,7 +374,7 @@ _TEXT: dict[Any, Callable[[bytes], Any]] = {
 }
 _KINDS: tuple[type[Any], ...] = (
     *(Ring, Answer, Refuse, Place, Play, Finish, Flush, Duck, SendDigits, Transfer, HangUp, Stop, AskStats, Told),
-    *(Brief, Consult, Music),
+    *(Brief, Consult, Music, Farewell),
     *(Account, Unregister, Admit, AskOptions, SetReady),
     *(Registered, OptionsAnswered, Ringing),
     *(Hello, Incoming, Answered, InBandKeys, Stats),

@@ -131,6 +131,7 @@ class LineCards:
                 await asyncio.sleep(delay)
                 try:
                     self._cards[at] = await self._start(at, card.port)
+                    self._cards[at].bury(card)
                     break
                 except CardFailed as error:
                     delay = min(2 * delay, LAST_DELAY_S)

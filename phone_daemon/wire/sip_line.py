@@ -162,6 +162,8 @@ class IncomingCall:
         """Where the INVITE came from, `host:port`."""
         self.trunk = trunk
         """The trunk whose call it is; empty where there are none."""
+        self.join = ""
+        """The live call that a colleague takes over by this one (RFC 3911's Join); empty: it is for the agent."""
         self._line = line
 
     @property

@@ -47,10 +47,12 @@ def _send(start: str, head: str, rest: str, retrans: bool = False) -> str:
     return f"  <send{again}><![CDATA[\n\n    {start}\n{head}{rest}\n  ]]></send>\n"
 
 
-def calling(status: int = 200, *, caller: str = "sipp", hold_ms: int = 300, extra: str = "") -> str:
+def calling(
+    status: int = 200, *, caller: str = "sipp", hold_ms: int = 300, extra: str = "", hung_up_on: bool = False
+) -> str:
     """Calls, is answered with `status` through whatever proxies there are, stays for `hold_ms`, hangs up.
 
-    `extra`: more header lines of the INVITE.
+    `extra`: more header lines of the INVITE. `hung_up_on`: waits for BYE instead.
     """
 
     def ours(method: str, cseq: int, rest: str, within: bool = True) -> str:
@@ -63,7 +65,10 @@ def calling(status: int = 200, *, caller: str = "sipp", hold_ms: int = 300, extr
     steps = ours("INVITE", 1, "".join(f"    {line}\n" for line in extra.splitlines()) + _SDP, within=False)
     steps += '  <recv response="100" optional="true"/>\n  <recv response="180" optional="true"/>\n'
     steps += f'  <recv response="{status}" rrs="true"/>\n'
-    if status == 200:
+    if hung_up_on:
+        steps += ours("ACK", 1, _EMPTY) + '  <recv request="BYE" timeout="8000"/>\n'
+        steps += _send("SIP/2.0 200 OK", _ANSWER.format(tag=""), _EMPTY)
+    elif status == 200:
         steps += ours("ACK", 1, _EMPTY) + f'  <pause milliseconds="{hold_ms}"/>\n'
         steps += ours("BYE", 2, _EMPTY) + '  <recv response="200"/>\n'
     else:

@@ -34,6 +34,7 @@ from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card import options as card_options
 from phone_daemon.wire.line_card.consultation import Consultations
 from phone_daemon.wire.line_card.daemon_link import DaemonLink
+from phone_daemon.wire.line_card.farewell import Dialogs, Farewells
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.leg import Leg, Limits
 from phone_daemon.wire.line_card.message import SipMessage, parse
@@ -81,6 +82,7 @@ class Card:
         self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
         self._replacing: SipMessage | None = None
         """The last INVITE that came with Replaces."""
+        self._replacing_from = ""
         self._draining = self._stopping = False
         self._ticks = self._underruns = self._stale = self._late_audio = 0
         self._lateness: deque[float] = deque(maxlen=3_000)
@@ -97,6 +99,8 @@ class Card:
         self._accounts = Accounts(
             functools.partial(self._phone.account, options), self.incoming, functools.partial(self._send, 0)
         )
+        self._dialogs = Dialogs(self._phone.host, functools.partial(self._send, 0))
+        self._farewells = Farewells(self._phone.socket)
         self._trunk_side = TrunkSide(self._phone, self._accounts, functools.partial(self._send, 0), options.guarded)
         gc.disable()
         gc.collect()
@@ -151,6 +155,7 @@ class Card:
                 leg.watch(now)
         self._phone.watch(now)
         self._accounts.watch(now)
+        self._farewells.watch(now)
         self._consultations.watch(now)
         self._sweep()
         while self._held_back and self._held_back[0][0] <= now:
@@ -165,6 +170,7 @@ class Card:
             self._closed_at = time.monotonic()
             for call_id in [call_id for call_id, live in self._by_id.items() if live is leg]:
                 del self._by_id[call_id]
+                self._dialogs.closed(call_id)
             leg.release()
             self._underruns += leg.playout.underruns
             self._late_audio += leg.playout.late_audio
@@ -218,6 +224,8 @@ class Card:
             self._accounts.unregister()
         elif isinstance(command, protocol.AskStats):
             self._send(0, self._stats())
+        elif isinstance(command, protocol.Farewell):
+            self._farewells.say(command, time.monotonic())
         elif isinstance(command, protocol.TrunkCommand):
             self._trunk_side.do(command)
         elif isinstance(command, protocol.Place):
@@ -283,12 +291,16 @@ class Card:
         message = parse(text)
         leg = self._by_id.get(message.header("call-id"))
         if message.opens and message.header("replaces"):
-            self._replacing = message
+            self._replacing, self._replacing_from = message, sender
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
+        if leg is not None and leg.dialog.remote_tag in (message.from_tag, message.to_tag):
+            self._dialogs.look(message, sender)
         full = native.calls() >= self._max_calls
         if message.code:
             self._trunk_side.take(message)
+            if self._farewells.answered(message):
+                return True
         elif leg is None and not message.to_tag and message.method != "ACK":
             verdict = self._trunk_side.judge(message, sender, busy=full or self._draining)
             if verdict.code:
@@ -337,6 +349,7 @@ class Card:
         self._by_id[invite.header("call-id")] = leg
         leg.dialog.remote_tag = invite.from_tag
         leg.dialog.offer = invite.body
+        self._dialogs.opened(invite, prm.rdata.srcAddress)
         now = time.monotonic()
         crowded = len(self._arrivals) == NEW_CALLS_A_SECOND and now - self._arrivals[0] < 1.0
         self._arrivals.append(now)
@@ -384,6 +397,7 @@ class Card:
         if self._replacing is not None:
             self._by_id[self._replacing.header("call-id")] = leg
             leg.dialog.remote_tag = self._replacing.from_tag
+            self._dialogs.opened(self._replacing, self._replacing_from)
         leg.take_over(old)
 
     def _colleague(self, caller: Leg, heard: Callable[[protocol.Report], None]) -> tuple[Leg, str]:

@@ -1,0 +1,205 @@
+"""BYE for calls whose line card has died: what it would take is kept at the daemon, and the next card sends it.
+
+Nothing else tells the caller's side: RTP just ends, and a telephone waits for its own timers, if it has any.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from phone_daemon.wire.line_card.message import SipMessage
+from phone_daemon.wire.protocol import Farewell
+
+CSEQ = 1_000_000
+"""Of the BYE: pjsip begins at a random number below 32,768, and whatever is higher than the last is in order."""
+AGAIN_S = (0.5, 1.5, 3.5)
+"""When it is sent again over UDP (RFC 3261 section 17.1.2.2)."""
+GIVE_UP_S = 6.0
+_ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|<[^>]*>|[^,])+')
+_HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A dialog (RFC 3261 section 12) as far as a request in it needs."""
+
+    call_id: str
+    theirs: str
+    """Their From or To, with the tag."""
+    target: str
+    """URI of their Contact."""
+    routes: tuple[str, ...]
+    sender: str
+    """`host:port` that their messages come from."""
+    tcp: bool
+    ours: str = ""
+    """Our From or To; empty until our tag is known."""
+
+    def bye(self, host: str) -> Farewell:
+        """`host` is ours, `address:port`."""
+        hop = self.routes[0] if self.routes else self.target
+        found = _HOST.search(hop)
+        address, tcp = self.sender, self.tcp
+        if found and _is_address(found[1]):
+            address, tcp = f"{found[1]}:{found[2] or 5060}", "transport=tcp" in hop.lower()
+        lines = (
+            f"BYE {self.target} SIP/2.0",
+            f"Via: SIP/2.0/{'TCP' if tcp else 'UDP'} {host};rport;branch=z9hG4bK{secrets.token_hex(8)}",
+            *(f"Route: {route}" for route in self.routes),
+            "Max-Forwards: 70",
+            f"From: {self.ours}",
+            f"To: {self.theirs}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {CSEQ} BYE",
+            'Reason: Q.850;cause=41;text="Temporary failure"',  # RFC 3326
+            "Content-Length: 0",
+        )
+        return Farewell(self.call_id, address, tcp, "\r\n".join((*lines, "", "")))
+
+
+class Dialogs:
+    """The live calls of this card; `tell` is given the BYE of each, anew whenever it changes, and empty at the end."""
+
+    def __init__(self, host: str, tell: Callable[[Farewell], None]) -> None:
+        self._host = host
+        self._tell = tell
+        self._ends: dict[str, Ends] = {}
+
+    def opened(self, invite: SipMessage, sender: str) -> None:
+        """`invite` opens a call to us."""
+        self._ends[invite.header("call-id")] = Ends(
+            invite.header("call-id"),
+            theirs=invite.header("from"),
+            target=_uri(invite.header("contact")),
+            routes=_addresses(invite.all("record-route")),
+            sender=sender,
+            tcp=_by_tcp(invite),
+        )
+
+    def look(self, message: SipMessage, sender: str) -> None:
+        """A message of a live call, from the other side."""
+        call_id = message.header("call-id")
+        known = self._ends.get(call_id)
+        if message.code:
+            if known is None and message.code // 100 == 2 and message.header("cseq").endswith("INVITE"):
+                routes = _addresses(message.all("record-route"))[::-1]
+                target, theirs = _uri(message.header("contact")), message.header("to")
+                ours = message.header("from")
+                self._set(Ends(call_id, theirs, target, routes, sender, _by_tcp(message), ours))
+        elif known is not None and message.method == "ACK" and not known.ours and message.to_tag:
+            self._set(replace(known, ours=message.header("to")))
+        elif known is not None and message.method in ("INVITE", "UPDATE") and message.to_tag:
+            target = _uri(message.header("contact")) or known.target
+            if target != known.target:
+                self._set(replace(known, target=target))
+
+    def _set(self, ends: Ends) -> None:
+        self._ends[ends.call_id] = ends
+        if ends.ours and ends.target:
+            self._tell(ends.bye(self._host))
+
+    def closed(self, call_id: str) -> None:
+        ends = self._ends.pop(call_id, None)
+        if ends is not None and ends.ours:
+            self._tell(Farewell(call_id, "", False, ""))
+
+
+@dataclass(slots=True)
+class _Sent:
+    farewell: Farewell
+    at: float
+    times: int = 0
+    stream: socket.socket | None = None
+
+
+class Farewells:
+    """Ends the calls of the card before this one. `udp` is a socket on our SIP port: what it sends comes from there."""
+
+    def __init__(self, udp: socket.socket) -> None:
+        self._udp = udp
+        self._sent: dict[str, _Sent] = {}
+
+    def say(self, farewell: Farewell, now: float) -> None:
+        """Sends a BYE, and again until it is answered or nobody can be expected to."""
+        self._sent[farewell.call_id] = _Sent(farewell, now)
+        self.watch(now)
+
+    def watch(self, now: float) -> None:
+        """To be called at every tick."""
+        for call_id, sent in list(self._sent.items()):
+            if now - sent.at >= GIVE_UP_S:
+                self._forget(call_id)
+            elif sent.farewell.tcp:
+                self._by_tcp(call_id, sent)
+            elif sent.times <= len(AGAIN_S) and now - sent.at >= (0.0, *AGAIN_S)[sent.times]:
+                sent.times += 1
+                try:
+                    self._udp.sendto(sent.farewell.bye.encode(), _pair(sent.farewell.address))
+                except OSError:
+                    continue  # Once more when it is due.
+
+    def _by_tcp(self, call_id: str, sent: _Sent) -> None:
+        try:
+            if sent.stream is None:
+                sent.stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                sent.stream.setblocking(False)
+                sent.stream.connect_ex(_pair(sent.farewell.address))
+            elif not sent.times:
+                sent.stream.send(sent.farewell.bye.encode())
+                sent.times = 1
+            else:
+                sent.stream.recv(4_000)
+                self._forget(call_id)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                self._forget(call_id)
+
+    def answered(self, response: SipMessage) -> bool:
+        """Whether `response` is to a BYE of these."""
+        call_id = response.header("call-id")
+        if call_id not in self._sent:
+            return False
+        if response.code >= 200:
+            self._forget(call_id)
+        return True
+
+    def _forget(self, call_id: str) -> None:
+        sent = self._sent.pop(call_id)
+        if sent.stream is not None:
+            sent.stream.close()
+
+
+def _pair(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _by_tcp(message: SipMessage) -> bool:
+    return message.header("via").upper().startswith("SIP/2.0/TCP")
+
+
+def _addresses(values: list[str]) -> tuple[str, ...]:
+    return tuple(found.strip() for value in values for found in _ADDRESS.findall(value) if found.strip())
+
+
+def _uri(address: str) -> str:
+    """The URI of a Contact header."""
+    first = next(iter(_addresses([address])), "")
+    _, bracket, rest = first.partition("<")
+    return rest.partition(">")[0] if bracket else first.partition(";")[0].strip()
