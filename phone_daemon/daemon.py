@@ -18,6 +18,7 @@ from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call, Services
 from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.called import dialplan_of_trunk
+from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
@@ -311,6 +312,9 @@ class Daemon:
         if self.draining:
             incoming.refuse(503, RETRY_AFTER_S)
             return
+        if incoming.join:
+            self._join(incoming)
+            return
         trunk = self.trunks.get(incoming.trunk)
         if trunk is not None and not trunk.has_room:
             log.info(Event("call.refused", call=incoming.id, status=503, reason="the trunk has its most calls"))
@@ -329,6 +333,21 @@ class Daemon:
         asking = asyncio.create_task(self._ask_first(incoming, plan, called, trunk), name=f"start {incoming.id}")
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
+
+    def _join(self, incoming: IncomingCall) -> None:
+        """A colleague takes a live call over."""
+        call, _ = self._calls.get(incoming.join, (None, None))
+        if call is None:
+            incoming.refuse(481)
+        elif not call.can_be_taken_over:
+            incoming.refuse(491)
+        else:
+            line = incoming.answer()
+            if self.web is not None:
+                # The first note of a leg tells its id; a colleague's has no other.
+                self.web.tell(Note(line.id, "joined", now_ns(), {"call": incoming.join}))
+            call.take_over(line)
+            log.info(Event("call.taken_over", call=incoming.join))
 
     async def _ask_first(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
         """Takes a call as its dialplan's webhook says, or as the dialplan does when it says nothing in time."""

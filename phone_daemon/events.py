@@ -268,9 +268,9 @@ class Note:
     are not in it; most often empty) · `agent` text (a phrase that began to play), reply, filler (true where it only
     bridges the wait) · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
-    `action` kind, argument · `echo` delay_ms, level_db · `hold` held · `transfer_failed` code, detail
-    · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun early:
-    kept, dropped, wasted_tokens).
+    `action` kind, argument · `echo` delay_ms, level_db · `hold` held · `take_over` taken
+    · `transfer_failed` code, detail · `tool` name, outcome · `ended` reason, code, detail, early_start (replies begun
+    early: kept, dropped, wasted_tokens).
     """
 
     call: str

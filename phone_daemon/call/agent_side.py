@@ -380,6 +380,20 @@ class AgentSide:
         self._trace.turn(turn)
         self._tell("turn", {"number": turn.number})
 
+    def lend(self) -> int:
+        """A reply's number for a colleague, who speaks in the agent's place: the agent's next reply comes after it."""
+        turn = Turn(self._turns, reply=self._turns + 1, actions=["take_over"], at_ns={"rtp_first_audio": now_ns()})
+        self._turns += 1
+        self._rest = None
+        self._log(turn)
+        return turn.reply
+
+    def overheard(self, pending: PendingTurn) -> None:
+        """What the caller said to a colleague, so that the agent knows of it when it has the call back."""
+        self.history.append(Message("caller", pending.text))
+        self.log_unanswered(pending)
+        self._turns += 1
+
     def log_unanswered(self, pending: PendingTurn) -> None:
         """The caller was gone before a reply could begin."""
         faults = [f"stt: {fault}" for fault in pending.faults]

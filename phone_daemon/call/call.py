@@ -25,6 +25,7 @@ from phone_daemon.call.ducking import Ducking
 from phone_daemon.call.echo_news import tell_echo
 from phone_daemon.call.evidence import Verdict
 from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
+from phone_daemon.call.take_over import ANNOUNCED, GIVEN_BACK, TakeOver
 from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.policy import Policy
@@ -165,6 +166,8 @@ class Call:
         self._held = False
         self._parking = False
         """An operator lets the caller wait as soon as they have been told."""
+        self._taken: TakeOver | None = None
+        """A colleague speaks in the agent's place, or will as soon as the agent has had its last word."""
         self._closed: LineClosed | None = None
 
     # ------------------------------------------------------------------------------------------------ life
@@ -284,6 +287,8 @@ class Call:
                 self._feed(Input.STAYED, saying(BUSY if code in BUSY_CODES else NOT_PUT_THROUGH))
             case LineClosed() if self._closed is None:
                 self._closed = event
+                if self._taken is not None:
+                    self._taken.end()
                 self._feed(Input.LINE_CLOSED)
 
     def _on_frame(self, raw: Frame) -> None:
@@ -296,6 +301,11 @@ class Call:
         self._position = frame.position + FRAME_SAMPLES
         if self._agent_side.reply is not None and self._agent_side.has(frame.reply):
             self._agent_side.reply.progress(frame.played)
+        if self._position >= samples(self._settings.calls.limit_s + OVERTIME_S):
+            self._line.hang_up()
+        if self._taken is not None and self._taken.reply:
+            self._taken.hear(raw, frame)
+            return
         endpointing = self._caller_side.endpointing
         endpointing.overheard = self._floor.state not in (State.LISTENING, State.THINKING)
         endpointing.making = self._agent_side.speculative.making
@@ -309,20 +319,23 @@ class Call:
             self._barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
         elif self._takes_floor():
             self._barge_in(BargeInSource.SPEECH, self._caller_side.onset)
+        elif self._floor.state is State.LISTENING and self._taken is not None:
+            self._step_aside(self._taken)
         elif self._floor.state is State.LISTENING:
             self._wait_for_caller()
         elif self._caller_side.attended_s >= self._settings.vad.max_speech_s:
             # Overheard while the agent speaks: what nobody will ask for must not grow.
             self._caller_side.drop()
             self._caller_side.attend()
-        if self._position >= samples(self._settings.calls.limit_s + OVERTIME_S):
-            self._line.hang_up()
 
     def _takes_floor(self) -> bool:
         """Whether what the caller says while the agent speaks takes the floor by now."""
         if self._ducking.judging:
             return self._ducking.judge() is Verdict.CUT
+        reply = self._agent_side.reply
         if self._policy.by_evidence(self._floor.state) and not self._caller_side.speaking:
+            if reply is not None:
+                self._ducking.hint(reply)
             return False  # Words that somebody far away says.
         return self._policy.on_words(self._floor.state, self._caller_side.stable)
 
@@ -349,6 +362,8 @@ class Call:
 
     def _on_digit(self, digit: str) -> None:
         self._tell("digit", {"digit": digit})
+        if self._taken is not None and self._taken.reply:
+            return
         if digit == "#" and not self._digits:
             return  # It ends nothing: often what was typed was known to be complete before its `#`.
         # The agent is about to be asked how many digits it wants, where it stood before.
@@ -586,6 +601,8 @@ class Call:
 
         `actions` are done once it has been heard.
         """
+        if self._taken is not None:
+            return False
         if self._floor.state in HAS_FLOOR:
             self._barge_in(BargeInSource.COMMAND, None)
         if self._floor.state is not State.LISTENING:
@@ -609,6 +626,39 @@ class Call:
         self._park(False)
         self._line.stop_music()
         return self.say(BACK_AGAIN) if was_held else True
+
+    @property
+    def can_be_taken_over(self) -> bool:
+        """The call goes on, and no colleague has it already."""
+        return self._taken is None and self._floor.state not in (State.IDLE, State.CLOSING, State.CLOSED)
+
+    def take_over(self, colleague: Line) -> None:
+        """Has a colleague speak with the caller, in the agent's place, until they leave."""
+        assert self.can_be_taken_over
+        if self._held:
+            self._park(False)
+            self._line.stop_music()
+        self._parking = False
+        if self._settings.web.announce:
+            self.say(ANNOUNCED)
+        elif self._floor.state in HAS_FLOOR:
+            self._barge_in(BargeInSource.COMMAND, None)
+        self._taken = TakeOver(self._line, colleague, self._caller_side, self._agent_side)
+        self._tasks.create_task(self._until_given_back(self._taken))
+
+    def _step_aside(self, taken: TakeOver) -> None:
+        """The agent has had its last word, or was interrupted in it: the floor is the colleague's."""
+        self._listen()
+        taken.begin()
+        self._tell("take_over", {"taken": True})
+
+    async def _until_given_back(self, taken: TakeOver) -> None:
+        await taken.run()
+        self._taken = None
+        if taken.reply and self._floor.state is State.LISTENING:
+            self._listen()
+            self._tell("take_over", {"taken": False})
+            self.say(GIVEN_BACK)
 
     def _park(self, held: bool) -> None:
         if held is not self._held:

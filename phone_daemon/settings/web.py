@@ -42,6 +42,8 @@ class WebSettings:
     """Of one client, whose further requests get 429. What needs no token and is refused counts tenfold."""
     ice_servers: Texts = ()
     """STUN and TURN servers for WebRTC, such as "stun:stun.example.com:3478" or "turn:USER:PASSWORD@HOST:3478"."""
+    announce: Flag = False
+    """Whether the caller is told before a colleague takes the call over."""
     keep_days: Annotated[float, between(0, 36_500)] = 0.0
     """Past calls are removed after so many days: audio, transcripts, rows. 0: never."""
     keep_gb: Annotated[float, between(0, 1_000_000)] = 0.0

@@ -180,7 +180,7 @@ class State:
         shown = self._calls.get(note.call)
         if shown is not None:
             match note.kind:
-                case "started" | "state":
+                case "started" | "state" | "hold" | "take_over":
                     shown.update(_flat(note.data))
                 case "turn":
                     shown["turn"] = str(note.data.get("number", ""))

@@ -45,7 +45,9 @@ class Refused(Exception):
 
 WHY = {
     404: "no dialplan answers this number",
+    481: "this call is over, or goes on at another machine",
     486: "all lines are taken",
+    491: "this call is about to end, or a colleague has taken it over",
     503: "the daemon takes no calls now",
 }
 
@@ -88,8 +90,11 @@ class Desk:
         """There is a daemon to take calls."""
         return self._link is not None and not self.gone.is_set() and not self._draining
 
-    async def offer(self, client: Client, caller: str = "", called: str = "") -> Leg:
-        """Rings at the daemon and returns the answered leg. Raises `Refused`; cancelling it hangs up."""
+    async def offer(self, client: Client, caller: str = "", called: str = "", join: str = "") -> Leg:
+        """Rings at the daemon and returns the answered leg. Raises `Refused`; cancelling it hangs up.
+
+        `join`: the live call whose caller is spoken with, in the agent's place.
+        """
         link = self._link
         if link is None or not self.connected:
             raise Refused(503, WHY[503])
@@ -104,7 +109,7 @@ class Desk:
         )
         self._legs[number] = leg
         answered = self._offers[number] = asyncio.get_running_loop().create_future()
-        self._send(number, protocol.Incoming(_invite(caller, called or self._called), "127.0.0.1:0"))
+        self._send(number, protocol.Incoming(_invite(caller, called or self._called, join), "127.0.0.1:0"))
         try:
             async with asyncio.timeout(ANSWER_S):
                 await answered
@@ -247,8 +252,15 @@ class Desk:
         )
 
 
-def _invite(caller: str, called: str) -> str:
-    """What announces a call from the web to the daemon: the head of an INVITE (RFC 3261), as far as it is read."""
+def _invite(caller: str, called: str, join: str) -> str:
+    """What announces a call from the web to the daemon: the head of an INVITE (RFC 3261), as far as it is read.
+
+    `Join` (RFC 3911) names a call's id, and is heeded in what comes from the web process alone.
+    """
     to = UNSAFE.sub("", called)[:LONGEST_NUMBER]
     by = UNSAFE.sub("", caller)[:LONGEST_NUMBER]
-    return f"INVITE sip:{to}@web SIP/2.0\nFrom: <sip:{by or 'anonymous'}@web>\nTo: <sip:{to}@web>\n"
+    joined = UNSAFE.sub("", join)[:LONGEST_NUMBER]
+    return (
+        f"INVITE sip:{to}@web SIP/2.0\nFrom: <sip:{by or 'anonymous'}@web>\nTo: <sip:{to}@web>\n"
+        + f"Join: {joined}\n" * bool(joined)
+    )

@@ -90,7 +90,7 @@ class WebProcess:
 
     async def _start(self) -> LineCard:
         web = self._settings.web
-        return await LineCard.launch(
+        card = await LineCard.launch(
             MODULE,
             (),
             self._settings.sip,
@@ -103,6 +103,8 @@ class WebProcess:
             incoming=self._incoming,
             new_id=self._new_id,
         )
+        card.may_join = True
+        return card
 
     async def _keep(self, card: LineCard) -> None:
         """Replaces it whenever it dies: soon, then ever more slowly if it keeps dying."""

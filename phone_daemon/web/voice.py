@@ -45,8 +45,10 @@ NORMAL, UNSUPPORTED, POLICY = 1000, 1003, 1008
 class VoiceClient:
     """The far end of a leg (`leg.Client`) that speaks the protocol of `/ws/voice`."""
 
-    def __init__(self, outbox: Outbox, rate: int) -> None:
+    def __init__(self, outbox: Outbox, rate: int, *, notes: bool = False) -> None:
+        """`notes`: it is told everything that happens in the call."""
         self.over = asyncio.Event()
+        self._notes = notes
         self._outbox = outbox
         self._out = Resampler(SAMPLE_RATE, rate)
         self._reply = 0
@@ -79,6 +81,8 @@ class VoiceClient:
         self._outbox.put(VoiceFrame(Type.DIGITS, payload=digits.encode()).pack())
 
     def note(self, note: Mapping[str, Any]) -> None:
+        if self._notes:
+            self._outbox.put(json_frame(Type.NOTE, note).pack())
         text = str(note["data"].get("text", "")).encode()
         match note["kind"]:
             case "partial":
@@ -109,10 +113,11 @@ async def ws_voice(socket: WebSocket) -> None:
     try:
 
         def begun(call: str) -> None:
-            web.audit.record(who, "call", call)
+            web.audit.record(who, "call" if not conversation.join else "take_over", conversation.join or call)
             web.metrics.calls.labels("websocket").inc()
 
-        code = await Conversation(socket, outbox, web.desk).run(begun)
+        conversation = Conversation(socket, outbox, web.desk)
+        code = await conversation.run(begun)
     except WebSocketDisconnect:
         return
     except BadFrame as error:
@@ -136,6 +141,8 @@ class Conversation:
         self._socket = socket
         self._outbox = outbox
         self._desk = desk
+        self.join = ""
+        """The live call that it takes over."""
         self._mistakes = 0
         self._allowance = 0.0
         self._at = time.monotonic()
@@ -147,10 +154,10 @@ class Conversation:
                 start = await self._start()
         except TimeoutError:
             raise BadFrame(f"no audio_start (0x01) within {START_S:g} s") from None
-        caller, called, rate = _options(start)
-        client = VoiceClient(self._outbox, rate)
+        caller, called, self.join, rate = _options(start)
+        client = VoiceClient(self._outbox, rate, notes=start.fields.get("notes") is True)
         try:
-            leg = await self._desk.offer(client, caller, called)
+            leg = await self._desk.offer(client, caller, called, self.join)
         except Refused as error:
             raise BadFrame(f"not answered ({error.code}): {error}") from None
         begun(leg.call)
@@ -246,14 +253,17 @@ class Conversation:
             raise BadFrame(f"audio comes in {PACE:g} times faster than anybody speaks; send it as it is captured")
 
 
-def _options(start: VoiceFrame) -> tuple[str, str, int]:
-    """Caller, called and rate of an audio_start. Raises `BadFrame`."""
+def _options(start: VoiceFrame) -> tuple[str, str, str, int]:
+    """Caller, called, the call that is taken over, and rate of an audio_start. Raises `BadFrame`."""
     fields = start.fields
-    if unknown := set(fields) - {"caller", "called", "rate"}:
-        raise BadFrame(f"audio_start: unknown key {json.dumps(min(unknown))[:40]}; there are called, caller and rate")
-    caller, called, rate = fields.get("caller", ""), fields.get("called", ""), fields.get("rate", SAMPLE_RATE)
-    if not isinstance(caller, str) or not isinstance(called, str):
-        raise BadFrame("audio_start: caller and called are texts")
+    if unknown := set(fields) - {"caller", "called", "rate", "notes", "join"}:
+        raise BadFrame(
+            f"audio_start: unknown key {json.dumps(min(unknown))[:40]}; there are called, caller, join, notes and rate"
+        )
+    caller, called, join = (fields.get(key, "") for key in ("caller", "called", "join"))
+    rate = fields.get("rate", SAMPLE_RATE)
+    if not isinstance(caller, str) or not isinstance(called, str) or not isinstance(join, str):
+        raise BadFrame("audio_start: caller, called and join are texts")
     if isinstance(rate, bool) or rate not in RATES:
         raise BadFrame(f"audio_start: a rate of {json.dumps(rate)[:20]}; one of {', '.join(map(str, RATES))} Hz")
-    return caller, called, int(rate)
+    return caller, called, join, int(rate)

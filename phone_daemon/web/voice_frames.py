@@ -29,6 +29,8 @@ class Type(IntEnum):
     """The call is over (JSON: reason, detail); from a client: it hangs up."""
     DIGITS = 0x0A
     """Keys of the telephone, from either side (ASCII)."""
+    NOTE = 0x0B
+    """Something happened in the call (JSON: kind, at_ns, data), for a client that asked for `notes`."""
 
 
 class Flag(IntFlag):
@@ -84,4 +86,4 @@ def unpack(message: bytes) -> VoiceFrame:
     try:
         return VoiceFrame(Type(message[0]), Flag(message[1] & 3), message[2:])
     except ValueError:
-        raise BadFrame(f"0x{message[0]:02x} is no type of frame; 0x01 to 0x0a are") from None
+        raise BadFrame(f"0x{message[0]:02x} is no type of frame; 0x01 to 0x0b are") from None

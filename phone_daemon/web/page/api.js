@@ -43,7 +43,7 @@ export async function ask(path, body) {
 
 const KINDS = [
   "started", "state", "partial", "final", "agent", "understood", "barge_in", "turn", "digit",
-  "fault", "action", "hold", "transfer_failed", "tool", "remark", "ended",
+  "fault", "action", "hold", "take_over", "transfer_failed", "tool", "remark", "ended",
 ];
 const AGAIN_MS = 3000;
 

@@ -1,10 +1,11 @@
 // "Call it": one button, and what comes of pressing it.
 
-import { BrowserCall, CallError } from "./browser_call.js";
+import { BrowserCall } from "./browser_call.js";
 import { Captions } from "./captions.js";
 import { clock, el, milliseconds } from "./dom.js";
 import { keypad } from "./keypad.js";
 import { AUDIBLE_DB, Meter } from "./meter.js";
+import { CallError } from "./microphone.js";
 import { Sparkline } from "./sparkline.js";
 
 /** @typedef {import("./browser_call.js").Note} Note */
@@ -96,7 +97,7 @@ class CallView {
     call.addEventListener("connected", () => this.#connected(call));
     call.addEventListener("over", (event) => this.#over(call, /** @type {CustomEvent<string>} */ (event).detail));
     try {
-      await call.start(this.#number.value.trim(), this.#headphones.checked);
+      await call.start({ to: this.#number.value.trim() }, this.#headphones.checked);
     } catch (error) {
       if (error instanceof CallError) this.#look("Call", error.message, false);
       else throw error;

@@ -1,6 +1,6 @@
 // One past call: its audio with everything on it that happened, and what was said, each word a place to hear it from.
 
-import { clock, el, milliseconds } from "./dom.js";
+import { add, clock, el, milliseconds } from "./dom.js";
 import { waterfall } from "./waterfall.js";
 import { Waveform } from "./waveform.js";
 
@@ -8,6 +8,12 @@ import { Waveform } from "./waveform.js";
 /** @typedef {import("./api.js").Turn} Turn */
 
 export class PastCall {
+  /** The call's name, its waveform and its player. @type {HTMLElement} */
+  picture;
+  /** What was said. @type {HTMLElement} */
+  turns;
+  /** Called when its sound begins. */
+  whenHeard = () => {};
   #sound;
   #waveform;
   #id;
@@ -23,18 +29,19 @@ export class PastCall {
     this.#sound = el("audio", { controls: true, preload: "metadata", src: address });
     this.#waveform = new Waveform(turns, (at) => this.#hear(at - this.#ahead));
     this.#sound.addEventListener("timeupdate", () => this.#waveform.at(this.#sound.currentTime));
-    this.element = el(
+    this.#sound.addEventListener("play", () => this.whenHeard());
+    this.picture = el(
       "div",
-      {},
+      { class: "picture" },
       el("h2", {}, `${call.caller || "withheld"} → ${call.called || "?"}`),
-      el("p", { class: "hint" }, [call.dialplan, new Date(call.started).toLocaleString(), String(call.reason ?? "").replaceAll("_", " ")].filter(Boolean).join(" · ")),
+      el("p", { class: "hint" }, [call.dialplan, when(call.started), ending(call.reason)].filter(Boolean).join(" · ")),
       this.#waveform.element,
-      el("p", { class: "row" }, this.#sound, el("a", { href: address, download: `${call.call}.wav` }, "Download")),
-      el("ol", { class: "turns" }, ...turns.map((turn) => this.#turn(turn))),
+      el("p", { class: "row player" }, this.#sound, el("a", { href: address, download: `${call.call}.wav` }, "Download")),
     );
+    this.turns = el("ol", { class: "turns", "aria-label": "Turns" }, ...turns.map((turn) => this.#turn(turn)));
   }
 
-  /** Fetches the recording and draws it. */
+  /** Fetches the recording and draws it; returns how long it is, in seconds. */
   async load() {
     try {
       const answer = await fetch(`/v1/recordings/${encodeURIComponent(this.#id)}`);
@@ -42,10 +49,17 @@ export class PastCall {
       const audio = await new OfflineAudioContext(2, 1, 8000).decodeAudioData(await answer.arrayBuffer());
       this.#ahead = ahead(audio, this.#turns);
       this.#waveform.show(audio, this.#ahead);
+      return audio.duration;
     } catch {
-      this.#sound.remove();
+      this.picture.querySelector(".player")?.remove();
       this.#waveform.element.replaceChildren(el("p", { class: "empty" }, "There is no recording of this call."));
+      return 0;
     }
+  }
+
+  /** Draws it so that the whole width is so many seconds. @param {number} seconds */
+  span(seconds) {
+    this.#waveform.span(seconds);
   }
 
   stop() {
@@ -78,21 +92,23 @@ export class PastCall {
   /** @param {string} who @param {string} kind @param {number | undefined} at @param {...import("./dom.js").Child} said */
   #line(who, kind, at, ...said) {
     const play = at === undefined ? null : el("button", { type: "button", class: "play", "aria-label": `Hear ${who} from ${clock(at)}`, click: () => this.#hear(at) }, clock(at));
-    return el("p", { class: `line ${kind}` }, play ?? el("span"), el("b", {}, who), el("span", {}, ...said));
+    return el("p", { class: `line ${kind}`, keydown: walk }, play ?? el("span"), el("b", {}, who), el("span", {}, ...said));
   }
 
   /** Each word a place to hear it from; where it lies is told from its place in the text. @param {string} text @param {number} [from] @param {number} [to] */
   #words(text, from, to) {
     const all = el("span");
     if (from === undefined || to === undefined) return el("span", {}, text);
-    for (const { 0: word, index } of text.matchAll(/\S+\s*/g)) {
+    for (const { 0: word, index } of text.matchAll(/\S+/g)) {
       const at = from + ((to - from) * index) / Math.max(text.length, 1);
-      all.append(el("span", { class: "word", title: clock(at), click: () => this.#hear(at - 0.15) }, word));
+      add(all, el("span", { class: "word", role: "button", tabindex: -1, title: clock(at), click: () => this.#hear(at - LEAD_S) }, word), " ");
     }
     return all;
   }
 }
 
+/** How much of what comes before a word is heard as well: where a word lies is a guess. */
+const LEAD_S = 0.15;
 const AUDIBLE = 32 / 32768;
 const MOST_AHEAD_S = 5;
 
@@ -107,6 +123,29 @@ function ahead(audio, turns) {
   const heard = agent.findIndex((sample) => Math.abs(sample) >= AUDIBLE) / audio.sampleRate;
   const later = told === undefined || heard < 0 ? 0 : heard - told;
   return Math.abs(later) < MOST_AHEAD_S ? later : 0;
+}
+
+/** From a line's time to its words and on by arrow keys, and heard by Enter. @param {KeyboardEvent} event */
+function walk(event) {
+  const line = /** @type {HTMLElement} */ (event.currentTarget);
+  const stops = /** @type {HTMLElement[]} */ ([...line.querySelectorAll(".play, .word")]);
+  const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (at >= 0 && step) stops[at + step]?.focus();
+  else if (at > 0 && (event.key === "Enter" || event.key === " ")) stops[at].click();
+  else return;
+  event.preventDefault();
+}
+
+/** A time as people write it; "" where it is none. @param {unknown} started */
+export function when(started) {
+  const at = new Date(String(started));
+  return Number.isNaN(at.getTime()) ? "" : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** @param {unknown} reason */
+function ending(reason) {
+  return String(reason ?? "").replaceAll("_", " ");
 }
 
 /** @param {Turn} turn */

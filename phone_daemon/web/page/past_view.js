@@ -1,8 +1,9 @@
-// "Past": calls found by what was said, number, slowness or failure; and one of them, seen and heard.
+// "Past": calls found by what was said, number, day, slowness or failure; one of them, or two beside each other.
 
 import { ApiError, ask } from "./api.js";
+import { Comparison } from "./comparison.js";
 import { clock, el, milliseconds } from "./dom.js";
-import { PastCall } from "./past_call.js";
+import { PastCall, when } from "./past_call.js";
 
 /** @typedef {import("./api.js").Call} Call */
 
@@ -17,17 +18,20 @@ export function pastView() {
 class PastView {
   #words = el("input", { id: "words", type: "search", placeholder: "words that were said" });
   #number = el("input", { id: "of", type: "search", inputmode: "tel", placeholder: "number" });
+  #since = el("input", { id: "since", type: "date" });
+  #until = el("input", { id: "until", type: "date" });
   #slow = el("input", { id: "slow", type: "number", min: 0, step: 100, placeholder: "ms" });
   #failed = el("input", { id: "failed", type: "checkbox" });
   #list = el("ul", { class: "found", "aria-label": "Calls found" });
   #state = el("p", { class: "hint", role: "status" });
   #more = el("button", { type: "button", hidden: true, click: () => this.#search(this.#last) }, "Older calls");
-  #shown = el("section", { class: "card past-call", "aria-label": "The call" }, el("p", { class: "empty" }, "Choose a call."));
+  #shown = el("section", { class: "card past-call", "aria-label": "The call" }, el("p", { class: "empty" }, el("b", {}, "Choose a call"), " to see and hear it. With one open, another can be compared with it."));
   #last = "";
   #asked = 0;
   #timer = 0;
   #follow = () => this.#open();
-  /** @type {PastCall | null} */ #call = null;
+  /** @type {PastCall[]} */ #calls = [];
+  #opened = 0;
 
   constructor() {
     const form = el(
@@ -35,6 +39,8 @@ class PastView {
       { class: "card search", role: "search", submit: (event) => this.#typed(event, 0), input: (event) => this.#typed(event, TYPED_MS) },
       field("Words", this.#words),
       field("Number", this.#number),
+      field("From", this.#since),
+      field("to", this.#until),
       field("Slower than", this.#slow),
       el("label", { for: "failed", class: "check" }, this.#failed, " failed"),
     );
@@ -53,7 +59,11 @@ class PastView {
 
   leave() {
     removeEventListener("hashchange", this.#follow);
-    this.#call?.stop();
+    this.#stop();
+  }
+
+  #stop() {
+    for (const call of this.#calls.splice(0)) call.stop();
   }
 
   /** @param {Event} event @param {number} wait */
@@ -69,6 +79,8 @@ class PastView {
     const wanted = new URLSearchParams({ state: "past", limit: "50" });
     if (this.#words.value.trim()) wanted.set("q", this.#words.value.trim());
     if (this.#number.value.trim()) wanted.set("number", this.#number.value.trim());
+    if (this.#since.value) wanted.set("since", new Date(`${this.#since.value}T00:00`).toISOString());
+    if (this.#until.value) wanted.set("until", dayAfter(this.#until.value).toISOString());
     if (this.#slow.value) wanted.set("slower_than_ms", this.#slow.value);
     if (this.#failed.checked) wanted.set("failed", "true");
     if (before) wanted.set("before", before);
@@ -87,33 +99,53 @@ class PastView {
     }
   }
 
+  /** The one or two calls that the address names. */
+  #chosen() {
+    const [view, ...ids] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    return view === "past" ? ids.filter(Boolean).slice(0, 2) : [];
+  }
+
   async #open() {
-    const id = decodeURIComponent(location.hash.split("/")[1] ?? "");
+    const ids = this.#chosen();
     this.#mark();
-    if (!location.hash.startsWith("#past") || !id) return;
-    this.#call?.stop();
-    this.#call = null;
+    if (!ids.length) return;
+    const mine = ++this.#opened;
+    this.#stop();
     try {
-      const { call, turns } = await ask(`calls/${encodeURIComponent(id)}`);
-      this.#call = new PastCall(call, turns);
-      this.#shown.replaceChildren(this.#call.element);
-      this.#call.load();
+      const told = await Promise.all(ids.map((id) => ask(`calls/${encodeURIComponent(id)}`)));
+      if (mine !== this.#opened) return;
+      this.#calls = told.map(({ call, turns }) => new PastCall(call, turns));
+      const [one, other] = this.#calls;
+      if (!other) {
+        this.#shown.replaceChildren(one.picture, one.turns);
+        one.load();
+      } else {
+        const comparison = new Comparison(told, this.#calls);
+        this.#shown.replaceChildren(comparison.element);
+        comparison.load();
+      }
     } catch (error) {
       this.#shown.replaceChildren(el("p", { class: "error", role: "alert" }, error instanceof ApiError ? error.message : String(error)));
     }
   }
 
+  /** Shows which calls are open, and offers the others for comparison with the first of them. */
   #mark() {
-    for (const link of this.#list.querySelectorAll("a")) {
-      if (link.getAttribute("href") === location.hash) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
+    const chosen = this.#chosen();
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.#list.querySelectorAll("[data-call]"))) {
+      const id = item.dataset.call ?? "";
+      const [open, compare] = /** @type {NodeListOf<HTMLAnchorElement>} */ (item.querySelectorAll("a"));
+      if (chosen.includes(id)) open.setAttribute("aria-current", "true");
+      else open.removeAttribute("aria-current");
+      compare.hidden = !chosen.length || chosen.includes(id);
+      compare.href = `#past/${encodeURIComponent(chosen[0] ?? "")}/${encodeURIComponent(id)}`;
     }
   }
 }
 
 /** @param {Call} call */
 function found(call) {
-  const when = new Date(call.started);
+  const name = `${call.caller || "withheld"} → ${call.called || "?"}`;
   const facts = [
     clock(call.seconds ?? 0),
     `${call.turns} turns`,
@@ -122,17 +154,25 @@ function found(call) {
   ];
   return el(
     "li",
-    {},
+    { "data-call": call.call },
     el(
       "a",
       { href: `#past/${encodeURIComponent(call.call)}` },
-      el("b", {}, `${call.caller || "withheld"} → ${call.called || "?"}`),
-      el("time", {}, Number.isNaN(when.getTime()) ? "" : when.toLocaleString()),
+      el("b", {}, name),
+      el("time", {}, when(call.started)),
       el("span", { class: "hint" }, facts.filter(Boolean).join(" · ")),
       call.failed && el("span", { class: "chip bad" }, "failed"),
       call.snippet && el("span", { class: "snippet" }, call.snippet),
     ),
+    el("a", { class: "compare", hidden: true, "aria-label": `Compare with the open call: ${name}, ${when(call.started)}` }, "Compare"),
   );
+}
+
+/** The end of a day. @param {string} day As a date input has it. */
+function dayAfter(day) {
+  const at = new Date(`${day}T00:00`);
+  at.setDate(at.getDate() + 1);
+  return at;
 }
 
 /** @param {string} name @param {HTMLInputElement} input */

@@ -1,12 +1,16 @@
-// Two channels of a call on a canvas, the caller above, with turns, interruptions, faults and tools on them.
+// Two channels of a call on a canvas, the caller above, with turns, interruptions, faults and tools on them, and seconds.
 
-import { el } from "./dom.js";
+import { clock, el } from "./dom.js";
 
 /** @typedef {import("./api.js").Turn} Turn */
 
-const HEIGHT = 150;
 const LANE = 62;
 const MARKS = 16;
+const BOTTOM = MARKS + 2 * LANE + 8;
+const HEIGHT = BOTTOM + 18;
+/** Seconds between two of the axis. */
+const STEPS = [1, 2, 5, 10, 30, 60, 300, 600, 3600];
+const APART_PX = 56;
 
 export class Waveform {
   #canvas = el("canvas", { class: "waveform", height: HEIGHT, "aria-hidden": "true" });
@@ -29,7 +33,13 @@ export class Waveform {
   show(audio, ahead) {
     this.#audio = audio;
     this.#ahead = ahead;
-    this.#seconds = audio.duration;
+    this.#seconds = Math.max(this.#seconds, audio.duration);
+    this.#draw();
+  }
+
+  /** The whole width is so many seconds: two calls on one scale. @param {number} seconds */
+  span(seconds) {
+    this.#seconds = Math.max(this.#seconds, seconds);
     this.#draw();
   }
 
@@ -55,12 +65,26 @@ export class Waveform {
     const x = (seconds) => ((seconds + this.#ahead) / this.#seconds) * width;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, HEIGHT);
+    this.#axis(pen, width, color);
     for (const turn of this.#turns) this.#bands(pen, turn, x, color);
     this.#wave(pen, 0, MARKS + LANE / 2, width, color("blue"));
     this.#wave(pen, Math.min(1, this.#audio.numberOfChannels - 1), MARKS + LANE + 8 + LANE / 2, width, color("green"));
     for (const turn of this.#turns) this.#marks(pen, turn, x, color);
     pen.fillStyle = color("ink");
-    pen.fillRect((this.#now / this.#seconds) * width, MARKS, 1.5, HEIGHT - MARKS);
+    pen.fillRect((this.#now / this.#seconds) * width, MARKS, 1.5, BOTTOM - MARKS);
+  }
+
+  /** @param {CanvasRenderingContext2D} pen @param {number} width @param {(name: string) => string} color */
+  #axis(pen, width, color) {
+    const step = STEPS.find((each) => (each / this.#seconds) * width >= APART_PX) ?? STEPS[STEPS.length - 1];
+    pen.font = "11px system-ui, sans-serif";
+    for (let at = 0; at <= this.#seconds; at += step) {
+      const x = (at / this.#seconds) * width;
+      pen.fillStyle = color("line");
+      pen.fillRect(x, MARKS, 1, BOTTOM - MARKS + 4);
+      pen.fillStyle = color("faint");
+      if (x < width - 28) pen.fillText(clock(at), x + 3, HEIGHT - 4);
+    }
   }
 
   /**
@@ -95,7 +119,7 @@ export class Waveform {
       const legs = /** @type {number[]} */ (Object.values(turn.barge_in.legs_ms ?? {}));
       const at = x(turn.barge_in.at);
       pen.fillStyle = color("red");
-      pen.fillRect(at, MARKS - 3, 1.5, HEIGHT - MARKS + 3);
+      pen.fillRect(at, MARKS - 3, 1.5, BOTTOM - MARKS + 3);
       pen.globalAlpha = 0.3;
       pen.fillRect(at, MARKS + LANE + 8, Math.max(3, x(turn.barge_in.at + Math.max(0, ...legs) / 1000) - at), LANE);
       pen.globalAlpha = 1;
@@ -118,9 +142,11 @@ export class Waveform {
    */
   #wave(pen, channel, middle, width, color) {
     const samples = /** @type {AudioBuffer} */ (this.#audio).getChannelData(channel);
-    const step = samples.length / width;
+    const { duration } = /** @type {AudioBuffer} */ (this.#audio);
+    const columns = Math.round((duration / this.#seconds) * width);
+    const step = samples.length / columns;
     pen.fillStyle = color;
-    for (let column = 0; column < width; column++) {
+    for (let column = 0; column < columns; column++) {
       let peak = 0;
       for (let at = Math.floor(column * step); at < (column + 1) * step; at++) peak = Math.max(peak, Math.abs(samples[at] ?? 0));
       // The square root, so that quiet speech is seen.

@@ -102,13 +102,14 @@ class Peer:
     `close` may come at any time, from either side, and twice.
     """
 
-    def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str) -> None:
+    def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str, join: str = "") -> None:
+        """`join`: the live call whose caller is spoken with, in the agent's place."""
         self.over = asyncio.Event()
         self.packets = PacketBuffer(Decoder())
         self.missed = 0
         """Notes that were left out because the browser did not take them."""
         self._desk = desk
-        self._caller, self._called = caller, called
+        self._caller, self._called, self._join = caller, called, join
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._voice = Voice()
         self._encoder = Encoder()
@@ -176,7 +177,7 @@ class Peer:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._connected.wait()
-            self._leg = await self._desk.offer(self, self._caller, self._called)
+            self._leg = await self._desk.offer(self, self._caller, self._called, self._join)
             await self.over.wait()
         except TimeoutError:
             log.info(Event("webrtc.not_connected", reason=f"no connection within {CONNECT_S:g} s of the answer"))

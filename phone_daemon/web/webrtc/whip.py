@@ -1,6 +1,7 @@
 """A call from a browser by HTTP: WHIP (RFC 9725), with trickle ICE (RFC 8840).
 
     POST /v1/webrtc?to=NUMBER   an SDP offer → 201, our answer, and where the call is from now on
+    POST /v1/webrtc?join=CALL   the same, to take over a live call: its caller is spoken with in the agent's place
     PATCH /v1/webrtc/ID         candidates found since
     DELETE /v1/webrtc/ID        hangs up
     OPTIONS /v1/webrtc          the STUN and TURN servers, in Link headers
@@ -17,11 +18,11 @@ from collections import deque
 from typing import Annotated
 
 from aiortc import RTCIceServer
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from phone_daemon.settings.web import WebSettings
-from phone_daemon.web.auth import Role, requires
+from phone_daemon.web.auth import Operator, Role, requires
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.ice_servers import links, parse
 from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
@@ -33,6 +34,7 @@ MAX_PEERS = 64
 """Browsers at a time, also those that are not connected yet."""
 REMEMBERED = 256
 """Calls that are over, and may be hung up once more."""
+JoinId = Annotated[str, Query(max_length=128, description="a live call's id: it is taken over")]
 RETRY_S = 10
 """What one too many is told to wait."""
 
@@ -47,12 +49,12 @@ class Peers:
         self._leaving: set[asyncio.Task[None]] = set()
         self._gone: deque[str] = deque(maxlen=REMEMBERED)
 
-    async def welcome(self, body: bytes, called: str) -> tuple[str, str]:
+    async def welcome(self, body: bytes, called: str, join: str = "") -> tuple[str, str]:
         """The id and the SDP answer for an offer. Raises `BadOffer`."""
         if len(self._peers) >= MAX_PEERS:
             raise BadOffer(503, f"{MAX_PEERS} browsers are connected: that is the most")
         offer = judge(body)
-        peer, name = Peer(self._desk, self._servers, "web", called), secrets.token_urlsafe(16)
+        peer, name = Peer(self._desk, self._servers, "web", called, join), secrets.token_urlsafe(16)
         self._peers[name] = peer
         try:
             answer = await peer.answer(offer)
@@ -102,14 +104,19 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
         return told(204, **{"accept-post": "application/sdp"})
 
     @routes.post(PATH, status_code=201)
-    async def offer(request: Request, to: str = "") -> Response:
-        """Calls the agent with the SDP offer in the body; `to` is the number that is dialed."""
+    async def offer(request: Request, who: Operator, to: str = "", join: JoinId = "") -> Response:
+        """Calls the agent with the SDP offer in the body; `to` is the number that is dialed.
+
+        With `join`, a live call's id, the caller of that call is spoken with in the agent's place.
+        """
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
             return refused(BadOffer(415, "an offer is of type application/sdp"))
         try:
-            name, answer = await peers.welcome(await _body(request), to)
+            name, answer = await peers.welcome(await _body(request), to, join)
         except BadOffer as error:
             return refused(error)
+        if join:
+            request.app.state.web.audit.record(who, "take_over", join)
         response = told(201, location=f"{PATH}/{name}", etag=f'"{name[:8]}"')
         response.body = answer.encode()
         response.headers["content-type"] = "application/sdp"
