@@ -43,6 +43,7 @@ from phone_daemon.wire.line_card.registration import Accounts
 from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
+from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 from phone_daemon.wire.line_card.trunk_side import TrunkSide
 
 EXIT_PORT = 98
@@ -109,6 +110,7 @@ class Card:
         self._screening = Screening(options.codecs.split(","))
         host = options.bind.replace("0.0.0.0", "127.0.0.1")
         self._module = SipModule(self._screen, host, self._phone.port)
+        self._phone.streams = TcpStreams(self._module.long)
         version, port = self._endpoint.libVersion().full, self._phone.port
         where = f"{options.bind}:{port} ({options.transports})"
         log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")
@@ -143,6 +145,7 @@ class Card:
             self._bridge.pull()
         at_ns = time.monotonic_ns()
         self._module.long.receive()
+        self._phone.pump()
         self._ticks += 1
         for leg in self._legs.values():
             leg.settle(at_ns)

@@ -39,18 +39,29 @@ class LongMessages:
                 datagram, (host, port, *_) = self._socket.recvfrom(65_535)
             except OSError:
                 return
-            text = datagram.decode("utf-8", "replace")
-            short = long_message.shorten(text)
-            if short is None:
-                answer = long_message.too_large(text, secrets.token_hex(6))
-                if answer is not None:
-                    self._socket.sendto(answer.encode(), (host, port))
+            short, answer = self.fit(datagram)
+            if answer:
+                self._socket.sendto(answer, (host, port))
+            if not short:
                 continue
             token = secrets.token_hex(16)
-            _keep(self._waiting, token, (short.encode(), (host, port)))
-            _keep(self._heads, parse(text).header("call-id"), long_message.head(text))
+            _keep(self._waiting, token, (short, (host, port)))
             knock = _KNOCK.format(token=token, host=self._pjsip[0], port=self._pjsip[1])
             self._socket.sendto(knock.encode(), self._pjsip)
+
+    def fit(self, message: bytes) -> tuple[bytes, bytes]:
+        """The short message that pjsip is to have in place of this one, and the answer to its sender; or neither."""
+        text = message.decode("utf-8", "replace")
+        short = long_message.shorten(text)
+        if short is None:
+            return b"", self.refuse(message)
+        _keep(self._heads, parse(text).header("call-id"), long_message.head(text))
+        return short.encode(), b""
+
+    @staticmethod
+    def refuse(message: bytes) -> bytes:
+        """513 to the request that begins so; empty where there is none to be answered."""
+        return (long_message.too_large(message.decode("utf-8", "replace"), secrets.token_hex(6)) or "").encode()
 
     def claim(self, text: str) -> tuple[bytes, tuple[str, int]] | None:
         """The short message that `text` came for, and whom it is from; None when `text` stands for itself."""

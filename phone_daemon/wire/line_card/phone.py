@@ -15,6 +15,7 @@ from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.options import CODECS
 from phone_daemon.wire.line_card.pin import udp_socket
 from phone_daemon.wire.line_card.tcp_gate import TcpGate, free_port
+from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 
 MAX_CALLS = 64
 """Asked for; the library cuts it down to what it was compiled for."""
@@ -38,6 +39,8 @@ class Phone:
         # An unacknowledged 200, an unanswered BYE or INVITE: none of them may hold one of so few slots for 32 s.
         native.set_transaction_timeout(options.ack_timeout)
         self._gate: TcpGate | None = None
+        self.streams: TcpStreams | None = None
+        """Stands between pjsip and its TCP connections."""
         self.port = self._listen(options)
         found = udp_socket(self.port)
         if found is None:
@@ -81,6 +84,12 @@ class Phone:
         """To be called at every tick."""
         if self._gate is not None:
             self._gate.watch(now)
+        self.pump()
+
+    def pump(self) -> None:
+        """Passes on what has come or goes by TCP."""
+        if self.streams is not None:
+            self.streams.pump()
 
     def admit(self, networks: Iterable[str]) -> None:
         """Nobody else is to connect."""
@@ -88,6 +97,8 @@ class Phone:
             self._gate.admit(networks)
 
     def _connection(self, connection: int, opened: bool) -> None:
+        if opened and self.streams is not None:
+            self.streams.adopt()
         if self._gate is not None and opened:
             self._gate.opened(connection, time.monotonic())
         elif self._gate is not None:

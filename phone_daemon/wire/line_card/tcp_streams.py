@@ -1,0 +1,184 @@
+"""What comes by TCP, cut into messages before pjsip has it: a long one would be cut off, and the next be read wrongly.
+
+pjsip keeps the descriptor of each connection, and we put one end of a socket pair in its place: to pjsip nothing has
+changed, and what goes over the connection passes through here (at each tick) both ways.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from phone_daemon.wire.line_card.long_message import ROOM
+from phone_daemon.wire.line_card.pin import DESCRIPTORS
+
+MAX_MESSAGE = 65_535
+"""Bytes that are taken (RFC 3261 section 18.1.1)."""
+MAX_SKIPPED = 10_000_000
+"""A longer body is not waited for: its connection is closed."""
+_CHUNK = 65_536
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,12})", re.IGNORECASE | re.MULTILINE)
+
+
+class LongOnes(Protocol):
+    """What becomes of messages that are too long for pjsip."""
+
+    def fit(self, message: bytes, /) -> tuple[bytes, bytes]:
+        """What pjsip is given in its place, and what its sender is answered; either may be empty."""
+
+    def refuse(self, message: bytes, /) -> bytes:
+        """What the sender of a message that begins so is answered."""
+
+
+class Framing:
+    """One direction of a connection (RFC 3261 section 18.3)."""
+
+    def __init__(self, long: LongOnes) -> None:
+        self._long = long
+        self._buffer = bytearray()
+        self._skip = 0
+        self._looked = self._size = 0
+        """Of the message that the buffer begins with: bytes without an end of the head, and its length once known."""
+        self.broken = False
+        """Where the next message begins can no longer be known."""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """What came, as far as it is whole: for pjsip, and what is answered to the sender."""
+        self._buffer += data
+        taken, answers = bytearray(), bytearray()
+        while self._buffer and not self.broken:
+            if self._skip:
+                skipped = min(self._skip, len(self._buffer))
+                del self._buffer[:skipped]
+                self._skip -= skipped
+                continue
+            # Between two messages: signs of life (RFC 5626 section 4.4.1), which pjsip answers.
+            if self._buffer[0] in b"\r\n":
+                life = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
+                taken += self._buffer[:life]
+                del self._buffer[:life]
+                continue
+            size = self._size or self._measure()
+            if not size or MAX_MESSAGE >= size > len(self._buffer):
+                break
+            if size > MAX_MESSAGE:
+                answers += self._long.refuse(bytes(self._buffer[: self._looked]))
+                self._skip = size
+            else:
+                message = bytes(self._buffer[:size])
+                del self._buffer[:size]
+                short, answer = self._long.fit(message) if size > ROOM else (message, b"")
+                taken += short
+                answers += answer
+            self._size = self._looked = 0
+        return bytes(taken), bytes(answers)
+
+    def _measure(self) -> int:
+        """Bytes of the message that the buffer begins with; 0: not known yet."""
+        end = self._buffer.find(b"\n\r\n", max(self._looked - 2, 0)) + 3
+        self._looked = end if end >= 3 else len(self._buffer)
+        if end >= 3:
+            found = _LENGTH.search(self._buffer, 0, end)
+            self._size = end + int(found[1] if found else 0)
+        elif self._looked > MAX_MESSAGE:
+            self._size = self._looked
+        self.broken = self._size > MAX_SKIPPED or (end < 3 and self._size > 0)
+        return self._size
+
+
+@dataclass(slots=True)
+class _Stream:
+    far: socket.socket
+    """The connection itself."""
+    near: socket.socket
+    """pjsip is at its other end."""
+    framing: Framing
+    to_far: bytearray = field(default_factory=bytearray)
+    to_near: bytearray = field(default_factory=bytearray)
+    ends: bool = False
+
+    def pump(self) -> bool:
+        """Passes on what has come; False: it is over."""
+        if not self.ends:
+            data = _read(self.far) if len(self.to_near) < _CHUNK else b""
+            self.ends = data is None
+            taken, answers = self.framing.feed(data or b"")
+            self.to_near += taken
+            self.to_far += answers
+        said = _read(self.near) if len(self.to_far) < _CHUNK else b""
+        self.to_far += said or b""
+        for end, waiting in ((self.far, self.to_far), (self.near, self.to_near)):
+            try:
+                del waiting[: end.send(waiting) if waiting else 0]
+            except BlockingIOError:
+                continue
+            except OSError:
+                return False
+        over = self.ends and not self.to_near
+        return not (over or said is None or (self.framing.broken and not self.to_far))
+
+    def close(self) -> None:
+        self.far.close()
+        self.near.close()
+
+
+class TcpStreams:
+    """Every TCP connection of this process's, which are pjsip's."""
+
+    def __init__(self, long: LongOnes) -> None:
+        self._long = long
+        self._streams: list[_Stream] = []
+
+    def adopt(self) -> None:
+        """Steps into connections that are new. To be called before pjsip has read from them."""
+        for entry in DESCRIPTORS.iterdir():
+            number = int(entry.name)
+            try:
+                if not stat.S_ISSOCK(entry.stat().st_mode):
+                    continue
+                far = socket.socket(fileno=os.dup(number))
+            except OSError:
+                continue  # the directory's own descriptor, closed by now
+            if far.family in (socket.AF_INET, socket.AF_INET6) and _is_connected(far) and not self._knows(far):
+                near, theirs = socket.socketpair()
+                with theirs:
+                    for end in (far, near, theirs):
+                        end.setblocking(False)
+                    os.dup2(theirs.fileno(), number, inheritable=False)
+                self._streams.append(_Stream(far, near, Framing(self._long)))
+            else:
+                far.close()
+
+    def _knows(self, connection: socket.socket) -> bool:
+        inode = os.fstat(connection.fileno()).st_ino
+        return any(os.fstat(stream.far.fileno()).st_ino == inode for stream in self._streams)
+
+    def pump(self) -> None:
+        """Passes on what has come, both ways; never waits."""
+        for stream in [stream for stream in self._streams if not stream.pump()]:
+            self._streams.remove(stream)
+            stream.close()
+
+
+def _is_connected(end: socket.socket) -> bool:
+    if end.type != socket.SOCK_STREAM:
+        return False
+    try:
+        end.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _read(end: socket.socket) -> bytes | None:
+    """What has come; None: the other side has closed."""
+    try:
+        return end.recv(_CHUNK) or None
+    except BlockingIOError:
+        return b""
+    except OSError:
+        return None
