@@ -151,8 +151,9 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         clock = asyncio.create_task(desk.run(port))
         background = [
             asyncio.create_task(housekeeping.run(), name="housekeeping"),
-            asyncio.create_task(webhooks.run(), name="webhooks"),
         ]
+        if daemon is not None:  # Nobody else takes what waits on disk.
+            background.append(asyncio.create_task(webhooks.run(), name="webhooks"))
         async with web.feed:
             try:
                 await asyncio.wait([http, clock], return_when=asyncio.FIRST_COMPLETED)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from phone_daemon.events import EndReason
+from phone_daemon.web.webhook_queue import WebhookQueue
 
 FILE = "calls.db"
 SCHEMA = 1
@@ -227,6 +228,8 @@ class CallStore:
                 turns += db.execute("SELECT count(*) FROM turns WHERE call = ?", (call,)).fetchone()[0]
                 _drop(db, [call])
         if gone:
+            with contextlib.closing(WebhookQueue(self.directory)) as waiting:
+                waiting.forget(gone)
             with self._open() as db:
                 # What was said must not live on in pages that the index has freed, nor in its log.
                 db.execute("INSERT INTO turns (turns) VALUES ('optimize')")

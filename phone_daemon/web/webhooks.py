@@ -1,7 +1,7 @@
 """Other programs are told of calls by HTTP, in the background: nothing here is ever in a call's way.
 
-Every message is tried until its receiver has taken it, at growing intervals, for as long as the settings say. Messages
-wait in memory: what was not taken when this process ends is lost, and the log says how many.
+Every message is tried until its receiver has taken it, at growing intervals, for as long as the settings say. What
+waits is on disk (`webhook_queue.py`) and goes on after a restart, with the same id.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +25,7 @@ from phone_daemon.settings.web import EVENTS, WebhookSettings
 from phone_daemon.web.call_store import NAME, read_call
 from phone_daemon.web.metrics import Metrics
 from phone_daemon.web.webhook_message import WebhookMessage, secret_of
+from phone_daemon.web.webhook_queue import Waiting, WebhookQueue
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -38,50 +42,99 @@ KEPT = ("turn", "caller", "dtmf", "agent", "heard", "intent", "slots", "interrup
 """Of a line of `turns.jsonl`, what a receiver is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Happened:
+    """A note that is still to be told; its message has this id from the beginning, so that none is told twice."""
+
+    id: str
+    at: datetime
+    note: Mapping[str, Any]
+
+
 class Webhooks:
     """`observe` every note; `run` sends. `directory`: where the calls' folders are."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         hooks: Sequence[WebhookSettings],
         environ: Mapping[str, str],
         directory: Path,
         metrics: Metrics,
         pauses_s: Sequence[float] = PAUSES_S,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Raises `BadSecret`."""
+        """Raises `BadSecret`. `now`: Unix time."""
+        self._queue = WebhookQueue(directory)
         self._receivers = [
-            Receiver(hook, secret_of(environ[hook.secret_env]) if hook.secret_env else b"", metrics, pauses_s)
+            Receiver(
+                hook,
+                secret_of(environ[hook.secret_env]) if hook.secret_env else b"",
+                self._queue,
+                metrics,
+                pauses_s,
+                now,
+            )
             for hook in hooks
         ]
         self._directory = directory
-        self._notes: asyncio.Queue[tuple[datetime, Mapping[str, Any]]] = asyncio.Queue()
+        self._now = now
+        self._happened: deque[_Happened] = deque()
+        self._more = asyncio.Event()
 
     def observe(self, note: Mapping[str, Any]) -> None:
         """Takes a note of a call; returns at once."""
         if self._receivers and note.get("kind") in EVENTS:
-            self._notes.put_nowait((datetime.now(UTC), note))
+            self._happened.append(_Happened(f"msg_{secrets.token_urlsafe(18)}", datetime.now(UTC), note))
+            self._more.set()
 
     async def run(self) -> None:
-        """Sends until it is cancelled."""
+        """Sends until it is cancelled; what is not taken by then is on disk."""
         if not self._receivers:
             return
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as session, asyncio.TaskGroup() as tasks:
+                await self._take_up(tasks, session)
                 while True:
-                    at, note = await self._notes.get()
-                    kind = note["kind"]
-                    wanting = [each for each in self._receivers if kind in each.hook.events and not each.gone]
-                    if not wanting:
-                        continue
-                    data = await asyncio.to_thread(self._data, note)
-                    message = WebhookMessage.make(f"msg_{secrets.token_urlsafe(18)}", f"call.{kind}", at, data)
-                    for receiver in wanting:
-                        receiver.take(tasks, session, message)
+                    while self._happened:
+                        happened = self._happened[0]
+                        message = await asyncio.to_thread(self._message, happened)
+                        for receiver in self._wanting(happened):
+                            kept = await asyncio.to_thread(receiver.keep, str(happened.note.get("call", "")), message)
+                            receiver.take(tasks, session, kept)
+                        self._happened.popleft()
+                    self._more.clear()
+                    await self._more.wait()
         finally:
+            for happened in self._happened:
+                for receiver in self._wanting(happened):
+                    receiver.keep(str(happened.note.get("call", "")), self._message(happened))
             for receiver in self._receivers:
-                if receiver.waiting:
-                    log.warning(Event("webhook.lost", url=receiver.shown, messages=receiver.waiting))
+                receiver.leave()
+            self._queue.close()
+
+    def _wanting(self, happened: _Happened) -> list[Receiver]:
+        return [each for each in self._receivers if happened.note["kind"] in each.hook.events and not each.gone]
+
+    async def _take_up(self, tasks: asyncio.TaskGroup, session: aiohttp.ClientSession) -> None:
+        """Goes on with what an earlier process had not told yet."""
+        try:
+            waiting = await asyncio.to_thread(self._queue.waiting)
+            receivers = {each.hook.url: each for each in self._receivers}
+            for url, messages in waiting.items():
+                if (receiver := receivers.get(url)) is None:
+                    await asyncio.to_thread(self._queue.clear, url)
+                    reason = "the settings do not have it any more"
+                    log.warning(Event("webhook.dropped", url=shown(url), messages=len(messages), reason=reason))
+                    continue
+                log.info(Event("webhook.taken_up", url=receiver.shown, messages=len(messages)))
+                for each in messages:
+                    receiver.take(tasks, session, each)
+        except (sqlite3.Error, OSError) as error:
+            log.error(Event("webhook.queue_failed", reason=error))
+
+    def _message(self, happened: _Happened) -> WebhookMessage:
+        note = happened.note
+        return WebhookMessage.make(happened.id, f"call.{note['kind']}", happened.at, self._data(note))
 
     def _data(self, note: Mapping[str, Any]) -> dict[str, Any]:
         """What the message says; turns and transcripts as the call's folder has them."""
@@ -108,60 +161,127 @@ class Answer:
 class Receiver:
     """One webhook and what waits for it."""
 
-    def __init__(self, hook: WebhookSettings, secret: bytes, metrics: Metrics, pauses_s: Sequence[float]) -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        hook: WebhookSettings,
+        secret: bytes,
+        queue: WebhookQueue,
+        metrics: Metrics,
+        pauses_s: Sequence[float],
+        now: Callable[[], float],
+    ) -> None:
         self.hook = hook
-        self.shown = hook.url.partition("?")[0]
-        """Its address for the log: a query may hold a key."""
+        self.shown = shown(hook.url)
         self.gone = False
         """It has answered that it wants no more."""
         self._secret = secret
+        self._queue = queue
         self._metrics = metrics
         self._pauses_s = pauses_s
+        self._now = now
         self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._lost = 0
+        self._in_memory: set[str] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+    def keep(self, call: str, message: WebhookMessage) -> Waiting:
+        """Writes a message to disk. Waits for the disk; one that is full costs nothing but a restart's safety."""
+        now = self._now()
+        try:
+            self._queue.put(self.hook.url, call, message, now)
+        except (sqlite3.Error, OSError) as error:
+            log.error(Event("webhook.not_kept", url=self.shown, reason=error))
+            return Waiting(message.id, now, due=now, body=message.body)
+        return Waiting(message.id, now, due=now)
 
-    def take(self, tasks: asyncio.TaskGroup, session: aiohttp.ClientSession, message: WebhookMessage) -> None:
+    def take(self, tasks: asyncio.TaskGroup, session: aiohttp.ClientSession, message: Waiting) -> None:
+        """Sends `message` until it is taken, or given up."""
         if len(self._waiting) >= MOST_WAITING:
             oldest = next(iter(self._waiting))
             self._waiting.pop(oldest).cancel()
             self._give_up(f"{MOST_WAITING} newer messages wait")
+            tasks.create_task(self._done(oldest))
+        if message.body is not None:
+            self._in_memory.add(message.id)
         task = self._waiting[message.id] = tasks.create_task(self._deliver(session, message))
         task.add_done_callback(lambda _: self._waiting.pop(message.id, None))
 
-    async def _deliver(self, session: aiohttp.ClientSession, message: WebhookMessage) -> None:
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self.hook.give_up_s
-        attempt = 0
+    def leave(self) -> None:
+        """Says what is lost with this process."""
+        if self._in_memory:
+            log.warning(Event("webhook.lost", url=self.shown, messages=len(self._in_memory)))
+
+    async def _deliver(self, session: aiohttp.ClientSession, message: Waiting) -> None:
+        give_up_at = message.made + self.hook.give_up_s
+        await asyncio.sleep(min(message.due, give_up_at) - self._now())
+        why = "it waited while nothing was sent"
         while not self.gone:
+            if self._now() >= give_up_at:
+                self._give_up(why)
+                break
             async with self._room:
                 answer = await self._attempt(session, message)
+            if answer is None:
+                log.info(Event("webhook.dropped", url=self.shown, messages=1, reason="its call was removed"))
+                return
             if answer.ok:
                 self._metrics.webhooks.labels("taken").inc()
-                return
+                break
             if answer.gone:
-                self.gone = True
-                log.warning(Event("webhook.gone", url=self.shown, remedy="take it out of the settings"))
+                await self._refuse()
                 return
-            pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
+            why = answer.why
+            pause = self._pauses_s[min(message.attempts, len(self._pauses_s) - 1)]
             # Not all at the same moment, when the receiver is back.
             pause = max(pause * random.uniform(0.8, 1.2), answer.wait_s)
-            attempt += 1
-            if loop.time() + pause >= give_up_at:
-                self._give_up(answer.why)
-                return
+            message.attempts += 1
+            if self._now() + pause >= give_up_at:
+                self._give_up(why)
+                break
             self._metrics.webhooks.labels("repeated").inc()
-            log.info(Event("webhook.repeated", url=self.shown, attempt=attempt, reason=answer.why, in_s=round(pause)))
+            attempt = message.attempts
+            log.info(Event("webhook.repeated", url=self.shown, attempt=attempt, reason=why, in_s=round(pause)))
+            await self._on_disk(self._queue.later, self.hook.url, message.id, attempt, self._now() + pause)
             await asyncio.sleep(pause)
+        await self._done(message.id)
+
+    async def _attempt(self, session: aiohttp.ClientSession, message: Waiting) -> Answer | None:
+        """None: the message is not to be sent any more."""
+        body = message.body
+        if body is None:
+            try:
+                body = await asyncio.to_thread(self._queue.body, self.hook.url, message.id)
+            except (sqlite3.Error, OSError) as error:
+                return Answer(False, f"it cannot be read: {error}")
+            if body is None:
+                return None
+        return await self._post(session, WebhookMessage(message.id, body))
+
+    async def _refuse(self) -> None:
+        """The receiver wants no more, and nothing waits for it any more."""
+        if self.gone:
+            return
+        self.gone = True
+        log.warning(Event("webhook.gone", url=self.shown, remedy="take it out of the settings"))
+        self._in_memory.clear()
+        await self._on_disk(self._queue.clear, self.hook.url)
+
+    async def _done(self, id: str) -> None:
+        self._in_memory.discard(id)
+        await self._on_disk(self._queue.remove, self.hook.url, id)
+
+    async def _on_disk(self, what: Callable[..., object], *about: object) -> None:
+        """What fails here costs at most that a message is sent once more after a restart."""
+        try:
+            await asyncio.to_thread(what, *about)
+        except (sqlite3.Error, OSError) as error:
+            log.error(Event("webhook.queue_failed", reason=error))
 
     def _give_up(self, why: str) -> None:
         self._metrics.webhooks.labels("given_up").inc()
         log.error(Event("webhook.given_up", url=self.shown, reason=why))
 
-    async def _attempt(self, session: aiohttp.ClientSession, message: WebhookMessage) -> Answer:
+    async def _post(self, session: aiohttp.ClientSession, message: WebhookMessage) -> Answer:
         headers = message.headers(self._secret, int(datetime.now(UTC).timestamp()))
         limit = aiohttp.ClientTimeout(total=self.hook.deadline_s)
         try:
@@ -179,3 +299,8 @@ class Receiver:
         wait = answer.headers.get("retry-after", "")
         wait_s = float(wait) if wait.isascii() and wait.isdigit() else 0.0
         return Answer(False, f"answered {answer.status}", answer.status == GONE, min(wait_s, PAUSES_S[-1]))
+
+
+def shown(url: str) -> str:
+    """A receiver's address for the log: a query may hold a key."""
+    return url.partition("?")[0]

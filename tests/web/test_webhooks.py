@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import stat
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from typing import Any
 import pytest
 
 from phone_daemon.settings.web import WebhookSettings
+from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.metrics import Metrics
 from phone_daemon.web.webhook_message import BadSecret, WebhookMessage, secret_of, signature
+from phone_daemon.web.webhook_queue import WebhookQueue
 from phone_daemon.web.webhooks import Webhooks
 from tests.web.test_call_store import leave, turn
 
@@ -91,9 +95,11 @@ def answers(*replies: bytes) -> Behavior:
 
 
 @asynccontextmanager
-async def sending(directory: Path, *urls: str, **settings: Any) -> AsyncIterator[Webhooks]:
+async def sending(
+    directory: Path, *urls: str, pause_s: float = 0.05, now: Callable[[], float] = time.time, **settings: Any
+) -> AsyncIterator[Webhooks]:
     hooks = [WebhookSettings(url=url, secret_env="SECRET", **settings) for url in urls]
-    webhooks = Webhooks(hooks, {"SECRET": SECRET}, directory, Metrics(), pauses_s=(0.05,))
+    webhooks = Webhooks(hooks, {"SECRET": SECRET}, directory, Metrics(), pauses_s=(pause_s,), now=now)
     task = asyncio.create_task(webhooks.run())
     try:
         yield webhooks
@@ -205,6 +211,88 @@ async def test_a_receiver_that_wants_no_more_gets_no_more(tmp_path: Path) -> Non
         webhooks.observe(note("ended"))
         await asyncio.sleep(0.3)
     assert len(there.requests) == 1
+
+
+async def test_what_waits_outlives_the_process_and_comes_once_with_its_id(tmp_path: Path) -> None:
+    """The receiver is down, the daemon is started anew, and the receiver is there again."""
+    leave(tmp_path, CALL, [turn("Hello", "Hi.")], caller="anna")
+    refusal = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n"
+    async with receiver(answers(refusal, refusal, refusal, OK)) as there:
+        async with sending(tmp_path, there.url, events=("started", "ended")) as webhooks:
+            webhooks.observe(note("started", caller="anna"))
+            (first,) = (await there.until(1))[:1]
+            webhooks.observe(note("ended", reason="caller_hung_up"))  # The process ends with this not even begun.
+        assert stat.S_IMODE((tmp_path / "webhooks.db").stat().st_mode) == 0o600
+        before = len(there.requests)
+        async with sending(tmp_path, there.url, events=("started", "ended")):
+            await there.until(max(3, before) + 2)
+            await asyncio.sleep(0.3)
+        taken = there.requests[3:]
+        async with sending(tmp_path, there.url):
+            await asyncio.sleep(0.3)
+    assert there.requests[3:] == taken
+    assert sorted(request.told["type"] for request in taken) == ["call.ended", "call.started"]
+    (started,) = [request for request in taken if request.told["type"] == "call.started"]
+    assert (started.headers["webhook-id"], started.body) == (first.headers["webhook-id"], first.body)
+    assert next(each for each in taken if each is not started).told["data"]["transcript"]
+
+
+async def test_what_is_too_old_after_a_restart_is_dropped_with_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    async with receiver(answers(refusal, OK)) as there:
+        async with sending(tmp_path, there.url, pause_s=3600) as webhooks:
+            webhooks.observe(note("started"))
+            await there.until(1)
+        async with sending(tmp_path, there.url, now=lambda: time.time() + 90_000):
+            async with asyncio.timeout(10):
+                while "webhook.given_up" not in caplog.text:  # noqa: ASYNC110 (a log has no event)
+                    await asyncio.sleep(0.05)
+        async with sending(tmp_path, there.url):
+            await asyncio.sleep(0.2)
+    assert len(there.requests) == 1
+
+
+async def test_what_waits_for_a_receiver_that_the_settings_lack_is_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with sending(tmp_path, "http://127.0.0.1:9/hook?key=secret") as webhooks:
+        webhooks.observe(note("started"))
+        await asyncio.sleep(0.2)
+    async with receiver(answers(OK)) as there, sending(tmp_path, there.url) as webhooks:
+        webhooks.observe(note("started"))
+        await there.until(1)
+    assert "webhook.dropped" in caplog.text and "secret" not in caplog.text
+    with closing(WebhookQueue(tmp_path)) as queue:
+        assert not any(":9/" in url for url in queue.waiting())
+
+
+async def test_a_call_that_is_removed_is_told_to_nobody_any_more(tmp_path: Path) -> None:
+    leave(tmp_path, CALL, [turn("my secret number", "Yes.")], caller="anna")
+    refusal = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    async with receiver(answers(refusal)) as there, sending(tmp_path, there.url, events=("ended",)) as webhooks:
+        webhooks.observe(note("ended"))
+        await there.until(1)
+        with closing(CallStore(tmp_path)) as store:
+            store.sync()
+            assert store.remove([CALL]).calls == 1
+        await asyncio.sleep(0.2)
+        told = len(there.requests)
+        await asyncio.sleep(0.3)
+        assert len(there.requests) == told
+    left = [file.read_bytes() for file in tmp_path.glob("webhooks.db*")]  # noqa: ASYNC240 (nobody waits)
+    assert left and not any(b"my secret number" in each for each in left)
+
+
+async def test_a_disk_that_takes_nothing_costs_a_message_only_its_safety(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "webhooks.db").mkdir()
+    async with receiver(answers(OK)) as there, sending(tmp_path, there.url) as webhooks:
+        webhooks.observe(note("started"))
+        await there.until(1)
+    assert "webhook.not_kept" in caplog.text
 
 
 async def test_a_message_is_given_up_in_the_end_and_its_address_is_told_without_its_key(

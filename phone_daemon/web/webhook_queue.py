@@ -1,0 +1,133 @@
+"""What receivers of webhooks are still to be told, on disk: `webhooks.db` beside the recordings (SQLite).
+
+A row a message and receiver, from before the first attempt until it is taken or given up, so that neither a receiver
+that is down nor a daemon that restarts loses one. It holds what callers said: its owner alone may read it, and what is
+removed leaves nothing behind (`secure_delete`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from phone_daemon.web.webhook_message import WebhookMessage
+
+FILE = "webhooks.db"
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE waiting (
+    id TEXT, url TEXT, call TEXT, body BLOB, made REAL, attempts INTEGER DEFAULT 0, due REAL DEFAULT 0,
+    PRIMARY KEY (id, url)
+);
+CREATE INDEX by_call ON waiting (call);
+"""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message for one receiver. Times are Unix time in seconds."""
+
+    id: str
+    made: float
+    attempts: int = 0
+    due: float = 0.0
+    """When it is tried next."""
+    body: bytes | None = None
+    """Where it could not be written to disk, and waits in memory alone."""
+
+
+class WebhookQueue:
+    """Methods may be called from any thread, and raise `sqlite3.Error` or `OSError` when the disk does not do it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    def put(self, url: str, call: str, message: WebhookMessage, made: float) -> None:
+        """Keeps `message` for the receiver at `url`; nothing happens where it is kept already."""
+        with self._open() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO waiting (id, url, call, body, made, due) VALUES (?, ?, ?, ?, ?, ?)",
+                (message.id, url, call, message.body, made, made),
+            )
+
+    def body(self, url: str, id: str) -> bytes | None:
+        """What is to be sent; None: nothing any more."""
+        with self._open() as db:
+            found = db.execute("SELECT body FROM waiting WHERE id = ? AND url = ?", (id, url)).fetchone()
+            return None if found is None else bytes(found[0])
+
+    def later(self, url: str, id: str, attempts: int, due: float) -> None:
+        """It was tried `attempts` times, and is tried again at `due`."""
+        with self._open() as db:
+            db.execute("UPDATE waiting SET attempts = ?, due = ? WHERE id = ? AND url = ?", (attempts, due, id, url))
+
+    def remove(self, url: str, id: str) -> None:
+        """It was taken, or given up."""
+        with self._open() as db:
+            db.execute("DELETE FROM waiting WHERE id = ? AND url = ?", (id, url))
+
+    def waiting(self) -> dict[str, list[Waiting]]:
+        """What waits for each receiver, by its address, the oldest first."""
+        found: dict[str, list[Waiting]] = {}
+        with self._open() as db:
+            for url, *about in db.execute("SELECT url, id, made, attempts, due FROM waiting ORDER BY made, rowid"):
+                found.setdefault(url, []).append(Waiting(*about))
+        return found
+
+    def clear(self, url: str) -> int:
+        """Removes all that waits for a receiver; how much that was."""
+        with self._open() as db:
+            return db.execute("DELETE FROM waiting WHERE url = ?", (url,)).rowcount
+
+    def forget(self, calls: Iterable[str]) -> int:
+        """Removes all that is still to be told of `calls`; how much that was. Makes no file where there is none."""
+        if not self._path.exists():
+            return 0
+        with self._open() as db:
+            gone = db.executemany("DELETE FROM waiting WHERE call = ?", [(call,) for call in calls]).rowcount
+        if gone > 0:
+            with self._lock:
+                assert self._db is not None
+                # The log of what was written would still have it.
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return max(gone, 0)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._db is None:
+                self._db = self._connected()
+            with self._db:
+                yield self._db
+
+    def _connected(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        db = sqlite3.connect(self._path, check_same_thread=False, timeout=5.0)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA secure_delete = ON")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+            elif version != SCHEMA:
+                raise sqlite3.DatabaseError(f"{self._path} is of release {version}: move it away")
+        except BaseException:
+            db.close()
+            raise
+        return db
