@@ -50,6 +50,12 @@ window.levels = [];
     listen("caller", stream);
     return stream;
   };
+  const plainEnd = AudioContext.prototype.createMediaStreamDestination;
+  AudioContext.prototype.createMediaStreamDestination = function () {
+    const end = plainEnd.call(this);
+    listen("agent", end.stream);
+    return end;
+  };
   const Plain = RTCPeerConnection;
   window.RTCPeerConnection = class extends Plain {
     constructor(...given) {

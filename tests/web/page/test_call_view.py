@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import BrowserContext, expect
 
 from ops.live.chromium import chromium, record
-from tests.foreign.programs import need
+from tests.web.page.conftest import Served
 from tests.web.page.daemon import a_daemon, problems
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BOOKING = [
     (3.0, "books_an_appointment/booking.wav"),
@@ -40,14 +42,13 @@ def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, fl
 
 
 @pytest.mark.timeout(300)
-async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path) -> None:
+async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Served) -> None:
     """The whole of it: press, be greeted, interrupt, hear the silence, book, hang up; with nothing in the console."""
-    need("chromium")
     record(tmp_path / "caller.wav", BOOKING)
-    async with a_daemon(tmp_path) as (daemon, link), chromium(tmp_path / "caller.wav", measured=True) as context:
+    async with chromium(tmp_path / "caller.wav", measured=True) as context:
         page = await context.new_page()
         async with problems(page) as complaints:
-            await page.goto(link)
+            await page.goto(served.link)
             await expect(page.locator("#health")).to_have_text("ready", timeout=SOON_MS)
             assert "token" not in page.url
             await page.get_by_label("I wear headphones").check()
@@ -63,56 +64,79 @@ async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path) -> None:
             assert after_ms < 2000 and silent_ms > 400
             await page.get_by_role("button", name="Hang up").click()
             await expect(page.get_by_role("button", name="Call again")).to_be_visible()
-            await daemon.idle()
+            await served.daemon.idle()
             assert not complaints
 
 
-async def test_a_key_of_the_computer_is_a_key_of_the_telephone(tmp_path: Path) -> None:
-    """3 asks for the opening hours. A second tab calls at the same time, and each has its own call."""
-    need("chromium")
-    record(tmp_path / "silent.wav", [])
-    async with a_daemon(tmp_path) as (daemon, link), chromium(tmp_path / "silent.wav") as context:
-        tabs = [await context.new_page(), await context.new_page()]
-        for tab in tabs:
-            await tab.goto(link)
-            await tab.get_by_role("button", name="Call", exact=True).click()
-            await expect(tab.get_by_role("log")).to_contain_text("Welcome to Riverside Dental", timeout=SOON_MS)
-        await tabs[0].keyboard.press("3")
-        await expect(tabs[0].get_by_role("log")).to_contain_text("half past eight", timeout=SOON_MS)
-        await tabs[1].get_by_role("button", name="1", exact=True).click()
-        await expect(tabs[1].get_by_role("log")).to_contain_text("Which day", timeout=SOON_MS)
-        await expect(tabs[0].get_by_role("log")).not_to_contain_text("Which day")
-        await tabs[0].close()
-        await tabs[1].close()
-        await daemon.idle()
-
-
-async def test_without_a_microphone_it_says_what_to_do(tmp_path: Path) -> None:
-    need("chromium")
-    async with a_daemon(tmp_path) as (_, link), chromium() as context:
+async def test_where_no_udp_gets_through_it_calls_over_a_websocket(tmp_path: Path, served: Served) -> None:
+    """ICE finds no way: after five seconds the call goes over the other one, is interrupted and falls silent there."""
+    record(tmp_path / "caller.wav", [(9.0, "books_an_appointment/booking.wav")])
+    no_udp = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
+    async with chromium(tmp_path / "caller.wav", measured=True, arguments=no_udp) as context:
         page = await context.new_page()
-        await page.goto(link)
+        await page.goto(served.link)
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
+        await page.get_by_label("I wear headphones").check()
+        await page.get_by_role("button", name="Call", exact=True).click()
+        captions = page.get_by_role("log", name="Captions")
+        await expect(captions.locator(".interruption")).to_contain_text(
+            "You interrupted: silent after", timeout=SOON_MS
+        )
+        assert [url.rpartition("/")[2] for url in sockets] == ["voice"]
+        await expect(captions).to_contain_text("Which day", timeout=SOON_MS)
+        await expect(captions.locator(".you .said")).to_contain_text("appointment")
+        after_ms, silent_ms = interrupted(await page.evaluate("levels"))
+        assert after_ms < 2000 and silent_ms > 400
+        await page.keyboard.press("0")
+        await expect(captions).to_contain_text("pressed 0", timeout=SOON_MS)
+        await page.get_by_role("button", name="Hang up").click()
+        await served.daemon.idle()
+
+
+async def test_a_key_of_the_computer_is_a_key_of_the_telephone(served: Served, silent: BrowserContext) -> None:
+    """3 asks for the opening hours. A second tab calls at the same time, and each has its own call."""
+    tabs = [await silent.new_page(), await silent.new_page()]
+    for tab in tabs:
+        await tab.goto(served.link)
+        await tab.get_by_role("button", name="Call", exact=True).click()
+        await expect(tab.get_by_role("log")).to_contain_text("Welcome to Riverside Dental", timeout=SOON_MS)
+    await tabs[0].keyboard.press("3")
+    await expect(tabs[0].get_by_role("log")).to_contain_text("half past eight", timeout=SOON_MS)
+    await tabs[1].get_by_role("button", name="1", exact=True).click()
+    await expect(tabs[1].get_by_role("log")).to_contain_text("Which day", timeout=SOON_MS)
+    await expect(tabs[0].get_by_role("log")).not_to_contain_text("Which day")
+    await tabs[0].close()
+    await tabs[1].close()
+    await served.daemon.idle()
+
+
+async def test_without_a_microphone_it_says_what_to_do(served: Served) -> None:
+    async with chromium() as context:
+        page = await context.new_page()
+        await page.goto(served.link)
         await page.get_by_role("button", name="Call", exact=True).click()
         await expect(page.locator(".status")).to_contain_text("microphone", timeout=SOON_MS)
         await expect(page.get_by_role("button", name="Call", exact=True)).to_be_enabled()
 
 
 @pytest.mark.timeout(300)
-async def test_a_daemon_that_is_gone_is_said_and_found_again(tmp_path: Path) -> None:
-    """Killed in the middle of a call: the page says so, and after a start on the same port calls again, unreloaded."""
-    need("chromium")
-    record(tmp_path / "silent.wav", [])
-    async with chromium(tmp_path / "silent.wav") as context:
-        page = await context.new_page()
-        async with a_daemon(tmp_path / "first") as (daemon, link):
-            await page.goto(link)
-            await page.get_by_role("button", name="Call", exact=True).click()
-            await expect(page.get_by_role("log")).to_contain_text("Welcome", timeout=SOON_MS)
-            os.kill(daemon.pid, signal.SIGKILL)
-            await expect(page.locator("#health")).to_contain_text("gone", timeout=SOON_MS)
-            await expect(page.get_by_role("button", name="Call again")).to_be_visible(timeout=SOON_MS)
-        async with a_daemon(tmp_path / "second", int(link.split(":")[2].split("/")[0])):
-            await expect(page.locator("#health")).to_have_text("ready", timeout=SOON_MS)
-            await page.get_by_role("button", name="Call again").click()
-            await expect(page.get_by_role("log")).to_contain_text("Welcome", timeout=SOON_MS)
-            await page.close()
+async def test_a_daemon_that_is_gone_is_said_and_found_again(
+    tmp_path: Path, served: Served, silent: BrowserContext
+) -> None:
+    """Killed in the middle of a call: the page says so, and after a start on the same port calls again, unreloaded.
+
+    The module's daemon does not live on: this test is its last.
+    """
+    page = await silent.new_page()
+    await page.goto(served.link)
+    await page.get_by_role("button", name="Call", exact=True).click()
+    await expect(page.get_by_role("log")).to_contain_text("Welcome", timeout=SOON_MS)
+    os.kill(served.daemon.pid, signal.SIGKILL)
+    await expect(page.locator("#health")).to_contain_text("gone", timeout=SOON_MS)
+    await expect(page.get_by_role("button", name="Call again")).to_be_visible(timeout=SOON_MS)
+    async with a_daemon(tmp_path, int(served.home.split(":")[2].strip("/"))):
+        await expect(page.locator("#health")).to_have_text("ready", timeout=SOON_MS)
+        await page.get_by_role("button", name="Call again").click()
+        await expect(page.get_by_role("log")).to_contain_text("Welcome", timeout=SOON_MS)
+        await page.close()
