@@ -39,7 +39,9 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     """
     caller = name = ""
     if trusted or _is_trusted(address, sip.trusted):
-        asserted = _entries(invite, "p-asserted-identity")
+        # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
+        parties = [party for party in _entries(invite, "remote-party-id") if "party=called" not in party.lower()]
+        asserted = [*_entries(invite, "p-asserted-identity"), *parties]
         caller = next(filter(None, (_number(entry, sip) for entry in asserted)), "")
         name = next(filter(None, map(display_name, asserted)), "")
     caller = caller or _number(invite.header("from"), sip)

@@ -94,6 +94,14 @@ def test_a_number_of_the_country_may_be_written_without_it() -> None:
     assert national(CALLED, ANYWHERE) == CALLED
 
 
+def test_a_remote_party_id_names_the_caller_where_nothing_better_does() -> None:
+    party = f'Remote-Party-ID: "Lee" <sip:{CALLER}@h>;party=calling;privacy=off;screen=no'
+    assert who(party, caller="<sip:asterisk@h>") == Who(CALLER, (CALLED,), "Lee")
+    assert who(party, "P-Asserted-Identity: <sip:+15550100@h>", caller="<sip:asterisk@h>").caller == "+15550100"
+    assert who(party, caller="<sip:asterisk@h>", address="192.0.2.7:5060").caller == "asterisk"
+    assert who(party.replace("calling", "called"), caller="<sip:asterisk@h>").caller == "asterisk"
+
+
 def test_the_callers_name_is_the_asserted_one_or_that_of_from() -> None:
     assert who(caller=f'"Ann Lee" <sip:{CALLER}@h>').name == "Ann Lee"
     asserted = f'P-Asserted-Identity: "Lee, A" <sip:{CALLER}@h>, <tel:{CALLER}>'
