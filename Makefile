@@ -4,9 +4,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT := 8765
 LISTEN_CLIENTS := tests/sidecars/serve/stt/clients/pipecat tests/sidecars/serve/stt/clients/livekit
+PEERS := ops/bench/peers/pipecat ops/bench/peers/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt smart_turn) \
-	tests/sidecars/wyoming/server tests/web/schemathesis $(LISTEN_CLIENTS)
+	tests/sidecars/wyoming/server tests/web/schemathesis $(LISTEN_CLIENTS) $(PEERS)
 # A file's tests share what is dear to make: they stay in one process.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile
 # Of the small edits of each room, the share that the tests must notice. What is wanted is 0.9: raise it, never lower it.
@@ -52,6 +53,9 @@ bench: .venv/run.stamp ## The figures of the README, next to their targets
 bench-turns: .venv/run.stamp ## Turn-taking: stops for words and for nothing else, waits at the end of turns (make scenes first)
 	@$(BIN)/python -m ops.bench.turn_taking $(ARGS)
 
+bench-peers: .venv/run.stamp peers ## The same scenes to Pipecat and LiveKit, beside us (make scenes first; ARGS="--scenes 24")
+	@$(BIN)/python -m ops.bench.peers $(ARGS)
+
 chaos: .venv/run.stamp ## Break everything that can break, one thing at a time; a table says what came of it (ARGS="--only card-killed")
 	@$(BIN)/python -m ops.chaos $(ARGS)
 
@@ -92,6 +96,8 @@ smart_turn: sidecars/smart_turn/.venv/run.stamp ## Smart Turn v3.2, which bench-
 environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
 
 listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
+
+peers: $(PEERS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, which bench-peers calls (1 GB, minutes, once)
 
 fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recorded callers and the sets again (half an hour; flite, espeak-ng, npm)
 	@$(BIN)/python -m fixtures.make_calls
@@ -144,4 +150,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
-	model-server listen-clients environments fixtures sets scenes bench-turns picture clean
+	model-server listen-clients environments fixtures sets scenes bench-turns bench-peers peers picture clean

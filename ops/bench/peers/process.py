@@ -1,0 +1,121 @@
+"""An agent's process: started, told apart by what it prints, and measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+START_S = 120.0
+"""Importing a framework takes long on a busy machine."""
+LAST_WORDS_S = 10.0
+"""From the end of a call until an agent has told what it thinks it said."""
+
+
+class NotThere(Exception):
+    """An agent could not be started; one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that an agent tells of a call: `turn` (a caller's turn is over, and answered), `trigger` (it takes the
+    caller to have begun one), `history` (what it holds to have said)."""
+
+    kind: str
+    at: float
+    """`time.monotonic()`."""
+    about: dict[str, Any]
+
+
+class Agent:
+    """`async with Agent(name, command) as agent`: it listens at `agent.url`."""
+
+    def __init__(self, name: str, command: Sequence[str | Path]) -> None:
+        self.name = name
+        self.url = ""
+        self._command = command
+        self._events: dict[str, list[Event]] = {}
+        self._told = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Raises `NotThere`."""
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, limit=1 << 20
+            )
+        except OSError as error:
+            raise NotThere(f"{self.name}: {error}") from None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_S):
+                while not self.url:
+                    line = await self._process.stdout.readline()
+                    if not line:
+                        raise NotThere(f"{self.name}: it ended before it listened; what it said stands above")
+                    self.url = _told(line).get("url", "")
+        except BaseException:
+            await self._end()
+            raise
+        self._reading = asyncio.create_task(self._read())
+        self._inner = psutil.Process(self._process.pid)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._process.returncode is None:
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), LAST_WORDS_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            told = _told(line)
+            if "call" in told:
+                event = Event(told.pop("kind"), told.pop("at"), told)
+                self._events.setdefault(told.pop("call"), []).append(event)
+                self._told.set()
+
+    async def events(self, call: str) -> list[Event]:
+        """All of a call that is over."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                while not any(event.kind == "history" for event in self._events.get(call, [])):
+                    self._told.clear()
+                    await self._told.wait()
+        except TimeoutError:
+            pass  # it has no history, and is told to have none
+        return self._events.pop(call, [])
+
+    def cpu_s(self) -> float:
+        """Of its process and its children, since it started."""
+        return sum(sum(each.cpu_times()[:2]) for each in self._family())
+
+    def memory_mb(self) -> float:
+        """Resident, likewise."""
+        return sum(each.memory_info().rss for each in self._family()) / 1e6
+
+    def _family(self) -> list[psutil.Process]:
+        return [self._inner, *self._inner.children(recursive=True)]
+
+
+def _told(line: bytes) -> dict[str, Any]:
+    """What is not JSON is a library's own chatter."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,177 @@
+"""What came of a scene, by what its far end heard and what the agent told of it: the same for every agent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
+from typing import Any
+
+from ops.bench.peers.line import Recorded
+from ops.bench.peers.process import Event
+from ops.bench.turn_taking.caller import VOICED
+from ops.bench.turn_taking.play import REPLY
+from phone_daemon.events import PTIME_S
+
+SOUNDING = 12.0
+"""RMS of a frame in which something is heard, be it ducked."""
+GONE = 10
+"""So many silent frames beyond the longest pause of a reply that nothing disturbs: the agent has stopped."""
+SAID = 0.94
+"""A reply of which so much was heard has been said to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How an agent's reply sounds when nothing happens."""
+
+    pause: int
+    """Its longest, in ticks."""
+    sounding: int
+    """Ticks in which it is heard."""
+    words: frozenset[int]
+    """Places of the words that the recognizer finds in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Seconds; None: it did not happen, or is not asked of such a scene."""
+
+    id: str
+    kind: str
+    wants: str
+    stopped: bool | None = None
+    """The agent fell silent in mid-reply, whether or not it went on later."""
+    silence_s: float | None = None
+    """From the sound's onset until the agent's last sample had left."""
+    trigger_s: float | None = None
+    """From the agent's decision until then."""
+    ttfa_s: float | None = None
+    """From the last sample of what the caller asked until the first of the reply."""
+    turns: int = 0
+    """Turns that the agent answered since the sound's onset."""
+    cut_off: bool | None = None
+    """The turn was answered before it was over."""
+    words_lost: int | None = None
+    """Of a reply that ought to have been said to its end."""
+    history_off: int | None = None
+    """Words that the agent holds to have said beyond those that were heard, of a reply that was stopped; negative: too
+    few."""
+    cpu: float = 0.0
+    """Of the agent's processes, seconds of a core for a second of call."""
+    memory_mb: float = 0.0
+    late_s: float = 0.0
+    """By how much the line's own tick came late at most."""
+    failed: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
+
+
+def usual(recorded: Recorded, transcript: str) -> Usual:
+    """Raises `ValueError` when no reply was heard."""
+    if recorded.reply_at is None:
+        raise ValueError("no reply was heard")
+    levels = recorded.levels[recorded.reply_at :]
+    last = max(at for at, level in enumerate(levels) if level >= SOUNDING)
+    runs = _silences(levels[: last + 1])
+    pause = max((end - begin for begin, end in runs), default=0)
+    return Usual(pause, sum(level >= SOUNDING for level in levels), frozenset(_found(transcript)))
+
+
+def stopped_at(recorded: Recorded, usual: Usual) -> int | None:
+    """The first tick, from the onset on, of a silence in which the reply ought to be heard."""
+    assert recorded.reply_at is not None
+    for begin, end in _silences(recorded.levels):
+        if end <= recorded.onset_at or end - begin < usual.pause + GONE:
+            continue
+        said = sum(level >= SOUNDING for level in recorded.levels[recorded.reply_at : begin])
+        return None if said >= SAID * usual.sounding else max(begin, recorded.onset_at)
+    return None
+
+
+def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcript: str) -> Outcome:
+    """`transcript`: what the recognizer finds in what was heard since the reply began; needed where it was stopped."""
+    scene = recorded.scene
+    known = Outcome(scene.id, scene.kind, scene.wants, late_s=recorded.late_s)
+    onset_s = recorded.began + recorded.onset_at * PTIME_S
+    answered = [event.at for event in events if event.kind == "turn" and event.about.get("text")]
+    turns = sum(at > onset_s for at in answered)
+    if scene.when != "reply":
+        over_s = recorded.began + recorded.over_at * PTIME_S
+        first = next((at for at in range(recorded.over_at, len(recorded.levels)) if _voiced(recorded, at)), None)
+        cut_off = any(onset_s < at < over_s - PTIME_S for at in answered) if scene.wants == "turn" else None
+        clean = scene.wants == "turn" and not cut_off and first is not None
+        ttfa_s = _seconds(first, recorded.over_at) if clean else None
+        return replace(known, turns=turns, cut_off=cut_off, ttfa_s=ttfa_s)
+    if recorded.reply_at is None:
+        return replace(known, failed="no reply was heard")
+    gone = stopped_at(recorded, usual)
+    decided = [event.at for event in events if event.kind == "trigger" and event.at >= onset_s]
+    lost = off = None
+    if gone is not None:
+        heard = set(_found(transcript))
+        off = _last(_found(_held(events))) - _last(heard)
+        lost = len(usual.words - heard) if scene.wants == "go on" else None
+    elif scene.wants == "go on":
+        lost = 0
+    return replace(
+        known,
+        stopped=gone is not None,
+        silence_s=_seconds(gone, recorded.onset_at),
+        trigger_s=_since_trigger(recorded, gone, decided),
+        ttfa_s=_seconds(recorded.reply_at, recorded.asked_at),
+        turns=turns,
+        words_lost=lost,
+        history_off=off,
+    )
+
+
+def _silences(levels: Sequence[float]) -> list[tuple[int, int]]:
+    """Runs of ticks in which nothing is heard."""
+    runs: list[tuple[int, int]] = []
+    begin = None
+    for at, level in enumerate([*levels, SOUNDING]):
+        if level < SOUNDING:
+            begin = at if begin is None else begin
+        elif begin is not None:
+            runs.append((begin, at))
+            begin = None
+    return runs
+
+
+def _voiced(recorded: Recorded, at: int) -> bool:
+    return recorded.levels[at] >= VOICED
+
+
+def _seconds(at: int | None, since: int | None) -> float | None:
+    return None if at is None or since is None else round((at - since) * PTIME_S, 3)
+
+
+def _since_trigger(recorded: Recorded, gone: int | None, decided: Sequence[float]) -> float | None:
+    """Of the decisions before the silence, the last; one within its first ticks is the line's own delay."""
+    if gone is None:
+        return None
+    left_s = recorded.began + gone * PTIME_S
+    before = [at for at in decided if at <= left_s + PTIME_S]
+    return round(max(left_s - before[-1], 0.0), 3) if before else None
+
+
+def _held(events: Sequence[Event]) -> str:
+    """What the agent holds to have said."""
+    return " ".join(text for event in events if event.kind == "history" for text in event.about["said"])
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def _found(text: str) -> list[int]:
+    """Places of the reply's words that are in `text`, in its order."""
+    matched = SequenceMatcher(None, words(REPLY), words(text), False).get_matching_blocks()
+    return [place for block in matched for place in range(block.a, block.a + block.size)]
+
+
+def _last(places: Sequence[int] | set[int]) -> int:
+    return max(places, default=-1)
