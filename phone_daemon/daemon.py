@@ -29,6 +29,7 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.trunk_checks import unknown_dialplans
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.stt.utterance import Utterance
+from phone_daemon.stt.vad import Vad
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.dialing import Ledger
@@ -112,6 +113,7 @@ class Daemon:
         self._agents.open(self.dialplans)
         self._stack.push_async_callback(self._close_stt)
         self._stt = stt
+        Vad(settings.vad)  # Its model is loaded now, and not when the first caller waits.
         self._stack.push_async_callback(tts.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), stt.start(), tts.start())
         telemetry = Telemetry()

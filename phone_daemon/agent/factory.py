@@ -56,6 +56,10 @@ class AgentFactory:
 
         Raises `DialplanError` when a key that a dialplan names is not in the environment.
         """
+        plans = list(plans)
+        for plan in plans:
+            if plan.agent != "llm":
+                ScriptedAgent(plan)  # What it has to know of a dialplan is worked out now, and not when somebody calls.
         thinking = [plan for plan in plans if plan.agent == "llm"]
         problems = [problem for plan in thinking for problem in missing_keys(plan, self._environ)]
         if problems:

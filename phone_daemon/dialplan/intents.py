@@ -127,9 +127,15 @@ class Script:
     prompts: Prompts = USUAL
     keys: Mapping[str, str] = field(default_factory=dict)
     """Intent by the key that chooses it."""
+    _sentences: list[tuple[str, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def sentences(self) -> tuple[str, ...]:
         """Example sentences of everything that callers may say, with values in place of slots."""
+        if not self._sentences:  # Every call asks.
+            self._sentences.append(self._make_sentences())
+        return self._sentences[0]
+
+    def _make_sentences(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         values = {name: slot.kind.examples() for name, slot in self.slots.items()}
         turn = {name: count() for name in values}
