@@ -332,7 +332,10 @@ class Call:
         """Whether what the caller says while the agent speaks takes the floor by now."""
         if self._ducking.judging:
             return self._ducking.judge() is Verdict.CUT
+        reply = self._agent_side.reply
         if self._policy.by_evidence(self._floor.state) and not self._caller_side.speaking:
+            if reply is not None:
+                self._ducking.hint(reply)
             return False  # Words that somebody far away says.
         return self._policy.on_words(self._floor.state, self._caller_side.stable)
 

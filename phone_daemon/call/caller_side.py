@@ -107,6 +107,11 @@ class CallerSide:
         return self._vad.speaking
 
     @property
+    def stirring(self) -> bool:
+        """Whether the last window may be the beginning of what the caller says: little to go by, but not nothing."""
+        return self._vad.stirring and self.near.may_be_near
+
+    @property
     def probability(self) -> float:
         """How likely the last window is speech, 0 to 1."""
         return self._vad.probability

@@ -1,6 +1,9 @@
 """Between a voice that sets in while the agent speaks and the decision on it: the agent goes on, softly.
 
-onset ──~115 ms──► duck ──≤ 350 ms──► cut, or restore, and keep an ear on the voice until it is over
+first hint ──► duck ──► onset ──► words: cut; a remark, a noise: restore, and keep an ear on the voice until it is over
+
+A hint is a single window of sound that may be speech. Most come to something within 60 ms; those that do not cost the
+caller an instant of a softer voice.
 """
 
 from __future__ import annotations
@@ -13,11 +16,14 @@ from phone_daemon.call.evidence import QUIET_S, Evidence, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
+from phone_daemon.language.announcements import begins_announcement
 from phone_daemon.telemetry.turn_record import Duck
 from phone_daemon.wire.line import Line
 
-WORTH_HEARING = samples(0.24)
+WORTH_HEARING = samples(0.2)
 """Of a voice, before it is given to recognition, which makes its first partial of what it is given first."""
+HINT = samples(0.1)
+"""So long the agent speaks softly at a hint that comes to nothing."""
 
 
 class Ducking:
@@ -35,6 +41,8 @@ class Ducking:
         """During which the voice set in; None: no voice is judged."""
         self._onset = 0
         self._ducked_at: int | None = None
+        self._hinted: tuple[Reply, int, int] | None = None
+        """At a hint: the reply that is soft, since when, and when the last hint was."""
         self._wanted = True
         self._sum = 0.0
         self._count = 0
@@ -51,14 +59,28 @@ class Ducking:
         """Whether a voice is being judged, or was last, that says nothing in passing: the agent had asked something."""
         return self._wanted
 
+    def hint(self, reply: Reply) -> None:
+        """Asked with every frame in which no voice is judged: `reply` is soft for an instant at what may become one."""
+        now = self._caller.position
+        if self._caller.stirring:
+            if self._hinted is None or self._hinted[0] is not reply:
+                self._hinted = reply, now, now
+                self._line.duck(reply.turn.reply, True)
+            self._hinted = reply, self._hinted[1], now
+        elif self._hinted is not None and now - self._hinted[2] >= HINT:
+            self._line.duck(self._hinted[0].turn.reply, False)
+            self._hinted = None
+
     def begin(self, reply: Reply, onset: int, *, asked: bool) -> None:
         """A voice sets in at `onset`, while `reply` is heard; `asked`: it has asked something, or is about to."""
         self._reply, self._onset = reply, onset
         self._wanted = asked or not self._policy.keys.remarks
         self._sum, self._count = 0.0, 0
-        self._ducked_at = self._caller.position
+        hinted, self._hinted = self._hinted, None
+        hinted_at = hinted[1] if hinted is not None and hinted[0] is reply else self._caller.position
+        self._ducked_at = max(hinted_at, onset - HINT)
         self._line.duck(reply.turn.reply, True)
-        detection = self._caller.position - onset
+        detection = max(self._ducked_at - onset, 0)
         reply.turn.ducks.append(Duck(now_ns(), 1000 * detection / SAMPLE_RATE))
         self._caller.drop()
 
@@ -94,6 +116,7 @@ class Ducking:
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=self._echo(),
             partials=self.partials,
+            announced=begins_announcement(caller.partial),
         )
 
     def _settle(self, reply: Reply, outcome: str, why: str) -> None:
@@ -104,6 +127,9 @@ class Ducking:
     def end(self, why: str = "over") -> None:
         """The voice is over, or the reply is, or somebody else took the floor. Idempotent."""
         reply, self._reply = self._reply, None
+        if self._hinted is not None:
+            self._line.duck(self._hinted[0].turn.reply, False)
+            self._hinted = None
         if reply is not None and self._ducked_at is not None:
             self._line.duck(reply.turn.reply, False)
             self._settle(reply, "restored", why)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 DECIDE_S = 0.35
-"""Longest that the agent speaks softly."""
+"""So long the agent speaks softly at a remark, or at a noise."""
+UNDECIDED_S = 1.5
+"""Longest that it does while somebody clearly speaks and nobody knows what they want."""
 CLEAR = 0.7
 """Mean probability of speech above which a voice is one beyond doubt."""
 LONGEST_REMARK_S = 1.3
@@ -54,12 +56,16 @@ class Evidence:
     """How likely it is the agent's own voice, 0 to 1."""
     partials: bool = True
     """Whether recognition tells what it understands before the end of an utterance."""
+    announced: bool = False
+    """`text` is how recordings begin that tell a caller to wait."""
 
 
 def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)
     """What to do, and why."""
     if seen.echo > ECHO:
         return _unless_ducked(seen, "echo")
+    if seen.announced:
+        return _unless_ducked(seen, "announcement")
     if seen.wordy or (seen.wanted and seen.text):
         return Verdict.CUT, "words"
     over = seen.quiet_s >= QUIET_S
@@ -70,9 +76,13 @@ def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of re
         return Verdict.CUT, "speech"
     if clear and seen.text and not seen.remark and seen.since_s >= LONGEST_REMARK_S:
         return Verdict.CUT, "length"
-    if seen.ducked_s is not None and (seen.ducked_s >= DECIDE_S or (over and seen.text)):
+    if seen.ducked_s is not None and (seen.ducked_s >= _patience(seen, clear) or (over and seen.text)):
         return Verdict.RESTORE, "remark" if seen.text else "noise"
     return Verdict.WAIT, ""
+
+
+def _patience(seen: Evidence, clear: bool) -> float:
+    return UNDECIDED_S if clear and seen.partials and not seen.remark else DECIDE_S
 
 
 def _unless_ducked(seen: Evidence, why: str) -> tuple[Verdict, str]:

@@ -16,11 +16,37 @@ _ANNOUNCEMENT = re.compile(
     | (?:next|first)\ available\ (?:agent|representative|operator|person)
     | will\ be\ (?:answered|with\ you)\ (?:in\ the\ order|shortly|as\ soon)
     | (?:at|after)\ the\ (?:tone|beep)
+    | you\ are\ (?:now\ |currently\ )?caller\ number
+    | your\ call\ is\ (?:now|currently)\b.*\b(?:line|queue)
+    | the\ conference\ will\ begin
+    | please\ wait\ while\ i\ (?:connect|transfer|try)
     )""",
     re.VERBOSE,
 )
+_BEGINNINGS = (
+    "your call is", "your business is important", "your call will be answered", "the conference will begin",
+    "please hold the line", "please hold for the", "please hold while", "please wait while", "please stand by",
+    "please stay on the line", "please remain on the line", "please continue to hold", "please leave your message",
+    "thank you for holding", "thank you for waiting", "thank you for your patience", "thanks for your patience",
+    "thanks for holding", "thanks for waiting", "you are now first", "you are currently", "you are next in line",
+    "you are the next caller", "you are caller number", "you are number", "there are currently", "there is currently",
+    "all of our agents", "all of our representatives", "all our agents", "all our representatives", "all our lines",
+    "all our operators", "all of our operators", "the estimated hold", "the estimated wait", "the current wait",
+    "the current hold", "the approximate wait", "the next available", "at the tone", "after the tone", "after the beep",
+)  # fmt: skip
 
 
 def is_announcement(text: str) -> bool:
     """Whether `text` is one, however it is written."""
-    return _ANNOUNCEMENT.search(" ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold()))) is not None
+    return _ANNOUNCEMENT.search(_plain(text)) is not None
+
+
+def begins_announcement(text: str) -> bool:
+    """Whether `text` is how one begins: two words of it will do, for more come, and whoever wants to say something else
+    with them will have said it in the next moment."""
+    plain = _plain(text)
+    return " " in plain and any(f"{plain} ".startswith(f"{each} ") or each.startswith(plain) for each in _BEGINNINGS)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold()))

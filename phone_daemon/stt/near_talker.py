@@ -12,6 +12,8 @@ from collections import deque
 
 FAR_DB = 10.0
 """Somebody is far who is softer than the caller by more. Who is softer by 12 dB on the whole has louder moments."""
+SOFT_DB = 15.0
+"""A voice's first frame is softer than its loudest by up to so much."""
 HEARD = 6
 """Frames of 20 ms whose loudest but one counts: a voice's syllables are as far apart, and a "t" is one loud frame."""
 HELD = 30
@@ -36,6 +38,11 @@ class NearTalker:
     def usual_db(self) -> float | None:
         """The caller's level, in dB of full scale; None: not known yet."""
         return sorted(self._turns)[len(self._turns) // 2] if self._turns else None
+
+    @property
+    def may_be_near(self) -> bool:
+        """Whether the last frame is loud enough for the beginning of something that the caller says."""
+        return self.usual_db is None or self._levels[-1] >= self.usual_db - SOFT_DB
 
     def hear(self, pcm: bytes, likeness: float) -> None:
         """Takes 20 ms; `likeness`: how likely they are speech, 0 to 1."""

@@ -13,6 +13,8 @@ LONGEST_GAP = SAMPLE_RATE
 FLINCH = 0.05
 """The model flinches at any sudden sound and calms down at once (a hum that sets in: 0.70, 0.67, 0.49, 0.31), while
 with speech it grows surer. Speech does not start in a window that is less likely than the one before it by more."""
+STIRRING = 0.1
+"""Probability of a window that may be the beginning of speech."""
 
 
 class Vad:
@@ -44,6 +46,11 @@ class Vad:
         """First sample of the voice, whosever it is, that is heard now."""
         self.probability = 0.0
         """Of the last window."""
+
+    @property
+    def stirring(self) -> bool:
+        """Whether the last window may be the beginning of speech: little to go by, but not nothing."""
+        return self.probability >= STIRRING and not self.doubted
 
     @property
     def quiet(self) -> int:

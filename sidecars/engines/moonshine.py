@@ -35,6 +35,8 @@ from sidecars.engines.voiced import RATE, WINDOW, Voiced
 MAX_SESSIONS = 64
 BEAM = 4
 PARTIALS_S = 0.24
+EARLY_PARTIALS_S, EARLY = 0.1, round(0.8 * RATE)
+"""In the first samples of a voice partials come so much more often: they tell whether it interrupts the agent."""
 DIGITS_BEAM = 8
 NEAR = 6.0
 """Another hypothesis may well be what was said when it is less likely by no more, as a natural logarithm, by the sound
@@ -110,14 +112,18 @@ class _Session:
     def end(self) -> int:
         return min(self.samples, self.voiced.last + AFTER)
 
-    def overdue(self, least: float) -> float:
-        """Samples since another partial should have come, `least` after the one before; below 0: not yet."""
+    def overdue(self, least: float, early: float) -> float:
+        """Samples since another partial should have come; below 0: not yet.
+
+        `least` and `early`: how long after the one before, and how long while the voice is young.
+        """
         if self.voiced.first is None:
             return -1
         if not self.speaking:
             return RATE if self.heard_at < self.voiced.last else -1
         since = self.samples - max(self.heard_at, self.begin)
-        return since - max(least, LENGTH_SHARE * (self.samples - self.begin))
+        young = self.samples - self.voiced.first < EARLY
+        return since - max(early if young else least, LENGTH_SHARE * (self.samples - self.begin))
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm
@@ -235,8 +241,9 @@ class Moonshine:
             if session.voiced.last and session.voiced.quiet >= LONG_PAUSE and not self._settled(session):
                 return partial(self._finish, number, session)
         talking = sum(each.speaking for each in self._sessions.values())
-        least = max(self._interval_s, SHARE_S * talking) * (2 if self._behind else 1) * RATE
-        overdue = {number: each.overdue(least) for number, each in self._sessions.items()}
+        busy, early_s = (2 if self._behind else 1), min(EARLY_PARTIALS_S, self._interval_s)
+        least, early = (max(each, SHARE_S * talking) * busy * RATE for each in (self._interval_s, early_s))
+        overdue = {number: each.overdue(least, early) for number, each in self._sessions.items()}
         number = max(overdue, key=lambda each: overdue[each], default=0)
         if not overdue or overdue[number] < 0:
             return None

@@ -63,6 +63,28 @@ def test_a_noise_softens_the_agent_and_costs_no_word(tmp_path: Path) -> None:
     assert [role for role, _, _ in left.history] == ["agent", "caller", "agent"]
 
 
+def test_at_the_mere_hint_of_a_voice_the_agent_is_soft_for_an_instant(tmp_path: Path) -> None:
+    voice = np.frombuffer(speech("stop"), "<i2")
+    loudest = int(np.argmax(np.convolve(np.abs(voice.astype(float)), np.ones(400), "valid")))
+
+    def call(folder: Path, sound: bytes) -> Left:
+        async def script(phone: Phone) -> None:
+            await asks(phone)
+            if sound:
+                await phone.says(sound)
+            await phone.heard_out("until noon")
+
+        return ring(folder, script, agent=agents.Lines(agents.text(HOURS)))
+
+    usual, hinted = call(tmp_path / "a", b""), call(tmp_path / "b", voice[loudest : loudest + 400].tobytes())
+    assert hinted.turns[1]["heard"] == HOURS and hinted.turns[1]["ducks"] == []
+    count = min(len(levels(usual)), len(levels(hinted)))
+    softer = levels(usual)[:count] - levels(hinted)[:count]
+    # No two calls sound the same to the frame: what lasts counts.
+    lasting = np.median(np.lib.stride_tricks.sliding_window_view(softer, 5), axis=1)
+    assert 1 <= np.count_nonzero(lasting > 8) <= 10
+
+
 def test_an_interruption_in_the_first_instant_of_a_reply(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone, after_s=0.02)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, WORDLESS_S, Evidence, Verdict, judge
+from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, UNDECIDED_S, WORDLESS_S, Evidence, Verdict, judge
 from phone_daemon.language.remarks import is_remark, wants_floor
 
 ONSET = Evidence(
@@ -31,11 +31,28 @@ def test_words_that_nobody_says_in_passing_cut_at_once(text: str) -> None:
     assert judge(after(0.3, text)) == (Verdict.CUT, "words")
 
 
-@pytest.mark.parametrize("text", ["Okay.", "Uh-huh", "Yeah, yeah.", "And?", "God.", "I", "Yeah, listen."])
-def test_what_may_be_a_remark_is_waited_for_and_then_let_be(text: str) -> None:
+@pytest.mark.parametrize("text", ["Okay.", "Uh-huh", "Yeah, yeah."])
+def test_a_remark_is_waited_for_and_then_let_be(text: str) -> None:
     assert judge(after(0.3, text))[0] is Verdict.WAIT
     assert judge(after(0.12 + DECIDE_S, text)) == (Verdict.RESTORE, "remark")
     assert judge(after(0.3, text, quiet_s=0.25)) == (Verdict.RESTORE, "remark")
+
+
+@pytest.mark.parametrize("text", ["", "And?", "God.", "I", "Yeah, listen."])
+def test_while_somebody_clearly_speaks_and_nobody_knows_what_they_want_the_agent_is_soft_but_not_for_ever(
+    text: str,
+) -> None:
+    assert judge(after(0.12 + DECIDE_S, text))[0] is Verdict.WAIT
+    assert judge(after(1.2, text))[0] is Verdict.WAIT
+    why = "remark" if text else "noise"
+    assert judge(after(0.12 + DECIDE_S, text, quiet_s=0.25)) == (Verdict.RESTORE, why)
+    assert judge(replace(after(0.12 + UNDECIDED_S, text), since_s=LONGEST_REMARK_S - 0.1)) == (Verdict.RESTORE, why)
+
+
+def test_a_recording_that_tells_callers_to_wait_is_let_be() -> None:
+    assert judge(after(0.5, "Please hold while", announced=True)) == (Verdict.RESTORE, "announcement")
+    assert judge(replace(after(2.0, "Please hold while I", announced=True), ducked_s=None))[0] is Verdict.WAIT
+    assert judge(after(0.5, "Please hold while")) == (Verdict.CUT, "words")
 
 
 def test_after_a_question_a_clear_voice_and_any_word_are_an_answer() -> None:
@@ -44,8 +61,8 @@ def test_after_a_question_a_clear_voice_and_any_word_are_an_answer() -> None:
     assert judge(replace(after(0.3, "Yes."), wanted=True, likeness=0.4)) == (Verdict.CUT, "words")
 
 
-def test_a_sound_without_words_is_a_noise() -> None:
-    assert judge(after(0.12 + DECIDE_S)) == (Verdict.RESTORE, "noise")
+def test_a_sound_that_is_hardly_speech_and_has_no_words_is_a_noise() -> None:
+    assert judge(replace(after(0.12 + DECIDE_S), likeness=0.5)) == (Verdict.RESTORE, "noise")
     assert judge(after(0.3, quiet_s=0.25))[0] is Verdict.WAIT  # a short word may still be understood
 
 

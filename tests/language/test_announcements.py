@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.language.announcements import is_announcement
+from phone_daemon.language.announcements import begins_announcement, is_announcement
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,17 @@ def test_a_recording_is_told_from_people(text: str) -> None:
 )  # fmt: skip
 def test_what_callers_say_is_none(text: str) -> None:
     assert not is_announcement(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Your call", "Your call is now first", "please hold", "Thank you for", "You are currently caller"]
+)
+def test_a_recording_is_known_by_how_it_begins(text: str) -> None:
+    assert begins_announcement(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Your", "Hold on", "Thank you, that is", "Thank you for calling back so early.", "Please, I", "Wait"]
+)
+def test_what_callers_begin_with_is_no_beginning_of_one(text: str) -> None:
+    assert not begins_announcement(text)

@@ -70,3 +70,12 @@ def test_after_a_long_silence_the_caller_may_be_softer() -> None:
     near.forget()
     heard(near, -20 - 2 * FAR_DB, 50)
     assert not near.is_far(speaking=False)
+
+
+def test_a_frame_much_softer_than_the_caller_is_not_how_they_begin() -> None:
+    assert NearTalker().may_be_near
+    near = taught()
+    heard(near, -32.0, 1)
+    assert near.may_be_near
+    heard(near, -38.0, 1)
+    assert not near.may_be_near

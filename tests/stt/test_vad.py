@@ -52,6 +52,23 @@ def test_speech_starts_once_and_ends_once_where_it_does(text: str, noise: float,
     assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model lets go of a voice slowly, the more so in noise
 
 
+def test_speech_is_guessed_before_it_is_sure_and_silence_is_not() -> None:
+    for text in TEXTS:
+        audio, _, _ = saying(text)
+        vad, pcm = Vad(SETTINGS), line(audio)
+        first = started = 0
+        for begin in range(0, len(pcm), FRAME):
+            events = vad.feed(begin // 2, pcm[begin : begin + FRAME])
+            first = first or (vad.stirring and begin // 2)
+            if events and isinstance(events[0], SpeechStarted):
+                started = events[0].position
+                break
+        assert 0 < first <= started - 2 * WINDOW
+        quiet = Vad(SETTINGS)
+        quiet.feed(0, line(white(2.0, 0.002)))
+        assert not quiet.stirring
+
+
 def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250() -> None:
     delays = []
     for text in TEXTS:
