@@ -201,12 +201,16 @@ def ring(
     stt: InlineHost | None = None,
     tts: InlineHost | None = None,
     watch: Callable[[Note], None] = lambda note: None,
+    late_s: float = 0.0,
 ) -> Left:
-    """Phones, lets `script` hold the telephone, hangs up after it, and returns what the call left."""
+    """Phones, lets `script` hold the telephone, hangs up after it, and returns what the call left.
+
+    `late_s`: how long after the line is open the daemon comes to run the call.
+    """
     phone = Phone()
     phone.stt, phone.tts = stt or phone.stt, tts or phone.tts
     settings = replace(settings, calls=replace(settings.calls, directory=folder))
-    return run_counted(_ring(phone, script, agent, dialplan or plan(), settings, watch))
+    return run_counted(_ring(phone, script, agent, dialplan or plan(), settings, watch, late_s))
 
 
 async def _ring(
@@ -216,6 +220,7 @@ async def _ring(
     dialplan: Dialplan,
     settings: Settings,
     watch: Callable[[Note], None],
+    late_s: float,
 ) -> Left:
     def note(told: Note) -> None:
         phone.notes.append(told)
@@ -230,9 +235,13 @@ async def _ring(
     phone.store = Store(settings.state)
     phone.line = Tape("call", phone)
     services = Services(settings, phone.stt, phone.tts, phone.store, telemetry, note)
+    if late_s:
+        ticking = asyncio.create_task(phone.line.run())
+        await asyncio.sleep(late_s)
     phone.call = Call(phone.line, dialplan, agent or ScriptedAgent(dialplan), services)
     running = asyncio.create_task(phone.call.run())
-    ticking = asyncio.create_task(phone.line.run())
+    if not late_s:
+        ticking = asyncio.create_task(phone.line.run())
     holding = asyncio.ensure_future(script(phone))
     try:
         await asyncio.wait([running, holding], return_when=asyncio.FIRST_COMPLETED)

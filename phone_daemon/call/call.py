@@ -315,6 +315,7 @@ class Call:
                     self._speech_started(onset)
                 case SpeechEnded():
                     self._speech_ended()
+        self._trace.origin_ns = self._caller_side.clock.ns(0)
         if self._held and self._floor.state in HAS_FLOOR:
             self._barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
         elif self._takes_floor():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from phone_daemon.call.line_clock import LineClock
 from phone_daemon.clock import now_ns
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
@@ -80,6 +81,7 @@ class CallerSide:
         """Whether the utterance is being fed: while the caller speaks, and while the agent does."""
         self.position = 0
         """Samples heard so far."""
+        self.clock = LineClock()
         self._open_utterance = open_utterance
         self._expected = ""
         self.utterance = open_utterance("")
@@ -157,6 +159,7 @@ class CallerSide:
         `doubted`: it may be our own voice that comes back, and does not begin a turn as long as nobody knows.
         """
         self.position = frame.position + FRAME_SAMPLES
+        self.clock.read(frame.position, now_ns())
         self._pre_roll.feed(frame.position, frame.pcm)
         if self.attending:
             self.utterance.feed(frame.pcm)
@@ -184,7 +187,7 @@ class CallerSide:
 
     def ns(self, position: int) -> int:
         """When the sample at `position` was said, by the sample clock (monotonic ns)."""
-        return now_ns() - (self.position - position) * 1_000_000_000 // SAMPLE_RATE
+        return self.clock.ns(position - FRAME_SAMPLES)  # A frame is there when its last sample is.
 
     def attend(self, onset: int | None = None) -> None:
         """Feeds the utterance from now on, first of all with the pre-roll before `onset` if there is one."""

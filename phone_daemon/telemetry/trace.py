@@ -180,6 +180,8 @@ class CallTrace:
     ) -> None:
         self.call_id = call_id
         self._telemetry = telemetry
+        self.origin_ns = started_ns
+        """When the recording begins, as far as is known: what the times of a turn are counted from."""
         self._started_ns = started_ns
         self._last_ns = started_ns
         # Spans are told in epoch time, the daemon counts monotonic time: one offset a call keeps them in step even
@@ -212,7 +214,7 @@ class CallTrace:
             times += [turn.cancel.vad_trigger_ns, *turn.cancel.legs_ns.values()]
         start, end = (min(times), max(times)) if times else (self._last_ns, self._last_ns)
         self._last_ns = max(self._last_ns, end)
-        self._turns_file.write(turn_line(self.call_id, turn, self._started_ns, self._wall(start)))
+        self._turns_file.write(turn_line(self.call_id, turn, self.origin_ns, self._wall(start)))
         self._trace_turn(turn, start, end)
         self._measure(turn)
 

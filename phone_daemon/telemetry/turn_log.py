@@ -51,14 +51,14 @@ def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
         cursor = max(at, cursor if cursor is not None else at)
 
 
-def turn_line(call: str, turn: Turn, started_ns: int, wall: str) -> dict[str, Any]:
-    """A turn as it is logged. Times in seconds since the call was answered (`started_ns`), durations in ms.
+def turn_line(call: str, turn: Turn, origin_ns: int, wall: str) -> dict[str, Any]:
+    """A turn as it is logged. Times in seconds of the call's recording (from `origin_ns`), durations in ms.
 
     `wall`: ISO 8601 UTC time of the turn's first moment.
     """
 
     def seconds(at_ns: int) -> float:
-        return round((at_ns - started_ns) / 1e9, 6)
+        return round((at_ns - origin_ns) / 1e9, 6)
 
     barge_in = None
     if (cancel := turn.cancel) is not None:

@@ -1,0 +1,46 @@
+"""When a place on the caller's timeline was, however late the daemon reads about it. Pure.
+
+A line ticks on time, most often; who reads its frames does not, least of all when a call begins on a busy machine. So
+the earliest that any frame was read, for its place, says where the timeline began.
+"""
+
+from __future__ import annotations
+
+from phone_daemon.events import SAMPLE_RATE
+
+WINDOW_NS = 1_000_000_000
+SLIP_NS = 100_000_000
+"""A line that was stopped goes on from then (`desk.MAX_BEHIND_S`): the least by which it is behind from then on."""
+
+
+class LineClock:
+    """One call's."""
+
+    def __init__(self) -> None:
+        self.origin_ns: int | None = None
+        """When position 0 was, monotonic; None: no frame has come."""
+        self._window_ns = 0
+        """When this window ends: one of time, as frames that piled up come all at once."""
+        self._least_ns: int | None = None
+        """The earliest beginning that this window's frames suggest."""
+
+    def read(self, position: int, at_ns: int) -> None:
+        """The frame at `position` was read at `at_ns`."""
+        suggested = at_ns - duration_ns(position)
+        if self.origin_ns is None or suggested < self.origin_ns:
+            self.origin_ns = suggested
+        if self._least_ns is None or at_ns >= self._window_ns:
+            if self._least_ns is not None and self._least_ns - self.origin_ns > SLIP_NS:
+                self.origin_ns = self._least_ns
+            self._least_ns, self._window_ns = suggested, at_ns + WINDOW_NS
+        self._least_ns = min(self._least_ns, suggested)
+
+    def ns(self, position: int) -> int:
+        """When `position` was, monotonic ns; a frame must have been read."""
+        assert self.origin_ns is not None
+        return self.origin_ns + duration_ns(position)
+
+
+def duration_ns(samples: int) -> int:
+    """How long `samples` take at 8 kHz."""
+    return samples * 1_000_000_000 // SAMPLE_RATE
