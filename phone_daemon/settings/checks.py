@@ -208,10 +208,16 @@ def _unwritable(folder: Path) -> str:
 
 def _is_redis(url: str) -> bool:
     scheme, mark, rest = url.partition("://")
+    if scheme == "redis+sentinel":
+        hosts, _, name = rest.partition("/")
+        return bool(hosts and name)
     return url in ("", "off") or (bool(mark) and scheme in _REDIS and bool(rest))
 
 
 def _redis_problem(url: str) -> str:
     """What is wrong with `url`, without the password it may hold."""
     shown = url.partition("://")[0].split(":")[0].split("@")[-1]
-    return f'not a Redis URL ("{shown}…"); write redis://HOST:6379/0, rediss://…, unix:///PATH, "" (embedded) or "off"'
+    return (
+        f'not a Redis URL ("{shown}…"); write redis://HOST:6379/0, rediss://…, unix:///PATH, '
+        f'redis+sentinel://HOST:26379,HOST:26379/NAME, "" (embedded) or "off"'
+    )

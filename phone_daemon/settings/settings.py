@@ -205,8 +205,9 @@ class StateSettings:
     """Redis: which calls are live, and what happens in them."""
 
     url: str = Field(default="", repr=False)
-    """redis://HOST:6379/0, rediss://… or unix:///PATH. Empty: an embedded server on a socket under `directory`. "off":
-    none. The environment variable REDIS_URL overrides it."""
+    """redis://HOST:6379/0, rediss://…, unix:///PATH, or redis+sentinel://HOST:26379,HOST:26379/NAME: the master of NAME
+    as the Sentinels know it. Empty: an embedded server on a socket under `directory`. "off": none. The environment
+    variable REDIS_URL overrides it."""
     directory: FilePath = Path("var")
     """Where the embedded server keeps its socket."""
     lease_s: Annotated[float, between(1, 3600)] = 15.0

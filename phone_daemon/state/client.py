@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.exceptions
+import redis.sentinel
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from phone_daemon.settings.settings import StateSettings
+from phone_daemon.state import sentinel
 from phone_daemon.state.server import RedisServerError, socket_path
 
 ANSWER_S = 2.0
@@ -29,6 +31,8 @@ def connect(settings: StateSettings) -> Redis:
     }
     if not settings.url:
         return Redis(unix_socket_path=str(socket_path(settings.directory)), **common)
+    if settings.url.startswith(f"{sentinel.SCHEME}:"):
+        return sentinel.parse(settings.url).client(**common)
     try:
         return Redis.from_url(settings.url, **common)
     except ValueError:
@@ -41,6 +45,8 @@ def where(settings: StateSettings) -> str:
     if not settings.url:
         return f"embedded Redis on {socket_path(settings.directory)}"
     try:
+        if settings.url.startswith(f"{sentinel.SCHEME}:"):
+            return f"Redis at {sentinel.parse(settings.url)}"
         parts = urlsplit(settings.url)
         return f"Redis at {parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
@@ -59,5 +65,6 @@ def blame(error: BaseException) -> str:
         case TimeoutError() | redis.exceptions.TimeoutError():
             return "it does not answer in time"
         case OSError() | redis.exceptions.ConnectionError():
-            return "it cannot be reached"
+            unknown = isinstance(error, redis.sentinel.MasterNotFoundError)
+            return "no Sentinel knows the master" if unknown else "it cannot be reached"
     return type(error).__name__
