@@ -40,9 +40,9 @@ class BargeIn:
     """What takes the floor from the agent. `barge_in = "words"` is short for a table with this `policy` alone."""
 
     policy: Policy = "adaptive"
-    """`adaptive`: at the caller's voice the agent speaks softly, and within a third of a second it is silent, or as
-    loud as before if that was a remark or a noise; `speech`: the voice alone; `words`: at least `min_words` recognized
-    words; `off`: nothing said. An intent's `barge_in` comes first."""
+    """`adaptive`: at the caller's voice the agent speaks softly; their first words silence it, and after a remark or a
+    noise it is as loud as before; `speech`: the voice alone; `words`: at least `min_words` recognized words; `off`:
+    nothing said. An intent's `barge_in` comes first."""
     min_words: Annotated[int, between(1, 20)] = 2
     """With policy = "words": how many."""
     min_speech_s: Annotated[float | None, between(0.032, 2)] = None
