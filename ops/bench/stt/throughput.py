@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+from pathlib import Path
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
-from ops.bench.stt.sidecar import Sidecar, bare_steps
+from ops.bench.stt.sidecar import Sidecar, SidecarFailed, bare_steps, environ, python_of
 from ops.bench.stt.stream import Streams
 from ops.report.stats import quantiles
 
@@ -17,7 +20,7 @@ SECONDS = 6.0
 COUNTS = (2, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96)
 ROOM = 2.0
 """Chunks of audio a stream that may wait for the engine when the streams end."""
-STEP_STREAMS = 8
+STEP_STREAMS, MANY_STREAMS = 8, 64
 
 
 async def measure(progress: Progress) -> list[Figure]:
@@ -32,9 +35,14 @@ async def measure(progress: Progress) -> list[Figure]:
                 partial_ms = [1e3 * took for took in await _partials(server, audio, STEP_STREAMS)]
             found[name] = await _most(server, audio, lambda part, place=place: progress((place + part) / 2))  # type: ignore[misc]
     bare = await asyncio.to_thread(
-        bare_steps, "nemo", {"model": str(model), "chunk_ms": models.CHUNK_MS}, audio, f"{STEP_STREAMS}"
+        bare_steps,
+        "nemo",
+        {"model": str(model), "chunk_ms": models.CHUNK_MS, "max_sessions": MANY_STREAMS},
+        audio,
+        f"{STEP_STREAMS},{MANY_STREAMS}",
     )
-    step = quantiles(bare["steps_ms"][str(STEP_STREAMS)])
+    step, many = (quantiles(bare["steps_ms"][str(count)]) for count in (STEP_STREAMS, MANY_STREAMS))
+    made = await asyncio.to_thread(_operations, model, [1, MANY_STREAMS])
     through = quantiles(partial_ms)
     (alone, alone_s), (batched, batched_s) = found["one by one"], found["batched"]
     note = (
@@ -52,7 +60,38 @@ async def measure(progress: Progress) -> list[Figure]:
         ),
         Figure("… p95", through["p95"], "ms", 1.15 * step["p95"] + 5, f"bare p95 {step['p95']:.1f} ms, likewise"),
         Figure("batched text that differs from unbatched", float(not bare["batched_as_alone"]), "", 0),
+        Figure(
+            f"bare step of {MANY_STREAMS} streams p50",
+            many["p50"],
+            "ms",
+            None,
+            f"p95 {many['p95']:.1f} ms; {many['p50'] / MANY_STREAMS:.2f} ms a stream, with {STEP_STREAMS} streams "
+            f"{step['p50'] / STEP_STREAMS:.2f}",
+        ),
+        Figure(
+            "operations that a step gains by a stream",
+            (made[MANY_STREAMS] - made[1]) / (MANY_STREAMS - 1),
+            "",
+            2.0,
+            f"{made[1]:.0f} with one stream, {made[MANY_STREAMS]:.0f} with {MANY_STREAMS}; views count",
+        ),
     ]
+
+
+def _operations(model: Path, counts: list[int]) -> dict[int, float]:
+    """Of a step, views included, by count of streams (`ops.bench.stt.launches`)."""
+    words = [str(model), "--streams", ",".join(map(str, counts)), "--chunk-ms", str(models.CHUNK_MS)]
+    ran = subprocess.run(
+        [python_of("nemo"), "-W", "ignore", "-m", "ops.bench.stt.launches", *words],
+        capture_output=True,
+        text=True,
+        env=environ(),
+        check=False,
+    )
+    if ran.returncode:
+        raise SidecarFailed(f"launches: {(ran.stderr.strip().splitlines() or ['it ended without a word'])[-1]}")
+    told = json.loads(ran.stdout.strip().splitlines()[-1])
+    return {count: sum(told[str(count)].values()) for count in counts}
 
 
 async def _partials(server: Sidecar, audio: bytes, count: int) -> list[float]:
