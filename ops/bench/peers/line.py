@@ -27,6 +27,10 @@ SHORT = "All right."
 """The reply to whatever comes after the first."""
 DONE_S = 3.5
 """An agent who should go on is done after so much silence: some come back after two seconds."""
+ANSWERED_S = 1.0
+"""Who has answered a turn, and then been silent for so long, has."""
+UNANSWERED_S = 8.0
+"""Who has not by then is not going to."""
 LONGEST_S = 45.0
 TAIL_S = 0.2
 """Silence at the end of every opening question."""
@@ -59,9 +63,15 @@ class PatientCaller(SceneCaller):
     def _done(self) -> bool:
         if self.now >= ticks(LONGEST_S):
             return True
-        if self.began_at is None or self.now < self.over_at or self._scene.wants != "go on":
-            return super()._done()
-        return max(self.levels[-ticks(DONE_S) :]) < VOICED
+        if self.began_at is None or self.now < self.over_at:
+            return False
+        if self._scene.wants == "go on":
+            return max(self.levels[-ticks(DONE_S) :]) < VOICED
+        if self._scene.wants == "turn":
+            since = self.levels[self.over_at :]
+            answered = max(since, default=0.0) >= VOICED > max(since[-ticks(ANSWERED_S) :], default=VOICED)
+            return answered or len(since) >= ticks(UNANSWERED_S)
+        return super()._done()
 
 
 @dataclass(frozen=True, slots=True)

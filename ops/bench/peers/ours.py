@@ -29,7 +29,8 @@ from ops.bench.turn_taking.scene import Scene
 from ops.replay.expectations import read_turns
 from ops.replay.tape_call import replay_settings
 from phone_daemon.agent.agent import CallerTurn, Message
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.dialplan.dialplan import Dialplan, Dialplans
 from phone_daemon.engines import make_stt, make_tts
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, AgentEvent, EndReason, Note

@@ -74,6 +74,7 @@ PEERS = (
 )
 NOT_RUN = (
     "LiveKit's adaptive interruption handling and turn-detector-v1: they run in LiveKit Cloud alone.",
+    "LiveKit's multilingual turn-detector plug-in: its weights come from a model hub.",
     "LiveKit's enhanced noise cancellation, which it recommends for telephony, and a room: they want its server.",
     "Pipecat's Krisp VIVA filters and strategies: their models are licensed and not in a package.",
 )

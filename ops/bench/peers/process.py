@@ -42,23 +42,29 @@ class Agent:
         self._command = command
         self._events: dict[str, list[Event]] = {}
         self._told = asyncio.Event()
+        self._last_words = "nothing was said"
 
     async def __aenter__(self) -> Self:
         """Raises `NotThere`."""
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, limit=1 << 20
+                *self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=1 << 20
             )
         except OSError as error:
             raise NotThere(f"{self.name}: {error}") from None
         assert self._process.stdout is not None
+        self._logging = asyncio.create_task(self._read_log())
         try:
             async with asyncio.timeout(START_S):
                 while not self.url:
                     line = await self._process.stdout.readline()
                     if not line:
-                        raise NotThere(f"{self.name}: it ended before it listened; what it said stands above")
+                        await self._logging
+                        raise NotThere(f"{self.name}: it ended before it listened: {self._last_words}")
                     self.url = _told(line).get("url", "")
+        except TimeoutError:
+            await self._end()
+            raise NotThere(f"{self.name}: it does not listen after {START_S:g} s: {self._last_words}") from None
         except BaseException:
             await self._end()
             raise
@@ -79,6 +85,11 @@ class Agent:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+    async def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            self._last_words = line.decode(errors="replace").strip() or self._last_words
 
     async def _read(self) -> None:
         assert self._process.stdout is not None

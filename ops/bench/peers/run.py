@@ -6,19 +6,21 @@ import asyncio
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import aiohttp
 
 from ops.bench.peers.line import Recorded, call
 from ops.bench.peers.peers import Peer
 from ops.bench.peers.process import Agent, Event
-from ops.bench.peers.score import Outcome, Usual, outcome, usual
+from ops.bench.peers.score import Outcome, Usual, outcome, stopped_at, usual
 from ops.bench.peers.servers import STT, Servers
 from ops.bench.peers.transcripts import transcript
 from ops.bench.turn_taking.scene import Scene
 from ops.quality.transcribe import NotHeard, started
 from phone_daemon.events import PTIME_S
+from phone_daemon.media.wav import WavError
+from sidecars.host.host import Host
 from sidecars.local.subprocess import SubprocessHost
 
 LATE_S = 0.06
@@ -41,6 +43,17 @@ def subset(scenes: Sequence[Scene], count: int) -> list[Scene]:
     return [each[place] for place in range(rounds) for each in kinds.values() if place < len(each)][:count]
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One that was made, and what it cost."""
+
+    recorded: Recorded
+    events: Sequence[Event]
+    cpu: float
+    """Of the agent's processes, seconds of a core for a second of call."""
+    memory_mb: float
+
+
 class Bench:
     """The scenes, and how many calls there are at once."""
 
@@ -53,45 +66,63 @@ class Bench:
         """Outcomes by the peer's name. Raises `NotThere`."""
         async with AsyncExitStack() as stack:
             where = await stack.enter_async_context(Servers())
-            host = SubprocessHost("stt", STT, {})
-            await stack.enter_async_context(started(host))
             agents = [await stack.enter_async_context(Agent(peer.name, peer.command(where))) for peer in peers]
-            found = await asyncio.gather(*(self._all(agent, host) for agent in agents))
+            made = await asyncio.gather(*(self._all(agent) for agent in agents))
+        # Only now: what it takes to read them back is nobody's delay.
+        async with started(SubprocessHost("stt", STT, {})) as host:
+            found = [await self._scored(calls, host) for calls in made]
         return {peer.name: outcomes for peer, outcomes in zip(peers, found, strict=True)}
 
-    async def _all(self, agent: Agent, host: SubprocessHost) -> list[Outcome]:
-        known = Usual(0, 1, frozenset())
+    async def _all(self, agent: Agent) -> list[Call | str]:
+        """All calls of one agent; text in place of one that did not come about. The first is that in which nothing
+        happens: it tells how the reply usually sounds, and pays for what a process loads late."""
         replies = [scene for scene in self._scenes if scene.when == "reply"]
-        if replies:
-            try:
-                quiet, *_ = await self._call(agent, replies[0], silent=True)
-                known = usual(quiet, await transcript(host, quiet))
-            except (aiohttp.ClientError, ConnectionError, NotHeard, ValueError) as error:
-                why = f"the call in which nothing happens: {error or type(error).__name__}"
-                return [Outcome(scene.id, scene.kind, scene.wants, failed=why) for scene in self._scenes]
-        self._advance()
-        found = []
-        for scene in self._scenes:
-            try:
-                recorded, events, cpu, memory_mb = await self._call(agent, scene)
-                told = outcome(recorded, events, known, await transcript(host, recorded))
-                found.append(replace(told, cpu=cpu, memory_mb=memory_mb))
-            except (aiohttp.ClientError, ConnectionError, NotHeard) as error:
-                failed = str(error) or type(error).__name__
-                found.append(Outcome(scene.id, scene.kind, scene.wants, failed=failed))
-            self._advance()
-        return found
+        quiet = await self._call(agent, (replies or self._scenes)[0], silent=True)
+        if replies and not isinstance(quiet, str) and quiet.recorded.reply_at is None:
+            quiet = await self._call(agent, replies[0], silent=True)
+        return [quiet, *[await self._call(agent, scene) for scene in self._scenes]]
 
-    async def _call(
-        self, agent: Agent, scene: Scene, *, silent: bool = False
-    ) -> tuple[Recorded, list[Event], float, float]:
-        for attempt in range(AGAIN + 1):
-            id = f"{scene.id}-{'quiet' if silent else 'call'}-{attempt}"
-            async with self._jobs:
-                before = agent.cpu_s()
-                recorded = await call(agent.url, id, scene, silent=silent)
-                events = await agent.events(id)
-                cpu = (agent.cpu_s() - before) / (len(recorded.levels) * PTIME_S)
-            if recorded.late_s <= LATE_S:
-                break
-        return recorded, events, round(cpu, 4), round(agent.memory_mb(), 1)
+    async def _scored(self, calls: Sequence[Call | str], host: Host) -> list[Outcome]:
+        quiet, *rest = calls
+        known: Usual | str = Usual(0, 1, frozenset())
+        try:
+            if isinstance(quiet, str):
+                known = quiet
+            elif quiet.recorded.scene.when == "reply":
+                known = usual(quiet.recorded, await transcript(host, quiet.recorded))
+        except (NotHeard, ValueError) as error:
+            known = f"the call in which nothing happens: {error}"
+        return [await _outcome(scene, each, known, host) for scene, each in zip(self._scenes, rest, strict=True)]
+
+    async def _call(self, agent: Agent, scene: Scene, *, silent: bool = False) -> Call | str:
+        try:
+            for attempt in range(AGAIN + 1):
+                async with self._jobs:
+                    made = await _made(agent, f"{scene.id}-{'quiet' if silent else 'call'}-{attempt}", scene, silent)
+                if made.recorded.late_s <= LATE_S:
+                    break
+            return made
+        except (aiohttp.ClientError, OSError, WavError) as error:
+            return str(error) or type(error).__name__
+        finally:
+            self._advance()
+
+
+async def _made(agent: Agent, id: str, scene: Scene, silent: bool) -> Call:
+    before = agent.cpu_s()
+    recorded = await call(agent.url, id, scene, silent=silent)
+    events = await agent.events(id)
+    cpu = (agent.cpu_s() - before) / (len(recorded.levels) * PTIME_S)
+    return Call(recorded, events, round(cpu, 4), round(agent.memory_mb(), 1))
+
+
+async def _outcome(scene: Scene, made: Call | str, known: Usual | str, host: Host) -> Outcome:
+    try:
+        if isinstance(made, str) or isinstance(known, str):
+            raise ValueError(made if isinstance(made, str) else known)
+        recorded = made.recorded
+        broken = recorded.reply_at is not None and stopped_at(recorded, known) is not None
+        text = await transcript(host, recorded) if scene.when == "reply" and broken else ""
+        return replace(outcome(recorded, made.events, known, text), cpu=made.cpu, memory_mb=made.memory_mb)
+    except (NotHeard, ValueError) as error:
+        return Outcome(scene.id, scene.kind, scene.wants, failed=str(error))

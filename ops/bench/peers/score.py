@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from ops.bench.peers.line import Recorded
+from ops.bench.peers.line import SHORT, Recorded
 from ops.bench.peers.process import Event
 from ops.bench.turn_taking.caller import VOICED
 from ops.bench.turn_taking.play import REPLY
@@ -20,6 +20,8 @@ GONE = 10
 """So many silent frames beyond the longest pause of a reply that nothing disturbs: the agent has stopped."""
 SAID = 0.94
 """A reply of which so much was heard has been said to its end."""
+NEAR = 3
+"""Words that the recognizer may miss between two that it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,8 @@ def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcrip
     decided = [event.at for event in events if event.kind == "trigger" and event.at >= onset_s]
     lost = off = None
     if gone is not None:
-        heard = set(_found(transcript))
-        off = _last(_found(_held(events))) - _last(heard)
-        lost = len(usual.words - heard) if scene.wants == "go on" else None
+        off = reached(_held(events)) - reached(transcript)
+        lost = len(usual.words - set(_found(transcript))) if scene.wants == "go on" else None
     elif scene.wants == "go on":
         lost = 0
     return replace(
@@ -163,15 +164,27 @@ def _held(events: Sequence[Event]) -> str:
     return " ".join(text for event in events if event.kind == "history" for text in event.about["said"])
 
 
+def reached(text: str) -> int:
+    """The place of the last word of the reply that `text` has come to; -1: none. A lone word far from the others is
+    none of it."""
+    last = -1
+    for begin, length in _blocks(text):
+        if length > 1 or begin <= last + NEAR:
+            last = begin + length - 1
+    return last
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 
 
 def _found(text: str) -> list[int]:
     """Places of the reply's words that are in `text`, in its order."""
-    matched = SequenceMatcher(None, words(REPLY), words(text), False).get_matching_blocks()
-    return [place for block in matched for place in range(block.a, block.a + block.size)]
+    return [place for begin, length in _blocks(text) for place in range(begin, begin + length)]
 
 
-def _last(places: Sequence[int] | set[int]) -> int:
-    return max(places, default=-1)
+def _blocks(text: str) -> list[tuple[int, int]]:
+    """Stretches of the reply that are in `text`: places and lengths. What is said after the reply is left out."""
+    said = words(" ".join(words(text)).replace(" ".join(words(SHORT)), ""))
+    matched = SequenceMatcher(None, words(REPLY), said, False).get_matching_blocks()
+    return [(block.a, block.size) for block in matched if block.size]

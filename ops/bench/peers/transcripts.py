@@ -6,9 +6,11 @@ from ops.bench.peers.line import Recorded
 from ops.bench.peers.score import SOUNDING
 from ops.quality.transcribe import hear
 from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
-from sidecars.local.subprocess import SubprocessHost
+from sidecars.host.host import Host
 from sidecars.resample import Resampler
 
+RATE = 16000
+"""Hz, of the recognizer."""
 PAUSE = 15
 """Ticks of silence at which what was heard is divided: the recognizer knows utterances."""
 LEAST = 10
@@ -29,10 +31,10 @@ def pieces(recorded: Recorded) -> list[bytes]:
     return [recorded.heard[FRAME_BYTES * a : FRAME_BYTES * b] for a, b in cut]
 
 
-async def transcript(host: SubprocessHost, recorded: Recorded) -> str:
+async def transcript(host: Host, recorded: Recorded) -> str:
     """Raises `NotHeard`."""
     texts = []
     for pcm in pieces(recorded):
-        resampler = Resampler(SAMPLE_RATE, host.sample_rate)
+        resampler = Resampler(SAMPLE_RATE, RATE)
         texts.append(await hear(host, resampler.feed(pcm) + resampler.flush(), {}))
     return " ".join(texts)

@@ -179,10 +179,8 @@ async def answer(socket: web.WebSocketResponse, start: dict[str, Any], settings:
                 if frame := spoken.tick():
                     payload = base64.b64encode(audioop.lin2ulaw(frame, 2)).decode()
                     await socket.send_str(json.dumps({"event": "media", "media": {"payload": payload}}))
-        said = said_by(session.history, "assistant")
-        current = session.current_speech
         await session.aclose()
-        tell(call, "history", said=said_by(session.history, "assistant") if current else said)
+        tell(call, "history", said=said_by(session.history, "assistant"))
 
 
 def main() -> None:
