@@ -41,7 +41,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 MIN_WORDS = 3
-"""The number of its documentation's example."""
+"""The number that is usual where it is used."""
 
 
 def tell(call: str, kind: str, **more: Any) -> None:
