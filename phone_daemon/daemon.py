@@ -15,7 +15,8 @@ from typing import Self
 
 from phone_daemon.agent.agent import Agent, Parties
 from phone_daemon.agent.factory import AgentFactory
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.called import dialplan_of_trunk
 from phone_daemon.clock import now_ns
@@ -341,14 +342,14 @@ class Daemon:
         call, _ = self._calls.get(incoming.join, (None, None))
         if call is None:
             incoming.refuse(481)
-        elif not call.can_be_taken_over:
+        elif not call.operator.can_take_over:
             incoming.refuse(491)
         else:
             line = incoming.answer()
             if self.web is not None:
                 # The first note of a leg tells its id; a colleague's has no other.
                 self.web.tell(Note(line.id, "joined", now_ns(), {"call": incoming.join}))
-            call.take_over(line)
+            call.operator.take_over(line)
             log.info(Event("call.taken_over", call=incoming.join))
 
     async def _ask_first(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
@@ -459,7 +460,7 @@ class Daemon:
         """Hangs up whatever still runs."""
         tasks = [task for _, task in self._calls.values()]
         for call, _ in list(self._calls.values()):
-            call.hang_up(EndReason.DRAINED)
+            call.operator.hang_up(EndReason.DRAINED)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=2.0)
             for task in late:

@@ -21,8 +21,9 @@ from typing import Any
 
 from phone_daemon.agent.agent import Agent
 from phone_daemon.agent.script.script import ScriptedAgent
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
 from phone_daemon.call.floor import State
+from phone_daemon.call.services import Services
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, BargeIn, Dialplan, Dialplans
 from phone_daemon.engines import engine_options

@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 from ops.replay.tape_call import counted_settings
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.daemon import Daemon
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options, make_stt, make_tts
@@ -119,14 +120,14 @@ async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until
         async with calling(tmp_path, tts) as (call, notes):
             await until(lambda: states(notes).count("LISTENING") == 1)
             await server.stop()
-            assert call.say("I am still here.")
+            assert call.operator.say("I am still here.")
             await until(lambda: states(notes).count("LISTENING") == 2)
             assert server.url in tts.problem
-            assert call.say("And here.")
+            assert call.operator.say("And here.")
             await until(lambda: states(notes).count("LISTENING") == 3)
             await server.start()
             await until(lambda: not tts.problem)
-            assert call.say("Here again.")
+            assert call.operator.say("Here again.")
             await until(lambda: states(notes).count("LISTENING") == 4)
     finally:
         await tts.close()

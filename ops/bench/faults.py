@@ -30,7 +30,8 @@ from ops.report.stats import quantiles
 from ops.witness.probe import until
 from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.factory import AgentFactory
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.clock import run_counted
 from phone_daemon.daemon import load_dialplans
 from phone_daemon.engines import engine_options, make_counted_tts
@@ -192,7 +193,7 @@ async def _talk(  # noqa: PLR0917
         running = tasks.create_task(call.run())
         await until(lambda: caller.answered() or running.done())
         for sound in said:
-            await call.interrupt()
+            await call.operator.interrupt()
             await asyncio.sleep(0.3)
             caller.say(sound)
             with contextlib.suppress(TimeoutError):

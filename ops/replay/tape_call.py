@@ -18,7 +18,8 @@ from ops.replay.expectations import Outcome, read_turns
 from ops.replay.fixture import Fixture
 from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.factory import AgentFactory
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.engines import engine_options, make_counted_tts

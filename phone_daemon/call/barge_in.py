@@ -6,9 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phone_daemon.call.floor import HAS_FLOOR, State
+from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
 from phone_daemon.language.remarks import is_remark, wants_floor
+
+LONG_WORD = 7
+"""Letters."""
+
+
+def vocabulary(dialplan: Dialplan) -> frozenset[str]:
+    """Words that callers say to a dialplan, without the short ones, which the recognizer makes up more often."""
+    return frozenset(word for phrase in dialplan.phrases() for word in phrase.split() if len(word) >= LONG_WORD)
 
 
 @dataclass(frozen=True, slots=True)

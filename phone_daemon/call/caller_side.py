@@ -100,7 +100,7 @@ class CallerSide:
         self._attended_since = 0
         self._spawn = spawn
         self._tell = tell
-        self._told_partial = on_partial
+        self.on_partial = on_partial
         self._finalizing: asyncio.Task[None] | None = None
 
     @property
@@ -200,7 +200,7 @@ class CallerSide:
     def _understand(self, partial: Transcript) -> None:
         self.partial, self._since = partial.text, self.position
         self._words.feed(partial.text, self.position)
-        self._told_partial()
+        self.on_partial()
 
     def restart(self) -> Utterance:
         """Puts the spare utterance in place of the one that listens, and gives that back."""

@@ -1,8 +1,8 @@
 """Who has the floor: one table from (state, input) to (state, commands), and nothing else.
 
-The table decides, `call.py` does. What an input is about (the reply to give, the actions to take, who interrupts)
-travels through it to the command. An input that the table does not know in a state raises `IllegalInput` and changes
-nothing; what may be ignored is in the table too, as a row without commands.
+The table decides; `turn_taking.py` carries out. What an input is about (the reply to give, the actions to take, who
+interrupts) travels through it to the command. An input that the table does not know in a state raises `IllegalInput`
+and changes nothing; an input that may be ignored is in the table too, as a row without commands.
 """
 
 from __future__ import annotations

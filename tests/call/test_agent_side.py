@@ -126,7 +126,7 @@ def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Pat
         await phone.says(speech(OPEN))
         await phone.reaches(State.SPEAKING)
         await asyncio.sleep(1.0)
-        assert await phone.call.interrupt() is not None
+        assert await phone.call.operator.interrupt() is not None
         await phone.noise()
         await asyncio.sleep(1.0)
         assert phone.state() is State.LISTENING
@@ -160,7 +160,7 @@ def test_the_line_is_silenced_before_anything_else_is_ended_or_begun(tmp_path: P
             flush(reply)
 
         phone.line.flush = watched  # type: ignore[method-assign]
-        await phone.call.interrupt()
+        await phone.call.operator.interrupt()
         assert side.utterance is not listened
 
     ring(tmp_path, script)

@@ -480,17 +480,17 @@ def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: 
         await phone.reaches(State.CLOSING)
         phone.press("12#")
         await phone.says(speech(BOOKING))
-        assert await phone.call.interrupt() is None
-        assert not phone.call.say("Wait.")
+        assert await phone.call.operator.interrupt() is None
+        assert not phone.call.operator.say("Wait.")
         assert phone.state() is State.CLOSING
         phone.call._on(PlayoutDone(2, 1, 0, 0, 0))
         del phone.line.hang_up
-        phone.call.hang_up(EndReason.DRAINED)
+        phone.call.operator.hang_up(EndReason.DRAINED)
         await phone.reaches(State.CLOSED)
         phone.call._on(PlayoutDone(2, 1, 0, 0, 0))
         phone.call._on(LineClosed(EndReason.FAILED))
-        assert await phone.call.interrupt() is None
-        assert not phone.call.say("Wait.")
+        assert await phone.call.operator.interrupt() is None
+        assert not phone.call.operator.say("Wait.")
 
     left = ring(tmp_path, script, agent=agent)
     assert left.closed.reason is EndReason.DRAINED

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from phone_daemon.call.call import DEAF, NO_MATCH
 from phone_daemon.call.caller_side import CallerSide
 from phone_daemon.call.floor import State
+from phone_daemon.call.wording import DEAF, NO_MATCH
 from phone_daemon.events import SAMPLE_RATE, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.pre_roll import PreRoll

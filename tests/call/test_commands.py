@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
 from phone_daemon.call.commands import serve_commands
 from phone_daemon.call.floor import State
+from phone_daemon.call.services import Services
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
@@ -43,7 +44,7 @@ def test_an_interrupt_silences_an_agent_who_is_heard(tmp_path: Path, state: Stat
     async def script(phone: Phone) -> None:
         await goes_to(phone, state)
         await asyncio.sleep(0.5)
-        report = await phone.call.interrupt()
+        report = await phone.call.operator.interrupt()
         assert report is not None and not report.missed
         assert report.speech_onset_ns is None
         assert phone.state() is State.LISTENING
@@ -61,10 +62,10 @@ def test_an_interrupt_finds_nothing_to_silence_while_nothing_is_heard(tmp_path: 
 
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)
-        assert await phone.call.interrupt() is None
+        assert await phone.call.operator.interrupt() is None
         await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
-        assert await phone.call.interrupt() is None
+        assert await phone.call.operator.interrupt() is None
         await phone.heard_out("We are open")
 
     stt = TunedHost("stt", "moonshine", OPTIONS)
@@ -80,7 +81,7 @@ def test_an_agent_says_what_it_is_told_whatever_it_is_doing(tmp_path: Path, stat
     async def script(phone: Phone) -> None:
         await goes_to(phone, state)
         await asyncio.sleep(0.2)
-        assert phone.call.say(told)
+        assert phone.call.operator.say(told)
         await phone.heard_out("be with you")
 
     agent = agents.Lines(agents.text(LONG, before_s=1.0))
@@ -97,7 +98,7 @@ def test_what_the_caller_says_while_an_operator_speaks_up_is_in_the_history(tmp_
         await phone.heard_out("How can I help")
         phone.say(speech(BOOKING))
         await asyncio.sleep(2.2)
-        assert phone.call.say("One moment, please.")
+        assert phone.call.operator.say("One moment, please.")
         await phone.heard_out("One moment")
 
     stt = TunedHost("stt", "moonshine", OPTIONS)
@@ -112,7 +113,7 @@ def test_words_that_are_understood_after_an_operator_has_answered_them_start_no_
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.reaches(State.THINKING)
-        assert phone.call.say("We are open today.")
+        assert phone.call.operator.say("We are open today.")
         await phone.heard_out("open today")
 
     stt = TunedHost("stt", "moonshine", OPTIONS)
@@ -127,8 +128,8 @@ def test_words_that_are_understood_after_an_operator_has_answered_them_start_no_
 def test_a_call_is_hung_up_in_any_state(tmp_path: Path, state: State) -> None:
     async def script(phone: Phone) -> None:
         await goes_to(phone, state)
-        phone.call.hang_up(EndReason.DRAINED)
-        phone.call.hang_up(EndReason.DRAINED)
+        phone.call.operator.hang_up(EndReason.DRAINED)
+        phone.call.operator.hang_up(EndReason.DRAINED)
         await phone.reaches(State.CLOSED)
 
     left = ring(tmp_path, script, agent=agents.Lines(agents.text(LONG, before_s=1.0)))
@@ -219,13 +220,13 @@ async def test_an_order_that_fails_is_answered_and_the_next_one_obeyed(tmp_path:
 def test_a_caller_on_hold_is_told_so_and_hears_nothing_until_taken_back(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)
-        assert phone.call.hold(True)
+        assert phone.call.operator.hold(True)
         await phone.heard_out("One moment")
         await phone.says(speech(OPEN))
         played = dict(phone.line.played)
         await asyncio.sleep(8.0)
         assert phone.line.played == played
-        assert phone.call.hold(False)
+        assert phone.call.operator.hold(False)
         await phone.heard_out("Thank you for waiting")
 
     left = ring(tmp_path, script, agent=agents.Lines(agents.text(LONG)))
@@ -235,7 +236,7 @@ def test_a_caller_on_hold_is_told_so_and_hears_nothing_until_taken_back(tmp_path
 def test_a_caller_who_is_transferred_is_told_so_first(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)
-        assert phone.call.transfer("sip:reception@192.0.2.7")
+        assert phone.call.operator.transfer("sip:reception@192.0.2.7")
         await phone.until(lambda: phone.line.transferred_to)
         assert phone.line.transferred_to == "sip:reception@192.0.2.7"
 

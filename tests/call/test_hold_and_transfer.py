@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.call import call
+from phone_daemon.call import wording
 from phone_daemon.call.floor import State
 from phone_daemon.events import Action, ActionKind, HoldChanged, TransferFailed
 from tests import agents
@@ -57,7 +57,7 @@ def test_what_was_asked_just_before_the_hold_is_not_answered_into_it(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(486, call.BUSY), (405, call.NOT_PUT_THROUGH), (408, call.NOT_PUT_THROUGH)]
+    ("code", "words"), [(486, wording.BUSY), (405, wording.NOT_PUT_THROUGH), (408, wording.NOT_PUT_THROUGH)]
 )
 def test_a_caller_who_could_not_be_put_through_is_told_so_and_the_call_goes_on(
     tmp_path: Path, code: int, words: str
@@ -103,7 +103,7 @@ def test_a_colleague_is_told_who_is_there_while_the_caller_hears_music(tmp_path:
             return
         assert asked == ["sip:desk@127.0.0.1:9"]
         phone.line.tells(TransferFailed(408))
-        await phone.heard_out(call.NOT_PUT_THROUGH[:20])
+        await phone.heard_out(wording.NOT_PUT_THROUGH[:20])
         assert not phone.line.music
 
     ring(tmp_path, script, agent=agent)

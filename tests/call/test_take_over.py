@@ -60,7 +60,7 @@ def test_the_two_hear_each_other_whatever_the_agent_was_doing(tmp_path: Path, st
         if state in (State.THINKING, State.SPEAKING):
             await phone.says(speech(OPEN))
             await phone.reaches(state)
-        phone.call.take_over(colleague.line)
+        phone.call.operator.take_over(colleague.line)
         await phone.until(lambda: told(phone) == [True])
         ours = max(phone.line.played, default=0)
         colleague.says(TONE)
@@ -82,9 +82,10 @@ def told(phone: Phone) -> list[object]:
 def test_what_the_caller_said_to_a_colleague_is_known_to_the_agent_and_answered_by_nobody_else(tmp_path: Path) -> None:
     async def script(phone: Phone, colleague: Colleague) -> None:
         await phone.heard_out("How can I help")
-        phone.call.take_over(colleague.line)
+        phone.call.operator.take_over(colleague.line)
         await phone.until(lambda: told(phone) == [True])
-        assert not phone.call.can_be_taken_over and not phone.call.say("Hello") and not phone.call.hold(True)
+        operator = phone.call.operator
+        assert not operator.can_take_over and not operator.say("Hello") and not operator.hold(True)
         await phone.says(speech(OPEN))
         await phone.until(lambda: any("hours" in message.text for message in phone.call.history))
         await asyncio.sleep(3.0)
@@ -104,7 +105,7 @@ def test_a_caller_who_hangs_up_leaves_nobody_behind(tmp_path: Path) -> None:
 
     async def script(phone: Phone, colleague: Colleague) -> None:
         await phone.heard_out("How can I help")
-        phone.call.take_over(colleague.line)
+        phone.call.operator.take_over(colleague.line)
         await phone.until(lambda: told(phone) == [True])
         phone.hang_up()
         await colleague._ticking
@@ -117,7 +118,7 @@ def test_a_caller_who_hangs_up_leaves_nobody_behind(tmp_path: Path) -> None:
 def test_where_it_is_announced_the_caller_is_told_first(tmp_path: Path) -> None:
     async def script(phone: Phone, colleague: Colleague) -> None:
         await phone.until(phone.hears("Hello"))
-        phone.call.take_over(colleague.line)
+        phone.call.operator.take_over(colleague.line)
         await phone.heard_out("A colleague is joining us")
         await phone.until(lambda: told(phone) == [True])
         await colleague.leaves()
@@ -131,7 +132,7 @@ def test_a_colleague_whose_frames_were_late_is_not_late_for_ever(tmp_path: Path)
 
     async def script(phone: Phone, colleague: Colleague) -> None:
         await phone.heard_out("How can I help")
-        phone.call.take_over(colleague.line)
+        phone.call.operator.take_over(colleague.line)
         await phone.until(lambda: told(phone) == [True])
         for at in range(50):
             colleague.line.tells(Frame(at * 160, TONE[at * 320 : at * 320 + 320], b"", 0, 0, 0))

@@ -56,7 +56,10 @@ class Room:
     tests: tuple[str, ...]
 
 
-CALL = ("agent_side", "barge_in", "call", "cancel_chain", "digits", "floor", "speculative_reply")
+CALL = (
+    *("actions", "agent_side", "barge_in", "call", "cancel_chain", "digits", "floor", "operator_side"),
+    *("speculative_reply", "turn_taking"),
+)
 ROOMS = {
     "the call": Room(tuple(f"phone_daemon.call.{name}" for name in CALL), ("tests/call",)),
     "the reply": Room(("phone_daemon.call.reply",), ("tests/call",)),

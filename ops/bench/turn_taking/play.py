@@ -16,7 +16,8 @@ from ops.bench.turn_taking.scene import Scene
 from ops.replay.expectations import read_turns
 from ops.replay.tape_call import counted_settings
 from phone_daemon.agent.agent import CallerTurn, Message
-from phone_daemon.call.call import Call, Services
+from phone_daemon.call.call import Call
+from phone_daemon.call.services import Services
 from phone_daemon.clock import run_counted
 from phone_daemon.dialplan.dialplan import Dialplans
 from phone_daemon.engines import engine_options, make_counted_tts

@@ -1,0 +1,99 @@
+"""The operator's side of a call: what whoever watches over it can do in it."""
+
+from __future__ import annotations
+
+from phone_daemon.call.caller_side import Spawn, Tell
+from phone_daemon.call.floor import HAS_FLOOR, State
+from phone_daemon.call.take_over import ANNOUNCED, GIVEN_BACK, TakeOver
+from phone_daemon.call.turn_taking import TurnTaking
+from phone_daemon.call.wording import BACK_AGAIN, ONE_MOMENT, PUTTING_THROUGH
+from phone_daemon.events import Action, ActionKind, EndReason
+from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
+from phone_daemon.wire.line import Line
+
+
+class OperatorSide:
+    """One call's."""
+
+    def __init__(self, turns: TurnTaking, line: Line, spawn: Spawn, tell: Tell, *, announce: bool) -> None:
+        """`announce`: the caller is told that a colleague takes over."""
+        self._turns = turns
+        self._line = line
+        self._spawn = spawn
+        self._tell = tell
+        self._announce = announce
+
+    async def interrupt(self) -> CancelReport | None:
+        """Takes the floor from an agent who is heard, as a caller would; None when there is nothing to hear."""
+        if not self._turns.floor.heard:
+            return None
+        self._turns.barge_in(BargeInSource.COMMAND, None)
+        return None if self._turns.cancelling is None else await self._turns.cancelling
+
+    def say(self, text: str, actions: tuple[Action, ...] = ()) -> bool:
+        """Makes the agent say `text`, whatever it is saying now; False when the call is not at a point to speak.
+
+        `actions` are carried out once it has been heard.
+        """
+        turns = self._turns
+        if turns.taken is not None:
+            return False
+        if turns.floor.state in HAS_FLOOR:
+            turns.barge_in(BargeInSource.COMMAND, None)
+        if turns.floor.state is not State.LISTENING:
+            return False
+        turns.tell(text, actions)
+        return True
+
+    def send_digits(self, digits: str) -> None:
+        """Sends DTMF to the caller's side."""
+        self._line.send_digits(digits)
+
+    def hold(self, held: bool) -> bool:
+        """Puts the caller on hold, once told so, or takes them back; False when the call is not at a point to speak."""
+        turns = self._turns
+        if held:
+            turns.parking = self.say(ONE_MOMENT)
+            return turns.parking
+        turns.parking, was_held = False, turns.held
+        turns.park(False)
+        self._line.stop_music()
+        return self.say(BACK_AGAIN) if was_held else True
+
+    def transfer(self, uri: str) -> bool:
+        """Transfers the caller, once told so; False when the call is not at a point to speak."""
+        return self.say(PUTTING_THROUGH, (Action(ActionKind.TRANSFER, uri),))
+
+    def hang_up(self, reason: EndReason) -> None:
+        """Ends the call."""
+        self._line.hang_up(reason)
+
+    @property
+    def can_take_over(self) -> bool:
+        """Whether the call goes on, and no colleague has it already."""
+        turns = self._turns
+        return turns.taken is None and turns.floor.state not in (State.IDLE, State.CLOSING, State.CLOSED)
+
+    def take_over(self, colleague: Line) -> None:
+        """Has a colleague speak with the caller, in the agent's place, until they leave."""
+        assert self.can_take_over
+        turns = self._turns
+        if turns.held:
+            turns.park(False)
+            self._line.stop_music()
+        turns.parking = False
+        if self._announce:
+            self.say(ANNOUNCED)
+        elif turns.floor.state in HAS_FLOOR:
+            turns.barge_in(BargeInSource.COMMAND, None)
+        turns.taken = TakeOver(self._line, colleague, turns.caller_side, turns.agent_side)
+        self._spawn(self._until_given_back(turns.taken))
+
+    async def _until_given_back(self, taken: TakeOver) -> None:
+        await taken.run()
+        turns = self._turns
+        turns.taken = None
+        if taken.reply and turns.floor.state is State.LISTENING:
+            turns.listen()
+            self._tell("take_over", {"taken": False})
+            self.say(GIVEN_BACK)

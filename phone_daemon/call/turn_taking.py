@@ -1,0 +1,408 @@
+"""Who speaks when: from what happens on the line to who has the floor, and what comes of it.
+
+The table in `floor.py` decides who has the floor; this file carries out what it says, with the caller's side in
+`caller_side.py` and the agent's in `agent_side.py`. Every limit is counted in the caller's samples, so a call is the
+same at any speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from phone_daemon.agent.agent import Agent, CallerTurn
+from phone_daemon.call.actions import Actions
+from phone_daemon.call.agent_side import AgentSide, Ask, BargeInEvent, saying
+from phone_daemon.call.barge_in import BargeInPolicy
+from phone_daemon.call.caller_side import CallerSide, PendingTurn, Spawn, Tell
+from phone_daemon.call.digits import DigitCollector
+from phone_daemon.call.ducking import Ducking
+from phone_daemon.call.evidence import Verdict
+from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
+from phone_daemon.call.services import Services
+from phone_daemon.call.take_over import TakeOver
+from phone_daemon.call.wording import DEAF, NO_MATCH, TIME_IS_UP
+from phone_daemon.clock import now_ns
+from phone_daemon.dialplan.dialplan import Dialplan
+from phone_daemon.events import (
+    Action,
+    ActionKind,
+    Digit,
+    Flushed,
+    Frame,
+    HoldChanged,
+    LineClosed,
+    LineEvent,
+    PlayoutDone,
+    PlayoutStarted,
+    SpeechEnded,
+    SpeechStarted,
+    TransferFailed,
+    samples,
+)
+from phone_daemon.language.announcements import is_announcement
+from phone_daemon.media.echo import EchoCanceller
+from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
+from phone_daemon.tts.filler import Fillers
+from phone_daemon.wire.line import Line
+
+
+class TurnTaking:
+    """One call's turns: everything that happens on its line is given to `hear` and `on`."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        line: Line,
+        dialplan: Dialplan,
+        agent: Agent,
+        services: Services,
+        caller_side: CallerSide,
+        agent_side: AgentSide,
+        policy: BargeInPolicy,
+        fillers: Fillers,
+        echo: EchoCanceller,
+        spawn: Spawn,
+        tell: Tell,
+    ) -> None:
+        self._dialplan = dialplan
+        self._agent = agent
+        self._open_voice = partial(services.open_voice, dialplan, line.id)
+        self._settings = services.settings
+        self.caller_side = caller_side
+        caller_side.on_partial = self._on_partial
+        self.agent_side = agent_side
+        self._fillers = fillers
+        self._echo = echo
+        self._spawn = spawn
+        self._tell = tell
+        self.floor = Floor()
+        self._policy = policy
+        self._ducking = Ducking(line, caller_side, self._policy, lambda: echo.likely)
+        self._actions = Actions(line, dialplan, services, spawn, tell)
+        self._early_after = samples(self._settings.turn.early_after_s)
+        early = self._settings.turn.early_start
+        self._starts_early = dialplan.agent != "script" if early is None else early
+        self.cancelling: asyncio.Task[CancelReport] | None = None
+        """The cancel chain of the last barge-in; None when no reply had begun."""
+        self._digits = DigitCollector()
+        self._silent = 0
+        """How often in a row the caller said nothing."""
+        self._quiet_since = self._told_until = 0
+        self.held = False
+        """Whether the caller waits on hold, by their own wish or an operator's."""
+        self.parking = False
+        """An operator puts the caller on hold once the reply has been heard."""
+        self.taken: TakeOver | None = None
+        """A colleague speaks in the agent's place, or will as soon as the agent has had its last word."""
+
+    def greet(self) -> None:
+        """The call is answered: the agent speaks first."""
+        self._feed(Input.ANSWERED, self.agent_side.greeting())
+
+    # ------------------------------------------------------------------------------------------------ line
+
+    def on(self, event: LineEvent) -> None:
+        """Anything but a frame has happened on the line."""
+        match event:
+            case Digit(digit):
+                self._on_digit(digit)
+            case PlayoutStarted():
+                reply = self.agent_side.reply
+                if reply is not None and self.agent_side.has(event.reply):
+                    reply.turn.at_ns["rtp_first_audio"] = event.at_ns
+                    # From here on the caller's turn has its reply; what is said next is another turn.
+                    self.caller_side.pending = PendingTurn()
+                    self._feed(Input.FIRST_AUDIO)
+                    if self._digits and self._policy.on_digit(self.floor.state):
+                        self.barge_in(BargeInSource.DTMF, None)  # They had typed ahead.
+            case PlayoutDone():
+                if self.agent_side.has(event.reply):
+                    self._played_out(event)
+            case Flushed():
+                self.agent_side.flushed(event)
+            case HoldChanged(held):
+                self.park(held)
+            case TransferFailed(code, detail) if self.floor.state is State.CLOSING:
+                self._feed(Input.STAYED, saying(self._actions.transfer_failed(code, detail)))
+            case LineClosed():
+                self._feed(Input.LINE_CLOSED)
+
+    def hear(self, raw: Frame, frame: Frame) -> None:
+        """The caller's next 20 ms, with the echo cancelled; `raw` is how they came."""
+        if self.taken is not None and self.taken.reply:
+            self.taken.hear(raw, frame)
+            return
+        endpointing = self.caller_side.endpointing
+        endpointing.overheard = self.floor.state not in (State.LISTENING, State.THINKING)
+        endpointing.making = self.agent_side.speculative.making
+        for event in self.caller_side.hear(frame, doubted=self._echo.doubted):
+            match event:
+                case SpeechStarted(onset=onset):
+                    self._speech_started(onset)
+                case SpeechEnded():
+                    self._speech_ended()
+        if self.held and self.floor.state in HAS_FLOOR:
+            self.barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
+        elif self._takes_floor():
+            self.barge_in(BargeInSource.SPEECH, self.caller_side.onset)
+        elif self.floor.state is State.LISTENING and self.taken is not None:
+            self._step_aside(self.taken)
+        elif self.floor.state is State.LISTENING:
+            self._wait_for_caller()
+        elif self.caller_side.attended_s >= self._settings.vad.max_speech_s:
+            # Overheard while the agent speaks: what nobody will ask for must not grow.
+            self.caller_side.drop()
+            self.caller_side.attend()
+
+    def _takes_floor(self) -> bool:
+        """Whether what the caller says while the agent speaks takes the floor by now."""
+        if self._ducking.judging:
+            return self._ducking.judge() is Verdict.CUT
+        if self._policy.by_evidence(self.floor.state) and not self.caller_side.speaking:
+            if self.agent_side.reply is not None:
+                self._ducking.hint(self.agent_side.reply)
+            return False  # Words that somebody far away says.
+        return self._policy.on_words(self.floor.state, self.caller_side.stable)
+
+    def _wait_for_caller(self) -> None:
+        """What the passing of time alone brings about while the floor is the caller's."""
+        if self.held or not self.agent_side.settled:
+            return
+        if self._digits and (digits := self._digits.take(self._agent.wanted_digits(), self.caller_side.position)):
+            self.caller_side.pending = PendingTurn()
+            self._silent = 0
+            self._feed(Input.TYPED, self.agent_side.answer(CallerTurn(digits, digits=True)))
+        elif self.caller_side.position >= samples(self._settings.calls.limit_s):
+            self._feed(Input.TOLD, saying(TIME_IS_UP, (Action(ActionKind.HANG_UP),), self.caller_side.pending.text))
+        elif self.caller_side.speaking:
+            if self.caller_side.attended_s >= self._settings.vad.max_speech_s:
+                self.caller_side.make_final()
+                self.caller_side.attend()
+            elif self._starts_early and not self._digits and self.caller_side.paused(self._early_after):
+                self.agent_side.speculative.begin(self.caller_side.so_far)
+        elif not self._digits and self.caller_side.position - self._quiet_since >= samples(self._dialplan.no_input_s):
+            self._silent += 1
+            self.caller_side.near.forget()
+            self._feed(Input.NO_INPUT, self.agent_side.answer(CallerTurn("", silent=self._silent)))
+
+    def _on_digit(self, digit: str) -> None:
+        self._tell("digit", {"digit": digit})
+        if self.taken is not None and self.taken.reply:
+            return
+        if digit == "#" and not self._digits:
+            return  # It ends nothing: often what was typed was known to be complete before its `#`.
+        # The agent is about to be asked how many digits it wants, where it stood before.
+        self.agent_side.speculative.drop()
+        state = self.floor.state
+        # While nothing is heard yet a key is typed ahead: what was said before it still gets its reply.
+        if state is not State.THINKING and self._policy.on_digit(state):
+            self.barge_in(BargeInSource.DTMF, None)
+        self._digits.press(digit, self.caller_side.position)
+
+    # ------------------------------------------------------------------------------------------------ caller
+
+    def _speech_started(self, onset: int) -> None:
+        reply = self.agent_side.reply
+        if self._policy.on_speech(self.floor.state):
+            self.barge_in(BargeInSource.SPEECH, onset)
+            return
+        if self._policy.by_evidence(self.floor.state) and reply is not None:
+            self._ducking.begin(reply, onset, asked=self.agent_side.asks)
+        elif self.floor.state is State.LISTENING or self._policy.by_words(self.floor.state):
+            self.caller_side.pending.unasked = onset < self._told_until
+            if self.caller_side.attending:
+                self.caller_side.drop()
+            self.caller_side.attend(onset)
+        self._feed(Input.SPEECH_STARTED)
+
+    def _speech_ended(self) -> None:
+        state = self.floor.state
+        judged = self._ducking.judging
+        wanted = judged and self._ducking.wanted
+        self._ducking.end()
+        if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
+            # Each remark counts by itself, and a short one is often over before its words are known.
+            self.caller_side.make_final(partial(self._overheard, wanted))
+            self.caller_side.attend()
+        self._feed(Input.SPEECH_ENDED)
+
+    def _overheard(self, wanted: bool, pending: PendingTurn) -> None:
+        """What the caller remarked while the agent spoke is known, and whether it was meant to interrupt.
+
+        `wanted`: the agent had asked something.
+        """
+        if pending is not self.caller_side.pending:
+            return
+        answered = wanted and bool(pending.said) and self._policy.by_words(self.floor.state)
+        takes = answered or self._policy.on_words(self.floor.state, pending.text)
+        if not takes or is_announcement(pending.text):
+            self.caller_side.pending = PendingTurn()
+            if pending.said and self.agent_side.reply is not None:
+                self._remarked(pending.text, self.agent_side.reply.turn.remarks)
+            return
+        speaking = self.caller_side.speaking
+        self.barge_in(BargeInSource.SPEECH, self.caller_side.onset if speaking else None)
+        self.caller_side.pending = pending
+        if not speaking:
+            self._feed(Input.SPEECH_ENDED)
+
+    def _go_on(self, remark: str) -> None:
+        """Nobody wants an answer to a `remark`: the agent takes up what it broke off, if it did."""
+        rest = self.agent_side.resume_after(remark)
+        if rest is None:
+            self._feed(Input.NOTHING)
+            self._remarked(remark, self.caller_side.pending.remarks)
+        else:
+            self._tell("remark", {"text": remark})
+            self._feed(Input.RESUME, rest)
+
+    def _remarked(self, text: str, remarks: list[str]) -> None:
+        """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
+        remarks.append(text)
+        self._tell("remark", {"text": text})
+
+    def _on_partial(self) -> None:
+        caller = self.caller_side
+        self._ducking.partials = True
+        if self.floor.state is State.LISTENING and caller.so_far:
+            caller.pending.partials += 1
+            stable = " ".join(filter(None, [*caller.pending.said, caller.stable]))
+            self._tell("partial", {"text": caller.so_far, "stable": stable})
+            self.agent_side.speculative.review(caller.so_far)
+
+    def _understood(self, pending: PendingTurn) -> None:
+        """The last word on what the caller said has come."""
+        if pending.turn is not None:
+            pending.turn.caller = pending.text  # An operator answered before it was known.
+            return
+        if self.floor.state is State.CLOSED and pending.said:
+            self.agent_side.log_unanswered(pending)
+        if self.floor.state is not State.THINKING or pending is not self.caller_side.pending:
+            return  # They went on speaking, and it is part of what they say now.
+        if pending.said:
+            self._silent = 0
+            self.caller_side.near.learn()
+        unasked = self.agent_side.was_telling or pending.unasked
+        if is_announcement(pending.text) or (unasked and self._policy.is_remark(pending.text)):
+            self._go_on(pending.text)
+        elif pending.said:
+            turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
+            self._feed(Input.UNDERSTOOD, self.agent_side.answer(turn))
+        elif pending.deaf:
+            self._feed(Input.RESUME, saying(DEAF))
+        elif (rest := self.agent_side.resume()) is not None:
+            self._feed(Input.RESUME, rest)
+        elif pending.partials:
+            self._feed(Input.RESUME, saying(NO_MATCH))  # Something was said, and silence would be no answer to it.
+        else:
+            self._feed(Input.NOTHING)
+
+    # ------------------------------------------------------------------------------------------------ floor
+
+    def _feed(self, happened: Input, about: object = None) -> None:
+        """Something happened, and this is what comes of it. What it is `about` is what the commands are about."""
+        if happened not in (Input.SPEECH_STARTED, Input.SPEECH_ENDED):
+            # Unless it was claimed: what is next is not the answer to what was said.
+            self.agent_side.speculative.drop()
+        before = self.floor.state
+        for command in self.floor.feed(happened):
+            match command, about:
+                case Command.LISTEN, _:
+                    self.listen()
+                case Command.FINALIZE, _:
+                    self.caller_side.make_final(self._understood)
+                    self.caller_side.attend()
+                case Command.REPLY, Ask():
+                    self._reply(about)
+                case ((Command.CANCEL | Command.WITHDRAW), BargeInEvent()):
+                    self._interrupt(about, heard=command is Command.CANCEL)
+                case Command.ACT, list():
+                    self._actions.end(about)
+                case Command.LAST_WORDS, _:
+                    if self.caller_side.attending and "speech_onset" in self.caller_side.pending.at_ns:
+                        self.caller_side.make_final(self._understood)
+                case Command.RELEASE, _:
+                    if self.taken is not None:
+                        self.taken.end()
+                    self._spawn(self.agent_side.release())
+                    self.caller_side.drop()
+                case _:
+                    raise AssertionError(f"{happened.name} about {about!r:.80}: {command.name} cannot be done")
+        if self.floor.state is not before:
+            self._quiet_since = self.caller_side.position
+            if self.floor.state is State.LISTENING and self._fillers.missing:
+                # Now, because the voice has nothing else to say.
+                self._spawn(self._fillers.prepare(self._open_voice))
+            self._tell("state", {"state": self.floor.state.name})
+
+    def listen(self) -> None:
+        """The floor is the caller's: from here on a fresh utterance counts."""
+        self.caller_side.pending = PendingTurn()
+        self.caller_side.drop()
+        if self.caller_side.speaking:
+            self.caller_side.pending.at_ns["speech_onset"] = self.caller_side.ns(self.caller_side.onset)
+            self.caller_side.attend(self.caller_side.onset)
+        self._ducking.end()
+
+    def _reply(self, ask: Ask) -> None:
+        self.caller_side.pending.turn = self.agent_side.start(ask, self.caller_side.pending)
+        self.caller_side.expect(self._agent.expects())
+        if not self.caller_side.attending:
+            self.caller_side.attend()
+
+    def _step_aside(self, taken: TakeOver) -> None:
+        """The agent has had its last word, or was interrupted in it: the floor is the colleague's."""
+        self.listen()
+        taken.begin()
+        self._tell("take_over", {"taken": True})
+
+    def barge_in(self, source: BargeInSource, onset: int | None) -> None:
+        """The caller takes the floor, or an operator does."""
+        onset_ns = None if onset is None else self.caller_side.ns(onset)
+        self._feed(Input.BARGE_IN, BargeInEvent(source, now_ns(), onset, onset_ns))
+
+    def _interrupt(self, event: BargeInEvent, heard: bool) -> None:
+        """Silence first; then a fresh utterance listens; then what made the reply is ended, all of it at once."""
+        caller, agent = self.caller_side, self.agent_side
+        agent.silence()
+        self._ducking.end("over")
+        if heard:
+            caller.pending = PendingTurn()
+            if event.onset_ns is not None:
+                caller.pending.at_ns["speech_onset"] = event.onset_ns
+        else:
+            agent.withdraw()
+            caller.expect(self._agent.expects())
+        caller.pending.turn = None
+        utterance = caller.restart()
+        self.caller_side.attend(self.caller_side.position if event.onset is None else event.onset)
+        self.cancelling = agent.cancel(event, heard, utterance, now_ns())
+
+    def _played_out(self, event: PlayoutDone) -> None:
+        self._told_until = 0 if self.agent_side.asks else self.caller_side.position
+        self._ducking.end()
+        reply = self.agent_side.played_out(event)
+        if last := self._actions.begin(reply.actions):
+            self._feed(Input.FAREWELL, last)
+        else:
+            self._feed(Input.PLAYED_OUT)
+            self.caller_side.pending.unasked = self.caller_side.onset < self._told_until
+        if self.parking:
+            self.parking = False
+            self.park(True)
+            self._actions.play_music()
+
+    # ------------------------------------------------------------------------------------------------ operator
+
+    def tell(self, text: str, actions: tuple[Action, ...] = ()) -> None:
+        """Has the agent say `text` while the floor is the caller's. `actions` are carried out once it is heard."""
+        if self.caller_side.speaking:
+            self.caller_side.make_final(self._understood)
+            self.caller_side.attend()
+        self._feed(Input.TOLD, saying(text, actions, self.caller_side.pending.text))
+
+    def park(self, held: bool) -> None:
+        """The caller waits on hold, or is back."""
+        if held is not self.held:
+            self.held, self._quiet_since = held, self.caller_side.position
+            self._tell("hold", {"held": held})
