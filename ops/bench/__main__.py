@@ -1,7 +1,8 @@
 """`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run.
 
 `make bench-stt` = `python -m ops.bench --suite stt`: those of the recognition engines and the places where they run.
-`make bench-web` = `python -m ops.bench --suite web`: those of calls from a browser (needs chromium and the dev extra).
+`make bench-web` = `python -m ops.bench --suite web`: those of calls from a browser, and of a full console (needs
+chromium and the dev extra).
 """
 
 from __future__ import annotations
@@ -65,9 +66,9 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
             "gpu": gpu.measure,
         }
     if args.suite == "web":
-        from ops.bench import browser  # noqa: PLC0415 (an extra)
+        from ops.bench import browser, console  # noqa: PLC0415 (an extra)
 
-        return {"browser": browser.measure}
+        return {"browser": browser.measure, "console": console.measure}
     return {
         "barge-in": partial(barge_in.measure, count=args.count),
         "interruption": partial(interruption.measure, rounds=args.rounds),

@@ -35,7 +35,10 @@ class Commands:
         """Live calls by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
         try:
             ids = await self._ask("SMEMBERS", CALLS)
-            shown = {id: await self._hash(call_key(id)) for id in sorted(ids)}
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for id in sorted(ids):
+                    pipe.hgetall(call_key(id))
+                shown = dict(zip(sorted(ids), await pipe.execute(), strict=True))
         except Exception as error:
             raise CommandFailed(f"{where(self._settings)}: {blame(error)}") from None
         return {id: fields for id, fields in shown.items() if fields}

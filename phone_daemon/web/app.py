@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Any
 import aiohttp
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from phone_daemon import __version__
 from phone_daemon.web import control, listening, twilio, voice
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
+from phone_daemon.web.page_files import PageFiles
+from phone_daemon.web.shared_answer import SharedAnswer
 from phone_daemon.web.web import Web
 
 PAGE = Path(__file__).parent / "page"
@@ -45,6 +47,7 @@ def create_app(web: Web) -> FastAPI:
         },
     )
     app.state.web = web
+    app.state.live = SharedAnswer(partial(control.ask_live, web.settings.state))
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
     app.include_router(listening.router)
@@ -71,6 +74,8 @@ def guarded(app: FastAPI, web: Web) -> ASGIApp:
 
 
 def _add_health(app: FastAPI, web: Web) -> None:
+    daemon = SharedAnswer(partial(_ask_daemon, web.health_port))
+
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
         """The web process is alive."""
@@ -79,7 +84,7 @@ def _add_health(app: FastAPI, web: Web) -> None:
     @app.get("/readyz", tags=["health"], responses={503: {"description": "send no calls here"}})
     async def readyz(response: Response) -> dict[str, Any]:
         """Whether calls should come here: what the daemon says of itself."""
-        ready, told = await _ask_daemon(web.health_port)
+        ready, told = await daemon.get()
         if not (ready and web.desk.connected):
             response.status_code = 503
         return told | {"web": {"connected": web.desk.connected, "live_calls": web.desk.live}}
@@ -106,22 +111,15 @@ async def _ask_daemon(port: int) -> tuple[bool, dict[str, Any]]:
 
 
 def _add_page(app: FastAPI, web: Web) -> None:
+    files = PageFiles(PAGE)
+
     @app.get("/", include_in_schema=False)
     async def index(request: Request, token: str = "") -> Response:
         if token:
             return _sign_in(web, request, token)
-        if not (PAGE / "index.html").is_file():
-            return PlainTextResponse("phone-daemon: the API is described in /openapi.json\n")
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(files.index, headers={"Cache-Control": "no-cache"})
 
-    # A route for each file: a mount would answer for every path, and for the methods of the API's as well.
-    files = StaticFiles(directory=PAGE, check_dir=False)
-
-    async def page_file(request: Request) -> Response:
-        return await files.get_response(request.url.path.lstrip("/"), request.scope)
-
-    for path in sorted(each for each in PAGE.rglob("*") if each.is_file()):
-        app.add_route(f"/{path.relative_to(PAGE).as_posix()}", page_file, methods=["GET"], include_in_schema=False)
+    files.add_to(app)
 
 
 def _sign_in(web: Web, request: Request, token: str) -> Response:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Resp
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import Command, CommandKind
 from phone_daemon.web.auth import COOKIE, Admin, Operator, Watcher, Who
@@ -149,7 +150,7 @@ async def calls(  # noqa: PLR0917
     """Live calls on every machine that shares the Redis, or past ones on this machine, the latest first."""
     web: Web = request.app.state.web
     if state == "live":
-        return LiveCalls(calls=list((await _live(web)).values()))
+        return LiveCalls(calls=list((await request.app.state.live.get()).values()))
     wanted = Wanted(
         *(q, number, dialplan, _iso(since), _iso(until)), slower_than_ms, failed, before=before, limit=limit
     )
@@ -166,7 +167,7 @@ async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
     web: Web = request.app.state.web
     live: dict[str, Any] = {}
     with contextlib.suppress(HTTPException):
-        live = (await _live(web)).get(call, {})
+        live = (await request.app.state.live.get()).get(call, {})
     past = await asyncio.to_thread(web.store.get, call)
     if past is None and not live:
         raise HTTPException(404, f"no call {call}")
@@ -286,11 +287,12 @@ async def _order(request: Request, who: Who, call: str, kind: CommandKind, argum
     return answer
 
 
-async def _live(web: Web) -> dict[str, dict[str, str]]:
-    if web.settings.state.url == "off":
+async def ask_live(settings: StateSettings) -> dict[str, dict[str, str]]:
+    """The live calls by id, of every machine that shares the Redis. Raises `HTTPException` 503."""
+    if settings.url == "off":
         raise HTTPException(503, 'live calls are listed in Redis, which is switched off ([state] url = "off")')
     try:
-        async with Commands(web.settings.state) as commands:
+        async with Commands(settings) as commands:
             return await commands.calls()
     except CommandFailed as error:
         raise HTTPException(503, str(error)) from None

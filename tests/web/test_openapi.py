@@ -4,54 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
+import pytest_asyncio
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.store import State
 from tests.sidecars.family import BUILD_S, python_in
-from tests.web.served import TOKENS, served, settings_in
+from tests.web.served import TOKENS, Served, served, settings_in
 from tests.web.test_call_store import leave, turn
 from tests.web.test_control import Switchboard
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALL = "20260101T100000.000000Z-aaaa"
 NOT_HERE = "/v1/events|/audio$|/v1/webrtc|/readyz"
 """What never ends, what RFC 9725 describes, and what says that there is no daemon: tested elsewhere."""
 
 
-@pytest.mark.timeout(BUILD_S)
-async def test_the_api_is_what_its_description_says(tmp_path: Path) -> None:
-    python = await asyncio.to_thread(python_in, "tests/web/schemathesis")
-    state = StateSettings(directory=tmp_path)
-    leave(tmp_path / "calls", CALL, [turn("hello", "hi")], caller="anna")
-    async with State.open(state) as there, served(replace(settings_in(tmp_path), state=state)) as web:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    folder = tmp_path_factory.mktemp("web")
+    state = StateSettings(directory=folder)
+    leave(folder / "calls", CALL, [turn("hello", "hi")], caller="anna")
+    async with State.open(state) as there, served(replace(settings_in(folder), state=state)) as web:
         dialing = asyncio.create_task(Switchboard(there).dial())
-        process = await asyncio.create_subprocess_exec(
-            *(str(Path(python).parent / "st"), "run", f"{web.url}/openapi.json"),
-            *("--header", f"Authorization: Bearer {TOKENS['admin']}"),
-            *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "7", "--no-shrink"),
-            *("--exclude-path-regex", NOT_HERE, "--warnings", "off"),
-            # Starlette's 405 names the methods of one route, and there may be several of a path.
-            *("--exclude-checks", "allow_header_conformance"),
-            env={**os.environ, "NO_COLOR": "1"},
-            cwd=tmp_path,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await process.communicate()
+        yield web
         dialing.cancel()
-        assert process.returncode == 0, out.decode()[-6000:]
-        async with web.client("watch") as client:
-            assert (await client.get("/healthz")).status_code == 200
-            described = (await client.get("/openapi.json")).json()
+
+
+@pytest.mark.timeout(BUILD_S)
+async def test_the_api_is_what_its_description_says(tmp_path: Path, web: Served) -> None:
+    python = await asyncio.to_thread(python_in, "tests/web/schemathesis")
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(python).parent / "st"), "run", f"{web.url}/openapi.json"),
+        *("--header", f"Authorization: Bearer {TOKENS['admin']}"),
+        *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "7", "--no-shrink"),
+        *("--exclude-path-regex", NOT_HERE, "--warnings", "off"),
+        # Starlette's 405 names the methods of one route, and there may be several of a path.
+        *("--exclude-checks", "allow_header_conformance"),
+        env={**os.environ, "NO_COLOR": "1"},
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()[-6000:]
+    async with web.client("watch") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        described = (await client.get("/openapi.json")).json()
     assert {"/v1/calls", "/v1/calls/{call}/say", "/v1/events", "/v1/recordings/{call}"} <= set(described["paths"])
 
 
-async def test_the_description_says_which_token_is_wanted(tmp_path: Path) -> None:
-    async with served(settings_in(tmp_path)) as web, httpx.AsyncClient(base_url=web.url) as client:
+async def test_the_description_says_which_token_is_wanted(web: Served) -> None:
+    async with web.client() as client:
         described = (await client.get("/openapi.json")).json()
         for path, methods in described["paths"].items():
             for method, about in methods.items():

@@ -12,7 +12,13 @@ export class Captions {
   #replies = new Map();
   #partial = el("p", { class: "partial", "aria-hidden": "true" });
   #list = el("ol", { class: "captions", role: "log", "aria-live": "polite", "aria-label": "Captions" });
-  element = el("div", { class: "captions-box", tabindex: "0" }, this.#list, this.#partial);
+  #empty = el(
+    "div",
+    { class: "empty" },
+    el("b", {}, "What you both say appears here, word by word."),
+    el("p", {}, "Interrupt the agent in mid-sentence, and see how fast each part of it stops."),
+  );
+  element = el("div", { class: "captions-box", tabindex: "0", role: "region", "aria-label": "Captions of the call" }, this.#empty, this.#list, this.#partial);
 
   /** Shows the call's next note. @param {Note} note */
   show(note) {
@@ -109,6 +115,7 @@ export class Captions {
 
   /** @param {HTMLElement} item */
   #append(item) {
+    this.#empty.remove();
     this.#list.append(item);
     this.#follow();
   }

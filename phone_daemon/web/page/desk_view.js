@@ -41,7 +41,7 @@ class DeskView {
       { class: "desk-view" },
       el("h1", {}, "Desk"),
       this.#state,
-      el("section", { class: "card", "aria-label": "The gate" }, el("h2", {}, "The gate"), this.#gate, this.#legs(), this.#chain),
+      el("section", { class: "card gate", "aria-label": "The gate" }, el("h2", {}, "The gate"), this.#gate, this.#legs(), this.#chain),
       el("section", { class: "card", "aria-label": "Answers" }, el("h2", {}, "Time to first audio"), el("p", { class: "hint" }, "From a caller’s last sound to the agent’s first, each turn of the last calls."), this.#times),
       el("section", { class: "card", "aria-label": "Health" }, el("h2", {}, "Health"), this.#parts),
       this.#burst?.element,
@@ -124,7 +124,7 @@ class DeskView {
 
 /** @param {string} name @param {string} status @param {string} detail */
 function part(name, status, detail) {
-  return el("li", { "data-status": status }, el("b", {}, name), ` ${detail || status}`);
+  return el("li", { "data-status": status }, el("b", {}, name.replaceAll("_", " ")), ` ${detail || status}`);
 }
 
 /** The nearest-rank percentile. @param {number[]} values @param {number} share */
@@ -135,7 +135,7 @@ export function percentile(values, share) {
 
 const WIDTH = 600;
 const HEIGHT = 110;
-const LEFT = 52;
+const LEFT = 64;
 
 /** Numbers as points over time, with their p50 and p95 so far as lines. @param {number[]} values @param {string} name */
 function points(values, name) {
@@ -148,7 +148,7 @@ function points(values, name) {
   const y = (ms) => HEIGHT - 6 - ((HEIGHT - 20) * ms) / highest;
   /** @param {number} share */
   const line = (share) => shown.map((_, at) => `${x(at).toFixed(1)},${y(percentile(shown.slice(0, at + 1), share)).toFixed(1)}`).join(" ");
-  return svg(
+  const picture = svg(
     "svg",
     { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${name}: median ${milliseconds(percentile(shown, 50))}, p95 ${milliseconds(percentile(shown, 95))}` },
     svg("text", { x: LEFT - 6, y: y(highest) + 4, "text-anchor": "end" }, milliseconds(highest)),
@@ -157,4 +157,6 @@ function points(values, name) {
     svg("polyline", { class: "p50", points: line(50) }),
     svg("polyline", { class: "p95", points: line(95) }),
   );
+  const legend = el("p", { class: "legend", "aria-hidden": "true" }, el("span", { class: "p50" }, "median"), el("span", { class: "p95" }, "p95"), el("span", {}, "each one a dot"));
+  return el("div", {}, picture, legend);
 }

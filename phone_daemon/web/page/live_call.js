@@ -22,6 +22,8 @@ export class LiveCall {
   #sound = new Audio();
   #hold = el("button", { type: "button", "aria-pressed": "false", click: () => this.#pause() }, "Hold");
   #takeOver;
+  /** Who has the floor. */
+  #floor = "";
   #interruptions = 0;
   #slowest = 0;
 
@@ -70,16 +72,19 @@ export class LiveCall {
 
   /** @param {string} reason */
   ended(reason) {
+    this.element.classList.remove("held", "taken");
     this.#show(`ended: ${reason.replaceAll("_", " ")}`);
     this.element.classList.add("over");
     this.leave();
     for (const each of this.element.querySelectorAll("button, input")) each.setAttribute("disabled", "");
   }
 
-  /** @param {string} state */
-  #show(state) {
-    this.#state.textContent = state.toLowerCase();
-    this.#state.dataset.state = state.toLowerCase();
+  /** @param {string} [state] */
+  #show(state = this.#floor) {
+    this.#floor = state.toLowerCase();
+    const { classList } = this.element;
+    this.#state.textContent = classList.contains("taken") ? "with a colleague" : classList.contains("held") ? "on hold" : this.#floor;
+    this.#state.dataset.state = this.#floor;
   }
 
   /** @param {string} line */
@@ -92,11 +97,13 @@ export class LiveCall {
     this.#hold.setAttribute("aria-pressed", String(held));
     this.#hold.textContent = held ? "Resume" : "Hold";
     this.element.classList.toggle("held", held);
+    this.#show();
   }
 
   /** A colleague speaks in the agent's place, or does not any more. @param {boolean} taken */
   #taken(taken) {
     this.element.classList.toggle("taken", taken);
+    this.#show();
     this.#takeOver.taken(taken);
   }
 

@@ -30,7 +30,7 @@ async function show() {
   try {
     next = name === "call" && call ? call : await VIEWS[name]();
   } catch (error) {
-    next = { title: "Failed", element: el("p", { class: "error", role: "alert" }, `This view did not load: ${error}`) };
+    next = { title: "Failed", element: el("p", { class: "error", role: "alert" }, `This view did not load; reload the page. (${error})`) };
   }
   if (mine !== turn) return next.leave?.();
   if (name === "call") call = next;

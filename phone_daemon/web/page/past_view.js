@@ -92,7 +92,7 @@ class PastView {
       this.#list.append(...calls.map(found));
       this.#more.hidden = !more;
       this.#last = calls.at(-1)?.call ?? "";
-      this.#state.textContent = this.#list.childElementCount ? "" : "No call was found.";
+      this.#state.textContent = this.#list.childElementCount ? "" : wanted.size > 2 ? "No call was found." : "There is no past call yet.";
       this.#mark();
     } catch (error) {
       this.#state.textContent = error instanceof ApiError ? error.message : String(error);

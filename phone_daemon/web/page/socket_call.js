@@ -66,7 +66,7 @@ export class SocketCall extends EventTarget {
   async #listen() {
     const context = contextFor(this.#microphone);
     this.#context = context;
-    await Promise.all([context.resume(), context.audioWorklet.addModule("voice_worklet.js")]);
+    await Promise.all([context.resume(), context.audioWorklet.addModule(new URL("voice_worklet.js", import.meta.url))]);
     this.#voice = new AudioWorkletNode(context, "voice", { outputChannelCount: [1] });
     this.#voice.port.onmessage = ({ data }) => {
       if (this.#ready && (this.#socket?.bufferedAmount ?? 0) < MOST_WAITING) this.#send(AUDIO_CHUNK, new Uint8Array(data));

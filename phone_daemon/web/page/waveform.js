@@ -20,6 +20,8 @@ export class Waveform {
   #seconds = 1;
   #ahead = 0;
   #now = 0;
+  /** Where the last number ended: none is written over another. */
+  #numbered = 0;
 
   /** @param {Turn[]} turns @param {(at: number) => void} hear */
   constructor(turns, hear) {
@@ -69,6 +71,7 @@ export class Waveform {
     for (const turn of this.#turns) this.#bands(pen, turn, x, color);
     this.#wave(pen, 0, MARKS + LANE / 2, width, color("blue"));
     this.#wave(pen, Math.min(1, this.#audio.numberOfChannels - 1), MARKS + LANE + 8 + LANE / 2, width, color("green"));
+    this.#numbered = -Infinity;
     for (const turn of this.#turns) this.#marks(pen, turn, x, color);
     pen.fillStyle = color("ink");
     pen.fillRect((this.#now / this.#seconds) * width, MARKS, 1.5, BOTTOM - MARKS);
@@ -113,7 +116,11 @@ export class Waveform {
     const first = turn.times?.speech_onset ?? turn.times?.rtp_first_audio;
     pen.font = "11px system-ui, sans-serif";
     pen.fillStyle = color("faint");
-    if (first !== undefined) pen.fillText(String(turn.turn ?? ""), x(first), 11);
+    if (first !== undefined && x(first) > this.#numbered) {
+      const number = String(turn.turn ?? "");
+      pen.fillText(number, x(first), 11);
+      this.#numbered = x(first) + pen.measureText(number).width + 3;
+    }
     if (turn.barge_in) {
       // From the decision to its last leg; at least as wide as can be seen.
       const legs = /** @type {number[]} */ (Object.values(turn.barge_in.legs_ms ?? {}));

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BOOKING = [
     (3.0, "books_an_appointment/booking.wav"),
-    (3.5, "books_an_appointment/day.wav"),
-    (3.5, "books_an_appointment/time.wav"),
-    (5.0, "books_an_appointment/yes.wav"),
+    (6.0, "books_an_appointment/day.wav"),
+    (6.0, "books_an_appointment/time.wav"),
+    (8.0, "books_an_appointment/yes.wav"),
 ]
-"""Into the greeting, and then an answer to each question."""
+"""Into the greeting, and then an answer to each question, also of an agent whom a busy machine makes slow."""
 LOUD, AUDIBLE = 0.01, 0.002
 SOON_MS = 40_000
 LATE_MS = 90_000

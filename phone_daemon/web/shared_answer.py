@@ -1,0 +1,30 @@
+"""An answer that many want at the same time, asked for once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class SharedAnswer(Generic[T]):
+    """Whoever comes while `ask` is being answered gets that answer; whoever comes afterwards has it asked anew."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Future[T] | None = None
+
+    async def get(self) -> T:
+        """Raises what `ask` does."""
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._ask())
+            self._asking.add_done_callback(self._answered)
+        # Whoever goes away does not take the answer from the others.
+        return await asyncio.shield(self._asking)
+
+    def _answered(self, asking: asyncio.Future[T]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # Seen, even where everybody has gone.
