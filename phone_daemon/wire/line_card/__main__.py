@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -147,15 +148,12 @@ class Card:
         self._module.long.receive()
         self._phone.pump()
         self._ticks += 1
-        for leg in self._legs.values():
-            leg.settle(at_ns)
+        self._settle(at_ns)
         self._daemon.speak()
         # SIP timers, and what pjmedia's thread left for this one (DTMF).
         self._endpoint.libHandleEvents(0)
-        now, due = time.monotonic(), self._ticks % WATCH_TICKS == 0
-        for leg in self._legs.values():
-            if due or leg.restless:
-                leg.watch(now)
+        now = time.monotonic()
+        self._watch(now)
         self._phone.watch(now)
         self._accounts.watch(now)
         self._farewells.watch(now)
@@ -165,6 +163,17 @@ class Card:
             self._try(self._held_back.popleft()[1], protocol.Refuse(503, 1))
         if self._waiting:
             self._place_waiting()
+
+    # Methods of their own: a variable that outlives its loop would keep a call from being destroyed by `_sweep`.
+    def _settle(self, at_ns: int) -> None:
+        for leg in self._legs.values():
+            leg.settle(at_ns)
+
+    def _watch(self, now: float) -> None:
+        due = self._ticks % WATCH_TICKS == 0
+        for leg in self._legs.values():
+            if due or leg.restless:
+                leg.watch(now)
 
     def _sweep(self) -> None:
         """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
@@ -181,13 +190,21 @@ class Card:
             self._gone.append(leg)
             del leg
         if self._gone:
-            # The destructor of pjsua2's Call hangs up whatever call has its slot by then: an INVITE that came right
-            # after the BYE may. So it waits until the slot is nobody's.
-            taken = {leg.getId() for leg in self._legs.values()}
-            kept = [leg for leg in self._gone if leg.getId() in taken]
-            if len(kept) < len(self._gone):
-                self._gone = kept
-                gc.collect()
+            self._destroy()
+
+    def _destroy(self) -> None:
+        """Destroys calls that are over.
+
+        The destructor of pjsua2's Call hangs up whatever call has its slot by then, or at least sees to it that nobody
+        is told of that call any more: an INVITE that came right after the BYE may have it. So it waits until the slot
+        is nobody's, and what something still refers to is not given up.
+        """
+        taken = {leg.getId() for leg in self._legs.values()}
+        free = [weakref.ref(leg) for leg in self._gone if leg.getId() not in taken]
+        self._gone = [leg for leg in self._gone if leg.getId() in taken]
+        if free:
+            gc.collect()
+            self._gone += [leg for each in free if (leg := each()) is not None]
 
     def _end(self) -> None:
         """Hangs up what is left and gives pjsua2 a second to say so."""

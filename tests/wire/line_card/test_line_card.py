@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -15,8 +16,11 @@ from pathlib import Path
 import pjsua2
 import pytest
 
+from ops.witness.probe import Probe
+from phone_daemon.events import EndReason
 from phone_daemon.wire.line_card.__main__ import EXIT_PORT
 from phone_daemon.wire.protocol import MAX_PACKET, AskStats, Hello, Stats, Stop, pack, unpack
+from tests.wire.calls import Ear, card, rung
 
 
 @contextlib.contextmanager
@@ -103,3 +107,30 @@ def test_a_packet_that_is_no_packet_ends_the_card_and_not_in_silence() -> None:
         _, said = process.communicate(timeout=10.0)
         assert process.returncode == 1
         assert "malformed line card packet" in said
+
+
+async def test_a_call_that_has_the_place_of_another_is_told_of_to_its_end() -> None:
+    """A card that was held up gets the BYE of one call and the INVITE of the next in one breath."""
+    async with card() as ours:
+        for _ in range(3):
+            ears = []
+            before = [Probe(f"sip:4711@127.0.0.1:{ours.port}") for _ in range(ours.max_calls)]
+            after = [Probe(f"sip:4711@127.0.0.1:{ours.port}") for _ in range(ours.max_calls)]
+            for probe in before:
+                await probe.__aenter__()
+                ears.append(Ear((await rung(ours)).answer()))
+                await probe.answered()
+            os.kill(ours.pid, signal.SIGSTOP)
+            leaving = [asyncio.create_task(probe.__aexit__(None, None, None)) for probe in before]
+            await asyncio.sleep(0.05)
+            for probe in after:
+                await probe.__aenter__()
+            await asyncio.sleep(0.3)
+            os.kill(ours.pid, signal.SIGCONT)
+            for probe in after:
+                ears.append(Ear((await rung(ours)).answer()))
+                await probe.answered()
+            await asyncio.gather(*leaving)
+            for probe in after:
+                await probe.__aexit__(None, None, None)
+            assert {(await ear.closed()).reason for ear in ears} == {EndReason.CALLER_HUNG_UP}
