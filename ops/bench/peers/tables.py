@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.table import Table
@@ -26,6 +26,8 @@ class Row:
     values: Mapping[str, float]
     of: Mapping[str, int]
     """What each is the figure of: scenes, or times."""
+    counted: bool = False
+    """A share: of how many it is one is told with it."""
 
     @property
     def verdict(self) -> str:
@@ -37,24 +39,24 @@ class Row:
         behind = self.values[OURS] - others[best]
         if abs(behind) < 1e-9:
             return "level"
-        return "ours" if behind < 0 else f"{best}, by {behind:.3g} {self.unit}"
+        return "ours" if behind < 0 else f"{best}, by {_number(behind)} {self.unit}"
 
 
 def rows(found: Found) -> list[Row]:
     """Those of which something is known."""
     every = [
         _share("false stops", found, lambda one: one.stopped if one.wants == "go on" else None),
-        _share("not a turn, and answered", found, _answered),
+        _share("no turn, and answered", found, _answered),
         _share("missed stops", found, _missed),
         *_times("onset to last sample", found, lambda one: one.silence_s if one.wants == "stop" else None),
         *_times("trigger to last sample", found, lambda one: one.trigger_s),
-        _mean("words lost, when it should go on", found, lambda one: one.words_lost),
-        _share("heard text off by more than a word", found, _off),
+        _mean("words lost", found, lambda one: one.words_lost),
+        _share("heard text off", found, _off),
         _share("turns cut off", found, lambda one: one.cut_off),
         *_times("TTFA", found, lambda one: one.ttfa_s),
         _mean("CPU of a core", found, lambda one: 100 * one.cpu if one.cpu else None, "%"),
         _most("memory", found, lambda one: one.memory_mb or None, "MB"),
-        _share("the line itself was late", found, lambda one: one.late_s > LATE_S),
+        _share("line itself late", found, lambda one: one.late_s > LATE_S),
         _share("no call came of it", found, lambda one: bool(one.failed), failed=True),
     ]
     return [row for row in every if row.values]
@@ -87,7 +89,8 @@ def _row(name: str, unit: str, known: Mapping[str, list[float]], of: Callable[[l
 
 
 def _share(name: str, found: Found, of: Callable[[Outcome], bool | None], *, failed: bool = False) -> Row:
-    return _row(name, "%", _known(found, of, failed=failed), lambda each: 100 * float(np.mean(each)))
+    row = _row(name, "%", _known(found, of, failed=failed), lambda each: 100 * float(np.mean(each)))
+    return replace(row, counted=True)
 
 
 def _times(name: str, found: Found, of: Callable[[Outcome], float | None]) -> list[Row]:
@@ -110,17 +113,21 @@ def table(found: Found) -> Table:
     """What a person reads."""
     shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("", *found, "ahead"):
-        shown.add_column(column, justify="left" if column in ("", "ahead") else "right")
+        shown.add_column(column, justify="left" if column in ("", "ahead") else "right", no_wrap=column == "")
     for row in rows(found):
-        shown.add_row(f"{row.name}, {row.unit}", *(_cell(row, name) for name in found), row.verdict)
+        shown.add_row(row.name, *(_cell(row, name) for name in found), row.verdict)
     return shown
 
 
 def _cell(row: Row, name: str) -> str:
     if name not in row.values:
         return "–"
-    value = row.values[name]
-    return f"{value:.0f} [dim]of {row.of[name]}[/]" if row.unit == "%" and row.name[:3] != "CPU" else f"{value:.3g}"
+    of = f" [dim]of {row.of[name]}[/]" if row.counted else ""
+    return f"{_number(row.values[name])} {row.unit}{of}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def show(found: Found, notes: Sequence[str]) -> None:
