@@ -25,6 +25,8 @@ CLEAR = 0.62
 """A score from here on is enough for what is said by the way, such as "one moment"."""
 DOUBT = 0.5
 """Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
+BRIEF = 4
+"""Words of a turn that, while a question is open, is likelier a misheard answer than another request."""
 RIVAL = 0.7
 """The share of the best score from which on a second intent is offered beside one that only half matches."""
 
@@ -95,6 +97,7 @@ class _Step(AskingBack):
         self._open = is_open
         self._sure = True
         """Whether the recogniser is."""
+        self._brief = False
 
     # ------------------------------------------------------------------------------------------ what came in
 
@@ -142,6 +145,7 @@ class _Step(AskingBack):
         state = self._state
         self._sure = confidence >= DOUBT
         words = words_of(text)
+        self._brief = len(words) <= BRIEF
         reading = self._reader.read(words, state)
         if not words:
             self._miss()
@@ -205,7 +209,8 @@ class _Step(AskingBack):
             return False
         answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
         leaving = self._script.intents[other.intent].then is Then.HANG_UP or self._by_the_way(other)
-        return other.score >= (SURE if answered or leaving or (reading.only and not self._interrupted) else LEAST)
+        doubtful = answered or leaving or self._brief or (reading.only and not self._interrupted)
+        return other.score >= (SURE if doubtful else LEAST)
 
     def _aside(self, intent: Intent) -> bool:
         """Something said by the way, such as "one moment": the conversation stays where it is."""

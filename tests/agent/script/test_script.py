@@ -754,3 +754,21 @@ ask = ["What about?"]""",
     agent = ScriptedAgent(next(iter(Dialplans.load((tmp_path / "desk.toml",)))), Parties("1", "Ann Lee"))
     events = [event async for event in agent.reply(CallerTurn("it is about a bill"), [])]
     assert events[-1] == Action(ActionKind.TRANSFER, "sip:desk@192.0.2.1", "Ann Lee asks about bills.")
+
+
+async def test_a_few_words_that_half_match_another_request_are_a_misheard_answer() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: i'd like to book an appointment on tuesday
+        agent: And at what time?
+        caller: i'm around here
+        means: unclear
+        agent: Sorry, at what time? You can say ten o'clock, or half past two.
+        caller: at ten
+        agent: On Tuesday at ten o'clock, is that right?
+        caller: we're close
+        means: unclear
+        agent: Sorry, is that a yes or a no? You can also press 1 for yes, or 2 for no.
+        """,
+    )
