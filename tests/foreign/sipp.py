@@ -23,9 +23,9 @@ _SDP = """\
     Content-Length: [len]
 
     v=0
-    o=sipp 1 1 IN IP4 [local_ip]
+    o=sipp 1 1 IN IP[local_ip_type] [local_ip]
     s=-
-    c=IN IP4 [media_ip]
+    c=IN IP[media_ip_type] [media_ip]
     t=0 0
     m=audio [media_port] RTP/AVP 0
     a=rtpmap:0 PCMU/8000
@@ -127,10 +127,17 @@ def _command(folder: Path, scenario: str, port: int, source: str, *more: str) ->
 
 
 async def sipp(
-    folder: Path, to: int, scenario: str, number: str = "100", transport: str = "u1", source: str = "127.0.0.1"
+    folder: Path,
+    to: int,
+    scenario: str,
+    number: str = "100",
+    transport: str = "u1",
+    source: str = "127.0.0.1",
+    more: tuple[str, ...] = (),
 ) -> None:
     """Runs one scenario against port `to` of loopback; fails unless every message came as expected."""
-    command = _command(folder, scenario, free_udp_port(), source, "-t", transport, "-s", number, f"127.0.0.1:{to}")
+    target = f"[::1]:{to}" if source == "[::1]" else f"127.0.0.1:{to}"
+    command = _command(folder, scenario, free_udp_port(), source, "-t", transport, "-s", number, *more, target)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )

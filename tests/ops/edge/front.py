@@ -37,6 +37,8 @@ class Front:
     cards: LineCards
     trunks: Trunks
     calls: list[IncomingCall] = field(default_factory=list)
+    ears: list[Ear] = field(default_factory=list)
+    """What was heard in each of them."""
 
     def call(self, number: str = "100", **options: Any) -> Probe:
         """A caller of the edge."""
@@ -44,12 +46,11 @@ class Front:
 
     async def answer(self) -> None:
         """Answers everybody with a tone, for ever."""
-        ears: list[Ear] = []
         async for incoming in self.cards.incoming():
             self.calls.append(incoming)
             line = incoming.answer()
             line.play(1, tone(440, 10))
-            ears.append(Ear(line))
+            self.ears.append(Ear(line))
 
     async def up(self, count: int) -> None:
         """Waits until the edge takes so many line cards for up. Raises `TimeoutError`."""
