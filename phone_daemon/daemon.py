@@ -21,6 +21,7 @@ from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.called import dialplan_of_trunk
 from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
+from phone_daemon.dialplan.keys import OutboundKeys
 from phone_daemon.engines import engine_options, make_stt, make_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.health import Condition, Health, Level, Part
@@ -37,6 +38,7 @@ from phone_daemon.wire.dialing import Ledger
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
+from phone_daemon.wire.uri import user_part
 from sidecars.host.host import Host, HostLost
 from sidecars.log import Event
 
@@ -91,6 +93,8 @@ class Daemon:
         self._draining = asyncio.Event()
         self._reloads: set[asyncio.Task[None]] = set()
         self._one_reload = asyncio.Lock()
+        self._bridges: set[asyncio.Task[None]] = set()
+        """Callers from the web who are being handed over, or are joined with a colleague."""
         self._retiring: set[asyncio.Task[None]] = set()
         """Recognizers that calls from before a reload still use."""
         self.web: WebProcess | None = None
@@ -146,6 +150,7 @@ class Daemon:
             )
             self.web = await enter(web)
         self._stack.push_async_callback(self._end_calls)
+        self._stack.push_async_callback(self._end_bridges)
         self._stack.push_async_callback(self._end_asking)
         self._stack.push_async_callback(self._end_reloads)
 
@@ -221,9 +226,9 @@ class Daemon:
             drained = asyncio.create_task(self._draining.wait())
             await asyncio.wait([accepting, drained], return_when=asyncio.FIRST_COMPLETED)
             drained.cancel()
-            if self._calls:
-                log.info(Event("daemon.draining", calls=len(self._calls), seconds=self.settings.calls.drain_s))
-                await asyncio.wait([task for _, task in self._calls.values()], timeout=self.settings.calls.drain_s)
+            if live := [*(task for _, task in self._calls.values()), *self._bridges]:
+                log.info(Event("daemon.draining", calls=len(live), seconds=self.settings.calls.drain_s))
+                await asyncio.wait(live, timeout=self.settings.calls.drain_s)
             if accepting.done():
                 accepting.result()
         finally:
@@ -374,6 +379,8 @@ class Daemon:
 
     def _take(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
         line = incoming.answer(called)
+        if incoming.from_web:
+            line.bridge = self._bridge
         parties = Parties(incoming.caller, incoming.caller_name, incoming.called)
         task = self._begin(line, plan, parties, trunk)
         if task is not None and trunk is not None:
@@ -415,6 +422,19 @@ class Daemon:
             return self._begin(line, plan, Parties(line.called, "", line.caller), trunk, agent)
 
         return await self._outbound.dial(request, ready, begin)
+
+    async def _end_bridges(self) -> None:
+        for task in self._bridges:
+            task.cancel()
+        await asyncio.gather(*self._bridges, return_exceptions=True)
+
+    def _bridge(self, caller: SipLine, uri: str, briefing: bytes) -> None:
+        """Hands over a caller whose own side cannot be asked to: who is at `uri` is called, and joined with them."""
+        plan = replace(next(iter(self.dialplans)), outbound=OutboundKeys())  # It does not matter who answers.
+        handing = self._outbound.hand_over(caller, user_part(uri), briefing, plan)
+        task = asyncio.create_task(handing, name=f"bridge {caller.id}")
+        self._bridges.add(task)
+        task.add_done_callback(self._bridges.discard)
 
     async def _listen(self, line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered:
         services = self._services

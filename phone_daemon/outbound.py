@@ -14,8 +14,11 @@ from phone_daemon.agent.agent import Agent
 from phone_daemon.agent.recital import Recital
 from phone_daemon.call.who_answered import WhoAnswered
 from phone_daemon.dialplan.dialplan import BargeIn, Dialplan
+from phone_daemon.events import TransferFailed
+from phone_daemon.media.hold_music import melody
 from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.bridge import Bridge
 from phone_daemon.wire.dialing import RETRIED, Ledger, Result, is_allowed, over_limit, result_of
 from phone_daemon.wire.sip import CallRefused, CardFailed, LineCards, SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks
@@ -154,6 +157,37 @@ class Outbound:
             retries -= 1
             await self._sleep(self._settings.retry_after_s)
 
+    async def hand_over(self, caller: SipLine, number: str, briefing: bytes, plan: Dialplan) -> None:
+        """Calls a colleague, has them told `briefing`, and joins them with `caller`, until either hangs up.
+
+        Where that fails the caller's line says so (`TransferFailed`), and the call goes on. `plan` asks nobody who
+        answered. Cancelling it hangs up on the colleague.
+        """
+        bridge: Bridge | None = None
+        bridging: asyncio.Task[None] | None = None
+
+        def begin(colleague: SipLine, plan: Dialplan, agent: Agent | None, trunk: Trunk) -> asyncio.Task[None]:
+            nonlocal bridge, bridging
+            bridge = Bridge(caller, colleague)
+            bridging = asyncio.create_task(bridge.run(briefing))
+            return bridging
+
+        if not briefing:
+            caller.play_music(melody())  # Or they would hear nothing while it rings.
+        dialing = asyncio.create_task(self.dial(DialRequest(number, plan.name, retries=0), plan, begin))
+        gone = asyncio.create_task(caller.over.wait())
+        try:
+            await asyncio.wait([dialing, gone], return_when=asyncio.FIRST_COMPLETED)
+            if bridging is not None:
+                await bridging
+            if caller.closed is None:
+                caller.push(_not_joined(dialing))
+        finally:
+            ending = [task for task in (dialing, gone, bridging) if task is not None]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+
     async def _try(self, request: DialRequest, number: str, plan: Dialplan, begin: Begin) -> Outcome:
         """Once by each trunk that may, until one gets through to the other side, whatever that says."""
         outcome = self._none_may(number, request.trunk)
@@ -246,6 +280,20 @@ class Outbound:
         reason = outcome.reason.replace(outcome.number, "the number")
         log.log(level, Event("call.dialed", **about, reason=reason, **({"call": outcome.call} if outcome.call else {})))
         self._count(outcome.result)
+
+
+def _not_joined(dialing: asyncio.Task[Outcome]) -> TransferFailed:
+    """Why a caller was not handed over."""
+    if (error := dialing.exception()) is not None:
+        return TransferFailed(404 if isinstance(error, BadRequest) else 500, str(error))
+    outcome = dialing.result()
+    if outcome.result is Result.ANSWERED:
+        return TransferFailed(480, "they hung up while they were told who is there")
+    code = outcome.code or _CODES.get(outcome.result, 503)
+    return TransferFailed(code, outcome.reason.replace(outcome.number, "the number"))
+
+
+_CODES = {Result.BUSY: 486, Result.NO_ANSWER: 408, Result.FORBIDDEN: 403}
 
 
 class _Meter:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from phone_daemon.call.agent_side import AgentSide
 from phone_daemon.call.caller_side import CallerSide, PendingTurn
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, Digit, Frame, SpeechEnded, SpeechStarted, samples
+from phone_daemon.events import Digit, Frame, SpeechEnded, SpeechStarted
 from phone_daemon.wire.line import Line
+from phone_daemon.wire.way import Way
 
 ANNOUNCED = "One moment, please. A colleague is joining us."
 GIVEN_BACK = "I am back with you. Is there anything else I can do for you?"
-CUSHION = bytes(2 * FRAME_BYTES)
-"""Silence before the first sound, and after a gap: frames are late now and then."""
-MOST_AHEAD = samples(0.12)
-"""A frame that would wait longer is left out, or what was late once would be late for ever."""
 
 
 class TakeOver:
@@ -24,11 +21,12 @@ class TakeOver:
     def __init__(self, caller: Line, colleague: Line, caller_side: CallerSide, agent_side: AgentSide) -> None:
         self.reply = 0
         """The number under which the caller's line plays the colleague; 0: the agent has its last word."""
+        self._caller = caller
         self._colleague = colleague
         self._caller_side = caller_side
         self._agent_side = agent_side
-        self._to_caller = _Way(caller)
-        self._to_colleague = _Way(colleague)
+        self._to_caller = Way(caller.play)
+        self._to_colleague = Way(colleague.play)
 
     def begin(self) -> None:
         """The agent is silent: from here on the two hear each other."""
@@ -57,9 +55,9 @@ class TakeOver:
                     if self.reply:
                         self._to_caller.play(self.reply, pcm)
                 case Digit(digit) if self.reply:
-                    self._to_caller.line.send_digits(digit)
+                    self._caller.send_digits(digit)
         if self.reply:
-            self._to_caller.line.flush(self.reply)
+            self._caller.flush(self.reply)
 
     def end(self) -> None:
         """The caller has gone."""
@@ -68,23 +66,3 @@ class TakeOver:
     def _understood(self, pending: PendingTurn) -> None:
         if pending.said:
             self._agent_side.overheard(pending)
-
-
-class _Way:
-    """From one line to the other, no further ahead than it must be."""
-
-    def __init__(self, line: Line) -> None:
-        self.line = line
-        self._queued = 0
-        """Samples that wait at the line."""
-
-    def tick(self, queued: int) -> None:
-        """The line has played 20 ms and told how much waited then; what was sent just now it may not know of."""
-        self._queued = queued or max(self._queued - FRAME_SAMPLES, 0)
-
-    def play(self, reply: int, pcm: bytes) -> None:
-        if self._queued > MOST_AHEAD:
-            return
-        pcm = pcm if self._queued else CUSHION + pcm
-        self._queued += len(pcm) // 2
-        self.line.play(reply, pcm)

@@ -20,10 +20,10 @@ from phone_daemon.events import (
     Flushed,
     LineClosed,
     PlayoutDone,
-    TransferFailed,
 )
 from phone_daemon.web.jitter_buffer import JitterBuffer
 from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card.hold_music import HoldMusic
 from phone_daemon.wire.playout import Playout, loud
 from sidecars.log import Event
 
@@ -87,6 +87,7 @@ class Leg:
         self._send = send
         self._send_frame = send_frame
         self._jitter = JitterBuffer()
+        self._music = HoldMusic()
         self._brought = b""
         self._position = 0
         self._idle_ticks = round(idle_s / PTIME_S)
@@ -146,8 +147,10 @@ class Leg:
                 self._settle(now_ns())
             case protocol.SendDigits(digits):
                 self._client_does(lambda: self._client.digits(digits))
-            case protocol.Transfer() | protocol.Consult():
-                self._send(TransferFailed(501, "a call from the web cannot be handed over to a telephone"))
+            case protocol.Music(pcm) if pcm:
+                self._music.add(pcm)
+            case protocol.Music():
+                self._music.stop()
             case protocol.HangUp(reason):
                 if reason is EndReason.AGENT_HUNG_UP and self.answered:
                     self._leaving = functools.partial(self.close, reason)
@@ -164,10 +167,10 @@ class Leg:
         if not self.answered or self.closed:
             return
         playout = self.playout
-        agent = playout.pull()
+        agent = self._music.pull() if self._music else playout.pull()
         if agent and loud(agent):
             self._since_sound = 0
-        self._client_does(lambda: self._client.audio(playout.source, agent))
+        self._client_does(lambda: self._client.audio(playout.reply if self._music else playout.source, agent))
         self._settle(at_ns)
         heard, self._brought = self._brought or self._jitter.take(), b""
         self._send_frame(self._position, heard, agent, playout.reply, playout.played, playout.queued)

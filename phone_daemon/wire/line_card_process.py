@@ -360,6 +360,7 @@ class LineCard:
             line = self._line(call, who.caller, who.called[0])
             line.caller_name = who.name
             incoming = IncomingCall(line, message.address, who.called, message.trunk)
+            incoming.from_web = self.may_join
             incoming.join = invite.header("join") if self.may_join else ""
             self.incoming.put_nowait(incoming)
         elif isinstance(message, protocol.Farewell):

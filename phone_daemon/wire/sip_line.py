@@ -41,6 +41,11 @@ class SipLine:
         self.caller_name = ""
         self.may_transfer: Callable[[str], bool] = lambda uri: True
         """Whether a caller may be handed over to a SIP URI."""
+        self.bridge: Callable[[SipLine, str, bytes], None] | None = None
+        """Hands the caller over to a SIP URI, told so much first; None: their own side is asked to (REFER)."""
+        self.newest_reply = 0
+        self.over = asyncio.Event()
+        """Set when the call is over on the wire, or the agent has handed it over."""
         self.rings = False
         """A call of ours: the other side's telephone rings, or rang."""
         self.closed: LineClosed | None = None
@@ -52,6 +57,8 @@ class SipLine:
         """Hears keys in the audio, where they come no other way."""
         self._queue: deque[LineEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._heir: Callable[[LineEvent], None] | None = None
+        """Takes what happens on the line, once the agent has handed it over."""
 
     async def events(self) -> AsyncIterator[LineEvent]:
         while True:
@@ -69,6 +76,7 @@ class SipLine:
     def play(self, reply: int, pcm: bytes) -> None:
         if len(pcm) % 2:
             raise ValueError(f"{len(pcm)} bytes of audio: samples have two")
+        self.newest_reply = max(self.newest_reply, reply)
         for start in range(0, len(pcm), protocol.PLAY_BYTES):
             self.send(protocol.Play(reply, pcm[start : start + protocol.PLAY_BYTES]))
 
@@ -87,6 +95,9 @@ class SipLine:
     def transfer(self, uri: str) -> None:
         if self._may_not(uri):
             return
+        if self.bridge is not None:
+            self.bridge(self, uri, b"")
+            return
         self.send(protocol.Transfer(uri))
 
     def _may_not(self, uri: str) -> bool:
@@ -100,6 +111,9 @@ class SipLine:
 
     def consult(self, uri: str, briefing: bytes) -> None:
         if self._may_not(uri):
+            return
+        if self.bridge is not None:
+            self.bridge(self, uri, briefing)
             return
         for start in range(0, len(briefing), protocol.PLAY_BYTES):
             self.send(protocol.Brief(briefing[start : start + protocol.PLAY_BYTES]))
@@ -118,7 +132,16 @@ class SipLine:
     def send(self, command: protocol.Command) -> None:
         """Tells the card, unless the call is over."""
         if self.closed is None:
-            self._tell(command)
+            self.tell(command)
+
+    def tell(self, command: protocol.Command) -> None:
+        """Tells the card, also of a call that the agent has handed over."""
+        self._tell(command)
+
+    def hand_over(self, heir: Callable[[LineEvent], None]) -> None:
+        """Ends the call for whoever reads its events; `heir` gets what happens from now on."""
+        self.push(LineClosed(EndReason.TRANSFERRED))
+        self._heir = heir
 
     def hear_tones(self, expected: bool) -> None:
         """Whether the caller's keys come as tones in the audio."""
@@ -126,6 +149,9 @@ class SipLine:
 
     def push(self, event: LineEvent) -> None:
         """Takes an event of the call from the card."""
+        if self._heir is not None:
+            self._heir(event)
+            return
         if self.closed is not None:
             return
         if isinstance(event, Frame) and self._tones is not None:
@@ -140,6 +166,7 @@ class SipLine:
     def _put(self, event: LineEvent) -> None:
         if isinstance(event, LineClosed):
             self.closed = event
+            self.over.set()
         elif len(self._queue) >= MAX_BEHIND and isinstance(event, Frame):
             self.lost_frames += 1
             return
@@ -162,6 +189,8 @@ class IncomingCall:
         """Where the INVITE came from, `host:port`."""
         self.trunk = trunk
         """The trunk whose call it is; empty where there are none."""
+        self.from_web = False
+        """It came from the web process."""
         self.join = ""
         """The live call that a colleague takes over by this one (RFC 3911's Join); empty: it is for the agent."""
         self._line = line

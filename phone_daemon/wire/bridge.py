@@ -1,0 +1,72 @@
+"""A caller whose own side knows no REFER (a browser, a WebSocket) is joined with a colleague here, in the daemon.
+
+To the agent the call is over as with any transfer; the two speak through us until either hangs up, and nothing of it is
+recorded.
+"""
+
+from __future__ import annotations
+
+from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent, PlayoutDone
+from phone_daemon.wire import protocol
+from phone_daemon.wire.sip_line import SipLine
+from phone_daemon.wire.way import Way
+
+BRIEFING, VOICE = 1, 2
+"""Replies of the colleague's line."""
+
+
+class Bridge:
+    """Between `caller`, in whose call the agent has said its last word, and `colleague`, who has just answered."""
+
+    def __init__(self, caller: SipLine, colleague: SipLine) -> None:
+        self._caller = caller
+        self._colleague = colleague
+        self._reply = caller.newest_reply + 1
+        self._to_caller = Way(lambda reply, pcm: caller.tell(protocol.Play(reply, pcm)))
+        self._to_colleague = Way(colleague.play)
+        self._joined = False
+
+    async def run(self, briefing: bytes) -> None:
+        """Has the colleague told `briefing` first, then joins them; returns when either has hung up."""
+        if briefing:
+            self._colleague.play(BRIEFING, briefing)
+            self._colleague.finish(BRIEFING)
+        else:
+            self._join()
+        try:
+            async for event in self._colleague.events():
+                match event:
+                    case PlayoutDone(reply=reply) if reply == BRIEFING:
+                        self._join()
+                    case Frame(pcm=pcm, queued=queued) if self._joined:
+                        self._to_colleague.tick(queued)
+                        self._to_caller.play(self._reply, pcm)
+                    case Digit(digit) if self._joined:
+                        self._caller.tell(protocol.SendDigits(digit))
+        finally:
+            self._colleague.hang_up()
+        if self._joined:
+            self._caller.tell(protocol.HangUp(EndReason.TRANSFERRED))
+
+    @property
+    def joined(self) -> bool:
+        """The two hear, or heard, each other: a colleague may hang up while they are told who is there."""
+        return self._joined
+
+    def _join(self) -> None:
+        if self._caller.closed is None:
+            self._joined = True
+            self._caller.tell(protocol.Music(b""))
+            self._caller.hand_over(self._from_caller)
+        else:
+            self._colleague.hang_up()
+
+    def _from_caller(self, event: LineEvent) -> None:
+        match event:
+            case Frame(pcm=pcm, queued=queued):
+                self._to_caller.tick(queued)
+                self._to_colleague.play(VOICE, pcm)
+            case Digit(digit):
+                self._colleague.send_digits(digit)
+            case LineClosed():
+                self._colleague.hang_up()
