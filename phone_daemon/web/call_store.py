@@ -45,7 +45,7 @@ CREATE INDEX by_caller ON calls (caller);
 CREATE VIRTUAL TABLE turns USING fts5 (caller, agent, call UNINDEXED, turn UNINDEXED, tokenize = 'unicode61');
 """
 
-_SNIPPET = "SELECT snippet(turns, -1, '', '', '…', 16) FROM turns WHERE turns MATCH ? AND call = ? LIMIT 1"
+_SNIPPETS = "SELECT call, snippet(turns, -1, '', '', '…', 16) FROM turns WHERE turns MATCH ? AND call IN ({})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,12 @@ class CallStore:
             )
             found = [dict(row) for row in rows]
             if match := _match(wanted.words):
+                # All at once: the words are looked up once, and not for each call.
+                calls = [row["call"] for row in found[:limit]]
+                said = db.execute(_SNIPPETS.format(", ".join("?" * len(calls))), (match, *calls)).fetchall()
+                snippets = dict(reversed([tuple(row) for row in said]))
                 for row in found[:limit]:
-                    said = db.execute(_SNIPPET, (match, row["call"])).fetchone()
-                    row["snippet"] = said[0] if said else ""
+                    row["snippet"] = snippets.get(row["call"], "")
         return [row | {"failed": bool(row["failed"])} for row in found[:limit]], len(found) > limit
 
     def get(self, call: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
