@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+LETTERS = 3
+"""Of the last word, what has to be right."""
 _ANNOUNCEMENT = re.compile(
     r"""\b(?:
     your\ (?:call|business)\ is\ (?:very\ )?important
@@ -44,8 +47,16 @@ def is_announcement(text: str) -> bool:
 def begins_announcement(text: str) -> bool:
     """Whether `text` is how one begins: two words of it will do, for more come, and whoever wants to say something else
     with them will have said it in the next moment."""
-    plain = _plain(text)
-    return " " in plain and any(f"{plain} ".startswith(f"{each} ") or each.startswith(plain) for each in _BEGINNINGS)
+    said = _plain(text).split()
+    return len(said) >= 2 and any(_begins(said, each.split()) for each in _BEGINNINGS)
+
+
+def _begins(said: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether `said` begins as `known` does. The last word of what somebody is saying may not be whole yet."""
+    if len(said) > len(known):
+        return said[: len(known)] == known
+    last = len(said) - 1
+    return said[:last] == known[:last] and said[last][:LETTERS] == known[last][:LETTERS]
 
 
 def _plain(text: str) -> str:

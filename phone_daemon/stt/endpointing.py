@@ -29,17 +29,17 @@ KEPT = 8
 NUMBER_WAIT_S = 0.35
 """After the last digit that was asked for: some people then correct one."""
 NO_VOICE = Ending()
-TAG_WAIT_S = 0.4
-"""After a whole sentence: before "please" voices pause for up to 0.32 s."""
+TAG_WAIT_S = 0.3
+"""After a whole sentence: before "please" voices pause for up to 0.32 s, of which the VAD takes the first for voice."""
 LAST_WORDS = frozenset(("please", "goodbye", "bye"))
 MESSAGE_WAIT_S = 0.8
 """In a message, a name or an address, after whatever sounds finished."""
 GROUP_WAIT_S = 1.5
 """Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Of the unlikelihood that the caller has finished: the power that takes a share of the longest wait."""
 PACE = 1.4
-"""Times the longest of a caller's last pauses: who has paused for so long before may do so again."""
+"""Times the second longest of a caller's last pauses: who has paused for so long twice may do so again."""
 PACED_S = 0.5
 """They are waited for no longer on that account."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
@@ -162,7 +162,7 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         return Endpoint(GROUP_WAIT_S, "spelling")
     likely = likelihood(evidence.text, words, evidence.ending)
     wait = turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE
-    paced = min(PACE * max(evidence.pauses_s, default=0.0), PACED_S)
+    paced = min(PACE * min(sorted(evidence.pauses_s)[-2:-1], default=0.0), PACED_S)
     wait = max(wait, paced, MESSAGE_WAIT_S if evidence.expected == "text" else vad.min_silence_s if number else tag)
     return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from phone_daemon.stt.prosody import Ending
 from phone_daemon.stt.turn_end_weights import WEIGHTS
-from phone_daemon.stt.unfinished import calls_for_more, leans_on
+from phone_daemon.stt.unfinished import calls_for_more, leads_on, leans_on
 
 CLOSING = frozenset(
     ("please", "thanks", "thank", "bye", "goodbye", "today", "tomorrow", "morning", "afternoon", "evening", "week")
@@ -29,6 +29,7 @@ def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float
         "bias": 1.0,
         "open": float(calls_for_more(text)),
         "leans": float(leans_on(text)),
+        "leads": float(leads_on(words)),
         "question mark": float(mark == "?"),
         "full stop": float(mark in (".", "!")),
         "comma": float(mark in (",", "-", "…") or text.rstrip().endswith("...")),
@@ -40,6 +41,7 @@ def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float
         "asks": float(words[0] in QUESTIONS),
         "number last": float(words[-1].isdigit()),
         "pitch": max(-6.0, min(6.0, ending.pitch)) / 6,
+        "pitch rises": max(0.0, min(6.0, ending.pitch)) / 6,
         "slope": max(-40.0, min(40.0, ending.slope)) / 40,
         "level": max(-20.0, min(5.0, ending.level_db)) / 20,
         "held": min(ending.held_s, 0.8),

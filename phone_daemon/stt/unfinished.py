@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from phone_daemon.stt.stabilizer import word_key
 
 OPEN = (
@@ -22,6 +24,16 @@ LEANING = (
     *("hmm", "hm", "mm", "oh", "ah", "okay"),
 )
 """Words after which more often comes than not."""
+LEADS = (
+    *("tell me", "let me think", "let me see", "told to", "told that", "supposed to", "could we say", "shall we say"),
+    *("i wonder", "i think", "i was", "it was", "that was", "there was", "if you", "do you have", "is for", "it's for"),
+    *("wanted to ask", "want to ask", "like to ask", "would like", "have to", "need to", "going to", "trying to"),
+    *("looking to", "looking for", "used to", "calling because", "calling about", "it's possible", "is possible"),
+    *("problem is", "thing is", "question is", "name is", "number is", "my name", "two things", "one thing"),
+    *("live at", "last time", "a bit of", "kind of", "sort of", "and then", "as well as", "the other"),
+)
+"""Last words that lead to something, most of them however they sound: "let me think", "could you tell me"."""
+_LEADS = tuple(tuple(each.split()) for each in LEADS)
 
 
 def calls_for_more(text: str) -> bool:
@@ -32,6 +44,11 @@ def calls_for_more(text: str) -> bool:
 def leans_on(text: str) -> bool:
     """Whether `text` may well go on, by its last word."""
     return _last(text) in LEANING
+
+
+def leads_on(words: Sequence[str]) -> bool:
+    """Whether what has been said leads to something, by its last `words`."""
+    return any(tuple(words[-len(lead) :]) == lead for lead in _LEADS)
 
 
 def _last(text: str) -> str:
