@@ -66,9 +66,13 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
             "gpu": gpu.measure,
         }
     if args.suite == "web":
-        from ops.bench import browser, console  # noqa: PLC0415 (an extra)
+        from ops.bench import browser, console, held_browsers  # noqa: PLC0415 (an extra)
 
-        return {"browser": browser.measure, "console": console.measure}
+        return {
+            "browser": browser.measure,
+            "held browsers": partial(held_browsers.measure, seconds=args.seconds),
+            "console": console.measure,
+        }
     return {
         "barge-in": partial(barge_in.measure, count=args.count),
         "interruption": partial(interruption.measure, rounds=args.rounds),
@@ -129,7 +133,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=100, help="programmatic barge-ins (default 100)")
     parser.add_argument("--faults", type=int, default=100, help="turns for each fault of a model (default 100)")
     parser.add_argument("--rounds", type=int, default=2, help="times each recorded interruption is made (default 2)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of load and of line card CPU (default 20)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of load, line card CPU, held browsers (default 20)"
+    )
     parser.add_argument("--calls", type=int, default=1000, help="short calls of the leak test (default 1000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)

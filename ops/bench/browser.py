@@ -127,7 +127,7 @@ async def _by_aiortc(port: int, token: str, sound: Sound) -> float | None:
     """None: the agent was not interrupted."""
     here = Browser()
     try:
-        await _call(here, port, token)
+        await dial(here, port, token)
         await here.sound(20, AUDIBLE)
         await asyncio.sleep(random.uniform(1.0, 2.0))
         said_at = here.microphone.say(sound.pcm) + sound.onset / 8000
@@ -166,7 +166,7 @@ async def _cost(daemon: DaemonProcess, port: int, token: str) -> tuple[float, fl
         for _ in range(CALLS):
             here = Browser()
             stack.push_async_callback(here.close)
-            await _call(here, port, token)
+            await dial(here, port, token)
         by_web = await _spent(web)
     await asyncio.sleep(2.0)
     async with AsyncExitStack() as stack:
@@ -182,7 +182,8 @@ async def _spent(pid: int) -> float:
     return (cost(pid).cpu_s - before) / HELD_S / CALLS * 100
 
 
-async def _call(here: Browser, port: int, token: str) -> None:
+async def dial(here: Browser, port: int, token: str) -> None:
+    """Calls the agent."""
     headers = {"authorization": f"Bearer {token}", "content-type": "application/sdp"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,

@@ -1,0 +1,62 @@
+"""Browser calls on one machine, held: does each get the agent's audio to the end, without gaps?
+
+The callers are aiortc's clients, beside the daemon on the same cores: each costs as much as the leg that it talks to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import tempfile
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from pathlib import Path
+
+from ops.bench.browser import dial
+from ops.bench.figure import Figure, Progress
+from ops.live.daemon_process import DaemonProcess, free_port, listening
+from ops.live.processes import children, cost
+from ops.report.stats import quantiles
+from ops.witness.browser import Browser
+
+CALLS = 16
+GAP_S = 0.06
+"""Between two frames: more than what a browser conceals without being heard."""
+
+
+async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS) -> list[Figure]:
+    """`calls` at a time, for `seconds`."""
+    token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
+    settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000, "max_calls": calls}}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}
+        async with (
+            DaemonProcess(Path(folder) / "daemon", settings, environ=environ) as daemon,
+            AsyncExitStack() as stack,
+        ):
+            await listening(port)
+            web = next(pid for pid, command in children(daemon.pid).items() if "phone_daemon.web" in command)
+            callers = []
+            for _ in range(calls):
+                here = Browser()
+                stack.push_async_callback(here.close)
+                await dial(here, port, token)
+                callers.append(here)
+            for here in callers:
+                await here.note("started")
+            before = cost(web).cpu_s
+            since = [len(here.heard_at) for here in callers]
+            for part in range(10):
+                await asyncio.sleep(seconds / 10)
+                progress((part + 1) / 10)
+            spent = (cost(web).cpu_s - before) / seconds / calls * 100
+            lost = sum(any(note["kind"] in ("closed", "refused") for note in here.notes) for here in callers)
+            times = [here.heard_at[start:] for here, start in zip(callers, since, strict=True)]
+    gaps = [later - earlier for each in times for earlier, later in pairwise(each)] or [float("inf")]
+    longest = f"longest {1000 * max(gaps):.0f} ms, {sum(gap > GAP_S for gap in gaps)} over {1000 * GAP_S:.0f} ms"
+    return [
+        Figure(f"browser calls lost of {calls} held {seconds:g} s", lost, "", 0, "aiortc clients, on the same cores"),
+        Figure("between two frames of the agent's p99", 1000 * quantiles(gaps)["p99"], "ms", None, longest),
+        Figure("CPU of a browser's leg", spent, "% of a core", None, f"{calls} of them"),
+    ]
