@@ -8,6 +8,8 @@ is gathered with two memories: a long one, for weak echoes, and a short one, for
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +28,17 @@ SAME = 12
 CLEAR = 1.5
 """An echo's peak stands out from all other lags by this factor. Of 30,000 frames of two people talking at once, without
 any echo, 24 had such a peak, and no two frames within 60 ms had it at the same lag."""
+BORNE_OUT = 0.5
+SHARE = 0.07
+"""A frame bears a peak out that correlates half as well as what is remembered, and adds at least this share to it."""
+_SNRS_DB, _CORRELATIONS = (5.0, 25.0), (0.16, 0.55)
+"""How well an echo correlates, by how far it is above the line's noise. Two voices at one pitch reach 0.45, for as long
+as a vowel: a loud voice that correlates no better may be the caller's."""
+JUST, WITHIN, OFTEN = 3, 25, 6
+"""A strong peak is an echo's once seen twice within 3 frames; any other (a room's reverberation weakens it) once seen
+again after 6 of the last 25 frames: no two voices keep one pitch for that long."""
+NOISE = 50
+"""Frames (1 s) of which the quietest tells the line's noise."""
 _ORDER = 10
 _FFT = 8192
 _WINDOW = np.hanning(2 * FRAME_SAMPLES + 2)[1:-1].astype(np.float32)
@@ -55,6 +68,19 @@ class _Whitener:
         return np.convolve(self._past[FRAME_SAMPLES - _ORDER :], error, "valid")
 
 
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    """The lag that is most like an echo's."""
+
+    lag: int
+    standing: float
+    """How far its correlation stands out: an echo's does by 1."""
+    borne_out: bool
+    """Whether the newest frame agrees, and not only what is remembered of earlier ones."""
+    strong: bool
+    """Whether it correlates as well as an echo that is so much louder than the line's noise."""
+
+
 class _Memory:
     """Correlations of all lags, older ones fading."""
 
@@ -64,32 +90,39 @@ class _Memory:
         self._products = np.zeros(LAGS, np.float32)
         self._agent = np.zeros(LAGS, np.float32)
         self._caller = 0.0
+        self._snr_db = 0.0
 
     def clear(self) -> None:
         self._products *= 0
         self._agent *= 0
-        self._caller = 0.0
+        self._caller = self._snr_db = 0.0
 
-    def add(self, products: Samples, agent: Samples, caller: float) -> tuple[int, float]:
-        """The lag that is most like an echo's, and how far its correlation stands out: 1 is what an echo's does.
-
-        `products`, `agent`: the frame's correlation and our energy, lag by lag; `caller`: the frame's own energy.
-        """
+    def add(self, products: Samples, agent: Samples, caller: float, snr_db: float) -> _Peak:
+        """Takes a frame: its correlation and our energy, lag by lag; its own energy; how far it is above the noise."""
         self._products = self._fading * self._products + products
         self._agent = self._fading * self._agent + agent
         self._caller = self._fading * self._caller + caller
+        self._snr_db = max(self._snr_db + 10 * math.log10(self._fading), snr_db)
         # A little of the loudest is added: where the agent was silent, two noises would be compared.
         likeness = np.abs(self._products) / np.sqrt((self._agent + 0.02 * self._agent.max()) * self._caller + 1e-3)
         lag = int(np.argmax(likeness))
         peak = float(likeness[lag])
         likeness[max(0, lag - NEAR) : lag + NEAR + 1] = 0
-        return lag, peak / max(self._least, CLEAR * float(likeness.max()))
+        own = float(products[lag] * np.sign(self._products[lag]))
+        likely = BORNE_OUT * peak * math.sqrt(float(agent[lag]) * caller)
+        return _Peak(
+            lag,
+            standing=peak / max(self._least, CLEAR * float(likeness.max())),
+            borne_out=own >= max(likely, SHARE * abs(float(self._products[lag]))),
+            strong=peak >= float(np.interp(self._snr_db, _SNRS_DB, _CORRELATIONS)),
+        )
 
 
 @dataclass(slots=True)
 class _Seen:
     lag: int
     frame: int
+    strong: bool
 
 
 class EchoDelay:
@@ -97,7 +130,7 @@ class EchoDelay:
 
     def __init__(self) -> None:
         self.lag: int | None = None
-        """Samples from what we played to its echo, once seen twice within three frames; None: no echo yet."""
+        """Samples from what we played to its echo; None: no echo yet."""
         self.standing = 0.0
         """How far the correlation up to now stands out: an echo's does by 1, other speech's seldom by 0.8."""
         self.recent = 0.0
@@ -105,33 +138,40 @@ class EchoDelay:
         self._agent_white, self._caller_white = _Whitener(noise=False), _Whitener(noise=True)
         self._agent = np.zeros(LAGS + FRAME_SAMPLES, np.float32)
         self._short, self._long = _Memory(0.86, 0.25), _Memory(0.95, 0.16)
-        self._before: list[_Seen] = []
+        self._seen: list[_Seen] = []
         self._frame = 0
+        self._powers: deque[float] = deque(maxlen=NOISE)
 
     def feed(self, caller: Samples, agent: Samples | None, *, look: bool = True) -> None:
         """Takes the next frame of both sides (`agent` None: silence); without `look`, only to remember it."""
         self._frame += 1
+        power = float(caller @ caller) / caller.size
+        self._powers.append(max(power, 1.0))
         self._agent[:-FRAME_SAMPLES] = self._agent[FRAME_SAMPLES:]
         self._agent[-FRAME_SAMPLES:] = 0 if agent is None else self._agent_white.feed(agent)
         self.standing = self.recent = 0.0
-        if not look or float(np.mean(caller * caller)) < _QUIETEST**2 or not self._agent.any():
+        if not look or power < _QUIETEST**2 or not self._agent.any():
             return
+        noise = min(self._powers)
         white = self._caller_white.feed(caller)
         spectrum = np.fft.rfft(self._agent, _FFT) * np.conj(np.fft.rfft(white, _FFT))
         products = np.fft.irfft(spectrum)[LAGS:0:-1].astype(np.float32)
         sums = np.concatenate([[0.0], np.cumsum(self._agent**2, dtype=np.float64)])
         energies = (sums[FRAME_SAMPLES:] - sums[:-FRAME_SAMPLES])[LAGS:0:-1].astype(np.float32)
-        self._before = [seen for seen in self._before if self._frame - seen.frame < 3]
+        self._seen = [seen for seen in self._seen if self._frame - seen.frame < WITHIN]
         now = []
         for memory in (self._long, self._short):
-            lag, self.recent = memory.add(products, energies, float(white @ white))
-            self.standing = max(self.standing, self.recent)
-            if self.recent < 1:
+            peak = memory.add(products, energies, float(white @ white), 10 * math.log10(power / noise))
+            self.recent = peak.standing
+            self.standing = max(self.standing, peak.standing)
+            if peak.standing < 1 or not peak.borne_out:
                 continue
-            if any(abs(lag - seen.lag) <= SAME for seen in self._before):
-                self.lag = lag
-            now.append(_Seen(lag, self._frame))
-        self._before += now
+            same = [seen for seen in self._seen if abs(peak.lag - seen.lag) <= SAME]
+            just = [seen for seen in same if self._frame - seen.frame < JUST and seen.strong]
+            if (peak.strong and just) or len({seen.frame for seen in same}) >= OFTEN:
+                self.lag = peak.lag
+            now.append(_Seen(peak.lag, self._frame, peak.strong))
+        self._seen += now
 
     def look_anew(self) -> None:
         """What comes now is no longer what it was: the short memory begins again."""
@@ -140,4 +180,4 @@ class EchoDelay:
     def forget(self) -> None:
         """The echo has gone: it must be found anew."""
         self.lag = None
-        self._before.clear()
+        self._seen.clear()

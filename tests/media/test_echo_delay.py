@@ -9,6 +9,7 @@ from ops.replay.echo_path import Echo
 from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
 from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
 from tests.media.echoes import agent, frames, recorded, returned
+from tests.sidecars.speech import spoken
 
 BAND_FILTER = 64
 """Samples that the path's band filter delays."""
@@ -54,6 +55,19 @@ def test_two_people_who_speak_at_once_are_no_echo(voice: str) -> None:
     said = agent(5.0)
     caller = frames(np.resize(np.frombuffer(recorded(voice), "<i2").astype(np.float64), len(said) * FRAME_SAMPLES))
     assert found(caller, said).lag is None
+
+
+@pytest.mark.parametrize("voice", ["misses_a_delivery/wait", "hesitates_while_booking/book"])
+def test_whoever_interrupts_the_greeting_is_no_echo_of_it(voice: str) -> None:
+    """Both begin out of silence: there is nothing yet to compare a first vowel at the agent's own pitch with."""
+    sound = 32768 * spoken("Welcome to Riverside Dental. We are closed just now, but I can still take a message.")
+    said = frames(np.concatenate([np.zeros(FRAME_SAMPLES), sound])[:24000])
+    words = np.frombuffer(recorded(voice), "<i2").astype(np.float64)
+    words = words[int(np.argmax(np.abs(words) > 1000)) - 300 :][:8000]
+    for at in range(1440, 12000, 480):
+        line = np.zeros(len(said) * FRAME_SAMPLES)
+        line[at : at + words.size] = words
+        assert found(frames(line), said).lag is None, f"after {at / SAMPLE_RATE} s"
 
 
 def whistle(hz: float, seconds: float) -> list[bytes]:
