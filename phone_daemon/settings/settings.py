@@ -155,7 +155,7 @@ class TurnSettings:
     endpointing: Literal["adaptive", "fixed"] = "adaptive"
     """How long a caller who has fallen silent is waited for. adaptive: from `min_wait_s` to `max_wait_s`, by what was
     asked, what they have said, how it sounded, and how they pause; fixed: vad.min_silence_s (and `unfinished_s`)."""
-    min_wait_s: Annotated[float, between(0.1, 5)] = 0.24
+    min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
     """adaptive: the shortest wait, after a yes or no that was asked for and after what is certainly finished."""
     max_wait_s: Annotated[float, between(0.1, 10)] = 2.0
     """adaptive: the longest wait, in the middle of a number, a name that is being spelled, or a sentence."""
