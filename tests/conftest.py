@@ -10,6 +10,17 @@ from tests.sidecars import family
 
 __all__ = ["model_server", "serial_model_server"]
 
+DEAREST = (
+    "tests/test_calls.py",
+    "tests/ops/ab",
+    "tests/ops/edge",
+    "tests/call",
+    "tests/foreign",
+    "tests/test_",
+    "tests/web",
+)
+"""Whose files are begun first, so that no core is left alone with a long one at the end."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bare", action="store_true", help="skip what needs an environment beside .venv (make test)")
@@ -24,6 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in markers(item):
             item.add_marker(mark)
+    items.sort(
+        key=lambda item: next((n for n, each in enumerate(DEAREST) if item.nodeid.startswith(each)), len(DEAREST))
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,16 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.replay import fixture, tape_call
+from ops.replay import fixture
 from ops.replay.expectations import Outcome, failures
-from phone_daemon.settings.settings import CallSettings, Settings
+from tests.replayed import replayed
 
 NAMES = [folder.name for folder in fixture.every()]
-
-
-def play(name: str, directory: Path) -> Outcome:
-    settings = Settings(calls=CallSettings(directory=directory))
-    return tape_call.play(fixture.load(fixture.find(name)), settings, lambda note: None)
 
 
 class Calls(dict[str, Outcome]):
@@ -31,7 +26,7 @@ class Calls(dict[str, Outcome]):
         self._directory = directory
 
     def __missing__(self, name: str) -> Outcome:
-        self[name] = play(name, self._directory)
+        self[name] = replayed(fixture.load(fixture.find(name)), self._directory)
         return self[name]
 
 
@@ -160,7 +155,7 @@ def test_a_minute_without_a_pause_is_one_turn_made_final_in_pieces(calls: Calls)
 
 def test_two_runs_of_a_call_leave_the_same_behind_but_for_the_wall_clock(calls: Calls, tmp_path: Path) -> None:
     name = "interrupts_three_times"
-    first, second = calls[name], play(name, tmp_path)
+    first, second = calls[name], replayed(fixture.load(fixture.find(name)), tmp_path)
     assert (first.folder / "call.wav").read_bytes() == (second.folder / "call.wav").read_bytes()
     lines = [
         [{**turn, "wall": None} for turn in map(json.loads, (call.folder / "turns.jsonl").read_text().splitlines())]

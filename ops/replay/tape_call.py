@@ -48,21 +48,30 @@ def counted_settings(settings: Settings) -> Settings:
     return replace(replay_settings(settings), stt=stt, tts=tts)
 
 
-def play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
-    """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name."""
-    return run_counted(_play(fixture, counted_settings(settings), watch))
+class Engines:
+    """Recognition and synthesis in this process, loaded once for all the fixtures that are played on them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `HostLost` when one of them cannot be loaded."""
+        settings = counted_settings(settings)
+        options = engine_options(settings.stt, Dialplans.load(settings.dialplans))
+        self.stt: Host = InlineHost("stt", settings.stt.engine, options)
+        self.tts = make_counted_tts(settings.tts)
+        run_counted(self._start())
+
+    async def _start(self) -> None:
+        await asyncio.gather(self.stt.start(), self.tts.start())
 
 
-async def _play(fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
-    plans = Dialplans.load(settings.dialplans)
-    stt = InlineHost("stt", settings.stt.engine, engine_options(settings.stt, plans))
-    tts = make_counted_tts(settings.tts)
-    try:
-        await asyncio.gather(stt.start(), tts.start())
-        return await play_on(stt, tts, fixture, settings, watch)
-    finally:
-        await stt.close()
-        await tts.close()
+def play(
+    fixture: Fixture, settings: Settings, watch: Callable[[Note], None], engines: Engines | None = None
+) -> Outcome:
+    """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name.
+
+    `engines`: loaded for the same `stt`, `tts` and `dialplans`; None: they are loaded for this one.
+    """
+    engines = engines or Engines(settings)
+    return run_counted(play_on(engines.stt, engines.tts, fixture, counted_settings(settings), watch))
 
 
 def _echo(fixture: Fixture) -> Callable[[bytes, bytes], bytes] | None:

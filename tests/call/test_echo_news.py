@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.replay import fixture, tape_call
+from ops.replay import fixture
 from ops.replay.echo_path import Echo
 from ops.replay.expectations import Outcome
 from phone_daemon.call.echo_news import tell_echo
 from phone_daemon.media.echo import LOOPS, EchoPath
-from phone_daemon.settings.settings import CallSettings, EchoSettings, Settings
+from phone_daemon.settings.settings import EchoSettings, Settings
 from phone_daemon.telemetry.turn_record import Turn
+from tests.replayed import replayed
 
 DELAY_S = 0.16
 
@@ -24,8 +25,7 @@ DELAY_S = 0.16
 def silent_caller(directory: Path, loss_db: float, **echo: bool) -> Outcome:
     """Nobody speaks: all that comes from the line is what was said to it."""
     played = replace(fixture.load(fixture.find("says_nothing")), echo=Echo(loss_db, DELAY_S))
-    settings = Settings(calls=CallSettings(directory=directory), echo=EchoSettings(**echo))
-    return tape_call.play(played, settings, lambda note: None)
+    return replayed(played, directory, Settings(echo=EchoSettings(**echo)))
 
 
 def loudness(call: Outcome) -> float:

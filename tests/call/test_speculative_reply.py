@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from ops.replay import fixture, tape_call
+from ops.replay import fixture
 from ops.replay.expectations import failures
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.call.floor import State
 from phone_daemon.call.speculative_reply import MOST, says_the_same
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun, samples
-from phone_daemon.settings.settings import CallSettings, Settings, TurnSettings, VadSettings
+from phone_daemon.settings.settings import Settings, TurnSettings, VadSettings
 from phone_daemon.tts.heard import Heard
 from tests import agents
 from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, ring, speech
+from tests.replayed import replayed
 from tests.sidecars.speech import words
 
 EARLY = replace(SETTINGS, turn=TurnSettings(endpointing="fixed", early_start=True))
@@ -243,8 +244,7 @@ def test_a_script_stands_where_it_would_stand_without(tmp_path: Path) -> None:
     played = fixture.load(fixture.find("interrupts_three_times"))
     calls = []
     for folder in ("one", "two"):
-        settings = Settings(calls=CallSettings(directory=tmp_path / folder), turn=TurnSettings(early_start=True))
-        outcome = tape_call.play(played, settings, lambda note: None)
+        outcome = replayed(played, tmp_path / folder, Settings(turn=TurnSettings(early_start=True)))
         assert failures(played.expect, outcome) == []
         early = [turn["early_start"] for turn in outcome.turns]
         assert sum(turn["kept"] for turn in early) >= 3 and sum(turn["dropped"] for turn in early) >= 1

@@ -12,6 +12,7 @@ import pytest
 
 from phone_daemon.call.floor import State
 from phone_daemon.events import Frame
+from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.wire.tape import HangUp, Say
 from tests import agents
@@ -40,15 +41,17 @@ class Colleague:
         await self._ticking
 
 
-def loud(pcm: bytes) -> bool:
+def loud(pcm: bytes | bytearray) -> bool:
     return bool(len(pcm)) and int(np.abs(np.frombuffer(pcm, "<i2").astype(int)).max()) > 3000
 
 
-def call_with(tmp_path: Path, script: Callable[[Phone, Colleague], Awaitable[None]], **options: object):
+def call_with(
+    tmp_path: Path, script: Callable[[Phone, Colleague], Awaitable[None]], settings: Settings = SETTINGS
+) -> None:
     async def both(phone: Phone) -> None:
         await script(phone, Colleague())
 
-    return ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), **options)
+    ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), settings=settings)
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING])
