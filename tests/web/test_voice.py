@@ -210,7 +210,7 @@ async def test_a_mistake_is_told_and_the_call_can_still_begin(web: Served, messa
         (b"[" * 20_000, "the payload is not JSON"),
         (b'{"rate": 7}', "a rate of 7; one of 8000"),
         (b'{"rate": [8000]}', "a rate of [8000]"),
-        (b'{"caller": 1}', "caller and called are texts"),
+        (b'{"caller": 1}', "caller, called and join are texts"),
         (b'{"codec": "opus"}', 'unknown key "codec"'),
     ],
 )
