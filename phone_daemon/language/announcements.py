@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 LETTERS = 3
-"""Of the last word, what has to be right."""
+"""Of each word, what has to be right: a partial has "your calling is" of "your call is"."""
 _ANNOUNCEMENT = re.compile(
     r"""\b(?:
     your\ (?:call|business)\ is\ (?:very\ )?important
@@ -52,11 +52,8 @@ def begins_announcement(text: str) -> bool:
 
 
 def _begins(said: Sequence[str], known: Sequence[str]) -> bool:
-    """Whether `said` begins as `known` does. The last word of what somebody is saying may not be whole yet."""
-    if len(said) > len(known):
-        return said[: len(known)] == known
-    last = len(said) - 1
-    return said[:last] == known[:last] and said[last][:LETTERS] == known[last][:LETTERS]
+    """Whether `said` begins as `known` does, or is its beginning, as well as somebody is understood who goes on."""
+    return all(one[:LETTERS] == other[:LETTERS] for one, other in zip(said, known, strict=False))
 
 
 def _plain(text: str) -> str:

@@ -32,7 +32,14 @@ def test_what_callers_say_is_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Your call", "Your calling", "Your call is now first", "please hold", "Thank you for", "You are currently caller"],
+    [
+        "Your call",
+        "Your calling is",
+        "Your call is now first",
+        "please hold",
+        "Thank you for",
+        "You are currently caller",
+    ],
 )
 def test_a_recording_is_known_by_how_it_begins(text: str) -> None:
     assert begins_announcement(text)
