@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 INDEX = "index.html"
+WORKLET = "worklet.js"
+"""How the names of files end that are no modules of the page, but of the browser's audio thread."""
 NAMED = re.compile(r'\b(src|href)="(?=[\w/]+\.(?:js|css|svg)")')
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -28,7 +30,11 @@ class PageFiles:
         for name, content in files.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
         self.version = digest.hexdigest()[:12]
-        self.index = NAMED.sub(rf'\1="{self.version}/', files.pop(INDEX, b"").decode())
+        index = NAMED.sub(rf'\1="{self.version}/', files.pop(INDEX, b"").decode())
+        # All modules at once: they would be found one after the other, each in the one that imports it.
+        modules = (name for name in files if name.endswith(".js") and not name.endswith(WORKLET))
+        links = "".join(f'<link rel="modulepreload" href="{self.version}/{name}">\n' for name in modules)
+        self.index = index.replace("</head>", f"{links}</head>")
         self._files = files
 
     def add_to(self, app: Starlette) -> None:

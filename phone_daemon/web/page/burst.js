@@ -7,6 +7,7 @@ const SPEECH =
   "This is a long sentence that the agent says so that it can be interrupted in the middle of it, " +
   "which is measured, and then it says another one, for as long as somebody wants to know how fast it is silent.";
 const BETWEEN_MS = 700;
+const NOT_NOW = [409, 503];
 
 export class Burst {
   #call = el("select", { id: "burst-call" });
@@ -76,15 +77,15 @@ export class Burst {
     let fired = 0;
     let slowest = 0;
     for (let at = 0; at < count && this.#running; at++) {
-      await ask(`calls/${call}/say`, { text: SPEECH });
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
       try {
+        await ask(`calls/${call}/say`, { text: SPEECH });
+        await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
         const { legs_ms: legs } = await ask(`calls/${call}/interrupt`, {});
         fired += 1;
         slowest = Math.max(slowest, legs.rtp_silent ?? 0);
       } catch (error) {
-        // 409: the agent had not begun to speak yet. Nothing was measured, and the next one is another try.
-        if (!(error instanceof ApiError) || error.status !== 409) throw error;
+        // The agent could not speak just now, or had not begun to: nothing was measured, and the next is another try.
+        if (!(error instanceof ApiError) || !NOT_NOW.includes(error.status)) throw error;
       }
       this.#bar.max = count;
       this.#bar.value = at + 1;

@@ -11,14 +11,14 @@ export class Captions {
   /** What the agent said of each reply, in order. @type {Map<number, { text: string, said: HTMLElement }[]>} */
   #replies = new Map();
   #partial = el("p", { class: "partial", "aria-hidden": "true" });
-  #list = el("ol", { class: "captions", role: "log", "aria-live": "polite", "aria-label": "Captions" });
+  #list = el("ol", { class: "captions" });
   #empty = el(
     "div",
     { class: "empty" },
     el("b", {}, "What you both say appears here, word by word."),
     el("p", {}, "Interrupt the agent in mid-sentence, and see how fast each part of it stops."),
   );
-  element = el("div", { class: "captions-box", tabindex: "0", role: "region", "aria-label": "Captions of the call" }, this.#empty, this.#list, this.#partial);
+  element = el("div", { class: "captions-box", tabindex: "0", role: "region", "aria-label": "Captions of the call" }, this.#empty, el("div", { role: "log", "aria-live": "polite", "aria-label": "Captions" }, this.#list), this.#partial);
 
   /** Shows the call's next note. @param {Note} note */
   show(note) {

@@ -19,7 +19,7 @@ export class LiveCall {
   #agent = el("p", { class: "words agent" });
   #gate = el("span", { class: "hint" });
   #answer = el("p", { class: "hint", role: "status" });
-  #sound = new Audio();
+  /** @type {HTMLAudioElement | null} */ #sound = null;
   #hold = el("button", { type: "button", "aria-pressed": "false", click: () => this.#pause() }, "Hold");
   #takeOver;
   /** Who has the floor. */
@@ -157,7 +157,7 @@ export class LiveCall {
       const listens = button.getAttribute("aria-pressed") !== "true";
       button.setAttribute("aria-pressed", String(listens));
       if (listens) {
-        this.#sound.src = `/v1/calls/${this.#id}/audio`;
+        this.#sound = new Audio(`/v1/calls/${this.#id}/audio`);
         this.#sound.play().catch(() => {
           this.#say("This call cannot be listened to.");
         });
@@ -175,9 +175,10 @@ export class LiveCall {
   }
 
   silence() {
-    this.#sound.pause();
-    this.#sound.removeAttribute("src");
-    this.#sound.load();
+    this.#sound?.pause();
+    this.#sound?.removeAttribute("src");
+    this.#sound?.load();
+    this.#sound = null;
   }
 
   /** @param {HTMLInputElement} input @param {(text: string) => Promise<boolean>} send */

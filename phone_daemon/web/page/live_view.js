@@ -11,9 +11,11 @@ const GONE_MS = 6000;
 
 /** @returns {Promise<import("./main.js").View>} */
 export async function liveView() {
+  const calls = ask("calls");
+  calls.catch(() => {}); // The view says so, once it is there.
   const who = await ask("me").catch(() => ({ role: "watch" }));
   const view = new LiveView(who.role !== "watch");
-  view.start();
+  view.start(calls);
   return { title: "Live", element: view.element, leave: () => view.stop() };
 }
 
@@ -32,10 +34,11 @@ class LiveView {
     this.#steers = steers;
   }
 
-  start() {
+  /** @param {Promise<{ calls: Call[] }>} calls What is live, asked for already. */
+  start(calls) {
     this.#stop = follow((event) => this.#take(event), (connected) => this.#connected(connected));
     this.#timer = setInterval(() => this.#calls.forEach((call) => call.age()), 1000);
-    this.#load();
+    this.#load(calls);
   }
 
   stop() {
@@ -44,10 +47,10 @@ class LiveView {
     for (const call of this.#calls.values()) call.leave();
   }
 
-  async #load() {
+  /** @param {Promise<{ calls: Call[] }>} asked */
+  async #load(asked) {
     try {
-      /** @type {{ calls: Call[] }} */
-      const { calls } = await ask("calls");
+      const { calls } = await asked;
       const there = new Set(calls.map((call) => call.call));
       for (const call of calls) this.#call(call.call).update(call);
       for (const [id, call] of this.#calls) if (!there.has(id)) this.#remove(id, call);
@@ -60,7 +63,7 @@ class LiveView {
 
   /** @param {boolean} connected */
   #connected(connected) {
-    if (connected) this.#load();
+    if (connected) this.#load(ask("calls"));
     else this.#state.textContent = "The event stream is gone; trying again.";
   }
 

@@ -8,7 +8,6 @@ export class TakeOver {
   #id;
   #tell;
   /** @type {BrowserCall | null} */ #call = null;
-  #sound = new Audio();
   button = el("button", { type: "button", "aria-pressed": "false", click: () => this.#pressed() }, "Take over");
 
   /** @param {string} id @param {(line: string) => void} tell */
@@ -35,15 +34,16 @@ export class TakeOver {
 
   async #start() {
     const call = new BrowserCall();
+    const sound = new Audio();
     this.#show(call);
     this.#tell("Taking over …");
     call.addEventListener("connected", () => {
-      this.#sound.srcObject = call.agent;
-      this.#sound.play().catch(() => {});
+      sound.srcObject = call.agent;
+      sound.play().catch(() => {});
       this.#tell("You speak with the caller; the agent is silent.");
     });
     call.addEventListener("over", (event) => {
-      this.#sound.srcObject = null;
+      sound.srcObject = null;
       this.#show(null);
       this.#tell(/** @type {CustomEvent<string>} */ (event).detail || "The agent has the call again.");
     });
