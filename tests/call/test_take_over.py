@@ -16,7 +16,7 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.wire.tape import HangUp, Say
 from tests import agents
-from tests.phone import BOOKING, OPEN, SETTINGS, Phone, Tape, ring, speech
+from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, Tape, ring, speech
 
 LONG = "We are open from half past eight until half past five. On Friday we close at four."
 TONE = (8000 * np.sin(np.arange(16_000) * 2 * np.pi * 440 / 8000)).astype("<i2").tobytes()
@@ -47,11 +47,11 @@ def loud(pcm: bytes | bytearray) -> bool:
 
 def call_with(
     tmp_path: Path, script: Callable[[Phone, Colleague], Awaitable[None]], settings: Settings = SETTINGS
-) -> None:
+) -> Left:
     async def both(phone: Phone) -> None:
         await script(phone, Colleague())
 
-    ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), settings=settings)
+    return ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), settings=settings)
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING])
