@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from phone_daemon import heap
 from phone_daemon.agent.agent import Agent, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call
@@ -401,8 +403,13 @@ class Daemon:
         self._calls[line.id] = call, task
         by_trunk = {"trunk": trunk.settings.name} if trunk is not None else {}
         log.info(Event("call.answered", call=line.id, dialplan=plan.name, **by_trunk))
-        task.add_done_callback(lambda _: self._calls.pop(line.id, None))
+        task.add_done_callback(functools.partial(self._forget, line.id))
         return task
+
+    def _forget(self, call: str, _: asyncio.Task[None]) -> None:
+        self._calls.pop(call, None)
+        if not self._calls:
+            asyncio.get_running_loop().run_in_executor(None, heap.trim)
 
     async def dial(self, request: DialRequest) -> Outcome:
         """Calls somebody, and lets a dialplan speak with them; returns once they answered, or will not.

@@ -35,6 +35,8 @@ WARM = 0.4
 GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 1.0}
 """A minute, that passes: kB of memory of a process; of the rest one, as calls are live at every look."""
 GAP_MS = 30.0
+IDLE_S = 5.0
+"""After the last call, before memory is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +56,29 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         async with world(Path(folder)) as made:
             began = time.monotonic()
-            until = began + 60 * minutes
+            idle: list[Look] = []
 
-            async def lane() -> None:
+            async def lane(until: float) -> None:
                 nonlocal done
                 while time.monotonic() < until:
                     gaps.append(await _call(made, wrong))
                     done += 1
 
-            tasks = [asyncio.create_task(lane()) for _ in range(lanes)]
-            try:
-                while time.monotonic() < until:
-                    await asyncio.sleep(min(LOOK_S, 20 * minutes))
-                    looks.append(Look((time.monotonic() - began) / 60, await _look(made)))
-                    console.print(f"{looks[-1].minute:.1f} min, {done} calls, {len(wrong)} failed", highlight=False)
-                await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-    return list(_figures(looks, minutes, done, wrong, gaps))
+            for until in (began + 60 * minutes * WARM, began + 60 * minutes):
+                tasks = [asyncio.create_task(lane(until)) for _ in range(lanes)]
+                try:
+                    while time.monotonic() < until:
+                        await asyncio.sleep(min(LOOK_S, 20 * minutes))
+                        looks.append(Look((time.monotonic() - began) / 60, await _look(made)))
+                        console.print(f"{looks[-1].minute:.1f} min, {done} calls, {len(wrong)} failed", highlight=False)
+                    await asyncio.gather(*tasks)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.sleep(IDLE_S)
+                idle.append(Look((time.monotonic() - began) / 60, await _look(made)))
+    return [*_figures(looks, minutes, done, wrong, gaps), *_kept(*idle)]
 
 
 async def _call(made: World, wrong: list[str]) -> float:
@@ -123,6 +128,20 @@ async def _look(made: World) -> dict[str, float]:
     return found
 
 
+def _kept(before: Look, after: Look) -> Iterator[Figure]:
+    """Memory that calls leave behind, by two looks at which nobody was on the line.
+
+    During calls it tells little: glibc keeps what is free between what is in use, and a daemon gives it back when its
+    last call has ended.
+    """
+    minutes = after.minute - before.minute
+    for name, value in after.values.items():
+        if "memory" in name:
+            first = before.values[name]
+            note = f"with no call up: {first:.0f} after the warm-up, {value:.0f} at the end"
+            yield Figure(f"{name}, growth", round((value - first) / minutes, 1), "kB a minute", GROWTH["memory"], note)
+
+
 def _all(pid: int) -> list[int]:
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
@@ -137,12 +156,17 @@ def _figures(looks: list[Look], minutes: float, done: int, wrong: list[str], gap
         return
     at = [look.minute for look in counted]
     for name in looks[0].values:
+        if "memory" in name:
+            continue
         limit = next(limit for kind, limit in GROWTH.items() if kind in name)
         values = [look.values[name] for look in counted]
         slope = float(np.polyfit(at, values, 1)[0])
-        unit = "kB a minute" if "memory" in name else "a minute"
         yield Figure(
-            f"{name}, growth", round(slope, 3) + 0.0, unit, limit, f"{values[0]:.0f} then, {values[-1]:.0f} at the end"
+            f"{name}, growth",
+            round(slope, 3) + 0.0,
+            "a minute",
+            limit,
+            f"{values[0]:.0f} then, {values[-1]:.0f} at the end",
         )
 
 

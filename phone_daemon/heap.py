@@ -1,0 +1,19 @@
+"""Memory that was freed, given back to the system.
+
+glibc keeps what a call leaves behind, in pieces that nothing else fits into: over 60 calls a daemon grew from 150 to
+190 MB, of which 50 were free. Giving it back takes up to half a second in which nothing else can allocate, so it is
+done while nobody is on the line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+
+
+def trim() -> None:
+    """Does nothing where the C library knows no `malloc_trim`."""
+    gc.collect()
+    release = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if release is not None:
+        release(0)
