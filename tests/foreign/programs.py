@@ -17,6 +17,8 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "ip": "iproute2",
     "chromium": "chromium",
+    "svmap": "sipvicious",
+    "svwar": "sipvicious",
     "turnserver": "coturn",
     "npx": "npm",
 }

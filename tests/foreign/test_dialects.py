@@ -62,7 +62,7 @@ async def spoken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict
         "trunk": [{"name": "carrier", "addresses": ["127.0.0.1/32"], "trust": True}],
         "echo": {"cancel": False},
     }
-    async with DaemonProcess(folder / "var", sections) as daemon:
+    async with DaemonProcess(folder / "var", sections, start_s=90) as daemon:
         complaints = await asyncio.gather(
             *(call(daemon.port + at % CARDS, dialect, folder) for at, dialect in enumerate(DIALECTS))
         )
