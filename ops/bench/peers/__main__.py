@@ -70,7 +70,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     scenes = subset(load(args.folder, args.half, args.only), args.scenes)
     busy = os.getloadavg()[0]
     columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=args.json) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("", total=len(peers) * (len(scenes) + 1))
         found = asyncio.run(Bench(scenes, args.jobs, lambda: progress.advance(bar)).played(peers))
     notes = [

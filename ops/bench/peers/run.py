@@ -25,7 +25,7 @@ from sidecars.local.subprocess import SubprocessHost
 
 LATE_S = 0.06
 """A call in which the line's own tick came later than this is made again: the machine was busy."""
-AGAIN = 2
+AGAIN = 1
 """Times that it is."""
 KINDS = (
     "interruption", "remark", "pause", "echo", "whole", "cough", "television", "double talk", "yes or no", "music",
