@@ -7,6 +7,7 @@ what they hear is babble.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import wave
@@ -22,6 +23,8 @@ import torch
 
 from fixtures.models.tiny_nemo import make
 from fixtures.models.tiny_nemo import model as tiny
+from ops.bench.stt.gpu_callers import callers
+from ops.bench.stt.gpu_stages import TINY, differ
 from ops.bench.stt.launches import count
 from sidecars.engine import EngineFull, EngineLost, Hypothesis
 from sidecars.engines import nemo, nemo_model, nemo_segments
@@ -32,6 +35,7 @@ from sidecars.engines.nemo_package import ASRModel
 from sidecars.engines.nemo_pipeline import Piece, Pipeline
 from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.trailing_silence import TrailingSilence
+from sidecars.step_time import parts, texts
 
 MODELS = Path(os.environ["NEMO_MODELS"])
 CALLS = Path(__file__).parent.parent.parent / "fixtures" / "calls"
@@ -646,6 +650,21 @@ def test_what_a_gpu_computes_with_is_chosen_by_what_errs_least(monkeypatch: pyte
     assert choose_place("cpu", "float16") == CPU
     with pytest.raises(ValueError, match=r"there are 2 CUDA devices, counted from 0"):
         choose_place("cuda:2", "auto")
+
+
+def test_of_the_halves_float16_errs_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trained small model, rounded on the CPU as it would be on a GPU, against itself in float32."""
+    monkeypatch.setattr(nemo_model.Place, "on_cpu", property(lambda place: False))
+    said = parts(callers(), 12, 8.0, RATE)
+    heard = {}
+    for dtype in ("float32", "float16", "bfloat16"):
+        made = nemo.Nemo(open_checkpoint(str(TINY)), None, Place("cpu", dtype), 12)
+        assert made._pipeline.place.dtype == dtype
+        heard[dtype] = texts(made, said, itertools.count(1), 12)
+    right = heard["float32"]
+    others = {dtype: sum(map(differ, right, heard[dtype])) for dtype in heard}
+    assert sum(len(text.split()) for text in right) > 200
+    assert others["float16"] < others["bfloat16"]
 
 
 def test_where_and_with_what_a_model_hears_is_said_when_it_is_loaded(caplog: pytest.LogCaptureFixture) -> None:

@@ -184,6 +184,13 @@ def _profile(engine: Any, pcm: bytes, count: int) -> None:
     )
 
 
+def differ(one: str, other: str) -> int:
+    """How many words of two texts are not the same."""
+    first, second = one.split(), other.split()
+    same = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
+    return max(len(first), len(second)) - sum(block.size for block in same)
+
+
 def words(arguments: argparse.Namespace) -> None:
     """What each type of number makes of the small trained model's words, against float32 on the CPU."""
     from sidecars.step_time import parts, texts  # noqa: PLC0415
@@ -195,11 +202,7 @@ def words(arguments: argparse.Namespace) -> None:
     for dtype in ("float32", "bfloat16", "float16") if on_gpu() else ("float32",):
         engine = load("nemo", {**given, "device": arguments.device, "dtype": dtype})
         others, alone = (texts(engine, said, numbers, count) for count in (24, 1))
-        wrong = 0
-        for one, other in zip(heard, others, strict=True):
-            first, second = one.split(), other.split()
-            same = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
-            wrong += max(len(first), len(second)) - sum(block.size for block in same)
+        wrong = sum(map(differ, heard, others))
         note = f"of {total}; {sum(map(str.__eq__, heard, others))} of 24 utterances as on the CPU, "
         note += f"{sum(map(str.__eq__, others, alone))} the same alone as in company; {engine._pipeline.place}"
         tell(f"words that differ, {dtype}", wrong, "", note)
