@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.call import cancel_chain
+from phone_daemon.call.ask import Ask, Stream, led, saying
 from phone_daemon.call.caller_side import PendingTurn, Spawn, Tell
 from phone_daemon.call.reply import Reply
 from phone_daemon.call.speculative_reply import SpeculativeReply
 from phone_daemon.clock import now_ns
-from phone_daemon.events import Action, AgentEvent, Flushed, PlayoutDone, Token
+from phone_daemon.events import Action, AgentEvent, Flushed, PlayoutDone
 from phone_daemon.media.tones import attention_tone
 from phone_daemon.settings.settings import CallSettings
 from phone_daemon.stt.utterance import Utterance
@@ -32,37 +33,7 @@ log = logging.getLogger(__name__)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s")
 RESUMING = "As I was saying: "
 LONG_BREAK_S = 4.0
-"""After a longer break the caller is led back to what was being said."""
-Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
-
-
-@dataclass(slots=True)
-class Ask:
-    """What a reply answers, and how it is begun."""
-
-    stream: Stream
-    text: str = ""
-    """What the caller said; empty when nothing was."""
-    digits: bool = False
-    retractable: bool = False
-    """It moves the agent on, who must take that back if nobody hears it: an answer, not words of the call's own."""
-    continuation: Stream | None = None
-    """How the agent goes on with its answer, when a mere noise broke it off before it had been thought to its end."""
-    begun: Reply | None = None
-    """The reply, when it was begun early; for one start."""
-    remark: str = ""
-    """What the caller remarked, without wanting the floor, when the reply was broken off that this one resumes."""
-
-
-def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
-    """Words of the call's own, in answer to what the `caller` said."""
-
-    async def stream() -> AsyncGenerator[AgentEvent, None]:
-        yield Token(text)
-        for action in actions:
-            yield action
-
-    return Ask(stream, caller)
+"""After a longer break the agent leads the caller back to what it was saying."""
 
 
 async def _failing(error: Exception) -> AsyncGenerator[AgentEvent, None]:
@@ -100,23 +71,11 @@ class _Rest:
 
     ask: Ask
     retract: bool = False
-    """It is asked again from the start, and the agent must first take back what nobody heard but for a filler."""
+    """The agent is asked again from the start, and first takes back its answer: nothing but a filler was heard."""
     words: Ask | None = None
-    """What goes on at the very word, if the caller heard the agent tell something and had not been asked anything."""
+    """What continues at the very word, if the agent was telling something and had asked nothing."""
     since_ns: int = field(default_factory=now_ns)
     """When it was broken off."""
-
-
-def _led(text: str, ask: Ask) -> Ask:
-    """`ask`, with `text` said first."""
-
-    async def stream() -> AsyncGenerator[AgentEvent, None]:
-        yield Token(text)
-        async with contextlib.aclosing(ask.stream()) as events:
-            async for event in events:
-                yield event
-
-    return replace(ask, stream=stream)
 
 
 def asked(reply: Reply, played: int) -> bool:
@@ -208,7 +167,7 @@ class AgentSide:
         return lambda: self._agent.reply(turn, self.history)
 
     def _begin(self, stream: Stream) -> Reply:
-        """Has a reply thought and spoken, of which nothing is heard, told or numbered unless it is started."""
+        """Begins to think and speak a reply. Nothing of it is heard, told or numbered until it is started."""
         try:
             events = stream()
         except Exception as error:
@@ -357,8 +316,8 @@ class AgentSide:
     def resume(self) -> Ask | None:
         """The interruption was a noise: what the reply still had to say and do; None when there is nothing left.
 
-        From the very word, where something was being told. A question, and whatever was broken off long ago, is begun
-        again with its phrase: half of it tells nobody anything.
+        A statement resumes at the very word. A question, or whatever was interrupted long ago, starts again at its
+        phrase: half a phrase tells nobody anything.
         """
         rest, self._rest = self._rest, None
         if rest is None:
@@ -367,10 +326,10 @@ class AgentSide:
             self._agent.retract()
         if rest.words is None:
             return rest.ask
-        return rest.words if now_ns() - rest.since_ns < LONG_BREAK_S * 1e9 else _led(self.resuming, rest.ask)
+        return rest.words if now_ns() - rest.since_ns < LONG_BREAK_S * 1e9 else led(self.resuming, rest.ask)
 
     def resume_after(self, remark: str) -> Ask | None:
-        """The interruption was a mere `remark`: likewise."""
+        """Like `resume`, after a mere `remark`."""
         ask = self.resume()
         if ask is not None:
             ask.remark = remark
@@ -402,7 +361,7 @@ class AgentSide:
         self._log(turn)
 
     async def release(self) -> None:
-        """The line is gone: ends the reply that runs, and those whose silence nobody will confirm any more."""
+        """The line is gone: ends the running reply, and the replies whose silence the line can no longer confirm."""
         for cut in self._cut.values():
             if not cut.silent_ns.done():
                 cut.silent_ns.set_exception(ConnectionError("the line is closed"))

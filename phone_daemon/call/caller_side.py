@@ -25,7 +25,7 @@ from phone_daemon.stt.vad import Vad
 from phone_daemon.telemetry.turn_record import Turn
 
 FINAL_WAIT_S = 3.0
-"""A final transcript that takes longer is given up."""
+"""How long a final transcript is waited for."""
 
 Tell = Callable[[str, dict[str, object]], None]
 Spawn = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
@@ -76,7 +76,7 @@ class CallerSide:
         """`open_utterance` is told what is expected; `on_partial` is called when more is understood."""
         self.pending = PendingTurn()
         self.partial = ""
-        """What the utterance that listens is understood to be so far."""
+        """What the listening utterance has understood so far."""
         self.attending = False
         """Whether the utterance is being fed: while the caller speaks, and while the agent does."""
         self.position = 0
@@ -144,7 +144,7 @@ class CallerSide:
         return self._words.stable
 
     def paused(self, patience: int) -> bool:
-        """Whether the caller has fallen silent, and what they said been understood, `patience` samples ago or earlier.
+        """Whether the caller fell silent, and was understood, at least `patience` samples ago.
 
         They may go on, for the endpoint is still to come; but not if what they said calls for more.
         """
@@ -156,7 +156,7 @@ class CallerSide:
     def hear(self, frame: Frame, *, doubted: bool = False) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them.
 
-        `doubted`: it may be our own voice that comes back, and does not begin a turn as long as nobody knows.
+        `doubted`: this may be the agent's own echo, and begins no turn until it is known not to be.
         """
         self.position = frame.position + FRAME_SAMPLES
         self.clock.read(frame.position, now_ns())
@@ -203,7 +203,7 @@ class CallerSide:
         self.on_partial()
 
     def restart(self) -> Utterance:
-        """Puts the spare utterance in place of the one that listens, and gives that back."""
+        """Replaces the listening utterance with the spare one, and returns the old one."""
         self.partial, self._words = "", Stabilizer(self._window)
         self.attending = False
         old, self.utterance = self.utterance, self._spare
@@ -212,7 +212,7 @@ class CallerSide:
         return old
 
     def expect(self, expected: str) -> None:
-        """What the caller says from the next `restart` on most likely comes from the phrases called `expected`."""
+        """From the next `restart` on, the caller will most likely say one of the phrases called `expected`."""
         self.endpointing.expected = expected
         if expected != self._expected:
             self._expected = expected
@@ -252,7 +252,7 @@ class CallerSide:
                 pending.faults.append(fault)
                 self._tell("fault", {"part": "stt", "error": fault})
         if before is not None:
-            # Words stand in the order in which they were said, whichever were understood first.
+            # Words stand in the order in which they were said, whichever was understood first.
             await asyncio.wait([before])
         text = final.text
         contradicted = words.finalize(text)
@@ -261,7 +261,7 @@ class CallerSide:
             pending.said.append(text)
             pending.confidence = min(pending.confidence, final.confidence)
         if text or (contradicted and not pending.deaf):
-            # What was taken to be stable and is not must not stand where somebody reads along.
+            # Words shown as stable that turn out wrong must not stay in front of whoever reads along.
             self._tell("final", {"text": text, "contradicts": contradicted})
         if self._finalizing is asyncio.current_task():
             pending.at_ns["stt_final"] = now_ns()

@@ -49,7 +49,7 @@ MAX_PHRASES = 64
 TOOL_PATIENCE_S = 1.0
 """How much longer a filler waits where a tool runs."""
 GRACE_S = 2.0
-"""A part that was told to stop and does not, a stream that hangs in its close, is left to itself after this long."""
+"""How long a part may take to stop, such as a stream that hangs while closing, before it is abandoned."""
 
 Tell = Callable[[str, dict[str, object]], None]
 
@@ -68,7 +68,7 @@ class Reply:
         tell: Tell,
     ) -> None:
         self.turn = Turn(0)
-        """Whose numbers are set before it is confirmed."""
+        """Its numbers are set before the reply is confirmed."""
         self.actions: list[Action] = []
         """What is to be done once everything has been played, in order."""
         self.heard = Heard(voice.pace)
@@ -132,7 +132,7 @@ class Reply:
                 raise error
 
     def confirm(self) -> None:
-        """It is the reply that the caller shall hear."""
+        """This is the reply that the caller will hear."""
         self._confirmed.set()
         for kind, data in self._untold:
             self._tell(kind, data)
@@ -183,7 +183,7 @@ class Reply:
         return self._played > self._filler
 
     def unsaid(self, played: int) -> str:
-        """What is still to be said of what the agent has produced, when `played` samples were played."""
+        """What remains unsaid of the agent's text once `played` samples have been played."""
         return " ".join(filter(None, (self.heard.owed(played), self.turn.agent[self._begun :].strip())))
 
     def unsaid_words(self, played: int) -> str:
@@ -204,7 +204,7 @@ class Reply:
             self._tell("agent", {"text": text, "reply": self.turn.reply, **bridges})
 
     async def stop_agent(self) -> None:
-        """Closes the agent's stream: returns when its close has returned."""
+        """Closes the agent's stream, and returns once it is closed."""
         await _end(self._tasks[0])
 
     async def stop_voice(self) -> None:

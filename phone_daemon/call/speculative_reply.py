@@ -1,9 +1,9 @@
 """Begins the reply while the caller has only paused, so that it is ready when their turn is over.
 
 The endpoint takes half a second of silence, and most callers who fall silent have finished. So the agent is asked at
-the first pause, about what is understood so far. The speculative reply is kept if the final transcript says the same,
-and else dropped unheard: the agent's stream is closed, the agent takes it back, and what it produced is counted as
-wasted.
+the first pause, about what is understood so far. The speculative reply is kept if the final transcript says the same.
+Otherwise it is dropped unheard: the agent's stream is closed, the agent takes it back, and what it produced is counted
+as wasted.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SpeculativeReply:
         return reply
 
     def drop(self) -> None:
-        """Nobody will hear the reply, if there is one."""
+        """Drops the reply, if there is one: nobody will hear it."""
         reply, self._reply = self._reply, None
         if reply is not None:
             reply.cancel()

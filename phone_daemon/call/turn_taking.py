@@ -12,7 +12,8 @@ from functools import partial
 
 from phone_daemon.agent.agent import Agent, CallerTurn
 from phone_daemon.call.actions import Actions
-from phone_daemon.call.agent_side import AgentSide, Ask, BargeInEvent, saying
+from phone_daemon.call.agent_side import AgentSide, BargeInEvent
+from phone_daemon.call.ask import Ask, saying
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide, PendingTurn, Spawn, Tell
 from phone_daemon.call.digits import DigitCollector
@@ -150,7 +151,7 @@ class TurnTaking:
         elif self.floor.state is State.LISTENING:
             self._wait_for_caller()
         elif self.caller_side.attended_s >= self._settings.vad.max_speech_s:
-            # Overheard while the agent speaks: what nobody will ask for must not grow.
+            # Heard while the agent speaks: audio that nobody will ask for must not pile up.
             self.caller_side.drop()
             self.caller_side.attend()
 
@@ -165,7 +166,7 @@ class TurnTaking:
         return self._policy.on_words(self.floor.state, self.caller_side.stable)
 
     def _wait_for_caller(self) -> None:
-        """What the passing of time alone brings about while the floor is the caller's."""
+        """What happens by the passing of time alone while the floor is the caller's."""
         if self.held or not self.agent_side.settled:
             return
         if self._digits and (digits := self._digits.take(self._agent.wanted_digits(), self.caller_side.position)):
@@ -190,8 +191,8 @@ class TurnTaking:
         if self.taken is not None and self.taken.reply:
             return
         if digit == "#" and not self._digits:
-            return  # It ends nothing: often what was typed was known to be complete before its `#`.
-        # The agent is about to be asked how many digits it wants, where it stood before.
+            return  # It ends nothing: often the digits were known to be complete before the `#` came.
+        # The agent is about to be asked how many digits it wants, as of before the speculative reply.
         self.agent_side.speculative.drop()
         state = self.floor.state
         # While nothing is heard yet a key is typed ahead: what was said before it still gets its reply.
@@ -227,7 +228,7 @@ class TurnTaking:
         self._feed(Input.SPEECH_ENDED)
 
     def _overheard(self, wanted: bool, pending: PendingTurn) -> None:
-        """What the caller remarked while the agent spoke is known, and whether it was meant to interrupt.
+        """The final transcript of what the caller said over the agent has come: was it meant to interrupt?
 
         `wanted`: the agent had asked something.
         """
@@ -247,7 +248,7 @@ class TurnTaking:
             self._feed(Input.SPEECH_ENDED)
 
     def _go_on(self, remark: str) -> None:
-        """Nobody wants an answer to a `remark`: the agent takes up what it broke off, if it did."""
+        """A `remark` wants no answer: the agent resumes what it was saying, if it was interrupted."""
         rest = self.agent_side.resume_after(remark)
         if rest is None:
             self._feed(Input.NOTHING)
@@ -271,7 +272,7 @@ class TurnTaking:
             self.agent_side.speculative.review(caller.so_far)
 
     def _understood(self, pending: PendingTurn) -> None:
-        """The last word on what the caller said has come."""
+        """The final transcript of what the caller said has come."""
         if pending.turn is not None:
             pending.turn.caller = pending.text  # An operator answered before it was known.
             return
@@ -300,9 +301,9 @@ class TurnTaking:
     # ------------------------------------------------------------------------------------------------ floor
 
     def _feed(self, happened: Input, about: object = None) -> None:
-        """Something happened, and this is what comes of it. What it is `about` is what the commands are about."""
+        """Carries out what the table answers to an input. What the input is `about` goes to the commands."""
         if happened not in (Input.SPEECH_STARTED, Input.SPEECH_ENDED):
-            # Unless it was claimed: what is next is not the answer to what was said.
+            # Unless it was claimed, a speculative reply does not answer what comes next.
             self.agent_side.speculative.drop()
         before = self.floor.state
         for command in self.floor.feed(happened):

@@ -14,15 +14,15 @@ from phone_daemon.stt.vad import Vad
 from phone_daemon.wire.line import Line
 
 LONGEST_HELLO_S = 2.5
-"""Who talks for longer without a pause is a machine; "Smith and Sons, good morning, how can I help" takes 2.4 s."""
+"""Whoever talks longer without a pause is a machine; "Smith and Sons, good morning, how can I help" takes 2.4 s."""
 PAUSE_S = 0.8
 """Silence after which it is our turn."""
 SILENT_S = 4.0
-"""Who says nothing for so long is spoken to."""
+"""Somebody who says nothing for this long is spoken to."""
 NO_BEEP_S = 3.0
-"""Silence after a machine's greeting, from which on its beep is not waited for any more."""
+"""After this much silence following a machine's greeting, its beep is no longer waited for."""
 LONGEST_S = 45.0
-"""A greeting that takes longer is none."""
+"""No greeting takes longer."""
 WORDS = re.compile(
     r"\b(?:leave (?:a|your|me a|us a) (?:message|name)|after the (?:tone|beep|signal)|at the (?:tone|beep)|voice ?mail"
     r"|answering machine|mailbox|(?:not|un)(?: |-)?available|(?:can't|cannot|can not|unable to) (?:take|come|answer)"
