@@ -57,7 +57,7 @@ class Room:
 
 
 CALL = (
-    *("actions", "agent_side", "barge_in", "call", "cancel_chain", "digits", "floor", "operator_side"),
+    *("actions", "agent_side", "ask", "barge_in", "call", "cancel_chain", "digits", "floor", "operator_side"),
     *("speculative_reply", "turn_taking"),
 )
 ROOMS = {
