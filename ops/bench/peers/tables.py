@@ -29,11 +29,14 @@ class Row:
     counted: bool = False
     """A share: of how many it is one is told with it."""
 
+    contest: bool = True
+    """False: it tells of the machine, and nobody is ahead."""
+
     @property
     def verdict(self) -> str:
         """Who is ahead, and by how much ours is not."""
         others = {name: value for name, value in self.values.items() if name != OURS}
-        if OURS not in self.values or not others:
+        if not self.contest or OURS not in self.values or not others:
             return ""
         best = min(others, key=lambda name: others[name])
         behind = self.values[OURS] - others[best]
@@ -56,8 +59,8 @@ def rows(found: Found) -> list[Row]:
         *_times("TTFA", found, lambda one: one.ttfa_s),
         _mean("CPU of a core", found, lambda one: 100 * one.cpu if one.cpu else None, "%"),
         _most("memory", found, lambda one: one.memory_mb or None, "MB"),
-        _share("line itself late", found, lambda one: one.late_s > LATE_S),
-        _share("no call came of it", found, lambda one: bool(one.failed), failed=True),
+        replace(_share("line itself late", found, lambda one: one.late_s > LATE_S), contest=False),
+        replace(_share("no call came of it", found, lambda one: bool(one.failed), failed=True), contest=False),
     ]
     return [row for row in every if row.values]
 

@@ -71,6 +71,12 @@ def test_a_figure_that_nobody_has_is_no_row_and_one_that_somebody_lacks_is_a_das
     assert rows["no call came of it"].of["pipecat vad"] == 3
 
 
+def test_what_the_machine_did_is_told_and_nobody_is_ahead_in_it() -> None:
+    rows = {row.name: row for row in tables.rows(FOUND)}
+    assert rows["no call came of it"].values["ours"] == rows["line itself late"].values["ours"] == 0
+    assert rows["no call came of it"].verdict == rows["line itself late"].verdict == ""
+
+
 def test_as_good_as_the_best_of_the_others_is_level() -> None:
     rows = {row.name: row for row in tables.rows(dict.fromkeys(("ours", "livekit"), FOUND["ours"]))}
     assert rows["false stops"].verdict == "level"
