@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
 
 def authority(folder: Path) -> Path:
     """The authority's certificate; its key lies beside it."""
     _openssl(
-        folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+        folder, "req", "-x509", *NEW_KEY, "-keyout", "ca.key", "-out", "ca.pem",
         "-days", "2", "-subj", "/CN=Test authority",
     )  # fmt: skip
     return folder / "ca.pem"
@@ -23,7 +25,7 @@ def certificate(folder: Path, name: str, days: int = 30) -> tuple[Path, Path]:
     kind = "IP" if name.replace(".", "").isdigit() else "DNS"
     (folder / f"{name}.ext").write_text(f"subjectAltName={kind}:{name}\n")
     _openssl(
-        folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
+        folder, "req", *NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr",
         "-subj", f"/CN={name}",
     )  # fmt: skip
     _openssl(
