@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import psutil
 from redis.asyncio import Redis
 from rich.console import Console
@@ -33,10 +32,10 @@ LOOK_S = 10.0
 WARM = 0.4
 """Part of the time after which caches are full: what is allocated before is no leak."""
 GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 1.0}
-"""A minute, that passes: kB of memory of a process; of the rest one, as calls are live at every look."""
+"""A minute, that passes: kB of memory of a kind of process; one of the rest."""
 GAP_MS = 30.0
 IDLE_S = 5.0
-"""After the last call, before memory is looked at."""
+"""After the last call, before its processes are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ class Look:
 
 
 async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
-    """Calls in `lanes` lanes, one after the other, for so long; the slopes of what they leave."""
-    looks: list[Look] = []
+    """Calls in `lanes` lanes, one after the other, for so long; the growth of what they leave."""
     wrong: list[str] = []
     gaps: list[float] = []
     done = 0
@@ -69,8 +67,8 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
                 try:
                     while time.monotonic() < until:
                         await asyncio.sleep(min(LOOK_S, 20 * minutes))
-                        looks.append(Look((time.monotonic() - began) / 60, await _look(made)))
-                        console.print(f"{looks[-1].minute:.1f} min, {done} calls, {len(wrong)} failed", highlight=False)
+                        minute = (time.monotonic() - began) / 60
+                        console.print(f"{minute:.1f} min, {done} calls, {len(wrong)} failed", highlight=False)
                     await asyncio.gather(*tasks)
                 finally:
                     for task in tasks:
@@ -78,7 +76,7 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
                     await asyncio.gather(*tasks, return_exceptions=True)
                 await asyncio.sleep(IDLE_S)
                 idle.append(Look((time.monotonic() - began) / 60, await _look(made)))
-    return [*_figures(looks, minutes, done, wrong, gaps), *_kept(*idle)]
+    return [*_calls(done, wrong, gaps), *_kept(*idle)]
 
 
 async def _call(made: World, wrong: list[str]) -> float:
@@ -129,45 +127,29 @@ async def _look(made: World) -> dict[str, float]:
 
 
 def _kept(before: Look, after: Look) -> Iterator[Figure]:
-    """Memory that calls leave behind, by two looks at which nobody was on the line.
+    """What calls leave behind, by two looks at which nobody was on the line.
 
-    During calls it tells little: glibc keeps what is free between what is in use, and a daemon gives it back when its
-    last call has ended.
+    During calls it tells little: how many are up differs from look to look, and glibc keeps what is free between what
+    is in use, which a daemon gives back when its last call has ended.
     """
     minutes = after.minute - before.minute
     for name, value in after.values.items():
-        if "memory" in name:
-            first = before.values[name]
-            note = f"with no call up: {first:.0f} after the warm-up, {value:.0f} at the end"
-            yield Figure(f"{name}, growth", round((value - first) / minutes, 1), "kB a minute", GROWTH["memory"], note)
+        limit = next(limit for kind, limit in GROWTH.items() if kind in name)
+        unit = "kB a minute" if "memory" in name else "a minute"
+        first = before.values[name]
+        note = f"with no call up: {first:.0f} after the warm-up, {value:.0f} at the end"
+        yield Figure(f"{name}, growth", round((value - first) / minutes, 2) + 0.0, unit, limit, note)
 
 
 def _all(pid: int) -> list[int]:
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
-def _figures(looks: list[Look], minutes: float, done: int, wrong: list[str], gaps: list[float]) -> Iterator[Figure]:
+def _calls(done: int, wrong: list[str], gaps: list[float]) -> Iterator[Figure]:
     yield Figure("calls that failed", len(wrong), "", 0, f"of {done}" + "".join(f"; {why}" for why in wrong[:3]))
     if gaps:
         note = "the worst call; the callers run on the same machine"
         yield Figure("RTP gap of a call, p99.9", max(gaps), "ms", GAP_MS, note)
-    counted = [look for look in looks if look.minute >= WARM * minutes]
-    if len(counted) < 3:
-        return
-    at = [look.minute for look in counted]
-    for name in looks[0].values:
-        if "memory" in name:
-            continue
-        limit = next(limit for kind, limit in GROWTH.items() if kind in name)
-        values = [look.values[name] for look in counted]
-        slope = float(np.polyfit(at, values, 1)[0])
-        yield Figure(
-            f"{name}, growth",
-            round(slope, 3) + 0.0,
-            "a minute",
-            limit,
-            f"{values[0]:.0f} then, {values[-1]:.0f} at the end",
-        )
 
 
 def show(figures: list[Figure], console: Console) -> None:
