@@ -31,6 +31,8 @@ NUMBER_WAIT_S = 0.35
 NO_VOICE = Ending()
 TAG_WAIT_S = 0.3
 """After a whole sentence: before "please" voices pause for up to 0.32 s, of which the VAD takes the first for voice."""
+THANKS = frozenset(("thank", "thanks", "much"))
+"""Of "thank you very much" its first word is the one that is lost."""
 LAST_WORDS = frozenset(("please", "goodbye", "bye"))
 MESSAGE_WAIT_S = 0.8
 """In a message, a name or an address, after whatever sounds finished."""
@@ -157,7 +159,7 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         return Endpoint(wait, f"{digits} of {least} digits")
     tag = _tag_wait(words, vad)
     if evidence.expected == "yes_no" and only_yes_or_no(words, confirming=True):
-        return Endpoint(tag if "thank" in words or "thanks" in words else turn.min_wait_s, "yes or no")
+        return Endpoint(tag if THANKS.intersection(words) else turn.min_wait_s, "yes or no")
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
     likely = likelihood(evidence.text, words, evidence.ending)
@@ -171,7 +173,7 @@ def _tag_wait(words: list[str], vad: VadSettings) -> float:
     """What is left for a tag after a whole sentence: "please", or a goodbye; a number may have a second part."""
     if LAST_WORDS.intersection(words[-2:]):
         return 0.0
-    if runs(words[-1:]) or "thank" in words or "thanks" in words:
+    if runs(words[-1:]) or THANKS.intersection(words):
         return vad.min_silence_s
     return TAG_WAIT_S
 

@@ -24,7 +24,9 @@ def test_an_answer_to_a_yes_or_no_question_is_over_at_once(text: str) -> None:
     assert waits(text, "yes_no") == TURN.min_wait_s
 
 
-@pytest.mark.parametrize("text", ["No, thank you, that's everything.", "Thank you very much indeed."])
+@pytest.mark.parametrize(
+    "text", ["No, thank you, that's everything.", "Thank you very much indeed.", "You very much indeed."]
+)
 def test_after_thanks_a_goodbye_may_come(text: str) -> None:
     assert waits(text, "yes_no") == VAD.min_silence_s
 
