@@ -338,9 +338,10 @@ class Reply:
         """Speaks `phrase`, which ends at character `end` of the agent's text."""
         arrivals = Arrivals()
         head = _Head()
+        greets = self.turn.number == 0
         asked_ns = now_ns()
         try:
-            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished)) as spoken:
+            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished, keep=greets)) as spoken:
                 async for speech in spoken:
                     self._stamp("tts_first_audio")
                     if not arrivals.samples:
@@ -354,7 +355,8 @@ class Reply:
                     asked_ns = now_ns()
         finally:
             head.whole.set()
-        self._lead.learn(arrivals)
+        if not self._voice.recited:
+            self._lead.learn(arrivals)
         self._unfinished = phrase if is_unfinished(phrase) else ""
         if not arrivals.samples:
             self._begin(phrase, end)

@@ -14,7 +14,7 @@ from phone_daemon.state.store import State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.tts.filler import Store as FillerStore
 from phone_daemon.tts.lead import Lead
-from phone_daemon.tts.voice import Voice
+from phone_daemon.tts.voice import Kept, Voice
 from sidecars.host.host import Host
 from sidecars.log import Event
 
@@ -31,10 +31,11 @@ class Services:
     watch: Callable[[Note], None]
     lead: Lead = field(default_factory=Lead)
     fillers: FillerStore = field(default_factory=dict)
+    greetings: Kept = field(default_factory=dict)
 
     def open_voice(self, dialplan: Dialplan, call: str) -> Voice:
         """A voice of its own for `call`, as its dialplan wants it."""
-        return Voice(self.tts, dialplan.voice, call)
+        return Voice(self.tts, dialplan.voice, call, self.greetings)
 
     def tell(self, call: str, kind: str, data: dict[str, object]) -> None:
         """Notes what happened in `call`, for the store and for whoever watches. An observer that fails is logged."""

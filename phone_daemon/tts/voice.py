@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from typing import Any
 
 from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
@@ -18,6 +18,13 @@ PATIENCE_S = 5.0
 """An engine that says nothing for this long, while it has a text to speak, is given up."""
 
 
+MOST_KEPT = 64
+"""Phrases; the oldest of more is made anew."""
+
+Kept = MutableMapping[tuple[str, str, str], tuple[Speech, ...]]
+"""What was spoken before, by voice, text and what came before it: what all calls share."""
+
+
 class TtsLost(Exception):
     """A phrase was not spoken to its end: the engine died, refused it or fell silent. The next phrase may succeed."""
 
@@ -25,9 +32,11 @@ class TtsLost(Exception):
 class Voice:
     """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
 
-    def __init__(self, host: Host, options: Mapping[str, Any], call: str = "") -> None:
+    def __init__(self, host: Host, options: Mapping[str, Any], call: str = "", kept: Kept | None = None) -> None:
         """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host that has a process
         for each."""
+        self._kept: Kept = {} if kept is None else kept
+        self._name = repr(sorted(options.items()))
         self._host = host
         self._call = call
         self._options = dict(options)
@@ -39,6 +48,8 @@ class Voice:
         self._stops = 0
         """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
         self._reading = asyncio.Lock()
+        self.recited = False
+        """The last phrase had been spoken before, in another call: it tells nothing about how fast the engine is."""
         self.fault = ""
         """What the host has survived in the last phrase: why another voice speaks. Empty when all is well."""
 
@@ -46,9 +57,9 @@ class Voice:
         """How it says `phrase`."""
         return speakable(phrase, english=self._english)
 
-    async def speak(self, phrase: str, before: str = "") -> AsyncGenerator[Speech, None]:
+    async def speak(self, phrase: str, before: str = "", *, keep: bool = False) -> AsyncGenerator[Speech, None]:
         """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there. `before` was
-        spoken of the same sentence, whose melody then goes on.
+        spoken of the same sentence, whose melody then goes on. `keep`: it is said in every call, and spoken once.
 
         Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
         `TtsLost`.
@@ -62,6 +73,14 @@ class Voice:
         self.fault = ""
         if self._channel is None:
             self._channel = self._host.open(self._call)
+        key = self._name, phrase, before
+        known = self._kept.get(key, ()) if keep else ()
+        self.recited = bool(known)
+        if known:
+            for speech in known:
+                yield speech
+            return
+        made: list[Speech] = []
         me = self._speaking = object()
         said = {"text": spoken.text, "before": self.spoken(before).text if before else ""}
         self._channel.send({"type": "Speak", **said, "options": self._options})
@@ -74,8 +93,12 @@ class Voice:
                     raise TtsLost(str(message.get("error", "the engine gave no reason")))
                 if message["type"] == "Done":
                     self._speaking = None
-                    yield narrowing.end(pause_s(phrase))
+                    made.append(narrowing.end(pause_s(phrase)))
+                    if keep and not self.fault:
+                        self._keep(key, made)
+                    yield made[-1]
                 elif (speech := narrowing.feed(pcm, message.get("marks", ()))).pcm:
+                    made.append(speech)
                     yield speech
         except HostLost as error:
             self._forget()
@@ -86,6 +109,11 @@ class Voice:
         finally:
             if self._speaking is me:
                 self._stop()
+
+    def _keep(self, key: tuple[str, str, str], made: list[Speech]) -> None:
+        self._kept[key] = tuple(made)
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
 
     async def cancel(self) -> None:
         """Stops what is being spoken; returns when the engine has confirmed that it has stopped, or is dead."""

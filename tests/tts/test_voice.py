@@ -14,7 +14,7 @@ import pytest
 from phone_daemon.clock import run_counted
 from phone_daemon.events import SAMPLE_RATE, Speech
 from phone_daemon.tts.heard import Heard
-from phone_daemon.tts.voice import TtsLost, Voice
+from phone_daemon.tts.voice import Kept, TtsLost, Voice
 from sidecars.host.host import Host
 from sidecars.local.inline import InlineHost
 from sidecars.local.subprocess import SubprocessHost
@@ -48,6 +48,35 @@ async def test_a_phrase_comes_at_8_khz_with_its_words_marked_in_it(host: Host) -
     it = marks[4][0]
     assert (np.abs(audio[it - 1000 : it - 100]) <= 30).all(), "the pause between the sentences lies before its mark"
     assert (np.abs(audio[it : it + 800]) > 300).any()
+
+
+async def test_what_every_call_says_is_spoken_once(host: Host) -> None:
+    kept: Kept = {}
+
+    async def said(phrase: str, keep: bool = True, **options: object) -> tuple[list[Speech], bool]:
+        voice = Voice(host, options, kept=kept)
+        try:
+            return [speech async for speech in voice.speak(phrase, keep=keep)], voice.recited
+        finally:
+            voice.close()
+
+    first, recited = await said("Hello there.")
+    assert first and not recited
+    assert await said("Hello there.") == (first, True)
+    assert not (await said("Hello there.", keep=False))[1]
+    assert not (await said("Hello there.", rate=0.7))[1]
+    assert not (await said("Hello there! "))[1]
+
+
+async def test_what_is_broken_off_is_not_kept(host: Host) -> None:
+    kept: Kept = {}
+    voice = Voice(host, {}, kept=kept)
+    async for _ in voice.speak(LONG, keep=True):
+        await voice.cancel()
+    assert kept == {}
+    async for _ in voice.speak("Hello.", keep=True):
+        pass
+    assert len(kept) == 1
 
 
 async def test_pieces_are_small_and_marks_come_with_the_piece_they_point_into(host: Host) -> None:
