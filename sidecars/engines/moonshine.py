@@ -1,9 +1,8 @@
 """Recognition by Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
 
 The model hears an utterance whole. So a partial is the growing audio heard again, with what the one before said
-given to the decoder; the final is begun as soon as the caller pauses, and is thrown away if they go on; what is heard
-with little certainty is heard again, slowed down; and speech without a pause is cut at its quietest place. Every choice
-depends on the audio alone, not on how fast the machine is.
+given to the decoder; the final is begun as soon as the caller pauses, and is thrown away if they go on; and speech
+without a pause is cut at its quietest place. Every choice depends on the audio alone, not on how fast the machine is.
 
 Options: `model` (a folder or a repository; empty: the package's), `phrases` (by dialplan, by what was asked, sentences
 that callers may say), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
@@ -21,7 +20,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from sidecars.engine import EngineFull, Hypothesis, Word
@@ -44,13 +42,6 @@ NEAR = 6.0
 """Another hypothesis may well be what was said when it is less likely by no more, as a natural logarithm, by the sound
 alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis, 16 more by one that is so near.
 """
-UNCERTAIN, UNCERTAIN_OPEN = -0.05, -0.4
-"""Likelihoods below which a final is heard again, slowed down: one utterance in seven of those sets. The second number
-is for where nothing in particular is expected. The likelier of the two counts; what is judged is how likely both are
-together. Of 400 utterances 365 are understood so, not 356, and 15 taken for something else, not 17; on
-the sets for measuring (natural, yes or no, days and times) it made no difference: 211 of 251, and 212 without."""
-SLOWER = 17 / 16
-"""Sped up as much instead, six fewer of the 78 least certain are understood; slowed down twice as much, five."""
 SHARE_S = 0.1
 """With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
 LENGTH_SHARE = 0.16
@@ -274,7 +265,7 @@ class Moonshine:
         best = self._model.decode(encoded, bias=session.bias, guess=session.partial, poll=self._give_way)[0]
         session.heard_at = session.samples
         session.partial = best.tokens
-        return self._changed(number, session, self._words(session, [best], best.likelihood, session.begin, end))
+        return self._changed(number, session, self._words(session, [best], session.begin, end))
 
     def _settled(self, session: _Session) -> bool:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
@@ -314,25 +305,9 @@ class Moonshine:
     def _hear(self, session: _Session, begin: int, end: int, poll: Callable[[], None]) -> list[Word]:
         encoded = self._encoded(session, begin, end)
         poll()
-        ranked: Sequence[Decoded] = self._model.decode(
-            encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll
-        )
-        again = self._again(session, begin, end, ranked[0], poll)
-        likelihoods = [ranked[0].likelihood, *(each.likelihood for each in again[:1])]
-        if again and again[0].likelihood > ranked[0].likelihood:
-            ranked, again = again, ranked
-        session.others = self._others(session, encoded, [*ranked, *again[:1]], poll)
-        return self._words(session, ranked, sum(likelihoods) / len(likelihoods), begin, end)
-
-    def _again(
-        self, session: _Session, begin: int, end: int, best: Decoded, poll: Callable[[], None]
-    ) -> Sequence[Decoded]:
-        """What the audio says slowed down; nothing when `best` is certain enough."""
-        if best.likelihood >= (UNCERTAIN if session.bias else UNCERTAIN_OPEN):
-            return ()
-        poll()
-        slower = soxr.resample(session.sound(begin, end), RATE, RATE * SLOWER)
-        return self._model.decode(self._model.encode(slower), beam=self._beam, bias=session.bias, poll=poll)
+        ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
+        session.others = self._others(session, encoded, ranked, poll)
+        return self._words(session, ranked, begin, end)
 
     def _encoded(self, session: _Session, begin: int, end: int) -> Encoded:
         if session.encoded is None or session.encoded[:2] != (begin, end):
@@ -352,11 +327,10 @@ class Moonshine:
         texts = {plain_words(text): text for text in (self._model.tokens.text(each.tokens) for each in near)}
         return [text for words, text in texts.items() if words and words != plain_words(heard)]
 
-    def _words(
-        self, session: _Session, ranked: Sequence[Decoded], likelihood: float, begin: int, end: int
-    ) -> list[Word]:
+    def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
         """Those of the best hypothesis; none when it was made up."""
-        if not is_speech(session.voiced, likelihood, self._model.tokens.text(ranked[0].tokens)):
+        best = ranked[0]
+        if not is_speech(session.voiced, best.likelihood, self._model.tokens.text(best.tokens)):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

@@ -11,7 +11,7 @@ import pytest
 
 from sidecars.engine import EngineFull
 from sidecars.engines.digit_words import count
-from sidecars.engines.moonshine import LONGEST, SLOWER, Moonshine, create
+from sidecars.engines.moonshine import LONGEST, Moonshine, create
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import plain_words
 from tests.sidecars.natural import RATE, said
@@ -70,29 +70,6 @@ def test_what_is_certain_is_heard_once(engine: Moonshine, work: list[float]) -> 
     engine.step({1: said(SENTENCE)})
     assert engine.finalize(1).text == SENTENCE
     assert len(work) == 1
-
-
-def test_what_is_uncertain_is_heard_again_slowed_down_and_the_likelier_counts(
-    engine: Moonshine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hearings: list[Any] = []
-    decode = engine._model.decode
-
-    def kept(encoded: Any, **options: Any) -> Any:
-        hearings.append((encoded.seconds, decode(encoded, **options)[0]))
-        return decode(encoded, **options)
-
-    monkeypatch.setattr(engine._model, "decode", kept)
-    for share in (0.4, 0.6, 0.8):
-        hearings.clear()
-        engine.open(1, {"grammar": "clinic"})
-        engine.step({1: noisy(said(SENTENCE), share, seed=5)})
-        final = engine.finalize(1)
-        (first_s, first), (second_s, second) = hearings
-        assert (second_s - 0.35) / (first_s - 0.35) == pytest.approx(SLOWER, rel=0.01)
-        likelier = max(first, second, key=lambda each: each.likelihood)
-        assert final.text
-        assert plain_words(final.text) == plain_words(engine._model.tokens.text(likelier.tokens))
 
 
 def test_an_utterance_is_understood_while_it_is_said(engine: Moonshine) -> None:
