@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,13 @@ async def house(folder: Path, *allow: str) -> AsyncIterator[House]:
             assert next(iter(trunks)).calls == 0
 
 
-async def _with_a_caller(web: Served, socket: ClientConnection, provider: LineCard, trunks: Trunks, bridge) -> House:
+async def _with_a_caller(
+    web: Served,
+    socket: ClientConnection,
+    provider: LineCard,
+    trunks: Trunks,
+    bridge: Callable[[SipLine, str, bytes], None],
+) -> House:
     await socket.send(start(caller="anna"))
     ear = await web.answered()
     ear.line.bridge = bridge
