@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,12 +22,14 @@ from phone_daemon.call.services import Services
 from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.called import dialplan_of_trunk
 from phone_daemon.clock import now_ns
+from phone_daemon.current_stt import CurrentStt
 from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
 from phone_daemon.dialplan.keys import OutboundKeys
-from phone_daemon.engines import engine_options, make_stt, make_tts
+from phone_daemon.engines import make_tts
 from phone_daemon.events import EndReason, Note
-from phone_daemon.health import Condition, Health, Level, Part
+from phone_daemon.health import Health
 from phone_daemon.outbound import BadRequest, DialRequest, Outbound, Outcome, prepared
+from phone_daemon.readiness import parts_of
 from phone_daemon.settings.problems import nearest
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.trunk_checks import unknown_dialplans
@@ -41,8 +43,9 @@ from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
 from phone_daemon.wire.uri import user_part
-from sidecars.host.host import Host, HostLost
+from sidecars.host.host import HostLost
 from sidecars.log import Event
+from sidecars.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -88,17 +91,15 @@ class Daemon:
         self.dialplans = load_dialplans(settings)
         self._agents = AgentFactory(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
-        self._dialing: set[asyncio.Task[None]] = set()
+        self._dialing = Tasks()
         """Calls out that nobody has answered yet."""
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking = Tasks()
         """Calls that ring while their dialplan's webhook is asked."""
         self._draining = asyncio.Event()
-        self._reloads: set[asyncio.Task[None]] = set()
+        self._reloads = Tasks()
         self._one_reload = asyncio.Lock()
-        self._bridges: set[asyncio.Task[None]] = set()
+        self._bridges = Tasks()
         """Callers from the web who are being handed over, or are joined with a colleague."""
-        self._retiring: set[asyncio.Task[None]] = set()
-        """Recognizers that calls from before a reload still use."""
         self.web: WebProcess | None = None
         """The web process, where the settings want one."""
         self._stack = AsyncExitStack()
@@ -114,33 +115,28 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         enter = self._stack.enter_async_context
-        stt = make_stt(settings.stt, self.dialplans, os.environ)
+        self._stt = CurrentStt(settings.stt, self.dialplans, os.environ)
         tts = make_tts(settings.tts, os.environ)
         self._stack.push_async_callback(self._agents.close)
         self._agents.open(self.dialplans)
-        self._stack.push_async_callback(self._close_stt)
-        self._stt = stt
+        self._stack.push_async_callback(self._stt.close)
         Vad(settings.vad)  # Its model is loaded now, and not when the first caller waits.
         self._stack.push_async_callback(tts.close)
-        state, *_ = await asyncio.gather(enter(State.open(settings.state)), stt.start(), tts.start())
+        state, *_ = await asyncio.gather(enter(State.open(settings.state)), self._stt.host.start(), tts.start())
         telemetry = Telemetry()
         self._stack.callback(telemetry.close)
-        self._services = Services(settings, stt, tts, state, telemetry, self._notify)
+        self._services = Services(settings, self._stt.host, tts, state, telemetry, self._notify)
         edge = edge_address(settings.edge.inner, settings.edge.inner_port) if settings.edge.bind else ""
         self.trunks = await enter(Trunks(settings.trunk, edge=edge, count=telemetry.registration))
         self.cards = await enter(LineCards(settings.sip, trunks=self.trunks))
         ledger = Ledger(settings.state.directory / "outbound.jsonl")
+        out, sip = settings.outbound, settings.sip
         self._outbound = Outbound(
-            settings.outbound,
-            settings.sip,
-            self.cards,
-            self.trunks,
-            ledger,
-            listen=self._listen,
-            count=telemetry.dialed,
+            out, sip, self.cards, self.trunks, ledger, listen=self._listen, count=telemetry.dialed
         )
         state.shown["cards"] = self._where_cards()
-        self.health = await enter(Health(settings.health_port, self._parts(), lambda: len(self._calls), self._draining))
+        parts = parts_of(self.cards, self.trunks, self._agents, lambda: self._services, lambda: self.web)
+        self.health = await enter(Health(settings.health_port, parts, lambda: len(self._calls), self._draining))
         if settings.web.on:
             first = next(iter(self.dialplans))
             web = WebProcess(
@@ -152,9 +148,8 @@ class Daemon:
             )
             self.web = await enter(web)
         self._stack.push_async_callback(self._end_calls)
-        self._stack.push_async_callback(self._end_bridges)
-        self._stack.push_async_callback(self._end_asking)
-        self._stack.push_async_callback(self._end_reloads)
+        for tasks in (self._bridges, self._asking, self._reloads):
+            self._stack.push_async_callback(tasks.end)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -184,42 +179,6 @@ class Daemon:
             self.web.tell(note)
         self._watch(note)
 
-    def _parts(self) -> Mapping[str, Part]:
-        """What readiness depends on: without a line no call can come in; without the rest it can."""
-
-        def line_cards() -> Condition:
-            alive, all_ = self.cards.alive, self.settings.sip.cards
-            if alive == all_:
-                return Condition()
-            return Condition(Level.DEGRADED if alive else Level.UNREADY, f"{alive} of {all_} line cards run")
-
-        def web() -> Condition:
-            down = self.settings.web.on and (self.web is None or not self.web.alive)
-            return Condition(Level.DEGRADED, "the web process is down") if down else Condition()
-
-        def engine(host: Callable[[], Host]) -> Part:
-            return lambda: Condition(Level.DEGRADED, host().problem) if host().problem else Condition()
-
-        def state() -> Condition:
-            store = self._services.store
-            return Condition() if store.ready else Condition(Level.DEGRADED, store.problem)
-
-        def model() -> Condition:
-            return Condition(Level.DEGRADED, self._agents.problem) if self._agents.problem else Condition()
-
-        def trunks() -> Condition:
-            return Condition(Level.DEGRADED, self.trunks.problem) if self.trunks.problem else Condition()
-
-        return {
-            "line_cards": line_cards,
-            **({"trunks": trunks} if len(self.trunks) else {}),
-            "stt": engine(lambda: self._services.stt),
-            "tts": engine(lambda: self._services.tts),
-            "model": model,
-            "state": state,
-            **({"web": web} if self.settings.web.on else {}),
-        }
-
     async def serve(self) -> None:
         """Answers calls until `drain`; returns when the last call has ended or `drain_s` has passed."""
         accepting = asyncio.create_task(self._accept())
@@ -247,8 +206,7 @@ class Daemon:
         """No new calls; live ones may finish."""
         self._draining.set()
         self.trunks.leave()
-        for dialing in self._dialing:
-            dialing.cancel()
+        self._dialing.cancel()
 
     # ------------------------------------------------------------------------------------------------ reloading
 
@@ -257,60 +215,19 @@ class Daemon:
 
         What is wrong with them is logged, and the dialplans stay as they are.
         """
-        task = asyncio.create_task(self._reload(), name="reload")
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
+        self._reloads.start(self._reload(), name="reload")
 
     async def _reload(self) -> None:
         async with self._one_reload:
             try:
                 plans = await asyncio.to_thread(load_dialplans, self.settings)
                 self._agents.open(plans)
-                stt = await self._stt_for(plans)
+                await self._stt.follow(plans, [task for _, task in self._calls.values()])
             except (DialplanError, HostLost) as error:
                 log.error(Event("dialplans.kept", reason=" | ".join(str(error).splitlines())))
                 return
-            if stt is not self._stt:
-                self._retire(self._stt)
-                self._stt, self._services = stt, replace(self._services, stt=stt)
-            self.dialplans = plans
+            self.dialplans, self._services = plans, replace(self._services, stt=self._stt.host)
             log.info(Event("dialplans.reloaded", names=", ".join(plan.name for plan in plans)))
-
-    async def _stt_for(self, plans: Dialplans) -> Host:
-        """The recognizer that is running, or another where it has to be told what the callers of `plans` may say."""
-        settings = self.settings.stt
-        if engine_options(settings, plans) == engine_options(settings, self.dialplans):
-            return self._stt
-        stt = make_stt(settings, plans, os.environ)
-        try:
-            await stt.start()
-        except BaseException:
-            await stt.close()
-            raise
-        return stt
-
-    def _retire(self, stt: Host) -> None:
-        """Closes a recognizer once the calls that use it have ended."""
-
-        calls = [task for _, task in self._calls.values()]
-
-        async def close() -> None:
-            if calls:
-                await asyncio.wait(calls)
-            await stt.close()
-
-        task = asyncio.create_task(close(), name="retire")
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    async def _end_reloads(self) -> None:
-        for task in self._reloads:
-            task.cancel()
-        await asyncio.gather(*self._reloads, return_exceptions=True)
-
-    async def _close_stt(self) -> None:
-        await asyncio.gather(*self._retiring)
-        await self._stt.close()
 
     # ---------------------------------------------------------------------------------------------------- calls
 
@@ -340,9 +257,7 @@ class Daemon:
             self._take(incoming, plan, called, trunk)
             return
         incoming.ring()
-        asking = asyncio.create_task(self._ask_first(incoming, plan, called, trunk), name=f"start {incoming.id}")
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+        self._asking.start(self._ask_first(incoming, plan, called, trunk), name=f"start {incoming.id}")
 
     def _join(self, incoming: IncomingCall) -> None:
         """A colleague takes a live call over."""
@@ -373,11 +288,6 @@ class Daemon:
             log.info(Event("call.abandoned", call=incoming.id, reason="hung up while it rang"))
             return
         self._take(incoming, plan, called, trunk)
-
-    async def _end_asking(self) -> None:
-        for task in self._asking:
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
 
     def _take(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
         line = incoming.answer(called)
@@ -430,18 +340,11 @@ class Daemon:
 
         return await self._outbound.dial(request, ready, begin)
 
-    async def _end_bridges(self) -> None:
-        for task in self._bridges:
-            task.cancel()
-        await asyncio.gather(*self._bridges, return_exceptions=True)
-
     def _bridge(self, caller: SipLine, uri: str, briefing: bytes) -> None:
         """Hands over a caller whose own side cannot be asked to: who is at `uri` is called, and joined with them."""
         plan = replace(next(iter(self.dialplans)), outbound=OutboundKeys())  # It does not matter who answers.
         handing = self._outbound.hand_over(caller, user_part(uri), briefing, plan)
-        task = asyncio.create_task(handing, name=f"bridge {caller.id}")
-        self._bridges.add(task)
-        task.add_done_callback(self._bridges.discard)
+        self._bridges.start(handing, name=f"bridge {caller.id}")
 
     async def _listen(self, line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered:
         services = self._services
@@ -477,9 +380,7 @@ class Daemon:
             elif command.kind is CommandKind.TRUNKS:
                 state.ack(command, {"trunks": [trunk.shown() for trunk in self.trunks]})
             elif command.kind is CommandKind.DIAL:
-                dialing = asyncio.create_task(self._dial(command), name="dial")
-                self._dialing.add(dialing)
-                dialing.add_done_callback(self._dialing.discard)
+                self._dialing.start(self._dial(command), name="dial")
             else:
                 state.ack(command, {"error": f"{command.kind} is for a call, not for the daemon"})
 

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from sidecars.log import Event
+from sidecars.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Health:
         self._parts = parts
         self._live = live
         self._draining = draining
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients = Tasks()
 
     async def __aenter__(self) -> Self:
         try:
@@ -82,9 +83,7 @@ class Health:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
-        for client in self._clients:
-            client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._clients.end()
         await self._server.wait_closed()
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
@@ -106,9 +105,7 @@ class Health:
         if len(self._clients) >= MAX_CLIENTS:
             writer.transport.abort()
             return
-        client = asyncio.create_task(self._serve(reader, writer), name="health client")
-        self._clients.add(client)
-        client.add_done_callback(self._clients.discard)
+        self._clients.start(self._serve(reader, writer), name="health client")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -68,21 +68,21 @@ async def test_live_calls_keep_their_dialplan_and_recognizer_and_new_ones_get_th
 ) -> None:
     caplog.set_level(logging.INFO)
     async with running(tmp_path) as (daemon, write), card() as phone:
-        old = daemon._stt
+        old = daemon._stt.host
         first = Ear(await phone.place(f"sip:100@127.0.0.1:{daemon.port}"))
         await until(lambda: daemon.live == 1)
         write("Good day.", says="farewell")
         daemon.reload()
         await until(lambda: greeting(daemon) == "Good day.")
-        assert daemon._stt is not old
+        assert daemon._stt.host is not old
         assert daemon.live == 1
         second = Ear(await phone.place(f"sip:100@127.0.0.1:{daemon.port}"))
         await until(lambda: daemon.live == 2)
         plans = {call._dialplan.greeting: call._services.stt for call, _ in daemon._calls.values()}
-        assert plans == {"Hello.": old, "Good day.": daemon._stt}
-        assert daemon._retiring
+        assert plans == {"Hello.": old, "Good day.": daemon._stt.host}
+        assert daemon._stt.retiring
         first.line.hang_up()
-        await until(lambda: not daemon._retiring)
+        await until(lambda: not daemon._stt.retiring)
         assert daemon.live == 1
         second.line.hang_up()
         await until(lambda: not daemon.live)
@@ -102,11 +102,11 @@ async def test_a_broken_file_is_one_line_and_the_old_dialplan_stays(
         assert "desk.toml:2: greting: unknown key; did you mean" in record.getMessage()
         assert "\n" not in record.getMessage()
         assert greeting(daemon) == "Hello."
-        old = daemon._stt
+        old = daemon._stt.host
         write("Good morning.")
         daemon.reload()
         await until(lambda: greeting(daemon) == "Good morning.")
-        assert daemon._stt is old  # callers may still say the same
+        assert daemon._stt.host is old  # callers may still say the same
 
 
 async def test_sighup_reloads_and_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost
 from sidecars.local import backoff
 from sidecars.local.subprocess import SubprocessHost
 from sidecars.log import Event
+from sidecars.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PerCallHost:
         self._wanted = asyncio.Event()
         """The one that was ready is taken."""
         self._anonymous = itertools.count(1)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._closed = False
 
     async def start(self) -> None:
@@ -44,7 +44,7 @@ class PerCallHost:
         await first.start()
         self.sample_rate, self.voices = first.sample_rate, first.voices
         self._ready = first
-        self._spawn(self._keep_ready())
+        self._tasks.start(self._keep_ready())
 
     def open(self, call: str = "") -> QueueChannel:
         """Channels that name no call are a call each, and wait for no child: there is one ready, or they are lost."""
@@ -62,9 +62,7 @@ class PerCallHost:
         hosts = [*self._calls.values(), *filter(None, [self._ready])]
         self._calls.clear()
         self._ready = None
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await asyncio.gather(*(host.close() for host in hosts))
 
     @property
@@ -82,7 +80,7 @@ class PerCallHost:
             for call, each in list(self._calls.items()):
                 if each is host:
                     del self._calls[call]
-                    self._spawn(host.close())
+                    self._tasks.start(host.close())
 
         host = self._make(emptied)
         return host
@@ -92,7 +90,7 @@ class PerCallHost:
         self._wanted.set()
         if host is None or host.problem:
             if host is not None:
-                self._spawn(host.close())
+                self._tasks.start(host.close())
             host = self._new()
             host.sample_rate, host.voices = self.sample_rate, self.voices
             host.begin().add_done_callback(_heeded)
@@ -117,11 +115,6 @@ class PerCallHost:
                     raise
                 else:
                     self.problem, delay, self._ready = "", 0.0, host
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _heeded(started: asyncio.Future[None]) -> None:

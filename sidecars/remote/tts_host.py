@@ -19,6 +19,7 @@ from sidecars.host.channel import QueueChannel
 from sidecars.host.host import HostLost, Message, options_of
 from sidecars.log import Event
 from sidecars.resample import Resampler
+from sidecars.tasks import Tasks
 
 START_S = 10.0
 """A server that has not spoken its first text by then does not serve."""
@@ -78,7 +79,7 @@ class RemoteHost:
         self._start_timeout_s = start_timeout_s
         self._numbers = itertools.count(1)
         self._conversations: dict[int, _Conversation] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def problem(self) -> str:
@@ -112,9 +113,7 @@ class RemoteHost:
     async def close(self) -> None:
         for conversation in list(self._conversations.values()):
             conversation.lose(f"{self.name} was shut down")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         self.sample_rate = 0
         await self._source.close()
 
@@ -139,10 +138,7 @@ class RemoteHost:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that ends with this host at the latest."""
-        task = asyncio.create_task(work, name=self.name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.start(work, name=self.name)
 
 
 class _Conversation:

@@ -11,7 +11,6 @@ The page does it in thirty lines (`page/browser_call.js`); any WHIP client that 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from collections import deque
@@ -27,6 +26,7 @@ from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.ice_servers import links, parse
 from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
 from phone_daemon.web.webrtc.peer import Peer
+from sidecars.tasks import Tasks
 
 PATH = "/v1/webrtc"
 logging.getLogger("aioice").setLevel(logging.WARNING)  # It tells of each candidate pair that it checks.
@@ -46,7 +46,7 @@ class Peers:
         self._desk = desk
         self._servers = servers
         self._peers: dict[str, Peer] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving = Tasks()
         self._gone: deque[str] = deque(maxlen=REMEMBERED)
 
     async def welcome(self, body: bytes, called: str, join: str = "") -> tuple[str, str]:
@@ -61,9 +61,7 @@ class Peers:
         except BaseException:
             del self._peers[name]
             raise
-        leaving = asyncio.create_task(self._leave(name, peer))
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
+        self._leaving.start(self._leave(name, peer))
         return name, answer
 
     def find(self, name: str) -> Peer:
