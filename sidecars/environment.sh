@@ -30,6 +30,7 @@ echo "building $1/.venv (once)"
 if [ -f setup.sh ]; then
   sh ./setup.sh
 else
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+  # By its own path: what pip writes into bin/ begins with it, and another checkout has another link.
+  "$kept/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
 fi
 touch .venv/complete

@@ -40,7 +40,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]
 async def test_the_api_is_what_its_description_says(tmp_path: Path, web: Served) -> None:
     python = await asyncio.to_thread(python_in, "tests/web/schemathesis")
     process = await asyncio.create_subprocess_exec(
-        *(str(Path(python).parent / "st"), "run", f"{web.url}/openapi.json"),
+        *(python, str(Path(python).parent / "st"), "run", f"{web.url}/openapi.json"),
         *("--header", f"Authorization: Bearer {TOKENS['admin']}"),
         *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "7", "--no-shrink"),
         *("--exclude-path-regex", NOT_HERE, "--warnings", "off"),
