@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from phone_daemon.call.caller_side import Spawn, Tell
 from phone_daemon.call.floor import HAS_FLOOR, State
-from phone_daemon.call.take_over import ANNOUNCED, GIVEN_BACK, TakeOver
+from phone_daemon.call.take_over import TakeOver
 from phone_daemon.call.turn_taking import TurnTaking
-from phone_daemon.call.wording import BACK_AGAIN, ONE_MOMENT, PUTTING_THROUGH
+from phone_daemon.call.wording import BACK_AGAIN, COLLEAGUE_JOINS, COLLEAGUE_LEFT, ONE_MOMENT, PUTTING_THROUGH
 from phone_daemon.events import Action, ActionKind, EndReason
 from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
 from phone_daemon.wire.line import Line
@@ -83,7 +83,7 @@ class OperatorSide:
             self._line.stop_music()
         turns.parking = False
         if self._announce:
-            self.say(ANNOUNCED)
+            self.say(COLLEAGUE_JOINS)
         elif turns.floor.state in HAS_FLOOR:
             turns.barge_in(BargeInSource.COMMAND, None)
         turns.taken = TakeOver(self._line, colleague, turns.caller_side, turns.agent_side)
@@ -96,4 +96,4 @@ class OperatorSide:
         if taken.reply and turns.floor.state is State.LISTENING:
             turns.listen()
             self._tell("take_over", {"taken": False})
-            self.say(GIVEN_BACK)
+            self.say(COLLEAGUE_LEFT)

@@ -11,9 +11,6 @@ from phone_daemon.events import Digit, Frame, SpeechEnded, SpeechStarted
 from phone_daemon.wire.line import Line
 from phone_daemon.wire.way import Way
 
-ANNOUNCED = "One moment, please. A colleague is joining us."
-GIVEN_BACK = "I am back with you. Is there anything else I can do for you?"
-
 
 class TakeOver:
     """One colleague's line, joined with the caller's from `begin` to the end of `run`."""

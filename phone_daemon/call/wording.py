@@ -10,3 +10,5 @@ NOT_PUT_THROUGH = "I'm sorry, I could not put you through. Is there anything els
 ONE_MOMENT = "One moment, please."
 BACK_AGAIN = "Thank you for waiting. I am back."
 PUTTING_THROUGH = "One moment, I am putting you through."
+COLLEAGUE_JOINS = "One moment, please. A colleague is joining us."
+COLLEAGUE_LEFT = "I am back with you. Is there anything else I can do for you?"
