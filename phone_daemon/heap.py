@@ -1,8 +1,8 @@
-"""Memory that was freed, given back to the system.
+"""Gives freed memory back to the system.
 
 glibc keeps what a call leaves behind, in pieces that nothing else fits into: over 60 calls a daemon grew from 150 to
-190 MB, of which 50 were free. Giving it back takes up to half a second in which nothing else can allocate, so it is
-done while nobody is on the line.
+190 MB, of which 50 MB were free. Giving it back takes up to half a second in which nothing else can allocate, so this
+is for when nobody is on the line.
 """
 
 from __future__ import annotations

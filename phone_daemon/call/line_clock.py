@@ -1,7 +1,7 @@
-"""When a place on the caller's timeline was, however late the daemon reads about it. Pure.
+"""When each of the caller's samples was on the line, however late the daemon reads it. Pure.
 
-A line ticks on time, most often; who reads its frames does not, least of all when a call begins on a busy machine. So
-the earliest that any frame was read, for its place, says where the timeline began.
+A line ticks on time; whoever reads its frames may be late, above all when a call begins on a busy machine. So the frame
+that was read soonest after its place says when the timeline began.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A colleague in the agent's place: the caller hears them and they the caller, until they leave.
+"""A colleague takes the agent's place: they and the caller hear each other until the colleague leaves.
 
-What the caller says meanwhile is still understood, for the captions and for the agent, who gets the call back.
+What the caller says is still transcribed: for the captions, and for the agent, who gets the call back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class TakeOver:
 
     def __init__(self, caller: Line, colleague: Line, caller_side: CallerSide, agent_side: AgentSide) -> None:
         self.reply = 0
-        """The number under which the caller's line plays the colleague; 0: the agent has its last word."""
+        """The number under which the caller's line plays the colleague; 0: the agent is still saying its last words."""
         self._caller = caller
         self._colleague = colleague
         self._caller_side = caller_side
@@ -26,7 +26,7 @@ class TakeOver:
         self._to_colleague = Way(colleague.play)
 
     def begin(self) -> None:
-        """The agent is silent: from here on the two hear each other."""
+        """The agent has fallen silent: from now on the two hear each other."""
         self.reply = self._agent_side.lend()
 
     def hear(self, raw: Frame, frame: Frame) -> None:

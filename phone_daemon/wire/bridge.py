@@ -1,7 +1,7 @@
-"""A caller whose own side knows no REFER (a browser, a WebSocket) is joined with a colleague here, in the daemon.
+"""Joins a caller whose side knows no REFER (a browser, a WebSocket) with a colleague, in the daemon.
 
-To the agent the call is over as with any transfer; the two speak through us until either hangs up, and nothing of it is
-recorded.
+For the agent the call is over, as after any transfer. The two speak through the daemon until either hangs up; none of
+that is recorded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Bridge:
         self._joined = False
 
     async def run(self, briefing: bytes) -> None:
-        """Has the colleague told `briefing` first, then joins them; returns when either has hung up."""
+        """Plays `briefing` to the colleague, then joins the two; returns when either has hung up."""
         if briefing:
             self._colleague.play(BRIEFING, briefing)
             self._colleague.finish(BRIEFING)
@@ -50,7 +50,7 @@ class Bridge:
 
     @property
     def joined(self) -> bool:
-        """The two hear, or heard, each other: a colleague may hang up while they are told who is there."""
+        """Whether the two were ever joined: a colleague may hang up during the briefing."""
         return self._joined
 
     def _join(self) -> None:

@@ -1,6 +1,6 @@
-"""BYE for calls whose line card has died: what it would take is kept at the daemon, and the next card sends it.
+"""BYE for the calls of a line card that has died: the daemon keeps what it takes, and the next card sends it.
 
-Nothing else tells the caller's side: RTP just ends, and a telephone waits for its own timers, if it has any.
+Otherwise nobody tells the caller's side: RTP just stops, and a telephone waits for its own timers, if it has any.
 """
 
 from __future__ import annotations
