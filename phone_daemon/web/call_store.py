@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from phone_daemon.events import EndReason
+from phone_daemon.web.database import connect
 from phone_daemon.web.webhook_queue import WebhookQueue
 
 FILE = "calls.db"
@@ -100,17 +100,16 @@ class CallStore:
                 yield self._db
 
     def _connect(self) -> sqlite3.Connection:
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.directory / FILE
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            return _connected(path)
+            db = connect(path, _TABLES, SCHEMA)
         except sqlite3.DatabaseError:
             # An index that is broken, or of another release, is made anew.
             for each in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
                 each.unlink(missing_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            return _connected(path)
+            db = connect(path, _TABLES, SCHEMA)
+        db.row_factory = sqlite3.Row
+        return db
 
     # ------------------------------------------------------------------------------------------------- rows
 
@@ -299,24 +298,6 @@ def _size(folder: Path) -> int:
         return sum(each.stat().st_size for each in folder.iterdir() if each.is_file())
     except OSError:
         return 0
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-    try:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA secure_delete = ON")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        elif version != SCHEMA:
-            raise sqlite3.DatabaseError(f"an index of release {version}")
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def _drop(db: sqlite3.Connection, calls: Iterable[str]) -> None:

@@ -8,13 +8,13 @@ removed leaves nothing behind (`secure_delete`).
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from phone_daemon.web.database import connect
 from phone_daemon.web.webhook_message import WebhookMessage
 
 FILE = "webhooks.db"
@@ -110,24 +110,6 @@ class WebhookQueue:
     def _open(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             if self._db is None:
-                self._db = self._connected()
+                self._db = connect(self._path, _TABLES, SCHEMA)
             with self._db:
                 yield self._db
-
-    def _connected(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(self._path, check_same_thread=False, timeout=5.0)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA secure_delete = ON")
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-            elif version != SCHEMA:
-                raise sqlite3.DatabaseError(f"{self._path} is of release {version}: move it away")
-        except BaseException:
-            db.close()
-            raise
-        return db
