@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from typing import Any
 
 from ops.bench.peers.line import SHORT, Recorded
 from ops.bench.peers.process import Event
 from ops.bench.turn_taking.caller import VOICED
 from ops.bench.turn_taking.play import REPLY
+from ops.bench.turn_taking.scene_outcome import SceneOutcome, seconds, words
 from phone_daemon.events import PTIME_S
 
 SOUNDING = 12.0
@@ -37,16 +36,9 @@ class Usual:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Seconds; None: it did not happen, or is not asked of such a scene."""
+class Outcome(SceneOutcome):
+    """As the far end heard it, the same for every agent."""
 
-    id: str
-    kind: str
-    wants: str
-    stopped: bool | None = None
-    """The agent fell silent in mid-reply, whether or not it went on later."""
-    silence_s: float | None = None
-    """From the sound's onset until the agent's last sample had left."""
     trigger_s: float | None = None
     """From the agent's decision until then."""
     ttfa_s: float | None = None
@@ -55,8 +47,6 @@ class Outcome:
     """Turns that the agent answered since the sound's onset."""
     cut_off: bool | None = None
     """The turn was answered before it was over."""
-    words_lost: int | None = None
-    """Of a reply that ought to have been said to its end."""
     history_off: int | None = None
     """Words that the agent holds to have said beyond those that were heard, of a reply that was stopped; negative: too
     few."""
@@ -65,10 +55,6 @@ class Outcome:
     memory_mb: float = 0.0
     late_s: float = 0.0
     """By how much the line's own tick came late at most."""
-    failed: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
 
 def usual(recorded: Recorded, transcript: str) -> Usual:
@@ -105,7 +91,7 @@ def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcrip
         first = next((at for at in range(recorded.over_at, len(recorded.levels)) if _voiced(recorded, at)), None)
         cut_off = any(onset_s < at < over_s - PTIME_S for at in answered) if scene.wants == "turn" else None
         clean = scene.wants == "turn" and not cut_off and first is not None
-        ttfa_s = _seconds(first, recorded.over_at) if clean else None
+        ttfa_s = seconds(first, recorded.over_at) if clean else None
         return replace(known, turns=turns, cut_off=cut_off, ttfa_s=ttfa_s)
     if recorded.reply_at is None:
         return replace(known, failed="no reply was heard")
@@ -120,9 +106,9 @@ def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcrip
     return replace(
         known,
         stopped=gone is not None,
-        silence_s=_seconds(gone, recorded.onset_at),
+        silence_s=seconds(gone, recorded.onset_at),
         trigger_s=_since_trigger(recorded, gone, decided),
-        ttfa_s=_seconds(recorded.reply_at, recorded.asked_at),
+        ttfa_s=seconds(recorded.reply_at, recorded.asked_at),
         turns=turns,
         words_lost=lost,
         history_off=off,
@@ -144,10 +130,6 @@ def _silences(levels: Sequence[float]) -> list[tuple[int, int]]:
 
 def _voiced(recorded: Recorded, at: int) -> bool:
     return recorded.levels[at] >= VOICED
-
-
-def _seconds(at: int | None, since: int | None) -> float | None:
-    return None if at is None or since is None else round((at - since) * PTIME_S, 3)
 
 
 def _since_trigger(recorded: Recorded, gone: int | None, decided: Sequence[float]) -> float | None:
@@ -172,10 +154,6 @@ def reached(text: str) -> int:
         if length > 1 or begin <= last + NEAR:
             last = begin + length - 1
     return last
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.lower())
 
 
 def _found(text: str) -> list[int]:

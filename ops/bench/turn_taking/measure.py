@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
 from ops.bench.turn_taking.caller import VOICED
 from ops.bench.turn_taking.play import REPLY, Played
+from ops.bench.turn_taking.scene_outcome import SceneOutcome, seconds, words
 from phone_daemon.events import PTIME_S
 
 SOFT = 0.4
@@ -24,22 +24,13 @@ NOT_TOLD_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Seconds; None: it did not happen, or is not asked of such a scene."""
+class Outcome(SceneOutcome):
+    """As the daemon's own records tell it."""
 
-    id: str
-    kind: str
-    wants: str
-    stopped: bool | None = None
-    """The agent fell silent in mid-reply, whether or not it went on later."""
     duck_s: float | None = None
     """From the sound's onset until the agent was softer."""
-    silence_s: float | None = None
-    """From the onset until nothing was heard."""
     resume_s: float | None = None
     """From the end of the sound until the agent was heard as loud as before, where it had become softer or stopped."""
-    words_lost: int | None = None
-    """Of the reply, when it ought to have been said to its end."""
     turns: int = 0
     """The caller's, besides the opening question."""
     cut_off: bool | None = None
@@ -51,10 +42,6 @@ class Outcome:
     told_s: float | None = None
     """The wait that the turn log tells, and its reason."""
     reason: str = ""
-    failed: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
     @property
     def right(self) -> bool:
@@ -102,9 +89,9 @@ def _in_a_reply(played: Played, usual: Played) -> Outcome:
         scene.kind,
         scene.wants,
         stopped=gone is not None,
-        duck_s=_seconds(duck, onset),
-        silence_s=_seconds(gone, onset),
-        resume_s=_seconds(back, over) if goes_on and back is not None else None,
+        duck_s=seconds(duck, onset),
+        silence_s=seconds(gone, onset),
+        resume_s=seconds(back, over) if goes_on and back is not None else None,
         words_lost=_lost(played.turns) if goes_on else None,
         turns=_turns(played.turns, after=1),
     )
@@ -120,22 +107,14 @@ def _gone(voiced: Sequence[int], heard: Sequence[float]) -> int | None:
     return None
 
 
-def _seconds(at: int | None, since: int) -> float | None:
-    return None if at is None else round((at - since) * PTIME_S, 3)
-
-
 def _turns(turns: Sequence[Mapping[str, Any]], after: int) -> int:
     return sum(1 for turn in turns if turn["turn"] > after and turn["caller"])
 
 
 def _lost(turns: Sequence[Mapping[str, Any]]) -> int:
-    told = _words(REPLY)
-    heard = _words(" ".join(str(turn["heard"]) for turn in turns if turn["turn"] >= 1))
+    told = words(REPLY)
+    heard = words(" ".join(str(turn["heard"]) for turn in turns if turn["turn"] >= 1))
     return len(told) - sum(block.size for block in SequenceMatcher(None, told, heard, False).get_matching_blocks())
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.lower())
 
 
 def _of_a_turn(played: Played) -> Outcome:
