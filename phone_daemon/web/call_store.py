@@ -11,7 +11,6 @@ import json
 import re
 import shutil
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from phone_daemon.events import EndReason
-from phone_daemon.web.database import connect
+from phone_daemon.web.database import Database
 from phone_daemon.web.webhook_queue import WebhookQueue
 
 FILE = "calls.db"
@@ -81,35 +80,11 @@ class CallStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
+        # It can be made anew from the folders.
+        self._db = Database(directory / FILE, _TABLES, SCHEMA, disposable=True)
 
     def close(self) -> None:
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """The database in one transaction. Raises `sqlite3.Error`, `OSError`."""
-        with self._lock:
-            if self._db is None:
-                self._db = self._connect()
-            with self._db:
-                yield self._db
-
-    def _connect(self) -> sqlite3.Connection:
-        path = self.directory / FILE
-        try:
-            db = connect(path, _TABLES, SCHEMA)
-        except sqlite3.DatabaseError:
-            # An index that is broken, or of another release, is made anew.
-            for each in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
-                each.unlink(missing_ok=True)
-            db = connect(path, _TABLES, SCHEMA)
-        db.row_factory = sqlite3.Row
-        return db
+        self._db.close()
 
     # ------------------------------------------------------------------------------------------------- rows
 
@@ -119,7 +94,7 @@ class CallStore:
         if found is None:
             return False
         row, turns = found
-        with self._open() as db:
+        with self._db.open() as db:
             _drop(db, [call])
             db.execute(f"INSERT INTO calls VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
             db.executemany(
@@ -130,19 +105,19 @@ class CallStore:
 
     def sync(self) -> int:
         """Adds folders that have no row yet, or changed since, and drops rows whose folder is gone; how many calls."""
-        with self._open() as db:
+        with self._db.open() as db:
             known = dict(db.execute("SELECT call, bytes FROM calls"))
         there = {folder.name: folder for folder in self._folders()}
         for name, folder in there.items():
             if known.get(name) != _size(folder):
                 self.add(name)
-        with self._open() as db:
+        with self._db.open() as db:
             _drop(db, [name for name in known if name not in there])
         return len(there)
 
     def rebuild(self) -> int:
         """Makes the whole index again; how many calls are in it."""
-        with self._open() as db:
+        with self._db.open() as db:
             db.execute("DELETE FROM calls")
             db.execute("DELETE FROM turns")
         return sum(self.add(folder.name) for folder in self._folders())
@@ -159,7 +134,7 @@ class CallStore:
         """The latest first, and whether there are more."""
         where, values = _where(wanted)
         limit = max(1, min(wanted.limit, MOST))
-        with self._open() as db:
+        with self._db.open() as db:
             rows = db.execute(
                 f"SELECT * FROM calls{where} ORDER BY started DESC, call DESC LIMIT ?", (*values, limit + 1)
             )
@@ -197,13 +172,13 @@ class CallStore:
     def calls_of(self, number: str) -> list[str]:
         """Every call from or to `number`."""
         self.sync()
-        with self._open() as db:
+        with self._db.open() as db:
             rows = db.execute("SELECT call, caller, called FROM calls").fetchall()
         return [row["call"] for row in rows if _same(row["caller"], number) or _same(row["called"], number)]
 
     def expire(self, keep_days: float, keep_gb: float, now: datetime) -> Removed:
         """Removes what is older than `keep_days`, then the oldest while all take more than `keep_gb`. 0: no limit."""
-        with self._open() as db:
+        with self._db.open() as db:
             calls = [tuple(row) for row in db.execute("SELECT call, started, bytes FROM calls ORDER BY started DESC")]
         oldest = (now - timedelta(days=keep_days)).astimezone(UTC).isoformat() if keep_days else ""
         most = keep_gb * 1e9 if keep_gb else float("inf")
@@ -226,19 +201,16 @@ class CallStore:
             if folder.exists():
                 shutil.rmtree(folder)
             gone.append(call)
-            with self._open() as db:
+            with self._db.open() as db:
                 turns += db.execute("SELECT count(*) FROM turns WHERE call = ?", (call,)).fetchone()[0]
                 _drop(db, [call])
         if gone:
             with contextlib.closing(WebhookQueue(self.directory)) as waiting:
                 waiting.forget(gone)
-            with self._open() as db:
+            with self._db.open() as db:
                 # What was said must not live on in pages that the index has freed, nor in its log.
                 db.execute("INSERT INTO turns (turns) VALUES ('optimize')")
-            with self._lock:
-                assert self._db is not None
-                self._db.execute("VACUUM")
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.scrub(vacuum=True)
         return Removed(len(gone), recordings, turns, size)
 
     def remove_past(self, call: str) -> bool:

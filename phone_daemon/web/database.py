@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def connect(path: Path, tables: str, schema: int) -> sqlite3.Connection:
-    """Opens `path`, and makes it with `tables` (SQL) where there is none.
+class Database:
+    """Opened when it is first used. For any thread; one at a time does something."""
 
-    For any thread, one at a time. What is deleted is overwritten. Raises `OSError`, and `sqlite3.DatabaseError` where
-    the file is broken or its tables are not of release `schema`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA secure_delete = ON")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {tables} PRAGMA user_version = {schema}; COMMIT;")
-        elif version != schema:
-            raise sqlite3.DatabaseError(f"{path} is of release {version}: move it away")
-    except BaseException:
-        db.close()
-        raise
-    return db
+    def __init__(self, path: Path, tables: str, schema: int, *, disposable: bool = False) -> None:
+        """`tables`: SQL that makes them, in release `schema`. `disposable`: one that is broken is made anew."""
+        self.path = path
+        self._tables = tables
+        self._schema = schema
+        self._disposable = disposable
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """The database in one transaction. Raises `sqlite3.Error`, `OSError`.
+
+        `sqlite3.DatabaseError` where the file is broken, or its tables are not of this release.
+        """
+        with self._lock:
+            if self._db is None:
+                self._db = self._connect()
+            with self._db:
+                yield self._db
+
+    def scrub(self, *, vacuum: bool = False) -> None:
+        """Of what was deleted nothing is left in the log of what was written, nor, with `vacuum`, in freed pages."""
+        with self._lock:
+            assert self._db is not None
+            if vacuum:
+                self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            return self._connected()
+        except sqlite3.DatabaseError:
+            if not self._disposable:
+                raise
+            for end in ("", "-wal", "-shm"):
+                self.path.with_name(f"{self.path.name}{end}").unlink(missing_ok=True)
+            return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0)
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            # What is deleted is overwritten.
+            db.execute("PRAGMA secure_delete = ON")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                db.executescript(f"BEGIN; {self._tables} PRAGMA user_version = {self._schema}; COMMIT;")
+            elif version != self._schema:
+                raise sqlite3.DatabaseError(f"{self.path} is of release {version}: move it away")
+        except BaseException:
+            db.close()
+            raise
+        return db

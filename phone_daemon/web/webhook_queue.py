@@ -7,14 +7,11 @@ removed leaves nothing behind (`secure_delete`).
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phone_daemon.web.database import connect
+from phone_daemon.web.database import Database
 from phone_daemon.web.webhook_message import WebhookMessage
 
 FILE = "webhooks.db"
@@ -46,19 +43,14 @@ class WebhookQueue:
     """Methods may be called from any thread, and raise `sqlite3.Error` or `OSError` when the disk does not do it."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
+        self._db = Database(directory / FILE, _TABLES, SCHEMA)
 
     def close(self) -> None:
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+        self._db.close()
 
     def put(self, url: str, call: str, message: WebhookMessage, made: float) -> None:
         """Keeps `message` for the receiver at `url`; nothing happens where it is kept already."""
-        with self._open() as db:
+        with self._db.open() as db:
             db.execute(
                 "INSERT OR IGNORE INTO waiting (id, url, call, body, made, due) VALUES (?, ?, ?, ?, ?, ?)",
                 (message.id, url, call, message.body, made, made),
@@ -66,50 +58,39 @@ class WebhookQueue:
 
     def body(self, url: str, id: str) -> bytes | None:
         """What is to be sent; None: nothing any more."""
-        with self._open() as db:
+        with self._db.open() as db:
             found = db.execute("SELECT body FROM waiting WHERE id = ? AND url = ?", (id, url)).fetchone()
             return None if found is None else bytes(found[0])
 
     def later(self, url: str, id: str, attempts: int, due: float) -> None:
         """It was tried `attempts` times, and is tried again at `due`."""
-        with self._open() as db:
+        with self._db.open() as db:
             db.execute("UPDATE waiting SET attempts = ?, due = ? WHERE id = ? AND url = ?", (attempts, due, id, url))
 
     def remove(self, url: str, id: str) -> None:
         """It was taken, or given up."""
-        with self._open() as db:
+        with self._db.open() as db:
             db.execute("DELETE FROM waiting WHERE id = ? AND url = ?", (id, url))
 
     def waiting(self) -> dict[str, list[Waiting]]:
         """What waits for each receiver, by its address, the oldest first."""
         found: dict[str, list[Waiting]] = {}
-        with self._open() as db:
+        with self._db.open() as db:
             for url, *about in db.execute("SELECT url, id, made, attempts, due FROM waiting ORDER BY made, rowid"):
                 found.setdefault(url, []).append(Waiting(*about))
         return found
 
     def clear(self, url: str) -> int:
         """Removes all that waits for a receiver; how much that was."""
-        with self._open() as db:
+        with self._db.open() as db:
             return db.execute("DELETE FROM waiting WHERE url = ?", (url,)).rowcount
 
     def forget(self, calls: Iterable[str]) -> int:
         """Removes all that is still to be told of `calls`; how much that was. Makes no file where there is none."""
-        if not self._path.exists():
+        if not self._db.path.exists():
             return 0
-        with self._open() as db:
+        with self._db.open() as db:
             gone = db.executemany("DELETE FROM waiting WHERE call = ?", [(call,) for call in calls]).rowcount
         if gone > 0:
-            with self._lock:
-                assert self._db is not None
-                # The log of what was written would still have it.
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.scrub()
         return max(gone, 0)
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._db is None:
-                self._db = connect(self._path, _TABLES, SCHEMA)
-            with self._db:
-                yield self._db
