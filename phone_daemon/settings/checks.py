@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 
 from phone_daemon.settings.engine_options import ENGINE_OPTIONS
@@ -16,6 +16,7 @@ from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
 from phone_daemon.settings.toml_lines import Key
 from phone_daemon.settings.trunk_checks import check_trunks
+from phone_daemon.settings.trunks import is_numeric
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from phone_daemon.settings.web_checks import check_web
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
@@ -91,11 +92,11 @@ def not_built(settings: Settings) -> Iterator[tuple[Key, str]]:
 def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool) -> None:
     cards = sip.cards * daemons
     for name, address in (("bind", sip.bind), ("public_address", sip.public_address)):
-        if address and not _is_address(address):
+        if address and not is_numeric(address):
             found.add(("sip", name), f'"{address}" is not an IP address; write one such as "192.0.2.10"')
     if not sip.bind:
         found.add(("sip", "bind"), 'is empty; write "127.0.0.1", or "0.0.0.0" for every interface')
-    elif serving and _is_address(sip.bind) and not _is_here(sip.bind):
+    elif serving and is_numeric(sip.bind) and not _is_here(sip.bind):
         mend = '`ip -br addr` lists those; "0.0.0.0" is all of them; behind a NAT, public_address is the one outside'
         found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {mend}')
     if "udp" not in sip.transports:
@@ -174,14 +175,6 @@ def _check_url(name: str, url: str, examples: tuple[str, ...], found: Problems) 
 def _is_network(text: str) -> bool:
     try:
         ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
     except ValueError:
         return False
     return True

@@ -24,7 +24,8 @@ class Bridge:
         self._reply = caller.newest_reply + 1
         self._to_caller = Way(lambda reply, pcm: caller.tell(protocol.Play(reply, pcm)))
         self._to_colleague = Way(colleague.play)
-        self._joined = False
+        self.joined = False
+        """Whether the two were ever joined: a colleague may hang up during the briefing."""
 
     async def run(self, briefing: bytes) -> None:
         """Plays `briefing` to the colleague, then joins the two; returns when either has hung up."""
@@ -38,24 +39,19 @@ class Bridge:
                 match event:
                     case PlayoutDone(reply=reply) if reply == BRIEFING:
                         self._join()
-                    case Frame(pcm=pcm, queued=queued) if self._joined:
+                    case Frame(pcm=pcm, queued=queued) if self.joined:
                         self._to_colleague.tick(queued)
                         self._to_caller.play(self._reply, pcm)
-                    case Digit(digit) if self._joined:
+                    case Digit(digit) if self.joined:
                         self._caller.tell(protocol.SendDigits(digit))
         finally:
             self._colleague.hang_up()
-        if self._joined:
+        if self.joined:
             self._caller.tell(protocol.HangUp(EndReason.TRANSFERRED))
-
-    @property
-    def joined(self) -> bool:
-        """Whether the two were ever joined: a colleague may hang up during the briefing."""
-        return self._joined
 
     def _join(self) -> None:
         if self._caller.closed is None:
-            self._joined = True
+            self.joined = True
             self._caller.tell(protocol.Music(b""))
             self._caller.hand_over(self._from_caller)
         else:

@@ -6,7 +6,7 @@
     DELETE /v1/webrtc/ID        hangs up
     OPTIONS /v1/webrtc          the STUN and TURN servers, in Link headers
 
-The page does it in thirty lines (`page/browser_call.js`); any WHIP client that also plays what it receives can.
+The page does it in `page/webrtc_call.js`; any WHIP client that also plays what it receives can.
 """
 
 from __future__ import annotations
