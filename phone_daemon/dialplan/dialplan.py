@@ -97,7 +97,7 @@ class Dialplan:
 
     def phrases(self) -> tuple[str, ...]:
         """Example sentences a caller may say, lower case, for the recogniser's language model."""
-        return self.script.sentences() if self.script.intents else ()
+        return self.script.sentences if self.script.intents else ()
 
     def phrase_sets(self) -> dict[str, tuple[str, ...]]:
         """`phrases` under the empty name, and the answers to each kind of question, for when it has been asked."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from itertools import count
 
 import pydantic.dataclasses
@@ -120,22 +121,17 @@ class Prompts:
 USUAL = Prompts()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
     intents: Mapping[str, Intent]
     slots: Mapping[str, Slot]
     prompts: Prompts = USUAL
     keys: Mapping[str, str] = field(default_factory=dict)
     """Intent by the key that chooses it."""
-    _sentences: list[tuple[str, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
+    @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """Example sentences of everything that callers may say, with values in place of slots."""
-        if not self._sentences:  # Every call asks.
-            self._sentences.append(self._make_sentences())
-        return self._sentences[0]
-
-    def _make_sentences(self) -> tuple[str, ...]:
+        """Example sentences of everything that callers may say, with values in place of slots. Every call asks."""
         found: dict[str, None] = {}
         values = {name: slot.kind.examples() for name, slot in self.slots.items()}
         turn = {name: count() for name in values}
