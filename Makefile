@@ -3,11 +3,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PORT := 8765
-LISTEN_CLIENTS := tests/sidecars/serve/stt/clients/pipecat tests/sidecars/serve/stt/clients/livekit
 PEERS := ops/bench/peers/pipecat ops/bench/peers/livekit
 # Folders with requirements, or a setup.sh, of their own; the one that takes longest comes first.
 ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server whisper kokoro piper sherpa onnx_tdt smart_turn) \
-	tests/sidecars/wyoming/server tests/web/schemathesis $(LISTEN_CLIENTS) $(PEERS)
+	tests/sidecars/wyoming/server tests/web/schemathesis $(PEERS)
 # A file's tests share what is dear to make: they stay in one process.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 # Of the small edits of each room, the share that the tests must notice. What is wanted is 0.9: raise it, never lower it.
@@ -95,9 +94,7 @@ smart_turn: sidecars/smart_turn/.venv/run.stamp ## Smart Turn v3.2, which bench-
 
 environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
 
-listen-clients: $(LISTEN_CLIENTS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for a test of the listen server (920 MB, minutes)
-
-peers: $(PEERS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, which bench-peers calls (1 GB, minutes, once)
+peers: $(PEERS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for bench-peers and a test of the listen server (1 GB, minutes, once)
 
 fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recorded callers and the sets again (half an hour; flite, espeak-ng, npm)
 	@$(BIN)/python -m fixtures.make_calls
@@ -150,4 +147,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
-	model-server listen-clients environments fixtures sets scenes bench-turns bench-peers peers picture clean
+	model-server environments fixtures sets scenes bench-turns bench-peers peers picture clean

@@ -20,7 +20,7 @@ SPOKEN = SAID[:2]
 @pytest.mark.timeout(BUILD_S)
 @pytest.mark.parametrize(("client", "scheme"), [("pipecat", "ws"), ("livekit", "http")])
 async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, client: str, scheme: str) -> None:
-    python = python_in(f"tests/sidecars/serve/stt/clients/{client}")
+    python = python_in(f"ops/bench/peers/{client}")
     files = []
     for number, text in enumerate(SPOKEN):
         files.append(tmp_path / f"{number}.pcm")
@@ -28,7 +28,7 @@ async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, clien
     # Neither can name a grammar: there is one for everybody.
     async with serving({"phrases": {"": CLINIC}}) as (_, http):
         process = await asyncio.create_subprocess_exec(
-            *(python, CLIENTS / client / "hear.py"),
+            *(python, CLIENTS / f"hear_{client}.py"),
             *(http.replace("http", scheme, 1), *files),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

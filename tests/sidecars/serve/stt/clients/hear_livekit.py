@@ -1,6 +1,6 @@
-"""LiveKit's own Deepgram plug-in, unmodified, pointed at a listen server; run in the environment beside this file.
+"""LiveKit's own Deepgram plug-in, unmodified, pointed at a listen server; run in `ops/bench/peers/livekit`.
 
-    python hear.py http://HOST:PORT FILE…
+    python hear_livekit.py http://HOST:PORT FILE…
 
 Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what LiveKit hands on, a JSON line each.
 """

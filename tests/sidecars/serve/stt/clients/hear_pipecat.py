@@ -1,6 +1,6 @@
-"""Pipecat's own Deepgram service, unmodified, pointed at a listen server; run in the environment beside this file.
+"""Pipecat's own Deepgram service, unmodified, pointed at a listen server; run in `ops/bench/peers/pipecat`.
 
-    python hear.py ws://HOST:PORT FILE…
+    python hear_pipecat.py ws://HOST:PORT FILE…
 
 Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what Pipecat hands on, a JSON line each.
 """
