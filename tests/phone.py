@@ -39,6 +39,8 @@ from tests.sidecars.speech import line, spoken, words
 NOON = datetime(2026, 3, 3, 12, 0)
 PLANS = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 SETTINGS = Settings(state=StateSettings(url="off"))
+LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
+"""What takes an agent long to say."""
 OPTIONS = engine_options(SETTINGS.stt, PLANS)
 
 
@@ -64,6 +66,12 @@ def speech(text: str) -> bytes:
 @cache
 def stt() -> TunedHost:
     return TunedHost("stt", "moonshine", OPTIONS)
+
+
+def late_stt(late_s: float) -> TunedHost:
+    host = TunedHost("stt", "moonshine", OPTIONS)
+    host.late_s = late_s
+    return host
 
 
 @cache

@@ -1,0 +1,390 @@
+"""Who has the floor, and what becomes of it: whole calls with a caller who does not behave."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.call.floor import State
+from phone_daemon.events import EndReason
+from phone_daemon.settings.settings import TurnSettings
+from sidecars.host.host import Message
+from sidecars.local.inline import InlineHost
+from tests import agents
+from tests.fakes import TunedHost, UnevenHost
+from tests.phone import BOOKING, LONG, OPEN, OPTIONS, SETTINGS, TUESDAY, YES, Phone, late_stt, plan, ring, speech
+from tests.sidecars.speech import words
+
+# ------------------------------------------------------------------------------------------------ before a reply
+
+
+def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Too early.", before_s=2.0), agents.text("On Tuesday then."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)
+        await asyncio.sleep(0.3)
+        await phone.says(speech(TUESDAY))
+        await phone.heard_out("On Tuesday then")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert agent.retracted == 1
+    said = agent.asked[-1].text
+    assert "book an appointment" in said and "Tuesday" in said
+    assert left.line.played.get(2, 0) == 0  # nothing of the reply that came too early
+    assert [text for _, text, _ in left.history] == [agents.GREETING, said, "On Tuesday then."]
+    assert not any("Too early" in data["text"] for data in left.told("agent"))
+
+
+def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_two_halves(tmp_path: Path) -> None:
+    """Nothing has been asked of the agent yet when the second half begins: there is nothing to retract."""
+    agent = agents.Lines(agents.text("What can I do?"), agents.text("Of course."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.heard_out("What can I do")
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)  # the final is on its way
+        await phone.says(speech(TUESDAY))
+        await phone.heard_out("Of course")
+
+    left = ring(tmp_path, script, agent=agent, stt=late_stt(0.6))
+    assert agent.retracted == 0
+    assert len(agent.asked) == 2
+    assert "book an appointment" in agent.asked[1].text and words(agent.asked[1].text).endswith("tuesday")
+    assert [role for role, _, _ in left.history] == ["agent", "caller", "agent", "caller", "agent"]
+
+
+def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("All right."))
+
+    stt = late_stt(0.0)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        stt.late_final_s = 2.8
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)
+        stt.late_final_s = 0.0  # what is said from here on is understood sooner than what came before
+        await phone.says(speech(TUESDAY))
+        await phone.heard_out("All right")
+
+    ring(tmp_path, script, agent=agent, stt=stt)
+    assert words(agent.asked[0].text) == f"{BOOKING} {TUESDAY}"
+
+
+def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Yes of course.", before_s=1.0))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)
+        await phone.noise()
+        await phone.heard_out("Yes of course")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert agent.retracted == 1
+    assert agent.asked[0] == agent.asked[1]
+    assert [text for _, text, _ in left.history].count(agent.asked[0].text) == 1
+
+
+def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a_noise(tmp_path: Path) -> None:
+    """The agent has taken it back, so it is not enough to say its words."""
+    agent, tts = agents.Lines(agents.text("You chose one."), digits=1), UnevenHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        tts.first_s = 1.5
+        phone.press("1")
+        await phone.until(lambda: bool(agent.asked))
+        await phone.noise()
+        await phone.heard_out("You chose one")
+
+    left = ring(tmp_path, script, agent=agent, tts=tts)
+    assert agent.retracted == 1
+    assert [turn.text for turn in agent.asked] == ["1", "1"]
+    assert left.turns[-1]["heard"] == "You chose one."
+
+
+def test_what_is_expected_goes_back_with_the_agent(tmp_path: Path) -> None:
+    """What listens while the caller goes on, before the reply to the first half was heard, expects what it expected
+    before that."""
+
+    class Asks(agents.Lines):
+        def expects(self) -> str:
+            return "a day" if len(self.asked) > self.retracted else ""
+
+    class Noting(InlineHost):
+        def __init__(self) -> None:
+            super().__init__("stt", "moonshine", OPTIONS)
+            self.expected: list[str] = []
+
+        def _deliver(self, number: int, message: Message, payload: bytes) -> None:
+            if message["type"] == "Open":
+                self.expected.append(message["options"].get("expected", ""))
+            super()._deliver(number, message, payload)
+
+    stt = Noting()
+    before: list[str] = []
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(BOOKING))
+        await phone.until(lambda: "a day" in stt.expected)
+        before.extend(stt.expected)
+        phone.say(speech(TUESDAY))
+        await phone.reaches(State.LISTENING)
+        assert stt.expected[len(before)] == ""
+        await phone.heard_out("On Tuesday then")
+
+    ring(
+        tmp_path, script, agent=Asks(agents.text("Too early.", before_s=2.0), agents.text("On Tuesday then.")), stt=stt
+    )
+    assert stt.expected[len(before) :].count("a day") >= 1
+
+
+def test_a_part_whose_words_are_not_known_yet_is_waited_for_before_the_agent_is_asked_early(tmp_path: Path) -> None:
+    agent, stt = agents.Lines(agents.text("All right.")), late_stt(0.0)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        stt.late_final_s = 2.5
+        await phone.says(speech(BOOKING))
+        await phone.reaches(State.THINKING)
+        stt.late_final_s = 0.0
+        await phone.says(speech(OPEN))
+        await phone.heard_out("All right")
+
+    early = replace(SETTINGS, turn=TurnSettings(early_start=True))
+    ring(tmp_path, script, agent=agent, stt=stt, settings=early)
+    assert all(words(turn.text).startswith("i would like") for turn in agent.asked)
+    assert words(agent.asked[-1].text) == f"{BOOKING} {OPEN}"
+
+
+def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("You chose one.", before_s=1.0), digits=1)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        phone.press("1")
+        await phone.reaches(State.THINKING)
+        await phone.noise()
+        await phone.heard_out("You chose one")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert [turn.text for turn in agent.asked] == ["1", "1"]
+    assert [(turn["caller"], turn["dtmf"], turn["heard"]) for turn in left.turns[1:]] == [
+        ("1", True, ""),
+        ("1", True, "You chose one."),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ interruptions
+
+
+def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
+    """The agent goes on at the very word, and says everything else that it had not said yet."""
+    whole = " ".join([LONG, "Is there anything else that I can do for you? Please tell me now."] * 3)
+    agent = agents.Lines(agents.text(whole))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("On Friday"))
+        await phone.noise()
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    first, resumed = left.turns[1:3]
+    assert first["interrupted"] and not resumed["interrupted"]
+    assert first["heard"] and resumed["heard"]
+    assert f"{first['heard']} {resumed['heard']}".split() == whole.split()
+    assert len(agent.asked) == 1
+
+
+def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.goodbye("Thank you for calling, goodbye."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("goodbye"))
+        await phone.noise()
+        await phone.reaches(State.CLOSED)
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    assert left.closed.reason is EndReason.AGENT_HUNG_UP
+    assert sum(turn["interrupted"] for turn in left.turns) == 1
+
+
+def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Path) -> None:
+    """The noise comes in the last hundredths of a second: no word is owed any more, but the end is."""
+    agent = agents.Lines(agents.goodbye("Goodbye. "))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.until(lambda: phone.line.played[2] > 3200)
+        await phone.noise()
+        await phone.reaches(State.CLOSED)
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    assert left.closed.reason is EndReason.AGENT_HUNG_UP
+    assert left.turns[1]["heard"] == "Goodbye." and left.turns[1]["interrupted"]
+
+
+def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(LONG))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("half past eight"))
+        for _ in range(3):
+            await phone.noise()
+        await phone.heard_out("On Friday")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    assert left.turns[-1]["heard"].endswith("we close at four.")
+
+
+def test_after_a_long_break_the_caller_is_led_back_to_what_was_being_said(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(LONG))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("half past eight"))
+        assert isinstance(phone.stt, TunedHost)
+        phone.stt.wordless = True
+        await phone.says(speech(f"{BOOKING} {BOOKING}"))
+        await asyncio.sleep(1.0)
+        phone.stt.wordless = False
+        await phone.heard_out("On Friday")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    assert left.turns[2]["heard"].startswith("As I was saying: We are open")
+    assert left.turns[2]["heard"].endswith("we close at four.")
+
+
+@pytest.mark.parametrize("said", ["i need to cancel my appointment", "what time do you close"])
+def test_the_words_of_an_interruption_are_understood_as_when_nobody_speaks(tmp_path: Path, said: str) -> None:
+    agent = agents.Lines(agents.text(LONG))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(said))
+        await phone.until(phone.hears("We are open"))
+        await phone.says(speech(said))
+        await phone.until(lambda: len(agent.asked) == 2)
+
+    ring(tmp_path, script, agent=agent)
+    quiet, interrupting = agent.asked
+    assert words(quiet.text) == words(interrupting.text) == said
+
+
+def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(f"{LONG} {LONG} {LONG}"), agents.text("On Tuesday."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("We are open"))
+        for _ in range(3):  # "yes" again and again: each remark counts by itself
+            await phone.says(speech("yes"))
+            await asyncio.sleep(1.0)
+            assert phone.state() is State.SPEAKING
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("On Tuesday")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="words", min_words=2))
+    assert [turn["interrupted"] for turn in left.turns] == [False, True, False]
+    assert words(left.turns[2]["caller"]) == BOOKING
+    assert left.turns[2]["times"]["speech_onset"] > left.turns[1]["times"]["rtp_first_audio"] + 4
+
+
+def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_understood(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(f"{LONG} {LONG} {LONG}"), agents.text("On Tuesday then."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("We are open"))
+        await phone.says(speech(YES))
+        await phone.heard_out("On Tuesday then")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="words", min_words=2), stt=late_stt(1.2))
+    assert left.said()[-1] == YES
+    assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
+
+
+def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text(LONG), agents.text("You chose two."), digits=1)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("We are open"))
+        await phone.says(speech(BOOKING))
+        assert phone.state() is State.SPEAKING
+        phone.press("2")
+        await phone.heard_out("You chose two")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="off"))
+    assert left.said() == [OPEN, "2"]
+    assert left.turns[1]["barge_in"]["source"] == "dtmf"
+
+
+def test_what_was_typed_during_a_protected_greeting_is_not_lost(tmp_path: Path) -> None:
+    """And is taken apart: a menu's choice, then what that asks for."""
+    agent = agents.Lines(agents.text("Your number, please."), digits=1)
+    left = ring(tmp_path, lambda phone: _typed_ahead(phone, agent), agent=agent, dialplan=plan(greeting=False))
+    assert not left.turns[0]["interrupted"]
+    assert left.turns[0]["heard"] == agents.GREETING
+    assert [turn.text for turn in agent.asked] == ["1", "20417735"]
+    assert left.turns[1]["barge_in"]["source"] == "dtmf"
+
+
+async def _typed_ahead(phone: Phone, agent: agents.Lines) -> None:
+    await phone.until(phone.hears("Hello"))
+    phone.press("120417735#")
+    await phone.until(lambda: len(agent.asked) == 1)
+    agent.digits = 8
+    await phone.until(lambda: len(agent.asked) == 2)
+    await phone.reaches(State.SPEAKING)
+    await phone.reaches(State.LISTENING)
+    assert phone.line.played[3] > 4000  # its `#` interrupted nothing
+
+
+def test_a_protected_greeting_is_heard_to_its_end_whatever_is_said(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.until(phone.hears("Welcome"))
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.LISTENING)
+
+    left = ring(tmp_path, script, dialplan=plan(greeting=False))
+    assert not left.turns[0]["interrupted"] and left.turns[0]["heard"].endswith("How can I help you?")
+
+
+def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_from_the_first_word(
+    tmp_path: Path,
+) -> None:
+    agent = agents.Lines(agents.text("All right."), greeting=agents.text("Hello, this is the clinic."))
+
+    async def script(phone: Phone) -> None:
+        await phone.until(phone.hears("Hello"))
+        await asyncio.sleep(0.9)
+        phone.say(speech(BOOKING))
+        await phone.heard_out("All right")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="off"))
+    assert left.said() == [BOOKING]
