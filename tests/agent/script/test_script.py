@@ -1,4 +1,4 @@
-"""Calls to the two dialplans that are shipped, as transcripts."""
+"""Calls to the dental clinic, as transcripts."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -224,107 +224,6 @@ async def test_a_retracted_turn_is_asked_again_longer_as_if_for_the_first_time()
     )
 
 
-async def test_a_retracted_message_is_taken_once_in_its_longer_form() -> None:
-    await holds(
-        CLINIC,
-        """
-        caller: leave a message
-        agent: Please tell me your name and your message.
-        caller: this is jane
-        agent: I have noted that. Is there anything to add?
-        does: take_message this is jane
-        forgotten
-        caller: this is jane call me back
-        means: message message=(given)
-        agent: I have noted that. Is there anything to add?
-        does: take_message this is jane call me back
-        """,
-    )
-
-
-async def test_a_retracted_key_leaves_the_menu_as_it_was() -> None:
-    await holds(
-        PARCELS,
-        """
-        keys: 1
-        agent: Please say or key in your eight digit tracking number.
-        forgotten
-        keys: 3
-        means: hours
-        agent: Our depot is open from seven in the morning until eight in the evening, Monday to Saturday. It is \
-closed on Sunday. Is there anything else I can do for you?
-        """.replace("\\\n", ""),
-    )
-
-
-async def test_a_message_is_taken_in_pieces_and_never_shown() -> None:
-    await holds(
-        CLINIC,
-        """
-        caller: can i leave a message
-        agent: Please tell me your name and your message.
-        caller: I want to cancel my appointment, it hurts.
-        means: message message=(given)
-        agent: I have noted that. Is there anything to add?
-        does: take_message I want to cancel my appointment, it hurts.
-        caller: yes
-        agent: Go ahead, I am listening.
-        caller: My number is 020 7946 0100.
-        means: message message=(given)
-        agent: I have noted that. Is there anything to add?
-        does: take_message I want to cancel my appointment, it hurts. My number is 020 7946 0100.
-        caller: no that's all
-        means: message message=(given)
-        agent: Thank you, I have passed your message on. Is there anything else I can do for you?
-        """,
-    )
-
-
-async def test_a_second_message_comes_on_a_line_of_its_own() -> None:
-    agent = ScriptedAgent(CLINIC)
-    taken = []
-    for text in ("leave a message", "first", "no", "leave a message", "second"):
-        taken += [event.argument async for event in agent.reply(CallerTurn(text), []) if isinstance(event, Action)]
-    assert taken == ["first", "first\nsecond"]
-
-
-async def test_a_message_is_taken_before_a_word_of_the_reply_so_that_no_interruption_loses_it() -> None:
-    agent = ScriptedAgent(CLINIC)
-    _ = [event async for event in agent.reply(CallerTurn("leave a message"), [])]
-    events = [event async for event in agent.reply(CallerTurn("call me"), [])]
-    assert [type(event) for event in events[:3]] == [Understood, Action, Token]
-
-
-async def test_silence_after_a_message_settles_it() -> None:
-    await holds(
-        CLINIC,
-        """
-        caller: leave a message
-        agent: Please tell me your name and your message.
-        caller: call me back
-        agent: I have noted that. Is there anything to add?
-        does: take_message call me back
-        silence: 1
-        means: silence
-        agent: Thank you, I have passed your message on. Is there anything else I can do for you?
-        """,
-    )
-
-
-async def test_goodbye_in_place_of_a_message_is_goodbye() -> None:
-    await holds(
-        CLINIC,
-        """
-        caller: leave a message
-        agent: Please tell me your name and your message.
-        caller: goodbye
-        means: goodbye
-        agent: Thank you for calling Riverside Dental. Goodbye.
-        does: hang_up
-        """,
-    )
-
-
 @pytest.mark.parametrize(
     ("heard", "intent"),
     [
@@ -488,98 +387,6 @@ async def test_an_emergency_goes_to_a_person_at_any_hour_and_other_people_keep_o
     )
 
 
-async def test_a_parcel_number_in_two_breaths() -> None:
-    await holds(
-        PARCELS,
-        """
-        caller: where's my parcel
-        means: track
-        agent: Please say or key in your eight digit tracking number.
-        caller: double five oh nine
-        means: track
-        agent: I have five five zero nine so far. What comes next?
-        caller: one three five seven
-        means: track number=55091357
-        agent: Tracking number five five zero nine, one three five seven. Is that right?
-        caller: yes
-        agent: Parcel five five zero nine, one three five seven has left our depot. It is on its way and will arrive \
-tomorrow before noon. Is there anything else I can do for you?
-        """.replace("\\\n", ""),
-    )
-
-
-async def test_a_parcel_number_by_keys_alone() -> None:
-    await holds(
-        PARCELS,
-        """
-        keys: 1
-        means: track
-        agent: Please say or key in your eight digit tracking number.
-        keys: 4829
-        means: unclear
-        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
-        keys: 48291357
-        means: track number=48291357
-        agent: Tracking number four eight two nine, one three five seven. Is that right?
-        keys: 2
-        agent: Sorry, I need all eight digits of the tracking number. You can also key them in.
-        keys: 48291358
-        agent: I have four eight two nine, one three five eight. Is that correct?
-        keys: 1
-        means: track number=48291358
-        agent: Parcel four eight two nine, one three five eight has left our depot. It is on its way and will arrive \
-tomorrow before noon. Is there anything else I can do for you?
-        """.replace("\\\n", ""),
-    )
-
-
-async def test_a_number_alone_is_a_parcel_to_track() -> None:
-    await holds(
-        PARCELS,
-        """
-        caller: four eight two nine one three five seven
-        means: track number=48291357
-        agent: Tracking number four eight two nine, one three five seven. Is that right?
-        """,
-    )
-
-
-async def test_a_number_given_to_a_question_belongs_to_that_question() -> None:
-    await holds(
-        PARCELS,
-        """
-        caller: i missed a delivery
-        means: redelivery
-        agent: Please say or key in your eight digit tracking number.
-        caller: it's four eight two nine one three five seven
-        means: redelivery number=48291357
-        agent: Which day shall we bring it?
-        caller: on sunday
-        agent: I am afraid we do not deliver on Sunday. Which other day shall we come?
-        caller: saturday
-        agent: Shall we bring it to your door, to a neighbour, or to a parcel shop?
-        caller: next door please
-        means: redelivery number=48291357 day=saturday place=neighbour
-        agent: On Saturday, to a neighbour. Is that right?
-        caller: no to the parcel shop
-        agent: So we come on Saturday, to the parcel shop. Is that correct?
-        caller: yes
-        means: redelivery number=48291357 day=saturday place=shop
-        agent: Thank you. Parcel four eight two nine, one three five seven will come on Saturday. Is there anything \
-else I can do for you?
-        """.replace("\\\n", ""),
-    )
-
-
-async def test_how_many_digits_end_a_turn_follows_the_question() -> None:
-    agent = ScriptedAgent(PARCELS)
-    assert agent.wanted_digits() == 1
-    agent.reply(CallerTurn("1", digits=True), [])
-    assert agent.wanted_digits() == 8
-    agent.retract()
-    assert agent.wanted_digits() == 1
-
-
 async def test_what_is_expected_follows_the_question() -> None:
     agent = ScriptedAgent(CLINIC)
     known = CLINIC.phrase_sets()
@@ -697,16 +504,6 @@ async def test_what_is_no_answer_is_taken_for_what_else_it_may_have_been(
             [event async for event in agent.reply(CallerTurn(said), [])]
     events = [event async for event in agent.reply(CallerTurn(text, others=others), [])]
     assert next(event for event in events if isinstance(event, Understood)).intent == understood
-
-
-async def test_a_number_that_was_misheard_is_the_one_that_has_as_many_digits_as_it_should() -> None:
-    agent = ScriptedAgent(PARCELS)
-    [event async for event in agent.reply(CallerTurn("track a parcel"), [])]
-    turn = CallerTurn(
-        "one two three four five six seven eight three", others=("one two three four five six seven eight",)
-    )
-    events = [event async for event in agent.reply(turn, [])]
-    assert next(event for event in events if isinstance(event, Understood)).slots == {"number": "12345678"}
 
 
 GREETS = """name = "desk"
