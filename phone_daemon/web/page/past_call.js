@@ -17,17 +17,13 @@ export class PastCall {
   #sound;
   #waveform;
   #id;
-  #turns;
-  /** Seconds by which the recording is ahead of the turns' times: it begins with the answer, they with the call. */
-  #ahead = 0;
 
   /** @param {Call} call @param {Turn[]} turns */
   constructor(call, turns) {
     const address = `/v1/recordings/${encodeURIComponent(call.call)}`;
     this.#id = call.call;
-    this.#turns = turns;
     this.#sound = el("audio", { controls: true, preload: "metadata", src: address });
-    this.#waveform = new Waveform(turns, (at) => this.#hear(at - this.#ahead));
+    this.#waveform = new Waveform(turns, (at) => this.#hear(at));
     this.#sound.addEventListener("timeupdate", () => this.#waveform.at(this.#sound.currentTime));
     this.#sound.addEventListener("play", () => this.whenHeard());
     this.picture = el(
@@ -47,8 +43,7 @@ export class PastCall {
       const answer = await fetch(`/v1/recordings/${encodeURIComponent(this.#id)}`);
       if (!answer.ok) throw new Error("there is no recording");
       const audio = await new OfflineAudioContext(2, 1, 8000).decodeAudioData(await answer.arrayBuffer());
-      this.#ahead = ahead(audio, this.#turns);
-      this.#waveform.show(audio, this.#ahead);
+      this.#waveform.show(audio);
       return audio.duration;
     } catch {
       this.picture.querySelector(".player")?.remove();
@@ -66,9 +61,9 @@ export class PastCall {
     this.#sound.pause();
   }
 
-  /** @param {number} at Seconds, as turns count them. */
+  /** @param {number} at Seconds of the recording, as turns count them. */
   #hear(at) {
-    this.#sound.currentTime = Math.max(0, at + this.#ahead);
+    this.#sound.currentTime = Math.max(0, at);
     this.#sound.play().catch(() => {});
   }
 
@@ -109,21 +104,6 @@ export class PastCall {
 
 /** How much of what comes before a word is heard as well: where a word lies is a guess. */
 const LEAD_S = 0.15;
-const AUDIBLE = 32 / 32768;
-const MOST_AHEAD_S = 5;
-
-/**
- * How much later the recording has what happened: the agent's first sound is known in both.
- * @param {AudioBuffer} audio
- * @param {Turn[]} turns
- */
-function ahead(audio, turns) {
-  const told = turns.map((turn) => turn.times?.rtp_first_audio).find((at) => typeof at === "number");
-  const agent = audio.getChannelData(audio.numberOfChannels - 1);
-  const heard = agent.findIndex((sample) => Math.abs(sample) >= AUDIBLE) / audio.sampleRate;
-  const later = told === undefined || heard < 0 ? 0 : heard - told;
-  return Math.abs(later) < MOST_AHEAD_S ? later : 0;
-}
 
 /** From a line's time to its words and on by arrow keys, and heard by Enter. @param {KeyboardEvent} event */
 function walk(event) {

@@ -18,7 +18,6 @@ export class Waveform {
   #turns;
   /** @type {AudioBuffer | null} */ #audio = null;
   #seconds = 1;
-  #ahead = 0;
   #now = 0;
   /** Where the last number ended: none is written over another. */
   #numbered = 0;
@@ -31,10 +30,9 @@ export class Waveform {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {AudioBuffer} audio @param {number} ahead Seconds that it is ahead of the turns' times. */
-  show(audio, ahead) {
+  /** @param {AudioBuffer} audio */
+  show(audio) {
     this.#audio = audio;
-    this.#ahead = ahead;
     this.#seconds = Math.max(this.#seconds, audio.duration);
     this.#draw();
   }
@@ -64,7 +62,7 @@ export class Waveform {
     /** @param {string} name */
     const color = (name) => style.getPropertyValue(`--${name}`).trim();
     /** @param {number} seconds */
-    const x = (seconds) => ((seconds + this.#ahead) / this.#seconds) * width;
+    const x = (seconds) => (seconds / this.#seconds) * width;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, HEIGHT);
     this.#axis(pen, width, color);
