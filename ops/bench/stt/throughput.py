@@ -100,19 +100,27 @@ async def _partials(server: Sidecar, audio: bytes, count: int) -> list[float]:
 
 
 async def _most(server: Sidecar, audio: bytes, progress: Progress) -> tuple[int, float]:
-    """The highest of `COUNTS` that keeps up, and the p95 it has."""
+    """The highest of `COUNTS` that keeps up, and the p95 it has; one that does not is given a second try."""
     best = (0, 0.0)
     for place, count in enumerate(COUNTS):
         progress(place / len(COUNTS))
-        async with Streams(server.url, CHUNK_S) as streams:
-            spoke = await streams.speaking(audio, count, SECONDS)
-            waiting = (await server.sessions())["bytes"]["waiting"]
-        took = [each for stream in spoke for each in stream.took_s]
-        # Callers in whose few seconds the model understands nothing have no partials; what waits tells of them.
-        p95 = quantiles(took)["p95"] if took else 0.0
-        if p95 > P95_S or waiting > ROOM * count * CHUNK_S * 2 * 16000:
+        p95 = await _kept_up(server, audio, count)
+        if p95 is None:
+            p95 = await _kept_up(server, audio, count)
+        if p95 is None:
             break
         best = count, p95
-        while any((await server.held()).values()):  # noqa: ASYNC110 (HTTP)
-            await asyncio.sleep(0.05)
     return best
+
+
+async def _kept_up(server: Sidecar, audio: bytes, count: int) -> float | None:
+    """The p95 of its partials, in seconds; None where the engine fell behind."""
+    async with Streams(server.url, CHUNK_S) as streams:
+        spoke = await streams.speaking(audio, count, SECONDS)
+        waiting = (await server.sessions())["bytes"]["waiting"]
+    while any((await server.held()).values()):  # noqa: ASYNC110 (HTTP)
+        await asyncio.sleep(0.05)
+    took = [each for stream in spoke for each in stream.took_s]
+    # Callers in whose few seconds the model understands nothing have no partials; what waits tells of them.
+    p95 = quantiles(took)["p95"] if took else 0.0
+    return None if p95 > P95_S or waiting > ROOM * count * CHUNK_S * 2 * 16000 else p95

@@ -20,16 +20,20 @@ let shown = null;
 /** The call goes on while another view is looked at. @type {View | null} */
 let call = null;
 let turn = 0;
+let current = "";
 
+/** What follows the view's name in the fragment is the view's own. */
 async function show() {
   const name = location.hash.slice(1).split("/")[0] || "call";
-  if (!(name in VIEWS)) return;
+  if (!(name in VIEWS) || name === current) return;
+  current = name;
   const mine = ++turn;
   /** @type {View} */
   let next;
   try {
     next = name === "call" && call ? call : await VIEWS[name]();
   } catch (error) {
+    if (mine === turn) current = "";
     next = { title: "Failed", element: el("p", { class: "error", role: "alert" }, `This view did not load; reload the page. (${error})`) };
   }
   if (mine !== turn) return next.leave?.();

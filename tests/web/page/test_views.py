@@ -75,6 +75,8 @@ async def look_back(page: Page) -> None:
     await expect(page.locator(".found .snippet")).to_contain_text("Thursday", timeout=SOON_MS)
     await page.locator(".found a").first.click()
     await expect(page.locator(".turns li").first).to_contain_text("Welcome to Riverside", timeout=SOON_MS)
+    await expect(page.locator("#words")).to_have_value("thursday")
+    await expect(page.locator(".found .snippet")).to_contain_text("Thursday")
     painted = "() => document.querySelector('canvas')?.getContext('2d').getImageData(0, 0, 900, 150).data.some(Boolean)"
     await page.wait_for_function(painted, timeout=SOON_MS)
     await page.locator(".word", has_text="Thursday").first.click()
