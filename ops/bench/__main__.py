@@ -90,8 +90,8 @@ def _measures(args: argparse.Namespace) -> dict[str, Measure]:
     }
 
 
-async def _run(args: argparse.Namespace) -> dict[str, list[Figure]]:
-    found: dict[str, list[Figure]] = {}
+async def _run(args: argparse.Namespace, found: dict[str, list[Figure]]) -> None:
+    """Fills `found`, measurement by measurement."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as bars:
         for name, measure in _measures(args).items():
@@ -105,7 +105,6 @@ async def _run(args: argparse.Namespace) -> dict[str, list[Figure]]:
                 told = f"{type(error).__name__}: {error}"
                 found[name] = [Figure(f"{name} could not be measured", 1, "", 0, told)]
             bars.update(bar, completed=1.0)
-    return found
 
 
 def show(found: dict[str, list[Figure]]) -> None:
@@ -124,7 +123,10 @@ def show(found: dict[str, list[Figure]]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use."""
+    """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use.
+
+    Ended by Ctrl-C or SIGTERM, it prints what has been measured so far, and ends as it would have without.
+    """
     parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
     parser.add_argument(
         "--suite", choices=("daemon", "stt", "web"), default="daemon", help="which figures (default daemon)"
@@ -142,11 +144,14 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(args.only or ()) - _measures(args).keys():
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(_measures(args))}", file=sys.stderr)
         return 2
-    found = sigterm.run(_run(args))
-    if args.json:
-        print(json.dumps({name: [figure.as_json() for figure in figures] for name, figures in found.items()}))
-    else:
-        show(found)
+    found: dict[str, list[Figure]] = {}
+    try:
+        sigterm.run(_run(args, found))
+    finally:
+        if args.json:
+            print(json.dumps({name: [figure.as_json() for figure in figures] for name, figures in found.items()}))
+        elif found:
+            show(found)
     return 1 if any(figure.passed is False for figures in found.values() for figure in figures) else 0
 
 
