@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide
-from phone_daemon.call.evidence import QUIET_S, Evidence, Verdict, judge
+from phone_daemon.call.evidence import ECHO, QUIET_S, Evidence, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
@@ -24,6 +24,8 @@ WORTH_HEARING = samples(0.2)
 """Of a voice, before it is given to recognition, which makes its first partial of what it is given first."""
 HINT = samples(0.1)
 """So long the agent speaks softly at a hint that comes to nothing."""
+ECHO_FRAMES = 8
+"""An instant of doubt is no echo: what the frames say is smoothed over so many (160 ms)."""
 
 
 class Ducking:
@@ -46,6 +48,10 @@ class Ducking:
         self._wanted = True
         self._sum = 0.0
         self._count = 0
+        self._own = 0.0
+        """`echo`, smoothed, since the voice set in."""
+        self._was_own = False
+        """The voice was held to be the agent's."""
         self.partials = False
         """Whether recognition tells what it understands before the end of an utterance."""
 
@@ -75,7 +81,7 @@ class Ducking:
         """A voice sets in at `onset`, while `reply` is heard; `asked`: it has asked something, or is about to."""
         self._reply, self._onset = reply, onset
         self._wanted = asked or not self._policy.keys.remarks
-        self._sum, self._count = 0.0, 0
+        self._sum, self._count, self._own, self._was_own = 0.0, 0, 0.0, False
         hinted, self._hinted = self._hinted, None
         hinted_at = hinted[1] if hinted is not None and hinted[0] is reply else self._caller.position
         self._ducked_at = max(hinted_at, onset - HINT)
@@ -89,6 +95,10 @@ class Ducking:
         caller, reply = self._caller, self._reply
         if reply is None:
             return Verdict.WAIT
+        self._own += (self._echo() - self._own) / ECHO_FRAMES
+        if self._was_own and self._own < ECHO / 2 and not caller.quiet:
+            # The echo is over and a voice goes on: it is another one, and the caller's.
+            self.begin(reply, caller.position, asked=self._wanted)
         if not caller.attending and caller.position - self._onset >= WORTH_HEARING:
             caller.attend(self._onset)
         if not caller.quiet:
@@ -100,7 +110,7 @@ class Ducking:
         elif verdict is Verdict.RESTORE and self._ducked_at is not None:
             self._line.duck(reply.turn.reply, False)
             self._settle(reply, "restored", why)
-            self._ducked_at = None
+            self._ducked_at, self._was_own = None, why == "echo"
         return verdict
 
     def _evidence(self) -> Evidence:
@@ -114,7 +124,7 @@ class Ducking:
             wanted=self._wanted,
             likeness=self._sum / max(self._count, 1),
             quiet_s=caller.quiet / SAMPLE_RATE,
-            echo=self._echo(),
+            echo=1.0 if self._was_own else self._own,
             partials=self.partials,
             announced=begins_announcement(caller.partial),
         )

@@ -48,6 +48,42 @@ def test_an_interruption_finds_the_agent_soft_and_then_silent(tmp_path: Path) ->
     assert soft.max() < levels(left)[:-20].max() - 12
 
 
+def doubt(phone: Phone, since_s: float, until_s: float) -> None:
+    """From now on, what is heard between these two is taken for the agent's own voice."""
+    start = phone.call._caller_side.position
+    ducking = phone.call._turns._ducking
+
+    def echo() -> float:
+        return float(since_s <= (phone.call._caller_side.position - start) / 8000 < until_s)
+
+    ducking._echo = echo
+
+
+def test_an_instant_in_which_a_voice_may_be_the_agents_own_does_not_make_it_loud_again(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        doubt(phone, 0.24, 0.3)
+        await phone.says(speech("stop i would like to book an appointment"))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    assert [(duck["outcome"], duck["why"]) for duck in left.turns[1]["ducks"]] == [("cut", "words")]
+    soft = levels(left)[-5:]
+    assert soft.max() < levels(left)[:-20].max() - 12
+
+
+def test_a_caller_who_goes_on_where_the_agents_echo_ends_is_another_voice(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        doubt(phone, 0.0, 0.7)
+        await phone.says(speech("prices have gone up again so stop i would like to book an appointment"))
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    ducks = [(duck["outcome"], duck["why"]) for duck in left.turns[1]["ducks"]]
+    assert ducks == [("restored", "echo"), ("cut", "words")]
+
+
 def test_a_noise_softens_the_agent_and_costs_no_word(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone)
