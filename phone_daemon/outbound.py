@@ -141,7 +141,7 @@ class Outbound:
         """
         number = e164(request.number, self._sip)
         if not _NUMBER.fullmatch(number):
-            raise BadRequest(f'"{request.number}" is no telephone number; write one such as "+442079460100"')
+            raise BadRequest(f'"{request.number}" is not a telephone number; write one such as "+442079460100"')
         if request.trunk and self._trunks.get(request.trunk) is None:
             known = ", ".join(trunk.settings.name for trunk in self._trunks) or "none"
             raise BadRequest(f'there is no trunk "{request.trunk}"; there are: {known}')

@@ -27,7 +27,7 @@ def read_phonemes(ipa: str) -> str:
     read = _SPELLING.sub(lambda found: _SPELLED[found.group()], ipa)
     for char in read:
         if char not in _VOWELS + _CONSONANTS + _STRESS:
-            raise ValueError(f'"{char}" is no phoneme of English')
+            raise ValueError(f'"{char}" is not an English phoneme')
     if not re.search(f"[{_VOWELS}]", read):
         raise ValueError("it has no vowel")
     read = _EARLY_STRESS.sub(r"\2\1", read)

@@ -91,7 +91,7 @@ async def test_a_number_that_is_none_and_a_trunk_that_is_none_are_named(tmp_path
     trunk = TrunkSettings(name="a", addresses=("192.0.2.1",), proxy="192.0.2.1", allow=("*",))
     calls = outbound(tmp_path, trunk)
     for number in ("", "sip:ada@example.com", "0800-HELLO", "+44 20; rm"):
-        with pytest.raises(BadRequest, match="is no telephone number"):
+        with pytest.raises(BadRequest, match="is not a telephone number"):
             await calls.dial(DialRequest(number, "x"), PLAN, begin)
     with pytest.raises(BadRequest, match='there is no trunk "b"; there are: a'):
         await calls.dial(DialRequest("+442079460100", "x", trunk="b"), PLAN, begin)

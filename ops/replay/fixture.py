@@ -206,7 +206,7 @@ class _Reader:
             return Anchor(anchor), float(match["seconds"] or 0)
         if text:
             anchors = ", ".join(f'"{each} + 0.4 s"' for each in Anchor if each is not Anchor.ANSWERED)
-            self.wrong(key, f'{text!r} is no moment; write "2.0 s", {anchors}')
+            self.wrong(key, f'{text!r} is not a moment; write "2.0 s", {anchors}')
         return Anchor.ANSWERED, 0.0
 
     def sound(self, key: str, name: str) -> bytes:
@@ -253,7 +253,7 @@ class _Reader:
             slots = {}
         ended = self.text("expect.", table, "ended")
         if ended and ended not in set(EndReason):
-            self.wrong("expect.ended", f"{ended!r} is no reason; known are {', '.join(EndReason)}")
+            self.wrong("expect.ended", f"{ended!r} is not an end reason; known: {', '.join(EndReason)}")
             ended = ""
         return Expect(
             intents=self.texts(table, "intents"),

@@ -186,7 +186,7 @@ def _plan(found: Problems, path: Path) -> Dialplan:
     scripted = keys.agent == "script"
     hours = hours_of(keys.hours, keys.timezone, found)
     if not re.fullmatch(r"[\w-]+", name):
-        found.add(("name",), f'"{name}" is no plain name; use letters, digits, "_" and "-"')
+        found.add(("name",), f'"{name}" is not a valid name; use letters, digits, "_" and "-"')
     if scripted and not keys.greeting.strip() and not found.known(("greeting",)):
         if "greeting" in found.document.data:
             found.add(("greeting",), "is empty; write some text")
@@ -250,7 +250,7 @@ def _called(patterns: tuple[str, ...], found: Problems) -> tuple[str, ...]:
             try:
                 re.compile(pattern[1:-1])
             except re.error as error:
-                found.add(("called", index), f'"{pattern}" is no regular expression: {error}')
+                found.add(("called", index), f'"{pattern}" is not a valid regular expression: {error}')
         elif pattern.startswith("/"):
             found.add(("called", index), f'"{pattern}" begins a regular expression; end it with "/"')
         elif "*" in pattern[:-1]:

@@ -49,9 +49,9 @@ ALWAYS = Hours()
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class HoursKeys:
-    """When it is open, by day: "08:30-17:30", a list of those, or "closed". A day that is not named is closed.
+    """Opening hours of each day: "08:30-17:30", a list of such ranges, or "closed". A day that is not named is closed.
 
-    Without this table it is always open; with it, `closed_greeting` is needed.
+    Without this table it is always open. With it, `closed_greeting` is required.
     """
 
     monday: Texts = ()
@@ -69,7 +69,7 @@ class HoursKeys:
     sunday: Texts = ()
     """Hours of Sunday."""
     closed_on: Annotated[tuple[Any, ...], BeforeValidator(listed)] = ()
-    """Dates on which it is closed: "2026-12-25", or "12-25" for every year."""
+    """Closing dates: "2026-12-25", or "12-25" for every year."""
 
 
 def hours_of(keys: HoursKeys | None, timezone: str, found: Problems) -> Hours:
@@ -102,7 +102,7 @@ def _zone(name: str, found: Problems) -> ZoneInfo | None:
 def _span(found: Problems, name: str, text: str) -> Span | None:
     read = _SPAN.fullmatch(text.strip())
     if read is None:
-        what = f'"{text}" is no span of time; write "08:30-17:00", a list of those, or "closed"'
+        what = f'"{text}" is not a time range; write "08:30-17:00", a list of those, or "closed"'
         found.add(("hours", name), what)
         return None
     start, end = (60 * int(read[i]) + int(read[i + 1]) for i in (1, 3))
@@ -129,5 +129,5 @@ def _closed(found: Problems, index: int, value: object) -> tuple[int, int, int] 
         except ValueError:
             pass
     shown = f'"{value}"' if isinstance(value, str) else kind_of(value)
-    found.add(("hours", "closed_on", index), f'{shown} is no date; write "2026-12-25", or "12-25" for every year')
+    found.add(("hours", "closed_on", index), f'{shown} is not a date; write "2026-12-25", or "12-25" for every year')
     return None

@@ -1,4 +1,4 @@
-"""What a scripted agent can be asked, what it asks in turn, and what it says: the data of a dialplan's script."""
+"""The data of a dialplan's script: what callers can ask, what the agent asks in turn, and what it says."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Then(StrEnum):
 
 
 PARTIES = ("caller", "caller_name", "called")
-"""What texts may name of every call, as if they were slots: the caller's number and name, and the number dialled."""
+"""Placeholders that every text may use, as if they were slots: the caller's number and name, and the number dialed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Slot:
     kind: Kind
     ask: tuple[str, ...]
     again: tuple[str, ...]
-    """Asked when the answer was not understood; `ask` when the file has none."""
+    """Asked after an answer that was not understood; `ask` if the file has none."""
     refuse: tuple[str, ...] = ()
-    """Said to a value that is refused, given in place of `{NAME}`."""
+    """Said when a value is refused; `{NAME}` stands for the value."""
 
     @property
     def expects(self) -> str:
-        """What the answers to `ask` are called: one name for slots with the same answers, "text" for any words."""
+        """The name of the set of answers to `ask`: slots with the same answers share one; "text" means any words."""
         match self.kind:
             case Day():
                 return "day"
@@ -65,14 +65,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """`[intents.NAME]`: something a caller may want."""
+    """`[intents.NAME]`: something that a caller may want."""
 
     name: str
     sentences: tuple[str, ...]
-    """`caller_says`, expanded; slots stand as `{name}`."""
+    """`caller_says`, expanded; slots remain as `{name}`."""
     slots: tuple[str, ...] = ()
     confirm: tuple[str, ...] = ()
-    """Asked when all slots are known; empty: nothing is confirmed."""
+    """Asked when all slots are filled; empty: no confirmation."""
     say: tuple[str, ...] = ()
     closed_say: tuple[str, ...] = ()
     """Said outside opening hours instead of everything else."""
@@ -81,41 +81,41 @@ class Intent:
     then: Then = Then.MORE
     transfer_to: str = ""
     brief: tuple[str, ...] = ()
-    """What the other party of a transfer is told first; empty: nobody is called before."""
+    """What the other party of a transfer is told first; empty: a blind transfer."""
     digit: str = ""
-    """The key that chooses it."""
+    """The key that selects it."""
     offer: str = ""
-    """How a menu names it: `to book an appointment`; empty: no menu does."""
+    """How a menu offers it: `to book an appointment`; empty: it is in no menu."""
     barge_in: Policy | None = None
-    """What interrupts the replies that are about it; None: what the dialplan says."""
+    """What interrupts replies about this intent; None: the dialplan's `[barge_in]`."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=MODEL)
 class Prompts:
-    """What the agent says besides its answers; several wordings of one take turns."""
+    """What the agent says besides its answers; several wordings are used in turn."""
 
     unclear: Texts = ("Sorry, I did not understand that. Could you say it another way?",)
-    """Said when it did not understand."""
+    """Said when the agent did not understand."""
     choices: Texts = ("Here is what I can do. {choices}",)
     """Said after two misses in a row. `{choices}`: the menu, from `offer` and `digit` of the intents."""
     clarify: Texts = ("Would you like {choices}?",)
-    """Said when several intents, or one only half, match. `{choices}`: their offers."""
+    """Said when several intents match, or one matches only in part. `{choices}`: their offers."""
     yes_or_no: Texts = ("Please say yes or no, or press 1 for yes, 2 for no.",)
     """Said when the answer was neither yes nor no."""
     change: Texts = ("Sorry about that. What should I change?",)
     """Asked when the caller says no to a confirmation."""
     so_far: Texts = ("I have {digits} so far. What comes next?",)
-    """Said when a number comes in pieces. `{digits}`: those that have come."""
+    """Said when a number comes in pieces. `{digits}`: the digits so far."""
     add: Texts = ("Is there anything to add?",)
-    """Asked after a text that the caller leaves."""
+    """Asked after the caller has left a message."""
     listening: Texts = ("Go ahead, I am listening.",)
-    """Said to "hold on", "are you there"."""
+    """Said in reply to "hold on" or "are you there"."""
     anything_else: Texts = ("Is there anything else?",)
     """Asked after an answer."""
     what_else: Texts = ("What can I do for you?",)
     """Asked when the caller wants something else."""
     goodbye: Texts = ("Thank you for calling. Goodbye.",)
-    """Said before it hangs up."""
+    """Said before the agent hangs up."""
 
 
 USUAL = Prompts()
@@ -127,11 +127,12 @@ class Script:
     slots: Mapping[str, Slot]
     prompts: Prompts = USUAL
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Intent by the key that chooses it."""
+    """Intents by the key that selects them."""
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """Example sentences of everything that callers may say, with values in place of slots. Every call asks."""
+        """Example sentences for everything that callers may say, with values in place of slots. Cached, because every
+        call needs them."""
         found: dict[str, None] = {}
         values = {name: slot.kind.examples() for name, slot in self.slots.items()}
         turn = {name: count() for name in values}
@@ -150,7 +151,8 @@ class Script:
         return tuple(found)
 
     def answers(self) -> dict[str, tuple[str, ...]]:
-        """Ways to answer what the agent asks, by `Slot.expects`; with yes or no may come a correction, or a goodbye."""
+        """Ways to answer the agent's questions, by `Slot.expects`. A correction or a goodbye may come with a yes or
+        no."""
         kinds = [slot.kind for slot in self.slots.values()]
         corrections = (f"no {value}" for kind in kinds if not isinstance(kind, Digits) for value in kind.examples())
         goodbyes = (say for intent in self.intents.values() if intent.then is Then.HANG_UP for say in intent.sentences)

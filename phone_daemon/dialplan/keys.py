@@ -1,4 +1,4 @@
-"""What may stand in a dialplan file: every key with its type, range, default and meaning, each written once."""
+"""The keys of a dialplan file, each with its type, range, default, and meaning, all written once."""
 
 from __future__ import annotations
 
@@ -26,45 +26,46 @@ class VoiceKeys:
     """How the agent speaks."""
 
     name: str = ""
-    """A voice of the synthesis engine. Empty: the engine's own choice."""
+    """A voice of the synthesis engine. Empty: the engine's default."""
     rate: Annotated[float | None, between(0.5, 2)] = None
-    """Speaking rate; 1.0 is normal. Unset: the engine's own."""
+    """Speaking rate; 1.0 is normal. Unset: the engine's default."""
     language: str = ""
-    """A code such as "de"; an English engine then leaves it to espeak-ng. Empty: English."""
+    """Language code, such as "de"; if the engine speaks only English, espeak-ng speaks instead. Empty: English."""
     pronounce: dict[str, Any] = Field(default_factory=dict)
-    """Words that are not said as they are written, in IPA: { "Siobhan" = "ʃɪvˈɔːn" }."""
+    """Pronunciations, in IPA, of words that are not said as they are written: { "Siobhan" = "ʃɪvˈɔːn" }."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class BargeIn:
-    """What takes the floor from the agent. `barge_in = "words"` is short for a table with this `policy` alone."""
+    """What takes the floor from the agent. `barge_in = "words"` is short for a table that sets only `policy`."""
 
     policy: Policy = "adaptive"
-    """`adaptive`: at the caller's voice the agent speaks softly; their first words silence it, and after a remark or a
-    noise it is as loud as before; `speech`: the voice alone; `words`: at least `min_words` recognized words; `off`:
-    nothing said. An intent's `barge_in` comes first."""
+    """What interrupts the agent. `adaptive`: it speaks softly as soon as the caller's voice is heard, stops at their
+    first words, and returns to full volume after a remark or a noise; `speech`: any voice stops it; `words`: at least
+    `min_words` recognized words stop it; `off`: nothing that is said does. An intent's own `barge_in` takes
+    precedence."""
     min_words: Annotated[int, between(1, 20)] = 2
-    """With policy = "words": how many."""
+    """With policy = "words": how many words it takes."""
     min_speech_s: Annotated[float | None, between(0.032, 2)] = None
-    """Speech it takes, instead of the setting `vad.min_speech_s`."""
+    """How much speech it takes. Unset: the setting `vad.min_speech_s`."""
     greeting: Flag = True
     """Whether the greeting can be interrupted."""
     digits: Flag = True
     """Whether a pressed key interrupts, whatever the policy."""
     remarks: Texts = REMARKS
-    """What listeners say without wanting the floor. After one, the agent goes on with what it was saying, unless it had
-    asked something."""
+    """What listeners say without wanting the floor. After such a remark the agent continues what it was saying, unless
+    it had asked a question."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class OutboundKeys:
-    """What is done in calls out (`phone-ops dial`) when a machine answers."""
+    """What to do in an outgoing call (`phone-ops dial`) when a machine answers."""
 
     machine: Literal["go_on", "hang_up", "leave_message"] = "go_on"
-    """`go_on`: the greeting is said to whoever answers, at once. `hang_up`, `leave_message` (after the beep): first it
-    is listened for who answered, which takes a person's first word and a pause of 0.8 s."""
+    """`go_on`: say the greeting at once, whoever answers. `hang_up` and `leave_message` (after the beep): listen first
+    to find out who answered; for a person this takes their first word and a pause of 0.8 s."""
     message: str = ""
-    """What is left after the beep."""
+    """The message to leave after the beep."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
@@ -72,43 +73,44 @@ class PlanKeys:
     """A dialplan: which numbers it answers, and how."""
 
     name: str = ""
-    """Letters, digits, "_" and "-". Empty: the file's name without its ending."""
+    """The dialplan's name: letters, digits, "_", and "-". Empty: the file name without its extension."""
     called: Annotated[Texts, REQUIRED] = ()
-    """Called numbers or users: "+442079460100" exactly, "+4420*" as a prefix, "/^[+]4420/" as a regular expression,
-    "*" for all that nothing else matches."""
+    """Called numbers or users: "+442079460100" exactly, "+4420*" as a prefix, "/^[+]4420/" as a regular expression, or
+    "*" for every number that nothing else matches."""
     agent: Literal["script", "llm"] = "script"
-    """`script`, or `llm`: the language model in [llm]; the script, if there is one, answers when it cannot."""
+    """Who answers: `script`, or `llm`, the language model in [llm]. If the model fails, the script answers, where there
+    is one."""
     greeting: str = ""
-    """Said when the call is answered. Required for a script; a language model makes its own."""
+    """Said when the call is answered. Required for a script; a language model greets in its own words."""
     closed_greeting: str = ""
     """Said instead outside opening hours; required with [hours]."""
     timezone: str = ""
-    """Such as "Europe/London". Empty: the machine's own."""
+    """Time zone, such as "Europe/London". Empty: the machine's own."""
     no_input_s: Annotated[float, between(1, 120)] = 7.0
-    """How long the caller may say nothing before they are asked whether they are still there."""
+    """How long the caller may be silent before the agent asks whether they are still there."""
     no_input: Texts = ("Are you still there?",)
-    """What they are asked; several wordings take turns."""
+    """What the agent then asks; several wordings are used in turn."""
     max_no_input: Annotated[int, between(0, 10)] = 2
-    """How often they are asked; the next time nothing comes, the agent says goodbye and hangs up."""
+    """How many times the agent asks. If the caller is still silent after that, the agent says goodbye and hangs up."""
     hold_music: str = ""
-    """A WAV file, beside this one, that a caller hears who is let wait. Empty: a quiet melody."""
+    """A WAV file, next to the dialplan, that callers hear while they are on hold. Empty: a quiet melody."""
     filler: Texts | None = None
-    """What is said first when a reply takes long: several texts of up to 80 characters, or [] for none. Unset: the
-    usual words, where a language model answers."""
+    """What the agent says first when a reply takes long: several texts of up to 80 characters, or [] for nothing.
+    Unset: the usual words if a language model answers, otherwise nothing."""
     filler_after_s: Annotated[float, between(0.1, 10)] = 0.7
-    """How long a caller waits for a reply, from the end of their turn, until the filler is said."""
+    """How long the caller waits for a reply, from the end of their turn, before the filler is said."""
     hours: HoursKeys | None = None
     voice: VoiceKeys = VoiceKeys()
     barge_in: BargeIn = BargeIn()
     outbound: OutboundKeys = OutboundKeys()
     slots: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """What the agent may ask for: see `[slots.NAME]`."""
+    """What the agent may ask the caller for: see `[slots.NAME]`."""
     intents: dict[str, IntentKeys] = Field(default_factory=dict)
     prompts: Prompts = Prompts()
     llm: Model | None = None
     start: StartKeys | None = None
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """What a language model may do besides speaking: see `[tools.NAME]`."""
+    """What a language model may do besides speak: see `[tools.NAME]`."""
 
 
 def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
     if keys.language:
         voice["language"] = language = keys.language.lower()
         if language not in spoken_languages():
-            what = f'"{language}" is no language that espeak-ng speaks; write a code such as "de"'
+            what = f'"{language}" is not a language that espeak-ng speaks; write a code such as "de"'
             found.add(("voice", "language"), what)
     if keys.pronounce:
         voice["pronounce"] = dict(keys.pronounce)
@@ -138,7 +140,7 @@ def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
 def _mispronounced(word: str, phonemes: object) -> str:
     """What is wrong with a pronunciation, and how to mend it; empty: nothing."""
     if not re.fullmatch(r"[^\s\[\]()]*\w[^\s\[\]()]*", word):
-        return "is no word; write one word, without spaces or brackets"
+        return "is not a single word; write one word, without spaces or brackets"
     if not isinstance(phonemes, str):
         return f'is {kind_of(phonemes)}; write phonemes in quotes, such as "ʃɪvˈɔːn"'
     try:

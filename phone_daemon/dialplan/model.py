@@ -1,4 +1,4 @@
-"""`[llm]` of a dialplan: which language model answers, what it is told, and how long it is waited for."""
+"""`[llm]` of a dialplan: which language model answers, what it is told, and how long to wait for it."""
 
 from __future__ import annotations
 
@@ -17,39 +17,41 @@ class Model:
     """The language model that answers, behind an OpenAI-compatible server."""
 
     model: Annotated[str, REQUIRED] = ""
-    """The name that the server knows it by."""
+    """The model's name on the server."""
     base_url: str = ""
-    """Such as `http://127.0.0.1:8000/v1`; empty: what the daemon's settings say."""
+    """The server's address, such as `http://127.0.0.1:8000/v1`. Empty: the one in the daemon's settings."""
     api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; a server on one's own machine seldom wants any."""
+    """The environment variable that holds the API key; a server on your own machine rarely needs one."""
     prompt: str = ""
-    """Who the agent is and what it knows; comes after what every agent on the telephone is told. Empty: it is told what
-    the script would answer, and may do what the script would do."""
+    """Who the agent is and what it knows; added to the instructions that every telephone agent gets. Empty: the model
+    is told what the script would answer, and may do what the script would do."""
     max_tokens: Annotated[int, between(0, 4096)] = 160
-    """A reply is cut after so many; 0: it is left to the server."""
+    """A reply is cut off after this many tokens; 0: the server decides."""
     temperature: Annotated[float | None, between(0, 2)] = None
-    """Unset: it is left to the server."""
+    """Sampling temperature. Unset: the server decides."""
     thinking: Flag = False
-    """The model's chat template opens `<think>` by itself, so that a reply begins within it."""
+    """Whether the model's chat template opens `<think>` by itself, so that a reply begins inside it."""
     connect_s: Annotated[float, between(0.05, 30)] = 1.0
-    """Patience for the connection."""
+    """How long to wait for a connection."""
     first_token_s: Annotated[float, between(0.05, 60)] = 1.1
-    """Patience for the first token. A request that fails before it is made once more, so a turn may wait twice this."""
+    """How long to wait for the first token. A request that fails before then is repeated once, so a turn may wait twice
+    as long."""
     stall_s: Annotated[float, between(0.05, 60)] = 2.0
-    """Patience between tokens."""
+    """How long to wait between tokens."""
     extra: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of the request, as they are."""
+    """Additional fields for the request, passed on unchanged."""
     sorry: Texts = (
         "I'm sorry, something went wrong on my side. Could you say that again, please?",
         "I'm sorry, I still cannot answer just now. Please try once more, or call again later.",
     )
-    """Said when the model gave no answer, and no script can: the second from the second time in a row on."""
+    """Said when the model gives no answer and there is no script to answer instead. The second text is used from the
+    second failure in a row."""
     broken_off: str = "I'm sorry, I lost my train of thought. Could you ask me that again?"
-    """Said after an answer that broke off."""
+    """Said after an answer that breaks off."""
     holding: str = "One moment, please."
-    """Said when the model thinks for long."""
+    """Said when the model thinks for a long time."""
     transferring: str = "One moment, please, I am putting you through."
-    """Said before a transfer about which the model said nothing."""
+    """Said before a transfer if the model does not announce it."""
 
 
 def check_model(model: Model, found: Problems) -> None:
@@ -64,7 +66,7 @@ def check_model(model: Model, found: Problems) -> None:
         found.add(("llm", "sorry"), "is an empty list; write at least one text")
 
 
-NO_VARIABLE = "is no name of an environment variable; write its name here, never the key itself"
+NO_VARIABLE = "is not the name of an environment variable; write its name here, never the key itself"
 
 
 def is_variable(name: str) -> bool:

@@ -14,10 +14,10 @@ _HEAD = """\
 # Dialplans
 
 Keys of a dialplan file (TOML). The settings name such files (`dialplans = ["reception.toml"]`); `phone-daemon init`
-writes one to begin with, `phone-daemon check` checks them, `phone-daemon try FILE` lets you talk to one by typing, and
-SIGHUP makes the daemon read them again. Times are in seconds. Where several texts may stand, one alone may, too.
+writes a first one, `phone-daemon check` checks them, `phone-daemon try FILE` lets you talk to one by typing, and SIGHUP
+makes the daemon read them again. Times are in seconds. A key that takes a list of texts also takes a single text.
 
-The least that works:
+A minimal dialplan:
 
 ```toml
 called = ["*"]

@@ -1,4 +1,4 @@
-"""`[slots]`, `[intents]` and `[prompts]` as they stand in a dialplan file, and the script that they make."""
+"""`[slots]`, `[intents]`, and `[prompts]` of a dialplan file, and the script that they form."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from phone_daemon.settings.values import MODEL, REQUIRED, Texts, between
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class SlotKeys:
-    """`type = "text"` takes any words, such as a message; `type = "yes_no"` a yes or no."""
+    """`type = "text"` takes any words, such as a message; `type = "yes_no"` takes a yes or a no."""
 
     type: str = ""
-    """choice, day, digits, text, time or yes_no. Required; the keys below are those of every type."""
+    """choice, day, digits, text, time, or yes_no. Required. The keys below apply to every type."""
     ask: Annotated[Texts, REQUIRED] = ()
-    """How the agent asks for it; several wordings take turns."""
+    """How the agent asks for it; several wordings are used in turn."""
     again: Texts = ()
-    """Asked when the answer was not understood. Empty: `ask`."""
+    """Asked after an answer that was not understood. Empty: `ask`."""
     refuse: Texts = ()
-    """Said to a value that is refused; `{NAME}` stands for it. Empty: `again`."""
+    """Said when a value is refused; `{NAME}` stands for the value. Empty: `again`."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class DayKeys(SlotKeys):
-    """`type = "day"`: a weekday, today, tomorrow, a date; said with its preposition ("on Tuesday")."""
+    """`type = "day"`: a weekday, today, tomorrow, or a date; said with its preposition ("on Tuesday")."""
 
     never: Texts = ()
     """Weekdays that are refused, such as ["sunday"]."""
@@ -56,7 +56,7 @@ class DigitsKeys(SlotKeys):
     """`type = "digits"`: a number said or keyed in digit by digit."""
 
     length: Annotated[int | None, between(1, 30)] = None
-    """How many digits, where it is always as many; instead of `min` and `max`."""
+    """The number of digits, where it is fixed; replaces `min` and `max`."""
     min: Annotated[int, between(1, 30)] = 1
     """Fewest digits."""
     max: Annotated[int, between(1, 30)] = 30
@@ -68,9 +68,9 @@ class ChoiceKeys(SlotKeys):
     """`type = "choice"`: one of a list."""
 
     values: dict[str, Texts] = Field(default_factory=dict)
-    """Each value with the ways to say it besides its name: { small = ["tiny"], large = [] }. Required."""
+    """Each value, with other ways to say it besides its name: { small = ["tiny"], large = [] }. Required."""
     spoken: dict[str, str] = Field(default_factory=dict)
-    """How the agent says a value, where not by its name: { large = "the large one" }."""
+    """How the agent says a value, if not by its name: { large = "the large one" }."""
 
 
 SLOT_TYPES: Mapping[str, type[SlotKeys]] = {
@@ -88,32 +88,34 @@ class IntentKeys:
     """Something that a caller may want."""
 
     caller_says: Annotated[Texts, REQUIRED] = ()
-    """Phrases. [words] may be left out, (one|other) is a choice, {name} is a slot; brackets nest."""
+    """Phrases that ask for it. [words] are optional, (one|other) is a choice, {name} is a slot; brackets nest."""
     slots: Texts = ()
-    """Names of the slots that it needs; what the caller has not said yet is asked for."""
+    """Names of the slots that it needs. The agent asks for those that the caller has not filled yet."""
     confirm: Texts = ()
-    """Asked when all slots are known: "{day}, is that right?". Empty: nothing is confirmed."""
+    """Asked when all slots are filled: "{day}, is that right?". Empty: no confirmation."""
     say: Texts = ()
-    """The answer; `{name}` is a slot's value, and `{caller}`, `{caller_name}`, `{called}` tell who calls whom.
-    Required, but with then = "repeat"."""
+    """The answer. `{name}` stands for a slot's value; `{caller}`, `{caller_name}`, and `{called}` say who is calling
+    whom. Required, except with then = "repeat"."""
     closed_say: Texts = ()
     """Said outside opening hours instead of everything else."""
     suggest: str = ""
     """The intent that a yes to `closed_say` starts."""
     then: Literal["more", "listen", "hang_up", "transfer", "repeat"] = "more"
-    """What follows the answer: `more` asks whether there is anything else, `repeat` says the last words again instead
-    of an answer."""
+    """What follows the answer: `more` asks whether there is anything else; `repeat` says the agent's last words again
+    instead of an answer."""
     transfer_to: str = ""
     """With then = "transfer": the SIP or tel URI."""
     brief: Texts = ()
-    """With then = "transfer": what the other party is told first, such as "{caller_name} asks about an invoice"; the
-    caller hears music, and comes back when they do not answer. Unset: a blind transfer."""
+    """With then = "transfer": what the agent tells the other party first, such as "{caller_name} asks about an
+    invoice". The caller hears music meanwhile, and returns to the agent if there is no answer. Empty: a blind
+    transfer."""
     digit: str = ""
-    """The key that chooses it: 0 to 9, * or #."""
+    """The key that selects it: 0 to 9, *, or #."""
     offer: str = ""
-    """How a menu names it: "to book an appointment". Empty: no menu does."""
+    """How a menu offers it: "to book an appointment". Empty: it is in no menu."""
     barge_in: Policy | None = None
-    """What interrupts the replies that are about it; `off` for a notice that must be heard. Unset: [barge_in]."""
+    """What interrupts replies about this intent; use `off` for a notice that must be heard in full. Unset: as
+    [barge_in] says."""
 
 
 def script_of(
@@ -124,7 +126,7 @@ def script_of(
     *,
     needed: bool,
 ) -> Script:
-    """The script of a dialplan; without intents only where none are `needed`. What is wrong is added to `found`."""
+    """The script of a dialplan; it may lack intents only if none are `needed`. Mistakes are added to `found`."""
     made = {name: slot for name, data in slots.items() if (slot := _slot(name, data, found))}
     wanted = {name: _intent(name, each, slots, found) for name, each in intents.items()}
     if needed and not wanted and not found.known(("intents",)):
@@ -180,14 +182,14 @@ def _kind(keys: SlotKeys, at: Key, found: Problems) -> Kind:
 def _day(keys: DayKeys, at: Key, found: Problems) -> Day:
     for index, day in enumerate(keys.never):
         if day not in WEEKDAYS:
-            found.add((*at, "never", index), f'"{day}" is no weekday; {nearest(day, WEEKDAYS)}')
+            found.add((*at, "never", index), f'"{day}" is not a weekday; {nearest(day, WEEKDAYS)}')
     return Day(frozenset(keys.never))
 
 
 def _time(keys: TimeKeys, at: Key, found: Problems) -> Time:
     for name, limit in (("earliest", keys.earliest), ("latest", keys.latest)):
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", limit):
-            found.add((*at, name), f'"{limit}" is no time of day; write one such as "08:30"')
+            found.add((*at, name), f'"{limit}" is not a time of day; write one such as "08:30"')
     if keys.earliest >= keys.latest:
         what = f"is {keys.latest}, not after earliest ({keys.earliest}); choose a later time"
         found.add((*at, "latest"), what)
@@ -231,7 +233,7 @@ def _intent(name: str, keys: IntentKeys, slots: Mapping[str, object], found: Pro
 
 
 def _check_texts(keys: IntentKeys, at: Key, found: Problems) -> None:
-    """Whether the slots that its texts name are its own."""
+    """Checks that an intent's texts name only its own slots."""
     for key in ("caller_says", "confirm", "say", "closed_say", "brief"):
         wanted = () if key == "closed_say" else keys.slots
         known_of_all = () if key == "caller_says" else PARTIES
@@ -240,7 +242,7 @@ def _check_texts(keys: IntentKeys, at: Key, found: Problems) -> None:
             for used in slots_of(text):
                 if used not in wanted and used not in known_of_all:
                     known = nearest(used, wanted) if wanted else none
-                    found.add((*at, key, index), f"{{{used}}} is no slot of this intent; {known}")
+                    found.add((*at, key, index), f"{{{used}}} is not a slot of this intent; {known}")
 
 
 def _check(intent: Intent, at: Key, found: Problems) -> None:
@@ -277,7 +279,7 @@ def _sentences(phrases: tuple[str, ...], at: Key, found: Problems) -> tuple[str,
 
 
 def _no_doubles(intents: Mapping[str, Intent], found: Problems) -> None:
-    """The same sentence in two intents would leave the choice to their order."""
+    """Reports a sentence that stands in two intents, where their order alone would decide."""
     owners: dict[str, str] = {}
     for intent in intents.values():
         for sentence in intent.sentences:

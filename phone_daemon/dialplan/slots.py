@@ -1,4 +1,4 @@
-"""What an agent asks its caller for: kinds of values, found in what the caller says, and said back."""
+"""Kinds of values that an agent asks for: how they are found in the caller's words, and how they are said back."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from phone_daemon.language.words import words as words_of
 from phone_daemon.language.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
 
 YES_NO = "yes_no"
-"""The answers to a question that is answered with yes or no."""
+"""The answers to a yes-or-no question."""
 TEXT = "text"
-"""Those that may be any words: a message, a name, an address."""
+"""Answers that may be any words: a message, a name, an address."""
 
 
 class Kind(Protocol):
-    """A kind of value. Values are texts, tidied; the last of several in a sentence is the one that is meant."""
+    """A kind of value. Values are normalized texts. Of several in one sentence, the last one counts."""
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
-        """The values in a sentence; `expected` when the agent has just asked for one."""
+        """The values in a sentence; `expected`: whether the agent has just asked for one."""
         ...
 
     def say(self, value: str) -> str:
@@ -45,11 +45,11 @@ class Kind(Protocol):
         ...
 
     def examples(self) -> tuple[str, ...]:
-        """Ways to say values of this kind, for the recogniser."""
+        """Ways to say values of this kind, for the recognizer."""
         ...
 
     def answers(self) -> tuple[str, ...]:
-        """Ways to answer when asked for one: `examples` with what people put around them."""
+        """Ways to answer when asked for one: `examples` with the words that people put around them."""
         ...
 
 
@@ -134,7 +134,8 @@ class Digits:
     high: int
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
-        """Runs of the right length; when expected, also the whole of what was said and numbers too short or long."""
+        """Runs of digits of the right length; when expected, also everything that was said, and numbers that are too
+        short or too long."""
         runs = [Found(run.digits, run.start, run.end) for run in numbers.runs(words)]
         right = [run for run in runs if self.fits(run.value)]
         if expected and len(runs) > 1 and (mended := self._corrected(words, runs)):
@@ -175,13 +176,13 @@ class Digits:
 
 
 _UNLIKE = 0.75
-"""Words that are no more alike than this are others."""
+"""Words that are no more similar than this are different words."""
 _SHORT = 3
-"""Words of no more letters are the same or others: "all" is not "small"."""
+"""Words of at most this many letters must match exactly: "all" is not "small"."""
 
 
 def _likeness(said: Sequence[str], wanted: Sequence[str]) -> float:
-    """How much alike two rows of as many words are, 0 to 1; 0 when any word of one is clearly another."""
+    """How similar two phrases with the same number of words are, 0 to 1; 0 if any pair of words clearly differs."""
     pairs = list(zip(said, wanted, strict=True))
     if any(one != other and (min(len(one), len(other)) <= _SHORT or one in AROUND) for one, other in pairs):
         return 0.0
@@ -196,7 +197,7 @@ class Choice:
     spoken: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
-        """Exact words; when one is expected and none is exact, words that sound close."""
+        """Exact matches; when an answer is expected and none matches exactly, also words that sound similar."""
         exact = self._find(words, fuzzy=False)
         return exact or (self._find(words, fuzzy=True) if expected else [])
 

@@ -14,21 +14,21 @@ from phone_daemon.settings.values import MODEL, NOT_HTTP, REQUIRED, between, is_
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class StartKeys:
-    """Software of yours that is asked, by HTTP POST, how to answer a call; the caller hears it ringing meanwhile.
+    """Your own software, asked by HTTP POST how to answer a call, while the caller hears it ringing.
 
-    It is sent `call`, `caller`, `caller_name`, `called` and `dialplan`, and answers with any of `dialplan` (the name of
-    another one), `prompt` (instead of the one in [llm]) and `slots` (texts in place of {name} in the greeting and the
-    prompt; a language model is told them all). When it does not answer in time, the call is answered without it.
+    It receives `call`, `caller`, `caller_name`, `called`, and `dialplan`, and may answer with `dialplan` (the name of
+    another dialplan), `prompt` (to replace the one in [llm]), and `slots` (texts for each {name} in the greeting and
+    the prompt; a language model is told all of them). If it does not answer in time, the call is answered without it.
     """
 
     url: Annotated[str, REQUIRED] = ""
     """http:// or https://, without a password."""
     deadline_s: Annotated[float, between(0.05, 5)] = 1.0
-    """An answer that takes longer is not waited for."""
+    """How long to wait for its answer."""
     api_key_env: str = ""
     """The environment variable whose value is sent as `Authorization: Bearer`; empty: none."""
     slots: dict[str, str] = Field(default_factory=dict)
-    """What stands in place of {name} when there is no answer, or none for it."""
+    """The text for each {name} if there is no answer, or none for that name."""
 
 
 def check_start(keys: StartKeys, found: Problems) -> None:

@@ -1,7 +1,7 @@
-"""`[tools]` of a dialplan: what a language model may do besides speaking.
+"""`[tools]` of a dialplan: what a language model may do besides speak.
 
-Four tools are the call's own: `transfer`, `hang_up`, `send_dtmf`, `take_message`. Any other name is a webhook: an
-address that is asked over HTTP. Whatever the model writes as arguments is held to the tool's JSON schema first.
+Four tools belong to the call itself: `transfer`, `hang_up`, `send_dtmf`, and `take_message`. Any other name is a
+webhook: an HTTP address. The model's arguments are always checked against the tool's JSON schema first.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ TRANSFER, HANG_UP, SEND_DTMF, TAKE_MESSAGE = "transfer", "hang_up", "send_dtmf",
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class Webhook:
-    """An address that is asked with a tool's arguments."""
+    """An HTTP address that is called with a tool's arguments."""
 
     url: Annotated[str, REQUIRED] = ""
     """http:// or https://, without a password."""
     method: Literal["GET", "POST"] = "POST"
-    """`POST`: the arguments are the body, as JSON. `GET`: they are the query."""
+    """`POST` sends the arguments as a JSON body, `GET` as query parameters."""
     deadline_s: Annotated[float, between(0.1, 60)] = 5.0
-    """An answer that takes longer has failed."""
+    """How long to wait for an answer before the call counts as failed."""
     filler: Texts = ("One moment, please.",)
-    """Said while the answer is waited for, unless it comes at once; the wordings take turns."""
+    """Said while waiting for the answer, unless it comes at once; several wordings are used in turn."""
     api_key_env: str = ""
     """The environment variable whose value is sent as `Authorization: Bearer`; empty: none."""
 
@@ -51,11 +51,11 @@ class Tool:
     parameters: Mapping[str, Any]
     """JSON schema (2020-12) of the arguments: an object."""
     to: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """`transfer`: the SIP URI of each target; the model knows their names alone."""
+    """`transfer`: the SIP URI of each target; the model sees only their names."""
     webhook: Webhook | None = None
 
     def declared(self) -> dict[str, Any]:
-        """As the chat completions API has it."""
+        """The tool as the chat completions API expects it."""
         function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
         return {"type": "function", "function": function}
 
@@ -80,7 +80,7 @@ class BadArguments(Exception):
     def __init__(self, what: str, logged: str = "") -> None:
         super().__init__(what)
         self.logged = f"arguments that do not fit: {logged or what}"
-        """The same without anything that the caller may have said."""
+        """The same message without anything that the caller may have said, for the log."""
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -118,33 +118,33 @@ def own_tool(name: str, description: str = "", to: Mapping[str, str] | None = No
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class OwnToolKeys:
-    """`hang_up`, `send_dtmf` and `take_message` need no keys: `[tools.hang_up]` alone switches one on."""
+    """`hang_up`, `send_dtmf`, and `take_message` need no keys: the line `[tools.hang_up]` is enough to enable one."""
 
     description: str = ""
-    """What the model is told of it, instead of the usual words."""
+    """What the model is told about the tool, instead of the usual words."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class TransferKeys:
-    """`[tools.transfer]`: whom the model may put callers through to."""
+    """`[tools.transfer]`: the people to whom the model may transfer callers."""
 
     description: str = ""
-    """What the model is told of it, instead of the usual words."""
+    """What the model is told about the tool, instead of the usual words."""
     to: dict[str, str] = Field(default_factory=dict, examples=[{"desk": "sip:desk@192.0.2.10"}])
-    """SIP or tel URIs by name; the model knows the names alone. At least one."""
+    """SIP or tel URIs by name; the model sees only the names. At least one is required."""
     brief: Flag = False
-    """Whether the other party is told first, in the model's words, who is there and what for; the caller hears music,
-    and comes back when they do not answer."""
+    """Whether the agent first tells the other party, in the model's words, who is calling and why. The caller hears
+    music meanwhile, and returns to the agent if there is no answer."""
 
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class WebhookKeys(Webhook):
-    """Any other name is a webhook: an address that is asked over HTTP with what the model wants to know."""
+    """Any other name is a webhook: an HTTP address that is called with the model's arguments."""
 
     description: Annotated[str, REQUIRED] = ""
-    """What the model is told of it."""
+    """What the model is told about the tool."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """JSON schema (2020-12) of its arguments, an object; empty: it has none."""
+    """JSON schema (2020-12) of its arguments, which must be an object. Empty: no arguments."""
 
 
 def tools_of(listed: Mapping[str, Mapping[str, Any]], found: Problems) -> dict[str, Tool]:
@@ -155,7 +155,7 @@ def tools_of(listed: Mapping[str, Mapping[str, Any]], found: Problems) -> dict[s
 def _tool(name: str, data: Mapping[str, Any], found: Problems) -> Tool:
     at = ("tools", name)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        found.add(at, f'"{name}" is no name for a tool; use letters, digits, "_" and "-"')
+        found.add(at, f'"{name}" is not a valid tool name; use letters, digits, "_" and "-"')
     if name == TRANSFER:
         transfer = found.validated(TransferKeys, at, data=data)
         if not transfer.to and not found.known((*at, "to")):

@@ -116,7 +116,7 @@ def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool
             found.add(("sip", name), f'is "{digits}"; write digits alone')
     for index, network in enumerate(sip.trusted):
         if not _is_network(network):
-            found.add(("sip", "trusted", index), f'"{network}" is no network; write one such as "192.0.2.0/24"')
+            found.add(("sip", "trusted", index), f'"{network}" is not a network; write one such as "192.0.2.0/24"')
     if sip.rtp_ports:
         if sip.rtp_port:
             found.add(("sip", "rtp_port"), "stands beside rtp_ports, which says more; take it out")
@@ -195,7 +195,7 @@ def _unwritable(folder: Path) -> str:
     """Why nothing could be written under `folder`, which need not be there yet; empty: it could."""
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     if not there.is_dir():
-        return f"{there} is no folder"
+        return f"{there} is not a folder"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
 
 

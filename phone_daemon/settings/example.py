@@ -1,6 +1,6 @@
-"""The example settings file, written from the models: `make docs`.
+"""The example settings file, written from the models by `make docs`.
 
-Every key is there with its meaning and its default, commented out.
+It has every key, commented out, with its meaning and its default.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from phone_daemon.settings.settings import Settings
 WIDTH = 118
 
 _HEAD = """\
-# Settings of phone-daemon: every key, with its default. Copy this file, uncomment what you change (under the [section]
-# that it belongs to), and start with
+# Settings of phone-daemon: every key, with its default. Copy this file, uncomment the keys that you change (each under
+# its [section]), and start the daemon with
 #
 #     phone-daemon serve -c FILE
 #
-# Relative paths are relative to this file; times are in seconds. A mistake stops the start with one line for each, and
-# `phone-daemon check -c FILE` shows the same lines without starting anything. OPENAI_API_KEY is sent to model servers,
-# unless a dialplan names another variable.
+# Paths are relative to this file; times are in seconds. If there are mistakes, the daemon does not start and prints one
+# line for each; `phone-daemon check -c FILE` prints the same lines without starting anything. OPENAI_API_KEY is sent to
+# model servers, unless a dialplan names another variable.
 """
 
 
@@ -43,12 +43,12 @@ def _sections() -> Iterator[str]:
             yield from (*_comment(inspect.getdoc(section) or ""), f"[{name}]", *_keys(section))
     for name, field in fields_of(Settings).items():
         if many := table_of_many(field):
-            # Commented out with its head: a table that is there asks for its required keys.
+            # The head is commented out, too: a table that is present must have its required keys.
             yield from (*_comment(inspect.getdoc(many) or ""), f"#[[{name}]]", *_keys(many, f"{name}."))
 
 
 def _keys(model: type, within: str = "") -> Iterator[str]:
-    """The keys of one table, each with its meaning above it; of one in a list (`within`), its own tables' too."""
+    """The keys of one table, each below its meaning; for a table in a list (`within`), also those of its own tables."""
     tables = {}
     for name, field in fields_of(model).items():
         if table_of_many(field):
@@ -65,19 +65,19 @@ def _keys(model: type, within: str = "") -> Iterator[str]:
 
 
 def table_of_many(field: FieldInfo) -> Any:
-    """The model of the tables that stand in a list (`[[name]]`); None for anything else."""
+    """The model of tables in a list (`[[name]]`); None for anything else."""
     kind = bare(field.annotation)
     inner = bare(get_args(kind)[0]) if get_origin(kind) is tuple else None
     return inner if fields_of(inner) else None
 
 
 def shown(field: FieldInfo) -> Any:
-    """A field's default, or an example where there is no default that could be written."""
+    """A field's default, or an example if the default cannot be written in TOML."""
     return field.examples[0] if field.examples else field.get_default(call_default_factory=True)
 
 
 def toml(value: Any) -> str:
-    """A value as TOML has it."""
+    """A value in TOML."""
     if isinstance(value, bool | str | Path):
         return json.dumps(value if isinstance(value, bool) else str(value), ensure_ascii=False)
     if isinstance(value, Mapping):

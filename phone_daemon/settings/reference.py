@@ -1,4 +1,4 @@
-"""References of keys in Markdown, written from models: `make docs`."""
+"""Reference of settings in Markdown, written from the models by `make docs`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEAD = """\
 # Settings
 
 Keys of the settings file (TOML), which `phone-daemon serve -c FILE` reads and `phone-daemon check -c FILE` checks.
-`phone-daemon.example.toml` is a file with all of them. Times are in seconds, relative paths relative to the file.
+`phone-daemon.example.toml` lists all of them. Times are in seconds; paths are relative to the file.
 """
 
 
@@ -29,7 +29,7 @@ def settings_reference() -> str:
 
 
 def tables(model: Any, *at: str, title: str = "", only: Collection[str] = ()) -> Iterator[str]:
-    """A table of keys for `model`, which stands at `[at]`, and one for each table in it; `only`: of these keys."""
+    """A table of the keys of `model`, which describes `[at]`, then one for each table in it; `only`: these keys."""
     plain = {name: each for name, each in fields_of(model).items() if not _table_of(each) and name in (only or (name,))}
     if at or title:
         yield f"## {title or f'`[{dotted(at)}]`'}\n"
@@ -46,7 +46,7 @@ def tables(model: Any, *at: str, title: str = "", only: Collection[str] = ()) ->
 
 
 def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
-    """The model of a table, and whether there are many, by name; None for a plain value."""
+    """The model of a table, and whether the table holds many of them by name; None for a plain value."""
     kind = bare(field.annotation)
     if fields_of(kind):
         return kind, False
@@ -57,7 +57,7 @@ def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
 
 
 def _row(model: Any, name: str, field: FieldInfo) -> str:
-    # What a class inherits, pydantic leaves without the text under it.
+    # pydantic does not document inherited fields.
     texts = (fields_of(each)[name].description for each in model.__mro__ if name in fields_of(each))
     meaning = " ".join(next((text for text in texts if text), "").split())
     cells = (f"`{name}`", _kind(field), _default(field), meaning)
@@ -77,7 +77,8 @@ def _name(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{each}`" for each in get_args(kind))
     if get_origin(kind) is tuple:
-        return f"list of {_name(get_args(kind)[0])}s"
+        each = _name(get_args(kind)[0])
+        return f"list of {each}" if each.startswith("`") else f"list of {each}s"
     if get_origin(kind) in (dict, Mapping):
         return "table"
     return _KINDS.get(kind, "value")

@@ -31,11 +31,11 @@ def check_trunks(settings: Settings, environ: Mapping[str, str], found: Problems
                 found.add((*key, "addresses", index), what)
         for index, pattern in enumerate(trunk.allow):
             if not _ALLOWED.fullmatch(pattern):
-                found.add((*key, "allow", index), f'"{pattern}" is no number; write "+442079460100" or "+4420*"')
+                found.add((*key, "allow", index), f'"{pattern}" is not a number; write "+442079460100" or "+4420*"')
         if trunk.caller_id and not _USER.fullmatch(trunk.caller_id):
-            found.add((*key, "caller_id"), f'"{trunk.caller_id}" is no number; write one such as "+442079460100"')
+            found.add((*key, "caller_id"), f'"{trunk.caller_id}" is not a number; write one such as "+442079460100"')
         if trunk.proxy and not _is_host(trunk.proxy):
-            found.add((*key, "proxy"), f'"{trunk.proxy}" is no host; write "sip.example.com" or "192.0.2.7:5060"')
+            found.add((*key, "proxy"), f'"{trunk.proxy}" is not a host; write "sip.example.com" or "192.0.2.7:5060"')
         if trunk.allow and trunk.register is None and not trunk.proxy:
             found.add((*key, "allow"), 'needs to know where calls out go; write proxy = "192.0.2.7"')
         if trunk.options_s and trunk.register is None and not trunk.proxy:
@@ -53,7 +53,7 @@ def _check_name(trunk: TrunkSettings, before: Iterable[TrunkSettings], found: Pr
     if not trunk.name or found.known((*key, "name")):
         return
     if not _NAME.fullmatch(trunk.name):
-        found.add((*key, "name"), f'"{trunk.name}" is no plain name; use letters, digits, "_" and "-"')
+        found.add((*key, "name"), f'"{trunk.name}" is not a valid name; use letters, digits, "_" and "-"')
     elif trunk.name in [each.name for each in before]:
         found.add((*key, "name"), f'"{trunk.name}" is also the name of another trunk; choose another')
 
@@ -66,12 +66,12 @@ def _check_account(
         return
     for index, registrar in enumerate(register.registrar):
         if not _is_host(registrar):
-            what = f'"{registrar}" is no host; write "sip.example.com" or "192.0.2.7:5060"'
+            what = f'"{registrar}" is not a host; write "sip.example.com" or "192.0.2.7:5060"'
             found.add((*key, "registrar", index), what)
     for name in ("user", "auth_user"):
         value = getattr(register, name)
         if value and not _USER.fullmatch(value):
-            found.add((*key, name), f'"{value}" is no user name; write the part before the "@" alone')
+            found.add((*key, name), f'"{value}" is not a user name; write the part before the "@" alone')
     has_file = register.password_file is not None
     if bool(register.password_env) == has_file:
         lacks = 'lacks the password; write password_env = "NAME_OF_A_VARIABLE"'
@@ -110,7 +110,7 @@ def _network_problem(text: str) -> str:
     try:
         ip_network(text, strict=False)
     except ValueError:
-        return f'"{text}" is no network; write one such as "192.0.2.0/24"'
+        return f'"{text}" is not a network; write one such as "192.0.2.0/24"'
     return ""
 
 

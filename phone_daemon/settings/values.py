@@ -64,7 +64,7 @@ def is_http(url: str) -> bool:
         return False
 
 
-NOT_HTTP = 'is no HTTP address, or has a password in it; write one such as "http://127.0.0.1:8000/v1"'
+NOT_HTTP = 'is not an HTTP address, or has a password in it; write one such as "http://127.0.0.1:8000/v1"'
 
 
 def listing(names: Iterable[str]) -> str:

@@ -36,19 +36,19 @@ def check_web(
         parts = urlsplit(origin)
         if not is_http(origin) or parts.path.strip("/") or parts.query:
             found.add(
-                ("web", "origins", index), f'"{origin}" is no origin; write one such as "https://desk.example.com"'
+                ("web", "origins", index), f'"{origin}" is not an origin; write one such as "https://desk.example.com"'
             )
     for index, host in enumerate(web.hosts):
         if "/" in host or ":" in host:
-            found.add(("web", "hosts", index), f'"{host}" is no host name; write one such as "phone.example.com"')
+            found.add(("web", "hosts", index), f'"{host}" is not a host name; write one such as "phone.example.com"')
     for index, server in enumerate(web.ice_servers):
         scheme, colon, rest = server.partition(":")
         if scheme not in ICE or not colon or not rest:
-            what = f'"{server.partition("@")[2] or server}" is no STUN or TURN server; write "stun:HOST:3478"'
+            what = f'"{server.partition("@")[2] or server}" is not a STUN or TURN server; write "stun:HOST:3478"'
             found.add(("web", "ice_servers", index), what)
     for at, hook in enumerate(webhooks):
         if hook.url and not is_http(hook.url):
-            found.add(("webhook", at, "url"), "is no HTTP address; write one such as https://crm.example.com/calls")
+            found.add(("webhook", at, "url"), "is not an HTTP address; write one such as https://crm.example.com/calls")
         for index, event in enumerate(hook.events):
             if event not in EVENTS:
                 found.add(("webhook", at, "events", index), f'unknown event "{event}"; {nearest(event, EVENTS)}')

@@ -153,7 +153,7 @@ def _from_file(path: Path) -> dict[str, Who]:
     for name, table in tables.items():
         where = f"{path}: [{name}]"
         if not isinstance(table, dict):
-            raise TokensError(f"{where} is no table; write [{name}] with token and role under it")
+            raise TokensError(f"{where} is not a table; write [{name}] with token and role under it")
         if unknown := set(table) - {"token", "role", "expires"}:
             raise TokensError(f'{where}: unknown key "{min(unknown)}"; there are token, role and expires')
         token = _token(table.get("token"), where)
@@ -174,7 +174,7 @@ def _token(token: object, where: str) -> str:
 def _role(role: object, where: str) -> Role:
     found = {each.name.lower(): each for each in Role}.get(role if isinstance(role, str) else "")
     if found is None:
-        raise TokensError(f'{where}: "{role}" is no role; write watch, operate or admin')
+        raise TokensError(f'{where}: "{role}" is not a role; write watch, operate or admin')
     return found
 
 

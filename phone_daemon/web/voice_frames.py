@@ -68,7 +68,7 @@ class VoiceFrame:
         except (ValueError, RecursionError):
             raise BadFrame(f"{self.type.name.lower()}: the payload is not JSON") from None
         if not isinstance(found, dict):
-            raise BadFrame(f'{self.type.name.lower()}: the payload is no JSON object, such as {{"rate": 16000}}')
+            raise BadFrame(f'{self.type.name.lower()}: the payload is not a JSON object, such as {{"rate": 16000}}')
         return found
 
     def pack(self) -> bytes:
@@ -86,4 +86,4 @@ def unpack(message: bytes) -> VoiceFrame:
     try:
         return VoiceFrame(Type(message[0]), Flag(message[1] & 3), message[2:])
     except ValueError:
-        raise BadFrame(f"0x{message[0]:02x} is no type of frame; 0x01 to 0x0b are") from None
+        raise BadFrame(f"0x{message[0]:02x} is not a frame type; they are 0x01 to 0x0b") from None

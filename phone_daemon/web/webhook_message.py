@@ -60,7 +60,7 @@ def secret_of(text: str) -> bytes:
         key = b""
     if not text.startswith(PREFIX) or len(key) < LEAST_SECRET:
         raise BadSecret(
-            f'is no secret of Standard Webhooks: "{PREFIX}" and {LEAST_SECRET} bytes or more in base64; '
+            f'is not a Standard Webhooks secret: "{PREFIX}" and {LEAST_SECRET} bytes or more in base64; '
             f"`echo {PREFIX}$(openssl rand -base64 32)` makes one"
         )
     return key

@@ -240,7 +240,7 @@ def _recordings(folder: object) -> dict[str, Path]:
 
 
 def _checked(recording: Path) -> object:
-    """What tells this recording from another. Raises `ValueError` for a file that is no use as a voice."""
+    """What tells this recording from another. Raises `ValueError` for a file that cannot be used as a voice."""
     try:
         about = recording.stat()
         info = soundfile.info(recording)

@@ -69,7 +69,7 @@ class HibariModel:
     """One voice. Used by one thread at a time, and uses no other."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` has `hibari.onnx` and `vocab.json`. Raises `ValueError` for a file that is no such model."""
+        """`folder` has `hibari.onnx` and `vocab.json`. Raises `ValueError` for a file that is not such a model."""
         whole = (folder / "hibari.onnx").read_bytes()
         ids, speed = {"ids": INT64}, {"speed": FLOAT}
         told = {_HIDDEN: FLOAT, _PITCH: FLOAT, _DURATIONS: INT64}

@@ -47,7 +47,7 @@ def find(model: str = "") -> Weights:
         if all((folder / name).is_file() for name in names):
             return _named(folder, names)
     wanted = "; or ".join(", ".join(names) for names in (LAYOUTS[0], LAYOUTS[-1]))
-    raise WeightsMissing(f"model {model}: the folder is no Moonshine model; it takes {wanted}")
+    raise WeightsMissing(f"model {model}: the folder is not a Moonshine model; it takes {wanted}")
 
 
 def _named(folder: Path, names: tuple[str, str, str]) -> Weights:

@@ -110,7 +110,7 @@ class RnntDecoder:
     """Token by token, each of which goes into what the next one is looked for with."""
 
     def __init__(self, model: Any, measure: Measure, at: torch.Tensor, frames: int, slots: int) -> None:
-        """Raises `ValueError` for a prediction network that is no LSTM."""
+        """Raises `ValueError` for a prediction network that is not an LSTM."""
         self._network, self._joint, self._measure, self._at = model.decoder, model.joint, measure, at
         self.vocabulary: Sequence[str] = model.joint.vocabulary
         self._blank = len(self.vocabulary)
@@ -128,7 +128,7 @@ class RnntDecoder:
         start = torch.full((1, 1), self._blank, device=device)
         made, state = self._network.predict(start, self._network.initialize_state(self._frames[:1]), add_sos=False)
         if len(state) != 2 or state[0].dim() != 3:
-            raise ValueError("its prediction network is no LSTM; want NeMo's RNNTDecoder")
+            raise ValueError("its prediction network is not an LSTM; expected NeMo's RNNTDecoder")
         self._start = (*state, self._joint.project_prednet(made)[0])
         hidden, cell, output = self._start
         self._hidden, self._cell = (each.repeat(1, slots + 1, 1) for each in (hidden, cell))

@@ -81,7 +81,7 @@ def open_checkpoint(model: str) -> Checkpoint:
             assert file is not None
             config = OmegaConf.create(file.read().decode())
             if not isinstance(config, DictConfig):
-                raise ValueError(f"{CONFIG} is no table")
+                raise ValueError(f"{CONFIG} is not a table")
     except Exception as error:  # whatever a damaged file can do to tarfile, gzip and YAML
         raise damage(path, error) from error
     return _known(Checkpoint(path, config))

@@ -25,7 +25,7 @@ Part = tuple[int, bytes, bytes]
 def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
     """The part of `model` that makes `outputs` out of `inputs`: names of tensors, and the kind of their elements.
 
-    Raises `ValueError` for what is no ONNX model, or has no such tensors.
+    Raises `ValueError` for a file that is not an ONNX model or lacks these tensors.
     """
     made = b""
     for number, value, whole in _parts(model):

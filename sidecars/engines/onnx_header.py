@@ -32,7 +32,7 @@ class OnnxHeader:
 
 
 def read_header(path: Path) -> OnnxHeader:
-    """Raises `ValueError` for a file that is no ONNX model, or is cut short; `OSError`."""
+    """Raises `ValueError` for a file that is not an ONNX model, or is cut short; `OSError`."""
     metadata: dict[str, str] = {}
     inputs: dict[str, Dims] = {}
     outputs: dict[str, Dims] = {}

@@ -30,7 +30,7 @@ class OnnxSession:
         """`threads`: on the CPU; 0: half of what there are, since others have calls to serve.
 
         `improve` gives the model as it shall be loaded, and raises `ValueError` when it is to be taken as it is.
-        Raises `ValueError` for what is no model.
+        Raises `ValueError` for a file that is not a model.
         """
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors

@@ -94,7 +94,7 @@ def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
             raise ValueError(f"--chunk-ms {unknown[0]}: {name} was trained for {has}")
         return
     if (checkpoint.config.get("loss") or {}).get("loss_name") != "tdt":
-        raise ValueError(f"{name}: neither cache-aware nor TDT; there is no ONNX engine for it here")
+        raise ValueError(f"{name}: neither cache-aware nor TDT; no ONNX engine here runs it")
     if chunks_ms:
         raise ValueError(f"--chunk-ms: {name} hears utterances whole; leave it out")
     if normalize != "per_feature":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, UNDECIDED_S, WORDLESS_S, Evidence, Verdict, judge
-from phone_daemon.language.remarks import is_remark, wants_floor
+from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
 
 ONSET = Evidence(
     since_s=0.12, ducked_s=0.0, text="", wordy=False, remark=False, wanted=False, likeness=0.9, quiet_s=0.0
@@ -82,3 +82,13 @@ def test_who_mumbles_on_and_on_wants_the_floor_all_the_same() -> None:
 def test_its_own_voice_stops_nobody() -> None:
     assert judge(after(0.3, "We are open", echo=0.9)) == (Verdict.RESTORE, "echo")
     assert judge(replace(after(0.9, "We are open", echo=0.9), ducked_s=None))[0] is Verdict.WAIT
+
+
+def test_of_a_voice_behind_the_caller_only_words_that_ask_for_the_floor_count() -> None:
+    talk = after(0.9, "That was the fourth goal of the match")
+    assert judge(talk) == (Verdict.CUT, "words")
+    assert judge(replace(talk, behind=None))[0] is Verdict.WAIT
+    assert judge(replace(talk, behind=True)) == (Verdict.RESTORE, "behind")
+    assert judge(replace(talk, behind=True, ducked_s=None))[0] is Verdict.WAIT
+    for text in ("Let me speak", "No, no", "I can't hear you"):
+        assert judge(after(0.9, text, behind=True, asks=asks_for_floor(text))) == (Verdict.CUT, "words")

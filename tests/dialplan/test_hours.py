@@ -75,7 +75,7 @@ def test_a_time_zone_is_read_by_name() -> None:
     [
         (
             'monday = "9-5"',
-            '2: hours.monday: "9-5" is no span of time; write "08:30-17:00", a list of those, or "closed"',
+            '2: hours.monday: "9-5" is not a time range; write "08:30-17:00", a list of those, or "closed"',
         ),
         ('monday = "09:00-25:00"', '2: hours.monday: "09:00-25:00" is not on the clock; times go from 00:00 to 24:00'),
         ('monday = "09:60-10:00"', '2: hours.monday: "09:60-10:00" is not on the clock; times go from 00:00 to 24:00'),
@@ -91,11 +91,11 @@ def test_a_time_zone_is_read_by_name() -> None:
         ('montag = "09:00-12:00"', '2: hours.montag: unknown key; did you mean "monday"?'),
         (
             'closed_on = [\n"12-26",\n"02-30"]',
-            '4: hours.closed_on[1]: "02-30" is no date; write "2026-12-25", or "12-25" for every year',
+            '4: hours.closed_on[1]: "02-30" is not a date; write "2026-12-25", or "12-25" for every year',
         ),
         (
             "closed_on = [10:00:00]",
-            '2: hours.closed_on[0]: a date or time is no date; write "2026-12-25", or "12-25" for every year',
+            '2: hours.closed_on[0]: a date or time is not a date; write "2026-12-25", or "12-25" for every year',
         ),
     ],
 )

@@ -93,11 +93,14 @@ required = ["day"]
         (LLM + "[tools.look]\n", ['4: tools.look: "url" is missing', '4: tools.look: "description" is missing']),
         (
             LLM + '[tools.look]\ndescription = "x"\nurl = "ftp://a/b"\nmethod = "PUT"\n',
-            ["6: tools.look.url: is no HTTP address", '7: tools.look.method: unknown value "PUT"'],
+            ["6: tools.look.url: is not an HTTP address", '7: tools.look.method: unknown value "PUT"'],
         ),
         (
             LLM + '[tools.look]\ndescription = "x"\nurl = "http://me:secret@a/b"\napi_key_env = "sk-123"\n',
-            ["6: tools.look.url: is no HTTP address, or has a password in it", "7: tools.look.api_key_env: is no name"],
+            [
+                "6: tools.look.url: is not an HTTP address, or has a password in it",
+                "7: tools.look.api_key_env: is not the name",
+            ],
         ),
         (
             LLM + '[tools.look]\ndescription = "x"\nurl = "http://a/b"\nparameters = { type = "obj" }\n',
@@ -109,7 +112,7 @@ required = ["day"]
         ),
         (
             LLM.replace('"m"', '"m", extra = { messages = [] }, base_url = "localhost"'),
-            ["3: llm.base_url: is no HTTP address", "3: llm.extra: messages: written by the daemon itself"],
+            ["3: llm.base_url: is not an HTTP address", "3: llm.extra: messages: written by the daemon itself"],
         ),
     ],
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.language.remarks import is_remark, wants_floor
+from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,17 @@ def test_a_mere_no_counts_once_it_is_over() -> None:
 def test_words_that_callers_are_known_to_say_are_wanted() -> None:
     assert not wants_floor("Tuesday.")
     assert wants_floor("Tuesday.", vocabulary=frozenset(["tuesday"]))
+
+
+@pytest.mark.parametrize("text", ["I don't", "Just a month.", "Let me", "No, no", "One question", "I can"])
+def test_words_that_ask_for_the_floor(text: str) -> None:
+    assert asks_for_floor(text)
+
+
+@pytest.mark.parametrize("text", ["That was the fourth goal of the match.", "I put them on the table", "No", ""])
+def test_a_conversation_beside_the_caller_is_no_request_however_long(text: str) -> None:
+    assert not asks_for_floor(text)
+
+
+def test_words_that_callers_are_known_to_say_ask_for_it() -> None:
+    assert asks_for_floor("an appointment", frozenset(("appointment",)))

@@ -146,7 +146,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             '[sip]\ncountry = "+44"\ntrusted = ["192.0.2.0/99"]\ncalled_from = ["from"]',
             [
                 '2: sip.country: is "+44"; write digits alone',
-                '3: sip.trusted[0]: "192.0.2.0/99" is no network; write one such as "192.0.2.0/24"',
+                '3: sip.trusted[0]: "192.0.2.0/99" is not a network; write one such as "192.0.2.0/24"',
                 '4: sip.called_from[0]: unknown source "from"; known here: diversion, history-info, p-called-party-id, '
                 "request, to",
             ],
@@ -208,7 +208,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ),
         (
             '[calls]\ndirectory = "/proc/version/calls"',
-            ["2: calls.directory: /proc/version is no folder; choose a folder that the daemon may write to"],
+            ["2: calls.directory: /proc/version is not a folder; choose a folder that the daemon may write to"],
         ),
         ("[stt]\noptions = 1", ["2: stt.options: is a whole number; it must be a table"]),
         ('[stt]\nhost = "liston"', ['2: stt.host: unknown value "liston"; did you mean "listen"?']),

@@ -27,11 +27,11 @@ def problems(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -
     [
         ('[web]\nbind = "localhost"', '"localhost" is not an IP address'),
         ('[web]\ntokens = "none.toml"', "no such file"),
-        ('[web]\norigins = ["desk.example.com"]', '"desk.example.com" is no origin'),
-        ('[web]\norigins = ["https://desk.example.com/page"]', "is no origin"),
-        ('[web]\nhosts = ["http://a"]', "is no host name"),
-        ('[web]\nice_servers = ["turn"]', '"turn" is no STUN or TURN server'),
-        ('[web]\non = true\n[[webhook]]\nurl = "crm.example.com"', "is no HTTP address"),
+        ('[web]\norigins = ["desk.example.com"]', '"desk.example.com" is not an origin'),
+        ('[web]\norigins = ["https://desk.example.com/page"]', "is not an origin"),
+        ('[web]\nhosts = ["http://a"]', "is not a host name"),
+        ('[web]\nice_servers = ["turn"]', '"turn" is not a STUN or TURN server'),
+        ('[web]\non = true\n[[webhook]]\nurl = "crm.example.com"', "is not an HTTP address"),
         (
             '[web]\non = true\n[[webhook]]\nurl = "http://a"\nevents = ["end"]',
             'unknown event "end"; did you',

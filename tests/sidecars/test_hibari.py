@@ -222,7 +222,12 @@ def test_a_bad_option_is_refused_in_one_line(engine: Hibari, options: dict[str, 
 
 @pytest.mark.parametrize(
     ("pronounce", "complaint"),
-    [({"a": "☃"}, '"☃" is no phoneme'), ({"a": 3}, "want words"), (["a"], "want words"), ({"a": "str"}, "no vowel")],
+    [
+        ({"a": "☃"}, '"☃" is not an English phoneme'),
+        ({"a": 3}, "want words"),
+        (["a"], "want words"),
+        ({"a": "str"}, "no vowel"),
+    ],
 )
 def test_a_pronunciation_that_does_not_parse_is_refused(engine: Hibari, pronounce: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):

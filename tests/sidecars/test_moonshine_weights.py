@@ -80,7 +80,7 @@ def test_a_folder_may_be_laid_out_in_any_way_that_the_family_is_published(tmp_pa
 def test_a_folder_of_anything_else_says_what_it_takes(tmp_path: Path) -> None:
     (tmp_path / "encoder_model.ort").touch()
     with pytest.raises(
-        WeightsMissing, match=r"no Moonshine model; it takes encoder_model.ort, decoder_model_merged.ort"
+        WeightsMissing, match=r"not a Moonshine model; it takes encoder_model.ort, decoder_model_merged.ort"
     ):
         find(str(tmp_path))
 

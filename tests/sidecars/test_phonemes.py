@@ -31,10 +31,10 @@ def test_both_ways_of_writing_are_read(ipa: str, read: str) -> None:
     [
         ("", "no vowel"),
         ("ʃʃ", "no vowel"),
-        ("ʃɪván", '"á" is no phoneme'),
-        ("ʃɪv ɔːn", '" " is no phoneme'),
+        ("ʃɪván", '"á" is not an English phoneme'),
+        ("ʃɪv ɔːn", '" " is not an English phoneme'),
         ("ʃɪvɔːnˈ", 'the stress mark "ˈ"'),
-        ("ʃɪv)ɔːn", r'"\)" is no phoneme'),
+        ("ʃɪv)ɔːn", r'"\)" is not an English phoneme'),
     ],
 )
 def test_what_is_no_word_is_refused_with_the_reason(ipa: str, wrong: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phone_daemon.stt.near_talker import FAR_DB, HELD, LEAST, NearTalker, level_db
+from phone_daemon.stt.near_talker import FAR_DB, HELD, JUDGED, LEAST, NearTalker, level_db
 
 
 def sound(db: float) -> bytes:
@@ -79,3 +79,43 @@ def test_a_frame_much_softer_than_the_caller_is_not_how_they_begin() -> None:
     assert near.may_be_near
     heard(near, -38.0, 1)
     assert not near.may_be_near
+
+
+def voice(near: NearTalker, *levels: float, each: int = 5) -> NearTalker:
+    """A voice sets in whose syllables are so loud."""
+    heard(near, -70.0, HELD)
+    near.begin()
+    for db in levels:
+        heard(near, db, each)
+    return near
+
+
+def test_a_voice_with_a_few_loud_syllables_is_judged_as_a_whole() -> None:
+    near = voice(taught(), -29.0, -40.0, -36.0, -42.0)
+    assert near.behind is None
+    heard(near, -40.0, 5)
+    assert near.behind is True
+    assert voice(taught(), -29.0, -30.0, -31.0, -29.5, -32.0).behind is False
+
+
+def test_who_is_as_loud_as_ever_is_the_caller_from_the_first_syllable() -> None:
+    assert voice(taught(), -24.0).behind is False
+    assert voice(NearTalker(), -50.0).behind is False
+
+
+def test_the_frames_before_its_onset_was_noticed_belong_to_the_voice() -> None:
+    near = taught()
+    heard(near, -29.0, 10)
+    near.begin(10)
+    assert near.behind is None
+    heard(near, -42.0, JUDGED - 11)
+    assert near.behind is None
+    heard(near, -42.0, 1)
+    assert near.behind is True
+
+
+def test_a_caller_who_sets_in_over_a_voice_behind_them_is_heard() -> None:
+    near = voice(taught(), -29.0, -40.0, -36.0, -42.0, -40.0)
+    assert near.behind is True
+    heard(near, -22.0, 2)
+    assert near.behind is False

@@ -54,12 +54,12 @@ def test_without_any_the_one_that_was_made_is_the_administrators() -> None:
     ("text", "told"),
     [
         ('[a]\ntoken = "short"\nrole = "watch"\n', r"\[a\]: a token has at least 16 plain characters; `openssl"),
-        (f'[a]\ntoken = "{LONG}"\nrole = "king"\n', r'\[a\]: "king" is no role; write watch, operate or admin'),
-        (f'[a]\ntoken = "{LONG}"\n', r'\[a\]: "None" is no role'),
+        (f'[a]\ntoken = "{LONG}"\nrole = "king"\n', r'\[a\]: "king" is not a role; write watch, operate or admin'),
+        (f'[a]\ntoken = "{LONG}"\n', r'\[a\]: "None" is not a role'),
         (f'[a]\ntoken = "{LONG}"\nrole = "watch"\nexpires = "soon"\n', r"expires is a date, such as"),
         (f'[a]\ntoken = "{LONG}"\nrole = "watch"\nuntil = 1\n', r'unknown key "until"; there are token, role'),
         (f'[a]\ntoken = "{LONG}"\nrole = "watch"\n[b]\ntoken = "{LONG}"\nrole = "admin"\n', r"has the token of \[a\]"),
-        ("a = 1\n", r"\[a\] is no table"),
+        ("a = 1\n", r"\[a\] is not a table"),
         ("what?", r"tokens.toml: .*write a table for each name"),
     ],
 )

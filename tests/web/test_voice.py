@@ -184,7 +184,7 @@ async def test_nobody_calls_from_another_site(web: Served) -> None:
         ("text", "a text message: every frame is binary"),
         (b"", "a frame of 0 bytes"),
         (b"\x02", "a frame of 1 bytes"),
-        (b"\xff\x00", "0xff is no type of frame"),
+        (b"\xff\x00", "0xff is not a frame type"),
         (CHUNK + bytes(320), "audio_chunk before audio_start"),
         (AUDIO + bytes(320), "tts_audio before audio_start"),
     ],
@@ -206,7 +206,7 @@ async def test_a_mistake_is_told_and_the_call_can_still_begin(web: Served, messa
     [
         (b"{", "the payload is not JSON"),
         (b"\xff", "the payload is not UTF-8"),
-        (b"[]", "the payload is no JSON object"),
+        (b"[]", "the payload is not a JSON object"),
         (b"[" * 20_000, "the payload is not JSON"),
         (b'{"rate": 7}', "a rate of 7; one of 8000"),
         (b'{"rate": [8000]}', "a rate of [8000]"),

@@ -47,13 +47,13 @@ def judge(body: bytes) -> Offer:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise BadOffer(400, "the offer is no SDP: not UTF-8") from None
+        raise BadOffer(400, "the offer is not SDP: not UTF-8") from None
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if not re.match(r"[a-z]=.", line) or len(line) > MAX_LINE or not line.isprintable():
-            raise BadOffer(400, f"line {number} of the offer is no SDP (RFC 8866): {line[:40]!r}")
+            raise BadOffer(400, f"line {number} of the offer is not SDP (RFC 8866): {line[:40]!r}")
     if not lines or lines[0] != "v=0":
-        raise BadOffer(400, "the offer is no SDP: it does not begin with v=0")
+        raise BadOffer(400, "the offer is not SDP: it does not begin with v=0")
     sections = _sections(lines)
     audio = _audio(sections)
     _transport(lines, sections)

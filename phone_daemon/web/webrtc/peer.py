@@ -157,7 +157,7 @@ class Peer:
         return complete(connection.localDescription.sdp, offer)
 
     async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
-        """What the browser found since its offer. Raises `BadOffer` for what is no candidate."""
+        """What the browser found since its offer. Raises `BadOffer` for something that is not a candidate."""
         for mid, text in candidates:
             try:
                 candidate = candidate_from_sdp(text)

@@ -68,7 +68,7 @@ class Session:
         return self._behind_bytes
 
     def hear(self, pcm: bytes) -> None:
-        """Takes audio. Raises `BadRequest` for what is no audio; the session cannot go on then."""
+        """Takes audio. Raises `BadRequest` for a message that is not audio; the session cannot go on then."""
         if len(pcm) % 2:
             raise BadRequest(f"a message of {len(pcm)} bytes: not whole 16-bit samples")
         most = 2 * MOST_AT_ONCE_S * self._request.sample_rate

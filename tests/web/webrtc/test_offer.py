@@ -95,8 +95,8 @@ def test_other_codecs_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("sdp", "status", "says"),
     [
-        ("", 400, "no SDP"),
-        ("GET / HTTP/1.1\r\n", 400, "no SDP"),
+        ("", 400, "not SDP"),
+        ("GET / HTTP/1.1\r\n", 400, "not SDP"),
         ("v=0\r\n" + "a=" + "x" * 2000 + "\r\n", 400, "line 2"),
         ("v=0\r\ns=\x00\r\n", 400, "line 2"),
         ("v=0\r\ns=-\r\n", 422, "no audio"),
