@@ -15,7 +15,6 @@ from phone_daemon.state.store import CommandKind
 
 TOKEN = "PHONE_TOKEN"
 """The environment variable that holds the token."""
-FOREVER = aiohttp.ClientTimeout(total=None, connect=10.0)
 PATHS = {CommandKind.HANG_UP: "hangup", CommandKind.INTERRUPT: "interrupt"}
 ANSWER_S = 10.0
 

@@ -38,7 +38,7 @@ PACE = 4.0
 BURST_S = 10.0
 SMALLEST = 80
 """Bytes that a chunk counts as at least."""
-NORMAL, UNSUPPORTED, POLICY = 1000, 1003, 1008
+NORMAL, POLICY = 1000, 1008
 """Close codes (RFC 6455 section 7.4.1)."""
 
 

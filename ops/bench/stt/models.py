@@ -42,12 +42,6 @@ def middle_whole() -> Path:
     return _made("parakeet_114m_tdt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "tdt", *BABBLES_TO, *MIDDLE)
 
 
-def released_shape() -> Path:
-    """An RNN-T of the size and shape of the released 0.6 B models."""
-    shape = ("--width", "1024", "--layers", "24", "--heads", "8", "--channels", "256")
-    return _made("parakeet_large.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "rnnt", *BABBLES_TO, *shape)
-
-
 def exported() -> Path:
     """The folder of `streaming` as ONNX."""
     return _made("parakeet_rnnt_onnx", "sidecars.parakeet.export", str(streaming()), "--chunk-ms", str(CHUNK_MS))

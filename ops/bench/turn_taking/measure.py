@@ -19,8 +19,6 @@ SILENT = 45.0
 """RMS of a frame in which nothing is heard."""
 GONE = 12
 """Frames in which the agent would be heard and is not: it has stopped."""
-NOT_TOLD_S = 20.0
-"""Longer than any reply is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +37,8 @@ class Outcome(SceneOutcome):
     """The agent was even heard before it was."""
     wait_s: float | None = None
     """From the last sample of the turn until it was held to be over."""
-    told_s: float | None = None
-    """The wait that the turn log tells, and its reason."""
     reason: str = ""
+    """Why the wait was what it was, as the turn log has it."""
 
     @property
     def right(self) -> bool:
@@ -136,6 +133,5 @@ def _of_a_turn(played: Played) -> Outcome:
         cut_off=any(at < over_s - PTIME_S for at in ends),
         spoken_over=first_heard is not None and first_heard < played.over_at,
         wait_s=None if last is None else round(last - over_s, 3),
-        told_s=told.get("wait_s"),
         reason=str(told.get("reason", "")),
     )
