@@ -16,11 +16,6 @@ from sidecars.local.inline import InlineHost
 from sidecars.local.inprocess import InProcessHost
 from sidecars.local.per_call import PerCallHost
 from sidecars.local.subprocess import SubprocessHost
-from sidecars.remote.listen_client import ListenHost
-from sidecars.remote.speech_client import SpeechSource
-from sidecars.remote.tts_host import RemoteHost
-from sidecars.remote.wyoming_stt import WyomingStt
-from sidecars.remote.wyoming_tts import WyomingSource
 
 EMBEDDED_S = 60.0
 """An embedded engine that takes longer to load hangs."""
@@ -50,10 +45,15 @@ def make_stt(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str, 
     options = engine_options(settings, dialplans)
 
     def chosen() -> Host:
+        # A server's client is imported where one is used: their libraries take longer than all else here together.
         if settings.host == "listen":
+            from sidecars.remote.listen_client import ListenHost  # noqa: PLC0415
+
             token = environ.get(settings.api_key_env, "")
             return ListenHost(settings.url, token=token, options=settings.options)
         if settings.host == "wyoming":
+            from sidecars.remote.wyoming_stt import WyomingStt  # noqa: PLC0415
+
             return WyomingStt(settings.url, settings.options)
         if settings.host == "inprocess":
             return InProcessHost("stt", settings.engine, options)
@@ -88,10 +88,16 @@ def make_tts(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
 
     def chosen() -> Host:
         match settings.host:
-            case "speech":
+            case "speech":  # imported where it is used, as above
+                from sidecars.remote.speech_client import SpeechSource  # noqa: PLC0415
+                from sidecars.remote.tts_host import RemoteHost  # noqa: PLC0415
+
                 key = environ.get(settings.api_key_env, "")
                 return RemoteHost(SpeechSource(settings.url, settings.options, key=key, key_name=settings.api_key_env))
             case "wyoming":
+                from sidecars.remote.tts_host import RemoteHost  # noqa: PLC0415
+                from sidecars.remote.wyoming_tts import WyomingSource  # noqa: PLC0415
+
                 return RemoteHost(WyomingSource(settings.url, settings.options))
             case "inprocess":
                 return InProcessHost("tts", name, settings.options)

@@ -12,8 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -54,6 +52,11 @@ class Tool:
     """`transfer`: the SIP URI of each target; the model sees only their names."""
     webhook: Webhook | None = None
 
+    def __post_init__(self) -> None:
+        # Its arguments will be checked: what does that is imported now, and not while a caller waits. A daemon whose
+        # dialplans have no tools does without it.
+        import jsonschema  # noqa: F401, PLC0415
+
     def declared(self) -> dict[str, Any]:
         """The tool as the chat completions API expects it."""
         function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
@@ -67,6 +70,9 @@ class Tool:
             raise BadArguments("the arguments are not JSON") from None
         if not isinstance(found, dict):
             raise BadArguments("the arguments are not a JSON object")
+        from jsonschema import Draft202012Validator  # noqa: PLC0415
+        from jsonschema.exceptions import best_match  # noqa: PLC0415
+
         error = best_match(Draft202012Validator(self.parameters).iter_errors(found))
         if error is not None:
             where = error.json_path.removeprefix("$.")
@@ -173,6 +179,9 @@ def _tool(name: str, data: Mapping[str, Any], found: Problems) -> Tool:
 
 
 def _parameters(schema: dict[str, Any], at: Key, found: Problems) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 (as for `Tool`)
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
     schema = dict(schema) or _object()
     schema.setdefault("type", "object")
     try:

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from phone_daemon.settings.meanings import meanings
 from phone_daemon.settings.problems import bare, fields_of
 from phone_daemon.settings.settings import Settings
 
@@ -49,12 +50,12 @@ def _sections() -> Iterator[str]:
 
 def _keys(model: type, within: str = "") -> Iterator[str]:
     """The keys of one table, each below its meaning; for a table in a list (`within`), also those of its own tables."""
-    tables = {}
+    tables, texts = {}, meanings(model)
     for name, field in fields_of(model).items():
         if table_of_many(field):
             continue
         if not fields_of(bare(field.annotation)):
-            yield from (*_comment(field.description or ""), f"#{name} = {toml(shown(field))}")
+            yield from (*_comment(texts.get(name, "")), f"#{name} = {toml(shown(field))}")
         elif within:
             tables[name] = bare(field.annotation)
     for name, inner in tables.items():

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from phone_daemon.settings.example import table_of_many, toml
+from phone_daemon.settings.meanings import meanings
 from phone_daemon.settings.problems import bare, fields_of, is_required, range_of
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import dotted
@@ -36,7 +37,8 @@ def tables(model: Any, *at: str, title: str = "", only: Collection[str] = ()) ->
         yield (inspect.getdoc(model) or "") + "\n"
     if plain:
         yield "| key | value | default | meaning |\n| --- | --- | --- | --- |"
-        yield from (_row(model, name, each) for name, each in plain.items())
+        texts = meanings(model)
+        yield from (_row(name, each, texts.get(name, "")) for name, each in plain.items())
         yield ""
     for name, each in fields_of(model).items():
         if found := _table_of(each):
@@ -56,11 +58,8 @@ def _table_of(field: FieldInfo) -> tuple[Any, bool] | None:
     return (inner, True) if fields_of(inner) else None
 
 
-def _row(model: Any, name: str, field: FieldInfo) -> str:
-    # pydantic does not document inherited fields.
-    texts = (fields_of(each)[name].description for each in model.__mro__ if name in fields_of(each))
-    meaning = " ".join(next((text for text in texts if text), "").split())
-    cells = (f"`{name}`", _kind(field), _default(field), meaning)
+def _row(name: str, field: FieldInfo, meaning: str) -> str:
+    cells = (f"`{name}`", _kind(field), _default(field), " ".join(meaning.split()))
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 

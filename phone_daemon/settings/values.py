@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
-MODEL = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-"""Unknown keys are errors; the text under a field is its documentation."""
+MODEL = ConfigDict(extra="forbid")
+"""Unknown keys are errors. The text under a field is its documentation (`meanings`), which pydantic would read from the
+source at every start."""
 
 Flag = Annotated[bool, Strict()]
 """true or false."""

@@ -9,12 +9,13 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import dns.asyncresolver
-import dns.exception
-from dns.rdtypes.IN.SRV import SRV
+from typing import TYPE_CHECKING
 
 from phone_daemon.settings.trunks import SIP_PORT, host_port, is_numeric
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+    from dns.rdtypes.IN.SRV import SRV
 
 LOOKUP_S = 5.0
 MAX_TARGETS = 4
@@ -35,9 +36,7 @@ class Target:
         return f"{self.address}:{self.port}"
 
 
-async def lookup(
-    where: str, transport: str = "udp", resolver: dns.asyncresolver.Resolver | None = None
-) -> Sequence[Target]:
+async def lookup(where: str, transport: str = "udp", resolver: Resolver | None = None) -> Sequence[Target]:
     """The addresses of `where` (`host` or `host:port`); never empty. Raises `LookupFailed`.
 
     `resolver` asks for SRV records; None: the system's name servers.
@@ -62,12 +61,17 @@ async def lookup(
     return tuple(found[:MAX_TARGETS])
 
 
-async def _services(name: str, resolver: dns.asyncresolver.Resolver | None) -> list[SRV]:
+async def _services(name: str, resolver: Resolver | None) -> list[SRV]:
     """The SRV records of `name` in the order in which they are to be tried; none where there are none."""
+    # Few daemons have a trunk that is known by its name.
+    from dns.asyncresolver import Resolver  # noqa: PLC0415
+    from dns.exception import DNSException  # noqa: PLC0415
+    from dns.rdtypes.IN.SRV import SRV  # noqa: PLC0415
+
     try:
-        resolver = resolver or dns.asyncresolver.Resolver()
+        resolver = resolver or Resolver()
         answer = await resolver.resolve(name, "SRV", lifetime=LOOKUP_S)
-    except (dns.exception.DNSException, OSError):
+    except (DNSException, OSError):
         return []
     records = [record for record in answer if isinstance(record, SRV)]
     # By priority; within one, the heavier the likelier to come first.
