@@ -15,12 +15,13 @@ from ops.witness.rtp import to_ulaw
 INJECTED = 1000
 
 
-async def _weather(world: World, weather: Weather, understood: bool) -> Seen:
+async def _weather(world: World, weather: Weather, understood: bool, backwards: int = 1) -> Seen:
     """A call through bad weather; `understood`: whether the words must arrive, or the agent's answer is enough."""
     before = world.daemon.calls()
     async with world.probe() as probe:
         await probe.answered()
         assert probe.rtp.target is not None
+        probe.rtp.backwards = backwards
         async with Relay(probe.rtp.target, weather) as relay:
             probe.rtp.aim("127.0.0.1", relay.port)
             answer = await world.ask_for_appointment(probe)
@@ -77,8 +78,8 @@ async def _injected(world: World) -> Seen:
     return Seen(lived and not got and WORD not in heard, what)
 
 
-def _bad(name: str, must: str, weather: Weather, *, understood: bool = True) -> Fault:
-    return Fault(name, must, partial(_weather, weather=weather, understood=understood))
+def _bad(name: str, must: str, weather: Weather, *, understood: bool = True, backwards: int = 1) -> Fault:
+    return Fault(name, must, partial(_weather, weather=weather, understood=understood, backwards=backwards))
 
 
 FAULTS = (
@@ -87,6 +88,7 @@ FAULTS = (
     _bad("loss-20", "the call goes on, the agent answers", Weather(loss=0.2), understood=False),
     _bad("jitter-60ms", "the caller is understood and answered", Weather(jitter_s=0.06)),
     _bad("reorder", "the caller is understood and answered", Weather(reorder=0.05)),
+    _bad("backwards", "3, 2, 1, 6, 5, 4 …: the caller is understood and answered", Weather(), backwards=3),
     _bad("duplicate", "the caller is understood and answered", Weather(duplicate=0.1)),
     Fault("rtp-gone", f"the call is ended, {RTP_TIMEOUT_S:g} s later", _rtp_gone),
     Fault("rtp-injected", "nothing of it is heard, nothing is sent there", _injected),

@@ -171,6 +171,10 @@ class RtpEnd:
         self.sent = 0
         self.sending = True
         """False: nothing is sent at all, not even silence (the clock goes on)."""
+        self.backwards = 1
+        """So many packets at a time leave last first, one a tick: 3 is 3, 2, 1, 6, 5, 4."""
+        self._held: list[bytes] = []
+        self._turned: list[bytes] = []
         self.target: tuple[str, int] | None = None
         """Where it sends to; None before `aim`."""
         self._queue: deque[tuple[Played | None, int, bool, bytes, int]] = deque()
@@ -298,9 +302,13 @@ class RtpEnd:
         self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         if self.sending:
             self._sequence = (self._sequence + 1) & 0xFFFF
+            self._held.append(header + (payload or SILENT_FRAME))
+            if len(self._held) >= self.backwards:
+                self._turned, self._held = [*self._held, *self._turned], []
             try:
-                self._out.sendto(header + (payload or SILENT_FRAME), self.target)
-                self.sent += 1
+                if self._turned:
+                    self._out.sendto(self._turned.pop(), self.target)
+                    self.sent += 1
             except (BlockingIOError, ConnectionRefusedError):
                 pass  # the other end is gone already: SIP will say so
         if played:

@@ -9,7 +9,9 @@ import pjsua2 as pj
 
 from phone_daemon.events import SourceChanged
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.guarded import log
 from phone_daemon.wire.line_card.key_socket import KeySocket
+from phone_daemon.wire.line_card.out_of_order import Reordering, end_probation, hold_back
 from phone_daemon.wire.line_card.rtp_port import last_packet
 from phone_daemon.wire.line_card.rtp_source import RtpSource
 
@@ -28,9 +30,10 @@ class RtpInput:
         self._timeout_s = timeout_s
         self._source = RtpSource(tell)
         self._keys = KeySocket(self._believes)
+        self._reordering = Reordering(self._hold_back)
         self._media = -1
         self._port = 0
-        self._packets = 0
+        self._packets = self._rejected = 0
         self._ssrc = 0
         self._last_packet: float | None = None
         self._due = float("inf")
@@ -65,10 +68,18 @@ class RtpInput:
     def is_lost(self, now: float, *, paused: bool) -> bool:
         """Nothing has come for too long, though it was to (`paused`: it was not). Asked several times a second."""
         try:
-            packets = self._call.getStreamStat(self._media).rtcp.rxStat.pkt
+            # Kept while its parts are read: they belong to it.
+            stat = self._call.getStreamStat(self._media)
+            received = stat.rtcp.rxStat
+            packets, rejected = received.pkt, received.discard
+            missing, late = stat.jbuf.lost + stat.jbuf.empty, stat.jbuf.discard
             transport = self._call.getMedTransportInfo(self._media)
         except pj.Error:
             return False
+        self._reordering.look(packets, missing, late)
+        if rejected > self._rejected:
+            end_probation(self.stream)
+        self._rejected = rejected
         grew, self._packets = packets != self._packets, packets
         if grew:
             self._last_packet = None
@@ -81,6 +92,10 @@ class RtpInput:
             self._ssrc = native.sender_ssrc(self.stream, packets)
             self._source.look(transport.srcRtpName, self._port, fresh=grew, ssrc=self._ssrc, now=now)
         return False
+
+    def _hold_back(self, delay_ms: int) -> None:
+        if hold_back(self.stream, delay_ms):
+            log("INFO", f"RTP comes out of order: delayed by {delay_ms} ms")
 
     def _is_alive(self, transport: Any, now: float) -> bool:
         """Whether something came that is no audio: RTCP, or comfort noise (RFC 3389) of a caller who is muted."""
