@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 
 GRAPH = 7
 NODE, INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 1, 5, 11, 12, 13
+OURS = (NODE, INPUT, OUTPUT, VALUE_INFO)
+"""Parts of a graph that are chosen, or written anew."""
 NODE_INPUT, NODE_OUTPUT = 1, 2
 INITIALIZER_NAME = 8
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -18,7 +20,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 FLOAT, INT64 = 1, 7
 """Kinds of a tensor's elements (`TensorProto.DataType`)."""
 
-Part = tuple[int, bytes, bytes]
+Part = tuple[int, memoryview, memoryview]
 """A field of a message: its number, its value, and the whole of it as it stood."""
 
 
@@ -27,16 +29,17 @@ def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int])
 
     Raises `ValueError` for a file that is not an ONNX model or lacks these tensors.
     """
-    made = b""
-    for number, value, whole in _parts(model):
-        made += _field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
-    return made
+    cut = (
+        _field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
+        for number, value, whole in _parts(memoryview(model))
+    )
+    return b"".join(cut)
 
 
-def _cut(graph: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
+def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
     parts = list(_parts(graph))
     nodes = [(whole, _names(value)) for number, value, whole in parts if number == NODE]
-    needed, made, kept = set(outputs), set(inputs), list[bytes]()
+    needed, made, kept = set(outputs), set(inputs), list[memoryview]()
     for whole, (takes, gives) in reversed(nodes):  # in the file they stand in the order in which they are run
         if needed & gives - inputs.keys():
             needed |= takes
@@ -44,24 +47,27 @@ def _cut(graph: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) ->
             kept.append(whole)
     if missing := sorted(set(outputs) - made) or sorted(inputs.keys() - needed):
         raise ValueError(f"the model has no tensor {missing[0]!r} there")
-    rest = b""
-    for number, value, whole in parts:
-        if number == INITIALIZER:
-            rest += whole if _text(value, INITIALIZER_NAME) & needed else b""
-        elif number not in (NODE, INPUT, OUTPUT, VALUE_INFO):
-            rest += whole
+    rest = [
+        whole
+        for number, value, whole in parts
+        if (_text(value, INITIALIZER_NAME) & needed if number == INITIALIZER else number not in OURS)
+    ]
     ends = b"".join(_field(INPUT, _value_info(*each)) for each in inputs.items())
     ends += b"".join(_field(OUTPUT, _value_info(*each)) for each in outputs.items())
-    return b"".join(reversed(kept)) + rest + ends
+    return b"".join([*reversed(kept), *rest, ends])
 
 
-def _names(node: bytes) -> tuple[set[str], set[str]]:
+def _names(node: memoryview) -> tuple[set[str], set[str]]:
     """Tensors that a node takes, and those that it gives."""
-    return _text(node, NODE_INPUT), _text(node, NODE_OUTPUT)
+    named: dict[int, set[str]] = {NODE_INPUT: set(), NODE_OUTPUT: set()}
+    for number, value, _ in _parts(node):
+        if number in named:
+            named[number].add(str(value, "utf-8"))
+    return named[NODE_INPUT], named[NODE_OUTPUT]
 
 
-def _text(message: bytes, wanted: int) -> set[str]:
-    return {value.decode() for number, value, _ in _parts(message) if number == wanted}
+def _text(message: memoryview, wanted: int) -> set[str]:
+    return {str(value, "utf-8") for number, value, _ in _parts(message) if number == wanted}
 
 
 def _value_info(name: str, kind: int) -> bytes:
@@ -82,7 +88,7 @@ def _varint(number: int) -> bytes:
     return bytes(made)
 
 
-def _parts(message: bytes) -> Iterator[Part]:
+def _parts(message: memoryview) -> Iterator[Part]:
     """The fields of a message; of numbers, the value is empty. Raises `ValueError`."""
     at = 0
     while at < len(message):
@@ -104,8 +110,10 @@ def _parts(message: bytes) -> Iterator[Part]:
         at = end
 
 
-def _number(message: bytes, at: int) -> tuple[int, int]:
+def _number(message: memoryview, at: int) -> tuple[int, int]:
     """A number that begins at `at`, and where it ends."""
+    if at < len(message) and (number := message[at]) < 0x80:  # as nearly all are
+        return number, at + 1
     number = shift = 0
     while True:
         if at >= len(message) or shift > 63:

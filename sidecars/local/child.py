@@ -63,6 +63,7 @@ class Pipe:
 def serve(kind: str, name: str, pipe: Pipe) -> int:
     """Runs the engine until the socket closes; returns the exit status."""
     _, first, _ = next(pipe.receive(wait=True))
+    collector.rest()
     try:
         engine = load(name, first["options"])
     except Exception as error:

@@ -14,8 +14,17 @@ NEVER = 1_000
 """As many of them until Python makes a full one by itself: for an engine that never pauses between steps."""
 
 
+def rest() -> None:
+    """Before the engine is loaded: nothing that it loads is garbage, and looking through it took a tenth of the start.
+
+    Until `settle`.
+    """
+    gc.disable()
+
+
 def settle() -> None:
     """Once, after the engine is loaded: whatever is there now is never looked at again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     young, old, _ = gc.get_threshold()

@@ -50,3 +50,16 @@ def test_what_the_steps_have_left_is_collected_between_them(settled: list[int]) 
         assert settled.count(2) <= before + 1
     assert settled.count(2) > 3
     assert gc.get_freeze_count() > 10_000
+
+
+def test_nothing_is_looked_through_while_an_engine_is_loaded() -> None:
+    threshold = gc.get_threshold()
+    collector.rest()
+    try:
+        assert not gc.isenabled()
+        collector.settle()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.set_threshold(*threshold)
+        gc.unfreeze()
