@@ -17,6 +17,8 @@ PTIME_S = 0.020
 """Length of one RTP frame (ptime, RFC 8866 section 6.4)."""
 FRAME_SAMPLES = 160
 FRAME_BYTES = 2 * FRAME_SAMPLES
+WIDE_RATE = 16_000
+"""Samples a second of a wideband line, for what is heard and said; positions count samples at 8 kHz there, too."""
 
 
 def samples(seconds: float) -> int:
@@ -43,6 +45,14 @@ class Frame:
     """Samples of `reply` handed to RTP so far."""
     queued: int
     """Samples that wait in the playout queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class WideFrame(Frame):
+    """A frame of a wideband line."""
+
+    wide: bytes
+    """`pcm` at 16 kHz: sample 2k of it is where sample k of `pcm` is."""
 
 
 @dataclass(frozen=True, slots=True)

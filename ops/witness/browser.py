@@ -16,12 +16,14 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from av import AudioFrame, AudioResampler
 
+from sidecars.resample import Resampler
+
 RATE = 48_000
 FRAME = 960
 
 
 class Microphone(MediaStreamTrack):
-    """Silence in real time, and whatever is `said`: 16-bit PCM at 8 kHz."""
+    """Silence in real time, and whatever is `said`: 16-bit PCM."""
 
     kind = "audio"
 
@@ -31,11 +33,11 @@ class Microphone(MediaStreamTrack):
         self._began: float | None = None
         self._sent = 0
 
-    def say(self, pcm: bytes) -> float:
+    def say(self, pcm: bytes, rate: int = 8000) -> float:
         """When its first sample is sent, `time.monotonic()`."""
         begins = (self._began or time.monotonic()) + (self._sent + len(self._queue) / (2 * FRAME)) * 0.02
-        samples = np.repeat(np.frombuffer(pcm, "<i2"), RATE // 8000)
-        self._queue += samples.astype("<i2").tobytes()
+        up = Resampler(rate, RATE)
+        self._queue += up.feed(pcm) + up.flush()
         return begins
 
     @property

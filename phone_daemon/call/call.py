@@ -27,7 +27,17 @@ from phone_daemon.call.turn_taking import TurnTaking
 from phone_daemon.clock import now_ns
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.events import FRAME_SAMPLES, EndReason, Frame, LineClosed, LineEvent, SourceChanged, samples
+from phone_daemon.events import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    WIDE_RATE,
+    EndReason,
+    Frame,
+    LineClosed,
+    LineEvent,
+    SourceChanged,
+    samples,
+)
 from phone_daemon.media.echo import EchoCanceller
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.stt.utterance import Utterance
@@ -55,7 +65,8 @@ class Call:
         self._tell = partial(services.tell, line.id)
         directory = self._settings.calls.directory / line.id
         self._recorder, self._unrecorded = self._record(directory)
-        self._echo = EchoCanceller(off=not self._settings.echo.cancel)
+        self._rate = WIDE_RATE if line.wide else SAMPLE_RATE
+        self._echo = EchoCanceller(off=not self._settings.echo.cancel, rate=self._rate)
         self._tasks = asyncio.TaskGroup()
         self._trace = services.telemetry.call(line.id, line.caller, line.called, dialplan.name, directory, now_ns())
         self._voice = services.open_voice(dialplan, line.id)
@@ -144,9 +155,10 @@ class Call:
             vad = replace(vad, min_speech_s=dialplan.barge_in.min_speech_s)
 
         def open_utterance(expected: str) -> Utterance:
-            return Utterance(services.stt, {"grammar": dialplan.name}, call=self._line.id, expected=expected)
+            options = {"grammar": dialplan.name}
+            return Utterance(services.stt, options, call=self._line.id, expected=expected, rate=self._rate)
 
-        return CallerSide(open_utterance, vad, self._settings.turn, spawn=spawn, tell=self._tell)
+        return CallerSide(open_utterance, vad, self._settings.turn, spawn=spawn, tell=self._tell, rate=self._rate)
 
     def _own_policy(self) -> Policy | None:
         """What the dialplan says of replies such as the one that has the floor."""

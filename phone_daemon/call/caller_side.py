@@ -13,7 +13,16 @@ from typing import Any
 
 from phone_daemon.call.line_clock import LineClock
 from phone_daemon.clock import now_ns
-from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, SpeechEnded, SpeechStarted, Transcript, samples
+from phone_daemon.events import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    Frame,
+    SpeechEnded,
+    SpeechStarted,
+    Transcript,
+    WideFrame,
+    samples,
+)
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.endpointing import Endpointing
 from phone_daemon.stt.near_talker import NearTalker
@@ -72,8 +81,12 @@ class CallerSide:
         spawn: Spawn,
         tell: Tell,
         on_partial: Callable[[], None] = lambda: None,
+        rate: int = SAMPLE_RATE,
     ) -> None:
-        """`open_utterance` is told what is expected; `on_partial` is called when more is understood."""
+        """`open_utterance` is told what is expected; `on_partial` is called when more is understood.
+
+        `rate`: of what the utterance is fed. At `WIDE_RATE` each frame is a `WideFrame`; all else hears 8 kHz.
+        """
         self.pending = PendingTurn()
         self.partial = ""
         """What the listening utterance has understood so far."""
@@ -92,7 +105,7 @@ class CallerSide:
         self._ended = 0
         """Where speech ended last."""
         self.near = NearTalker()
-        self._pre_roll = PreRoll(vad)
+        self._pre_roll = PreRoll(vad, rate)
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
         self._since = 0
@@ -160,9 +173,10 @@ class CallerSide:
         """
         self.position = frame.position + FRAME_SAMPLES
         self.clock.read(frame.position, now_ns())
-        self._pre_roll.feed(frame.position, frame.pcm)
+        best = frame.wide if isinstance(frame, WideFrame) else frame.pcm
+        self._pre_roll.feed(frame.position, best)
         if self.attending:
-            self.utterance.feed(frame.pcm)
+            self.utterance.feed(best)
             if self.partial:
                 self._words.feed(self.partial, self.position)
         if self._vad.speaking:

@@ -2,14 +2,15 @@
 
 A speakerphone, an analog adapter or a hybrid returns what we play, 0 to 600 ms later and 0 to 45 dB weaker. Until an
 echo is found (`echo_delay.py`) nothing is touched: a clear line's audio stays as it came, to the bit. Then WebRTC's
-AEC3 cancels it (`pywebrtc-audio`, which runs it at 16 kHz and is 11 ms late), with our audio shifted by the delay
-that was found. AEC3 needs no second to converge and leaves a caller who speaks over the agent as loud as they are,
-but what it leaves of the echo is still speech to a VAD: so each frame is compared with the level that the echo is
-expected to have, and one that is explained by it is silenced.
+AEC3 cancels it (`pywebrtc-audio`, which always runs it at 16 kHz: a wideband line costs the same CPU, and is 8 ms
+late instead of 11), with our audio shifted by the delay that was found. AEC3 needs no second to converge and leaves a
+caller who speaks over the agent as loud as they are, but what it leaves of the echo is still speech to a VAD: so each
+frame is compared with the level that the echo is expected to have, and one that is explained by it is silenced.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, Frame, samples
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, Frame, WideFrame, samples
 from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
+from phone_daemon.media.half_band import Doubler, Halver
 
 LOOP_DB = -6.0
 """An echo that is louder than this is a line that returns our own audio."""
@@ -64,7 +66,7 @@ LOOPS = "the line returns our own audio"
 
 
 class Canceller(Protocol):
-    """An echo canceller: frames of 160 samples in and out."""
+    """An echo canceller: frames of 20 ms in and out."""
 
     def process(self, near: NDArray[np.int16], far: NDArray[np.int16], /) -> NDArray[np.int16]: ...
 
@@ -78,18 +80,23 @@ class EchoPath:
     """Of its level, against what we played."""
 
 
-def webrtc() -> Canceller:
-    """AEC3. Raises `ImportError` where the package is missing."""
+def webrtc(rate: int) -> Canceller:
+    """AEC3, at 8 or 16 kHz. Raises `ImportError` where the package is missing."""
     from pywebrtc_audio import AudioProcessor  # noqa: PLC0415  (most calls have no echo)
 
-    return AudioProcessor(sample_rate=SAMPLE_RATE, echo_cancellation=True)
+    return AudioProcessor(sample_rate=rate, echo_cancellation=True)
 
 
 class EchoCanceller:
     """One call's. Everything is counted in frames, so a call is the same at any speed."""
 
-    def __init__(self, canceller: Callable[[], Canceller] = webrtc, *, off: bool = False) -> None:
-        """`off`: echoes are not even looked for."""
+    def __init__(
+        self, canceller: Callable[[int], Canceller] = webrtc, *, off: bool = False, rate: int = SAMPLE_RATE
+    ) -> None:
+        """`off`: echoes are not even looked for. `rate`: what `canceller` is made for.
+
+        At `WIDE_RATE` it is `WideFrame`s that are cleaned. An echo is looked for and judged at 8 kHz all the same.
+        """
         self.path: EchoPath | None = None
         """The echo that is being cancelled; None: there is none."""
         self.failed = off
@@ -98,12 +105,13 @@ class EchoCanceller:
         """What has become known and was not told yet: an echo, or what is wrong with the line or the canceller."""
         self.likely = 0.0
         """How much of the caller's last frame is explained by echo, 0 to 1."""
-        self._make = canceller
+        self._make = functools.partial(canceller, rate)
         self._canceller: Canceller | None = None
         self._delay = EchoDelay()
         self._next = 0
-        self._agent = np.zeros(LAGS + PRIMED * FRAME_SAMPLES, np.float32)
-        self._caller = np.zeros(PRIMED * FRAME_SAMPLES, np.float32)
+        self._past = _Past()
+        self._wide = _Past(WIDE_RATE) if rate == WIDE_RATE else None
+        self._doubler, self._halver = Doubler(), Halver()
         self._lag = self._shift = 0
         self._envelope = 0.0
         """Power of what we played, as its echo has it now."""
@@ -125,12 +133,12 @@ class EchoCanceller:
         if self.failed:
             return frame
         for _ in range(min((frame.position - self._next) // FRAME_SAMPLES, len(self._loudest))):
-            self._remember(np.zeros(FRAME_SAMPLES, np.float32), None)
-            self._delay.feed(self._caller[-FRAME_SAMPLES:], None, look=False)
+            self._remember(None, np.zeros(FRAME_SAMPLES, np.float32), None)
+            self._delay.feed(self._past.heard(), None, look=False)
         self._next = frame.position + FRAME_SAMPLES
         caller = np.frombuffer(frame.pcm, "<i2").astype(np.float32)
         agent = np.frombuffer(frame.agent, "<i2").astype(np.float32) if frame.agent else None
-        self._remember(caller, agent)
+        self._remember(frame, caller, agent)
         try:
             cleaned = self._clean(caller, agent)
         except Exception as error:
@@ -141,17 +149,20 @@ class EchoCanceller:
             return frame
         if cleaned is None:
             return frame
-        return replace(frame, pcm=cleaned.astype("<i2").tobytes())
+        narrow, wide = (each.astype("<i2").tobytes() for each in cleaned)
+        return replace(frame, pcm=narrow, wide=wide) if isinstance(frame, WideFrame) else replace(frame, pcm=narrow)
 
-    def _remember(self, caller: Samples, agent: Samples | None) -> None:
-        for past, new in ((self._agent, agent), (self._caller, caller)):
-            past[:-FRAME_SAMPLES] = past[FRAME_SAMPLES:]
-            past[-FRAME_SAMPLES:] = 0 if new is None else new
+    def _remember(self, frame: Frame | None, caller: Samples, agent: Samples | None) -> None:
+        self._past.add(caller, agent)
+        if self._wide is not None:
+            wide = np.frombuffer(frame.wide, "<i2") if isinstance(frame, WideFrame) else None
+            played = self._doubler.feed((frame.agent if frame else b"") or bytes(FRAME_BYTES))
+            self._wide.add(wide, np.frombuffer(played, "<i2"))
         self._noise_db = max(min(_db(_power(caller)), self._noise_db + NOISE_RISE_DB), QUIETEST_DB)
         self._loudest.append(0.0 if agent is None else _power(agent))
 
-    def _clean(self, caller: Samples, agent: Samples | None) -> NDArray[np.int16] | None:
-        """The frame's audio without its echo; None: it is as it came."""
+    def _clean(self, caller: Samples, agent: Samples | None) -> tuple[NDArray[np.int16], NDArray[np.int16]] | None:
+        """The frame's audio without its echo, as `_cancel` has it; None: it is as it came."""
         if self.path is None:
             self._delay.feed(caller, agent)
             self._doubts = self._doubts + 1 if self._delay.standing >= DOUBTFUL else 0
@@ -172,7 +183,7 @@ class EchoCanceller:
     def _found(self, lag: int) -> None:
         """There is an echo: how loud it is, against what we played."""
         self._adapt_to(lag)
-        powers = [(self._played(lag, ago), self._heard(ago)) for ago in range(PRIMED - 1, -1, -1)]
+        powers = [(self._past.played(lag, ago), self._past.heard(ago)) for ago in range(PRIMED - 1, -1, -1)]
         ratios, envelope = [], 0.0
         for played, heard in powers:
             envelope = max(_power(played), FADING * envelope)
@@ -199,26 +210,24 @@ class EchoCanceller:
         self._lag, self._shift = lag, max(0, lag - EARLY)
         self._canceller = self._make()
         for ago in range(PRIMED - 1, 0, -1):
-            self._cancel(self._heard(ago), self._played(self._shift, ago))
+            self._cancel(ago)
         self._residual_db = -MARGIN_DB + 2
         self._settling = SETTLING
 
-    def _heard(self, ago: int) -> Samples:
-        end = self._caller.size - ago * FRAME_SAMPLES
-        return self._caller[end - FRAME_SAMPLES : end]
-
-    def _played(self, lag: int, ago: int = 0) -> Samples:
-        """What we played `lag` samples before the frame `ago` frames ago."""
-        end = self._agent.size - lag - ago * FRAME_SAMPLES
-        return self._agent[end - FRAME_SAMPLES : end]
-
-    def _cancel(self, near: Samples, far: Samples) -> NDArray[np.int16]:
+    def _cancel(self, ago: int = 0) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """What the canceller leaves of the frame `ago` frames ago, at 8 kHz and at the canceller's rate."""
         assert self._canceller is not None
-        return self._canceller.process(near.astype(np.int16), far.astype(np.int16))
+        past = self._wide or self._past
+        near, far = past.heard(ago), past.played(self._shift, ago)
+        left = self._canceller.process(near.astype(np.int16), far.astype(np.int16))
+        if self._wide is None:
+            return left, left
+        halved, wide = self._halver.feed(left.tobytes())
+        return np.frombuffer(halved, np.int16), np.frombuffer(wide, np.int16)
 
     def _follow(self) -> None:
         """How loud the echo is expected to be now; and whether it has gone."""
-        power = _power(self._played(self._lag))
+        power = _power(self._past.played(self._lag))
         self._envelope = max(power, FADING * self._envelope)
         if power > 1:
             self._unseen = 0 if self._delay.standing >= 1 else self._unseen + 1
@@ -229,10 +238,10 @@ class EchoCanceller:
         self._delay.forget()
         self.path, self.likely, self._doubts, self._settling, self._open = None, 0.0, 0, 0, 0
 
-    def _judged(self, caller: Samples) -> NDArray[np.int16]:
+    def _judged(self, caller: Samples) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """The frame with its echo cancelled, silenced as far as it is explained by what is left of that."""
         self._settling = max(0, self._settling - 1)
-        left = self._cancel(caller, self._played(self._shift))
+        left, wide = self._cancel()
         expected_db = _db(self._envelope) + self._level_db
         raw_db, left_db = _db(_power(caller)), _db(_power(left.astype(np.float32)))
         over = (left_db - max(expected_db + self._residual_db + MARGIN_DB, self._noise_db + CALLER_DB)) / CALLER_DB
@@ -248,7 +257,7 @@ class EchoCanceller:
             self._learn(raw_db, left_db, expected_db)
         self.likely = 0.0 if self._open else min(max(1 - over, 0.0), 1.0)
         gain = 10 ** (SILENCED_DB * self.likely / 20)
-        return (left * gain).astype(np.int16)
+        return (left * gain).astype(np.int16), (wide * gain).astype(np.int16)
 
     def _may_have_moved(self, louder_db: float) -> bool:
         """Whether a frame that is no echo when it is expected may be one at another time, by level and a fresh look.
@@ -272,6 +281,32 @@ class EchoCanceller:
                 self._told_loop = True
                 self.news.append(LOOPS)
         self._residual_db += 0.08 * (min(max(left_db - expected_db, -30.0), -6.0) - self._residual_db)
+
+
+class _Past:
+    """What was heard and played lately, at one rate: as much of it as a fresh canceller wants. Lags are at 8 kHz."""
+
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        self._by = rate // SAMPLE_RATE
+        self._frame = self._by * FRAME_SAMPLES
+        self._caller = np.zeros(PRIMED * self._frame, np.float32)
+        self._agent = np.zeros(self._by * LAGS + PRIMED * self._frame, np.float32)
+
+    def add(self, caller: NDArray[np.generic] | None, agent: NDArray[np.generic] | None) -> None:
+        """20 ms more; None: silence."""
+        for past, new in ((self._agent, agent), (self._caller, caller)):
+            past[: -self._frame] = past[self._frame :]
+            past[-self._frame :] = 0 if new is None else new
+
+    def heard(self, ago: int = 0) -> Samples:
+        """The frame `ago` frames ago."""
+        end = self._caller.size - ago * self._frame
+        return self._caller[end - self._frame : end]
+
+    def played(self, lag: int, ago: int = 0) -> Samples:
+        """What we played `lag` samples before that frame."""
+        end = self._agent.size - self._by * lag - ago * self._frame
+        return self._agent[end - self._frame : end]
 
 
 def _power(audio: Samples) -> float:

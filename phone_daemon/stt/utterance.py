@@ -16,19 +16,27 @@ class SttLost(Exception):
 
 
 class Utterance:
-    """`feed` it 8 kHz audio, then `finalize` or `cancel` it. One that is neither must be closed, or the engine holds it
+    """`feed` it audio, then `finalize` or `cancel` it. One that is neither must be closed, or the engine holds it
     for ever. It opens its session at once: make it before it is needed, and feed it the pre-roll.
 
-    The audio is kept until the utterance is over (15 s of it are 240 kB), so that an utterance whose engine died is
-    heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
+    The audio is kept until the utterance is over (15 s of it are 240 kB at 8 kHz), so that an utterance whose engine
+    died is heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
     """
 
     def __init__(
-        self, host: Host, options: Mapping[str, object] | None = None, *, call: str = "", expected: str = ""
+        self,
+        host: Host,
+        options: Mapping[str, object] | None = None,
+        *,
+        call: str = "",
+        expected: str = "",
+        rate: int = SAMPLE_RATE,
     ) -> None:
         """`options`: the engine's session options. `call`: whose utterance it is, for a host that has a process for
-        each. `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore."""
+        each. `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore.
+        `rate`: samples a second of what it is fed."""
         self._host = host
+        self._rate = rate
         self._call = call
         self._options = {**(options or {}), **({"expected": expected} if expected else {})}
         self.faults: list[str] = []
@@ -57,12 +65,12 @@ class Utterance:
     def _open(self) -> None:
         self._lost = ""
         channel = self._channel = self._host.open(self._call)
-        self._to_engine = Resampler(SAMPLE_RATE, channel.sample_rate)
+        self._to_engine = Resampler(self._rate, channel.sample_rate)
         channel.send({"type": "Open", "options": self._options})
         channel.listen(partial(self._take, channel), partial(self._lose, channel))
 
     def feed(self, pcm: bytes) -> None:
-        """Hears 8 kHz audio. Never blocks. Ignored once the utterance is finalized, cancelled or closed."""
+        """Hears more audio. Never blocks. Ignored once the utterance is finalized, cancelled or closed."""
         if self._complete or self._over:
             return
         if self._lost and not self._audio:

@@ -18,7 +18,7 @@ from typing import Any
 
 from phone_daemon import __version__
 from phone_daemon.clock import now_ns
-from phone_daemon.events import PTIME_S, EndReason, LineClosed
+from phone_daemon.events import PTIME_S, WIDE_RATE, EndReason, LineClosed
 from phone_daemon.web.leg import Client, Leg
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.daemon_link import DaemonLink
@@ -100,16 +100,17 @@ class Desk:
             raise Refused(503, WHY[503])
         if self.live >= self._max_calls:
             raise Refused(486, WHY[486])
-        number = next(self._numbers)
+        number, wide = next(self._numbers), client.rate == WIDE_RATE
         leg = Leg(
             client,
             functools.partial(self._send, number),
-            functools.partial(link.send_frame, number),
+            functools.partial(link.send_wide_frame if wide else link.send_frame, number),
             self._idle_s,
         )
         self._legs[number] = leg
         answered = self._offers[number] = asyncio.get_running_loop().create_future()
-        self._send(number, protocol.Incoming(_invite(caller, called or self._called, join), "127.0.0.1:0"))
+        invite = _invite(caller, called or self._called, join)
+        self._send(number, protocol.Incoming(invite, "127.0.0.1:0", wide=wide))
         try:
             async with asyncio.timeout(ANSWER_S):
                 await answered

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
+from phone_daemon.events import PTIME_S, SAMPLE_RATE
 
-SILENCE = bytes(FRAME_BYTES)
 START_FRAMES = 2
 """Kept back before the first frame is handed out, and again after it has run dry."""
 HIGH_FRAMES = 6
 """More than this is late audio: quiet frames of it are left out."""
-MOST_BYTES = 2 * SAMPLE_RATE
-"""One second; the oldest of more is lost."""
+MOST_S = 1
+"""Seconds; the oldest of more is lost."""
 QUIET = 400
 """Amplitude below which a frame may be left out (-38 dBFS: background, no speech)."""
 FADE = (0.7, 0.4, 0.15)
@@ -25,9 +24,11 @@ FADE = (0.7, 0.4, 0.15)
 
 
 class JitterBuffer:
-    """Takes 16-bit 8 kHz PCM of any length, half a sample included; gives frames of `FRAME_BYTES`."""
+    """Takes 16-bit PCM of any length, half a sample included; gives frames of 20 ms."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        self._size = 2 * round(rate * PTIME_S)
+        self._most = 2 * rate * MOST_S
         self.concealed = 0
         """Frames made up because none was there, since the start."""
         self.dropped = 0
@@ -35,12 +36,12 @@ class JitterBuffer:
         self._held = bytearray()
         self._waited = 0
         self._flowing = False
-        self._last = SILENCE
+        self._silence = self._last = bytes(self._size)
         self._missing = len(FADE)
 
     def put(self, pcm: bytes) -> None:
         self._held += pcm
-        if (over := len(self._held) - MOST_BYTES) > 0:
+        if (over := len(self._held) - self._most) > 0:
             over += over % 2
             del self._held[:over]
             self.dropped += over
@@ -50,25 +51,25 @@ class JitterBuffer:
         if not self._flowing:
             # A client that stops in the middle must not keep its last word here: two ticks are as good as two frames.
             self._waited += bool(self._held)
-            self._flowing = len(self._held) >= START_FRAMES * FRAME_BYTES or self._waited > START_FRAMES
-        if not self._flowing or len(self._held) < FRAME_BYTES:
+            self._flowing = len(self._held) >= START_FRAMES * self._size or self._waited > START_FRAMES
+        if not self._flowing or len(self._held) < self._size:
             return self._conceal()
         frame = self._next()
-        if len(self._held) >= HIGH_FRAMES * FRAME_BYTES and _quiet(frame):
+        if len(self._held) >= HIGH_FRAMES * self._size and _quiet(frame):
             frame = self._next()
         self._last, self._missing = frame, 0
         return frame
 
     def _next(self) -> bytes:
-        frame = bytes(self._held[:FRAME_BYTES])
-        del self._held[:FRAME_BYTES]
+        frame = bytes(self._held[: self._size])
+        del self._held[: self._size]
         return frame
 
     def _conceal(self) -> bytes:
         if self._flowing:
             self._flowing, self._waited = False, 0
         if self._missing >= len(FADE):
-            return SILENCE
+            return self._silence
         gain = FADE[self._missing]
         self._missing += 1
         self.concealed += 1

@@ -15,12 +15,14 @@ from phone_daemon.clock import now_ns
 from phone_daemon.events import (
     FRAME_SAMPLES,
     PTIME_S,
+    WIDE_RATE,
     Digit,
     EndReason,
     Flushed,
     LineClosed,
     PlayoutDone,
 )
+from phone_daemon.media.half_band import Halver
 from phone_daemon.web.jitter_buffer import JitterBuffer
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.hold_music import HoldMusic
@@ -36,6 +38,9 @@ LINGER_TICKS = 10
 
 class Client(Protocol):
     """The far end of a leg. Called on the event loop, in order; must return at once. An exception ends the call."""
+
+    rate: int
+    """Samples a second of the caller's audio, `SAMPLE_RATE` or `WIDE_RATE`."""
 
     def audio(self, reply: int, pcm: bytes) -> None:
         """Every 20 ms: `FRAME_BYTES` of the agent's reply `reply`, or empty for silence."""
@@ -66,14 +71,11 @@ class Client(Protocol):
 
 
 class Leg:
-    """`send` and `send_frame` (its fields) take what the daemon is told; `idle_s`: longest without their audio."""
+    """`send` and `send_frame` take what the daemon is told, the second a frame's fields, or a wide one's of a client
+    with wideband audio; `idle_s`: longest without their audio."""
 
     def __init__(
-        self,
-        client: Client,
-        send: Callable[[protocol.Report], None],
-        send_frame: Callable[[int, bytes, bytes, int, int, int], None],
-        idle_s: float,
+        self, client: Client, send: Callable[[protocol.Report], None], send_frame: Callable[..., None], idle_s: float
     ) -> None:
         self.call = ""
         """The call's id, once its first note has come."""
@@ -86,7 +88,8 @@ class Leg:
         self._client = client
         self._send = send
         self._send_frame = send_frame
-        self._jitter = JitterBuffer()
+        self._jitter = JitterBuffer(client.rate)
+        self._halver = Halver() if client.rate == WIDE_RATE else None
         self._music = HoldMusic()
         self._brought = b""
         self._position = 0
@@ -99,7 +102,7 @@ class Leg:
     # ---------------------------------------------------------------------------------------------- client
 
     def hear(self, pcm: bytes) -> None:
-        """Takes the caller's audio: 16-bit little-endian 8 kHz mono, of any length."""
+        """Takes the caller's audio: 16-bit little-endian mono at their rate, of any length."""
         self._quiet_ticks = 0
         self._muted = False
         self._jitter.put(pcm)
@@ -173,7 +176,8 @@ class Leg:
         self._client_does(lambda: self._client.audio(playout.reply if self._music else playout.source, agent))
         self._settle(at_ns)
         heard, self._brought = self._brought or self._jitter.take(), b""
-        self._send_frame(self._position, heard, agent, playout.reply, playout.played, playout.queued)
+        narrow, *wide = (heard,) if self._halver is None else self._halver.feed(heard)
+        self._send_frame(self._position, narrow, agent, playout.reply, playout.played, playout.queued, *wide)
         self._position += FRAME_SAMPLES
         self._quiet_ticks += 1
         self._since_sound += 1

@@ -22,7 +22,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 
-from phone_daemon.events import FRAME_BYTES
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
 from phone_daemon.media import g711
 from phone_daemon.web.auth import Role, judge
 from phone_daemon.web.desk import Refused
@@ -44,6 +44,8 @@ class BadStream(ValueError):
 
 class TwilioClient:
     """The far end of a leg (`leg.Client`) that Twilio stands for."""
+
+    rate = SAMPLE_RATE
 
     def __init__(self, outbox: Outbox, stream: str) -> None:
         self.over = asyncio.Event()

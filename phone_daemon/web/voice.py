@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 
-from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, EndReason
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, WIDE_RATE, EndReason
 from phone_daemon.web.auth import Role, identify
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
@@ -46,7 +46,8 @@ class VoiceClient:
     """The far end of a leg (`leg.Client`) that speaks the protocol of `/ws/voice`."""
 
     def __init__(self, outbox: Outbox, rate: int, *, notes: bool = False) -> None:
-        """`notes`: it is told everything that happens in the call."""
+        """`rate`: of the client's audio. `notes`: it is told everything that happens in the call."""
+        self.rate = WIDE_RATE if rate >= WIDE_RATE else SAMPLE_RATE
         self.over = asyncio.Event()
         self._notes = notes
         self._outbox = outbox
@@ -177,7 +178,7 @@ class Conversation:
                 self._mistake(f"{frame.type.name.lower()} before audio_start (0x01): nothing is called yet")
 
     async def _converse(self, leg: Leg, client: VoiceClient, rate: int) -> int:
-        into = Resampler(rate, SAMPLE_RATE)
+        into = Resampler(rate, client.rate)
         half = b""
         over = asyncio.create_task(client.over.wait())
         receiving: asyncio.Task[VoiceFrame | None] | None = None

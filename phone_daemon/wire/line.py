@@ -24,6 +24,8 @@ class Line(Protocol):
     """What their telephone or exchange calls the caller; empty when it does not. Anybody's word."""
     called: str
     """Called number or user part of the request URI."""
+    wide: bool
+    """Its frames are `WideFrame`s."""
 
     def events(self) -> AsyncIterator[LineEvent]:
         """The line's events in order; ends after `LineClosed`. One reader only."""

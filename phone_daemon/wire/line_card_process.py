@@ -358,7 +358,7 @@ class LineCard:
             invite = parse(message.invite)
             who = identify(invite, message.address, self._settings, trusted=trusted)
             line = self._line(call, who.caller, who.called[0])
-            line.caller_name = who.name
+            line.caller_name, line.wide = who.name, message.wide
             incoming = IncomingCall(line, message.address, who.called, message.trunk)
             incoming.from_web = self.may_join
             incoming.join = invite.header("join") if self.may_join else ""

@@ -25,6 +25,7 @@ from phone_daemon.events import (
     PlayoutStarted,
     SourceChanged,
     TransferFailed,
+    WideFrame,
 )
 
 MAX_PACKET = 65_536
@@ -259,6 +260,8 @@ class Incoming:
     """Where it came from, `host:port`."""
     trunk: str = ""
     """The trunk whose call it is; empty where there are none."""
+    wide: bool = False
+    """Its frames are `WideFrame`s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +322,16 @@ class Stats:
 
 
 LineMessage = (
-    Frame | Digit | PlayoutStarted | PlayoutDone | Flushed | SourceChanged | HoldChanged | TransferFailed | LineClosed
+    Frame
+    | WideFrame
+    | Digit
+    | PlayoutStarted
+    | PlayoutDone
+    | Flushed
+    | SourceChanged
+    | HoldChanged
+    | TransferFailed
+    | LineClosed
 )
 Report = (
     Hello | Incoming | Registered | OptionsAnswered | Ringing | Answered | InBandKeys | Farewell | Stats | LineMessage
@@ -379,6 +391,7 @@ _KINDS: tuple[type[Any], ...] = (
     *(Registered, OptionsAnswered, Ringing),
     *(Hello, Incoming, Answered, InBandKeys, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
+    WideFrame,
 )
 _CODECS = [_Codec(number, kind) for number, kind in enumerate(_KINDS)]
 _BY_KIND = {codec.kind: codec for codec in _CODECS}

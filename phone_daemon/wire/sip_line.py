@@ -39,6 +39,7 @@ class SipLine:
         self.caller = caller
         self.called = called
         self.caller_name = ""
+        self.wide = False
         self.may_transfer: Callable[[str], bool] = lambda uri: True
         """Whether a caller may be handed over to a SIP URI."""
         self.bridge: Callable[[SipLine, str, bytes], None] | None = None

@@ -77,6 +77,7 @@ class TapeLine:
         self.caller = caller
         self.called = called
         self.caller_name = ""
+        self.wide = False
         self.sent_digits = ""
         """DTMF that the agent sent."""
         self.transferred_to = ""

@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
 from phone_daemon.call.caller_side import CallerSide
 from phone_daemon.call.floor import State
 from phone_daemon.call.wording import DEAF, NO_MATCH
-from phone_daemon.events import SAMPLE_RATE, samples
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, SpeechStarted, WideFrame, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.utterance import Utterance
+from sidecars.host.channel import QueueChannel
+from sidecars.host.host import Message
 from sidecars.local.inline import InlineHost
 from tests import agents
 from tests.fakes import MortalHost, TunedHost
@@ -331,3 +334,56 @@ async def test_spares_that_were_replaced_are_freed(expecting: Expecting) -> None
     last = expecting.open()
     await last.finalize()
     assert await last.released() == {"sessions": 2}
+
+
+class KeepingHost(InlineHost):
+    """A host that keeps what its engine is fed."""
+
+    def __init__(self) -> None:
+        super().__init__("stt", "moonshine", {"phrases": {"clinic": SETS}})
+        self.audio: list[bytes] = []
+
+    def open(self, call: str = "") -> QueueChannel:
+        channel = super().open(call)
+        send = channel.send
+
+        def keep(message: Message, payload: bytes = b"") -> None:
+            self.audio.append(payload)
+            send(message, payload)
+
+        channel.send = keep  # type: ignore[method-assign]
+        return channel
+
+
+@pytest_asyncio.fixture
+async def keeping() -> AsyncIterator[KeepingHost]:
+    host = KeepingHost()
+    await host.start()
+    yield host
+    await host.close()
+
+
+async def test_the_recognizer_of_a_wideband_call_hears_16_khz_from_the_pre_roll_on(keeping: KeepingHost) -> None:
+    """… to the sample, while everything that decides hears 8 kHz."""
+    side = CallerSide(
+        lambda expected: Utterance(keeping, {"grammar": "clinic"}, rate=WIDE_RATE),
+        VadSettings(pre_roll_s=0.4),
+        TurnSettings(),
+        spawn=asyncio.create_task,
+        tell=lambda kind, data: None,
+        rate=WIDE_RATE,
+    )
+    rng = np.random.default_rng(1)
+    narrow = speech(OPEN)
+    sent = []
+    for position in range(0, len(narrow) // 2 - FRAME_SAMPLES, FRAME_SAMPLES):
+        pcm = narrow[2 * position :][:FRAME_BYTES]
+        sent.append(rng.integers(-99, 99, 2 * FRAME_SAMPLES).astype("<i2").tobytes())
+        for event in side.hear(WideFrame(position, pcm, b"", 0, 0, 0, sent[-1])):
+            if isinstance(event, SpeechStarted):
+                onset = event.onset
+                side.attend(onset)
+    heard = b"".join(keeping.audio)
+    assert heard == b"".join(sent)[-len(heard) :]
+    assert len(heard) == 4 * min(side.position, side.position - onset + samples(0.4))
+    side.close()

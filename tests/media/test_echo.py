@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from ops.replay.echo_path import Echo
-from phone_daemon.events import FRAME_SAMPLES, samples
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, Frame, WideFrame, samples
 from phone_daemon.media.echo import LOOPS, EchoCanceller, EchoPath
 from phone_daemon.media.echo_delay import LAGS
+from phone_daemon.media.half_band import HALF, Halver
 from phone_daemon.settings.settings import VadSettings
 from phone_daemon.stt.vad import Vad
-from tests.media.echoes import agent, hear, over, recorded, returned
+from tests.media.echoes import agent, hear, over, recorded, returned, wideband
 
 SILENCE = bytes(2 * FRAME_SAMPLES)
 INTERRUPTION = "interrupts_three_times/cancel"
@@ -77,6 +78,56 @@ def test_who_speaks_over_the_echo_loses_little_of_their_voice() -> None:
     assert 0.63 < np.sqrt(np.mean(cleaned**2) / np.mean(clear**2)) < 1.2
 
 
+WIDE = {name: PATHS[name] for name in ("hybrid", "speakerphone", "far")}
+
+
+def above(frames: list[Frame], span: slice) -> float:
+    """RMS over 5 kHz."""
+    pcm = b"".join(frame.wide for frame in frames if isinstance(frame, WideFrame))
+    sound = np.frombuffer(pcm, "<i2").astype(float)[2 * span.start : 2 * span.stop]
+    spectrum = np.fft.rfft(sound)
+    spectrum[: int(spectrum.size * 5 / 8)] = 0
+    return float(np.std(np.fft.irfft(spectrum)))
+
+
+@pytest.mark.parametrize("path", WIDE.values(), ids=WIDE.keys())
+def test_on_a_wideband_line_it_is_cancelled_at_both_rates(path: Echo) -> None:
+    said = agent()
+    line = wideband(returned(said, path))
+    heard = hear(line, said, EchoCanceller(rate=WIDE_RATE))
+    assert heard.starts == [] and heard.canceller.path is not None
+    frames = [frame for frame in heard.frames[150:] if isinstance(frame, WideFrame)]
+    assert len(frames) == len(heard.frames) - 150
+    for at, pcm in enumerate(("pcm", "wide")):
+        came = np.frombuffer(b"".join(each[at] for each in line[150:]), "<i2").astype(float)
+        left = np.frombuffer(b"".join(getattr(frame, pcm) for frame in frames), "<i2").astype(float)
+        assert np.std(left) < 0.1 * np.std(came)
+
+
+@pytest.mark.parametrize("path", [Echo(20, 0.06), Echo(20, 0.3, 0.3)], ids=["adapter", "room"])
+def test_who_speaks_over_the_echo_on_a_wideband_line_is_heard_with_what_a_telephone_lacks(path: Echo) -> None:
+    said = agent()
+    caller = over([SILENCE] * len(said), voice(), 2.6)
+    line = wideband(over(returned(said, path), voice(), 2.6), caller)
+    heard = hear(line, said, EchoCanceller(rate=WIDE_RATE))
+    assert len(heard.starts) == 1 and heard.starts[0] < hear(caller, said).starts[0] + 0.4
+    span = slice(samples(3.0), samples(4.0))
+    came = [WideFrame(0, b"", b"", 0, 0, 0, wide) for _, wide in line]
+    assert above(heard.frames, span) > 0.25 * above(list(came), span)
+    narrow = np.frombuffer(b"".join(frame.pcm for frame in heard.frames), "<i2").astype(float)[span]
+    wide = b"".join(frame.wide for frame in heard.frames if isinstance(frame, WideFrame))
+    low = np.frombuffer(Halver().feed(wide)[0], "<i2").astype(float)[span.start + HALF // 2 :][: narrow.size]
+    assert np.corrcoef(narrow, low)[0, 1] > 0.95
+
+
+def test_a_clear_wideband_line_stays_as_it_came() -> None:
+    said = agent()
+    caller = over([SILENCE] * len(said), voice(), 1.0)
+    line = wideband(caller, caller)
+    heard = hear(line, said, EchoCanceller(rate=WIDE_RATE))
+    assert [(frame.pcm, frame.wide) for frame in heard.frames if isinstance(frame, WideFrame)] == line
+
+
 def test_a_clear_line_stays_as_it_came_whoever_speaks_at_once() -> None:
     said = agent()
     line = over([SILENCE] * len(said), voice(), 1.0)
@@ -124,11 +175,14 @@ def test_an_echo_that_has_gone_is_no_longer_cancelled() -> None:
 
 
 class Broken:
+    def __init__(self, rate: int) -> None:
+        assert rate == SAMPLE_RATE
+
     def process(self, near: object, far: object, /) -> object:
         raise RuntimeError("out of order")
 
 
-def missing() -> object:
+def missing(rate: int) -> object:
     raise ImportError("No module named 'pywebrtc_audio'")
 
 

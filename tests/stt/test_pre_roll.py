@@ -48,5 +48,14 @@ def test_audio_after_a_hole_is_not_glued_to_what_was_before() -> None:
     assert pre_roll.since(8160) == counted(8160, 160)
 
 
+def test_of_wideband_audio_it_is_as_long_by_the_positions_at_8_khz() -> None:
+    pre_roll = PreRoll(SETTINGS, 16_000)
+    for position in range(0, 16_000, 160):
+        pre_roll.feed(position, counted(2 * position, 320))
+    assert pre_roll.since(12_345) == counted(2 * (12_345 - 3200), 2 * (16_000 - 12_345 + 3200))
+    pre_roll.feed(16_160, counted(0, 320))
+    assert pre_roll.since(16_160) == counted(0, 320)
+
+
 def test_its_memory_is_bounded() -> None:
     assert len(filled(60.0)._audio) <= 2 * 2 * KEPT

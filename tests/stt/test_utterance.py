@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
 
 from phone_daemon.clock import run_counted
-from phone_daemon.events import SAMPLE_RATE, Transcript
+from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Transcript
 from phone_daemon.stt.utterance import SttLost, Utterance
 from sidecars.local.inline import InlineHost
 from sidecars.local.recognition import BACKLOG_S
 from sidecars.local.subprocess import SubprocessHost
 from tests.sidecars.clinic import OPTIONS, SAID
-from tests.sidecars.speech import caller, words
+from tests.sidecars.speech import caller, wide, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CLINIC = {"grammar": "clinic"}
@@ -43,8 +43,8 @@ async def host(engine: AnyHost) -> AsyncIterator[AnyHost]:
     assert await last.released() == {"sessions": 0}
 
 
-def say(utterance: Utterance, text: str) -> None:
-    audio = caller(text)
+def say(utterance: Utterance, text: str, at: Callable[[bytes], bytes] = bytes) -> None:
+    audio = at(caller(text))
     for begin in range(0, len(audio), 320):
         utterance.feed(audio[begin : begin + 320])
 
@@ -194,6 +194,20 @@ async def test_an_utterance_whose_engine_dies_is_heard_again_once_and_one_cancel
             assert await cancelled.released() == {"sessions": 1}  # it was released before the kill
         except SttLost as lost:
             assert "SIGKILL" in str(lost)
+    finally:
+        await host.close()
+
+
+async def test_one_at_16_khz_is_understood_and_heard_again_at_16_khz_when_its_engine_dies() -> None:
+    host = SubprocessHost("stt", "moonshine", OPTIONS)
+    await host.start()
+    try:
+        for dies in (False, True):
+            utterance = Utterance(host, CLINIC, rate=WIDE_RATE)
+            say(utterance, SAID[0], wide)
+            if dies:
+                await killed(host)
+            assert words((await utterance.finalize()).text) == SAID[0]
     finally:
         await host.close()
 

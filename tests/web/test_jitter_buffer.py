@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from phone_daemon.events import FRAME_BYTES
-from phone_daemon.web.jitter_buffer import SILENCE, JitterBuffer
+from phone_daemon.web.jitter_buffer import JitterBuffer
 from tests.wire.calls import rms, tone
 
+SILENCE = bytes(FRAME_BYTES)
 TONE = tone(437, 2.0)
 
 
@@ -61,6 +62,16 @@ def test_a_burst_after_a_stall_loses_its_silence_first_and_no_speech() -> None:
     # The end of the speech comes sooner than it would behind the silence that was left out.
     last = max(at for at, frame in enumerate(out) if frame == speech[-1])
     assert last < 8 + 30 + 8 - 10
+
+
+def test_at_16_khz_a_frame_is_20_ms_and_a_second_a_second() -> None:
+    buffer = JitterBuffer(16_000)
+    sound = tone(437, 3.0)
+    buffer.put(sound)
+    taken = [buffer.take() for _ in range(50)]
+    assert {len(frame) for frame in taken} == {640}
+    assert b"".join(taken) == sound[-32_000:]
+    assert buffer.dropped == len(sound) - 32_000
 
 
 def test_more_than_a_second_is_not_kept() -> None:

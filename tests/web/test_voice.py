@@ -7,12 +7,13 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from phone_daemon.events import FRAME_BYTES, EndReason, Flushed, PlayoutDone
+from phone_daemon.events import FRAME_BYTES, EndReason, Flushed, Frame, PlayoutDone, WideFrame
 from tests.web.served import Served, frame_of, hears, served, settings_in
 from tests.wire.calls import PATIENCE_S, gapless, rms, strength, tone
 
@@ -95,6 +96,31 @@ async def test_other_rates_are_converted_both_ways(web: Served) -> None:
             heard += message[2:]
         assert len(heard) == 6 * len(tone(1000, 0.4))
         assert strength(heard, 1000 / 6) > 1000
+
+
+@pytest.mark.parametrize("rate", [16000, 48000])
+async def test_who_sends_16_khz_or_more_is_heard_at_16(web: Served, rate: int) -> None:
+    async with web.socket() as socket:
+        await socket.send(start(rate=rate))
+        ear = await web.answered()
+        await frame_of(socket, 0x08)
+        times = np.arange(rate) / rate
+        sound = 6000 * (np.sin(2 * np.pi * 440 * times) + np.sin(2 * np.pi * 6000 * times))
+        await speak(socket, sound.astype("<i2").tobytes(), rate // 25)
+        await hears(ear, 440)
+        assert ear.line.wide and all(isinstance(frame, WideFrame) for frame in ear.frames)
+        loud = [frame for frame in ear.frames if isinstance(frame, WideFrame) and strength(frame.pcm, 440) > 1000]
+        # By the ruler of 8 kHz, 6 kHz of the double rate are 3.
+        assert sum(strength(frame.wide, 3000) > 1000 and strength(frame.wide, 220) > 1000 for frame in loud) >= 8
+        assert all(strength(frame.pcm, 2000) < 100 for frame in loud[1:])
+
+
+async def test_who_sends_8_khz_costs_no_more(web: Served) -> None:
+    async with web.socket() as socket:
+        await socket.send(start())
+        ear = await web.answered()
+        await ear.ticks(3)
+        assert not ear.line.wide and {type(frame) for frame in ear.frames} == {Frame}
 
 
 async def test_an_interruption_tells_the_client_what_to_drop(web: Served) -> None:

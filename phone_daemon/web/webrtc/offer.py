@@ -16,8 +16,8 @@ MAX_CANDIDATES = 24
 """Each is probed by us."""
 MAX_LINE = 1024
 
-OPUS_RECEIVE = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=8000;maxaveragebitrate=24000"
-"""What we ask of the sender (RFC 7587 section 7): a telephone's bandwidth, and a copy of each packet in the next."""
+OPUS_RECEIVE = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000;maxaveragebitrate=32000"
+"""What we ask of the sender (RFC 7587 section 7): what recognition hears, and a copy of each packet in the next."""
 
 
 class BadOffer(ValueError):

@@ -1,8 +1,9 @@
-"""Opus (RFC 6716) at the 8 kHz of a call, one channel, by the libopus that PyAV's wheel carries for aiortc.
+"""Opus (RFC 6716), one channel, by the libopus that PyAV's wheel carries for aiortc.
 
-A browser's Opus has no sample rate of its own: libopus decodes any of it at 8 kHz, so nothing is resampled and
-nothing held back but Opus' own 6.5 ms. PyAV's decoder knows neither what stands for a lost packet (section 4.4) nor
-the copy of it that the next packet carries (in-band FEC); libopus itself does, which is why it is asked directly.
+A browser's Opus has no sample rate of its own: libopus decodes any of it at the rate it is asked for, so nothing is
+resampled and nothing held back but Opus' own 6.5 ms. PyAV's decoder knows neither what stands for a lost packet
+(section 4.4) nor the copy of it that the next packet carries (in-band FEC); libopus itself does, which is why it is
+asked directly.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import av
 
-from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
+from phone_daemon.events import FRAME_SAMPLES, PTIME_S, SAMPLE_RATE
 
 MAX_PACKET = 1275
 """Bytes of one frame at most (section 3.4), and of a packet that we make."""
-MAX_SAMPLES = 960
+MAX_FRAMES = 6
 """What a packet holds at most: 120 ms (section 3.4, R5)."""
 
 _APPLICATION_VOIP = 2048
@@ -81,22 +82,26 @@ class Encoder:
 
 
 class Decoder:
-    """One stream's, to 16-bit PCM at 8 kHz. All three raise `OpusError`, and go on with the next packet."""
+    """One stream's, to 16-bit PCM at `rate` (8 or 16 kHz, say). All three raise `OpusError`, and go on with the next
+    packet."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int) -> None:
+        self.frame_samples = round(rate * PTIME_S)
+        """In 20 ms."""
+        self._most = MAX_FRAMES * self.frame_samples
         library = _library()
         error = ctypes.c_int()
-        self._state = ctypes.c_void_p(library.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error)))
+        self._state = ctypes.c_void_p(library.opus_decoder_create(rate, 1, ctypes.byref(error)))
         _checked(error.value)
         weakref.finalize(self, library.opus_decoder_destroy, self._state)
-        self._out = ctypes.create_string_buffer(2 * MAX_SAMPLES)
+        self._out = ctypes.create_string_buffer(2 * self._most)
 
     def decode(self, packet: bytes) -> bytes:
         """What `packet` holds, up to 120 ms."""
-        return self._run(packet, MAX_SAMPLES, fec=False)
+        return self._run(packet, self._most, fec=False)
 
     def conceal(self, samples: int) -> bytes:
-        """`samples` in place of what was lost (a multiple of 20, 2.5 ms); fades out when that goes on."""
+        """`samples` in place of what was lost (a multiple of 2.5 ms); fades out when that goes on."""
         return self._run(None, samples, fec=False)
 
     def recover(self, packet: bytes, samples: int) -> bytes:
@@ -108,6 +113,6 @@ class Decoder:
             raise OpusError("empty packet")  # To libopus it is a lost one of any length.
         size = 0 if packet is None else len(packet)
         count = _checked(
-            _library().opus_decode(self._state, packet, size, self._out, min(samples, MAX_SAMPLES), int(fec))
+            _library().opus_decode(self._state, packet, size, self._out, min(samples, self._most), int(fec))
         )
         return self._out.raw[: 2 * count]

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES
 from phone_daemon.web.webrtc.opus import OpusError
 
-SILENCE = bytes(FRAME_BYTES)
 MAX_PACKETS = 25
 """That wait: half a second. What is older is dropped."""
 MAX_AHEAD = 100
@@ -26,13 +24,15 @@ WINDOW = 50
 class Decoding(Protocol):
     """What is asked of a decoder: `opus.Decoder`."""
 
+    frame_samples: int
+
     def decode(self, packet: bytes) -> bytes: ...
     def conceal(self, samples: int) -> bytes: ...
     def recover(self, packet: bytes, samples: int) -> bytes: ...
 
 
 class PacketBuffer:
-    """One stream's. `add` takes what comes; `pull` gives the next `FRAME_BYTES`, always."""
+    """One stream's. `add` takes what comes; `pull` gives the next 20 ms, always."""
 
     def __init__(self, decoder: Decoding) -> None:
         self.lost = 0
@@ -45,12 +45,12 @@ class PacketBuffer:
         self._packets: dict[int, bytes] = {}
         self._next: int | None = None
         self._pcm = bytearray()
-        self._samples = FRAME_SAMPLES
+        self._frame = self._samples = decoder.frame_samples
         """In the last packet: what a lost one held."""
         self._ahead = 0
         """Samples made up while the next packet was awaited: if it is lost, they have stood for it already."""
         self._ticks = 0
-        self._spare = MAX_PACKETS * FRAME_SAMPLES
+        self._spare = MAX_PACKETS * self._frame
         """The least that waited after a tick of this window."""
 
     def add(self, sequence: int, packet: bytes) -> None:
@@ -72,15 +72,16 @@ class PacketBuffer:
     def pull(self) -> bytes:
         """The next 20 ms; silence while there is nothing."""
         self.quiet += 1
-        while len(self._pcm) < FRAME_BYTES and self._packets:
+        size = 2 * self._frame
+        while len(self._pcm) < size and self._packets:
             self._pcm += self._take()
-        if len(self._pcm) < FRAME_BYTES and self._next is not None and self.quiet <= MAX_CONCEALED:
-            self._pcm += self._made_up(FRAME_SAMPLES)
-            self._ahead += FRAME_SAMPLES
-        frame = bytes(self._pcm[:FRAME_BYTES])
-        del self._pcm[:FRAME_BYTES]
+        if len(self._pcm) < size and self._next is not None and self.quiet <= MAX_CONCEALED:
+            self._pcm += self._made_up(self._frame)
+            self._ahead += self._frame
+        frame = bytes(self._pcm[:size])
+        del self._pcm[:size]
         self._give_up_some()
-        return frame.ljust(FRAME_BYTES, b"\0")
+        return frame.ljust(size, b"\0")
 
     def _take(self) -> bytes:
         """The audio of the next packet, or of what stands for it."""
@@ -124,7 +125,7 @@ class PacketBuffer:
         for _ in range(self._spare // self._samples - 1):
             if self._packets:
                 self._take()
-        self._ticks, self._spare = 0, MAX_PACKETS * FRAME_SAMPLES
+        self._ticks, self._spare = 0, MAX_PACKETS * self._frame
 
     def _first(self) -> int:
         """The earliest that waits."""

@@ -1,7 +1,7 @@
 """One browser in one call: aiortc's connection on one side, a leg of the web process on the other.
 
 aiortc does ICE, DTLS, SRTP, SCTP and RTCP. The audio goes past its codecs: packets as they come go into our own
-buffer and through libopus at 8 kHz, and ours are handed to it encoded. So nothing is resampled, no thread is needed,
+buffer and through libopus at 16 kHz, and ours are handed to it encoded. So nothing is resampled, no thread is needed,
 and of the agent's audio no more than two frames ever wait here: a flushed reply is silent with the next packet.
 """
 
@@ -24,7 +24,7 @@ from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
-from phone_daemon.events import FRAME_BYTES
+from phone_daemon.events import FRAME_BYTES, WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
 from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
@@ -102,10 +102,12 @@ class Peer:
     `close` may come at any time, from either side, and twice.
     """
 
+    rate = WIDE_RATE
+
     def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str, join: str = "") -> None:
         """`join`: the live call whose caller is spoken with, in the agent's place."""
         self.over = asyncio.Event()
-        self.packets = PacketBuffer(Decoder())
+        self.packets = PacketBuffer(Decoder(WIDE_RATE))
         self.missed = 0
         """Notes that were left out because the browser did not take them."""
         self._desk = desk

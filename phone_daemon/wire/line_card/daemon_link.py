@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from phone_daemon.events import WideFrame
 from phone_daemon.wire import protocol
 
 MAX_PENDING = 500
 """Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
 MAX_TOGETHER = 32
-"""Messages in one packet: 32 full frames are a third of `protocol.MAX_PACKET`."""
+"""Messages in one packet: 32 wideband frames are two thirds of `protocol.MAX_PACKET`."""
 
 
 class DaemonLink:
@@ -42,6 +43,13 @@ class DaemonLink:
             self.lost += 1
         else:
             self._say(protocol.pack_frame(call, *fields))
+
+    def send_wide_frame(self, call: int, *fields: Any) -> None:
+        """`send(call, WideFrame(*fields))`; dropped like any frame."""
+        if len(self._pending) >= MAX_PENDING:
+            self.lost += 1
+        else:
+            self._say(protocol.pack(call, WideFrame(*fields)))
 
     def _say(self, packed: bytes) -> None:
         self._saying.append(packed)

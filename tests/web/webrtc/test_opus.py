@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE
 from phone_daemon.web.webrtc.opus import Decoder, Encoder, OpusError, duration
 from tests.web.webrtc.speech import caller, frames, likeness
 
 
 def test_speech_comes_out_as_it_went_in() -> None:
     """Coded and decoded, a caller's sentence is the same sentence, 6.5 ms later."""
-    encoder, decoder = Encoder(), Decoder()
+    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
     packets = [encoder.encode(frame) for frame in frames(caller())]
     assert likeness(caller(), b"".join(decoder.decode(packet) for packet in packets)) > 0.9
+
+
+def test_at_16_khz_there_is_more_of_a_voice_than_a_telephone_has() -> None:
+    """A packet coded for 16 kHz (here by PyAV's encoder, as a browser would) is heard at 16 and at 8 kHz."""
+    coder = av.CodecContext.create("libopus", "w")
+    coder.sample_rate, coder.format, coder.layout, coder.bit_rate = 48_000, "s16", "mono", 32_000
+    hiss = (8000 * np.sin(2 * np.pi * 6000 * np.arange(48_000) / 48_000)).astype("<i2").reshape(1, -1)
+    packets = []
+    for at in range(0, 48_000, 960):
+        frame = av.AudioFrame.from_ndarray(hiss[:, at : at + 960], format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        packets += [bytes(packet) for packet in coder.encode(frame)]
+    level = {}
+    for rate in (SAMPLE_RATE, WIDE_RATE):
+        decoder = Decoder(rate)
+        pcm = b"".join(decoder.decode(packet) for packet in packets)
+        assert len(pcm) == 2 * rate // 50 * len(packets)
+        level[rate] = float(np.abs(np.frombuffer(pcm, "<i2").astype(float)).mean())
+    assert level[WIDE_RATE] > 20 * level[SAMPLE_RATE]
 
 
 def test_a_packet_says_how_long_it_is() -> None:
@@ -26,7 +46,7 @@ def test_a_lost_packet_is_recovered_from_the_next() -> None:
     """Of in-band FEC more is left than of what is made up."""
     encoder = Encoder(expected_loss=30)
     packets = [encoder.encode(frame) for frame in frames(caller())]
-    recovering, concealing = Decoder(), Decoder()
+    recovering, concealing = Decoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     recovered, concealed = bytearray(), bytearray()
     for number, packet in enumerate(packets):
         if number % 5 == 3 and number + 1 < len(packets):
@@ -39,7 +59,7 @@ def test_a_lost_packet_is_recovered_from_the_next() -> None:
 
 
 def test_what_is_made_up_fades_out() -> None:
-    encoder, decoder = Encoder(), Decoder()
+    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
     spoken = np.frombuffer(b"".join(decoder.decode(encoder.encode(frame)) for frame in frames(caller())[:40]), "<i2")
     made_up = np.frombuffer(b"".join(decoder.conceal(FRAME_SAMPLES) for _ in range(60)), "<i2")
     assert np.abs(made_up[-FRAME_SAMPLES:]).max() < np.abs(spoken).max() / 20
@@ -47,7 +67,7 @@ def test_what_is_made_up_fades_out() -> None:
 
 @pytest.mark.parametrize("junk", [b"", b"\xff" * 3, b"\x03\x3f" + bytes(2), bytes(9)[:1] + b"\xfb" * 1500])
 def test_what_is_no_opus_is_said_and_the_next_packet_decoded(junk: bytes) -> None:
-    encoder, decoder = Encoder(), Decoder()
+    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
     packet = encoder.encode(bytes(FRAME_BYTES))
     try:
         decoder.decode(junk)

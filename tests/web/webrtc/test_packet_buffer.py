@@ -6,11 +6,12 @@ import random
 
 import pytest
 
-from phone_daemon.events import FRAME_BYTES
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
 from phone_daemon.web.webrtc.opus import Decoder, Encoder
-from phone_daemon.web.webrtc.packet_buffer import MAX_PACKETS, SILENCE, PacketBuffer
+from phone_daemon.web.webrtc.packet_buffer import MAX_PACKETS, PacketBuffer
 from tests.web.webrtc.speech import caller, frames, likeness
 
+SILENCE = bytes(FRAME_BYTES)
 START = 65_500
 """Sequence numbers wrap on the way."""
 
@@ -34,17 +35,17 @@ def heard(buffer: PacketBuffer, arrivals: list[list[tuple[int, bytes]]]) -> byte
 
 def test_in_order_it_adds_no_delay() -> None:
     """A packet is heard in the tick it came in."""
-    buffer, decoder = PacketBuffer(Decoder()), Decoder()
+    buffer, decoder = PacketBuffer(Decoder(SAMPLE_RATE)), Decoder(SAMPLE_RATE)
     assert heard(buffer, [[packet] for packet in packets()]) == b"".join(decoder.decode(each) for _, each in packets())
     assert not buffer.lost and not buffer.concealed
 
 
 def test_before_the_first_packet_it_is_silent() -> None:
-    assert PacketBuffer(Decoder()).pull() == SILENCE
+    assert PacketBuffer(Decoder(SAMPLE_RATE)).pull() == SILENCE
 
 
 def test_out_of_order_and_twice_is_heard_once_and_in_order() -> None:
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     sent = packets()
     arrivals = [[], *([sent[at + 1], sent[at], sent[at]] if at % 2 == 0 else [] for at in range(len(sent) - 1))]
     assert likeness(caller(), heard(buffer, arrivals)) > 0.9
@@ -52,7 +53,7 @@ def test_out_of_order_and_twice_is_heard_once_and_in_order() -> None:
 
 
 def test_a_tenth_lost_is_concealed_and_the_rest_stays_in_its_place() -> None:
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     dice = random.Random(4)
     arrivals = [[packet] if dice.random() > 0.1 else [] for packet in packets()]
     assert likeness(caller(), heard(buffer, arrivals)) > 0.8
@@ -61,7 +62,7 @@ def test_a_tenth_lost_is_concealed_and_the_rest_stays_in_its_place() -> None:
 
 def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
     """300 ms come at once; two seconds later no more than two frames wait."""
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     encoder = Encoder()
     stream = [(at, encoder.encode(SILENCE)) for at in range(200)]
     heard(buffer, [[packet] for packet in stream[:20]])
@@ -81,7 +82,7 @@ def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
 
 def test_another_stream_begins_anew() -> None:
     """A sequence number from elsewhere (RFC 3550: a sender that starts again) is not taken for a gap of 30,000."""
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     heard(buffer, [[packet] for packet in packets()[:10]])
     encoder = Encoder()
     again = [[(30_000 + at, encoder.encode(frame))] for at, frame in enumerate(frames(caller()))]
@@ -90,14 +91,14 @@ def test_another_stream_begins_anew() -> None:
 
 @pytest.mark.parametrize("junk", [b"", b"\xff\xff\xff", bytes(1500)])
 def test_junk_is_passed_over(junk: bytes) -> None:
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     sent = packets()
     arrivals = [[(sequence, junk if at == 7 else packet)] for at, (sequence, packet) in enumerate(sent)]
     assert likeness(caller(), heard(buffer, arrivals)) > 0.9
 
 
 def test_a_flood_waits_in_half_a_second() -> None:
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     packet = Encoder().encode(SILENCE)
     for sequence in range(5_000):
         buffer.add(sequence & 0xFFFF, packet)
@@ -108,7 +109,7 @@ def test_a_flood_waits_in_half_a_second() -> None:
 
 
 def test_nothing_more_is_silence_soon() -> None:
-    buffer = PacketBuffer(Decoder())
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     heard(buffer, [[packet] for packet in packets()[:40]])
     assert heard(buffer, [[] for _ in range(20)]).endswith(SILENCE * 10)
     assert buffer.quiet == 20

@@ -18,7 +18,7 @@ import pytest
 from aiortc.rtp import RtpPacket, is_rtcp
 
 from ops.witness.browser import Browser, browser, loud
-from phone_daemon.events import Digit, Frame, LineClosed
+from phone_daemon.events import WIDE_RATE, Digit, Frame, LineClosed, WideFrame
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.offer import BadOffer, judge
 from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
@@ -35,6 +35,7 @@ class Daemon:
         self._sock = sock
         self.told: list[protocol.Message] = []
         self.heard = bytearray()
+        self.wide = bytearray()
         self.more = asyncio.Event()
         self.number = 0
 
@@ -49,6 +50,7 @@ class Daemon:
                 self.say(protocol.Told(json.dumps({"call": "test-1", "kind": "started", "at_ns": 0, "data": {}})))
             if isinstance(message, Frame):
                 self.heard += message.pcm
+                self.wide += message.wide if isinstance(message, WideFrame) else b""
             else:
                 self.told.append(message)
         self.more.set()
@@ -108,6 +110,17 @@ async def test_the_caller_is_heard_and_the_agent_is() -> None:
         await asyncio.sleep(len(caller()) / 16_000 + 0.5)
         assert pieces_found(caller(), bytes(daemon.heard)) > 0.5
         assert pieces_found(caller(), bytes(here.heard)) > 0.5
+
+
+async def test_the_caller_is_heard_at_16_khz_beside_8() -> None:
+    """What lies above a telephone's band is in the one alone."""
+    hiss = (8000 * np.sin(2 * np.pi * 6000 * np.arange(WIDE_RATE) / WIDE_RATE)).astype("<i2").tobytes()
+    async with a_call() as (here, _, daemon):
+        here.microphone.say(hiss, WIDE_RATE)
+        await daemon.until(lambda: loud(daemon.wide[-32_000:-16_000], 4000))
+        assert len(daemon.wide) == 2 * len(daemon.heard)
+        narrow, wide = (float(np.std(np.frombuffer(bytes(pcm), "<i2"))) for pcm in (daemon.heard, daemon.wide))
+        assert narrow < wide / 8
 
 
 async def test_a_flushed_reply_is_silent_and_none_of_it_comes_later() -> None:
