@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 Phrases = Mapping[str, Mapping[str, Sequence[str]]]
@@ -52,6 +53,12 @@ class _Words:
         self.begun_anywhere = _beginnings(self.anywhere)
 
 
+@lru_cache(maxsize=32)
+def _words(phrases: tuple[str, ...]) -> _Words:
+    """What may be said at any time is the same for each question of a dialplan."""
+    return _Words(phrases)
+
+
 class ExpectedWords:
     """A `Bias` for one dialplan and question."""
 
@@ -60,8 +67,8 @@ class ExpectedWords:
         every bonus."""
         self._pieces = pieces
         self._weight = weight
-        self._any = _Words(sets.get("", ()))
-        self._asked = _Words(sets.get(asked, ()) if asked else ())
+        self._any = _words(tuple(sets.get("", ())))
+        self._asked = _words(tuple(sets.get(asked, ()) if asked else ()))
         self.start = _State(_BEGIN, "", 0.0)
 
     def advance(self, state: _State, token: int) -> tuple[_State, float]:
@@ -96,7 +103,9 @@ class ExpectedWords:
         return ANY * self._weight if begun in self._any.begun.get(before, ()) else 0.0
 
 
+@cache
 def _plain(text: str) -> str:
+    """The letters of a word or of a token. Every step of the decoder asks for those of some tokens."""
     return "".join(each for each in text.lower() if each.isalnum() or each == "'")
 
 
