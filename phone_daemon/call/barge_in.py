@@ -9,7 +9,7 @@ from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.language.remarks import is_remark, wants_floor
+from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
 
 LONG_WORD = 7
 """Letters."""
@@ -63,6 +63,10 @@ class BargeInPolicy:
     def wants_floor(self, text: str, *, over: bool = True) -> bool:
         """True when nobody says `text` in passing; unless it is `over`, nor a text that begins with it."""
         return wants_floor(text, self.keys.remarks, self.vocabulary, over=over)
+
+    def asks_for_floor(self, text: str) -> bool:
+        """True when `text` is what callers take the floor with: more than that it is no remark."""
+        return self.wants_floor(text) and asks_for_floor(text, self.vocabulary)
 
     def is_remark(self, text: str) -> bool:
         """True when a listener may say `text` without wanting the floor."""

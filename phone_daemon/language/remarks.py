@@ -63,6 +63,13 @@ def wants_floor(
     return not is_remark(text, remarks) and (said or len(others) >= ENOUGH or len(words) > MANY)
 
 
+def asks_for_floor(text: str, vocabulary: frozenset[str] = frozenset()) -> bool:
+    """Whether `text` has words by which people take the floor, or which callers here are known to say: those of a
+    conversation beside the caller seldom do, however many they are."""
+    words = _words(text)
+    return any(word in WANTING or word in vocabulary for word in words) or _denies(words, over=False)
+
+
 def _denies(words: list[str], over: bool) -> bool:
     """Whether "no" is meant: "no, that …", or "no" and nothing more."""
     return words[:1] == ["no"] and (over if len(words) == 1 else words[1] in AFTER_NO)

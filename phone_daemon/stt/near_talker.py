@@ -18,6 +18,13 @@ HEARD = 6
 """Frames of 20 ms whose loudest but one counts: a voice's syllables are as far apart, and a "t" is one loud frame."""
 HELD = 30
 """While the caller speaks: they may drop their voice at the end of a sentence, and are still them."""
+NEAR_DB = 6.0
+"""Whose loudest frames are softer than the caller's by less is the caller."""
+JUDGED = 25
+"""Frames of a softer voice that are judged as a whole: its words are not listened to before."""
+BEHIND_DB = 11.2
+"""Such a voice is not the caller's if it is softer by more: halfway between its loudest frames and its mean power. The
+loudest frames alone do not tell: those of a television that is softer by 13 dB are softer by 8 to 10."""
 TURNS = 5
 """The caller's level is the median of so many of their last turns."""
 LEAST = 15
@@ -32,6 +39,10 @@ class NearTalker:
     def __init__(self) -> None:
         self._levels: deque[float] = deque([-math.inf] * HELD, HELD)
         self._turn: list[float] = []
+        self._voice: list[float] = []
+        """Levels of the voice that set in last, from its first frame."""
+        self._frames = 0
+        """Since then."""
         self._turns: deque[float] = deque(maxlen=TURNS)
 
     @property
@@ -44,11 +55,14 @@ class NearTalker:
         """Whether the last frame is loud enough for the beginning of something that the caller says."""
         return self.usual_db is None or self._levels[-1] >= self.usual_db - SOFT_DB
 
-    def hear(self, pcm: bytes, likeness: float) -> None:
-        """Takes 20 ms; `likeness`: how likely they are speech, 0 to 1."""
+    def hear(self, pcm: bytes, *, voice: bool) -> None:
+        """Takes 20 ms; `voice`: they are of a voice that has set in, and has not paused."""
         level = level_db(pcm)
         self._levels.append(level)
-        if likeness >= 0.5:
+        self._frames += 1
+        if len(self._voice) < JUDGED:
+            self._voice.append(level)
+        if voice:
             self._turn.append(level)
 
     def is_far(self, *, speaking: bool) -> bool:
@@ -57,9 +71,24 @@ class NearTalker:
         recent = self._levels if speaking else list(self._levels)[-HEARD:]
         return usual is not None and sorted(recent)[-2] < usual - FAR_DB
 
-    def begin(self) -> None:
-        """What is heard from now on may be a turn of the caller's."""
-        self._turn.clear()
+    @property
+    def behind(self) -> bool | None:
+        """Whether the voice that set in last is somebody's behind the caller; None: that is not known yet."""
+        usual = self.usual_db
+        recent = sorted(list(self._levels)[max(0, HELD - self._frames) :])
+        if usual is None or (len(recent) > 1 and recent[-2] >= usual - NEAR_DB):
+            return False
+        if len(self._voice) < JUDGED:
+            return None
+        mean_db = 10 * math.log10(sum(10 ** (level / 10) for level in self._voice) / JUDGED)
+        return (sorted(self._voice)[-2] + mean_db) / 2 < usual - BEHIND_DB
+
+    def begin(self, frames: int = 0) -> None:
+        """A voice has set in `frames` ago, and may be a turn of the caller's from now on."""
+        self._frames = frames
+        self._voice = list(self._levels)[max(0, HELD - frames) :]
+        # From the onset: a voice's first syllables are often its loudest, and a VAD is not sure of them yet.
+        self._turn = list(self._voice)
 
     def learn(self) -> None:
         """What was heard was a turn of the caller's."""

@@ -78,7 +78,8 @@ class Duck:
     outcome: str = ""
     """`cut`: they got the floor; `restored`: the agent went on as loud as before; empty: the call ended first."""
     why: str = ""
-    """`words`, `speech` or `length` that cut; `remark`, `noise`, `echo` that did not; `over`: the reply ended first."""
+    """`words`, `speech` or `length` that cut; `remark`, `noise`, `echo`, `announcement`, `behind` (somebody behind the
+    caller) that did not; `over`: the reply ended first."""
     took_ms: float = 0.0
     """Until the outcome was decided."""
 

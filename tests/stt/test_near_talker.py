@@ -13,7 +13,7 @@ def sound(db: float) -> bytes:
 
 def heard(near: NearTalker, db: float, frames: int) -> None:
     for _ in range(frames):
-        near.hear(sound(db), 0.9)
+        near.hear(sound(db), voice=True)
 
 
 def taught(db: float = -20.0) -> NearTalker:
@@ -105,10 +105,10 @@ def test_who_is_as_loud_as_ever_is_the_caller_from_the_first_syllable() -> None:
 
 def test_the_frames_before_its_onset_was_noticed_belong_to_the_voice() -> None:
     near = taught()
-    heard(near, -29.0, 10)
-    near.begin(10)
+    heard(near, -29.0, 7)
+    near.begin(7)
     assert near.behind is None
-    heard(near, -42.0, JUDGED - 11)
+    heard(near, -42.0, JUDGED - 8)
     assert near.behind is None
     heard(near, -42.0, 1)
     assert near.behind is True
