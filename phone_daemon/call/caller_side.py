@@ -27,6 +27,7 @@ from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.endpointing import Endpointing
 from phone_daemon.stt.near_talker import NearTalker
 from phone_daemon.stt.pre_roll import PreRoll
+from phone_daemon.stt.recurrence import Recurrence
 from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
 from phone_daemon.stt.utterance import SttLost, Utterance
@@ -63,6 +64,8 @@ class PendingTurn:
     """It was begun while the agent was saying the last words of a reply that asked nothing."""
     remarks: list[str] = field(default_factory=list)
     """What was said before it that was no turn."""
+    recorded: bool = False
+    """All of it is a recording that was heard before in this call."""
 
     @property
     def text(self) -> str:
@@ -105,6 +108,7 @@ class CallerSide:
         self._ended = 0
         """Where speech ended last."""
         self.near = NearTalker()
+        self.recurrence = Recurrence()
         self._pre_roll = PreRoll(vad, rate)
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
@@ -182,13 +186,16 @@ class CallerSide:
         if self._vad.speaking:
             self._vad.wait = self.endpointing.wait(self.so_far if self.attending else "", self._vad.quiet)
         self.endpointing.hear(frame.pcm)
-        self.near.hear(frame.pcm, self._vad.probability)
+        self.near.hear(frame.pcm, voice=self._vad.speaking and not self._vad.quiet)
+        self.recurrence.hear(frame.pcm)
         self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:
                 case SpeechStarted(onset=onset):
-                    self.near.begin()
+                    since = (self.position - onset) // FRAME_SAMPLES
+                    self.near.begin(since)
+                    self.recurrence.begin(since)
                     if "endpoint" in self.pending.at_ns:
                         self.endpointing.went_on(onset - self._ended)
                     self.pending.at_ns.setdefault("speech_onset", self.ns(onset))
@@ -196,6 +203,8 @@ class CallerSide:
                     self._ended = last
                     self.endpointing.over()
                     self.pending.endpoint = self.endpointing.endpoint.told()
+                    whole = self.pending.recorded or not self.pending.said
+                    self.pending.recorded = whole and self.recurrence.recurs
                     self.pending.at_ns |= {"speech_end": self.ns(last), "endpoint": now_ns()}
         return events
 

@@ -126,7 +126,9 @@ class Ducking:
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=1.0 if self._was_own else self._own,
             partials=self.partials,
-            announced=begins_announcement(caller.partial),
+            announced=caller.recurrence.recurs or begins_announcement(caller.partial),
+            behind=caller.near.behind,
+            asks=self._policy.asks_for_floor(caller.partial),
         )
 
     def _settle(self, reply: Reply, outcome: str, why: str) -> None:

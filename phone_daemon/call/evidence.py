@@ -57,7 +57,11 @@ class Evidence:
     partials: bool = True
     """Whether recognition tells what it understands before the end of an utterance."""
     announced: bool = False
-    """`text` is how recordings begin that tell a caller to wait."""
+    """`text` is how recordings begin that tell a caller to wait, or the very sound was heard before in this call."""
+    behind: bool | None = False
+    """It is the voice of somebody behind the caller; None: it is soft enough for that, and too short to tell."""
+    asks: bool = False
+    """`text` has words that ask for the floor, which people beside the caller seldom say."""
 
 
 def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)
@@ -66,6 +70,8 @@ def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of re
         return _unless_ducked(seen, "echo")
     if seen.announced:
         return _unless_ducked(seen, "announcement")
+    if seen.behind is not False and not seen.asks:
+        return _unless_ducked(seen, "behind") if seen.behind else (Verdict.WAIT, "")
     if seen.wordy or (seen.wanted and seen.text):
         return Verdict.CUT, "words"
     over = seen.quiet_s >= QUIET_S

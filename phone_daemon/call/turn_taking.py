@@ -220,23 +220,25 @@ class TurnTaking:
         state = self.floor.state
         judged = self._ducking.judging
         wanted = judged and self._ducking.wanted
+        behind = judged and self.caller_side.near.behind is not False
         self._ducking.end()
         if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
             # Each remark counts by itself, and a short one is often over before its words are known.
-            self.caller_side.make_final(partial(self._overheard, wanted))
+            self.caller_side.make_final(partial(self._overheard, wanted, behind))
             self.caller_side.attend()
         self._feed(Input.SPEECH_ENDED)
 
-    def _overheard(self, wanted: bool, pending: PendingTurn) -> None:
+    def _overheard(self, wanted: bool, behind: bool, pending: PendingTurn) -> None:
         """The final transcript of what the caller said over the agent has come: was it meant to interrupt?
 
-        `wanted`: the agent had asked something.
+        `wanted`: the agent had asked something. `behind`: the voice may be somebody's behind the caller.
         """
         if pending is not self.caller_side.pending:
             return
         answered = wanted and bool(pending.said) and self._policy.by_words(self.floor.state)
         takes = answered or self._policy.on_words(self.floor.state, pending.text)
-        if not takes or is_announcement(pending.text):
+        takes = takes and (not behind or self._policy.asks_for_floor(pending.text))
+        if not takes or _is_recording(pending):
             self.caller_side.pending = PendingTurn()
             if pending.said and self.agent_side.reply is not None:
                 self._remarked(pending.text, self.agent_side.reply.turn.remarks)
@@ -284,7 +286,7 @@ class TurnTaking:
             self._silent = 0
             self.caller_side.near.learn()
         unasked = self.agent_side.was_telling or pending.unasked
-        if is_announcement(pending.text) or (unasked and self._policy.is_remark(pending.text)):
+        if _is_recording(pending) or (unasked and self._policy.is_remark(pending.text)):
             self._go_on(pending.text)
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
@@ -407,3 +409,8 @@ class TurnTaking:
         if held is not self.held:
             self.held, self._quiet_since = held, self.caller_side.position
             self._tell("hold", {"held": held})
+
+
+def _is_recording(pending: PendingTurn) -> bool:
+    """Whether it is what a queue plays to whoever waits: nobody wants that answered."""
+    return pending.recorded or is_announcement(pending.text)

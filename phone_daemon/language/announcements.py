@@ -22,12 +22,16 @@ _ANNOUNCEMENT = re.compile(
     | you\ are\ (?:now\ |currently\ )?caller\ number
     | your\ call\ is\ (?:now|currently)\b.*\b(?:line|queue)
     | the\ conference\ will\ begin
-    | please\ wait\ while\ i\ (?:connect|transfer|try)
+    | (?:please\ wait|(?:please\ )?(?:hold|wait)\ a\ moment)\ while\ (?:i|we)\ (?:connect|transfer|try|locate|put)
+    | while\ (?:i|we)\ (?:try|connect|locate)\ (?:that|you|your)\b
+    | ^waiting\ to\ speak\ (?:to|with)\ a\b
+    | we\ are\ currently\ experiencing | (?:higher|unusually\ high)\ (?:than\ (?:usual|normal)\ )?call\ volumes?
+    | ^(?:this|your)\ call\ (?:may|might|will)\ be\ (?:recorded|monitored)
     )""",
     re.VERBOSE,
 )
 _BEGINNINGS = (
-    "your call is", "your business is important", "your call will be answered", "the conference will begin",
+    "your call is", "your business is important", "your call will be answered", "the conference will",
     "please hold the line", "please hold for the", "please hold while", "please wait while", "please stand by",
     "please stay on the line", "please remain on the line", "please continue to hold", "please leave your message",
     "thank you for holding", "thank you for waiting", "thank you for your patience", "thanks for your patience",
@@ -36,6 +40,7 @@ _BEGINNINGS = (
     "all of our agents", "all of our representatives", "all our agents", "all our representatives", "all our lines",
     "all our operators", "all of our operators", "the estimated hold", "the estimated wait", "the current wait",
     "the current hold", "the approximate wait", "the next available", "at the tone", "after the tone", "after the beep",
+    "we are currently experiencing", "this call may be", "waiting to speak with a",
 )  # fmt: skip
 
 

@@ -80,3 +80,26 @@ def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
     left = ring(tmp_path, script, agent=agents.Lines(agents.text("All right.")))
     assert len(left.turns) == 2
     assert "important" in left.turns[1]["remarks"][0] and "opening hours" in left.turns[1]["caller"]
+
+
+def test_a_recording_that_comes_again_and_again_gets_no_answer_and_costs_no_word(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("One."), agents.text("Two."), agents.text(HOURS), agents.text("All right."))
+    loop = speech("the office is closed for the holidays and opens again in january")
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        for answer in ("One", "Two"):
+            await phone.says(loop)
+            await phone.heard_out(answer)
+        await phone.says(loop)
+        await phone.until(lambda: phone.told("remark"))
+        await phone.reaches(State.LISTENING)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.says(loop)
+        await phone.heard_out("until noon")
+
+    left = ring(tmp_path, script, agent=agent)
+    assert len(left.said()) == 3
+    heard = " ".join(turn["heard"] for turn in left.turns[3:])
+    assert heard.startswith("We are open") and heard.count("until noon") == 1

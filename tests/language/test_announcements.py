@@ -15,6 +15,10 @@ from phone_daemon.language.announcements import begins_announcement, is_announce
         "All of our representatives are busy, assisting other callers.",
         "The estimated hold time is two minutes.",
         "Please leave your message after the tone.",
+        "Waiting to speak with a representative.",
+        "Please wait a moment while I try that extension.",
+        "We are currently experiencing higher than normal call volumes.",
+        "This call may be recorded for training.",
     ],
 )
 def test_a_recording_is_told_from_people(text: str) -> None:
@@ -24,6 +28,7 @@ def test_a_recording_is_told_from_people(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "Hold on, please.", "Is it important that I call?", "I am next in the family.", "Thank you for your help.",
+     "My wife is waiting to speak to a doctor.", "Should I stay on the line or call back?", "Are calls recorded?",
      "Could you put me on the list of callers?", "What time are you open?"],
 )  # fmt: skip
 def test_what_callers_say_is_none(text: str) -> None:
@@ -39,6 +44,8 @@ def test_what_callers_say_is_none(text: str) -> None:
         "please hold",
         "Thank you for",
         "You are currently caller",
+        "The conference will be again",
+        "Waiting to speak",
     ],
 )
 def test_a_recording_is_known_by_how_it_begins(text: str) -> None:

@@ -1,0 +1,82 @@
+"""A recording that comes round again, such as a queue's announcement on a line that is on hold without saying so.
+
+Nobody says a sentence twice with the same waveform. So a second after its onset each voice is compared with those heard
+before in the call, whatever it says and in whichever language. Once is not enough: callers who are programs themselves
+may say the same thing twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phone_daemon.events import FRAME_SAMPLES
+
+COMPARED = 50
+"""Frames of 20 ms, from its onset, by which a voice is known again."""
+LAGS = 15
+"""Frames by which the onset of the same voice may be noticed sooner or later."""
+KEPT = 12
+"""Voices that are remembered, of 26 kB each."""
+OFTEN = 2
+"""A voice that was heard so often before is a recording."""
+ALIKE = 0.65
+"""Normalized correlation above which two sound the same. Measured on 57 voices of the tuning scenes: at least 0.93 for
+one that comes again half a sample later with noise 25 dB below it; at most 0.42 for the same words 3 % faster, and 0.38
+for others."""
+_WHOLE = COMPARED + 2 * LAGS
+Samples = NDArray[np.float32]
+
+
+class Recurrence:
+    """One call's."""
+
+    def __init__(self) -> None:
+        self.recurs = False
+        """Whether the voice that set in last is a recording that was heard before: known a second after its onset."""
+        self._recent: deque[bytes] = deque(maxlen=_WHOLE)
+        self._voice: list[bytes] | None = None
+        """What is to be compared, from `LAGS` frames before the voice's onset to as many after its first second."""
+        self._heard: deque[Samples] = deque(maxlen=KEPT)
+
+    def hear(self, pcm: bytes) -> None:
+        """The caller's next 20 ms."""
+        self._recent.append(pcm)
+        if self._voice is None:
+            return
+        self._voice.append(pcm)
+        if len(self._voice) == LAGS + COMPARED:
+            self._compare()
+        if len(self._voice) == _WHOLE:
+            self._heard.append(_samples(self._voice))
+            self._voice = None
+
+    def begin(self, frames: int) -> None:
+        """A voice has set in `frames` ago."""
+        self.recurs = False
+        self._voice = list(self._recent)[-(frames + LAGS) :]
+        self._voice[:0] = [bytes(2 * FRAME_SAMPLES)] * (frames + LAGS - len(self._voice))
+
+    def _compare(self) -> None:
+        assert self._voice is not None
+        voice = _samples(self._voice[LAGS:])
+        self.recurs = sum(likeness(voice, heard) >= ALIKE for heard in self._heard) >= OFTEN
+
+
+def likeness(voice: Samples, heard: Samples) -> float:
+    """Highest correlation of `voice` with a stretch of `heard`, which is longer; about 0 to 1."""
+    size = 1 << (len(heard) + len(voice) - 1).bit_length()
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(voice, size)), size)
+    lags = len(heard) - len(voice) + 1
+    energy = np.cumsum(np.concatenate(([0.0], heard.astype(np.float64) ** 2)))
+    own = float(voice @ voice) + 1.0
+    # A stretch that is all but silent is like nothing.
+    stretches = np.maximum(energy[len(voice) :] - energy[:lags], 0.01 * own)
+    return float(np.max(product[:lags] / np.sqrt(stretches * own)))
+
+
+def _samples(frames: list[bytes]) -> Samples:
+    """At 4 kHz, which has most of a voice's power."""
+    return np.asarray(np.frombuffer(b"".join(frames), "<i2").astype(np.float32).reshape(-1, 2).mean(axis=1), np.float32)

@@ -1,0 +1,63 @@
+"""A recording is known when it comes round again; people who repeat themselves are not taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from phone_daemon.stt.recurrence import LAGS, Recurrence
+from tests.phone import speech
+
+ANNOUNCEMENT = "your call is important to us please hold the line"
+
+
+def hears(line: Recurrence, audio: np.ndarray, *, noticed: int = 5) -> bool:
+    """The line is silent, then `audio` comes, whose onset is noticed `noticed` frames later."""
+    frames = np.concatenate([np.zeros(160 * 40), audio[: len(audio) // 160 * 160]]).astype("<i2").reshape(-1, 160)
+    for number, frame in enumerate(frames):
+        line.hear(frame.tobytes())
+        if number == 40 + noticed - 1:
+            line.begin(noticed)
+    return line.recurs
+
+
+def voice(text: str = ANNOUNCEMENT) -> np.ndarray:
+    return np.trim_zeros(np.frombuffer(speech(text), "<i2").astype(float))
+
+
+def test_the_third_time_a_recording_is_known_wherever_its_frames_begin_and_whatever_the_noise() -> None:
+    line, said, rng = Recurrence(), voice(), np.random.default_rng(1)
+    assert not hears(line, said)
+    assert not hears(line, np.concatenate([np.zeros(37), said]), noticed=8)
+    noisy = said + rng.normal(size=len(said)) * np.std(said) * 0.05
+    assert hears(line, np.concatenate([np.zeros(1111), noisy]))
+
+
+def test_another_voice_is_none_even_after_one() -> None:
+    line, said = Recurrence(), voice()
+    for _ in range(3):
+        hears(line, said)
+    assert line.recurs
+    assert not hears(line, voice("i would like to book an appointment please"))
+
+
+def test_who_says_the_same_again_a_little_faster_or_slower_is_a_person() -> None:
+    line, said = Recurrence(), voice()
+    for rate in (8000, 8200, 7800, 8350, 7650):
+        assert not hears(line, soxr.resample(said, rate, 8000))
+
+
+def test_a_short_word_is_never_compared() -> None:
+    line, said = Recurrence(), voice("yes")[:4000]
+    for _ in range(4):
+        assert not hears(line, said)
+
+
+def test_a_voice_at_the_very_beginning_of_a_call_and_one_that_breaks_off_do_no_harm() -> None:
+    line = Recurrence()
+    line.hear(bytes(320))
+    line.begin(LAGS)
+    for _ in range(20):
+        line.hear(bytes(320))
+    line.begin(3)
+    assert not line.recurs
