@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from ops import sigterm
-from ops.chaos import disk, flood, killed, network
+from ops.chaos import clock, disk, flood, killed, network
 from ops.chaos.fault import Fault, Seen
 from ops.chaos.world import World, world
 from ops.edge.plan import EdgeError
 from ops.live.daemon_process import DaemonFailed
 
-FAULTS = (*network.FAULTS, *killed.FAULTS, *disk.FAULTS, *flood.FAULTS)
+FAULTS = (*network.FAULTS, *killed.FAULTS, *disk.FAULTS, *clock.FAULTS, *flood.FAULTS)
 LONGEST_S = 240.0
 """Of one fault: what takes longer has failed."""
 

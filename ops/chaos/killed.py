@@ -18,7 +18,7 @@ CALLS = 4
 """Live calls at most, placed until both daemons have one."""
 
 
-async def _next_call(world: World, within: float = 20.0) -> float:
+async def next_call(world: World, within: float = 20.0) -> float:
     """Seconds until a call is answered, tried again when it is refused; infinite when none is."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -32,7 +32,7 @@ async def _next_call(world: World, within: float = 20.0) -> float:
     return float("inf")
 
 
-async def _flows(probe: Probe) -> bool:
+async def flows(probe: Probe) -> bool:
     """Whether the agent's RTP still arrives."""
     before = len(probe.rtp.packets)
     await asyncio.sleep(1.0)
@@ -51,8 +51,8 @@ async def _part(world: World, pids: Callable[[World], list[int]], how: signal.Si
         for pid in broken:
             os.kill(pid, how)
         try:
-            took = await _next_call(world)
-            flowing = sum(await asyncio.gather(_flows(first), _flows(second)))
+            took = await next_call(world)
+            flowing = sum(await asyncio.gather(flows(first), flows(second)))
         finally:
             if how is signal.SIGSTOP:
                 thaw(broken)
@@ -67,8 +67,8 @@ async def _edge(world: World, name: str) -> Seen:
         await probe.answered()
         await asyncio.sleep(0.5)
         os.kill(world.edge.pids[name], signal.SIGKILL)
-        flowing = await _flows(probe)
-        took = await _next_call(world)
+        flowing = await flows(probe)
+        took = await next_call(world)
     well = await world.healthy(30)
     loud = await _loud(world)
     what = f"the live call's sound {'went on' if flowing else 'ended'}, the next was answered after {took:.2f} s"

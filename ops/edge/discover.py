@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
@@ -22,12 +23,31 @@ LOOK_S = 1.0
 """Between two looks: a machine whose lease has ended is known so soon, one that was added too."""
 
 
+class Leases:
+    """What daemons have told, which outlives the lease by the time in which it is renewed.
+
+    Redis counts leases by its wall clock: when that is set on, all of them have ended at once. A machine that is really
+    gone is passed over before that, because its cards do not answer.
+    """
+
+    def __init__(self, renewed_s: float) -> None:
+        self._renewed_s = renewed_s
+        self._last: dict[str, tuple[str, float]] = {}
+
+    def kept(self, told: Mapping[str, str], now: float) -> list[str]:
+        """The line cards of each daemon: what is `told`, or was told lately by one that has not said goodbye."""
+        self._last = {daemon: last for daemon, last in self._last.items() if daemon in told}
+        self._last.update({daemon: (text, now) for daemon, text in told.items() if text})
+        return [card for text, at in self._last.values() if now - at <= self._renewed_s for card in text.split()]
+
+
 class Discovery:
     """`async with Discovery(settings) as discovery`; Redis is asked only where `[edge] discover` says so."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._redis = connect(settings.state) if settings.edge.discover else None
+        self._leases = Leases(settings.state.lease_s / 3 + LOOK_S)
         self._said = ""
 
     async def __aenter__(self) -> Self:
@@ -44,10 +64,12 @@ class Discovery:
             return tuple(sorted(found))
         try:
             ids = await self._redis.execute_command("SMEMBERS", DAEMONS)  # type: ignore[no-untyped-call]
+            told: dict[str, str] = {}
             for daemon in ids:
-                told = await self._redis.execute_command("HGET", daemon_key(daemon), "cards")  # type: ignore[no-untyped-call]
-                for text in (told or "").split():
-                    found.update(cards_in(text))
+                text = await self._redis.execute_command("HGET", daemon_key(daemon), "cards")  # type: ignore[no-untyped-call]
+                told[str(daemon)] = text or ""
+            for text in self._leases.kept(told, time.monotonic()):
+                found.update(cards_in(text))
             self._said = ""
         except EdgeError as error:
             self._say(str(error))

@@ -22,9 +22,10 @@ port-min = {first}
 port-max = {last}
 # The source of a stream is taken from the first packets; those from the announced address come before all others.
 endpoint-learning = heuristic
-# The line card ends a call whose caller has gone silent; this forgets what it never ended.
-timeout = 120
-silent-timeout = 3600
+# The line card ends a call whose caller has gone silent; this forgets what it never ended. It goes by the wall clock,
+# which may be set an hour on in a live call.
+timeout = 7200
+silent-timeout = 7200
 offer-timeout = 180
 delete-delay = 0
 num-threads = 2

@@ -74,18 +74,25 @@ class Spent:
 class Ledger:
     """Calls out of the last day, in a file of lines of JSON, without numbers. A full disk stops no call."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, now: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
         self._now = now
+        self._ticks = ticks
+        self._live: dict[str, float] = {}
+        """When each call of ours that goes on was made, by a clock that nobody sets."""
         self._unwritten: list[dict[str, object]] = []
         """What the disk did not take."""
 
     def begin(self, trunk: str, call: str) -> None:
         """A call is being made."""
+        self._live[call] = self._ticks()
         self._write({"at": self._now(), "trunk": trunk, "call": call})
 
     def end(self, trunk: str, call: str, seconds: float) -> None:
         """It is over; `seconds` after it was answered."""
+        self._live.pop(call, None)
         self._write({"at": self._now(), "trunk": trunk, "call": call, "seconds": round(seconds, 1)})
 
     def spent(self, trunk: str) -> Spent:
@@ -102,7 +109,9 @@ class Ledger:
                     else:
                         begun[call] = at
         # A call that goes on, or whose daemon died in it, counts from when it was made, an hour at most.
-        open_ = sum(min(now - at, HOUR_S) for call, at in begun.items() if call not in seconds)
+        lasted = {call: max(now - at, 0.0) for call, at in begun.items() if call not in seconds}
+        lasted |= {call: self._ticks() - at for call, at in self._live.items() if call in lasted}
+        open_ = sum(min(each, HOUR_S) for each in lasted.values())
         return Spent(sum(at > now - HOUR_S for at in begun.values()), sum(seconds.values()) + open_)
 
     def _lines(self) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ PACKAGES = {
     "svwar": "sipvicious",
     "turnserver": "coturn",
     "npx": "npm",
+    "faketime": "faketime",
 }
 
 

@@ -73,6 +73,20 @@ def test_the_ledger_counts_an_hour_and_a_day_over_restarts(tmp_path: Path) -> No
     assert Ledger(path, clock).spent("a") == Spent(0, 0.0)
 
 
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_a_clock_that_is_set_costs_a_live_call_nothing(tmp_path: Path, step: int) -> None:
+    wall, ticks = Clock(), Clock()
+    ledger = Ledger(tmp_path / "outbound.jsonl", wall, ticks)
+    ledger.begin("a", "1")
+    ticks.now += 30
+    wall.now += 30 + step
+    assert ledger.spent("a").seconds == 30
+    # After a restart only the wall clock is left.
+    assert Ledger(tmp_path / "outbound.jsonl", wall).spent("a").seconds >= 0
+    ledger.end("a", "1", 25.0)
+    assert ledger.spent("a").seconds == 25
+
+
 def test_the_ledger_holds_no_number_and_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "outbound.jsonl"
     Ledger(path).begin("a", "1")

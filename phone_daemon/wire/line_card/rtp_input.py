@@ -103,7 +103,7 @@ class RtpInput:
             return False  # Too early to matter.
         last = max(last_packet(self._port), last_packet(_port(transport.localRtcpName)))
         known, self._last_packet = self._last_packet, last
-        return known is not None and known < last
+        return known not in (None, last)  # it is the wall clock's, which may be set back
 
     # ------------------------------------------------------------------------------------------------ keys
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.edge.discover import Discovery
+from ops.edge.discover import Discovery, Leases
 from ops.edge.plan import Card, plan_of
 from ops.edge.render import render
 from ops.edge.rpc import NoAnswer
@@ -60,3 +60,13 @@ async def test_without_redis_the_known_cards_stay_and_what_is_wrong_is_said(tmp_
     _, settings = written(tmp_path, cards=1)
     async with Discovery(settings) as none:
         assert await none.cards([Card("127.0.0.1", 5060)]) == (Card("127.0.0.1", 5060),)
+
+
+def test_a_lease_that_the_clock_has_ended_is_waited_for_until_it_would_have_been_renewed() -> None:
+    leases = Leases(renewed_s=5)
+    assert leases.kept({"a": "h:1 h:2", "b": "h:3"}, 100) == ["h:1", "h:2", "h:3"]
+    # `a` has said goodbye, of `b` the lease has ended.
+    assert leases.kept({"b": ""}, 104) == ["h:3"]
+    assert leases.kept({"b": "h:4"}, 105) == ["h:4"]
+    assert leases.kept({"b": ""}, 110) == ["h:4"]
+    assert leases.kept({"b": ""}, 110.5) == []
