@@ -29,7 +29,7 @@ PLACES: Mapping[str, str] = {
     "listen_unix": "the sidecar, over a Unix socket",
     "subprocess": "one child process of the daemon",
     "inprocess": "a thread of the daemon",
-    "per_call": "a child process a call",
+    "per_call": "one child process for each call",
 }
 LOAD_S = 300.0
 """An engine that takes longer to load, on a machine that does other things too, hangs."""

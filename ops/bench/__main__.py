@@ -1,8 +1,8 @@
-"""`make bench` = `python -m ops.bench`: every figure that is promised, next to its target, in one run.
+"""`make bench` = `python -m ops.bench`: measures every promised figure in one run, and prints it next to its target.
 
-`make bench-stt` = `python -m ops.bench --suite stt`: those of the recognition engines and the places where they run.
-`make bench-web` = `python -m ops.bench --suite web`: those of calls from a browser, and of a full console (needs
-chromium and the dev extra).
+`make bench-stt` = `python -m ops.bench --suite stt`: the figures of the recognition engines, in each place where they
+can run. `make bench-web` = `python -m ops.bench --suite web`: those of calls from a browser, and of a full console
+(needs chromium and the dev extra).
 """
 
 from __future__ import annotations
@@ -136,7 +136,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=100, help="turns for each fault of a model (default 100)")
     parser.add_argument("--rounds", type=int, default=2, help="times each recorded interruption is made (default 2)")
     parser.add_argument(
-        "--seconds", type=float, default=20.0, help="of load, line card CPU, held browsers (default 20)"
+        "--seconds",
+        type=float,
+        default=20.0,
+        help="length of the tests of load, line card CPU, and browsers (default 20)",
     )
     parser.add_argument("--calls", type=int, default=1000, help="short calls of the leak test (default 1000)")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -362,7 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--py-spy", default=shutil.which("py-spy"), metavar="PATH", help="default: the one on PATH")
     parser.add_argument("--no-perf", action="store_true", help="do not ask perf, although it is here")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--read", type=Path, metavar="FILE", help="what --json printed, instead of measuring")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="measure nothing; read a file that --json printed")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it, as PNG or SVG (needs matplotlib)")
     args = parser.parse_args(argv)
     perf = None if args.no_perf else shutil.which("perf")

@@ -1,4 +1,4 @@
-"""edge: the front before the line cards: Kamailio, rtpengine and HAProxy, written from the daemon's own settings."""
+"""edge: run Kamailio, rtpengine, and HAProxy in front of the line cards, configured from the daemon's own settings."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from sidecars.log import set_up
 
 EXAMPLES = """\
 examples:
-  phone-ops edge check -c FILE        what is wrong: programs, addresses, ports, certificate; a line each
-  phone-ops edge render -c FILE       write the configurations, units and container files, and say where
+  phone-ops edge check -c FILE        check programs, addresses, ports, certificate; one line for each mistake
+  phone-ops edge render -c FILE       write the configurations, units, and container files, and say where
   phone-ops edge start -c FILE        run it in the foreground; Ctrl-C lets calls end, twice stops now
   phone-ops edge status -c FILE       line cards, calls, registrations
 """
@@ -42,15 +42,15 @@ def add_parser(commands: Any) -> None:
     )
     actions = top.add_subparsers(metavar="ACTION", required=True)
     for name, act, help in (
-        ("render", _render, "write every file into [edge] directory"),
-        ("check", _check, "find what is wrong, a line each"),
+        ("render", _render, "write every file into the folder [edge] directory"),
+        ("check", _check, "list every mistake, one line each"),
         ("start", _start, "run the edge in the foreground"),
-        ("status", _status, "what the running edge says of itself"),
+        ("status", _status, "show the state of the running edge"),
     ):
         one = actions.add_parser(name, help=help, description=f"{help}.")
         add_config(one)
         if name == "start":
-            one.add_argument("-v", "--verbose", action="store_true", help="show what the programs say")
+            one.add_argument("-v", "--verbose", action="store_true", help="show the output of the programs")
         else:
             one.add_argument("--json", action="store_true", help="print JSON")
         one.set_defaults(run=lambda args, act=act: _run(act, args))

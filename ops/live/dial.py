@@ -2,11 +2,11 @@
 
 examples:
   phone-ops dial +442079460100 --dialplan reminder --set name=Ada --set day="Tuesday at ten"
-  phone-ops dial 02079460100 --dialplan reminder --dry-run       by which trunk, and whether it may; calls nobody
-  phone-ops dial +442079460100 --dialplan survey --retries 2     busy or no answer: again, as [outbound] says
+  phone-ops dial 02079460100 --dialplan reminder --dry-run       calls nobody; says which trunk would, and if it may
+  phone-ops dial +442079460100 --dialplan survey --retries 2     calls again if busy or no answer, as [outbound] says
 
-Which numbers may be called, and how often, stands with each [[trunk]] (allow, per_hour, minutes_a_day). Exit code: 0
-somebody answered (or would be called), 1 nobody did, 2 usage error.
+Each [[trunk]] says which numbers may be called, and how often (allow, per_hour, minutes_a_day). Exit codes: 0 somebody
+answered (or would be called), 1 nobody did, 2 usage error.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", metavar="NUMBER", help="whom to call: +442079460100, or as one dials it here")
     parser.add_argument("--dialplan", required=True, metavar="NAME", help="the dialplan that speaks with them")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="stands in place of {NAME} in what it says"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="text for {NAME} in what the dialplan says"
     )
-    parser.add_argument("--trunk", default="", metavar="NAME", help="by this trunk and no other")
-    parser.add_argument("--retries", type=int, metavar="N", help="how often to call again; default: as [outbound] says")
+    parser.add_argument("--trunk", default="", metavar="NAME", help="use only this trunk")
+    parser.add_argument(
+        "--retries", type=int, metavar="N", help="how many times to call again (default: as [outbound] says)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="call nobody")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

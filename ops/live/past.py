@@ -23,15 +23,15 @@ PAGE = 500
 def add_parser(commands: Any) -> None:
     index = commands.add_parser(
         "index",
-        help="make the index of past calls again, from their folders",
-        description="Reads every folder under [calls] directory and makes calls.db anew.",
+        help="rebuild the index of past calls from their folders",
+        description="Rebuild calls.db from the folders under [calls] directory.",
     )
     forget = commands.add_parser(
         "forget",
         help="remove a person's calls: audio, transcripts, rows, events",
-        description="Removes every call from or to NUMBER, and says what it removed. Exit code 1: something is left.",
+        description="Remove every call from or to NUMBER, and list what was removed. Exit code 1 if something is left.",
     )
-    forget.add_argument("number", metavar="NUMBER", help="as it was called or dialed; a telephone number in any form")
+    forget.add_argument("number", metavar="NUMBER", help="the caller's or the called number, in any form")
     for parser, run in ((index, _index), (forget, _forget)):
         add_config(parser)
         parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -4,7 +4,7 @@ examples:
   phone-ops trunks
   phone-ops trunks --json | jq -r '.[] | select(.state != "registered") | .detail'
 
-Exit code 1 when a trunk is not there: registered, or reached where it needs no registration.
+Exit code 1 if a trunk is unavailable: not registered, or, if it needs no registration, not reachable.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def add_parser(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "report",
         help="summarize the calls in their folders: latencies, barge-ins, faults",
-        description="Count and judge what calls left in their folders.",
+        description="Summarize the calls in their folders: latencies, barge-ins, faults.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -73,10 +73,12 @@ class Dial(Body):
     ]
     values: Annotated[
         dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")], Annotated[str, Field(max_length=500)]],
-        Field(max_length=50, description="what stands in place of {name} in what it says"),
+        Field(max_length=50, description="texts for each {name} in what the dialplan says"),
     ] = {}
     trunk: Annotated[str, Field(max_length=128, description="this one and no other")] = ""
-    retries: Annotated[int | None, Field(ge=0, le=20, description="how often again; unset: as [outbound] says")] = None
+    retries: Annotated[
+        int | None, Field(ge=0, le=20, description="how many times to call again; unset: as [outbound] says")
+    ] = None
     dry_run: Annotated[bool, Field(description="say what would be done, and call nobody")] = False
 
 

@@ -16,8 +16,10 @@ from aiohttp import web
 def add_address(parser: argparse.ArgumentParser) -> None:
     """The options that say where the server listens, and for whom."""
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--port", type=int, metavar="N", help="TCP; 0: any free port, which is printed")
-    where.add_argument("--socket", type=Path, metavar="PATH", help="a Unix socket instead, its owner's alone")
+    where.add_argument("--port", type=int, metavar="N", help="TCP port; 0: any free port, which is printed")
+    where.add_argument(
+        "--socket", type=Path, metavar="PATH", help="a Unix socket instead, accessible to its owner only"
+    )
     parser.add_argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="default %(default)s")
     parser.add_argument(
         "--token-env", metavar="NAME", default="", help="environment variable with the token that clients must send"

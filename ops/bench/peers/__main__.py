@@ -2,7 +2,7 @@
 
 Pipecat and LiveKit Agents run in environments of their own (`make peers`), in their own pipelines, with our recognizer
 and our voice behind them and the same scripted reply; all are called over the same line in real time, and one sink
-writes down when each sample leaves. How each is set up stands in `docs/peers.md`.
+writes down when each sample leaves. `docs/peers.md` says how each is set up.
 """
 
 from __future__ import annotations
@@ -35,15 +35,29 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m ops.bench.peers", description=__doc__)
     names = ", ".join(peer.name for peer in PEERS)
     parser.add_argument(
-        "--peer", action="append", default=[], metavar="NAME", help=f"us and this one alone (again: more); of {names}"
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"compare us with this one alone (may be given again): {names}",
     )
-    parser.add_argument("--scenes", type=int, default=COUNT, metavar="N", help=f"of as many kinds (default {COUNT})")
+    parser.add_argument(
+        "--scenes",
+        type=int,
+        default=COUNT,
+        metavar="N",
+        help=f"number of scenes, each of another kind if possible (default {COUNT})",
+    )
     parser.add_argument("--only", action="append", default=[], metavar="KIND", help="one kind of scene (again: more)")
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
-    parser.add_argument("--folder", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="calls at once (default 2)")
+    parser.add_argument(
+        "--folder", type=Path, default=SCENES, metavar="DIR", help=f"folder of scenes (default {SCENES})"
+    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="simultaneous calls (default 2)")
     parser.add_argument("--json", action="store_true", help="print JSON, every scene in it")
-    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: the table of what --json printed")
+    parser.add_argument(
+        "--show", type=Path, metavar="FILE", help="measure nothing; show the table for a file that --json printed"
+    )
     return parser
 
 

@@ -1,9 +1,9 @@
 """`make bench-turns` = `python -m ops.bench.turn_taking`: does the agent stop for words, and for nothing else?
 
-Plays scenes (`make scenes`) to real calls on the sample clock, and prints what came of them: false and missed stops,
-how soon the agent is softer and silent, how soon it goes on after a false alarm, and how long callers are waited for
-at the end of their turns, beside a fixed wait. `--half tune` is for tuning; `held`, with other wordings and voices, is
-looked at when done. `python -m ops.bench.turn_taking.curve` tries other waits on the same turns.
+Plays scenes (`make scenes`) to real calls on the sample clock, and prints the results: false and missed stops, how soon
+the agent speaks softly and falls silent, how soon it resumes after a false alarm, and how long it waits at the end of
+callers' turns, compared with a fixed wait. `--half tune` is for tuning; `held`, with other wordings and voices, is for
+the final check. `python -m ops.bench.turn_taking.curve` tries other waits on the same turns.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m ops.bench.turn_taking", description=__doc__)
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
     parser.add_argument("--only", action="append", metavar="KIND", default=[], help="one kind of scene (again: more)")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="about N scenes, of every kind its share")
+    parser.add_argument(
+        "--sample", type=int, default=0, metavar="N", help="use about N scenes, in the same proportions"
+    )
     parser.add_argument("--quick", action="store_true", help=f"--sample {QUICK}")
     parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at once (default 2)")
-    parser.add_argument("--each", action="store_true", help="also tell each scene that did not come out right")
+    parser.add_argument("--each", action="store_true", help="also list each scene that failed")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the times (PNG or SVG; the extra `plot`)")
     parser.add_argument("--json", action="store_true", help="print JSON, every scene in it")
     args = parser.parse_args(argv)

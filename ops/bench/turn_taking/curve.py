@@ -2,8 +2,8 @@
 
     python -m ops.bench.turn_taking.curve [--plot FILE]    # after make scenes; with make smart_turn that is tried too
 
-How often a turn is held to be over before it is, beside how long it takes where it is: for fixed waits, for ours, and
-for ours with other longest waits.
+How often a turn is taken to be over too early, against how long the wait is when it really is over: for fixed waits,
+for ours, and for ours with other longest waits.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def draw(found: Sequence[Point], path: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m ops.bench.turn_taking.curve", description=__doc__)
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="about N turns, of every kind its share")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="use about N turns, in the same proportions")
     parser.add_argument("--asked", action="store_true", help="numbers, names and yes or no, in place of open turns")
     parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help=f"where they are (default {SCENES})")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it (PNG or SVG; pip install '.[plot]')")

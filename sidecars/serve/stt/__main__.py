@@ -29,14 +29,25 @@ log = logging.getLogger("listen")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sidecars.serve.stt", description="serves a recognition engine in Deepgram's streaming dialect"
+        prog="sidecars.serve.stt", description="Serve a recognition engine in Deepgram's streaming dialect."
     )
-    parser.add_argument("--engine", required=True, help="its name, as in sidecars/engines")
+    parser.add_argument("--engine", required=True, help="name of the engine, as in sidecars/engines")
     add_options(parser)
     add_address(parser)
-    parser.add_argument("--max-sessions", type=int, metavar="N", help="default: as many as the engine can hold")
+    parser.add_argument(
+        "--max-sessions",
+        type=int,
+        metavar="N",
+        help="most sessions at a time (default: as many as the engine can hold)",
+    )
     parser.add_argument("--hear", type=_recording, metavar="WAV", help="transcribe this at startup, as a self-test")
-    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="S", help=f"default {IDLE_S:g}")
+    parser.add_argument(
+        "--idle",
+        type=float,
+        default=IDLE_S,
+        metavar="S",
+        help=f"close a session that sends nothing for S seconds (default {IDLE_S:g})",
+    )
     return parser
 
 

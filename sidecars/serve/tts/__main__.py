@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser)
     add_address(parser)
     parser.add_argument(
-        "--max-requests", type=int, default=16, help="more at once are answered 429; default: %(default)s"
+        "--max-requests", type=int, default=16, help="most requests at a time; more get 429 (default %(default)s)"
     )
     parser.add_argument(
         "--python",
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the engine's interpreter; default: that of sidecars/ENGINE/.venv where it was built, else this one",
     )
     parser.add_argument(
-        "--spare", action="store_true", help="keep a second engine loaded, for when one must be killed to be stopped"
+        "--spare", action="store_true", help="keep a second engine loaded, in case one must be killed to stop it"
     )
     return parser
 
