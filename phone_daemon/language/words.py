@@ -52,14 +52,16 @@ def ordinal(number: int) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a transcript or of a phrase."""
-    plain = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
-    parts = _SLOT.split("".join(char for char in plain if not unicodedata.combining(char)))
+    plain = text.lower().replace("’", "'")
+    if not plain.isascii():  # What is has no accents: a dialplan's thousands of sentences seldom do.
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
+    parts = _SLOT.split(plain)
     parts[::2] = map(_said, parts[::2])
     return [word for word in (found.strip("'") for found in _WORD.findall(" ".join(parts))) if word]
 
 
 def _said(text: str) -> str:
-    for pattern, say in _RULES:
+    for pattern, say in _RULES if _DIGIT.search(text) else _WITHOUT_FIGURES:
         text = pattern.sub(lambda found, say=say: f" {say(found)} ", text)  # type: ignore[misc]
     return text
 
@@ -109,3 +111,6 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, _ALIKE))})(?!\w)"), lambda found: _ALIKE[found.group()]),
 )
 """In this order: what each leaves is for the next. Times come with their `am` already tidied."""
+_WITHOUT_FIGURES = (_RULES[0], *_RULES[6:])
+"""Those that a text without a digit may need."""
+_DIGIT = re.compile(r"\d")
