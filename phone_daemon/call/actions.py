@@ -1,4 +1,5 @@
-"""What a reply does besides speaking, once it has been heard: keys, a transfer, music for who waits, hanging up."""
+"""What a reply does besides speaking, once it has been heard: it presses keys, transfers, plays hold music, or hangs
+up."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ BUSY_CODES = (486, 600)
 
 
 class Actions:
-    """One call's."""
+    """The actions of one call's replies."""
 
     def __init__(self, line: Line, dialplan: Dialplan, services: Services, spawn: Spawn, tell: Tell) -> None:
         self._line = line
@@ -26,7 +27,7 @@ class Actions:
         self._tell = tell
 
     def begin(self, actions: list[Action]) -> list[Action]:
-        """Tells the `actions` of a reply, carries out those after which the call goes on, and returns the others."""
+        """Reports the `actions` of a reply, carries out those after which the call continues, and returns the rest."""
         for action in actions:
             if action.kind is not ActionKind.TAKE_MESSAGE:
                 self._tell("action", {"kind": str(action.kind), "argument": action.argument})
@@ -35,7 +36,7 @@ class Actions:
         return [action for action in actions if action.kind in (ActionKind.HANG_UP, ActionKind.TRANSFER)]
 
     def end(self, actions: list[Action]) -> None:
-        """Hangs up or transfers, as the last `actions` say."""
+        """Hangs up or transfers, as the final `actions` say."""
         for action in actions:
             if action.kind is ActionKind.TRANSFER and action.briefing:
                 self._spawn(self._consult(action))
@@ -45,11 +46,12 @@ class Actions:
                 self._line.hang_up()
 
     def play_music(self) -> None:
-        """The caller hears music from now on."""
+        """From now on the caller hears music."""
         self._line.play_music(self._dialplan.hold_music or melody())
 
     async def _consult(self, action: Action) -> None:
-        """Calls a colleague, tells them who is there, and joins them with the caller, who hears music meanwhile."""
+        """Calls a colleague, tells them who is calling, and connects them with the caller, who hears music
+        meanwhile."""
         self.play_music()
         voice, briefing = self._services.open_voice(self._dialplan, self._line.id), b""
         try:
@@ -61,7 +63,7 @@ class Actions:
         self._line.consult(action.argument, briefing)
 
     def transfer_failed(self, code: int, detail: str) -> str:
-        """The transfer failed with a SIP status `code`; returns what the caller is told."""
+        """The transfer failed with SIP status `code`; returns what to tell the caller."""
         self._line.stop_music()
         self._tell("transfer_failed", {"code": code, "detail": detail})
         return BUSY if code in BUSY_CODES else NOT_PUT_THROUGH

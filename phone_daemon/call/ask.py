@@ -14,24 +14,25 @@ Stream = Callable[[], AsyncGenerator[AgentEvent, None]]
 
 @dataclass(slots=True)
 class Ask:
-    """What a reply answers, and how it is begun."""
+    """What a reply answers, and how to begin it."""
 
     stream: Stream
     text: str = ""
-    """What the caller said; empty when nothing was."""
+    """What the caller said; empty if they said nothing."""
     digits: bool = False
     retractable: bool = False
-    """It moves the agent on, and must be taken back if nobody hears it: an answer, not the call's own words."""
+    """Whether it advances the agent, and so must be taken back if nobody hears it: an answer, not the call's own
+    words."""
     continuation: Stream | None = None
-    """How the agent continues its answer, when mere noise interrupted it before the agent had finished it."""
+    """How the agent continues its answer if mere noise interrupted it before it was complete."""
     begun: Reply | None = None
-    """The reply, when it was begun early; for one start."""
+    """The reply, if it was begun early; can be started once."""
     remark: str = ""
-    """What the caller said in passing when the reply that this one resumes was interrupted."""
+    """The remark that the caller made when they interrupted the reply that this one resumes."""
 
 
 def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
-    """Words of the call's own, in answer to what the `caller` said."""
+    """The call's own words, in answer to what the `caller` said."""
 
     async def stream() -> AsyncGenerator[AgentEvent, None]:
         yield Token(text)

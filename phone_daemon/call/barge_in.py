@@ -1,4 +1,4 @@
-"""Whether the caller takes the floor: noise must not, words must, and a policy may say no."""
+"""Whether the caller takes the floor. Noise must not take it, words must, and a policy may forbid it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG_WORD = 7
 
 
 def vocabulary(dialplan: Dialplan) -> frozenset[str]:
-    """Words that callers say to a dialplan, without the short ones, which the recognizer makes up more often."""
+    """Words that callers say to a dialplan, except short ones, which the recognizer more often makes up."""
     return frozenset(word for phrase in dialplan.phrases() for word in phrase.split() if len(word) >= LONG_WORD)
 
 
@@ -26,32 +26,31 @@ class BargeInPolicy:
 
     keys: BargeIn
     own: Callable[[], Policy | None] = lambda: None
-    """The policy of the reply that has the floor, where it has one of its own."""
+    """The policy of the reply that has the floor, if it has its own."""
 
     vocabulary: frozenset[str] = frozenset()
-    """Words that callers are known to say to this dialplan."""
+    """Words that callers may say to this dialplan."""
 
     @property
     def policy(self) -> Policy:
-        """The one that counts now."""
+        """The policy in effect."""
         return self.own() or self.keys.policy
 
     def _open(self, state: State) -> bool:
         return state in HAS_FLOOR and (self.keys.greeting or state is not State.GREETING)
 
     def on_speech(self, state: State) -> bool:
-        """True when the onset of speech alone takes the floor.
-
-        In THINKING nothing of the reply has been heard: the caller has simply not finished, whatever the policy.
+        """True when the onset of speech alone takes the floor. In THINKING, whatever the policy, nothing of the reply
+        has been heard, so the caller has simply not finished.
         """
         return state is State.THINKING or (self._open(state) and self.policy == "speech")
 
     def by_evidence(self, state: State) -> bool:
-        """True when speech softens the agent, until it is clear what it is."""
+        """True when speech makes the agent speak softly until it is clear what the speech is."""
         return state is not State.THINKING and self._open(state) and self.policy == "adaptive"
 
     def by_words(self, state: State, *, alone: bool = False) -> bool:
-        """True when words can take the floor; `alone`: and nothing else can."""
+        """True when words can take the floor; `alone`: only words can."""
         return (self.by_evidence(state) and not alone) or (self._open(state) and self.policy == "words")
 
     def on_words(self, state: State, text: str) -> bool:
@@ -61,11 +60,11 @@ class BargeInPolicy:
         return self.by_words(state) and len(text.split()) >= self.keys.min_words and not self.is_remark(text)
 
     def wants_floor(self, text: str, *, over: bool = True) -> bool:
-        """True when nobody says `text` in passing; unless it is `over`, nor a text that begins with it."""
+        """True when `text` is not a remark, nor, unless it is `over`, the beginning of one."""
         return wants_floor(text, self.keys.remarks, self.vocabulary, over=over)
 
     def asks_for_floor(self, text: str) -> bool:
-        """True when `text` is what callers take the floor with: more than that it is no remark."""
+        """True when `text` is something that callers take the floor with, which is more than not being a remark."""
         return self.wants_floor(text) and asks_for_floor(text, self.vocabulary)
 
     def is_remark(self, text: str) -> bool:

@@ -1,8 +1,8 @@
-"""One call: the only place where the stages meet.
+"""One call, the only place where the stages meet.
 
 Data circles one way: line → speech-to-text → floor → agent → text-to-speech → line. This file is a call's life, from
-the answer to the last file it leaves; `turn_taking.py` is what happens in between. Whatever waits runs as a task of
-the call's own TaskGroup and ends with it.
+the answer to the last file that it leaves; `turn_taking.py` is what happens in between. Everything that waits is a task
+in the call's own TaskGroup, and ends with it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 OVERTIME_S = 60.0
-"""How long past its time limit a call is hung up whose agent never stops talking, and so cannot say goodbye."""
+"""How long past the time limit the call is ended if its agent never stops talking and so cannot say goodbye."""
 END_S = 6.0
-"""What still runs when the line has closed gets this long to end: more than a last final transcript takes."""
+"""How long tasks may run on after the line has closed: longer than a last final transcript takes."""
 
 
 class Call:
@@ -161,7 +161,7 @@ class Call:
         return CallerSide(open_utterance, vad, self._settings.turn, spawn=spawn, tell=self._tell, rate=self._rate)
 
     def _own_policy(self) -> Policy | None:
-        """What the dialplan says of replies such as the one that has the floor."""
+        """The dialplan's policy for replies like the one that has the floor."""
         reply = self._agent_side.reply
         intent = None if reply is None else self._dialplan.script.intents.get(reply.turn.intent)
         return None if intent is None else intent.barge_in
@@ -171,7 +171,7 @@ class Call:
         return self._closed or LineClosed(EndReason.FAILED)
 
     def _record(self, directory: Path) -> tuple[Recorder | None, str]:
-        """The recorder, and why there is none: a call that cannot be recorded is answered all the same."""
+        """The recorder, or the reason why there is none; a call that cannot be recorded is answered all the same."""
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             return (Recorder(directory / "call.wav") if self._settings.calls.record else None), ""

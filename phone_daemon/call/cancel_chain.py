@@ -1,8 +1,8 @@
-"""The ordered stop of one reply, every leg timestamped.
+"""The ordered stop of one reply, with a timestamp for every leg.
 
-Audio first: the flush is sent in the moment of the decision, before anything is awaited (`AgentSide.silence`). Then
-the legs run in parallel, so that a slow one costs the caller nothing, and each is bounded: a leg past its deadline is
-abandoned and reported as missed.
+Audio comes first: the flush is sent at the moment of the decision, before anything is awaited (`AgentSide.silence`).
+Then the legs run in parallel, so that a slow one costs the caller nothing. Each is bounded: a leg that passes its
+deadline is abandoned and reported as missed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from phone_daemon.clock import now_ns
 from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
 
 Leg = Callable[[], Awaitable[object]]
-"""Returns when the leg has ended: its own stamp (an int, monotonic ns), or anything else for the moment it returned."""
+"""Returns when the leg has ended. An int is the leg's own stamp (monotonic ns); with any other value, the moment of the
+return counts."""
 
 
 async def run(  # noqa: PLR0917
     legs: Mapping[str, Leg], reply: int, source: BargeInSource, trigger_ns: int, onset_ns: int | None, deadline_s: float
 ) -> CancelReport:
-    """Ends everything that made a reply, once the line has been told to be silent.
-
-    A leg that fails or passes `deadline_s` is in `missed`; the others are not affected, and nothing is raised.
+    """Ends everything that produces a reply, once the line has been told to be silent. A leg that fails or passes
+    `deadline_s` is listed in `missed`; the other legs are not affected, and nothing is raised.
     """
     ended: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""What an operator asks of one live call, carried out and answered."""
+"""Carries out an operator's commands to one live call, and answers them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Steerable(Protocol):
 
 
 async def serve_commands(call: Steerable, state: State, call_id: str) -> None:
-    """Carries out commands as they come, until the call is unregistered. A slow one keeps no other waiting."""
+    """Carries out commands as they come, until the call is unregistered. A slow command does not delay others."""
     async with asyncio.TaskGroup() as tasks:
         async for command in state.commands(call_id):
             tasks.create_task(_answer(call, state, command))

@@ -1,15 +1,15 @@
-"""Keys pressed one by one → a turn's worth of digits."""
+"""Turns keys that are pressed one by one into a turn's worth of digits."""
 
 from __future__ import annotations
 
 from phone_daemon.events import samples
 
 PAUSE_S = 2.5
-"""A number is complete when no further key is pressed for this long."""
+"""A number is complete if no further key is pressed for this long."""
 
 
 class DigitCollector:
-    """Collects keys until as many as were wanted have come, `#` was pressed, or the caller pauses."""
+    """Collects keys until the wanted number have come, `#` is pressed, or the caller pauses."""
 
     def __init__(self) -> None:
         self._digits = ""
@@ -25,9 +25,8 @@ class DigitCollector:
         self._position = position
 
     def take(self, wanted: int, position: int) -> str:
-        """The digits, once they are complete at `position`; empty while they are not, or when only `#` was pressed.
-
-        `wanted`: how many end the number; 0: only `#` or a pause does. What was typed ahead stays for the next turn.
+        """The digits, once they are complete at `position`; empty until then, or if only `#` was pressed. `wanted`: how
+        many digits complete the number; 0: only `#` or a pause does. Digits typed ahead are kept for the next turn.
         """
         before, hash_key, after = self._digits.partition("#")
         if 0 < wanted <= len(before):

@@ -1,4 +1,5 @@
-"""What is told of a call's echo, each thing once: to whoever watches, in the log, and in the turn it was found in."""
+"""Reports what is found about a call's echo, each finding once: to observers, in the log, and in the turn in which it
+was found."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 def tell_echo(
     news: list[EchoPath | str], call: str, turn: Turn | None, tell: Callable[[str, dict[str, object]], None]
 ) -> None:
-    """Tells `news`, and empties it. `turn`: the one whose reply was heard last."""
+    """Reports `news`, and empties it. `turn`: the one whose reply was heard last."""
     for each in news:
         if isinstance(each, EchoPath):
             found: dict[str, object] = {"delay_ms": each.delay_ms, "level_db": each.level_db}

@@ -1,8 +1,8 @@
 """Who has the floor: one table from (state, input) to (state, commands), and nothing else.
 
-The table decides; `turn_taking.py` carries out. What an input is about (the reply to give, the actions to take, who
-interrupts) travels through it to the command. An input that the table does not know in a state raises `IllegalInput`
-and changes nothing; an input that may be ignored is in the table too, as a row without commands.
+The table decides, and `turn_taking.py` carries out. What an input is about (the reply to give, the actions to take, who
+interrupts) is passed through to the command. An input that the table does not list for a state raises `IllegalInput`
+and changes nothing; an input that may be ignored is listed as a row without commands.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class State(Enum):
     LISTENING = auto()
     """The floor is the caller's, whether or not they speak."""
     THINKING = auto()
-    """The caller's turn is over; nothing of the reply has been heard yet."""
+    """The caller's turn is over, and nothing of the reply has been heard yet."""
     SPEAKING = auto()
     """The caller hears the reply."""
     CLOSING = auto()
-    """The last word has been said; the line is being hung up or handed over."""
+    """The last word has been said; the call is being ended or transferred."""
     CLOSED = auto()
 
 
@@ -30,7 +30,7 @@ class Input(Enum):
     ANSWERED = auto()
     """About the greeting."""
     SPEECH_STARTED = auto()
-    """The caller began to speak, and the agent has no floor to yield."""
+    """The caller begins to speak while the agent does not have the floor."""
     SPEECH_ENDED = auto()
     """Endpoint: the caller has been silent long enough."""
     UNDERSTOOD = auto()
@@ -38,21 +38,21 @@ class Input(Enum):
     NOTHING = auto()
     """The final transcript is empty: it was noise."""
     RESUME = auto()
-    """It was noise, and it interrupted the agent. About what is still to be said."""
+    """It was noise, but it interrupted the agent. About what is still to be said."""
     TYPED = auto()
     """DTMF digits make a complete turn. About the answer."""
     NO_INPUT = auto()
-    """The caller has said nothing for too long. About what is said to that."""
+    """The caller has said nothing for too long. About what is said then."""
     TOLD = auto()
-    """An operator, or the end of the time limit, tells the agent what to say. About that."""
+    """An operator, or the end of the time limit, makes the agent say something. About that."""
     FIRST_AUDIO = auto()
     """The reply's first non-silent frame was handed to RTP."""
     PLAYED_OUT = auto()
     """The reply's last sample was handed to RTP, or it had none."""
     FAREWELL = auto()
-    """As PLAYED_OUT, and the reply ends the call. About the actions that do."""
+    """Like PLAYED_OUT, but the reply ends the call. About the actions that end it."""
     STAYED = auto()
-    """The caller could not be handed over, and is still here. About what is said to that."""
+    """The transfer failed, and the caller is still on the line. About what is said then."""
     BARGE_IN = auto()
     """The caller takes the floor: the barge-in policy is satisfied. About who took it, and when."""
     LINE_CLOSED = auto()
@@ -64,17 +64,18 @@ class Command(Enum):
     FINALIZE = auto()
     """Ask for the utterance's final transcript."""
     REPLY = auto()
-    """Give the reply that the input is about."""
+    """Start the reply that the input is about."""
     CANCEL = auto()
-    """Run the cancel chain on a reply of which the caller has heard something, and listen."""
+    """Run the cancel chain on a reply that the caller has partly heard, and listen."""
     WITHDRAW = auto()
-    """Likewise on one of which nothing was heard: it counts as never given, and the caller's turn goes on."""
+    """Run the cancel chain on a reply of which nothing was heard: it counts as never given, and the caller's turn
+    continues."""
     ACT = auto()
-    """Hang up or hand over, as the reply said."""
+    """Hang up or transfer, as the reply says."""
     RELEASE = auto()
-    """Let go of everything: the call is over."""
+    """Release everything: the call is over."""
     LAST_WORDS = auto()
-    """Write down what the caller was saying when the line closed."""
+    """Log what the caller was saying when the line closed."""
 
 
 S, I, C = State, Input, Command  # noqa: E741
@@ -122,11 +123,11 @@ TABLE: dict[tuple[State, Input], Row] = {
 }
 
 HAS_FLOOR = frozenset({S.GREETING, S.THINKING, S.SPEAKING})
-"""States in which there is a reply that the caller can take the floor from."""
+"""States with a reply from which the caller can take the floor."""
 
 
 class IllegalInput(Exception):
-    """An input that cannot happen in the state: a defect of ours."""
+    """An input that cannot happen in this state: a defect in the daemon."""
 
 
 class Floor:
@@ -141,7 +142,8 @@ class Floor:
         return self.state in HAS_FLOOR - {State.THINKING}
 
     def feed(self, happened: Input) -> tuple[Command, ...]:
-        """Moves on, and returns what is to be done, in order. Raises `IllegalInput` and changes nothing."""
+        """Moves to the next state, and returns the commands to carry out, in order. Raises `IllegalInput`, and then
+        changes nothing."""
         try:
             self.state, commands = TABLE[self.state, happened]
         except KeyError:

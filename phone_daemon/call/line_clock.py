@@ -1,7 +1,7 @@
-"""When each of the caller's samples was on the line, however late the daemon reads it. Pure.
+"""When each of the caller's samples was on the line, no matter how late the daemon reads it. Pure.
 
-A line ticks on time; whoever reads its frames may be late, above all when a call begins on a busy machine. So the frame
-that was read soonest after its place says when the timeline began.
+A line ticks on time, but its frames may be read late, especially when a call begins on a busy machine. So the frame
+that was read with the least delay says when the timeline began.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ SLIP_NS = 100_000_000
 
 
 class LineClock:
-    """One call's."""
+    """One call's clock."""
 
     def __init__(self) -> None:
         self.origin_ns: int | None = None
         """When position 0 was, monotonic; None: no frame has come."""
         self._window_ns = 0
-        """When this window ends: one of time, as frames that piled up come all at once."""
+        """When this window ends. It is a window of time, not of frames, because delayed frames come all at once."""
         self._least_ns: int | None = None
         """The earliest beginning that this window's frames suggest."""
 
@@ -42,5 +42,5 @@ class LineClock:
 
 
 def duration_ns(samples: int) -> int:
-    """How long `samples` take at 8 kHz."""
+    """The duration of `samples` at 8 kHz."""
     return samples * 1_000_000_000 // SAMPLE_RATE

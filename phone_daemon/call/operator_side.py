@@ -1,4 +1,4 @@
-"""The operator's side of a call: what whoever watches over it can do in it."""
+"""The operator's side of a call: what a person who watches it can do in it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from phone_daemon.wire.line import Line
 
 
 class OperatorSide:
-    """One call's."""
+    """What an operator does in one call."""
 
     def __init__(self, turns: TurnTaking, line: Line, spawn: Spawn, tell: Tell, *, announce: bool) -> None:
-        """`announce`: the caller is told that a colleague takes over."""
+        """`announce`: whether the caller is told that a colleague takes over."""
         self._turns = turns
         self._line = line
         self._spawn = spawn
@@ -24,16 +24,15 @@ class OperatorSide:
         self._announce = announce
 
     async def interrupt(self) -> CancelReport | None:
-        """Takes the floor from an agent who is heard, as a caller would; None when there is nothing to hear."""
+        """Takes the floor from a speaking agent, as a caller would; None if there is nothing to hear."""
         if not self._turns.floor.heard:
             return None
         self._turns.barge_in(BargeInSource.COMMAND, None)
         return None if self._turns.cancelling is None else await self._turns.cancelling
 
     def say(self, text: str, actions: tuple[Action, ...] = ()) -> bool:
-        """Makes the agent say `text`, whatever it is saying now; False when the call is not at a point to speak.
-
-        `actions` are carried out once it has been heard.
+        """Makes the agent say `text`, in place of whatever it is saying; False if the agent cannot speak now. `actions`
+        are carried out once it has been heard.
         """
         turns = self._turns
         if turns.taken is not None:
@@ -50,7 +49,7 @@ class OperatorSide:
         self._line.send_digits(digits)
 
     def hold(self, held: bool) -> bool:
-        """Puts the caller on hold, once told so, or takes them back; False when the call is not at a point to speak."""
+        """Puts the caller on hold, after telling them, or takes them back; False if the agent cannot speak now."""
         turns = self._turns
         if held:
             turns.parking = self.say(ONE_MOMENT)
@@ -61,7 +60,7 @@ class OperatorSide:
         return self.say(BACK_AGAIN) if was_held else True
 
     def transfer(self, uri: str) -> bool:
-        """Transfers the caller, once told so; False when the call is not at a point to speak."""
+        """Transfers the caller, after telling them; False if the agent cannot speak now."""
         return self.say(PUTTING_THROUGH, (Action(ActionKind.TRANSFER, uri),))
 
     def hang_up(self, reason: EndReason) -> None:
@@ -70,12 +69,12 @@ class OperatorSide:
 
     @property
     def can_take_over(self) -> bool:
-        """Whether the call goes on, and no colleague has it already."""
+        """Whether the call is live and no colleague has it."""
         turns = self._turns
         return turns.taken is None and turns.floor.state not in (State.IDLE, State.CLOSING, State.CLOSED)
 
     def take_over(self, colleague: Line) -> None:
-        """Has a colleague speak with the caller, in the agent's place, until they leave."""
+        """Lets a colleague speak with the caller in the agent's place, until they leave."""
         assert self.can_take_over
         turns = self._turns
         if turns.held:

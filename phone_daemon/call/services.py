@@ -34,11 +34,11 @@ class Services:
     greetings: Kept = field(default_factory=dict)
 
     def open_voice(self, dialplan: Dialplan, call: str) -> Voice:
-        """A voice of its own for `call`, as its dialplan wants it."""
+        """Opens a voice for `call`, as its dialplan specifies."""
         return Voice(self.tts, dialplan.voice, call, self.greetings)
 
     def tell(self, call: str, kind: str, data: dict[str, object]) -> None:
-        """Notes what happened in `call`, for the store and for whoever watches. An observer that fails is logged."""
+        """Records what happened in `call`, for the store and for observers. An observer that fails is logged."""
         note = Note(call, kind, now_ns(), data)
         self.store.note(note)
         try:

@@ -1,9 +1,9 @@
 """Begins the reply while the caller has only paused, so that it is ready when their turn is over.
 
-The endpoint takes half a second of silence, and most callers who fall silent have finished. So the agent is asked at
-the first pause, about what is understood so far. The speculative reply is kept if the final transcript says the same.
-Otherwise it is dropped unheard: the agent's stream is closed, the agent takes it back, and what it produced is counted
-as wasted.
+The endpoint waits for silence, and most callers who fall silent have finished. So the agent is asked at the first
+pause, with what has been recognized so far. The speculative reply is kept if the final transcript says the same.
+Otherwise it is dropped unheard: the agent's stream is closed, the agent takes the reply back, and its tokens are
+counted as wasted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from phone_daemon.stt.stabilizer import word_key
 from phone_daemon.telemetry.turn_record import Turn
 
 MOST = 3
-"""Speculative replies in one turn: a caller who thinks aloud is waited for."""
+"""Most speculative replies in one turn; after that, a caller who thinks aloud gets time to finish."""
 HESITATIONS = frozenset({"uh", "um", "er", "erm", "hm", "hmm"})
 
 
 def says_the_same(one: str, other: str) -> bool:
-    """Whether two transcripts are the same words, whatever their case and punctuation; hesitations say nothing."""
+    """Whether two transcripts have the same words, ignoring case, punctuation, and hesitations."""
     return _said(one) == _said(other)
 
 
@@ -30,7 +30,7 @@ def _said(text: str) -> list[str]:
 
 
 class SpeculativeReply:
-    """One call's speculative replies: one at a time, and in each turn at most one is ever heard."""
+    """One call's speculative replies: one at a time, of which at most one is heard in each turn."""
 
     def __init__(self, begin: Callable[[str], Reply], retract: Callable[[], None]) -> None:
         """`begin` begins an unconfirmed reply to what the caller said; `retract` makes the agent forget it."""
@@ -46,11 +46,11 @@ class SpeculativeReply:
 
     @property
     def making(self) -> bool:
-        """Whether there is a reply of which nothing could be played yet."""
+        """Whether there is a reply that has no audio to play yet."""
         return self._reply is not None and "tts_first_audio" not in self._reply.turn.at_ns
 
     def begin(self, text: str) -> None:
-        """The caller has paused after `text`. Nothing happens when a reply to it has begun already."""
+        """Begins a reply, as the caller has paused after `text`. Does nothing if a reply to it has already begun."""
         self.review(text)
         if self._reply is None and self._begun < MOST:
             self._text = text
@@ -59,12 +59,12 @@ class SpeculativeReply:
             self._reply.turn.at_ns["early_start"] = now_ns()
 
     def review(self, text: str) -> None:
-        """The caller is understood to have said `text` so far: drops a reply to anything else."""
+        """Drops a reply to anything but `text`, which is what the caller has said so far."""
         if self._reply is not None and not says_the_same(self._text, text):
             self.drop()
 
     def claim(self, text: str) -> Reply | None:
-        """The reply, to be confirmed, if it answers `text`: what the caller has said for good."""
+        """The reply, for confirmation, if it answers the final transcript `text`."""
         reply = self._reply
         if reply is None or reply.broken or not says_the_same(self._text, text):
             self.drop()
@@ -83,7 +83,7 @@ class SpeculativeReply:
             self.wasted_tokens += reply.tokens
 
     def account(self, turn: Turn) -> None:
-        """`turn` has its reply: writes down what its speculative ones cost."""
+        """Records in `turn`, which has its reply, what its speculative replies cost."""
         dropped, wasted = self._accounted
         turn.drafts, turn.wasted_tokens = self.dropped - dropped, self.wasted_tokens - wasted
         self._accounted = self.dropped, self.wasted_tokens

@@ -1,4 +1,4 @@
-"""A colleague takes the agent's place: they and the caller hear each other until the colleague leaves.
+"""A colleague takes the agent's place: the colleague and the caller hear each other until the colleague leaves.
 
 What the caller says is still transcribed: for the captions, and for the agent, who gets the call back.
 """
@@ -13,11 +13,12 @@ from phone_daemon.wire.way import Way
 
 
 class TakeOver:
-    """One colleague's line, joined with the caller's from `begin` to the end of `run`."""
+    """One colleague's line, connected with the caller's from `begin` to the end of `run`."""
 
     def __init__(self, caller: Line, colleague: Line, caller_side: CallerSide, agent_side: AgentSide) -> None:
         self.reply = 0
-        """The number under which the caller's line plays the colleague; 0: the agent is still saying its last words."""
+        """The reply number under which the caller's line plays the colleague; 0: the agent is still saying its last
+        words."""
         self._caller = caller
         self._colleague = colleague
         self._caller_side = caller_side
@@ -26,11 +27,11 @@ class TakeOver:
         self._to_colleague = Way(colleague.play)
 
     def begin(self) -> None:
-        """The agent has fallen silent: from now on the two hear each other."""
+        """Connects the two, once the agent has fallen silent."""
         self.reply = self._agent_side.lend()
 
     def hear(self, raw: Frame, frame: Frame) -> None:
-        """Passes on the caller's next 20 ms as they came, `raw`, and listens to what they say, in `frame`."""
+        """Passes on the caller's next 20 ms as received, `raw`, and transcribes `frame`."""
         self._to_caller.tick(raw.queued)
         self._to_colleague.play(1, raw.pcm)
         side = self._caller_side
@@ -44,7 +45,7 @@ class TakeOver:
                     side.pending = PendingTurn()
 
     async def run(self) -> None:
-        """Passes on the colleague's audio and keys; returns when they have left."""
+        """Passes on the colleague's audio and keys, and returns when the colleague leaves."""
         async for event in self._colleague.events():
             match event:
                 case Frame(pcm=pcm, queued=queued):

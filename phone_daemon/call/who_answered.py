@@ -1,4 +1,5 @@
-"""Who answered a call of ours: a person says a word and waits; a machine talks on, says so, or beeps."""
+"""Who answered an outgoing call: a person says a word and waits; a machine keeps talking, says that it is one, or
+beeps."""
 
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ from phone_daemon.stt.vad import Vad
 from phone_daemon.wire.line import Line
 
 LONGEST_HELLO_S = 2.5
-"""Whoever talks longer without a pause is a machine; "Smith and Sons, good morning, how can I help" takes 2.4 s."""
+"""A voice that talks longer than this without a pause is a machine; "Smith and Sons, good morning, how can I help"
+takes 2.4 s."""
 PAUSE_S = 0.8
-"""Silence after which it is our turn."""
+"""Silence after which the agent speaks."""
 SILENT_S = 4.0
-"""Somebody who says nothing for this long is spoken to."""
+"""If nobody says anything for this long, the agent speaks."""
 NO_BEEP_S = 3.0
 """After this much silence following a machine's greeting, its beep is no longer waited for."""
 LONGEST_S = 45.0
@@ -29,29 +31,29 @@ WORDS = re.compile(
     r"|record your message|press (?:pound|hash))\b",
     re.IGNORECASE,
 )
-"""What machines say and people who pick up do not."""
+"""What machines say, but people who pick up do not."""
 
 
 class WhoAnswered(StrEnum):
     PERSON = "person"
     MACHINE = "machine"
     GONE = "gone"
-    """The other side hung up before it was known."""
+    """The other side hung up before that was known."""
 
 
 class Ear:
-    """Judges what is heard from the moment of the answer; pure, on the clock of the samples."""
+    """Judges what is heard from the moment of the answer. Pure, on the sample clock."""
 
     def __init__(self, vad: VadSettings) -> None:
         self.verdict: WhoAnswered | None = None
         self.may_speak = False
-        """A machine's beep is over, or none will come."""
+        """Whether the machine's beep is over, or none will come."""
         self._vad = Vad(vad)
         self._beep = Beep()
         self._began: int | None = None
-        """Where the speech began that no pause has ended; None: nobody speaks."""
+        """Where the current speech began; None: nobody speaks."""
         self._last = 0
-        """Where speech was heard last."""
+        """Where speech was last heard."""
         self._spoke = False
         self._start: int | None = None
 
@@ -95,7 +97,7 @@ class Ear:
 async def who_answered(
     line: Line, vad: VadSettings, open_utterance: Callable[[], Utterance], *, until_beep: bool
 ) -> WhoAnswered:
-    """Listens to an answered line. `until_beep`: to a machine, until a message may be left."""
+    """Listens to an answered line. `until_beep`: keeps listening to a machine until a message can be left."""
     ear = Ear(vad)
     utterance = open_utterance()
 

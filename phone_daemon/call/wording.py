@@ -1,4 +1,4 @@
-"""What a call says in its own words, whichever agent speaks in it."""
+"""What a call says in its own words, whichever agent handles it."""
 
 from __future__ import annotations
 
