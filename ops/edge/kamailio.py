@@ -243,6 +243,7 @@ def _words(plan: Plan) -> dict[str, object]:
         "tcp": f"tcp:{_host(edge.bind)}:{edge.port}",
         "tls": f"tls:{_host(edge.bind)}:{edge.tls_port}" if plan.tls else f"tcp:{_host(edge.bind)}:{edge.port}",
         "credentials": "".join(_credentials(account) for account in plan.accounts),
+        "encrypted": "".join(_encrypted(host) for trunk in plan.trunks for host in trunk.encrypted),
         "challenged": _CHALLENGED if plan.accounts else "",
     }
 
@@ -268,6 +269,24 @@ def _credentials(account: Account) -> str:
         $rU = $var(number);
         t_on_failure("CHALLENGED");
     }}"""
+
+
+_SUITES = (
+    *("AEAD_AES_256_GCM", "AEAD_AES_128_GCM"),
+    *(f"{cipher}_HMAC_SHA1_{tag}" for cipher in ("AES_256_CM", "AES_192_CM", "F8_128", "NULL") for tag in (80, 32)),
+    "AES_CM_128_HMAC_SHA1_32",
+)
+"""What rtpengine would offer besides AES_CM_128_HMAC_SHA1_80, which everybody has (RFC 4568): some of it encrypts
+nothing, and keys of the first two are written in a way that not everybody reads."""
+_SRTP = " ".join(("RTP/SAVP DTLS=off", *(f"SDES-no-{suite}" for suite in _SUITES)))
+
+
+def _encrypted(where: str) -> str:
+    """Calls to a trunk that has SRTP: with keys in SDP (RFC 4568), and no others."""
+    host, port = host_port(where)
+    at = f'$rd == "{host}"' + (f" && $rp == {port}" if port else "")
+    return f"""
+    if ({at}) {{ $dlg_var(profile) = "{_SRTP}"; }}"""
 
 
 _CHALLENGED = """# The trunk asks for the account's password.

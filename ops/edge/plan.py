@@ -54,6 +54,8 @@ class Trunk:
     """Addresses (CIDR) that its requests come from, its registrars' included."""
     trusted: bool
     """Whether its P-Asserted-Identity names the caller (RFC 3325)."""
+    encrypted: tuple[str, ...] = ()
+    """Where calls out go that are offered as SRTP (`host` or `host:port`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
             each.name,
             (*each.addresses, *(address for host in _hosts(each) for address in _addresses(host, each.name))),
             each.trust,
+            tuple(_hosts(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
         )
         for each in settings.trunk
     )

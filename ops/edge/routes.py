@@ -100,10 +100,9 @@ route[OUT] {{
     }}
     record_route();
     dlg_manage();
-    $dlg_var(profile) = $hdr(X-Media);
-    remove_hf("X-Media");
-    if ($dlg_var(profile) == $null || $dlg_var(profile) == "") {{ $dlg_var(profile) = "RTP/AVP"; }}
+    $dlg_var(profile) = "RTP/AVP";{encrypted}
     if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
+    remove_hf("User-Agent");
     t_on_reply("FROM_TRUNK");{credentials}
     if (!t_relay()) {{ sl_reply_error(); }}
     exit;
@@ -122,6 +121,7 @@ route[WITHIN] {{
     handle_ruri_alias();
     if {inner} {{
         if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
+        remove_hf("User-Agent");
         t_on_reply("FROM_TRUNK");
     }} else {{
         if (is_method("INVITE|UPDATE")) {{ set_contact_alias(); }}

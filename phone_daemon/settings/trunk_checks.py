@@ -42,6 +42,8 @@ def check_trunks(settings: Settings, environ: Mapping[str, str], found: Problems
             found.add((*key, "options_s"), 'needs to know whom to ask; write proxy = "192.0.2.7"')
         if trunk.transport == "tls" and not settings.edge.bind:
             found.add((*key, "transport"), 'is "tls", which only the edge speaks; set [edge] bind, or write "tcp"')
+        elif trunk.srtp == "on" and not settings.edge.bind:
+            found.add((*key, "srtp"), 'is "on", which only the edge speaks; set [edge] bind, or write "off"')
         elif trunk.transport == "tcp" and "tcp" not in settings.sip.transports:
             found.add((*key, "transport"), 'is "tcp", which [sip] transports lacks; add it there')
     for at, rival in same_accounts(settings.trunk):

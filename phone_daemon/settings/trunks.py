@@ -64,6 +64,9 @@ class TrunkSettings:
     """Where outgoing calls are sent, as host or host:port. Empty: to the registrar."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """Transport for requests to the trunk. tcp: `[sip] transports` must include it; tls: only through the edge."""
+    srtp: Literal["auto", "on", "off"] = "auto"
+    """Whether outgoing calls are offered as SRTP, with keys in the SDP (RFC 4568): only through the edge. auto: if
+    `transport` is "tls", without which anyone on the way can read the keys. Incoming calls are answered in kind."""
     caller_id: str = ""
     """The number shown to the people we call. Empty: the account's user."""
     allow: Texts = ()

@@ -63,6 +63,8 @@ def test_an_address_that_is_written_stands_and_so_does_loopback_without_trunks(t
         ('name = "a"\naddresses = "192.0.2.7"\ntransport = "tls"\nproxy = "a b"\n',
          ['4: trunk[0].transport: is "tls", which only the edge speaks; set [edge] bind, or write "tcp"',
           '5: trunk[0].proxy: "a b" is not a host; write "sip.example.com" or "192.0.2.7:5060"']),
+        ('name = "a"\naddresses = "192.0.2.7"\nsrtp = "on"\n',
+         ['4: trunk[0].srtp: is "on", which only the edge speaks; set [edge] bind, or write "off"']),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_trunk_is_told_in_one_line(tmp_path: Path, table: str, told: list[str]) -> None:

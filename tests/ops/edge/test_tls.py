@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import sys
 import wave
@@ -19,10 +20,12 @@ from tests.foreign.conftest import booking, silence
 from tests.foreign.programs import free_udp_port, need
 from tests.foreign.test_baresip import modules
 from tests.ops.edge.certificates import authority, certificate
-from tests.ops.edge.front import HERE, block
+from tests.ops.edge.front import HERE, block, front
+from tests.wire.calls import Ear, strength, tone
 
 __all__ = ["booking"]
 FOLDER = Path(__file__).parent
+NUMBER = "+442079460100"
 
 
 async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_path: Path, booking: bytes) -> None:
@@ -99,6 +102,66 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
     assert alike(ear, agent) > 0.9
     # By its words, not by its shape: this client sends from a thread that a busy machine holds up.
     assert any("appointment" in turn["caller"] for turn in turns), turns
+
+
+@pytest.mark.parametrize("srtp", ["auto", "off"])
+async def test_a_call_out_to_a_trunk_with_tls_leaves_with_srtp_unless_that_is_off(tmp_path: Path, srtp: str) -> None:
+    program = need("baresip")
+    ca = authority(tmp_path)
+    chain, key = certificate(tmp_path, "127.0.0.1")
+    port = block(2)  # baresip takes TLS one above the port that it is told.
+    folder = tmp_path / "baresip"
+    folder.mkdir()
+    with wave.open(str(folder / "caller.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(tone(440, 8.0))
+    (folder / "both.pem").write_text(chain.read_text() + key.read_text())
+    (folder / "config").write_text(
+        (FOLDER / "baresip.config").read_text().format(port=port, folder=folder, modules=modules(program), ca=ca)
+        + f"sip_certificate {folder}/both.pem\n"
+    )
+    media = "srtp-mand" if srtp == "auto" else ""
+    (folder / "accounts").write_text(
+        f"<sip:{NUMBER}@127.0.0.1;transport=tls>;regint=0;answermode=auto;audio_codecs=pcmu/8000/1;mediaenc={media}\n"
+    )
+    (folder / "contacts").touch()
+    carrier = {"name": "carrier", "addresses": ["127.0.0.1/32"], "proxy": f"127.0.0.1:{port + 1}", "allow": ["+4420*"]}
+    trunks = [{**carrier, "transport": "tls", "srtp": srtp}]
+    files = {"name": "127.0.0.1", "certificate": str(chain), "key": str(key), "ca": str(ca)}
+
+    def pcm() -> bytes:
+        """What the carrier heard; written down when the call is over."""
+        [file] = folder.glob("dump-*-dec.wav")
+        return file.read_bytes()[44:]
+
+    phone = await asyncio.create_subprocess_exec(
+        program, "-f", str(folder), "-s", stdin=asyncio.subprocess.DEVNULL,
+        stdout=(folder / "log").open("wb"), stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        async with front(tmp_path, cards=1, trunks=trunks, **files) as made:
+            [trunk] = made.trunks
+            line = await made.cards.place(made.trunks.uri(trunk, NUMBER), made.trunks.caller(trunk), "carrier")
+            ear = Ear(line)
+            line.play(1, tone(1000, 5))
+            await ear.until(lambda: strength(ear.heard[-8000:], 440) > 4000)
+            await ear.ticks(50)
+            line.hang_up()
+            await ear.closed()
+            await until(pcm)
+    finally:
+        phone.terminate()
+        async with asyncio.timeout(10):
+            await phone.wait()
+        told = (folder / "log").read_text(errors="replace")
+    offer = re.findall(r"^INVITE .*?^(m=audio.*?)\n\x1b", told.replace("\r", ""), re.MULTILINE | re.DOTALL)[0]
+    assert offer.split()[2] == ("RTP/SAVP" if srtp == "auto" else "RTP/AVP"), told
+    suites = ["AES_CM_128_HMAC_SHA1_80"] if srtp == "auto" else []
+    assert re.findall(r"a=crypto:\d+ (\S+) inline:", offer) == suites, offer
+    assert "fingerprint" not in offer
+    assert ("SRTP is Enabled" in told) is (srtp == "auto"), told
+    assert "User-Agent: phone-daemon" not in told
+    assert strength(pcm(), 1000) > 1000
 
 
 @pytest.mark.parametrize(
