@@ -1,7 +1,7 @@
-"""Joins a caller whose side knows no REFER (a browser, a WebSocket) with a colleague, in the daemon.
+"""Connects a caller whose side does not support REFER (a browser, a WebSocket) with a colleague, inside the daemon.
 
-For the agent the call is over, as after any transfer. The two speak through the daemon until either hangs up; none of
-that is recorded.
+For the agent the call is over, as after any transfer. The two talk through the daemon until either hangs up, and
+nothing of it is recorded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.way import Way
 
 BRIEFING, VOICE = 1, 2
-"""Replies of the colleague's line."""
+"""Reply numbers on the colleague's line."""
 
 
 class Bridge:
@@ -25,10 +25,10 @@ class Bridge:
         self._to_caller = Way(lambda reply, pcm: caller.tell(protocol.Play(reply, pcm)))
         self._to_colleague = Way(colleague.play)
         self.joined = False
-        """Whether the two were ever joined: a colleague may hang up during the briefing."""
+        """Whether the two were ever connected: a colleague may hang up during the briefing."""
 
     async def run(self, briefing: bytes) -> None:
-        """Plays `briefing` to the colleague, then joins the two; returns when either has hung up."""
+        """Plays `briefing` to the colleague, then connects the two; returns when either has hung up."""
         if briefing:
             self._colleague.play(BRIEFING, briefing)
             self._colleague.finish(BRIEFING)

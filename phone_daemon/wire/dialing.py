@@ -1,8 +1,8 @@
-"""Calls out: what became of one, which numbers a trunk may call, and how much it has called already.
+"""Outgoing calls: their results, which numbers a trunk may call, and how much it has already called.
 
-Toll fraud is a stolen token or a talkative model that calls a dear number all night. So a trunk calls what its `allow`
-names and nothing else, so often an hour and so long a day; and what it has called is kept in a file that a restart
-does not empty and that the daemons of one machine share.
+Toll fraud is a stolen token, or a model that was talked into it, calling an expensive number all night. So a trunk
+calls only what its `allow` names, with limits for each hour and day. What it has called is kept in a file that survives
+restarts and is shared by the daemons of one machine.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from phone_daemon.settings.trunks import TrunkSettings
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 MOST_LINES = 20_000
-"""Of the ledger; beyond it what is older than a day is dropped."""
+"""Size of the ledger beyond which entries older than a day are dropped."""
 
 
 class Result(StrEnum):
-    """What became of a call out."""
+    """The result of an outgoing call."""
 
     ANSWERED = "answered"
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
-    """The other side, or a network on the way, refused it: `code` says how."""
+    """The other side, or a network along the way, refused it: `code` says how."""
     FAILED = "failed"
-    """It never got there: the trunk is away, or did not take it."""
+    """The call never got there: the trunk is unreachable, or did not accept it."""
     FORBIDDEN = "forbidden"
-    """We do not make such a call."""
+    """We are not allowed to make this call."""
     WOULD_CALL = "would_call"
-    """Nothing was done: it was a dry run."""
+    """A dry run: no call was made."""
 
 
 RETRIED = frozenset({Result.BUSY, Result.NO_ANSWER})
-"""Another try may reach somebody."""
+"""Whether another attempt may reach somebody."""
 _BUSY = frozenset({486, 600})
 _NO_ANSWER = frozenset({408, 480, 487})
 _TRUNK_FAILED = frozenset({0, 401, 403, 407, 500, 502, 503, 504})
-"""The trunk's own trouble: another trunk may do better."""
+"""Whether the problem is the trunk's, so that another trunk may succeed."""
 
 
 def result_of(code: int, *, rang: bool) -> Result:
-    """What a final response means (RFC 3261 section 21). `rang`: the other side's telephone did, before it came."""
+    """What a final response means (RFC 3261 section 21). `rang`: whether the other telephone rang before it."""
     if code in _BUSY:
         return Result.BUSY
     if code in _NO_ANSWER:
@@ -57,7 +57,8 @@ def result_of(code: int, *, rang: bool) -> Result:
 
 
 def is_allowed(number: str, patterns: Iterable[str]) -> bool:
-    """Whether `number` is one of `patterns`: "+442079460100", "+4420*" for all that begin so, "*" for all."""
+    """Whether `number` is one of `patterns`: "+442079460100", "+4420*" for all numbers with this prefix, or "*" for
+    all."""
     return any(number.startswith(pattern[:-1]) if pattern.endswith("*") else number == pattern for pattern in patterns)
 
 
@@ -68,11 +69,11 @@ class Spent:
     calls: int
     """Begun in the last hour."""
     seconds: float
-    """Of calls in the last day, those included that go on."""
+    """Duration of calls in the last day, including live ones."""
 
 
 class Ledger:
-    """Calls out of the last day, in a file of lines of JSON, without numbers. A full disk stops no call."""
+    """Outgoing calls of the last day, in a file of JSON lines without numbers. A full disk does not prevent calls."""
 
     def __init__(
         self, path: Path, now: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic
@@ -81,17 +82,17 @@ class Ledger:
         self._now = now
         self._ticks = ticks
         self._live: dict[str, float] = {}
-        """When each call of ours that goes on was made, by a clock that nobody sets."""
+        """When each live call was made, by a monotonic clock."""
         self._unwritten: list[dict[str, object]] = []
-        """What the disk did not take."""
+        """Lines that could not be written yet."""
 
     def begin(self, trunk: str, call: str) -> None:
-        """A call is being made."""
+        """Records that a call is being made."""
         self._live[call] = self._ticks()
         self._write({"at": self._now(), "trunk": trunk, "call": call})
 
     def end(self, trunk: str, call: str, seconds: float) -> None:
-        """It is over; `seconds` after it was answered."""
+        """Records that a call is over, `seconds` after it was answered."""
         self._live.pop(call, None)
         self._write({"at": self._now(), "trunk": trunk, "call": call, "seconds": round(seconds, 1)})
 
@@ -149,7 +150,7 @@ class Ledger:
 
 
 def over_limit(settings: TrunkSettings, spent: Spent) -> str:
-    """Why a trunk calls nobody now, in one line; empty: it may."""
+    """Why a trunk may not call now, in one line; empty: it may."""
     if spent.calls >= settings.per_hour:
         return f'trunk "{settings.name}" has made {spent.calls} calls in the last hour (per_hour = {settings.per_hour})'
     if spent.seconds >= 60 * settings.minutes_a_day:

@@ -1,6 +1,6 @@
-"""A voice that steps back without falling silent: "ducking", as radio calls it when music gives way to an announcer.
+"""Ducking: the agent's voice steps back without falling silent, as music on the radio gives way to an announcer.
 
-Pure, and in integers alone: the same frames come out on a telephone line and on a tape.
+Pure, and only with integers, so that a telephone line and a tape yield the same frames.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from phone_daemon.events import samples
 DUCKED_DB = -18.0
 """How much softer a ducked reply is: quiet enough to talk over, loud enough to follow."""
 RAMP = samples(0.040)
-"""Samples from full to ducked and back: shorter clicks, longer is heard as fading."""
+"""Samples from full to ducked and back: a shorter ramp clicks, a longer one is heard as fading."""
 _SHIFT = 15
 _GAINS = [round(2**_SHIFT * 10 ** (DUCKED_DB * step / RAMP / 20)) for step in range(RAMP + 1)]
 
@@ -22,11 +22,11 @@ class Gain:
 
     def __init__(self) -> None:
         self.ducked = False
-        """Whether it is to be soft; `apply` follows over `RAMP` samples."""
+        """Whether the reply should be soft; `apply` gets there over `RAMP` samples."""
         self._step = 0
 
     def apply(self, frame: bytes) -> bytes:
-        """16-bit `frame` as it shall sound."""
+        """The 16-bit `frame` with the gain applied."""
         way = RAMP if self.ducked else 0
         if self._step == way == 0:
             return frame

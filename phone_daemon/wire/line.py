@@ -1,4 +1,4 @@
-"""What a call sees of its telephone line, whichever wire carries it (SIP, WebRTC, or a recording)."""
+"""A call's telephone line, whatever carries it (SIP, WebRTC, or a recording)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from phone_daemon.events import EndReason, LineEvent
 
 
 class Line(Protocol):
-    """One call's line. Methods return at once; what comes of them arrives as events.
-
-    Playout belongs to the line: audio is pushed ahead and leaves at 20 ms a tick, however busy the daemon is.
-    Replies are numbered from 1 upwards within a call. Audio of a reply whose id was flushed, or that is lower
-    than one already seen, is dropped: late audio can never play.
+    """One call's line. Methods return at once; their results arrive as events. The line owns playout: audio is pushed
+    ahead and leaves at 20 ms a tick, no matter how busy the daemon is. Replies are numbered from 1 within a call. Audio
+    for a reply that was flushed, or whose number is lower than one already seen, is dropped: late audio can never play.
     """
 
     id: str
     """Unique, safe as a folder name; sorts by time."""
     caller: str
-    """Calling number or user part; empty when withheld."""
+    """The calling number or user part; empty if withheld."""
     caller_name: str
-    """What their telephone or exchange calls the caller; empty when it does not. Anybody's word."""
+    """The caller's name as given by their telephone or exchange; empty if there is none. Not to be trusted."""
     called: str
     """Called number or user part of the request URI."""
     wide: bool
-    """Its frames are `WideFrame`s."""
+    """Whether its frames are `WideFrame`s."""
 
     def events(self) -> AsyncIterator[LineEvent]:
         """The line's events in order; ends after `LineClosed`. One reader only."""
@@ -36,20 +34,19 @@ class Line(Protocol):
         ...
 
     def finish(self, reply: int) -> None:
-        """Says that `reply` has no more audio: a `PlayoutDone` follows when the last sample has left."""
+        """Marks the end of `reply`'s audio: a `PlayoutDone` follows when the last sample has left."""
         ...
 
     def flush(self, reply: int) -> None:
         """Silences `reply` (and every earlier one) at the next tick: a `Flushed` follows, even if nothing was queued.
 
-        A reply that already ended with `PlayoutDone` is answered with a `Flushed` of the same samples played.
+        For a reply that already ended with `PlayoutDone`, the `Flushed` has the same number of samples played.
         """
         ...
 
     def duck(self, reply: int, down: bool) -> None:
-        """Has `reply` go on softly (18 dB less, over 40 ms) from the next tick on, or be as loud as before again.
-
-        Nothing of it is lost. Harmless when the reply is over.
+        """Makes `reply` continue softly (18 dB lower, over 40 ms) from the next tick on, or returns it to full volume.
+        Nothing of it is lost. Harmless if the reply is over.
         """
         ...
 
@@ -58,27 +55,25 @@ class Line(Protocol):
         ...
 
     def transfer(self, uri: str) -> None:
-        """Hands the caller over to `uri` by a blind transfer (REFER, RFC 5589).
-
-        `LineClosed` follows once he is there, or `TransferFailed`: then he is still here.
+        """Transfers the caller to `uri` by a blind transfer (REFER, RFC 5589). `LineClosed` follows once they have
+        arrived; after `TransferFailed` they are still on this line.
         """
         ...
 
     def consult(self, uri: str, briefing: bytes) -> None:
-        """Hands the caller over to `uri` by an attended transfer: they are called, and hear `briefing` (8 kHz) first.
-
-        What follows is what follows a `transfer`. What the caller hears meanwhile is `play_music`.
+        """Transfers the caller to `uri` by an attended transfer: the other party is called, and hears `briefing` (8
+        kHz) first. The same events follow as for `transfer`. Meanwhile the caller hears what `play_music` plays.
         """
         ...
 
     def play_music(self, pcm: bytes) -> None:
-        """Plays 8 kHz audio, again and again, in place of replies, which wait."""
+        """Plays 8 kHz audio in a loop instead of replies, which wait."""
         ...
 
     def stop_music(self) -> None:
-        """Replies are played again. Harmless when no music is."""
+        """Plays replies again. Harmless if there is no music."""
         ...
 
     def hang_up(self, reason: EndReason = EndReason.AGENT_HUNG_UP) -> None:
-        """Ends the call; `LineClosed` with `reason` follows. Harmless when it is over already."""
+        """Ends the call; `LineClosed` with `reason` follows. Harmless if the call is already over."""
         ...

@@ -261,7 +261,7 @@ class Incoming:
     trunk: str = ""
     """The trunk whose call it is; empty where there are none."""
     wide: bool = False
-    """Its frames are `WideFrame`s."""
+    """Whether its frames are `WideFrame`s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
-"""The line card: a child process with pjsua2 and nothing else, a few calls and one thread.
+"""The line card: a child process that holds pjsua2, up to four calls, and one thread.
 
-`python -m phone_daemon.wire.line_card --fd N …` is started by `wire/sip.py` with one end of a `SOCK_SEQPACKET`
-pair. It ends when told to, or when that socket does: it never outlives its daemon. Exit codes: 0 asked to,
-`EXIT_PORT` the SIP port is taken, 1 anything else.
+`python -m phone_daemon.wire.line_card --fd N …` is started by `wire/sip.py` with one end of a `SOCK_SEQPACKET` pair. It
+ends when told to, or when that socket closes, so it never outlives its daemon. Exit codes: 0 told to end, `EXIT_PORT`
+the SIP port is taken, 1 anything else.
 
-pjsua2 is happiest on one thread, so one thread does all: it waits for the daemon, for SIP and for the next 20 ms,
-and then itself pulls the conference bridge, which calls back into `leg.py` for audio. (RTP arrives on a thread of
-pjmedia's own that never enters Python.) There is nothing to lock and nobody to wait for.
+pjsua2 works best on one thread, so one thread does everything: it waits for the daemon, for SIP, and for the next 20
+ms, and then pulls the conference bridge itself, which calls back into `leg.py` for audio. (RTP arrives on pjmedia's own
+thread, which never enters Python.) There is nothing to lock and nothing to wait for.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from phone_daemon.wire.line_card.trunk_side import TrunkSide
 EXIT_PORT = 98
 """Exit code when the SIP port is in use (EADDRINUSE)."""
 MAX_BEHIND_S = 0.2
-"""A card that was stopped for longer than this goes on from now instead of catching up."""
+"""A card that was stopped for longer than this continues from the present instead of catching up."""
 WATCH_TICKS = 5
 NEW_CALLS_A_SECOND = 20
 """More are held back: pjsua2 aborts at some 60 a second, its 64 I/O handles being closed half a second late."""
@@ -58,7 +58,7 @@ HELD_BACK_S = 0.25
 RTP_CLOSES_S = 1.0
 """pjsua2 closes the RTP sockets of a call up to half a second after its end."""
 LEAVE_S = 1.0
-"""At its end the card waits so long for BYE and un-REGISTER to be answered."""
+"""How long the card waits at its end for answers to BYE and un-REGISTER."""
 
 
 class Card:
@@ -80,7 +80,7 @@ class Card:
         )
         self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
         self._closed_at = 0.0
-        """When a call ended last."""
+        """When the last call ended."""
         self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
         self._replacing: SipMessage | None = None
         """The last INVITE that came with Replaces."""
@@ -120,7 +120,7 @@ class Card:
     # ------------------------------------------------------------------------------------------------ loop
 
     def run(self) -> None:
-        """Until stopped, by the daemon's word or by its end."""
+        """Runs until the daemon stops it or ends."""
         due = time.monotonic() + PTIME_S
         daemon, sip = self._daemon.sock, self._phone.socket
         while not self._stopping and not self._daemon.closed and not (self._draining and not self._legs):
@@ -176,7 +176,7 @@ class Card:
                 leg.watch(now)
 
     def _sweep(self) -> None:
-        """Lets go of calls that pjsua2 is done with; here, because no callback of theirs can be running."""
+        """Releases calls that pjsua2 has finished; here, because none of their callbacks can be running."""
         for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
             self._closed_at = time.monotonic()
@@ -207,7 +207,7 @@ class Card:
             self._gone += [leg for each in free if (leg := each()) is not None]
 
     def _end(self) -> None:
-        """Hangs up what is left and gives pjsua2 a second to say so."""
+        """Hangs up what is left, and gives pjsua2 a second to send it."""
         self._draining = True
         for number in self._legs:
             self._legs[number].hang_up(EndReason.DRAINED)
@@ -348,7 +348,7 @@ class Card:
         trunk: str = "",
         send: Callable[[protocol.Report], None] | None = None,
     ) -> Leg:
-        """`send`: who is told of the call, where it is not the daemon."""
+        """`send`: receives the call's messages, if not the daemon."""
         leg = self._legs[number] = Leg(
             self._accounts.of(trunk),
             call_id,

@@ -1,4 +1,4 @@
-"""Who may call: with trunks, nobody but they. Pure."""
+"""Who may call: if there are trunks, only they may. Pure."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from phone_daemon.wire.line_card.message import SipMessage
 
 NAMED = "x-trunk"
-"""The header in which the edge tells whose call it passes on."""
+"""The header in which the edge names the trunk of a call that it passes on."""
 _LINE = re.compile(r";line=([^;>?\s]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How the calls of one trunk are known."""
+    """How calls of one trunk are recognized."""
 
     trunk: str
-    """Empty: the edge's, which names the trunk of each call."""
+    """The trunk's name; empty: the edge, which names the trunk of each call."""
     networks: tuple[str, ...] = ()
-    """It sends from one of these."""
+    """Networks that it sends from."""
     peers: tuple[str, ...] = ()
-    """It sends from one of these addresses and ports: its registrar's."""
+    """Addresses and ports that it sends from: its registrar's."""
     line: str = ""
-    """What the Contact that we registered bears, and only who looked it up at the registrar can know."""
+    """A parameter of the Contact that we registered, known only to those who looked it up at the registrar."""
 
 
 def encode(rules: Iterable[Rule]) -> str:
-    """As a line card is told."""
+    """The rules as text for a line card."""
     return json.dumps([[rule.trunk, rule.networks, rule.peers, rule.line] for rule in rules])
 
 
 class Admission:
-    """Without rules everybody may call."""
+    """Decides who may call; without rules, everybody may."""
 
     def __init__(self, rules: Iterable[Rule] | None = None) -> None:
         self._rules = None if rules is None else [(rule, _networks(rule)) for rule in rules]
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """Where requests may come from at all, registrars included."""
+        """All networks that requests may come from, including registrars."""
         rules = [rule for rule, _ in self._rules or ()]
         peers = {peer.rpartition(":")[0] for rule in rules for peer in rule.peers}
         return (*(network for rule in rules for network in rule.networks), *sorted(peers))
@@ -52,7 +52,8 @@ class Admission:
         return cls(Rule(trunk, tuple(nets), tuple(peers), line) for trunk, nets, peers, line in json.loads(text))
 
     def trunk(self, message: SipMessage, address: str) -> str | None:
-        """Whose request this is, that came from `address` (`host:port`); empty: anybody's; None: a stranger's."""
+        """The trunk that a request from `address` (`host:port`) belongs to; empty: everybody may call; None: a
+        stranger's."""
         if self._rules is None:
             return ""
         found = _LINE.search(message.uri)

@@ -1,7 +1,7 @@
-"""A second UDP socket on a port of pjsip's, for the datagrams that pjsip would spoil.
+"""A second UDP socket on one of pjsip's ports, for datagrams that pjsip would mishandle.
 
 Both sockets are one SO_REUSEPORT group, and a classic BPF program that needs no privilege says which of them gets a
-datagram (Linux 4.5). Answers that leave by the second socket come from the port that was called.
+datagram (Linux 4.5). Answers sent from the second socket come from the port that was called.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ def longer_than(size: int) -> tuple[Instruction, ...]:
 
 
 def beside(port: int, which: Sequence[Instruction]) -> socket.socket | None:
-    """A non-blocking socket that gets the datagrams `which` picks of those that come to our socket on `port`.
-
-    None: not possible here, and nothing has changed.
+    """A non-blocking socket that gets those datagrams to our socket on `port` that `which` selects. None: not possible
+    here, and nothing has changed.
     """
     theirs = udp_socket(port)
     if theirs is None:

@@ -1,7 +1,7 @@
-"""An attended transfer (RFC 5589 section 7): a colleague is called, told in a sentence who is there, and joined.
+"""An attended transfer (RFC 5589 section 7): a colleague is called, told in a sentence who is calling, and connected.
 
-The caller hears music meanwhile. A REFER with Replaces joins them, after which no audio passes through us; where the
-caller's side does not know that, the line card bridges the two calls until either hangs up.
+The caller hears music meanwhile. A REFER with Replaces connects them, after which no audio passes through us; if the
+caller's side does not support that, the line card bridges the two calls until either hangs up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from phone_daemon.wire.line_card.leg import Leg
 from phone_daemon.wire.protocol import Answered, Report
 
 JOIN_S = 5.0
-"""How long the caller's side has to replace one call by the other, before they are bridged here."""
+"""How long the caller's side has to replace one call by the other before the two are bridged here."""
 
 
 class _State(Enum):
@@ -30,7 +30,7 @@ class _State(Enum):
 
 
 class Consultation:
-    """Between `caller`, who is in a call, and a colleague, whose leg `call` places; its reports go to `heard`."""
+    """Connects `caller`, who is in a call, with a colleague, whose leg `call` places; its reports go to `heard`."""
 
     def __init__(self, caller: Leg, briefing: bytes, timeout_s: float) -> None:
         self._caller = caller
@@ -53,7 +53,7 @@ class Consultation:
             self._give_back(0, str(error.reason))
 
     def heard(self, report: Report) -> None:
-        """What becomes of the colleague's call."""
+        """Takes what becomes of the colleague's call."""
         colleague = self._colleague
         match report:
             case Answered() if self._state is _State.CALLING and colleague is not None:
@@ -67,7 +67,7 @@ class Consultation:
                 self._give_back(code, detail)
 
     def watch(self, now: float) -> None:
-        """Timers, and who has hung up; asked several times a second."""
+        """Checks timers and who has hung up; called several times a second."""
         caller, colleague = self._caller, self._colleague
         if self.over or colleague is None:
             return
@@ -85,7 +85,7 @@ class Consultation:
         self._caller.replace_by(self._colleague, JOIN_S, self._bridge)
 
     def _bridge(self, code: int, detail: str) -> None:
-        """The caller's side would not do it."""
+        """Bridges the two, because the caller's side would not replace the call."""
         if self._state is not _State.JOINING or self._colleague is None:
             return
         if self._colleague.gone:
@@ -97,7 +97,7 @@ class Consultation:
         self._caller.close(EndReason.TRANSFERRED, 200, "bridged in the line card")
 
     def _give_back(self, code: int, detail: str) -> None:
-        """The caller is the agent's again."""
+        """Gives the caller back to the agent."""
         self._state = _State.OVER
         self._caller.consulting = False
         if self._colleague is not None and not self._colleague.gone:
@@ -111,9 +111,8 @@ class Consultation:
 
 
 class Consultations:
-    """A card's. `colleague` makes a leg for the call to a colleague, and says what our host in it is.
-
-    `by_id` are the card's legs by Call-ID.
+    """All consultations of a card. `colleague` makes a leg for the call to a colleague, and says which host is ours in
+    it. `by_id`: the card's legs by Call-ID.
     """
 
     def __init__(
@@ -128,7 +127,7 @@ class Consultations:
         self._live: list[Consultation] = []
 
     def begin(self, caller: Leg, uri: str, shown: str, *, room: bool) -> None:
-        """Calls `uri` for the agent of `caller`, who is `shown` there; without `room` the transfer is a blind one."""
+        """Calls `uri` on behalf of `caller`, who is `shown` there; without `room` the transfer is blind."""
         briefing = bytes(caller.briefing)
         caller.briefing.clear()
         if not room:

@@ -1,4 +1,4 @@
-"""The line card's end of the socket to its daemon: many messages in a packet, and nothing ever waits for a reader."""
+"""The line card's end of the socket to its daemon: many messages in a packet, and it never waits for the reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from phone_daemon.events import WideFrame
 from phone_daemon.wire import protocol
 
 MAX_PENDING = 500
-"""Packets kept for a daemon that does not read (ten seconds); then caller's frames are lost."""
+"""Packets kept for a daemon that does not read (ten seconds); after that, callers' frames are lost."""
 MAX_TOGETHER = 32
 """Messages in one packet: 32 wideband frames are two thirds of `protocol.MAX_PACKET`."""
 
@@ -22,19 +22,19 @@ class DaemonLink:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.closed = False
-        """The daemon is gone."""
+        """Whether the daemon is gone."""
         self.lost = 0
-        """Caller's frames that it was too slow to take."""
+        """Callers' frames that the daemon was too slow to take."""
         self._saying: list[bytes] = []
         self._pending: deque[bytes] = deque()
 
     @property
     def waiting(self) -> bool:
-        """There is something to send once the socket has room."""
+        """Whether there is something to send once the socket has room."""
         return bool(self._pending)
 
     def send(self, call: int, message: protocol.Report) -> None:
-        """Tells the daemon, with whatever else there is to tell before the next `speak`."""
+        """Queues a message for the daemon, to go with the next `speak`."""
         self._say(protocol.pack(call, message))
 
     def send_frame(self, call: int, *fields: Any) -> None:
@@ -57,7 +57,7 @@ class DaemonLink:
             self.speak()
 
     def speak(self) -> None:
-        """Sends what there is, as far as the socket has room."""
+        """Sends what is queued, as far as the socket has room."""
         if self._saying:
             self._pending.append(b"".join(self._saying))
             self._saying.clear()
@@ -71,7 +71,7 @@ class DaemonLink:
             self.closed = True
 
     def receive(self) -> Iterator[tuple[int, protocol.Message]]:
-        """What the daemon has said, each with its call. Raises `WireError`."""
+        """The daemon's messages, each with its call. Raises `WireError`."""
         while True:
             try:
                 packet = self.sock.recv(protocol.MAX_PACKET)

@@ -1,6 +1,6 @@
-"""BYE for the calls of a line card that has died: the daemon keeps what it takes, and the next card sends it.
+"""BYE for the calls of a line card that has died: the daemon keeps what is needed, and the next card sends it.
 
-Otherwise nobody tells the caller's side: RTP just stops, and a telephone waits for its own timers, if it has any.
+Otherwise the caller's side would not know: RTP just stops, and a telephone waits for its own timers, if it has any.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from phone_daemon.wire.line_card.message import SipMessage
 from phone_daemon.wire.protocol import Farewell
 
 CSEQ = 1_000_000
-"""Of the BYE: pjsip begins at a random number below 32,768, and whatever is higher than the last is in order."""
+"""CSeq of the BYE: pjsip begins at a random number below 32,768, and any number higher than the last is in order."""
 AGAIN_S = (0.5, 1.5, 3.5)
-"""When it is sent again over UDP (RFC 3261 section 17.1.2.2)."""
+"""When the BYE is retransmitted over UDP (RFC 3261 section 17.1.2.2)."""
 GIVE_UP_S = 6.0
 _ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|<[^>]*>|[^,])+')
 _HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
@@ -27,7 +27,7 @@ _HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A dialog (RFC 3261 section 12) as far as a request in it needs."""
+    """What a request needs of its dialog (RFC 3261 section 12)."""
 
     call_id: str
     theirs: str
@@ -39,7 +39,7 @@ class Ends:
     """`host:port` that their messages come from."""
     tcp: bool
     ours: str = ""
-    """Our From or To; empty until our tag is known."""
+    """Our From or To, with the tag; empty until our tag is known."""
 
     def bye(self, host: str) -> Farewell:
         """`host` is ours, `address:port`."""
@@ -64,7 +64,8 @@ class Ends:
 
 
 class Dialogs:
-    """The live calls of this card; `tell` is given the BYE of each, anew whenever it changes, and empty at the end."""
+    """The live calls of this card; `tell` gets the BYE of each, again whenever it changes, and an empty one at the
+    end."""
 
     def __init__(self, host: str, tell: Callable[[Farewell], None]) -> None:
         self._host = host
@@ -83,7 +84,7 @@ class Dialogs:
         )
 
     def look(self, message: SipMessage, sender: str) -> None:
-        """A message of a live call, from the other side."""
+        """Looks at a message of a live call from the other side."""
         call_id = message.header("call-id")
         known = self._ends.get(call_id)
         if message.code:
@@ -119,14 +120,14 @@ class _Sent:
 
 
 class Farewells:
-    """Ends the calls of the card before this one. `udp` is a socket on our SIP port: what it sends comes from there."""
+    """Ends the calls of the previous card. `udp` is a socket on our SIP port, so that BYEs come from there."""
 
     def __init__(self, udp: socket.socket) -> None:
         self._udp = udp
         self._sent: dict[str, _Sent] = {}
 
     def say(self, farewell: Farewell, now: float) -> None:
-        """Sends a BYE, and again until it is answered or nobody can be expected to."""
+        """Sends a BYE, and repeats it until it is answered or no answer can be expected anymore."""
         self._sent[farewell.call_id] = _Sent(farewell, now)
         self.watch(now)
 
@@ -163,7 +164,7 @@ class Farewells:
                 self._forget(call_id)
 
     def answered(self, response: SipMessage) -> bool:
-        """Whether `response` is to a BYE of these."""
+        """Whether `response` answers one of these BYEs."""
         call_id = response.header("call-id")
         if call_id not in self._sent:
             return False

@@ -1,4 +1,4 @@
-"""Callbacks of pjsua2's that may fail without harm, and the line card's log."""
+"""Guards pjsua2's callbacks against exceptions; the line card's log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def log(level: str, text: str) -> None:
-    """One plain line on stderr. `pjsua2` has no part in it: its own log is off but for errors."""
+    """Writes one plain line to stderr. pjsua2's own log is off except for errors."""
     sys.stderr.write(f"{level} {text}\n")
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""What a caller hears while the agent lets them wait: a piece of audio, again and again."""
+"""What a caller hears on hold: a piece of audio in a loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from phone_daemon.events import FRAME_BYTES
 
 
 class HoldMusic:
-    """True while there is some to be heard."""
+    """True while there is music to hear."""
 
     def __init__(self) -> None:
         self._pcm = bytearray()
@@ -16,16 +16,16 @@ class HoldMusic:
         return len(self._pcm) >= FRAME_BYTES
 
     def add(self, pcm: bytes) -> None:
-        """More of the piece, 16-bit samples at 8 kHz."""
+        """Adds to the piece: 16-bit samples at 8 kHz."""
         self._pcm += pcm
 
     def stop(self) -> None:
-        """Nothing is heard any more."""
+        """Stops the music."""
         self._pcm.clear()
         self._at = 0
 
     def pull(self) -> bytes:
-        """The next frame; after the last whole one the first again."""
+        """The next frame; after the last whole frame, the first one again."""
         if self._at + FRAME_BYTES > len(self._pcm):
             self._at = 0
         frame = bytes(self._pcm[self._at : self._at + FRAME_BYTES])

@@ -1,7 +1,8 @@
 """DTMF digits in SIP INFO requests. Pure.
 
 `application/dtmf-relay` has a line `Signal=5`, mostly with `Duration=160` after it; `application/dtmf` is the digit
-itself, or, from some gateways, the same `Signal=` line. Neither is in an RFC, so all spellings that are met are read.
+itself, or, from some gateways, the same `Signal=` line. Neither is in an RFC, so all spellings found in practice are
+accepted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _EVENTS = "0123456789*#ABCD"
 
 
 def dtmf_digit(body: str) -> str:
-    """The digit in the body of one of `TYPES`; empty when it holds none."""
+    """The digit in a body of one of `TYPES`; empty if there is none."""
     found = _SIGNAL.search(body) or _BARE.match(body)
     if not found:
         return ""

@@ -1,7 +1,7 @@
 """A call's DTMF by RTP (RFC 4733), read beside pjmedia.
 
-pjmedia knows a press by its event and its duration: two presses of one key of which only the last packets arrive are
-one to it, as is a key that is pressed twice by a gateway that writes no durations.
+pjmedia identifies a press by its event and its duration. So it takes two presses of one key for one if only their last
+packets arrive, or if a gateway writes no durations.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from phone_daemon.wire.line_card.telephone_event import KeyPresses, parse
 
 
 class KeySocket:
-    """`believes(sender, ssrc)` says whether a packet from there (`host:port`) is the caller's."""
+    """`believes(sender, ssrc)` says whether a packet from `sender` (`host:port`) is the caller's."""
 
     def __init__(self, believes: Callable[[str, int], bool]) -> None:
         self._believes = believes
@@ -23,7 +23,7 @@ class KeySocket:
         self._for = (0, 0)
 
     def listen(self, port: int, payload_type_number: int) -> bool:
-        """Takes events of a payload type out of what comes to our RTP `port`. False: pjmedia keeps them."""
+        """Diverts the events of a payload type that come to our RTP `port`. False: pjmedia keeps them."""
         if self._for != (port, payload_type_number):
             self.close()
             self._socket = beside(port, payload_type(payload_type_number))
@@ -33,11 +33,11 @@ class KeySocket:
 
     @property
     def active(self) -> bool:
-        """pjmedia sees none of the call's keys."""
+        """Whether the call's keys bypass pjmedia."""
         return self._socket is not None
 
     def read(self) -> Iterator[str]:
-        """The keys pressed since the last time; an empty text for a packet that tells of no new one."""
+        """The keys pressed since the last call; an empty text for a packet without a new one."""
         while self._socket is not None:
             try:
                 packet, (host, port, *_) = self._socket.recvfrom(256)
@@ -48,7 +48,7 @@ class KeySocket:
                 yield self._presses.feed(event)
 
     def close(self) -> None:
-        """Harmless when done twice. At the end of the call, or its port is not free for the next."""
+        """Closes the socket at the end of the call, so that its port is free for the next. Idempotent."""
         if self._socket is not None:
             self._socket.close()
         self._socket, self._for = None, (0, 0)
