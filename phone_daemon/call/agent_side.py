@@ -1,4 +1,4 @@
-"""The agent's side of a call: one reply at a time, how it ends, and what the history says was heard of it."""
+"""The agent's side of a call: one reply at a time, how it ends, and how much of it the history says was heard."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s")
 RESUMING = "As I was saying: "
 LONG_BREAK_S = 4.0
-"""After a longer break the agent leads the caller back to what it was saying."""
+"""After a longer break, the agent first leads the caller back to what it was saying."""
 
 
 async def _failing(error: Exception) -> AsyncGenerator[AgentEvent, None]:
@@ -43,43 +43,44 @@ async def _failing(error: Exception) -> AsyncGenerator[AgentEvent, None]:
 
 @dataclass(frozen=True, slots=True)
 class BargeInEvent:
-    """The caller, or an operator, takes the floor."""
+    """The caller or an operator takes the floor."""
 
     source: BargeInSource
     trigger_ns: int
-    """When that was decided."""
+    """When that was decided (monotonic ns)."""
     onset: int | None = None
-    """Position of the caller's first sample of it; None: nobody spoke."""
+    """Position of the interruption's first sample; None: nobody spoke."""
     onset_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A reply that was told to be silent, until the line confirms it."""
+    """A reply that has been silenced, until the line confirms it."""
 
     reply: Reply
     ask: Ask
     source: BargeInSource
     heard: bool
-    """Whether the caller has heard some of it; otherwise it counts as never given."""
+    """Whether the caller has heard any of it; if not, it counts as never given."""
     silent_ns: asyncio.Future[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What an interrupted reply still had to say and do, should the interruption turn out to be noise."""
+    """What an interrupted reply still has to say and do, in case the interruption turns out to be noise."""
 
     ask: Ask
     retract: bool = False
-    """The agent is asked again from the start, and first takes back its answer: nothing but a filler was heard."""
+    """The agent takes back its answer and is asked again, because the caller heard nothing but a filler."""
     words: Ask | None = None
-    """What continues at the very word, if the agent was telling something and had asked nothing."""
+    """The rest from the exact word, if the agent was telling something and had asked nothing."""
     since_ns: int = field(default_factory=now_ns)
-    """When it was broken off."""
+    """When the reply was broken off."""
 
 
 def asked(reply: Reply, played: int) -> bool:
-    """Whether `reply` has asked something by the end of the sentence at `played`: any word is an answer to that."""
+    """Whether `reply` has asked something by the end of the sentence at `played`; any word is an answer to a
+    question."""
     return "?" in reply.heard.text(played) + _SENTENCE.split(reply.unsaid_words(played), maxsplit=1)[0]
 
 
@@ -100,7 +101,7 @@ def _rest(cut: _Cut, played: int, actions: tuple[Action, ...]) -> _Rest | None:
 
 
 class AgentSide:
-    """Starts replies, stops them, and writes down what became of each."""
+    """Starts replies, stops them, and records what became of each."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -115,14 +116,14 @@ class AgentSide:
         tell: Tell,
     ) -> None:
         self.reply: Reply | None = None
-        """The reply that has the floor; None once it was played out or cancelled."""
+        """The reply that has the floor; None once it has been played out or cancelled."""
         self.resuming = RESUMING
-        """Said before what was broken off long ago; empty: nothing."""
+        """Said before resuming a reply that was broken off long ago; empty: nothing."""
         self.history: list[Message] = []
         self.speculative = SpeculativeReply(lambda text: self._begin(self._answering(CallerTurn(text))), agent.retract)
         self._rest: _Rest | None = None
         self._ask: Ask | None = None
-        """What `reply` answers."""
+        """The request that `reply` answers."""
         self._agent = agent
         self._line = line
         self._voice = voice
@@ -133,11 +134,13 @@ class AgentSide:
         self._spawn = spawn
         self._tell = tell
         self._turns = 0
+        self._asides = 0
         self._cut: dict[int, _Cut] = {}
 
     @property
     def settled(self) -> bool:
-        """Whether the history is complete: it is known what was heard of every reply that was cut short."""
+        """Whether the history is complete, that is, whether it is known how much was heard of each reply that was cut
+        short."""
         return not self._cut
 
     def has(self, reply: int) -> bool:
@@ -146,7 +149,7 @@ class AgentSide:
 
     @property
     def asks(self) -> bool:
-        """Whether the reply has asked something, or does so in the sentence that is being said."""
+        """Whether the reply has asked something, or is asking it in the current sentence."""
         return self.reply is not None and asked(self.reply, self.reply.played)
 
     # ------------------------------------------------------------------------------------------------ begin
@@ -156,7 +159,7 @@ class AgentSide:
         return Ask(self._agent.greet)
 
     def answer(self, turn: CallerTurn) -> Ask:
-        """The agent's answer to `turn`, begun already if it was expected."""
+        """The agent's answer to `turn`, already begun if it was expected."""
         begun = self.speculative.claim(turn.text) if turn.text and not turn.digits else None
         continuation = self._answering(CallerTurn(""))
         return Ask(
@@ -167,7 +170,7 @@ class AgentSide:
         return lambda: self._agent.reply(turn, self.history)
 
     def _begin(self, stream: Stream) -> Reply:
-        """Begins to think and speak a reply. Nothing of it is heard, told or numbered until it is started."""
+        """Begins to think and speak a reply. It is not heard, reported, or numbered until it is started."""
         try:
             events = stream()
         except Exception as error:
@@ -181,9 +184,10 @@ class AgentSide:
         """Gives the floor to the reply to the pending turn; returns their turn."""
         reply, ask.begun = ask.begun or self._begin(ask.stream), None
         turn = reply.turn
-        turn.number, turn.reply = self._turns, self._turns + 1
+        turn.number, turn.reply = self._turns, self._next_reply
         turn.caller, turn.dtmf, turn.partials = ask.text, ask.digits, pending.partials
         turn.remarks = [*pending.remarks, *turn.remarks]
+        turn.backchannels = pending.backchannels
         turn.remark, turn.endpoint = ask.remark, {} if ask.digits else pending.endpoint
         turn.at_ns = {**pending.at_ns, **turn.at_ns}
         turn.faults[:0] = [f"stt: {fault}" for fault in pending.faults]
@@ -223,22 +227,23 @@ class AgentSide:
         return reply
 
     def silence(self) -> None:
-        """Has the line fall silent at its next tick: the first thing that a barge-in does."""
+        """Silences the line at its next tick, which is the first step of a barge-in."""
         if self.reply is not None:
             self._line.flush(self.reply.turn.reply)
 
     def withdraw(self) -> None:
-        """Nobody has heard the reply: the agent forgets it."""
+        """Nobody has heard the reply, so the agent forgets it."""
         if self.reply is not None and self._ask is not None and self._ask.retractable:
             self._agent.retract()
 
     def cancel(
         self, event: BargeInEvent, heard: bool, utterance: Utterance, listening_ns: int
     ) -> asyncio.Task[CancelReport] | None:
-        """Ends what makes the reply that was silenced. Returns the cancel chain's task; None when no reply had begun.
+        """Stops everything that produces the silenced reply. Returns the cancel chain's task; None if no reply had
+        begun.
 
-        `heard`: the caller has heard some of it; otherwise the reply counts as never given. `utterance` is the one
-        that listened until now, `listening_ns` when a fresh one did.
+        `heard`: whether the caller has heard any of it; if not, the reply counts as never given. `utterance`: the one
+        that listened until now; `listening_ns`: when a fresh one began to listen.
         """
         reply, self.reply = self.reply, None
         if reply is None:
@@ -283,7 +288,7 @@ class AgentSide:
         return report
 
     def flushed(self, event: Flushed) -> None:
-        """The line confirms that a reply is silent."""
+        """The line has confirmed that a reply is silent."""
         cut = self._cut.pop(event.reply, None)
         if cut is None:
             return
@@ -294,7 +299,7 @@ class AgentSide:
             cut.silent_ns.set_result(event.at_ns)
 
     def _conclude(self, reply: Reply, played: int, underruns: int, cut: _Cut | None = None) -> None:
-        """Writes into the history what was heard of a reply, as soon as it is known; keeps the rest for `resume`."""
+        """Adds what was heard of a reply to the history as soon as it is known, and keeps the rest for `resume`."""
         turn = reply.turn
         turn.underruns = underruns
         turn.heard, unsaid = reply.heard.text(played), reply.unsaid(played)
@@ -310,14 +315,13 @@ class AgentSide:
 
     @property
     def was_telling(self) -> bool:
-        """Whether the interrupted reply has more to say, and had asked nothing: a remark is no answer to it."""
+        """Whether the interrupted reply has more to say and had asked nothing, so that a remark does not answer it."""
         return self._rest is not None and self._rest.words is not None
 
     def resume(self) -> Ask | None:
-        """The interruption was a noise: what the reply still had to say and do; None when there is nothing left.
-
-        A statement resumes at the very word. A question, or whatever was interrupted long ago, starts again at its
-        phrase: half a phrase tells nobody anything.
+        """What the reply still has to say and do after an interruption by noise; None if nothing is left. A statement
+        resumes at the exact word. A question, or anything interrupted long ago, restarts at its phrase, because half a
+        phrase means nothing to the listener.
         """
         rest, self._rest = self._rest, None
         if rest is None:
@@ -339,29 +343,39 @@ class AgentSide:
         self._trace.turn(turn)
         self._tell("turn", {"number": turn.number})
 
+    @property
+    def _next_reply(self) -> int:
+        return self._turns + self._asides + 1
+
+    def number_aside(self) -> int:
+        """A reply's number for a word that answers nothing: the next reply comes after it."""
+        self._asides += 1
+        return self._next_reply - 1
+
     def lend(self) -> int:
-        """A reply's number for a colleague, who speaks in the agent's place: the agent's next reply comes after it."""
-        turn = Turn(self._turns, reply=self._turns + 1, actions=["take_over"], at_ns={"rtp_first_audio": now_ns()})
+        """Reserves a reply number for a colleague who speaks in the agent's place; the agent's next reply gets a later
+        one."""
+        turn = Turn(self._turns, reply=self._next_reply, actions=["take_over"], at_ns={"rtp_first_audio": now_ns()})
         self._turns += 1
         self._rest = None
         self._log(turn)
         return turn.reply
 
     def overheard(self, pending: PendingTurn) -> None:
-        """What the caller said to a colleague, so that the agent knows of it when it has the call back."""
+        """Notes what the caller said to a colleague, so that the agent knows it when it gets the call back."""
         self.history.append(Message("caller", pending.text))
         self.log_unanswered(pending)
         self._turns += 1
 
     def log_unanswered(self, pending: PendingTurn) -> None:
-        """The caller was gone before a reply could begin."""
+        """Logs a turn whose caller was gone before a reply could begin."""
         faults = [f"stt: {fault}" for fault in pending.faults]
         turn = Turn(self._turns, caller=pending.text, partials=pending.partials, at_ns=pending.at_ns, faults=faults)
         turn.endpoint = pending.endpoint
         self._log(turn)
 
     async def release(self) -> None:
-        """The line is gone: ends the running reply, and the replies whose silence the line can no longer confirm."""
+        """The line is gone: ends the current reply, and those whose silence the line can no longer confirm."""
         for cut in self._cut.values():
             if not cut.silent_ns.done():
                 cut.silent_ns.set_exception(ConnectionError("the line is closed"))

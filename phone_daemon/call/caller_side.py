@@ -1,7 +1,7 @@
-"""The caller's side of a call: audio → a turn's worth of words, whatever becomes of the recognizer.
+"""The caller's side of a call: audio in, a turn's worth of words out, even if the recognizer fails.
 
-One utterance listens and a spare stands ready with its session open, so that taking the floor is a swap and a feed
-of the pre-roll: no first word is lost while anything is opened or closed.
+One utterance listens, and a spare is ready with its session open. So when the caller takes the floor, the two are
+swapped and the fresh one gets the pre-roll; no first word is lost while a session opens or closes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
 from phone_daemon.stt.utterance import SttLost, Utterance
 from phone_daemon.stt.vad import Vad
-from phone_daemon.telemetry.turn_record import Turn
+from phone_daemon.telemetry.turn_record import Backchannel, Turn
 
 FINAL_WAIT_S = 3.0
-"""How long a final transcript is waited for."""
+"""How long to wait for a final transcript."""
 
 Tell = Callable[[str, dict[str, object]], None]
 Spawn = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
@@ -43,29 +43,31 @@ Spawn = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 
 @dataclass(slots=True)
 class PendingTurn:
-    """The caller's turn while it is being said; kept when the caller goes on before the reply is heard."""
+    """The caller's turn in progress; kept if the caller continues before the reply is heard."""
 
     said: list[str] = field(default_factory=list)
     confidence: float = 1.0
-    """Of the part that the engine is least sure of, 0 to 1."""
+    """Confidence of the part that the engine is least sure of, 0 to 1."""
     others: tuple[str, ...] = ()
-    """What else `text` may have been, the likeliest first."""
+    """Alternatives to `text`, most likely first."""
     partials: int = 0
     at_ns: dict[str, int] = field(default_factory=dict)
     endpoint: dict[str, object] = field(default_factory=dict)
-    """How long the caller was waited for at its end, and why (`Endpoint.told`)."""
+    """How long the endpoint waited at the end of the turn, and why (`Endpoint.told`)."""
     deaf: str = ""
-    """Why some of it could not be understood; empty: all of it was."""
+    """Why part of it could not be understood; empty: all of it was."""
     faults: list[str] = field(default_factory=list)
-    """What went wrong while it was heard, `deaf` included; each once."""
+    """What went wrong while listening to it, including `deaf`; each problem once."""
     turn: Turn | None = None
-    """The turn that it belongs to, once a reply has begun."""
+    """The turn that it became, once a reply has begun."""
     unasked: bool = False
-    """It was begun while the agent was saying the last words of a reply that asked nothing."""
+    """Whether it began while the agent was saying the last words of a reply that asked nothing."""
     remarks: list[str] = field(default_factory=list)
-    """What was said before it that was no turn."""
+    """What was said before it without being a turn."""
+    backchannels: list[Backchannel] = field(default_factory=list)
+    """What the agent said meanwhile."""
     recorded: bool = False
-    """All of it is a recording that was heard before in this call."""
+    """Whether all of it is a recording that was already heard in this call."""
 
     @property
     def text(self) -> str:
@@ -73,7 +75,7 @@ class PendingTurn:
 
 
 class CallerSide:
-    """Hears the caller: when they speak, the utterance that listens, and the pending turn that it belongs to."""
+    """Listens to the caller: when they speak, the listening utterance, and the pending turn that it belongs to."""
 
     def __init__(
         self,
@@ -86,34 +88,34 @@ class CallerSide:
         on_partial: Callable[[], None] = lambda: None,
         rate: int = SAMPLE_RATE,
     ) -> None:
-        """`open_utterance` is told what is expected; `on_partial` is called when more is understood.
-
-        `rate`: of what the utterance is fed. At `WIDE_RATE` each frame is a `WideFrame`; all else hears 8 kHz.
+        """`open_utterance` receives what is expected; `on_partial` is called when more has been recognized. `rate`: the
+        sample rate of the audio that the utterance gets. At `WIDE_RATE` each frame is a `WideFrame`; everything else
+        hears 8 kHz.
         """
         self.pending = PendingTurn()
         self.partial = ""
-        """What the listening utterance has understood so far."""
+        """What the listening utterance has recognized so far."""
         self.attending = False
-        """Whether the utterance is being fed: while the caller speaks, and while the agent does."""
+        """Whether the utterance is being fed, which it is while the caller or the agent speaks."""
         self.position = 0
         """Samples heard so far."""
         self.clock = LineClock()
         self._open_utterance = open_utterance
         self._expected = ""
         self.utterance = open_utterance("")
-        """The one that listens."""
+        """The utterance that listens."""
         self._spare = open_utterance("")
         self._vad = Vad(vad)
         self.endpointing = Endpointing(turn, vad)
         self._ended = 0
-        """Where speech ended last."""
+        """Where speech last ended."""
         self.near = NearTalker()
         self.recurrence = Recurrence()
         self._pre_roll = PreRoll(vad, rate)
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
         self._since = 0
-        """Where `partial` was told."""
+        """Where the caller's audio stood when `partial` came."""
         self._attended_since = 0
         self._spawn = spawn
         self._tell = tell
@@ -127,7 +129,7 @@ class CallerSide:
 
     @property
     def stirring(self) -> bool:
-        """Whether the last window may be the beginning of what the caller says: little to go by, but not nothing."""
+        """Whether the last window may be the beginning of speech: weak evidence, but some."""
         return self._vad.stirring and self.near.may_be_near
 
     @property
@@ -137,12 +139,12 @@ class CallerSide:
 
     @property
     def quiet(self) -> int:
-        """Samples since the caller's last speech sample; 0 when they do not speak."""
+        """Samples since the caller's last speech sample; 0 if they are not speaking."""
         return self._vad.quiet
 
     @property
     def onset(self) -> int:
-        """Where the speech began that runs now; now when none does."""
+        """Where the current speech began; the present position if there is none."""
         return self.position if self._vad.onset is None else self._vad.onset
 
     @property
@@ -152,18 +154,17 @@ class CallerSide:
 
     @property
     def so_far(self) -> str:
-        """The words of the pending turn, and those of the utterance that listens."""
+        """The words of the pending turn, followed by those of the listening utterance."""
         return " ".join(filter(None, [*self.pending.said, self.partial]))
 
     @property
     def stable(self) -> str:
-        """The words of the utterance that will most likely stand."""
+        """The words of the utterance that will most likely not change."""
         return self._words.stable
 
     def paused(self, patience: int) -> bool:
-        """Whether the caller fell silent, and was understood, at least `patience` samples ago.
-
-        They may go on, for the endpoint is still to come; but not if what they said calls for more.
+        """Whether the caller fell silent, and was understood, at least `patience` samples ago. False if what they said
+        calls for more. They may still go on, because the endpoint is yet to come.
         """
         finalizing = self._finalizing is not None and not self._finalizing.done()
         if not self.partial or finalizing or not self.attending or calls_for_more(self.partial):
@@ -171,9 +172,8 @@ class CallerSide:
         return min(self._vad.quiet, self.position - self._since) >= patience
 
     def hear(self, frame: Frame, *, doubted: bool = False) -> list[SpeechStarted | SpeechEnded]:
-        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them.
-
-        `doubted`: this may be the agent's own echo, and begins no turn until it is known not to be.
+        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them. `doubted`: this
+        may be the agent's own echo, and begins no turn unless it proves not to be.
         """
         self.position = frame.position + FRAME_SAMPLES
         self.clock.read(frame.position, now_ns())
@@ -209,11 +209,11 @@ class CallerSide:
         return events
 
     def ns(self, position: int) -> int:
-        """When the sample at `position` was said, by the sample clock (monotonic ns)."""
+        """When the sample at `position` was spoken, by the sample clock (monotonic ns)."""
         return self.clock.ns(position - FRAME_SAMPLES)  # A frame is there when its last sample is.
 
     def attend(self, onset: int | None = None) -> None:
-        """Feeds the utterance from now on, first of all with the pre-roll before `onset` if there is one."""
+        """Feeds the utterance from now on, starting with the pre-roll before `onset`, if there is one."""
         self.attending = True
         self._attended_since = self.position if onset is None else onset
         if onset is not None:
@@ -235,7 +235,7 @@ class CallerSide:
         return old
 
     def expect(self, expected: str) -> None:
-        """From the next `restart` on, the caller will most likely say one of the phrases called `expected`."""
+        """From the next `restart` on, the caller is expected to say one of the phrases in the set named `expected`."""
         self.endpointing.expected = expected
         if expected != self._expected:
             self._expected = expected
@@ -243,13 +243,12 @@ class CallerSide:
             self._spare = self._open_utterance(expected)
 
     def drop(self) -> None:
-        """What the utterance heard is not wanted: a fresh one takes its place."""
+        """Discards what the utterance heard: a fresh one takes its place."""
         self.restart().close()
 
     def make_final(self, then: Callable[[PendingTurn], None] = lambda pending: None) -> None:
-        """Asks for the utterance's final transcript while a fresh one takes its place.
-
-        `then` is told the pending turn, unless another utterance was made final meanwhile.
+        """Asks for the utterance's final transcript while a fresh one takes its place. `then` receives the pending
+        turn, unless another utterance is finalized meanwhile.
         """
         words = self._words
         utterance = self.restart()

@@ -14,6 +14,7 @@ from phone_daemon.agent.agent import Agent, CallerTurn
 from phone_daemon.call.actions import Actions
 from phone_daemon.call.agent_side import AgentSide, BargeInEvent
 from phone_daemon.call.ask import Ask, saying
+from phone_daemon.call.backchannels import Backchannels
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide, PendingTurn, Spawn, Tell
 from phone_daemon.call.digits import DigitCollector
@@ -80,6 +81,7 @@ class TurnTaking:
         self._policy = policy
         self._ducking = Ducking(line, caller_side, self._policy, lambda: echo.likely)
         self._actions = Actions(line, dialplan, services, spawn, tell)
+        self._backchannels = Backchannels(line, caller_side, agent_side, services, dialplan)
         self._early_after = samples(self._settings.turn.early_after_s)
         early = self._settings.turn.early_start
         self._starts_early = dialplan.agent != "script" if early is None else early
@@ -176,6 +178,7 @@ class TurnTaking:
         elif self.caller_side.position >= samples(self._settings.calls.limit_s):
             self._feed(Input.TOLD, saying(TIME_IS_UP, (Action(ActionKind.HANG_UP),), self.caller_side.pending.text))
         elif self.caller_side.speaking:
+            self._backchannels.hear()
             if self.caller_side.attended_s >= self._settings.vad.max_speech_s:
                 self.caller_side.make_final()
                 self.caller_side.attend()
@@ -336,6 +339,8 @@ class TurnTaking:
             if self.floor.state is State.LISTENING and self._fillers.missing:
                 # Now, because the voice has nothing else to say.
                 self._spawn(self._fillers.prepare(self._open_voice))
+            if self.floor.state is State.LISTENING and self._backchannels.missing:
+                self._spawn(self._backchannels.prepare())
             self._tell("state", {"state": self.floor.state.name})
 
     def listen(self) -> None:

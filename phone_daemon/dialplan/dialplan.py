@@ -17,6 +17,7 @@ from phone_daemon.dialplan.old_keys import read_old_keys
 from phone_daemon.dialplan.script_keys import script_of
 from phone_daemon.dialplan.start import StartKeys, check_start
 from phone_daemon.dialplan.tools import Tool, tools_of
+from phone_daemon.language.backchannels import backchannels as usual_backchannels
 from phone_daemon.media.wav import WavError, read_wav
 from phone_daemon.settings.problems import Problems
 from phone_daemon.settings.toml_lines import NotToml, read
@@ -65,6 +66,8 @@ class Dialplan:
     """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
     filler: tuple[str, ...] | None = DEFAULTS.filler
     """What is said first when a reply takes long. None: the usual words, where a language model thinks."""
+    backchannel: tuple[str, ...] | None = DEFAULTS.backchannel
+    """What is said while a caller tells something at length. None: the usual words of the voice's language."""
     filler_after_s: float = DEFAULTS.filler_after_s
     """How long a caller waits for a reply, from the end of their turn, until it is."""
     hold_music: bytes = b""
@@ -90,6 +93,11 @@ class Dialplan:
         if self.filler is not None:
             return self.filler
         return FILLERS if self.agent == "llm" else ()
+
+    @property
+    def backchannels(self) -> tuple[str, ...]:
+        """`backchannel`, or what stands for it."""
+        return usual_backchannels(str(self.voice.get("language", ""))) if self.backchannel is None else self.backchannel
 
     def at(self, now: datetime) -> Dialplan:
         """This dialplan as it is at `now`."""
@@ -208,9 +216,10 @@ def _plan(found: Problems, path: Path) -> Dialplan:
         found.add(
             ("outbound", "message" if keys.outbound.message else "machine"), spare if keys.outbound.message else lacks
         )
-    _check_filler(keys.filler, found)
+    _check_filler("filler", keys.filler, found)
+    _check_filler("backchannel", keys.backchannel, found)
     same = ("greeting", "closed_greeting", "barge_in", "outbound", "no_input_s", "no_input", "max_no_input", "filler",
-            "filler_after_s", "agent")  # fmt: skip
+            "filler_after_s", "backchannel", "agent")  # fmt: skip
     return Dialplan(
         name=name,
         called=_called(keys.called, found),
@@ -236,12 +245,12 @@ def _music(name: str, plan: Path, found: Problems) -> bytes:
         return b""
 
 
-def _check_filler(filler: tuple[str, ...] | None, found: Problems) -> None:
+def _check_filler(key: str, filler: tuple[str, ...] | None, found: Problems) -> None:
     if filler and len(set(filler)) == 1:
-        found.add(("filler",), "is one text, and none is said twice in a row; write several, or [] for none")
+        found.add((key,), "is one text, and none is said twice in a row; write several, or [] for none")
     for index, text in enumerate(filler or ()):
         if len(text) > LONGEST_FILLER:
-            found.add(("filler", index), f"has {len(text)} characters; write no more than {LONGEST_FILLER}")
+            found.add((key, index), f"has {len(text)} characters; write no more than {LONGEST_FILLER}")
 
 
 def _called(patterns: tuple[str, ...], found: Problems) -> tuple[str, ...]:

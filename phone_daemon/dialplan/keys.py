@@ -99,6 +99,9 @@ class PlanKeys:
     Unset: the usual words if a language model answers, otherwise nothing."""
     filler_after_s: Annotated[float, between(0.1, 10)] = 0.7
     """How long the caller waits for a reply, from the end of their turn, before the filler is said."""
+    backchannel: Texts | None = None
+    """With the setting `turn.backchannels`: what the agent says in a pause of a caller who speaks at length, in turn;
+    [] for nothing. Unset: two words of the voice's language, such as "Uh-huh." and "Okay."."""
     hours: HoursKeys | None = None
     voice: VoiceKeys = VoiceKeys()
     barge_in: BargeIn = BargeIn()

@@ -170,6 +170,9 @@ class TurnSettings:
     """
     early_after_s: Annotated[float, between(0.02, 2)] = 0.1
     """The pause after which an early reply is begun."""
+    backchannels: Flag = False
+    """Whether the agent says a short "mhm" (a dialplan's `backchannel`) in a pause of a caller who has spoken for five
+    seconds. It never speaks over the caller."""
     unfinished_s: Annotated[float, between(0, 5)] = 0.0
     """fixed: extra silence, on top of vad.min_silence_s, for a caller who breaks off in the middle of a sentence ("and
     my number is"; English only). 0.6 gives people time to think; a caller whose sentence was wrongly taken for

@@ -91,6 +91,7 @@ def turn_line(call: str, turn: Turn, origin_ns: int, wall: str) -> dict[str, Any
             }
             for duck in turn.ducks
         ],
+        "backchannels": [{"text": each.text, "at": seconds(each.at_ns)} for each in turn.backchannels],
         "partials": turn.partials,
         "endpoint": dict(turn.endpoint) or None,
         "intent": turn.intent,

@@ -85,6 +85,14 @@ class Duck:
 
 
 @dataclass(frozen=True, slots=True)
+class Backchannel:
+    """What the agent said meanwhile, to show that it listens. Monotonic nanoseconds."""
+
+    text: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ToolUse:
     """A tool of the agent's that ran. Monotonic nanoseconds; one that never began took none."""
 
@@ -109,6 +117,8 @@ class Turn:
     """What the caller remarked without wanting the floor: while the agent said this, or before it in the silence."""
     ducks: list[Duck] = field(default_factory=list)
     """Voices that set in while the agent said this, in their order."""
+    backchannels: list[Backchannel] = field(default_factory=list)
+    """What the agent said while the caller was speaking."""
     partials: int = 0
     intent: str = ""
     slots: dict[str, str] = field(default_factory=dict)

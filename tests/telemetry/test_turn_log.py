@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_daemon.telemetry.turn_log import STAGES, JsonLines, stages, turn_line
-from phone_daemon.telemetry.turn_record import STAMPS, BargeInSource, CancelReport, Duck, Turn
+from phone_daemon.telemetry.turn_record import STAMPS, Backchannel, BargeInSource, CancelReport, Duck, Turn
 
 S = 1_000_000_000
 ANSWERED = 1_000 * S
@@ -40,6 +40,7 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         2, 3, "book me in", partials=4, intent="book", slots={"day": "monday"}, agent="Sure. When?", heard="Sure."
     )
     turn.at_ns.update(SPOKEN)
+    turn.backchannels.append(Backchannel("Um-hum.", at(0.5)))
     turn.ducks.append(Duck(at(3.0), 112.0, "restored", "remark", 360.0))
     assert turn_line("c1", turn, ANSWERED, "2026-03-03T12:00:00+00:00") == {
         "call": "c1",
@@ -50,6 +51,7 @@ def test_a_spoken_turn_is_told_in_seconds_of_the_call_and_ms_of_latency() -> Non
         "remark": "",
         "remarks": [],
         "ducks": [{"at": 3.0, "onset_ms": 112.0, "outcome": "restored", "why": "remark", "took_ms": 360.0}],
+        "backchannels": [{"text": "Um-hum.", "at": 0.5}],
         "partials": 4,
         "endpoint": None,
         "echo": None,
