@@ -53,6 +53,8 @@ class WideFrame(Frame):
 
     wide: bytes
     """`pcm` at 16 kHz: sample 2k of it is where sample k of `pcm` is."""
+    wide_agent: bytes
+    """Likewise of `agent`; empty for silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,8 @@ class Speech:
 
     pcm: bytes
     marks: tuple[WordMark, ...] = ()
+    wide: bytes = b""
+    """`pcm` at 16 kHz, twice as many samples; empty where nobody could hear it, or the engine does not make it."""
 
 
 # ------------------------------------------------------------------------------------------ call -> whoever watches

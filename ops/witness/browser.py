@@ -61,12 +61,14 @@ class Microphone(MediaStreamTrack):
 class Browser:
     """One connection."""
 
-    def __init__(self, servers: list[RTCIceServer] | None = None, relay: bool = False) -> None:
+    def __init__(self, servers: list[RTCIceServer] | None = None, relay: bool = False, rate: int = 8000) -> None:
+        """`rate`: of what is heard."""
         policy = RTCIceTransportPolicy.RELAY if relay else RTCIceTransportPolicy.ALL
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers or [], iceTransportPolicy=policy))
         self.microphone = Microphone()
+        self._rate = rate
         self.heard = bytearray()
-        """What was received, 16-bit mono at 8 kHz."""
+        """What was received, 16-bit mono."""
         self.heard_at: list[float] = []
         """When each 20 ms of it was."""
         self.notes: list[dict[str, Any]] = []
@@ -113,7 +115,7 @@ class Browser:
         self._listening = asyncio.create_task(self._listen(track))
 
     async def _listen(self, track: MediaStreamTrack) -> None:
-        down = AudioResampler(format="s16", layout="mono", rate=8000)
+        down = AudioResampler(format="s16", layout="mono", rate=self._rate)
         try:
             while True:
                 frame = await track.recv()
@@ -132,8 +134,10 @@ def loud(pcm: bytes | bytearray, level: int = 500) -> bool:
 
 
 @asynccontextmanager
-async def browser(servers: list[RTCIceServer] | None = None, relay: bool = False) -> AsyncIterator[Browser]:
-    here = Browser(servers, relay)
+async def browser(
+    servers: list[RTCIceServer] | None = None, relay: bool = False, rate: int = 8000
+) -> AsyncIterator[Browser]:
+    here = Browser(servers, relay, rate)
     try:
         yield here
     finally:

@@ -69,9 +69,12 @@ class Call:
         self._echo = EchoCanceller(off=not self._settings.echo.cancel, rate=self._rate)
         self._tasks = asyncio.TaskGroup()
         self._trace = services.telemetry.call(line.id, line.caller, line.called, dialplan.name, directory, now_ns())
-        self._voice = services.open_voice(dialplan, line.id)
+        self._voice = services.open_voice(dialplan, line.id, wide=line.wide)
         fillers = Fillers(
-            dialplan.fillers, dialplan.filler_after_s, services.fillers, repr(sorted(dialplan.voice.items()))
+            dialplan.fillers,
+            dialplan.filler_after_s,
+            services.fillers,
+            repr((sorted(dialplan.voice.items()), line.wide)),
         )
         spawn = self._tasks.create_task
         self._caller_side = self._hearing(spawn)

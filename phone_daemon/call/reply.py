@@ -19,6 +19,7 @@ from phone_daemon.events import (
     Action,
     ActionKind,
     AgentEvent,
+    Speech,
     Token,
     ToolOutcome,
     ToolRun,
@@ -101,7 +102,7 @@ class Reply:
         self._tools: list[tuple[str, int]] = []
         """Tools that run, and since when (ns)."""
         # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
-        self._audio: asyncio.Queue[bytes | _Head | None] = asyncio.Queue(maxsize=100)
+        self._audio: asyncio.Queue[Speech | _Head | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
         self._made = 0
         """Samples handed on by the voice, the filler included."""
@@ -159,7 +160,7 @@ class Reply:
         self.heard.begin(filler.text, self._voice.spoken(filler.text))
         for speech in filler.speech:
             self.heard.add(speech)
-            for piece in _pieces(speech.pcm):
+            for piece in _pieces(speech):
                 self._audio.put_nowait(piece)
             self._filler += len(speech.pcm) // 2
         self.heard.end()
@@ -329,7 +330,7 @@ class Reply:
                     tone = attention_tone()
                     self.heard.silence(len(tone) // 2)
                     self._made += len(tone) // 2
-                    await self._audio.put(tone)
+                    await self._audio.put(Speech(tone))
         self._sounds = True
         self._stamp("tts_end")
         await self._audio.put(None)
@@ -350,7 +351,7 @@ class Reply:
                     arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
                     self.heard.add(speech)
                     self._made += len(speech.pcm) // 2
-                    for piece in _pieces(speech.pcm):
+                    for piece in _pieces(speech):
                         await self._audio.put(piece)
                     asked_ns = now_ns()
         finally:
@@ -378,17 +379,17 @@ class Reply:
 
     async def _push(self) -> None:
         await self._confirmed.wait()
-        while (pcm := await self._audio.get()) is not None:
-            if isinstance(pcm, _Head):
+        while (piece := await self._audio.get()) is not None:
+            if isinstance(piece, _Head):
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(pcm.until):
-                        await pcm.whole.wait()
+                    async with asyncio.timeout_at(piece.until):
+                        await piece.whole.wait()
                 continue
             while self._pushed - self._played >= self._most_lead:
                 self._room.clear()
                 await self._room.wait()
-            self._line.play(self.turn.reply, pcm)
-            self._pushed += len(pcm) // 2
+            self._line.play(self.turn.reply, piece.pcm, piece.wide)
+            self._pushed += len(piece.pcm) // 2
         self._line.finish(self.turn.reply)
 
 
@@ -402,8 +403,11 @@ class _Head:
         """Nothing more will come of the phrase."""
 
 
-def _pieces(pcm: bytes) -> Iterator[bytes]:
-    return (pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
+def _pieces(speech: Speech) -> Iterator[Speech]:
+    """Its audio, cut."""
+    for start in range(0, len(speech.pcm), PIECE):
+        end = start + PIECE
+        yield Speech(speech.pcm[start:end], wide=speech.wide[2 * start : 2 * end])
 
 
 def _told(action: Action) -> str:

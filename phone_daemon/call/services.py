@@ -33,9 +33,9 @@ class Services:
     fillers: FillerStore = field(default_factory=dict)
     greetings: Kept = field(default_factory=dict)
 
-    def open_voice(self, dialplan: Dialplan, call: str) -> Voice:
-        """Opens a voice for `call`, as its dialplan specifies."""
-        return Voice(self.tts, dialplan.voice, call, self.greetings)
+    def open_voice(self, dialplan: Dialplan, call: str, *, wide: bool = False) -> Voice:
+        """Opens a voice for `call`, as its dialplan specifies; `wide`: for a wideband line."""
+        return Voice(self.tts, dialplan.voice, call, self.greetings, wide=wide)
 
     def tell(self, call: str, kind: str, data: dict[str, object]) -> None:
         """Records what happened in `call`, for the store and for observers. An observer that fails is logged."""

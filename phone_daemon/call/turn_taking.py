@@ -68,7 +68,7 @@ class TurnTaking:
     ) -> None:
         self._dialplan = dialplan
         self._agent = agent
-        self._open_voice = partial(services.open_voice, dialplan, line.id)
+        self._open_voice = partial(services.open_voice, dialplan, line.id, wide=line.wide)
         self._settings = services.settings
         self.caller_side = caller_side
         caller_side.on_partial = self._on_partial

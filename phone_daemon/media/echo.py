@@ -20,9 +20,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, Frame, WideFrame, samples
+from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, Frame, WideFrame, samples
 from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
-from phone_daemon.media.half_band import Doubler, Halver
+from phone_daemon.media.half_band import Halver
 
 LOOP_DB = -6.0
 """An echo that is louder than this is a line that returns our own audio."""
@@ -111,7 +111,7 @@ class EchoCanceller:
         self._next = 0
         self._past = _Past()
         self._wide = _Past(WIDE_RATE) if rate == WIDE_RATE else None
-        self._doubler, self._halver = Doubler(), Halver()
+        self._halver = Halver()
         self._lag = self._shift = 0
         self._envelope = 0.0
         """Power of what we played, as its echo has it now."""
@@ -156,8 +156,10 @@ class EchoCanceller:
         self._past.add(caller, agent)
         if self._wide is not None:
             wide = np.frombuffer(frame.wide, "<i2") if isinstance(frame, WideFrame) else None
-            played = self._doubler.feed((frame.agent if frame else b"") or bytes(FRAME_BYTES))
-            self._wide.add(wide, np.frombuffer(played, "<i2"))
+            played = (
+                np.frombuffer(frame.wide_agent, "<i2") if isinstance(frame, WideFrame) and agent is not None else None
+            )
+            self._wide.add(wide, played)
         self._noise_db = max(min(_db(_power(caller)), self._noise_db + NOISE_RISE_DB), QUIETEST_DB)
         self._loudest.append(0.0 if agent is None else _power(agent))
 

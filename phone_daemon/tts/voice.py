@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from typing import Any
 
-from phone_daemon.events import SAMPLE_RATE, Speech, WordMark, samples
+from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Speech, WordMark, samples
+from phone_daemon.media.half_band import Halver
 from phone_daemon.text.speakable import is_english, speakable
 from phone_daemon.text.spoken import Spoken
 from phone_daemon.tts.pace import Pace
@@ -32,11 +33,20 @@ class TtsLost(Exception):
 class Voice:
     """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
 
-    def __init__(self, host: Host, options: Mapping[str, Any], call: str = "", kept: Kept | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        options: Mapping[str, Any],
+        call: str = "",
+        kept: Kept | None = None,
+        *,
+        wide: bool = False,
+    ) -> None:
         """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host that has a process
-        for each."""
+        for each; `wide`: the speech is wanted at 16 kHz, too, where the engine makes that much."""
         self._kept: Kept = {} if kept is None else kept
-        self._name = repr(sorted(options.items()))
+        self._name = repr((sorted(options.items()), wide))
+        self._wide = wide
         self._host = host
         self._call = call
         self._options = dict(options)
@@ -84,7 +94,7 @@ class Voice:
         me = self._speaking = object()
         said = {"text": spoken.text, "before": self.spoken(before).text if before else ""}
         self._channel.send({"type": "Speak", **said, "options": self._options})
-        narrowing = _Narrowing(self._channel.sample_rate, spoken)
+        narrowing = _Narrowing(self._channel.sample_rate, spoken, wide=self._wide)
         try:
             while (received := await self._next(me)) is not None:
                 message, pcm = received
@@ -175,9 +185,13 @@ class Voice:
 class _Narrowing:
     """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
 
-    def __init__(self, rate: int, spoken: Spoken) -> None:
+    def __init__(self, rate: int, spoken: Spoken, *, wide: bool) -> None:
+        """`wide`: by way of 16 kHz, which is kept; not where `rate` is less."""
         self._rate = rate
-        self._stream = Resampler(rate, SAMPLE_RATE)
+        self._halver = Halver() if wide and rate >= WIDE_RATE else None
+        self._half = b""
+        """A sample at 16 kHz that makes one at 8 kHz with the next."""
+        self._stream = Resampler(rate, SAMPLE_RATE if self._halver is None else WIDE_RATE)
         self._spoken = spoken
         self._word = -1
         """Where the last word begins that was marked."""
@@ -193,11 +207,18 @@ class _Narrowing:
         return self._speech(self._stream.feed(pcm))
 
     def end(self, pause: float) -> Speech:
-        speech = self._speech(self._stream.flush() + bytes(2 * samples(pause)))
-        return Speech(speech.pcm, (*speech.marks, *self._marks))
+        by = 1 if self._halver is None else 2
+        speech = self._speech(self._stream.flush() + bytes(2 * by * samples(pause)))
+        return Speech(speech.pcm, (*speech.marks, *self._marks), speech.wide)
 
-    def _speech(self, pcm: bytes) -> Speech:
+    def _speech(self, made: bytes) -> Speech:
+        pcm, wide = made, b""
+        if self._halver is not None:
+            made = self._half + made
+            whole = len(made) & ~3
+            self._half = made[whole:]
+            pcm, wide = self._halver.feed(made[:whole])
         self._out += len(pcm) // 2
         ready = [mark for mark in self._marks if mark.sample < self._out]
         self._marks = self._marks[len(ready) :]
-        return Speech(pcm, tuple(ready))
+        return Speech(pcm, tuple(ready), wide)

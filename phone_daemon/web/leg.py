@@ -22,7 +22,7 @@ from phone_daemon.events import (
     LineClosed,
     PlayoutDone,
 )
-from phone_daemon.media.half_band import Halver
+from phone_daemon.media.half_band import Doubler, Halver
 from phone_daemon.web.jitter_buffer import JitterBuffer
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.hold_music import HoldMusic
@@ -40,16 +40,16 @@ class Client(Protocol):
     """The far end of a leg. Called on the event loop, in order; must return at once. An exception ends the call."""
 
     rate: int
-    """Samples a second of the caller's audio, `SAMPLE_RATE` or `WIDE_RATE`."""
+    """Samples a second of audio in both directions, `SAMPLE_RATE` or `WIDE_RATE`."""
 
     def audio(self, reply: int, pcm: bytes) -> None:
-        """Every 20 ms: `FRAME_BYTES` of the agent's reply `reply`, or empty for silence."""
+        """Every 20 ms: as much of the agent's reply `reply`, at `rate`, or empty for silence."""
         ...
 
     def flushed(self, reply: int, played: int) -> None:
         """The agent was interrupted: whatever is still held of this reply, or of one before it, must not be heard.
 
-        `played`: samples of it that `audio` was given.
+        `played`: samples of it that `audio` was given, counted at 8 kHz.
         """
         ...
 
@@ -84,12 +84,12 @@ class Leg:
         self.refused: int | None = None
         """The SIP status by which the daemon did not take it."""
         self.answered = False
-        self.playout = Playout()
+        self.playout = Playout(client.rate)
         self._client = client
         self._send = send
         self._send_frame = send_frame
         self._jitter = JitterBuffer(client.rate)
-        self._halver = Halver() if client.rate == WIDE_RATE else None
+        self._wideband = _Wideband() if client.rate == WIDE_RATE else None
         self._music = HoldMusic()
         self._brought = b""
         self._position = 0
@@ -139,6 +139,8 @@ class Leg:
                 self.refused = code
                 self.close(EndReason.REFUSED, code)
             case protocol.Play(reply, pcm):
+                self.playout.play(reply, pcm if self._wideband is None else self._wideband.doubled(reply, pcm))
+            case protocol.PlayWide(reply, pcm):
                 self.playout.play(reply, pcm)
             case protocol.Finish(reply):
                 self.playout.finish(reply)
@@ -170,14 +172,14 @@ class Leg:
         if not self.answered or self.closed:
             return
         playout = self.playout
-        agent = self._music.pull() if self._music else playout.pull()
-        if agent and loud(agent):
+        sound = self._hold_music() if self._music else playout.pull()
+        if sound and loud(sound):
             self._since_sound = 0
-        self._client_does(lambda: self._client.audio(playout.reply if self._music else playout.source, agent))
+        self._client_does(lambda: self._client.audio(playout.reply if self._music else playout.source, sound))
         self._settle(at_ns)
         heard, self._brought = self._brought or self._jitter.take(), b""
-        narrow, *wide = (heard,) if self._halver is None else self._halver.feed(heard)
-        self._send_frame(self._position, narrow, agent, playout.reply, playout.played, playout.queued, *wide)
+        pcm, agent, *wide = (heard, sound) if self._wideband is None else self._wideband.halved(heard, sound)
+        self._send_frame(self._position, pcm, agent, playout.reply, playout.played, playout.queued, *wide)
         self._position += FRAME_SAMPLES
         self._quiet_ticks += 1
         self._since_sound += 1
@@ -197,6 +199,10 @@ class Leg:
         except Exception:
             log.exception(Event("leg.client_failed", call=self.call))
 
+    def _hold_music(self) -> bytes:
+        music = self._music.pull()
+        return music if self._wideband is None else self._wideband.doubled(0, music)
+
     def _settle(self, at_ns: int) -> None:
         for event in self.playout.settle(self._position, at_ns):
             self._send(event)
@@ -215,3 +221,27 @@ class Leg:
             # A defect in one client's leg ends its call and no other.
             log.exception(Event("leg.client_failed", call=self.call))
             self.close(EndReason.FAILED, detail="the client's leg failed")
+
+
+class _Wideband:
+    """What a leg with audio at 16 kHz needs for a daemon that counts and decides at 8."""
+
+    def __init__(self) -> None:
+        self._doubler = Doubler()
+        self._source = 0
+        self._caller, self._agent = Halver(), Halver()
+
+    def doubled(self, source: int, pcm: bytes) -> bytes:
+        """What comes at 8 kHz all the same: of reply `source`, or of music (0). Nothing of one sounds in another."""
+        if source != self._source:
+            self._source, self._doubler = source, Doubler()
+        return self._doubler.feed(pcm)
+
+    def halved(self, heard: bytes, sound: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        """The caller and the agent at 8 kHz, then at 16; the agent's are empty for silence."""
+        pcm, wide = self._caller.feed(heard)
+        if not sound:
+            self._agent = Halver()
+            return pcm, b"", wide, b""
+        agent, wide_agent = self._agent.feed(sound)
+        return pcm, agent, wide, wide_agent

@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 
-from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, WIDE_RATE, EndReason
+from phone_daemon.events import PTIME_S, SAMPLE_RATE, WIDE_RATE, EndReason
 from phone_daemon.web.auth import Role, identify
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
@@ -51,7 +51,8 @@ class VoiceClient:
         self.over = asyncio.Event()
         self._notes = notes
         self._outbox = outbox
-        self._out = Resampler(SAMPLE_RATE, rate)
+        self._out = Resampler(self.rate, rate)
+        self._silence = bytes(2 * round(self.rate * PTIME_S))
         self._reply = 0
 
     def audio(self, reply: int, pcm: bytes) -> None:
@@ -61,7 +62,7 @@ class VoiceClient:
             self._reply = reply
             self._outbox.put(json_frame(Type.AUDIO_START, {"reply": reply}).pack())
         # A pause within a reply is a part of it.
-        if out := self._out.feed(pcm or bytes(FRAME_BYTES)):
+        if out := self._out.feed(pcm or self._silence):
             self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=out).pack(), reply)
 
     def flushed(self, reply: int, played: int) -> None:

@@ -20,9 +20,11 @@ _GAINS = [round(2**_SHIFT * 10 ** (DUCKED_DB * step / RAMP / 20)) for step in ra
 class Gain:
     """One reply's gain. It moves with the samples that are played."""
 
-    def __init__(self) -> None:
+    def __init__(self, by: int = 1) -> None:
+        """`by`: samples of the frames to one at 8 kHz."""
+        self._by = by
         self.ducked = False
-        """Whether the reply should be soft; `apply` gets there over `RAMP` samples."""
+        """Whether the reply should be soft; `apply` gets there over `RAMP` samples at 8 kHz."""
         self._step = 0
 
     def apply(self, frame: bytes) -> bytes:
@@ -32,7 +34,10 @@ class Gain:
             return frame
         pcm = array("h", frame)
         steps = range(self._step + 1, way) if way else range(self._step - 1, -1, -1)
-        gains = [_GAINS[step] for step in steps[: len(pcm)]]
-        gains += [_GAINS[way]] * (len(pcm) - len(gains))
-        self._step = way if len(steps) <= len(pcm) else steps[len(pcm) - 1]
+        size = len(pcm) // self._by
+        gains = [_GAINS[step] for step in steps[:size]]
+        gains += [_GAINS[way]] * (size - len(gains))
+        self._step = way if len(steps) <= size else steps[size - 1]
+        if self._by > 1:
+            gains = [gain for gain in gains for _ in range(self._by)]
         return array("h", [sample * gain >> _SHIFT for sample, gain in zip(pcm, gains, strict=True)]).tobytes()

@@ -29,8 +29,8 @@ class Line(Protocol):
         """The line's events in order; ends after `LineClosed`. One reader only."""
         ...
 
-    def play(self, reply: int, pcm: bytes) -> None:
-        """Queues 8 kHz audio (any even length) for `reply`."""
+    def play(self, reply: int, pcm: bytes, wide: bytes = b"") -> None:
+        """Queues 8 kHz audio (any even length) for `reply`; `wide`: the same at 16 kHz, for a wideband line."""
         ...
 
     def finish(self, reply: int) -> None:

@@ -1,7 +1,7 @@
 """The playout queue of one call: audio is pushed ahead, 20 ms a tick leave it, and it says what really left.
 
-Pure: no I/O and no clock. The one who ticks hands the frame to RTP between `pull` and `settle`, so that what is
-reported has happened.
+Samples are counted at 8 kHz, on a wideband line too. Pure: no I/O and no clock. The one who ticks hands the frame to
+RTP between `pull` and `settle`, so that what is reported has happened.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict, deque
 
-from phone_daemon.events import FRAME_BYTES, Flushed, PlayoutDone, PlayoutStarted
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Flushed, PlayoutDone, PlayoutStarted
 from phone_daemon.wire.gain import Gain
 
 AUDIBLE = 32
@@ -26,20 +26,26 @@ SILENCE = bytes(FRAME_BYTES)
 class _Reply:
     __slots__ = ("audible", "finished", "gain", "id", "pcm", "played", "underruns")
 
-    def __init__(self, id: int) -> None:
+    def __init__(self, id: int, by: int) -> None:
         self.id = id
         self.pcm = bytearray()
         self.played = 0
         self.underruns = 0
         self.finished = False
         self.audible = False
-        self.gain = Gain()
+        self.gain = Gain(by)
 
 
 class Playout:
     """Replies in the order of their ids, one after the other; a flushed or overtaken one never plays again."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        """`rate`: of the audio that is queued and handed out."""
+        self._by = rate // SAMPLE_RATE
+        self._width = 2 * self._by
+        """Bytes that stand for one sample at 8 kHz."""
+        self._size = FRAME_SAMPLES * self._width
+        self._silence = bytes(self._size)
         self.reply = 0
         """Reply that is being played or was played last; 0: none yet."""
         self.played = 0
@@ -61,12 +67,12 @@ class Playout:
     @property
     def queued(self) -> int:
         """Samples that wait."""
-        return sum(len(reply.pcm) for reply in self._replies) // 2
+        return sum(len(reply.pcm) for reply in self._replies) // self._width
 
     def play(self, reply: int, pcm: bytes) -> None:
         """Queues audio; the first of a reply ends what came in for the ones before it."""
         entry = self._entry(reply)
-        if entry is None or len(entry.pcm) // 2 >= MAX_QUEUED:
+        if entry is None or len(entry.pcm) // self._width >= MAX_QUEUED:
             self.late_audio += 1
         else:
             entry.pcm += pcm
@@ -82,7 +88,7 @@ class Playout:
         self._flushed = max(self._flushed, reply)
         while self._replies and self._replies[0].id <= reply:
             entry = self._replies.popleft()
-            self._silenced.append((entry.id, entry.played, len(entry.pcm) // 2, entry.underruns))
+            self._silenced.append((entry.id, entry.played, len(entry.pcm) // self._width, entry.underruns))
             self._end(entry)
         if not self._silenced or self._silenced[-1][0] != reply:
             played, underruns = self._ended.get(reply, (0, 0))
@@ -99,29 +105,30 @@ class Playout:
         return self.pull(), self.settle(position, at_ns)
 
     def pull(self) -> bytes:
-        """The next frame, `FRAME_BYTES` long; empty for silence."""
+        """The next 20 ms; empty for silence."""
         self.source = 0
+        size = self._size
         while self._replies:
             entry = self._replies[0]
-            if len(entry.pcm) < FRAME_BYTES and not entry.finished:
+            if len(entry.pcm) < size and not entry.finished:
                 # Less than a frame is kept back, so that a late piece joins it without a second gap.
                 entry.underruns += 1
                 self.underruns += 1
                 return b""
-            frame = bytes(entry.pcm[:FRAME_BYTES])
-            del entry.pcm[:FRAME_BYTES]
+            frame = bytes(entry.pcm[:size])
+            del entry.pcm[:size]
             if entry.finished and not entry.pcm:
                 self._replies.popleft()
                 self._done.append(entry)
                 if not frame:
                     continue
-            entry.played += len(frame) // 2
+            entry.played += len(frame) // self._width
             self.reply, self.played, self.source = entry.id, entry.played, entry.id
-            frame = frame.ljust(FRAME_BYTES, b"\0")
+            frame = frame.ljust(size, b"\0")
             if not entry.audible and loud(frame):
                 entry.audible = True
                 self._started = entry
-            return b"" if frame == SILENCE else entry.gain.apply(frame)
+            return b"" if frame == self._silence else entry.gain.apply(frame)
         return b""
 
     def settle(self, position: int, at_ns: int) -> list[PlayoutEvent]:
@@ -150,7 +157,7 @@ class Playout:
         for older in self._replies:
             older.finished = True
         self._newest = reply
-        entry = _Reply(reply)
+        entry = _Reply(reply, self._by)
         self._replies.append(entry)
         return entry
 

@@ -125,6 +125,14 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayWide:
+    """`Play` at 16 kHz, for a wideband line. Both may come for one reply."""
+
+    reply: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     reply: int
 
@@ -221,6 +229,7 @@ Command = (
     | Refuse
     | Place
     | Play
+    | PlayWide
     | Finish
     | Flush
     | Duck
@@ -391,7 +400,7 @@ _KINDS: tuple[type[Any], ...] = (
     *(Registered, OptionsAnswered, Ringing),
     *(Hello, Incoming, Answered, InBandKeys, Stats),
     *(Frame, Digit, PlayoutStarted, PlayoutDone, Flushed, SourceChanged, HoldChanged, TransferFailed, LineClosed),
-    WideFrame,
+    *(WideFrame, PlayWide),
 )
 _CODECS = [_Codec(number, kind) for number, kind in enumerate(_KINDS)]
 _BY_KIND = {codec.kind: codec for codec in _CODECS}

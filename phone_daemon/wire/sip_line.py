@@ -74,10 +74,14 @@ class SipLine:
             finally:
                 self._waiter = None
 
-    def play(self, reply: int, pcm: bytes) -> None:
+    def play(self, reply: int, pcm: bytes, wide: bytes = b"") -> None:
         if len(pcm) % 2:
             raise ValueError(f"{len(pcm)} bytes of audio: samples have two")
         self.newest_reply = max(self.newest_reply, reply)
+        if wide and self.wide:
+            for start in range(0, len(wide), protocol.PLAY_BYTES):
+                self.send(protocol.PlayWide(reply, wide[start : start + protocol.PLAY_BYTES]))
+            return
         for start in range(0, len(pcm), protocol.PLAY_BYTES):
             self.send(protocol.Play(reply, pcm[start : start + protocol.PLAY_BYTES]))
 

@@ -137,7 +137,7 @@ class TapeLine:
             if isinstance(event, LineClosed):
                 return
 
-    def play(self, reply: int, pcm: bytes) -> None:
+    def play(self, reply: int, pcm: bytes, wide: bytes = b"") -> None:
         self._playout.play(reply, pcm)
 
     def finish(self, reply: int) -> None:

@@ -379,7 +379,7 @@ async def test_the_recognizer_of_a_wideband_call_hears_16_khz_from_the_pre_roll_
     for position in range(0, len(narrow) // 2 - FRAME_SAMPLES, FRAME_SAMPLES):
         pcm = narrow[2 * position :][:FRAME_BYTES]
         sent.append(rng.integers(-99, 99, 2 * FRAME_SAMPLES).astype("<i2").tobytes())
-        for event in side.hear(WideFrame(position, pcm, b"", 0, 0, 0, sent[-1])):
+        for event in side.hear(WideFrame(position, pcm, b"", 0, 0, 0, sent[-1], b"")):
             if isinstance(event, SpeechStarted):
                 onset = event.onset
                 side.attend(onset)

@@ -93,19 +93,21 @@ def wideband(line: list[bytes], voice: list[bytes] | None = None) -> list[tuple[
 
 def hear(
     caller: list[bytes] | list[tuple[bytes, bytes]],
-    agent: list[bytes],
+    agent: list[bytes] | list[tuple[bytes, bytes]],
     canceller: EchoCanceller | None = None,
     vad: Vad | None = None,
 ) -> Heard:
     """What a call hears of a line: with the canceller before the VAD, as in `Call`."""
     canceller, vad = canceller or EchoCanceller(), vad or Vad(VadSettings())
     heard = Heard([], [], canceller)
-    for number, (said, played) in enumerate(zip(caller, agent, strict=True)):
+    doubler = Doubler()
+    for number, (said, spoken) in enumerate(zip(caller, agent, strict=True)):
+        played, wide = (spoken, doubler.feed(spoken)) if isinstance(spoken, bytes) else spoken
         position, sent = number * FRAME_SAMPLES, played if any(played) else b""
         frame = (
             Frame(position, said, sent, 1, 0, 0)
             if isinstance(said, bytes)
-            else WideFrame(position, said[0], sent, 1, 0, 0, said[1])
+            else WideFrame(position, said[0], sent, 1, 0, 0, said[1], wide if sent else b"")
         )
         cleaned = canceller.clean(frame)
         vad.doubted = canceller.doubted

@@ -112,12 +112,27 @@ def test_who_speaks_over_the_echo_on_a_wideband_line_is_heard_with_what_a_teleph
     heard = hear(line, said, EchoCanceller(rate=WIDE_RATE))
     assert len(heard.starts) == 1 and heard.starts[0] < hear(caller, said).starts[0] + 0.4
     span = slice(samples(3.0), samples(4.0))
-    came = [WideFrame(0, b"", b"", 0, 0, 0, wide) for _, wide in line]
+    came = [WideFrame(0, b"", b"", 0, 0, 0, wide, b"") for _, wide in line]
     assert above(heard.frames, span) > 0.25 * above(list(came), span)
     narrow = np.frombuffer(b"".join(frame.pcm for frame in heard.frames), "<i2").astype(float)[span]
     wide = b"".join(frame.wide for frame in heard.frames if isinstance(frame, WideFrame))
     low = np.frombuffer(Halver().feed(wide)[0], "<i2").astype(float)[span.start + HALF // 2 :][: narrow.size]
     assert np.corrcoef(narrow, low)[0, 1] > 0.95
+
+
+def test_what_a_telephone_lacks_of_the_agents_voice_is_cancelled_too() -> None:
+    said = agent()
+    played = wideband(said, said)
+    voice = np.frombuffer(b"".join(wide for _, wide in played), "<i2").astype(float)
+    echo = 0.1 * np.concatenate((np.zeros(960), voice[:-960])) + np.random.default_rng(3).normal(0, 4, voice.size)
+    sent = echo.round().astype("<i2").tobytes()
+    halver = Halver()
+    line = [halver.feed(sent[at : at + 4 * FRAME_SAMPLES]) for at in range(0, len(sent), 4 * FRAME_SAMPLES)]
+    heard = hear(line, played, EchoCanceller(rate=WIDE_RATE))
+    assert heard.starts == []
+    span = slice(samples(3.0), samples(5.0))
+    came = [WideFrame(0, b"", b"", 0, 0, 0, wide, b"") for _, wide in line]
+    assert above(heard.frames, span) < 0.1 * above(list(came), span)
 
 
 def test_a_clear_wideband_line_stays_as_it_came() -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from phone_daemon.clock import run_counted
-from phone_daemon.events import SAMPLE_RATE, Speech
+from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Speech
 from phone_daemon.tts.heard import Heard
 from phone_daemon.tts.voice import Kept, TtsLost, Voice
 from sidecars.host.host import Host
 from sidecars.local.inline import InlineHost
 from sidecars.local.subprocess import SubprocessHost
+from sidecars.resample import Resampler
 
 LONG = "This is a sentence that goes on for quite some time, so that there is time to stop it. " * 3
 
@@ -48,6 +49,36 @@ async def test_a_phrase_comes_at_8_khz_with_its_words_marked_in_it(host: Host) -
     it = marks[4][0]
     assert (np.abs(audio[it - 1000 : it - 100]) <= 30).all(), "the pause between the sentences lies before its mark"
     assert (np.abs(audio[it : it + 800]) > 300).any()
+
+
+async def test_for_a_wideband_line_it_comes_at_16_khz_too_sample_for_sample(host: Host) -> None:
+    phrase = "Six of us, since yesterday."
+    narrow, words = await spoken(voice_of(host), phrase)
+    pieces = [piece async for piece in Voice(host, {}, wide=True).speak(phrase)]
+    assert all(len(piece.wide) == 2 * len(piece.pcm) for piece in pieces)
+    halved, wide = (
+        np.frombuffer(b"".join(each), "<i2") for each in zip(*((p.pcm, p.wide) for p in pieces), strict=True)
+    )
+    assert abs(len(halved) - len(narrow)) <= 1
+    marks = [mark for piece in pieces for mark in piece.marks]
+    assert [phrase[mark.start : mark.end] for mark in marks] == [word for _, word in words]
+    assert all(abs(mark.sample - at) <= 2 for mark, (at, _) in zip(marks, words, strict=True))
+    # To 3 kHz they are the same sound; and there is an "s" that a telephone has not.
+    down = Resampler(WIDE_RATE, SAMPLE_RATE)
+    same = np.frombuffer(down.feed(wide.tobytes()) + down.flush(), "<i2")
+    here, there = (np.abs(np.fft.rfft(each))[: len(each) * 3 // 8] for each in (halved, same))
+    assert np.linalg.norm(here - there) < 0.05 * np.linalg.norm(there)
+    spectrum = np.abs(np.fft.rfft(wide))
+    assert spectrum[len(spectrum) // 2 :].sum() > 0.05 * spectrum.sum()
+
+
+async def test_a_telephone_and_a_wideband_line_share_nothing_that_is_kept(host: Host) -> None:
+    kept: Kept = {}
+    for wide in (False, True, True, False):
+        voice = Voice(host, {}, kept=kept, wide=wide)
+        pieces = [piece async for piece in voice.speak("Hello.", keep=True)]
+        assert bool(pieces[0].wide) is wide
+    assert len(kept) == 2
 
 
 async def test_what_every_call_says_is_spoken_once(host: Host) -> None:

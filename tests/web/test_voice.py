@@ -115,6 +115,62 @@ async def test_who_sends_16_khz_or_more_is_heard_at_16(web: Served, rate: int) -
         assert all(strength(frame.pcm, 2000) < 100 for frame in loud[1:])
 
 
+def wide_tone(hertz: float, seconds: float) -> bytes:
+    return (8000 * np.sin(2 * np.pi * hertz * np.arange(round(16_000 * seconds)) / 16_000)).astype("<i2").tobytes()
+
+
+async def heard_of(socket: ClientConnection) -> tuple[bytes, dict[str, object]]:
+    """A reply to its end, and what is said there."""
+    heard = b""
+    while (message := await frame_of(socket, 0x06, 0x03))[0] == 0x06:
+        heard += message[2:]
+    return heard, json.loads(message[2:])
+
+
+async def test_who_hears_16_khz_is_sent_16_and_positions_stay_at_8(web: Served) -> None:
+    async with web.socket() as socket:
+        await socket.send(start(rate=16000))
+        ear = await web.answered()
+        await frame_of(socket, 0x08)
+        hiss = wide_tone(6000, 0.4)
+        ear.line.play(1, bytes(6400), hiss)
+        ear.line.finish(1)
+        assert await heard_of(socket) == (hiss, {"reply": 1, "played_ms": 400, "drop": False})
+        done = await ear.event(PlayoutDone)
+        assert isinstance(done, PlayoutDone) and done.played == 3200
+        ear.line.play(2, tone(1000, 0.4), wide_tone(1000, 0.4))
+        ear.line.finish(2)
+        await heard_of(socket)
+        await ear.until(lambda: len([each for each in ear.told if isinstance(each, PlayoutDone)]) == 2)
+        played = [frame for frame in ear.frames if isinstance(frame, WideFrame) and frame.reply == 2 and frame.agent]
+        assert all(
+            strength(frame.agent, 1000) > 4000 and strength(frame.wide_agent, 500) > 4000 for frame in played[1:]
+        )
+        # What lies above 4 kHz was played, and the 8 kHz that a call decides by has none of it.
+        hissing = [
+            frame for frame in ear.frames if isinstance(frame, WideFrame) and frame.reply == 1 and frame.wide_agent
+        ]
+        assert len(hissing) == 20 and all(rms(frame.agent) < 100 < rms(frame.wide_agent) for frame in hissing[1:])
+
+
+async def test_what_comes_at_8_khz_is_heard_at_16_and_an_interruption_leaves_nothing_of_it(web: Served) -> None:
+    async with web.socket() as socket:
+        await socket.send(start(rate=16000))
+        ear = await web.answered()
+        await frame_of(socket, 0x08)
+        ear.line.play(1, tone(1000, 3.0))
+        while rms((await frame_of(socket, 0x06))[2:]) < 4000:
+            pass
+        ear.line.flush(1)
+        ear.line.play(2, bytes(2 * FRAME_BYTES))
+        ear.line.finish(2)
+        _, ends = await heard_of(socket)
+        flushed = await ear.event(Flushed)
+        assert isinstance(flushed, Flushed) and ends["played_ms"] == flushed.played / 8 < 3000 and ends["drop"]
+        heard, _ = await heard_of(socket)
+        assert heard == bytes(4 * FRAME_BYTES)
+
+
 async def test_who_sends_8_khz_costs_no_more(web: Served) -> None:
     async with web.socket() as socket:
         await socket.send(start())

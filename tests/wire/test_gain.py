@@ -40,6 +40,14 @@ def test_it_rises_again_within_40_ms_and_then_leaves_frames_alone() -> None:
     assert gain.apply(FULL) is FULL
 
 
+def test_at_16_khz_it_takes_as_long() -> None:
+    narrow, wide = Gain(), Gain(2)
+    for down in (True, True, True, False, False, False):
+        narrow.ducked = wide.ducked = down
+        once = np.frombuffer(narrow.apply(FULL), "<i2")
+        assert (np.frombuffer(wide.apply(2 * FULL), "<i2") == np.repeat(once, 2)).all()
+
+
 def test_turned_round_on_the_way_it_goes_back_from_where_it_is() -> None:
     gain = Gain()
     gain.ducked = True

@@ -234,3 +234,28 @@ def test_the_reply_after_a_ducked_one_is_as_loud_as_ever() -> None:
     playout.play(2, sound(320))
     frames, _ = ticks(playout, 2)
     assert frames == [sound(160)] * 2
+
+
+def test_at_16_khz_frames_are_twice_as_long_and_every_count_is_the_same() -> None:
+    def played(rate: int) -> tuple[list[bytes], list[PlayoutEvent], list[tuple[int, int]]]:
+        playout = Playout(rate)
+        by = rate // 8000
+        frames, events, counts = [], [], []
+        for tick in range(16):
+            if tick == 0:
+                playout.play(1, sound(900 * by))
+                playout.finish(1)
+                playout.play(2, sound(1000 * by))
+            if tick == 9:
+                playout.flush(2)
+                playout.play(3, sound(100 * by))
+            frame, told = playout.tick(tick * FRAME_SAMPLES, tick)
+            frames.append(frame)
+            events += told
+            counts.append((playout.played, playout.queued))
+        return frames, events, counts
+
+    narrow, wide = played(8000), played(16_000)
+    assert wide[1:] == narrow[1:]
+    assert [len(frame) for frame in wide[0]] == [2 * len(frame) for frame in narrow[0]]
+    assert b"".join(wide[0]) == b"".join(np.repeat(np.frombuffer(each, "<i2"), 2).tobytes() for each in narrow[0])

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_daemon.events import EndReason, Frame
+from phone_daemon.events import EndReason, Frame, WideFrame
 from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card.daemon_link import MAX_TOGETHER
 from phone_daemon.wire.protocol import Message, Play, Ring, Stop, WireError, pack, pack_frame, unpack
 
 KINDS: tuple[type[Any], ...] = get_args(Message)
@@ -77,6 +78,8 @@ def test_an_unknown_type_is_refused() -> None:
 def test_a_full_frame_fits_the_receiver_s_buffer_and_so_does_the_longest_play() -> None:
     assert len(pack(1, Frame(0, bytes(320), bytes(320), 1, 0, 0))) < 700
     assert len(pack(1, Play(1, bytes(protocol.PLAY_BYTES)))) < protocol.MAX_PACKET
+    wide = pack(1, WideFrame(0, bytes(320), bytes(320), 1, 0, 0, bytes(640), bytes(640)))
+    assert MAX_TOGETHER * len(wide) < 0.8 * protocol.MAX_PACKET
 
 
 def test_values_without_fields_are_a_header_alone() -> None:

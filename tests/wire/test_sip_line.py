@@ -29,6 +29,15 @@ async def test_events_come_in_order_and_end_with_the_line() -> None:
     assert [event async for event in here.events()] == events
 
 
+def test_what_is_played_at_16_khz_goes_to_a_wideband_line_alone() -> None:
+    here, said = line()
+    here.play(1, bytes(320), bytes(640))
+    here.wide = True
+    here.play(2, bytes(320), bytes(640))
+    here.play(3, bytes(320))
+    assert said == [protocol.Play(1, bytes(320)), protocol.PlayWide(2, bytes(640)), protocol.Play(3, bytes(320))]
+
+
 async def test_a_reader_that_is_cancelled_while_it_waits_loses_nothing() -> None:
     here, _ = line()
     waiting = asyncio.ensure_future(anext(here.events()))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import av
 
-from phone_daemon.events import FRAME_SAMPLES, PTIME_S, SAMPLE_RATE
+from phone_daemon.events import PTIME_S, SAMPLE_RATE
 
 MAX_PACKET = 1275
 """Bytes of one frame at most (section 3.4), and of a packet that we make."""
@@ -61,14 +61,13 @@ def duration(packet: bytes) -> int:
 
 
 class Encoder:
-    """One stream's; 20 ms a packet, about 24 kbit/s while somebody speaks and 3 bytes in silence."""
+    """One stream's at `rate`; 20 ms a packet, about 24 kbit/s while somebody speaks and 3 bytes in silence."""
 
-    def __init__(self, bitrate: int = 24_000, expected_loss: int = 5) -> None:
+    def __init__(self, rate: int, bitrate: int = 24_000, expected_loss: int = 5) -> None:
+        self._frame_samples = round(rate * PTIME_S)
         library = _library()
         error = ctypes.c_int()
-        self._state = ctypes.c_void_p(
-            library.opus_encoder_create(SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error))
-        )
+        self._state = ctypes.c_void_p(library.opus_encoder_create(rate, 1, _APPLICATION_VOIP, ctypes.byref(error)))
         _checked(error.value)
         weakref.finalize(self, library.opus_encoder_destroy, self._state)
         for request, value in ((_SET_BITRATE, bitrate), (_SET_INBAND_FEC, 1), (_SET_PACKET_LOSS_PERC, expected_loss)):
@@ -76,8 +75,8 @@ class Encoder:
         self._out = ctypes.create_string_buffer(MAX_PACKET)
 
     def encode(self, pcm: bytes) -> bytes:
-        """The packet of one frame, `FRAME_BYTES` of 16-bit PCM at 8 kHz."""
-        size = _checked(_library().opus_encode(self._state, pcm, FRAME_SAMPLES, self._out, MAX_PACKET))
+        """The packet of one frame, 20 ms of 16-bit PCM."""
+        size = _checked(_library().opus_encode(self._state, pcm, self._frame_samples, self._out, MAX_PACKET))
         return self._out.raw[:size]
 
 

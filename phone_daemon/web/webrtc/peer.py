@@ -24,7 +24,7 @@ from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
-from phone_daemon.events import FRAME_BYTES, WIDE_RATE
+from phone_daemon.events import PTIME_S, WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
 from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
@@ -114,8 +114,8 @@ class Peer:
         self._caller, self._called, self._join = caller, called, join
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._voice = Voice()
-        self._encoder = Encoder()
-        self._silence = bytes(FRAME_BYTES)
+        self._encoder = Encoder(WIDE_RATE)
+        self._silence = bytes(2 * round(WIDE_RATE * PTIME_S))
         self._channel: RTCDataChannel | None = None
         self._early: deque[str] = deque(maxlen=64)
         """Notes from before the channel was open."""

@@ -12,8 +12,8 @@ from phone_daemon.wire import protocol
 
 MAX_PENDING = 500
 """Packets kept for a daemon that does not read (ten seconds); after that, callers' frames are lost."""
-MAX_TOGETHER = 32
-"""Messages in one packet: 32 wideband frames are two thirds of `protocol.MAX_PACKET`."""
+MAX_TOGETHER = 24
+"""Messages in one packet: 24 wideband frames are three quarters of `protocol.MAX_PACKET`."""
 
 
 class DaemonLink:

@@ -13,7 +13,7 @@ from tests.web.webrtc.speech import caller, frames, likeness
 
 def test_speech_comes_out_as_it_went_in() -> None:
     """Coded and decoded, a caller's sentence is the same sentence, 6.5 ms later."""
-    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
+    encoder, decoder = Encoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     packets = [encoder.encode(frame) for frame in frames(caller())]
     assert likeness(caller(), b"".join(decoder.decode(packet) for packet in packets)) > 0.9
 
@@ -38,13 +38,13 @@ def test_at_16_khz_there_is_more_of_a_voice_than_a_telephone_has() -> None:
 
 
 def test_a_packet_says_how_long_it_is() -> None:
-    packet = Encoder().encode(bytes(FRAME_BYTES))
+    packet = Encoder(SAMPLE_RATE).encode(bytes(FRAME_BYTES))
     assert duration(packet) == FRAME_SAMPLES
 
 
 def test_a_lost_packet_is_recovered_from_the_next() -> None:
     """Of in-band FEC more is left than of what is made up."""
-    encoder = Encoder(expected_loss=30)
+    encoder = Encoder(SAMPLE_RATE, expected_loss=30)
     packets = [encoder.encode(frame) for frame in frames(caller())]
     recovering, concealing = Decoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     recovered, concealed = bytearray(), bytearray()
@@ -59,7 +59,7 @@ def test_a_lost_packet_is_recovered_from_the_next() -> None:
 
 
 def test_what_is_made_up_fades_out() -> None:
-    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
+    encoder, decoder = Encoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     spoken = np.frombuffer(b"".join(decoder.decode(encoder.encode(frame)) for frame in frames(caller())[:40]), "<i2")
     made_up = np.frombuffer(b"".join(decoder.conceal(FRAME_SAMPLES) for _ in range(60)), "<i2")
     assert np.abs(made_up[-FRAME_SAMPLES:]).max() < np.abs(spoken).max() / 20
@@ -67,7 +67,7 @@ def test_what_is_made_up_fades_out() -> None:
 
 @pytest.mark.parametrize("junk", [b"", b"\xff" * 3, b"\x03\x3f" + bytes(2), bytes(9)[:1] + b"\xfb" * 1500])
 def test_what_is_no_opus_is_said_and_the_next_packet_decoded(junk: bytes) -> None:
-    encoder, decoder = Encoder(), Decoder(SAMPLE_RATE)
+    encoder, decoder = Encoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     packet = encoder.encode(bytes(FRAME_BYTES))
     try:
         decoder.decode(junk)

@@ -17,7 +17,7 @@ START = 65_500
 
 
 def packets() -> list[tuple[int, bytes]]:
-    encoder = Encoder(expected_loss=20)
+    encoder = Encoder(SAMPLE_RATE, expected_loss=20)
     return [((START + at) & 0xFFFF, encoder.encode(frame)) for at, frame in enumerate(frames(caller()))]
 
 
@@ -63,12 +63,12 @@ def test_a_tenth_lost_is_concealed_and_the_rest_stays_in_its_place() -> None:
 def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
     """300 ms come at once; two seconds later no more than two frames wait."""
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
-    encoder = Encoder()
+    encoder = Encoder(SAMPLE_RATE)
     stream = [(at, encoder.encode(SILENCE)) for at in range(200)]
     heard(buffer, [[packet] for packet in stream[:20]])
     heard(buffer, [[] for _ in range(15)])
     heard(buffer, [stream[20:35], *([packet] for packet in stream[35:150])])
-    marked = Encoder()
+    marked = Encoder(SAMPLE_RATE)
     heard(buffer, [[(150 + at, marked.encode(frame))] for at, frame in enumerate(frames(caller())[:25])])
     waiting = 0
     while buffer.quiet == 0 or waiting == 0:
@@ -84,7 +84,7 @@ def test_another_stream_begins_anew() -> None:
     """A sequence number from elsewhere (RFC 3550: a sender that starts again) is not taken for a gap of 30,000."""
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     heard(buffer, [[packet] for packet in packets()[:10]])
-    encoder = Encoder()
+    encoder = Encoder(SAMPLE_RATE)
     again = [[(30_000 + at, encoder.encode(frame))] for at, frame in enumerate(frames(caller()))]
     assert likeness(caller(), heard(buffer, again)) > 0.9
 
@@ -99,7 +99,7 @@ def test_junk_is_passed_over(junk: bytes) -> None:
 
 def test_a_flood_waits_in_half_a_second() -> None:
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
-    packet = Encoder().encode(SILENCE)
+    packet = Encoder(SAMPLE_RATE).encode(SILENCE)
     for sequence in range(5_000):
         buffer.add(sequence & 0xFFFF, packet)
     ticks = 0
