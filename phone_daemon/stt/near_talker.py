@@ -7,8 +7,9 @@ Learned from turns that were understood, so that it is the caller who teaches it
 from __future__ import annotations
 
 import math
-from array import array
 from collections import deque
+
+import numpy as np
 
 FAR_DB = 10.0
 """Somebody is far who is softer than the caller by more. Who is softer by 12 dB on the whole has louder moments."""
@@ -103,6 +104,6 @@ class NearTalker:
 
 def level_db(pcm: bytes) -> float:
     """RMS of 16-bit `pcm` in dB of full scale."""
-    values = array("h", pcm)
-    power = sum(value * value for value in values) / max(len(values), 1)
+    values = np.frombuffer(pcm, "<i2").astype(np.float64)
+    power = float(values @ values) / max(values.size, 1)
     return 10 * math.log10(power / 2**30 + 1e-12)
