@@ -39,6 +39,8 @@ WANTING = frozenset(_WANTING.split())
 AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
 ENOUGH = 2
 """Other words that it takes: a single one may have been made up from the end of a "yeah"."""
+BEGUN = 4
+"""Letters of a word's beginning that will do."""
 MANY = 5
 """Whoever says more words than that wants to say something, whatever it is."""
 
@@ -60,7 +62,13 @@ def wants_floor(
     words = _words(text)
     others = [word for word in words if word not in _single(tuple(remarks)) and word not in MISHEARD]
     said = any(word in WANTING or word in vocabulary for word in others if word != "no") or _denies(words, over)
+    said = said or (not over and bool(others) and _begins_one_wanting(others[-1]))
     return not is_remark(text, remarks) and (said or len(others) >= ENOUGH or len(words) > MANY)
+
+
+def _begins_one_wanting(word: str) -> bool:
+    """Whether `word`, the last of a partial, is how a word of `WANTING` begins: "quest" is heard before "question"."""
+    return len(word) >= BEGUN and any(len(whole) > BEGUN and whole.startswith(word) for whole in WANTING)
 
 
 def asks_for_floor(text: str, vocabulary: frozenset[str] = frozenset()) -> bool:

@@ -50,3 +50,10 @@ def test_a_conversation_beside_the_caller_is_no_request_however_long(text: str) 
 
 def test_words_that_callers_are_known_to_say_ask_for_it() -> None:
     assert asks_for_floor("an appointment", frozenset(("appointment",)))
+
+
+def test_the_beginning_of_such_a_word_will_do_as_long_as_more_may_come() -> None:
+    assert wants_floor("One quest", over=False) and not wants_floor("One quest")
+    assert wants_floor("Some", over=False) is False and not wants_floor("Hell", over=True)
+    for text in ("Yeah.", "Real.", "Exact", "Right"):
+        assert not wants_floor(text, over=False)
