@@ -32,7 +32,7 @@ MODULES = {
     "ab": "ab.command",
     "edge": "edge.command",
 }
-"""Where each subcommand lives. Only the one that is used is imported."""
+"""The module of each subcommand. Only the one in use is imported."""
 EXAMPLES = """\
 examples:
   phone-ops calls                     list the calls on the line
@@ -54,7 +54,7 @@ Run `phone-ops COMMAND --help` for details. Exit codes: 0 success, 1 failed chec
 
 
 def parser(asked: Sequence[str]) -> Parser:
-    """The parser of the commands `asked`, and of those that share a module with them."""
+    """The parser of the commands in `asked`, and of those that share a module with them."""
     top = Parser(
         "phone-ops",
         description="Operate a running daemon, replay recorded callers, and measure what you get.",
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read us has enough; without this the interpreter complains at exit.
+        # The reader of the pipe has seen enough; without this the interpreter complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return code

@@ -1,4 +1,4 @@
-"""A command that is told to end, by SIGTERM, ends as by Ctrl-C: what it has begun is closed, no process left behind."""
+"""Ends a command on SIGTERM as on Ctrl-C: everything it opened is closed, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ _T = TypeVar("_T")
 
 
 def run(main: Coroutine[Any, Any, _T]) -> _T:
-    """`asyncio.run`. Raises `SystemExit` (128 + 15, as shells have it) once what SIGTERM has cancelled is over."""
+    """`asyncio.run`. Raises `SystemExit` (128 + 15, the shell convention) once the tasks that SIGTERM canceled are
+    over.
+    """
 
     async def cancellable() -> _T:
         task = asyncio.current_task()
         assert task is not None
-        if threading.current_thread() is threading.main_thread():  # elsewhere no signal arrives
+        if threading.current_thread() is threading.main_thread():  # other platforms deliver no signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await main
 

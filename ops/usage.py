@@ -28,13 +28,13 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def about(docstring: str | None) -> str:
-    """What a module docstring such as "`phone-ops wer`: measure …" says of its command, for `--help`."""
+    """The description for `--help` from a module docstring such as "`phone-ops wer`: measure …"."""
     text = (docstring or "").partition(": ")[2]
     return text[:1].upper() + text[1:]
 
 
 def settings(args: argparse.Namespace) -> Settings:
-    """The settings of `--config` and the environment. Raises `WrongUse` with one line per problem."""
+    """The settings from `--config` and the environment. Raises `WrongUse` with one line per problem."""
     try:
         return load_settings(args.config, os.environ)
     except SettingsError as error:

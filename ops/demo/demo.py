@@ -1,4 +1,4 @@
-"""`phone-daemon demo`: one recorded call over real SIP and RTP on loopback, in captions, and then in figures."""
+"""`phone-daemon demo`: one recorded call over real SIP and RTP on loopback, shown as captions and then as figures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT = "interrupts_three_times"
 
 
 def run(name: str | None) -> int:
-    """Plays fixture `name` (or `DEFAULT`); 0 when the call was held, 2 when there is no such fixture."""
+    """Plays fixture `name` (or `DEFAULT`). Returns 0 if the call took place, 2 if there is no such fixture."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     try:
         recorded = fixture.load(fixture.find(name or DEFAULT))
@@ -42,7 +42,7 @@ def run(name: str | None) -> int:
 
 
 async def show(recorded: fixture.Fixture, console: Console) -> Path:
-    """Makes the call, in captions on `console`; returns the folder that it left."""
+    """Makes the call, with captions on `console`; returns the folder of its files."""
     settings = replace(
         load_settings(None, os.environ),
         sip=SipSettings(port=0),

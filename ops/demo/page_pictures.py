@@ -1,11 +1,11 @@
-"""`make page-pictures`: the page's four views from a real run, for the README.
+"""`make page-pictures`: screenshots of the page's views from a real run, for the README.
 
-    python -m ops.demo.page_pictures [--every] [FOLDER]
+python -m ops.demo.page_pictures [--every] [FOLDER]
 
-A recorded caller books an appointment from Chromium, interrupting the greeting, while another tab watches; then calls
-again. Writes page_call.png, page_live.png, page_past.png, page_compare.png, page_desk.png and page_phone.png (a phone's
-width, dark) into FOLDER (default: fixtures/demo). With --every each view is also pictured whole, at both widths, light
-and dark, to be looked at. Needs Debian's chromium and the dev extra.
+A recorded caller books an appointment from Chromium, interrupting the greeting, while another tab watches; then the
+caller calls again. Writes page_call.png, page_live.png, page_past.png, page_compare.png, page_desk.png, and
+page_phone.png (a phone's width, dark) into FOLDER (default: fixtures/demo). With --every, each view is also captured in
+full, at both widths, light and dark, for inspection. Needs Debian's chromium and the dev extra.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SHOTS_FIRED = "8"
 class Camera:
     folder: Path
     every: bool
-    """Also at both widths, light and dark, as far as the page goes down."""
+    """Also captures the whole page at both widths, light and dark."""
     made: list[Path] = field(default_factory=list)
 
     async def shoot(self, page: Page, name: str) -> None:
@@ -65,7 +65,7 @@ class Camera:
 
 
 async def pictures(folder: Path, *, every: bool) -> list[Path]:
-    """Makes them all. Raises what a browser or a daemon that does not come up raises."""
+    """Makes all of them. Raises what a browser or a daemon that does not start raises."""
     camera = Camera(folder, every)
     token = secrets.token_urlsafe(16)
     port = free_port(socket.SOCK_STREAM)
@@ -132,7 +132,7 @@ async def _desk(page: Page, address: str, camera: Camera) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0."""
+    """Returns exit code 0."""
     parser = argparse.ArgumentParser("python -m ops.demo.page_pictures", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     parser.add_argument("--every", action="store_true", help="each view at both widths, light and dark, too")

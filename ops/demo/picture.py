@@ -1,6 +1,6 @@
-"""`make picture`: what `make run` shows, as a picture and as a recording, for the README.
+"""`make picture`: the output of `make run` as a picture and as a recording, for the README.
 
-    python -m ops.demo.picture [FOLDER]
+python -m ops.demo.picture [FOLDER]
 
 Writes demo.svg and demo.mp3 (caller left, agent right) into FOLDER (default: fixtures/demo).
 """
@@ -21,15 +21,15 @@ from ops.replay import fixture
 FOLDER = Path("fixtures/demo")
 COLUMNS = 100
 SECONDS = 22
-"""Of the recording: the greeting, three interruptions and what comes of them."""
+"""How much of the recording is kept: the greeting, three interruptions, and what follows them."""
 
 
 def main(folder: Path) -> int:
-    """Exit code 0. Raises what a call that fails raises."""
+    """Returns exit code 0. Raises what a failing call raises."""
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor", highlight=False)
     left = sigterm.run(demo.show(fixture.load(fixture.find(demo.DEFAULT)), console))
-    # The folder's name and what lies in it are of no interest here, and stand at the end.
+    # The last lines name the folder and its files, which do not belong in the picture.
     console.save_svg(str(folder / "demo.svg"), title="make run")
     audio, rate = soundfile.read(left / "call.wav", frames=SECONDS * 8000)
     soundfile.write(folder / "demo.mp3", audio, rate)

@@ -1,4 +1,4 @@
-"""Whether the edge's certificate would be believed: its dates, its name, its key. Asks openssl."""
+"""Whether clients will accept the edge's certificate: its dates, name, and key. Runs openssl."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ASK_S = 10
 
 
 def problems(certificate: Path, key: Path, name: str) -> list[str]:
-    """What is wrong with them for whoever connects to `name`, a line each. Raises `Missing` (openssl)."""
+    """The problems that a client connecting to `name` would find, one line each. Raises `Missing` (openssl)."""
     for path, what in ((certificate, "certificate"), (key, "key")):
         if not path.is_file():
             return [f"[edge] {what}: no such file: {path}"]

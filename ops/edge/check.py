@@ -1,4 +1,4 @@
-"""Whether the edge would start and be believed: everything that is wrong, a line each."""
+"""Whether the edge would start and its certificate be accepted: every problem, one line each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ops.edge.plan import CALLS_A_CARD, EdgeError, Plan, port_range
 from ops.edge.supervisor import program
 
 PORTS_A_CALL = 4
-"""RTP and RTCP on either side."""
+"""Ports per call: RTP and RTCP on each side."""
 ASK_S = 20
 
 
 def problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> list[str]:
-    """What is wrong; `rendered`: whether the configurations are there to be read by the programs themselves."""
+    """All problems. `rendered`: whether the configurations have been written, so that the programs can check them."""
     return list(_problems(plan, sip_trusted, rendered=rendered))
 
 
@@ -66,7 +66,7 @@ def _problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
 
 
 def _programs_say(plan: Plan) -> Iterator[str]:
-    """What Kamailio and HAProxy find in what was written for them."""
+    """What Kamailio and HAProxy find wrong in the files written for them."""
     folder = plan.folder
     asked = [("kamailio", ["-c", "-f", f"{folder}/kamailio.cfg"])]
     if haproxy.wanted(plan):
@@ -80,7 +80,7 @@ def _programs_say(plan: Plan) -> Iterator[str]:
 
 
 def _not_here(address: str) -> str:
-    """Why nothing could listen on an address; empty: something could."""
+    """Why nothing can listen on an address; empty if it can."""
     try:
         version = ip_address(address.strip("[]")).version
     except ValueError:

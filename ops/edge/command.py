@@ -35,7 +35,7 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Adds `edge` and its four actions."""
+    """Adds `edge` and its four actions to the subparsers."""
     about = (__doc__ or "").partition(": ")[2].strip()
     top = commands.add_parser(
         "edge", help=about, description=about, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -112,13 +112,15 @@ def _start(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
 
 
 async def serve(plan: Plan, found: Settings) -> int:
-    """Runs until SIGTERM or SIGINT: no new calls, live ones may end. A second one stops at once."""
+    """Runs until SIGTERM or SIGINT: then it takes no new calls, and live ones may end. A second signal stops at
+    once.
+    """
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     assert me is not None
     async with Discovery(found) as discovery:
         if found.edge.discover:
-            with contextlib.suppress(NoAnswer):  # it is asked again, and says so
+            with contextlib.suppress(NoAnswer):  # the next attempt reports it
                 plan = replace(plan, cards=await discovery.cards(plan.cards))
                 render(plan)
         async with Supervisor(plan) as edge:

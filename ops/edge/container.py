@@ -1,4 +1,4 @@
-"""A Containerfile and a compose file that run the edge and a daemon as the units do. Pure."""
+"""A Containerfile and a compose file that run the edge and a daemon as the systemd units do. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CMD ["phone-daemon", "serve", "-c", "/etc/phone-daemon/phone-daemon.toml"]
 
 
 def files(plan: Plan) -> dict[str, str]:
-    """Both, by name."""
+    """Both files, by name."""
     return {"Containerfile": CONTAINERFILE, "compose.yaml": _compose(plan)}
 
 

@@ -1,4 +1,4 @@
-"""Line cards that daemons have written into the Redis they share: `[edge] discover`."""
+"""Line cards that daemons have announced in the Redis that they share: `[edge] discover`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-"""Between two looks: a machine whose lease has ended is known so soon, one that was added too."""
+"""Interval between two polls, and so the delay until an added machine, or an expired lease, is noticed."""
 
 
 class Leases:
-    """What daemons have told, which outlives the lease by the time in which it is renewed.
+    """How long a daemon's announcement is used past its lease, to cover the time until the lease is renewed.
 
-    Redis counts leases by its wall clock: when that is set on, all of them have ended at once. A machine that is really
-    gone is passed over before that, because its cards do not answer.
+    Redis expires leases by its wall clock: if that is set forward, all of them expire at once. A machine that is really
+    gone is skipped sooner than this, because its cards do not answer.
     """
 
     def __init__(self, renewed_s: float) -> None:
@@ -35,14 +35,16 @@ class Leases:
         self._last: dict[str, tuple[str, float]] = {}
 
     def kept(self, told: Mapping[str, str], now: float) -> list[str]:
-        """The line cards of each daemon: what is `told`, or was told lately by one that has not said goodbye."""
+        """The line cards of each daemon: those in `told`, and those told recently by a daemon that has not signed
+        off.
+        """
         self._last = {daemon: last for daemon, last in self._last.items() if daemon in told}
         self._last.update({daemon: (text, now) for daemon, text in told.items() if text})
         return [card for text, at in self._last.values() if now - at <= self._renewed_s for card in text.split()]
 
 
 class Discovery:
-    """`async with Discovery(settings) as discovery`; Redis is asked only where `[edge] discover` says so."""
+    """`async with Discovery(settings) as discovery`. Uses Redis only if `[edge] discover` is set."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -58,7 +60,7 @@ class Discovery:
             await self._redis.aclose()
 
     async def cards(self, known: Iterable[Card]) -> tuple[Card, ...]:
-        """`known` and those of every daemon whose lease holds; `known` alone while Redis cannot be asked."""
+        """`known`, plus the cards of every daemon whose lease holds; `known` alone if Redis is unavailable."""
         found = set(known)
         if self._redis is None:
             return tuple(sorted(found))
@@ -79,7 +81,9 @@ class Discovery:
         return tuple(sorted(found))
 
     async def follow(self, plan: Plan) -> None:
-        """Gives Kamailio the list anew whenever it changes; never ends by itself. The last list stays without Redis."""
+        """Gives Kamailio the new list whenever it changes; runs until canceled. Without Redis, the last list stays in
+        force.
+        """
         if self._redis is None:
             await asyncio.Event().wait()
         now = plan.cards
@@ -98,7 +102,7 @@ class Discovery:
                 self._say(str(error))
 
     def _say(self, problem: str) -> None:
-        """Once for each problem."""
+        """Logs each problem once."""
         if problem != self._said:
             log.warning(Event("edge.discovery_failed", reason=problem))
         self._said = problem

@@ -10,12 +10,12 @@ KINDS = (("stt", "a caller's recognition stays on its server: one WebSocket"), (
 
 
 def wanted(plan: Plan) -> bool:
-    """Whether there is anything to share out."""
+    """Whether there are several servers to balance."""
     return bool(plan.edge.stt_servers or plan.edge.tts_servers)
 
 
 def configuration(plan: Plan) -> str:
-    """haproxy.cfg."""
+    """The text of haproxy.cfg."""
     return "\n".join(_lines(plan)) + "\n"
 
 

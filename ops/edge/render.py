@@ -13,7 +13,7 @@ SECRET = "secret"
 
 
 def render(plan: Plan) -> list[Path]:
-    """Writes every file, readable by its owner only, and returns their paths. Raises `OSError`, `EdgeError`."""
+    """Writes every file, readable only by its owner, and returns the paths. Raises `OSError`, `EdgeError`."""
     folder = plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -27,7 +27,7 @@ def render(plan: Plan) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    """In one step, so that whoever reads at this moment finds the old text or the new."""
+    """Replaces the file atomically: a concurrent reader finds either the old text or the new."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     half = path.with_name(f"{path.name}.half")
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""Kamailio's routing script, with the places that `kamailio.py` fills in."""
+"""Kamailio's routing script, with placeholders that `kamailio.py` fills in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks Kamailio over its JSON-RPC socket (module jsonrpcs), and rtpengine over its NG protocol: datagrams each way."""
+"""Queries Kamailio over its JSON-RPC socket (module jsonrpcs) and rtpengine over its NG protocol, both by datagrams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BYTES = 1 << 20
 
 
 class NoAnswer(Exception):
-    """Kamailio does not run, does not answer, or refuses: one line."""
+    """Kamailio is not running, does not answer, or refuses: one line."""
 
 
 async def call(control: Path, method: str, *params: str | int) -> Any:

@@ -6,7 +6,7 @@ from ops.edge.plan import Plan, port_range
 
 
 def configuration(plan: Plan) -> str:
-    """rtpengine.conf. Raises `EdgeError`."""
+    """The text of rtpengine.conf. Raises `EdgeError`."""
     edge = plan.edge
     first, last = port_range(edge.rtp_ports)
     outer = f"outer/{edge.bind}" + (f"!{edge.public_address}" if edge.public_address else "")

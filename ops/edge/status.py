@@ -1,4 +1,4 @@
-"""What the running edge says of itself: line cards, calls, registrations."""
+"""The state of the running edge: line cards, calls, registrations."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ops.edge.rpc import NoAnswer, call, media_answers
 
 @dataclass(frozen=True, slots=True)
 class CardStatus:
-    """A line card as the dispatcher has it."""
+    """A line card as the dispatcher lists it."""
 
     uri: str
     up: bool
-    """Whether it takes calls: it answers, is not full, and does not drain."""
+    """Whether it takes calls: it answers, is not full, and is not draining."""
     calls: int
-    """As far as the edge has counted."""
+    """Calls counted by the edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The edge at one moment."""
+    """The state of the edge at one moment."""
 
     cards: tuple[CardStatus, ...]
     calls: int
@@ -45,7 +45,7 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether a call would be taken."""
+        """Whether the edge would take a call."""
         return self.media and not self.draining and any(card.up for card in self.cards)
 
     def as_json(self) -> dict[str, Any]:
@@ -53,12 +53,12 @@ class Status:
 
 
 async def ask(plan: Plan) -> Status:
-    """Raises `NoAnswer` when the edge does not run."""
+    """Reads the state. Raises `NoAnswer` if the edge is not running."""
     control = plan.control
     listed = await call(control, "dispatcher.list")
     calls = await call(control, "dlg.stats_active")
     try:
-        # "draining:" has a value once it was set.
+        # "draining:" has a value only after it was set once.
         draining = "1" in str(await call(control, "pv.shvGet", "draining"))
     except NoAnswer:
         draining = False
@@ -85,14 +85,14 @@ def _card(shown: dict[str, Any]) -> CardStatus:
 
 
 def _account(shown: dict[str, Any]) -> AccountStatus:
-    # Flags of the uac module: 4 is registered, 2 under way.
+    # Flags of the uac module: 4 is registered, 2 in progress.
     flags = int(shown.get("flags", 0))
     detail = "registered" if flags & 4 else "under way" if flags & 2 else "refused or not answered; tried again"
     return AccountStatus(str(shown.get("l_uuid", "")), bool(flags & 4), detail)
 
 
 def show(status: Status, console: Console) -> None:
-    """A table for a person."""
+    """The state as a table for people."""
     table = Table("line card", "state", "calls", box=None, pad_edge=False)
     for card in sorted(status.cards, key=lambda card: card.uri):
         table.add_row(card.uri, "up" if card.up else "full, draining or gone", str(card.calls))

@@ -1,4 +1,4 @@
-"""Kamailio, rtpengine and HAProxy as child processes: started in the foreground, started again when they die, ended."""
+"""Kamailio, rtpengine, and HAProxy as child processes: starts them in the foreground, restarts them, and ends them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Self
 
 from ops.edge import haproxy
 from ops.edge.plan import EdgeError, Plan
+from ops.edge.registrars import Registrars
 from ops.edge.rpc import NoAnswer, call, media_answers
 from sidecars.log import Event
 
@@ -23,9 +24,9 @@ log = logging.getLogger(__name__)
 START_S = 8.0
 STOP_S = 3.0
 STEADY_S = 5.0
-"""A program that lived for this long did not die of its configuration."""
+"""A program that ran for this long did not die of its configuration."""
 TRIES = 3
-"""Early deaths in a row after which the edge is given up."""
+"""After this many early deaths in a row the edge gives up."""
 KEPT_LINES = 20
 LAST_WORDS_S = 1.0
 DRAIN_POLL_S = 0.5
@@ -35,14 +36,14 @@ PACKAGES = {
     "haproxy": "haproxy",
     "openssl": "openssl",
 }
-"""By program: the Debian packages that hold what its configuration needs."""
+"""For each program, the Debian packages that its configuration needs."""
 
 PLACES = "/usr/sbin:/usr/local/sbin"
-"""Where Debian keeps servers, and what is on few users' PATH."""
+"""Where Debian keeps server programs; few users have it on their PATH."""
 
 
 class Missing(EdgeError):
-    """A program is not installed; the line says how to install it."""
+    """A program is not installed; the message says how to install it."""
 
 
 def program(name: str) -> str:
@@ -64,12 +65,12 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """0: it does not run."""
+        """0 if it is not running."""
         return self.process.pid if self.process is not None and self.process.returncode is None else 0
 
 
 def children(plan: Plan) -> list[Child]:
-    """What runs, media first. Raises `Missing`."""
+    """The programs to run, media first. Raises `Missing`."""
     folder = plan.folder
     media = ["--foreground", "--log-stderr", f"--config-file={folder}/rtpengine.conf"]
     sip = ["-DD", "-E", "-m", "64", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
@@ -85,8 +86,8 @@ def children(plan: Plan) -> list[Child]:
 class Supervisor:
     """`async with Supervisor(plan) as edge: await edge.serve()`.
 
-    Entering raises `EdgeError` with the last words of a program that does not come up. Leaving ends every process by
-    its id, within `STOP_S`.
+    Entering raises `EdgeError`, with the last output of the program, if one does not start. Leaving ends every process
+    by its id, within `STOP_S`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -104,6 +105,10 @@ class Supervisor:
             await self._stop()
             raise
         self._keepers = [asyncio.create_task(self._keep(child), name=child.name) for child in self.children]
+        if self._plan.accounts:
+            [kamailio] = [child for child in self.children if child.name == "kamailio"]
+            registrars = Registrars(self._plan, lambda: tuple(kamailio.said))
+            self._keepers.append(asyncio.create_task(registrars.follow(), name="registrars"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -117,7 +122,7 @@ class Supervisor:
         return {child.name: child.pid for child in self.children}
 
     def drain(self) -> None:
-        """No new calls; `serve` returns when the last has ended, or `[calls] drain_s` has passed."""
+        """Takes no new calls; `serve` returns when the last call has ended or `[calls] drain_s` has passed."""
         self._draining.set()
 
     @property
@@ -150,7 +155,7 @@ class Supervisor:
     async def _start(self, child: Child) -> None:
         loop = asyncio.get_running_loop()
         child.said.clear()
-        # A pipe of our own: asyncio's would keep a dead program alive as long as its children hold the other end.
+        # A pipe of our own: asyncio's would consider a dead program alive while its children hold the other end.
         ours, theirs = os.pipe()
         try:
             child.process = await asyncio.create_subprocess_exec(
@@ -158,7 +163,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=theirs,
                 stderr=theirs,
-                # Ctrl-C is for us: we end them in our own order.
+                # Ctrl-C is meant for the supervisor, which ends the programs in its own order.
                 start_new_session=True,
             )
         finally:
@@ -169,7 +174,7 @@ class Supervisor:
         log.info(Event("edge.started", program=child.name, pid=child.pid))
 
     async def _keep(self, child: Child) -> None:
-        """Starts the program again when it dies. Raises `EdgeError` when it does so again and again."""
+        """Restarts the program when it dies. Raises `EdgeError` if it dies again and again."""
         loop = asyncio.get_running_loop()
         early = 0
         while True:
@@ -185,7 +190,7 @@ class Supervisor:
             await self._start(child)
 
     async def _answers(self, child: Child) -> None:
-        """Waits until the program does what it is for. Raises `EdgeError`."""
+        """Waits until the program is ready. Raises `EdgeError`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + START_S
         while not await self._is_up(child):
@@ -208,7 +213,7 @@ class Supervisor:
         return bool(child.pid)
 
     async def _stop(self) -> None:
-        """Kamailio first: it tells rtpengine of the calls that end with it."""
+        """Stops Kamailio first: it tells rtpengine about the calls that end with it."""
         for child in reversed(self.children):
             if child.process is None:
                 continue
@@ -222,7 +227,7 @@ class Supervisor:
 
 
 async def _listen(child: Child, reader: asyncio.StreamReader, pipe: asyncio.BaseTransport) -> None:
-    """Keeps the last lines that a program says."""
+    """Keeps the last lines of a program's output."""
     try:
         while line := await reader.readline():
             text = line.decode(errors="replace").rstrip()
@@ -235,7 +240,7 @@ async def _listen(child: Child, reader: asyncio.StreamReader, pipe: asyncio.Base
 
 
 async def _bury(child: Child) -> None:
-    """Ends what is left of a program: Kamailio's own children hold its ports after it was killed."""
+    """Ends what is left of a program: Kamailio's children keep its ports after Kamailio itself was killed."""
     assert child.process is not None
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.process.pid, signal.SIGKILL)
@@ -249,13 +254,13 @@ async def _bury(child: Child) -> None:
 
 
 async def live_calls(control: Path) -> int:
-    """Calls that the edge knows of. Raises `NoAnswer`."""
+    """The number of calls that the edge knows. Raises `NoAnswer`."""
     counts = await call(control, "dlg.stats_active")
     return int(counts["all"])
 
 
 def _last(child: Child) -> str:
-    """The line that says most: the first error, else the last one."""
+    """The most informative line: the first error, or else the last line."""
     said = list(child.said)
     wrong = [line for line in said if any(word in line for word in ("ERROR", "CRITICAL", "FATAL", "ALERT", "Fatal"))]
     return (wrong or said or ["it said nothing"])[0].strip()

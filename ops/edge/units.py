@@ -1,4 +1,4 @@
-"""systemd units of the edge, hardened: what is written for `systemctl`. Pure."""
+"""Hardened systemd units for the edge. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UMask=0077
 
 
 def files(plan: Plan) -> dict[str, str]:
-    """The units, by name: copy them to /etc/systemd/system."""
+    """The units, by name; copy them to /etc/systemd/system."""
     folder = plan.folder
     kamailio = f"-DD -E -m 64 -M 8 -w {folder} -Y {folder} -f {folder}/kamailio.cfg"
     written = {
@@ -45,7 +45,7 @@ def files(plan: Plan) -> dict[str, str]:
             "SIP edge (Kamailio)",
             f"/usr/sbin/kamailio {kamailio}",
             "Requires=phone-edge-media.service\nAfter=phone-edge-media.service\n",
-            # It tells nobody that calls still run: `phone-ops edge start` waits for them, this one does not.
+            # Stopping this unit does not wait for live calls; `phone-ops edge start` does.
             f"ExecStartPre=/usr/sbin/kamailio -c -f {folder}/kamailio.cfg\n",
         ),
     }

@@ -1,4 +1,4 @@
-"""The operator's end over HTTP, where Redis cannot be reached: what the daemons' web process serves under /v1."""
+"""The operator's commands over HTTP, for where Redis cannot be reached: a client of the web process's API under /v1."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from phone_daemon.state.operator import CommandFailed
 from phone_daemon.state.store import CommandKind
 
 TOKEN = "PHONE_TOKEN"
-"""The environment variable that holds the token."""
+"""The environment variable with the token."""
 PATHS = {CommandKind.HANG_UP: "hangup", CommandKind.INTERRUPT: "interrupt"}
 ANSWER_S = 10.0
 
 
 class Switchboard(Protocol):
-    """What may be asked of live calls, whichever way it goes. All raise `CommandFailed`."""
+    """What an operator can ask about live calls, over either connection. Every method raises `CommandFailed`."""
 
     async def calls(self) -> dict[str, dict[str, str]]: ...
 
@@ -32,7 +32,7 @@ class Switchboard(Protocol):
 
 
 class ApiOperator:
-    """`async with ApiOperator(url) as operator`; `url` as the browser has it, without a path."""
+    """`async with ApiOperator(url) as operator`; `url` is what a browser would use, without a path."""
 
     def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
         """Raises `CommandFailed`."""
@@ -52,14 +52,14 @@ class ApiOperator:
         return {call["call"]: call for call in (await self._ask("GET", "/v1/calls"))["calls"]}
 
     async def daemons(self) -> dict[str, dict[str, str]]:
-        """Those that have a live call: the API lists no others."""
+        """Only daemons that have a live call: the API lists no others."""
         return {call.get("daemon", ""): {} for call in (await self.calls()).values()}
 
     async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
         return await self._ask("POST", f"/v1/calls/{call}/{PATHS[kind]}")
 
     async def events(self, *, past: bool) -> AsyncIterator[Event]:
-        """Comes back where it was, when the connection breaks."""
+        """Resumes where it was when the connection breaks."""
         last = "0-0" if past else ""
         while True:
             headers = {"Last-Event-ID": last} if last else {}

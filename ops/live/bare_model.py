@@ -1,4 +1,4 @@
-"""A model endpoint with nothing around it: bare streams of OpenAI's chat completions, through the `openai` SDK."""
+"""A model endpoint with nothing around it: plain chat completion streams through the `openai` SDK."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ops.live.model_endpoint import Endpoint, EndpointFailed
 
 PROMPT = "Count slowly from one to one thousand, in words. Do not stop, and say nothing else."
 LENGTH = 256
-"""`max_tokens` of a stream: one that nobody closes runs to here."""
+"""`max_tokens` of a stream, where it ends if nobody closes it."""
 TOKENS = 3
-"""Read of a stream before it is closed: it is under way then."""
+"""Pieces to read before a stream is closed, so that it is surely under way."""
 STREAM_S = 120.0
-"""A stream that says nothing for this long has failed."""
+"""A stream that is silent for this long has failed."""
 CLOSE_S = 5.0
-"""A stream that takes longer to close has failed."""
+"""A stream that takes longer than this to close has failed."""
 
 Stream: TypeAlias = AsyncStream[ChatCompletionChunk]
 Running = Callable[[], Awaitable[float]]
@@ -48,7 +48,7 @@ class BareModel:
         await self._http.aclose()
 
     async def open(self, length: int = LENGTH) -> Stream:
-        """A stream of up to `length` tokens, of which nothing has been read."""
+        """A new stream of up to `length` tokens, of which nothing has been read."""
         try:
             return await self._client.chat.completions.create(
                 model=self._model,
@@ -60,7 +60,7 @@ class BareModel:
             raise EndpointFailed(f"{self._where}: {blame(error)}") from None
 
     async def begin(self, tokens: int = TOKENS) -> tuple[Stream, float]:
-        """A stream that is under way, and the seconds it took to get there."""
+        """A stream that is under way, and the seconds until it was."""
         began = time.perf_counter()
         stream = await self.open()
         read = await self.read(stream, tokens)
@@ -71,7 +71,7 @@ class BareModel:
         return stream, took
 
     async def read(self, stream: Stream, tokens: int | None = None) -> int:
-        """Reads so many pieces, or to the end; returns how many there were."""
+        """Reads `pieces` pieces, or to the end; returns how many there were."""
         count = 0
         try:
             async for chunk in stream:
@@ -83,7 +83,7 @@ class BareModel:
         return count
 
     async def close(self, stream: Stream) -> float:
-        """Lets go of a stream; returns the milliseconds that took."""
+        """Closes a stream; returns the milliseconds that this took."""
         began = time.perf_counter_ns()
         try:
             async with asyncio.timeout(CLOSE_S):
@@ -93,20 +93,20 @@ class BareModel:
         return (time.perf_counter_ns() - began) / 1e6
 
     async def short(self) -> float:
-        """Seconds that a stream of a few tokens takes; it is read to its end and leaves nothing behind."""
+        """Seconds that a stream of a few tokens takes; it is read to its end, so it leaves nothing running."""
         began = time.perf_counter()
         await self.read(await self.open(2 * TOKENS))
         return time.perf_counter() - began
 
     async def rest(self) -> float:
-        """Seconds that a stream goes on for when nobody closes it where we close ours."""
+        """Seconds for which a stream would continue if nobody closed it at the point where the measurement does."""
         stream, _ = await self.begin()
         began = time.perf_counter()
         await self.read(stream)
         return time.perf_counter() - began
 
     async def running(self) -> Running | None:
-        """How many requests the server says it runs; None when it does not say."""
+        """How many requests the server reports as running; None if it does not report this."""
         for ask in (self._metrics, self._slots):
             try:
                 await ask()
@@ -116,7 +116,7 @@ class BareModel:
         return None
 
     async def _metrics(self) -> float:
-        """Prometheus text. Raises `ValueError` when none of the gauges stands in it."""
+        """Parses Prometheus text. Raises `ValueError` if it contains none of the gauges."""
         answer = (await self._http.get("/metrics")).raise_for_status().text
         values = [float(line.rsplit(" ", 1)[1]) for line in answer.splitlines() if line.startswith(_GAUGES)]
         if not values:
@@ -124,13 +124,13 @@ class BareModel:
         return sum(values)
 
     async def _slots(self) -> float:
-        """llama.cpp's slots (it serves metrics only when asked to)."""
+        """The number of busy slots of llama.cpp, which serves metrics only when told to."""
         slots = (await self._http.get("/slots")).raise_for_status().json()
         return sum(bool(slot["is_processing"]) for slot in slots)
 
 
 def _says(chunk: ChatCompletionChunk) -> bool:
-    """Whether there is text in it, aloud or in thought."""
+    """Whether the piece contains text, spoken or thought."""
     deltas = [choice.delta for choice in chunk.choices]
     return any(
         delta.content or getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
@@ -139,7 +139,7 @@ def _says(chunk: ChatCompletionChunk) -> bool:
 
 
 def blame(error: Exception) -> str:
-    """Whose fault, in one line."""
+    """The cause, in one line."""
     match error:
         case APITimeoutError():
             return f"no answer within {STREAM_S:g} s"

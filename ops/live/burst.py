@@ -1,8 +1,8 @@
 """`phone-ops burst`: interrupt a speaking agent many times in live SIP calls, and check how fast it stops.
 
-A bare SIP caller phones the daemon and waits until it hears the agent. Then an `interrupt` command goes down the
-daemon's command channel, and its answer has the legs of the cancel chain. The caller presses a key so that the agent
-speaks again, and so on. A language model is made to talk at length, and is interrupted only while it speaks. The caller
+A bare SIP caller phones the daemon and waits until it hears the agent. Then an `interrupt` command is sent over the
+daemon's command channel; the answer contains the legs of the cancel chain. The caller presses a key to make the agent
+speak again, and so on. A language model is made to talk at length, and is interrupted only while it speaks. The caller
 checks every packet: audio that arrives after the line card reported silence is a stale frame.
 """
 
@@ -45,16 +45,16 @@ from phone_daemon.state.store import CommandKind
 from phone_daemon.telemetry.turn_record import LEGS
 
 SETTLE_NS = 30_000_000
-"""After the card's first silent frame: one frame on its way through the conference bridge, and 10 ms of slack."""
+"""Tolerance after the card's first silent frame: one frame in the conference bridge, and 10 ms of slack."""
 NUMBER = "100"
 WATCH_S = 0.3
 """How long the wire is watched for stale frames before the agent is made to speak again."""
 SPEECH_S = 1.0
-"""An agent that says nothing for this long after the last key is told what to say."""
+"""If the agent says nothing for this long after the last key, it is told what to say."""
 AUDIBLE = 3
-"""Packets with sound that make an agent heard."""
+"""This many packets with sound mean that the agent is audible."""
 KEYS = ("*", "#")
-"""Whatever the agent makes of `*`, it answers; `#` ends the turn of one that waits for more."""
+"""The agent answers `*` in any case; `#` ends the turn of a question that waits for more keys."""
 THINK_S = 15.0
 """A language model that says nothing for this long has failed."""
 MAX_FAILURES = 3
@@ -66,21 +66,21 @@ MONOLOGUE = (
 
 @dataclass(slots=True)
 class Tally:
-    """What a burst has seen so far; times in ms."""
+    """The measurements of a burst so far; times in ms."""
 
     count: int = 0
     legs: dict[str, list[float]] = field(default_factory=lambda: {leg: [] for leg in (*LEGS, "total")})
     wire: list[float] = field(default_factory=list)
-    """From the decision to the last packet that was not silent, by the packets."""
+    """From the decision to the last packet that was not silent, judged by the packets."""
     stale_frames: int = 0
     missed: int = 0
-    """Legs that passed their deadline."""
+    """Legs that missed their deadline."""
     problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A burst's result as `--json` prints it."""
+    """A burst's result in the form that `--json` prints."""
 
     tally: Tally
     wanted: int
@@ -88,27 +88,29 @@ class Verdict:
 
     @property
     def limit_ms(self) -> float:
-        """The gate: floor + 400 ms."""
+        """The limit: floor + 400 ms."""
         return gate_ms(self.floor_ms)
 
     @property
     def total_p95_ms(self) -> float:
-        """Infinite when nothing was measured."""
+        """Infinite if nothing was measured."""
         totals = self.tally.legs["total"]
         return quantiles(totals)["p95"] if totals else float("inf")
 
     @property
     def gate_passed(self) -> bool:
-        """A leg that missed its deadline has no time, so none may be missing."""
+        """A leg that missed its deadline has no time, so no leg may be missing."""
         return self.total_p95_ms <= self.limit_ms and not self.tally.missed
 
     @property
     def passed(self) -> bool:
-        """The gate held, no audio of a cancelled reply was sent, and as many barge-ins happened as were wanted."""
+        """Whether the gate held, no audio of a canceled reply was sent, and there were as many barge-ins as
+        requested.
+        """
         return self.gate_passed and not self.tally.stale_frames and self.tally.count >= self.wanted
 
     def as_json(self) -> dict[str, object]:
-        """Times in ms, to the microsecond."""
+        """Times in ms, rounded to the microsecond."""
         p95 = self.total_p95_ms if self.tally.count else None
         return {
             "count": self.tally.count,
@@ -135,9 +137,9 @@ async def burst(  # noqa: PLR0917
     progress: Callable[[int], None] = lambda done: None,
     thinks: bool = False,
 ) -> Tally:
-    """`count` barge-ins, `calls` calls at a time. `problems` says why there are fewer, when there are.
+    """Makes `count` barge-ins, in `calls` calls at a time. If there are fewer, `problems` says why.
 
-    `thinks`: a language model answers; its greeting, which is only read out, is not what is interrupted.
+    `thinks`: a language model answers; its greeting is a fixed text and is not interrupted.
     """
     tally = Tally()
     waiting = list(range(count))
@@ -150,7 +152,7 @@ async def burst(  # noqa: PLR0917
 
 
 class _Caller:
-    """One caller that keeps calling until no barge-in waits to be made."""
+    """One caller, who keeps calling until no barge-ins are left to make."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -181,15 +183,15 @@ class _Caller:
                 self._tally.problems.append(f"{name}: {str(error) or 'nothing happened in time'}")
 
     async def _interrupt(self, probe: Probe, call: str) -> None:
-        """Interrupts the greeting, and then every reply of one call for as long as the call lasts."""
+        """Interrupts the greeting, and then every reply for as long as the call lasts."""
         await until(lambda: _heard(probe, 0))
         if self._thinks:
-            with contextlib.suppress(CommandFailed):  # It is over already.
+            with contextlib.suppress(CommandFailed):  # The reply is already over.
                 await self._commands.order(call, CommandKind.INTERRUPT)
             await asyncio.sleep(WATCH_S)
             await self._ask(probe, call)
         while self._waiting and probe.live:
-            # Anywhere in a word, a pause or the 20 ms of a frame.
+            # Anywhere in a word, a pause, or a 20 ms frame.
             await asyncio.sleep(random.uniform(0.05, 0.6))
             try:
                 answer = await self._commands.order(call, CommandKind.INTERRUPT)
@@ -206,7 +208,7 @@ class _Caller:
                 await self._ask(probe, call)
 
     async def _ask(self, probe: Probe, call: str) -> None:
-        """Makes the agent speak and waits until it is heard."""
+        """Makes the agent speak, and waits until it is audible."""
         since_ns = probe.rtp.packets[-1].at_ns
         if self._thinks:
             probe.rtp.press("".join(KEYS))
@@ -219,7 +221,9 @@ class _Caller:
         return await until(lambda: _heard(probe, since_ns))
 
     def _count(self, probe: Probe, answer: dict[str, Any]) -> None:
-        """Takes down one barge-in. Nothing that came since may be sound: the agent was not asked to go on yet."""
+        """Records one barge-in. Everything that arrives now should be silent: the agent was not yet asked to
+        continue.
+        """
         tally = self._tally
         legs: dict[str, float] = answer["legs_ms"]
         tally.count += 1
@@ -236,12 +240,12 @@ class _Caller:
 
 
 def stale(packets: Iterable[Packet], silent_ns: int) -> int:
-    """Packets with sound that arrived though the line card says it has been silent since `silent_ns`."""
+    """Packets with sound that arrived although the line card reports silence since `silent_ns`."""
     return sum(not packet.silent for packet in packets if packet.at_ns > silent_ns + SETTLE_NS)
 
 
 def _heard(probe: Probe, since_ns: int) -> bool:
-    """The agent is heard on the wire, or will never be."""
+    """Whether the agent is audible on the wire, or never will be."""
     return not probe.live or sum(not packet.silent for packet in probe.rtp.since(since_ns)) >= AUDIBLE
 
 
@@ -250,7 +254,7 @@ def _heard(probe: Probe, since_ns: int) -> bool:
 
 @asynccontextmanager
 async def _daemon(args: argparse.Namespace, standing: Settings) -> AsyncIterator[tuple[str, StateSettings]]:
-    """The daemon to call and the Redis it writes to: the one named by `--to`, or one of our own for the occasion."""
+    """The daemon to call and its Redis: the one named by `--to`, or a new daemon for this run."""
     if args.to:
         yield args.to, standing.state
         return
@@ -263,9 +267,9 @@ async def _daemon(args: argparse.Namespace, standing: Settings) -> AsyncIterator
 
 
 def number(standing: Settings) -> str:
-    """A number that the dialplans answer: of a language model if there is one, and 100 wherever that will do.
+    """A number that the dialplans answer: preferably a language model's, and 100 if possible.
 
-    Where only regular expressions stand, nobody but their author knows one: then it is 100 all the same.
+    If the dialplans have only regular expressions, no matching number is known, and 100 is tried.
     """
     plans = load_dialplans(standing)
     now = datetime.now(UTC)
@@ -276,23 +280,23 @@ def number(standing: Settings) -> str:
 
 
 def sections(config: Path | None) -> dict[str, Any]:
-    """A settings file as `DaemonProcess` takes it: paths made absolute, because the file moves."""
+    """The settings file in the form that `DaemonProcess` takes, with absolute paths, because the file moves."""
     if config is None:
         return {}
     found: dict[str, Any] = tomllib.loads(config.read_text())
     if "dialplans" in found:
         found["dialplans"] = [str((config.parent / plan).absolute()) for plan in found["dialplans"]]
-    for name in ("sip", "calls", "state"):  # ports and folders are those of the occasion
+    for name in ("sip", "calls", "state"):  # this run has its own ports and folders
         for key in ("port", "directory"):
             found.get(name, {}).pop(key, None)
     found.pop("health_port", None)
-    # Its accounts stay with the daemon that has them, and the caller here is none of its trunks.
+    # The daemon that owns the accounts keeps them, and this run's caller belongs to none of its trunks.
     found.pop("trunk", None)
     return found
 
 
 def show(verdict: Verdict) -> None:
-    """The table a person reads."""
+    """The result as a table for people."""
     tally = verdict.tally
     out = tables.console()
     legs = {leg: took for leg, took in tally.legs.items() if took}
@@ -326,7 +330,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the gate held, 1 when it did not. Raises `WrongUse`."""
+    """Returns 0 if the gate held, 1 if it did not. Raises `WrongUse`."""
     if args.count < 1 or args.calls < 1:
         raise WrongUse("--count and --calls must be at least 1")
     try:

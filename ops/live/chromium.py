@@ -1,8 +1,8 @@
-"""Debian's Chromium with a recording for its microphone: who the page is tried, measured and pictured with.
+"""Debian's Chromium with a recording as its microphone, used to test, measure, and picture the page.
 
-    async with chromium(recording) as context: page = await context.new_page()
+async with chromium(recording) as context: page = await context.new_page()
 
-Needs `playwright` (the dev extra), which drives the browser and brings none.
+Needs `playwright` (the dev extra), which drives the browser but does not include it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CALLERS = Path("fixtures/calls")
 RATE = 8000
 UPSAMPLED = 48_000
 AFTER_S = 60
-"""Silence after the last words: Chromium plays a file once, or for ever."""
+"""Silence after the last words: Chromium can only play a file once or forever."""
 
 LEVELS = """
 window.levels = [];
@@ -65,7 +65,7 @@ window.levels = [];
   };
 })();
 """
-"""Keeps `levels`: every 10 ms its time, how loud the microphone is and how loud what is received (RMS, 0 to 1)."""
+"""Keeps `levels`: for every 10 ms, the time and the level of the microphone and of the received audio (RMS, 0 to 1)."""
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def chromium(
 ) -> AsyncIterator[BrowserContext]:
     """A context of a new browser; `options` are Playwright's. `measured` puts `LEVELS` into every page.
 
-    The browser denies the microphone when there is no recording for it.
+    Without a recording, the browser denies access to the microphone.
     """
     arguments = [*arguments]
     if microphone is not None:
@@ -84,7 +84,7 @@ async def chromium(
             f"--use-file-for-fake-audio-capture={microphone}%noloop",
         ]
     if os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # Chromium's own refuses to be root's.
+        arguments.append("--no-sandbox")  # Chromium's own sandbox refuses to run as root.
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
         try:
@@ -97,7 +97,7 @@ async def chromium(
 
 
 def record(path: Path, words: Sequence[tuple[float, str]]) -> None:
-    """Writes a microphone's recording: after so many seconds of silence, this of a recorded caller's, and so on."""
+    """Writes a recording for the microphone: alternating seconds of silence and audio of a recorded caller."""
     pieces = []
     for pause_s, name in words:
         audio, rate = soundfile.read(CALLERS / name, dtype="int16")

@@ -1,4 +1,4 @@
-"""`phone-daemon serve` as a child process on free loopback ports: what burst, bench and tests call."""
+"""`phone-daemon serve` as a child process on free loopback ports, for burst, bench, and tests."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Section = Mapping[str, object]
 
 
 class DaemonFailed(Exception):
-    """The daemon did not come up; what it said on stderr."""
+    """The daemon did not start; the message is its output on stderr."""
 
 
 class DaemonProcess:
-    """A daemon of our own, up while the block lasts.
+    """A daemon that runs while the block lasts.
 
-    `sections` are settings as in the TOML file (`{"sip": {"codecs": ["PCMU"]}}`), laid over those that put it on
-    free ports and under `directory`. `module`: one that takes the command line of `phone_daemon`; `python`: who runs
-    it. Raises `DaemonFailed` when it does not come up within `start_s`.
+    `sections` are settings as in the TOML file (`{"sip": {"codecs": ["PCMU"]}}`). They override the defaults, which put
+    the daemon on free ports and its files under `directory`. `module`: the module to run, which takes the command line
+    of `phone_daemon`; `python`: the interpreter. Raises `DaemonFailed` if the daemon is not ready within `start_s`.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class DaemonProcess:
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
             try:
-                # Twice: whatever still talks is measured already, and need not be waited for.
+                # Twice: calls that are still live have been measured, so there is no need to wait for them.
                 self.signal(signal.SIGINT)
                 await asyncio.sleep(0.05)
                 self.signal(signal.SIGINT)
@@ -103,22 +103,22 @@ class DaemonProcess:
 
     @property
     def pid(self) -> int:
-        """Process id. Raises `RuntimeError` before it was started."""
+        """Process id. Raises `RuntimeError` before the start."""
         if self._process is None:
             raise RuntimeError("the daemon was not started")
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process is not None and self._process.returncode is None
 
     def uri(self, number: str = "100") -> str:
-        """SIP URI of a called number."""
+        """SIP URI for a called number."""
         return f"sip:{number}@127.0.0.1:{self.port}"
 
     def log(self) -> str:
-        """What it printed so far."""
+        """Its output so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def calls(self) -> list[Path]:
@@ -126,7 +126,7 @@ class DaemonProcess:
         return sorted(self.calls_directory.iterdir()) if self.calls_directory.is_dir() else []
 
     def signal(self, number: int) -> None:
-        """Sends a signal; harmless when it has ended."""
+        """Sends a signal; does nothing if the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
@@ -138,13 +138,13 @@ class DaemonProcess:
             return await self._process.wait()
 
     async def kill(self) -> None:
-        """Ends it at once, if it still lives."""
+        """Kills it if it is still running."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
     async def health(self, path: str = "/readyz") -> tuple[int, str]:
-        """Status code and body of a health page; (0, "") when nobody answers."""
+        """Status code and body of a health page; (0, "") if there is no answer."""
         try:
             async with asyncio.timeout(2.0):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.health_port)
@@ -158,11 +158,11 @@ class DaemonProcess:
             return 0, ""
 
     async def readiness(self) -> dict[str, Any]:
-        """What /readyz says; empty when nobody answers."""
+        """The answer of /readyz; empty if there is none."""
         return dict(json.loads((await self.health())[1] or "{}"))
 
     async def idle(self, timeout: float = 10.0) -> None:
-        """Waits until no call is live for the daemon either. Raises `TimeoutError`."""
+        """Waits until the daemon has no live calls. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout):
             while json.loads((await self.health())[1] or '{"live_calls": 1}')["live_calls"]:  # noqa: ASYNC110 (HTTP)
                 await asyncio.sleep(0.05)
@@ -179,7 +179,7 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 async def listening(port: int) -> None:
-    """Returns once something takes TCP connections on `port` of loopback. Raises `TimeoutError` after 30 s."""
+    """Returns once something accepts TCP connections on loopback `port`. Raises `TimeoutError` after 30 s."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -192,7 +192,9 @@ async def listening(port: int) -> None:
 
 
 def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
-    """TOML of plain values (JSON's strings, numbers, lists and booleans are TOML's) and tables of them."""
+    """Writes TOML from plain values (JSON's strings, numbers, lists, and booleans are also TOML's) and tables of
+    them.
+    """
     lines = [f"{json.dumps(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
     for key, value in table.items():
         if isinstance(value, Mapping):
@@ -206,5 +208,5 @@ def _value(value: object) -> str:
         return "{" + ", ".join(f"{json.dumps(key)} = {_value(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    # DEL is the one control character that JSON writes as it is and TOML does not take.
+    # DEL is the one control character that JSON leaves as it is and TOML forbids.
     return json.dumps(value).replace("\x7f", "\\u007f")

@@ -23,7 +23,7 @@ from phone_daemon.state.store import Command, CommandKind
 from phone_daemon.wire.dialing import Result
 
 SLACK_S = 10.0
-"""More than a daemon takes to say that nobody answered."""
+"""Longer than a daemon takes to report that nobody answered."""
 WORDS = {
     Result.ANSWERED: "answered",
     Result.BUSY: "busy",
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when somebody answered. Raises `WrongUse`."""
+    """Returns 0 if somebody answered. Raises `WrongUse`."""
     values = dict(_pair(text) for text in args.set)
     if args.retries is not None and not 0 <= args.retries <= 20:
         raise WrongUse("phone-ops dial: --retries: 0 to 20")
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         if not daemons:
             raise CommandFailed("no live daemon")
         command = Command(CommandKind.DIAL, request.encode())
-        # Of several, the first: it has the accounts.
+        # The first of several daemons has the accounts.
         answer = await operator.deliver(min(daemons, key=_age), command, patience)
         print(json.dumps(answer, indent=2) if args.json else _line(answer))
         return int(answer["result"] not in (Result.ANSWERED, Result.WOULD_CALL))
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _age(daemon: str) -> int:
-    """Daemons are named by their process ids, which mostly grow."""
+    """Daemons are named by their process ids, which mostly increase."""
     return int(daemon.partition("-")[0])
 
 

@@ -1,4 +1,4 @@
-"""One entry of the event stream, as an operator sees it."""
+"""One entry of the event stream, as shown to an operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from phone_daemon.events import Note
 class Event:
     id: str
     at: datetime
-    """When Redis took it, UTC."""
+    """When Redis received it, UTC."""
     note: Note
 
 
@@ -24,7 +24,7 @@ def event_of(id: str, call: str, kind: str, at_ns: int, data: Mapping[str, Any])
 
 
 def printable(value: Any) -> Any:
-    """Text that a caller chose (a user part, a name) must not steer the operator's terminal."""
+    """Text that the caller controls (a user part, a name) must not send control codes to the operator's terminal."""
     return (
         "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
         if isinstance(value, str)

@@ -1,7 +1,7 @@
 """`phone-ops floor`: measure how long it takes to close a language model's stream: the floor of a barge-in.
 
-Opens bare streams, reads a few tokens, and closes them: no call, no audio, no engines. What a barge-in takes beyond
-this floor is the daemon's own doing. For a model server, it also reports whether the server stopped generating, and
+Opens bare streams, reads a few tokens, and closes them: no call, no audio, no engines. Any time that a barge-in takes
+beyond this floor is spent by the daemon. For a model server, it also reports whether the server stopped generating, and
 the evidence. If `LLM_CANCEL_FLOOR_S` is set in the environment, it is used instead of a measurement.
 """
 
@@ -27,34 +27,34 @@ from phone_daemon.events import AgentEvent, Token
 from phone_daemon.settings.settings import Settings
 
 STREAMS = 200
-"""Of a scripted agent."""
+"""Streams for a scripted agent."""
 SERVED = 100
-"""Of a model server: each costs it the beginning of an answer."""
+"""Streams for a model server: each costs the server the beginning of an answer."""
 TOKENS = 3
 CLOSE_S = 5.0
-"""A stream that takes longer to close has failed."""
+"""A stream that takes longer than this to close has failed."""
 
 Open = Callable[[], AsyncGenerator[AgentEvent, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Milliseconds that a bare close took."""
+    """Milliseconds that each bare close took."""
 
     ms: dict[str, float]
     """p50, p95, p99, max."""
     server_stopped: bool
-    """Whether every stream was seen to have stopped at its source, not only to have been let go by us."""
+    """Whether every stream was seen to stop at its source, and not only closed at this end."""
     streams: int
-    """How many were measured; 0: given by the environment."""
+    """How many were measured; 0 if given by the environment."""
     how: str = ""
-    """Of a model server: by what it was seen to stop, or why it was not."""
+    """For a model server: the evidence that it stopped, or why there is none."""
 
 
 async def measure(open_stream: Open, streams: int = STREAMS, tokens: int = TOKENS) -> Floor:
     """Opens `streams` streams one after the other, reads `tokens` tokens of each, and times the close.
 
-    Raises `RuntimeError` for a stream that ended before it could be closed, `TimeoutError` for one that hangs.
+    Raises `RuntimeError` if a stream ends before it can be closed, `TimeoutError` if one hangs.
     """
     took: list[float] = []
     stopped = True
@@ -71,15 +71,15 @@ async def measure(open_stream: Open, streams: int = STREAMS, tokens: int = TOKEN
         async with asyncio.timeout(CLOSE_S):
             await stream.aclose()
         took.append((time.perf_counter_ns() - began) / 1e6)
-        # The generator is the server of a scripted agent: without a frame it can never run again.
+        # For a scripted agent, the generator is the server: without a frame it can never run again.
         stopped = stopped and isinstance(stream, AsyncGeneratorType) and stream.ag_frame is None
     return Floor(quantiles(took), stopped, streams)
 
 
 async def floor(standing: Settings, streams: int | None = None) -> Floor:
-    """The floor of the agent that `standing` settings put on the telephone: of the first language model among them.
+    """The floor of the agents that the `standing` settings name: that of their first language model.
 
-    Raises `EndpointFailed` when its server does not do as it is asked.
+    Raises `EndpointFailed` if its server does not respond as expected.
     """
     if standing.llm_cancel_floor_s is not None:
         given = standing.llm_cancel_floor_s * 1e3
@@ -95,7 +95,7 @@ async def floor(standing: Settings, streams: int | None = None) -> Floor:
 
 
 def endpoint(standing: Settings, plans: Dialplans) -> Endpoint | None:
-    """Where the first language model among `plans` is served; None when a script answers every call."""
+    """Where the first language model in `plans` is served; None if scripts answer all calls."""
     for plan in plans:
         if plan.agent == "llm" and plan.model is not None:
             key = os.environ.get(plan.model.api_key_env, "") or "none"
@@ -105,7 +105,7 @@ def endpoint(standing: Settings, plans: Dialplans) -> Endpoint | None:
 
 async def served_floor(served: Endpoint, streams: int = SERVED) -> Floor:
     """The floor of a model server. Raises `EndpointFailed`."""
-    # Loaded when it is needed: of a scripted agent the floor is there at once.
+    # Imported only when needed: for a scripted agent the floor is available at once.
     from ops.live.bare_model import BareModel  # noqa: PLC0415
     from ops.live.stream_stop import release  # noqa: PLC0415
 
@@ -125,7 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the floor; 1 when the endpoint does not do as it is asked. Raises `WrongUse`."""
+    """Prints the floor; returns 1 if the endpoint does not respond as expected. Raises `WrongUse`."""
     if bool(args.base_url) != bool(args.model):
         raise WrongUse("phone-ops floor: --base-url and --model go together")
     if args.streams is not None and args.streams < 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 class EndpointFailed(Exception):
-    """The endpoint did not do what was asked of it: one line that says what."""
+    """The endpoint did not do what it was asked: one line that says what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,6 @@ class Endpoint:
     """A model behind an OpenAI-compatible server."""
 
     base_url: str
-    """Up to and with `/v1`."""
+    """The base URL, including `/v1`."""
     model: str
     api_key: str = field(default="none", repr=False)

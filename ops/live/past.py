@@ -1,4 +1,4 @@
-"""`phone-ops index | forget`: past calls, found through an index, and removed with all that is known of them."""
+"""`phone-ops index | forget`: finds past calls through an index, and deletes them with everything known about them."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def _forget(args: argparse.Namespace) -> int:
 
 
 async def _forget_events(state: StateSettings, calls: Collection[str]) -> tuple[int, str]:
-    """Takes the events of `calls` out of Redis: how many, and why some may be left (empty: none are).
+    """Deletes the events of `calls` from Redis. Returns how many, and why some may be left (empty if none are).
 
-    An embedded Redis that does not run holds nothing.
+    An embedded Redis that is not running holds nothing.
     """
     if state.url == "off" or not calls:
         return 0, ""

@@ -1,4 +1,4 @@
-"""What processes cost: CPU, memory, descriptors, children."""
+"""Resource use of processes: CPU, memory, descriptors, children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Cost:
 
 
 def cost(pid: int) -> Cost:
-    """Raises `ProcessLookupError` when there is no such process."""
+    """Raises `ProcessLookupError` if there is no such process."""
     try:
         process = psutil.Process(pid)
         with process.oneshot():
@@ -31,11 +31,11 @@ def cost(pid: int) -> Cost:
 
 
 def children(pid: int) -> dict[int, str]:
-    """Living child processes of a process, with their command lines; zombies have none."""
+    """Running child processes of a process, with their command lines; zombies have none."""
     found: dict[int, str] = {}
     for child in psutil.Process(pid).children():
         try:
             found[child.pid] = " ".join(child.cmdline())
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue  # it ended while we looked
+            continue  # it ended in the meantime
     return found

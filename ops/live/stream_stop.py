@@ -1,11 +1,11 @@
 """Whether a model server stops generating when its streams are closed, and how fast a close is.
 
-A client that hangs up is not yet a server that stops. Whether it stopped is seen, in this order:
+That a client closed its connection does not prove that the server stopped. The evidence is, in this order:
 
-- in its own count of running requests: vLLM, llama.cpp, SGLang;
-- in the time to the next admission, where it takes one stream after the other: a stream that goes on unheard keeps
-  the next one waiting for its end;
-- in its speed, where it takes many: streams that go on unheard slow down the next one.
+- the server's own count of running requests: vLLM, llama.cpp, SGLang;
+- the time to the next admission, if the server takes one stream after the other: a stream that continues unheard
+  delays the next one until its end;
+- its speed, if it takes many at once: streams that continue unheard slow down the next one.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ from ops.live.bare_model import BareModel, Running, Stream
 from ops.report.stats import quantiles
 
 STOP_S = 2.0
-"""A server that still generates so long after a stream was closed has not stopped; nor has one that goes on for half
-of what was left of it."""
+"""A server that still generates this long after a stream was closed has not stopped; nor has one that continues for
+half of what was left of the stream.
+"""
 CROWD = 16
-"""Streams at once that one more should feel."""
+"""Concurrent streams, enough to slow down one more."""
 FELT = 1.5
-"""A stream that takes so many times as long beside others as alone has felt them."""
+"""If a stream takes this many times as long next to others as alone, they have slowed it down."""
 ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What closing many streams has shown."""
+    """The result of closing many streams."""
 
     close_ms: list[float]
-    """How long each close took at our end."""
+    """How long each close took at this end."""
     stopped: bool
-    """Whether the server was seen to stop generating, every time."""
+    """Whether the server was seen to stop generating every time."""
     how: str
-    """By what that was seen, or why it was not."""
+    """The evidence that it stopped, or why there is none."""
 
 
 async def release(model: BareModel, streams: int) -> Release:
     """Opens `streams` streams one after the other, reads a few tokens of each, and closes them."""
-    await model.short()  # A server that loads its model when it is first asked does so now.
+    await model.short()  # A server that loads its model on the first request does so now.
     alone_s = median([await model.short() for _ in range(2 * ROUNDS)])
     rest_s = await model.rest()
     running = await model.running()
@@ -56,9 +57,9 @@ async def release(model: BareModel, streams: int) -> Release:
 
 
 async def _by_count(model: BareModel, streams: int, running: Running, rest_s: float) -> Release | None:
-    """None when the server's count does not show a stream that is under way.
+    """None if the server's count does not include a stream that is under way.
 
-    Some servers write their count down only while they work: the next stream shows then whether it is alone.
+    Some servers update their count only while they work: then the next stream shows whether it is alone.
     """
     idle = await running()
     patience_s = min(STOP_S, rest_s / 2)
@@ -75,7 +76,7 @@ async def _by_count(model: BareModel, streams: int, running: Running, rest_s: fl
         if shown < 1:
             return None
         if number == streams:
-            break  # It was opened only to show whether the one before it had ended.
+            break  # It was opened only to show whether the previous one had ended.
         close_ms.append(took_ms)
         began = time.perf_counter()
         while (going := await running() > idle) and time.perf_counter() - began < patience_s:  # noqa: ASYNC110
@@ -87,7 +88,7 @@ async def _by_count(model: BareModel, streams: int, running: Running, rest_s: fl
 
 
 async def _by_admission(model: BareModel, streams: int, alone_s: float, rest_s: float) -> Release:
-    """It takes one stream after the other: one that goes on unheard keeps the next one waiting."""
+    """For a server that takes one stream after the other: one that continues unheard delays the next one."""
     close_ms: list[float] = []
     stop_ms: list[float] = []
     stream, _ = await model.begin()
@@ -105,10 +106,10 @@ async def _by_admission(model: BareModel, streams: int, alone_s: float, rest_s: 
 
 
 async def _by_speed(model: BareModel, streams: int, alone_s: float, rest_s: float) -> Release:
-    """It takes many streams at once: a crowd that goes on unheard slows down the next one.
+    """For a server that takes many streams at once: several that continue unheard slow down the next one.
 
-    Each round compares the next stream beside the crowd with the next one after it, so that a machine which is
-    slow by chance proves nothing.
+    Each round compares a stream that starts next to the others with one that starts after them, so that a machine that
+    happens to be slow proves nothing.
     """
     close_ms: list[float] = []
     for _ in range(streams):
@@ -138,12 +139,12 @@ async def _by_speed(model: BareModel, streams: int, alone_s: float, rest_s: floa
 
 
 async def _crowd(model: BareModel) -> list[Stream]:
-    """Streams under way at the same time."""
+    """Streams that are under way at the same time."""
     return [stream for stream, _ in await asyncio.gather(*(model.begin() for _ in range(CROWD)))]
 
 
 def _share(stop_ms: list[float], count: int) -> str:
-    """How many stopped, and when that was seen."""
+    """How many stopped, and when that was noticed."""
     if not stop_ms:
         return f"0 of {count}"
     figures = quantiles(stop_ms)

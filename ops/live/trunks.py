@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; 1 when a trunk is not there, or no daemon could be asked. Raises `WrongUse`."""
+    """Returns 0, or 1 if a trunk is unavailable or no daemon answers. Raises `WrongUse`."""
     return operate(_trunks, args)
 
 

@@ -1,7 +1,7 @@
-"""Dialplans for a burst: the same, but for a language model that talks for as long as it is let.
+"""Copies of dialplans for a burst, with a language model that talks for as long as it may.
 
-A model that answers in one short sentence has closed its stream before anybody could interrupt it, and says nothing
-about how it lets go of one.
+A model that answers in one short sentence has closed its stream before anybody could interrupt it, and so shows nothing
+about how it closes one.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ PATIENCE_S = 10.0
 
 
 def talkative(plan: Path, folder: Path) -> Path:
-    """A copy of `plan` in `folder` whose language model talks on and does nothing else; itself if it has none."""
+    """A copy of `plan` in `folder` whose language model only keeps talking; `plan` itself if it has none."""
     table: dict[str, Any] = tomllib.loads(plan.read_text())
     if table.get("agent") != "llm":
         return plan
     model = table["llm"]
     tokens = max(MAX_TOKENS, model.get("max_tokens", 0))
-    # A server that is slow under load is waited for: it is not the script that is to be interrupted in its place.
+    # A server that is slow under load gets time: the burst must not interrupt the fallback script instead.
     table["llm"] = {**model, "prompt": PROMPT, "max_tokens": tokens, "first_token_s": PATIENCE_S, "stall_s": PATIENCE_S}
-    # It might hang up, or put the caller through; and what is heard is to be its own.
+    # The model must not hang up or transfer, and everything heard must be its own words.
     table.pop("tools", None)
     table["filler"] = []
     copy = folder / plan.name

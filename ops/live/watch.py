@@ -1,4 +1,4 @@
-"""`phone-ops calls | watch | hangup | drain`: live calls, seen and ended through the daemon's Redis."""
+"""`phone-ops calls | watch | hangup | drain`: shows and ends live calls through the daemon's Redis."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ COLUMNS = ("call", "caller", "called", "dialplan", "state", "turn")
 POLL_MS = 1000
 PAGE = 500
 PRIVATE = "(kept private)"
-"""Shown where a daemon does not store what people said (`state.texts`)."""
+"""Shown if a daemon does not store what people say (`state.texts`)."""
 
 
 class Operator(Commands):
-    """What an operator sees of all daemons that write to one Redis, and asks of them."""
+    """What an operator sees of, and asks of, all daemons that share one Redis."""
 
     async def drain(self, daemon: str) -> dict[str, Any]:
         """Asks a daemon to take no more calls; returns its answer. Raises `CommandFailed`."""
         return await self.deliver(daemon, Command(CommandKind.DRAIN))
 
     async def events(self, *, past: bool) -> AsyncIterator[Event]:
-        """Every call's notes as they come; with `past` first those that the stream still holds. Never ends.
+        """Every call's notes as they arrive; with `past`, first those that the stream still holds. Runs until canceled.
 
-        Raises `CommandFailed` when Redis cannot be asked.
+        Raises `CommandFailed` if Redis cannot be reached.
         """
         try:
             last = "0-0" if past else await self._last_id()
@@ -64,7 +64,7 @@ class Operator(Commands):
 
 
 Act = Callable[[Operator, argparse.Namespace], Awaitable[int]]
-"""A command: its exit code. Raises `CommandFailed` or `WrongUse`."""
+"""A command; returns its exit code. Raises `CommandFailed` or `WrongUse`."""
 
 
 async def _calls(operator: Switchboard, args: argparse.Namespace) -> int:
@@ -93,7 +93,7 @@ async def _watch(operator: Switchboard, args: argparse.Namespace) -> int:
     if args.call not in await operator.calls():
         raise CommandFailed(f"call {args.call} is not live")
     with Captions(tables.console()) as captions:
-        # From its beginning, as far as the stream still holds it.
+        # From the oldest entry that the stream still holds.
         async for event in operator.events(past=True):
             if event.note.call != args.call:
                 continue
@@ -119,7 +119,7 @@ async def _drain(operator: Operator, args: argparse.Namespace) -> int:
 async def _each(
     args: argparse.Namespace, ids: list[str], ask: Callable[[str], Awaitable[dict[str, Any]]], done: str, nobody: str
 ) -> int:
-    """Asks the same of each; 1 when one could not do it, or there is none."""
+    """Sends the same command to each; returns 1 if one fails, or there is none."""
     if not ids:
         raise CommandFailed(nobody)
     results: dict[str, dict[str, Any]] = {}
@@ -198,7 +198,7 @@ def _run(act: Any, args: argparse.Namespace) -> int:
 
 
 def over_api(act: Callable[[Switchboard, argparse.Namespace], Awaitable[int]], args: argparse.Namespace) -> int:
-    """`operate`, through the web process at `args.api`."""
+    """Runs `operate` through the web process at `args.api`."""
 
     async def main() -> int:
         async with ApiOperator(args.api) as operator:
@@ -208,7 +208,7 @@ def over_api(act: Callable[[Switchboard, argparse.Namespace], Awaitable[int]], a
 
 
 def operate(act: Act, args: argparse.Namespace) -> int:
-    """Does something with the daemons of `args.config`. 0; 1 when it could not be done. Raises `WrongUse`."""
+    """Runs a command on the daemons of `args.config`. Returns 0, or 1 if it failed. Raises `WrongUse`."""
     state = settings(args).state
     if state.url == "off":
         raise WrongUse('[state] url is "off": this daemon shares no state, so it cannot be asked for its calls')

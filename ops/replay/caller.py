@@ -1,15 +1,15 @@
-"""A recorded caller: hears the agent a frame at a time and says when it is its turn.
+"""A recorded caller: hears the agent one frame at a time, and decides when to act.
 
-Time is counted in frames heard, 20 ms each, from the moment the call was answered. Pure: the same caller phones
-over SIP and on the sample clock. What it hears is cut into spells of voice: a frame is voiced when its RMS is at
-least `VOICED_RMS`, and a spell is over once `PAUSE_S` of silence has followed it (the gaps inside and between
-sentences are shorter). So, with "before" meaning the cue before this one, or the start of the call:
+Time is counted in frames heard, 20 ms each, from the answer. Pure: the same caller works over SIP and on the sample
+clock. What it hears is divided into spells of voice: a frame is voiced if its RMS is at least `VOICED_RMS`, and a spell
+is over after `PAUSE_S` of silence (the gaps within and between sentences are shorter). "The previous cue" below means
+the start of the call if there is none:
 
-- `agent_speaking`: the first frame of a spell that began after the cue before had begun.
-- `agent_finished`: the end of the `PAUSE_S` of silence after a spell, of which at least one frame was heard
-  `YIELD_S` or more after the cue before was over. An agent that was just interrupted falls silent too, sooner
-  than that: it has not answered yet.
-- `said`: the cue before is over (its last sample, or its last digit).
+- `agent_speaking`: the first frame of a spell that begins after the previous cue has begun.
+- `agent_finished`: the end of the `PAUSE_S` of silence after a spell of which at least one frame was heard `YIELD_S`
+  or more after the previous cue was over. An agent that was just interrupted falls silent sooner than that, and has
+  not answered yet.
+- `said`: the previous cue is over (its last sample, or its last digit).
 - A bare time counts from the answer.
 """
 
@@ -26,9 +26,9 @@ from phone_daemon.wire.tape import DIGIT_S, Act, HangUp, Press, Say
 PAUSE_S = 0.5
 YIELD_S = 0.3
 PATIENCE_S = 60.0
-"""A caller waits this long for the next cue's moment, or for the agent to hang up after the last one."""
+"""How long a caller waits for the next cue's moment, or, after the last cue, for the agent to hang up."""
 VOICED_RMS = 80.0
-"""Of 32768: under the quietest vowel of a synthetic voice, over the noise of µ-law."""
+"""Of 32768: below the quietest vowel of a synthetic voice, above the noise of µ-law."""
 
 
 class _Ear:
@@ -37,7 +37,7 @@ class _Ear:
     def __init__(self) -> None:
         self.frame = 0
         self.began = -1
-        """First frame of the last spell; -1: none yet."""
+        """First frame of the last spell; -1 if there was none yet."""
         self.voiced = -1
         """Last voiced frame."""
         self.over = True
@@ -54,25 +54,25 @@ class _Ear:
 
 
 class RecordedCaller:
-    """Plays one fixture's cues, in order, each at its moment."""
+    """Plays a fixture's cues in order, each at its moment."""
 
     def __init__(self, fixture: Fixture) -> None:
         self._cues = fixture.cues
         self._ear = _Ear()
         self._next = 0
         self._before_began = 0
-        """Frame from which on a spell counts as begun after the cue before."""
+        """A spell that begins at this frame or later has begun after the previous cue."""
         self._before_over = 0
-        """Frame in which the cue before is over."""
+        """Frame at which the previous cue is over."""
         self.hung_up = False
-        """It was the caller who ended the call."""
+        """Whether the caller ended the call."""
         self.gave_up = ""
-        """What the caller waited for in vain before it hung up."""
+        """What the caller waited for in vain before hanging up."""
 
     def hear(self, agent_pcm: bytes) -> list[Act]:
-        """Takes the next 20 ms of what the caller hears (empty: silence); returns what the caller begins to do now.
+        """Takes the next 20 ms that the caller hears (empty: silence); returns what the caller begins to do now.
 
-        At most one act a frame, and none before the last one is over, or after hanging up.
+        There is at most one action per frame, and none before the last one is over or after hanging up.
         """
         self._ear.hear(agent_pcm)
         if self.hung_up or self._ear.frame < self._before_over:
@@ -96,7 +96,7 @@ class RecordedCaller:
 
     @property
     def progress(self) -> float:
-        """Part of the cues that were begun, 0 to 1."""
+        """Fraction of the cues that have begun, 0 to 1."""
         return self._next / len(self._cues) if self._cues else 1.0
 
     def _due(self, cue: Cue) -> bool:
@@ -104,7 +104,7 @@ class RecordedCaller:
         return since is not None and self._ear.frame - since >= _frames(cue.delay_s)
 
     def _since(self, anchor: Anchor) -> int | None:
-        """The frame a cue is counted from, None while what it waits for has not happened."""
+        """The frame from which a cue counts; None until the event that it waits for has happened."""
         ear = self._ear
         match anchor:
             case Anchor.ANSWERED:

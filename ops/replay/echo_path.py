@@ -1,4 +1,4 @@
-"""What a caller's line sends back of the agent's voice: a speakerphone in a room, an analog adapter, a hybrid."""
+"""How a caller's line returns the agent's voice: a speakerphone in a room, an analog adapter, a hybrid."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, samples
 
 BAND_HZ = (300.0, 3400.0)
-"""What a telephone's loudspeaker and its line let through."""
+"""The frequencies that a telephone's loudspeaker and its line pass."""
 TAPS = 129
 DIRECT = 0.65
-"""Of an echo from a room, the share that comes straight from the loudspeaker."""
+"""The fraction of a room's echo that comes straight from the loudspeaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class Echo:
     """How the line returns what it hears."""
 
     loss_db: float
-    """Of the echo against what was heard."""
+    """Level of the echo relative to what was heard."""
     delay_s: float = 0.0
     room_s: float = 0.0
-    """Reverberation time (RT60) of the room that the speakerphone stands in; 0: there is none, as in a hybrid."""
+    """Reverberation time (RT60) of the speakerphone's room; 0 if there is none, as in a hybrid."""
 
 
 class EchoPath:
-    """Frames of 8 kHz PCM in, frames of their echo out; the same for the same frames, whenever they are fed."""
+    """Turns frames of 8 kHz PCM into frames of their echo; deterministic, whenever the frames are fed."""
 
     def __init__(self, echo: Echo) -> None:
         room = np.zeros(max(1, samples(echo.room_s)))
@@ -41,7 +41,7 @@ class EchoPath:
         self._heard = np.zeros(samples(echo.delay_s) + self._response.size - 1 + FRAME_SAMPLES)
 
     def feed(self, heard: bytes) -> bytes:
-        """The echo that comes in the tick in which `heard` does (empty: silence)."""
+        """The echo that arrives in the same tick as `heard` (empty: silence)."""
         self._heard[:-FRAME_SAMPLES] = self._heard[FRAME_SAMPLES:]
         self._heard[-FRAME_SAMPLES:] = np.frombuffer(heard or bytes(FRAME_BYTES), "<i2")
         begun = self._heard[: self._response.size - 1 + FRAME_SAMPLES]
@@ -49,7 +49,7 @@ class EchoPath:
 
 
 def mixed(one: bytes, other: bytes) -> bytes:
-    """Both at once."""
+    """The sum of both."""
     return _to_pcm(np.frombuffer(one, "<i2").astype(np.float64) + np.frombuffer(other, "<i2"))
 
 
@@ -58,7 +58,7 @@ def _to_pcm(sound: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bytes:
 
 
 def _band_pass() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """A windowed sinc."""
+    """A windowed sinc filter."""
     at = np.arange(TAPS) - TAPS // 2
     low, high = (2 * hz / SAMPLE_RATE for hz in BAND_HZ)
     return np.asarray((high * np.sinc(high * at) - low * np.sinc(low * at)) * np.hamming(TAPS), np.float64)

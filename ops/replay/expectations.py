@@ -1,4 +1,4 @@
-"""What must hold of a call that is over: a fixture's `[expect]` against the call's turns and notes."""
+"""What must hold after a call: a fixture's `[expect]` compared with the call's turns and notes."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ TurnLine = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call left behind."""
+    """The records of one call."""
 
     turns: Sequence[TurnLine]
     ended: EndReason
-    """As the daemon tells it."""
+    """The reason given by the daemon."""
     notes: Sequence[Note] = ()
     gave_up: str = ""
     """What the caller waited for in vain."""
     folder: Path = Path()
-    """Where the call's files lie."""
+    """Where the call's files are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one fixture's call went."""
+    """The outcome of one fixture's call."""
 
     fixture: str
     turns: int
     barge_ins: int
     failures: list[str]
     folder: str
-    """Where the call's files lie; empty for a call to somebody else's daemon."""
+    """Where the call's files are; empty for a call to another daemon."""
 
     @property
     def passed(self) -> bool:
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def judged(played: Fixture, outcome: Outcome) -> Verdict:
-    """The fixture against what its call left."""
+    """Judges the fixture by the records of its call."""
     failed = failures(played.expect, outcome)
     answered = next((str(note.data["dialplan"]) for note in outcome.notes if note.kind == "started"), "none")
     if answered != played.dialplan:
@@ -57,17 +57,17 @@ def judged(played: Fixture, outcome: Outcome) -> Verdict:
 
 
 def read_turns(path: Path) -> list[TurnLine]:
-    """The lines of a `turns.jsonl`; none when the call left none."""
+    """The lines of a `turns.jsonl`; none if the call wrote none."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def barge_ins(turns: Sequence[TurnLine]) -> int:
-    """Replies that were interrupted while they were heard; one dropped before its first sound is none."""
+    """Replies that were interrupted while audible; a reply dropped before its first sound does not count."""
     return sum(turn["interrupted"] and "rtp_first_audio" in turn["times"] for turn in turns)
 
 
 def failures(expect: Expect, outcome: Outcome) -> list[str]:
-    """Each expectation that does not hold, in one line that says what was there instead; empty: all hold."""
+    """Each expectation that failed, in one line that says what happened instead; empty if all hold."""
     return list(_check(expect, outcome))
 
 
@@ -105,13 +105,13 @@ def _check(expect: Expect, outcome: Outcome) -> Iterator[str]:
 
 
 def _first_missing(wanted: Sequence[str], reached: Sequence[str]) -> str | None:
-    """The first of `wanted` that does not come in `reached` after those before it."""
+    """The first of `wanted` that does not follow the others in `reached`."""
     rest = iter(reached)
     return next((intent for intent in wanted if intent not in rest), None)
 
 
 def longest_gap_s(notes: Sequence[Note]) -> float:
-    """Longest time from the first partial of an utterance to its final; without a final, to the call's end."""
+    """Longest time from the first partial of an utterance to its final, or, without a final, to the call's end."""
     longest = 0
     began: int | None = None
     for note in notes:

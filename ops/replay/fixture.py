@@ -36,21 +36,23 @@ CALLS = Path(__file__).resolve().parents[2] / "fixtures" / "calls"
 
 
 class Anchor(StrEnum):
-    """What a cue's moment is counted from, as the caller hears it (`ops/replay/caller.py` has the exact meaning)."""
+    """What a cue's moment is counted from, as the caller hears it (`ops/replay/caller.py` has the exact
+    definitions).
+    """
 
     ANSWERED = "answered"
     """The call was answered: written as a bare time, `at = "2.0 s"`."""
     AGENT_SPEAKING = "agent_speaking"
-    """The agent began to speak after the cue before this one had begun."""
+    """The agent began to speak after the previous cue had begun."""
     AGENT_FINISHED = "agent_finished"
-    """The agent has spoken since the cue before this one and has now been silent for `caller.PAUSE_S`."""
+    """The agent has spoken since the previous cue, and has now been silent for `caller.PAUSE_S`."""
     SAID = "said"
-    """The cue before this one is over."""
+    """The previous cue is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One thing the caller does. Exactly one of `pcm`, `press` and `hang_up` is set."""
+    """One action of the caller. Exactly one of `pcm`, `press`, and `hang_up` is set."""
 
     anchor: Anchor
     delay_s: float
@@ -63,28 +65,28 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What must hold when the call is over."""
+    """What must hold after the call."""
 
     intents: tuple[str, ...] = ()
-    """Intents reached, in this order; others may lie between them."""
+    """Intents reached, in this order; there may be others between them."""
     slots: Mapping[str, str] = field(default_factory=dict)
     """Slots understood in any turn; the last value counts."""
     transcript_words: tuple[str, ...] = ()
-    """Each is in some transcript of the caller."""
+    """Each occurs in some transcript of the caller."""
     agent_said: tuple[str, ...] = ()
-    """Each is in something that the agent said, whatever the case."""
+    """Each occurs in something that the agent said, ignoring case."""
     barge_ins: int | None = None
     """Replies that were interrupted."""
     ended: EndReason | None = None
-    """Why the call was over, as the daemon tells it."""
+    """Why the call ended, as given by the daemon."""
     max_final_gap_s: float | None = None
-    """Speech is made final at least this often."""
+    """Longest time until speech is made final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
     name: str
-    """The folder's name; also the number that is calling, so that a call is known by it on both sides."""
+    """The folder's name; also the calling number, so that both sides can identify the call."""
     called: str
     dialplan: str
     description: str
@@ -94,7 +96,7 @@ class Fixture:
 
 
 class FixtureError(ValueError):
-    """A fixture that cannot be played: one line a problem, each naming file and key."""
+    """A fixture that cannot be played: one line per problem, each naming the file and the key."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -109,7 +111,7 @@ _TOP_KEYS = {"description", "called", "dialplan", "cue", "echo", "expect"}
 
 
 def find(name: str) -> Path:
-    """The fixture's folder: a path to one, or the name of one in `fixtures/calls/`."""
+    """The fixture's folder, from a path or from a name in `fixtures/calls/`."""
     path = Path(name)
     if path.name == "call.toml":
         path = path.parent
@@ -121,7 +123,7 @@ def find(name: str) -> Path:
 
 
 def every() -> list[Path]:
-    """Folders of all recorded callers that ship, by name."""
+    """Folders of all recorded callers in the repository, by name."""
     return sorted(path.parent for path in CALLS.glob("*/call.toml"))
 
 
@@ -131,7 +133,7 @@ def load(folder: Path) -> Fixture:
 
 
 class _Reader:
-    """Collects every problem of one `call.toml` instead of stopping at the first."""
+    """Collects all problems of one `call.toml` instead of stopping at the first."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

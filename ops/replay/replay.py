@@ -1,7 +1,7 @@
-"""`phone-ops replay`: recorded callers phone the daemon, and what is expected of each call is checked.
+"""`phone-ops replay`: recorded callers phone the daemon, and the expectations for each call are checked.
 
-Over SIP, a daemon of our own answers on a free loopback port, or one that runs already (`--to`). With
-`--speed max` the same `call.py` runs on the sample clock, with no sockets, as fast as the engines allow.
+Over SIP, either a new daemon on a free loopback port answers, or one that is already running (`--to`). With `--speed
+max`, the same `call.py` runs on the sample clock, without sockets, as fast as the engines allow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sidecars.host.host import HostLost
 log = logging.getLogger(__name__)
 
 MOST_JOBS = 4
-"""Calls that one line card carries, on either side."""
+"""Calls that one line card carries, on each side."""
 ALL = "every expectation"
 CALLER = "what a caller can tell: whether each cue came due, and who ended the call"
 
@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code: 0 every expectation holds, 1 one does not. Raises `WrongUse`."""
+    """Exit code: 0 if every expectation holds, 1 otherwise. Raises `WrongUse`."""
     if wrong := _wrong_use(args):
         raise WrongUse(f"phone-ops replay: {wrong}")
     try:
@@ -115,7 +115,7 @@ def table(verdicts: Iterable[Verdict], judged: str) -> Table:
 
 @contextmanager
 def _shown(fixtures: Sequence[Fixture], *, quiet: bool) -> Iterator[Show]:
-    """A progress bar on stderr, a unit a fixture."""
+    """A progress bar on stderr, one unit per fixture."""
     bar = Progress(
         TextColumn("replay"),
         BarColumn(),
@@ -138,9 +138,9 @@ def _shown(fixtures: Sequence[Fixture], *, quiet: bool) -> Iterator[Show]:
 
 
 def on_the_sample_clock(fixtures: Sequence[Fixture], settings: Settings, jobs: int, show: Show) -> list[Verdict]:
-    """Plays each fixture on a clock of its own, `jobs` processes at once."""
+    """Plays each fixture on its own clock, in `jobs` processes at once."""
     verdicts: dict[str, Verdict] = {}
-    # Forking a process whose libraries run threads of their own may hang.
+    # Forking a process whose libraries run their own threads may hang.
     with ProcessPoolExecutor(min(jobs, len(fixtures)), get_context("spawn")) as pool:
         runs = {pool.submit(_tape_verdict, each, settings): each for each in fixtures}
         for done in as_completed(runs):
@@ -155,6 +155,6 @@ def _tape_verdict(played: Fixture, settings: Settings) -> Verdict:
     except HostLost:
         raise
     except Exception as error:
-        # A defect of ours that one call brings out: the others are still worth judging.
+        # A defect in the daemon that one call triggers; the others are still worth judging.
         log.exception("%s", played.name)
         return Verdict(played.name, 0, 0, [f"call: failed: {error}"], "")

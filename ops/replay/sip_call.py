@@ -1,4 +1,4 @@
-"""A recorded caller at the end of a real telephone line: SIP and RTP through a line card."""
+"""A recorded caller on a real telephone line: SIP and RTP through a line card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from phone_daemon.wire.line import Line
 from phone_daemon.wire.tape import HangUp, Press, Say
 
 AHEAD = 4 * FRAME_SAMPLES
-"""An echo waits in the line's queue for no longer, even where this process is late: what came meanwhile is lost."""
+"""The longest time that an echo waits in the line's queue, even if this process is late; later audio is dropped."""
 
 
 class Telephone(Protocol):
@@ -25,21 +25,21 @@ class Telephone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallerSide:
-    """How a recorded call went, as its caller saw it."""
+    """The outcome of a recorded call, as its caller saw it."""
 
     closed: LineClosed
     hung_up: bool
-    """It was the caller who ended the call."""
+    """Whether the caller ended the call."""
     gave_up: str
-    """What the caller waited for in vain; empty: nothing."""
+    """What the caller waited for in vain; empty if nothing."""
 
 
 async def place_recorded_call(
     telephone: Telephone, uri: str, fixture: Fixture, progress: Callable[[float], None] = lambda part: None
 ) -> CallerSide:
-    """Phones `uri` under the fixture's name and plays its cues until the call is over.
+    """Phones `uri` under the fixture's name, and plays its cues until the call is over.
 
-    `progress` is told what part of the cues has been played. Raises `CallRefused`. Cancelling it hangs up.
+    `progress` is called with the fraction of cues played. Raises `CallRefused`. Canceling it hangs up.
     """
     line = await telephone.place(uri, fixture.name)
     caller = RecordedCaller(fixture)
@@ -65,7 +65,7 @@ async def place_recorded_call(
                                 line.hang_up(EndReason.CALLER_HUNG_UP)
                         progress(caller.progress)
                     if echo is not None:
-                        # Whatever is said, the line never falls silent: one utterance that does not end.
+                        # Whatever is said, the line never falls silent: it is one endless utterance.
                         back = echo.feed(pcm)
                         if sent - played <= AHEAD:
                             said = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")

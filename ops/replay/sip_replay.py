@@ -1,4 +1,4 @@
-"""Recorded callers phone over SIP, several at once: a daemon of our own in this process, or one that runs already."""
+"""Recorded callers phone over SIP, several at once: a new daemon in this process, or one that is already running."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from phone_daemon.settings.settings import Settings, SipSettings
 from phone_daemon.wire.sip import CallRefused, LineCard
 
 LOGGED_S = 5.0
-"""How long after the caller's end of a call the daemon's end may come."""
+"""How long the daemon's end of a call may lag behind the caller's."""
 
 Show = Callable[[str, float], None]
-"""Is told of a fixture what part of it has been played, 0 to 1."""
+"""Called with a fixture and the fraction of it that has been played, 0 to 1."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What the daemon tells of each call, by the fixture that phones under its own name."""
+    """The daemon's notes about each call, by the fixture that calls under its own name."""
 
     notes: dict[str, list[Note]] = field(default_factory=dict)
     """By fixture."""
     over: dict[str, asyncio.Event] = field(default_factory=dict)
     calls: dict[str, str] = field(default_factory=dict)
-    """Call id → fixture."""
+    """The fixture of each call id."""
 
     def expect(self, name: str) -> None:
         self.notes[name], self.over[name] = [], asyncio.Event()
@@ -48,7 +48,7 @@ class Ledger:
 async def over_sip(
     fixtures: Sequence[Fixture], settings: Settings, jobs: int, to: str | None, show: Show
 ) -> list[Verdict]:
-    """Plays fixtures over SIP, `jobs` at once, to a daemon of our own or to `to`."""
+    """Plays fixtures over SIP, `jobs` at once, to a new daemon or to `to`."""
     line_card = await LineCard.start(SipSettings(port=0))
     try:
         if to is not None:
@@ -77,7 +77,7 @@ async def _each(fixtures: Sequence[Fixture], jobs: int, play: Callable[[Fixture]
             except CallRefused as refused:
                 return Verdict(each.name, 0, 0, [f"call: refused: {refused}"], "")
 
-    # The longest first, so that none runs on alone at the end.
+    # The longest first, so that none runs alone at the end.
     order = sorted(fixtures, key=lambda each: -sum(len(cue.pcm) for cue in each.cues))
     verdicts = {verdict.fixture: verdict for verdict in await asyncio.gather(*map(one, order))}
     return [verdicts[each.name] for each in fixtures]
@@ -93,7 +93,7 @@ async def _to_ours(card: LineCard, daemon: Daemon, ledger: Ledger, each: Fixture
             await ledger.over[each.name].wait()
         ended = EndReason(str(ledger.notes[each.name][-1].data["reason"]))
     except TimeoutError:
-        pass  # Told as FAILED: the daemon still thinks that the call is live.
+        pass  # Reported as FAILED: the daemon still considers the call live.
     show(each.name, 1.0)
     call = next((call for call, name in ledger.calls.items() if name == each.name), "")
     folder = daemon.settings.calls.directory / call

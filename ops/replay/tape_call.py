@@ -1,7 +1,7 @@
-"""A recorded call on the sample clock: the daemon's own `call.py`, with no sockets, processes or waiting.
+"""A recorded call on the sample clock: the daemon's own `call.py`, without sockets, processes, or waiting.
 
-Engines run inline, the line is a tape, and it is always the same hour, so two runs of a fixture leave the same
-`turns.jsonl`, but for what is named as wall-clock.
+Engines run inline, the line is a tape, and the time of day is always the same, so two runs of a fixture write the same
+`turns.jsonl`, except for fields named as wall-clock.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from sidecars.host.host import Host
 from sidecars.local.inline import InlineHost
 
 NOON = datetime(2026, 3, 3, 12, 0)
-"""A Tuesday: every recorded call is made then, so that it is answered in opening hours."""
+"""A Tuesday, in opening hours: every recorded call is made then."""
 
 
 def replay_settings(settings: Settings) -> Settings:
-    """`settings` without Redis, and with every dialplan that ships."""
+    """`settings` without Redis, with every dialplan in the repository."""
     plans = settings.dialplans or tuple(sorted(SHIPPED.glob("*.toml")))
     return replace(settings, state=StateSettings(url="off"), dialplans=plans)
 
 
 def counted_settings(settings: Settings) -> Settings:
-    """`replay_settings` with the embedded engine instead of a server, which knows no clock but the real one."""
+    """`replay_settings`, with the embedded engine instead of a server, which knows only real time."""
     stt = SttSettings() if settings.stt.url else settings.stt
     tts = TtsSettings() if settings.tts.url else settings.tts
     return replace(replay_settings(settings), stt=stt, tts=tts)
 
 
 class Engines:
-    """Recognition and synthesis in this process, loaded once for all the fixtures that are played on them."""
+    """Recognition and synthesis in this process, loaded once for all fixtures."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises `HostLost` when one of them cannot be loaded."""
+        """Raises `HostLost` if one of them cannot be loaded."""
         settings = counted_settings(settings)
         options = engine_options(settings.stt, Dialplans.load(settings.dialplans))
         self.stt: Host = InlineHost("stt", settings.stt.engine, options)
@@ -66,9 +66,9 @@ class Engines:
 def play(
     fixture: Fixture, settings: Settings, watch: Callable[[Note], None], engines: Engines | None = None
 ) -> Outcome:
-    """Plays one fixture and returns what it left, under `settings.calls.directory`, in the folder of its name.
+    """Plays one fixture and returns its records, which are under `settings.calls.directory` in a folder of its name.
 
-    `engines`: loaded for the same `stt`, `tts` and `dialplans`; None: they are loaded for this one.
+    `engines`: engines loaded for the same `stt`, `tts`, and `dialplans`; None loads them for this fixture.
     """
     engines = engines or Engines(settings)
     return run_counted(play_on(engines.stt, engines.tts, fixture, counted_settings(settings), watch))
@@ -82,7 +82,7 @@ def _echo(fixture: Fixture) -> Callable[[bytes, bytes], bytes] | None:
 
 
 async def play_on(stt: Host, tts: Host, fixture: Fixture, settings: Settings, watch: Callable[[Note], None]) -> Outcome:
-    """Plays one fixture on hosts that run already, at the pace of the running loop's clock."""
+    """Plays one fixture on running hosts, at the pace of the running loop's clock."""
     plans = Dialplans.load(settings.dialplans)
     plan = plans.match(fixture.called, NOON)
     if plan is None:

@@ -1,6 +1,6 @@
-"""A live call as captions: partials in grey that become finals, what the agent says as it is played, interruptions.
+"""A live call as captions: gray partials that become finals, what the agent says as it is played, interruptions.
 
-On a terminal the running line changes in place; in a pipe only what is final is printed, without colours.
+On a terminal the current line changes in place; in a pipe only finals are printed, without colors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from phone_daemon.events import Note
 
 
 class Captions:
-    """Shows the notes of one call; use as a context manager, and hand `show` to the daemon as its `watch`."""
+    """Shows the notes of one call. Use it as a context manager, and give `show` to the daemon as its `watch`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -22,7 +22,7 @@ class Captions:
         self._began_ns = 0
         self._partial = ""
         self._stable = ""
-        """The beginning of it that most likely stands."""
+        """The beginning of it that will most likely not change."""
         self._state = ""
 
     def __enter__(self) -> Captions:

@@ -1,6 +1,6 @@
-"""The waterfall of a reply as a picture: what was waited for, what was at work meanwhile, and how a reply stops.
+"""The waterfall of a reply as a picture: the waits, the work done meanwhile, and how a reply stops.
 
-Over many turns each bar goes from the median of its beginnings to the median of its ends. matplotlib is an extra: the
+For many turns, each bar goes from the median of its starts to the median of its ends. matplotlib is an extra: the
 daemon never needs it.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Turn = Mapping[str, Any]
 
-# Okabe and Ito's colours: told apart by people who are colour-blind, and in grey.
+# Okabe and Ito's colors: people who are color-blind can tell them apart, also in gray.
 GREY, BLUE, SKY, GREEN, ORANGE, RED, PURPLE = (
     "#777777",
     "#0072B2",
@@ -31,14 +31,13 @@ GREY, BLUE, SKY, GREEN, ORANGE, RED, PURPLE = (
     "#CC79A7",
 )
 WAITING = 0.35
-"""Opacity of a bar while nothing has come yet."""
+"""Opacity of a bar before its first output."""
 INK, FAINT = "#222222", "#BBBBBB"
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One stage: from the first of `asked` that is known until `first` it has nothing to show, then it works on
-    until `end`."""
+    """One stage: from the first known time in `asked` until `first` it has no output, then it works until `end`."""
 
     name: str
     colour: str
@@ -71,11 +70,11 @@ class Bar:
     end: float
     late: float
     took: tuple[float, float]
-    """p50 and p95 of what `first` had to be waited for."""
+    """p50 and p95 of the wait for `first`."""
 
 
 def bars(turns: Sequence[Turn]) -> list[Bar]:
-    """A bar for each stage that was seen in turns that a caller spoke and the agent answered."""
+    """A bar for each stage, from turns that a caller spoke and the agent answered."""
     answered = [_times(turn) for turn in turns if turn["ttfa_ms"] is not None and "times" in turn]
     return [bar for lane in LANES if (bar := _bar(lane, answered)) is not None]
 
@@ -95,7 +94,7 @@ def _bar(lane: Lane, answered: Sequence[Mapping[str, float]]) -> Bar | None:
         asked = next((times[stamp] for stamp in lane.asked if stamp in times), None)
         if asked is None or lane.first not in times:
             continue
-        # What was ready before it was asked for was not waited for.
+        # Nobody waits for a stage that was ready before it was asked for.
         first = times[lane.first]
         end = max(times.get(lane.end, first), first)
         spans.append([round(1e3 * (at - times["speech_end"]), 3) for at in (min(asked, first), first, end)])
@@ -108,9 +107,9 @@ def _bar(lane: Lane, answered: Sequence[Mapping[str, float]]) -> Bar | None:
 
 
 def draw(path: Path, turns: Sequence[Turn], title: str) -> None:
-    """Draws the picture to `path`, in the format that its name ends in.
+    """Draws the picture to `path`, in the format given by its suffix.
 
-    Raises `WrongUse` when there is nothing to draw, nothing to draw it with, or no such format; `OSError`.
+    Raises `WrongUse` if there is nothing to draw, matplotlib is missing, or the format is unknown; `OSError`.
     """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`phone-ops report`: what the calls in some folders left, counted and judged."""
+"""`phone-ops report`: statistics and verdicts from the files that calls wrote."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ examples:
 
 @dataclass(slots=True)
 class Report:
-    """What a set of calls left. `calls` counts folders that hold a `turns.jsonl`."""
+    """The records of a set of calls. `calls` counts folders that contain a `turns.jsonl`."""
 
     calls: int = 0
     turns: list[TurnLine] = field(default_factory=list)
     unreadable: int = 0
-    """Lines that are no turns, such as the last one of a call whose daemon was killed."""
+    """Lines that are not turns, such as the last line of a call whose daemon was killed."""
 
     @property
     def missed(self) -> int:
-        """Legs that did not end before their deadline."""
+        """Legs that missed their deadline."""
         return sum(len(barge_in["missed"]) for barge_in in tables.barge_ins(self.turns))
 
     def as_json(self, floor_ms: float | None) -> dict[str, Any]:
-        """Times in ms, to the microsecond; a figure that nothing was measured for is absent."""
+        """Times in ms, rounded to the microsecond; figures without measurements are absent."""
         latency = _all_quantiles(tables.latency_samples(self.turns))
         ttfa, ttfa_reply = latency.pop("ttfa", None), latency.pop("ttfa_reply", None)
         legs = _all_quantiles(tables.leg_samples(self.turns))
@@ -73,7 +73,7 @@ class Report:
 
 
 def read(folders: Sequence[Path]) -> Report:
-    """Reads call folders, or folders of call folders. Raises `WrongUse` for one that does not exist."""
+    """Reads call folders, or folders of call folders. Raises `WrongUse` if one does not exist."""
     report = Report()
     seen: set[Path] = set()
     for folder in folders:
@@ -100,7 +100,7 @@ def _read_turns(path: Path, report: Report) -> None:
 
 
 def _is_turn(turn: object) -> bool:
-    """Whether it has what the tables read; a file edited by hand must not stop a report."""
+    """Whether the row has what the tables read; a file edited by hand must not stop a report."""
     match turn:
         case {"turn": int(), "ttfa_ms": float() | int() | None, "stages_ms": dict(), "barge_in": None}:
             return True
@@ -140,7 +140,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; 1 when a floor is given and the gate does not hold."""
+    """Returns 0, or 1 if a floor is given and the gate does not hold."""
     floor_s = settings(args).llm_cancel_floor_s
     floor_ms = None if floor_s is None else floor_s * 1e3
     report = read(args.folders or [Path("var/calls")])
@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write(args: argparse.Namespace, report: Report) -> None:
-    """The files that were asked for. Raises `WrongUse` for one that cannot be written."""
+    """The requested output files. Raises `WrongUse` if one cannot be written."""
     title = f"Where the time goes, in the median: {_count(report.calls, 'call')}, {_count(len(report.turns), 'turn')}"
     title += "" if args.turn is None else f" (turn {args.turn})"
     try:

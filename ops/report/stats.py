@@ -1,4 +1,4 @@
-"""One definition of a percentile for every figure of the project."""
+"""The project's one definition of a percentile."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from math import ceil
 
 
 def quantiles(values: Iterable[float]) -> dict[str, float]:
-    """p50, p90, p95, p99 and max by nearest rank: the smallest value that at least p % of the values do not exceed.
+    """p50, p90, p95, p99, and max by nearest rank: the smallest value that at least p % of the values do not exceed.
 
-    Always a value that was measured, never one between two; the p99 of fewer than 100 values is the largest.
-    Raises `ValueError` when there is none.
+    Always a measured value, never an interpolated one; the p99 of fewer than 100 values is the largest. Raises
+    `ValueError` if there are none.
     """
     ordered = sorted(values)
     if not ordered:
@@ -20,5 +20,5 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 
 def gate_ms(floor_ms: float) -> float:
-    """What p95 of a whole cancel chain may be: 400 ms beyond the model's own floor."""
+    """The limit for the p95 of a whole cancel chain: 400 ms beyond the model's own floor."""
     return floor_ms + 400.0

@@ -1,6 +1,6 @@
-"""What calls left, as people read it: the waterfall of one cancel chain, latency and leg tables.
+"""The records of calls as tables: the waterfall of one cancel chain, latencies, and legs.
 
-Pure: from lines of `turns.jsonl` to `rich` renderables. They fit 80 columns, use what a wider terminal gives, and
+Pure: from lines of `turns.jsonl` to `rich` renderables. They fit in 80 columns, use the width of a wider terminal, and
 are plain text in a pipe.
 """
 
@@ -27,14 +27,14 @@ PIPE_COLUMNS = 100
 
 
 def console(file: TextIO | None = None) -> Console:
-    """Where results are printed: as wide as the terminal; without colours in a pipe."""
+    """Where results are printed: as wide as the terminal; without colors in a pipe."""
     out = file if file is not None else sys.stdout
     return _Console(file=out, highlight=False, width=None if out.isatty() else PIPE_COLUMNS)
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leaves it to `main`, where rich would end the process with exit code 1: "a gate failed"."""
+        """Leaves the error to `main`: rich would end the process with exit code 1, which means that a gate failed."""
         raise BrokenPipeError
 
 
@@ -42,12 +42,12 @@ class _Console(Console):
 
 
 def barge_ins(turns: Iterable[TurnLine]) -> list[Mapping[str, Any]]:
-    """The `barge_in` of each turn that was interrupted."""
+    """The `barge_in` of each interrupted turn."""
     return [turn["barge_in"] for turn in turns if turn.get("barge_in")]
 
 
 def leg_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
-    """Milliseconds of each leg and of `total`, over all barge-ins; legs that nobody ended are absent."""
+    """Milliseconds of each leg and of `total`, over all barge-ins; legs that did not end are absent."""
     chains = [barge_in["legs_ms"] for barge_in in barge_ins(turns)]
     found = {leg: [chain[leg] for chain in chains if leg in chain] for leg in (*LEGS, "total")}
     return {leg: samples for leg, samples in found.items() if samples}
@@ -56,7 +56,7 @@ def leg_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
 def latency_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
     """Milliseconds of each part of the time to first audio, and of `ttfa`, over the turns that a caller spoke.
 
-    Where an acknowledgement was heard first, `ttfa` ends there; `ttfa_reply` is the time to the reply itself.
+    If an acknowledgment was heard first, `ttfa` ends there; `ttfa_reply` is the time to the reply itself.
     """
     spoken = [turn for turn in turns if turn.get("ttfa_ms") is not None]
     found = {
@@ -78,7 +78,9 @@ def _own_ttfa_ms(turn: TurnLine) -> float | None:
 
 
 def early_starts(turns: Iterable[TurnLine]) -> dict[str, int]:
-    """Replies begun before it was certain that the caller had finished, and the model's pieces of text for nothing."""
+    """Replies begun before the end of the caller's turn was certain, and the model's pieces of text that went
+    unused.
+    """
     found = [turn.get("early_start") or {} for turn in turns]
     return {
         "kept": sum(bool(each.get("kept")) for each in found),
@@ -97,7 +99,9 @@ def tool_samples(turns: Iterable[TurnLine]) -> dict[str, list[float]]:
 
 
 def detection_samples(turns: Iterable[TurnLine]) -> list[float]:
-    """Milliseconds from the caller's first speech sample to the decision to yield; no barge-in by key or command."""
+    """Milliseconds from the caller's first speech sample to the decision to yield; excludes barge-ins by key or
+    command.
+    """
     return [each["detection_ms"] for each in barge_ins(turns) if each["detection_ms"] is not None]
 
 
@@ -112,7 +116,7 @@ def silence_samples(turns: Iterable[TurnLine]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar from 0 to `value` on a scale that ends at `scale`; as wide as it is given room."""
+    """A bar from 0 to `value` on a scale that ends at `scale`, as wide as the available space."""
 
     value: float
     scale: float
@@ -121,7 +125,7 @@ class Bar:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = options.max_width
         eighths = round(8 * room * self.value / self.scale) if self.scale else 0
-        # What took any time at all is to be seen.
+        # Anything that took time must be visible.
         eighths = max(eighths, 1)
         if options.ascii_only:
             yield Text("#" * max(1, eighths // 8), style=self.style)
@@ -130,10 +134,10 @@ class Bar:
 
 
 def waterfall(*turns: TurnLine, limit_ms: float | None = None) -> RenderableType:
-    """The cancel chains of the replies that were interrupted in `turns`: when each leg ended, in ms from the decision.
+    """The cancel chains of the interrupted replies in `turns`: when each leg ended, in ms from the decision.
 
-    A column for each, and a bar for the slowest. Detection is told apart: it lies before the decision. `limit_ms`: the
-    gate for `total`. Raises `ValueError` when a turn was not interrupted.
+    One column per chain, and a bar for the slowest. Detection is shown separately, because it precedes the decision.
+    `limit_ms`: the gate for `total`. Raises `ValueError` if a turn was not interrupted.
     """
     for turn in turns:
         if not turn.get("barge_in"):
@@ -227,10 +231,10 @@ def legs(
     silence: Sequence[float] = (),
     missed: int = 0,
 ) -> RenderableType:
-    """Each leg of many cancel chains (`leg_samples`), and whether p95(`total`) holds the gate.
+    """Each leg of many cancel chains (`leg_samples`), and whether p95(`total`) meets the gate.
 
-    `detection`, `silence`: ms from the caller's first sample to the decision and to the first silent frame, told apart.
-    A chain with a leg that `missed` its deadline holds no gate, however fast the others were.
+    `detection`, `silence`: ms from the caller's first sample to the decision and to the first silent frame, shown
+    separately. If a leg `missed` its deadline the gate fails, however fast the other chains were.
     """
     if not samples:
         return Text("nobody interrupted the agent: no cancel chain to tell", "dim")

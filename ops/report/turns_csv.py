@@ -1,4 +1,4 @@
-"""Turns as a table that a spreadsheet opens: a line a turn, figures only, nothing that anybody said."""
+"""Turns as a table for spreadsheets: one row per turn, figures only, no text that anybody said."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = (
     "interrupted_by", "interrupted_s", "detection_ms",
     "onset_to_silence_ms", *(f"cancel_{leg}_ms" for leg in (*LEGS, "total")), "missed_legs",
 )  # fmt: skip
-"""Stamps are seconds since the call was answered; what did not happen is left empty."""
+"""Stamps are seconds since the call was answered; empty if the event did not happen."""
 
 
 def write(path: Path, turns: Iterable[Mapping[str, Any]]) -> None:
@@ -31,7 +31,7 @@ def write(path: Path, turns: Iterable[Mapping[str, Any]]) -> None:
 
 
 def row(turn: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a turn, by column."""
+    """The known values of a turn, by column."""
     times, early, barge_in = turn.get("times", {}), turn.get("early_start", {}), turn["barge_in"] or {}
     legs = barge_in.get("legs_ms", {})
     found = {
