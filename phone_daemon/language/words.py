@@ -28,7 +28,8 @@ _SIGNS = {"&": "and", "@": "at", "%": "percent", "+": "plus", "#": "number"}
 _ALIKE = {
     "good bye": "goodbye", "good-bye": "goodbye", "o clock": "o'clock", "o' clock": "o'clock", "ok": "okay",
     "o.k.": "okay", "alright": "all right", "uhm": "um", "umm": "um", "hmm": "um", "erm": "er", "mm-hmm": "mhm",
-    "mm hmm": "mhm", "mmhmm": "mhm", "uh-huh": "mhm", "uh huh": "mhm", "till": "until", "'til": "until",
+    "mm hmm": "mhm", "mmhmm": "mhm", "uh-huh": "mhm", "uh huh": "mhm", "uh-uh": "nope",
+    "nuh-uh": "nope", "till": "until", "'til": "until",
 }  # fmt: skip
 """What some write otherwise, or as two words."""
 

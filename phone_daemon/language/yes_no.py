@@ -29,7 +29,8 @@ _YES_SAID = (
     "no problem", "not a problem", "no worries", "no that's right", "i don't mind", "all right", "that's all right",
     "that is all right", "why not", "of course", "go ahead", "go for it", "sounds good", "spot on", "that works",
     "works for me", "suits me", "you bet", "please do", "by all means", "i think so", "i guess so", "i suppose so",
-    "that'll do", "that will do", "that would be great", "that'd be great", "that is right",
+    "that'll do", "that will do", "that would be great", "that'd be great", "that is right", "i believe so",
+    "sure thing", "fine by me", "fine with me",
 )  # fmt: skip
 _YES_ALONE = ("i do", "i would", "it is", "i will")
 """A yes when nothing else is said: not in "i do need another day"."""
@@ -39,10 +40,26 @@ YES_NO_EXAMPLES = (
     "yes", "yes please", "yeah", "yes that's right", "that's right", "that's correct", "correct", "sure", "okay",
     "that's fine", "yes it is", "yes thank you", "yep", "that's good", "yes i would", "sounds good", "that works",
     "perfect", "of course", "please do", "absolutely", "spot on", "go ahead",
+    "yup", "yes yes", "oh yes", "um yes", "um yeah", "er yes", "yeah sure", "yeah okay", "yeah that's right",
+    "yeah that's fine", "yeah please", "yes okay", "okay yes", "yes correct", "yes that's correct", "yes that's fine",
+    "yes that's perfect", "yes go ahead", "yes please do", "yes i think so", "i think so", "yes i believe so",
+    "i believe so", "i guess so", "i suppose so", "that is correct", "that is right", "right", "exactly",
+    "exactly right", "precisely", "definitely", "certainly", "indeed", "great", "that's great", "that's perfect",
+    "that's okay", "all right", "that's all right", "that would be great", "that would be fine", "that'd be great",
+    "that'll do", "brilliant", "excellent", "wonderful", "fine by me", "that's fine by me", "fine with me",
+    "works for me", "that works for me", "suits me", "that suits me", "by all means", "why not", "no problem",
+    "you bet", "go for it", "sure thing", "uh huh", "mm hmm", "aye", "affirmative",
     "no", "no thanks", "no thank you", "nope", "that's wrong", "that's not right", "no that's wrong", "not quite",
     "no that's all", "no that's everything", "no nothing else", "that's all thank you", "never mind", "no it's not",
     "no it isn't", "that's not it", "not really", "nah", "uh no",
+    "um no", "er no", "oh no", "well no", "no no", "no sorry", "no not at all", "not at all", "no not really",
+    "no not quite", "no not that", "not that", "no i don't", "no i didn't", "no i don't think so", "i don't think so",
+    "no i'm afraid not", "i'm afraid not", "no that's not right", "no that's not correct", "that's not correct",
+    "no that's incorrect", "that's incorrect", "incorrect", "wrong", "no it's wrong", "it's not", "it isn't",
+    "it is not", "that isn't right", "no way", "absolutely not", "definitely not", "certainly not", "of course not",
+    "hold on no", "never", "negative", "uh-uh",
 )  # fmt: skip
+"""What recognition is told to expect, and what the script understands."""
 YES_NO_GOODBYES = (
     "no goodbye", "no thanks bye", "no thank you goodbye", "no that's all thank you", "no that's all thanks",
     "no that's all goodbye", "no that's all thank you goodbye", "that's all thank you goodbye", "thank you goodbye",

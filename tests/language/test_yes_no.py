@@ -40,6 +40,10 @@ from phone_daemon.language.yes_no import YES_NO_EXAMPLES, only_yes_or_no, yes_or
         ("i'm afraid that's incorrect", "no", True),
         ("i don't think so", "no", True),
         ("nah", "no", True),
+        ("uh-uh", "no", True),
+        ("sure thing", "yes", True),
+        ("fine by me", "yes", True),
+        ("i believe so", "yes", True),
         ("not really", "no", True),
         ("that's it", "", False),
         ("tuesday", "", False),
@@ -53,7 +57,7 @@ def test_a_yes_or_a_no_is_told_from_other_words(sentence: str, answer: str, only
 
 
 def test_every_example_of_yes_and_no_is_understood() -> None:
-    assert [text for text in YES_NO_EXAMPLES if not only_yes_or_no(text.split())] == []
+    assert [text for text in YES_NO_EXAMPLES if not only_yes_or_no(words(text))] == []
 
 
 @pytest.mark.parametrize("sentence", ["that's it", "yes that's it", "that's the one", "you've got it"])
