@@ -15,7 +15,6 @@ from phone_daemon.agent.recital import Recital
 from phone_daemon.call.who_answered import WhoAnswered
 from phone_daemon.dialplan.dialplan import BargeIn, Dialplan
 from phone_daemon.events import TransferFailed
-from phone_daemon.media.hold_music import melody
 from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.bridge import Bridge
@@ -172,8 +171,6 @@ class Outbound:
             bridging = asyncio.create_task(bridge.run(briefing))
             return bridging
 
-        if not briefing:
-            caller.play_music(melody())  # Or they would hear nothing while it rings.
         dialing = asyncio.create_task(self.dial(DialRequest(number, plan.name, retries=0), plan, begin))
         gone = asyncio.create_task(caller.over.wait())
         try:

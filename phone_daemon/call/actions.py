@@ -41,6 +41,7 @@ class Actions:
             if action.kind is ActionKind.TRANSFER and action.briefing:
                 self._spawn(self._consult(action))
             elif action.kind is ActionKind.TRANSFER:
+                self.play_music()  # Or they would hear nothing while it rings.
                 self._line.transfer(action.argument)
             else:
                 self._line.hang_up()

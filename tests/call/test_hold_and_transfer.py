@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from phone_daemon.call import wording
 from phone_daemon.call.floor import State
 from phone_daemon.events import Action, ActionKind, HoldChanged, TransferFailed
 from tests import agents
-from tests.phone import BOOKING, OPEN, Phone, ring, speech
+from tests.phone import BOOKING, OPEN, Phone, plan, ring, speech
 
+MUSIC = bytes(range(200)) * 160
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
 
 
@@ -59,25 +61,31 @@ def test_what_was_asked_just_before_the_hold_is_not_answered_into_it(tmp_path: P
 @pytest.mark.parametrize(
     ("code", "words"), [(486, wording.BUSY), (405, wording.NOT_PUT_THROUGH), (408, wording.NOT_PUT_THROUGH)]
 )
-def test_a_caller_who_could_not_be_put_through_is_told_so_and_the_call_goes_on(
+def test_a_caller_hears_the_dialplans_music_while_it_rings_and_is_told_if_nobody_answers(
     tmp_path: Path, code: int, words: str
 ) -> None:
     transfer = Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1:9")
     agent = agents.Lines(agents.text("One moment.", then=(transfer,)), agents.text("Of course."))
     asked: list[str] = []
+    music: list[bytes] = []
 
     async def script(phone: Phone) -> None:
+        play_music = phone.line.play_music
+        phone.line.play_music = lambda pcm: (music.append(pcm), play_music(pcm))[1]  # type: ignore[method-assign, func-returns-value]
         phone.line.transfer = asked.append  # type: ignore[method-assign, assignment]
         await phone.heard_out("How can I help")
+        assert not phone.line.music
         await phone.says(speech(OPEN))
         await phone.reaches(State.CLOSING)
         await asyncio.sleep(20)  # the other telephone rings
+        assert phone.line.music and music == [MUSIC]
         phone.line.tells(TransferFailed(code))
         await phone.heard_out(words[:20])
+        assert not phone.line.music
         await phone.says(speech(BOOKING))
         await phone.heard_out("Of course")
 
-    left = ring(tmp_path, script, agent=agent)
+    left = ring(tmp_path, script, agent=agent, dialplan=replace(plan(), hold_music=MUSIC))
     assert asked == ["sip:desk@127.0.0.1:9"]
     assert [data["code"] for data in left.told("transfer_failed")] == [code]
     assert ("agent", words, False) in left.history
