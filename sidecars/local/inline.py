@@ -6,12 +6,12 @@ Recognition blocks the loop while it works; live calls want `SubprocessHost`.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 
 from sidecars.engine import load
 from sidecars.host.channel import QueueChannel
+from sidecars.host.channels import Channels
 from sidecars.host.host import HostLost, Kind, Message
 from sidecars.local.engine_server import EngineServer
 from sidecars.local.recognition import RecognitionServer
@@ -32,8 +32,7 @@ class InlineHost:
         self._engine = engine
         self._options = options
         self._server: EngineServer | None = None
-        self._channels: dict[int, QueueChannel] = {}
-        self._numbers = itertools.count(1)
+        self._channels = Channels(self._deliver)
         self._turn: asyncio.Handle | None = None
 
     @property
@@ -50,12 +49,8 @@ class InlineHost:
         self.voices = self._server.voices
 
     def open(self, call: str = "") -> QueueChannel:
-        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
-        if self._server is None:
-            channel.lose(f"{self._kind} engine {self._engine!r} does not run")
-        else:
-            self._channels[channel.number] = channel
-        return channel
+        down = f"{self._kind} engine {self._engine!r} does not run" if self._server is None else ""
+        return self._channels.open(self.sample_rate, down=down)
 
     async def close(self) -> None:
         self._stop(f"{self._kind} engine {self._engine!r} was shut down")
@@ -81,9 +76,8 @@ class InlineHost:
             log.exception(Event("engine.failed", engine=self._engine))
             self._stop(f"{self._kind} engine {self._engine!r} failed: {error}")
             return
-        for number, message, payload in letters:
-            if channel := self._channels.get(number):
-                channel.put(message, payload)
+        for letter in letters:
+            self._channels.put(*letter)
         self._go_on()
 
     def _stop(self, reason: str) -> None:
@@ -91,6 +85,4 @@ class InlineHost:
             self._turn.cancel()
             self._turn = None
         self._server = None
-        for channel in self._channels.values():
-            channel.lose(reason)
-        self._channels.clear()
+        self._channels.lose(reason)

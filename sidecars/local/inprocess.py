@@ -8,12 +8,12 @@ channels opened meanwhile wait for the next one.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sidecars.host.channel import QueueChannel
+from sidecars.host.channels import Channels
 from sidecars.host.host import HostLost, Kind, Letter, Message
 from sidecars.local import backoff
 from sidecars.local.engine_server import EngineServer
@@ -49,8 +49,7 @@ class InProcessHost:
         self.lost: asyncio.Future[str]
         """Done, with the reason, once no engine can be had in this process any more: it should end. From `start` on."""
         self._thread: EngineThread | None = None
-        self._channels: dict[int, QueueChannel] = {}
-        self._numbers = itertools.count(1)
+        self._channels = Channels(self._deliver)
         self._born = 0.0
         self._backoff = 0.0
         self._replacing: asyncio.Task[None] | None = None
@@ -72,12 +71,8 @@ class InProcessHost:
             raise
 
     def open(self, call: str = "") -> QueueChannel:
-        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
-        if self._thread is None or self.lost.done():
-            channel.lose(f"{self.name} does not run")
-        else:
-            self._channels[channel.number] = channel
-        return channel
+        down = f"{self.name} does not run" if self._thread is None or self.lost.done() else ""
+        return self._channels.open(self.sample_rate, down=down)
 
     async def ask(self, question: Callable[[EngineServer], T]) -> T:
         """Asks the engine something between two of its steps. Raises `HostLost` when it is not there to answer."""
@@ -90,7 +85,7 @@ class InProcessHost:
             self._replacing.cancel()
             await asyncio.wait([self._replacing])
         thread, self._thread = self._thread, None
-        self._lose(f"{self.name} was shut down")
+        self._channels.lose(f"{self.name} was shut down")
         if thread is not None:
             await thread.close()
 
@@ -122,25 +117,19 @@ class InProcessHost:
         self._thread.post(number, message, payload)
 
     def _told(self, letters: Sequence[Letter]) -> None:
-        for number, message, payload in letters:
-            if channel := self._channels.get(number):
-                channel.put(message, payload)
+        for letter in letters:
+            self._channels.put(*letter)
 
     def _died(self, thread: EngineThread, reason: str) -> None:
         if self._thread is not thread:
             return
-        self._lose(reason)
+        self._channels.lose(reason)
         if thread.lost:
             log.critical(Event("engine.down", reason=reason))
             self.lost.set_result(reason)
             return
         self._thread = self._make()  # what is sent from now on waits in it
         self._replacing = asyncio.create_task(self._replace(), name=f"{self.name} again")
-
-    def _lose(self, reason: str) -> None:
-        for channel in self._channels.values():
-            channel.lose(reason)
-        self._channels.clear()
 
     async def _replace(self) -> None:
         loop = asyncio.get_running_loop()
@@ -154,7 +143,7 @@ class InProcessHost:
                 await self._load(self._thread)
             except HostLost as error:
                 log.error(Event("engine.down", reason=error))
-                self._lose(str(error))
+                self._channels.lose(str(error))
                 self._thread = self._make()
             else:
                 if self._replacing is asyncio.current_task():

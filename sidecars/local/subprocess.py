@@ -8,13 +8,13 @@ and a child that is told to stop what it does and does not look up for `cancel_s
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 from sidecars.host.channel import QueueChannel
+from sidecars.host.channels import Channels
 from sidecars.host.frames import encode
 from sidecars.host.host import HostLost, Kind, Message
 from sidecars.local import backoff
@@ -49,6 +49,7 @@ class SubprocessHost:
         ready and has said nothing for so long, `stall_s`: one with nothing to say though asked, are taken for dead.
         """
         self.name = f"{kind} engine {engine}"
+        self._channels = Channels(self._deliver)
         self._wants_spare = spare
         self._emptied = emptied
         self._cancel_s = cancel_s
@@ -58,14 +59,12 @@ class SubprocessHost:
             engine,
             dict(options),
             python,
-            self._arrived,
+            self._channels.put,
             start_timeout_s=start_timeout_s,
             stall_s=stall_s,
         )
         self._child: ChildProcess | None = None
         self._spare: ChildProcess | None = None
-        self._channels: dict[int, QueueChannel] = {}
-        self._numbers = itertools.count(1)
         self._held_back: list[bytes] = []
         """What was sent while no child was there to read it."""
         self._held_back_bytes = 0
@@ -102,12 +101,8 @@ class SubprocessHost:
             self._tasks.append(asyncio.create_task(self._keep_spare(), name=f"{self.name} spare"))
 
     def open(self, call: str = "") -> QueueChannel:
-        channel = QueueChannel(next(self._numbers), self._deliver, self.sample_rate)
-        if not self._tasks or self._tasks[0].done():
-            channel.lose(f"{self.name} does not run")
-        else:
-            self._channels[channel.number] = channel
-        return channel
+        down = f"{self.name} does not run" if not self._tasks or self._tasks[0].done() else ""
+        return self._channels.open(self.sample_rate, down=down)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -124,7 +119,7 @@ class SubprocessHost:
         try:
             frame = encode(number, message, payload)
         except (TypeError, ValueError) as error:
-            self._arrived(number, {"type": "Failed", "error": f"cannot be sent: {error}"}, b"")
+            self._channels.put(number, {"type": "Failed", "error": f"cannot be sent: {error}"}, b"")
             return
         if message.get("type") == "Close":
             del self._channels[number]
@@ -141,14 +136,8 @@ class SubprocessHost:
         else:
             self._held_back.append(frame)
 
-    def _arrived(self, number: int, message: Message, payload: bytes) -> None:
-        if channel := self._channels.get(number):
-            channel.put(message, payload)
-
     def _lose(self, reason: str) -> None:
-        for channel in self._channels.values():
-            channel.lose(reason)
-        self._channels.clear()
+        self._channels.lose(reason)
         self._held_back.clear()
         self._held_back_bytes = 0
         self._emptied()

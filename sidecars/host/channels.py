@@ -1,0 +1,37 @@
+"""The open channels of a host whose engine serves all of them."""
+
+from __future__ import annotations
+
+import itertools
+
+from sidecars.host.channel import Deliver, QueueChannel
+from sidecars.host.host import Message
+
+
+class Channels(dict[int, QueueChannel]):
+    """Channels by number; the host removes one once it is closed. `deliver` takes what is sent on any of them."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        super().__init__()
+        self._deliver = deliver
+        self._numbers = itertools.count(1)
+
+    def open(self, sample_rate: int, *, down: str = "") -> QueueChannel:
+        """A new channel; if the engine is `down` (the reason), one that is lost already."""
+        channel = QueueChannel(next(self._numbers), self._deliver, sample_rate)
+        if down:
+            channel.lose(down)
+        else:
+            self[channel.number] = channel
+        return channel
+
+    def put(self, number: int, message: Message, payload: bytes) -> None:
+        """A message from the engine; ignored if its channel is closed."""
+        if channel := self.get(number):
+            channel.put(message, payload)
+
+    def lose(self, reason: str) -> None:
+        """The engine is gone, and every channel with it."""
+        for channel in self.values():
+            channel.lose(reason)
+        self.clear()
