@@ -91,10 +91,10 @@ def accounts(plan: Plan) -> str:
     rows = []
     for at, account in enumerate(plan.accounts, 1):
         keys = account.keys
-        registrar, _ = host_port(keys.registrar[0])
+        first = account.targets[0]
         realm = "" if keys.realm == "*" else keys.realm
-        texts = [account.trunk, keys.user, host, keys.user, registrar, realm, keys.auth_user or keys.user]
-        texts += [account.password, "", f"sip:{keys.registrar[0]};transport={account.transport}"]
+        texts = [account.trunk, keys.user, host, keys.user, first.domain, realm, keys.auth_user or keys.user]
+        texts += [account.password, "", first.uri]
         port = plan.edge.tls_port if account.transport == "tls" else plan.edge.port
         socket = _field(f"{account.transport}:{_host(plan.edge.bind)}:{port}")
         rows.append(":".join((str(at), *map(_field, texts), str(keys.expires_s), "0", "0", "", socket)))
@@ -212,7 +212,7 @@ def _modules(plan: Plan) -> Iterator[str]:
         settings += [
             ("uac", "reg_db_url", f"text://{plan.folder / 'accounts'}", "accounts that we register"),
             ("uac", "reg_contact_addr", address, ""),
-            ("uac", "reg_timer_interval", 10, ""),
+            ("uac", "reg_timer_interval", 2, ""),
             ("uac", "auth_realm_avp", "$avp(realm)", ""),
             ("uac", "auth_username_avp", "$avp(user)", ""),
             ("uac", "auth_password_avp", "$avp(password)", ""),
@@ -260,7 +260,7 @@ def _secret(plan: Plan) -> str:
 
 def _credentials(account: Account) -> str:
     """A call to the account's registrar is answered with its password when it asks."""
-    host, _ = host_port(account.keys.registrar[0])
+    host, _ = host_port(account.called)
     return f"""
     if ($rd == "{host}" && $fU == "{account.keys.user}") {{
         # It makes the account itself the callee.

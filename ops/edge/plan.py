@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from phone_daemon.settings.edge import EdgeSettings
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
+from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, is_numeric, secret
+from phone_daemon.wire.srv import LookupFailed, lookup
 
 CALLS_A_CARD = 4
 """What pjsua2's wheel is compiled for."""
@@ -35,6 +38,16 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Registrar:
+    """A place where an account can be registered."""
+
+    domain: str
+    """What stands in the request URI."""
+    uri: str
+    """Where it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A trunk's account at a registrar, which the edge registers."""
 
@@ -43,6 +56,10 @@ class Account:
     password: str
     """Empty: it is not set."""
     transport: str
+    targets: tuple[Registrar, ...]
+    """Its registrars, the one to be tried first in front; never empty."""
+    called: str
+    """Host in the request URIs of its calls out (`host` or `host:port`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +139,7 @@ def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
             each.name,
             (*each.addresses, *(address for host in _hosts(each) for address in _addresses(host, each.name))),
             each.trust,
-            tuple(_hosts(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
+            tuple(_called(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
         )
         for each in settings.trunk
     )
@@ -137,13 +154,44 @@ def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account
                 password = secret(each.register, environ)
             except ValueError:
                 password = ""
-            found.append(Account(each.name, each.register, password, each.transport))
+            found.append(
+                Account(each.name, each.register, password, each.transport, _registrars(each), _called(each)[0])
+            )
     return tuple(found)
+
+
+def _registrars(trunk: TrunkSettings) -> tuple[Registrar, ...]:
+    """Those that the settings list, each with all its addresses where its name is a service's (RFC 3263)."""
+    assert trunk.register is not None
+    return tuple(
+        Registrar(host_port(registrar)[0], f"sip:{where};transport={trunk.transport}")
+        for registrar in trunk.register.registrar
+        for where in _services(trunk.proxy or registrar, trunk.transport)
+    )
+
+
+def _called(trunk: TrunkSettings) -> list[str]:
+    """Hosts in the request URIs of calls out."""
+    return [trunk.proxy] if trunk.proxy else [*(trunk.register.registrar if trunk.register else ())]
+
+
+def _services(where: str, transport: str) -> list[str]:
+    """Addresses and ports of `where` by its SRV records; `where` itself for one without."""
+    host, port = host_port(where)
+    # By TLS the certificate is for the name: Kamailio looks for the services itself.
+    if port or is_numeric(host) or transport == "tls":
+        return [where]
+    with ThreadPoolExecutor(1) as apart:  # A loop may be running here.
+        try:
+            return [str(target) for target in apart.submit(asyncio.run, lookup(where, transport)).result()]
+        except LookupFailed:
+            return [where]
 
 
 def _hosts(trunk: TrunkSettings) -> list[str]:
     """Whose requests are the trunk's besides its networks'."""
-    return [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
+    hosts = [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
+    return [where for host in hosts for where in _services(host, trunk.transport)]
 
 
 def _addresses(text: str, trunk: str) -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ops.edge.plan import Card, EdgeError, cards_in, plan_of, port_range
+from ops.edge.plan import Card, EdgeError, Registrar, cards_in, plan_of, port_range
 from ops.live.daemon_process import to_toml
 from phone_daemon.settings.load import load_settings
 from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.trunks import RegisterKeys
+from phone_daemon.wire.srv import lookup
+from tests.wire.test_srv import name_server
 
 
 def settings(folder: Path, **edge: object) -> Settings:
@@ -78,3 +83,22 @@ def test_cards_of_an_ipv6_host() -> None:
 def test_a_port_range_that_is_none(text: str) -> None:
     with pytest.raises(EdgeError, match="rtp_ports"):
         port_range(text)
+
+
+async def test_a_registrar_that_is_known_by_its_services_has_all_of_them_and_calls_from_each_are_its_trunk_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = {"registrar": ["example.test", "127.0.0.5:5070"], "user": "u", "password_env": "SECRET"}
+    made = settings(tmp_path)
+    made = replace(made, trunk=(replace(made.trunk[1], register=RegisterKeys(**register)),))
+    records = {"_sip._udp.example.test": ["20 1 5080 localhost.", "10 1 5070 localhost."]}
+    async with name_server(records) as resolver:
+        monkeypatch.setattr("ops.edge.plan.lookup", partial(lookup, resolver=resolver))
+        plan = await asyncio.to_thread(plan_of, made)
+    [account], [trunk] = plan.accounts, plan.trunks
+    assert account.targets == (
+        Registrar("example.test", "sip:127.0.0.1:5070;transport=udp"),
+        Registrar("example.test", "sip:127.0.0.1:5080;transport=udp"),
+        Registrar("127.0.0.5", "sip:127.0.0.5:5070;transport=udp"),
+    )
+    assert set(trunk.networks) == {"127.0.0.1", "127.0.0.5"}

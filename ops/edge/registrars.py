@@ -1,0 +1,102 @@
+"""An account moves to its next registrar when one does not answer, and back to the first when that answers again.
+
+Kamailio's uac keeps one registrar for an account and asks it for ever; here the account is put in anew with another.
+It also counts a registration's life by the wall clock, so it is told to renew when that clock is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ops.edge.plan import Account, Plan
+from ops.edge.rpc import NoAnswer, call
+from sidecars.log import Event
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+RETURN_S = 120.0
+"""On another registrar the first is tried again after this long; while it is away the other's registration stands."""
+ROUND_S = (8.0, 120.0)
+"""Before all registrars are tried again when none answered: the first pause, doubled up to the last."""
+STEP_S = 5.0
+"""A wall clock that went on by so much more or less than it should was set."""
+_ONGOING, _ONLINE, _TRIED = 2, 4, 16
+"""Flags of the uac module (uac_reg.c)."""
+_ANSWER = re.compile(r"authentication failed for <([^>]*)>|got sip response (\d+) while registering \[([^\]]*)\]")
+REFUSED = frozenset({401, 403, 404, 407, 423})
+"""The registrar is there: the account is wrong, and would be at the next one."""
+
+
+class Registrars:
+    """`said` are Kamailio's last lines: nowhere else does it tell why a registration failed."""
+
+    def __init__(self, plan: Plan, said: Callable[[], Iterable[str]]) -> None:
+        self._plan = plan
+        self._said = said
+        self._accounts = {account.trunk: account for account in plan.accounts}
+        self._moved: dict[str, float] = {}
+        self._pause: dict[str, float] = {}
+        self._offset = time.time() - time.monotonic()
+
+    async def follow(self) -> None:
+        """Never ends by itself."""
+        while self._accounts:
+            await asyncio.sleep(LOOK_S)
+            try:
+                shown = await call(self._plan.control, "uac.reg_dump")
+                for record in shown:
+                    if (account := self._accounts.get(record["l_uuid"])) and len(account.targets) > 1:
+                        await self._look(account, record, time.monotonic())
+                await self._watch_clock()
+            except NoAnswer:
+                continue  # It is being started again.
+        await asyncio.Event().wait()
+
+    async def _look(self, account: Account, record: Mapping[str, Any], now: float) -> None:
+        flags, trunk = int(record["flags"]), account.trunk
+        places = [target.uri for target in account.targets]
+        at = places.index(record["auth_proxy"]) if record["auth_proxy"] in places else 0
+        moved = self._moved.setdefault(trunk, now)
+        if flags & _ONLINE:
+            self._pause.pop(trunk, None)
+            if at and now - moved >= RETURN_S:
+                await self._move(account, record, 0, now)
+        elif flags & _TRIED and not flags & _ONGOING and self._answer(trunk) not in REFUSED:
+            if at + 1 < len(places):
+                await self._move(account, record, at + 1, now)
+            elif now - moved >= self._pause.get(trunk, ROUND_S[0]):
+                self._pause[trunk] = min(2 * self._pause.get(trunk, ROUND_S[0]), ROUND_S[1])
+                await self._move(account, record, 0, now)
+
+    def _answer(self, trunk: str) -> int:
+        """What the last registrar that answered for `trunk` said, as a status."""
+        code = 0
+        for line in self._said():
+            if found := _ANSWER.search(line):
+                refused, status, asked = found.groups()
+                if trunk in (refused, asked):
+                    code = int(status or 401)
+        return code
+
+    async def _move(self, account: Account, record: Mapping[str, Any], to: int, now: float) -> None:
+        target, keys, control = account.targets[to], account.keys, self._plan.control
+        self._moved[account.trunk] = now
+        log.warning(Event("edge.registrar", trunk=account.trunk, registrar=target.uri, instead_of=record["auth_proxy"]))
+        realm = "" if keys.realm == "*" else keys.realm
+        who = (account.trunk, keys.user, record["l_domain"], keys.user, target.domain, realm)
+        what = (keys.auth_user or keys.user, account.password, ".", target.uri, keys.expires_s, 0, 0)
+        await call(control, "uac.reg_remove", account.trunk)
+        await call(control, "uac.reg_add", *who, *what, record["socket"], record["contact_addr"])
+
+    async def _watch_clock(self) -> None:
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > STEP_S:
+            for trunk in self._accounts:
+                await call(self._plan.control, "uac.reg_refresh", trunk)
+        self._offset = offset
