@@ -53,6 +53,12 @@ class Pipe:
             yield from self._decoder.feed(data)
             wait = False
 
+    def first(self) -> Letter:
+        """The first frame, whole: it holds what callers may say, and may come in pieces. Raises `Closed`."""
+        while True:
+            for letter in self.receive(wait=True):
+                return letter
+
     def send(self, letter: Letter) -> None:
         try:
             self._socket.sendall(encode(*letter))
@@ -62,7 +68,7 @@ class Pipe:
 
 def serve(kind: str, name: str, pipe: Pipe) -> int:
     """Runs the engine until the socket closes; returns the exit status."""
-    _, first, _ = next(pipe.receive(wait=True))
+    _, first, _ = pipe.first()
     collector.rest()
     try:
         engine = load(name, first["options"])

@@ -1,12 +1,18 @@
-"""An engine's own process: how it ends when the engine is lost."""
+"""An engine's own process: how it begins, and how it ends when the engine is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import sys
+import termios
+import threading
+import time
+from array import array
+from fcntl import ioctl
 
 from sidecars.host.frames import encode
+from sidecars.local.child import Pipe
 
 LOST = """
 import sys
@@ -39,3 +45,30 @@ async def test_a_child_whose_engine_is_lost_ends_and_says_the_first_error() -> N
             _, said = await process.communicate()
     assert process.returncode == 1
     assert said.decode().splitlines()[-1] == "CRITICAL CUDA failed (an illegal memory access)"
+
+
+def waiting(end: socket.socket) -> int:
+    """Bytes that have arrived and were not read (FIONREAD)."""
+    count = array("i", [0])
+    ioctl(end, termios.FIONREAD, count)
+    return count[0]
+
+
+def test_a_first_frame_that_comes_in_pieces_is_taken_when_it_is_whole() -> None:
+    told = {"type": "Start", "options": {"phrases": "what are your opening hours " * 1000}}
+    frame = encode(0, told)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(frame[:1000])
+
+        def send_the_rest() -> None:
+            while waiting(theirs):
+                time.sleep(0.001)
+            ours.sendall(frame[1000:])
+
+        sending = threading.Thread(target=send_the_rest)
+        sending.start()
+        try:
+            assert Pipe(theirs).first() == (0, told, b"")
+        finally:
+            sending.join()
