@@ -56,6 +56,7 @@ class Recurrence:
     def begin(self, frames: int) -> None:
         """A voice has set in `frames` ago."""
         self.recurs = False
+        frames = min(frames, COMPARED - 1)  # A murmur may take longer to become a voice.
         self._voice = list(self._recent)[-(frames + LAGS) :]
         self._voice[:0] = [bytes(2 * FRAME_SAMPLES)] * (frames + LAGS - len(self._voice))
 

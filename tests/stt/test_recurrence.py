@@ -53,6 +53,13 @@ def test_a_short_word_is_never_compared() -> None:
         assert not hears(line, said)
 
 
+def test_a_voice_that_was_long_a_murmur_is_compared_like_any_other() -> None:
+    line, said = Recurrence(), voice()
+    for _ in range(2):
+        assert not hears(line, said, noticed=80)
+    assert hears(line, said, noticed=80)
+
+
 def test_a_voice_at_the_very_beginning_of_a_call_and_one_that_breaks_off_do_no_harm() -> None:
     line = Recurrence()
     line.hear(bytes(320))
