@@ -15,7 +15,6 @@ from phone_daemon.wire.uri import display_name, user_part
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
 _CONTEXT = re.compile(r"\btel:([\d\s().\-]+)[^>]*;phone-context=(\+\d+)", re.IGNORECASE)
-_ENTRIES = re.compile(r',\s*(?=(?:"|<|sips?:|tel:|[^\s<",]+\s*<))', re.IGNORECASE)
 LEAST_NATIONAL = 7
 """Digits after the national prefix of a number that is compared with whole ones."""
 LEAST_E164 = 10
@@ -40,8 +39,8 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     caller = name = ""
     if trusted or _is_trusted(address, sip.trusted):
         # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
-        parties = [party for party in _entries(invite, "remote-party-id") if "party=called" not in party.lower()]
-        asserted = [*_entries(invite, "p-asserted-identity"), *parties]
+        parties = [party for party in invite.entries("remote-party-id") if "party=called" not in party.lower()]
+        asserted = [*invite.entries("p-asserted-identity"), *parties]
         caller = next(filter(None, (_number(entry, sip) for entry in asserted)), "")
         name = next(filter(None, map(display_name, asserted)), "")
     caller = caller or _number(invite.header("from"), sip)
@@ -49,7 +48,7 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     called: list[str] = []
     for source in sip.called_from:
         # The original number: the first that History-Info tells of, the last that Diversion does.
-        entries = [invite.uri] if source == "request" else _entries(invite, source)
+        entries = (invite.uri,) if source == "request" else invite.entries(source)
         for entry in entries[::-1] if source == "diversion" else entries:
             number = _number(entry, sip)
             if number and number not in called:
@@ -104,10 +103,6 @@ def national(number: str, sip: SipSettings) -> str:
 def _number(address: str, sip: SipSettings) -> str:
     within = _CONTEXT.search(address)
     return e164(within[2] + within[1] if within else user_part(address), sip)
-
-
-def _entries(invite: SipMessage, name: str) -> list[str]:
-    return [entry.strip() for value in invite.all(name) for entry in _ENTRIES.split(value)]
 
 
 def _is_trusted(address: str, networks: Iterable[str]) -> bool:

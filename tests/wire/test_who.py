@@ -108,3 +108,10 @@ def test_the_callers_name_is_the_asserted_one_or_that_of_from() -> None:
     assert who(asserted, caller="Ann <sip:x@h>").name == "Lee, A"
     assert who(asserted, caller="Ann <sip:x@h>", address="192.0.2.9:5060").name == "Ann"
     assert who().name == ""
+
+
+def test_commas_in_names_and_uris_part_no_entries() -> None:
+    asserted = f'P-Asserted-Identity: "Lee \\"A\\", B" <sip:{CALLER};x=1,2@h>, <tel:+1>'
+    assert who(asserted, caller="<sip:x@h>") == Who(CALLER, (CALLED,), "Lee A , B")
+    diversion = 'Diversion: <sip:1@h>;reason="no, answer", "2, 3" <sip:2@h>'
+    assert who(diversion, sip=replace(ANYWHERE, called_from=("diversion",))).called == ("2", "1")

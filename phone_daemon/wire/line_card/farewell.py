@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from phone_daemon.wire.line_card.message import SipMessage
+from phone_daemon.wire.line_card.message import SipMessage, entries
 from phone_daemon.wire.protocol import Farewell
 
 CSEQ = 1_000_000
@@ -21,7 +21,7 @@ CSEQ = 1_000_000
 AGAIN_S = (0.5, 1.5, 3.5)
 """When the BYE is retransmitted over UDP (RFC 3261 section 17.1.2.2)."""
 GIVE_UP_S = 6.0
-_ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|<[^>]*>|[^,])+')
+_NAME = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 _HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
 
 
@@ -78,7 +78,7 @@ class Dialogs:
             invite.header("call-id"),
             theirs=invite.header("from"),
             target=_uri(invite.header("contact")),
-            routes=_addresses(invite.all("record-route")),
+            routes=invite.entries("record-route"),
             sender=sender,
             tcp=_by_tcp(invite),
         )
@@ -89,7 +89,7 @@ class Dialogs:
         known = self._ends.get(call_id)
         if message.code:
             if known is None and message.code // 100 == 2 and message.header("cseq").endswith("INVITE"):
-                routes = _addresses(message.all("record-route"))[::-1]
+                routes = message.entries("record-route")[::-1]
                 target, theirs = _uri(message.header("contact")), message.header("to")
                 ours = message.header("from")
                 self._set(Ends(call_id, theirs, target, routes, sender, _by_tcp(message), ours))
@@ -195,12 +195,9 @@ def _by_tcp(message: SipMessage) -> bool:
     return message.header("via").upper().startswith("SIP/2.0/TCP")
 
 
-def _addresses(values: list[str]) -> tuple[str, ...]:
-    return tuple(found.strip() for value in values for found in _ADDRESS.findall(value) if found.strip())
-
-
 def _uri(address: str) -> str:
     """The URI of a Contact header."""
-    first = next(iter(_addresses([address])), "")
-    _, bracket, rest = first.partition("<")
+    first = next(iter(entries(address)), "")
+    # A name in quotes may hold anything, a bracket included.
+    _, bracket, rest = _NAME.sub("", first, count=1).partition("<")
     return rest.partition(">")[0] if bracket else first.partition(";")[0].strip()

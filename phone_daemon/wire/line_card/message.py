@@ -12,6 +12,7 @@ _COMPACT = {
 }
 """The compact forms that IANA lists."""
 _FOLD = re.compile(r"\n[ \t]+")
+_MARK = re.compile(r'\\["\\]|[",<>]')
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 
 
@@ -33,6 +34,10 @@ class SipMessage:
     def header(self, name: str) -> str:
         """The first value of a header; empty when there is none."""
         return next((value for each, value in self.headers if each == name), "")
+
+    def entries(self, name: str) -> tuple[str, ...]:
+        """Every entry of a header that may hold several, such as Record-Route, in order."""
+        return tuple(entry for value in self.all(name) for entry in entries(value))
 
     @property
     def content_type(self) -> str:
@@ -56,6 +61,27 @@ class SipMessage:
     @property
     def to_tag(self) -> str:
         return tag(self.header("to"))
+
+
+def entries(value: str) -> tuple[str, ...]:
+    """What the commas of a header's value part (RFC 3261 section 7.3.1), without the space around it; none is empty.
+
+    A comma within quotes, where a backslash takes a quote's meaning away, or within angle brackets parts nothing. A URI
+    that holds one must stand in brackets (section 20). Quotes and brackets that nothing closes count as characters.
+    """
+    found, start, closes = [], 0, ""
+    last_quote, last_bracket = value.rfind('"'), value.rfind(">")
+    for mark in _MARK.finditer(value):
+        if closes:
+            closes = "" if mark[0] == closes else closes
+        elif mark[0] == '"' and mark.start() < last_quote:
+            closes = '"'
+        elif mark[0] == "<" and mark.start() < last_bracket:
+            closes = ">"
+        elif mark[0] == ",":
+            found.append(value[start : mark.start()])
+            start = mark.end()
+    return tuple(entry for each in (*found, value[start:]) if (entry := each.strip()))
 
 
 def tag(address: str) -> str:

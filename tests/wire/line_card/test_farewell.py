@@ -77,6 +77,11 @@ def test_a_name_is_not_looked_up_where_messages_come_from_is_known() -> None:
     assert (parse(bye.bye).uri, bye.address) == ("sip:ada@phone.example", "198.51.100.4:6000")
 
 
+def test_a_contact_s_name_may_hold_brackets_and_commas() -> None:
+    bye, _ = told(invite('"Ada <the, first>" <sip:ada@192.0.2.9:5070;x=1,2>;q=1, <sip:other@192.0.2.8>'), ACK)
+    assert parse(bye.bye).uri == "sip:ada@192.0.2.9:5070;x=1,2"
+
+
 def test_a_call_of_ours_is_ended_by_the_route_that_its_answer_recorded() -> None:
     answer = message(
         "SIP/2.0 200 OK",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.wire.line_card.message import SipMessage, parse, tag
+from phone_daemon.wire.line_card.message import SipMessage, entries, parse, tag
 
 INVITE = (
     'INVITE sip:1@h SIP/2.0\r\nv: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\nf: "x;tag=no" <sip:a@b;tag=no>;tag=7\r\n'
@@ -39,3 +39,39 @@ def test_the_tag_is_the_headers_and_not_the_uris() -> None:
     assert tag("<sip:a@b;tag=1>") == ""
     assert tag("<sip:a@b>; TAG = 2;x") == "2"
     assert tag("sip:a@b;tag=3") == "3"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("<sip:a@h>,<sip:b@h>;x=1 , sip:c@h", ("<sip:a@h>", "<sip:b@h>;x=1", "sip:c@h")),
+        ('"A, B" <sip:a@h>, C <sip:c@h>', ('"A, B" <sip:a@h>', "C <sip:c@h>")),
+        (r'"A \", <sip:x@h>, \\" <sip:a@h>, <sip:b@h>', (r'"A \", <sip:x@h>, \\" <sip:a@h>', "<sip:b@h>")),
+        ("<sip:a,b@h;p=1,2>;q=1, <sip:c@h?x=a,b>", ("<sip:a,b@h;p=1,2>;q=1", "<sip:c@h?x=a,b>")),
+        ('"<" <sip:a@h>, ">" <sip:b@h>', ('"<" <sip:a@h>', '">" <sip:b@h>')),
+        ('<sip:a"b@h>, <sip:c"d@h>', ('<sip:a"b@h>', '<sip:c"d@h>')),
+        ('<sip:a@h>;reason="busy, or <gone>";x, <sip:b@h>', ('<sip:a@h>;reason="busy, or <gone>";x', "<sip:b@h>")),
+        # A URI with a comma must stand in brackets: one that does not is two entries.
+        ("sip:a,b@h", ("sip:a", "b@h")),
+        ("sip:a@h;x=1,tel:+44207", ("sip:a@h;x=1", "tel:+44207")),
+        ("", ()),
+        (" , ,, ", ()),
+        # Nothing closes these.
+        ('"A <sip:a@h>, <sip:b@h>', ('"A <sip:a@h>', "<sip:b@h>")),
+        ("<sip:a@h>, <sip:b@h, <sip:c@h", ("<sip:a@h>", "<sip:b@h", "<sip:c@h")),
+    ],
+)
+def test_entries_are_parted_by_commas_outside_of_quotes_and_brackets(value: str, found: tuple[str, ...]) -> None:
+    assert entries(value) == found
+
+
+def test_the_entries_of_a_header_are_those_of_all_its_lines() -> None:
+    message = parse("ACK sip:1@h SIP/2.0\r\nRecord-Route: <sip:a>, <sip:b>\r\nTo: x\r\nrecord-route: <sip:c>\r\n\r\n")
+    assert message.entries("record-route") == ("<sip:a>", "<sip:b>", "<sip:c>")
+    assert message.entries("route") == ()
+
+
+@pytest.mark.timeout(10)
+def test_the_longest_header_of_nothing_but_marks_holds_nobody_up() -> None:
+    for mark in ("<", '"', ",", '"<', "<,", '\\"'):
+        entries(mark * (65_535 // len(mark)))
