@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sidecars.engine import TtsEngine, load
+from sidecars.engine import load
 from sidecars.engines import hibari
 from sidecars.engines.hibari import Hibari
 from sidecars.engines.hibari_model import WINDOW
 from sidecars.engines.level import LEVEL_DB, active_level_db
 from sidecars.local.subprocess import SubprocessHost
 from sidecars.weights import WeightsMissing
+from tests.sidecars.engine_alone import after, never, said
 from tests.sidecars.speaking import heard_back, speak, told
 
 SENTENCES = (
@@ -35,23 +33,6 @@ SENTENCES = (
 def engine() -> Hibari:
     made: Hibari = load("hibari", {})
     return made
-
-
-def never() -> bool:
-    return False
-
-
-def after(calls: int) -> Callable[[], bool]:
-    """A stop that is asked for at its `calls`-th question."""
-    left = iter(range(calls))
-    return lambda: next(left, None) is None
-
-
-def said(engine: TtsEngine, text: str, **options: object) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Audio, and (sample, word) of each mark."""
-    chunks = list(engine.speak(text, options, never))
-    audio = np.frombuffer(b"".join(chunk.pcm for chunk in chunks), "<i2")
-    return audio, [(sample, text[start:end]) for chunk in chunks for sample, start, end in chunk.marks]
 
 
 async def test_it_says_the_words(engine: Hibari) -> None:
@@ -71,14 +52,6 @@ def test_each_word_is_marked_where_it_begins(engine: Hibari) -> None:
     begin, end = max(edges.reshape(-1, 2).tolist(), key=lambda run: run[1] - run[0])
     assert end - begin > 0.15 * engine.sample_rate
     assert abs(samples[-1] - end) < 0.08 * engine.sample_rate
-
-
-def test_marks_arrive_with_the_audio_in_which_their_words_begin(engine: Hibari) -> None:
-    at = 0
-    for chunk in engine.speak("One two three, four five six. " * 8, {}, never):
-        for sample, _, _ in chunk.marks:
-            assert at <= sample <= at + len(chunk.pcm) // 2
-        at += len(chunk.pcm) // 2
 
 
 def test_the_same_text_gives_the_same_samples_whoever_was_stopped_before_it(engine: Hibari) -> None:
@@ -134,11 +107,6 @@ def test_a_long_sentence_begins_with_a_short_piece(engine: Hibari) -> None:
     assert 0 < len(first.pcm) / 2 < 0.7 * engine.sample_rate
 
 
-def test_rate_sets_the_pace(engine: Hibari) -> None:
-    slow, normal, fast = (len(said(engine, SENTENCES[1], rate=rate)[0]) for rate in (0.7, 1.0, 1.6))
-    assert slow > 1.2 * normal > 1.44 * fast
-
-
 async def test_a_pronunciation_is_said_instead_of_what_is_written(engine: Hibari) -> None:
     audio, marks = said(engine, "Hello Xyzzy, welcome.", pronounce={"Xyzzy": "ˈbɑːbərə"})
     assert await heard_back(audio.tobytes(), engine.sample_rate) == "hello barbara welcome"
@@ -179,8 +147,8 @@ async def test_nothing_of_what_was_before_is_said_again(engine: Hibari) -> None:
     assert await heard_back(audio.tobytes(), engine.sample_rate) == "and we close at 6"
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\t\n", "...", "\x00\x01\x02", "😀👩‍👩‍👧❤️", "\ud800", "日本語", "—"])
-def test_what_cannot_be_spoken_is_no_speech(engine: Hibari, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "...", "日本語", "—"])
+def test_a_text_without_a_word_it_can_say_makes_no_sample_at_all(engine: Hibari, text: str) -> None:
     audio, marks = said(engine, text)
     assert len(audio) == 0
     assert marks == []
@@ -275,17 +243,3 @@ async def test_in_a_child_it_speaks_and_stops() -> None:
         await told(channel, "Cancelled")
     finally:
         await host.close()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.text(max_size=80))
-def test_whatever_the_text_marks_are_its_words_in_order(engine: Hibari, text: str) -> None:
-    at, words = 0, []
-    for chunk in engine.speak(text, {}, never):
-        assert len(chunk.pcm) % 2 == 0
-        for sample, start, end in chunk.marks:
-            assert at <= sample <= at + len(chunk.pcm) // 2
-            assert text[start:end].strip()
-            words.append((start, end))
-        at += len(chunk.pcm) // 2
-    assert words == sorted(set(words))
