@@ -1,10 +1,10 @@
-"""The engine alone, without a host: what it hears in recordings, and after which audio it can say so.
+"""The engine alone, without a host: what it recognizes in recordings, and how much audio each partial needs.
 
-    PYTHON alone.py SPEC ANSWER
+PYTHON alone.py SPEC ANSWER
 
 Writes JSON to the file ANSWER, for each recording {"text", "partials": [[text, seconds], …]}.
 
-Runs in the engine's own environment, where nothing of the daemon's is installed. SPEC is a JSON file: `engine`,
+Runs in the engine's own environment, which contains none of the daemon's packages. SPEC is a JSON file: `engine`,
 `options`, and `recordings`, each with `pcm` (a file, 8 kHz 16-bit mono) and its session's `options`.
 """
 
@@ -22,17 +22,17 @@ from sidecars.resample import Resampler
 RATE = 8000
 FRAME_S = 0.02
 FRAME = 2 * round(RATE * FRAME_S)
-"""Bytes: audio comes as in a call."""
+"""Bytes: audio arrives in the same pieces as in a call."""
 
 
 def frames(pcm: bytes) -> Iterator[bytes]:
-    """The recording in frames of 20 ms, the last one filled with silence."""
+    """The recording in frames of 20 ms; the last one is padded with silence."""
     for start in range(0, len(pcm), FRAME):
         yield pcm[start : start + FRAME].ljust(FRAME, b"\0")
 
 
 def hear(engine: SttEngine, session: int, options: Mapping[str, Any], pcm: bytes) -> dict[str, Any]:
-    """The last word on `pcm`, and each partial with the seconds of audio that had been heard when it was first told."""
+    """The final transcript of `pcm`, and each partial with the seconds of audio fed when it first appeared."""
     engine.open(session, options)
     stream = Resampler(RATE, engine.sample_rate)
     partials: dict[str, float] = {}
@@ -51,7 +51,7 @@ def main(asked: str, answer: str) -> int:
         hear(engine, number, each["options"], Path(each["pcm"]).read_bytes())
         for number, each in enumerate(spec["recordings"], 1)
     ]
-    Path(answer).write_text(json.dumps(heard), encoding="utf-8")  # libraries may write to stdout what they like
+    Path(answer).write_text(json.dumps(heard), encoding="utf-8")  # libraries may write anything to stdout
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One place from beginning to end: the engine's figures there, and those of calls on a daemon that has it there."""
+"""The whole measurement of one place: the engine's figures there, and those of calls to a daemon that runs it there."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from ops.ab.words import lost
 from ops.replay.fixture import Fixture
 
 STREAM_PART = 0.25
-"""Of a place's time, what its streams take, about."""
+"""The approximate share of a place's time that its streams take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the engine alone hears in the recordings."""
+    """What the engine alone recognizes in the recordings."""
 
     recordings: Sequence[dict[str, Any]]
-    """`pcm` (a file), `options`, `partials`, `text`, `words` (what is said in it), `fixture`."""
+    """`pcm` (a file), `options`, `partials`, `text`, `words` (what the caller says in it), `fixture`."""
     chunk_ms: float
-    """How much it hears at once."""
+    """The audio that the engine takes per step."""
 
     def text(self, fixture: str) -> str:
         return " ".join(each["text"] for each in self.recordings if each["fixture"] == fixture)
 
 
 async def reference(engine: Engine, fixtures: Sequence[Fixture], folder: Path) -> Reference:
-    """Has the engine alone hear everything that the recorded callers say. Raises `CannotRun`."""
+    """Lets the engine alone transcribe everything that the recorded callers say. Raises `CannotRun`."""
     recordings = []
     for fixture in fixtures:
         for number, cue in enumerate(fixture.cues):
@@ -60,9 +60,9 @@ async def reference(engine: Engine, fixtures: Sequence[Fixture], folder: Path) -
 
 
 def chunk_ms(partials: Iterable[float]) -> float:
-    """How much an engine hears at once, by the seconds of audio after which its partials come, in any utterance.
+    """The audio that an engine takes per step, from the seconds of audio after which partials come in any utterance.
 
-    It says something only when a chunk is full, so they are whole chunks apart.
+    An engine has output only when a chunk is complete, so partials are whole chunks apart.
     """
     frames = sorted({round(at / alone.FRAME_S) for at in partials})
     return 1e3 * alone.FRAME_S * (reduce(gcd, (later - sooner for sooner, later in pairwise(frames)), 0) or 1)
@@ -79,7 +79,7 @@ async def measure(
     most: int,
     told: Told,
 ) -> Measured:
-    """Everything of one place. Raises `CannotRun`."""
+    """Measures everything at one place. Raises `CannotRun`."""
     told(0.0, "streams")
     streams = await _streams(place, engine, alone, seconds, most)
     found = await calls.measure(
@@ -110,9 +110,9 @@ async def measure(
 
 
 async def _streams(place: str, engine: Engine, alone: Reference, seconds: float, most: int) -> stream.Answer:
-    """By programs of their own: what shares the engine's process shall not be this one.
+    """Measured by separate programs, so that the engine does not share a process with this one.
 
-    Of two starts, the faster counts.
+    The faster of two starts counts.
     """
     first = await _stream(place, engine, alone, seconds, 0)
     answer = await _stream(place, engine, alone, seconds, most)

@@ -1,7 +1,7 @@
-"""Live calls on a daemon whose engine runs at one place: recorded callers phone it while barge-ins are made.
+"""Live calls to a daemon whose engine runs at one place: recorded callers phone it while barge-ins are made.
 
-Each recorded caller phones once, and what was heard of it is kept. Until the last barge-in, they go on phoning after
-that, so that every barge-in happens beside other callers.
+Each recorded caller phones once, and the transcripts are kept. After that they keep phoning until the last barge-in, so
+that every barge-in happens next to other callers.
 """
 
 from __future__ import annotations
@@ -29,38 +29,39 @@ from phone_daemon.wire.sip import CallRefused, LineCard
 
 NUMBER = "100"
 CALLS = 2
-"""Calls at a time that are interrupted by command."""
+"""Concurrent calls that are interrupted by command."""
 JOBS = 2
-"""Recorded callers at a time: with those, as many as one line card carries."""
+"""Concurrent recorded callers: together with those, as many calls as one line card carries."""
 SAMPLE_S = 0.5
-"""How often memory is looked at."""
+"""Interval between memory readings."""
 BUSY_S, TRIES = 0.5, 20
-"""A call that is just over may still be counted: a caller who finds the line busy waits, and tries again."""
+"""A call that has just ended may still be counted, so a caller who finds the line busy waits and retries."""
 BARGE_IN_S, CALLER_S = 6.0, 120.0
-"""On a machine with nothing else to do a barge-in takes 2 s and a recorded caller 5 to 90: what takes longer than so
-much for each is measured on one that cannot keep up, and says nothing."""
+"""On an idle machine, a barge-in takes 2 s and a recorded caller 5 to 90 s. A run that takes longer than this for each
+is on a machine that cannot keep up, and proves nothing.
+"""
 
 Told = Callable[[float, str], None]
-"""Told what part is done, 0 to 1, and what goes on."""
+"""Called with the fraction done, 0 to 1, and the current activity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a recorded caller's call left."""
+    """The records of a recorded caller's call."""
 
     turns: Sequence[TurnLine]
     said: str
-    """The words of the cues that were played: a call that the agent ended early had no use for the others."""
+    """The words of the cues that were played: in a call that the agent ended early, the other cues do not count."""
 
     @property
     def text(self) -> str:
-        """What the daemon understood."""
+        """The daemon's transcripts."""
         return " ".join(turn["caller"] for turn in self.turns if not turn["dtmf"])
 
 
 @dataclass(slots=True)
 class Calls:
-    """What all of it showed."""
+    """The results of all calls."""
 
     tally: Tally = field(default_factory=Tally)
     heard: dict[str, Heard] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Calls:
 
 
 async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count: int, told: Told) -> Calls:
-    """`count` barge-ins by command, and a call of each fixture. Raises `CannotRun`."""
+    """Makes `count` barge-ins by command, and a call of each fixture. Raises `CannotRun`."""
     found = Calls()
     with tempfile.TemporaryDirectory(prefix="ab-") as name:
         folder = Path(name)
@@ -78,7 +79,7 @@ async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count
             python, environ = client(place, engine, folder)
             laid = {
                 "stt": settings(place, engine, server.url if server else ""),
-                # Whoever's interpreter the daemon runs under, the voice is the same.
+                # The voice is the same, whichever interpreter runs the daemon.
                 "tts": {"python": sys.executable},
                 "dialplans": [str(plan) for plan in sorted(SHIPPED.glob("*.toml"))],
                 "calls": {"drain_s": 0.0},
@@ -128,7 +129,7 @@ async def _phone(daemon: DaemonProcess, fixtures: Sequence[Fixture], count: int,
 
 
 class _Callers:
-    """Recorded callers: each phones once, and then all again and again until they are cancelled."""
+    """Recorded callers: each phones once, and then all of them again and again until canceled."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class _Callers:
         phoned: Callable[[], None],
     ) -> None:
         self.calls: dict[str, tuple[str, str]] = {}
-        """By fixture, its call's id, and the words of the cues that were played."""
+        """For each fixture, the id of its call and the words of the cues that were played."""
         self.problems: list[str] = []
         self.all_phoned = asyncio.Event()
         self._card, self._daemon, self._commands, self._phoned = card, daemon, commands, phoned
@@ -194,7 +195,7 @@ class _Callers:
 
 @asynccontextmanager
 async def _watched(memory: Memory, daemon: int, server: int | None) -> AsyncIterator[None]:
-    """Looks at the memory of daemon and engine while the block lasts."""
+    """Samples the memory of daemon and engine while the block lasts."""
 
     async def watch() -> None:
         while True:

@@ -1,7 +1,7 @@
 """`phone-ops ab`: compare one recognition engine in every place where it can run.
 
 In each place, recorded callers phone a daemon over SIP while its agent is interrupted again and again. Streams of the
-same recordings then measure how soon partial transcripts arrive, and how many callers can be heard at once.
+same recordings then measure how soon partial transcripts arrive, and how many callers the engine can serve at once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sidecars.environment import interpreter
 from sidecars.options import add_options, options_of
 
 TINY = Path(__file__).parent.parent.parent / "sidecars" / "parakeet" / "tiny.nemo"
-"""What NeMo runs where no other model is named."""
+"""The model that NeMo runs if no other is named."""
 PLACES_BY_DEFAULT = ("listen", "subprocess", "inprocess", "per_call")
 EXAMPLES = """\
 examples:
@@ -55,14 +55,14 @@ Exit codes: 0 the gate holds, 1 it does not or the sidecar cannot run, 2 usage e
 
 @dataclass(slots=True)
 class Comparison:
-    """What was found."""
+    """The results of a comparison."""
 
     engine: Engine
     floor_ms: float
     chunk_ms: float
-    """How much it hears at once."""
+    """The audio that the engine takes per step."""
     load: float
-    """What else the machine did before: its load average (Linux: of a minute, in processes)."""
+    """The machine's load average before the run (Linux: over a minute, in processes)."""
     places: dict[str, Measured] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Where it cannot run, and why."""
@@ -122,7 +122,7 @@ def _figures(samples: Any) -> dict[str, float]:
 async def compare(
     engine: Engine, fixtures: list[Fixture], places: list[str], floor_ms: float, args: argparse.Namespace
 ) -> Comparison:
-    """All of `places`, one after the other. Raises `CannotRun` when the engine alone does not."""
+    """Measures all of `places`, one after the other. Raises `CannotRun` if the engine alone cannot run."""
     load = os.getloadavg()[0]
     columns = (
         TextColumn("{task.description:12}"),
@@ -162,7 +162,7 @@ async def compare(
 
 
 def _engine(args: argparse.Namespace) -> Engine:
-    """What the command line asks for. Raises `WrongUse`."""
+    """The engine named on the command line. Raises `WrongUse`."""
     here = TINY.is_file() and bool(interpreter("nemo"))
     name: str = args.engine or ("nemo" if here else SttSettings().engine)
     options = options_of(args)
@@ -188,7 +188,7 @@ def _places(args: argparse.Namespace) -> list[str]:
 
 
 def _fixtures(args: argparse.Namespace) -> list[Fixture]:
-    """Those that are named; else every recorded caller who says something. Raises `WrongUse`."""
+    """The named callers, or else every recorded caller who speaks. Raises `WrongUse`."""
     if args.all and args.fixtures:
         raise WrongUse("phone-ops ab: name fixtures, or say --all")
     try:
@@ -233,7 +233,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the gate holds, 1 when it does not. Raises `WrongUse`."""
+    """Returns 0 if the gate holds, 1 if not. Raises `WrongUse`."""
     if args.count < 1 or args.most < 1 or args.seconds <= 0:
         raise WrongUse("phone-ops ab: --count and --most must be at least 1, --seconds above 0")
     places, fixtures, engine = _places(args), _fixtures(args), _engine(args)
@@ -261,7 +261,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(found: Comparison) -> None:
-    """What a person reads."""
+    """The result for people."""
     out, outcome = tables.console(), found.outcome
     out.print(f"{found.engine.name}, chunks of {found.chunk_ms:.0f} ms; load before: {found.load:.1f}\n", markup=False)
     if found.places:
@@ -292,7 +292,7 @@ def _write(args: argparse.Namespace, found: Comparison) -> None:
 
 
 def _command(args: argparse.Namespace, engine: Engine) -> str:
-    """What must be typed to have all this again."""
+    """The command line that repeats this run."""
     words = ["phone-ops", "ab", *args.fixtures, "--engine", engine.name]
     for name, value in engine.options.items():
         words += ["--option", f"{name}={_short(value) if isinstance(value, str) else json.dumps(value)}"]
@@ -302,7 +302,7 @@ def _command(args: argparse.Namespace, engine: Engine) -> str:
 
 
 def _short(value: str) -> str:
-    """Of a path, what is worth writing down."""
+    """The part of a path that is worth recording."""
     path = Path(value)
     if not path.is_absolute():
         return value

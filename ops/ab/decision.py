@@ -1,4 +1,4 @@
-"""The decision on file: a section an engine, with its table, the rule and the outcome."""
+"""The decision file: one section per engine, with its table, the rule, and the outcome."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ while its agent is interrupted again and again, and streams of the same recordin
 
 
 def machine() -> str:
-    """In neutral words."""
+    """A neutral description."""
     gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     gpu = "no GPU" if gpu_mb() is None else "a GPU"
     return f"{os.cpu_count()} cores, {gib:.0f} GiB of memory, {gpu}"
 
 
 def weights(model: object) -> str:
-    """Which: the file's name, size and checksum, or the model's name."""
+    """Identifies the weights: the file's name, size, and checksum, or the model's name."""
     if not model:
         return "the engine's own"
     path = Path(str(model))
@@ -44,7 +44,7 @@ def weights(model: object) -> str:
 
 
 def section(*, engine: str, about: str, command: str, on: date, table: str, notes: Iterable[str], outcome: str) -> str:
-    """What is written of one engine; `about`: its weights, and what the machine did beside."""
+    """The section of one engine; `about`: its weights, and the machine's other load."""
     told = "\n".join(f"- {note}" for note in notes)
     return f"""\
 ## {engine}
@@ -62,14 +62,14 @@ def section(*, engine: str, about: str, command: str, on: date, table: str, note
 
 
 def with_section(text: str, engine: str, written: str) -> str:
-    """`text`, the file so far or nothing, with this section in place of the engine's last one."""
+    """`text`, the current file or nothing, with this section in place of the engine's previous one."""
     sections = re.split(r"(?m)^(?=## )", text)[1:]
     kept = [each.strip() + "\n" for each in sections if each.partition("\n")[0] != f"## {engine}"]
     return "\n".join([HEAD, *kept, written])
 
 
 def write(folder: Path, engine: str, written: str) -> Path:
-    """Puts the section on file. Raises `OSError`."""
+    """Writes the section to the file. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     before = path.read_text(encoding="utf-8") if path.exists() else ""

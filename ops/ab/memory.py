@@ -1,4 +1,4 @@
-"""What daemon and engine take, wherever the engine runs: memory, and a GPU's."""
+"""The memory of daemon and engine, wherever the engine runs, including a GPU's."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from shutil import which
 from ops.live.processes import children, cost
 
 ENGINE = "--kind stt"
-"""In the command line of a recogniser's child process."""
+"""Appears in the command line of a recognizer's child process."""
 QUERY = ("--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits")
 ASK_S = 5.0
 
 
 @dataclass(slots=True)
 class Memory:
-    """The most that was seen at once, in MB."""
+    """The peak of the sums, in MB."""
 
     mb: float = 0.0
-    """Resident, of the daemon's process, its recognisers' and the sidecar's together."""
+    """Resident memory of the daemon's process, its recognizers', and the sidecar's together."""
     vram_mb: float | None = None
-    """None: no GPU, or one that tells nothing."""
+    """None if there is no GPU, or it does not report its memory."""
 
     def look(self, daemon: int, server: int | None) -> None:
-        """Takes down what they have now. Processes that have ended meanwhile have nothing."""
+        """Takes a sample. Processes that have ended in the meantime count as nothing."""
         pids = {daemon, *([] if server is None else [server])}
         pids |= {pid for pid, line in children(daemon).items() if ENGINE in line}
         resident = 0
@@ -38,7 +38,7 @@ class Memory:
 
 
 def gpu_mb() -> dict[int, float] | None:
-    """Memory of the GPUs by process id; None where there is no GPU that could be asked."""
+    """Memory of the GPUs by process id; None if there is no GPU that can be queried."""
     program = which("nvidia-smi")
     if program is None:
         return None

@@ -1,4 +1,4 @@
-"""Where an engine may run, and what it takes to have it run there: hosts, the sidecar, interpreters.
+"""Where an engine may run, and what each place requires: hosts, the sidecar, interpreters.
 
 Knows nothing of the daemon, so that a place can be measured without one.
 """
@@ -32,34 +32,34 @@ PLACES: Mapping[str, str] = {
     "per_call": "one child process for each call",
 }
 LOAD_S = 300.0
-"""An engine that takes longer to load, on a machine that does other things too, hangs."""
+"""An engine that takes longer than this to load, even on a busy machine, is stuck."""
 END_S = 10.0
 
 
 class CannotRun(Exception):
-    """The engine does not run at this place; one line that says why."""
+    """The engine cannot run at this place; one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What is to run."""
+    """The engine to run."""
 
     name: str
     options: Mapping[str, Any]
     """As in the settings."""
     python: str = ""
-    """The interpreter of its own environment; empty: it runs under ours."""
+    """The interpreter of its own environment; if empty, it runs under the daemon's."""
     told: Mapping[str, Any] = field(default_factory=dict)
-    """What the daemon tells it beside: what callers may say, if it wants to know."""
+    """Further options from the daemon: what callers may say, if the engine uses it."""
 
     @property
     def everything(self) -> dict[str, Any]:
-        """All it is started with."""
+        """All options that it is started with."""
         return {**self.told, **self.options}
 
 
 def host(place: str, engine: Engine, url: str = "") -> Host:
-    """The client's end of `place`; `url`: of the sidecar."""
+    """The client's end of `place`; `url`: the sidecar's."""
     if place in ("listen", "listen_unix"):
         return ListenHost(url)
     if place == "inprocess":
@@ -74,7 +74,7 @@ def host(place: str, engine: Engine, url: str = "") -> Host:
 
 
 def settings(place: str, engine: Engine, url: str = "") -> dict[str, object]:
-    """The daemon's `[stt]` for `place`. Without a fallback: what fails shall be seen to."""
+    """The daemon's `[stt]` for `place`, without a fallback, so that failures show."""
     if place in ("listen", "listen_unix"):
         return {"host": "listen", "url": url, "fallback": ""}
     return {
@@ -99,10 +99,10 @@ site.addsitedir({packages!r})
 
 
 def client(place: str, engine: Engine, folder: Path) -> tuple[str, dict[str, str]]:
-    """The interpreter of the engine's client, the daemon or another, and what its environment needs beside.
+    """The interpreter of the engine's client, the daemon or another, and its additional environment variables.
 
-    Where both share a process, it is the engine's interpreter, with the daemon's packages behind the engine's own:
-    where they want different versions of one, the engine has its way. `folder`: for files that must outlive it.
+    If both share a process, this is the engine's interpreter, with the daemon's packages behind the engine's own: where
+    the two want different versions of a package, the engine's wins. `folder`: for files that must outlive the call.
     """
     if place != "inprocess" or not engine.python:
         return sys.executable, {}
@@ -113,7 +113,7 @@ def client(place: str, engine: Engine, folder: Path) -> tuple[str, dict[str, str
 
 
 def engine_alone(engine: Engine, folder: Path) -> tuple[str, dict[str, str]]:
-    """The interpreter of the engine, with `sidecars` and nothing else of ours, as in production."""
+    """The interpreter of the engine, with `sidecars` and no other package of the project, as in production."""
     home = folder / "sidecars-only"
     home.mkdir(exist_ok=True)
     if not (home / "sidecars").exists():
@@ -122,7 +122,7 @@ def engine_alone(engine: Engine, folder: Path) -> tuple[str, dict[str, str]]:
 
 
 async def run(python: str, environ: Mapping[str, str], words: list[str], folder: Path) -> None:
-    """Runs a program to its end. Raises `CannotRun` with its last word when it fails."""
+    """Runs a program to its end. Raises `CannotRun` with the last line of its output if it fails."""
     errors = folder / "program.log"
     with errors.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -141,7 +141,7 @@ async def run(python: str, environ: Mapping[str, str], words: list[str], folder:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says something: of a traceback, what was raised."""
+    """The last informative line of a log: for a traceback, the exception."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""
 
@@ -164,7 +164,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A listen server that runs."""
+    """A running listen server."""
 
     url: str
     pid: int
@@ -172,7 +172,7 @@ class Sidecar:
 
 @asynccontextmanager
 async def sidecar(place: str, engine: Engine, folder: Path) -> AsyncIterator[Sidecar | None]:
-    """The listen server of `place` while the block lasts; None where the place is no server. Raises `CannotRun`."""
+    """The listen server of `place` while the block lasts; None if the place is not a server. Raises `CannotRun`."""
     if place not in ("listen", "listen_unix"):
         yield None
         return

@@ -1,6 +1,6 @@
-"""When another place takes over from the sidecar: the rule, and what it says of a comparison.
+"""When another place takes over from the sidecar: the rule, and its verdict on a comparison.
 
-Pure. "Nothing else worse" allows for what two runs of the same place differ by: each figure has its tolerance.
+Pure. "Nothing else worse" allows for the variation between two runs of the same place: each figure has its tolerance.
 """
 
 from __future__ import annotations
@@ -12,48 +12,48 @@ from dataclasses import dataclass, field
 from ops.report.stats import gate_ms, quantiles
 
 SIDECAR = "listen"
-"""What the others are compared with."""
+"""The place that the others are compared with."""
 WIN_MS = 100.0
-"""What p95(total) must gain before anything is moved."""
+"""How much p95(total) must gain before anything is moved."""
 LEGS = ("stt_closed", "stt_cache_freed", "listen_entered", "total")
-"""Legs of the cancel chain that recognition has a part in."""
+"""Legs of the cancel chain that involve recognition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One place, as measured."""
+    """The measurements of one place."""
 
     legs_ms: Mapping[str, Sequence[float]]
-    """Every barge-in's, by leg; those that missed their deadline are absent."""
+    """Times of every barge-in, by leg; legs that missed their deadline are absent."""
     by_voice: int
-    """How many of the barge-ins were the recorded callers' own; the others came down the command channel."""
+    """How many of the barge-ins the recorded callers made; the others came over the command channel."""
     missed: int
-    """Legs that passed their deadline."""
+    """Legs that missed their deadline."""
     stale_frames: int
-    """Frames of a reply that were heard after the line was said to be silent."""
+    """Frames of a reply that were heard after the line was reported silent."""
     partial_ms: Sequence[float]
     """From the audio that makes a partial transcript possible to its arrival."""
     partial_streams: int
-    """How many streams ran while those were measured."""
+    """How many streams ran during those measurements."""
     streams: int
-    """Most streams that kept up with real time; 0: not even one did."""
+    """Most streams that kept up with real time; 0 if not even one did."""
     startup_s: float
-    """From nothing to the first transcript."""
+    """From the start of the process to the first transcript."""
     memory_mb: float
-    """Daemon and engine together, at their most."""
+    """Peak of daemon and engine together."""
     vram_mb: float | None
-    """Of the same processes; None: there is no GPU."""
+    """Of the same processes; None if there is no GPU."""
     words_lost: int
-    """Words that the engine hears in the recordings and did not hear in the calls."""
+    """Words that the engine alone recognizes in the recordings but did not recognize in the calls."""
     words: int
-    """Words that it hears in the recordings."""
+    """Words that the engine alone recognizes in the recordings."""
     problems: Sequence[str] = field(default_factory=tuple)
-    """What went wrong on the way, each in one line."""
+    """Problems during the measurement, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure that must not get worse: by more than `share` of the sidecar's, or `slack` in its own unit."""
+    """A figure that must not get worse by more than `share` of the sidecar's, or by `slack` in its own unit."""
 
     name: str
     value: Callable[[Measured], float | None]
@@ -63,7 +63,7 @@ class Figure:
     more_is_better: bool = False
 
     def worse(self, other: Measured, sidecar: Measured) -> str:
-        """In what way `other` is worse, in words; empty: it is not."""
+        """How `other` is worse, in words; empty if it is not."""
         new, old = self.value(other), self.value(sidecar)
         if new is None or old is None:
             return ""
@@ -73,12 +73,12 @@ class Figure:
 
 
 def told(value: float) -> str:
-    """As precise as is worth telling."""
+    """With the precision worth showing."""
     return "∞" if math.isinf(value) else f"{value:.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def p95(samples: Sequence[float]) -> float:
-    """Infinite when nothing was measured."""
+    """Infinite if nothing was measured."""
     return quantiles(samples)["p95"] if samples else math.inf
 
 
@@ -110,14 +110,14 @@ RULE = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the rule says."""
+    """The verdict of the rule."""
 
     chosen: str
     """Where recognition runs from now on."""
     against: Mapping[str, Sequence[str]]
-    """Of each other place that ran: why it does not replace the sidecar; empty: it does, or a better one does."""
+    """For each other place that ran, why it does not replace the sidecar; empty if it does, or a better one does."""
     won_ms: Mapping[str, float]
-    """What each of those is faster than the sidecar at p95(total)."""
+    """How much faster than the sidecar each of those is at p95(total)."""
     p95_ms: float
     """p95(total) of the chosen place."""
     floor_ms: float
@@ -129,7 +129,7 @@ class Outcome:
         return gate_ms(self.floor_ms)
 
     def sentence(self) -> str:
-        """The outcome as people read it."""
+        """The outcome for people."""
         if not self.chosen:
             return "Nothing is decided: the sidecar, which the others are compared with, could not be measured."
         if self.chosen != SIDECAR:
@@ -155,7 +155,7 @@ class Outcome:
 
 
 def judge(places: Mapping[str, Measured], floor_ms: float) -> Outcome:
-    """The rule applied. `places`: those that could be measured; `floor_ms`: LLM_CANCEL_FLOOR_S."""
+    """Applies the rule. `places`: those that could be measured; `floor_ms`: LLM_CANCEL_FLOOR_S."""
     sidecar = places.get(SIDECAR)
     if sidecar is None:
         return Outcome("", {}, {}, math.inf, floor_ms, False, 0)
@@ -173,7 +173,7 @@ def _total(measured: Measured) -> float:
 
 
 def won_ms(other: Measured, sidecar: Measured) -> float:
-    """How much faster it is at p95(total); without a single barge-in it is not."""
+    """How much faster it is at p95(total); 0 without a single barge-in."""
     return _total(sidecar) - _total(other) if other.legs_ms.get("total") else -math.inf
 
 

@@ -1,10 +1,10 @@
-"""How soon partial transcripts come from an engine at one place, how many streams keep up, how long it takes to start.
+"""How soon partial transcripts come from an engine at one place, how many streams keep up, and how long a start takes.
 
-    python -m ops.ab.stream SPEC ANSWER
+python -m ops.ab.stream SPEC ANSWER
 
-A program of its own, as the daemon is: where the engine runs in its client's process, it does so here. Streams are
-recorded callers, an utterance after the other, in real time, in frames of 20 ms; like a call, each holds an open
-session that hears and one that stands ready. SPEC and ANSWER are JSON files.
+A separate program, like the daemon: if the engine runs in its client's process, it runs in this one. Streams are
+recorded callers, one utterance after the other, in real time, in frames of 20 ms. As in a call, each stream holds one
+open session that recognizes and one in reserve. SPEC and ANSWER are JSON files.
 """
 
 from __future__ import annotations
@@ -29,50 +29,50 @@ from sidecars.local.per_call import PerCallHost
 from sidecars.resample import Resampler
 
 START = 4
-"""Streams to begin with: the calls of one line card."""
+"""Initial number of streams: the calls of one line card."""
 MOST = 64
 LATE_MS = 100.0
-"""Streams keep up while p95 of chunk to partial is at most one chunk and this."""
+"""Streams keep up while the p95 of chunk to partial is at most one chunk plus this."""
 FINAL_S = 5.0
 """A final that takes longer has not kept up."""
 FIRST_S = 0.5
-"""Audio of the first utterance of all."""
+"""Length of the very first utterance."""
 LONGEST_S = 4.0
-"""Of a recording, what is streamed: an utterance shall end within a measurement."""
+"""The part of a recording that is streamed: an utterance must end within a measurement."""
 SPARE_MEMORY = 2 << 30
-"""Bytes that other programs shall have left."""
+"""Bytes to leave for other programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a stream says."""
+    """The audio of a stream."""
 
     pcm: bytes
     """8 kHz."""
     options: Mapping[str, Any]
-    """Of its session."""
+    """Options of its session."""
     partials: Mapping[str, float]
-    """What the engine alone tells on the way, and after how many seconds of audio."""
+    """The partials of the engine alone, and after how many seconds of audio they come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was measured."""
+    """The measurements."""
 
     startup_s: float
     partial_ms: Sequence[float]
     partial_streams: int
     streams: int
     limit: str
-    """Why not more streams."""
+    """Why there were no more streams."""
 
 
 class _Late(Exception):
-    """A level did not keep up; says why."""
+    """A level did not keep up; the message says why."""
 
 
 class _Utterance:
-    """One utterance on a host: opened ahead, said in real time, its partials timed."""
+    """One utterance on a host: opened ahead of time, spoken in real time, its partials timed."""
 
     def __init__(self, host: Host, call: str, recording: Recording) -> None:
         self._recording = recording
@@ -87,14 +87,17 @@ class _Utterance:
         self._channel.send({"type": "Open", "options": dict(recording.options)})
 
     async def begin(self) -> None:
-        """Says a little of it as fast as can be, and waits for the final for as long as an engine may take to load."""
+        """Sends a little of it as fast as possible, and waits for the final for as long as an engine may take to
+        load.
+        """
         await self.say(FIRST_S, pace=0.0, final_s=LOAD_S)
 
     async def say(self, seconds: float = LONGEST_S, pace: float = FRAME_S, final_s: float = FINAL_S) -> None:
-        """Says the beginning of it, and returns with its final. Raises `_Late`."""
+        """Speaks the beginning of it, and returns with its final. Raises `_Late`."""
         self._began = self._loop.time()
         for index, frame in enumerate(frames(self._recording.pcm[: 2 * round(RATE * seconds)]), 1):
-            # A frame is there when its last sample has been said. A client that is late itself is late for its caller.
+            # A frame is complete when its last sample has been spoken. A client that is late is late for its caller,
+            # too.
             if (ahead := self._began + index * pace - self._loop.time()) > 0:
                 await asyncio.sleep(ahead)
             self._channel.send({"type": "Audio"}, self._stream.feed(frame))
@@ -111,7 +114,7 @@ class _Utterance:
     def close(self) -> None:
         self._channel.close()
         if self._over.done() and not self._over.cancelled():
-            self._over.exception()  # nobody may have asked for it
+            self._over.exception()  # possibly nobody has awaited it
 
     def _take(self, message: Message, _: bytes) -> None:
         kind = message["type"]
@@ -137,7 +140,7 @@ class _Utterance:
 
 
 async def first(host: Host, recording: Recording) -> None:
-    """The first utterance of all. Raises `_Late`."""
+    """The very first utterance. Raises `_Late`."""
     utterance = _Utterance(host, "first", recording)
     try:
         await utterance.begin()
@@ -146,7 +149,7 @@ async def first(host: Host, recording: Recording) -> None:
 
 
 async def level(host: Host, recordings: Sequence[Recording], streams: int, seconds: float) -> list[float]:
-    """Milliseconds of each partial while `streams` streams run for `seconds`, and until each has said its last.
+    """Milliseconds of each partial while `streams` streams run for `seconds`, and until each has its last final.
 
     Raises `_Late`.
     """
@@ -172,7 +175,7 @@ async def _stream(
     following = utterance
     try:
         following = _Utterance(host, call, recordings[(number + 1) % len(recordings)])
-        await utterance.begin()  # which waits for whatever a new call has to wait for
+        await utterance.begin()  # which waits for everything that a new call has to wait for
         utterance.close()
         await asyncio.sleep(number * 0.137 % 1.0)  # callers do not speak in step
         until, turn = loop.time() + seconds, number + 2
@@ -189,9 +192,9 @@ async def _stream(
 
 
 async def search(keeps_up: Callable[[int], Awaitable[bool]], most: int = MOST) -> int:
-    """The most streams that keep up: by doubling from `START`, or halving, and one step between the last two.
+    """The most streams that keep up: doubles from `START`, or halves, and tries one step between the last two.
 
-    `most` 0: none are tried.
+    `most` 0: tries none.
     """
     held, broke, streams = 0, 0, min(START, most)
     while streams:
@@ -221,7 +224,7 @@ async def measure(
     most: int,
     folder: Path,
 ) -> Answer:
-    """Starts the engine at `place` and measures. Raises `CannotRun`."""
+    """Starts the engine at `place` and measures it. Raises `CannotRun`."""
     began = time.perf_counter()
     async with sidecar(place, engine, folder) as server:
         there = host(place, engine, server.url if server else "")
@@ -233,7 +236,7 @@ async def measure(
             limit = [""]
 
             async def keeps_up(streams: int) -> bool:
-                for _ in range(2):  # Something else may have had the machine for a moment.
+                for _ in range(2):  # Another program may have taken the machine for a moment.
                     try:
                         _room(there, streams)
                         levels[streams] = await level(there, recordings, streams, seconds)
@@ -260,7 +263,7 @@ async def measure(
 
 
 def _room(there: Host, streams: int) -> None:
-    """Whether memory has room for a child a stream. Raises `_Late`."""
+    """Checks that memory has room for one child process per stream. Raises `_Late`."""
     if not isinstance(there, PerCallHost) or there.ready is None:
         return
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Places side by side: the table as it is printed, and as it stands in a decision."""
+"""Places side by side: the table as printed, and as it appears in a decision."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _quantiles(samples: Sequence[float]) -> str:
 
 
 def table(places: Mapping[str, Measured]) -> Table:
-    """For people at a terminal."""
+    """The table for a terminal."""
     shown = Table(
         Column("p50 p95 p99", no_wrap=True),
         *(Column(place, justify="right", no_wrap=True) for place in places),
@@ -56,14 +56,14 @@ def table(places: Mapping[str, Measured]) -> Table:
 
 
 def markdown(places: Mapping[str, Measured]) -> str:
-    """For a file."""
+    """The table for a file."""
     lines = [["p50 p95 p99", *places], ["---", *("---:" for _ in places)]]
     lines += [[name, *values] for name, values in rows(places)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def notes(places: Mapping[str, Measured], refused: Mapping[str, str], outcome: Outcome) -> Iterator[str]:
-    """What the table does not say, a line each."""
+    """What the table does not show, one line each."""
     for place, why in refused.items():
         yield f"{place} cannot run: {why}"
     for place, reasons in outcome.against.items():

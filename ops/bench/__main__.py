@@ -101,14 +101,14 @@ async def _run(args: argparse.Namespace, found: dict[str, list[Figure]]) -> None
             try:
                 found[name] = await measure(lambda part, bar=bar: bars.update(bar, completed=part))  # type: ignore[misc]
             except Exception as error:
-                # A measurement that breaks is a figure that missed; the others are still told.
+                # A measurement that breaks counts as a missed figure; the others are still reported.
                 told = f"{type(error).__name__}: {error}"
                 found[name] = [Figure(f"{name} could not be measured", 1, "", 0, told)]
             bars.update(bar, completed=1.0)
 
 
 def show(found: dict[str, list[Figure]]) -> None:
-    """The table a person reads."""
+    """The table for people."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("figure", "measured", "target", "", "note"):
         table.add_column(column, overflow="fold", justify="right" if column in ("measured", "target") else "left")
@@ -123,9 +123,9 @@ def show(found: dict[str, list[Figure]]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 when every figure with a target holds it, 1 when one does not, 2 for wrong use.
+    """Returns 0 if every figure with a target meets it, 1 if one does not, 2 for wrong use.
 
-    Ended by Ctrl-C or SIGTERM, it prints what has been measured so far, and ends as it would have without.
+    On Ctrl-C or SIGTERM, it prints what has been measured so far, and then ends as if the signal had not been caught.
     """
     parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
     parser.add_argument(

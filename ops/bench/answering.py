@@ -1,7 +1,7 @@
 """From the caller's last sample to the agent's first sound, with a language model of a known pace.
 
-The model server is scripted (`scripted_model`): 150 ms to the first token, 30 ms a token, a token a word. Whatever
-else it takes is ours: the endpoint wait, recognition, the first phrase, synthesis, the line.
+The model server is scripted (`scripted_model`): 150 ms to the first token, 30 ms per token, one word per token. The
+rest of the time is the daemon's: the endpoint wait, recognition, the first phrase, synthesis, the line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FIRST_MS, TOKEN_MS = 150.0, 30.0
 OURS_MS = 250.0
 """What a turn may take beyond the endpoint wait and the model's first token."""
 SOONER = 0.6
-"""What an early start should leave of it."""
+"""The most that should be left of it with an early start."""
 WORDS = range(2, 10)
 ANSWERS = (
     "Yes, of course I can. Which day would suit you best?",
@@ -37,12 +37,12 @@ ANSWERS = (
     "Let me see, please. There is something free on Thursday, at half past ten.",
     "That is fine. Shall I book it for you?",
 )
-"""As a model that is told to speak in short sentences says it: the first phrase is three to five words long."""
+"""Typical of a model that is told to speak in short sentences: the first phrase has three to five words."""
 
 
 @dataclass(slots=True)
 class Seen:
-    """Turns that were answered, and what became of the others."""
+    """Turns that were answered, and the outcome of the others."""
 
     turns: list[dict[str, Any]] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Seen:
 async def talk(progress: Progress, rounds: int, *, early: bool) -> Seen:
     """Everything that recorded callers of the clinic say, each `rounds` times, in a call of its own.
 
-    Nothing is said to bridge a wait: it is measured.
+    No filler bridges a wait, because the wait is measured.
     """
     said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
     seen = Seen()
@@ -84,7 +84,7 @@ def _answer(asked: str) -> str:
 
 
 async def _ask(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
-    """A caller says something when nobody else speaks."""
+    """A caller says something while nobody else speaks."""
     async with talker(daemon, commands) as talk:
         await talk.agent_speaks()
         await talk.hush()

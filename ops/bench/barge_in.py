@@ -16,7 +16,7 @@ CALLS = 2
 
 
 async def measure(progress: Progress, count: int = 100) -> list[Figure]:
-    """`count` programmatic barge-ins, two calls at a time."""
+    """Makes `count` barge-ins by command, two calls at a time."""
     bare = await floor(Settings())
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with DaemonProcess(Path(folder)) as daemon:

@@ -1,7 +1,7 @@
-"""`make bench-web`: a call from a browser beside a call by SIP, in the same run.
+"""`make bench-web`: a call from a browser next to a call over SIP, in the same run.
 
-Chromium's figures are those of the page's own audio, at both ends of what a person hears: the microphone's recording
-and what is received, each looked at every 10 ms by an analyser. aiortc's are a second, independent client's.
+Chromium's figures come from the page's own audio, at both ends of what a person hears: the microphone's recording and
+the received audio, each sampled every 10 ms by an analyzer. aiortc's figures are from a second, independent client.
 """
 
 from __future__ import annotations
@@ -31,23 +31,25 @@ from ops.witness.probe import Probe
 from phone_daemon.state.operator import Commands
 
 LOUD, AUDIBLE_RMS = 0.01, 0.002
-"""Of the caller and of the agent, of a sample range of 1: -40 and -54 dBFS. A reply that is ducked can be heard."""
+"""Thresholds for the caller and the agent, of a sample range of 1: -40 and -54 dBFS. A ducked reply is still above
+it.
+"""
 WORDS = "books_an_appointment/booking.wav"
 INTO_THE_GREETING_S = 3.0
 SILENCE_MS = 300.0
-"""What the agent's own pauses are shorter than."""
+"""Longer than the agent's own pauses."""
 ENOUGH_MS = 12_000
 CALLS = 4
 HELD_S = 15.0
 FRAME_BYTES = 320
 AUDIBLE = 100
-"""Amplitude at 8 kHz that is sound, also behind Opus."""
+"""Amplitude at 8 kHz that counts as sound, also after Opus."""
 
 Levels = Sequence[tuple[float, float, float]]
 
 
 async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
-    """`rounds` calls of each kind that are interrupted in the greeting, then what a held call costs."""
+    """Makes `rounds` calls of each kind, interrupted in the greeting, then measures the cost of a held call."""
     token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000}}
@@ -80,7 +82,7 @@ def _told(values: Sequence[float]) -> str:
 
 
 async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float], list[float]]:
-    """Press to first sound, and onset to silence, in ms."""
+    """From the press to the first sound, and from onset to silence, in ms."""
     recording = folder / "caller.wav"
     record(recording, [(INTO_THE_GREETING_S, WORDS)])
     pressed, cut = [], []
@@ -100,7 +102,7 @@ async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float
 async def _one_call(page: Page) -> Levels:
     await page.evaluate("levels.length = 0")
     await page.locator("button.call").evaluate("button => { window.pressed = performance.now(); button.click(); }")
-    with contextlib.suppress(AssertionError):  # It was not interrupted: there is no silence to be measured.
+    with contextlib.suppress(AssertionError):  # It was not interrupted: there is no silence to measure.
         await expect(page.locator(".interruption").first).to_be_visible(timeout=ENOUGH_MS)
         await page.wait_for_timeout(1200)
     levels: Levels = await page.evaluate("levels")
@@ -110,7 +112,7 @@ async def _one_call(page: Page) -> Levels:
 
 
 def onset_to_silence(levels: Levels) -> float | None:
-    """Milliseconds from the caller's first sound to the agent's last before a silence; None: it was not speaking."""
+    """Milliseconds from the caller's first sound to the agent's last before a silence; None if it was not speaking."""
     onset = next((at for at, caller, _ in levels if caller > LOUD), None)
     agent = [at for at, _, loud in levels if loud > AUDIBLE_RMS]
     if onset is None or not any(onset - SILENCE_MS < at <= onset for at in agent):
@@ -124,7 +126,7 @@ def onset_to_silence(levels: Levels) -> float | None:
 
 
 async def _by_aiortc(port: int, token: str, sound: Sound) -> float | None:
-    """None: the agent was not interrupted."""
+    """None if the agent was not interrupted."""
     here = Browser()
     try:
         await dial(here, port, token)
@@ -157,7 +159,7 @@ async def _by_sip(daemon: DaemonProcess, commands: Commands, sound: Sound) -> fl
 
 
 async def _cost(daemon: DaemonProcess, port: int, token: str) -> tuple[float, float]:
-    """CPU of the web process and of the line card for each call that is held, in % of a core."""
+    """CPU of the web process and of the line card per held call, in % of a core."""
     pids = {command: pid for pid, command in children(daemon.pid).items()}
     web = next(pid for command, pid in pids.items() if "phone_daemon.web" in command)
     card = next(pid for command, pid in pids.items() if "line_card" in command)

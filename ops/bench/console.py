@@ -1,7 +1,9 @@
-"""`make bench-web`: the console of a busy place, 1,000 past calls and 200 live ones; and what such load does to a call.
+"""`make bench-web`: the console of a busy site, with 1,000 past calls and 200 live ones; and how that load affects a
+call.
 
-The past calls are copies of a few recorded ones, each with a time and a caller of its own. The live ones are what a
-second daemon shows in the same Redis. A reload is what Chromium asks for when *Live* is loaded again: the rest is kept.
+The past calls are copies of a few recorded ones, each with its own time and caller. A second daemon announces the live
+ones in the same Redis. A reload is the set of requests that Chromium makes when *Live* is loaded again; the rest is
+cached.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ RECORDED = ("books_an_appointment", "asks_hours_twice", "interrupts_three_times"
 SEARCHES = ({"q": "appointment"}, {"q": "tuesday"}, {"number": "0042"}, {"slower_than_ms": "500"}, {"failed": "true"})
 VIEWS = 5
 ASKED = 20
-"""Times each search is made."""
+"""How often each search is made."""
 RELOADS_PER_S = 50
 HELD_S = 10.0
 FRAME_MS = 20.0
@@ -62,7 +64,7 @@ new MutationObserver(() => {{
 
 
 async def measure(progress: Progress) -> list[Figure]:
-    """The views and searches of a full console, then a SIP call alone and beside its load."""
+    """Measures the views and searches of a full console, then a SIP call alone and under its load."""
     token = secrets.token_urlsafe(16)
     port = free_port(socket.SOCK_STREAM)
     web = {"on": True, "port": port, "requests_a_minute": 1_000_000}
@@ -140,7 +142,7 @@ def _copy(folder: Path, directory: Path, at: int) -> None:
 
 @asynccontextmanager
 async def live_calls(settings: StateSettings, count: int) -> AsyncIterator[None]:
-    """So many calls of another daemon, one of which says something new fifty times a second."""
+    """This many calls of another daemon; one of them posts a new event fifty times a second."""
     async with State.open(replace(settings, url=f"unix://{socket_path(settings.directory)}")) as state:
         began = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         calls = [f"{began}-{at:04x}" for at in range(count)]
@@ -167,7 +169,7 @@ async def _indexed(client: httpx.AsyncClient) -> float:
     began = time.monotonic()
     async with asyncio.timeout(INDEXED_S):
         while True:
-            # The oldest is indexed first or last, whichever way it goes: both ends are there when all are.
+            # The oldest call is indexed first or last, depending on the direction; when both ends are there, all are.
             found = [await _search(client, {"number": f"{at:05d}"}) for at in (0, PAST // 2, PAST - 1)]
             if all(answer["calls"] for answer in found):
                 return time.monotonic() - began
@@ -208,7 +210,7 @@ async def _viewed(sign_in: str, address: str) -> list[float]:
 
 
 async def _late(probe: Probe) -> list[float]:
-    """How far each packet of some seconds came from 20 ms after the one before, in ms."""
+    """How far each packet deviates from 20 ms after the previous one, in ms, over some seconds."""
     since = time.monotonic_ns()
     await asyncio.sleep(HELD_S)
     packets: Sequence[Packet] = list(probe.rtp.since(since))
@@ -217,7 +219,9 @@ async def _late(probe: Probe) -> list[float]:
 
 @asynccontextmanager
 async def load_of(home: str, token: str) -> AsyncIterator[list[int]]:
-    """`CLIENTS` that follow the events, and reloads; yields how many reloads were answered, and events received."""
+    """`CLIENTS` clients that follow the events, plus reloads; yields the counts of answered reloads and received
+    events.
+    """
     done = [0, 0]
     headers = {"authorization": f"Bearer {token}"}
     connector = aiohttp.TCPConnector(limit=0)

@@ -1,4 +1,4 @@
-"""A thousand short calls, four at a time: whatever grows with the number of calls is a leak."""
+"""A thousand short calls, four at a time: anything that grows with the number of calls is a leak."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from ops.witness.probe import Probe, until
 LANES = 4
 TALK_S = 2.0
 SAMPLES = 40
-"""Moments at which the processes are looked at, evenly spread."""
+"""How often the processes are sampled, evenly spread."""
 WARM = 0.4
-"""Part of the calls after which caches are full: what is allocated before is no leak."""
+"""The fraction of the calls after which caches are full: what is allocated before then is not a leak."""
 LIMITS = {"RSS": (8.0, "kB"), "descriptors": (0.005, ""), "conference ports": (0.0, ""), "child processes": (0.0, "")}
-"""Growth a call that passes. Memory settles in steps of a megabyte for hundreds of calls, so it is not held to nothing;
-two seconds of one call's audio alone would be 32 kB."""
+"""Allowed growth per call. Memory settles in steps of a megabyte over hundreds of calls, so the limit is not zero; two
+seconds of one call's audio alone would be 32 kB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class Look:
 
     calls: int
     values: dict[str, float]
-    """By figure: RSS in kB."""
+    """Values by figure: RSS in kB."""
 
 
 async def measure(progress: Progress, calls: int = 1000) -> list[Figure]:
-    """Places `calls` calls of two seconds and gives the slopes of what they cost."""
+    """Places `calls` calls of two seconds, and returns the slopes of their costs."""
     looks: list[Look] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -81,7 +82,7 @@ async def _call(daemon: DaemonProcess, failed: list[str]) -> None:
 
 
 async def _look(daemon: DaemonProcess, calls: int) -> Look:
-    """Looks once every call is over for the daemon too, and its sockets have had time to be closed."""
+    """Samples once every call has ended for the daemon, too, and its sockets have had time to close."""
     await daemon.idle()
     await asyncio.sleep(1.0)
     stats = daemon.directory / STATS

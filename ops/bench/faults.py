@@ -1,8 +1,8 @@
 """A model server that fails: is every caller answered, and soon?
 
-Every request of a turn fails in the same way, the one that is made again as well, so that nothing is mended by luck.
-The server is scripted (`scripted_model`), the connections to it and the engines are real, and the call runs on the
-sample clock: what waits is counted in full, what computes takes no time, and a busy machine changes nothing.
+Every request of a turn fails in the same way, including the retry, so no turn recovers by luck. The server is scripted
+(`scripted_model`), the connections to it and the engines are real, and the call runs on the sample clock: waits count
+in full, computation takes no time, and a busy machine changes nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from phone_daemon.wire.tape import Act, HangUp, Say, TapeLine
 from sidecars.local.inline import InlineHost
 
 EACH, BATCH = 10, 50
-"""Turns of a call, and of a process."""
+"""Turns per call, and per process."""
 WORKERS = 2
 SOON_S = 3.0
 """From the caller's last word to the agent's first."""
@@ -52,22 +52,22 @@ ANSWER = (
     "it. The first thing that you should know is that we are open in the morning, and in the afternoon as well."
 )
 CUT_AFTER = 3
-"""Tokens: nothing of the answer can have been heard yet."""
+"""Tokens before the fault: none of the answer can have been heard yet."""
 FAULTS = (Fault.REFUSED, Fault.SILENT, Fault.CUT)
 AUDIBLE = 200
-"""Amplitude (of 32768) of an agent that is heard."""
+"""Amplitude (of 32768) at which the agent is audible."""
 
 
 @dataclass(slots=True)
 class Seen:
-    """What callers have seen, by fault."""
+    """What callers experienced, by fault."""
 
     late_s: dict[Fault, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """From the end of what was said to the agent's first sound; `inf`: none."""
+    """From the end of the caller's speech to the agent's first sound; `inf` if there is none."""
     words_s: list[float] = field(default_factory=list)
-    """To the first sound of the reply itself, where an acknowledgement came before it; `inf`: none."""
+    """To the first sound of the reply itself, if an acknowledgment came before it; `inf` if there is none."""
     lost: list[str] = field(default_factory=list)
-    """Calls that ended otherwise than by their caller."""
+    """Calls that were not ended by their caller."""
     named: int = 0
     """Turns whose log names a fault."""
 
@@ -84,7 +84,7 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
     seen = Seen()
     loop = asyncio.get_running_loop()
     jobs = [(fault, first) for first in range(0, count, BATCH) for fault in FAULTS]
-    # Forking a process whose libraries run threads of their own may hang.
+    # Forking a process whose libraries run their own threads may hang.
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
         runs = [loop.run_in_executor(pool, _batch, fault, first, min(first + BATCH, count)) for fault, first in jobs]
         for done, run in enumerate(asyncio.as_completed(runs), 1):
@@ -94,14 +94,14 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
 
 
 def _batch(fault: Fault, first: int, last: int) -> Seen:
-    logging.disable()  # What fails is counted.
+    logging.disable()  # Failures are counted.
     return run_counted(fail(fault, first, last))
 
 
 async def fail(fault: Fault, first: int, last: int) -> Seen:
-    """Turns `first` to `last`, `EACH` of them a call."""
+    """Turns `first` to `last`, in calls of `EACH` turns."""
     seen = Seen()
-    # Nobody who says goodbye waits for an answer.
+    # A caller who says goodbye does not wait for an answer.
     said = [sound for sound in sounds() if sound.words and len(sound.pcm) < 5 * 8000 and "goodbye" not in sound.words]
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -139,18 +139,18 @@ async def fail(fault: Fault, first: int, last: int) -> Seen:
 
 
 class _Caller:
-    """Says one thing after the other, and notes when the agent is heard again."""
+    """Says one thing after the other, and records when the agent is heard again."""
 
     def __init__(self, fillers: frozenset[str]) -> None:
         self._fillers = fillers
         self._acts: list[Act] = []
         self._time = asyncio.get_running_loop().time
         self.heard_at = 0.0
-        """When the agent was last heard, by the loop."""
+        """When the agent was last heard, by the loop's clock."""
         self.spoken_at = 0.0
-        """When the last sample of what was said goes out."""
+        """When the last sample of the caller's speech is sent."""
         self.words_at = 0.0
-        """When the agent last began a phrase that is no mere acknowledgement."""
+        """When the agent last began a phrase that is not just an acknowledgment."""
 
     def say(self, sound: Sound) -> None:
         self._acts.append(Say(sound.pcm))
@@ -160,15 +160,15 @@ class _Caller:
         self._acts.append(HangUp())
 
     def answered(self) -> bool:
-        """Whether the agent was heard after what was said."""
+        """Whether the agent was heard after the caller's speech."""
         return self.heard_at > self.spoken_at
 
     def replied(self) -> bool:
-        """Whether it has said more than that it is there."""
+        """Whether the agent has said more than an acknowledgment."""
         return self.answered() and self.words_at > self.spoken_at
 
     def told(self, note: Note) -> None:
-        """What whoever watches the call is told."""
+        """Receives the events that observers of the call get."""
         if note.kind == "agent" and str(note.data["text"]).strip() not in self._fillers:
             self.words_at = self._time()
 
@@ -187,7 +187,7 @@ async def _talk(  # noqa: PLR0917
     fault: Fault,
     seen: Seen,
 ) -> None:
-    """One call; the agent is interrupted as soon as it is heard, and the next thing said."""
+    """One call; the caller interrupts the agent as soon as it is heard, and says the next thing."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(line.run())
         running = tasks.create_task(call.run())

@@ -1,4 +1,4 @@
-"""One figure of the bench: what was measured, next to what it should be."""
+"""One figure of the bench: the measured value and its target."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Progress = Callable[[float], None]
-"""Told how much of a measurement is done, 0 to 1."""
+"""Called with the fraction of a measurement that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`limit`: the highest value that passes; None: told for what it is worth, with no target."""
+    """`limit`: the highest value that passes; None if the figure is informative and has no target."""
 
     name: str
     value: float | None
-    """None: it could not be measured here, and the note says why."""
+    """None if it could not be measured here; the note says why."""
     unit: str = ""
     limit: float | None = None
     note: str = ""
 
     @property
     def passed(self) -> bool | None:
-        """None when there is no target."""
+        """None if there is no target."""
         return None if self.limit is None or self.value is None else self.value <= self.limit
 
     @property
     def target(self) -> str:
-        """As a person reads it."""
+        """The value for people."""
         if self.limit is None:
             return ""
         return f"{'=' if self.limit == 0 else '≤'} {self.limit:g} {self.unit}".strip()

@@ -1,7 +1,8 @@
-"""How soon the first phrase of a reply leaves the chunker: tokens between where it could and where it did.
+"""How soon the first phrase of a reply leaves the chunker: tokens between the earliest possible point and the actual
+one.
 
 `|` marks by hand where the first phrase could be spoken: after the first sentence, or after a first clause of twelve
-characters or more, for a shorter one sounds chopped off. It is never within "Dr. Miller", "9.30" or an address.
+characters or more, because a shorter one sounds chopped off. It is never within "Dr. Miller", "9.30", or an address.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ REPLIES = (
 
 
 def late(reply: str) -> int:
-    """Tokens that came after the first phrase could be spoken and before it was; the end of the reply counts as one.
+    """Tokens between the point where the first phrase could be spoken and where it was; the end of the reply counts as
+    one.
 
-    Negative: it left too soon, in the wrong place.
+    Negative if it left too soon, in the wrong place.
     """
     first, rest = reply.split("|")
     tokens = re.findall(r"\s*\S+", first + rest)
@@ -61,7 +63,7 @@ def late(reply: str) -> int:
 
 
 async def measure(progress: Progress) -> list[Figure]:
-    """The latest first phrase of them all."""
+    """The value for the latest of all first phrases."""
     found = {reply: late(reply) for reply in REPLIES}
     progress(1.0)
     worst = max(found, key=lambda reply: found[reply])

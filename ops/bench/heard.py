@@ -1,8 +1,8 @@
-"""Interrupted in the middle of a phrase: is what the conversation remembers what the caller heard, to the word?
+"""After an interruption in mid-phrase, does the conversation remember what the caller heard, to the word?
 
-The witness is the wire. A bare SIP caller counts the agent's audio from its first sound to its last, and the same
-sentence, spoken by the engine here, says which words had begun and were half over by then. The model server is
-scripted (`scripted_model`): what matters is that its sentences are known.
+The wire is the witness. A bare SIP caller counts the agent's audio from its first sound to its last, and the same
+sentence, synthesized here, shows which words had begun and were half over by then. The model server is scripted
+(`scripted_model`), so its sentences are known.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sidecars.engine import TtsEngine, load
 
 LANES = 3
 EACH = 10
-"""Interruptions in one call."""
+"""Interruptions per call."""
 SENTENCES = (
     "The dentist will see you on Thursday morning at a quarter past nine if that suits you.",
     "Please bring your insurance card and the letter that your own doctor wrote last week.",
@@ -39,21 +39,21 @@ SENTENCES = (
     "I have written down that you would like to be called back some time before lunch today.",
     "The first appointment takes half an hour and the second one is usually a little longer.",
 )
-"""One phrase each: no clause ends within them, and they are short enough not to be cut."""
+"""One phrase each: no clause ends within them, and they are short enough not to be split."""
 REST = " After that we shall see how things stand, and talk about whatever else there is to be done."
 WATCH_S = 0.3
 
 
 @dataclass(slots=True)
 class Seen:
-    """Words in the history beyond those that the wire has, by interruption; negative: words too few."""
+    """Words in the history beyond those heard on the wire, by interruption; negative if there are too few."""
 
     off: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 async def measure(progress: Progress, count: int = 100) -> list[Figure]:
-    """`count` interruptions within a reply's first phrase."""
+    """Makes `count` interruptions within a reply's first phrase."""
     draw = random.Random(1)
     seen = Seen()
     async with ScriptedModel(lambda asked: draw.choice(SENTENCES) + REST, first_s=0.05, token_s=0.01) as server:
@@ -114,7 +114,9 @@ def _engine() -> TtsEngine:
 
 @cache
 def _spoken(sentence: str) -> tuple[int, list[tuple[float, int]]]:
-    """Where its sound begins, and for each mark the half of its sound and the words said by its end; 8 kHz samples."""
+    """Where the sound begins, and for each mark the middle of its sound and the words spoken by its end; 8 kHz
+    samples.
+    """
     engine = _engine()
     chunks = list(engine.speak(sentence, {"rate": 1.0}, lambda: False))
     audio = np.abs(np.frombuffer(b"".join(chunk.pcm for chunk in chunks), "<i2").astype(np.int32))
@@ -128,6 +130,6 @@ def _spoken(sentence: str) -> tuple[int, list[tuple[float, int]]]:
 
 
 def words_heard(sentence: str, sounded: int) -> int:
-    """Words of which at least half was heard, when `sounded` samples from the first sound on were."""
+    """Words of which at least half was heard, if `sounded` samples were heard from the first sound on."""
     start, halves = _spoken(sentence)
     return max((words for half, words in halves if start + sounded >= half), default=0)

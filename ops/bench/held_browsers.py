@@ -1,6 +1,6 @@
-"""Browser calls on one machine, held: does each get the agent's audio to the end, without gaps?
+"""Held browser calls on one machine: does each get the agent's audio to the end, without gaps?
 
-The callers are aiortc's clients, beside the daemon on the same cores: each costs as much as the leg that it talks to.
+The callers are aiortc clients on the same cores as the daemon: each costs as much as the leg that it talks to.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ops.witness.browser import Browser
 
 CALLS = 16
 GAP_S = 0.06
-"""Between two frames: more than what a browser conceals without being heard."""
+"""Allowed time between two frames: more than this cannot be concealed inaudibly by a browser."""
 
 
 async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS) -> list[Figure]:
-    """`calls` at a time, for `seconds`."""
+    """Holds `calls` calls at a time, for `seconds`."""
     token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
     settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000, "max_calls": calls}}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

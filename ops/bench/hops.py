@@ -1,8 +1,9 @@
-"""Where a call's CPU goes, process by process and part by part: `python -m ops.bench.hops --py-spy PATH`.
+"""Where a call's CPU time goes, by process and by part: `python -m ops.bench.hops --py-spy PATH`.
 
-One SIP call to a daemon with the embedded defaults: nobody speaks, the caller does, the agent does, both do. The
-kernel's counters say what each process takes; py-spy (`pip install py-spy`, in an environment of its own) says which
-function has it, and perf (Debian's linux-perf) which library. Without them, the counters alone.
+One SIP call to a daemon with the embedded defaults, in four states: nobody speaks, the caller does, the agent does,
+both do. The kernel's counters show the time of each process; py-spy (`pip install py-spy`, in an environment of its
+own) shows in which function it is spent, and perf (Debian's linux-perf) in which library. Without them, only the
+counters are read.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ from phone_daemon.state.store import CommandKind
 
 STATES = ("no call", "quiet", "listening", "speaking", "talk-over")
 SETTLE_S = 3.0
-"""A state goes on for this long before it is measured."""
+"""How long a state lasts before it is measured."""
 RATE = 397
-"""Samples a second: a prime, so that they do not fall into step with the 20 ms of the line."""
+"""Samples per second: a prime, so that they do not fall into step with the 20 ms of the line."""
 WAITS = re.compile(r"_do_waitpid \(|select \(selectors\.py|receive \(.*local/child\.py|run \(.*line_card/__main__\.py")
-"""Innermost frames that wait: py-spy now and then takes a thread that sleeps there for one that works."""
+"""Innermost frames that wait: py-spy sometimes mistakes a sleeping thread in one of these for a busy one."""
 STORY = " ".join(
     ("The dentist is in from Monday to Friday, and on the first Saturday of each month.",) * 3
     + ("Please bring your card, a list of what you take, and a little time.",) * 3
@@ -85,7 +86,7 @@ RULES: dict[str, tuple[tuple[str, str], ...]] = {
         ("hop to the daemon", r"sidecars/(local|host)/"),
     ),
 }
-"""By process: what a stack's innermost frame that matches belongs to, first rule first."""
+"""For each process, the part to which a stack belongs, by its innermost matching frame; the first rule wins."""
 GROUPS = {
     "line card": ("bridge", "frames in", "hop to the daemon", "RTP watch", "other"),
     "hops and asyncio": ("hop", "asyncio"),
@@ -98,7 +99,7 @@ GROUPS = {
     "voice": ("network", "words,", "voice"),
     "all else": ("",),
 }
-"""What the plot shows together: the first group that has a beginning of the part's name; `line card`, all of it."""
+"""What the plot shows together: the first group that has a prefix of the part's name; `line card` covers all of it."""
 LIBRARIES = (
     ("onnxruntime", r"onnxruntime"),
     ("numpy, BLAS, FFT", r"numpy|_multiarray|openblas|pocketfft"),
@@ -112,7 +113,7 @@ LIBRARIES = (
 
 
 def wakes(pid: int) -> dict[str, int]:
-    """By thread, how often it has gone to sleep: the context switches that it wanted."""
+    """For each thread, how often it has gone to sleep: its voluntary context switches."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -122,7 +123,9 @@ def wakes(pid: int) -> dict[str, int]:
 
 
 def part_of(process: str, stack: str) -> str:
-    """What part of `process` a stack as py-spy writes it (root first, `function (file:line)`, by `;`) belongs to."""
+    """The part of `process` to which a stack belongs, as py-spy writes it (root first, `function (file:line)`, joined
+    by `;`).
+    """
     for frame in reversed(stack.split(";")):
         for part, pattern in RULES.get(process, ()):
             if re.search(pattern, frame):
@@ -131,13 +134,13 @@ def part_of(process: str, stack: str) -> str:
 
 
 def library_of(name: str) -> str:
-    """What a shared object of perf's counts as."""
+    """The category of a shared object in perf's output."""
     return next((kind for kind, pattern in LIBRARIES if re.search(pattern, name)), name)
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What is looked with, for so long; None: not at all."""
+    """The profilers to use, and for how long; None to do without."""
 
     seconds: float
     spy: str | None
@@ -145,7 +148,7 @@ class Tools:
 
 
 async def measure(tools: Tools, only: Sequence[str]) -> dict[str, Any]:
-    """By state and process: CPU, by parts and by libraries (% of a core), and how often a second it is woken."""
+    """By state and process: CPU by part and by library (% of a core), and wakeups per second."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         plan = _patient(Path(folder))
@@ -174,14 +177,14 @@ async def _state(state: str, daemon: DaemonProcess, commands: Commands, tools: T
 
 
 async def _stop(playing: asyncio.Task[None]) -> None:
-    """Raises what went wrong while it ran."""
+    """Raises errors that occurred while it ran."""
     playing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await playing
 
 
 def _patient(folder: Path) -> Path:
-    """The dental clinic, which does not ask who says nothing whether they are there."""
+    """The dental clinic, without the question whether a silent caller is still there."""
     clinic = tomllib.loads((SHIPPED / "dental_clinic.toml").read_text())
     path = folder / "clinic.toml"
     path.write_text(to_toml({**clinic, "no_input_s": 120.0}))
@@ -267,7 +270,7 @@ async def _play(state: str, talk: Talker, commands: Commands) -> None:
 
 
 async def _ask(talk: Talker, commands: Commands) -> None:
-    """The caller asks one thing after the other; the agent is cut short, for this is about who listens."""
+    """The caller asks one thing after the other; the agent is cut short, because this state measures listening."""
     for sound in itertools.cycle(_asked()):
         await talk.say(sound)
         await asyncio.sleep(0.8)
@@ -284,7 +287,7 @@ async def _tell(talk: Talker, commands: Commands) -> None:
 
 
 async def _order(talk: Talker, commands: Commands, kind: CommandKind, argument: str = "") -> bool:
-    """Whether it was carried out: at another moment it may be."""
+    """Whether it was carried out; a retry may succeed later."""
     try:
         await commands.order(talk.call, kind, argument)
     except CommandFailed:
@@ -294,7 +297,7 @@ async def _order(talk: Talker, commands: Commands, kind: CommandKind, argument: 
 
 
 async def _remark(talk: Talker) -> None:
-    """The caller says something small all the time, and lets the agent speak."""
+    """The caller constantly says something short, and lets the agent speak."""
     remarks = [sound for sound in sounds() if sound.words.lower().strip(".") in REMARKS]
     for sound in itertools.cycle(remarks):
         await talk.say(sound)
@@ -302,12 +305,12 @@ async def _remark(talk: Talker) -> None:
 
 
 def _asked() -> list[Sound]:
-    """Sentences after which nobody hangs up: one to three seconds."""
+    """Sentences that do not end the call: one to three seconds."""
     return [each for each in sounds() if ASKS.search(each.words) and len(each.pcm) < 16000 * 4.2]
 
 
 def show(found: Mapping[str, Mapping[str, Any]]) -> None:
-    """The table a person reads: % of a core by state."""
+    """The table for people: % of a core by state."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for state, processes in found.items():
         for name, each in processes.items():
@@ -338,7 +341,7 @@ def grouped(processes: Mapping[str, Any]) -> dict[str, float]:
 
 
 def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """A bar a state: PNG or SVG, by the name. Raises `ImportError` without matplotlib."""
+    """One bar per state, as PNG or SVG depending on the name. Raises `ImportError` without matplotlib."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
 
     figure = Figure(figsize=(7.5, 2.9), layout="constrained")

@@ -1,7 +1,8 @@
-"""A caller's voice against a speaking agent: how soon it is silent on the wire, which words are lost, what noise does.
+"""A caller's voice against a speaking agent: how soon the agent is silent on the wire, which words are lost, and how it
+reacts to noise.
 
-Every sound is known to the sample. Speech begins where it becomes active speech (ITU-T P.56); silence is what the bare
-SIP caller sees: the last packet that is not silent.
+Every sound is known to the sample. Speech begins where it becomes active speech (ITU-T P.56); silence begins, for the
+bare SIP caller, after the last packet that is not silent.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from phone_daemon.state.operator import Commands
 from phone_daemon.stt.stabilizer import word_key
 
 LANES = 2
-"""Calls at a time."""
+"""Concurrent calls."""
 WORDS = range(2, 10)
-"""Of an utterance that interrupts: one that is a single word, or goes on for a minute, is another experiment."""
+"""Length of an utterance that interrupts: a single word, or a minute of speech, would be a different experiment."""
 ANSWER_S = 6.0
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the trials have seen; times in ms."""
+    """The results of the trials; times in ms."""
 
     to_silence: list[tuple[float, str]] = field(default_factory=list)
     """From the first active speech (ITU-T P.56), with the name of the sound."""
@@ -50,7 +51,7 @@ class Seen:
     """Interruptions whose first word was lost."""
 
     def first_word_pairs(self) -> list[tuple[bool, bool]]:
-        """The same sound (while the agent spoke, while it did not): was its first word in the transcript?"""
+        """The same sound (while the agent spoke, and while it did not): was its first word in the transcript?"""
         return [pair for heard in self.first_words.values() for pair in zip(heard[True], heard[False], strict=False)]
 
     noise: int = 0
@@ -58,7 +59,7 @@ class Seen:
 
 
 async def measure(progress: Progress, rounds: int = 2) -> list[Figure]:
-    """Each interrupting sound and each noise `rounds` times."""
+    """Tries each interrupting sound and each noise `rounds` times."""
     every = sounds()
     voices = [sound for sound in every if len(sound.words.split()) in WORDS]
     noises = [sound for sound in every if not sound.words]
@@ -107,7 +108,7 @@ def _figures(seen: Seen) -> list[Figure]:
             "first words lost to the agent's voice",
             max(0, only_alone - only_talking),
             "",
-            # The recogniser hears the same sound differently from call to call: one-sided sign test at 5 %.
+            # The recognizer's transcript of the same sound differs from call to call: one-sided sign test at 5 %.
             math.floor(1.645 * math.sqrt(only_alone + only_talking)),
             f"of {len(pairs)} pairs: {sum(talking for talking, _ in pairs)} in the transcript while the agent spoke, "
             f"{sum(alone for _, alone in pairs)} while it did not; more than chance would be a miss"
@@ -140,7 +141,7 @@ async def _interrupt(daemon: DaemonProcess, commands: Commands, sound: Sound, se
 
 
 async def _speak(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
-    """A caller says the same when nobody else speaks."""
+    """A caller says the same while nobody else speaks."""
     async with talker(daemon, commands) as talk:
         await talk.agent_speaks()
         await talk.hush()
@@ -155,7 +156,7 @@ async def _speak(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: 
 
 
 async def _disturb(daemon: DaemonProcess, commands: Commands, sound: Sound, seen: Seen) -> None:
-    """A noise while the agent speaks."""
+    """Plays a noise while the agent speaks."""
     async with talker(daemon, commands) as talk:
         await talk.agent_speaks()
         await asyncio.sleep(random.uniform(0.3, 1.2))
@@ -167,7 +168,7 @@ async def _disturb(daemon: DaemonProcess, commands: Commands, sound: Sound, seen
 
 
 async def _answered(talk: Talker, since_ns: int) -> int:
-    """When the agent first spoke after `since_ns`; 0 when it did not."""
+    """When the agent first spoke after `since_ns`; 0 if it did not."""
     try:
         async with asyncio.timeout(ANSWER_S):
             await talk.agent_speaks(since_ns)
@@ -177,7 +178,7 @@ async def _answered(talk: Talker, since_ns: int) -> int:
 
 
 async def _note_first_word(talk: Talker, sound: Sound, seen: Seen, *, speaking: bool) -> dict[str, Any] | None:
-    """Whether the transcript has the sound's first word; returns the turn that has the transcript."""
+    """Whether the transcript has the sound's first word; returns the turn that contains the transcript."""
     try:
         async with asyncio.timeout(3.0):
             await until(lambda: any(turn["caller"] for turn in talk.turns()))

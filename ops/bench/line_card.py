@@ -1,8 +1,8 @@
 """What a line card costs, and how long a flush takes: `python -m ops.bench.line_card [--seconds 15]`.
 
-The same four calls over loopback, placed by a second card, are carried twice, at the same time, by a card of their
-own: once with the daemon hearing and speaking 20 ms frames in all of them, once bridged inside pjsua2 with no Python
-in the audio path. Only the carrying cards' CPU counts. The flushes come at moments that are spread over the tick.
+A second card places the same four calls over loopback twice, at the same time, to two cards: in one the daemon reads
+and writes 20 ms frames in all calls, in the other the calls are bridged inside pjsua2 with no Python in the audio path.
+Only the CPU of these two cards counts. The flushes come at moments that are spread over the tick.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CALLS = 4
 SETTLE_S = 1.0
 """Calls run for this long before the clock starts."""
 FLUSH_S = 5.0
-"""Flushes are measured for this long, after the CPU."""
+"""How long flushes are measured, after the CPU."""
 FLUSH_EVERY_S = 0.137
 """Not a multiple of the tick."""
 TONE = b"".join(
@@ -36,7 +36,7 @@ TONE = b"".join(
 
 @dataclass(slots=True)
 class _Heard:
-    """What this process saw of some lines."""
+    """What this process observed on some lines."""
 
     frames: int = 0
     gaps: int = 0
@@ -45,10 +45,10 @@ class _Heard:
 
 
 async def measure(seconds: float = 15.0) -> dict[str, object]:
-    """CPU seconds of the carrying card in `seconds`, with and without Python; flush → silence in ms."""
+    """CPU seconds of the measured card in `seconds`, with and without Python; flush → silence in ms."""
     ours, far = _Heard(), _Heard()
     cpu = time.process_time()
-    # Side by side, so that whatever else the machine does weighs on both.
+    # Side by side, so that other load on the machine affects both.
     framed, bridged = await asyncio.gather(_carry(seconds, ours, far), _carry(seconds, None, far))
     cpu = time.process_time() - cpu
     flushes = sorted(ours.flush_ms)
@@ -72,7 +72,9 @@ async def measure(seconds: float = 15.0) -> dict[str, object]:
 
 
 async def _carry(seconds: float, ours: _Heard | None, far_heard: _Heard) -> Stats:
-    """Four calls on a card of their own, whose lines `ours` hears (None: bridged); its stats, `cpu_s` in `seconds`."""
+    """Four calls on their own card; `ours` reads and writes their audio (None: bridged). Returns its stats, with
+    `cpu_s` in `seconds`.
+    """
     settings = SipSettings(port=0)
     async with AsyncExitStack() as stack:
         card = await LineCard.start(settings, extra=("--loopback",) if ours is None else ())
@@ -101,7 +103,7 @@ async def _carry(seconds: float, ours: _Heard | None, far_heard: _Heard) -> Stat
 
 
 async def _run(line: SipLine, heard: _Heard) -> None:
-    """Speaks all the time, flushes every now and then when told to, and counts what it hears, to the call's end."""
+    """Speaks all the time, flushes now and then when told to, and counts what it hears, until the call ends."""
     loop = asyncio.get_running_loop()
     reply, flushed_ns, expected, flush_at = 1, 0, 0, loop.time()
     line.play(reply, TONE)
@@ -114,7 +116,7 @@ async def _run(line: SipLine, heard: _Heard) -> None:
                 line.play(reply, TONE)
             if heard.flushing and loop.time() >= flush_at and not flushed_ns:
                 flush_at = loop.time() + FLUSH_EVERY_S
-                # Somewhere in the tick, not where the frame happened to wake us.
+                # At some point in the tick, not where the frame happened to wake this task.
                 await asyncio.sleep(len(heard.flush_ms) * 0.0017 % 0.020)
                 flushed_ns = time.monotonic_ns()
                 line.flush(reply)

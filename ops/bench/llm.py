@@ -1,4 +1,4 @@
-"""The cancel chain with a language model: a real streaming server that is hung up on in the middle of an answer."""
+"""The cancel chain with a language model: a real streaming server whose client hangs up in the middle of an answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.report.stats import gate_ms, quantiles
 
 CALLS = 2
 MAX_TOKENS = 4000
-"""Of an answer: some 20 s of this model's, so that it is under way whenever it is interrupted."""
+"""Length of an answer: some 20 s for this model, so that it is always under way when interrupted."""
 BEYOND_MS = 100.0
 """What a whole cancel chain may take beyond the floor, at p95."""
 
@@ -39,7 +39,7 @@ async def model_server() -> AsyncIterator[ModelServer]:
 
 
 async def measure(progress: Progress, count: int = 100) -> list[Figure]:
-    """`count` barge-ins into what the model says, two calls at a time."""
+    """Makes `count` barge-ins during the model's answers, two calls at a time."""
     async with model_server() as server:
         bare = await served_floor(Endpoint(server.base_url, server.model))
         progress(0.1)
@@ -55,7 +55,7 @@ async def measure(progress: Progress, count: int = 100) -> list[Figure]:
         raise RuntimeError("; ".join(tally.problems) or "no barge-in happened")
     legs = {leg: quantiles(took) for leg, took in tally.legs.items() if took}
     floor_ms = bare.ms["p95"]
-    # The first command of each call is for its greeting, which no model speaks.
+    # The first command of each call interrupts its greeting, which no model generates.
     cut = [turn for turn in turns if turn["barge_in"] and turn["turn"] > 0 and "llm_first_token" in turn["times"]]
     into = [turn["barge_in"]["at"] - turn["times"]["llm_first_token"] for turn in cut]
     finished = sum("llm_end" in turn["times"] for turn in cut)

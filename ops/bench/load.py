@@ -1,4 +1,4 @@
-"""What four conversations at once cost: CPU of each process, and memory."""
+"""What four concurrent conversations cost: CPU of each process, and memory."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PARTS = {
     "line_card": "line card",
     "redis-server": "Redis",
 }
-"""Child processes by a piece of their command line."""
+"""Child processes, identified by a piece of their command line."""
 
 
 async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
-    """Four calls whose callers ask and listen in turn, for so long."""
+    """Four calls whose callers ask and listen in turn, for the given time."""
     said = [sound for sound in sounds() if len(sound.words.split()) in range(3, 10)]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with (
@@ -64,7 +64,7 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
 
 
 def _vad_alone() -> float:
-    """Seconds of CPU that the VAD model takes for a second of audio, with nothing around it."""
+    """Seconds of CPU that the VAD model alone takes per second of audio."""
     silero = Silero(SAMPLE_RATE)
     window = bytes(2 * silero.window)
     windows = 20 * SAMPLE_RATE // silero.window
@@ -75,7 +75,7 @@ def _vad_alone() -> float:
 
 
 async def _converse(talk: Talker, said: list[Sound]) -> None:
-    """Asks whenever the agent has been silent for a while; a call that the agent ended stays ended."""
+    """Asks whenever the agent has been silent for a while; does not call again if the agent ends the call."""
     while talk.probe.live:
         for sound in said:
             await talk.agent_silent(0.6)

@@ -1,7 +1,7 @@
-"""A real model server of our own for tests and figures: `transformers serve` with a small model of random weights.
+"""A real model server for tests and figures: `transformers serve` with a small model of random weights.
 
-It is a server that we did not write, it streams and it can be hung up on; what it says means nothing. Its venv and
-its model are made by `make model-server`, on first use.
+It is third-party software, it streams, and a client can hang up on it; its answers mean nothing. `make model-server`
+builds its venv and its model on first use.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ CONTINUOUS = (
     "--cb-max-batch-tokens",
     "256",
 )
-"""Many streams at once. Without it the server takes one request after the other, and about one cancel in 200 is lost on
-it: whatever must hold is measured with it."""
+"""Many streams at once. Without this the server takes one request after the other, and loses about one cancel in 200;
+every required figure is measured with it.
+"""
 
 
 class ModelServerFailed(Exception):
-    """It could not be built or did not come up: why, and what to do."""
+    """It could not be built or did not start; the message says why, and what to do."""
 
 
 def build() -> None:
-    """Makes venv and model where they are missing (about 1.2 GB, a minute or two). Raises `ModelServerFailed`."""
+    """Makes venv and model if they are missing (about 1.2 GB, a minute or two). Raises `ModelServerFailed`."""
     command = ["make", "--no-print-directory", "-C", str(ROOT), "model-server"]
     try:
         made = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -51,7 +52,7 @@ def build() -> None:
 
 
 class ModelServer:
-    """The server on a free port of 127.0.0.1, up while the block lasts. Blocks the thread while it starts and ends.
+    """Runs the server on a free port of 127.0.0.1 while the block lasts. Blocks the thread while it starts and ends.
 
     `continuous`: many streams at once; False: one after the other. Raises `ModelServerFailed`.
     """
@@ -65,12 +66,12 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client is given."""
+        """The base URL for an OpenAI client."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     @property
     def model(self) -> str:
-        """What a request calls the model."""
+        """The model's name in requests."""
         return str(MODEL)
 
     def __enter__(self) -> Self:
@@ -78,7 +79,7 @@ class ModelServer:
         home = Path(self._folder.name)
         (home / "hub").mkdir()
         environ = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        # It stands for another machine: what it computes is not to take time from the line.
+        # It stands for another machine: its computation must not take time from the line.
         command = ["nice", "-n", "10", str(PROGRAM), "serve", str(MODEL), "--device", "cpu", "--host", "127.0.0.1"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -106,7 +107,7 @@ class ModelServer:
         self._folder.cleanup()
 
     def log(self) -> str:
-        """What it printed so far."""
+        """Its output so far."""
         return self._log.read_text(errors="replace")
 
     def _wait(self) -> None:

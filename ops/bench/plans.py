@@ -13,7 +13,7 @@ from phone_daemon.dialplan.dialplan import SHIPPED
 def model_plan(
     folder: Path, base_url: str, model: str, *, plan: Mapping[str, object] | None = None, **llm: object
 ) -> Path:
-    """A dialplan in `folder` whose agent is `model`; `llm`: further keys of its `[llm]`, `plan`: of its own."""
+    """A dialplan in `folder` whose agent is `model`; `llm`: further keys for its `[llm]`, `plan`: for its top level."""
     clinic = tomllib.loads((SHIPPED / "dental_clinic.toml").read_text())
     laid = {**clinic, "agent": "llm", "llm": {"base_url": base_url, "model": model, **llm}, **(plan or {})}
     path = folder / "clinic.toml"

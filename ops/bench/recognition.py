@@ -1,7 +1,7 @@
 """What the embedded recognizer costs, and how long a caller waits for its final.
 
-Recorded callers speak: utterance after utterance of them, in 20 ms frames. CPU is told beside what Silero takes for the
-same audio in the same run, which says how fast the machine is just now.
+Recorded callers speak one utterance after the other, in 20 ms frames. CPU is reported next to what Silero takes for the
+same audio in the same run, which shows how fast the machine currently is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 
 
 async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
-    """`seconds`: speech for the CPU, and again, in real time, for the wait."""
+    """`seconds`: length of the speech for the CPU, and again, in real time, for the wait."""
     said = _utterances(seconds)
     options = engine_options(Settings().stt, Dialplans.load(sorted(SHIPPED.glob("*.toml"))))
     speech_s = sum(map(len, said)) / 2 / SAMPLE_RATE
@@ -62,7 +62,7 @@ async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
 
 
 def _utterances(seconds: float) -> list[bytes]:
-    """What the recorded callers say, 8 kHz, until there is enough; the same each time."""
+    """What the recorded callers say, 8 kHz, until there is enough; deterministic."""
     found: list[bytes] = []
     for name in sorted(each.name for each in fixture.CALLS.iterdir() if each.is_dir()):
         found += [cue.pcm for cue in fixture.load(fixture.CALLS / name).cues if cue.words and cue.pcm]
@@ -79,7 +79,7 @@ def _frames(pcm: bytes) -> Iterable[bytes]:
 
 
 def _paused(pcm: bytes) -> bytes:
-    """What is said, and the silence after which the turn is over."""
+    """The speech, and the silence after which the turn is over."""
     return pcm + bytes(2 * round(Settings().vad.min_silence_s * SAMPLE_RATE))
 
 
@@ -93,7 +93,7 @@ def _silero(said: Sequence[bytes]) -> float:
 
 
 def _cpu(engine: SttEngine, said: Sequence[bytes], *, partials: bool) -> float:
-    """Seconds of CPU for all of `said`, in frames as a call has it; or, without partials, each utterance at once."""
+    """Seconds of CPU for all of `said`, in frames as in a call; or, without partials, each utterance at once."""
     began = time.process_time()
     for number, pcm in enumerate(said):
         stream = Resampler(SAMPLE_RATE, engine.sample_rate)
@@ -108,14 +108,14 @@ def _cpu(engine: SttEngine, said: Sequence[bytes], *, partials: bool) -> float:
 async def _waits(
     options: dict[str, object], said: Sequence[bytes], progress: Progress
 ) -> tuple[NDArray[np.float64], int]:
-    """Milliseconds from the endpoint to the final, of callers who speak at once; and bytes of memory."""
+    """Milliseconds from the endpoint to the final for concurrent callers; and bytes of memory."""
     host = SubprocessHost("stt", ENGINE, options)
     await host.start()
     try:
         found: list[float] = []
         async with asyncio.TaskGroup() as tasks:
             for caller in range(CALLERS):
-                # Each begins at another place, so that pauses do not fall together.
+                # Each begins at a different place, so that pauses do not coincide.
                 own = [*said[caller * len(said) // CALLERS :], *said[: caller * len(said) // CALLERS]]
                 tasks.create_task(_call(host, own[: max(1, len(said) // CALLERS)], found, progress, said))
         assert host.pid is not None

@@ -1,7 +1,8 @@
-"""A stand-in for a model server: says given answers at a given pace, or fails in a given way. No model is behind it.
+"""A stand-in for a model server: gives scripted answers at a given pace, or fails in a given way. No model is behind
+it.
 
-It speaks as much of HTTP/1.1 as OpenAI's streaming chat completions need, on a free port of 127.0.0.1. What is
-measured with it is labelled so: the pace is the script's, and everything else is ours.
+It speaks as much HTTP/1.1 as OpenAI's streaming chat completions need, on a free port of 127.0.0.1. Figures measured
+with it are labeled accordingly: the pace is the script's, and the rest is the daemon's.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ _TOKEN = re.compile(r"\s*\S+")
 
 
 class Fault(StrEnum):
-    """What becomes of a request."""
+    """What happens to a request."""
 
     NONE = "none"
     REFUSED = "500"
     """Answered with an error at once."""
     SILENT = "timeout"
-    """Taken, and never answered."""
+    """Accepted, and never answered."""
     CUT = "cut"
-    """The connection breaks in the middle of the answer, and of an event."""
+    """The connection breaks in the middle of the answer, within an event."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One request and what became of it. Times are the loop's."""
+    """One request and its outcome. Times are the loop's."""
 
     asked: str
     """The last message of the conversation."""
@@ -43,22 +44,22 @@ class Request:
     sent: int = 0
     """Tokens sent so far."""
     let_go: bool = False
-    """The client hung up before the end."""
+    """Whether the client hung up before the end."""
 
 
 Answer = Callable[[str], str]
-"""What is said to the last message."""
+"""The answer to the last message."""
 
 
 @dataclass(slots=True)
 class ScriptedModel:
     """`async with ScriptedModel(answer) as server:` serves at `server.base_url` while the block lasts.
 
-    The first token goes out `first_s` after the request, each further one `token_s` later; a token is a word with the
-    space before it. A request that `fault` names fails instead; `CUT` does so after `cut_after` tokens.
+    The first token is sent `first_s` after the request, and each further one `token_s` later; a token is a word with
+    the space before it. A request that `fault` names fails instead; `CUT` does so after `cut_after` tokens.
 
-    As there are servers of every kind: `serial` takes one request after the other, `deaf` goes on with an answer
-    whose client has hung up, and `counts` tells at `/metrics`, in vLLM's words, how many it is giving.
+    To imitate different kinds of servers: `serial` takes one request after the other, `deaf` continues an answer whose
+    client has hung up, and `counts` reports at `/metrics`, in vLLM's format, how many answers are in progress.
     """
 
     answer: Answer
@@ -89,7 +90,7 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client is given."""
+        """The base URL for an OpenAI client."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
@@ -100,15 +101,15 @@ class ScriptedModel:
         try:
             await self._request(reader, writer)
         except (OSError, asyncio.IncompleteReadError, ValueError):
-            pass  # The client is gone, or is none.
+            pass  # The client is gone, or does not speak HTTP.
         except asyncio.CancelledError:
-            pass  # We are: asyncio's streams would log it as a fault.
+            pass  # The server is closing: asyncio's streams would log this as an error.
         finally:
             self._serving.discard(task)
             writer.close()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one request: a connection brings no other."""
+        """Serves one request; a connection carries only one."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = re.search(r"content-length: *(\d+)", head)
         body = await reader.readexactly(int(length[1]) if length else 0)
@@ -122,7 +123,7 @@ class ScriptedModel:
         tokens = _TOKEN.findall(self.answer(asked))[: fields.get("max_tokens")]
         request = Request(asked, asyncio.get_running_loop().time(), tokens)
         self.requests.append(request)
-        # Nothing more comes from a client that waits for its answer, unless it hangs up.
+        # A client that waits for its answer sends nothing more, unless it hangs up.
         gone, responding = asyncio.create_task(reader.read(1)), asyncio.create_task(self._respond(request, writer))
         try:
             await asyncio.wait({gone, responding}, return_when=asyncio.FIRST_COMPLETED)
@@ -171,7 +172,7 @@ class ScriptedModel:
 async def _chunk(writer: asyncio.StreamWriter, event: bytes, then: bytes = b"") -> None:
     """One chunk of a chunked body (RFC 9112 section 7.1)."""
     writer.write(b"%x\r\n%s\r\n%s" % (len(event), event, then))
-    with contextlib.suppress(ConnectionError):  # Who is gone is told of elsewhere.
+    with contextlib.suppress(ConnectionError):  # The disconnect is handled elsewhere.
         await writer.drain()
 
 

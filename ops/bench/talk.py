@@ -1,4 +1,4 @@
-"""A caller who talks to a live daemon: plays recorded speech at the right moment and sees what comes of it."""
+"""A caller who talks to a live daemon: plays recorded speech at the right moment and observes the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENDPOINT_S = VadSettings().min_silence_s
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Something a recorded caller says, or a noise: then without words."""
+    """A recorded caller's utterance, or a noise, which has no words."""
 
     name: str
     pcm: bytes
@@ -42,12 +42,12 @@ class Sound:
 
     @property
     def start(self) -> int:
-        """First sample of the synthetic voice, by construction: a breath that nobody hears counts as well."""
+        """First sample of the synthetic voice, by construction: even an inaudible breath counts."""
         return LEAD
 
     @property
     def onset(self) -> int:
-        """First sample of active speech as ITU-T P.56 has it: within 15.9 dB of the voice's own active level."""
+        """First sample of active speech as defined by ITU-T P.56: within 15.9 dB of the voice's own active level."""
         return active_onset(np.frombuffer(self.pcm, "<i2").astype(np.float64), LEAD)
 
     @property
@@ -59,7 +59,8 @@ class Sound:
 def active_onset(samples: npt.NDArray[np.float64], lead: int) -> int:
     """First sample from `lead` on whose 15 ms are active speech, to 5 ms (ITU-T P.56, method B: a margin of 15.9 dB).
 
-    The active level is the mean power of what lies within the margin of it: found by going down from the loudest.
+    The active level is the mean power of everything within the margin of it; it is found by going down from the
+    loudest.
     """
     frames = samples[: samples.size // STEP * STEP].reshape(-1, STEP)
     power = np.convolve(np.mean(frames**2, axis=1), np.ones(3) / 3, "same")
@@ -71,7 +72,7 @@ def active_onset(samples: npt.NDArray[np.float64], lead: int) -> int:
 
 
 def sounds(dialplan: str = "dental_clinic") -> list[Sound]:
-    """Everything recorded callers of a dialplan say or make, each once, in a fixed order."""
+    """Everything that recorded callers of a dialplan say, and their noises, each once, in a fixed order."""
     found: dict[bytes, Sound] = {}
     for folder in every():
         fixture = load(folder)
@@ -85,14 +86,14 @@ def sounds(dialplan: str = "dental_clinic") -> list[Sound]:
 def fell_silent(packets: Iterable[Packet], since_ns: int) -> int:
     """When the agent was last heard before its first silence after `since_ns` that is as long as the endpoint wait.
 
-    The answer to what a caller says from `since_ns` on comes after such a silence, and may come before the end of the
-    recording that holds it: a room rings on. The agent's own pauses are shorter.
+    The answer to speech that starts at `since_ns` comes after such a silence, and may come before the end of the
+    recording, because a room rings on. The agent's own pauses are shorter.
     """
     return next((each.last_ns for each in segments(packets, ENDPOINT_S) if each.last_ns > since_ns), since_ns)
 
 
 class Talker:
-    """One answered call to a daemon, and the way to its command channel and its files."""
+    """One answered call to a daemon, with access to its command channel and its files."""
 
     def __init__(self, probe: Probe, commands: Commands, call: str, folder: Path) -> None:
         self.probe = probe
@@ -105,7 +106,7 @@ class Talker:
         await until(lambda: sum(not packet.silent for packet in self.probe.rtp.since(since_ns)) >= AUDIBLE)
 
     async def agent_silent(self, seconds: float, timeout: float = 30.0) -> None:
-        """Waits until the agent has not been heard for so long."""
+        """Waits until the agent has been silent for this long."""
 
         def silent() -> bool:
             packets = list(self.probe.rtp.packets)
@@ -121,7 +122,7 @@ class Talker:
         return played
 
     async def hush(self) -> None:
-        """Interrupts the agent, by the operator's command."""
+        """Interrupts the agent by an operator's command."""
         await self._commands.order(self.call, CommandKind.INTERRUPT)
 
     def turns(self) -> list[dict[str, Any]]:
@@ -132,7 +133,7 @@ class Talker:
 
 @asynccontextmanager
 async def talker(daemon: DaemonProcess, commands: Commands) -> AsyncIterator[Talker]:
-    """Phones the daemon; hangs up when the block is left, and waits until the call's files are written."""
+    """Phones the daemon; on leaving the block, hangs up and waits until the call's files are written."""
     name = f"bench-{secrets.token_hex(4)}"
     async with Probe(daemon.uri(), caller=name) as probe:
         await probe.answered()
@@ -145,7 +146,7 @@ Job = Callable[[], Awaitable[None]]
 
 
 async def side_by_side(jobs: Sequence[Job], lanes: int, progress: Progress) -> None:
-    """Runs jobs in order, so many at a time."""
+    """Runs jobs in order, this many at a time."""
     waiting = iter(jobs)
     done = 0
 

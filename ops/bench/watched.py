@@ -1,4 +1,4 @@
-"""`phone-daemon serve` for a bench: on SIGUSR1 it writes what its line cards tell of themselves to a file.
+"""`phone-daemon serve` for a bench: on SIGUSR1 it writes its line cards' statistics to a file.
 
 python -m ops.bench.watched serve -c settings.toml      → stats.json beside settings.toml
 """

@@ -1,8 +1,9 @@
-"""`make bench-peers` = `python -m ops.bench.peers`: the scenes of turn-taking, played to us and to others.
+"""`make bench-peers` = `python -m ops.bench.peers`: plays the turn-taking scenes to this daemon and to other
+frameworks.
 
-Pipecat and LiveKit Agents run in environments of their own (`make peers`), in their own pipelines, with our recognizer
-and our voice behind them and the same scripted reply; all are called over the same line in real time, and one sink
-writes down when each sample leaves. `docs/peers.md` says how each is set up.
+Pipecat and LiveKit Agents run in environments of their own (`make peers`), with their own pipelines, using our
+recognizer, our voice, and the same scripted reply. All are called over the same line in real time, and one sink records
+when each sample leaves. `docs/peers.md` says how each is set up.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ops.bench.peers.servers import STT, TTS
 from ops.bench.turn_taking.scene import SCENES, NoScenes, load
 
 COUNT = 12
-"""Scenes of a run: ten minutes for all, two calls at a time."""
+"""Scenes per run: ten minutes for all, two calls at a time."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0, or 2 for wrong use and for what is not there."""
+    """Returns 0, or 2 for wrong use or a missing prerequisite."""
     args = parser().parse_args(argv)
     try:
         told = read(args.show) if args.show is not None else measure(args)
@@ -77,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """All that a run leaves, as it is written. Raises `NoScenes` and `NotThere`."""
+    """All results of a run, in the form in which they are written. Raises `NoScenes` and `NotThere`."""
     if args.scenes < 1 or args.jobs < 1:
         raise NotThere("--scenes and --jobs: at least 1")
     peers = chosen(args.peer)
@@ -102,7 +103,7 @@ def _not_run(peers: Sequence[Peer]) -> list[str]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What `measure` returned. Raises `NotThere` with one line."""
+    """The result of `measure`. Raises `NotThere` with one line."""
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _found(told), list(told["notes"])

@@ -1,7 +1,7 @@
-"""The telephone line to an agent: a media stream as Twilio sends one over a WebSocket, 20 ms of µ-law at a time.
+"""The telephone line to an agent: a media stream like Twilio's over a WebSocket, 20 ms of µ-law at a time.
 
-Every agent is called over the same line, in real time: what the caller's line sends goes out with each tick, and what
-the agent has sent is heard from the `Sink` in the same tick.
+Every agent is called over the same line, in real time: each tick sends what the caller's line sends, and takes from the
+`Sink` what the agent has sent.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from phone_daemon.media import g711
 from phone_daemon.wire.tape import Say
 
 SHORT = "All right."
-"""The reply to whatever comes after the first."""
+"""The reply to everything after the first question."""
 DONE_S = 3.5
-"""An agent who should go on is done after so much silence: some come back after two seconds."""
+"""An agent who should continue is done after this much silence: some resume after two seconds."""
 ANSWERED_S = 1.0
-"""Who has answered a turn, and then been silent for so long, has."""
+"""An agent who has answered a turn and then been silent for this long is done."""
 UNANSWERED_S = 8.0
-"""Who has not by then is not going to."""
+"""An agent who has not answered by then will not."""
 LONGEST_S = 45.0
 TAIL_S = 0.2
 """Silence at the end of every opening question."""
@@ -38,10 +38,10 @@ TAIL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the agent says: first, to what it is asked first, and to everything after that."""
+    """What the agent says: its greeting, its answer to the first question, and its answer to everything after that."""
 
     asked: str
-    """What the greeting asks for, as `Agent.expects` calls it: ours waits by it, the others have no use for it."""
+    """What the greeting asks for, as `Agent.expects` names it: our endpointing uses it, the others' do not."""
     greeting: str
     replies: tuple[str, ...]
 
@@ -53,7 +53,7 @@ def script_of(scene: Scene) -> Script:
 
 
 class PatientCaller(SceneCaller):
-    """The caller of `bench-turns`, who also waits for an agent that comes back late."""
+    """The caller of `bench-turns`, who also waits for an agent that resumes late."""
 
     @property
     def asked_at(self) -> int | None:
@@ -76,13 +76,13 @@ class PatientCaller(SceneCaller):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A call as its far end heard it. Moments are ticks of 20 ms since the answer; None: it did not come to that."""
+    """A call as its far end heard it. Moments are ticks of 20 ms since the answer; None if they were not reached."""
 
     scene: Scene
     levels: tuple[float, ...]
-    """RMS of what was heard, by tick."""
+    """RMS of the audio heard, by tick."""
     heard: bytes
-    """8 kHz PCM, of every tick."""
+    """8 kHz PCM of every tick."""
     began: float
     """`time.monotonic()` of the first tick."""
     asked_at: int | None
@@ -90,15 +90,15 @@ class Recorded:
     onset_at: int
     over_at: int
     dropped_s: float
-    """Of what the agent had sent, how much it took back before it was heard."""
+    """How much of the audio that the agent had sent was cleared before it was heard."""
     late_s: float
-    """By how much a tick came late at most: the machine was busy."""
+    """The longest delay of a tick: the machine was busy."""
 
 
 async def call(url: str, id: str, scene: Scene, *, silent: bool = False) -> Recorded:
     """Calls the agent at `url` and plays the scene. `silent`: the caller only asks.
 
-    Raises `aiohttp.ClientError` or `ConnectionError` when the agent is not there or hangs up.
+    Raises `aiohttp.ClientError` or `ConnectionError` if the agent is not reachable or hangs up.
     """
     if silent:
         scene = replace(scene, wants="go on")

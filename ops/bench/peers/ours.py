@@ -1,10 +1,9 @@
-"""Our agent at the end of a media stream: the daemon's own `Call`, at its defaults, with the shared servers behind it.
+"""Our agent at the end of a media stream: the daemon's own `Call` with its defaults, using the shared servers.
 
-    python -m ops.bench.peers.ours --stt ws://HOST:PORT/v1/listen --tts http://HOST:PORT/v1
+python -m ops.bench.peers.ours --stt ws://HOST:PORT/v1/listen --tts http://HOST:PORT/v1
 
-The line is the one of recorded calls, whose playout is the line card's; it ticks with each frame that comes in. What a
-line card would add (RTP, a jitter buffer) is left out, as it is for the others. Prints a JSON line for each thing that
-happens.
+The line is the one used for recorded calls, with the line card's playout; it ticks with each incoming frame. What a
+line card would add (RTP, a jitter buffer) is left out, as it is for the others. Prints a JSON line for each event.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def tell(call: str, kind: str, **more: Any) -> None:
 
 
 class StreamLine(TapeLine):
-    """The far end is a media stream: each frame that comes in is a tick, and what is played in it goes back at once."""
+    """The far end is a media stream: each incoming frame is a tick, and the audio played in it is sent back at once."""
 
     def __init__(self, id: str, frames: AsyncIterator[bytes], send: Callable[[bytes], None]) -> None:
         super().__init__(id, "caller", "scene", self._hear, companded=False)
@@ -114,13 +113,13 @@ class Calls:
 
 
 def _scene(script: dict[str, str]) -> Scene:
-    """What `Teller` wants to know of a scene: the question, and whether there is something to tell at length."""
+    """The parts of a scene that `Teller` needs: the question, and whether the answer is a long one."""
     when = "reply" if len(json.loads(script["replies"])) > 1 else "turn"
     return Scene("", "", "", when, "", Path(), asked=script["asked"])
 
 
 class Answerer(Teller):
-    """The agent of `bench-turns`, who also tells which turns it is given to answer."""
+    """The agent of `bench-turns`, which also reports the turns that it is given to answer."""
 
     def __init__(self, call: str, scene: Scene) -> None:
         super().__init__(scene)
@@ -133,7 +132,7 @@ class Answerer(Teller):
 
 
 def _watch(call: str, note: Note) -> None:
-    # Told in the very step in which the reply is cut; also when one has been said to its end.
+    # Reported in the very step in which the reply is cut; also when one has been said to its end.
     if note.kind == "state" and note.data["state"] == "LISTENING":
         tell(call, "trigger")
 
@@ -154,7 +153,7 @@ async def _send(socket: web.WebSocketResponse, outgoing: asyncio.Queue[bytes]) -
 
 
 def settings_of(stt: str, tts: str) -> Settings:
-    """The daemon's defaults, with servers in place of embedded engines and nothing to fall back on."""
+    """The daemon's defaults, with servers in place of embedded engines, and no fallback."""
     return replace(
         replay_settings(Settings()),
         stt=SttSettings(host="listen", url=stt, fallback=""),

@@ -1,4 +1,4 @@
-"""Who is compared, how each is started, and by which settings."""
+"""Which agents are compared, how each is started, and with which settings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Peer:
 
     name: str
     folder: str
-    """Its environment, beside this file; empty: ours."""
+    """Its environment, beside this file; empty for ours."""
     policy: str
     settings: str
     """What a reader needs to repeat it."""
 
     def command(self, where: Where) -> list[str]:
-        """Raises `NotThere` when its environment has not been built."""
+        """Raises `NotThere` if its environment has not been built."""
         if not self.folder:
             module = ["-m", "ops.bench.peers.ours"]
             return [sys.executable, *module, "--stt", f"{where.stt}/v1/listen", "--tts", where.tts]
@@ -81,7 +81,7 @@ NOT_RUN = (
 
 
 def chosen(names: Sequence[str]) -> list[Peer]:
-    """Those named, ours with them; all where none is. Raises `NotThere` for an unknown name."""
+    """The named agents plus ours, or all if none is named. Raises `NotThere` for an unknown name."""
     known = {peer.name: peer for peer in PEERS}
     if unknown := set(names) - set(known):
         raise NotThere(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(known)}")

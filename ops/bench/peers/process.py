@@ -1,4 +1,4 @@
-"""An agent's process: started, told apart by what it prints, and measured."""
+"""An agent's process: starts it, reads its events from its output, and measures it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 START_S = 120.0
 """Importing a framework takes long on a busy machine."""
 LAST_WORDS_S = 10.0
-"""From the end of a call until an agent has told what it thinks it said."""
+"""How long after a call an agent may take to report what it thinks it said."""
 
 
 class NotThere(Exception):
@@ -24,8 +24,9 @@ class NotThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that an agent tells of a call: `turn` (a caller's turn is over, and answered), `trigger` (it takes the
-    caller to have begun one), `history` (what it holds to have said)."""
+    """An agent's event during a call: `turn` (a caller's turn is over, and answered), `trigger` (it assumes that the
+    caller has begun one), `history` (what it thinks it has said).
+    """
 
     kind: str
     at: float
@@ -101,22 +102,22 @@ class Agent:
                 self._told.set()
 
     async def events(self, call: str) -> list[Event]:
-        """All of a call that is over."""
+        """All events of a finished call."""
         try:
             async with asyncio.timeout(LAST_WORDS_S):
                 while not any(event.kind == "history" for event in self._events.get(call, [])):
                     self._told.clear()
                     await self._told.wait()
         except TimeoutError:
-            pass  # it has no history, and is told to have none
+            pass  # it has no history, and need not report one
         return self._events.pop(call, [])
 
     def cpu_s(self) -> float:
-        """Of its process and its children, since it started."""
+        """CPU time of its process and its children since the start."""
         return sum(sum(each.cpu_times()[:2]) for each in self._family())
 
     def memory_mb(self) -> float:
-        """Resident, likewise."""
+        """Resident memory, likewise."""
         return sum(each.memory_info().rss for each in self._family()) / 1e6
 
     def _family(self) -> list[psutil.Process]:
@@ -124,7 +125,7 @@ class Agent:
 
 
 def _told(line: bytes) -> dict[str, Any]:
-    """What is not JSON is a library's own chatter."""
+    """Lines that are not JSON are a library's own log output."""
     try:
         told = json.loads(line)
     except ValueError:

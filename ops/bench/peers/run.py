@@ -1,4 +1,4 @@
-"""Calls every agent with every scene, at most so many at once, and measures them."""
+"""Calls every agent with every scene, with a limited number of calls at once, and measures them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from sidecars.host.host import Host
 from sidecars.local.subprocess import SubprocessHost
 
 LATE_S = 0.06
-"""A call in which the line's own tick came later than this is made again: the machine was busy."""
+"""A call whose line ticked later than this is repeated: the machine was busy."""
 AGAIN = 1
-"""Times that it is."""
+"""How often it is repeated."""
 KINDS = (
     "interruption", "remark", "pause", "echo", "whole", "cough", "television", "double talk", "yes or no", "music",
     "second talker", "hesitation", "bad line", "laugh", "digits", "announcement", "knock", "breath", "clicks",
     "spelled name", "people",
 )  # fmt: skip
-"""In this order a subset takes one of each, then the next of each."""
+"""In this order a subset takes one scene of each kind, then the next of each."""
 
 
 def subset(scenes: Sequence[Scene], count: int) -> list[Scene]:
-    """`count` scenes, of as many kinds as there are; the same each time, and a smaller one is its beginning."""
+    """`count` scenes of as many kinds as there are; deterministic, and a smaller subset is a prefix of a larger one."""
     ranked = sorted(scenes, key=lambda scene: zlib.crc32(scene.id[::-1].encode()))
     kinds = {kind: [scene for scene in ranked if scene.kind == kind] for kind in KINDS}
     rounds = max(map(len, kinds.values()), default=0)
@@ -45,17 +45,17 @@ def subset(scenes: Sequence[Scene], count: int) -> list[Scene]:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One that was made, and what it cost."""
+    """A completed call, and its cost."""
 
     recorded: Recorded
     events: Sequence[Event]
     cpu: float
-    """Of the agent's processes, seconds of a core for a second of call."""
+    """For the agent's processes, seconds of a core per second of call."""
     memory_mb: float
 
 
 class Bench:
-    """The scenes, and how many calls there are at once."""
+    """The scenes, and how many calls run at once."""
 
     def __init__(self, scenes: Sequence[Scene], jobs: int, advance: Callable[[], None]) -> None:
         self._scenes = scenes
@@ -68,14 +68,15 @@ class Bench:
             where = await stack.enter_async_context(Servers())
             agents = [await stack.enter_async_context(Agent(peer.name, peer.command(where))) for peer in peers]
             made = await asyncio.gather(*(self._all(agent) for agent in agents))
-        # Only now: what it takes to read them back is nobody's delay.
+        # Only now, so that transcribing the recordings delays no call.
         async with started(SubprocessHost("stt", STT, {})) as host:
             found = [await self._scored(calls, host) for calls in made]
         return {peer.name: outcomes for peer, outcomes in zip(peers, found, strict=True)}
 
     async def _all(self, agent: Agent) -> list[Call | str]:
-        """All calls of one agent; text in place of one that did not come about. The first is that in which nothing
-        happens: it tells how the reply usually sounds, and pays for what a process loads late."""
+        """All calls of one agent; text in place of a call that failed. In the first one nothing happens: it shows how
+        the reply usually sounds, and takes the cost of what a process loads late.
+        """
         replies = [scene for scene in self._scenes if scene.when == "reply"]
         quiet = await self._call(agent, (replies or self._scenes)[0], silent=True)
         if replies and not isinstance(quiet, str) and quiet.recorded.reply_at is None:

@@ -1,4 +1,6 @@
-"""What came of a scene, by what its far end heard and what the agent told of it: the same for every agent."""
+"""The outcome of a scene, judged in the same way for every agent by what its far end heard and by the agent's
+events.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ from ops.bench.turn_taking.scene_outcome import SceneOutcome, seconds, words
 from phone_daemon.events import PTIME_S
 
 SOUNDING = 12.0
-"""RMS of a frame in which something is heard, be it ducked."""
+"""RMS of a frame that counts as audible, even if ducked."""
 GONE = 10
-"""So many silent frames beyond the longest pause of a reply that nothing disturbs: the agent has stopped."""
+"""After this many silent frames beyond the longest pause of an undisturbed reply, the agent has stopped."""
 SAID = 0.94
-"""A reply of which so much was heard has been said to its end."""
+"""A reply of which this fraction was heard counts as complete."""
 NEAR = 3
 """Words that the recognizer may miss between two that it finds."""
 
@@ -28,37 +30,36 @@ class Usual:
     """How an agent's reply sounds when nothing happens."""
 
     pause: int
-    """Its longest, in ticks."""
+    """Its longest pause, in ticks."""
     sounding: int
-    """Ticks in which it is heard."""
+    """Ticks in which it is audible."""
     words: frozenset[int]
-    """Places of the words that the recognizer finds in it."""
+    """Indices of the words that the recognizer finds in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(SceneOutcome):
-    """As the far end heard it, the same for every agent."""
+    """As the far end heard it, in the same way for every agent."""
 
     trigger_s: float | None = None
-    """From the agent's decision until then."""
+    """From the agent's decision until the silence."""
     ttfa_s: float | None = None
-    """From the last sample of what the caller asked until the first of the reply."""
+    """From the last sample of the caller's question to the first of the reply."""
     turns: int = 0
     """Turns that the agent answered since the sound's onset."""
     cut_off: bool | None = None
-    """The turn was answered before it was over."""
+    """Whether the turn was answered before it was over."""
     history_off: int | None = None
-    """Words that the agent holds to have said beyond those that were heard, of a reply that was stopped; negative: too
-    few."""
+    """For a stopped reply, words that the agent thinks it said beyond those that were heard; negative if too few."""
     cpu: float = 0.0
-    """Of the agent's processes, seconds of a core for a second of call."""
+    """For the agent's processes, seconds of a core per second of call."""
     memory_mb: float = 0.0
     late_s: float = 0.0
-    """By how much the line's own tick came late at most."""
+    """The longest delay of the line's own tick."""
 
 
 def usual(recorded: Recorded, transcript: str) -> Usual:
-    """Raises `ValueError` when no reply was heard."""
+    """Raises `ValueError` if no reply was heard."""
     if recorded.reply_at is None:
         raise ValueError("no reply was heard")
     levels = recorded.levels[recorded.reply_at :]
@@ -69,7 +70,7 @@ def usual(recorded: Recorded, transcript: str) -> Usual:
 
 
 def stopped_at(recorded: Recorded, usual: Usual) -> int | None:
-    """The first tick, from the onset on, of a silence in which the reply ought to be heard."""
+    """The first tick, from the onset on, of a silence in which the reply should be audible."""
     assert recorded.reply_at is not None
     for begin, end in _silences(recorded.levels):
         if end <= recorded.onset_at or end - begin < usual.pause + GONE:
@@ -80,7 +81,7 @@ def stopped_at(recorded: Recorded, usual: Usual) -> int | None:
 
 
 def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcript: str) -> Outcome:
-    """`transcript`: what the recognizer finds in what was heard since the reply began; needed where it was stopped."""
+    """`transcript`: what the recognizer finds in the audio since the reply began; needed if it was stopped."""
     scene = recorded.scene
     known = Outcome(scene.id, scene.kind, scene.wants, late_s=recorded.late_s)
     onset_s = recorded.began + recorded.onset_at * PTIME_S
@@ -116,7 +117,7 @@ def outcome(recorded: Recorded, events: Sequence[Event], usual: Usual, transcrip
 
 
 def _silences(levels: Sequence[float]) -> list[tuple[int, int]]:
-    """Runs of ticks in which nothing is heard."""
+    """Runs of silent ticks."""
     runs: list[tuple[int, int]] = []
     begin = None
     for at, level in enumerate([*levels, SOUNDING]):
@@ -133,7 +134,7 @@ def _voiced(recorded: Recorded, at: int) -> bool:
 
 
 def _since_trigger(recorded: Recorded, gone: int | None, decided: Sequence[float]) -> float | None:
-    """Of the decisions before the silence, the last; one within its first ticks is the line's own delay."""
+    """The last decision before the silence; one within its first ticks is attributed to the line's own delay."""
     if gone is None:
         return None
     left_s = recorded.began + gone * PTIME_S
@@ -142,13 +143,14 @@ def _since_trigger(recorded: Recorded, gone: int | None, decided: Sequence[float
 
 
 def _held(events: Sequence[Event]) -> str:
-    """What the agent holds to have said."""
+    """What the agent thinks it said."""
     return " ".join(text for event in events if event.kind == "history" for text in event.about["said"])
 
 
 def reached(text: str) -> int:
-    """The place of the last word of the reply that `text` has come to; -1: none. A lone word far from the others is
-    none of it."""
+    """The index of the last word of the reply that `text` reaches; -1 if none. A lone word far from the others does not
+    count.
+    """
     last = -1
     for begin, length in _blocks(text):
         if length > 1 or begin <= last + NEAR:
@@ -157,12 +159,12 @@ def reached(text: str) -> int:
 
 
 def _found(text: str) -> list[int]:
-    """Places of the reply's words that are in `text`, in its order."""
+    """Indices of the reply's words that are in `text`, in its order."""
     return [place for begin, length in _blocks(text) for place in range(begin, begin + length)]
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:
-    """Stretches of the reply that are in `text`: places and lengths. What is said after the reply is left out."""
+    """Stretches of the reply that are in `text`, as index and length. Anything said after the reply is left out."""
     said = words(" ".join(words(text)).replace(" ".join(words(SHORT)), ""))
     matched = SequenceMatcher(None, words(REPLY), said, False).get_matching_blocks()
     return [(block.a, block.size) for block in matched if block.size]

@@ -19,7 +19,7 @@ START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Bases of their addresses."""
+    """Base URLs of the two."""
 
     stt: str
     """`ws://HOST:PORT`, without the path."""
@@ -60,7 +60,7 @@ class Servers:
                         if answer.status == 200:
                             return
                 except aiohttp.ClientError:
-                    pass  # it does not listen yet
+                    pass  # it is not listening yet
                 if self._tts.returncode is not None:
                     break
                 await asyncio.sleep(0.1)

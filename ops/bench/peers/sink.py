@@ -1,4 +1,4 @@
-"""The far end's playout: what an agent sends is heard from here, 20 ms at a time, and each tick is kept."""
+"""The far end's playout: plays what an agent sends, 20 ms at a time, and keeps each tick."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from phone_daemon.media import g711
 
 @dataclass(slots=True)
 class Sink:
-    """A buffer as Twilio's media streams have one: `media` is queued, `clear` drops what has not been heard."""
+    """A buffer like that of Twilio's media streams: `media` is queued, `clear` drops what has not been played."""
 
     heard: bytearray = field(default_factory=bytearray)
-    """All that was heard, 8 kHz PCM: of a tick in which nothing was queued, silence."""
+    """All audio played, 8 kHz PCM; silence for a tick with an empty queue."""
     dropped: int = 0
     """Bytes of PCM that were cleared."""
     _queued: bytearray = field(default_factory=bytearray)
 
     def receive(self, message: str) -> None:
-        """A message of the media stream; others than `media` and `clear` are passed over."""
+        """Handles a message of the media stream; ignores all but `media` and `clear`."""
         told: dict[str, Any] = json.loads(message)
         match told.get("event"):
             case "media":
@@ -32,7 +32,7 @@ class Sink:
                 self._queued.clear()
 
     def tick(self) -> bytes:
-        """The 20 ms that leave now."""
+        """The 20 ms that are played now."""
         frame = bytes(self._queued[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
         del self._queued[:FRAME_BYTES]
         self.heard += frame

@@ -1,4 +1,4 @@
-"""The table of everybody: a row for each figure, and who is ahead in it."""
+"""The table of all agents: one row per figure, and who leads in it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Found = Mapping[str, Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of everybody; less is better. An agent of which it is not known has no value."""
+    """One figure of all agents; lower is better. An agent without a known value has none."""
 
     name: str
     unit: str
     values: Mapping[str, float]
     of: Mapping[str, int]
-    """What each is the figure of: scenes, or times."""
+    """For each agent, the values behind the figure: scenes, or times."""
     counted: bool = False
-    """A share: of how many it is one is told with it."""
+    """Whether it is a share, which is shown with the number of scenes."""
 
     contest: bool = True
-    """False: it tells of the machine, and nobody is ahead."""
+    """False if it describes the machine, so that nobody leads."""
 
     @property
     def verdict(self) -> str:
-        """Who is ahead, and by how much ours is not."""
+        """Who leads, and by how much ours trails."""
         others = {name: value for name, value in self.values.items() if name != OURS}
         if not self.contest or OURS not in self.values or not others:
             return ""
@@ -46,7 +46,7 @@ class Row:
 
 
 def rows(found: Found) -> list[Row]:
-    """Those of which something is known."""
+    """Agents with a known value."""
     every = [
         _share("false stops", found, lambda one: one.stopped if one.wants == "go on" else None),
         _share("no turn, and answered", found, _answered),
@@ -113,7 +113,7 @@ def _most(name: str, found: Found, of: Callable[[Outcome], float | None], unit: 
 
 
 def table(found: Found) -> Table:
-    """What a person reads."""
+    """The table for people."""
     shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("", *found, "ahead"):
         shown.add_column(column, justify="left" if column in ("", "ahead") else "right", no_wrap=column == "")
@@ -134,7 +134,7 @@ def _number(value: float) -> str:
 
 
 def show(found: Found, notes: Sequence[str]) -> None:
-    """The table, and under it what it was made with."""
+    """The table, followed by how it was made."""
     console = tables.console()
     console.print(table(found), "", *notes, sep="\n")
     for name, outcomes in found.items():

@@ -1,4 +1,4 @@
-"""Which words left: what was heard at the far end, read back by the recognizer."""
+"""Which words were played: the recognizer's transcript of what the far end heard."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sidecars.host.host import Host
 from sidecars.resample import Resampler
 
 RATE = 16000
-"""Hz, of the recognizer."""
+"""The recognizer's rate in Hz."""
 PAUSE = 15
-"""Ticks of silence at which what was heard is divided: the recognizer knows utterances."""
+"""Ticks of silence at which the audio is divided: the recognizer works on utterances."""
 LEAST = 10
-"""Ticks of a piece that is worth reading."""
+"""Ticks of the shortest piece worth transcribing."""
 
 
 def pieces(recorded: Recorded) -> list[bytes]:
-    """What was heard since the reply began, 8 kHz PCM, divided at its pauses."""
+    """The audio since the reply began, 8 kHz PCM, divided at its pauses."""
     begin = recorded.reply_at or 0
     found: list[list[int]] = []
     for at in range(begin, len(recorded.levels)):

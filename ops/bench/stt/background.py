@@ -1,4 +1,4 @@
-"""A call's cancel chain while the same engine hears others: live SIP calls, recognized in a sidecar."""
+"""A call's cancel chain while the same engine serves other callers: live SIP calls, recognized in a sidecar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OTHERS = 8
 
 
 async def measure(progress: Progress, count: int = 100) -> list[Figure]:
-    """`count` barge-ins with nobody else on the line, and as many beside eight callers who talk without end."""
+    """Makes `count` barge-ins with nobody else on the line, and as many next to eight callers who talk without end."""
     model, audio = await asyncio.to_thread(models.streaming), models.callers()
     options = {"model": str(model), "chunk_ms": models.CHUNK_MS, "max_sessions": 2 * OTHERS + 8}
     async with Sidecar("nemo", options) as server, Streams(server.url, models.CHUNK_MS / 1e3) as streams:

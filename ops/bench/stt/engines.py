@@ -10,11 +10,11 @@ from ops.bench.stt.sidecar import bare_steps
 from ops.report.stats import quantiles
 
 TARGETS = {1: 0.30, 32: 0.60}
-"""By count of streams, what sherpa's step may be of NeMo's."""
+"""For each number of streams, the allowed ratio of sherpa's step to NeMo's."""
 
 
 async def measure(progress: Progress) -> list[Figure]:
-    """Median steps of 160 ms at 1, 8 and 32 streams."""
+    """Median steps of 160 ms with 1, 8, and 32 streams."""
     audio = models.callers()
     options: dict[str, dict[str, object]] = {
         "nemo": {"model": str(await asyncio.to_thread(models.streaming)), "chunk_ms": models.CHUNK_MS},

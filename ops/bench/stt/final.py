@@ -1,4 +1,6 @@
-"""From the end of speech to the final transcript: an engine that has listened all along, and one that begins then."""
+"""From the end of speech to the final transcript: an engine that recognizes while the caller speaks, and one that
+begins at the end.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,15 @@ SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
     ("3.5 M", models.streaming, models.whole),
     ("114 M", models.middle_streaming, models.middle_whole),
 )
-"""Parameters of the encoder, the streaming model and the one that hears segments: the same encoder twice."""
+"""Parameters of the encoder, the streaming model, and the segment model: the same encoder twice."""
 UTTERANCES = 4
-"""Of each length and end."""
+"""Trials for each length and end."""
 ENDS = {"500 ms after the last sound": 0.5, "at the last sound": 0.0}
-"""When the final is asked for: as calls do, or in the middle of things. How long the line still sounds (s)."""
+"""When the final is requested: as calls do it, or in mid-speech. How long the line still sounds (s)."""
 
 
 async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figure]:
-    """The same recorded callers, in real time, to encoders of the same shape."""
+    """Plays the same recorded callers, in real time, to encoders of the same shape."""
     figures = []
     cases = [
         (end, [ended(pcm, line_s) for pcm in said(least_s, utterances)])
@@ -53,7 +55,7 @@ async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figu
 
 
 def said(at_least_s: float, count: int) -> list[bytes]:
-    """What recorded callers say (8 kHz), as many of them without a pause as make up so much."""
+    """What recorded callers say (8 kHz): enough of them, without pauses, to make up the given length."""
     found, pcm = [], b""
     for sound in cycle(sound for sound in sounds() if len(sound.words.split()) in WORDS):
         pcm += sound.pcm
@@ -66,7 +68,7 @@ def said(at_least_s: float, count: int) -> list[bytes]:
 
 
 def ended(pcm: bytes, line_s: float) -> bytes:
-    """With so much of the line's own noise behind the voice."""
+    """Adds this much of the line's own noise after the voice."""
     voice, noise = pcm[: -2 * LEAD], pcm[-2 * LEAD :]
     return voice + (noise * math.ceil(line_s / LEAD_S))[: 2 * round(8000 * line_s)]
 

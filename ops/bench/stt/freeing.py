@@ -1,4 +1,4 @@
-"""What an interruption and a client that vanishes leave in the engine: nothing, and how soon."""
+"""What an interruption or a vanished client leaves in the engine (nothing), and how soon it is freed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from ops.report.stats import quantiles
 CHUNK_S = models.CHUNK_MS / 1e3
 STREAMS = 24
 SPOKEN_S = 0.4
-"""Said before an interruption: some chunks are in the engine's caches by then."""
+"""Spoken before an interruption: by then, some chunks are in the engine's caches."""
 TOGETHER = 8
 FREE_S = 10.0
 
 
 async def measure(progress: Progress, barge_ins: int = 100, kills: int = 200) -> list[Figure]:
-    """Cancels beside so many other streams; then barge-ins and killed clients, and what is left of them."""
+    """Cancels next to the given number of other streams; then barge-ins and killed clients, and what is left of
+    them.
+    """
     model, audio = await asyncio.to_thread(models.streaming), models.callers()
     options = {"model": str(model), "chunk_ms": models.CHUNK_MS, "max_sessions": 2 * STREAMS}
     async with Sidecar("nemo", options) as server, Streams(server.url, CHUNK_S) as streams:
         took, not_free = await _cancels(server, streams, audio, barge_ins, lambda part: progress(part / 2))
         await _free(server)
-        await _kills(server, streams, audio, kills // 2)  # what a process takes once and keeps is no leak
+        await _kills(server, streams, audio, kills // 2)  # memory that a process takes once and keeps is not a leak
         empty, before = await server.held(), server.cost.rss_bytes
         await _kills(server, streams, audio, kills, lambda part: progress(0.5 + part / 2))
         left = {store: count - empty[store] for store, count in (await server.held()).items()}
@@ -57,7 +59,7 @@ async def measure(progress: Progress, barge_ins: int = 100, kills: int = 200) ->
 async def _cancels(
     server: Sidecar, streams: Streams, audio: bytes, count: int, progress: Progress
 ) -> tuple[list[float], int]:
-    """Milliseconds of each cancel, and after how many of them the stores held more than the others' streams."""
+    """Milliseconds of each cancel, and after how many of them the stores held more than the other streams' data."""
     took, not_free = [], 0
     async with streams.background(audio, STREAMS - 1):
         one = await streams.open()
@@ -74,7 +76,7 @@ async def _cancels(
 async def _kills(
     server: Sidecar, streams: Streams, audio: bytes, count: int, progress: Progress = lambda part: None
 ) -> None:
-    """Clients that speak and vanish, some at a time."""
+    """Clients that speak and vanish, several at a time."""
     for done in range(0, count, TOGETHER):
         progress(done / count)
         some: list[Stream] = [await streams.open() for _ in range(min(TOGETHER, count - done))]
@@ -87,7 +89,7 @@ async def _kills(
 
 
 async def _free(server: Sidecar) -> None:
-    """Waits until nothing is held for anybody. Raises `TimeoutError`."""
+    """Waits until the engine holds nothing. Raises `TimeoutError`."""
     async with asyncio.timeout(FREE_S):
         while any((await server.held()).values()):  # noqa: ASYNC110 (HTTP)
             await asyncio.sleep(0.02)

@@ -31,7 +31,7 @@ Told = dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. `parts`: name, most seconds, and what else its process is told."""
+    """The plan of a run. `parts`: name, time limit in seconds, and further arguments for its process."""
 
     shape: str
     sessions: int
@@ -80,7 +80,7 @@ def has_gpu(python: str) -> bool:
 def run(
     python: str, plan: Plan, folder: str, *, device: str, budget_s: float, tell: Callable[[Told], None]
 ) -> list[Told]:
-    """Everything that was found, each of it told as it comes."""
+    """All results, each reported as it comes."""
     began = time.monotonic()
     found: list[Told] = []
 
@@ -116,13 +116,13 @@ def run(
 
 
 def _rest(words: list[str], found: Sequence[Told]) -> list[str]:
-    """Chunks of which nothing was found before the part broke off."""
+    """Chunks without a result when the part broke off."""
     begun = {str(told["name"]).partition(" ")[0] for told in found}
     return [each for each in words[words.index("--chunks") + 1].split(",") if each not in begun]
 
 
 def _part(python: str, words: Sequence[str], most_s: float) -> Iterator[Told]:
-    """What one part tells; last, where it failed, `ended` with the reason."""
+    """The results of one part; if it failed, `ended` comes last with the reason."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [python, "-W", "ignore", "-m", "ops.bench.stt.gpu_stages", *words],
@@ -158,7 +158,7 @@ def _part(python: str, words: Sequence[str], most_s: float) -> Iterator[Told]:
 
 
 def line(told: Told) -> str:
-    """As a person reads it."""
+    """The result for people."""
     value = "" if told["value"] is None else f"{told['value']:g} {told['unit']}".strip()
     text = f"{told['name']:<58} {value:>12}  {told['note']}"
     rows = [*told.get("top", ()), *told.get("cpu", ())]
@@ -166,7 +166,7 @@ def line(told: Told) -> str:
 
 
 async def measure(progress: Progress) -> list[Figure]:
-    """For `make bench-stt`, where there is a GPU; else: that there is none."""
+    """For `make bench-stt`: runs if there is a GPU, and otherwise says that there is none."""
     import asyncio  # noqa: PLC0415
 
     from ops.bench.stt.sidecar import python_of  # noqa: PLC0415
@@ -183,7 +183,7 @@ async def measure(progress: Progress) -> list[Figure]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0; 1 when nothing could be measured, 2 for wrong use."""
+    """Returns 0, 1 if nothing could be measured, or 2 for wrong use."""
     parser = argparse.ArgumentParser("python -m ops.bench.stt.gpu", description=__doc__)
     parser.add_argument("--chunks", default="160,80,320,560,1120", metavar="MS,…", help="default: %(default)s")
     parser.add_argument("--streams", metavar="N,…", help="default: 1 to 1,024 on a GPU, 1 to 32 without")

@@ -1,4 +1,4 @@
-"""Callers who are heard all at once by a bare engine, and what it takes: for the GPU bench's parts."""
+"""Concurrent callers on a bare engine, and what they cost: for the parts of the GPU bench."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sidecars.resample import Resampler
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 16000
 STEPS, SECONDS = 30, 2.5
-"""Of a count of streams: as many steps, or those of so long, but `FEWEST`."""
+"""For each number of streams, this many steps, or steps for this long, but at least `FEWEST`."""
 FEWEST = 8
 numbers = itertools.count(1)
 
@@ -53,7 +53,7 @@ def on_gpu() -> bool:
 
 
 def wait() -> None:
-    """For whatever the GPU was told to do."""
+    """Waits for the GPU's queued work."""
     import torch  # noqa: PLC0415
 
     if torch.cuda.is_available():
@@ -71,7 +71,7 @@ def memory() -> str:
 
 
 class Callers:
-    """So many streams, all of which step at once, each elsewhere in the same sound."""
+    """This many streams that step together, each at a different place in the same sound."""
 
     def __init__(self, engine: Any, count: int, pcm: bytes) -> None:
         self._engine, self._pcm = engine, pcm
@@ -104,7 +104,7 @@ class Callers:
         return took
 
     def leave(self) -> list[float]:
-        """Milliseconds of each of the first twenty cancels, the GPU waited for."""
+        """Milliseconds of each of the first twenty cancels, including the wait for the GPU."""
         took = []
         for place, session in enumerate(self.sessions):
             wait() if place < 20 else None
@@ -118,7 +118,7 @@ class Callers:
 
 @contextmanager
 def collections() -> Iterator[list[float]]:
-    """Milliseconds of each full collection of garbage while it lasts."""
+    """Milliseconds of each full garbage collection while it is active."""
     found: list[float] = []
     began = 0.0
 

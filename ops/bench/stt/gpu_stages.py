@@ -1,7 +1,7 @@
-"""What the GPU bench measures, each part in a process of its own: `python -m ops.bench.stt.gpu_stages NAME …`.
+"""The measurements of the GPU bench, each part in its own process: `python -m ops.bench.stt.gpu_stages NAME …`.
 
-A part prints a line of JSON as soon as it knows a figure, so that one that fails or runs out of time has told what it
-had found. Runs with the Python that has NeMo, and imports nothing of the daemon.
+A part prints a line of JSON as soon as it knows a figure, so a part that fails or runs out of time has reported
+everything found until then. Runs with the Python that has NeMo, and imports nothing of the daemon.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TINY = ROOT / "sidecars" / "parakeet" / "tiny.nemo"
 
 
 def model(arguments: argparse.Namespace) -> None:
-    """The shape of the released models, with random weights, and chunks of 320 ms besides."""
+    """The shape of the released models, with random weights, also with chunks of 320 ms."""
     import torch  # noqa: PLC0415
 
     from fixtures.models.tiny_nemo import make, model  # noqa: PLC0415
@@ -67,7 +67,7 @@ def model(arguments: argparse.Namespace) -> None:
 
 
 def bare(arguments: argparse.Namespace) -> None:
-    """The engine itself: steps by chunk and count of streams, finals, cancels, beginners, a profile."""
+    """The engine itself: steps by chunk and number of streams, finals, cancels, new streams, a profile."""
     pcm = callers()
     for chunk_ms in arguments.chunks:
         began = time.monotonic()
@@ -120,7 +120,7 @@ def _joining(engine: Any, pcm: bytes, count: int) -> None:
 
 
 def _finals(engine: Any, pcm: bytes, others: int) -> None:
-    """Of one stream in mid-sound and after silence, and of thirty at once, while others are open."""
+    """Finals of one stream in mid-speech and after silence, and of thirty at once, while others are open."""
     beside = Callers(engine, others, pcm)
     for _ in range(3 if others else 0):
         beside.step()
@@ -146,7 +146,7 @@ def _finals(engine: Any, pcm: bytes, others: int) -> None:
 
 
 def _profile(engine: Any, pcm: bytes, count: int) -> None:
-    """torch's profiler: what the GPU does, how many launches, and where the CPU is."""
+    """torch's profiler: the GPU's operations, how many launches, and where the CPU time goes."""
     import torch  # noqa: PLC0415
     from torch.profiler import ProfilerActivity  # noqa: PLC0415
 
@@ -185,14 +185,16 @@ def _profile(engine: Any, pcm: bytes, count: int) -> None:
 
 
 def differ(one: str, other: str) -> int:
-    """How many words of two texts are not the same."""
+    """The number of words that differ between two texts."""
     first, second = one.split(), other.split()
     same = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     return max(len(first), len(second)) - sum(block.size for block in same)
 
 
 def words(arguments: argparse.Namespace) -> None:
-    """What each type of number makes of the small trained model's words, against float32 on the CPU."""
+    """How the transcripts of the small trained model change with each number format, compared with float32 on the
+    CPU.
+    """
     from sidecars.step_time import parts, texts  # noqa: PLC0415
 
     said = parts(callers(), 24, 8.0, RATE)
@@ -209,7 +211,7 @@ def words(arguments: argparse.Namespace) -> None:
 
 
 def dtypes(arguments: argparse.Namespace) -> None:
-    """What a step costs in each type of number."""
+    """What a step costs in each number format."""
     pcm, count = callers(), arguments.streams[-1]
     for dtype in ("bfloat16", "float16", "float32"):
         options = {**_options(arguments, "rnnt", arguments.chunks[0]), "dtype": dtype, "max_sessions": count}
@@ -223,7 +225,7 @@ def dtypes(arguments: argparse.Namespace) -> None:
 
 
 def fails(arguments: argparse.Namespace) -> None:
-    """A GPU without memory, and one that does not answer any more, in the middle of utterances."""
+    """A GPU that runs out of memory, and one that stops responding, in the middle of utterances."""
     import torch  # noqa: PLC0415
 
     from sidecars.engine import EngineLost  # noqa: PLC0415
@@ -268,7 +270,7 @@ def fails(arguments: argparse.Namespace) -> None:
 
 
 def tdt(arguments: argparse.Namespace) -> None:
-    """The model that hears utterances whole."""
+    """The model that transcribes whole utterances."""
     engine = load("nemo", {"model": f"{arguments.folder}/tdt.nemo", "device": arguments.device})
     pcm = callers()
     for seconds in (2, 5, 10, 20):
@@ -286,7 +288,7 @@ def tdt(arguments: argparse.Namespace) -> None:
 
 
 def server(arguments: argparse.Namespace) -> None:
-    """The listen server, its clients on the same machine."""
+    """The listen server, with its clients on the same machine."""
     asyncio.run(_server(arguments))
 
 
@@ -334,7 +336,7 @@ async def _server(arguments: argparse.Namespace) -> None:
 
 
 def voice(arguments: argparse.Namespace) -> None:
-    """First audio and cancel of the engines that speak, where their packages are."""
+    """First audio and cancel of the speech engines, if their packages are installed."""
     for name in ("chatterbox", "kokoro"):
         try:
             engine = load(name, {"device": arguments.device} if name == "chatterbox" else {})

@@ -1,4 +1,4 @@
-"""The recognition server is killed in the middle of what a caller says, again and again; what the caller notices."""
+"""Kills the recognition server in mid-utterance, again and again, and measures what the caller notices."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.stt.stabilizer import word_key
 
 CALLS = 4
-"""That lose their ears at once."""
+"""Callers that lose recognition at the same time."""
 WORDS = range(4, 12)
 READY_S = 20.0
 FINAL_S = 8.0
 WRITTEN_S = 3.0
 WATCHED_S = 2.0
-"""Around a kill, how long the spacing of the agent's packets is watched."""
+"""How long the spacing of the agent's packets is watched around a kill."""
 
 
 @dataclass(slots=True)
@@ -44,13 +44,13 @@ class Seen:
     back_ms: list[float] = field(default_factory=list)
     """From the kill to the first partial or final after it."""
     lost_ms: list[float] = field(default_factory=list)
-    """Audio of the words that were understood without a kill and not with it."""
+    """Audio of the words that were recognized without a kill but not with it."""
     deaf: int = 0
-    """Callers of whom nothing was understood."""
+    """Callers of whom nothing was recognized."""
 
 
 async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
-    """`kills` callers, each of whom loses its ears while it speaks."""
+    """`kills` callers, each of whom loses the recognizer while speaking."""
     said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
     options = engine_options(Settings().stt, load_dialplans(Settings()))
     port = free_port(socket.SOCK_STREAM)
@@ -87,7 +87,7 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
 
 @contextlib.asynccontextmanager
 async def _events(operator: Operator) -> AsyncIterator[list[Event]]:
-    """The notes of all calls as they come, in a list that grows."""
+    """A growing list of the notes of all calls."""
     found: list[Event] = []
 
     async def follow() -> None:
@@ -104,7 +104,7 @@ async def _events(operator: Operator) -> AsyncIterator[list[Event]]:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A daemon whose ears are in a server, and whoever looks on."""
+    """A daemon whose recognizer is in a server, and its observers."""
 
     daemon: DaemonProcess
     operator: Operator
@@ -112,7 +112,7 @@ class _Line:
     events: Sequence[Event]
 
     async def undisturbed(self, sound: Sound) -> list[str]:
-        """What is understood of a sound when nothing happens."""
+        """The transcript of a sound when nothing happens."""
         async with talker(self.daemon, self.operator) as talk:
             await _listening(talk)
             await talk.say(sound)
@@ -120,7 +120,7 @@ class _Line:
         return await _understood(talk)
 
     async def killed(self, sounds: Sequence[Sound], usual: Mapping[str, Sequence[str]], seen: Seen) -> None:
-        """The same of callers who speak at once, and in the middle of it the server is killed, and started again."""
+        """Transcripts of concurrent callers, in the middle of whose speech the server is killed and restarted."""
         await self._in_use()
         silent = asyncio.Barrier(len(sounds) + 1)
         cut = asyncio.get_running_loop().create_future()
@@ -156,7 +156,7 @@ class _Line:
         seen.lost_ms.append(1e3 * spoken_s * len(missing) / len(sound.words.split()))
 
     async def _in_use(self) -> None:
-        """Waits until the server is heard with again. Raises `TimeoutError`."""
+        """Waits until the server is in use again. Raises `TimeoutError`."""
         async with asyncio.timeout(READY_S):
             while json.loads((await self.daemon.health())[1] or '{"status": ""}')["status"] != "ok":  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -169,14 +169,14 @@ async def _listening(talk: Talker) -> None:
 
 
 async def _answered(talk: Talker) -> None:
-    """Waits until the agent answers, though not for ever."""
+    """Waits until the agent answers, up to a limit."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINAL_S):
             await talk.agent_speaks(talk.probe.rtp.packets[-1].at_ns)
 
 
 async def _understood(talk: Talker) -> list[str]:
-    """The words of the caller's turn, which is written down by the end of the call; none when nothing was."""
+    """The words of the caller's turn, which is logged by the end of the call; none if there were none."""
     with contextlib.suppress(TimeoutError):
         await until(lambda: any(turn["caller"] for turn in talk.turns()), WRITTEN_S)
     turn = next((turn for turn in talk.turns() if turn["caller"]), None)

@@ -1,9 +1,9 @@
-"""How many operations a step of the `nemo` engine is made of, counted by dispatch: on a GPU each is a launch.
+"""How many operations a step of the `nemo` engine consists of, counted at dispatch: on a GPU each is a launch.
 
-    sidecars/parakeet/.venv/bin/python -W ignore -m ops.bench.stt.launches MODEL.nemo --streams 1,64,256
+sidecars/parakeet/.venv/bin/python -W ignore -m ops.bench.stt.launches MODEL.nemo --streams 1,64,256
 
-Without a GPU: what is counted is what the captured graphs would hold besides what stays outside of them. Views launch
-nothing, but cost as much of the one thread that launches. Runs in the engine's own environment.
+Without a GPU, this counts what the captured graphs would contain plus what stays outside of them. Views launch nothing,
+but take as much time on the one thread that launches. Runs in the engine's own environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sidecars.engine import SttEngine
 
 WARM_UP = 4
-"""Steps: no stream is at its beginning then."""
+"""Steps before counting: by then no stream is at its beginning."""
 
 
 class Launches(TorchDispatchMode):  # type: ignore[misc]
@@ -39,7 +39,9 @@ class Launches(TorchDispatchMode):  # type: ignore[misc]
 
 
 def count(engine: SttEngine, streams: int, chunk_s: float, steps: int = 4) -> tuple[float, float]:
-    """Operations and views in a step of so many streams that all have spoken before (16-bit noise of a fixed seed)."""
+    """Operations and views in a step of this many streams that have all spoken before (16-bit noise with a fixed
+    seed).
+    """
     numbers = range(1, streams + 1)
     size = round(chunk_s * engine.sample_rate)
     noise = np.random.default_rng(15).normal(0, 2000, (WARM_UP + steps, size)).astype("<i2")

@@ -1,6 +1,6 @@
-"""What the recognition bench runs: models with random weights, which cost what trained ones of their shape cost.
+"""The models of the recognition bench: random weights, which cost as much as trained ones of the same shape.
 
-They are made in the Parakeet environment when they are first needed and kept under `var/models/`.
+They are made in the Parakeet environment when first needed, and kept under `var/models/`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sidecars.resample import Resampler
 KEPT = ROOT / "var" / "models"
 CHUNK_MS = 160
 BABBLES_TO = ("--sound", str(ROOT / "fixtures" / "calls" / "leaves_a_message" / "two.wav"))
-"""So that there are partials to be timed when recorded callers speak."""
+"""Makes the random models emit words, so that there are partials to time when recorded callers speak."""
 MIDDLE = ("--width", "512", "--layers", "17", "--heads", "8", "--channels", "256")
 
 
@@ -28,12 +28,12 @@ def streaming() -> Path:
 
 
 def whole() -> Path:
-    """A TDT with the same encoder, which hears utterances whole."""
+    """A TDT with the same encoder, which transcribes whole utterances."""
     return _made("parakeet_tdt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "tdt", *BABBLES_TO)
 
 
 def middle_streaming() -> Path:
-    """`streaming` at a size that a CPU still keeps up with: FastConformer's "large" (arXiv:2305.05084)."""
+    """`streaming` at a size that a CPU can still keep up with: FastConformer's "large" (arXiv:2305.05084)."""
     return _made("parakeet_114m_rnnt.nemo", "fixtures.models.tiny_nemo.make", "--decoder", "rnnt", *BABBLES_TO, *MIDDLE)
 
 
@@ -48,7 +48,7 @@ def exported() -> Path:
 
 
 def _made(name: str, module: str, *words: str) -> Path:
-    """`var/models/NAME`. Raises `SidecarFailed` with the reason when there is none and none can be made."""
+    """`var/models/NAME`. Raises `SidecarFailed` with the reason if it does not exist and cannot be made."""
     path = KEPT / name
     if path.exists():
         return path

@@ -1,4 +1,4 @@
-"""A listen server of ours as a child process, in the environment of its engine: what the recognition bench talks to."""
+"""A listen server as a child process, in the environment of its engine, for the recognition bench."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ ROOT = Path(sidecars.__file__).parent.parent
 
 
 class SidecarFailed(Exception):
-    """It did not come up; what it said last."""
+    """It did not start; the message is the end of its output."""
 
 
 def python_of(engine: str) -> str:
-    """Whose Python runs `engine`: that of its own environment, else ours."""
+    """The Python that runs `engine`: its own environment's if there is one, else ours."""
     return interpreter(engine) or sys.executable
 
 
 def environ(threads: int = 1) -> dict[str, str]:
-    """For a process that finds this checkout's `sidecars`, and whatever else it was told where to find."""
+    """For a process that imports this checkout's `sidecars`, in addition to its existing PYTHONPATH."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
 
@@ -44,7 +44,7 @@ class Sidecar:
     def __init__(
         self, engine: str, options: Mapping[str, object], *, port: int = 0, max_sessions: int = 0, python: str = ""
     ) -> None:
-        """`python`: whose interpreter runs it, if not that of the engine's own environment."""
+        """`python`: the interpreter to run it, if not that of the engine's own environment."""
         self.engine = engine
         self._python = python or python_of(engine)
         self._words = ["--engine", engine, "--port", str(port)]
@@ -109,13 +109,13 @@ class Sidecar:
         return cost(self.pid)
 
     async def sessions(self) -> dict[str, Any]:
-        """What `/debug/sessions` tells."""
+        """The answer of `/debug/sessions`."""
         async with aiohttp.ClientSession() as http, http.get(f"{self._http}/debug/sessions") as answer:
             told: dict[str, Any] = await answer.json()
             return told
 
     async def held(self) -> dict[str, int]:
-        """Places taken in each of the engine's stores."""
+        """Slots in use in each of the engine's stores."""
         return dict((await self.sessions())["held"])
 
     @property
@@ -126,7 +126,7 @@ class Sidecar:
 def bare_steps(
     engine: str, options: Mapping[str, object], audio: bytes, streams: str, seconds: float = 6.0
 ) -> dict[str, Any]:
-    """What `sidecars.step_time` prints, run in the environment of the engine. Raises `SidecarFailed`."""
+    """The output of `sidecars.step_time`, run in the environment of the engine. Raises `SidecarFailed`."""
     words = [word for name, value in options.items() for word in ("--option", f"{name}={json.dumps(value)}")]
     ran = subprocess.run(
         [

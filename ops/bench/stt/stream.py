@@ -1,4 +1,4 @@
-"""One caller's audio into a listen server in real time, and how long its partials take to come back."""
+"""Streams one caller's audio into a listen server in real time, and measures how long its partials take."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import Any, Self
 import aiohttp
 
 RATE = 16000
-"""The engines' own: a server that is sent 8 kHz holds 30 ms back in its resampler, which is no engine's doing."""
+"""The engines' own rate: a server that receives 8 kHz holds back 30 ms in its resampler, which says nothing about the
+engine.
+"""
 FRAME_S = 0.08
-"""Audio in one message."""
+"""Audio per message."""
 QUERY = f"encoding=linear16&sample_rate={RATE}&channels=1&interim_results=true&endpointing=false"
 ANSWER_S = 20.0
 
@@ -28,7 +30,7 @@ class Stream:
         self._sent: list[float] = []
         """When each frame of the connection's audio was sent."""
         self.took_s: list[float] = []
-        """From when the last audio was sent that a partial is made of to when it came: however far the server has
+        """From sending the last audio that went into a partial to the partial's arrival, however far the server has
         fallen behind, and whatever was sent since. A chunk that changed nothing has none.
         """
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -40,7 +42,7 @@ class Stream:
         await self._socket.close()
 
     async def speak(self, pcm: bytes, seconds: float, *, phase_s: float = 0.0) -> None:
-        """Sends `pcm` over and over for so long, on the clock; begins after `phase_s`."""
+        """Sends `pcm` over and over for this long, on the clock; begins after `phase_s`."""
         size = 2 * round(FRAME_S * RATE)
         begin = time.monotonic() + phase_s
         for number in range(round(seconds / FRAME_S)):
@@ -54,14 +56,14 @@ class Stream:
         return await self._asked("Finalize", "Results")
 
     async def cancel(self) -> tuple[float, dict[str, int]]:
-        """Seconds until the engine said that it has freed the utterance, and what it holds since."""
+        """Seconds until the engine reported that it has freed the utterance, and what it holds since."""
         began = time.monotonic()
         await self._socket.send_json({"type": "Cancel"})
         released = (await self._answer("Cancelled"))["released"]
         return time.monotonic() - began, dict(released["held"])
 
     def kill(self) -> None:
-        """Vanishes without a word, as a client does whose machine dies."""
+        """Vanishes without closing the connection, like a client whose machine dies."""
         response: Any = self._socket._response  # the only way to the transport
         if response.connection is not None and response.connection.transport is not None:
             response.connection.transport.abort()
@@ -112,7 +114,9 @@ class Streams:
         return stream
 
     async def speaking(self, pcm: bytes, count: int, seconds: float) -> list[Stream]:
-        """`count` streams that speak for so long, each beginning at a time and place of its own; returns at the end."""
+        """`count` streams that speak for this long, each beginning at a different time and place; returns at the
+        end.
+        """
         streams = [await self.open() for _ in range(count)]
         await asyncio.gather(
             *(
@@ -140,6 +144,6 @@ class Streams:
 
 
 def turned(pcm: bytes, index: int, count: int) -> bytes:
-    """`pcm` from another place on for each of `count` streams."""
+    """`pcm` from a different place on for each of `count` streams."""
     start = 2 * (index * len(pcm) // (2 * count))
     return pcm[start:] + pcm[:start]

@@ -1,4 +1,4 @@
-"""How many callers one engine hears at once, all in one batch, against a server that steps them one by one."""
+"""How many callers one engine serves at once in one batch, compared with a server that steps them one by one."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ops.report.stats import quantiles
 
 CHUNK_S = models.CHUNK_MS / 1e3
 P95_S = CHUNK_S
-"""A partial that takes longer than the next chunk's audio is one of an engine that falls behind."""
+"""If a partial takes longer than the next chunk's audio, the engine is falling behind."""
 SECONDS = 6.0
 COUNTS = (2, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96)
 ROOM = 2.0
-"""Chunks of audio a stream that may wait for the engine when the streams end."""
+"""Chunks of audio per stream that may still wait for the engine when the streams end."""
 STEP_STREAMS, MANY_STREAMS = 8, 64
 
 
 async def measure(progress: Progress) -> list[Figure]:
-    """Streams in real time, batched and one by one; a partial's way through the WebSocket beside the bare step."""
+    """Streams in real time, batched and one by one; a partial's way through the WebSocket next to the bare step."""
     model, audio = await asyncio.to_thread(models.streaming), models.callers()
     found: dict[str, tuple[int, float]] = {}
     partial_ms: list[float] = []
@@ -79,7 +79,7 @@ async def measure(progress: Progress) -> list[Figure]:
 
 
 def _operations(model: Path, counts: list[int]) -> dict[int, float]:
-    """Of a step, views included, by count of streams (`ops.bench.stt.launches`)."""
+    """Operations in a step, including views, by number of streams (`ops.bench.stt.launches`)."""
     words = [str(model), "--streams", ",".join(map(str, counts)), "--chunk-ms", str(models.CHUNK_MS)]
     ran = subprocess.run(
         [python_of("nemo"), "-W", "ignore", "-m", "ops.bench.stt.launches", *words],
@@ -100,7 +100,7 @@ async def _partials(server: Sidecar, audio: bytes, count: int) -> list[float]:
 
 
 async def _most(server: Sidecar, audio: bytes, progress: Progress) -> tuple[int, float]:
-    """The highest of `COUNTS` that keeps up, and the p95 it has; one that does not is given a second try."""
+    """The highest of `COUNTS` that keeps up, and its p95; one that does not gets a second try."""
     best = (0, 0.0)
     for place, count in enumerate(COUNTS):
         progress(place / len(COUNTS))
@@ -114,13 +114,13 @@ async def _most(server: Sidecar, audio: bytes, progress: Progress) -> tuple[int,
 
 
 async def _kept_up(server: Sidecar, audio: bytes, count: int) -> float | None:
-    """The p95 of its partials, in seconds; None where the engine fell behind."""
+    """The p95 of its partials, in seconds; None if the engine fell behind."""
     async with Streams(server.url, CHUNK_S) as streams:
         spoke = await streams.speaking(audio, count, SECONDS)
         waiting = (await server.sessions())["bytes"]["waiting"]
     while any((await server.held()).values()):  # noqa: ASYNC110 (HTTP)
         await asyncio.sleep(0.05)
     took = [each for stream in spoke for each in stream.took_s]
-    # Callers in whose few seconds the model understands nothing have no partials; what waits tells of them.
+    # Callers in whose few seconds the model recognizes nothing have no partials; the backlog covers them.
     p95 = quantiles(took)["p95"] if took else 0.0
     return None if p95 > P95_S or waiting > ROOM * count * CHUNK_S * 2 * 16000 else p95

@@ -1,4 +1,4 @@
-"""The caller of a scene: hears the agent 20 ms at a time, and answers with what their line sends in the next."""
+"""The caller of a scene: hears the agent 20 ms at a time, and answers with what their line sends next."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from phone_daemon.events import FRAME_BYTES, PTIME_S
 from phone_daemon.wire.tape import Act, HangUp, Say
 
 VOICED = 80.0
-"""RMS of a frame in which the agent is heard, of 32768."""
+"""RMS, of 32768, of a frame in which the agent is audible."""
 TURN_PAUSE_S = 0.4
-"""The agent has finished after so much silence."""
+"""The agent has finished after this much silence."""
 AFTER_S = 3.0
-"""After their sound is over, callers listen for so long to an agent who should have stopped."""
+"""After their sound is over, callers listen for this long to an agent who should have stopped."""
 DONE_S = 1.6
-"""An agent who should go on is done after so much silence."""
+"""An agent who should continue is done after this much silence."""
 LONGEST_S = 60.0
 
 
@@ -24,10 +24,10 @@ def ticks(seconds: float) -> int:
 
 
 class SceneCaller:
-    """First lets the agent greet, and asks what is to be told at length if the scene is about that; then the scene."""
+    """First lets the agent greet, and asks for a long answer if the scene needs one; then plays the scene."""
 
     def __init__(self, scene: Scene, *, silent: bool = False) -> None:
-        """`silent`: the caller only asks; this is how the reply sounds when nothing happens."""
+        """`silent`: the caller only asks; this shows how the reply sounds when nothing happens."""
         self._scene = scene
         self._echo = None if silent or scene.echo_loss_db is None else 10 ** (-scene.echo_loss_db / 20)
         self._sound = b"" if silent else scene.pcm()
@@ -35,11 +35,11 @@ class SceneCaller:
         self._sending = bytearray()
         self._heard: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
         self.levels: list[float] = []
-        """RMS of what was heard, by tick."""
+        """RMS of the audio heard, by tick."""
         self.reply_at: int | None = None
-        """The tick in which the reply was first heard; in scenes without one, that after the question."""
+        """The tick in which the reply was first heard; in scenes without one, the tick after the question."""
         self.began_at: int | None = None
-        """The tick in which the scene's sound began to be sent."""
+        """The tick in which sending the scene's sound began."""
         self._asked_at: int | None = None
 
     @property
@@ -48,7 +48,7 @@ class SceneCaller:
 
     @property
     def onset_at(self) -> int:
-        """The tick in which the sound itself is sent first."""
+        """The tick in which the sound itself begins."""
         return (self.began_at or 0) + int(self._scene.onset_s / PTIME_S)
 
     @property

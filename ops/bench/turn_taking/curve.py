@@ -1,9 +1,9 @@
 """Cut-offs against waits: the same pauses of the same turns, ended by each way of endpointing.
 
-    python -m ops.bench.turn_taking.curve [--plot FILE]    # after make scenes; with make smart_turn that is tried too
+python -m ops.bench.turn_taking.curve [--plot FILE]    # after make scenes; after make smart_turn, also tries that
 
-How often a turn is taken to be over too early, against how long the wait is when it really is over: for fixed waits,
-for ours, and for ours with other longest waits.
+Shows how often a turn is ended too early against how long the wait is when it really is over: for fixed waits, for
+ours, and for ours with other longest waits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OURS = "ours"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one way comes to."""
+    """The result of one way of endpointing."""
 
     way: str
     cut_off: float
@@ -72,7 +72,7 @@ def _ours(longest_s: float, evidence: Evidence) -> Endpoint:
 
 
 def _judged(heard: Heard, judged: dict[int, float], both: bool) -> Waited:
-    """`decide` is asked once for each tick, in order."""
+    """`decide` is called once for each tick, in order."""
     in_order = iter(heard.pauses)
 
     def way(evidence: Evidence) -> Endpoint:

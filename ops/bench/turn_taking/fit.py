@@ -1,9 +1,9 @@
-"""Fits the weights of `phone_daemon/stt/turn_end.py` to the tuning half of the scenes, and writes them down.
+"""Fits the weights of `phone_daemon/stt/turn_end.py` to the tuning half of the scenes, and writes them to a module.
 
-    python -m ops.bench.turn_taking.fit    # after make scenes; minutes
+python -m ops.bench.turn_taking.fit    # after make scenes; minutes
 
-Logistic regression by Newton's method, with the weights held small. An example is a pause of 0.2 s: had the caller
-finished? Numbers, spelled names and answers to yes-or-no questions are left out; those have rules of their own.
+Logistic regression by Newton's method, with a penalty on large weights. An example is a pause of 0.2 s: had the caller
+finished? Numbers, spelled names, and answers to yes-or-no questions are left out, because they have rules of their own.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from phone_daemon.stt.turn_end import features
 
 PAUSE_S = 0.2
 HOLD = 1.0
-"""Of the squares of the weights, against the sum of the logarithms: a prior for some hundred examples."""
+"""Weight of the squared weights against the sum of the logarithms: a prior worth some hundred examples."""
 ROUNDS = 30
 Floats = NDArray[np.float64]
 
 
 def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats]:
-    """Names of the features, a row of them for each pause, and 1 where the caller had finished."""
+    """Names of the features, one row of them for each pause, and 1 where the caller had finished."""
     rows: list[dict[str, float]] = []
     finished: list[float] = []
     for one in heard:
@@ -48,7 +48,7 @@ def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats]:
 
 
 def _pauses(heard: Heard) -> Iterable[tuple[int, Evidence]]:
-    """Once for each pause that is long enough: when it was, and what was known."""
+    """One entry for each pause that is long enough: when it was, and what was known."""
     before = 0.0
     for tick, quiet_s, evidence in heard.pauses:
         if before < PAUSE_S <= quiet_s:

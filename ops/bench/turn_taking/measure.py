@@ -1,4 +1,6 @@
-"""What came of a scene: whether the agent stopped, when, what was lost; where the turn was held to be over."""
+"""The outcome of a scene: whether and when the agent stopped, what was lost, and where the turn was taken to be
+over.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +15,36 @@ from ops.bench.turn_taking.scene_outcome import SceneOutcome, seconds, words
 from phone_daemon.events import PTIME_S
 
 SOFT = 0.4
-"""A frame of less than this share of the level that it usually has is ducked: -8 dB."""
+"""A frame below this share of its usual level is ducked: -8 dB."""
 LOUD = 0.7
 SILENT = 45.0
-"""RMS of a frame in which nothing is heard."""
+"""RMS of a silent frame."""
 GONE = 12
-"""Frames in which the agent would be heard and is not: it has stopped."""
+"""After this many silent frames in which the agent should be audible, it has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(SceneOutcome):
-    """As the daemon's own records tell it."""
+    """As in the daemon's own records."""
 
     duck_s: float | None = None
     """From the sound's onset until the agent was softer."""
     resume_s: float | None = None
-    """From the end of the sound until the agent was heard as loud as before, where it had become softer or stopped."""
+    """From the end of the sound until the agent was as loud as before, if it had become softer or stopped."""
     turns: int = 0
-    """The caller's, besides the opening question."""
+    """The caller's turns besides the opening question."""
     cut_off: bool | None = None
-    """The turn was held to be over before it was."""
+    """Whether the turn was taken to be over too early."""
     spoken_over: bool | None = None
-    """The agent was even heard before it was."""
+    """Whether the agent was even heard before the turn was over."""
     wait_s: float | None = None
-    """From the last sample of the turn until it was held to be over."""
+    """From the last sample of the turn until it was taken to be over."""
     reason: str = ""
-    """Why the wait was what it was, as the turn log has it."""
+    """Why the wait was what it was, as given in the turn log."""
 
     @property
     def right(self) -> bool:
-        """Whether what ought to have come of the scene did."""
+        """Whether the outcome is the one that the scene calls for."""
         match "" if self.failed else self.wants:
             case "":
                 return False
@@ -57,7 +59,7 @@ class Outcome(SceneOutcome):
 
 
 def outcome(played: Played, usual: Played | None) -> Outcome:
-    """`usual`: the call in which nothing happens, for scenes in a reply."""
+    """`usual`: the call in which nothing happens, for scenes during a reply."""
     if played.scene.when == "reply":
         assert usual is not None
         return _in_a_reply(played, usual)
@@ -95,7 +97,7 @@ def _in_a_reply(played: Played, usual: Played) -> Outcome:
 
 
 def _gone(voiced: Sequence[int], heard: Sequence[float]) -> int | None:
-    """The first of `GONE` frames in a row in which the agent ought to be heard and nothing is."""
+    """The first of `GONE` silent frames in a row in which the agent should be audible."""
     row: list[int] = []
     for at in voiced:
         row = [*row, at] if heard[at] < SILENT else []

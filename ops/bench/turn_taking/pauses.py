@@ -1,7 +1,7 @@
-"""What is known in the pauses of a caller's turn, and what each way of endpointing would make of it.
+"""What is known in the pauses of a caller's turn, and what each way of endpointing would do with it.
 
-A scene is heard by the caller's side of a call alone, which never holds the turn to be over; so any wait, fixed or
-not, can be tried on the same pauses.
+A scene is played to the caller's side of a call alone, which never ends the turn; so any wait, fixed or not, can be
+tried on the same pauses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from phone_daemon.stt.utterance import Utterance
 from sidecars.local.inline import InlineHost
 
 LONGEST_S = 3.2
-"""Silence after the turn, and more than any pause in one."""
+"""Silence after the turn, longer than any pause within one."""
 NEVER = VadSettings(min_silence_s=5.0)
 PATIENT = TurnSettings(endpointing="fixed")
 Decide = Callable[[Evidence], Endpoint]
@@ -45,7 +45,7 @@ class Heard:
 class Waited:
     cut_off: bool
     wait_s: float
-    """From the end of the turn until it was held to be over."""
+    """From the end of the turn until it was taken to be over."""
     reason: str
 
 
@@ -92,7 +92,7 @@ class Listener:
 
 
 def waited(heard: Heard, decide: Decide) -> Waited:
-    """What comes of a turn when `decide` says how long each silence is to last."""
+    """The result for a turn if `decide` says how long each silence must last."""
     cut_off = False
     over, before_s = False, 0.0
     for tick, quiet_s, evidence in heard.pauses:

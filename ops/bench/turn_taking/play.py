@@ -39,7 +39,7 @@ NOON = datetime(2026, 3, 3, 12, 0)
 
 
 class Teller:
-    """Asks what the scene wants asked, tells `REPLY` to what it is asked first, and then says "All right."."""
+    """Asks what the scene needs asked, answers the first question with `REPLY`, and then says "All right."."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -55,7 +55,7 @@ class Teller:
         return _says("All right.")
 
     def retract(self) -> None:
-        """What was asked is asked again."""
+        """The agent repeats its question."""
 
     def wanted_digits(self) -> int:
         return 0
@@ -74,14 +74,14 @@ async def _says(text: str) -> AsyncGenerator[AgentEvent, None]:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a scene left. Moments are ticks of 20 ms since the call was answered."""
+    """The records of a scene. Moments are ticks of 20 ms since the call was answered."""
 
     scene: Scene
     levels: tuple[float, ...]
     """RMS of what the caller heard, by tick."""
     reply_at: int
     onset_at: int
-    """First tick of the scene's sound; of a scene without one, the reply's."""
+    """First tick of the scene's sound; for a scene without one, the reply's."""
     over_at: int
     notes: tuple[Note, ...]
     turns: tuple[Mapping[str, Any], ...]

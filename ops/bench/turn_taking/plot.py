@@ -1,4 +1,6 @@
-"""How long it took, as curves: in what share of the scenes the agent was softer, silent, or done waiting by then."""
+"""How long it took, as curves: the share of the scenes in which the agent was softer, silent, or done waiting by
+then.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ LATEST_MS = 2000
 
 
 def curves(found: Sequence[Outcome]) -> dict[str, list[float]]:
-    """Sorted milliseconds by what they are of; what no scene has is left out."""
+    """Sorted milliseconds by kind; kinds that no scene has are left out."""
     stop = [each for each in found if each.wants == "stop"]
     times = {
         "onset to duck": [each.duck_s for each in stop],
@@ -26,7 +28,7 @@ def curves(found: Sequence[Outcome]) -> dict[str, list[float]]:
 
 
 def draw(found: Sequence[Outcome], path: Path) -> None:
-    """PNG or SVG, by the name. Raises `ImportError` without matplotlib."""
+    """PNG or SVG, depending on the name. Raises `ImportError` without matplotlib."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")

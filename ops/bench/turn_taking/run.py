@@ -13,11 +13,11 @@ from ops.bench.turn_taking.scene import Scene
 
 
 def played(scenes: Sequence[Scene], jobs: int) -> Iterator[Outcome]:
-    """What came of each, as it comes."""
+    """The outcome of each scene, as it comes."""
     if jobs == 1:
         yield from map(_play, scenes)
         return
-    # Forking a process whose libraries run threads of their own may hang.
+    # Forking a process whose libraries run their own threads may hang.
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         for done in as_completed([pool.submit(_play, scene) for scene in scenes]):
             yield done.result()
@@ -32,5 +32,5 @@ def _play(scene: Scene) -> Outcome:
     try:
         return outcome(_stage().play(scene), _stage().usual(scene) if scene.when == "reply" else None)
     except Exception as error:
-        # A defect that one scene brings out: the others are still worth hearing.
+        # A defect that one scene triggers; the others are still worth playing.
         return Outcome(scene.id, scene.kind, scene.wants, failed=f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The scenes that `make scenes` has made: what a caller's line sends, when, and what ought to come of it."""
+"""The scenes made by `make scenes`: what a caller's line sends, when, and the expected outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCENES = Path("var/scenes")
 
 
 class NoScenes(Exception):
-    """There are none, or they cannot be read: one line, with the remedy."""
+    """The scenes are missing or unreadable: one line, with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Scene:
     echo_delay_s: float = 0.0
 
     def pcm(self) -> bytes:
-        """What the caller's line sends, 8 kHz; empty: nothing but echo."""
+        """What the caller's line sends, 8 kHz; empty if only echo."""
         return read_wav(self.folder / self.sound) if self.sound else b""
 
     def opening(self) -> bytes:
@@ -52,7 +52,7 @@ class Scene:
 
 
 def load(folder: Path, half: str, kinds: Sequence[str] = (), sample: int = 0) -> list[Scene]:
-    """Those of one half (`all`: of both). `kinds`: these alone; `sample`: at most so many, of every kind its share.
+    """The scenes of one half (`all`: both). `kinds`: only these; `sample`: at most this many, evenly over the kinds.
 
     Raises `NoScenes`.
     """
@@ -70,7 +70,7 @@ def load(folder: Path, half: str, kinds: Sequence[str] = (), sample: int = 0) ->
         if half in ("all", row["half"]) and (not kinds or row["kind"] in kinds)
     ]
     if sample and sample < len(scenes):
-        # By a hash, so that a sample is the same each time and its first scenes are those of a smaller one.
+        # By a hash, so that a sample is always the same, and a smaller sample is a prefix of a larger one.
         ranked: dict[str, list[Scene]] = {}
         for scene in sorted(scenes, key=lambda scene: zlib.crc32(scene.id[::-1].encode())):
             ranked.setdefault(scene.kind, []).append(scene)

@@ -1,4 +1,4 @@
-"""What came of a scene, as far as it is the same question for every agent."""
+"""The part of a scene's outcome that is defined in the same way for every agent."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from phone_daemon.events import PTIME_S
 
 @dataclass(frozen=True, slots=True)
 class SceneOutcome:
-    """Seconds; None: it did not happen, or is not asked of such a scene."""
+    """Seconds; None if it did not happen, or does not apply to the scene."""
 
     id: str
     kind: str
     wants: str
     stopped: bool | None = None
-    """The agent fell silent in mid-reply, whether or not it went on later."""
+    """The agent fell silent in mid-reply, whether or not it continued later."""
     silence_s: float | None = None
-    """From the sound's onset until nothing was heard: the agent's last sample had left."""
+    """From the sound's onset until the agent was inaudible: its last sample had left."""
     words_lost: int | None = None
-    """Of the reply, when it ought to have been said to its end."""
+    """The lost part of a reply that should have been said to its end."""
     failed: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class SceneOutcome:
 
 
 def seconds(at: int | None, since: int | None) -> float | None:
-    """Between two ticks of 20 ms; None where either did not come."""
+    """Between two ticks of 20 ms; None if either is missing."""
     return None if at is None or since is None else round((at - since) * PTIME_S, 3)
 
 

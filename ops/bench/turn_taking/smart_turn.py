@@ -1,4 +1,4 @@
-"""Smart Turn v3.2 beside our own endpointing: alone, as its framework uses it, and fused with ours."""
+"""Smart Turn v3.2 compared with our own endpointing: alone, as its framework uses it, and combined with ours."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from phone_daemon.stt.endpointing import Endpoint, Evidence, decide
 from sidecars.environment import interpreter
 
 ASKED_AFTER_S = 0.2
-"""Pipecat's VAD takes so much silence for a pause, and asks then."""
+"""Pipecat's VAD treats this much silence as a pause, and then asks the model."""
 GIVES_UP_S = 3.0
-"""Its `stop_secs`: after so much silence a turn is over whatever the model says."""
+"""Its `stop_secs`: after this much silence a turn is over, whatever the model says."""
 
 
 class SmartTurn:
-    """The child process that judges. A context manager."""
+    """The child process that runs the model. A context manager."""
 
     def __init__(self) -> None:
-        """Raises `FileNotFoundError` where `make smart_turn` has not been made."""
+        """Raises `FileNotFoundError` if `make smart_turn` has not been run."""
         python = interpreter("smart_turn")
         if not python:
             raise FileNotFoundError("Smart Turn is not here; make smart_turn")
@@ -39,14 +39,16 @@ class SmartTurn:
         self._child.wait(timeout=10)
 
     def likely(self, pcm: bytes) -> float:
-        """That the caller whose turn is `pcm`, up to now, has finished."""
+        """The probability that the caller, whose turn so far is `pcm`, has finished."""
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.write(struct.pack("<I", len(pcm)) + pcm)
         self._child.stdin.flush()
         return float(self._child.stdout.readline())
 
     def judged(self, heard: Heard) -> dict[int, float]:
-        """By the tick in which a pause has lasted `ASKED_AFTER_S`: what it says of it, for the rest of the pause."""
+        """For the tick in which a pause has lasted `ASKED_AFTER_S`, the model's answer, valid for the rest of the
+        pause.
+        """
         pcm = heard.scene.pcm() + bytes(2 * samples(GIVES_UP_S + 1))
         found: dict[int, float] = {}
         likely: float | None = None
@@ -61,14 +63,14 @@ class SmartTurn:
 
 
 def alone(likely: float | None) -> Endpoint:
-    """As its framework waits."""
+    """Waits as its framework does."""
     if likely is None:
         return Endpoint(GIVES_UP_S, "smart turn")
     return Endpoint(ASKED_AFTER_S if likely > 0.5 else GIVES_UP_S, "smart turn", likely)
 
 
 def fused(evidence: Evidence, likely: float | None, weight: float = 0.5) -> Endpoint:
-    """Our wait, moved towards the shortest or the longest by what Smart Turn says."""
+    """Our wait, moved toward the shortest or the longest by Smart Turn's answer."""
     turn = TurnSettings()
     ours = decide(evidence, turn, VadSettings())
     if likely is None or ours.likely is None:

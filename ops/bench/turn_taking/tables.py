@@ -1,4 +1,4 @@
-"""The figures of turn-taking, next to their targets, and a row for each kind of scene."""
+"""The figures of turn-taking next to their targets, and a row for each kind of scene."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ops.report import tables
 
 CLEAR = ("interruption",)
 TURNS = ("whole", "pause", "hesitation", "people")
-"""Turns in which nothing in particular was asked: how long a wait there is, and how often it is too short."""
+"""Turns after no specific question: how long the wait is, and how often it is too short."""
 GROUPED = ("digits", "spelled name")
 ANSWERS = ("yes or no",)
 
 
 def figures(found: Sequence[Outcome]) -> list[Figure]:
-    """Those whose scenes were played."""
+    """Kinds whose scenes were played."""
     found = [each for each in found if not each.failed]
     every = [
         *_stops(found),
@@ -82,7 +82,7 @@ def _mean(name: str, values: Sequence[float], unit: str) -> Figure:
 
 
 def show(found: Sequence[Outcome], shown: Sequence[Figure], *, each: bool) -> None:
-    """What a person reads."""
+    """The tables for people."""
     console = tables.console()
     kinds = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("kind", "scenes", "right", "wait p50", "silence p50"):

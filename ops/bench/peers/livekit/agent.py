@@ -1,10 +1,10 @@
-"""A LiveKit agent at the end of a media stream; run in the environment beside this file.
+"""A LiveKit agent at the end of a media stream; run it in the environment beside this file.
 
-    python agent.py --stt http://HOST:PORT --tts http://HOST:PORT/v1
+python agent.py --stt http://HOST:PORT --tts http://HOST:PORT/v1
 
-LiveKit's own `AgentSession`, at its defaults, with an audio input and output of ours instead of a room; its own
-Deepgram and OpenAI plug-ins speak to our servers, and the reply is a script instead of a model. What a room would add
-(jitter buffer, 200 ms of queued audio) is left out, in its favor. Prints a JSON line for each thing that happens.
+LiveKit's own `AgentSession` with its defaults, and our audio input and output instead of a room. Its own Deepgram and
+OpenAI plug-ins talk to our servers, and the reply is a script instead of a model. What a room would add (jitter buffer,
+200 ms of queued audio) is left out, in its favor. Prints a JSON line for each event.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from livekit.plugins import deepgram, openai
 
 RATE = 8000
 FRAME = 320
-"""Bytes of 20 ms."""
+"""Bytes per 20 ms."""
 
 
 def tell(call: str, kind: str, **more: Any) -> None:
@@ -34,7 +34,7 @@ def tell(call: str, kind: str, **more: Any) -> None:
 
 
 class LineInput(io.AudioInput):  # type: ignore[misc]
-    """What the caller's line sends."""
+    """The audio from the caller's line."""
 
     def __init__(self) -> None:
         super().__init__(label="line")
@@ -45,7 +45,7 @@ class LineInput(io.AudioInput):  # type: ignore[misc]
 
 
 class LineOutput(io.AudioOutput):  # type: ignore[misc]
-    """Plays a frame with each tick of the line; a cleared or a paused reply is silent from the next one on."""
+    """Plays one frame per tick of the line; a cleared or paused reply is silent from the next frame on."""
 
     def __init__(self, call: str) -> None:
         super().__init__(label="line", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=RATE)
@@ -82,7 +82,7 @@ class LineOutput(io.AudioOutput):  # type: ignore[misc]
         self._paused = False
 
     def tick(self) -> bytes:
-        """The 20 ms that are to leave; empty where nothing is."""
+        """The 20 ms to send now; empty if there is nothing."""
         if self._paused or not self._queued:
             return b""
         if not self._played:
@@ -104,7 +104,7 @@ class LineOutput(io.AudioOutput):  # type: ignore[misc]
 
 
 class Unread(io.TextOutput):  # type: ignore[misc]
-    """Where captions would go: the session keeps what was said of an interrupted reply by them."""
+    """The output for captions: the session uses them to keep the spoken part of an interrupted reply."""
 
     def __init__(self) -> None:
         super().__init__(label="captions", next_in_chain=None)
@@ -117,7 +117,7 @@ class Unread(io.TextOutput):  # type: ignore[misc]
 
 
 class Script(llm.LLM):  # type: ignore[misc]
-    """Stands where a model would: tells the first reply, and when some of it has been said, the last."""
+    """Takes a model's place: gives the first reply, and, when some of it has been said, the last."""
 
     def __init__(self, replies: list[str]) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""A Pipecat agent for telephone calls, as its documentation builds one; run in the environment beside this file.
+"""A Pipecat agent for telephone calls, built as in its documentation; run it in the environment beside this file.
 
-    python agent.py --stt ws://HOST:PORT --tts http://HOST:PORT/v1 --policy vad|min-words|smart-turn
+python agent.py --stt ws://HOST:PORT --tts http://HOST:PORT/v1 --policy vad|min-words|smart-turn
 
-Pipecat's own FastAPI WebSocket transport and Twilio serializer carry the call, its own Deepgram and OpenAI services
-speak to our servers; the reply is a script instead of a model. Prints a JSON line for each thing that happens.
+Pipecat's own FastAPI WebSocket transport and Twilio serializer carry the call, and its own Deepgram and OpenAI services
+talk to our servers; the reply is a script instead of a model. Prints a JSON line for each event.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 MIN_WORDS = 3
-"""The number that is usual where it is used."""
+"""The number that is usual for this policy."""
 
 
 def tell(call: str, kind: str, **more: Any) -> None:
@@ -49,7 +49,7 @@ def tell(call: str, kind: str, **more: Any) -> None:
 
 
 def strategies(policy: str) -> UserTurnStrategies:
-    """What is not named here is Pipecat's default: a turn starts by VAD or transcript and ends by Smart Turn."""
+    """Anything not named here is Pipecat's default: a turn starts by VAD or transcript and ends by Smart Turn."""
     if policy == "smart-turn":
         return UserTurnStrategies()
     start = [MinWordsUserTurnStartStrategy(min_words=MIN_WORDS)] if policy == "min-words" else None
@@ -61,7 +61,7 @@ def said_by(context: LLMContext, role: str) -> list[str]:
 
 
 class Script(FrameProcessor):  # type: ignore[misc]
-    """Stands where a model would: tells the first reply, and when some of it has been said, the last."""
+    """Takes a model's place: gives the first reply, and, when some of it has been said, the last."""
 
     def __init__(self, call: str, replies: list[str]) -> None:
         super().__init__()
