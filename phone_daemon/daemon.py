@@ -41,7 +41,8 @@ from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.dialing import Ledger
 from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.sip_line import SipLine
-from phone_daemon.wire.trunks import Trunk, Trunks, edge_address
+from phone_daemon.wire.trunk import Trunk
+from phone_daemon.wire.trunks import Trunks, edge_address
 from phone_daemon.wire.uri import user_part
 from sidecars.host.host import HostLost
 from sidecars.log import Event

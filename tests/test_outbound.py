@@ -17,7 +17,8 @@ from phone_daemon.settings.settings import SipSettings
 from phone_daemon.settings.trunks import TrunkSettings
 from phone_daemon.wire.dialing import Ledger, Result
 from phone_daemon.wire.sip import LineCards, SipLine
-from phone_daemon.wire.trunks import Trunk, Trunks
+from phone_daemon.wire.trunk import Trunk
+from phone_daemon.wire.trunks import Trunks
 
 (PLAN,) = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 GREETING = "Hello {name}, this is about {day}. You called from {caller}."

@@ -17,16 +17,15 @@ import random
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Self
 
 from ops.witness.rtp import PCMU, TELEPHONE_EVENT, RtpEnd
+from ops.witness.sip_message import Message, parse
 
 T1_S = 0.5
 """RFC 3261 section 17.1.1.1: the first retransmission interval."""
 _URI = re.compile(r"sips?:(?:([^@;>]+)@)?([^:;>]+)(?::(\d+))?")
-_ROUTE = re.compile(r"<[^<>]*>")
-_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
+_BRACKETED = re.compile(r"<[^<>]*>")
 
 
 class Refused(Exception):
@@ -36,52 +35,6 @@ class Refused(Exception):
         super().__init__(f"{message.code} {message.reason}")
         self.code = message.code
         self.headers = message.headers
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A SIP message: `method` of a request or `code` of a response; header names in lower case, long form."""
-
-    method: str = ""
-    uri: str = ""
-    code: int = 0
-    reason: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    vias: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    """Record-Route, in the order in which it stands there."""
-    body: str = ""
-
-    @property
-    def cseq(self) -> tuple[int, str]:
-        """Number and method of CSeq."""
-        number, _, method = self.headers.get("cseq", "0 ").partition(" ")
-        return int(number), method.strip()
-
-
-def parse(datagram: bytes) -> Message:
-    """The message in a datagram. Raises `ValueError` when it is none."""
-    head, _, body = datagram.decode("utf-8", "replace").partition("\r\n\r\n")
-    start, *lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
-    headers: dict[str, str] = {}
-    vias: list[str] = []
-    routes: list[str] = []
-    for line in lines:
-        name, _, value = line.partition(":")
-        name = _COMPACT.get(name.strip().lower(), name.strip().lower())
-        if name == "via":
-            vias.append(value.strip())
-        elif name == "record-route":
-            routes += _ROUTE.findall(value)
-        headers.setdefault(name, value.strip())
-    if start.startswith("SIP/2.0 "):
-        _, code, reason = f"{start} ".split(" ", 2)
-        found = tuple(vias), tuple(routes)
-        return Message("", "", int(code), reason.strip(), headers, *found, body)
-    method, _, rest = start.partition(" ")
-    if not rest.endswith(" SIP/2.0"):
-        raise ValueError(f"not a SIP message: {start[:60]!r}")
-    return Message(method, rest.removesuffix(" SIP/2.0"), 0, "", headers, tuple(vias), tuple(routes), body)
 
 
 def loopback(host: str) -> str:
@@ -292,7 +245,7 @@ class Probe(asyncio.DatagramProtocol):
         if self._ack is None:
             if contact := _URI.search(said := message.headers.get("contact", "")):
                 # Within angle brackets the parameters are the URI's, and go back with it.
-                within = _ROUTE.search(said)
+                within = _BRACKETED.search(said)
                 self._remote_uri = within[0].strip("<>") if within else contact[0]
                 # Proxies that stay on the path come first (RFC 3261 section 12.1.2).
                 self._routes = message.routes[::-1]

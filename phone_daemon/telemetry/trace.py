@@ -13,26 +13,25 @@ the machine. Every call is traced: sampling is the collector's to do. `OTEL_SDK_
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from opentelemetry.metrics import Histogram
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, set_span_in_context
 
 from phone_daemon import __version__, clock
 from phone_daemon.telemetry import otlp
+from phone_daemon.telemetry.call_ids import CallIds
+from phone_daemon.telemetry.span_files import SpanFiles, iso
 from phone_daemon.telemetry.turn_log import STREAMS, JsonLines, stages, turn_line
 from phone_daemon.telemetry.turn_record import LEGS, CancelReport, Turn
 from sidecars.log import Event
@@ -71,8 +70,8 @@ class Telemetry:
         processors: Sequence[SpanProcessor] = (),
         readers: Sequence[MetricReader] = (),
     ) -> None:
-        self.ids = _CallIds(secrets.token_bytes(8) if export else b"")
-        self.files = _SpanFiles()
+        self.ids = CallIds(secrets.token_bytes(8) if export else b"")
+        self.files = SpanFiles()
         resource = otlp.resource(environ)
         self._traces = TracerProvider(
             sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self.ids
@@ -335,67 +334,4 @@ class CallTrace:
             to.silence.record(silence, self._about)
 
     def _wall(self, at_ns: int) -> str:
-        return _iso(at_ns + self._epoch_ns)
-
-
-class _CallIds(IdGenerator):
-    """Ids derived from the call's id, so that the trace of a call can be told from its name (and a salt)."""
-
-    def __init__(self, salt: bytes) -> None:
-        self._salt = salt
-        self._call = ""
-        self._number = 0
-
-    def next(self, call: str, number: int) -> None:
-        """Names the span that is begun next: the `number`th of `call`."""
-        self._call, self._number = call, number
-
-    def trace_id(self, call: str) -> int:
-        return self._hash(call, 16)
-
-    def generate_trace_id(self) -> int:
-        return self.trace_id(self._call)
-
-    def generate_span_id(self) -> int:
-        return self._hash(f"{self._call}/{self._number}", 8)
-
-    def _hash(self, text: str, size: int) -> int:
-        return int.from_bytes(hashlib.blake2b(text.encode(), key=self._salt, digest_size=size).digest()) or 1
-
-
-class _SpanFiles(SpanProcessor):
-    """Writes each call's spans to its own `spans.jsonl` as they end."""
-
-    def __init__(self) -> None:
-        self._files: dict[int, JsonLines] = {}
-
-    def open(self, trace_id: int, directory: Path | None) -> None:
-        self._files[trace_id] = JsonLines(directory / "spans.jsonl" if directory else None)
-
-    def close(self, trace_id: int) -> None:
-        file = self._files.pop(trace_id, None)
-        if file is not None:
-            file.close()
-
-    def on_end(self, span: ReadableSpan) -> None:
-        file = self._files.get(span.context.trace_id)
-        if file is None:
-            return
-        attributes = dict(span.attributes or {})
-        start, end = attributes.pop("phone.start_ns"), attributes.pop("phone.end_ns")
-        file.write(
-            {
-                "name": span.name,
-                "trace": f"{span.context.trace_id:032x}",
-                "span": f"{span.context.span_id:016x}",
-                "parent": f"{span.parent.span_id:016x}" if span.parent else None,
-                "start_ns": start,
-                "end_ns": end,
-                "attributes": attributes,
-                "wall": {"start": _iso(span.start_time or 0), "end": _iso(span.end_time or 0)},
-            }
-        )
-
-
-def _iso(epoch_ns: int) -> str:
-    return datetime.fromtimestamp(epoch_ns / 1e9, UTC).isoformat(timespec="microseconds")
+        return iso(at_ns + self._epoch_ns)

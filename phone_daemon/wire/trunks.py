@@ -11,11 +11,9 @@ import asyncio
 import logging
 import os
 import random
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any, Self
 
 from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
@@ -23,6 +21,7 @@ from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.admission import Rule, encode
 from phone_daemon.wire.line_card_process import LineCard
 from phone_daemon.wire.srv import LookupFailed, Target, lookup
+from phone_daemon.wire.trunk import Standing, Trunk
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -40,77 +39,12 @@ NOBODY = "phone-daemon"
 Resolve = Callable[[str, str], Awaitable[Sequence[Target]]]
 
 
-class Standing(StrEnum):
-    """How a trunk is."""
-
-    TRYING = "trying"
-    REGISTERED = "registered"
-    REFUSED = "refused"
-    """The registrar does not take the account."""
-    UNREACHABLE = "unreachable"
-    READY = "ready"
-    """It needs no registration."""
-    LEFT = "left"
-    """The registration was taken back."""
-
-
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Seconds between attempts that fail, doubled from the first to the last."""
 
     refused_s: tuple[float, float] = (60.0, 3600.0)
     silent_s: tuple[float, float] = (4.0, 120.0)
-
-
-@dataclass(slots=True)
-class Trunk:
-    """One trunk, and how it is."""
-
-    settings: TrunkSettings
-    standing: Standing = Standing.READY
-    detail: str = ""
-    """What is wrong, in the registrar's own words where it has any."""
-    registrar: str = ""
-    """The one that was asked last."""
-    route: str = ""
-    """Where requests are sent: `address:port`; empty: not known yet."""
-    expires_s: int = 0
-    attempts: int = 0
-    """Times that it was to be registered."""
-    failures: int = 0
-    """… and was not."""
-    calls: int = 0
-    """Live ones, both ways."""
-    since: float = field(default_factory=time.time)
-    """When it came to stand so (UTC, seconds)."""
-    peers: frozenset[str] = frozenset()
-    """Where its registrar's requests come from."""
-    line: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
-
-    @property
-    def good(self) -> bool:
-        return self.standing in (Standing.REGISTERED, Standing.READY)
-
-    @property
-    def has_room(self) -> bool:
-        return not self.settings.max_calls or self.calls < self.settings.max_calls
-
-    def shown(self) -> dict[str, object]:
-        """For `phone-ops trunks`; no secret is in it."""
-        return {
-            "trunk": self.settings.name,
-            "state": str(self.standing),
-            "detail": self.detail,
-            "user": self.settings.register.user if self.settings.register else "",
-            "registrar": self.registrar,
-            "route": self.route,
-            "expires_s": self.expires_s,
-            "calls": self.calls,
-            "max_calls": self.settings.max_calls,
-            "attempts": self.attempts,
-            "failures": self.failures,
-            "since": round(self.since, 3),
-        }
 
 
 class Trunks:

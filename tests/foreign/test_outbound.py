@@ -24,7 +24,8 @@ from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.dialing import Ledger, Result
 from phone_daemon.wire.sip import LineCards, SipLine
-from phone_daemon.wire.trunks import Trunk, Trunks
+from phone_daemon.wire.trunk import Trunk
+from phone_daemon.wire.trunks import Trunks
 from tests.call.test_who_answered import GREETING, silence
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
 from tests.foreign.sipp import called, telephone

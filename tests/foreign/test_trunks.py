@@ -16,7 +16,8 @@ from ops.witness.probe import until
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.settings.trunks import RegisterKeys, TrunkSettings
 from phone_daemon.wire.sip import IncomingCall, LineCards
-from phone_daemon.wire.trunks import Backoff, Standing, Trunk, Trunks
+from phone_daemon.wire.trunk import Standing, Trunk
+from phone_daemon.wire.trunks import Backoff, Trunks
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
 from tests.foreign.programs import free_udp_port
 from tests.foreign.sipp import asking, calling, sipp

@@ -14,7 +14,8 @@ from phone_daemon.settings.settings import SipSettings
 from phone_daemon.settings.trunks import RegisterKeys, TrunkSettings
 from phone_daemon.wire.sip import CallRefused, LineCard, LineCards
 from phone_daemon.wire.srv import LookupFailed, Target
-from phone_daemon.wire.trunks import Backoff, Standing, Trunks
+from phone_daemon.wire.trunk import Standing
+from phone_daemon.wire.trunks import Backoff, Trunks
 from tests.wire.calls import Ear, card, connect, rung, two_cards
 
 SOON = Backoff(refused_s=(0.05, 0.2), silent_s=(0.05, 0.2))

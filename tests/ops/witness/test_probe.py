@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.witness.probe import Probe, Refused, loopback, no_common_codec, parse, until
+from ops.witness.probe import Probe, Refused, loopback, no_common_codec, until
 from ops.witness.rtp import FRAME_SAMPLES, segments, to_ulaw
 from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent, PlayoutDone
 from phone_daemon.settings.settings import SipSettings
@@ -209,21 +209,6 @@ async def test_only_loopback_is_called(host: str) -> None:
         loopback(host)
     with pytest.raises(ValueError, match="loopback"):
         Probe(f"sip:100@{host}")
-
-
-def test_short_and_folded_headers_are_read() -> None:
-    """RFC 3261 sections 7.3.1 and 7.3.3."""
-    message = parse(b"SIP/2.0 200 OK\r\nv: a\r\nVia: b\r\ni:  x\r\nSubject: one\r\n two\r\nCSeq: 3 BYE\r\n\r\nbody")
-    assert (message.code, message.reason, message.vias, message.cseq) == (200, "OK", ("a", "b"), (3, "BYE"))
-    assert (message.headers["call-id"], message.headers["subject"], message.body) == ("x", "one two", "body")
-
-
-@pytest.mark.parametrize(
-    "datagram", [b"", b"\x00\xff garbage", b"INVITE sip:x HTTP/1.1\r\n\r\n", b"SIP/2.0 huh\r\n\r\n"]
-)
-def test_what_is_not_sip_is_refused(datagram: bytes) -> None:
-    with pytest.raises(ValueError):
-        parse(datagram)
 
 
 def test_an_offer_without_a_common_codec_names_nothing_real() -> None:
