@@ -1,4 +1,6 @@
-"""make chaos: everything that can break is broken, one thing at a time, on loopback; a table says what came of it."""
+"""make chaos: breaks everything that can break, one thing at a time, on loopback, and prints a table of the
+outcomes.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ from ops.live.daemon_process import DaemonFailed
 
 FAULTS = (*network.FAULTS, *killed.FAULTS, *disk.FAULTS, *clock.FAULTS, *flood.FAULTS)
 LONGEST_S = 240.0
-"""Of one fault: what takes longer has failed."""
+"""Time limit for one fault; one that takes longer has failed."""
 
 
 async def run(faults: list[Fault], console: Console) -> list[tuple[Fault, Seen]]:
-    """Each fault in turn, in one world; a world that does not recover is made anew."""
+    """Tries each fault in turn, in one world; a world that does not recover is replaced."""
     found: list[tuple[Fault, Seen]] = []
     waiting = list(faults)
     while waiting:
@@ -60,7 +62,7 @@ def show(found: list[tuple[Fault, Seen]], console: Console) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0: everything held; 1: something did not; 2: it cannot run here."""
+    """Returns 0 if everything held, 1 if something did not, 2 if it cannot run here."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", nargs="+", metavar="FAULT", choices=names, help=", ".join(names))

@@ -1,4 +1,4 @@
-"""The fault of a clock that is set: in every process of a world of its own, an hour on and an hour back."""
+"""The fault of a clock that is set, in every process of a separate world: an hour forward and an hour back."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ops.chaos.world import World, world
 
 STEPS_S = (3600, -3600)
 SETTLE_S = 3.0
-"""After a step: leases are looked at, cards are asked, the relay has looked for streams that are over."""
+"""Wait after a step: by then leases are checked, cards are probed, and the relay has looked for ended streams."""
 
 
 class Clock:
-    """The wall clock of every process that is started `within` it; the monotonic one goes on as it was."""
+    """The wall clock of every process that is started `within` it; the monotonic clock is not affected."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"
         self.set(0)
 
     def set(self, seconds: int) -> None:
-        """So far from the real one."""
+        """Sets the clock to this distance from the real one."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
         new.replace(self._file)
 
     @contextmanager
     def within(self) -> Iterator[None]:
-        """Raises `FileNotFoundError` where Debian's faketime is not installed."""
+        """Raises `FileNotFoundError` if Debian's faketime is not installed."""
         if shutil.which("faketime") is None:
             raise FileNotFoundError("faketime is not installed: apt-get install faketime")
         fake = {
@@ -57,7 +57,7 @@ class Clock:
 
 
 async def _set(_: World) -> Seen:
-    """Two calls are up while the clock is set; the agent must still answer, and the next call be answered."""
+    """Two calls are up while the clock is set; the agent must still answer, and the next call must be accepted."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         clock = Clock(Path(folder))
         with clock.within():

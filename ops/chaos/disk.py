@@ -1,4 +1,4 @@
-"""The fault of a disk that takes no more."""
+"""The fault of a disk that accepts no more data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ops.chaos.fault import Fault, Seen
 from ops.chaos.world import WORD, World
 
 FULL_BYTES = 4096
-"""A file may grow to this and no further: writes are refused as by a full disk, without one having to be filled."""
+"""The size limit for files: writes beyond it fail as on a full disk, without filling one."""
 
 
 async def _full(world: World) -> Seen:
-    """A call is answered, understood and ends, although nothing of it can be written down."""
+    """A call is answered, understood, and ends normally, although nothing of it can be written to disk."""
     daemons = [psutil.Process(pid) for pid in world.pids("--block")]
     before = [process.rlimit(resource.RLIMIT_FSIZE) for process in daemons]
     for process, (_, most) in zip(daemons, before, strict=True):

@@ -1,4 +1,4 @@
-"""A fault: what is broken, what must come of it, and what was seen."""
+"""A fault: what is broken, the required outcome, and the observed one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ops.chaos.world import World
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of a fault: whether it is what must, and in a few words."""
+    """The outcome of a fault: whether it is the required one, and a short description."""
 
     held: bool
     what: str
@@ -18,7 +18,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row of the table. `run` breaks something in a world that is well, looks, and mends it."""
+    """One row of the table. `run` breaks something in a healthy world, observes, and repairs it."""
 
     name: str
     must: str

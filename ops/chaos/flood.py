@@ -1,4 +1,4 @@
-"""Faults of too much and of nonsense: INVITEs over capacity, and messages that are almost SIP."""
+"""Faults of overload and malformed input: INVITEs beyond capacity, and messages that are almost SIP."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RATE = 500
 FLOOD_S = 10.0
 CALM_S = 5.0
 ASKED_S = 120.0
-"""The edge asks within calls whether both ends live: what is left of half a call is gone by then."""
+"""The edge checks during calls whether both ends are alive: the remains of half a call are gone by then."""
 ANSWER_MS, GAP_MS = 200.0, 30.0
 MUTANTS = 3000
 PLACES = DAEMONS * CALLS_A_CARD
 
 
 class _Flood(asyncio.DatagramProtocol):
-    """Sends INVITEs at a rate and notes when each was refused, and with what."""
+    """Sends INVITEs at a given rate, and records when each was refused, and with what."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
@@ -74,14 +74,14 @@ class _Flood(asyncio.DatagramProtocol):
 
 
 async def _gap(live: list[Probe], seconds: float) -> float:
-    """The worst call's RTP gap in the next seconds, p99.9 in ms."""
+    """The RTP gap of the worst call over the next seconds, p99.9 in ms."""
     marks = [len(probe.rtp.packets) for probe in live]
     await asyncio.sleep(seconds)
     return max(gap_ms(probe.rtp.packets[mark:]) for probe, mark in zip(live, marks, strict=True))
 
 
 async def _over_capacity(world: World) -> Seen:
-    """Every place is taken by a call; the flood comes on top."""
+    """Calls take every slot; the flood comes on top."""
     loop = asyncio.get_running_loop()
     target = ("127.0.0.1", world.plan.edge.port)
     async with AsyncExitStack() as stack:
@@ -111,7 +111,7 @@ async def _over_capacity(world: World) -> Seen:
 
 
 async def _mutants(world: World) -> Seen:
-    """INVITEs with bytes changed, left out and doubled; a call goes on, and the next is answered."""
+    """INVITEs with bytes changed, left out, and doubled; a live call continues, and the next one is answered."""
     chance = random.Random(4475)
     loop = asyncio.get_running_loop()
     pids = dict(world.edge.pids)
@@ -140,14 +140,14 @@ async def _mutants(world: World) -> Seen:
         finally:
             transport.close()
         lived = live.live
-    # What was answered as a call ends by itself: nobody acknowledged it.
+    # Anything answered as a call ends by itself, because nobody acknowledged it.
     try:
         async with asyncio.timeout(ASKED_S):
             while left := (await ask(world.plan)).calls:  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.5)
     except TimeoutError:
         left = (await ask(world.plan)).calls
-    # Every place is free again, whatever the edge has counted.
+    # Every slot is free again, whatever the edge has counted.
     after = 0
     async with AsyncExitStack() as stack:
         for _ in range(PLACES):

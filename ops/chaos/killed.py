@@ -1,4 +1,4 @@
-"""Faults of processes: each part is killed, and frozen, which is worse: nothing refuses, nothing answers."""
+"""Faults of processes: each part is killed, and also frozen, which is worse: nothing refuses, and nothing answers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ops.witness.probe import Probe, Refused, until
 AT_ONCE_S = 2.0
 """The next INVITE is answered within this long."""
 CALLS = 4
-"""Live calls at most, placed until both daemons have one."""
+"""The most live calls to place until both daemons have one."""
 
 
 async def next_call(world: World, within: float = 20.0) -> float:
-    """Seconds until a call is answered, tried again when it is refused; infinite when none is."""
+    """Seconds until a call is answered, retried if refused; infinite if none is."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     while loop.time() - began < within:
@@ -40,7 +40,7 @@ async def flows(probe: Probe) -> bool:
 
 
 async def _part(world: World, pids: Callable[[World], list[int]], how: signal.Signals, lives: int) -> Seen:
-    """Breaks one part with two calls up; of them `lives` must go on, and the next call must be answered."""
+    """Breaks one part with two calls up; `lives` of them must continue, and the next call must be answered."""
     async with world.probe() as first, world.probe() as second:
         for probe in (first, second):
             await probe.answered()
@@ -62,7 +62,7 @@ async def _part(world: World, pids: Callable[[World], list[int]], how: signal.Si
 
 
 async def _edge(world: World, name: str) -> Seen:
-    """A part of the edge is killed: what runs without it goes on, and calls with sound come through again."""
+    """Kills a part of the edge: what does not need it continues, and calls with audio work again soon."""
     async with world.probe() as probe:
         await probe.answered()
         await asyncio.sleep(0.5)
@@ -88,7 +88,7 @@ async def _loud(world: World) -> bool:
 
 
 async def _speech(world: World, kind: str, how: signal.Signals) -> Seen:
-    """An engine's process is broken in mid-call: the caller is still understood and answered."""
+    """Breaks an engine's process in mid-call: the caller is still understood and answered."""
     before = world.daemon.calls()
     async with world.probe() as probe:
         await probe.answered()

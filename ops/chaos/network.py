@@ -1,4 +1,4 @@
-"""Faults of the network: packets that are lost, late, out of order, doubled, missing or somebody else's."""
+"""Faults of the network: lost, late, reordered, duplicated, missing, and forged packets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INJECTED = 1000
 
 
 async def _weather(world: World, weather: Weather, understood: bool, backwards: int = 1) -> Seen:
-    """A call through bad weather; `understood`: whether the words must arrive, or the agent's answer is enough."""
+    """A call over a bad network; `understood`: whether the words must arrive, or an answer of the agent is enough."""
     before = world.daemon.calls()
     async with world.probe() as probe:
         await probe.answered()
@@ -49,7 +49,7 @@ async def _rtp_gone(world: World) -> Seen:
 
 
 async def _injected(world: World) -> Seen:
-    """A stranger sends loud speech to the call's port at the edge, in the call's own format."""
+    """A stranger sends loud speech to the call's port on the edge, in the call's own format."""
     before = world.daemon.calls()
     async with world.probe() as probe:
         await probe.answered()

@@ -1,4 +1,4 @@
-"""A UDP relay that loses, delays, reorders and doubles packets: a bad network where the kernel has no netem."""
+"""A UDP relay that loses, delays, reorders, and duplicates packets: a bad network without the kernel's netem."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What happens to packets, each way. Shares from 0 to 1."""
+    """What happens to packets in each direction. Shares from 0 to 1."""
 
     loss: float = 0.0
     jitter_s: float = 0.0
-    """Each packet is late by up to this long; packets keep their order."""
+    """Each packet is delayed by up to this long; packets keep their order."""
     reorder: float = 0.0
-    """This share comes 50 ms late, after those that were sent behind it."""
+    """This share arrives 50 ms late, after packets that were sent later."""
     duplicate: float = 0.0
 
 
@@ -26,9 +26,9 @@ REORDER_S = 0.05
 
 
 class Relay(asyncio.DatagramProtocol):
-    """Between one caller and `target`; `async with Relay(target, weather) as relay`, then send to `relay.port`.
+    """Relays between one caller and `target`: `async with Relay(target, weather) as relay`, then send to `relay.port`.
 
-    What `target` sends back goes to whoever sent last. The same seed makes the same weather.
+    Packets from `target` go to whoever sent last. The same seed produces the same faults.
     """
 
     def __init__(self, target: Address, weather: Weather, seed: int = 1) -> None:
@@ -72,7 +72,7 @@ class Relay(asyncio.DatagramProtocol):
         if self._random.random() < self._weather.reorder:
             due = loop.time() + late + REORDER_S
         else:
-            # Never before the one ahead: jitter alone reorders nothing.
+            # Never before the previous packet: jitter alone reorders nothing.
             due = self._due[back] = max(loop.time() + late, self._due[back] + 1e-6)
         if due <= loop.time():
             self._transport.sendto(data, to)

@@ -1,4 +1,4 @@
-"""make soak: calls through the edge for minutes; whatever grows with time is a leak."""
+"""make soak: makes calls through the edge for minutes; anything that grows with time is a leak."""
 
 from __future__ import annotations
 
@@ -30,24 +30,26 @@ from phone_daemon.state.server import socket_path
 CALL_S = 8.0
 LOOK_S = 10.0
 WARM = 0.4
-"""Part of the time after which caches are full: what is allocated before is no leak."""
+"""The fraction of the time after which caches are full: what is allocated before then is not a leak."""
 GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 1.0}
-"""A minute, that passes: kB of memory of a kind of process; one of the rest."""
+"""Allowed growth per minute: kB of memory for a kind of process; a count for the others."""
 GAP_MS = 30.0
 IDLE_S = 5.0
-"""After the last call, before its processes are looked at."""
+"""Wait after the last call before its processes are sampled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All processes at one moment."""
+    """A sample of all processes at one moment."""
 
     minute: float
     values: dict[str, float]
 
 
 async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
-    """Calls in `lanes` lanes, one after the other, for so long; the growth of what they leave."""
+    """Makes calls in `lanes` lanes, one after the other, for the given time; returns the growth of what they leave
+    behind.
+    """
     wrong: list[str] = []
     gaps: list[float] = []
     done = 0
@@ -80,7 +82,7 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
 
 
 async def _call(made: World, wrong: list[str]) -> float:
-    """One call in which the caller speaks; its RTP gap, or 0 when it failed."""
+    """One call in which the caller speaks; returns its RTP gap, or 0 if it failed."""
     try:
         async with made.probe() as probe:
             await probe.answered()
@@ -115,7 +117,7 @@ async def _look(made: World) -> dict[str, float]:
         len(psutil.Process(pid).net_connections("udp")) for pid in made.pids("line_card")
     )
     found["rtpengine: UDP ports"] = len(psutil.Process(made.edge.pids["rtpengine"]).net_connections("udp"))
-    # Its pools are taken at start and touched little by little: what it has in use is what could leak.
+    # Its pools are allocated at start and used little by little: only the part in use can leak.
     found["Kamailio: memory"] = int((await call(made.plan.control, "core.shmmem"))["used"]) / 1e3
     found["Kamailio: descriptors"] = sum(cost(pid).descriptors for pid in _all(made.edge.pids["kamailio"]))
     redis = Redis(unix_socket_path=str(socket_path(made.daemon.directory)))
@@ -127,10 +129,10 @@ async def _look(made: World) -> dict[str, float]:
 
 
 def _kept(before: Look, after: Look) -> Iterator[Figure]:
-    """What calls leave behind, by two looks at which nobody was on the line.
+    """What calls leave behind, from two samples taken while nobody was on the line.
 
-    During calls it tells little: how many are up differs from look to look, and glibc keeps what is free between what
-    is in use, which a daemon gives back when its last call has ended.
+    Samples during calls say little: the number of calls differs, and glibc keeps free memory between used blocks, which
+    a daemon returns when its last call has ended.
     """
     minutes = after.minute - before.minute
     for name, value in after.values.items():
@@ -161,7 +163,7 @@ def show(figures: list[Figure], console: Console) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0: nothing grows; 1: something does, or a call failed; 2: it cannot run here."""
+    """Returns 0 if nothing grows, 1 if something does or a call failed, 2 if it cannot run here."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
     most = DAEMONS * CALLS_A_CARD

@@ -1,4 +1,4 @@
-"""What is broken: two daemons with a line card each, Redis, and the edge before them, all on loopback."""
+"""The system under test: two daemons with a line card each, Redis, and the edge in front of them, all on loopback."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from phone_daemon.settings.load import load_settings
 ROOT = Path(__file__).parents[2]
 SAID = ROOT / "fixtures/calls/books_an_appointment"
 WORD = "appointment"
-"""What must be understood of it."""
+"""What must be recognized of it."""
 DAEMONS = 2
 RTP_TIMEOUT_S = 3.0
 START_S = 120.0
 SILENT_S = 1.0
-"""The agent has said its sentence after this much silence."""
+"""After this much silence the agent has finished its sentence."""
 
 
 @dataclass
 class World:
-    """Everything that can be killed, and the means to call."""
+    """Everything that can be killed, and the means to make calls."""
 
     daemon: DaemonProcess
     plan: Plan
@@ -51,7 +51,7 @@ class World:
         return Probe(f"sip:100@127.0.0.1:{self.plan.edge.port}", **options)
 
     def pids(self, *pieces: str) -> list[int]:
-        """Processes below the daemons whose command line holds every piece, oldest first."""
+        """Descendants of the daemons whose command line contains every piece, oldest first."""
         found: list[psutil.Process] = []
         for process in psutil.Process(self.daemon.pid).children(recursive=True):
             try:
@@ -63,7 +63,7 @@ class World:
         return [process.pid for process in sorted(found, key=lambda process: process.create_time())]
 
     async def healthy(self, seconds: float = 60.0) -> bool:
-        """Whether, within this long, every line card is up for the edge and no call is left."""
+        """Whether, within this long, the edge considers every line card available and no call is left."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -75,14 +75,14 @@ class World:
             return False
 
     async def spoken(self, probe: Probe, timeout: float = 25.0) -> None:
-        """Waits until the agent has said something, and then nothing for a while. Raises `TimeoutError`."""
+        """Waits until the agent has said something, and has then been silent for a while. Raises `TimeoutError`."""
         start = len(probe.rtp.packets)
         await until(lambda: any(not packet.silent for packet in probe.rtp.packets[start:]), timeout)
         quiet = round(SILENT_S / 0.02)
         await until(lambda: all(packet.silent for packet in probe.rtp.packets[-quiet:]), timeout)
 
     async def ask_for_appointment(self, probe: Probe) -> str:
-        """Says the sentence and waits for the reply; empty when none came."""
+        """Says the sentence and waits for the reply; empty if none came."""
         try:
             await self.spoken(probe)
             await asyncio.to_thread(probe.rtp.play(self.said).done.wait, 20)
@@ -92,7 +92,7 @@ class World:
         return "answered"
 
     def turns(self, since: Sequence[Path]) -> str:
-        """Everything that callers said in the calls that are not among `since`."""
+        """Everything that callers said in calls that are not in `since`."""
         words: list[str] = []
         for folder in self.daemon.calls():
             file = folder / "turns.jsonl"
@@ -117,11 +117,11 @@ def thaw(pids: Sequence[int]) -> None:
         try:
             os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
-            continue  # it was killed meanwhile, as it should be
+            continue  # it was killed in the meantime, as intended
 
 
 def free_block(count: int) -> int:
-    """The first of so many UDP ports in a row that were free a moment ago."""
+    """The first of this many consecutive UDP ports that were free a moment ago."""
     while True:
         first = free_port(socket.SOCK_DGRAM)
         ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
@@ -138,7 +138,7 @@ def free_block(count: int) -> int:
 
 @asynccontextmanager
 async def world(folder: Path, **sip: Any) -> AsyncIterator[World]:
-    """Raises `EdgeError` where Kamailio or rtpengine is missing, `DaemonFailed` where the daemon does not start."""
+    """Raises `EdgeError` if Kamailio or rtpengine is missing, `DaemonFailed` if the daemon does not start."""
     first = free_block(DAEMONS + 4)
     sections: dict[str, Any] = {
         "daemons": DAEMONS,

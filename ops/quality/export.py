@@ -1,8 +1,8 @@
-"""`phone-ops export`: convert a .nemo model to ONNX, and check that it hears the same words.
+"""`phone-ops export`: convert a .nemo model to ONNX, and check that the two give the same transcripts.
 
-The Parakeet environment (make parakeet) writes the files. Then both engines, nemo and the one that will load them, hear
-the same recordings, each in its own environment. Their words are compared by word error rate rather than one for one,
-because the two compute audio features in slightly different ways.
+The Parakeet environment (make parakeet) writes the files. Then both engines, nemo and the one that will load them,
+transcribe the same recordings, each in its own environment. Their words are compared by word error rate rather than one
+for one, because the two compute audio features in slightly different ways.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from sidecars.resample import Resampler
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16000
 LONGEST = 2 * RATE * 30
-"""Bytes of an utterance: engines that hear one whole hear no more. A longer recording is heard in several."""
+"""Bytes of the longest utterance for engines that transcribe whole ones. A longer recording is divided."""
 TOGETHER = 8
-"""Recordings that an engine hears at a time."""
+"""Recordings that an engine transcribes at a time."""
 LOADING_S = 600.0
 EXAMPLES = """\
 examples:
@@ -49,12 +49,12 @@ Exit codes: 0 converted, and the words agree within the tolerance; 1 otherwise; 
 
 
 class NotDone(Exception):
-    """It could not be done, or is not proved: one line."""
+    """The export failed or could not be verified: one line."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What both engines heard in one recording; `edits` words inserted, deleted or changed make one of the other."""
+    """Both transcripts of one recording; inserting, deleting, or changing `edits` words turns one into the other."""
 
     recording: str
     chunk_ms: int
@@ -94,7 +94,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code: 0 made and proved, 1 not. Raises `WrongUse`."""
+    """Exit code: 0 if exported and verified, 1 if not. Raises `WrongUse`."""
     if not 0 <= args.tolerance <= 1:
         raise WrongUse(f"phone-ops export: --tolerance {args.tolerance:g}: want a fraction from 0 to 1, like 0.02")
     if args.folder.exists() and not args.folder.is_dir():
@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _exported(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
-    """Engine, chunk sizes and files. Raises `NotDone`."""
+    """Engine, chunk sizes, and files. Raises `NotDone`."""
     python = interpreter("nemo")
     if not python:
         raise NotDone("sidecars/parakeet/.venv is not there; build it with make parakeet")
@@ -150,7 +150,7 @@ def _exported(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, A
 
 
 def read_recordings(check: Path | None) -> Mapping[str, bytes]:
-    """PCM at 16 kHz by name: of the recorded callers, or of the folder or manifest `check`. Raises `WrongUse`."""
+    """PCM at 16 kHz by name: the recorded callers', or from the folder or manifest `check`. Raises `WrongUse`."""
     paths: Sequence[Path]
     if check is None:
         paths = [path for folder in every() for path in sorted(folder.glob("*.wav"))]
@@ -202,7 +202,7 @@ async def _compared(
 
 
 async def _heard(engine: str, options: Mapping[str, Any], recordings: Mapping[str, bytes]) -> Mapping[str, str]:
-    """What `engine` understands. Raises `NotDone`, `HostLost`."""
+    """The transcripts of `engine`. Raises `NotDone`, `HostLost`."""
     python = interpreter(engine)
     if not python:
         family = "parakeet" if engine == "nemo" else engine
@@ -224,5 +224,5 @@ async def _heard(engine: str, options: Mapping[str, Any], recordings: Mapping[st
 
 
 def _words(text: str) -> Sequence[str]:
-    """Without what stands for sounds that the vocabulary has no piece for: only one of the engines writes it."""
+    """Removes the mark for sounds that are not in the vocabulary, which only one of the engines writes."""
     return re.sub("<unk>|⁇", " ", text).split()

@@ -1,10 +1,10 @@
-"""`phone-ops phrases`: print the phrases that callers may say, for a speech-to-text server of your own.
+"""`phone-ops phrases`: print the phrases that callers may say, for a separate speech-to-text server.
 
 Prints JSON, by dialplan and by the question that the agent has just asked. Start a server that several daemons share
 with it:
 
-  phone-ops phrases -c phone-daemon.toml > phrases.json
-  python -m sidecars.serve.stt --engine moonshine --option phrases=@phrases.json --port 8765
+phone-ops phrases -c phone-daemon.toml > phrases.json
+python -m sidecars.serve.stt --engine moonshine --option phrases=@phrases.json --port 8765
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the phrases. Raises `WrongUse` when the settings or their dialplans cannot be used."""
+    """Prints the phrases. Raises `WrongUse` if the settings or their dialplans are not valid."""
     try:
         plans = load_dialplans(settings(args))
     except DialplanError as error:

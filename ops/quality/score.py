@@ -1,8 +1,8 @@
-"""Word errors: how they are counted, and how sure that count is.
+"""Word errors: how they are counted, and the confidence interval of the count.
 
-Texts are made alike before (`normalised`) as Whisper's evaluation does it, and most leaderboards since: case,
-punctuation, contractions, numbers, British spellings. Errors are substitutions, insertions and deletions of an
-alignment with the fewest of them (Levenshtein); their share is of the words that were said.
+Texts are first normalized (`normalised`) as in Whisper's evaluation, and in most leaderboards since: case, punctuation,
+contractions, numbers, British spellings. Errors are the substitutions, insertions, and deletions of an alignment with
+the fewest of them (Levenshtein); the rate is their share of the words that were said.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from whisper_normalizer.english import EnglishTextNormalizer
 
 DRAWS = 1000
-"""Of the bootstrap."""
+"""Resamplings for the bootstrap."""
 
 
 @cache
@@ -26,18 +26,18 @@ def _normaliser() -> EnglishTextNormalizer:
 
 
 def normalised(text: str) -> str:
-    """Words with one space between them; empty where there are none."""
-    # Whisper's normaliser keeps signs that may belong to a number ("..." stays), and a sign alone is not a word.
+    """Words with one space between them; empty if there are none."""
+    # Whisper's normalizer keeps signs that may belong to a number ("..." stays), and a sign alone is not a word.
     return " ".join(word for word in str(_normaliser()(text)).split() if any(map(str.isalnum, word)))
 
 
 def edits(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words to insert, delete or change."""
+    """The number of words to insert, delete, or change."""
     return int(Levenshtein.distance(said, heard))
 
 
 def hits(said: Sequence[str], heard: Sequence[str]) -> set[int]:
-    """Places of the words of `said` that `heard` has."""
+    """Indices of the words of `said` that `heard` has."""
     return {
         place
         for block in Levenshtein.opcodes(said, heard)
@@ -48,7 +48,7 @@ def hits(said: Sequence[str], heard: Sequence[str]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What was said and what was heard, both normalised."""
+    """What was said and what was recognized, both normalized."""
 
     said: str
     heard: str
@@ -59,7 +59,7 @@ class Pair:
 
     @property
     def alignment(self) -> str:
-        """Both texts above each other, with S, D and I where they differ."""
+        """Both texts one above the other, with S, D, and I where they differ."""
         aligned = jiwer.process_words([self.said], [self.heard])
         return (
             str(jiwer.visualize_alignment(aligned, show_measures=False, skip_correct=False)).partition("\n")[2].strip()
@@ -68,11 +68,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Word errors of many utterances. `wer` and `ci95` are fractions of the words said; there must be one at least."""
+    """Word errors of many utterances. `wer` and `ci95` are fractions of the words said, of which there must be at least
+    one.
+    """
 
     wer: float
     ci95: tuple[float, float]
-    """By a bootstrap over utterances: what another draw of them from the same speakers would give 19 times in 20."""
+    """By a bootstrap over utterances: the range of 95 % of other samples from the same speakers."""
     words: int
     utterances: int
     substitutions: int
@@ -81,9 +83,9 @@ class Score:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Where the true share lies 19 times in 20 when `count` of `of` were seen (Wilson's interval; JASA 22, 1927).
+    """Where the true share lies with 95 % confidence if `count` of `of` were seen (Wilson's interval; JASA 22, 1927).
 
-    Raises `ValueError` when nothing was seen.
+    Raises `ValueError` if nothing was seen.
     """
     if not of:
         raise ValueError("nothing was seen: no share of it")
@@ -94,7 +96,7 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 
 
 def score(pairs: Sequence[Pair]) -> Score:
-    """Raises `ValueError` when not a word was said."""
+    """Raises `ValueError` if no word was said."""
     if not any(pair.said for pair in pairs):
         raise ValueError("not a word was said: nothing to score")
     kinds = {"replace": 0, "insert": 0, "delete": 0}

@@ -26,7 +26,7 @@ MANIFESTS = (".json", ".jsonl")
 
 
 class SetError(Exception):
-    """A set that cannot be read, or a file of it: one line."""
+    """A set, or a file in it, that cannot be read: one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,19 +25,19 @@ def _band() -> Sound:
 
 
 def band(sound: Sound) -> Sound:
-    """A sound at 8 kHz, without what lies outside a telephone's band."""
+    """Resamples a sound to 8 kHz and removes everything outside a telephone's band."""
     return np.convolve(sound, _band(), mode="same") if sound.size else sound
 
 
 def to_pcm(sound: Sound) -> bytes:
-    """16-bit samples; what is too loud is clipped."""
+    """16-bit samples; clips what is too loud."""
     return np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
 def heard_over(sound: Sound, rate: int) -> bytes:
     """A sound of any rate in Hz as it arrives at the other end: 8 kHz PCM.
 
-    One that is at 8 kHz already has been over a telephone, and goes through µ-law alone.
+    A sound that is already at 8 kHz has been over a telephone, and only goes through µ-law.
     """
     narrow = sound if rate == SAMPLE_RATE else band(np.asarray(soxr.resample(sound, rate, SAMPLE_RATE)))
     return g711.through(to_pcm(narrow))

@@ -1,4 +1,4 @@
-"""Recordings given to a recognition engine, wherever it runs, as fast as it takes them."""
+"""Transcribes recordings with a recognition engine, wherever it runs, as fast as it takes them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sidecars.host.host import Host, HostLost
 
 PIECE_S = 0.1
 AHEAD_S = 40.0
-"""Of an utterance this much is sent at once, the rest four times as fast as it was said: hosts keep a minute of it."""
+"""This much of an utterance is sent at once, the rest four times as fast as it was said: hosts buffer a minute."""
 STUCK_S = 120.0
-"""An engine that says nothing for so long after the end of an utterance is not going to."""
+"""An engine that says nothing for this long after the end of an utterance never will."""
 
 
 class NotHeard(Exception):
-    """An utterance was given up; says why."""
+    """An utterance was given up; the message says why."""
 
 
 @asynccontextmanager
 async def started(host: Host) -> AsyncIterator[Host]:
-    """Starts it, and closes it at the end. Raises `HostLost`."""
+    """Starts the host, and closes it at the end. Raises `HostLost`."""
     try:
         await host.start()
         yield host
@@ -30,7 +30,7 @@ async def started(host: Host) -> AsyncIterator[Host]:
 
 
 async def hear(host: Host, pcm: bytes, options: Mapping[str, object]) -> str:
-    """What is understood of `pcm`, which is at the host's rate. Raises `NotHeard`."""
+    """The transcript of `pcm`, which is at the host's rate. Raises `NotHeard`."""
     channel = host.open()
     try:
         channel.send({"type": "Open", "options": dict(options)})

@@ -55,13 +55,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What became of a clip."""
+    """The outcome of a clip."""
 
     clip: Clip
     heard: str
     confidence: float
     judged: Judged | None
-    """None: nothing in particular was wanted."""
+    """None if nothing in particular was wanted."""
 
     @property
     def pair(self) -> Pair:
@@ -77,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code: 0 heard, 1 the engine could not be run. Raises `WrongUse` with every fault of the manifests."""
+    """Exit code: 0 if all clips were transcribed, 1 if the engine could not run. Raises `WrongUse` with all errors in
+    the manifests.
+    """
     try:
         clips = understand_set.load(args.manifests)
     except SetError as error:
@@ -108,9 +110,9 @@ def understood(
     options: Mapping[str, object],
     advance: Callable[[], None] = lambda: None,
 ) -> list[Understood]:
-    """Hears and judges every clip. Raises `HostLost` when the engine cannot be run.
+    """Transcribes and judges every clip. Raises `HostLost` if the engine cannot run.
 
-    An engine without an environment of its own runs on the sample clock: twice the same is heard.
+    An engine without its own environment runs on the sample clock, so two runs give the same result.
     """
     plans = {id(clip.plan): clip.plan for clip in clips if clip.plan is not None}
     options = engine_options(SttSettings(engine=engine, options=dict(options)), Dialplans(plans.values()))
@@ -142,10 +144,10 @@ async def _all(host: Host, clips: Sequence[Clip], known: Settings, advance: Call
 
 
 def told(found: Sequence[Understood]) -> dict[str, Any]:
-    """As `--json` prints it: counts, but for `wer`, a fraction of the words said, and the 95 % intervals.
+    """The result as `--json` prints it: counts, except for `wer`, a fraction of the words said, and the 95 % intervals.
 
-    `n`: clips with something wanted; `ci95`: of right / n. `not_speech`: clips in which nothing is said, and on how
-    many of them words were heard.
+    `n`: clips with a `want`; `ci95`: of right / n. `not_speech`: clips without speech, and on how many of them words
+    were recognized.
     """
     verdicts = [each.judged for each in found if each.judged is not None]
     counts = {verdict.value: sum(each.verdict is verdict for each in verdicts) for verdict in Verdict}
@@ -165,13 +167,13 @@ def told(found: Sequence[Understood]) -> dict[str, Any]:
 
 
 def _confusion(found: Iterable[Understood]) -> dict[tuple[str, str], int]:
-    """How often what was wanted was taken for what; what was right comes first."""
+    """How often each wanted outcome was taken for which; the right ones come first."""
     pairs = Counter((each.clip.want, each.judged.taken) for each in found if each.judged is not None)
     return dict(sorted(pairs.items(), key=lambda item: (item[0][0], item[0][0] != item[0][1], -item[1])))
 
 
 def worst(found: Iterable[Understood]) -> list[Understood]:
-    """Those that went worst: wrong before unclear before right, and within those by the share of words misheard."""
+    """The worst clips: wrong before unclear before right, and within those by the share of misrecognized words."""
     order = {Verdict.WRONG: 0, Verdict.UNCLEAR: 1, Verdict.RIGHT: 2}
     ranked = [
         (

@@ -1,4 +1,4 @@
-"""The state of a conversation in which something is asked, and whether an answer was taken for what it is."""
+"""The state of a conversation after a question, and whether the answer was understood correctly."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from phone_daemon.settings.problems import nearest
 _KINDS: dict[str, type[Kind]] = {"day": Day, "time": Time, "number": Digits}
 ANSWERS = ("yes", "no")
 QUESTIONS = (*_KINDS, *ANSWERS)
-"""What may be wanted besides an intent."""
+"""What can be wanted besides an intent."""
 
 
 class Unasked(Exception):
-    """The dialplan asks no such thing: one line that says so."""
+    """The dialplan never asks this: one line that says so."""
 
 
 class Verdict(StrEnum):
     RIGHT = "right"
     UNCLEAR = "unclear"
-    """The agent asked back."""
+    """The agent asked again."""
     WRONG = "wrong"
-    """It did something else."""
+    """The agent did something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     verdict: Verdict
     taken: str
-    """What it was taken for: an intent, a kind of value, `yes`, `no`, `unclear`."""
+    """How it was understood: an intent, a kind of value, `yes`, `no`, `unclear`."""
     detail: str = ""
-    """The value, where one was taken."""
+    """The value, if there was one."""
 
 
 def question(plan: Dialplan, want: str, expects: str) -> State:
-    """Where the conversation stands when what is wanted was asked for. Raises `Unasked`."""
+    """The state of a conversation in which `want` was asked for. Raises `Unasked`."""
     script = plan.script
     if want and want not in script.intents and want not in QUESTIONS:
         known = nearest(want, (*script.intents, *QUESTIONS))
@@ -59,7 +59,7 @@ def question(plan: Dialplan, want: str, expects: str) -> State:
 
 
 def expected(plan: Dialplan, state: State) -> str:
-    """What the engine is told to expect there."""
+    """The phrases that the engine is told to expect there."""
     return _conversation(plan).expects(state)
 
 
@@ -79,7 +79,7 @@ def _open_question(script: Script, want: str, expects: str) -> State | None:
 
 
 def _values(slots: Iterable[Slot]) -> dict[str, str]:
-    """For each a value that it allows."""
+    """For each question, a value that it allows."""
     return {slot.name: next(_allowed(slot.kind), "") for slot in slots}
 
 
@@ -89,7 +89,7 @@ def _allowed(kind: Kind) -> Iterator[str]:
 
 
 def judged(plan: Dialplan, state: State, want: str, value: str, turn: CallerTurn) -> Judged:
-    """What the dialplan's script makes of `turn`; `value`: the one that was said, empty where any will do."""
+    """How the dialplan's script understands `turn`; `value`: the value that was said, empty if any will do."""
     if not turn.text:
         return Judged(Verdict.UNCLEAR, "nothing heard")
     answer = _conversation(plan).answer(state, turn)
@@ -109,11 +109,11 @@ def judged(plan: Dialplan, state: State, want: str, value: str, turn: CallerTurn
 
 
 def _valued(script: Script, state: State, answer: Answer, want: str, value: str) -> Judged:
-    """An answer to a question for the value of a slot."""
+    """An answer to the question for a slot's value."""
     slot = script.slots[state.slot]
     got = answer.understood.slots.get(slot.name, "")
     if not got and answer.state.slot == slot.name:
-        # It was refused: a day on which nobody is there was still understood.
+        # The value was refused, but it was understood: for example, a day on which nobody is there.
         refused = value and not any(slot.kind.allows(each) for each in _alike(slot, value))
         return Judged(_right(bool(refused)), f"refused {want}")
     right = got in _alike(slot, want if want in ANSWERS else value) if value or want in ANSWERS else bool(got)
@@ -121,7 +121,7 @@ def _valued(script: Script, state: State, answer: Answer, want: str, value: str)
 
 
 def _settled(state: State, answer: Answer) -> str:
-    """`yes`, `no`, or what else was made of a question that wants either."""
+    """`yes`, `no`, or how else an answer to a yes-or-no question was understood."""
     if answer.state.asked is Asked.CONFIRM and dict(answer.state.values) == dict(state.values):
         return "asked again"
     return "yes" if dict(answer.state.settled) == dict(state.values) else "no"
@@ -133,7 +133,7 @@ def _same(script: Script, intent: str, value: str) -> set[str]:
 
 
 def _alike(slot: Slot, value: str) -> set[str]:
-    """`value`, and what it is as one of the slot's: "half past two" is 14:30."""
+    """`value`, and its form as a value of the slot: "half past two" is 14:30."""
     return {value, *(found.value for found in slot.kind.find(words(value), True)[-1:])}
 
 

@@ -33,21 +33,21 @@ _TEXTS = ("audio_filepath", "text", "dialplan", "want", "expects", "value")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Something that a caller says, in the state of the conversation in which they say it."""
+    """Something that a caller says, in a given state of the conversation."""
 
     where: str
     """Manifest and line."""
     path: Path
     text: str
     plan: Dialplan | None
-    """None: nothing in particular is expected."""
+    """None if nothing in particular is expected."""
     want: str
     value: str
     expects: str
-    """The set of phrases that was asked for; empty: anything."""
+    """The set of phrases that was asked for; empty if anything is possible."""
     state: State
     more: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else its line has: `voice`, `accent`, `snr_db`."""
+    """The other fields of its line: `voice`, `accent`, `snr_db`."""
 
     def pcm(self) -> bytes:
         """8 kHz, 16 bits. Raises `SetError`."""
@@ -59,7 +59,7 @@ class Clip:
 
 
 def load(manifests: Sequence[Path]) -> list[Clip]:
-    """Every clip, in order. Raises `SetError` with every fault there is, a line each."""
+    """Every clip, in order. Raises `SetError` with all errors, one per line."""
     reader = _Reader()
     clips = [clip for path in manifests for clip in reader.read(path)]
     if reader.faults:
@@ -68,12 +68,12 @@ def load(manifests: Sequence[Path]) -> list[Clip]:
 
 
 class _Reader:
-    """Collects every fault instead of stopping at the first."""
+    """Collects all errors instead of stopping at the first."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
         self._plans: dict[Path, Dialplan | str] = {}
-        """By path; or what is wrong with it."""
+        """The dialplans by path, or the error in one."""
 
     def read(self, path: Path) -> Iterator[Clip]:
         try:

@@ -1,4 +1,6 @@
-"""A recording as a call hears it: frame by frame through the VAD, pre-roll, endpoint, and an utterance's engine."""
+"""Recognizes a recording as a call does: frame by frame through the VAD, pre-roll, endpoint, and an utterance's
+engine.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,16 @@ from phone_daemon.stt.utterance import Utterance
 from sidecars.host.host import Host
 
 LEAD_S = 0.5
-"""Of silence before the recording: a caller does not begin to speak on the first sample of a call."""
+"""Silence before the recording: a caller does not begin to speak on the first sample of a call."""
 LONGEST_WAIT_S = 5.0
-"""Of silence after it: by then every endpoint has come."""
+"""Silence after it: long enough for every endpoint."""
 
 
 async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm: bytes) -> PendingTurn:
-    """The turn that `pcm` (8 kHz) is understood to be, by a caller who has been asked for `expects`.
+    """The turn recognized from `pcm` (8 kHz), spoken by a caller who has been asked for `expects`.
 
-    A caller who pauses for longer than an endpoint goes on with the same turn, as in a call whose agent has not yet
-    begun to answer. On a `SampleClockLoop` time passes as in a call, elsewhere as fast as audio can be handed over.
+    A caller who pauses for longer than an endpoint continues the same turn, as in a call whose agent has not yet begun
+    to answer. On a `SampleClockLoop` time passes as in a call, elsewhere as fast as audio is accepted.
     """
     running: set[asyncio.Task[Any]] = set()
 
@@ -75,7 +77,7 @@ async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm:
                 make_final()
                 caller.attend()
             await asyncio.sleep(pace)
-        # Each waits for the one before it, and only the last one's `then` is sure to be told.
+        # Each waits for the previous one, and only the last one's `then` is certain to be called.
         if finals:
             await finals[-1].wait()
         return caller.pending

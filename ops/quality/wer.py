@@ -56,18 +56,18 @@ LOADING_S = 3600.0
 
 @dataclass(slots=True)
 class Heard:
-    """What became of a set in one band."""
+    """The results for a set in one band."""
 
     band: str
     pairs: list[tuple[Utterance, Pair]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    """What could not be read or heard, a line each."""
+    """Files that could not be read or transcribed, one line each."""
     seconds: float = 0.0
-    """Of audio that was heard."""
+    """Seconds of transcribed audio."""
     took_s: float = 0.0
 
     def told(self, engine: str) -> dict[str, Any]:
-        """As `--json` prints it. Raises `ValueError` when nothing was heard."""
+        """The result as `--json` prints it. Raises `ValueError` if nothing was transcribed."""
         found: Score = score([pair for _, pair in self.pairs])
         return {
             "engine": engine,
@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code: 0 heard (and within `--limit`), 1 not. Raises `WrongUse`."""
+    """Exit code: 0 if transcribed (and within `--limit`), 1 if not. Raises `WrongUse`."""
     if args.streams < 1:
         raise WrongUse(f"phone-ops wer: --streams {args.streams}: must be at least 1")
     host, options = _host(args)
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _host(args: argparse.Namespace) -> tuple[Host, Mapping[str, object]]:
-    """Where the engine runs, and the options of each utterance. Raises `WrongUse`."""
+    """The host of the engine, and the options for each utterance. Raises `WrongUse`."""
     options = options_of(args)
     if args.url:
         if not args.url.startswith(("ws://", "wss://", "unix://")):
@@ -154,7 +154,7 @@ def _host(args: argparse.Namespace) -> tuple[Host, Mapping[str, object]]:
 async def _heard(
     host: Host, options: Mapping[str, object], utterances: Sequence[Utterance], bands: Sequence[str], streams: int
 ) -> list[Heard]:
-    """Every utterance in every band. Raises `HostLost` when the engine cannot be started."""
+    """Every utterance in every band. Raises `HostLost` if the engine cannot be started."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -211,7 +211,7 @@ def _rate(host: Host) -> int:
 
 
 def _brought(sound: Sound, rate: int, band: str) -> tuple[bytes, int]:
-    """PCM as it is heard in a band, and its rate."""
+    """PCM as it sounds in a band, and its rate."""
     if band == "telephone":
         return heard_over(sound, rate), SAMPLE_RATE
     return to_pcm(sound if rate == FULL_RATE else np.asarray(soxr.resample(sound, rate, FULL_RATE))), FULL_RATE

@@ -1,8 +1,8 @@
-"""One end of an RTP stream for measuring on the wire (RFC 3550): paced out, written down as it comes in.
+"""One end of an RTP stream for measuring on the wire (RFC 3550): sends at a steady pace, and records what arrives.
 
-Nothing is shared with the product's own line card and there is no jitter buffer: what is written down here is what
-was on the wire and when. Arrival times are the kernel's own stamps, so that a busy interpreter does not spoil them.
-One frame is 20 ms of G.711 mu-law at 8 kHz (160 bytes); all times are CLOCK_MONOTONIC nanoseconds.
+Nothing is shared with the product's own line card, and there is no jitter buffer: the records show what was on the wire
+and when. Arrival times are the kernel's own stamps, so that a busy interpreter does not distort them. One frame is 20
+ms of G.711 mu-law at 8 kHz (160 bytes); all times are CLOCK_MONOTONIC nanoseconds.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _decode_table() -> np.ndarray[tuple[int], np.dtype[np.int16]]:
 
 _DECODED = _decode_table()
 _ORDER = np.array([code for code in np.argsort(_DECODED, kind="stable") if code != 0x7F])
-"""Codes by value; of the two zeros only 0xFF, the positive one, which is what silence looks like on the wire."""
+"""Codes by value; of the two zeros only 0xFF, the positive one, which silence uses on the wire."""
 _BOUNDS = (_DECODED[_ORDER].astype(np.int32)[1:] + _DECODED[_ORDER].astype(np.int32)[:-1]) / 2
 QUIET = bytes(code for code in range(256) if abs(int(_DECODED[code])) <= 8)
-"""Codes of the smallest steps: a packet of nothing else is silence."""
+"""Codes of the smallest steps: a packet of only these is silence."""
 
 
 def to_ulaw(pcm: bytes) -> bytes:
@@ -57,7 +57,7 @@ def to_ulaw(pcm: bytes) -> bytes:
 
 
 def to_pcm(ulaw: bytes) -> bytes:
-    """16-bit PCM of mu-law codes."""
+    """The 16-bit PCM of mu-law codes."""
     return _DECODED[np.frombuffer(ulaw, np.uint8)].astype("<i2").tobytes()
 
 
@@ -86,7 +86,7 @@ class Packet:
 
 
 def parse(datagram: bytes, at_ns: int, source: tuple[str, int]) -> Packet | None:
-    """The RTP packet in a datagram; None when it is not RTP version 2 (RFC 3550 section 5.1)."""
+    """The RTP packet in a datagram; None if it is not RTP version 2 (RFC 3550 section 5.1)."""
     if len(datagram) < _HEADER.size or datagram[0] >> 6 != 2:
         return None
     flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)
@@ -99,7 +99,7 @@ def parse(datagram: bytes, at_ns: int, source: tuple[str, int]) -> Packet | None
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech: packets that are not silent, with pauses shorter than the gap asked for."""
+    """A stretch of speech: packets that are not silent, with pauses shorter than a given gap."""
 
     first_ns: int
     last_ns: int
@@ -121,7 +121,7 @@ def segments(packets: Iterable[Packet], gap_s: float = 0.3) -> list[Segment]:
 
 @dataclass(frozen=True, slots=True)
 class Continuity:
-    """How whole a stream arrived."""
+    """How completely a stream arrived."""
 
     received: int
     lost: int
@@ -152,12 +152,12 @@ class Played:
     done: threading.Event = field(default_factory=threading.Event)
 
     def at(self, sample: int) -> int:
-        """When the frame with that sample of the audio was sent. Raises `IndexError` when it was not yet."""
+        """When the frame with that sample of the audio was sent. Raises `IndexError` if it has not been."""
         return self.sent_ns[sample // FRAME_SAMPLES]
 
 
 class RtpEnd:
-    """Sends a frame every 20 ms from a thread of its own, silence when there is nothing to say; keeps what arrives.
+    """Sends a frame every 20 ms from a thread of its own, or silence if there is nothing to say; keeps what arrives.
 
     `packets` only grows and may be read at any time. Nothing is sent before `aim`. `close` ends the thread.
     """
@@ -170,13 +170,13 @@ class RtpEnd:
         self.packets: list[Packet] = []
         self.sent = 0
         self.sending = True
-        """False: nothing is sent at all, not even silence (the clock goes on)."""
+        """False: sends nothing at all, not even silence (the clock keeps running)."""
         self.backwards = 1
-        """So many packets at a time leave last first, one a tick: 3 is 3, 2, 1, 6, 5, 4."""
+        """This many packets at a time are sent in reverse order, one per tick: 3 gives 3, 2, 1, 6, 5, 4."""
         self._held: list[bytes] = []
         self._turned: list[bytes] = []
         self.target: tuple[str, int] | None = None
-        """Where it sends to; None before `aim`."""
+        """The address that it sends to; None before `aim`."""
         self._queue: deque[tuple[Played | None, int, bool, bytes, int]] = deque()
         self._sequence = random.randrange(0x10000)
         self._timestamp = random.randrange(0x1_0000_0000)
@@ -190,7 +190,7 @@ class RtpEnd:
         self.target = (host, port)
 
     def play(self, pcm: bytes) -> Played:
-        """Queues 8 kHz 16-bit PCM, the last frame filled up with silence."""
+        """Queues 8 kHz 16-bit PCM; the last frame is padded with silence."""
         ulaw = to_ulaw(pcm)
         frames = [ulaw[at : at + FRAME_SAMPLES] for at in range(0, len(ulaw), FRAME_SAMPLES)]
         played = Played(len(frames))
@@ -200,7 +200,7 @@ class RtpEnd:
         return played
 
     def press(self, digits: str) -> Played:
-        """Queues DTMF digits as RFC 4733 events of 100 ms, 60 ms of silence after each."""
+        """Queues DTMF digits as RFC 4733 events of 100 ms, with 60 ms of silence after each."""
         for digit in digits:
             if digit not in DIGITS:
                 raise ValueError(f"digit {digit!r}: not one of {DIGITS}")
@@ -219,7 +219,7 @@ class RtpEnd:
         return played
 
     def move(self) -> int:
-        """Goes on sending from another port, as a stranger would, and returns it; still listens on the old one.
+        """Continues to send from another port, as a stranger would, and returns it; still listens on the old one.
 
         Once only: a second call raises `RuntimeError`.
         """
@@ -230,7 +230,7 @@ class RtpEnd:
         return int(self._out.getsockname()[1])
 
     def rebind(self) -> int:
-        """Goes on from another port, the stream as it was, and listens there alone: a NAT binding was renewed."""
+        """Continues the same stream from another port, and listens only there: as if a NAT binding were renewed."""
         self._abandoned.append(self._socket)
         self._socket = self._out = self._bind()
         self.port = self._socket.getsockname()[1]
@@ -262,7 +262,7 @@ class RtpEnd:
         first, tick = time.monotonic_ns(), 0
         try:
             while not self._stop.is_set():
-                # Deadlines count from the first tick: a late one does not make the stream drift.
+                # Deadlines count from the first tick: a late tick does not make the stream drift.
                 wait = first + tick * FRAME_NS - time.monotonic_ns()
                 if wait > 0:
                     if select.select([self._socket], [], [], wait / 1e9)[0]:
@@ -310,7 +310,7 @@ class RtpEnd:
                     self._out.sendto(self._turned.pop(), self.target)
                     self.sent += 1
             except (BlockingIOError, ConnectionRefusedError):
-                pass  # the other end is gone already: SIP will say so
+                pass  # the other end is gone: SIP will report it
         if played:
             played.sent_ns.append(time.monotonic_ns())
             if len(played.sent_ns) == played.frames:
