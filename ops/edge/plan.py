@@ -1,4 +1,4 @@
-"""What the edge is made of, worked out from the daemon's settings: line cards, trunks, addresses."""
+"""The edge's plan, worked out from the daemon's settings: line cards, trunks, addresses."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, 
 from phone_daemon.wire.srv import LookupFailed, lookup
 
 CALLS_A_CARD = 4
-"""What pjsua2's wheel is compiled for."""
+"""The number of calls that pjsua2's wheel is compiled for."""
 _CARDS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", re.ASCII)
 
 
 class EdgeError(Exception):
-    """The settings make no edge: one line that says which key and how to mend it."""
+    """The settings do not describe an edge: one line that names the key and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,9 +42,9 @@ class Registrar:
     """A place where an account can be registered."""
 
     domain: str
-    """What stands in the request URI."""
+    """The host in the request URI."""
     uri: str
-    """Where it is sent."""
+    """The address to which requests are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +54,40 @@ class Account:
     trunk: str
     keys: RegisterKeys
     password: str
-    """Empty: it is not set."""
+    """Empty if not set."""
     transport: str
     targets: tuple[Registrar, ...]
-    """Its registrars, the one to be tried first in front; never empty."""
+    """Its registrars, in the order in which they are tried; never empty."""
     called: str
-    """Host in the request URIs of its calls out (`host` or `host:port`)."""
+    """Host in the request URIs of its outgoing calls (`host` or `host:port`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """Who may call through the edge, and what is believed of them."""
+    """Who may call through the edge, and which of their headers are trusted."""
 
     name: str
     networks: tuple[str, ...]
-    """Addresses (CIDR) that its requests come from, its registrars' included."""
+    """Addresses (CIDR) of its requests, including its registrars'."""
     trusted: bool
     """Whether its P-Asserted-Identity names the caller (RFC 3325)."""
     encrypted: tuple[str, ...] = ()
-    """Where calls out go that are offered as SRTP (`host` or `host:port`)."""
+    """Where outgoing calls that are offered as SRTP go (`host` or `host:port`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the configurations are written from."""
+    """Everything needed to write the configurations."""
 
     edge: EdgeSettings
     cards: tuple[Card, ...]
     trunks: tuple[Trunk, ...]
     accounts: tuple[Account, ...]
     call_limit_s: int
-    """The longest call, after which the load that it left on a card is forgotten."""
+    """The longest call; after this time its load on a card is forgotten."""
     drain_s: float
     source: str
-    """The settings file, for the comments in what is written."""
+    """The settings file, for comments in the written files."""
 
     @property
     def folder(self) -> Path:
@@ -133,7 +133,7 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
 
 
 def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
-    """Who may call. Raises `EdgeError` when a registrar's name cannot be looked up."""
+    """Who may call. Raises `EdgeError` if a registrar's name cannot be looked up."""
     return tuple(
         Trunk(
             each.name,
@@ -161,7 +161,7 @@ def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account
 
 
 def _registrars(trunk: TrunkSettings) -> tuple[Registrar, ...]:
-    """Those that the settings list, each with all its addresses where its name is a service's (RFC 3263)."""
+    """The registrars in the settings, each with all its addresses if its name is a service's (RFC 3263)."""
     assert trunk.register is not None
     return tuple(
         Registrar(host_port(registrar)[0], f"sip:{where};transport={trunk.transport}")
@@ -171,17 +171,17 @@ def _registrars(trunk: TrunkSettings) -> tuple[Registrar, ...]:
 
 
 def _called(trunk: TrunkSettings) -> list[str]:
-    """Hosts in the request URIs of calls out."""
+    """Hosts in the request URIs of outgoing calls."""
     return [trunk.proxy] if trunk.proxy else [*(trunk.register.registrar if trunk.register else ())]
 
 
 def _services(where: str, transport: str) -> list[str]:
-    """Addresses and ports of `where` by its SRV records; `where` itself for one without."""
+    """Addresses and ports of `where` by its SRV records; `where` itself if it has none."""
     host, port = host_port(where)
-    # By TLS the certificate is for the name: Kamailio looks for the services itself.
+    # With TLS the certificate must match the name, so Kamailio looks up the services itself.
     if port or is_numeric(host) or transport == "tls":
         return [where]
-    with ThreadPoolExecutor(1) as apart:  # A loop may be running here.
+    with ThreadPoolExecutor(1) as apart:  # There may be a running event loop here.
         try:
             return [str(target) for target in apart.submit(asyncio.run, lookup(where, transport)).result()]
         except LookupFailed:
@@ -189,7 +189,7 @@ def _services(where: str, transport: str) -> list[str]:
 
 
 def _hosts(trunk: TrunkSettings) -> list[str]:
-    """Whose requests are the trunk's besides its networks'."""
+    """Addresses outside its networks whose requests belong to the trunk."""
     hosts = [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
     return [where for host in hosts for where in _services(host, trunk.transport)]
 
@@ -204,7 +204,7 @@ def _addresses(text: str, trunk: str) -> list[str]:
 
 
 def cards_in(text: str) -> list[Card]:
-    """Line cards as the settings write them: `10.0.0.2:5060-5063`. Raises `EdgeError`."""
+    """Line cards as written in the settings: `10.0.0.2:5060-5063`. Raises `EdgeError`."""
     match = _CARDS.fullmatch(text)
     first = int(match["first"]) if match else 0
     last = int((match and match["last"]) or first)
@@ -214,7 +214,7 @@ def cards_in(text: str) -> list[Card]:
 
 
 def port_range(text: str) -> tuple[int, int]:
-    """`[edge] rtp_ports`. Raises `EdgeError`."""
+    """The range in `[edge] rtp_ports`. Raises `EdgeError`."""
     match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text, re.ASCII)
     first, last = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1024 <= first < last <= 65535:

@@ -1,4 +1,4 @@
-"""A browser as far as a call goes, by aiortc: it sends a recording and keeps what it hears and is told."""
+"""A browser's side of a call, by aiortc: sends a recording, and keeps the audio and notes that it receives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAME = 960
 
 
 class Microphone(MediaStreamTrack):
-    """Silence in real time, and whatever is `said`: 16-bit PCM."""
+    """Silence in real time, and the 16-bit PCM passed to `said`."""
 
     kind = "audio"
 
@@ -34,7 +34,7 @@ class Microphone(MediaStreamTrack):
         self._sent = 0
 
     def say(self, pcm: bytes, rate: int = 8000) -> float:
-        """When its first sample is sent, `time.monotonic()`."""
+        """When its first sample is sent, by `time.monotonic()`."""
         begins = (self._began or time.monotonic()) + (self._sent + len(self._queue) / (2 * FRAME)) * 0.02
         up = Resampler(rate, RATE)
         self._queue += up.feed(pcm) + up.flush()
@@ -62,15 +62,15 @@ class Browser:
     """One connection."""
 
     def __init__(self, servers: list[RTCIceServer] | None = None, relay: bool = False, rate: int = 8000) -> None:
-        """`rate`: of what is heard."""
+        """`rate`: of the audio in `heard`."""
         policy = RTCIceTransportPolicy.RELAY if relay else RTCIceTransportPolicy.ALL
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers or [], iceTransportPolicy=policy))
         self.microphone = Microphone()
         self._rate = rate
         self.heard = bytearray()
-        """What was received, 16-bit mono."""
+        """Received audio, 16-bit mono."""
         self.heard_at: list[float] = []
-        """When each 20 ms of it was."""
+        """When each 20 ms of it arrived."""
         self.notes: list[dict[str, Any]] = []
         self.more = asyncio.Event()
         self.connection.addTrack(self.microphone)
@@ -88,7 +88,7 @@ class Browser:
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
 
     async def note(self, kind: str, seconds: float = 20.0) -> dict[str, Any]:
-        """The first note of this kind, once it has come."""
+        """The first note of this kind, once it has arrived."""
         async with asyncio.timeout(seconds):
             while not (found := [note for note in self.notes if note["kind"] == kind]):
                 self.more.clear()
@@ -96,7 +96,7 @@ class Browser:
         return found[0]
 
     async def sound(self, seconds: float = 10.0, level: int = 500) -> None:
-        """Returns once something loud has been heard."""
+        """Returns once something loud has been received."""
         async with asyncio.timeout(seconds):
             while not loud(self.heard, level):
                 self.more.clear()

@@ -48,7 +48,7 @@ def loopback(host: str) -> str:
 
 
 def address(uri: str) -> tuple[str, int]:
-    """Host and port that a SIP URI leads to. Raises `ValueError` when it is none, or leads off this machine."""
+    """Host and port of a SIP URI. Raises `ValueError` if it is not one, or leads off this machine."""
     match = _URI.fullmatch(uri)
     if not match:
         raise ValueError(f"{uri}: not a SIP URI such as sip:100@127.0.0.1:5060")
@@ -66,7 +66,7 @@ def offer(port: int) -> str:
 
 
 def no_common_codec(port: int) -> str:
-    """An offer that nobody can accept: an invented codec and nothing else."""
+    """An offer that nobody can accept, with an invented codec only."""
     return (
         "v=0\r\no=probe 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 97\r\na=rtpmap:97 X-NOBODY/8000\r\n"
@@ -74,7 +74,7 @@ def no_common_codec(port: int) -> str:
 
 
 async def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
-    """Waits for something that a thread or another process brings about. Raises `TimeoutError`."""
+    """Waits for something that a thread or another process does. Raises `TimeoutError`."""
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110 (a thread knows nothing of events)
             await asyncio.sleep(0.005)
@@ -82,10 +82,10 @@ async def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
 
 class Probe(asyncio.DatagramProtocol):
     """One outgoing call. `acknowledge=False` sends no ACK by itself; `sdp` writes another offer for an RTP port;
-    `extra` is more header lines of the INVITE, each with its line end.
+    `extra` holds more header lines for the INVITE, each with its line end.
 
-    `rtp` is the media end. `responses` keeps every status code in order; `bye` the number of BYEs received.
-    Raises `ValueError` for a URI that does not lead to a loopback address.
+    `rtp` is the media end. `responses` keeps every status code in order; `bye` is the number of BYEs received. Raises
+    `ValueError` for a URI that does not lead to a loopback address.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Probe(asyncio.DatagramProtocol):
         self.responses: list[int] = []
         self.byes = 0
         self.refer_code = 202
-        """What a REFER is answered with."""
+        """The answer to a REFER."""
         self.transferred_to = ""
         self._refer = 0
         self.rtp = RtpEnd()
@@ -145,7 +145,7 @@ class Probe(asyncio.DatagramProtocol):
     # ------------------------------------------------------------------------------------------ what a test does
 
     async def answered(self, timeout: float = 10.0) -> Message:
-        """Waits for 200 OK; RTP flows from then on. Raises `Refused`, or `TimeoutError` when nobody answers."""
+        """Waits for 200 OK; RTP flows from then on. Raises `Refused`, or `TimeoutError` if nobody answers."""
         async with asyncio.timeout(timeout):
             return await asyncio.shield(self._final)
 
@@ -160,7 +160,7 @@ class Probe(asyncio.DatagramProtocol):
         return self._final.done() and not self._final.exception() and not self._over.done()
 
     async def hang_up(self) -> None:
-        """Sends BYE and waits for its answer (bounded); harmless when the call is over."""
+        """Sends BYE and waits for its answer (bounded); harmless if the call is over."""
         if not self.live:
             return
         self._end("hung_up")
@@ -189,13 +189,13 @@ class Probe(asyncio.DatagramProtocol):
         return (await self._ask("INFO", f"Signal={digit}\r\nDuration=160\r\n", "application/dtmf-relay")).code
 
     async def notify(self, status: str, *, last: bool = False) -> int:
-        """Tells what becomes of the REFER (RFC 3515), such as "180 Ringing"; returns the answer's status code."""
+        """Reports the progress of the REFER (RFC 3515), such as "180 Ringing"; returns the answer's status code."""
         state = "terminated;reason=noresource" if last else "active;expires=60"
         extra = f"Event: refer;id={self._refer}\r\nSubscription-State: {state}\r\n"
         return (await self.ask("NOTIFY", f"SIP/2.0 {status}\r\n", "message/sipfrag;version=2.0", extra)).code
 
     async def ask(self, method: str, body: str = "", kind: str = "application/sdp", extra: str = "") -> Message:
-        """A request within the dialog, with more header lines if wanted; 408 after 3 s without an answer."""
+        """A request within the dialog, optionally with more header lines; 408 after 3 s without an answer."""
         return await self._ask(method, body, kind, extra)
 
     # -------------------------------------------------------------------------------------------- what arrives
@@ -216,12 +216,12 @@ class Probe(asyncio.DatagramProtocol):
             waiting.set_result(message)
 
     def error_received(self, exc: Exception) -> None:
-        """ICMP port unreachable: nobody listens. Retransmission goes on, `answered` times out."""
+        """ICMP port unreachable: nobody is listening. Retransmission continues until `answered` times out."""
 
     def _invite_answered(self, message: Message, number: int) -> None:
         self._provisional.set()
         if (waiting := self._transactions.get("INVITE")) and message.code >= 200:
-            # A re-INVITE's: the ACK of a 2xx has a transaction of its own, that of a refusal has not.
+            # For a re-INVITE: the ACK of a 2xx has a transaction of its own, that of a refusal does not.
             branch = (
                 f"z9hG4bK{secrets.token_hex(8)}"
                 if message.code < 300
@@ -240,11 +240,11 @@ class Probe(asyncio.DatagramProtocol):
             self._end("cancelled" if message.code == 487 else "refused")
             if not self._final.done():
                 self._final.set_exception(Refused(message))
-                self._final.exception()  # whoever does not await it is not warned about it
+                self._final.exception()  # avoids a warning if nobody awaits it
             return
         if self._ack is None:
             if contact := _URI.search(said := message.headers.get("contact", "")):
-                # Within angle brackets the parameters are the URI's, and go back with it.
+                # Within angle brackets the parameters are the URI's, and are returned with it.
                 within = _BRACKETED.search(said)
                 self._remote_uri = within[0].strip("<>") if within else contact[0]
                 # Proxies that stay on the path come first (RFC 3261 section 12.1.2).
