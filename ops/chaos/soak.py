@@ -8,10 +8,12 @@ import json
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 from redis.asyncio import Redis
 from rich.console import Console
@@ -25,6 +27,7 @@ from ops.edge.rpc import call
 from ops.live.daemon_process import DaemonFailed
 from ops.live.processes import cost
 from ops.witness.probe import Refused
+from ops.witness.quality import BUFFER_S, Quality, quality
 from phone_daemon.state.server import socket_path
 
 CALL_S = 8.0
@@ -34,6 +37,8 @@ WARM = 0.4
 GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 1.0}
 """Allowed growth per minute: kB of memory for a kind of process; a count for the others."""
 GAP_MS = 30.0
+LOST_DB = 1.0
+"""Segmental SNR that a call may have lost on its way, beside what its codec leaves."""
 IDLE_S = 5.0
 """Wait after the last call before its processes are sampled."""
 
@@ -55,6 +60,7 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
     done = 0
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         async with world(Path(folder)) as made:
+            sounds = [await _sounds(made, count) for count in (1, DAEMONS * CALLS_A_CARD)]
             began = time.monotonic()
             idle: list[Look] = []
 
@@ -78,7 +84,48 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
                     await asyncio.gather(*tasks, return_exceptions=True)
                 await asyncio.sleep(IDLE_S)
                 idle.append(Look((time.monotonic() - began) / 60, await _look(made)))
-    return [*_calls(done, wrong, gaps), *_kept(*idle)]
+    return [*_calls(done, wrong, gaps), *sounds, *_kept(*idle)]
+
+
+async def _sounds(made: World, count: int) -> Figure:
+    """So many calls at once, in which the agent answers the caller: how well a telephone would play it."""
+    found = await asyncio.gather(*(_sound(made, f"{count}x{at}") for at in range(count)))
+    heard = [each for each in found if each is not None]
+    name = f"the agent's sound on the wire, {count} call{'s' * (count > 1)} at once"
+    if len(heard) < count:
+        return Figure(name, float("inf"), "dB", LOST_DB, f"{count - len(heard)} of {count} calls failed")
+    worst = max(heard, key=lambda each: each.codec_db - each.db)
+    what = f"segmental SNR {worst.db:.1f} of the {worst.codec_db:.1f} dB that G.711 leaves"
+    lost = f"{100 * worst.unplayed:.2f} % of its packets missing or {1000 * BUFFER_S:.0f} ms late"
+    note = f"the worst call: {what}; {lost}; the telephones run on the same machine"
+    return Figure(f"{name}: lost", round(worst.codec_db - worst.db, 3) + 0.0, "dB", LOST_DB, note)
+
+
+async def _sound(made: World, caller: str) -> Quality | None:
+    """None: the call failed."""
+    try:
+        async with made.probe(caller=caller) as probe:
+            await probe.answered()
+            await asyncio.sleep(CALL_S / 2)
+            probe.rtp.play(made.said)
+            await asyncio.sleep(CALL_S)
+        async with asyncio.timeout(IDLE_S):
+            while (folder := _recorded(made, caller)) is None:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.1)
+    except (Refused, TimeoutError):
+        return None
+    with wave.open(str(folder / "call.wav")) as file:
+        agent = np.frombuffer(file.readframes(file.getnframes()), "<i2")[1::2]
+    return quality(agent.tobytes(), probe.rtp.packets)
+
+
+def _recorded(made: World, caller: str) -> Path | None:
+    """The folder of the call that `caller` made, once it is whole."""
+    for folder in made.daemon.calls():
+        file = folder / "call.json"
+        if file.exists() and json.loads(file.read_text() or "{}").get("reason") and f'"{caller}"' in file.read_text():
+            return folder
+    return None
 
 
 async def _call(made: World, wrong: list[str]) -> float:
