@@ -33,7 +33,7 @@ class TakeOver:
     def hear(self, raw: Frame, frame: Frame) -> None:
         """Passes on the caller's next 20 ms as received, `raw`, and transcribes `frame`."""
         self._to_caller.tick(raw.queued)
-        self._to_colleague.play(1, raw.pcm)
+        self._to_colleague.play(1, raw)
         side = self._caller_side
         for event in side.hear(frame):
             match event:
@@ -48,10 +48,10 @@ class TakeOver:
         """Passes on the colleague's audio and keys, and returns when the colleague leaves."""
         async for event in self._colleague.events():
             match event:
-                case Frame(pcm=pcm, queued=queued):
-                    self._to_colleague.tick(queued)
+                case Frame():
+                    self._to_colleague.tick(event.queued)
                     if self.reply:
-                        self._to_caller.play(self.reply, pcm)
+                        self._to_caller.play(self.reply, event)
                 case Digit(digit) if self.reply:
                     self._caller.send_digits(digit)
         if self.reply:

@@ -22,7 +22,7 @@ class Bridge:
         self._caller = caller
         self._colleague = colleague
         self._reply = caller.newest_reply + 1
-        self._to_caller = Way(lambda reply, pcm: caller.tell(protocol.Play(reply, pcm)))
+        self._to_caller = Way(lambda reply, pcm, _: caller.tell(protocol.Play(reply, pcm)))
         self._to_colleague = Way(colleague.play)
         self.joined = False
         """Whether the two were ever connected: a colleague may hang up during the briefing."""
@@ -39,9 +39,9 @@ class Bridge:
                 match event:
                     case PlayoutDone(reply=reply) if reply == BRIEFING:
                         self._join()
-                    case Frame(pcm=pcm, queued=queued) if self.joined:
-                        self._to_colleague.tick(queued)
-                        self._to_caller.play(self._reply, pcm)
+                    case Frame() if self.joined:
+                        self._to_colleague.tick(event.queued)
+                        self._to_caller.play(self._reply, event)
                     case Digit(digit) if self.joined:
                         self._caller.tell(protocol.SendDigits(digit))
         finally:
@@ -59,9 +59,9 @@ class Bridge:
 
     def _from_caller(self, event: LineEvent) -> None:
         match event:
-            case Frame(pcm=pcm, queued=queued):
-                self._to_caller.tick(queued)
-                self._to_colleague.play(VOICE, pcm)
+            case Frame():
+                self._to_caller.tick(event.queued)
+                self._to_colleague.play(VOICE, event)
             case Digit(digit):
                 self._colleague.send_digits(digit)
             case LineClosed():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, samples
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, Frame, WideFrame, samples
 
 CUSHION = bytes(2 * FRAME_BYTES)
 """Silence before the first sound, and after a gap: frames are late now and then."""
@@ -13,9 +13,10 @@ MOST_AHEAD = samples(0.12)
 
 
 class Way:
-    """One direction of two lines that are joined. `play` takes a reply's number and its audio."""
+    """One direction of two lines that are joined. `play` takes a reply's number and its audio at 8 and 16 kHz; the
+    latter is empty where a line has none."""
 
-    def __init__(self, play: Callable[[int, bytes], None]) -> None:
+    def __init__(self, play: Callable[[int, bytes, bytes], None]) -> None:
         self._play = play
         self._queued = 0
         """Samples that wait at the line."""
@@ -24,10 +25,12 @@ class Way:
         """The line has played 20 ms and told how much waited then; what was sent just now it may not know of."""
         self._queued = queued or max(self._queued - FRAME_SAMPLES, 0)
 
-    def play(self, reply: int, pcm: bytes) -> None:
-        """Passes on 20 ms."""
+    def play(self, reply: int, frame: Frame) -> None:
+        """Passes on what was heard in `frame`."""
         if self._queued > MOST_AHEAD:
             return
-        pcm = pcm if self._queued else CUSHION + pcm
+        pcm, wide = frame.pcm, frame.wide if isinstance(frame, WideFrame) else b""
+        if not self._queued:
+            pcm, wide = CUSHION + pcm, wide and 2 * CUSHION + wide
         self._queued += len(pcm) // 2
-        self._play(reply, pcm)
+        self._play(reply, pcm, wide)

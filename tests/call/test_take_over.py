@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from phone_daemon.call.floor import State
-from phone_daemon.events import Frame
+from phone_daemon.events import Frame, WideFrame
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.wire.tape import HangUp, Say
@@ -52,6 +52,22 @@ def call_with(
         await script(phone, Colleague())
 
     return ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), settings=settings)
+
+
+def test_what_a_colleague_says_at_16_khz_reaches_the_callers_line_so(tmp_path: Path) -> None:
+    came: list[bytes] = []
+
+    async def script(phone: Phone, colleague: Colleague) -> None:
+        await phone.heard_out("How can I help")
+        phone.line.play = lambda reply, pcm, wide=b"": came.append(wide)  # type: ignore[method-assign]
+        phone.call.operator.take_over(colleague.line)
+        await phone.until(lambda: told(phone) == [True])
+        colleague.line.tells(WideFrame(0, bytes(320), b"", 0, 0, 0, 320 * b"ab", b""))
+        await phone.until(lambda: any(came))
+        assert [each[-640:] for each in came if each] == [320 * b"ab"]
+        await colleague.leaves()
+
+    call_with(tmp_path, script)
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING])
