@@ -22,6 +22,7 @@ from phone_daemon.wire.sip import CardFailed, PortInUse
 from tests.web.served import TOKENS, bearer, served, settings_in
 from tests.web.voice_caller import call
 
+RATES = [8000, 16_000]
 NAMES = ["books_an_appointment", "interrupts_three_times"]
 
 
@@ -39,7 +40,9 @@ async def test_over_a_websocket_an_appointment_is_booked_and_an_agent_interrupte
         serving = asyncio.create_task(daemon.serve())
         url = f"ws://127.0.0.1:{daemon.web.port}"
         fixtures = [fixture.load(fixture.find(name)) for name in NAMES]
-        heard = await asyncio.gather(*(call(url, TOKENS["admin"], each) for each in fixtures))
+        heard = await asyncio.gather(
+            *(call(url, TOKENS["admin"], each, rate) for each, rate in zip(fixtures, RATES, strict=True))
+        )
         async with asyncio.timeout(10):
             await asyncio.gather(*(over.wait() for over in ledger.over.values()))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{daemon.web.port}", headers=bearer("admin")) as client:

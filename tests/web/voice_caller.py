@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from ops.replay.caller import RecordedCaller
 from ops.replay.fixture import Fixture
-from phone_daemon.events import FRAME_BYTES
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, WIDE_RATE
+from phone_daemon.media.half_band import Doubler, Halver
 from phone_daemon.web.voice_frames import Flag, Type, VoiceFrame, json_frame, unpack
 from phone_daemon.wire.tape import HangUp, Press, Say
 
@@ -33,13 +35,16 @@ class Heard:
     audio_messages: int = 0
 
 
-async def call(url: str, token: str, fixture: Fixture) -> Heard:
-    """Plays the fixture's cues over `/ws/voice` until the call is over."""
+async def call(url: str, token: str, fixture: Fixture, rate: int = SAMPLE_RATE) -> Heard:
+    """Plays the fixture's cues over `/ws/voice` until the call is over, at 8 or 16 kHz."""
     heard = Heard()
     buffer = bytearray()
     async with connect(f"{url}/ws/voice", additional_headers={"Authorization": f"Bearer {token}"}) as socket:
-        await socket.send(json_frame(Type.AUDIO_START, {"caller": fixture.name, "called": fixture.called}).pack())
-        speaking = asyncio.create_task(_speak(socket, RecordedCaller(fixture), buffer))
+        about = {"caller": fixture.name, "called": fixture.called, "rate": rate}
+        await socket.send(json_frame(Type.AUDIO_START, about).pack())
+        up = Doubler().feed if rate == WIDE_RATE else bytes
+        halver = Halver()
+        speaking = asyncio.create_task(_speak(socket, RecordedCaller(fixture), buffer, up))
         reply = 0
         try:
             async for message in socket:
@@ -54,7 +59,7 @@ async def call(url: str, token: str, fixture: Fixture) -> Heard:
                         heard.audio_bytes += len(frame.payload)
                         heard.audio_messages += 1
                         heard.stale += len(frame.payload) if reply in heard.drops else 0
-                        buffer += frame.payload
+                        buffer += halver.feed(frame.payload)[0] if rate == WIDE_RATE else frame.payload
                     case Type.AUDIO_END if json.loads(frame.text)["drop"]:
                         heard.drops.append(int(json.loads(frame.text)["reply"]))
                         buffer.clear()
@@ -72,7 +77,9 @@ async def call(url: str, token: str, fixture: Fixture) -> Heard:
     return heard
 
 
-async def _speak(socket: ClientConnection, caller: RecordedCaller, buffer: bytearray) -> None:
+async def _speak(
+    socket: ClientConnection, caller: RecordedCaller, buffer: bytearray, up: Callable[[bytes], bytes]
+) -> None:
     loop = asyncio.get_running_loop()
     due = loop.time()
     saying = bytearray()
@@ -90,6 +97,6 @@ async def _speak(socket: ClientConnection, caller: RecordedCaller, buffer: bytea
                         await socket.send(VoiceFrame(Type.DONE).pack())
             chunk = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
             del saying[:FRAME_BYTES]
-            await socket.send(VoiceFrame(Type.AUDIO_CHUNK, payload=chunk).pack())
+            await socket.send(VoiceFrame(Type.AUDIO_CHUNK, payload=up(chunk)).pack())
             due += 0.02
             await asyncio.sleep(max(due - loop.time(), 0))
