@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from phone_daemon import __version__
-from phone_daemon.cli import check, daemons, init, try_dialplan
-from phone_daemon.daemon import Daemon
+from phone_daemon.cli import daemons
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
 from phone_daemon.settings.daemons import one_of
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import Key
-from phone_daemon.welcome import welcome
 from phone_daemon.wire.sip import CardFailed
 from sidecars.host.host import HostLost
 from sidecars.log import set_up
@@ -120,17 +118,23 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, argv: list[str]) -> int:
+    # Each command imports what it needs: the daemon's parts take half a second, and the web's libraries as long.
     match args.command:
         case "web":
-            # Its libraries are heavy, and a daemon has them in a process of its own.
             from phone_daemon.web.__main__ import main as web  # noqa: PLC0415
 
             return web([] if args.config is None else ["-c", str(args.config)])
         case "check":
+            from phone_daemon.cli import check  # noqa: PLC0415
+
             return check.run(args.config, os.environ)
         case "init":
+            from phone_daemon.cli import init  # noqa: PLC0415
+
             return init.run(args.folder)
         case "try":
+            from phone_daemon.cli import try_dialplan  # noqa: PLC0415
+
             settings = load_settings(args.config, os.environ)
             return asyncio.run(try_dialplan.run(args.dialplan, settings, closed=args.closed))
         case "demo":
@@ -175,6 +179,10 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
 
     SIGHUP reads the dialplans again.
     """
+    # Whoever starts several daemons is none, and would have them all wait for these.
+    from phone_daemon.daemon import Daemon  # noqa: PLC0415
+    from phone_daemon.welcome import welcome  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     assert me is not None
