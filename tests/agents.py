@@ -1,4 +1,4 @@
-"""Agents with a will of their own: users write factory as well, and a call has to live with any of them."""
+"""Agents with unusual behavior: users write agents too, and a call must cope with any of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GREETING = "Hello. How can I help you?"
 
 
 def text(said: str, *, before_s: float = 0.0, each_s: float = 0.0, then: Sequence[Action] = ()) -> Stream:
-    """Says it word by word: the first after `before_s`, the next each `each_s` later."""
+    """Says it word by word: the first word after `before_s`, each further one `each_s` later."""
 
     async def stream() -> AsyncGenerator[AgentEvent, None]:
         await asyncio.sleep(before_s)
@@ -32,7 +32,7 @@ def goodbye(said: str) -> Stream:
 
 
 class Lines:
-    """Gives one reply after the other, the last one again and again; notes what it was asked."""
+    """Gives one reply after the other, repeating the last one forever; records what it was asked."""
 
     def __init__(self, *replies: Stream, greeting: Stream | None = None, digits: int = 0) -> None:
         self.asked: list[CallerTurn] = []

@@ -1,4 +1,4 @@
-"""What any test may ask for, and which tests run."""
+"""Fixtures for all tests, and which tests run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEAREST = (
     "tests/test_",
     "tests/web",
 )
-"""Whose files are begun first, so that no core is left alone with a long one at the end."""
+"""Files whose tests start first, so that no core is left with a long one at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

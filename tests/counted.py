@@ -1,4 +1,4 @@
-"""Tests whose time is counted, not waited for."""
+"""Tests on the sample clock, which counts time instead of waiting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ P = ParamSpec("P")
 
 
 def counted(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Runs an async test on the sample clock: what it sleeps costs nothing, and nothing is late on a busy machine."""
+    """Runs an async test on the sample clock: sleeping costs nothing, and nothing is late on a busy machine."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -1,6 +1,6 @@
-"""The few things that cannot be had where time is counted: an engine that dies, one that takes its time, and a noise.
+"""The few things that the sample clock rules out: an engine that dies, one that takes its time, and a noise.
 
-The engines and the host are the real ones; only what would happen to them elsewhere is made up.
+The engines and the host are real; only what would happen to them elsewhere is simulated.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from sidecars.local.inline import InlineHost
 
 
 class MortalHost(InlineHost):
-    """A host whose engine can be killed: what `kill -9` does to a `SubprocessHost`, which needs a clock that runs."""
+    """A host whose engine can be killed: what `kill -9` does to a `SubprocessHost`, which needs real time."""
 
     async def die(self, *, for_good: bool = False) -> None:
-        """Every channel is lost; unless `for_good`, a fresh engine is there at once."""
+        """Every channel is lost; unless `for_good`, a fresh engine is available at once."""
         self._stop("killed")
         if not for_good:
             await self.start()
 
 
 class TunedHost(InlineHost):
-    """A host between whose engine and whose client a test may stand."""
+    """A host that lets a test step between its engine and its client."""
 
     late_s = 0.0
-    """Answers arrive so much later: a loaded machine, or a server far away."""
+    """Answers arrive this much later, as from a busy machine or a distant server."""
     late_final_s = 0.0
-    """Finals do, and what comes before them does not."""
+    """Delays finals, but not what comes before them."""
     wordless = False
-    """Recognition finds no words. A voice that every VAD takes for one, and every recogniser for none, is not to be
-    had: what sounds like one is given words now and then."""
+    """Recognition finds no words. There is no voice that every VAD accepts and no recognizer understands: sounds like
+    one yield words now and then.
+    """
 
     unsure = False
-    """Recognition is left with no words of those that it had guessed."""
+    """Recognition withdraws all words that it had guessed."""
 
     def open(self, call: str = "") -> QueueChannel:
         channel = super().open()
@@ -54,12 +55,12 @@ class TunedHost(InlineHost):
 
 
 class UnevenHost(InlineHost):
-    """A voice whose audio comes as a slow or busy engine's does."""
+    """A voice whose audio comes as slowly as a slow or busy engine's."""
 
     first_s = 0.0
-    """Before the first piece of a text."""
+    """Delay before the first piece of a text."""
     gaps_s: Sequence[float] = (0.0,)
-    """Before each later piece, again and again."""
+    """Delays before each later piece, repeated."""
 
     def open(self, call: str = "") -> QueueChannel:
         channel = super().open()
@@ -69,7 +70,7 @@ class UnevenHost(InlineHost):
 
         def uneven(message: Message, payload: bytes) -> None:
             nonlocal at, pieces
-            delay = 1e-6  # Timers of the same moment have no order.
+            delay = 1e-6  # Timers that are due at the same moment have no order.
             if message["type"] == "Chunk":
                 delay += self.gaps_s[(pieces - 1) % len(self.gaps_s)] if pieces else self.first_s
                 pieces += 1

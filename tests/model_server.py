@@ -1,4 +1,4 @@
-"""A real model server for every test that wants one: started once, when a test first asks for it."""
+"""A real model server for every test that needs one: started once, when a test first asks for it."""
 
 from __future__ import annotations
 

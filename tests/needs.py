@@ -1,7 +1,7 @@
-"""What a test needs that a bare machine lacks, read off its code: nobody has to remember a marker.
+"""What a test needs that a bare machine lacks, derived from its code, so that nobody has to remember a marker.
 
-A test is `engine` when its code, or that of a fixture or function of tests/ that it uses, comes upon what builds an
-environment; and `foreign` when it comes upon what looks for a program by other people.
+A test is `engine` if its code, or that of a fixture or function of tests/ that it uses, reaches code that builds an
+environment, and `foreign` if it reaches code that looks for a third-party program.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BUILDERS: dict[object, str] = {python_in: "engine", ModelServer: "engine", need:
 
 
 def markers(item: pytest.Item) -> set[str]:
-    """The markers of BUILDERS that `item` earns."""
+    """The markers of BUILDERS that apply to `item`."""
     if not isinstance(item, pytest.Function):
         return set()
     begin: list[object] = [item.function]
@@ -33,7 +33,7 @@ def markers(item: pytest.Item) -> set[str]:
 def _earned(thing: object) -> frozenset[str]:
     try:
         return _kept(thing)
-    except TypeError:  # it has no hash: a parameter that is a list, say
+    except TypeError:  # it has no hash: a parameter that is a list, for example
         return _marks_of(thing)
 
 
@@ -50,7 +50,7 @@ _kept = functools.cache(_marks_of)
 
 
 def _used(thing: object, seen: set[int]) -> Iterator[object]:
-    """`thing` and all that code of tests/ reaches from it by name."""
+    """`thing` and all code in tests/ that it reaches by name."""
     if id(thing) in seen:
         return
     seen.add(id(thing))

@@ -1,4 +1,4 @@
-"""An agent with a language model, asked a turn at a time: what the tests of its parts share."""
+"""An agent with a language model that tests ask one turn at a time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def roles(server: SseServer) -> list[str]:
 
 
 def valid(messages: list[dict[str, Any]]) -> None:
-    """What every server and chat template takes: turns alternate, and each tool call has its answer behind it."""
+    """The rules of every server and chat template: turns alternate, and each tool call is followed by its answer."""
     assert [message["role"] for message in messages[:2]] == ["system", "user"]
     waiting: list[str] = []
     for before, message in itertools.pairwise(messages):

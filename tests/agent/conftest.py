@@ -1,4 +1,4 @@
-"""A model server that follows a script, and factory that think with it."""
+"""A model server that follows a script, and a factory of agents that use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which agent answers, and what an operator is told of the servers behind them before a caller is."""
+"""Which agent answers, and what an operator learns about the servers behind it before the first call."""
 
 from __future__ import annotations
 

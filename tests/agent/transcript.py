@@ -39,7 +39,7 @@ async def play(plan: Dialplan, transcript: str) -> list[str]:
     for line in (line.strip() for line in transcript.strip().splitlines()):
         kind, _, text = line.partition(": ")
         if kind == "agent" and " -- " in text:
-            # Broken off: history is cut to what was heard, and the mark is put where the transcript has it.
+            # Interrupted: the history is cut to what was heard, and the mark is put where the transcript has it.
             heard = text.partition(" -- ")[0]
             assert happened[-1].startswith("agent: ") and history[-1].text.startswith(heard), (happened[-1], heard)
             happened[-1] = f"agent: {heard} --{history[-1].text.removeprefix(heard)}"

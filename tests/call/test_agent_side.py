@@ -1,4 +1,4 @@
-"""What the history says was heard, against the audio that was played; and what is still owed."""
+"""What the history records as heard, compared with the audio that was played; and what remains to be said."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POINTS = [0.12 + 0.41 * n for n in range(20)]
 
 @cache
 def onsets() -> tuple[list[str], list[float]]:
-    """The reply's words and the seconds at which each begins: the engine's own marks, phrase after phrase."""
+    """The reply's words and the seconds at which each begins, by the engine's own marks, phrase by phrase."""
     engine = create({})
     words: list[str] = []
     begins: list[float] = []
@@ -48,7 +48,7 @@ def reached(phone: Phone, reply: int, seconds: float) -> bool:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Left:
-    """One call, in which the same reply is broken off by a key at each of `POINTS`."""
+    """One call in which a key interrupts the same reply at each of `POINTS`."""
     agent = agents.Lines(agents.text(REPLY), digits=1)
 
     async def script(phone: Phone) -> None:

@@ -22,7 +22,7 @@ ON = replace(SETTINGS, turn=TurnSettings(backchannels=True))
 
 
 class Asking(agents.Lines):
-    """It has asked for a message."""
+    """The agent has asked for a message."""
 
     def expects(self) -> str:
         return "text"
@@ -52,7 +52,7 @@ def test_in_a_pause_of_a_long_message_the_caller_hears_that_they_are_listened_to
     (turn,) = left.turns[1:]
     assert [each["text"] for each in turn["backchannels"]] == ["Uh-huh."]
     assert turn["times"]["speech_onset"] + 5 <= turn["backchannels"][0]["at"] < turn["times"]["speech_end"]
-    # It is no reply: it has a number of its own, and the caller's turn goes on to one answer.
+    # It is not a reply: it has its own number, and the caller's turn continues until it gets one answer.
     assert turn["reply"] == 3 and turn["heard"] == "I see, thank you."
     assert "doctor" in turn["caller"] and "fever" in turn["caller"]
     heard = np.frombuffer(bytes(left.line.audio[2]), "<i2").astype(int)

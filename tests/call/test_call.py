@@ -1,4 +1,4 @@
-"""How a call ends, whatever happens around it, and what it tells and leaves."""
+"""How a call ends, whatever happens around it, and what it reports and leaves behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CANCELLING = "the chain still runs"
     "state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.CLOSING, CANCELLING]
 )
 def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state: State | str) -> None:
-    """`ring` sees to it that neither a task nor a session is left."""
+    """`ring` asserts that neither a task nor a session is left."""
     agent = agents.Lines(agents.text(LONG, before_s=1.0), agents.goodbye("Goodbye."))
 
     async def script(phone: Phone) -> None:
@@ -50,7 +50,7 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
         phone.say(speech(OPEN))
         await phone.until(lambda: phone.told("state")[-1]["state"] == "LISTENING")
         if state == CANCELLING:
-            return  # the chain still runs: `Flushed` comes with the next tick
+            return  # the chain is still running: `Flushed` comes with the next tick
         await phone.reaches(State.CLOSING, State.CLOSED)
 
     left = ring(tmp_path, script, agent=agent)
@@ -85,7 +85,7 @@ def test_words_whose_final_was_on_its_way_when_the_line_closed_are_in_the_log(tm
 
 
 def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: Path) -> None:
-    """Late keys, voices and playout events find a call that is closing; and a line may close only once."""
+    """A closing call receives late keys, voices, and playout events; and a line may close only once."""
     agent = agents.Lines(agents.goodbye("Goodbye."))
 
     async def script(phone: Phone) -> None:
@@ -170,7 +170,9 @@ def test_without_recording_a_call_leaves_everything_but_the_recording(tmp_path: 
 
 
 def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
-    """By the embedded voice: espeak-ng says no phrase twice with the same samples, and its echo is looked for."""
+    """With the embedded voice: espeak-ng never says a phrase twice with the same samples, and its echo is looked
+    for.
+    """
     agent = agents.text(LONG)
     voice = InlineHost("tts", "hibari", {})
 
@@ -189,7 +191,7 @@ def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
 
 
 def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: Path) -> None:
-    """And says so, once."""
+    """And logs this, once."""
     (tmp_path / "calls").write_text("a file where the folder should be")
 
     async def script(phone: Phone) -> None:

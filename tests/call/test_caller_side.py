@@ -1,4 +1,4 @@
-"""The caller's side when recognition is slow, or dies, or has to listen for very long."""
+"""The caller's side when recognition is slow, dies, or has to listen for very long."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BROKEN_OFF = "I would like to"
 
 
 SHORT_PIECES = replace(SETTINGS, vad=VadSettings(max_speech_s=5.0))
-"""So that there are many, and quickly."""
+"""Short pieces, so that there are soon many."""
 
 
 def without_a_pause(seconds: float) -> bytes:
@@ -45,7 +45,7 @@ def mortal() -> MortalHost:
 
 
 def booking(folder: Path, *deaths_s: float) -> tuple[Left, agents.Lines]:
-    """A call whose recognizer dies at these seconds into "I would like to book an appointment please"."""
+    """A call whose recognizer dies at these seconds during "I would like to book an appointment please"."""
     agent = agents.Lines(agents.text("All right."))
     stt = mortal()
 
@@ -71,7 +71,7 @@ def test_ears_that_die_in_the_middle_of_a_sentence_cost_no_word(tmp_path: Path) 
 
 
 def test_ears_that_died_before_anything_was_said_are_no_death_of_the_sentence(tmp_path: Path) -> None:
-    """Three deaths, of which two come while the utterance has heard nothing yet."""
+    """Three deaths, two of them before the utterance has heard anything."""
     left, _ = booking(tmp_path, 0.02, 0.06, 1.4)
     assert left.said() == [BOOKING]
 
@@ -118,7 +118,7 @@ def test_a_final_that_does_not_come_is_given_up_and_the_caller_asked_again(tmp_p
 
 @pytest.mark.parametrize("stable_s", [0.2, 2.0])
 def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, stable_s: float) -> None:
-    """The engine takes "yep" back at the very end; whoever waits for two seconds has not counted on it."""
+    """The engine takes "yep" back at the very end; after two seconds of waiting it should not count."""
     said = [BOOKING, YES, OPEN]
 
     async def script(phone: Phone) -> None:
@@ -162,7 +162,7 @@ def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
     left = ring(tmp_path, script, agent=agent, settings=settings)
     times = left.turns[1]["times"]
     assert wait_s <= times["endpoint"] - times["speech_end"] <= wait_s + 0.06
-    assert ("early_start" in times) is (name == OPEN)  # A draft would only have to be dropped.
+    assert ("early_start" in times) is (name == OPEN)  # A speculative reply would only be dropped.
 
 
 def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_with_silence(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_w
 
 
 def test_a_caller_who_talks_without_a_pause_is_written_down_as_they_go(tmp_path: Path) -> None:
-    """And is one turn; what is kept of the audio is bounded by the longest piece."""
+    """And it is one turn; the audio that is kept is bounded by the longest piece."""
     most = [0, 0]
     gc.collect()
 
@@ -213,7 +213,7 @@ def utterances() -> list[Utterance]:
 
 @pytest.mark.parametrize("policy", ["off", "speech"])
 def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_path: Path, policy: str) -> None:
-    """A minute, in which the caller talks on and on without being allowed to interrupt, or is silent."""
+    """A minute in which the caller talks without being allowed to interrupt, or is silent."""
     agent = agents.Lines(greeting=agents.text("And so on and on it goes. " * 50))
     most = 0
 
@@ -269,11 +269,11 @@ def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
 
 
 SETS = {"": CLINIC, "doctor": ["my name is katherine"], "patient": ["my name is catherine"]}
-"""What is said sounds the same: only what is expected can tell which it was."""
+"""The two sound the same: only the expected words can tell which it was."""
 
 
 class Expecting:
-    """A caller's side on an engine of its own, and what was expected of each utterance that it opened."""
+    """A caller's side with an engine of its own, and the expected words of each utterance that it opened."""
 
     def __init__(self, host: InlineHost) -> None:
         self.opened: list[str] = []
@@ -287,7 +287,7 @@ class Expecting:
         return Utterance(self.host, {"grammar": "clinic"}, expected=expected)
 
     async def name(self) -> str:
-        """How the utterance that listens writes the name."""
+        """How the current utterance spells the name."""
         utterance = self.side.restart()
         utterance.feed(speech("my name is catherine"))
         return (await utterance.finalize()).text.split()[-1].strip(".")
@@ -312,7 +312,7 @@ async def test_from_the_next_utterance_on_what_is_expected_is_understood(expecti
         expecting.side.expect(expected)
         expecting.side.drop()
         assert await expecting.name() == name, expected
-        assert await expecting.name() == name, expected  # and so do all that come after it
+        assert await expecting.name() == name, expected  # and so does everything that comes after it
 
 
 async def test_what_listens_already_keeps_what_it_expected(expecting: Expecting) -> None:
@@ -337,7 +337,7 @@ async def test_spares_that_were_replaced_are_freed(expecting: Expecting) -> None
 
 
 class KeepingHost(InlineHost):
-    """A host that keeps what its engine is fed."""
+    """A host that records the audio its engine gets."""
 
     def __init__(self) -> None:
         super().__init__("stt", "moonshine", {"phrases": {"clinic": SETS}})

@@ -1,4 +1,4 @@
-"""What an operator asks of a live call, in whatever state it is; and through a real Redis."""
+"""An operator's commands to a live call, in every state of the call; and through a real Redis."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_interrupt_silences_an_agent_who_is_heard(tmp_path: Path, state: Stat
 
 @pytest.mark.parametrize("ears_late_s", [0.0, 0.6])
 def test_an_interrupt_finds_nothing_to_silence_while_nothing_is_heard(tmp_path: Path, ears_late_s: float) -> None:
-    """The caller's question is still answered, whether it is understood already or not."""
+    """The caller's question is still answered, whether or not it has been recognized yet."""
 
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)
@@ -140,7 +140,7 @@ def test_a_call_is_hung_up_in_any_state(tmp_path: Path, state: State) -> None:
 
 
 async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) -> None:
-    """On a clock that runs, with the embedded Redis: the agent is interrupted, told to speak, and hung up."""
+    """In real time, with the embedded Redis: the agent is interrupted, told to speak, and hung up."""
     settings = replace(
         SETTINGS,
         state=StateSettings(directory=tmp_path),
@@ -173,7 +173,7 @@ async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) 
             interrupting = tasks.create_task(operator.order("one", CommandKind.INTERRUPT))
             hanging_up = tasks.create_task(operator.order("one", CommandKind.HANG_UP))
             assert await hanging_up == {"hung_up": True}
-            assert (await interrupting)["reply"] == 2  # told, although the line was closed meanwhile
+            assert (await interrupting)["reply"] == 2  # answered, although the line was closed in the meantime
             assert (await running).reason is EndReason.DRAINED
             with pytest.raises(CommandFailed):
                 await operator.order("one", CommandKind.SAY, "Too late.")

@@ -1,4 +1,6 @@
-"""A voice over the agent's: it speaks softly, and then is silent, or goes on and has lost nothing."""
+"""A voice during the agent's speech: the agent speaks softly, and then falls silent, or continues and has lost
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ RIGHT = "All right."
 
 
 async def asks(phone: Phone, after_s: float = 1.0) -> None:
-    """Has the agent speak for so long."""
+    """Makes the agent speak for this long."""
     await phone.heard_out("How can I help")
     await phone.says(speech(OPEN))
     await phone.reaches(State.SPEAKING)
@@ -25,7 +27,7 @@ async def asks(phone: Phone, after_s: float = 1.0) -> None:
 
 
 def levels(left: Left, reply: int = 2) -> np.ndarray:
-    """Of 20 ms frames of what was played, in dB."""
+    """Levels of the 20 ms frames that were played, in dB."""
     pcm = np.frombuffer(bytes(left.line.audio[reply]), "<i2").astype(float)
     return np.asarray(10 * np.log10(np.mean(pcm[: len(pcm) // 160 * 160].reshape(-1, 160) ** 2, axis=1) + 1))
 
@@ -43,13 +45,13 @@ def test_an_interruption_finds_the_agent_soft_and_then_silent(tmp_path: Path) ->
     assert (duck["outcome"], duck["why"]) == ("cut", "words")
     chain = turn["barge_in"]
     assert chain["onset_to_silence_ms"] == chain["detection_ms"] + chain["legs_ms"]["rtp_silent"]
-    # What was played between the two was softer by 18 dB than what was before, as loud as speech is.
+    # The audio between the two was 18 dB softer than before, within the variation of speech.
     soft = levels(left)[-5:]
     assert soft.max() < levels(left)[:-20].max() - 12
 
 
 def doubt(phone: Phone, since_s: float, until_s: float) -> None:
-    """From now on, what is heard between these two is taken for the agent's own voice."""
+    """From now on, anything heard between these two is taken for the agent's own voice."""
     start = phone.call._caller_side.position
     ducking = phone.call._turns._ducking
 
@@ -116,7 +118,7 @@ def test_at_the_mere_hint_of_a_voice_the_agent_is_soft_for_an_instant(tmp_path: 
     assert hinted.turns[1]["heard"] == HOURS and hinted.turns[1]["ducks"] == []
     count = min(len(levels(usual)), len(levels(hinted)))
     softer = levels(usual)[:count] - levels(hinted)[:count]
-    # No two calls sound the same to the frame: what lasts counts.
+    # No two calls sound the same to the frame: only what lasts counts.
     lasting = np.median(np.lib.stride_tricks.sliding_window_view(softer, 5), axis=1)
     assert 1 <= np.count_nonzero(lasting > 8) <= 10
 

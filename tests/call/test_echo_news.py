@@ -1,4 +1,4 @@
-"""A whole call on a line that sends the agent's voice back: what becomes of it, and what is told."""
+"""A whole call on a line that returns the agent's voice: what happens to it, and what is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DELAY_S = 0.16
 
 
 def silent_caller(directory: Path, loss_db: float, **echo: bool) -> Outcome:
-    """Nobody speaks: all that comes from the line is what was said to it."""
+    """Nobody speaks: everything that comes from the line is the echo."""
     played = replace(fixture.load(fixture.find("says_nothing")), echo=Echo(loss_db, DELAY_S))
     return replayed(played, directory, Settings(echo=EchoSettings(**echo)))
 

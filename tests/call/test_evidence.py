@@ -1,4 +1,4 @@
-"""What a voice over the agent's amounts to, as it becomes known."""
+"""How a voice during the agent's speech is judged, as more becomes known about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONSET = Evidence(
 
 
 def after(s: float, text: str = "", **seen: Any) -> Evidence:
-    """What is known `s` after the onset, of which the first 120 ms were not noticed."""
+    """What is known `s` after the onset, of which the first 120 ms went unnoticed."""
     return replace(
         ONSET, since_s=s, ducked_s=s - 0.12, text=text, wordy=wants_floor(text), remark=is_remark(text), **seen
     )
@@ -63,7 +63,7 @@ def test_after_a_question_a_clear_voice_and_any_word_are_an_answer() -> None:
 
 def test_a_sound_that_is_hardly_speech_and_has_no_words_is_a_noise() -> None:
     assert judge(replace(after(0.12 + DECIDE_S), likeness=0.5)) == (Verdict.RESTORE, "noise")
-    assert judge(after(0.3, quiet_s=0.25))[0] is Verdict.WAIT  # a short word may still be understood
+    assert judge(after(0.3, quiet_s=0.25))[0] is Verdict.WAIT  # a short word may still be recognized
 
 
 def test_where_recognition_tells_nothing_before_the_end_a_voice_that_goes_on_takes_the_floor() -> None:

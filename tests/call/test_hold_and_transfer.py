@@ -1,4 +1,4 @@
-"""What becomes of a call whose caller puts it on hold, or comes back from a transfer."""
+"""What happens to a call whose caller puts it on hold, or comes back from a transfer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_on_hold_the_agent_is_silent_and_patient_and_says_nothing_stale_afterwar
         phone.line.tells(HoldChanged(held=True))
         await phone.reaches(State.LISTENING)
         said = len(phone.told("agent"))
-        await asyncio.sleep(60)  # far longer than a caller who is there may be silent
+        await asyncio.sleep(60)  # far longer than a caller who is present may be silent
         phone.line.tells(HoldChanged(held=False))
         await asyncio.sleep(3)
         assert len(phone.told("agent")) == said

@@ -1,4 +1,4 @@
-"""Where a call's timeline began, as told by frames that are read late."""
+"""Where a call's timeline began, computed from frames that are read late."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICK = 20_000_000
 
 
 def clock_of(lateness_ms: Iterable[int], *, slipped_from: int = 10**9, by_ms: int = 0) -> LineClock:
-    """After frames that were each read so late; from frame `slipped_from` on, the line itself is behind."""
+    """After frames that were each read this late; from frame `slipped_from` on, the line itself is late."""
     clock = LineClock()
     for tick, late in enumerate(lateness_ms):
         slip = by_ms if tick >= slipped_from else 0

@@ -1,4 +1,4 @@
-"""A reply whose parts fail: the caller hears something all the same, and then has the floor."""
+"""A reply with failing parts: the caller still hears something, and then has the floor."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def breaks_off() -> AsyncGenerator[AgentEvent, None]:
 
 
 class Refusing(agents.Lines):
-    """Raises where it is asked, not where it is read."""
+    """Raises when it is asked, not when it is read."""
 
     def reply(self, turn: CallerTurn, history: object) -> AsyncGenerator[AgentEvent, None]:
         raise RuntimeError("no model")
@@ -160,7 +160,7 @@ def test_why_a_tool_failed_is_among_the_faults_of_the_turn(tmp_path: Path) -> No
 
 
 def test_a_phrase_is_waited_for_as_long_as_tokens_keep_coming(tmp_path: Path) -> None:
-    """It is the last token that its patience counts from, not the first."""
+    """The timeout counts from the last token, not from the first."""
     slow = agents.text("We are open until five.", each_s=0.8 * FIRST_PATIENCE_S)
     left = ring(tmp_path, asks_and_listens, agent=agents.Lines(slow))
     assert [str(told["text"]).strip() for told in left.told("agent")][-1] == "We are open until five."
@@ -278,7 +278,7 @@ SAID = "We are open from half past eight until half past five. On Friday we clos
 
 
 class NotingHost(InlineHost):
-    """Keeps what it was given to speak."""
+    """Records the texts that it is given to speak."""
 
     def __init__(self) -> None:
         super().__init__("tts", "espeak", {})
@@ -315,7 +315,7 @@ def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> Non
         await tts.die()
         await phone.reaches(State.LISTENING)
 
-    # So long a text that synthesis, which runs ten seconds ahead, is still at it.
+    # The text is so long that synthesis, which runs ten seconds ahead, is still busy.
     left = ring(tmp_path, script, agent=agents.Lines(agents.text(f"{SAID} {SAID} {SAID} {SAID}")), tts=tts)
     [fault] = left.turns[1]["faults"]
     assert fault == "tts: killed"
@@ -378,7 +378,7 @@ ONE_PHRASE = "We are open from half past eight until half past five on every day
 
 
 def underruns(folder: Path, gaps_s: list[float], turns: int = 3, said: str = ONE_PHRASE) -> list[int]:
-    """Of replies by an engine that makes 100 ms of audio after each of these pauses."""
+    """For replies by an engine that makes 100 ms of audio after each of these pauses."""
     tts = UnevenHost("tts", "espeak", {})
     tts.gaps_s = gaps_s
 
@@ -411,6 +411,6 @@ def test_a_voice_that_keeps_ahead_is_never_waited_for(tmp_path: Path) -> None:
 
 
 def test_what_is_still_to_be_played_of_a_phrase_is_lead_for_the_next(tmp_path: Path) -> None:
-    """An uneven voice that is ahead of playout by then: the second phrase has nothing to wait for."""
+    """By then an uneven voice is ahead of playout: the second phrase has no reason to wait."""
     _, *later = underruns(tmp_path, [0.3, 0.02, 0.02, 0.02], turns=2, said=f"{ONE_PHRASE} {ONE_PHRASE}")
     assert later == [0, 0]

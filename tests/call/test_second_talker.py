@@ -1,4 +1,4 @@
-"""Somebody behind the caller, softer by 14 dB: neither do they stop the agent, nor are they answered."""
+"""Somebody behind the caller, 14 dB softer, neither stops the agent nor is answered."""
 
 from __future__ import annotations
 

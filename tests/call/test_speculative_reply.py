@@ -1,4 +1,4 @@
-"""Replies that are begun while the caller has only paused: sooner when they had finished, unheard when they had not."""
+"""Replies that begin at a caller's pause: heard sooner if the caller had finished, never heard if not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def asks(phone: Phone) -> None:
 
 
 PAUSE = bytes(2 * samples(0.28))
-"""Less than the endpoint takes."""
+"""Less than the endpoint wait."""
 
 
 async def thinks_aloud(phone: Phone) -> None:
@@ -61,7 +61,7 @@ def test_a_reply_begun_in_the_endpoint_wait_is_heard_when_the_wait_is_over(tmp_p
     assert agent.retracted == 0
     turn, other = early.turns[1], late.turns[1]
     assert turn["heard"] == other["heard"] == "We are open. Do come and see us."
-    assert turn["ttfa_ms"] <= turn["stages_ms"]["endpoint_wait"] + 40  # a tick to leave, and one to be counted
+    assert turn["ttfa_ms"] <= turn["stages_ms"]["endpoint_wait"] + 40  # one tick to leave, and one to be counted
     assert other["ttfa_ms"] >= turn["ttfa_ms"] + 150
     assert turn["times"]["speech_end"] < turn["times"]["early_start"] < turn["times"]["endpoint"]
     assert "early_start" not in other["times"]
@@ -101,7 +101,7 @@ def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
     first, *_, last = agent.asked
     assert "appointment" in first.text and "open" not in first.text
     assert "appointment" in last.text and words(last.text).endswith(OPEN)
-    assert agent.histories == [agent.histories[0]] * len(agent.asked)  # each was asked where the last had stood
+    assert agent.histories == [agent.histories[0]] * len(agent.asked)  # each was asked from the state before the last
     assert agent.retracted == len(agent.asked) - 1 >= 1
     assert [turn["heard"] for turn in left.turns] == [agents.GREETING, "Until five."]
     assert [text for _, text, _ in left.history] == [agents.GREETING, last.text, "Until five."]
@@ -146,7 +146,7 @@ def test_a_dropped_draft_lets_go_of_its_model_at_once(tmp_path: Path) -> None:
 
 
 def test_what_a_dropped_draft_wanted_to_do_is_not_done(tmp_path: Path) -> None:
-    """Neither its actions nor its tools: those wait until it is certain what was said."""
+    """Neither its actions nor its tools run: those wait until it is certain what was said."""
     ran: list[tuple[str, float]] = []
 
     class Booking(agents.Lines):
@@ -188,7 +188,7 @@ def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Pa
 
 
 def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
-    """The agent is asked how many digits it wants where the caller has heard it stand."""
+    """The agent is asked how many digits it wants in the state that the caller knows from hearing it."""
     agent = agents.Lines(agents.text("Yes."), agents.text("You chose one."), digits=1)
 
     async def script(phone: Phone) -> None:
@@ -223,7 +223,7 @@ def test_a_draft_that_breaks_down_is_begun_again(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("seconds", [0.2, 0.6])
 def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
-    """`ring` sees to that."""
+    """`ring` asserts that."""
     agent = agents.Lines(agents.text("Never heard.", before_s=5.0))
 
     async def script(phone: Phone) -> None:
@@ -240,7 +240,7 @@ def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, 
 
 
 def test_a_script_stands_where_it_would_stand_without(tmp_path: Path) -> None:
-    """Twice, and on the sample clock the same to the last digit."""
+    """Twice on the sample clock, with results that are the same to the last digit."""
     played = fixture.load(fixture.find("interrupts_three_times"))
     calls = []
     for folder in ("one", "two"):

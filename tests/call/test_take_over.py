@@ -1,4 +1,4 @@
-"""A colleague takes a live call over and gives it back: who hears whom, and what the agent knows afterwards."""
+"""A colleague takes over a live call and gives it back: who hears whom, and what the agent knows afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TONE = (8000 * np.sin(np.arange(16_000) * 2 * np.pi * 440 / 8000)).astype("<i2")
 
 
 class Colleague:
-    """Another telephone at the same call."""
+    """Another telephone in the same call."""
 
     def __init__(self) -> None:
         self.telephone = Phone()
@@ -146,7 +146,9 @@ def test_where_it_is_announced_the_caller_is_told_first(tmp_path: Path) -> None:
 
 
 def test_a_colleague_whose_frames_were_late_is_not_late_for_ever(tmp_path: Path) -> None:
-    """A second of frames at once: most of it is left out, and the caller is not a second behind from then on."""
+    """A second of frames arrives at once: most of them are dropped, so that the caller is not a second late from then
+    on.
+    """
     queued = []
 
     async def script(phone: Phone, colleague: Colleague) -> None:

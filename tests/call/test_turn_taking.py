@@ -1,4 +1,4 @@
-"""Who has the floor, and what becomes of it: whole calls with a caller who does not behave."""
+"""Who has the floor, and what happens to it: whole calls with difficult callers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
 
 
 def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_two_halves(tmp_path: Path) -> None:
-    """Nothing has been asked of the agent yet when the second half begins: there is nothing to retract."""
+    """The agent has not been asked anything yet when the second half begins: there is nothing to retract."""
     agent = agents.Lines(agents.text("What can I do?"), agents.text("Of course."))
 
     async def script(phone: Phone) -> None:
@@ -71,7 +71,7 @@ def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> Non
         stt.late_final_s = 2.8
         await phone.says(speech(BOOKING))
         await phone.reaches(State.THINKING)
-        stt.late_final_s = 0.0  # what is said from here on is understood sooner than what came before
+        stt.late_final_s = 0.0  # speech from here on is recognized sooner than what came before
         await phone.says(speech(TUESDAY))
         await phone.heard_out("All right")
 
@@ -96,7 +96,7 @@ def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path
 
 
 def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a_noise(tmp_path: Path) -> None:
-    """The agent has taken it back, so it is not enough to say its words."""
+    """The agent has retracted the reply, so repeating its words is not enough."""
     agent, tts = agents.Lines(agents.text("You chose one."), digits=1), UnevenHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
@@ -114,8 +114,9 @@ def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a
 
 
 def test_what_is_expected_goes_back_with_the_agent(tmp_path: Path) -> None:
-    """What listens while the caller goes on, before the reply to the first half was heard, expects what it expected
-    before that."""
+    """An utterance that continues the turn, before the reply to its first half was heard, expects the same words as
+    before.
+    """
 
     class Asks(agents.Lines):
         def expects(self) -> str:
@@ -190,7 +191,7 @@ def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: 
 
 
 def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
-    """The agent goes on at the very word, and says everything else that it had not said yet."""
+    """The agent continues at the exact word, and says everything that it had not said yet."""
     whole = " ".join([LONG, "Is there anything else that I can do for you? Please tell me now."] * 3)
     agent = agents.Lines(agents.text(whole))
 
@@ -226,7 +227,7 @@ def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Pat
 
 
 def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Path) -> None:
-    """The noise comes in the last hundredths of a second: no word is owed any more, but the end is."""
+    """The noise comes in the last hundredths of a second: no words remain to be said, but the end of the call does."""
     agent = agents.Lines(agents.goodbye("Goodbye. "))
 
     async def script(phone: Phone) -> None:
@@ -299,7 +300,7 @@ def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
-        for _ in range(3):  # "yes" again and again: each remark counts by itself
+        for _ in range(3):  # "yes" again and again: each remark counts separately
             await phone.says(speech("yes"))
             await asyncio.sleep(1.0)
             assert phone.state() is State.SPEAKING
@@ -345,7 +346,7 @@ def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
 
 
 def test_what_was_typed_during_a_protected_greeting_is_not_lost(tmp_path: Path) -> None:
-    """And is taken apart: a menu's choice, then what that asks for."""
+    """And is parsed in parts: a menu's choice, then the answer to what that asks for."""
     agent = agents.Lines(agents.text("Your number, please."), digits=1)
     left = ring(tmp_path, lambda phone: _typed_ahead(phone, agent), agent=agent, dialplan=plan(greeting=False))
     assert not left.turns[0]["interrupted"]

@@ -1,4 +1,4 @@
-"""Who answered a call of ours, on recorded and synthetic voices and the sample clock."""
+"""Who answered an outgoing call, tested with recorded and synthetic voices on the sample clock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def said(text: str) -> bytes:
 
 
 def judged(pcm: bytes, *, until_beep: bool = False) -> tuple[WhoAnswered | None, float]:
-    """The verdict, and the second in which it fell, or in which a message could be left."""
+    """The verdict, and the second in which it was reached, or in which a message could be left."""
     ear = Ear(VadSettings())
     for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES):
         position = at // 2

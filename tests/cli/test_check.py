@@ -1,4 +1,4 @@
-"""`phone-daemon check`: every mistake at once, nothing started."""
+"""`phone-daemon check`: reports every mistake at once, and starts nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command line: what is used wrongly is told in one line, and what is meant is guessed."""
+"""The command line: wrong use gets one line, with a guess at what was meant."""
 
 import pytest
 

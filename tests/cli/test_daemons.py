@@ -1,4 +1,4 @@
-"""`daemons = N`: real daemons side by side, started by one command and ended by one signal."""
+"""`daemons = N`: real daemons side by side, started by one command and stopped by one signal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.ops.edge.front import block
 
 
 def pids(parent: int) -> dict[str, int]:
-    """The daemons by their block."""
+    """The daemons by the block of ports that they use."""
     return {line.rpartition(" ")[2]: pid for pid, line in children(parent).items() if "--block" in line}
 
 
 async def ready(port: int) -> None:
-    """Waits until somebody answers calls there."""
+    """Waits until calls are answered there."""
     async with asyncio.timeout(60):
         while True:
             async with Probe(f"sip:100@127.0.0.1:{port}") as probe:

@@ -1,4 +1,4 @@
-"""Dialplans: which one answers, and one line for each thing that is wrong with one."""
+"""Dialplans: which one answers, and one line for each mistake in one."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Phrases in short."""
+"""Phrases in shorthand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Dialplans written for earlier versions: they are read, and a line says what to write today."""
+"""Dialplans written for earlier versions: they still load, and a line names the current key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference of dialplan keys: written from the models, complete."""
+"""The reference of dialplan keys is generated from the models, and complete."""
 
 import re
 import tomllib

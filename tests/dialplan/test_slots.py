@@ -1,4 +1,4 @@
-"""Kinds of values an agent asks for."""
+"""The kinds of values for which an agent asks."""
 
 import pytest
 

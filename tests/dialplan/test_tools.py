@@ -1,4 +1,4 @@
-"""Tools and models in a dialplan: what is read, and one line for each thing that is wrong."""
+"""Tools and models in a dialplan: how they are read, and one line for each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether two recordings hold the same speech, though a line lies between them."""
+"""Whether two recordings contain the same speech, even with a line between them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def loudness(samples: Samples) -> Samples:
 
 
 def has_speech(samples: Samples, seconds: float = 0.5) -> bool:
-    """At least so much of it is louder than a line's noise."""
+    """Whether at least this much of it is louder than a line's noise."""
     return bool(np.count_nonzero(loudness(samples) > 200) * 0.02 >= seconds)
 
 
 def alike(part: Samples, whole: Samples) -> float:
-    """Best normalised correlation, over all shifts, of the loudness of `part` with that of `whole`: 1 is the same.
+    """Best normalized correlation, over all shifts, of the loudness of `part` with that of `whole`: 1 means the same.
 
     Loudness in 20 ms steps survives a jitter buffer and a µ-law codec; two different sentences stay below 0.7.
     """

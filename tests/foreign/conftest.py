@@ -1,4 +1,4 @@
-"""A daemon to be phoned, and a caller's voice."""
+"""A daemon to call, and a caller's voice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def daemon(tmp_path: Path) -> AsyncIterator[DaemonProcess]:
 
 @pytest.fixture
 def booking() -> bytes:
-    """A caller who asks for an appointment: the first thing said in a recorded call, 8 kHz 16-bit mono."""
+    """A caller who asks for an appointment: the first utterance of a recorded call, 8 kHz 16-bit mono."""
     first = min(BOOKING.glob("*.wav"))
     with wave.open(str(first)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)

@@ -1,4 +1,4 @@
-"""Kamailio, by other people, as a provider's registrar and proxy on loopback."""
+"""Kamailio (third-party) as a provider's registrar and proxy on loopback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _ASKED = re.compile(r"ASKED (\S+) (\S+) (\S+) user=(\S+) auth=(\S+) expires=(\S+
 
 
 class Kamailio:
-    """`async with Kamailio(folder) as registrar`, then `registrar.port`. Numbers that begin with + go to `callee`."""
+    """`async with Kamailio(folder) as registrar`, then `registrar.port`. Calls to numbers that begin with + go to
+    `callee`.
+    """
 
     def __init__(
         self, folder: Path, *, algorithm: str = "MD5", expires: int = 60, port: int = 0, callee: str = "127.0.0.1:9"
@@ -49,7 +51,7 @@ class Kamailio:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process.returncode is None:
-            # Its processes are a group of their own.
+            # Its processes form a separate group.
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         self._output.close()
@@ -62,6 +64,6 @@ class Kamailio:
 
 
 def _listens(port: int) -> bool:
-    """Something of this machine listens on the TCP port, which Kamailio opens last."""
+    """Whether the TCP port is open on this machine; Kamailio opens it last."""
     wanted = f":{port:04X} "
     return any(wanted in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines())

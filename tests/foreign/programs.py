@@ -1,4 +1,4 @@
-"""Programs by other people that the tests phone us with; on a laptop they may be missing, in CI they may not."""
+"""Third-party programs with which tests call the daemon; a laptop may lack them, but CI must not."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PACKAGES = {
 
 
 def need(program: str) -> str:
-    """Path of a program; skips the test when it is missing, or fails it where `CI=true`."""
-    # Debian keeps some of them where few users look.
+    """Path of a program; skips the test if it is missing, or fails it if `CI=true`."""
+    # Debian keeps some of them outside of most users' PATH.
     if path := shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
         return path
     message = f"{program} is not installed: apt-get install {PACKAGES[program]}"
@@ -37,7 +37,7 @@ def need(program: str) -> str:
 
 
 def free_udp_port(even: bool = False) -> int:
-    """A UDP port of 127.0.0.1 that was free a moment ago; even ones for RTP."""
+    """A UDP port of 127.0.0.1 that was free a moment ago; an even one for RTP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""SIPp, by other people, as whoever calls or is called: scenarios put together from a few steps."""
+"""SIPp (third-party) as caller or callee: scenarios assembled from a few steps."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _send(start: str, head: str, rest: str, retrans: bool = False) -> str:
 def calling(
     status: int = 200, *, caller: str = "sipp", hold_ms: int = 300, extra: str = "", hung_up_on: bool = False
 ) -> str:
-    """Calls, is answered with `status` through whatever proxies there are, stays for `hold_ms`, hangs up.
+    """Calls, is answered with `status` through any proxies, stays for `hold_ms`, and hangs up.
 
-    `extra`: more header lines of the INVITE. `hung_up_on`: waits for BYE instead.
+    `extra`: more header lines for the INVITE. `hung_up_on`: waits for BYE instead.
     """
 
     def ours(method: str, cseq: int, rest: str, within: bool = True) -> str:
@@ -78,16 +78,17 @@ def calling(
 
 
 def asking(status: int, method: str = "OPTIONS") -> str:
-    """Sends one request outside of any call, which is answered with `status`."""
+    """Sends one request outside of any call, and expects `status`."""
     head = _HEAD.format(caller="sipp", tag="", cseq=1, method=method)
     ask = _send(f"{method} sip:[service]@[remote_ip]:[remote_port] SIP/2.0", head, _EMPTY, retrans=True)
     return _scenario(f'{ask}  <recv response="{status}"/>\n')
 
 
 def called(status: int = 200, *, early: bool = False, ring_ms: int = 0, says: Path | None = None) -> str:
-    """Is called: rings (with `early` media in a 183), then answers with `status`; 0: never, and waits for CANCEL.
+    """Is called: rings (with `early` media in a 183), then answers with `status`; 0: never answers, and waits for
+    CANCEL.
 
-    `says`: a file of PCMU that is played once it is answered.
+    `says`: a file of PCMU that is played after the answer.
     """
     tag = ";tag=[call_number]"
     steps = '  <recv request="INVITE" crlf="true" rrs="true"/>\n'
@@ -135,7 +136,7 @@ async def sipp(
     source: str = "127.0.0.1",
     more: tuple[str, ...] = (),
 ) -> None:
-    """Runs one scenario against port `to` of loopback; fails unless every message came as expected."""
+    """Runs one scenario against loopback port `to`; fails unless every message arrives as expected."""
     target = f"[::1]:{to}" if source == "[::1]" else f"127.0.0.1:{to}"
     command = _command(folder, scenario, free_udp_port(), source, "-t", transport, "-s", number, *more, target)
     process = await asyncio.create_subprocess_exec(
@@ -153,7 +154,7 @@ async def sipp(
 
 @asynccontextmanager
 async def telephone(folder: Path, scenario: str, calls: int = 1, port: int = 0) -> AsyncIterator[int]:
-    """A SIPp that waits to be called while the block lasts: its port. Its exit status is not looked at."""
+    """A SIPp that waits for calls while the block lasts; yields its port. Its exit status is ignored."""
     port = port or free_udp_port()
     command = _command(
         folder, scenario, port, "127.0.0.1", "-t", "u1", *(() if "rtp_stream" in scenario else ("-rtp_echo",))

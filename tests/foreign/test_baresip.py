@@ -1,4 +1,4 @@
-"""baresip, a softphone by other people, phones the daemon."""
+"""baresip, a third-party softphone, calls the daemon."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def modules(program: str) -> Path:
 async def test_a_softphone_hears_the_greeting_and_is_understood(
     daemon: DaemonProcess, tmp_path: Path, booking: bytes
 ) -> None:
-    """What baresip recorded is what the daemon says it played, and the other way round."""
+    """baresip's recording matches what the daemon says it played, and the other way round."""
     program = need("baresip")
     folder = tmp_path / "baresip"
     folder.mkdir()
@@ -64,6 +64,6 @@ async def test_a_softphone_hears_the_greeting_and_is_understood(
     call, _, agent = await recorded(daemon)
     assert has_speech(ear)
     assert alike(ear, agent) > 0.9
-    # The caller by their words, not by their shape: baresip sends from a thread that a busy machine holds up.
+    # The caller by their words, not by the waveform: baresip sends from a thread that a busy machine delays.
     turns = [json.loads(line) for line in (call / "turns.jsonl").read_text().splitlines()]
     assert any("appointment" in turn["caller"] for turn in turns), turns

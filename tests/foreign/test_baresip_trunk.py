@@ -1,4 +1,4 @@
-"""baresip, a softphone by other people, calls our extension through a PBX by other people (Kamailio), over TCP."""
+"""baresip, a third-party softphone, calls the daemon's extension through a third-party PBX (Kamailio), over TCP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PBXes and carriers as they speak SIP: each scenario calls one daemon, hears the agent, is heard, and ends."""
+"""The SIP dialects of PBXes and carriers: each scenario calls one daemon, hears the agent, is heard, and ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.foreign.programs import free_udp_port, need
 
 DIALECTS = sorted(Path(__file__).parent.glob("dialects/*.xml"))
 CARDS = 2
-"""Each carries four calls; the dialects are all spoken at once."""
+"""Each carries four calls; all dialects run at the same time."""
 CALLERS = {
     "asterisk": "+442079460001",
     "cisco_cube": "+442079460003",
@@ -29,13 +29,13 @@ CALLERS = {
     "telnyx": "+442079460006",
     "twilio": "+442079460005",
 }
-"""Who calls, to a trunk that is trusted."""
+"""The caller's identity, on a trusted trunk."""
 
 pytestmark = [pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def call(port: int, dialect: Path, folder: Path) -> str:
-    """What SIPp complains of; empty when every message came as the scenario expects."""
+    """SIPp's complaint; empty if every message came as the scenario expects."""
     process = await asyncio.create_subprocess_exec(
         need("sipp"), f"127.0.0.1:{port}", "-sf", str(dialect), "-s", "100", "-m", "1", "-nostdin", "-rtp_echo",
         "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_udp_port()), "-mp", str(free_udp_port(even=True)),

@@ -1,4 +1,4 @@
-"""A line card that is killed: SIPp, whose call it was, gets BYE from the card that takes its place."""
+"""A line card is killed: SIPp, whose call it carried, gets BYE from its replacement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_S = 10.0
 
 
 async def killed(cards: LineCards, ear: Ear) -> None:
-    """Kills the only card, whose call `ear` reads; returns when another one stands in its place."""
+    """Kills the only card, whose call `ear` reads; returns when another one has replaced it."""
     (pid,) = cards.pids
     await ear.ticks(10)
     os.kill(pid, signal.SIGKILL)
@@ -41,11 +41,11 @@ async def test_whoever_called_a_card_that_is_killed_is_hung_up_on(tmp_path: Path
 async def test_whom_a_card_that_is_killed_had_called_is_hung_up_on(tmp_path: Path) -> None:
     async with telephone(tmp_path, called()) as port, LineCards(SipSettings(port=0)) as cards:
         await killed(cards, Ear(await cards.place(f"sip:620@127.0.0.1:{port}")))
-        # It expects BYE, and ends when it has answered it.
+        # It expects BYE, and ends when it has answered.
         await until(lambda: not is_bound(port), PATIENCE_S)
 
 
 def is_bound(port: int) -> bool:
-    """Whether somebody still has this UDP port."""
+    """Whether this UDP port is still in use."""
     sockets = Path("/proc/net/udp").read_text().splitlines()[1:]
     return any(int(line.split()[1].partition(":")[2], 16) == port for line in sockets)

@@ -1,4 +1,4 @@
-"""Calls out through a provider by other people (Kamailio) to a telephone by others (SIPp)."""
+"""Outgoing calls through a third-party provider (Kamailio) to a third-party telephone (SIPp)."""
 
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ async def test_phone_ops_dials_and_says_what_became_of_it(tmp_path: Path) -> Non
 async def test_a_machine_gets_the_message_after_its_beep_and_a_person_the_dialplan(
     tmp_path: Path, machine: bool
 ) -> None:
-    """The telephone plays a greeting and a beep, or one word; the daemon's own recording says what it heard of us."""
+    """The telephone plays a greeting and a beep, or one word; the daemon's own recording shows what it heard of the
+    agent.
+    """
     (tmp_path / "reminder.toml").write_text(
         'called = "reminder"\ngreeting = "Am I speaking with Ada?"\n'
         '[outbound]\nmachine = "leave_message"\nmessage = "This is a message for {name}. Please call us back."\n'

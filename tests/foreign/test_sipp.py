@@ -1,4 +1,4 @@
-"""SIPp, by other people, phones the daemon."""
+"""SIPp (third-party) calls the daemon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 async def sipp(daemon: DaemonProcess, scenario: str, folder: Path, *arguments: str) -> None:
-    """Runs one call of a scenario; SIPp says by its exit status whether every message came as expected."""
+    """Runs one call of a scenario; SIPp's exit status says whether every message came as expected."""
     process = await asyncio.create_subprocess_exec(
         need("sipp"), f"127.0.0.1:{daemon.port}", "-sf", str(HERE / scenario), "-s", "100", "-m", "1", "-nostdin",
         "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_udp_port()), "-timeout", "30", *arguments,
@@ -37,7 +37,7 @@ async def sipp(daemon: DaemonProcess, scenario: str, folder: Path, *arguments: s
 
 
 async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
-    """Folder of the one call, and what the caller and the agent said in it, once it is over for the daemon too."""
+    """Folder of the one call, and what the caller and the agent said in it, once the daemon has finished with it."""
     (folder,) = daemon.calls()
     await until(lambda: f"call.ended call={folder.name} reason={EndReason.CALLER_HUNG_UP}" in daemon.log())
     caller, agent = read(folder / "call.wav")
@@ -46,7 +46,7 @@ async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
 
 @pytest.mark.foreign
 async def test_sipp_hears_the_agent_and_the_daemon_hears_sipp(tmp_path: Path) -> None:
-    """SIPp sends back what it hears: the agent's words come home as the caller's, so both ways are open."""
+    """SIPp sends back what it hears: the agent's words return as the caller's, so both directions work."""
     async with DaemonProcess(tmp_path / "var", {"echo": {"cancel": False}}) as daemon:
         await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
         _, caller, agent = await recorded(daemon)
@@ -68,7 +68,9 @@ async def test_what_sipp_plays_is_understood(daemon: DaemonProcess, tmp_path: Pa
 
 @pytest.mark.foreign
 async def test_a_pbx_finds_a_living_call_and_may_hold_it(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """SIPp asks within the call what PBXes ask, offers what we cannot, holds and comes back; it checks each answer."""
+    """During the call, SIPp sends what PBXes send, offers unsupported codecs, holds, and resumes; it checks each
+    answer.
+    """
     await sipp(daemon, "sipp_pbx.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
     _, _, agent = await recorded(daemon)
     assert has_speech(agent)

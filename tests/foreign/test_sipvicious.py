@@ -1,4 +1,4 @@
-"""SIPVicious, by other people, scans a line card with trunks: it finds that something answers, and nothing else."""
+"""SIPVicious (third-party) scans a line card with trunks: it finds that something answers, and nothing else."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ async def test_a_scan_for_devices_does_not_learn_what_answers(port: int) -> None
 
 @pytest.mark.parametrize("method", ["OPTIONS", "INVITE", "REGISTER"])
 async def test_a_scan_for_numbers_finds_none(port: int, method: str) -> None:
-    """100 is one of the dialplan's, and is answered as every other is."""
+    """100 is a dialplan's number, and is answered like any other."""
     assert "found nothing" in await scan("svwar", port, "-m", method, "-e", "98-102")

@@ -1,4 +1,4 @@
-"""A whole daemon with an account at a provider by other people: three lines of settings, and the first call."""
+"""A whole daemon with an account at a third-party provider: three lines of settings, and the first call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ say = "Goodbye."
 
 
 async def ops(daemon: DaemonProcess, *words: str) -> tuple[int, str, str]:
-    """`phone-ops` in a shell that does not know the account's password."""
+    """`phone-ops` in a shell without the account's password."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ops", *words, "-c", str(daemon.directory / "settings.toml"),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -48,7 +48,7 @@ async def test_from_an_accounts_name_and_password_to_the_first_answered_call(tmp
         async with daemon:
             await until(lambda: "trunk.registered trunk=provider" in daemon.log())
             assert f"provider: call {USER} at 127.0.0.1:{provider.port}" in daemon.log()
-            # The account's number is in no dialplan: its caller reaches the trunk's all the same.
+            # No dialplan has the account's number: its caller still reaches the trunk's dialplan.
             await sipp(tmp_path, provider.port, calling(hold_ms=2500), USER)
             await until(lambda: "call.ended" in daemon.log())
             assert "dialplan=front_desk trunk=provider" in daemon.log()
@@ -57,7 +57,7 @@ async def test_from_an_accounts_name_and_password_to_the_first_answered_call(tmp
             code, out, _ = await ops(daemon, "trunks")
             assert code == 0
             assert "registered" in out
-            # Whoever is no trunk gets nothing, on either transport.
+            # A caller from no trunk gets nothing, on either transport.
             await sipp(tmp_path, daemon.port, calling(403), "+442079460100")
             await sipp(tmp_path, daemon.port, asking(403))
             ready = await daemon.readiness()

@@ -1,4 +1,6 @@
-"""Trunks against a provider by other people: Kamailio registers us, SIPp calls through it, strangers get nowhere."""
+"""Trunks against a third-party provider: Kamailio registers the daemon, SIPp calls through it, strangers are
+refused.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def account(*ports: int, **more: Any) -> TrunkSettings:
 async def line(
     *settings: TrunkSettings, password: str = PASSWORD, **sip: Any
 ) -> AsyncIterator[tuple[LineCards, Trunks, list[IncomingCall]]]:
-    """Line cards with these trunks; every call is answered, and kept in the list."""
+    """Line cards with these trunks; every call is answered and kept in the list."""
     async with AsyncExitStack() as stack:
         trunks = await stack.enter_async_context(Trunks(settings, backoff=SOON, environ={"P": password}))
         cards = await stack.enter_async_context(LineCards(SipSettings(port=0, ack_timeout_s=1.0, **sip), trunks=trunks))
@@ -73,17 +75,17 @@ async def test_an_account_is_registered_called_and_taken_back(tmp_path: Path, al
             assert (call.trunk, call.called, call.caller) == ("provider", USER, "sipp")
             trunks.leave()
             await until(lambda: len(registrar.asked("REGISTER")) >= 4)
-        # Without a registration the provider knows nobody.
+        # Without a registration the provider does not know the account.
         await sipp(tmp_path, registrar.port, calling(404), USER)
         asked = registrar.asked("REGISTER")
-        # Once without credentials, once with them; the same to take it back.
+        # Once without credentials, once with them; the same to unregister.
         assert len(asked) <= 4, asked
         assert PASSWORD not in str(asked)
 
 
 @pytest.mark.foreign
 async def test_whoever_is_no_trunk_gets_403_and_learns_nothing(tmp_path: Path) -> None:
-    """The same for every number and method; the account's own number from elsewhere is a stranger's call as well."""
+    """The same for every number and method; a call to the account's own number from elsewhere is a stranger's, too."""
     async with Kamailio(tmp_path) as registrar, line(account(registrar.port)) as (cards, trunks, calls):
         await registered(trunks)
         (port,) = cards.ports
@@ -151,7 +153,7 @@ async def test_a_registrar_that_comes_back_has_us_again(tmp_path: Path, caplog: 
         await registered(trunks)
         await sipp(tmp_path, again.port, calling(), USER)
         assert len(calls) == 1
-        # It is renewed before it expires, without our asking twice for the same.
+        # It is renewed before it expires, without requests for the same thing twice.
         await until(lambda: len(again.asked("REGISTER")) >= 4)
         assert one(trunks).standing is Standing.REGISTERED
 

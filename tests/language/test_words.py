@@ -1,4 +1,4 @@
-"""What is written, as the words that were said."""
+"""Written text as the words that are said."""
 
 import pytest
 from hypothesis import given

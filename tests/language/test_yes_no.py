@@ -1,4 +1,4 @@
-"""A yes or a no, however it is said."""
+"""Yes and no, however they are said."""
 
 import pytest
 

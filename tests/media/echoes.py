@@ -1,4 +1,4 @@
-"""Two voices of recorded callers, one in the agent's place; and lines that send the agent's back."""
+"""Two voices of recorded callers, one of them as the agent's; and lines that return the agent's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from phone_daemon.stt.vad import Vad
 
 CALLS = Path(__file__).resolve().parents[2] / "fixtures" / "calls"
 LEVEL = 32768 * 10 ** (-20 / 20)
-"""RMS of speech as our voices speak it."""
+"""RMS of speech at our voices' usual level."""
 Sound = npt.NDArray[np.float64]
 
 
@@ -31,7 +31,7 @@ def recorded(name: str) -> bytes:
 
 
 def agent(seconds: float = 6.0) -> list[bytes]:
-    """The agent's frames, from a moment before its first word: a voice of a minute, without its line's noise."""
+    """The agent's frames, from just before its first word: a minute of voice, without its line's noise."""
     sound = np.frombuffer(recorded("talks_for_a_minute/minute"), "<i2").astype(np.float64)
     sound = sound[int(np.argmax(np.abs(sound) > 1000)) - 400 :][: samples(seconds)]
     loud = np.sqrt(np.mean(sound[np.abs(sound) > 500] ** 2))
@@ -44,9 +44,9 @@ def frames(sound: Sound) -> list[bytes]:
 
 
 def returned(agent: list[bytes], *paths: Echo, noise: float = 16.0, drive: float = 0.0) -> list[bytes]:
-    """What a line of the same length sends back; with several paths, one after the other.
+    """What a line of the same length returns; with several paths, one after the other.
 
-    `noise`: RMS of the line's own; `drive`: an overdriven loudspeaker bends what is louder than this.
+    `noise`: RMS of the line's own noise; `drive`: an overdriven loudspeaker distorts what is louder than this.
     """
     rng = np.random.default_rng(1)
     echoes, sent = [EchoPath(path) for path in paths], []
@@ -78,7 +78,7 @@ class Heard:
 
 
 def wideband(line: list[bytes], voice: list[bytes] | None = None) -> list[tuple[bytes, bytes]]:
-    """`line` as a wideband leg takes it apart, at 8 and at 16 kHz; over 4 kHz it has a hiss as loud as `voice` is."""
+    """`line` as a wideband leg splits it, at 8 and at 16 kHz; above 4 kHz it has a hiss as loud as `voice`."""
     doubler, halver = Doubler(), Halver()
     spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(2 * FRAME_SAMPLES * len(line)))
     spectrum[: int(0.62 * spectrum.size)] = 0

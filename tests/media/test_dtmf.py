@@ -1,4 +1,4 @@
-"""Keys as tones: heard from telephones that are a little off, weak or noisy, and never in speech."""
+"""Keys as tones: detected from telephones that are slightly off, weak, or noisy, and never in speech."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures/calls"
 
 
 def tones(keys: str, ms: int = 80, pause_ms: int = 60, level: float = 4000, off: float = 0.0) -> np.ndarray:
-    """`keys` pressed one after the other; `off`: how far the telephone's pitch is."""
+    """`keys` pressed one after the other; `off`: how far the telephone's pitch is off."""
     time = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
     sound = [np.zeros(400)]
     for key in keys:
@@ -74,7 +74,7 @@ def test_what_is_no_key_is_none(what: str) -> None:
 
 
 def test_no_recorded_caller_says_a_key() -> None:
-    """Talk-off: minutes of people, men and women, in a hurry and in noise."""
+    """Talk-off: minutes of men's and women's speech, some hurried, some in noise."""
     seconds = 0.0
     for path in sorted(FIXTURES.glob("*/*.wav")):
         samples = np.frombuffer(read_wav(path), "<i2")

@@ -1,4 +1,4 @@
-"""The agent's own voice comes back: it is no caller. Somebody speaks over it: they are."""
+"""The agent's own voice, when it comes back, is not a caller. Somebody who speaks over it is."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ WIDE = {name: PATHS[name] for name in ("hybrid", "speakerphone", "far")}
 
 
 def above(frames: list[Frame], span: slice) -> float:
-    """RMS over 5 kHz."""
+    """RMS above 5 kHz."""
     pcm = b"".join(frame.wide for frame in frames if isinstance(frame, WideFrame))
     sound = np.frombuffer(pcm, "<i2").astype(float)[2 * span.start : 2 * span.stop]
     spectrum = np.fft.rfft(sound)
@@ -213,7 +213,7 @@ def test_without_a_canceller_the_call_goes_on_as_if_there_were_none_and_says_so_
 
 
 def test_a_hole_in_the_call_shifts_nothing() -> None:
-    """While nothing comes (hold), time goes on: frames are known by their positions."""
+    """While nothing comes (hold), time passes: frames are identified by their positions."""
     said = agent()
     line = returned(said, Echo(20, 0.1))
     canceller = EchoCanceller()

@@ -1,4 +1,4 @@
-"""When an echo comes, and that other voices are none."""
+"""When an echo comes; other voices are not taken for one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.media.echoes import agent, frames, recorded, returned
 from tests.sidecars.speech import spoken
 
 BAND_FILTER = 64
-"""Samples that the path's band filter delays."""
+"""Samples by which the path's band filter delays."""
 
 
 def floats(frame: bytes) -> Samples:
@@ -36,7 +36,7 @@ def test_the_lag_is_found_to_the_millisecond(delay_ms: int, loss_db: float) -> N
 
 
 def test_it_is_found_while_the_first_word_is_being_said() -> None:
-    """Before a VAD, which waits for 96 ms of speech, can have taken it for a caller's."""
+    """Before a VAD, which needs 96 ms of speech, can have taken it for a caller's."""
     said = agent(1.0)
     line = returned(said, Echo(20, 0.2))
     begun = next(number for number, frame in enumerate(said) if np.abs(floats(frame)).max() > 1000)
@@ -59,7 +59,7 @@ def test_two_people_who_speak_at_once_are_no_echo(voice: str) -> None:
 
 @pytest.mark.parametrize("voice", ["misses_a_delivery/wait", "hesitates_while_booking/book"])
 def test_whoever_interrupts_the_greeting_is_no_echo_of_it(voice: str) -> None:
-    """Both begin out of silence: there is nothing yet to compare a first vowel at the agent's own pitch with."""
+    """Both begin after silence: nothing yet distinguishes a first vowel that has the agent's own pitch."""
     sound = 32768 * spoken("Welcome to Riverside Dental. We are closed just now, but I can still take a message.")
     said = frames(np.concatenate([np.zeros(FRAME_SAMPLES), sound])[:24000])
     words = np.frombuffer(recorded(voice), "<i2").astype(np.float64)
@@ -71,7 +71,7 @@ def test_whoever_interrupts_the_greeting_is_no_echo_of_it(voice: str) -> None:
 
 
 def whistle(hz: float, seconds: float) -> list[bytes]:
-    """It sets in as people's do, not with a click."""
+    """It sets in as people's voices do, not with a click."""
     at = np.arange(round(seconds * SAMPLE_RATE))
     return frames(3000 * np.minimum(at / 800, 1) * np.sin(2 * np.pi * hz / SAMPLE_RATE * at))
 
@@ -82,7 +82,7 @@ def test_a_caller_who_whistles_along_is_no_echo() -> None:
 
 
 def test_a_tone_is_no_echo_of_another_nor_of_its_like() -> None:
-    """At a tone's own period it is like itself: no lag stands out."""
+    """At a tone's own period it resembles itself: no lag stands out."""
     ours, theirs = whistle(425, 3.0), whistle(440, 3.0)
     assert found(theirs, ours).lag is None
     assert found(ours[5:], ours).lag is None

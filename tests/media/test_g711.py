@@ -23,7 +23,7 @@ def test_every_code_survives_a_round_trip() -> None:
 def test_every_sample_comes_back_within_half_a_step() -> None:
     heard = np.frombuffer(g711.through(EVERY.tobytes()), "<i2").astype(int)
     magnitude = np.minimum(np.abs(EVERY.astype(int)), 32635)
-    # A segment's step is a sixteenth of its length, which is as long as everything below it (with the bias).
+    # A segment's step is a sixteenth of its length, which equals everything below it (with the bias).
     assert np.all(np.abs(np.abs(heard) - magnitude) <= (magnitude + 132) / 32)
     assert np.all(heard * EVERY.astype(int) >= 0)
 

@@ -1,4 +1,4 @@
-"""8 and 16 kHz of the same sound, sample for sample."""
+"""8 and 16 kHz versions of the same sound, sample by sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def tone(hertz: float, rate: int, seconds: float = 0.5) -> bytes:
 
 
 def halved(pcm: bytes, size: int = 640) -> tuple[np.ndarray, np.ndarray]:
-    """At 8 and at 16 kHz."""
+    """The sound at 8 and at 16 kHz."""
     halver = Halver()
     pieces = [halver.feed(pcm[at : at + size]) for at in range(0, len(pcm), size)]
     narrow, wide = (np.frombuffer(b"".join(each), "<i2").astype(float) for each in zip(*pieces, strict=True))

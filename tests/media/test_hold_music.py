@@ -1,4 +1,4 @@
-"""The melody that callers hear who wait."""
+"""The melody that waiting callers hear."""
 
 from __future__ import annotations
 

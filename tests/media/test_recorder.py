@@ -22,7 +22,7 @@ def frame(number: int, caller: int = 0, agent: int | None = None) -> Frame:
 
 
 def read(path: Path) -> np.ndarray:
-    """Samples by (time, channel), as any other program sees the file."""
+    """Samples by (time, channel), as any other program reads the file."""
     with wave.open(str(path), "rb") as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 2, 2)
         data = file.readframes(file.getnframes())
@@ -55,7 +55,7 @@ def test_the_file_is_valid_while_the_call_goes_on(tmp_path: Path) -> None:
     assert len(read(tmp_path / "call.wav")) == 0
     for n in range(149):
         recorder.add(frame(n, 1))
-    # Nothing was closed: this is what is left when the process is killed, less than a second short.
+    # Nothing was closed: this is what is left when the process is killed, with less than a second missing.
     assert 16000 <= len(read(tmp_path / "call.wav")) <= 149 * FRAME_SAMPLES
     recorder.close()
 

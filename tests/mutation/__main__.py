@@ -33,24 +33,24 @@ from tests.mutation.reach import Reach
 ROOT = Path(__file__).parents[2]
 NOTICED = 0.9
 TESTS_S = 30.0
-"""Seconds of tests that one edit is put to."""
+"""Time limit in seconds for the tests of one edit."""
 PATIENCE_S = 90.0
-"""After which an edit counts as noticed: something waits for ever."""
+"""After this an edit counts as noticed, because something waits forever."""
 HEAVY = ("aiohttp", "httpx2", "numpy", "onnxruntime", "openai", "redis", "soxr", "opentelemetry.sdk.trace")
-"""Imported once, and not again for each edit."""
+"""Imported once, not again for each edit."""
 
 
 Reached = tuple[dict[str, dict[str, list[str]]], dict[str, float]]
-"""By file and line the tests that reach it; by test the seconds that it takes."""
+"""For each file and line, the tests that reach it; for each test, its duration in seconds."""
 
 
 class Failing(Exception):
-    """The tests cannot be run without any edit."""
+    """The tests fail even without an edit."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """Modules, and the tests that hold them."""
+    """Modules, and the tests that cover them."""
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
@@ -68,10 +68,10 @@ ROOMS = {
 }
 SAME = frozenset(
     {
-        ("ModelFailed.__init__", "super().__init__(what)", "pass"),  # Exception.__new__ has kept it already.
+        ("ModelFailed.__init__", "super().__init__(what)", "pass"),  # Exception.__new__ has stored it already.
     }
 )
-"""(function, old, new) of edits that nobody could notice."""
+"""(function, old, new) of edits that change nothing observable."""
 
 
 class Edited(importlib.machinery.SourceFileLoader):
@@ -95,7 +95,7 @@ def file_of(module: str) -> Path:
 
 
 def in_a_process(do: Callable[[], int], log: str = os.devnull) -> int:
-    """Begins to do it, and returns the process id; what it prints goes to `log`."""
+    """Starts it, and returns the process id; its output goes to `log`."""
     if pid := os.fork():
         return pid
     os.setsid()
@@ -116,7 +116,7 @@ def tested(tests: Sequence[str], timeout_s: int, *plugins: object) -> int:
 def reached(rooms: Sequence[Room]) -> Reached:
     """The lines of the rooms and the tests that reach them, from a run without any edit. Raises `Failing`.
 
-    Tests that fail then are left out, with a line: whether they pass is another target's to say.
+    Tests that fail in that run are left out, with a message: whether they pass is not decided here.
     """
     files = [str(file_of(module)) for room in rooms for module in room.modules]
     lines: dict[str, dict[str, list[str]]] = {}
@@ -149,7 +149,7 @@ def reached(rooms: Sequence[Room]) -> Reached:
 
 
 def tests_of(edit: Edit, lines: dict[str, list[str]], seconds: dict[str, float]) -> list[str]:
-    """Those that reach the edit, the quickest first; all that reach its module where it is at import."""
+    """The tests that reach the edit, the quickest first; for code that runs at import, all that reach its module."""
     at_import = not edit.function or (edit.function[:1].isupper() and "." not in edit.function)
     found = {test for each in lines.values() for test in each} if at_import else set(lines.get(str(edit.line), ()))
     taken: list[str] = []
@@ -161,7 +161,7 @@ def tests_of(edit: Edit, lines: dict[str, list[str]], seconds: dict[str, float])
 
 
 def sample(room: Room, count: int, seed: int) -> list[tuple[str, Edit]]:
-    """So many edits of the room, of every kind."""
+    """This many edits of the room, of every kind."""
     chance = random.Random(seed)
     everything = [(module, edit) for module in room.modules for edit in edits(file_of(module).read_text())]
     pool = [each for each in everything if (each[1].function, each[1].old, each[1].new) not in SAME]
@@ -173,7 +173,7 @@ def sample(room: Room, count: int, seed: int) -> list[tuple[str, Edit]]:
 
 
 def noticed(chosen: Sequence[tuple[str, Edit]], known: Reached, until: float) -> dict[tuple[str, Edit], bool]:
-    """Whether tests fail on each edit, as many at a time as there are cores; what there is no time for is left out."""
+    """Whether tests fail on each edit, with one process per core; edits for which there is no time are left out."""
     lines, seconds = known
     results: dict[tuple[str, Edit], bool] = {}
     running: dict[int, tuple[tuple[str, Edit], float]] = {}

@@ -1,4 +1,4 @@
-"""Small edits of a module's source, each of which a test should notice: a comparison turned, a statement dropped."""
+"""Small edits of a module's source, each of which a test should notice: a comparison inverted, a statement removed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEFT_ALONE = {"annotation", "returns", "decorator_list", "type_comment"}
 
 @dataclass(frozen=True)
 class Edit:
-    """`old` at `line`, within `function` (empty: at import), becomes `new`."""
+    """Replaces `old` at `line`, within `function` (empty: at import), by `new`."""
 
     line: int
     function: str
@@ -40,7 +40,7 @@ class Edit:
     old: str
     new: str
     number: int
-    """Among the edits of its module."""
+    """Its index among the edits of its module."""
 
 
 def edits(source: str) -> list[Edit]:
@@ -49,16 +49,16 @@ def edits(source: str) -> list[Edit]:
 
 
 def edited(source: str, number: int) -> ast.Module:
-    """The module with one edit made. Raises `LookupError` where there are not so many."""
+    """The module with one edit made. Raises `LookupError` if there are fewer."""
     tree = ast.parse(source)
     for edit, _ in _edited(tree):
         if edit.number == number:
-            return ast.fix_missing_locations(tree)  # Left as it is now: with this edit.
+            return ast.fix_missing_locations(tree)  # As it is now: with this edit.
     raise LookupError(number)
 
 
 def _edited(tree: ast.Module) -> Iterator[tuple[Edit, ast.Module]]:
-    """The tree is edited while its edit is out, and mended afterwards."""
+    """The tree is edited while an edit is yielded, and restored afterwards."""
     number = 0
     for parent, name, at, node, line, function in list(_places(tree, 1, "")):
         for kind, new in list(_variants(node, name, function)):
@@ -77,7 +77,7 @@ def _put(parent: ast.AST, name: str, at: int | None, node: ast.AST) -> None:
 
 
 def _places(node: ast.AST, line: int, function: str) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, int, str]]:
-    """(parent, field, index in it, child, line of its statement, function) of all that may be edited."""
+    """(parent, field, index in it, child, line of its statement, function) of everything that can be edited."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         function = f"{function}.{node.name}".strip(".")
     for name, value in ast.iter_fields(node):
@@ -92,7 +92,7 @@ def _places(node: ast.AST, line: int, function: str) -> Iterator[tuple[ast.AST, 
 
 
 def _is_talk(node: ast.AST) -> bool:
-    """What changes nothing that is done: documentation, log lines, imports, texts that are put together."""
+    """Code without an effect on behavior: documentation, log lines, imports, string formatting."""
     if isinstance(node, ast.Expr):
         call = node.value
         return isinstance(call, ast.Constant) or (

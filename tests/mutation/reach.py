@@ -1,4 +1,4 @@
-"""Which lines of some modules each test reaches, and how long it takes."""
+"""Which lines of some modules each test reaches, and how long each test takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 
 class Reach:
-    """A pytest plugin: `lines[file][line]` is the tests that reach it, `seconds[test]` what one takes.
+    """A pytest plugin: `lines[file][line]` are the tests that reach it, `seconds[test]` is a test's duration.
 
     A test that fails is left out: it could notice nothing.
     """

@@ -1,4 +1,4 @@
-"""Answers of model servers, and of what stands before them, in every way that they are written."""
+"""Answers of model servers and their gateways, in every form in which they are written."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ async def test_after_the_end_nothing_is_waited_for() -> None:
     [
         (b'data: {"error": {"message": "out of memory"}}\n\n', "out of memory"),
         (b'{"error": "model not found"}', "model not found"),
-        (b"<html>502 Bad Gateway</html>", "what was sent is no JSON"),
-        (b'data: {"choices": [{"delta": {"con', "JSON that is broken"),
-        (b'data: {"choices": [}\n\n' + HELLO, "JSON that is broken"),
+        (b"<html>502 Bad Gateway</html>", "the body is not JSON"),
+        (b'data: {"choices": [{"delta": {"con', "malformed JSON"),
+        (b'data: {"choices": [}\n\n' + HELLO, "malformed JSON"),
         (b'{"choices": [' * 100_000, "an answer without an end"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A dialplan's script, as a language model is told of it."""
+"""A dialplan's script in the form in which a language model gets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request to a model: what comes of the stream, on the sample clock. The client is real, the server a script."""
+"""One request to a model and its stream, on the sample clock. The client is real, the server is scripted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_words_come_as_they_are_sent_and_then_the_end() -> None:
 @pytest.mark.parametrize("end", [(DONE,), (), (event({}), DONE), (event({}, "stop"),)])
 @counted
 async def test_an_answer_may_end_without_saying_so(end: tuple[bytes, ...]) -> None:
-    """Gateways and proxies leave out `finish_reason`, or `[DONE]`, or both."""
+    """Gateways and proxies leave out `finish_reason`, `[DONE]`, or both."""
     told: list[ModelFailed | None] = []
     pieces = await answered(SseTransport(Answer((event({"content": "Until six."}), *end))), told)
     assert pieces == [Words("Until six."), End((), "stop")]

@@ -1,4 +1,4 @@
-"""The agent that thinks with a language model, over real HTTP to a model server that follows a script."""
+"""The agent with a language model, over real HTTP to a model server that follows a script."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ async def test_an_answer_that_breaks_off_is_owned_up_to(ending: Any, server: Sse
 
 @pytest.mark.parametrize(("thinks_s", "requests"), [(1.8, 2), (3.6, 1)])
 def test_a_request_that_failed_late_is_not_made_again(thinks_s: float, requests: int) -> None:
-    """Within 1.5 times the patience for the first token, which is 3 s here: the caller waits for both."""
+    """Within 1.5 times the time limit for the first token, which is 3 s here: the caller waits for both attempts."""
     thinking = [step for _ in range(9) for step in (event({"reasoning": "hm"}), Stall(thinks_s / 9))]
     transport = SseTransport(says(*thinking, Stall()))
     model = replace(MODEL, first_token_s=2.0, stall_s=0.5)
@@ -216,7 +216,7 @@ def test_a_request_that_failed_late_is_not_made_again(thinks_s: float, requests:
 async def test_a_model_that_fails_while_it_goes_on_after_a_noise_excuses_itself(
     server: SseServer, factory: AgentFactory
 ) -> None:
-    """The caller has said nothing that the script could answer."""
+    """The caller has said nothing that the script can answer."""
     server.answers(status(500))
     history = [Message("caller", "when are you open"), Message("agent", "From half past", interrupted=True)]
     happened = await events(factory.agent(plan(script=CLINIC.script)), CallerTurn(""), *history)

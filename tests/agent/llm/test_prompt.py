@@ -1,4 +1,4 @@
-"""What a model is told of the call: valid messages, whatever the conversation was."""
+"""What a model is told about the call: valid messages, whatever the conversation was."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TURN = st.one_of(
 def test_any_conversation_makes_valid_messages(
     history: list[Message], turn: CallerTurn | None, data: st.DataObject
 ) -> None:
-    """Roles take turns, the caller's first and last; each tool call is answered, even one that was cancelled."""
-    history = [] if turn is None else history  # Only the greeting answers nobody.
+    """Roles alternate, with the caller's first and last; each tool call has an answer, even a canceled one."""
+    history = [] if turn is None else history  # Only the greeting is not an answer.
     places = data.draw(st.lists(st.integers(0, len(history)), max_size=4))
     work = []
     for number, at in enumerate(sorted(places)):

@@ -1,4 +1,4 @@
-"""What a reasoning model thinks is never spoken, and nothing else is lost."""
+"""A reasoning model's thoughts are never spoken, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_what_cannot_be_a_tag_any_more_is_given_out_at_once() -> None:
 
 
 outside = st.text(alphabet="<>/thinkab ", max_size=12).filter(lambda text: OPEN not in text and CLOSE not in text)
-"""Full of what looks like tags and is none."""
+"""Full of text that looks like tags but is not."""
 
 
 @given(st.lists(st.tuples(outside, outside)), st.randoms(use_true_random=False))
 def test_any_text_in_any_pieces_loses_its_thoughts_and_nothing_else(
     parts: list[tuple[str, str]], random: object
 ) -> None:
-    # A space keeps the end of one part and the beginning of the next from making a tag between them.
+    # A space keeps the end of one part and the beginning of the next from forming a tag.
     text = "".join(f"{said} {OPEN}{thought} {CLOSE} " for said, thought in parts)
     pieces, rest = [], text
     while rest:

@@ -1,4 +1,4 @@
-"""What a language model may do besides speaking, and what becomes of it when the caller interrupts."""
+"""What a language model can do besides speaking, and what happens to it when the caller interrupts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: how they are asked, over real HTTP."""
+"""Webhooks: how they are called, over real HTTP."""
 
 from __future__ import annotations
 

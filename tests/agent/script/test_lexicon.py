@@ -1,4 +1,4 @@
-"""What English words have to do with each other."""
+"""How English words relate to each other."""
 
 import pytest
 from hypothesis import given
@@ -51,7 +51,7 @@ def test_words_that_mean_the_same_are_akin_and_others_are_not() -> None:
     assert akin(stem("rearrange"), stem("moving"))
     assert akin(stem("parcels"), stem("package"))
     assert not akin(stem("cancel"), stem("book"))
-    assert not akin("weasel", "weasel")  # nothing is known of it
+    assert not akin("weasel", "weasel")  # it is unknown
 
 
 def test_words_that_are_confused_on_the_telephone_sound_the_same() -> None:

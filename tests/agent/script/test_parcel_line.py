@@ -1,4 +1,4 @@
-"""Calls to the parcel line, as transcripts: numbers in pieces, by voice and by keys."""
+"""Calls to the parcel line, as transcripts: numbers in pieces, by voice and by key."""
 
 from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.agent.script.script import ScriptedAgent
