@@ -40,7 +40,7 @@ NOON = datetime(2026, 3, 3, 12, 0)
 PLANS = Dialplans.load([SHIPPED / "dental_clinic.toml"])
 SETTINGS = Settings(state=StateSettings(url="off"))
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
-"""What takes an agent long to say."""
+"""A question that takes an agent long to answer."""
 OPTIONS = engine_options(SETTINGS.stt, PLANS)
 
 
@@ -88,7 +88,7 @@ class Tape(TapeLine):
         self.audio: dict[int, bytearray] = {}
 
     def tells(self, event: LineEvent) -> None:
-        """What no far end of a tape brings about."""
+        """What the far end of a tape never causes."""
         self._events.put_nowait(event)
 
     async def events(self) -> AsyncIterator[LineEvent]:
@@ -105,7 +105,7 @@ class Tape(TapeLine):
 
 @dataclass
 class Phone:
-    """The caller's telephone, and a view of the call for the test that holds it."""
+    """The caller's telephone, and a view of the call for the test."""
 
     notes: list[Note] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Phone:
         self.stt.wordless = False
 
     async def until(self, what: Callable[[], object], limit_s: float = 60.0) -> None:
-        """Returns within one tick of `what` coming true."""
+        """Returns within one tick of `what` becoming true."""
         try:
             async with asyncio.timeout(limit_s):
                 while not what():  # noqa: ASYNC110
@@ -164,18 +164,18 @@ class Phone:
         return [note.data for note in self.notes if note.kind == kind]
 
     def hears(self, text: str) -> Callable[[], bool]:
-        """Whether the agent has begun a phrase with `text` in it."""
+        """Whether the agent has begun a phrase that contains `text`."""
         return lambda: any(text in data["text"] for data in self.told("agent"))
 
     async def heard_out(self, after: str) -> None:
-        """Returns when the agent has said a phrase with `after` in it, and the floor is the caller's."""
+        """Returns when the agent has said a phrase that contains `after`, and the caller has the floor."""
         await self.until(self.hears(after))
         await self.reaches(State.LISTENING)
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a call left behind."""
+    """The records of a call."""
 
     closed: LineClosed
     turns: list[dict[str, Any]]
@@ -188,7 +188,7 @@ class Left:
         return [note.data for note in self.notes if note.kind == kind]
 
     def said(self) -> list[str]:
-        """The words that the caller was understood to say, turn by turn."""
+        """The words recognized from the caller, turn by turn."""
         return [words(turn["caller"]) for turn in self.turns if turn["caller"]]
 
     def recorded_s(self) -> float:
@@ -212,9 +212,9 @@ def ring(
     watch: Callable[[Note], None] = lambda note: None,
     late_s: float = 0.0,
 ) -> Left:
-    """Phones, lets `script` hold the telephone, hangs up after it, and returns what the call left.
+    """Phones, lets `script` hold the telephone, hangs up after it, and returns the call's records.
 
-    `late_s`: how long after the line is open the daemon comes to run the call.
+    `late_s`: how long after the line opens the daemon begins to run the call.
     """
     phone = Phone()
     phone.stt, phone.tts = stt or phone.stt, tts or phone.tts
@@ -280,7 +280,7 @@ async def _ring(
 
 
 def held(host: InlineHost) -> dict[str, object]:
-    """What an engine and its host still keep for anybody."""
+    """What an engine and its host still hold for any call."""
     server = host._server
     stores: dict[str, object] = {"channels": dict(host._channels)}
     if server is not None:

@@ -1,4 +1,4 @@
-"""Engines for the recorded callers, loaded once in each process of the tests."""
+"""Engines for the recorded callers, loaded once in each test process."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def _engines() -> tape_call.Engines:
 
 
 def replayed(fixture: Fixture, folder: Path, settings: Settings | None = None) -> Outcome:
-    """What a recorded call leaves; `settings` with no other engines."""
+    """The records of a recorded call; `settings` with no other engines."""
     settings = replace(settings or Settings(), calls=CallSettings(directory=folder))
     return tape_call.play(fixture, settings, lambda note: None, _engines())

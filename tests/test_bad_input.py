@@ -1,4 +1,4 @@
-"""What somebody may get wrong in a file or on the command line: one line tells it, and nothing starts."""
+"""Mistakes in a file or on the command line: one line reports each, and nothing starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from phone_daemon.__main__ import main as phone_daemon
 
 
 async def run(*words: str) -> tuple[int, list[str]]:
-    """Exit status and stderr lines of `python -m` words, which must not take for ever."""
+    """Exit status and stderr lines of `python -m` words, which must end soon."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", *words),
         stdin=asyncio.subprocess.DEVNULL,
@@ -37,7 +37,7 @@ async def run(*words: str) -> tuple[int, list[str]]:
 
 
 async def refused(*arguments: str) -> tuple[int, list[str]]:
-    """What a `phone-daemon serve` says that should not come up."""
+    """The output of a `phone-daemon serve` that must not start."""
     return await run("phone_daemon", "serve", *arguments)
 
 
@@ -103,7 +103,7 @@ def wav(rate: int = 8000, channels: int = 1, seconds: float = 1.0) -> bytes:
 
 
 def recorded_caller(folder: Path, sound: bytes | None) -> Path:
-    """A recorded caller whose one sound is this file; None: there is no file."""
+    """A recorded caller whose one sound is this file; with None, there is no file."""
     (folder / "call.toml").write_text(
         'description = "x"\ncalled = "100"\ndialplan = "dental_clinic"\n[[cue]]\nat = "1.0 s"\nsay = "a.wav"\n'
     )
@@ -139,7 +139,7 @@ async def test_a_stereo_recording_at_44_1_khz_is_converted_and_played(tmp_path: 
 
 
 async def test_a_daemon_without_its_redis_folder_says_so(tmp_path: Path) -> None:
-    """A daemon of our own that cannot come up is told with its log, for whoever runs a burst."""
+    """If a burst's daemon does not start, the person who runs the burst sees its log."""
     with pytest.raises(DaemonFailed, match="colour"):
         async with DaemonProcess(tmp_path / "var", {"colour": "blue"}):
             pass

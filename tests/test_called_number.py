@@ -1,4 +1,4 @@
-"""Which dialplan answers, when trunks write the called number each in their own way."""
+"""Which dialplan answers, whatever the format in which trunks write the called number."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Recorded callers phone the daemon on the sample clock: whole calls, read as transcripts.
 
-A line is who speaks and what is said. What a caller said stands as the intent that it was taken for, since the
-recogniser's exact words are its own affair; what the agent said stands to its first full stop, and ends in `--` where
-the caller broke it off.
+Each line is a speaker and what they say. A caller's line shows the recognized intent, because the exact words may vary
+with the recognizer. An agent's line is cut at its first full stop, and ends in `--` where the caller interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ NAMES = [folder.name for folder in fixture.every()]
 
 
 class Calls(dict[str, Outcome]):
-    """Every recorded call, played when it is first asked for, and once."""
+    """Every recorded call, played once, when it is first asked for."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""The sample clock: counted time, the same order every run, and a clear word when nothing can happen any more."""
+"""The sample clock: simulated time, the same order in every run, and a clear error when nothing can happen any more."""
 
 from __future__ import annotations
 

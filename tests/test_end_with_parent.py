@@ -1,4 +1,4 @@
-"""What is started by a process that is killed ends, too."""
+"""The children of a killed process end, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognition and voice as the settings name them: servers that go away and come back, a child for each call."""
+"""Recognition and voice as named by the settings: servers that go away and come back, a child for each call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SETTINGS = Settings(sip=SipSettings(port=0), state=StateSettings(url="off"), hea
 
 
 class Server:
-    """A speech server that can be stopped, and started again where it was."""
+    """A speech server that can be stopped and restarted at the same address."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -84,7 +84,7 @@ async def until(what: Callable[[], object], limit_s: float = 15.0) -> None:
 
 @asynccontextmanager
 async def calling(folder: Path, tts: Host, stt: Host | None = None) -> AsyncIterator[tuple[Call, list[Note]]]:
-    """A call in real time, with a caller who only listens; at the end it is hung up."""
+    """A call in real time with a caller who only listens; it is hung up at the end."""
     settings = replace(SETTINGS, calls=CallSettings(directory=folder))
     listening = stt or InlineHost("stt", "moonshine", {})
     telemetry, notes = Telemetry(export=False), list[Note]()
@@ -152,7 +152,7 @@ async def test_a_daemon_starts_without_its_server_says_so_and_uses_it_when_it_co
 
 
 async def test_a_server_that_hangs_is_given_up_at_the_deadline_and_then_costs_nobody_any_time() -> None:
-    """It accepts and never answers, and its health is never asked for: a trial of its own is what counts."""
+    """It accepts and never answers, and its health is never probed: only a real attempt counts."""
     asked: list[str] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -226,7 +226,7 @@ async def test_a_voice_may_have_a_spare() -> None:
 
 
 async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
-    """The rate of what is made of a text, and the kinds of messages with it."""
+    """The rate of the audio for a text, and the kinds of messages with it."""
     channel = host.open()
     channel.send({"type": "Speak", "text": "Guten Morgen.", "options": options})
     kinds: list[str] = []
@@ -276,7 +276,7 @@ async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_pat
             await until(lambda: states(notes).count("LISTENING") == 1)
             running = set(psutil.Process().children())
             assert stt.pids["call"] is not None
-        # One of speech recognition, one of the voice.
+        # One from speech recognition, one from the voice.
         await until(lambda: len(running - set(psutil.Process().children())) == 2)
         assert stt.pids == {}
     finally:

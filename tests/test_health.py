@@ -1,4 +1,4 @@
-"""The two questions of a supervisor, over real HTTP, and clients that misbehave."""
+"""A supervisor's two questions, over real HTTP, and clients that misbehave."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from phone_daemon.health import Condition, Health, Level, Part, PortInUse
 
 
 class Daemon:
-    """What the server asks about."""
+    """What the server reports on."""
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
@@ -38,7 +38,7 @@ async def health(daemon: Daemon) -> AsyncIterator[Health]:
 
 
 async def get(health: Health, path: str, method: str = "GET") -> tuple[int, Any]:
-    """Status and body, as the standard library's own client sees them."""
+    """Status and body as seen by the standard library's own client."""
 
     def ask() -> tuple[int, Any]:
         client = HTTPConnection("127.0.0.1", health.port, timeout=5)
@@ -52,7 +52,7 @@ async def get(health: Health, path: str, method: str = "GET") -> tuple[int, Any]
 
 
 async def send(health: Health, request: bytes) -> bytes:
-    """What comes back for these bytes until the server closes."""
+    """Everything received in answer to these bytes until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", health.port)
     try:
         writer.write(request)

@@ -1,4 +1,4 @@
-"""What was freed is given back."""
+"""Freed memory is returned."""
 
 from __future__ import annotations
 

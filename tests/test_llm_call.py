@@ -1,4 +1,4 @@
-"""Whole calls with a language model, on the sample clock: the real call, engines and client; the server is a script."""
+"""Whole calls with a language model, on the sample clock: real call, engines, and client; the server is scripted."""
 
 from __future__ import annotations
 

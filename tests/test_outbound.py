@@ -1,4 +1,4 @@
-"""What is asked of a call out: what makes no sense is one line, and what it says is filled in."""
+"""Requests for outgoing calls: nonsense gets one line, and texts are filled in."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def listen(line: SipLine, plan: Dialplan, until_beep: bool) -> WhoAnswered
 
 
 def outbound(folder: Path, *trunks: TrunkSettings) -> Outbound:
-    """Without line cards: whatever would call somebody fails."""
+    """No line cards: any attempt to call somebody fails."""
     sip = SipSettings(country="44")
     return Outbound(OutboundSettings(), sip, LineCards(sip), Trunks(trunks), Ledger(folder / "ledger"), listen=listen)
 

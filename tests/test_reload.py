@@ -1,4 +1,4 @@
-"""Dialplans that are read again while calls are live: new calls get them, live ones keep theirs."""
+"""Reloading dialplans during live calls: new calls use the new ones, live calls keep theirs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def until(what: Callable[[], object]) -> None:
 
 
 def settings_in(folder: Path) -> Settings:
-    """Those of a daemon that answers 100 with `desk.toml`."""
+    """The settings of a daemon that answers 100 with `desk.toml`."""
     return Settings(
         sip=SipSettings(port=0),
         calls=CallSettings(directory=folder / "calls"),
@@ -46,7 +46,7 @@ def settings_in(folder: Path) -> Settings:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[tuple[Daemon, Callable[[str, str], None]]]:
-    """A daemon, and what rewrites its dialplan."""
+    """A daemon, and a function that rewrites its dialplan."""
 
     def write(greeting: str, says: str = "goodbye") -> None:
         (folder / "desk.toml").write_text(PLAN.format(greeting=greeting, says=says))

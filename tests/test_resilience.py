@@ -1,4 +1,4 @@
-"""What a stranger, a signal or a dead part can do to a running daemon: nothing that one line does not tell."""
+"""What strangers, signals, and dead parts can do to a running daemon: nothing that is not reported in one line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def hears_agent(probe: Probe, since_ns: int = 0) -> None:
 
 
 async def agent_done(probe: Probe) -> None:
-    """Waits until the agent has said something and then nothing for half a second."""
+    """Waits until the agent has said something and has then been silent for half a second."""
 
     def done() -> bool:
         packets = list(probe.rtp.packets)
@@ -51,7 +51,7 @@ async def agent_done(probe: Probe) -> None:
 
 
 def turns(daemon: DaemonProcess) -> list[str]:
-    """What the daemon understood its last caller to say."""
+    """What the daemon recognized from its last caller."""
     file = daemon.calls()[-1] / "turns.jsonl"
     return [json.loads(line)["caller"] for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -63,21 +63,21 @@ OFF = {"state": {"url": "off"}}
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def lasting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DaemonProcess]:
-    """A daemon that outlives whatever is done to it."""
+    """A daemon that survives everything that is done to it."""
     async with DaemonProcess(tmp_path_factory.mktemp("lasting"), OFF) as daemon:
         yield daemon
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def daemon(lasting: DaemonProcess) -> DaemonProcess:
-    """The same, without calls of the test before."""
+    """The same, without calls from the previous test."""
     await lasting.idle()
     return lasting
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DaemonProcess]:
-    """A daemon that lets callers go soon, and has one dialplan, for one number."""
+    """A daemon that drops callers soon, and has one dialplan, for one number."""
     sections = {
         "dialplans": [str(SHIPPED / "parcel_line.toml")],
         "sip": {"ack_timeout_s": 1, "rtp_timeout_s": 1},
@@ -112,7 +112,7 @@ async def test_a_fifth_caller_is_told_to_come_back_and_the_four_are_undisturbed(
         async with Probe(daemon.uri(), caller="fifth") as fifth:
             with pytest.raises(Refused) as refusal:
                 await fifth.answered()
-        # Busy says all there is to say (RFC 3261 section 21.4.24); unavailable has to say until when (21.5.4).
+        # 486 says enough by itself (RFC 3261 section 21.4.24); 503 must say until when (21.5.4).
         busy = refusal.value.code == 486
         assert busy or (refusal.value.code == 503 and int(refusal.value.headers["retry-after"]) > 0)
         heard = [len(probe.rtp.packets) for probe in probes]
@@ -151,7 +151,7 @@ async def test_datagrams_that_are_not_sip_hurt_nobody(daemon: DaemonProcess) -> 
 
 
 async def test_callers_who_hang_up_and_call_again_at_once_are_all_served(daemon: DaemonProcess) -> None:
-    """pjsua2 gives a call's slot to the next one before it is done with the first; nobody may notice."""
+    """pjsua2 reuses a call's slot before it has finished with the first call; nobody may notice."""
 
     async def redial(name: str) -> None:
         for _ in range(4):
@@ -185,7 +185,7 @@ async def test_a_caller_whose_audio_stops_is_let_go(hasty: DaemonProcess) -> Non
 
 
 async def draining(daemon: DaemonProcess) -> None:
-    """Returns once the daemon has seen the signal: on a busy machine a call may overtake it."""
+    """Returns once the daemon has noticed the signal: on a busy machine a call may overtake it."""
     async with asyncio.timeout(10):
         while (await daemon.health())[0] != 503:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -245,7 +245,7 @@ def children(pid: int) -> dict[int, str]:
             if folder.name.isdigit() and int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
                 found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
-            continue  # it ended while we looked
+            continue  # it ended in the meantime
     return found
 
 
@@ -295,7 +295,7 @@ async def test_a_line_card_that_dies_costs_its_calls_and_is_replaced(daemon: Dae
 
 async def test_a_redis_killed_in_a_call_costs_no_audio_and_readiness_says_degraded(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound and not listening: refuses for as long as we live
+        nobody.bind(("127.0.0.1", 0))  # bound but not listening: refuses connections for the rest of the test
         gone = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
         async with DaemonProcess(tmp_path / "off", {"state": {"url": gone}}) as daemon, Probe(daemon.uri()) as probe:
             await probe.answered()

@@ -1,4 +1,4 @@
-"""A dialplan asks software of ours how to answer, and answers in time whatever that does."""
+"""A dialplan asks the user's software how to answer, and answers in time whatever that does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognition as the settings name it: the same calls under every host, and a server that fails in mid-call."""
+"""Recognition as named by the settings: the same calls under every host, and a server that fails in mid-call."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def server(folder: Path) -> AsyncIterator[Process]:
 
 @asynccontextmanager
 async def started(settings: Settings) -> AsyncIterator[tuple[Host, Host]]:
-    """Ears by the settings, and a tts."""
+    """The recognizer and the voice that the settings name."""
     stt = make_stt(settings.stt, Dialplans.load(settings.dialplans), os.environ)
     tts = InlineHost("tts", "espeak", {})
     await asyncio.gather(stt.start(), tts.start())
@@ -70,7 +70,7 @@ async def verdict(
 
 
 async def missed(settings: Settings, stt: Host, tts: Host) -> list[str]:
-    """What the recorded call missed of its expectations."""
+    """The recorded call's failed expectations."""
     told = await verdict(CALL, stt, tts, settings)
     assert stt.problem == ""
     return list(told.failures)
@@ -85,7 +85,7 @@ async def test_the_same_recorded_call_holds_under_all_three_hosts(tmp_path: Path
             {"host": "listen", "url": process.url},
         )
         chosen = [settings(tmp_path / each["host"], **each) for each in hosts]
-        # A call keeps to the clock, and takes a tenth of a core: all are played at once, when nothing loads any more.
+        # A call keeps to the clock and takes a tenth of a core: all run at once, after everything has loaded.
         running = [await stack.enter_async_context(started(each)) for each in chosen]
         failures = await asyncio.gather(*(missed(each, *run) for each, run in zip(chosen, running, strict=True)))
     assert failures == [[] for _ in hosts]

@@ -1,4 +1,4 @@
-"""What a caller with a natural voice says, as it arrives over a telephone."""
+"""A natural voice as it arrives over a telephone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(path: Path, pcm: bytes, rate: int = SAMPLE_RATE, channels: int = 1) ->
 
 
 def manifest(folder: Path, rows: list[dict[str, str]], name: str = "set.jsonl") -> Path:
-    """A manifest of `rows`, each with a clip of its `text`, or of noise where that is empty."""
+    """A manifest of `rows`, each with a clip of its `text`, or of noise if that is empty."""
     lines = []
     for number, row in enumerate(rows):
         noise = (np.random.default_rng(number).standard_normal(2 * SAMPLE_RATE) * 300).astype("<i2").tobytes()

@@ -1,4 +1,4 @@
-"""The command line of `phone-ops`: exit codes, and one clear line for whoever uses it wrongly."""
+"""The command line of `phone-ops`: exit codes, and one clear line for wrong use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m ops report {tmp_path} | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, check=False)
     assert ended.stderr == ""
-    assert ended.returncode in (0, 141)  # 0 when the pipe took it all before the reader left
+    assert ended.returncode in (0, 141)  # 0 if the pipe took everything before the reader left
 
 
 def test_without_its_packages_it_says_what_to_install(

@@ -1,4 +1,4 @@
-"""Told to end."""
+"""Commands that receive SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns with round figures, as the daemon logs them, for tests of what is made of them."""
+"""Turns with round figures, in the daemon's log format, for tests of what is derived from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MS = 1_000_000
 
 
 def spoken(number: int, ttfa_ms: int = 620) -> dict[str, Any]:
-    """A turn that was answered after `ttfa_ms`, 500 of which were spent on making sure that it was over."""
+    """A turn that was answered after `ttfa_ms`, of which 500 were spent waiting for the end of the turn."""
     at = {
         "speech_onset": 1000,
         "speech_end": 2000,
@@ -25,7 +25,7 @@ def spoken(number: int, ttfa_ms: int = 620) -> dict[str, Any]:
 
 
 def acknowledged(number: int, filler_ms: int, reply_ms: int) -> dict[str, Any]:
-    """A turn whose reply was begun early, after another was dropped, and was late all the same: a filler came first."""
+    """A turn whose reply was begun early, after another was dropped, and was still late: a filler came first."""
     at = {
         "speech_onset": 1000,
         "speech_end": 2000,

@@ -1,4 +1,4 @@
-"""`daemons = N`: ports of its own for each."""
+"""`daemons = N`: each gets its own ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of engines that settings know are those that the engines take, as their own source has them."""
+"""The engine options known to the settings are those in the engines' own source."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ SOURCES = Path(sidecars.engines.__file__).parent
 
 
 def names_in(engine: str) -> set[str]:
-    """What the engine's module compares options with, found without importing it: that takes its packages."""
+    """The options that the engine's module compares with, found without importing it, which would need its packages."""
     known: dict[str, set[str]] = {}
     for line in ast.parse((SOURCES / f"{engine}.py").read_text()).body:
         target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)

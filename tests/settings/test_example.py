@@ -1,4 +1,4 @@
-"""The example settings file: written from the models, complete, and harmless as it is."""
+"""The example settings file: generated from the models, complete, and harmless as it is."""
 
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_as_it_is_it_changes_nothing() -> None:
 
 
 def uncommented() -> str:
-    """The example with its keys switched on, but for those of tables that stand in lists."""
+    """The example with its keys switched on, except for those of tables in lists."""
     return "\n".join(
         line[1:] if line.startswith("#") and not line.startswith(("# ", "#\n")) and "=" in line else line
         for line in example().partition("#[[")[0].splitlines()
@@ -33,7 +33,7 @@ def test_every_key_is_there_with_its_default(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(uncommented())
     settings = load_settings(tmp_path / "s.toml", {})
     default = Settings()
-    # Some keys have no default that could be written: an example of a value stands there.
+    # Some keys have no default that can be written; the file has an example value instead.
     assert settings == replace(
         default,
         llm_cancel_floor_s=0.05,

@@ -1,4 +1,4 @@
-"""Settings: what a file, the environment and the command line say, and one line for each thing that is wrong."""
+"""Settings from the file, the environment, and the command line, and one line for each mistake."""
 
 from dataclasses import replace
 from pathlib import Path

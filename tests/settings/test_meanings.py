@@ -1,4 +1,4 @@
-"""What keys mean is read off the models' source."""
+"""The meanings of keys are read from the models' source."""
 
 from __future__ import annotations
 

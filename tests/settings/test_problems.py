@@ -1,4 +1,4 @@
-"""A document is held against a model: every wrong value is told once, and hides nothing else."""
+"""Validating a document against a model: every wrong value is reported once, and hides nothing else."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

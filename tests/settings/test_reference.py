@@ -1,4 +1,4 @@
-"""The reference of settings: written from the models."""
+"""The reference of settings is generated from the models."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path

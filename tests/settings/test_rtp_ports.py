@@ -1,4 +1,4 @@
-"""The range of RTP ports, shared out among the cards."""
+"""The range of RTP ports, divided among the cards."""
 
 from __future__ import annotations
 

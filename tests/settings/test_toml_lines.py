@@ -92,7 +92,7 @@ def test_every_value_of_a_real_file_is_found_on_a_line_that_holds_it(name: str) 
     lines = text.splitlines()
     for key in _values(document.data):
         if not key or (isinstance(document.data, dict) and key not in document.lines):
-            # Only tables that no header names ("tool" of "tool.ruff") stand nowhere.
+            # Only tables without a header ("tool" of "tool.ruff") have no line.
             assert not key or isinstance(_at(document.data, key), dict), key
             continue
         value = _at(document.data, key)

@@ -1,4 +1,4 @@
-"""`[[trunk]]` in a settings file: what is read, and a line for whatever is wrong."""
+"""`[[trunk]]` in a settings file: how it is read, and one line for each mistake."""
 
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def test_a_missing_password_is_told_by_whoever_needs_it_and_never_shown(tmp_path
     assert lines(tmp_path, text, {}) == [
         "3: trunk[0].register.password_env: the environment variable TRUNK_PASSWORD is not set or is empty; set it"
     ]
-    # An operator who asks what is on the line need not know it.
+    # An operator who lists calls need not know it.
     settings = load_settings(tmp_path / "s.toml", {})
     assert PASSWORD not in repr(read(tmp_path, text))
     assert settings.trunk[0].name == "a"

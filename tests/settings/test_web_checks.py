@@ -1,4 +1,4 @@
-"""What is wrong with `[web]` and `[[webhook]]` is told with its line and its remedy, before anything starts."""
+"""Mistakes in `[web]` and `[[webhook]]` are reported with line and remedy, before anything starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's end of the command channel, against a real Redis and the daemon's own end."""
+"""The operator's end of the command channel, with a real Redis and the daemon's own end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def commands(state: State, tmp_path: Path) -> AsyncIterator[Commands]:
 
 
 async def shown(commands: Commands, call: str) -> dict[str, str]:
-    """What is shown of a call, once it is shown at all."""
+    """What is listed about a call, once it is listed at all."""
     async with asyncio.timeout(5):
         while call not in (calls := await commands.calls()):  # noqa: ASYNC110 (Redis has no event for it)
             await asyncio.sleep(0.01)

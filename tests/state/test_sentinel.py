@@ -1,4 +1,4 @@
-"""Redis behind a real Sentinel: the master dies, and the state goes on with the server that takes its place."""
+"""Redis behind a real Sentinel: if the master dies, its replacement carries the state on."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_master_that_dies_is_followed_by_another(tmp_path: Path, caplog:
         running(tmp_path, second, *replica),
         running(tmp_path, asked, str(config), "--sentinel"),
     ):
-        # The first Sentinel is not there: the next one is asked.
+        # The first Sentinel is down: the next one is asked.
         settings = StateSettings(url=f"redis+sentinel://127.0.0.1:9,127.0.0.1:{asked}/calls", lease_s=2.0)
         direct = Redis(host="127.0.0.1", port=second, decode_responses=True)
         async with State.open(settings) as state, direct:

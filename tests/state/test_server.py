@@ -59,7 +59,7 @@ async def test_a_second_daemon_uses_the_first_ones_server_and_never_ends_it(tmp_
         assert await ping(first) == b"+PONG\r\n"
     finally:
         await first.stop()
-    await second.ensure()  # its folder has no server any more: now it starts one
+    await second.ensure()  # its folder no longer has a server: now it starts one
     assert second.pid is not None
     await second.stop()
 

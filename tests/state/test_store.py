@@ -1,4 +1,4 @@
-"""State against the real Redis: what others see of the calls, what they may ask, and what its death costs."""
+"""State in the real Redis: what others see of the calls, what they may ask, and the cost of its death."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def client(state: State, settings: StateSettings) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[int]:
-    """Port of a real Redis on TCP that wants a password: `s3cret`."""
+    """Port of a real Redis on TCP that requires a password: `s3cret`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -89,14 +89,14 @@ async def elsewhere() -> AsyncIterator[int]:
 
 
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
-    """Waits for something that another process brings about."""
+    """Waits for something that another process does."""
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 async def shown(client: Redis, call: str) -> dict[str, str]:
-    """What is shown of a call, once it is."""
+    """What is listed about a call, once it is."""
     async with asyncio.timeout(10):
         while not (found := await client.hgetall(call_key(call))):  # noqa: ASYNC110 (Redis has no event for it)
             await asyncio.sleep(0.01)
@@ -104,7 +104,7 @@ async def shown(client: Redis, call: str) -> dict[str, str]:
 
 
 async def events(client: Redis, count: int) -> list[dict[str, str]]:
-    """The first `count` events, once there are so many."""
+    """The first `count` events, once there are that many."""
     found: list[dict[str, str]] = []
     last = "0-0"
     async with asyncio.timeout(10):
@@ -185,7 +185,7 @@ async def test_a_lease_is_renewed_for_as_long_as_the_call_lives(tmp_path: Path) 
         while time.monotonic_ns() < until_ns:
             lowest = min(lowest, await client.pttl(call_key("one")))
             await asyncio.sleep(0.02)
-        # Renewed every third of the lease: more than a third always remains, whatever the machine does to us.
+        # Renewed every third of the lease: more than a third always remains, even if the machine delays us.
         assert lowest > 0
         assert await client.pttl(daemon_key(state.daemon)) > 0
         await client.aclose()

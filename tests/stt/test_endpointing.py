@@ -1,4 +1,4 @@
-"""How long a caller is waited for depends on what was asked, what they said, and how."""
+"""The wait for a caller depends on what was asked, what they said, and how."""
 
 from __future__ import annotations
 

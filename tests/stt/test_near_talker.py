@@ -1,4 +1,4 @@
-"""Who is far behind the caller is not the caller."""
+"""A voice far behind the caller is not the caller."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_frame_much_softer_than_the_caller_is_not_how_they_begin() -> None:
 
 
 def voice(near: NearTalker, *levels: float, each: int = 5) -> NearTalker:
-    """A voice sets in whose syllables are so loud."""
+    """A voice sets in with syllables of the given levels."""
     heard(near, -70.0, HELD)
     near.begin()
     for db in levels:

@@ -14,7 +14,7 @@ KEPT = 3200 + 16000
 
 
 def counted(begin: Any, count: Any) -> Any:
-    """Samples that tell their own position."""
+    """Samples whose values are their positions."""
     return np.arange(begin, begin + count).astype("<i2").tobytes()
 
 

@@ -1,4 +1,4 @@
-"""Pitch and level at the end of what was said."""
+"""Pitch and level at the end of speech."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording is known when it comes round again; people who repeat themselves are not taken for one."""
+"""A recording is recognized when it comes round again; people who repeat themselves are not taken for one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANNOUNCEMENT = "your call is important to us please hold the line"
 
 
 def hears(line: Recurrence, audio: np.ndarray, *, noticed: int = 5) -> bool:
-    """The line is silent, then `audio` comes, whose onset is noticed `noticed` frames later."""
+    """The line is silent, then `audio` comes; its onset is noticed `noticed` frames later."""
     frames = np.concatenate([np.zeros(160 * 40), audio[: len(audio) // 160 * 160]]).astype("<i2").reshape(-1, 160)
     for number, frame in enumerate(frames):
         line.hear(frame.tobytes())

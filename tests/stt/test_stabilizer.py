@@ -1,4 +1,4 @@
-"""What is committed of partial transcripts is never taken back, and a final that contradicts it says so."""
+"""Committed parts of partial transcripts are never taken back, and a final that contradicts them says so."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from phone_daemon.stt.stabilizer import Stabilizer
 
 WORDS = st.lists(st.sampled_from(["i", "would", "like", "to", "two", "Book", "book,"]), max_size=6)
 PARTIALS = st.lists(st.tuples(WORDS, st.integers(0, 1000)), max_size=12)
-"""Each with the samples that have passed since the one before it."""
+"""Each partial with the samples that have passed since the previous one."""
 WINDOWS = st.integers(0, 1200)
 
 
 def fed(window: int, partials: list[tuple[list[str], int]]) -> tuple[Stabilizer, list[str]]:
-    """A stabilizer, and the words that it gave out, in order."""
+    """A stabilizer, and the words that it has committed, in order."""
     stabilizer = Stabilizer(window)
     out: list[str] = []
     position = 0
@@ -54,7 +54,7 @@ def test_a_contradiction_is_never_hidden(window: int, partials: list[tuple[list[
 def test_nothing_is_committed_that_has_not_stood_for_the_window(
     window: int, partials: list[tuple[list[str], int]]
 ) -> None:
-    """Whatever is given out was the beginning of every partial since `window` samples ago."""
+    """Every commitment was the beginning of every partial since `window` samples ago."""
     stabilizer = Stabilizer(window)
     told: list[tuple[int, list[str]]] = []
     position = 0

@@ -1,4 +1,4 @@
-"""Utterances as a call sees them, on both hosts."""
+"""Utterances as used by a call, on both hosts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def say(utterance: Utterance, text: str, at: Callable[[bytes], bytes] = bytes) -
 
 
 def partials(utterance: Utterance) -> list[Transcript]:
-    """Where its partials will be found."""
+    """Where its partials are collected."""
     found: list[Transcript] = []
     utterance.on_partial(found.append)
     return found
@@ -121,7 +121,7 @@ async def test_what_others_hold_is_told_on_release(host: AnyHost) -> None:
     opened = asyncio.Event()
     other.on_partial(lambda _: opened.set())
     say(other, SAID[2])
-    await opened.wait()  # by now it is open for sure: a cancel overtakes what waits
+    await opened.wait()  # it is certainly open by now: a cancel overtakes whatever is queued
     utterance = Utterance(host, CLINIC)
     await utterance.cancel()
     assert await utterance.released() == {"sessions": 1}
@@ -171,7 +171,7 @@ async def test_fifty_utterances_leave_no_channel_behind(host: AnyHost) -> None:
 
 
 async def killed(host: SubprocessHost) -> None:
-    """The engine's process is killed, and another has taken its place."""
+    """The engine's process is killed, and another has replaced it."""
     old = host.pid
     assert old is not None
     os.kill(old, signal.SIGKILL)
@@ -262,6 +262,6 @@ async def test_on_a_counted_clock_an_utterance_takes_no_time() -> None:
         await host.close()
         return final.text, asyncio.get_running_loop().time()
 
-    # On a thread of its own, because this one has a loop already.
+    # In a separate thread, because this one already has a loop.
     text, took_s = await asyncio.to_thread(run_counted, main())
     assert (words(text), took_s) == (SAID[0], 0.0)

@@ -21,7 +21,7 @@ FRAME = 320
 
 
 def heard(audio: Any, settings: Any = SETTINGS, frame: int = FRAME) -> Any:
-    """What the VAD says of `audio` (full scale 1), fed in frames."""
+    """What the VAD says about `audio` (full scale 1), fed in frames."""
     vad, events, pcm = Vad(settings), [], line(audio)
     for begin in range(0, len(pcm), frame):
         events += vad.feed(begin // 2, pcm[begin : begin + frame])
@@ -49,7 +49,7 @@ def test_speech_starts_once_and_ends_once_where_it_does(text: str, noise: float,
     assert isinstance(started, SpeechStarted)
     assert isinstance(ended, SpeechEnded)
     assert abs(started.onset - first) <= 0.1 * 8000
-    assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model lets go of a voice slowly, the more so in noise
+    assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model releases a voice slowly, the more so in noise
 
 
 def test_speech_is_guessed_before_it_is_sure_and_silence_is_not() -> None:

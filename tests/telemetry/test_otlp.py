@@ -1,4 +1,4 @@
-"""What the environment asks for; that it is sent, `test_telemetry` shows."""
+"""What the environment requests; `test_telemetry` shows that it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans, figures and files of a call, and a real OTLP collector that takes them."""
+"""Spans, figures, and files of a call, and a real OTLP collector that receives them."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_each_latency_and_each_leg_is_counted_in_its_histogram() -> None:
 
 
 class Collector(ThreadingHTTPServer):
-    """An OTLP/HTTP receiver: keeps what it was sent, decoded, by path."""
+    """An OTLP/HTTP receiver that keeps what it receives, decoded, by path."""
 
     daemon_threads = True
 
@@ -322,7 +322,7 @@ def collector() -> Iterator[Collector]:
 
 
 def exported(collector: Collector, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> Collector:
-    """What one call sends to the collector under these variables."""
+    """What one call sends to the collector under these environment variables."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value.format(url=collector.url))
     telemetry = Telemetry()

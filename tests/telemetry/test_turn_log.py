@@ -1,4 +1,4 @@
-"""The line a turn leaves: its shape, its sums, and a disk that is full."""
+"""The line that a turn writes: its shape, its sums, and a full disk."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_parts_neither_overlap_nor_leave_gaps(stamps: dict[str, int]) -> None:
     assert all(start <= end for _, start, end in parts)
     assert all(before[2] == after[1] for before, after in pairwise(parts))
     if "speech_end" in stamps and parts:
-        heard = stamps.get("rtp_first_audio", 10**12)  # Where a filler was heard first, the reply comes after it.
+        heard = stamps.get("rtp_first_audio", 10**12)  # If a filler was heard first, the reply comes after it.
         in_time = (stamps[stamp] for stamp in STAGES if stamp in stamps and stamps[stamp] <= heard)
         last = max([stamps["speech_end"], *in_time])
         assert sum(end - start for _, start, end in parts) == last - stamps["speech_end"]

@@ -1,4 +1,4 @@
-"""Calls on a daemon that cannot keep up."""
+"""Calls to a daemon that cannot keep up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`phone-ops ab`, by the command an operator types."""
+"""`phone-ops ab`, run as an operator types it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BRIEF = ["--engine", "moonshine", "--count", "2", "--seconds", "0.5", "--most", 
 
 @pytest.mark.timeout(300, func_only=True)
 def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A recorded caller interrupts by voice, two barge-ins come by command, and all legs of all of them are there."""
+    """A recorded caller interrupts by voice, two barge-ins come by command, and all legs of all of them are present."""
     words = ["ab", CALLER, *BRIEF, "--arms", "listen,inprocess", "--json", "--write", str(tmp_path)]
     code = main(words)
     told = json.loads(capsys.readouterr().out)
@@ -45,7 +45,7 @@ def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys:
 
 @pytest.mark.timeout(120, func_only=True)
 def test_told_to_end_it_leaves_no_process_behind() -> None:
-    """In the middle of its calls: a daemon, its children and a sidecar run then."""
+    """In the middle of its calls, while a daemon, its children, and a sidecar are running."""
     comparing = subprocess.Popen(
         [sys.executable, "-m", "ops", "ab", CALLER, *BRIEF, "--arms", "listen", "--json"],
         stdout=subprocess.DEVNULL,
@@ -70,7 +70,7 @@ def session(leader: int) -> list[list[str]]:
         try:
             if os.getsid(int(process.name)) == leader:
                 found.append((process / "cmdline").read_text().split("\0"))
-        except OSError:  # it ended in this moment
+        except OSError:  # it has just ended
             continue
     return found
 
@@ -79,7 +79,7 @@ def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFi
     assert main(["ab", CALLER, *BRIEF, "--option", "weight=77"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert "phone-ops ab: moonshine cannot run: ValueError: weight 77: want a number from 0 to 10" in told.err
+    assert "phone-ops ab: moonshine cannot run: ValueError: weight 77: expected a number from 0 to 10" in told.err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What daemon and engine take."""
+"""The memory of daemon and engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interpreters and processes of the places."""
+"""Interpreters and processes for each place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sidecars.remote.listen_client import ListenHost
 
 @pytest.fixture
 def other(tmp_path: Path) -> str:
-    """An environment of its own, with its own version of a package that the daemon has too."""
+    """An environment with its own version of a package that the daemon has, too."""
     folder = tmp_path / "other"
     venv.create(folder, with_pip=False)
     package = next((folder / "lib").glob("python*")) / "site-packages" / "soxr"
@@ -70,7 +70,7 @@ async def test_the_sidecar_is_reached_where_it_says_and_ends_with_the_block(plac
 
 
 async def test_a_sidecar_that_cannot_load_its_engine_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun, match="weight 77: want a number"):
+    with pytest.raises(CannotRun, match="weight 77: expected a number"):
         async with sidecar("listen", Engine("moonshine", {"weight": 77}), tmp_path):
             pass
 

@@ -13,7 +13,7 @@ FLOOR_MS = 5.0
 
 
 def measured(total: float = 200.0, leg: float = 10.0) -> Measured:
-    """A place with 100 barge-ins of which each took `total` ms."""
+    """A place with 100 barge-ins that took `total` ms each."""
     legs = {each: [leg] * 100 for each in LEGS if each != "total"}
     return Measured(
         legs_ms={**legs, "total": [total] * 100},
@@ -90,7 +90,7 @@ def test_one_that_wins_but_is_worse_elsewhere_does_not_replace_it(worse: dict[st
     ],
 )
 def test_what_two_runs_differ_by_is_not_worse(within: dict[str, Any]) -> None:
-    """Memory of a GPU that the sidecar was not seen to have is nothing to compare with."""
+    """GPU memory cannot be compared if the sidecar's is not known."""
     assert judge({SIDECAR: SLOW, "inprocess": replace(FAST, **within)}, FLOOR_MS).chosen == "inprocess"
 
 
@@ -114,7 +114,7 @@ def test_a_missed_leg_holds_no_gate() -> None:
 
 
 def test_p95_counts_and_not_the_median() -> None:
-    """Six slow ones in a hundred are the 95th percentile."""
+    """Six slow ones in a hundred determine the 95th percentile."""
     tail = measured()
     tail = replace(tail, legs_ms={**tail.legs_ms, "total": [20.0] * 94 + [500.0] * 6})
     assert not judge({SIDECAR: tail}, FLOOR_MS).gate_held

@@ -1,4 +1,4 @@
-"""Streams in real time: the search for the most that keep up, and an engine that is asked for more than it holds."""
+"""Streams in real time: the search for the most that keep up, and an engine that is asked for more than it can hold."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _phrases(played: fixture.Fixture) -> dict[str, object]:
 
 async def test_an_engine_that_cannot_be_loaded_is_told_in_a_line(tmp_path: Path) -> None:
     played = fixture.load(fixture.find(GREETING))
-    with pytest.raises(CannotRun, match=r"ValueError: weight 77: want a number") as failed:
+    with pytest.raises(CannotRun, match=r"ValueError: weight 77: expected a number") as failed:
         await reference(Engine("moonshine", {"weight": 77}), [played], tmp_path)
     assert "\n" not in str(failed.value)
 

@@ -1,4 +1,4 @@
-"""Which words were heard, and which of them a call has lost."""
+"""Which words were recognized, and which of them are lost in a call."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def test_what_the_engine_does_not_hear_anyway_is_not_lost() -> None:
 
 
 def test_what_only_the_call_heard_is_no_loss() -> None:
-    """Where the daemon knows what is expected, more is understood than of the recording alone."""
+    """With known expectations, the daemon may recognize more than the engine does from the recording alone."""
     assert lost("on tuesday at ten", "on day at ten", "on tuesday at ten") == (0, 3)

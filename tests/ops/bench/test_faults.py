@@ -1,4 +1,4 @@
-"""Whole calls to a model server that fails, on the sample clock over real connections."""
+"""Whole calls with a failing model server, on the sample clock over real connections."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_every_caller_is_answered_soon_and_nobody_is_lost(fault: Fault) -> None:
 
 
 def test_a_server_that_says_nothing_is_bridged() -> None:
-    """The caller hears an acknowledgement long before the reply is given up."""
+    """The caller hears an acknowledgment long before the reply is given up."""
     seen = run_counted(fail(Fault.SILENT, 0, 1))
     assert len(seen.words_s) == 1
     assert seen.late_s[Fault.SILENT][0] < seen.words_s[0] - 0.5
 
 
 async def test_the_clock_of_a_running_loop_is_not_disturbed() -> None:
-    """A bench runs on the ordinary loop; its calls have one of their own, in a thread."""
+    """A bench runs on the ordinary loop; its calls have their own loop, in a thread."""
     seen = await asyncio.to_thread(run_counted, fail(Fault.REFUSED, 0, 1))
     assert len(seen.late_s[Fault.REFUSED]) == 1

@@ -1,4 +1,4 @@
-"""A figure next to its target."""
+"""A figure and its target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a first phrase could be spoken, and when it is."""
+"""Where a first phrase could be spoken, and where it is."""
 
 from ops.bench.first_phrase import REPLIES, late
 

@@ -1,4 +1,4 @@
-"""The witness of what was heard: words by their sound."""
+"""The witness of what was heard: finds words by their sound."""
 
 from __future__ import annotations
 

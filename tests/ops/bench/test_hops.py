@@ -1,4 +1,4 @@
-"""What a sampled stack or library is counted as, and how often a process is woken."""
+"""How a sampled stack or library is classified, and how often a process wakes up."""
 
 from __future__ import annotations
 

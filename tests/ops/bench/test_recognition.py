@@ -1,4 +1,4 @@
-"""What the recognizer's cost is measured on."""
+"""The audio for measuring the recognizer's cost."""
 
 from __future__ import annotations
 

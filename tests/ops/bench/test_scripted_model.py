@@ -1,4 +1,4 @@
-"""The stand-in for a model server: a client that we did not write must not tell it from one."""
+"""The stand-in for a model server: a third-party client must not be able to tell the difference."""
 
 from __future__ import annotations
 

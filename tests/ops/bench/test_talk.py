@@ -1,4 +1,4 @@
-"""Recorded callers' sounds as the bench sees them."""
+"""Recorded callers' sounds as seen by the bench."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_recorded_sound_begins_after_its_lead_and_before_half_a_second() -
 
 
 def test_the_answer_to_a_sound_is_not_taken_for_what_the_sound_interrupted() -> None:
-    """The agent speaks with a pause of its own, yields 120 ms into the caller's speech, and answers 600 ms later."""
+    """The agent speaks with a pause, yields 120 ms into the caller's speech, and answers 600 ms later."""
     heard = [*range(0, 1000, 20), *range(1300, 2120, 20), *range(2720, 3000, 20)]
     packets = [packet(at_ms, at_ms in heard) for at_ms in range(0, 3000, 20)]
     assert fell_silent(packets, 2000 * 10**6) == 2100 * 10**6

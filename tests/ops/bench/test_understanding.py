@@ -1,4 +1,4 @@
-"""The bench of understanding: sets that are there are measured, those that are not are told."""
+"""The bench of understanding: existing sets are measured, missing ones are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where words begin is measured on sounds that begin at known places."""
+"""Measuring where words begin, with sounds that begin at known places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RATE = 24000
 
 
 def sounds(*spells: tuple[float, float]) -> np.ndarray:
-    """Two seconds of silence with sound from, to (seconds)."""
+    """Two seconds of silence with sound in the given intervals (seconds)."""
     audio = np.zeros(2 * RATE, np.float32)
     for start, end in spells:
         audio[round(start * RATE) : round(end * RATE)] = 0.1

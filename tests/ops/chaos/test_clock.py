@@ -1,4 +1,4 @@
-"""A clock that is set in running processes, and a live call through the edge meanwhile."""
+"""Setting the clock of running processes during a live call through the edge."""
 
 from __future__ import annotations
 

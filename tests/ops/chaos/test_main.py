@@ -1,4 +1,4 @@
-"""`make chaos` on a few of its faults: the real parts are broken, and the table says what came of it."""
+"""`make chaos` with a few of its faults: real parts are broken, and the table shows the outcome."""
 
 from __future__ import annotations
 

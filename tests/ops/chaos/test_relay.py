@@ -1,4 +1,4 @@
-"""The bad network does what it says, the same way every time."""
+"""The bad network does what it should, in the same way every time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def through(weather: Weather) -> list[int]:
             loop.add_reader(target, lambda: got.append(int.from_bytes(target.recv(16), "big")))
             for at in range(COUNT):
                 caller.sendto(at.to_bytes(4, "big"), ("127.0.0.1", relay.port))
-                # A socket holds some 270 packets: no more than that may be under way, however late a loop comes.
+                # A socket holds some 270 packets: no more may be under way, however late the loop is.
                 await asyncio.sleep(weather.jitter_s + 0.01 if at % 100 == 99 else 0)
             await asyncio.sleep(0.3)
             loop.remove_reader(target)

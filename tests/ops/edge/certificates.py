@@ -1,4 +1,4 @@
-"""Certificates for the tests, made by openssl: an authority of our own, and what it signs."""
+"""Test certificates made by openssl: an authority, and certificates that it signs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"
 
 
 def authority(folder: Path) -> Path:
-    """The authority's certificate; its key lies beside it."""
+    """The authority's certificate; its key is next to it."""
     _openssl(
         folder, "req", "-x509", *NEW_KEY, "-keyout", "ca.key", "-out", "ca.pem",
         "-days", "2", "-subj", "/CN=Test authority",
@@ -20,7 +20,7 @@ def authority(folder: Path) -> Path:
 def certificate(folder: Path, name: str, days: int = 30) -> tuple[Path, Path]:
     """A certificate for a host name or address, signed by the authority in `folder`, and its key.
 
-    `days` below 0: it expired so long ago.
+    `days` below 0: it expired that long ago.
     """
     kind = "IP" if name.replace(".", "").isdigit() else "DNS"
     (folder / f"{name}.ext").write_text(f"subjectAltName={kind}:{name}\n")

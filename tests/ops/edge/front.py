@@ -1,4 +1,4 @@
-"""A real edge before real line cards, on free loopback ports."""
+"""A real edge in front of real line cards, on free loopback ports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Front:
         return Probe(f"sip:{number}@127.0.0.1:{self.plan.edge.port}", **options)
 
     async def answer(self) -> None:
-        """Answers everybody with a tone, for ever."""
+        """Answers every call with an endless tone."""
         async for incoming in self.cards.incoming():
             self.calls.append(incoming)
             line = incoming.answer()
@@ -53,20 +53,20 @@ class Front:
             self.ears.append(Ear(line))
 
     async def up(self, count: int) -> None:
-        """Waits until the edge takes so many line cards for up. Raises `TimeoutError`."""
+        """Waits until the edge considers this many line cards available. Raises `TimeoutError`."""
         async with asyncio.timeout(PATIENCE_S):
             while sum(card.up for card in (await ask(self.plan)).cards) != count:  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.1)
 
     async def free(self) -> None:
-        """Waits until the edge knows of no call. Raises `TimeoutError`."""
+        """Waits until the edge has no calls. Raises `TimeoutError`."""
         async with asyncio.timeout(PATIENCE_S):
             while (await ask(self.plan)).calls:  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.1)
 
 
 def block(count: int) -> int:
-    """The first of so many UDP ports in a row that were free a moment ago."""
+    """The first of this many consecutive UDP ports that were free a moment ago."""
     while True:
         first = free_port(socket.SOCK_DGRAM)
         ends: list[socket.socket] = []
@@ -91,7 +91,7 @@ def written(
     state: dict[str, Any] | None = None,
     **edge: Any,
 ) -> tuple[Path, Settings]:
-    """Settings of an edge before `cards` line cards, and the file that they stand in."""
+    """Settings of an edge in front of `cards` line cards, and the file that contains them."""
     first = block(cards + 4)
     sections = {
         "health_port": 0,
@@ -117,7 +117,7 @@ def written(
 
 @asynccontextmanager
 async def front(folder: Path, cards: int = 2, **more: Any) -> AsyncIterator[Front]:
-    """Skips the test where Kamailio or rtpengine is missing."""
+    """Skips the test if Kamailio or rtpengine is missing."""
     need("kamailio")
     need("rtpengine")
     _, settings = written(folder, cards, **more)

@@ -1,4 +1,4 @@
-"""`phone-ops edge` as an operator meets it."""
+"""`phone-ops edge` from an operator's point of view."""
 
 from __future__ import annotations
 
@@ -64,4 +64,4 @@ def test_check_prints_a_line_for_each_problem_and_fails(tmp_path: Path, capsys: 
     need("kamailio")
     need("rtpengine")
     assert main(["edge", "check", "-c", str(file)]) == 0
-    assert "nothing wrong: 2 line cards, 1 trunks" in capsys.readouterr().out
+    assert "no problems found: 2 line cards, 1 trunks" in capsys.readouterr().out

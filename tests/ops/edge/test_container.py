@@ -1,4 +1,4 @@
-"""The container files, as far as they can be judged without podman: what they name exists and is spelled right."""
+"""The container files, as far as they can be checked without podman: what they name exists and is spelled right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVICE = {
     *("image", "build", "command", "network_mode", "read_only", "tmpfs", "cap_drop", "security_opt"),
     *("stop_grace_period", "restart", "volumes"),
 }
-"""Keys of the Compose specification that podman-compose and docker compose both know."""
+"""Keys of the Compose specification that both podman-compose and docker compose know."""
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def test_every_instruction_is_one_and_stands_where_it_may(made: dict[str, str]) 
     found = instructions(made["Containerfile"])
     assert {word for word, _ in found} <= INSTRUCTIONS
     assert found[0][0] == "FROM"
-    # The name with its registry: podman asks for one otherwise; a release, not whatever is latest.
+    # The name includes its registry, because podman would ask for one; and a release instead of the latest.
     assert re.fullmatch(r"docker\.io/library/debian:\d+-slim", found[0][1])
     assert [word for word, _ in found][-1] == "CMD"
     assert all(rest.startswith("/") for word, rest in found if word == "WORKDIR")
     users = [rest for word, rest in found if word == "USER"]
     assert users == ["phone-daemon"]
     assert any(word == "RUN" and rest.startswith("useradd ") and rest.endswith(f" {users[0]}") for word, rest in found)
-    # What is left of a line ends in an instruction of its own: a backslash that was lost.
+    # The rest of a line with a lost backslash would begin with an unknown instruction.
     assert not re.search(r"\\[ \t]+\n", made["Containerfile"])
 
 
@@ -109,5 +109,5 @@ def test_podman_takes_the_containerfile(made: dict[str, str], tmp_path: Path) ->
         capture_output=True,
         text=True,
     )
-    # Without the image nothing is built; but what is misspelled is said before that.
+    # Without the image nothing can be built, but misspellings are reported before that.
     assert done.returncode == 0 or "debian" in done.stderr, done.stderr

@@ -1,4 +1,4 @@
-"""Line cards are learned from Redis: those of every daemon whose lease holds, in Kamailio's own list."""
+"""Line cards from Redis: those of every daemon whose lease holds are in Kamailio's own list."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_without_redis_the_known_cards_stay_and_what_is_wrong_is_said(tmp_
 def test_a_lease_that_the_clock_has_ended_is_waited_for_until_it_would_have_been_renewed() -> None:
     leases = Leases(renewed_s=5)
     assert leases.kept({"a": "h:1 h:2", "b": "h:3"}, 100) == ["h:1", "h:2", "h:3"]
-    # `a` has said goodbye, of `b` the lease has ended.
+    # `a` has signed off, and `b`'s lease has expired.
     assert leases.kept({"b": ""}, 104) == ["h:3"]
     assert leases.kept({"b": "h:4"}, 105) == ["h:4"]
     assert leases.kept({"b": ""}, 110) == ["h:4"]

@@ -1,4 +1,4 @@
-"""A trunk that speaks IPv6, before line cards that speak IPv4: SIPp calls, hears, is heard, and holds."""
+"""An IPv6 trunk in front of IPv4 line cards: SIPp calls, hears, is heard, and holds."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ async def test_a_call_by_ipv6_is_answered_and_has_sound_both_ways(tmp_path: Path
         assert "127.0.0.1" not in messages
         [call], [ear] = made.calls, made.ears
         assert call.trunk == "six"
-        # It sends back what it hears, which is the tone that it was answered with.
+        # It sends back what it hears, which is the tone that answered it.
         assert rms(ear.heard) > 1000

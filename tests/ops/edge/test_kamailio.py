@@ -1,4 +1,4 @@
-"""What the edge does with calls: real Kamailio, rtpengine and line cards, and a bare caller of our own."""
+"""How the edge handles calls: real Kamailio, rtpengine, and line cards, and a bare caller."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_a_program_that_is_killed_runs_again_and_takes_calls(tmp_path: Pat
 
 
 async def heard(made: Front) -> bool:
-    """Whether a call is answered, and has sound."""
+    """Whether a call is answered and has audio."""
     async with made.call() as probe:
         try:
             await probe.answered(timeout=2)

@@ -1,4 +1,4 @@
-"""Two machines behind the edge, as network namespaces: one is cut off, the next call goes to the other."""
+"""Two machines behind the edge, as network namespaces: if one is cut off, the next call goes to the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ip(*words: str) -> None:
 
 @pytest.fixture
 def namespaces() -> Iterator[tuple[str, str, str]]:
-    """Edge, A and B, with a cable from the edge to each; skipped where the machine does not permit them."""
+    """Edge, A, and B, with a cable from the edge to each; skipped if the machine does not permit namespaces."""
     need("ip")
     edge, *machines = names = tuple(f"phone{os.getpid()}{letter}" for letter in "eab")
     try:
@@ -72,7 +72,7 @@ async def test_a_machine_that_is_cut_off_loses_its_calls_and_no_other(
     assert process.returncode == 0, errors.decode() + (tmp_path / "edge.log").read_text()
     seen = json.loads(out)
     assert 0 not in seen["shared"]
-    # The calls of the machine that lives go on; the new ones were answered there.
+    # The calls of the other machine continue; the new ones were answered there.
     assert seen["sound_goes_on"].count(True) == sum(seen["shared"]) - seen["lost"]
     assert seen["lost"] in seen["shared"]
     assert seen["took_s"][0] < 5

@@ -1,4 +1,4 @@
-"""What the edge is made of, from the settings."""
+"""The edge's plan, from the settings."""
 
 from __future__ import annotations
 

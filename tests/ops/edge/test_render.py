@@ -1,4 +1,4 @@
-"""What is written: the programs take it, nobody else reads it, secrets and lists are where they belong."""
+"""The written files: the programs accept them, nobody else can read them, and secrets and lists are in place."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Two machines, each a network namespace with a daemon of its own, and the edge before them in a third.
+"""Two machines, each a network namespace with its own daemon, and the edge in front of them in a third.
 
-python -m tests.ops.edge.two_machines FOLDER EDGE A B      (as root; the namespaces are there, see test_machines.py)
+python -m tests.ops.edge.two_machines FOLDER EDGE A B      (as root, with existing namespaces; see test_machines.py)
 
-Prints one JSON object: what was seen when machine A was cut off in mid-call.
+Prints one JSON object: the observations when machine A was cut off in mid-call.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def main(folder: Path, names: list[str]) -> dict[str, Any]:
             daemons.append(await _child(stack, words, folder / f"{name}.log"))
         edge = {"bind": "127.0.0.1", "port": 5060, "inner": INNER, "discover": True, "directory": str(folder / "edge")}
         file = folder / "edge.toml"
-        # The edge's own machine has no line card: port 5999 is nobody's.
+        # The edge's own machine has no line card: nothing uses port 5999.
         file.write_text(
             to_toml(
                 {

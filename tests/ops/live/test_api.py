@@ -1,4 +1,4 @@
-"""`phone-ops calls | watch | hangup --api URL`: through a real web process, where Redis cannot be reached."""
+"""`phone-ops calls | watch | hangup --api URL`: through a real web process, for when Redis cannot be reached."""
 
 from __future__ import annotations
 

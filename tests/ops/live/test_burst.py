@@ -1,4 +1,4 @@
-"""Bursts of barge-ins: the verdict, and one of a few against a live daemon."""
+"""Bursts of barge-ins: the verdict, and a small burst against a live daemon."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_json_has_the_promised_keys() -> None:
 
 @pytest.mark.parametrize(("last_sound_ms", "frames"), [(80, 0), (100, 0), (120, 0), (140, 1), (200, 4)])
 def test_sound_after_the_card_says_it_is_silent_is_stale(last_sound_ms: int, frames: int) -> None:
-    """A frame on its way when the card fell silent, at 100 ms, is none; whatever follows is."""
+    """A frame on its way when the card fell silent, at 100 ms, is not stale; any later one is."""
     packets = [
         Packet(at * 1_000_000, at // 20, at * 8, 1, 0, False, sound, ("127.0.0.1", 1))
         for at in range(0, 400, 20)
@@ -76,7 +76,7 @@ async def test_every_barge_in_of_a_live_daemon_is_taken_down(tmp_path: Path) -> 
 
 
 async def test_a_daemon_that_is_not_there_is_told_and_fails(tmp_path: Path) -> None:
-    async with DaemonProcess(tmp_path, {"sip": {"codecs": ["G722"]}}) as daemon:  # none in common with the probe
+    async with DaemonProcess(tmp_path, {"sip": {"codecs": ["G722"]}}) as daemon:  # nothing in common with the probe
         found = await burst(daemon.uri(), daemon.state, count=2, calls=1)
     assert found.count == 0
     assert found.problems
@@ -108,7 +108,7 @@ def test_a_language_model_is_interrupted_in_what_it_says_itself(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """By the command an operator types: the floor is the same server's, and no barge-in is into a greeting."""
+    """Run as an operator types it: the floor is the same server's, and no barge-in hits a greeting."""
     monkeypatch.setattr("ops.live.floor.SERVED", 5)
     plan = model_plan(tmp_path, model_server.base_url, model_server.model, max_tokens=20)
     file = tmp_path / "settings.toml"

@@ -1,4 +1,4 @@
-"""The floor: how long a stream alone takes to be let go."""
+"""The floor: how long closing a stream takes by itself."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def floor_args(*words: str) -> argparse.Namespace:
 def test_a_model_server_is_measured_and_seen_to_stop(
     model_server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the command an operator types, against a server that we did not write."""
+    """Run as an operator types it, against a third-party server."""
     words = ["--base-url", model_server.base_url, "--model", model_server.model, "--streams", "10", "--json"]
     assert run(floor_args(*words)) == 0
     told = json.loads(capsys.readouterr().out)
@@ -93,7 +93,7 @@ def test_a_model_server_is_measured_and_seen_to_stop(
 
 
 async def test_a_dialplan_with_a_language_model_has_its_servers_floor(tmp_path: Path) -> None:
-    """The first model among the dialplans is measured, where a daemon would reach it."""
+    """The first model among the dialplans is measured at the address that a daemon would use."""
     async with ScriptedModel(lambda asked: "word " * 60, 0.0, 0.005, serial=True) as server:
         plan = model_plan(tmp_path, "", MODEL)
         standing = Settings(dialplans=(plan,), llm=LlmSettings(base_url=server.base_url))

@@ -1,4 +1,4 @@
-"""`phone-ops index | forget`: what they print, and that what is forgotten is nowhere, Redis included."""
+"""`phone-ops index | forget`: the output, and that forgotten data is nowhere left, including Redis."""
 
 from __future__ import annotations
 

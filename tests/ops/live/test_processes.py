@@ -1,4 +1,4 @@
-"""What processes cost, asked of processes that cost something known."""
+"""The resource use of processes whose use is known."""
 
 from __future__ import annotations
 

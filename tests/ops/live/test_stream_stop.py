@@ -1,4 +1,4 @@
-"""Bare streams: how fast they are let go, and whether the server is rightly said to have stopped, or not."""
+"""Bare streams: how fast they close, and whether the judgment that the server has stopped is right."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_server_that_stops_is_seen_to(ways: dict[str, bool], by: str) ->
 
 @pytest.mark.parametrize("ways", [{"counts": True}, {"serial": True}])
 async def test_a_server_that_goes_on_unheard_is_found_out(ways: dict[str, bool]) -> None:
-    """Our end of each stream closes as fast as ever: that alone would have been called a floor."""
+    """Our end of each stream closes as fast as ever: by itself, that would pass for a floor."""
     async with scripted(**ways, deaf=True) as server:
         found = await released(server)
     assert not found.stopped
@@ -47,7 +47,7 @@ async def test_a_server_that_goes_on_unheard_is_found_out(ways: dict[str, bool])
 
 
 async def test_what_cannot_be_seen_is_not_claimed() -> None:
-    """A server that has no count and never slows down may go on or not: nobody can tell from outside."""
+    """A server that has no count and never slows down may or may not continue: nobody can tell from outside."""
     async with scripted() as server:
         found = await released(server)
     assert not found.stopped
@@ -77,7 +77,7 @@ async def test_an_answer_too_short_to_be_cut_is_told() -> None:
 
 
 async def test_a_real_server_streams_while_it_thinks(model_server: ModelServer) -> None:
-    """The first piece comes long before the last; how long, a busy machine decides."""
+    """The first piece comes long before the last; how long depends on how busy the machine is."""
     async with BareModel(Endpoint(model_server.base_url, model_server.model)) as model:
         time = asyncio.get_running_loop().time
         began = time()
@@ -107,7 +107,7 @@ async def test_a_real_server_stops_when_its_streams_are_closed(model_server: Mod
 
 
 async def test_a_real_server_that_takes_one_after_the_other_admits_the_next(serial_model_server: ModelServer) -> None:
-    """It loses about one cancel in 200 (measured), so not every stream is held to it here."""
+    """It loses about one cancel in 200 (measured), so this does not require every stream to stop."""
     async with BareModel(Endpoint(serial_model_server.base_url, serial_model_server.model)) as model:
         found = await release(model, 10)
     assert "wait" in found.how

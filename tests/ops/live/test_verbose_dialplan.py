@@ -1,4 +1,4 @@
-"""Dialplans made talkative: still dialplans, of the same voice and numbers."""
+"""Talkative copies of dialplans are still dialplans, with the same voice and numbers."""
 
 from __future__ import annotations
 

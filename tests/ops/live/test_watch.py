@@ -1,4 +1,4 @@
-"""Live calls as an operator sees and ends them, through a real Redis."""
+"""Live calls, shown and ended by an operator through a real Redis."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def config(tmp_path: Path) -> Path:
 
 
 async def ops(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of one `phone-ops`, run beside the daemon's loop."""
+    """Exit code, stdout, and stderr of one `phone-ops` command, run next to the daemon's loop."""
     code = await asyncio.to_thread(main, list(map(str, words)))
     told = capsys.readouterr()
     return code, told.out, told.err
 
 
 async def written(state: State, tmp_path: Path, calls: int) -> None:
-    """Waits until Redis shows so many calls, and this daemon."""
+    """Waits until Redis lists this many calls, and this daemon."""
     client = connect(StateSettings(directory=tmp_path))
     async with asyncio.timeout(10):
         while await client.scard(CALLS) != calls or not await client.scard(DAEMONS):  # noqa: ASYNC110
@@ -80,7 +80,7 @@ async def test_calls_are_listed_with_what_they_do(
 async def test_a_daemon_is_found_by_its_settings_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that says nothing of where the state is kept means the folder beside it."""
+    """If a file does not say where the state is kept, it is in the folder next to the file."""
     (tmp_path / "d.toml").write_text("health_port = 0\n")
     async with State.open(load_settings(tmp_path / "d.toml", {}).state) as state:
         state.register("one", {"caller": "5550100", "called": "100", "dialplan": "dental"})
@@ -178,7 +178,7 @@ async def test_all_events_are_followed_as_they_come(state: State, operator: Oper
     following = asyncio.create_task(follow())
     async with asyncio.timeout(10):
         while not following.done():
-            # Until the follower has begun nothing that is said reaches it, so it is said again.
+            # Nothing said before the follower has started reaches it, so it is said again.
             state.note(Note("new", "final", 2, {"text": "after"}))
             await asyncio.wait([following], timeout=0.05)
     assert seen == [("new", "after")] * 2

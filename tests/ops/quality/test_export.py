@@ -1,4 +1,4 @@
-"""`phone-ops export` with the real engines in their environments, on small Parakeets of random weights."""
+"""`phone-ops export` with the real engines in their environments, for small Parakeets with random weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def phone_ops(*words: object) -> int:
 
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its environments are built, and there is a model and what was made of it."""
+    """Its environments are built, and there are a model and its export."""
     for family in ("sherpa", "onnx_tdt"):
         python_of(family)
     folder = tmp_path_factory.mktemp("streaming")
@@ -76,7 +76,7 @@ def test_a_streaming_model_is_made_for_sherpa_and_both_engines_hear_nearly_the_s
 def test_of_the_trained_model_that_ships_both_hear_the_same_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On voices of the kind that it was trained on: of others it makes nothing that could be compared."""
+    """Uses the kinds of voices on which it was trained: for others its output is too poor to compare."""
     for family in ("parakeet", "sherpa"):
         python_of(family)
     robots = tmp_path / "robots"
@@ -139,7 +139,7 @@ def test_what_cannot_be_made_is_one_line(
 
 
 def test_silence_proves_nothing(streaming: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both hear no word in it."""
+    """Neither recognizes a word in it."""
 
     async def nothing(engine: str, options: object, recordings: dict[str, bytes]) -> dict[str, str]:
         return dict.fromkeys(recordings, "")
@@ -152,12 +152,12 @@ def test_silence_proves_nothing(streaming: Path, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["m", "{folder}", "--tolerance", "2"], "--tolerance 2: want a fraction from 0 to 1"),
+        (["m", "{folder}", "--tolerance", "2"], "--tolerance 2: expected a fraction from 0 to 1"),
         (["m", "{folder}/file"], "is a file; name a folder"),
         (["m", "{folder}", "--check", "{folder}/none"], "no such folder or manifest"),
         (["m", "{folder}", "--check", "{folder}/empty"], "there is no WAV file in it"),
-        (["m", "{folder}", "--check", "{folder}/file"], "line 1: want JSON with audio_filepath"),
-        (["m", "{folder}", "--check", "{folder}/manifest"], "no.wav: not to be read as a WAV file"),
+        (["m", "{folder}", "--check", "{folder}/file"], "line 1: expected JSON with audio_filepath"),
+        (["m", "{folder}", "--check", "{folder}/manifest"], "no.wav: cannot be read as a WAV file"),
         (["m", "{folder}", "--check", "{folder}/stereo"], "one channel of 16 bits"),
         (["m", "{folder}", "--chunk-ms", "x"], "invalid int value"),
         (["m"], "FOLDER"),

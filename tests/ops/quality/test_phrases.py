@@ -1,4 +1,4 @@
-"""The phrases that a listen server is started with."""
+"""The phrases with which a listen server is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word errors as they are counted, and texts as they are made alike before."""
+"""Counting word errors, and normalizing texts before that."""
 
 from __future__ import annotations
 

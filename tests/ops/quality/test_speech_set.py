@@ -1,4 +1,4 @@
-"""Recorded speech with its words, in each layout that is understood."""
+"""Recorded speech with its words, in each supported layout."""
 
 from __future__ import annotations
 

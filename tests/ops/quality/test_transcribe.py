@@ -1,4 +1,4 @@
-"""Recordings given to an engine: what is understood, and how it is told that nothing is."""
+"""Recordings given to an engine: the transcripts, and the report when there is none."""
 
 from __future__ import annotations
 

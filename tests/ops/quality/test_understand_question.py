@@ -1,4 +1,4 @@
-"""Where a conversation stands when something was asked, and what an answer is taken for."""
+"""The state of a conversation after a question, and how an answer is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifests of what callers say: what is read, and what is refused by its line."""
+"""Manifests of what callers say: what is read, and what is refused with its line number."""
 
 from __future__ import annotations
 

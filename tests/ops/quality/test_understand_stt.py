@@ -1,4 +1,4 @@
-"""Recordings heard as calls hear them, by the embedded engine."""
+"""Recordings recognized as in a call, by the embedded engine."""
 
 from __future__ import annotations
 

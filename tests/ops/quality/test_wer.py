@@ -1,4 +1,4 @@
-"""`phone-ops wer`: real engines on speech that is made on the spot, and what comes of what cannot be heard."""
+"""`phone-ops wer`: real engines on freshly synthesized speech, and files that cannot be transcribed."""
 
 from __future__ import annotations
 

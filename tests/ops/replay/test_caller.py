@@ -1,4 +1,4 @@
-"""When a recorded caller takes its turn, by what it hears."""
+"""When a recorded caller acts, depending on what it hears."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say(anchor: Anchor, delay_s: float = 0.0, seconds: float = 1.0) -> Cue:
 
 
 def hear(who: RecordedCaller, *agent: tuple[bytes, float]) -> list[tuple[float, Act]]:
-    """Plays (frame, seconds) pieces to the caller; what it does, and after how many seconds of them."""
+    """Plays (frame, seconds) pieces to the caller; returns what it does, and after how many seconds of them."""
     did: list[tuple[float, Act]] = []
     heard = 0
     for frame, seconds in agent:
@@ -60,7 +60,7 @@ def test_gaps_between_sentences_are_not_the_end_of_the_agent_s_turn() -> None:
 
 def test_an_agent_that_was_interrupted_has_not_answered_by_falling_silent() -> None:
     who = caller(say(Anchor.AGENT_SPEAKING, 0.5, seconds=0.2), say(Anchor.AGENT_FINISHED))
-    # Spoken over from 0.5 s to 0.7 s, silent at 0.9 s, answers from 2.9 s to 3.9 s.
+    # Interrupted at 0.5 s until 0.7 s, silent at 0.9 s, answers from 2.9 s to 3.9 s.
     did = hear(who, (VOICE, 0.7 + YIELD_S - 0.1), (SILENCE, 2), (VOICE, 1), (SILENCE, 1))
     assert moments(did) == [0.5, round(3.9 + PAUSE_S, 3)]
 

@@ -1,4 +1,4 @@
-"""What is told when a call did not go as its fixture expects."""
+"""What is reported if a call does not go as its fixture expects."""
 
 from __future__ import annotations
 

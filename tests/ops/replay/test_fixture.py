@@ -1,4 +1,4 @@
-"""What a recorded caller's `call.toml` may say, and what is told about one that is wrong."""
+"""What a recorded caller's `call.toml` may contain, and what is reported about mistakes."""
 
 from __future__ import annotations
 

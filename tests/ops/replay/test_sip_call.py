@@ -1,4 +1,4 @@
-"""A recorded caller on a real line: two line cards, SIP and RTP on loopback between them."""
+"""A recorded caller on a real line: two line cards, with SIP and RTP on loopback between them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = SipSettings(port=0)
 
 
 async def answer(card: LineCard) -> tuple[str, list[LineEvent]]:
-    """An agent that says half a second of tone and then listens. Returns who called, and what came."""
+    """An agent that plays half a second of tone and then listens. Returns who called, and what it received."""
     incoming = await card.incoming.get()
     line = incoming.answer()
     line.play(1, TONE)

@@ -1,4 +1,4 @@
-"""What is drawn, by its numbers; how it looks is for people to judge."""
+"""The numbers behind the picture; people judge how it looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report makes of the folders that calls left."""
+"""The report on folders that calls left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a cancel chain and of latencies, at the widths of a terminal and in a pipe."""
+"""A cancel chain and latencies as people see them, at the widths of a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.ops.turns import acknowledged, interrupted, spoken
 
 
 def drawn(shown: RenderableType, width: int = 80, encoding: str = "utf-8") -> list[str]:
-    """The lines of it, without colours."""
+    """Its lines, without colors."""
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, errors="replace")
     Console(file=file, width=width, color_system=None).print(shown)

@@ -1,4 +1,4 @@
-"""The bare SIP caller, held against SIPp, which is neither ours nor pjsip, and against the product's line card."""
+"""The bare SIP caller compared with SIPp, which is neither ours nor pjsip, and with the product's line card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TONE = b"".join(struct.pack("<h", round(9000 * math.sin(math.tau * 400 * n / 800
 
 @asynccontextmanager
 async def sipp(*arguments: str) -> AsyncIterator[int]:
-    """SIPp as the called side; gives its SIP port. It must have ended well when the block is left."""
+    """SIPp as the called side; yields its SIP port. It must have ended successfully when the block is left."""
     port, media = free_udp_port(), free_udp_port(even=True)
     process = await asyncio.create_subprocess_exec(
         need("sipp"), "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media), "-rtp_echo",
@@ -64,7 +64,7 @@ RECEIVE = '<recv request="{method}"/>'
 
 @pytest.mark.foreign
 async def test_a_call_is_answered_spoken_on_and_hung_up() -> None:
-    """SIPp echoes RTP: what was said comes back, packet for packet."""
+    """SIPp echoes RTP: what was sent comes back, packet by packet."""
     async with sipp("-sn", "uas") as port, Probe(f"sip:100@127.0.0.1:{port}") as probe:
         await probe.answered()
         played = probe.rtp.play(TONE)
@@ -81,7 +81,7 @@ async def test_a_call_is_answered_spoken_on_and_hung_up() -> None:
 
 @pytest.mark.foreign
 async def test_a_refusal_is_acknowledged_and_told_with_its_headers(tmp_path: Path) -> None:
-    """SIPp ends well only when the ACK of its 503 arrived (RFC 3261 section 17.1.1.3)."""
+    """SIPp ends successfully only if the ACK of its 503 arrived (RFC 3261 section 17.1.1.3)."""
     refuse = ANSWER.format(extra="", status="503 Service Unavailable", lines="Retry-After: 7\n")
     steps = f"{RECEIVE.format(method='INVITE')}{refuse}{RECEIVE.format(method='ACK')}"
     async with sipp("-sf", scenario(tmp_path, steps)) as port, Probe(f"sip:100@127.0.0.1:{port}") as probe:
@@ -141,7 +141,7 @@ Content-Length: 0
 
 @pytest.mark.foreign
 async def test_a_caller_told_to_stay_silent_never_acknowledges(tmp_path: Path) -> None:
-    """SIPp repeats its 200 for want of an ACK; every copy is counted and none is answered."""
+    """SIPp repeats its 200 because it gets no ACK; every copy is counted and none is answered."""
     contact = "Contact: <sip:sipp@[local_ip]:[local_port]>\n"
     answer = ANSWER.format(extra=' retrans="200"', status="200 OK", lines=contact)
     steps = f'{RECEIVE.format(method="INVITE")}{answer}<recv request="BYE" timeout="10000"/>' + ANSWER.format(
@@ -157,7 +157,7 @@ async def test_a_caller_told_to_stay_silent_never_acknowledges(tmp_path: Path) -
 
 @asynccontextmanager
 async def line_card() -> AsyncIterator[tuple[str, list[LineEvent]]]:
-    """The product's line card, answering one call with a second of tone; gives its URI and what it tells."""
+    """The product's line card, answering one call with a second of tone; yields its URI and what it reports."""
     told: list[LineEvent] = []
     async with LineCards(SipSettings(port=0)) as cards:
 
@@ -179,7 +179,7 @@ async def line_card() -> AsyncIterator[tuple[str, list[LineEvent]]]:
 
 
 async def test_probe_and_line_card_tell_the_same_story() -> None:
-    """What each says was sent is what the other says arrived; digits by RFC 4733 and by INFO."""
+    """What each side reports as sent is what the other reports as received; digits by RFC 4733 and by INFO."""
     async with line_card() as (uri, told), Probe(uri) as probe:
         await probe.answered()
         probe.rtp.play(TONE)

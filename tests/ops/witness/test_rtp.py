@@ -1,4 +1,4 @@
-"""The measuring end of RTP: what is sent is paced, and what arrives is written down as it was."""
+"""The measuring end of RTP: it sends at a steady pace, and records what arrives unchanged."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_audio_arrives_as_it_was_sent(pair: tuple[RtpEnd, RtpEnd]) -> None:
 
 
 def test_arrival_is_stamped_on_the_clock_of_the_sender(pair: tuple[RtpEnd, RtpEnd]) -> None:
-    """A frame arrives after the one before it was sent and within a second: both ends use CLOCK_MONOTONIC."""
+    """A frame arrives after the previous one was sent and within a second: both ends use CLOCK_MONOTONIC."""
     left, right = pair
     played = left.play(tone(0.1))
     assert played.done.wait(5)
@@ -99,7 +99,7 @@ def test_arrival_is_stamped_on_the_clock_of_the_sender(pair: tuple[RtpEnd, RtpEn
 
 
 def test_a_digit_is_an_event_with_three_ends(pair: tuple[RtpEnd, RtpEnd]) -> None:
-    """RFC 4733: one timestamp an event, the marker on its first packet, the end bit three times."""
+    """RFC 4733: one timestamp per event, the marker on its first packet, the end bit three times."""
     left, right = pair
     assert left.press("5#").done.wait(5)
     until(lambda: sum(packet.payload_type == TELEPHONE_EVENT for packet in right.packets) == 16)
@@ -128,7 +128,7 @@ def test_a_stopped_end_sends_nothing_at_all(pair: tuple[RtpEnd, RtpEnd]) -> None
     sent = left.sent
     heard = len(left.packets)
     until(lambda: len(left.packets) > heard + 5)  # five ticks of the other end later
-    assert left.sent <= sent + 1  # the tick that ran while it was told
+    assert left.sent <= sent + 1  # the tick that ran during the command
 
 
 def test_pauses_shorter_than_the_gap_do_not_end_a_segment() -> None:

@@ -1,4 +1,4 @@
-"""The command: its table on stored results, and what it says to wrong use."""
+"""The command: its table for stored results, and its answer to wrong use."""
 
 from __future__ import annotations
 

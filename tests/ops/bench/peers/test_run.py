@@ -1,4 +1,4 @@
-"""Agents are called for real: ours, and in their environments the others."""
+"""Real calls to agents: to ours, and to the others in their environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a scene, by what was heard at the far end."""
+"""The outcome of a scene, judged by what was heard at the far end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GPU bench on a machine without a GPU: the same code, a small model, the CPU."""
+"""The GPU bench on a machine without a GPU: the same code with a small model on the CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sidecars.family import BUILD_S, ROOT, python_of
 
 @pytest.mark.timeout(BUILD_S)
 def test_it_tells_what_it_finds_as_it_finds_it() -> None:
-    """Run by the daemon's Python, or any other; what is measured runs in the engine's."""
+    """Runs under the daemon's Python, or any other; the measured code runs under the engine's."""
     words = ["--device", "cpu", "--only", "bare", "--chunks", "560", "--streams", "1,4", "--budget", "240", "--json"]
     ran = subprocess.run(
         [sys.executable, "-m", "ops.bench.stt.gpu", "--python", python_of("parakeet"), *words],

@@ -1,4 +1,4 @@
-"""The recognition bench's clients, against a real listen server of the embedded engine in a process of its own."""
+"""The recognition bench's clients, with a real listen server of the embedded engine in a separate process."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_an_engine_that_cannot_be_had_is_told_by_its_last_words() -> None:
 
 async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
     told = await asyncio.to_thread(bare_steps, "moonshine", OPTIONS, wide(caller(SAID[0])), "1,2", 1.0)
-    # Six chunks in a second; those of which the engine makes nothing yet are no steps.
+    # Six chunks per second; those from which the engine makes nothing yet are not steps.
     assert told["steps_ms"].keys() == {"1", "2"}
     assert all(1 <= len(took) <= 6 for took in told["steps_ms"].values())
     assert all(ms > 0 for took in told["steps_ms"].values() for ms in took)
@@ -96,7 +96,7 @@ async def test_streams_say_the_same_from_another_place_on() -> None:
 
 
 class Late:
-    """A listen server that answers each second of audio with a partial, so many seconds after it has come."""
+    """A listen server that answers each second of audio with a partial, this many seconds after its arrival."""
 
     def __init__(self, behind_s: float) -> None:
         self._behind_s = behind_s

@@ -1,4 +1,4 @@
-"""The weights of endpointing."""
+"""Fitting the weights of endpointing."""
 
 from __future__ import annotations
 

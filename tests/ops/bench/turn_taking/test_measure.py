@@ -1,4 +1,4 @@
-"""What came of a scene, read off what the caller heard and what the call wrote down."""
+"""The outcome of a scene, from what the caller heard and what the call logged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scene(**kwargs: Any) -> Scene:
 def played(
     of: Scene, levels: Sequence[float], turns: Sequence[Mapping[str, Any]] = (ASKED,), notes: Sequence[Note] = ()
 ) -> Played:
-    """The reply begins in tick 50; what the scene is about is heard from tick 100 to tick 130."""
+    """The reply begins in tick 50; the sound of the scene lasts from tick 100 to tick 130."""
     return Played(of, tuple(levels), 50, 100, 130, tuple(notes), tuple(turns))
 
 

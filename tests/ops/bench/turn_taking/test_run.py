@@ -1,4 +1,4 @@
-"""A scene is played to a real call, in a process of its own."""
+"""A scene is played to a real call in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which scenes are played."""
+"""Selecting scenes."""
 
 from __future__ import annotations
 
