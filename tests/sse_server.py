@@ -28,7 +28,7 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Stall:
-    """Nothing happens for so long; None: until the client hangs up."""
+    """Sends nothing for this long; None: until the client hangs up."""
 
     seconds: float | None = None
 
@@ -43,7 +43,7 @@ Step = bytes | Stall | Cut
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and headers, and the body in steps, each of them a write of its own."""
+    """Status and headers, and the body in steps, each of which is a separate write."""
 
     steps: tuple[Step, ...] = ()
     status: int = 200
@@ -63,8 +63,9 @@ DONE = b"data: [DONE]\n\n"
 
 
 def says(*parts: str | Step, finish: str = "stop", each_s: float = 0.0, first_s: float = 0.0) -> Answer:
-    """An answer that streams texts word by word. Steps among the parts stand as they are; one that is cut or stalls
-    for good has no end."""
+    """An answer that streams texts word by word. Steps among the parts are kept as they are; an answer that is cut or
+    stalls for good has no end.
+    """
     steps: list[Step] = [event({"role": "assistant", "content": ""})]
     if first_s:
         steps.append(Stall(first_s))
@@ -84,7 +85,7 @@ def says(*parts: str | Step, finish: str = "stop", each_s: float = 0.0, first_s:
 def calls(
     name: str, arguments: str, *, before: str = "", pieces: int = 5, more: Sequence[tuple[str, str]] = ()
 ) -> Answer:
-    """An answer that calls a tool, its arguments in pieces; `more`: further tools, as name and arguments."""
+    """An answer that calls a tool, with its arguments in pieces; `more`: further tools, as name and arguments."""
     steps: list[Step] = [event({"content": token}) for token in re.findall(r"\s*\S+", before)]
     for index, (called, text) in enumerate([(name, arguments), *more]):
         opening = {"index": index, "id": f"c{index}", "type": "function", "function": {"name": called, "arguments": ""}}
@@ -103,7 +104,7 @@ def status(code: int, message: str = "no", **headers: str) -> Answer:
 
 
 class SseServer:
-    """Listens on loopback; `base_url` is what a client is given."""
+    """Listens on loopback; a client gets `base_url`."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -111,9 +112,9 @@ class SseServer:
         self.hooks: list[tuple[str, str, dict[str, Any], dict[str, str]]] = []
         """Webhook requests: name, method, arguments, headers."""
         self.open = 0
-        """Answers under way."""
+        """Answers in progress."""
         self.most_open = 0
-        """At the same time."""
+        """The most at the same time."""
         self.dropped = 0
         """Answers that the client hung up on."""
         self.connections: set[object] = set()
@@ -131,7 +132,7 @@ class SseServer:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_route("*", "/hook/{name}", self._hook)
-        # A handler is cancelled when its client hangs up: that is how this server knows.
+        # A handler is cancelled when its client hangs up: that is how this server notices.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -172,7 +173,7 @@ class SseServer:
                 if isinstance(step, Stall):
                     await _wait(step)
                 elif isinstance(step, Cut):
-                    # What was written is on its way; then nothing, not even the end of the body.
+                    # What was written is on its way; then nothing follows, not even the end of the body.
                     await asyncio.sleep(0.01)
                     transport.close()
                     return response

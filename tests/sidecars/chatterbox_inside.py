@@ -1,6 +1,6 @@
 """Chatterbox in its own environment: `test_chatterbox.py` runs this file there, with a checkpoint made for it.
 
-The code and the watermark are the real ones, the weights are random: what is spoken is noise, of a known length.
+The code and the watermark are the real ones, but the weights are random: the output is noise of a known length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sidecars.weights import WeightsMissing
 
 TINY = Path(os.environ["CHATTERBOX_TINY"])
 TOKENS = 55
-"""Of every text; `fixtures/models/tiny_chatterbox.py` makes it so."""
+"""For every text; `fixtures/models/tiny_chatterbox.py` sets it."""
 SAMPLES = TOKENS * 960
 TEXT = "Hello there, this is a test."
 
@@ -58,7 +58,7 @@ def spoken(engine: chatterbox.Chatterbox, text: str = TEXT, **options: Any) -> n
 
 @pytest.fixture(scope="module")
 def plain(engine: chatterbox.Chatterbox) -> np.ndarray:
-    """`TEXT` as it is without any option."""
+    """`TEXT` as spoken without any options."""
     return spoken(engine)
 
 
@@ -158,7 +158,7 @@ def test_the_same_seed_says_it_the_same_way(engine: chatterbox.Chatterbox, plain
 
 
 def test_parts_continue_each_other(model: Model) -> None:
-    """Making it part by part is close to making it at once, at the seams as well: same noise, same phases."""
+    """The result in parts is close to the result at once, also at the seams: same noise, same phases."""
     tokens = list(range(100, 100 + TOKENS))
     at_once, by_part = (
         Sound(model._s3gen, lambda wave, sample_rate: wave, model.built_in().gen, 1.0, seed=1) for _ in range(2)
@@ -192,7 +192,7 @@ def test_a_text_without_an_end_is_cut_short(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(engine._model._t3.hp, "stop_speech_token", 8000)  # one that is never sampled
-    assert len(spoken(engine, "No end.")) == SAMPLES  # after that, what the checkpoint samples has no sound
+    assert len(spoken(engine, "No end.")) == SAMPLES  # after that, everything that the checkpoint samples is silent
     assert len(sampled) == 75 + 4 * len("No end.")
     assert "found no end to a text of 7 characters" in caplog.text
 
@@ -267,7 +267,7 @@ def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatt
     text.write_text("I am no recording.")
     for file, complaint in (
         (short, "0.5 s long; want 2 s or more"),
-        (text, "no recording; want one of .wav"),
+        (text, "not a recording; expected .wav"),
         (tmp_path / "none.wav", "No such file"),
         (tmp_path, "Is a directory|no recording"),
     ):
@@ -280,13 +280,13 @@ def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatt
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"exaggeration": 3}, "exaggeration 3: want a number from 0 to 2"),
+        ({"exaggeration": 3}, "exaggeration 3: expected a number from 0 to 2"),
         ({"temperature": 0}, "0.05 to 5"),
-        ({"cfg_weight": "much"}, "cfg_weight 'much': want a number"),
-        ({"rate": True}, "rate True: want a number"),
-        ({"seed": 1.5}, "seed 1.5: want a whole number"),
+        ({"cfg_weight": "much"}, "cfg_weight 'much': expected a number"),
+        ({"rate": True}, "rate True: expected a number"),
+        ({"seed": 1.5}, "seed 1.5: expected a whole number"),
         ({"voice": "nobody"}, "voice 'nobody': there is 'default'"),
-        ({"voice_file": 3}, "voice_file 3: want the path"),
+        ({"voice_file": 3}, "voice_file 3: expected the path"),
         ({"pitch": 1}, "'pitch': chatterbox knows the options"),
     ],
 )
@@ -303,9 +303,9 @@ def test_a_bad_option_is_refused_in_one_line(
     ("options", "complaint"),
     [
         ({"device": "gpu"}, "device 'gpu': want"),
-        ({"dtype": "int8"}, "dtype 'int8': want auto, float32"),
+        ({"dtype": "int8"}, "dtype 'int8': expected auto, float32"),
         ({"voices": "/no/such/folder"}, "voices '/no/such/folder': no such folder"),
-        ({"threads": 0}, "threads 0: want a whole number"),
+        ({"threads": 0}, "threads 0: expected a whole number"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_line(options: dict[str, Any], complaint: str) -> None:
@@ -369,7 +369,7 @@ def test_a_gpu_that_is_not_there_is_told_and_done_without(caplog: pytest.LogCapt
 
 
 class FakeGpu:
-    """Stands for a CUDA device that fails: there is none here. The model behind it is real and on the CPU."""
+    """Stands for a CUDA device that fails, because there is none here. The model behind it is real and on the CPU."""
 
     def __init__(self, real: Model, after: int) -> None:
         self._real, self._after, self.device = real, after, torch.device("cuda")
@@ -398,7 +398,7 @@ def test_a_gpu_that_runs_out_of_memory_is_told_and_done_without(
 ) -> None:
     made = chatterbox.create({"model": str(TINY), "threads": 1})
     made._model = FakeGpu(made._model, after)  # type: ignore[assignment]
-    if after:  # part of the text was heard: it is for the caller to say it again
+    if after:  # part of the text was heard: the client has to request it again
         with pytest.raises(torch.cuda.OutOfMemoryError):
             spoken(made)
     np.testing.assert_array_equal(spoken(made), plain)

@@ -1,4 +1,4 @@
-"""What callers of a clinic say, for tests of recognition."""
+"""What callers of a clinic say, for recognition tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small Parakeets with random weights, and what export.py makes of them, for tests of the ONNX engines."""
+"""Small Parakeets with random weights, and their exports by export.py, for tests of the ONNX engines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sidecars.family import ROOT, python_of
 
 SEEDS = {"ctc": "1", "rnnt": "7", "tdt": "0"}
-"""With them models babble much."""
+"""With them models babble a lot."""
 IN_ONE = """
 import sys
 from fixtures.models.tiny_nemo import make, model as shapes
@@ -30,21 +30,21 @@ if folder:
 
 
 def nemo_file(folder: Path, decoder: str) -> Path:
-    """A model. One that hears segments whole normalises its features, as the large ones do."""
+    """A model. One that transcribes whole segments normalizes its features, as the large ones do."""
     made = folder / f"{decoder}.nemo"
     _run("-c", IN_ONE, str(made), "", decoder, SEEDS[decoder])
     return made
 
 
 def made_and_exported(folder: Path, decoder: str, *chunks_ms: int) -> Path:
-    """A streaming model as the engine sherpa takes it."""
+    """A streaming model in the form that the engine sherpa takes."""
     chunks = ["--chunk-ms", *map(str, chunks_ms)] if chunks_ms else []
     _run("-c", IN_ONE, str(folder / f"{decoder}.nemo"), str(folder / "onnx"), decoder, SEEDS[decoder], *chunks)
     return folder / "onnx"
 
 
 def exported(model: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What export.py makes of any model, or says of it."""
+    """The export of any model by export.py, or its error message."""
     command = [python_of("parakeet"), "-W", "ignore", "-m", "sidecars.parakeet.export", str(model), str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""Engines that have an environment of their own: built as a user builds it, with a tiny random model made in it."""
+"""Engines with their own environment: built as a user builds it, with a tiny random model made in it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sidecars.host.host import Host, HostLost
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 900
-"""What `make` may take where pip has to fetch everything: mark tests that may be the first with this timeout."""
+"""How long `make` may take if pip has to fetch everything; tests that may come first have this timeout."""
 bare = False
 """Nothing may be built: `pytest --bare`."""
 
 
 def python_of(family: str) -> str:
-    """The interpreter of the environment of `sidecars/FAMILY`, built if need be."""
+    """The interpreter of the environment of `sidecars/FAMILY`, built if necessary."""
     return python_in(f"sidecars/{family}")
 
 
 def python_in(folder: str) -> str:
-    """Likewise of any folder with requirements of its own, which the Makefile must list."""
+    """The same for any folder with its own requirements, which the Makefile must list."""
     assert not bare, f"{folder}/.venv is wanted by a test that tests/needs.py did not see to want it: mark it `engine`"
     stamp = f"{folder}/.venv/run.stamp"
     made = subprocess.run(["make", "--silent", stamp], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -31,7 +31,7 @@ def python_in(folder: str) -> str:
 
 
 def tiny(family: str, folder: Path, *arguments: str) -> Path:
-    """`folder`, with the small model of the family that its script has put there."""
+    """`folder`, with the family's small model, put there by its script."""
     script = ROOT / "fixtures" / "models" / f"tiny_{family}.py"
     made = subprocess.run(
         [python_of(family), str(script), str(folder), *arguments], capture_output=True, text=True, check=False
@@ -41,7 +41,7 @@ def tiny(family: str, folder: Path, *arguments: str) -> Path:
 
 
 async def refusal(host: Host) -> str:
-    """The one line with which an engine says that it cannot start."""
+    """The one line with which an engine reports that it cannot start."""
     with pytest.raises(HostLost) as caught:
         await host.start()
     await host.close()

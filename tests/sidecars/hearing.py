@@ -19,14 +19,14 @@ def opened(host: Host, **options: object) -> Channel:
 
 
 def feed(channel: Channel, text: str) -> None:
-    """All of it at once, frame by frame."""
+    """The whole of it at once, frame by frame."""
     audio = wide(caller(text))
     for begin in range(0, len(audio), FRAME):
         channel.send({"type": "Audio"}, audio[begin : begin + FRAME])
 
 
 async def until(channel: Channel, *kinds: str) -> dict[str, Any]:
-    """The next message of one of `kinds`; others are passed over."""
+    """The next message of one of `kinds`; others are skipped."""
     async with asyncio.timeout(20):
         while True:
             message, _ = await channel.receive()
@@ -35,7 +35,7 @@ async def until(channel: Channel, *kinds: str) -> dict[str, Any]:
 
 
 async def final(channel: Channel) -> dict[str, Any]:
-    """What the utterance ends with."""
+    """The message that ends the utterance."""
     channel.send({"type": "Finalize"})
     told = await until(channel, "Final", "Failed")
     channel.close()
@@ -43,7 +43,7 @@ async def final(channel: Channel) -> dict[str, Any]:
 
 
 async def heard(host: Host, text: str) -> str:
-    """The words that are understood when `text` is said."""
+    """The words recognized when `text` is said."""
     channel = opened(host)
     feed(channel, text)
     return words((await final(channel))["text"])

@@ -1,4 +1,4 @@
-"""A server of some other kind than the one that is looked for, for tests."""
+"""A server of an unexpected kind, for tests."""
 
 from __future__ import annotations
 

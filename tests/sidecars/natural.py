@@ -29,7 +29,7 @@ def _spoken(text: str) -> NDArray[np.float32]:
 
 @cache
 def said(text: str, *, before_s: float = 0.4, after_s: float = 0.5) -> bytes:
-    """`text` as 16-bit PCM at 16 kHz, in a line's silence; a "|" in it stands for half a second's pause."""
+    """`text` as 16-bit PCM at 16 kHz, surrounded by a line's silence; a "|" in it stands for half a second's pause."""
     pause = np.zeros(SAMPLE_RATE // 2)
     parts = [part for phrase in text.split("|") for part in (pause, _spoken(phrase.strip()))][1:]
     narrow = soxr.resample(np.concatenate(parts), SAMPLE_RATE, 8000)

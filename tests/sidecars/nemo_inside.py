@@ -1,8 +1,8 @@
-"""Parakeet, on small models: what NeMo holds, what is heard alone and in company, and what happens when things fail.
+"""Parakeet with small models: what NeMo holds, transcripts alone and in a batch, and failures.
 
 `test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS` is a folder with `ctc.nemo`,
-`rnnt.nemo` and `tdt.nemo`, made by `fixtures.models.tiny_nemo.make`: their weights are random, and
-what they hear is babble.
+`rnnt.nemo`, and `tdt.nemo`, made by `fixtures.models.tiny_nemo.make`: their weights are random, and their transcripts
+are babble.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def assert_free(engine: nemo.Nemo) -> None:
-    """By the tensors themselves: nothing of anybody's sound, features, caches or decoder's state is left in them."""
+    """Checks the tensors themselves: none of anybody's sound, features, caches, or decoder state is left in them."""
     assert engine.held() == NOTHING
     assert engine._pipeline.is_clear()
 
@@ -94,7 +94,7 @@ def opened(engine: Any) -> int:
 
 
 def fed(engine: Any, pcms: Sequence[bytes], frame: int = FRAME) -> tuple[list[int], list[list[Hypothesis]]]:
-    """Sessions that have heard it all, side by side, and the partials of each."""
+    """Sessions that have got it all, side by side, and the partials of each."""
     sessions = [opened(engine) for _ in pcms]
     partials: list[list[Hypothesis]] = [[] for _ in pcms]
     for begin in range(0, max(map(len, pcms)), frame):
@@ -189,11 +189,11 @@ def test_after_silence_the_final_costs_no_step_and_is_what_was_understood_last(
 
 
 def test_ends_of_segments_change_nothing_of_the_text(engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is found in every chunk, in the middle of words too."""
+    """One is found in every chunk, also in the middle of words."""
     whole = finals(engine, CALLERS[:3])
     monkeypatch.setattr(engine._pipeline, "_is_end", lambda silent_frames: True)
     sessions, partials = fed(engine, CALLERS[:3])
-    assert engine.held() == {"sessions": 3, "slots": 3}  # in the caches they are still
+    assert engine.held() == {"sessions": 3, "slots": 3}  # they are still in the caches
     assert [engine.finalize(session).text for session in sessions] == [heard.text for heard in whole]
     for told in partials:
         for earlier, later in pairwise(told):
@@ -261,7 +261,7 @@ def test_who_begins_is_heard_in_the_same_batch_as_who_has_spoken_long(
 
 @pytest.mark.parametrize("chunk_ms", [80, 160, 560])
 def test_a_graphs_fixed_number_of_turns_finds_what_the_search_to_the_end_finds(chunk_ms: int) -> None:
-    """What is captured on a GPU is the same function: here it runs as it is, repeated as its graph would be."""
+    """The function that is captured on a GPU is the same: here it runs directly, repeated as its graph would be."""
     made = nemo.create({"model": str(MODELS / "rnnt.nemo"), "max_sessions": 8, "chunk_ms": chunk_ms})
     assert isinstance(made, nemo.Nemo)
     pcms = CALLERS[:3]
@@ -275,7 +275,7 @@ def test_a_graphs_fixed_number_of_turns_finds_what_the_search_to_the_end_finds(c
 
 
 def test_a_step_is_made_of_as_many_operations_for_many_as_for_one(tmp_path: Path) -> None:
-    """Of a model as deep as the released ones. NeMo 3.0's own pipeline makes 5,231 and 9,549 views for 256 streams."""
+    """For a model as deep as the released ones. NeMo 3.0's own pipeline makes 5,231 and 9,549 views for 256 streams."""
     tokenizer = tiny.make_tokenizer(tmp_path, make.PHRASES, make.TOKENS)
     shape = tiny.Shape(width=32, layers=24, heads=4, channels=32)
     path = tmp_path / "deep.nemo"
@@ -300,7 +300,7 @@ def test_batches_are_made_up_to_few_sizes() -> None:
 @pytest.mark.parametrize("chunk_ms", [80, 160, 560, 1120])
 @pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
 def test_what_is_heard_chunk_by_chunk_is_what_is_heard_of_the_whole(decoder: str, chunk_ms: int) -> None:
-    """With as much silence after the last sound as a stream is given."""
+    """With as much silence after the last sound as a stream gets."""
     path = str(MODELS / f"{decoder}.nemo")
     made = nemo.create({"model": path, "chunk_ms": chunk_ms})
     assert isinstance(made, nemo.Nemo)
@@ -312,7 +312,7 @@ def test_what_is_heard_chunk_by_chunk_is_what_is_heard_of_the_whole(decoder: str
         silence = TrailingSilence()
         silence.feed(pcm)
         samples = len(pcm) // 2 - silence.samples + round(nemo.FLUSH_S * RATE)
-        samples = max(samples, len(pcm) // 2 - (len(pcm) // 2 + lead) % chunk)  # these were heard before it ended
+        samples = max(samples, len(pcm) // 2 - (len(pcm) // 2 + lead) % chunk)  # these were recognized before it ended
         samples += -(samples + lead) % chunk
         padded = (pcm + bytes(2 * samples))[: 2 * samples]
         audio = np.frombuffer(padded, "<i2").astype(np.float32) / np.float32(32768)
@@ -411,7 +411,7 @@ def test_one_session_too_many_is_refused_and_the_others_never_notice(engine: nem
 
 
 class Failing:
-    """A GPU, which is not there, that fails as the model is run: injected at the model's boundary."""
+    """Stands for a GPU, of which there is none, that fails while the model runs: injected at the model's boundary."""
 
     def __init__(self, engine: nemo.Nemo, error: RuntimeError | None = None) -> None:
         self._error = error or torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore.")
@@ -442,7 +442,7 @@ def test_a_gpu_without_memory_for_a_step_is_done_without_and_everybody_goes_on(
     assert made._pipeline.place == CPU
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert warnings == [
-        "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.): hearing on the CPU in float32 from here on"
+        "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.): recognizing on the CPU in float32 from here on"
     ]
     assert made.held() == {"sessions": 3, "slots": 1}
     rest = {session: pcm[2 * RATE :] for session, pcm in zip(before, CALLERS, strict=False)}
@@ -596,12 +596,12 @@ class Broken:
             "'modle': nemo knows the options chunk_ms, device, dtype, max_batch, max_sessions, model, threads",
         ),
         ({"chunk_ms": 240}, r"chunk_ms 240: ctc\.nemo was trained for 80, 160, 560, 1120"),
-        ({"chunk_ms": "160"}, "chunk_ms '160': want a whole number"),
+        ({"chunk_ms": "160"}, "chunk_ms '160': expected a whole number"),
         ({"device": "gpu"}, "device 'gpu': want"),
-        ({"dtype": "int8"}, "dtype 'int8': want auto, float32"),
-        ({"threads": 0}, "threads 0: want a whole number from 1"),
-        ({"max_sessions": 2000}, "max_sessions 2000: want a whole number from 1 to 1024"),
-        ({"model": str(MODELS / "tdt.nemo"), "chunk_ms": 160}, r"tdt\.nemo hears utterances whole; leave chunk_ms out"),
+        ({"dtype": "int8"}, "dtype 'int8': expected auto, float32"),
+        ({"threads": 0}, "threads 0: expected a whole number from 1"),
+        ({"max_sessions": 2000}, "max_sessions 2000: expected a whole number from 1 to 1024"),
+        ({"model": str(MODELS / "tdt.nemo"), "chunk_ms": 160}, r"tdt\.nemo recognizes whole utterances; leave"),
     ],
 )
 def test_a_bad_option_is_refused_in_one_line(options: dict[str, Any], complaint: str) -> None:
@@ -612,7 +612,7 @@ def test_a_bad_option_is_refused_in_one_line(options: dict[str, Any], complaint:
 
 @pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
 def test_half_precision_hears(decoder: str) -> None:
-    """On the CPU, which NeMo's pipelines would not compute with halves on: for a GPU they are the default."""
+    """On the CPU, where NeMo's pipelines would not compute in half precision: on a GPU that is the default."""
     checkpoint = open_checkpoint(str(MODELS / f"{decoder}.nemo"))
     pipeline = Pipeline(checkpoint, [70, 1], Place("cpu", "bfloat16"), 2, 2)
     channel, _, _ = pipeline._encoder._caches
@@ -641,7 +641,7 @@ def test_a_gpu_that_is_not_there_is_told_and_done_without(caplog: pytest.LogCapt
 
 
 def test_what_a_gpu_computes_with_is_chosen_by_what_errs_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The choice alone: a machine with two GPUs is made believe in, for there is none."""
+    """Only the choice: two GPUs are simulated, because there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_place("auto", "auto") == Place("cuda:0", "float16")
@@ -653,7 +653,7 @@ def test_what_a_gpu_computes_with_is_chosen_by_what_errs_least(monkeypatch: pyte
 
 
 def test_of_the_halves_float16_errs_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trained small model, rounded on the CPU as it would be on a GPU, against itself in float32."""
+    """The trained small model, rounded on the CPU as it would be on a GPU, compared with itself in float32."""
     monkeypatch.setattr(nemo_model.Place, "on_cpu", property(lambda place: False))
     said = parts(callers(), 12, 8.0, RATE)
     heard = {}
@@ -688,7 +688,7 @@ def test_nemo_keeps_no_record_of_what_it_logs() -> None:
 def test_numbers_that_do_not_fit_into_a_half_are_computed_with_wider_ones(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A model whose last layer but one makes numbers of a million; what CUDA would compute with, on the CPU."""
+    """A model whose last layer but one yields numbers around a million; in CUDA's number format, on the CPU."""
     real = ASRModel.restore_from
 
     def restore(path: str, map_location: torch.device) -> Any:

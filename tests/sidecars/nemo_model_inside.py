@@ -1,4 +1,4 @@
-"""Parakeet's checkpoints: files that are damaged, absent, or of another kind.
+"""Parakeet's checkpoints: damaged files, missing files, and files of another kind.
 
 `test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS`: as in `nemo_inside.py`.
 """

@@ -1,9 +1,9 @@
-"""Qwen3-ASR, on a tiny random model: what is told of what cannot be, and how it streams.
+"""Qwen3-ASR with a tiny random model: the errors for impossible requests, and how it streams.
 
-`test_qwen3.py` runs this file with the Python of `sidecars/qwen3/.venv`. `TINY` is a folder that
-`fixtures/models/tiny_qwen3.py` has made, `SPOILT` a copy whose weights are cut short. Where upstream's package streams
-it calls vLLM, which runs on a GPU: here `Llm` stands for it, and answers with the same tiny model, so the rest of
-upstream's streaming is real.
+`test_qwen3.py` runs this file with the Python of `sidecars/qwen3/.venv`. `TINY` is a folder made by
+`fixtures/models/tiny_qwen3.py`, `SPOILT` a copy with truncated weights. Where upstream's package streams, it calls
+vLLM, which requires a GPU: here `Llm` takes its place and answers with the same tiny model, so the rest of upstream's
+streaming is real.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOISE = (np.random.default_rng(3).standard_normal(4 * RATE) * 3000).astype("<i2"
 
 
 class Llm:
-    """Answers as `vllm.LLM.generate` does, some tokens at a time."""
+    """Answers like `vllm.LLM.generate`, some tokens at a time."""
 
     def __init__(self, model: Qwen3ASRModel) -> None:
         self._model = model
@@ -69,7 +69,7 @@ def streaming(whole: qwen3.Qwen3, **options: Any) -> tuple[Qwen3Streaming, Llm]:
 
 
 def fed(engine: Qwen3Streaming, session: int, pcm: bytes) -> list[Hypothesis]:
-    """The partials of what is fed in pieces of 0.1 s."""
+    """The partials for audio fed in pieces of 0.1 s."""
     pieces = [pcm[begin : begin + 3200] for begin in range(0, len(pcm), 3200)]
     return [told[session] for piece in pieces if (told := engine.step({session: piece}))]
 
@@ -129,14 +129,14 @@ def test_without_vllm_and_a_gpu_it_says_that_it_does_not_stream(caplog: pytest.L
         pytest.skip("there is a GPU here")
     with caplog.at_level(logging.INFO):
         qwen3.create({"model": MODEL, "device": "cuda"})
-    assert "without which Qwen3-ASR does not stream: hearing utterances whole" in caplog.text
+    assert "without which Qwen3-ASR does not stream: recognizing whole utterances" in caplog.text
     assert "no CUDA here: hearing on the CPU" in caplog.text
     with pytest.raises(ValueError, match=r'backend "vllm": there is no (vLLM|GPU) here'):
         qwen3.create({"model": MODEL, "backend": "vllm"})
 
 
 def test_when_a_gpu_fails_it_goes_on_without(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """There is none here: the model is where it always is, and the failure is made."""
+    """There is none here: the model is where it always is, and the failure is simulated."""
     engine = qwen3.create({"model": MODEL})
     assert isinstance(engine, qwen3.Qwen3)
     understood, failures = qwen3._understood, [RuntimeError("CUDA error: out of memory\nmore")]
@@ -152,18 +152,18 @@ def test_when_a_gpu_fails_it_goes_on_without(monkeypatch: pytest.MonkeyPatch, ca
     engine.step({1: NOISE[:RATE]})
     assert engine.finalize(1).text
     assert engine._device == "cpu"
-    assert "CUDA failed (CUDA error: out of memory): hearing on the CPU in fp32 from here on" in caplog.text
+    assert "CUDA failed (CUDA error: out of memory): recognizing on the CPU in fp32 from here on" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"language": "elvish"}, "language 'elvish'"),
-        ({"context": 3}, "context 3: want a text"),
+        ({"context": 3}, "context 3: expected a text"),
         ({"device": "tpu"}, "device 'tpu': want"),
         ({"backend": "jax"}, "backend 'jax': want"),
-        ({"chunk_s": 0}, "chunk_s 0: want a number from 0.1 to 10"),
-        ({"threads": 1.5}, "threads 1.5: want a whole number"),
+        ({"chunk_s": 0}, "chunk_s 0: expected a number from 0.1 to 10"),
+        ({"threads": 1.5}, "threads 1.5: expected a whole number"),
         ({"pitch": 1}, "'pitch': qwen3 knows"),
     ],
 )

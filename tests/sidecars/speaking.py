@@ -33,7 +33,7 @@ async def told(channel: Channel, until: str = "Done") -> tuple[list[Message], by
 
 
 async def heard_back(pcm: bytes, rate: int) -> str:
-    """What the embedded recognizer hears in what was spoken, without capitals and punctuation."""
+    """What the embedded recognizer finds in the speech, without capitals and punctuation."""
     wide = soxr.resample(np.frombuffer(pcm, "<i2"), rate, 16000)
     stt = InProcessHost("stt", "moonshine", {})
     await stt.start()
@@ -44,7 +44,7 @@ async def heard_back(pcm: bytes, rate: int) -> str:
 
 
 async def stops_in_the_middle(host: Host, text: str = "Hello.") -> None:
-    """A slow engine that makes a text in one piece is told to stop, and does so before the piece is made."""
+    """A slow engine that makes a text in one piece is told to stop, and does so before the piece is complete."""
     await host.start()
     try:
         channel = host.open()

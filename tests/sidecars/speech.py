@@ -1,4 +1,4 @@
-"""Spoken test material: a natural voice, or espeak-ng, through a telephone, and noises that are no speech."""
+"""Spoken test material: a natural voice, or espeak-ng, through a telephone, and noises that are not speech."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NATURAL = "heart"
 """Hibari's voice; every other name is one of espeak-ng's."""
 
 LEAD_S, TAIL_S = 0.4, 0.5
-"""Silence (but for the line's noise) before and after `caller`'s words; as long as a pre-roll and an endpoint."""
+"""Silence (except for the line's noise) before and after `caller`'s words; as long as a pre-roll and an endpoint."""
 
 
 @cache
 def spoken(text: str, voice: str = NATURAL) -> Audio:
-    """`text` at 8 kHz, full scale 1, speech at -22 dBFS, without any noise. The same each time."""
+    """`text` at 8 kHz, full scale 1, speech at -22 dBFS, without any noise. Deterministic."""
     audio = _natural(text) if voice == NATURAL else _robotic(text, voice)
     return np.asarray(audio * 0.08 / np.sqrt(np.mean(audio**2)))
 
@@ -58,7 +58,7 @@ def pink(seconds: float, level: float) -> Audio:
 
 
 def hum(seconds: float, level: float) -> Audio:
-    """Mains: 50 Hz and two of its odd harmonics."""
+    """Mains hum: 50 Hz and two of its odd harmonics."""
     t = np.arange(round(8000 * seconds)) / 8000
     return np.asarray(sum(level / n * np.sin(2 * np.pi * 50 * n * t) for n in (1, 3, 5)))
 
@@ -71,7 +71,7 @@ def clicks(seconds: float, level: float) -> Audio:
 
 
 def line(audio: Audio) -> bytes:
-    """As it comes from the telephone line: 8 kHz PCM after µ-law (G.711) quantisation."""
+    """As it comes from the telephone line: 8 kHz PCM after µ-law (G.711) quantization."""
     squeezed = np.sign(audio) * np.log1p(255 * np.abs(np.clip(audio, -1, 1))) / np.log1p(255)
     coarse = np.round((squeezed + 1) / 2 * 255) / 255 * 2 - 1
     return bytes((np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(255)) / 255 * 32767).astype("<i2").tobytes())
@@ -91,10 +91,10 @@ def wide(pcm: bytes) -> bytes:
 
 
 def words(text: str) -> str:
-    """What is said, however it is written: lower case, without punctuation."""
+    """The words, however they are written: lower case, without punctuation."""
     return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
 
 
 def word_errors(said: str, understood: str) -> int:
-    """Words to insert, delete or change (Levenshtein distance)."""
+    """The number of words to insert, delete, or change (Levenshtein distance)."""
     return edits(said.split(), understood.split())

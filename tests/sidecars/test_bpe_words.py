@@ -1,4 +1,4 @@
-"""Pieces that become words."""
+"""Tokens that become words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Chatterbox in its own environment, with random weights: what it does inside, and behind a host with a spare."""
+"""Chatterbox in its own environment, with random weights: its internals, and its behavior behind a host with a
+spare.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUIL
 
 TEXT = "Your appointment is on Tuesday."
 SAMPLES = 55 * 960
-"""Of every text, with this checkpoint."""
+"""For every text, with this checkpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ async def test_inside(model: Path, name: str, tmp_path: Path) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def host(model: Path) -> AsyncIterator[SubprocessHost]:
     options = {"model": str(model), "threads": 1, "seed": 1}
-    # The deadlines are for busy machines; that a host keeps to a short one is tested with a lighter engine.
+    # The deadlines are for busy machines; a lighter engine tests that a host keeps to a short one.
     host = SubprocessHost(
         "tts", "chatterbox", options, python_of("chatterbox"), spare=True, cancel_s=20, start_timeout_s=300
     )

@@ -1,4 +1,4 @@
-"""The names of the engines, and what is told about one that there is not."""
+"""The names of the engines, and the error for an unknown one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead, load
 
 
 def methods(file: Path) -> set[str]:
-    """Of all classes in it."""
+    """All classes in it."""
     tree = ast.parse(file.read_text())
     classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
     return {each.name for one in classes for each in one.body if isinstance(each, ast.FunctionDef)}

@@ -1,4 +1,4 @@
-"""Environments of the heavy engines: built once from what a folder asks for, and shared where that is wanted."""
+"""Environments of the heavy engines: built once from what a folder requires, and shared if that is wanted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETUP = 'echo made; .venv/bin/python -c "import sys; print(sys.prefix)" > .venv/
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What stands in for a family: nothing to install, and a mark of when that was done."""
+    """A stand-in for a family: nothing to install, and a mark of when that was done."""
     made = tmp_path / "checkout" / "engine"
     made.mkdir(parents=True)
     (made / "setup.sh").write_text(SETUP)

@@ -39,7 +39,7 @@ def test_each_word_is_marked_where_it_begins(engine: Espeak) -> None:
     samples = [sample for sample, _ in marks]
     assert samples == sorted(set(samples))
     assert samples[-1] < len(audio)
-    # The pause after "10:30." is the longest silence, and ends where "Goodbye!" is said to begin.
+    # The pause after "10:30." is the longest silence, and ends where the mark of "Goodbye!" is.
     silent = np.abs(audio) <= 30
     goodbye = samples[-1]
     assert silent[goodbye - 2000 : goodbye - 200].all()
@@ -122,7 +122,7 @@ def test_markup_is_text_like_any_other(engine: Espeak, text: str) -> None:
     plain, _ = said(engine, "one two three")
     audio, marks = said(engine, f"{text} one two three")
     assert [word for _, word in marks[-3:]] == ["one", "two", "three"]
-    # Neither faster nor slower, and no nine seconds of silence.
+    # Neither faster nor slower, and without nine seconds of silence.
     tail = len(audio) - marks[-3][0]
     assert 0.9 < tail / len(plain) < 1.1
 
@@ -148,7 +148,7 @@ def test_variants_change_the_pitch(engine: Espeak) -> None:
         part = audio[2000:6000] - audio[2000:6000].mean()
         correlation = np.correlate(part, part, "full")[len(part) - 1 :]
         lags = np.arange(engine.sample_rate // 350, engine.sample_rate // 60)
-        # Two periods are as like as one: take the first lag that is nearly as good as the best.
+        # Two periods are as similar as one: take the first lag that is nearly as good as the best.
         return float(engine.sample_rate / lags[correlation[lags] > 0.85 * correlation[lags].max()][0])
 
     assert pitch("en-us+f5") > 1.3 * pitch("en-us")
@@ -173,8 +173,8 @@ def test_every_voice_offered_speaks(engine: Espeak) -> None:
     [
         ({"voice": "xx"}, "no such voice or language"),
         ({"voice": "en-us+nobody"}, "no variant 'nobody'"),
-        ({"voice": "../../etc/passwd"}, "want a name"),
-        ({"voice": 3}, "want a name"),
+        ({"voice": "../../etc/passwd"}, "expected a name"),
+        ({"voice": 3}, "expected a name"),
         ({"rate": 9}, "0.5 to 2.5"),
         ({"rate": "fast"}, "0.5 to 2.5"),
         ({"pitch": 1}, "'pitch'"),

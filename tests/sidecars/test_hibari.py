@@ -46,7 +46,7 @@ def test_each_word_is_marked_where_it_begins(engine: Hibari) -> None:
     assert [word for _, word in marks] == [word for word in text.split() if word != "—"]
     samples = [sample for sample, _ in marks]
     assert samples == sorted(set(samples))
-    # The pause before "Goodbye!" is the longest silence, and the mark stands at its end.
+    # The pause before "Goodbye!" is the longest silence, and the mark is at its end.
     silent = np.convolve(np.abs(audio) > 100, np.ones(240), "same") == 0
     edges = np.flatnonzero(np.diff(np.concatenate([[0], silent.astype(int), [0]])))
     begin, end = max(edges.reshape(-1, 2).tolist(), key=lambda run: run[1] - run[0])
@@ -84,7 +84,7 @@ def test_no_silence_is_left_around_a_phrase(engine: Hibari) -> None:
 
 def test_windows_join_without_a_click(engine: Hibari) -> None:
     audio = said(engine, SENTENCES[-1])[0].astype(float)
-    # A click is broad: it stands out among the highest frequencies of its surroundings.
+    # A click is broadband: it stands out among the highest frequencies around it.
     steps = np.abs(np.diff(audio, 2))
     frames = steps[: len(steps) // 60 * 60].reshape(-1, 60).max(axis=1)
     local = np.maximum(np.convolve(frames, np.ones(21) / 21, "same"), 60)
@@ -115,7 +115,7 @@ async def test_a_pronunciation_is_said_instead_of_what_is_written(engine: Hibari
 
 
 def pitch_hz(audio: np.ndarray, rate: int) -> float:
-    """Of the first 0.6 s in which there is a voice: the median over frames of 40 ms, by autocorrelation."""
+    """For the first 0.6 s with a voice: the median over frames of 40 ms, by autocorrelation."""
     size, found = round(0.04 * rate), []
     for begin in range(0, round(0.6 * rate), size // 2):
         frame = audio[begin : begin + size].astype(float)
@@ -127,7 +127,7 @@ def pitch_hz(audio: np.ndarray, rate: int) -> float:
 
 
 def test_a_sentence_goes_on_where_its_first_phrase_ended(engine: Hibari) -> None:
-    """Alone, what follows begins as high as a new sentence."""
+    """By itself, what follows begins as high as a new sentence."""
     first, then = (
         "I can give you the number of the practice that is open",
         "on Saturday and on Sunday in the afternoon.",
@@ -192,8 +192,8 @@ def test_a_bad_option_is_refused_in_one_line(engine: Hibari, options: dict[str, 
     ("pronounce", "complaint"),
     [
         ({"a": "☃"}, '"☃" is not an English phoneme'),
-        ({"a": 3}, "want words"),
-        (["a"], "want words"),
+        ({"a": 3}, "expected words"),
+        (["a"], "expected words"),
         ({"a": "str"}, "no vowel"),
     ],
 )

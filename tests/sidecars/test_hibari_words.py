@@ -1,4 +1,4 @@
-"""Phonemes know their words, whatever hibari's reading made of them."""
+"""Phonemes are mapped to their words, however hibari's front end has read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kokoro in its own environment, with the weights that `make kokoro` takes out of packages."""
+"""Kokoro in its own environment, with the weights that `make kokoro` extracts from packages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_what_is_said_is_understood(host: SubprocessHost, voice: str) -> N
 
 
 async def test_a_text_is_spoken_with_its_words_where_the_model_says_them(host: SubprocessHost) -> None:
-    """Cut off where a word's mark stands, what comes before it is what is heard."""
+    """If the audio is cut at a word's mark, exactly the words before it are recognized."""
     text = "Your appointment is on Tuesday, Doctor Brown."
     channel = host.open()
     speak(channel, text)

@@ -1,4 +1,4 @@
-"""Languages, by what the embedded engine itself has."""
+"""Languages that the embedded engine supports by itself."""
 
 from __future__ import annotations
 

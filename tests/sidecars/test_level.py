@@ -1,4 +1,4 @@
-"""Levels of sounds whose level is known."""
+"""Measuring sounds of known level."""
 
 from __future__ import annotations
 

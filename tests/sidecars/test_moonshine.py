@@ -1,4 +1,4 @@
-"""The moonshine engine, as a host drives it: audio in 20 ms frames, partials, finals."""
+"""The moonshine engine, driven as by a host: audio in 20 ms frames, partials, finals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def engine() -> Iterator[Moonshine]:
 
 @pytest.fixture
 def work(engine: Moonshine, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds of audio that went through the encoder, one number each time."""
+    """Seconds of audio that went through the encoder, one number per pass."""
     done: list[float] = []
     encode = engine._model.encode
 
@@ -201,7 +201,7 @@ def test_what_was_asked_decides_how_it_is_written(engine: Moonshine) -> None:
 
 
 def noisy(pcm: bytes, share: float, seed: int) -> bytes:
-    """With white noise of so much of the voice's amplitude (rms)."""
+    """With white noise of this fraction of the voice's amplitude (rms)."""
     voice = np.frombuffer(pcm, "<i2").astype(float)
     hiss = np.random.default_rng(seed).standard_normal(len(voice)) * voice.std() * share
     return bytes(np.clip(voice + hiss, -32768, 32767).astype("<i2").tobytes())
@@ -261,7 +261,7 @@ def test_a_partial_gives_way_to_whoever_waits_and_comes_later(
 
 
 def test_what_is_behind_gives_fewer_partials(engine: Moonshine) -> None:
-    """A step of much audio says that the machine is busy."""
+    """A step with much audio means that the machine is busy."""
     often, _ = heard(engine, said(SENTENCE))
     engine.open(1, {})
     pcm = said(SENTENCE)
@@ -289,11 +289,11 @@ def test_one_caller_too_many_is_told_so() -> None:
     ("options", "problem"),
     [
         ({"wieght": 1}, "'wieght': moonshine knows the options beam, "),
-        ({"beam": 0}, "beam 0: want a whole number from 1 to 16"),
-        ({"beam": 2.5}, "beam 2.5: want a whole number"),
-        ({"weight": "much"}, "weight 'much': want a number from 0 to 10"),
+        ({"beam": 0}, "beam 0: expected a whole number from 1 to 16"),
+        ({"beam": 2.5}, "beam 2.5: expected a whole number"),
+        ({"weight": "much"}, "weight 'much': expected a number from 0 to 10"),
         ({"phrases": ["hello"]}, "phrases: must be a table"),
-        ({"model": 7}, "model 7: want a folder or OWNER/NAME"),
+        ({"model": 7}, "model 7: expected a folder or OWNER/NAME"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], problem: str) -> None:

@@ -25,7 +25,7 @@ def model() -> MoonshineModel:
 
 
 def heard(model: MoonshineModel, text: str, noise: str = 0.0) -> Any:
-    """`noise`: its amplitude beside the voice's (rms)."""
+    """`noise`: its amplitude relative to the voice's (rms)."""
     voice = np.frombuffer(said(text), "<i2").astype(np.float32) / 32768
     hiss = np.random.default_rng(5).standard_normal(len(voice)) * voice.std() * noise
     return model.encode(voice + hiss.astype(np.float32))

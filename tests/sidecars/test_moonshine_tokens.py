@@ -1,4 +1,4 @@
-"""Moonshine's vocabulary, as it lies on disk."""
+"""Moonshine's vocabulary file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the Moonshine weights come from, and what is said when they do not."""
+"""Where the Moonshine weights come from, and the errors if they are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sidecars.weights import WeightsMissing
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A copy of the package's files, in place of the package; nothing but the files themselves."""
+    """A copy of the package's files in place of the package."""
     folder = tmp_path / "moonshine_voice" / "assets" / "tiny-en"
     shutil.copytree(find().encoder.parent, folder)
     spec = SimpleNamespace(submodule_search_locations=[str(folder.parent.parent)])

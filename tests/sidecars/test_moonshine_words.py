@@ -1,4 +1,4 @@
-"""Words from tokens: text, confidence, place."""
+"""Words from tokens: text, confidence, position."""
 
 from __future__ import annotations
 

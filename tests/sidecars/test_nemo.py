@@ -1,6 +1,6 @@
-"""Parakeet in its own environment: what it does inside, in a child process, and behind the listen server.
+"""Parakeet in its own environment: its internals, in a child process, and behind the listen server.
 
-The models are small and their weights random, so what they hear is babble; the rest is real.
+The models are small and their weights random, so their transcripts are babble; the rest is real.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ for decoder, seed in (("ctc", "0"), ("rnnt", "7"), ("tdt", "2")):  # seeds that 
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A user's, on one thread: two cores serve everybody here."""
+    """A user's settings, on one thread: two cores serve everybody here."""
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))}
     return {**mine, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **more}
 
@@ -81,7 +81,7 @@ async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
 
 
 class Complaints(logging.Handler):
-    """What is logged that is more than information."""
+    """Log messages above the level of information."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -190,7 +190,7 @@ async def test_a_damaged_model_is_one_line_to_whoever_starts_it(models: Path, tm
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(models: Path) -> AsyncIterator[tuple[str, list[str]]]:
-    """`python -m sidecars.serve.stt` as a user starts it: where it listens, and what it writes on standard error."""
+    """`python -m sidecars.serve.stt` as a user starts it: its address, and its output on standard error."""
     arguments = ["--engine", "nemo", "--model", str(models / "ctc.nemo"), "--port", "0"]
     process = await asyncio.create_subprocess_exec(
         *[python_of("parakeet"), "-m", "sidecars.serve.stt", *arguments],

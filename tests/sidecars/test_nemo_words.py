@@ -1,4 +1,4 @@
-"""An utterance's words, segment after segment."""
+"""An utterance's words, segment by segment."""
 
 from __future__ import annotations
 

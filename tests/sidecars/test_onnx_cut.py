@@ -1,4 +1,4 @@
-"""Models cut in two are run one part after the other; hibari's is the one that is there."""
+"""Models cut in two run one part after the other; tested with hibari's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_parts_make_together_what_the_whole_makes(whole: bytes) -> None:
     assert len(first) + len(second) < 1.02 * len(whole)
     (frames,) = run(first, [FRAMES], given)
     (found,) = run(second, ["lh"], {FRAMES: frames})
-    # Eight-bit sums are rounded elsewhere, now and then.
+    # Eight-bit sums are occasionally rounded at another place.
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.999
 
 

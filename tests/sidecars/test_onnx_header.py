@@ -1,4 +1,4 @@
-"""ONNX files that are looked at without a library: written here byte by byte."""
+"""ONNX files that are inspected without a library: written here byte by byte."""
 
 from __future__ import annotations
 

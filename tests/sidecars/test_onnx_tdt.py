@@ -1,4 +1,4 @@
-"""Parakeet TDT in ONNX in its own environment, on tiny random models of its format: they babble, the rest is real."""
+"""Parakeet TDT in ONNX in its own environment, with tiny random models of its format: they babble, the rest is real."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def host(model: Path) -> AsyncIterator[SubprocessHost]:
 
 
 async def heard(host: Host, pcm: bytes) -> dict[str, Any]:
-    """What an utterance ends with."""
+    """The message that ends an utterance."""
     channel = host.open()
     channel.send({"type": "Open", "options": {"language": "en"}})
     for begin in range(0, len(pcm), SECOND):
@@ -139,7 +139,7 @@ async def test_a_segment_that_takes_too_long_fails_alone_and_the_engine_goes_on(
     ended = await late
     assert ended["type"] == "Failed"
     assert "a segment of 30.0 s was not understood within 1 s" in ended["error"]
-    assert ended["held"] == {"sessions": ended["open"]}  # The other may be over by now, or not yet.
+    assert ended["held"] == {"sessions": ended["open"]}  # The other may or may not be over by now.
     assert (await heard(host, CALLERS[1]))["type"] == "Final"
     await host.close()
 
@@ -171,7 +171,7 @@ async def test_without_cuda_it_hears_on_the_cpu_and_says_so(model: Path, caplog:
     assert "hearing on the CPU" in caplog.text
 
 
-# There is no GPU in CI: what stands for one is the CPU, and a session that fails as CUDA does or takes as long.
+# There is no GPU in CI: the CPU takes its place, with a session that fails like CUDA's or takes as long.
 ON_A_GPU = """
 import json, logging, sys, time
 import numpy as np
@@ -236,7 +236,7 @@ async def test_a_gpu_that_works_is_used(host: SubprocessHost, model: Path) -> No
 async def test_a_gpu_that_fails_is_left_for_the_cpu_and_no_segment_is_lost(
     host: SubprocessHost, model: Path, fails_at: int
 ) -> None:
-    """Whether at once, or in the middle of a call."""
+    """Whether it fails at once, or in the middle of a call."""
     text = (await heard(host, CALLERS[0]))["text"]
     lines = await on_a_gpu(model, fails_at, 0)
     says = "GPU failed (CUDA error: out of memory): recognizing on the CPU from here on"
@@ -320,10 +320,10 @@ def swapped(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (cut, "encoder-model.onnx: no ONNX model, or cut short"),
+        (cut, "encoder-model.onnx: not an ONNX model, or truncated"),
         (lambda folder: (folder / "vocab.txt").unlink(), "has no vocab.txt"),
         (other_kind, "it says that the model is 'whisper'"),
-        (no_json, "config.json: want JSON"),
+        (no_json, "config.json: expected JSON"),
         (no_blank, "must be <blk>"),
         (too_many_tokens, "100 tokens, and the model has"),
         (swapped, "onnx-asr cannot use it"),

@@ -1,4 +1,4 @@
-"""Options of an engine, as a command line has them."""
+"""Options of an engine as given on a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights out of packages are taken only as they were when they were pinned."""
+"""Weights from packages are used only if they are unchanged since they were pinned."""
 
 from __future__ import annotations
 

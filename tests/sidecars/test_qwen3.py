@@ -1,4 +1,4 @@
-"""Qwen3-ASR in its own environment, on a tiny random model of its classes: it hears babble, the rest is real."""
+"""Qwen3-ASR in its own environment, with a tiny random model of its classes: it babbles, the rest is real."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_cancel_frees_an_utterance_and_one_too_many_is_refused(host: Sub
 
 async def test_a_language_that_there_is_not_costs_its_utterance_only(host: SubprocessHost) -> None:
     channel = opened(host, language="elvish")
-    assert "language 'elvish': want one of zh, en" in (await until(channel, "Failed"))["error"]
+    assert "language 'elvish': expected one of zh, en" in (await until(channel, "Failed"))["error"]
     channel.close()
 
 

@@ -36,7 +36,7 @@ def stream(data: bytes, source: int, target: int, sizes: list[int]) -> Samples:
 
 
 def db(residual: Samples) -> float:
-    """RMS of what is left, against a full sine of `AMPLITUDE`."""
+    """RMS of the residual, relative to a full sine of `AMPLITUDE`."""
     return float(20 * np.log10(max(np.sqrt(np.mean(residual**2)), 1e-9) / (AMPLITUDE / np.sqrt(2))))
 
 

@@ -37,7 +37,7 @@ def test_versions_that_differ_are_joined_without_a_click(phase: float) -> None:
     parts = joined(versions)
     assert largest_step(np.concatenate(parts)) < 1.1 * largest_step(tone(RATE))
     for version, part, end in zip(versions[:-1], parts, np.cumsum([len(part) for part in parts]), strict=False):
-        np.testing.assert_array_equal(version[end - 100 : end], part[-100:])  # off the seam, each is itself
+        np.testing.assert_array_equal(version[end - 100 : end], part[-100:])  # away from the seam, each is unchanged
 
 
 def test_a_version_with_nothing_certain_gives_nothing_and_loses_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Engines that hear an utterance whole, with one that understands how loud it was."""
+"""Engines that transcribe whole utterances, tested with one whose transcript is the level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sidecars.engines.segments import LONGEST_S, RATE, SegmentEngine
 
 
 class Loudness(SegmentEngine):
-    """Tells the seconds heard and the last sample."""
+    """Reports the seconds of audio and the last sample."""
 
     def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
         return Hypothesis(f"{len(audio) / RATE:g} {audio[-1]:g} {options.get('language', '')}".strip())

@@ -1,4 +1,4 @@
-"""sherpa-onnx in its own environment, on small Parakeets of random weights: they babble, and the rest is real."""
+"""sherpa-onnx in its own environment, with small Parakeets of random weights: they babble, and the rest is real."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def feed(channel: Channel, pcm: bytes) -> None:
 
 
 async def finished(channel: Channel) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The partials, and what the utterance ended with."""
+    """The partials, and the message that ended the utterance."""
     channel.send({"type": "Finalize"})
     told = [await until(channel, "Partial", "Final", "Failed")]
     while told[-1]["type"] == "Partial":
@@ -110,7 +110,7 @@ async def test_partials_grow_into_a_final_with_words_and_their_times(host: Subpr
 
 
 async def test_the_last_word_is_not_lost(host: SubprocessHost) -> None:
-    """It is that which is heard when silence follows, and when it was said is when it was said."""
+    """The result is the same as when silence follows, and the times are those of the speech."""
     for pcm in CALLERS:
         alone, longer = await heard(host, pcm), await heard(host, pcm + bytes(32000))
         until_then = [word[:2] for word in longer["words"] if word[1] < len(pcm) / 32000]
@@ -190,7 +190,7 @@ print(engine._sessions[1].steps)
 
 
 async def test_chunks_are_of_the_size_that_is_asked_for(ctc: Path) -> None:
-    """A chunk is heard when its last frame of 25 ms has come, and the next one has begun."""
+    """A chunk is processed when its last frame of 25 ms has come, and the next one has begun."""
     for chunk_ms in (80, 160):
         command = [python_of("sherpa"), "-c", STEPS, str(ctc), str(chunk_ms)]
         ran = await asyncio.to_thread(
@@ -236,7 +236,7 @@ async def test_a_model_that_is_nowhere_and_may_not_be_fetched_is_one_line(
 
 
 def without(folder: Path, name: str) -> None:
-    """The name of an entry of the metadata becomes another of the same length."""
+    """The name of a metadata entry is replaced by another of the same length."""
     path = next(folder.glob("*-160ms.onnx"))
     data = path.read_bytes()
     assert data.count(name.encode()) == 1
@@ -244,7 +244,7 @@ def without(folder: Path, name: str) -> None:
 
 
 def says(folder: Path, name: str, value: str) -> None:
-    """A later entry of the metadata counts: field 14 of the file's message, its fields 1 and 2."""
+    """A later metadata entry counts: field 14 of the file's message, its fields 1 and 2."""
     key, said = name.encode(), value.encode()
     entry = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(said)]) + said
     with next(folder.glob("*-160ms.onnx")).open("ab") as file:
@@ -286,13 +286,13 @@ SPOILT: Sequence[tuple[str, str, Spoil]] = (
     ("ctc", "the last token, and no other, must be <blk>", no_blank),
     ("ctc", "96 tokens, and the model has 97", too_few_tokens),
     ("ctc", "no tokens.txt", lambda folder: (folder / "tokens.txt").unlink()),
-    ("ctc", "no ONNX model, or cut short", lambda folder: cut(folder, "model-160ms.onnx")),
+    ("ctc", "not an ONNX model, or truncated", lambda folder: cut(folder, "model-160ms.onnx")),
     ("ctc", "sherpa-onnx cannot load it", scrambled),
     ("rnnt", "its metadata has no pred_hidden", lambda folder: without(folder, "pred_hidden")),
     ("rnnt", "a state has the shape", lambda folder: says(folder, "pred_rnn_layers", "2")),
     ("rnnt", "no normalize_type", lambda folder: says(folder, "normalize_type", "all_features")),
     ("rnnt", "there is no joiner.onnx", lambda folder: (folder / "joiner.onnx").unlink()),
-    ("rnnt", "no ONNX model, or cut short", lambda folder: cut(folder, "decoder.onnx")),
+    ("rnnt", "not an ONNX model, or truncated", lambda folder: cut(folder, "decoder.onnx")),
     ("rnnt", "no decoder of NeMo's", lambda folder: shutil.copy(folder / "joiner.onnx", folder / "decoder.onnx")),
 )
 LOAD_ALL = """

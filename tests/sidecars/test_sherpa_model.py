@@ -1,4 +1,4 @@
-"""Which of a folder's files sherpa-onnx is given."""
+"""Which of a folder's files sherpa-onnx gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that are kept hold of."""
+"""Tasks to which a reference is kept."""
 
 from __future__ import annotations
 

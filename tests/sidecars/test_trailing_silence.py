@@ -1,4 +1,4 @@
-"""How long it has been silent at the end."""
+"""The length of the silence at the end."""
 
 from __future__ import annotations
 

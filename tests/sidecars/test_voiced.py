@@ -1,4 +1,4 @@
-"""Where in an utterance there is a voice."""
+"""Where an utterance contains a voice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whisper in its own environment, on a tiny random model of its format: what it hears is babble, the rest is real."""
+"""Whisper in its own environment, with a tiny random model of its format: it babbles, the rest is real."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_one_utterance_too_many_is_refused(host: SubprocessHost) -> None:
 
 async def test_a_language_that_there_is_not_costs_its_utterance_only(host: SubprocessHost) -> None:
     channel = opened(host, language="elvish")
-    assert "language 'elvish': want one of" in (await until(channel, "Failed"))["error"]
+    assert "language 'elvish': expected one of" in (await until(channel, "Failed"))["error"]
     channel.close()
 
 
@@ -164,7 +164,7 @@ async def failure(model: Path | str, **options: object) -> str:
         ({"language": "elvish"}, "language 'elvish'"),
         ({"device": "tpu"}, "device 'tpu': want"),
         ({"compute_type": "float8"}, "compute_type 'float8': cpu has auto"),
-        ({"beam_size": 0}, "beam_size 0: want a whole number from 1"),
+        ({"beam_size": 0}, "beam_size 0: expected a whole number from 1"),
         ({"words": "yes"}, "words 'yes': want true or false"),
         ({"pitch": 1}, "'pitch': whisper knows"),
     ],

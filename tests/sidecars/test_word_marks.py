@@ -1,4 +1,4 @@
-"""Words by the phonemes that were made of them."""
+"""Words by the phonemes that they became."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sidecars.engines.word_marks import starts, word_marks
 
 
 def phonemes(text: str) -> list[tuple[int, str]]:
-    """Each character a phoneme of ten samples."""
+    """Each character is a phoneme of ten samples."""
     return [(10 * n, char) for n, char in enumerate(text)]
 
 

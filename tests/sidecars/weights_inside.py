@@ -1,6 +1,6 @@
 """Weights from the Hugging Face hub, by its real client; `test_chatterbox.py` runs this file where that is installed.
 
-The hub is a small server of ours that speaks as much of the hub's protocol as the client asks for.
+The hub is a small server that implements as much of the hub's protocol as the client needs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Hub(ThreadingHTTPServer):
             "small.json": hashlib.sha1(b"blob %d\0" % len(SMALL) + SMALL).hexdigest(),
         }
         self.cut_at: int | None = None
-        """Break off an answer after so many bytes, once."""
+        """Breaks off an answer after this many bytes, once."""
         self.asked: list[str] = []
 
 
@@ -112,7 +112,8 @@ def test_what_is_not_there_is_fetched_once_and_then_used_without_asking(
 
 
 def test_a_broken_download_goes_on_where_it_stopped(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what it keeps of a broken one, it keeps in these
+    # it keeps the parts of an interrupted download in these
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)
     hub.cut_at = 300_000
     folder = find_weights(MODEL, FILES)
     assert (folder / "large.bin").read_bytes() == LARGE

@@ -1,7 +1,8 @@
-"""Whisper, on a tiny random model: what is not believed, what a failing GPU costs, and how repositories are laid out.
+"""Whisper with a tiny random model: which results are rejected, the cost of a failing GPU, and the layouts of
+repositories.
 
-`test_whisper.py` runs this file with the Python of `sidecars/whisper/.venv`. `TINY` is a folder that
-`fixtures/models/tiny_whisper.py` has made; `SPEECH` is a file of 16-bit speech at 16 kHz.
+`test_whisper.py` runs this file with the Python of `sidecars/whisper/.venv`. `TINY` is a folder made by
+`fixtures/models/tiny_whisper.py`; `SPEECH` is a file of 16-bit speech at 16 kHz.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def engine() -> whisper.Whisper:
 def test_what_the_model_takes_for_no_speech_or_what_goes_round_in_circles_is_not_believed(
     engine: whisper.Whisper, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], believed: bool
 ) -> None:
-    """What the model says of itself is changed; no tiny one says all of it."""
+    """The model's own confidence values are replaced, because a tiny one does not produce all of them."""
     transcribe = engine._model.transcribe
 
     def doubtful(*arguments: Any, **options: Any) -> tuple[Iterator[Segment], None]:
@@ -62,7 +63,7 @@ def test_no_more_is_said_than_anybody_can_in_that_time(engine: whisper.Whisper) 
 def test_when_a_gpu_fails_it_goes_on_without(
     engine: whisper.Whisper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is none here: the model is where it always is, and the failure is made."""
+    """There is none here: the model is where it always is, and the failure is simulated."""
 
     def failing(*_: Any, **__: Any) -> None:
         raise RuntimeError("CUDA failed with error out of memory\nmore")
@@ -72,7 +73,7 @@ def test_when_a_gpu_fails_it_goes_on_without(
     monkeypatch.setattr(engine._model, "transcribe", failing)
     assert engine.understand(SPEECH, {}) == wanted
     assert engine._device == "cpu"
-    assert "CUDA failed (CUDA failed with error out of memory): hearing on the CPU in int8 from here on" in caplog.text
+    assert "CUDA failed (CUDA failed with error out of memory): recognizing on the CPU in int8" in caplog.text
 
 
 @pytest.mark.parametrize(

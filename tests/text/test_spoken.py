@@ -11,7 +11,7 @@ from phone_daemon.text.spoken import Saying, Spoken, align
 
 
 def places(written: str, spoken: Spoken) -> dict[str, str]:
-    """What is said for each written word."""
+    """The spoken form of each written word."""
     ends = [word.at for word in spoken.words[1:]] + [len(spoken.text)]
     return {
         written[word.start : word.end]: spoken.text[word.at : end].strip()

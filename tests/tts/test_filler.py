@@ -1,4 +1,4 @@
-"""What an agent says when its reply takes its time: once, in time, and as a part of the reply."""
+"""What an agent says when its reply takes long: once, in time, and as a part of the reply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLAN = replace(plan(), filler=TEXTS)
 
 
 def call(folder: Path, *waits_s: float, **options: Any) -> Left:
-    """A call in which the agent takes so long for each of its replies."""
+    """A call in which the agent takes this long for each of its replies."""
     agent = agents.Lines(*(agents.text("We are open.", before_s=wait) for wait in waits_s))
 
     async def script(phone: Phone) -> None:
@@ -132,7 +132,7 @@ def test_a_filler_is_interrupted_like_any_speech(tmp_path: Path) -> None:
 
 
 def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
-    """The agent is asked again, and it has been told to forget that it was asked before."""
+    """The agent is asked again, and has been told to forget the first request."""
     agent = agents.Lines(agents.text("We are open.", before_s=3.0), agents.text("We are open."))
 
     async def script(phone: Phone) -> None:
@@ -152,7 +152,7 @@ def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
 
 
 def spoken(host: InlineHost, *, dead: bool = False) -> tuple[Store, int]:
-    """What two calls in turn have spoken, and how many voices they opened."""
+    """What two successive calls have spoken, and how many voices they opened."""
     store: Store = {}
     opened = 0
 

@@ -1,4 +1,4 @@
-"""Speech made here, word by word, so that what was heard is known to the sample; and real speech from espeak-ng."""
+"""Synthetic speech, word by word, so that what was heard is known to the sample; and real speech from espeak-ng."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOUND, PAUSE = 800, 400
 
 
 def made(text: str, pause: int = PAUSE) -> tuple[bytes, list[WordMark]]:
-    """`text` spoken: every word a burst of noise, then a pause. A dash alone is no word and has no sound."""
+    """`text` spoken: every word is a burst of noise, then a pause. A lone dash is not a word and has no sound."""
     marks, at, place = [], 0, 0
     for word in text.replace("—", " ").split():
         place = text.index(word, place)
@@ -244,7 +244,7 @@ SAID = {
     "https://www.example.com/menu": "example dot com slash menu", "[us](https://x.org/a9)": "us",
     "3.14": "three point one four",
 }  # fmt: skip
-"""Written words and how each is said, so that what was spoken of them is known without `speakable`."""
+"""Written words and their spoken forms, known without `speakable`."""
 
 
 async def test_cut_anywhere_what_is_remembered_is_what_was_played_to_the_word() -> None:

@@ -1,4 +1,4 @@
-"""What an engine is seen to need is what its next phrases wait for, and no more."""
+"""The next phrases wait for as long as the engine has been seen to need, and no longer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from phone_daemon.tts.lead import TICK, Arrivals, Lead
 
 PIECES = st.lists(st.tuples(st.integers(1, 4000), st.integers(0, 800)), min_size=1, max_size=12)
-"""Samples of each piece, and the ms that it was waited for."""
+"""Samples of each piece, and the ms of waiting for it."""
 
 
 def arrivals(pieces: list[tuple[int, int]]) -> Arrivals:
@@ -19,7 +19,7 @@ def arrivals(pieces: list[tuple[int, int]]) -> Arrivals:
 
 
 def dry(pieces: list[tuple[int, int]], lead: int) -> int:
-    """Samples of silence inside a phrase that is played so much later than its first piece comes."""
+    """Samples of silence within a phrase that is played this much later than its first piece arrives."""
     there = waited = silence = 0
     for n, (samples, waited_ms) in enumerate(pieces):
         waited += 8 * waited_ms if n else 0
@@ -48,7 +48,7 @@ def test_an_engine_that_keeps_ahead_never_waits() -> None:
 def test_the_lead_grows_at_once_and_fades_and_is_bounded() -> None:
     lead = Lead()
     lead.learn(arrivals([(800, 0), (800, 250)]))
-    assert lead.samples(3200) == 1200 + TICK  # 250 ms of waiting, of which 100 ms were there
+    assert lead.samples(3200) == 1200 + TICK  # 250 ms of waiting, of which 100 ms were covered
     assert lead.samples(400) == 400
     steady = arrivals([(800, 0), (800, 50)])
     sizes = []

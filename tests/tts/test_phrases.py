@@ -84,12 +84,13 @@ READ_BY_A_PERSON = (
     "Things to bring:\n‖- a card\n¦- a pen, and paper",
     "| Day | Open |\n‖|-----|------|\n‖| Mon | 9-5 |\n‖Good",
 )
-"""`‖` where a phrase may end: after a sentence, a row or an item, and the first one at a clause; `¦` where only the
-whole of the next word tells."""
+"""`‖` where a phrase may end: after a sentence, a row, or an item, and for the first one at a clause; `¦` where only
+the whole next word decides.
+"""
 
 
 def marked(text: str) -> tuple[str, dict[int, int]]:
-    """The text, and where it may be cut (before white space): how many tokens later it must be, at most."""
+    """The text, and where it may be cut (before white space), with the maximum delay in tokens."""
     cuts, plain = {}, ""
     for part, mark in re.findall(r"([^‖¦]+)([‖¦]?)", text):
         plain += part
@@ -118,7 +119,7 @@ def test_a_text_is_cut_where_a_person_would_and_within_a_token_of_it(text: str, 
             end = len(got.rstrip())
             assert not phrase.strip() or end in cuts, got
             made.add(end)
-            # White space is a token here that it is not to a model; a word told letter by letter takes its time.
+            # White space is a token here, but not for a model; a word that arrives letter by letter takes its time.
             spent = sum(not each.isspace() for each in tokens[ended.get(end, n) + 1 : n + 1])
             assert kind != "words" or spent <= cuts.get(end, 0), got
     assert got + chunker.flush()[0] == text

@@ -1,4 +1,4 @@
-"""The voice against real espeak-ng: in this process, and in a child process."""
+"""The voice with real espeak-ng: in this process, and in a child process."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_for_a_wideband_line_it_comes_at_16_khz_too_sample_for_sample(host
     marks = [mark for piece in pieces for mark in piece.marks]
     assert [phrase[mark.start : mark.end] for mark in marks] == [word for _, word in words]
     assert all(abs(mark.sample - at) <= 2 for mark, (at, _) in zip(marks, words, strict=True))
-    # To 3 kHz they are the same sound; and there is an "s" that a telephone has not.
+    # They are the same sound up to 3 kHz; and there is an "s" that a telephone cannot carry.
     down = Resampler(WIDE_RATE, SAMPLE_RATE)
     same = np.frombuffer(down.feed(wide.tobytes()) + down.flush(), "<i2")
     here, there = (np.abs(np.fft.rfft(each))[: len(each) * 3 // 8] for each in (halved, same))

@@ -1,4 +1,4 @@
-"""A web process of our own, the real one, on a free port; the test sits where the daemon does."""
+"""A real web process on a free port, with the test in the daemon's place."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Served:
             return await self.incoming.get()
 
     async def answered(self) -> Ear:
-        """The next call, taken and begun as the daemon would."""
+        """The next call, accepted and begun as by the daemon."""
         ear = Ear((await self.rung()).answer())
         self.tell(ear.line.id, "started", caller=ear.line.caller, called=ear.line.called)
         return ear
@@ -86,7 +86,7 @@ async def served(settings: Settings, environ: Mapping[str, str] = ENVIRON, **opt
 
 
 async def hears(ear: Ear, hertz: float, frames: int = 10) -> None:
-    """Waits until so many of the caller's frames sound at `hertz`, whatever a busy machine puts between them."""
+    """Waits until this many of the caller's frames sound at `hertz`, whatever a busy machine puts between them."""
     await ear.until(lambda: sum(strength(frame.pcm, hertz) > 1000 for frame in ear.frames[-150:]) >= frames)
 
 

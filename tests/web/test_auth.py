@@ -1,4 +1,4 @@
-"""Tokens: whose they are, what they are good for, until when; and what is said of a file that is wrong."""
+"""Tokens: their owners, rights, and expiry; and the errors for a wrong file."""
 
 from __future__ import annotations
 

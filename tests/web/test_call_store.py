@@ -1,4 +1,4 @@
-"""The index of past calls: what finds them, that it is only an index, and that what is removed is gone."""
+"""The index of past calls: how calls are found, that it is only an index, and that removed calls are gone."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def names(store: CallStore, **wanted: Any) -> list[str]:
         ({}, ["cccc", "bbbb", "aaaa"]),
         ({"words": "appointment"}, ["aaaa"]),
         ({"words": "day appoint"}, ["aaaa"]),
-        ({"words": "appoint day"}, []),  # only the last word may go on
+        ({"words": "appoint day"}, []),  # only the last word may be incomplete
         ({"words": "which day"}, ["aaaa"]),
         ({"words": "OPEN"}, ["bbbb"]),
         ({"words": 'hello" OR "x'}, []),

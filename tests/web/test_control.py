@@ -1,4 +1,4 @@
-"""`/v1` with a real web process, a real Redis and the daemon's own end of it; the test answers as a call would."""
+"""`/v1` with a real web process, a real Redis, and the daemon's own end; the test answers in place of a call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAST = "20260101T100000.000000Z-aaaa"
 
 
 class Switchboard:
-    """The daemon's end: a live call that does what it is asked, and remembers it."""
+    """The daemon's end: a live call that obeys commands and records them."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -87,7 +87,7 @@ async def test_live_calls_are_listed_as_they_are(web: Served) -> None:
         answer = await client.get("/v1/calls")
         (call,) = answer.json()["calls"]
         assert (call["call"], call["caller"], call["called"]) == ("live-1", '"><img src=x>', "4711")
-        # What a browser must not take for a page of its own.
+        # Anything that a browser might mistake for a page of its own.
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-content-type-options"] == "nosniff"
         one = (await client.get("/v1/calls/live-1")).json()
@@ -233,7 +233,7 @@ async def test_events_come_live_and_a_client_that_comes_back_misses_none(web: Se
         for number in range(30):
             board.note("live-1", "turn", number=number)
         later = await read(client, event["id"], 30, call="live-1")
-        # Notes of before, that were not read, come first.
+        # Earlier notes that were not read come first.
         later += await read(client, later[-1]["id"], len(later), call="live-1") if len(later) < 30 else []
         numbers = [each["data"]["data"]["number"] for each in later if each["event"] == "turn"]
         assert numbers == list(range(len(numbers))) and numbers

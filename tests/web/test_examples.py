@@ -1,4 +1,4 @@
-"""The clients in docs/examples call a real web process; the test is the daemon, and interrupts itself."""
+"""The clients in docs/examples call a real web process; the test acts as the daemon, and interrupts itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pace of a client: what is refused costs more, and nobody pays for another."""
+"""Rate limits for clients: refused requests cost more, and no client pays for another."""
 
 from __future__ import annotations
 

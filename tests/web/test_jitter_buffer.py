@@ -59,7 +59,7 @@ def test_a_burst_after_a_stall_loses_its_silence_first_and_no_speech() -> None:
     out = [buffer.take() for _ in range(40)]
     assert [frame for frame in out if frame in speech] == speech + speech
     assert not buffer.dropped
-    # The end of the speech comes sooner than it would behind the silence that was left out.
+    # The end of the speech comes sooner than it would with the silence that was dropped.
     last = max(at for at, frame in enumerate(out) if frame == speech[-1])
     assert last < 8 + 30 + 8 - 10
 

@@ -1,4 +1,4 @@
-"""A colleague's call that takes a live one over: who may ask for it, and what the daemon is told."""
+"""A colleague's call that takes over a live one: who may request it, and what the daemon learns."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_who_may_only_watch_may_not(tmp_path: Path) -> None:
 
 
 async def test_a_telephone_cannot_take_a_call_over_by_a_header() -> None:
-    """RFC 3911's Join is heeded from our own web process alone."""
+    """RFC 3911's Join is accepted only from our own web process."""
     card = await LineCard.start(SipSettings(port=0))
     try:
         async with Probe(f"sip:100@127.0.0.1:{card.port}", extra=f"Join: {LIVE}\r\n") as probe:

@@ -1,4 +1,4 @@
-"""Schemathesis, a program by others, asks a real web process all that its OpenAPI allows, and much that it does not."""
+"""Schemathesis (third-party) sends a real web process everything that its OpenAPI allows, and much that it does not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALL = "20260101T100000.000000Z-aaaa"
 NOT_HERE = "/v1/events|/audio$|/v1/webrtc|/readyz"
-"""What never ends, what RFC 9725 describes, and what says that there is no daemon: tested elsewhere."""
+"""Endpoints that never end, that RFC 9725 describes, or that report a missing daemon: tested elsewhere."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -44,7 +44,7 @@ async def test_the_api_is_what_its_description_says(tmp_path: Path, web: Served)
         *("--header", f"Authorization: Bearer {TOKENS['admin']}"),
         *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "7", "--no-shrink"),
         *("--exclude-path-regex", NOT_HERE, "--warnings", "off"),
-        # Starlette's 405 names the methods of one route, and there may be several of a path.
+        # Starlette's 405 lists the methods of one route, and a path may have several.
         *("--exclude-checks", "allow_header_conformance"),
         env={**os.environ, "NO_COLOR": "1"},
         cwd=tmp_path,

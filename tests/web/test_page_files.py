@@ -1,4 +1,4 @@
-"""The page's files under an address of their own."""
+"""The page's files under their versioned address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def client(folder: Path) -> tuple[PageFiles, TestClient]:
 
 
 def test_the_index_names_files_that_are_there_and_so_do_they() -> None:
-    """From index.html on, over every import."""
+    """All files from index.html on, through every import."""
     files, http = client(PAGE)
     waiting, seen = re.findall(r'(?:src|href)="([^"#]+)"', files.index), set()
     assert len(waiting) >= 3

@@ -1,4 +1,4 @@
-"""Many who want to know the same."""
+"""Many clients that ask the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A caller from the web is handed over to a telephone: a real web process, real line cards, the test is the agent."""
+"""A web caller is transferred to a telephone: a real web process, real line cards, and the test as the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/ws/twilio`, as Twilio's side of a media stream speaks to it; the test is also the daemon."""
+"""`/ws/twilio`, used as by Twilio's media streams; the test also acts as the daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/ws/voice` as its clients see it, with a real web process; the test is the daemon."""
+"""`/ws/voice` from its clients' point of view, with a real web process; the test acts as the daemon."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def speak(socket: ClientConnection, pcm: bytes, frame: int = FRAME_BYTES) 
 
 
 async def closed(socket: ClientConnection) -> tuple[int | None, list[str]]:
-    """The close code, and the errors told before it."""
+    """The close code, and the errors sent before it."""
     errors = []
     async with asyncio.timeout(PATIENCE_S):
         with contextlib.suppress(ConnectionClosed):
@@ -110,7 +110,7 @@ async def test_who_sends_16_khz_or_more_is_heard_at_16(web: Served, rate: int) -
         await hears(ear, 440)
         assert ear.line.wide and all(isinstance(frame, WideFrame) for frame in ear.frames)
         loud = [frame for frame in ear.frames if isinstance(frame, WideFrame) and strength(frame.pcm, 440) > 1000]
-        # By the ruler of 8 kHz, 6 kHz of the double rate are 3.
+        # Measured as if at 8 kHz, the 6 kHz of the doubled rate appear as 3.
         assert sum(strength(frame.wide, 3000) > 1000 and strength(frame.wide, 220) > 1000 for frame in loud) >= 8
         assert all(strength(frame.pcm, 2000) < 100 for frame in loud[1:])
 
@@ -120,7 +120,7 @@ def wide_tone(hertz: float, seconds: float) -> bytes:
 
 
 async def heard_of(socket: ClientConnection) -> tuple[bytes, dict[str, object]]:
-    """A reply to its end, and what is said there."""
+    """A reply to its end, and the messages about it."""
     heard = b""
     while (message := await frame_of(socket, 0x06, 0x03))[0] == 0x06:
         heard += message[2:]
@@ -146,7 +146,7 @@ async def test_who_hears_16_khz_is_sent_16_and_positions_stay_at_8(web: Served) 
         assert all(
             strength(frame.agent, 1000) > 4000 and strength(frame.wide_agent, 500) > 4000 for frame in played[1:]
         )
-        # What lies above 4 kHz was played, and the 8 kHz that a call decides by has none of it.
+        # The audio above 4 kHz was played, and is not in the 8 kHz that a call decides by.
         hissing = [
             frame for frame in ear.frames if isinstance(frame, WideFrame) and frame.reply == 1 and frame.wide_agent
         ]

@@ -1,4 +1,4 @@
-"""Webhooks meet receivers that are honest, that stall, refuse, and lie."""
+"""Webhooks with receivers that are honest, stall, refuse, and lie."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass
 class Receiver:
-    """A server of our own, which answers as its `behavior` does: it is given the attempt's number from 0."""
+    """A receiver that answers as `behavior` says, which is called with the attempt's number from 0."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
@@ -85,7 +85,7 @@ async def receiver(behavior: Behavior) -> AsyncIterator[Receiver]:
 
 
 def answers(*replies: bytes) -> Behavior:
-    """One after the other; the last one again and again."""
+    """One after the other; the last one is repeated."""
 
     async def behave(number: int, writer: asyncio.StreamWriter) -> None:
         writer.write(replies[min(number, len(replies) - 1)])
@@ -214,14 +214,14 @@ async def test_a_receiver_that_wants_no_more_gets_no_more(tmp_path: Path) -> Non
 
 
 async def test_what_waits_outlives_the_process_and_comes_once_with_its_id(tmp_path: Path) -> None:
-    """The receiver is down, the daemon is started anew, and the receiver is there again."""
+    """The receiver is down, the daemon restarts, and the receiver comes back."""
     leave(tmp_path, CALL, [turn("Hello", "Hi.")], caller="anna")
     refusal = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n"
     async with receiver(answers(refusal, refusal, refusal, OK)) as there:
         async with sending(tmp_path, there.url, events=("started", "ended")) as webhooks:
             webhooks.observe(note("started", caller="anna"))
             (first,) = (await there.until(1))[:1]
-            webhooks.observe(note("ended", reason="caller_hung_up"))  # The process ends with this not even begun.
+            webhooks.observe(note("ended", reason="caller_hung_up"))  # The process ends before this has even begun.
         assert stat.S_IMODE((tmp_path / "webhooks.db").stat().st_mode) == 0o600
         before = len(there.requests)
         async with sending(tmp_path, there.url, events=("started", "ended")):
@@ -309,7 +309,7 @@ async def test_a_message_is_given_up_in_the_end_and_its_address_is_told_without_
 
 
 def test_the_signature_is_that_of_the_standard() -> None:
-    """The example of the Standard Webhooks specification's own libraries."""
+    """The example from the Standard Webhooks specification's own libraries."""
     secret = secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     message = WebhookMessage("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}')
     headers = message.headers(secret, 1614265330)

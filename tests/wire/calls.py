@@ -1,4 +1,4 @@
-"""What the tests of the wire share: real line cards, sound, and lines that are read to their end."""
+"""Helpers for tests of the wire: real line cards, sound, and lines that are read to their end."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Ear:
         return b"".join(frame.pcm for frame in self.frames)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Waits until `condition` holds, looking at every event. Raises `TimeoutError`."""
+        """Waits until `condition` holds, checking at every event. Raises `TimeoutError`."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self._changed.clear()
@@ -72,7 +72,7 @@ class Ear:
         return next(event for event in self.events if isinstance(event, kind))
 
     async def ticks(self, count: int) -> None:
-        """Waits for so many more frames."""
+        """Waits for this many more frames."""
         goal = len(self.frames) + count
         await self.until(lambda: len(self.frames) >= goal)
 
@@ -111,7 +111,7 @@ async def rung(ours: LineCard) -> IncomingCall:
 
 
 async def connect(ours: LineCard, theirs: LineCard, caller: str = "0123") -> tuple[Ear, Ear]:
-    """A call from `theirs` that `ours` answers, both ends read."""
+    """A call from `theirs` that `ours` answers; both ends are read."""
     placing = asyncio.create_task(theirs.place(f"sip:4711@127.0.0.1:{ours.port}", caller))
     answered = Ear((await rung(ours)).answer())
     return answered, Ear(await placing)

@@ -1,4 +1,4 @@
-"""What a refusal means, which numbers may be called, and what has been called already."""
+"""What a refusal means, which numbers may be called, and which calls have been made."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_ledger_counts_an_hour_and_a_day_over_restarts(tmp_path: Path) -> No
     Ledger(path, clock).begin("a", "2")
     Ledger(path, clock).begin("b", "3")
     clock.now += 60
-    # The second still goes on.
+    # The second is still live.
     assert Ledger(path, clock).spent("a") == Spent(2, 160.0)
     clock.now += 3600
     assert Ledger(path, clock).spent("a").calls == 0

@@ -1,4 +1,4 @@
-"""A ducked reply: softer by 18 dB, without a click, and the same samples everywhere."""
+"""A ducked reply: softer by 18 dB, without a click, and with the same samples everywhere."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LOUD = rms(AT_440)
 async def test_both_ends_hear_each_other_over_every_codec(codec: str) -> None:
     async with two_cards(SipSettings(port=0, codecs=(codec,))) as (ours, theirs):
         here, there = await connect(ours, theirs)
-        # What is sent before the other end has seen the 200 is lost, and G.722 has to find its level.
+        # Anything sent before the other end has seen the 200 is lost, and G.722 has to find its level.
         await here.ticks(5)
         for ear, sound in ((here, AT_440), (there, AT_1000)):
             ear.line.play(1, sound)
@@ -208,7 +208,7 @@ async def test_a_card_that_was_stopped_for_a_while_goes_on_with_its_calls() -> N
             os.kill(pid, signal.SIGCONT)
         await here.ticks(10)
         assert gapless(here.frames)
-        # What was missed is not made up for: the card goes on from now.
+        # Missed frames are not made up: the card continues from now.
         assert (await ours.stats()).tick_late_max_us > 400_000
 
 
@@ -235,7 +235,7 @@ async def test_a_line_is_closed_once_whatever_is_asked_of_it_afterwards() -> Non
 
 
 async def test_a_transfer_to_a_number_that_is_not_allowed_is_refused_and_the_caller_stays() -> None:
-    """The allowed one is asked for: the other card refuses it, which is its own affair."""
+    """The allowed number is called: the other card refuses it, which does not matter here."""
     settings = replace(FREE_PORT, transfer_to=("+4420*",), country="44")
     async with two_cards(settings) as (ours, theirs):
         here, there = await connect(ours, theirs)

@@ -1,4 +1,4 @@
-"""Several line cards as one: ports, replacement, calls wherever there is room."""
+"""Several line cards as one: ports, replacement, and calls on any card with free capacity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.wire.calls import PATIENCE_S, Ear, card
 
 
 def free_ports(count: int) -> int:
-    """The first of so many neighbouring UDP ports that nobody uses; even."""
+    """The first of this many consecutive free UDP ports; even."""
     for _ in range(100):
         first = random.randrange(20_000, 30_000, 2)
         with ExitStack() as sockets:
@@ -61,7 +61,7 @@ async def test_no_call_leaves_the_range_of_rtp_ports_however_many_come() -> None
             await probe.answered()
             assert probe.rtp.target is not None
             ports.append(probe.rtp.target[1])
-            if at >= 3:  # From the fourth on every port is taken, and each call after it finds the one left free.
+            if at >= 3:  # From the fourth on every port is in use, and each call after it finds the one left free.
                 line.hang_up()
                 await probe.ended()
                 while (await cards.stats())[0].calls > 3:

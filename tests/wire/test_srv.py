@@ -1,4 +1,4 @@
-"""Where a SIP host is, by SRV and A records of a name server of the test's own."""
+"""Finding a SIP host by SRV and A records, from a name server in the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line without a network: what a call sees of a recorded caller, tick by tick."""
+"""A line without a network: what a call hears from a recorded caller, tick by tick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of trunks without any provider: names that nobody knows, an edge, room, and readiness for OPTIONS."""
+"""Trunks without any provider: unknown names, an edge, capacity, and readiness for OPTIONS."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_password_file_that_vanished_is_said_without_its_contents(tmp_pa
 
 
 async def test_behind_an_edge_nothing_registers_and_the_edge_names_the_trunk() -> None:
-    """Here the edge is another line card; it names no trunk, and its calls are taken all the same."""
+    """Here the edge is another line card; it names no trunk, but its calls are accepted."""
     trunks = Trunks([PROVIDER], edge="127.0.0.1:5059", resolve=nowhere, environ={})
     async with line(trunks, SipSettings(port=0)) as cards, card() as edge:
         (trunk,) = trunks
@@ -127,7 +127,7 @@ async def test_options_tells_whether_a_call_would_be_taken() -> None:
 
 
 async def until_async(port: int, status: int) -> None:
-    """Waits until OPTIONS is answered so: a slot is free a moment after BYE, and a card drains once it is told."""
+    """Waits for this answer to OPTIONS: a slot is free a moment after BYE, and a card drains once it is told."""
     async with asyncio.timeout(5):
         while (await options(port))[0] != status:  # noqa: ASYNC110 (the card tells nobody)
             await asyncio.sleep(0.05)

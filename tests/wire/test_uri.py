@@ -1,4 +1,4 @@
-"""Telephone numbers out of SIP addresses."""
+"""Telephone numbers from SIP addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as trunks write them."""
+"""Numbers as written by trunks."""
 
 from __future__ import annotations
 

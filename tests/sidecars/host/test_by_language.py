@@ -1,4 +1,4 @@
-"""Two real engines as one voice, told apart by the rates of what they make."""
+"""Two real engines as one voice, distinguished by the rates of their audio."""
 
 from __future__ import annotations
 

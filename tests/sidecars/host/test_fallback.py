@@ -1,4 +1,6 @@
-"""Two hosts as one: real engines, and a host that can be told to fall silent. Time is counted where no process dies."""
+"""Two hosts as one: real engines, and a host that can be told to fall silent. On the sample clock, unless a process
+dies.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def voice(**options: object) -> InlineHost:
 
 
 class Odd(InlineHost):
-    """A real engine behind a host that does what servers of others do."""
+    """A real engine behind a host that behaves like third-party servers."""
 
     mute = False
     """It accepts, and never answers."""
@@ -83,7 +85,7 @@ async def mended(host: FallbackHost) -> None:
 
 
 async def said_by(channel: Channel) -> str:
-    """Why the channel is the second host's, which it must be."""
+    """Why the channel is the second host's, as it must be."""
     message, _ = await channel.receive()
     assert message["type"] == "Fault"
     return str(message["error"])
@@ -162,7 +164,7 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
     with pytest.raises(HostLost, match=r"no answer to Finalize within 0\.5 s"):
         await until(channel, "Final")
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
-    for _ in range(3):  # and several trials that it fails
+    for _ in range(3):  # and several attempts that fail
         assert await heard(host, SAID[3]) == SAID[3]
         await asyncio.sleep(0.4)
     assert "no answer to Finalize" in host.problem
@@ -174,7 +176,7 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
 
 @counted
 async def test_an_utterance_that_the_first_refuses_is_the_seconds() -> None:
-    """As when it has no room: a trial that opens nothing would prove nothing."""
+    """As when it has no capacity: an attempt that opens nothing would prove nothing."""
     host = made(lambda: inline(max_sessions=1), inline())
     await host.start()
     channel, refused = opened(host), opened(host)

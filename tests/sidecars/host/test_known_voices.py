@@ -1,4 +1,4 @@
-"""Voices that another engine has, asked of espeak-ng."""
+"""Voices of another engine, requested from espeak-ng."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sidecars.local.inline import InlineHost
 
 
 async def length(host: KnownVoices | InlineHost, **options: object) -> int:
-    """Bytes of audio; raises when the text fails."""
+    """Bytes of audio; raises if the text fails."""
     channel = host.open()
     channel.send({"type": "Speak", "text": "Hello there, how are you?", "options": options})
     audio = b""

@@ -1,4 +1,4 @@
-"""Delays between one engine and the next."""
+"""Delays between one engine and its replacement."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def test_a_child_whose_engine_is_lost_ends_and_says_the_first_error() -> N
 
 
 def waiting(end: socket.socket) -> int:
-    """Bytes that have arrived and were not read (FIONREAD)."""
+    """Bytes that have arrived and have not been read (FIONREAD)."""
     count = array("i", [0])
     ioctl(end, termios.FIONREAD, count)
     return count[0]

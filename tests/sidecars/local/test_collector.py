@@ -1,4 +1,4 @@
-"""When Python looks for garbage in a process that is an engine's."""
+"""When Python collects garbage in an engine's process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sidecars.local import collector
 
 @pytest.fixture
 def settled() -> Iterator[list[int]]:
-    """After `settle`: the generations of the collections since."""
+    """After `settle`: the generations of the collections since then."""
     threshold = gc.get_threshold()
     found: list[int] = []
 
@@ -29,7 +29,7 @@ def settled() -> Iterator[list[int]]:
 
 
 def step(kept: list[list[int]]) -> None:
-    """As much as is made in a step of a thousand streams."""
+    """As much as is allocated in a step of a thousand streams."""
     kept[:] = [[number] for number in range(20_000)]
 
 

@@ -1,4 +1,4 @@
-"""Engines in the daemon's own process, on a clock that only counts."""
+"""Engines in the daemon's own process, on the sample clock."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ async def test_a_channel_of_a_closed_host_says_so() -> None:
         ("../engine", {}, "not a name"),
         ("moonshine", {"phrases": ["hello"]}, "phrases: must be"),
         ("moonshine", {"wieght": 1}, "'wieght': moonshine knows the options beam, "),
-        ("moonshine", {"weight": 11}, "weight 11: want a number from 0 to 10"),
-        ("moonshine", {"model": 1}, "model 1: want a folder"),
+        ("moonshine", {"weight": 11}, "weight 11: expected a number from 0 to 10"),
+        ("moonshine", {"model": 1}, "model 1: expected a folder"),
         ("pocketsphinx", {}, 'no such engine; write "moonshine"'),
     ],
 )

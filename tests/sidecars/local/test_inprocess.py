@@ -1,4 +1,4 @@
-"""Engines in a thread of this process, and what becomes of them when they fail."""
+"""Engines in a thread of this process, and what happens when they fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A child process for each call: who shares one, and what is left of it when the call is over."""
+"""A child process for each call: which calls share one, and what is left of it when the call is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognition for many channels, with an engine that only counts: what is asked of it, and in which order."""
+"""Recognition for many channels, with an engine that only counts: what it is asked to do, and in which order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sidecars.local.recognition import BACKLOG_S, RecognitionServer
 
 
 class Counter:
-    """Understands how many samples it was given. Audio of the byte 13 is bad luck."""
+    """Its transcript is the number of samples that it got. Audio of the byte 13 makes it fail."""
 
     sample_rate = 16000
     max_sessions = 4
@@ -111,7 +111,7 @@ def test_a_backlog_is_caught_up_in_steps_of_100_ms_so_that_a_cancel_never_waits_
 
 
 class Chunks(Counter):
-    """Hears half a second at once."""
+    """Transcribes half a second per step."""
 
     chunk_s = 0.5
 
@@ -143,7 +143,7 @@ def test_finals_that_are_due_together_are_one_piece_of_work_where_the_engine_can
 
 
 class Slow(Counter):
-    """Costs what it costs on a card, in time that only passes in the engine: 100 ms a batch and 0.4 a stream."""
+    """Costs as much as on a GPU, in time that passes only in the engine: 100 ms per batch and 0.4 per stream."""
 
     chunk_s = 0.56
 
@@ -337,7 +337,7 @@ def test_a_step_that_fails_ends_the_utterances_in_it_and_their_state_is_freed(
 
 
 class Busy(Counter):
-    """Asks at each step whether somebody waits."""
+    """Asks at each step whether anybody is waiting."""
 
     def __init__(self) -> None:
         super().__init__()

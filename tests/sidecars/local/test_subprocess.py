@@ -1,4 +1,4 @@
-"""Engines in a child process: many utterances at once, crashes, hangs, and nothing left behind."""
+"""Engines in a child process: many concurrent utterances, crashes, hangs, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def host() -> AsyncIterator[SubprocessHost]:
 
 
 def pid_of(host: SubprocessHost) -> int:
-    """Of the child that serves now."""
+    """Process id of the current child."""
     assert host.pid is not None
     return host.pid
 
@@ -46,7 +46,7 @@ def spare_pid_of(host: SubprocessHost) -> int:
 
 
 async def back(host: SubprocessHost, old: int) -> str:
-    """Waits until another child has taken the place of `old`, as a caller notices it: by being heard."""
+    """Waits until another child has replaced `old`, as a caller notices it: by being recognized again."""
     understood = await heard(host, SAID[0])
     assert host.pid not in (None, old)
     return understood
@@ -61,7 +61,7 @@ async def test_partials_come_while_the_caller_speaks(host: SubprocessHost) -> No
     channel = opened(host)
     feed(channel, SAID[0])
     partial = await until(channel, "Partial")
-    while words(partial["text"]) != SAID[0]:  # guesses get better
+    while words(partial["text"]) != SAID[0]:  # guesses improve
         partial = await until(channel, "Partial")
     channel.close()
 
@@ -287,7 +287,7 @@ async def spared() -> AsyncIterator[SubprocessHost]:
 
 
 async def spare_of(host: SubprocessHost, *others: Any) -> Any:
-    """Waits for a spare that is none of `others`; returns its process id."""
+    """Waits for a spare that is not among `others`; returns its process id."""
     async with asyncio.timeout(30):
         while host.spare_pid in (None, *others):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -303,7 +303,7 @@ async def said(host: SubprocessHost, text: str = "Hello.") -> str:
 
 
 async def said_again(host: SubprocessHost) -> Any:
-    """As `said`, by a host that may not have noticed yet that its child is dead."""
+    """Like `said`, for a host that may not have noticed yet that its child is dead."""
     async with asyncio.timeout(30):
         while True:
             with suppress(HostLost):
@@ -376,7 +376,7 @@ async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared: SubprocessHos
 async def test_closing_leaves_no_spare_behind() -> None:
     ours, tasks = psutil.Process(), asyncio.all_tasks()
     descriptors, children = ours.num_fds(), ours.children()
-    for wait in (True, False):  # ready, and in the making
+    for wait in (True, False):  # one is ready, and one is starting
         host = SubprocessHost("tts", "espeak", {}, spare=True)
         await host.start()
         if wait:
@@ -390,7 +390,7 @@ async def test_closing_leaves_no_spare_behind() -> None:
 
 
 async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path: Path) -> None:
-    """An engine that fetches its weights takes minutes; a shell stands for it, and then becomes a real engine."""
+    """An engine that downloads its weights takes minutes; a shell stands for it, and then becomes a real engine."""
     python = tmp_path / "python"
     saying = "(while kill -0 $$ 2>/dev/null; do echo INFO loading >&2; sleep 0.1; done) &"
     for patient, says in ((True, saying), (False, "")):

@@ -1,4 +1,4 @@
-"""Audio that waits for a slow server."""
+"""Audio queued for a slow server."""
 
 from __future__ import annotations
 

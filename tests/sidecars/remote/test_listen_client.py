@@ -1,4 +1,4 @@
-"""The daemon's end of a listen server: ours, in a process that can be killed, and one that is not ours."""
+"""The daemon's end of a listen server: of ours, in a process that can be killed, and of a foreign one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def feed(channel: Channel, text: str) -> None:
 
 
 async def ended(channel: Channel) -> None:
-    """Lets go of it, and waits until its connection is closed."""
+    """Releases it, and waits until its connection is closed."""
     channel.close()
     await asyncio.sleep(0.1)
 
@@ -140,7 +140,7 @@ def utterance(host: ListenHost) -> Any:
 
 
 async def speak(heard: Utterance, text: str, at: Any = None, then: Any = None) -> None:
-    """Says it at the pace of speech; `then` is done `at` seconds into it."""
+    """Says it at the pace of speech; `then` runs `at` seconds into it."""
     audio = caller(text)
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -169,7 +169,7 @@ async def mended(host: ListenHost) -> None:
 
 
 async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder: Path) -> None:
-    """Nor is it called again before it is back; then it is."""
+    """It is not called again until it is back; then it is."""
     arguments = ("--engine", "moonshine", "--option", options_file(folder))
     process = await Process(*arguments, "--port", "0").start()
     host = with_fallback(process.url)
@@ -233,15 +233,15 @@ async def test_a_server_that_stops_answering_is_given_up_a_moment_after_the_end_
 
 @dataclass
 class Foreign:
-    """A server that is not ours: it speaks as much of the dialect as a test wants, and understands nothing."""
+    """A foreign server: it speaks as much of the dialect as a test needs, and understands nothing."""
 
     url: str = ""
     heard: list[object] = field(default_factory=list)
     answers: list[dict[str, object]] = field(default_factory=list)
-    """What it says to CloseStream."""
+    """Its answer to CloseStream."""
     reads: bool = True
     patient: bool = True
-    """Whether it hears anything out."""
+    """Whether it reads any audio to its end."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self, request: web.Request) -> web.WebSocketResponse:

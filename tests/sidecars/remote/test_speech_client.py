@@ -267,7 +267,7 @@ async def test_a_server_that_goes_away_in_the_middle_loses_the_channel_after_wha
 
 
 async def test_an_idle_connection_that_the_server_has_closed_is_no_fault() -> None:
-    """A server may close a connection at the moment in which it is used again."""
+    """A server may close a connection at the very moment in which it is used again."""
     cut: list[bool] = []
 
     async def answer(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""PCM out of what a server sends, whatever its pieces."""
+"""PCM from a server's answer, however it is divided into pieces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PCM = bytes(range(1, 201))
 
 
 def wav(pcm: bytes = PCM, rate: int = 22050, channels: int = 1, width: int = 2) -> bytes:
-    """A file as the standard library writes it."""
+    """A file as written by the standard library."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(channels)
@@ -26,7 +26,7 @@ def wav(pcm: bytes = PCM, rate: int = 22050, channels: int = 1, width: int = 2) 
 
 
 def endless(file: bytes) -> bytes:
-    """As a server writes it that does not know the length yet."""
+    """As written by a server that does not know the length yet."""
     return file[:4] + b"\xff" * 4 + file[8:40] + b"\xff" * 4 + file[44:]
 
 

@@ -1,6 +1,6 @@
-"""A Wyoming server as stt: wyoming-faster-whisper, which is not ours, with a tiny random Whisper that babbles.
+"""A Wyoming server as STT: the third-party wyoming-faster-whisper, with a tiny random Whisper that babbles.
 
-What it never does (die, hang, tell what it has understood so far) is done by scripted servers, and the tests say so.
+Scripted servers do what it never does (die, hang, send partials), and those tests say so.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Server:
 
     @classmethod
     async def start(cls, url: str, model: Path) -> Server:
-        """Returns when it hears."""
+        """Returns when it is ready."""
         options = ("--stt-library", "faster-whisper", "--beam-size", "1", "--cpu-threads", "1", "--local-files-only")
         process = await asyncio.create_subprocess_exec(
             *(python_in("tests/sidecars/wyoming/server"), "-m", "wyoming_faster_whisper", "--uri", url),
@@ -164,7 +164,7 @@ async def test_an_option_that_there_is_not_is_named() -> None:
 
 
 async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(model: Path, tmp_path: Path) -> None:
-    """The embedded ears hear it again from its start."""
+    """The embedded recognizer gets it again from its start."""
     server = await Server.start(f"unix://{tmp_path}/wyoming", model)
     second = InProcessHost("stt", "moonshine", OPTIONS)
     host = FallbackHost("stt", "the recognition server", lambda: WyomingStt(server.url, {}), second, deadline_s=5)
@@ -200,12 +200,12 @@ ABOUT = {"attribution": NOBODY, "installed": True, "description": None, "version
 
 
 class Script:
-    """A server that does with the events of a connection (`heard`) what a test wants: it stands for what may be."""
+    """A server that handles the events of a connection (`heard`) as a test wants."""
 
     info = Info(asr=[AsrProgram(name="scripted", models=[], **ABOUT)])  # type: ignore[arg-type]
 
     def __init__(self, act: Callable[[Event, Say], Awaitable[bool]]) -> None:
-        """`act` answers an event, and says whether the connection goes on."""
+        """`act` answers an event, and says whether to keep the connection."""
         self._act = act
         self.connections: list[list[str]] = []
         self.gone = asyncio.Event()

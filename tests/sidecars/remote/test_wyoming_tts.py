@@ -1,4 +1,4 @@
-"""A Wyoming server as a voice: a server of the `wyoming` package itself, with real espeak-ng behind it."""
+"""A Wyoming server as a voice: a server from the `wyoming` package itself, with real espeak-ng behind it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOBODY = Attribution(name="", url="")
 
 
 class Speaker(AsyncEventHandler):
-    """One connection to a server that speaks with espeak-ng. What its caller says may make it misbehave."""
+    """One connection to a server that speaks with espeak-ng. The client's text may make it misbehave."""
 
     def __init__(self, espeak: Espeak, seen: list[str], *streams: Any) -> None:
         super().__init__(*streams)
@@ -72,7 +72,7 @@ class Speaker(AsyncEventHandler):
 
 @asynccontextmanager
 async def serving(path: Path | None = None) -> AsyncIterator[tuple[str, list[str]]]:
-    """The server's URL, and what it has seen."""
+    """The server's URL, and what it has received."""
     seen: list[str] = []
     server: Any = AsyncUnixServer(path) if path else AsyncServer.from_uri("tcp://127.0.0.1:0")
     await server.start(partial(Speaker, Espeak(), seen))

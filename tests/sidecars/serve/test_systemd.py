@@ -1,4 +1,4 @@
-"""What systemd is told of a server, on the socket where it would listen."""
+"""What systemd learns about a server, on the socket where systemd would listen."""
 
 from __future__ import annotations
 

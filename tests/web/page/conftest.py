@@ -1,4 +1,4 @@
-"""One daemon with the page, and one browser whose microphone is silent, for all tests of a module."""
+"""One daemon with the page, and one browser with a silent microphone, for all tests of a module."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.web.page.daemon import a_daemon
 class Served:
     daemon: DaemonProcess
     link: str
-    """What a person opens."""
+    """The link that a person opens."""
 
     @property
     def home(self) -> str:
-        """The page's address for who is signed in."""
+        """The page's address for a signed-in user."""
         return self.link.split("?")[0]
 
 

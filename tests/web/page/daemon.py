@@ -31,7 +31,7 @@ async def a_daemon(directory: Path, port: int = 0) -> AsyncIterator[tuple[Daemon
 
 @asynccontextmanager
 async def problems(page: Page) -> AsyncIterator[list[str]]:
-    """What the page's console complains of meanwhile; not that a busy daemon is not ready, which the page shows."""
+    """Errors in the page's console, except that a busy daemon is not ready, which the page shows."""
     found: list[str] = []
 
     def said(message: ConsoleMessage) -> None:

@@ -1,4 +1,4 @@
-"""The page in Chromium, called with by a recorded caller: what a person does with it, and what they hear and see."""
+"""A recorded caller uses the page in Chromium: what a person does with it, and what they hear and see."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ BOOKING = [
     (6.0, "books_an_appointment/time.wav"),
     (8.0, "books_an_appointment/yes.wav"),
 ]
-"""Into the greeting, and then an answer to each question, also of an agent whom a busy machine makes slow."""
+"""Speaks into the greeting, and then answers each question, even of an agent that a busy machine slows down."""
 LOUD, AUDIBLE = 0.01, 0.002
 SOON_MS = 40_000
 LATE_MS = 90_000
 
 
 def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    """Milliseconds from the caller's first sound to the agent's last before it is silent, and how long it is then."""
+    """Milliseconds from the caller's first sound to the agent's last before it is silent, and the length of that
+    silence.
+    """
     onset = next(at for at, caller, _ in levels if caller > LOUD)
     agent = [at for at, _, agent in levels if agent > AUDIBLE]
     assert any(onset - 500 < at < onset for at in agent), "the agent did not speak when the caller began"
@@ -43,7 +45,7 @@ def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, fl
 
 @pytest.mark.timeout(300)
 async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Served) -> None:
-    """The whole of it: press, be greeted, interrupt, hear the silence, book, hang up; with nothing in the console."""
+    """The whole call: press, be greeted, interrupt, hear the silence, book, hang up; with nothing in the console."""
     record(tmp_path / "caller.wav", BOOKING)
     async with chromium(tmp_path / "caller.wav", measured=True) as context:
         page = await context.new_page()
@@ -69,7 +71,7 @@ async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Se
 
 
 async def test_where_no_udp_gets_through_it_calls_over_a_websocket(tmp_path: Path, served: Served) -> None:
-    """ICE finds no way: after five seconds the call goes over the other one, is interrupted and falls silent there."""
+    """ICE finds no path: after five seconds the call uses the WebSocket, is interrupted, and falls silent there."""
     record(tmp_path / "caller.wav", [(9.0, "books_an_appointment/booking.wav")])
     no_udp = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
     async with chromium(tmp_path / "caller.wav", measured=True, arguments=no_udp) as context:
@@ -124,9 +126,9 @@ async def test_without_a_microphone_it_says_what_to_do(served: Served) -> None:
 async def test_a_daemon_that_is_gone_is_said_and_found_again(
     tmp_path: Path, served: Served, silent: BrowserContext
 ) -> None:
-    """Killed in the middle of a call: the page says so, and after a start on the same port calls again, unreloaded.
+    """Killed in mid-call: the page says so, and after a restart on the same port it can call again without a reload.
 
-    The module's daemon does not live on: this test is its last.
+    The module's daemon does not survive: this test is its last.
     """
     page = await silent.new_page()
     await page.goto(served.link)

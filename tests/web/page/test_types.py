@@ -1,4 +1,4 @@
-"""The page's modules are what they are served as, and their JSDoc types hold."""
+"""The page's modules are served under the right types, and their JSDoc types hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_types_hold() -> None:
 
 
 def test_nothing_is_inline_and_nothing_from_elsewhere() -> None:
-    """What the Content-Security-Policy would refuse is not there: no inline script or style, no other origin."""
+    """Nothing that the Content-Security-Policy would refuse: no inline script or style, no other origin."""
     for path in PAGE.iterdir():
         text = path.read_text()
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", text), path

@@ -1,4 +1,4 @@
-"""The operator's three views, beside a call that is made by keys in another tab."""
+"""The operator's three views, next to a call that is made by keys in another tab."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LISTENS = """() => {
     return Math.sqrt(samples.reduce((sum, each) => sum + each * each, 0) / samples.length);
   };
 }"""
-"""How loud it is what the page receives, from now on."""
+"""The level of the audio that the page receives from now on."""
 MARKUP = "<img src=x onerror=alert(1)> <b>One moment</b>, please."
 
 
 async def watch_and_steer(page: Page) -> None:
-    """Live: what is said, a line whispered to the agent, shown as it was written; the burst's call hung up."""
+    """Live: what is said, and a line whispered to the agent, shown as it was written; the burst's call hung up."""
     call = page.locator(".live-call").first
     await expect(call).to_contain_text("web", timeout=SOON_MS)
     await call.get_by_role("button", name="Listen").click()
@@ -45,7 +45,7 @@ async def watch_and_steer(page: Page) -> None:
 
 
 async def wait_and_come_back(page: Page) -> None:
-    """Live: the caller is told to wait, and taken back."""
+    """Live: the caller is put on hold, and taken back."""
     live = page.locator(".live-call").first
     await live.get_by_role("button", name="Hold").click()
     await expect(live).to_have_class(re.compile("held"), timeout=SOON_MS)
@@ -55,7 +55,7 @@ async def wait_and_come_back(page: Page) -> None:
 
 
 async def fire(page: Page) -> None:
-    """Desk: the parts' health, and two shots of a burst at the live call, which fill the table."""
+    """Desk: the health of the parts, and two shots of a burst at the live call, which fill the table."""
     await expect(page.locator(".parts")).to_contain_text("stt", timeout=SOON_MS)
     await expect(page.locator("#burst-call option")).to_have_count(1, timeout=SOON_MS)
     await page.locator("#burst-count").fill("2")
@@ -67,7 +67,7 @@ async def fire(page: Page) -> None:
 
 
 async def look_back(page: Page) -> None:
-    """Past: found by a word that was said; drawn; a word clicked is where its sound begins."""
+    """Past: found by a spoken word; drawn; clicking a word plays from where its sound begins."""
     await expect(page.locator(".found li")).to_have_count(1, timeout=SOON_MS)
     await page.locator("#words").fill("xylophone")
     await expect(page.get_by_text("No call was found.")).to_be_visible(timeout=SOON_MS)
@@ -124,7 +124,7 @@ async def test_a_call_is_watched_steered_and_looked_back_at(served: Served, sile
 async def test_a_colleague_takes_a_call_over_and_two_calls_are_compared(
     tmp_path: Path, served: Served, silent: BrowserContext
 ) -> None:
-    """The caller hears the colleague's voice where the agent's was, and the agent once it was given back."""
+    """The caller hears the colleague's voice in place of the agent's, and the agent again afterwards."""
     record(tmp_path / "colleague.wav", [(2.0, "books_an_appointment/booking.wav")] * 4)
     caller = await call(served, silent)
     async with chromium(tmp_path / "colleague.wav") as context:
@@ -151,7 +151,7 @@ async def test_a_colleague_takes_a_call_over_and_two_calls_are_compared(
 
 
 async def compare(page: Page) -> None:
-    """Past: one call, then another beside it on the same seconds; only one of them is heard at a time."""
+    """Past: one call, then another next to it on the same time axis; only one of them plays at a time."""
     await expect(page.locator(".found li")).to_have_count(2, timeout=SOON_MS)
     await page.locator("#since").fill("2020-01-01")
     await page.locator("#until").fill("2020-01-02")

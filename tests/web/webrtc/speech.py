@@ -20,7 +20,7 @@ def caller(path: str = "fixtures/calls/asks_hours_twice/when.wav") -> bytes:
 
 
 def frames(pcm: bytes) -> list[bytes]:
-    """Of 20 ms; what is left at the end is dropped."""
+    """Frames of 20 ms; the rest at the end is dropped."""
     return [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)]
 
 
@@ -36,9 +36,9 @@ def likeness(sent: bytes, received: bytes) -> float:
 
 
 def pieces_found(sent: bytes, received: bytes, seconds: float = 0.25) -> float:
-    """Of the pieces of what was sent that are louder than most, how many are in what was received, wherever they lie.
+    """The fraction of the louder pieces of what was sent that are found in what was received, wherever they are.
 
-    A busy machine loses or repeats 20 ms now and then: the rest is not where it was, and still the same.
+    A busy machine loses or repeats 20 ms now and then: the rest is shifted, but still the same.
     """
     size = round(seconds * 16_000)
     pieces = [sent[at : at + size] for at in range(0, len(sent) - size, size)]

@@ -1,4 +1,4 @@
-"""STUN and TURN servers as settings tell them."""
+"""STUN and TURN servers as given by the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which offers are taken, and what the others are told."""
+"""Which offers are accepted, and the answers to the others."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_an_offer_of_aiortc_is_taken_and_the_answer_completed() -> None:
 
 
 def test_other_codecs_are_left_out() -> None:
-    """What aiortc would answer, and we not hear, is not put to it."""
+    """Anything that aiortc would accept but we would not hear is not passed on to it."""
     sdp = judge(CHROMIUM.encode()).sdp
     assert "m=audio 9 UDP/TLS/RTP/SAVPF 111 110 126\r\n" in sdp
     assert re.findall(r"a=rtpmap:(\d+)", sdp) == ["111", "110", "126"]

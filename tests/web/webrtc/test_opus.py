@@ -12,14 +12,14 @@ from tests.web.webrtc.speech import caller, frames, likeness
 
 
 def test_speech_comes_out_as_it_went_in() -> None:
-    """Coded and decoded, a caller's sentence is the same sentence, 6.5 ms later."""
+    """Encoded and decoded, a caller's sentence is the same sentence, 6.5 ms later."""
     encoder, decoder = Encoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
     packets = [encoder.encode(frame) for frame in frames(caller())]
     assert likeness(caller(), b"".join(decoder.decode(packet) for packet in packets)) > 0.9
 
 
 def test_at_16_khz_there_is_more_of_a_voice_than_a_telephone_has() -> None:
-    """A packet coded for 16 kHz (here by PyAV's encoder, as a browser would) is heard at 16 and at 8 kHz."""
+    """A packet encoded for 16 kHz (here by PyAV's encoder, as a browser would) is heard at 16 and at 8 kHz."""
     coder = av.CodecContext.create("libopus", "w")
     coder.sample_rate, coder.format, coder.layout, coder.bit_rate = 48_000, "s16", "mono", 32_000
     hiss = (8000 * np.sin(2 * np.pi * 6000 * np.arange(48_000) / 48_000)).astype("<i2").reshape(1, -1)
@@ -43,7 +43,7 @@ def test_a_packet_says_how_long_it_is() -> None:
 
 
 def test_a_lost_packet_is_recovered_from_the_next() -> None:
-    """Of in-band FEC more is left than of what is made up."""
+    """In-band FEC preserves more than concealment."""
     encoder = Encoder(SAMPLE_RATE, expected_loss=30)
     packets = [encoder.encode(frame) for frame in frames(caller())]
     recovering, concealing = Decoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""Packets in, 20 ms a tick out: lost, late, twice, out of order, of another stream."""
+"""Packets in, 20 ms per tick out: lost, late, duplicated, out of order, from another stream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def packets() -> list[tuple[int, bytes]]:
 
 
 def heard(buffer: PacketBuffer, arrivals: list[list[tuple[int, bytes]]]) -> bytes:
-    """What is heard when the packets of `arrivals` come before each tick."""
+    """What is heard if the packets of `arrivals` come before each tick."""
     audio = bytearray()
     for arrived in arrivals:
         for sequence, packet in arrived:
@@ -34,7 +34,7 @@ def heard(buffer: PacketBuffer, arrivals: list[list[tuple[int, bytes]]]) -> byte
 
 
 def test_in_order_it_adds_no_delay() -> None:
-    """A packet is heard in the tick it came in."""
+    """A packet is heard in the tick in which it came."""
     buffer, decoder = PacketBuffer(Decoder(SAMPLE_RATE)), Decoder(SAMPLE_RATE)
     assert heard(buffer, [[packet] for packet in packets()]) == b"".join(decoder.decode(each) for _, each in packets())
     assert not buffer.lost and not buffer.concealed
@@ -81,7 +81,7 @@ def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
 
 
 def test_another_stream_begins_anew() -> None:
-    """A sequence number from elsewhere (RFC 3550: a sender that starts again) is not taken for a gap of 30,000."""
+    """An unrelated sequence number (RFC 3550: a sender that restarts) is not taken for a gap of 30,000."""
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     heard(buffer, [[packet] for packet in packets()[:10]])
     encoder = Encoder(SAMPLE_RATE)

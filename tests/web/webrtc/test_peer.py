@@ -1,7 +1,7 @@
-"""A browser by aiortc against our end of it: what is said arrives, what is flushed is silent, what floods is ended.
+"""An aiortc browser with our end: speech arrives, a flush silences it, floods are ended.
 
-The daemon's side of the protocol is played here, so that a test says what the agent does; a whole call with a real
-daemon stands in test_webrtc_call.py.
+The test plays the daemon's side of the protocol, so that it decides what the agent does; test_whole_call.py has a whole
+call with a real daemon.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i
 
 
 class Daemon:
-    """The daemon's end: answers every call and keeps what it is told of it."""
+    """The daemon's end: answers every call and records what it receives about it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -84,7 +84,7 @@ async def a_desk() -> AsyncIterator[tuple[Desk, Daemon]]:
 
 @asynccontextmanager
 async def a_call() -> AsyncIterator[tuple[Browser, Peer, Daemon]]:
-    """A browser that is through to the daemon."""
+    """A browser that is connected to the daemon."""
     async with a_desk() as (desk, daemon), browser() as here:
         peer = Peer(desk, [], "web", "100")
         try:
@@ -101,7 +101,7 @@ def digits(daemon: Daemon) -> str:
 
 
 async def test_the_caller_is_heard_and_the_agent_is() -> None:
-    """Speech goes both ways through Opus, and comes out as speech."""
+    """Speech goes both ways through Opus, and is still the same speech."""
     async with a_call() as (here, _, daemon):
         here.microphone.say(caller())
         daemon.say(protocol.Play(1, caller()))
@@ -113,7 +113,7 @@ async def test_the_caller_is_heard_and_the_agent_is() -> None:
 
 
 async def test_the_caller_is_heard_at_16_khz_beside_8() -> None:
-    """What lies above a telephone's band is in the one alone."""
+    """Sound above a telephone's band is only in the wideband audio."""
     hiss = (8000 * np.sin(2 * np.pi * 6000 * np.arange(WIDE_RATE) / WIDE_RATE)).astype("<i2").tobytes()
     async with a_call() as (here, _, daemon):
         here.microphone.say(hiss, WIDE_RATE)
@@ -124,7 +124,7 @@ async def test_the_caller_is_heard_at_16_khz_beside_8() -> None:
 
 
 async def test_a_flushed_reply_is_silent_and_none_of_it_comes_later() -> None:
-    """Twenty seconds are queued; after the flush no more than what was on its way is heard."""
+    """Twenty seconds are queued; after the flush only what was on its way is heard."""
     async with a_call() as (here, _, daemon):
         daemon.say(protocol.Play(1, TONE[:16_000]))
         for at in range(16_000, 160_000, 16_000):
@@ -149,7 +149,7 @@ async def test_keys_come_by_the_data_channel() -> None:
 
 
 async def test_keys_come_as_rtp() -> None:
-    """telephone-event (RFC 4733), within the stream that the caller's audio comes in."""
+    """telephone-event (RFC 4733), in the same stream as the caller's audio."""
     async with a_desk() as (desk, daemon), browser() as here:
         offer = judge((await here.offer()).encode())
         peer = Peer(desk, [], "web", "100")
@@ -187,7 +187,7 @@ async def test_a_flood_in_the_data_channel_ends_the_call(messages: list[str | by
 
 
 async def test_a_browser_that_takes_no_notes_misses_some_and_holds_nobody_up() -> None:
-    """What waits for it is bounded, the audio goes on, and it is told how many notes it missed."""
+    """Its queue is bounded, the audio continues, and it learns how many notes it missed."""
     async with a_call() as (here, peer, daemon):
         await daemon.until(lambda: here.events.readyState == "open" and peer._channel is not None)
         assert peer._channel is not None
@@ -210,7 +210,7 @@ async def test_who_goes_away_has_hung_up() -> None:
 
 
 async def test_when_the_daemon_is_gone_the_browser_is_told() -> None:
-    """No daemon at all: the offer is answered, the call refused with a reason."""
+    """No daemon at all: the offer is answered, and the call refused with a reason."""
     async with browser() as here:
         peer = Peer(Desk(None, max_calls=1, idle_s=30.0), [], "web", "")
         await here.answered(await peer.answer(judge((await here.offer()).encode())))
@@ -221,7 +221,7 @@ async def test_when_the_daemon_is_gone_the_browser_is_told() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_an_offer_that_is_damaged_is_answered_or_refused(seed: int) -> None:
-    """Lines lost, doubled, cut and scrambled: never anything but an answer or one line, and nothing is left open."""
+    """Lines lost, doubled, cut, and scrambled: the result is always an answer or one line, and nothing is left open."""
     dice = random.Random(seed)
     desk = Desk(None, max_calls=1, idle_s=30.0)
     async with browser() as here:

@@ -1,4 +1,4 @@
-"""A browser that cannot reach us goes through a TURN server (RFC 8656): Debian's coturn."""
+"""A browser that cannot reach us directly goes through a TURN server (RFC 8656): Debian's coturn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.web.webrtc.test_peer import TONE, a_desk
 
 @asynccontextmanager
 async def coturn(directory: Path, address: str) -> AsyncIterator[tuple[str, Path]]:
-    """Its URI as the settings have it, and its log."""
+    """Its URI in the form used in the settings, and its log."""
     port, log = free_udp_port(), directory / "turn.log"
     command = [need("turnserver"), "-n", "--lt-cred-mech", "-u", "ann:secret", "-r", "example.com", "-v"]
     command += [
@@ -49,7 +49,7 @@ async def coturn(directory: Path, address: str) -> AsyncIterator[tuple[str, Path
 
 
 async def test_a_call_is_relayed_both_ways(tmp_path: Path) -> None:
-    """The browser has no candidate but its relay's; it is heard, and hears."""
+    """The browser only has its relay candidate; it is heard, and hears."""
     addresses = get_host_addresses(use_ipv4=True, use_ipv6=False)
     if not addresses:
         pytest.skip("this machine has no address but loopback, and a relay does not relay to that")

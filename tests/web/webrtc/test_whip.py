@@ -1,4 +1,4 @@
-"""WHIP over HTTP: what a client is told, what it may do, and what comes of mistakes."""
+"""WHIP over HTTP: what a client learns, what it may do, and what happens after mistakes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPERATOR, WATCHER = "token-of-an-operator", "token-of-a-watcher"
 
 @asynccontextmanager
 async def client(desk: Desk, *servers: str, token: str = OPERATOR) -> AsyncIterator[httpx2.AsyncClient]:
-    """One that speaks to the routes themselves."""
+    """A client that talks to the routes themselves."""
     app = FastAPI()
     tokens = Tokens({OPERATOR: Who("ann", Role.OPERATE), WATCHER: Who("bob", Role.WATCH)})
     app.state.web = SimpleNamespace(tokens=tokens)
@@ -37,7 +37,7 @@ async def client(desk: Desk, *servers: str, token: str = OPERATOR) -> AsyncItera
 
 
 async def test_an_offer_is_answered_and_hung_up_again() -> None:
-    """201 with the answer, where the call is, and its ICE session; DELETE ends it, once and for all."""
+    """201 with the answer, the call's location, and its ICE session; DELETE ends it for good."""
     async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
         answer = await http.post(PATH, params={"to": "100"}, content=await here.offer(), headers=SDP)
         assert (answer.status_code, answer.headers["content-type"]) == (201, "application/sdp")
@@ -52,7 +52,7 @@ async def test_an_offer_is_answered_and_hung_up_again() -> None:
 
 
 async def test_candidates_may_come_later() -> None:
-    """An offer without a single candidate; they follow by PATCH, and the call is made."""
+    """An offer without any candidates; they follow by PATCH, and the call is established."""
     async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
         offer = await here.offer()
         bare = "".join(line for line in offer.splitlines(keepends=True) if "candidate" not in line)

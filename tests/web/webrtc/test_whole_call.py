@@ -1,4 +1,4 @@
-"""A call by aiortc, which is no browser, to a real daemon: greeted, cut off, answered, by voice and by key."""
+"""A call by aiortc, which is not a browser, to a real daemon: greeted, interrupted, answered, by voice and by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who may call: trunks by their addresses, by their registrar's address and port, and by what only it can know."""
+"""Who may call: trunks identified by their addresses, their registrar's address and port, or a secret that only it
+knows.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def udp() -> Iterator[tuple[socket.socket, int]]:
 
 
 def received(end: socket.socket) -> list[bytes]:
-    """Everything that waits; on loopback what was sent is there at once."""
+    """Everything in the queue; on loopback, what was sent is there at once."""
     datagrams = []
     while True:
         try:

@@ -1,4 +1,6 @@
-"""Attended transfers: a colleague is called, told who is there and joined with the caller, or else they come back."""
+"""Attended transfers: a colleague is called, told who is calling, and connected with the caller, or the caller
+returns.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from phone_daemon.wire.sip import LineCard
 from tests.wire.calls import PATIENCE_S, Ear, card, rung, strength, tone
 
 MUSIC, BRIEFING, CALLER, COLLEAGUE, AGENT = 500.0, 900.0, 1300.0, 1700.0, 2100.0
-"""What each is heard by: their tone in hertz."""
+"""The tone that identifies each, in hertz."""
 PATIENT = SipSettings(port=0, transfer_timeout_s=5.0)
 
 
@@ -77,7 +79,7 @@ async def test_where_replaces_is_not_known_the_card_bridges_them_until_either_ha
         colleague.line.play(1, tone(COLLEAGUE, 5.0))
         await until_colleague_hears(colleague, CALLER)
         await until(lambda: hears(probe, COLLEAGUE) and not hears(probe, MUSIC))
-        # A new offer of the caller's telephone does not part them.
+        # A new offer from the caller's telephone does not disconnect them.
         assert (await probe.ask("UPDATE", probe._sdp(probe.rtp.port))).code == 200
         await until_colleague_hears(colleague, CALLER)
         if who == "caller":

@@ -1,4 +1,4 @@
-"""The BYE that another card could end a call with: where it goes, and what stands in it."""
+"""The BYE with which another card can end a call: its destination and its contents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def message(start: str, *, ours: str = OURS, more: str = "", cseq: str = "1 INVI
 
 
 def told(*messages: str, sender: str = "192.0.2.9:5070") -> list[Farewell]:
-    """What the daemon is told when these come; the first opens the call."""
+    """What the daemon learns when these arrive; the first opens the call."""
     reports: list[Farewell] = []
     dialogs = Dialogs("192.0.2.1:5060", reports.append)
     for at, text in enumerate(messages):

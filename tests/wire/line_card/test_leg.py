@@ -1,4 +1,6 @@
-"""Callers that are no line card: other digits, no ACK, no RTP, RTP from elsewhere, hold, transfers."""
+"""Callers that behave differently from a line card: other digits, no ACK, no RTP, RTP from elsewhere, hold,
+transfers.
+"""
 
 from __future__ import annotations
 
@@ -372,7 +374,7 @@ async def test_on_hold_nothing_is_said_or_heard_and_nothing_is_lost(how: str) ->
         ear.line.play(1, tone(1000, 0.3))
         ear.line.finish(1)
         probe.rtp.play(LONG_TONE)
-        await ear.ticks(40)  # Longer than the RTP timeout, in which the caller may well send nothing.
+        await ear.ticks(40)  # Longer than the RTP timeout: while on hold, the caller may send nothing.
         assert [frame.agent for frame in ear.frames[-30:]] == [b""] * 30
         assert rms(b"".join(frame.pcm for frame in ear.frames[-30:])) == 0
         assert (ear.frames[-1].played, ear.frames[-1].queued) == (0, 2400)

@@ -1,4 +1,4 @@
-"""The line card process by itself: started by hand, spoken to over its socket."""
+"""The line card process by itself: started by hand, and controlled over its socket."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_packet_that_is_no_packet_ends_the_card_and_not_in_silence() -> None:
 
 
 async def test_a_call_that_has_the_place_of_another_is_told_of_to_its_end() -> None:
-    """A card that was held up gets the BYE of one call and the INVITE of the next in one breath."""
+    """A card that was held up reads the BYE of one call and the INVITE of the next together."""
     async with card() as ours:
         for _ in range(3):
             ears = []

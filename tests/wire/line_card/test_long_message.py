@@ -1,4 +1,4 @@
-"""What is left of a message that is too long for pjsip."""
+"""Shortening messages that are too long for pjsip."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ async def test_an_invite_of_any_length_is_a_call_with_sound_both_ways(signatures
             ear.line.play(1, tone(1000, 0.5))
             probe.rtp.play(tone(440, 2.0))
             await ear.until(lambda: rms(ear.heard[-640:]) > 3000)
-            # Within the call, too, a message may be long.
+            # Messages within the call may be long, too.
             browser = offer(probe.rtp.port) + "".join(f"a=candidate:{n} 1 UDP 1 192.0.2.1 9\r\n" for n in range(200))
             assert (await probe.ask("UPDATE", browser)).code == 200
 

@@ -51,7 +51,7 @@ def test_the_tag_is_the_headers_and_not_the_uris() -> None:
         ('"<" <sip:a@h>, ">" <sip:b@h>', ('"<" <sip:a@h>', '">" <sip:b@h>')),
         ('<sip:a"b@h>, <sip:c"d@h>', ('<sip:a"b@h>', '<sip:c"d@h>')),
         ('<sip:a@h>;reason="busy, or <gone>";x, <sip:b@h>', ('<sip:a@h>;reason="busy, or <gone>";x', "<sip:b@h>")),
-        # A URI with a comma must stand in brackets: one that does not is two entries.
+        # A URI with a comma must be in brackets: one that is not counts as two entries.
         ("sip:a,b@h", ("sip:a", "b@h")),
         ("sip:a@h;x=1,tel:+44207", ("sip:a@h;x=1", "tel:+44207")),
         ("", ()),

@@ -1,4 +1,4 @@
-"""Packets that come out of order: when a stream is delayed, and that all of it is heard then."""
+"""Packets that arrive out of order: when a stream is delayed, and that everything is heard then."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from phone_daemon.wire.line_card.out_of_order import DELAYS_MS, Reordering
 from tests.wire.calls import Ear, card, rung
 
 NOISE = np.random.default_rng(1).integers(-8000, 8000, 6 * SAMPLE_RATE).astype("<i2").tobytes()
-"""What is missing of noise cannot be made up, as it can of a tone."""
+"""Missing noise cannot be made up, as a missing tone can."""
 
 
 def likeness(heard: bytes, said: bytes) -> float:
-    """How much of `said` is in `heard`, 0 to 1: the median of stretches of 0.2 s, each wherever it fits best."""
+    """How much of `said` is in `heard`, 0 to 1: the median over stretches of 0.2 s, each at its best fit."""
     whole = np.frombuffer(said, "<i2").astype(float)
     found: list[float] = []
     for part in np.array_split(np.frombuffer(heard, "<i2").astype(float), len(heard) // 2 // 1600):
@@ -41,7 +41,7 @@ async def test_callers_whose_packets_come_backwards_in_groups_are_heard_whole() 
 
 
 def looks(*stretches: tuple[int, int, int]) -> list[int]:
-    """The delays asked for while the counters grow by these."""
+    """The delays requested while the counters grow by these."""
     asked: list[int] = []
     reordering = Reordering(asked.append)
     total = [0, 0, 0]

@@ -1,4 +1,4 @@
-"""A UDP socket that hears one sender only."""
+"""A UDP socket that accepts only one sender."""
 
 from __future__ import annotations
 

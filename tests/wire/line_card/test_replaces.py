@@ -1,4 +1,4 @@
-"""Another caller is put in the place of one: what a PBX does at the end of its own attended transfer (RFC 3891)."""
+"""Another caller replaces the first: what a PBX does at the end of its own attended transfer (RFC 3891)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Successor(Probe):
 
 
 def dialog(probe: Probe) -> str:
-    """The call as the Replaces header names it: our tag, then theirs."""
+    """The call as the Replaces header identifies it: our tag, then theirs."""
     ours = re.findall(r"tag=([^;>]+)", probe._to)[0]
     return f"{probe._call_id};to-tag={ours};from-tag={probe._tag}"
 

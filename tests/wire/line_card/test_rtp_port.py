@@ -1,4 +1,4 @@
-"""RTP ports that can be had, and ports that cannot."""
+"""RTP ports that are free, and ports that are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is answered before pjsua sees it."""
+"""Requests that are answered before pjsua sees them."""
 
 from __future__ import annotations
 

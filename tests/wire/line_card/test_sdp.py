@@ -1,4 +1,4 @@
-"""Session descriptions, as telephones and PBXes write them."""
+"""Session descriptions as written by telephones and PBXes."""
 
 from __future__ import annotations
 

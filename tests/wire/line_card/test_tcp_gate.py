@@ -78,7 +78,7 @@ def test_networks_of_ipv6_are_no_filter_for_ipv4() -> None:
 
 
 async def flood(port: int, count: int) -> int:
-    """Connects and closes, as fast as it is let; how often it was."""
+    """Connects and closes as fast as possible; returns how often."""
     done = 0
     for _ in range(count):
         with contextlib.suppress(OSError, TimeoutError):
@@ -113,7 +113,7 @@ async def test_a_card_takes_its_port_again_though_connections_were_open() -> Non
     async with card() as first:
         port = first.port
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        # What was accepted is closed by the card's end, and is remembered by the kernel for a minute.
+        # The card's end closes what it accepted, and the kernel remembers that for a minute.
         await asyncio.sleep(0.1)
     await reader.read()
     writer.close()

@@ -1,4 +1,4 @@
-"""SIP over TCP, cut into messages: as it comes, however it comes, and of whatever length."""
+"""SIP over TCP, divided into messages: however the bytes arrive, and whatever the length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.wire.calls import PATIENCE_S, Ear, card, rung
 
 
 class Long:
-    """Makes of every long message its first four bytes, unless it begins with BAD."""
+    """Shortens every long message to its first four bytes, unless it begins with BAD."""
 
     def fit(self, message: bytes, /) -> tuple[bytes, bytes]:
         return (b"", self.refuse(message)) if message.startswith(b"BAD") else (message[:4], b"")

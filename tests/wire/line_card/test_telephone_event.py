@@ -1,4 +1,4 @@
-"""Which RTP packets are a key, whatever becomes of the others (RFC 4733)."""
+"""Which RTP packets make a key, whatever happens to the others (RFC 4733)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Session descriptions that pjmedia refuses, put into words that it takes."""
+"""Session descriptions that pjmedia refuses are rewritten into ones that it accepts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_message_tells_the_length_of_its_tidy_body() -> None:
     torn = CLEAN.replace("s=-\r\n", "")
     message = f"INVITE sip:x SIP/2.0\r\nl: {len(torn)}\r\nc: application/SDP;x=y\r\n\r\n{torn}"
     assert tidied(message) == message.replace(f"l: {len(torn)}", f"l: {len(CLEAN)}").replace("c=IN", "s=-\r\nc=IN")
-    latin = message.replace("o=probe", "o=pr\udcf6be")  # A byte that is no UTF-8, as pjsua2 hands it on.
+    latin = message.replace("o=probe", "o=pr\udcf6be")  # A byte that is not UTF-8, as passed on by pjsua2.
     assert f"l: {len(CLEAN)}" in tidied(latin)
     other = message.replace("application/SDP", "application/sdpx")
     assert tidied(other) == other

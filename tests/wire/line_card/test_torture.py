@@ -1,6 +1,6 @@
 """Messages that were written to break SIP stacks, and mutants of them, sent to a line card that carries a call.
 
-`torture/` holds the messages of RFC 4475 and RFC 5118 as their authors publish them, byte for byte.
+`torture/` holds the messages of RFC 4475 and RFC 5118 as published by their authors, byte for byte.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.wire.calls import Ear, card, gapless, rung
 TORTURE = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "torture").glob("*.dat"))}
 MUTANTS = 1500
 PAUSE_S = 0.002
-"""Between two messages: below the card's limit of new calls, whatever a mutant has become."""
+"""Interval between two messages: below the card's limit for new calls, whatever a mutant has become."""
 
 
 @contextlib.asynccontextmanager
 async def busy_card() -> AsyncIterator[tuple[LineCard, Ear, Probe]]:
-    """A card with a call on it; whatever else comes in is refused as a daemon would."""
+    """A card with a call on it; anything else that comes in is refused as by a daemon."""
     async with card() as ours, Probe(f"sip:1@127.0.0.1:{ours.port}") as probe:
         ear = Ear((await rung(ours)).answer())
         await probe.answered()
@@ -44,7 +44,7 @@ async def _refuse(ours: LineCard) -> None:
 
 
 async def unharmed(ours: LineCard, ear: Ear, probe: Probe) -> None:
-    """The call goes on, was never interrupted, and others are answered."""
+    """The call continues without interruption, and others are answered."""
     before, packets = len(ear.frames), len(probe.rtp.packets)
     await ear.ticks(25)
     assert ours.alive
@@ -65,12 +65,12 @@ async def test_no_message_of_the_torture_tests_harms_a_call(transport: str) -> N
                 writer.write(message)
                 await writer.drain()
                 writer.close()
-            await asyncio.sleep(0.06)  # 20 a second are taken; some of these are calls.
+            await asyncio.sleep(0.06)  # 20 a second are accepted; some of these are calls.
         await unharmed(ours, ear, probe)
 
 
 def mutate(message: bytes, chance: random.Random) -> bytes:
-    """One small edit, or a few: what broken telephones and scanners send."""
+    """One or a few small edits, like the messages of broken telephones and scanners."""
     edits: list[Callable[[bytes], bytes]] = [
         lambda text: text[: chance.randrange(len(text))],
         lambda text: text.replace(b"\r\n", chance.choice([b"\n", b"\r", b"", b"\r\n\r\n"]), chance.randrange(1, 9)),
@@ -105,7 +105,7 @@ def _shuffled(lines: list[bytes], chance: random.Random) -> list[bytes]:
 
 
 async def test_no_mutant_of_a_message_harms_a_call() -> None:
-    """Deterministic: a failure is repeated by its number."""
+    """Deterministic: a failure can be repeated by its number."""
     chance = random.Random(13)
     async with busy_card() as (ours, ear, probe):
         within = [
@@ -120,7 +120,7 @@ async def test_no_mutant_of_a_message_harms_a_call() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for _ in range(MUTANTS):
                 mutant = mutate(chance.choice(seeds), chance)
-                # Its own call goes on: a mutant is not to be a BYE or a hold that was meant.
+                # Its own call continues: no mutant may be a valid BYE or hold for it.
                 if b"BYE" not in mutant and b"CANCEL" not in mutant:
                     sender.sendto(mutant[:60_000], ("127.0.0.1", ours.port))
                 await asyncio.sleep(PAUSE_S)

@@ -25,7 +25,7 @@ FRAME = 320
 
 @asynccontextmanager
 async def serving(options: dict[str, Any] = OPTIONS, **settings: Any) -> AsyncIterator[tuple[ListenServer, str]]:
-    """A server in this process, ready, and where: http://ADDRESS:PORT."""
+    """A server in this process that is ready, and its address: http://ADDRESS:PORT."""
     server = ListenServer("moonshine", options, **settings)
     runner = web.AppRunner(server.app)
     await runner.setup()
@@ -102,7 +102,7 @@ async def say(socket: aiohttp.ClientWebSocketResponse, text: str) -> None:
 
 
 async def told(socket: aiohttp.ClientWebSocketResponse, **wanted: Any) -> dict[str, Any]:
-    """The next message that has these values; others are passed over."""
+    """The next message with these values; others are skipped."""
     async with asyncio.timeout(20):
         while True:
             message: dict[str, Any] = json.loads(await socket.receive_str())

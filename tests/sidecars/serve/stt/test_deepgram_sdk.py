@@ -1,4 +1,4 @@
-"""The unmodified deepgram-sdk, pointed at a server of ours."""
+"""The unmodified deepgram-sdk, connected to a server of ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def client(http: str, key: str) -> AsyncDeepgramClient:
 
 
 async def said_by(http: str, rate: int, *utterances: bytes, **query: Any) -> list[Any]:
-    """Every message that the SDK hands to its user, of a connection that says these and closes the stream."""
+    """Every message that the SDK passes to its user, for a connection that sends these and closes the stream."""
     told: list[Any] = []
     news, closed = asyncio.Event(), asyncio.Event()
     asked = {"model": "nova-3", "encoding": "linear16", "sample_rate": rate, "channels": 1, **query}
@@ -42,7 +42,7 @@ async def said_by(http: str, rate: int, *utterances: bytes, **query: Any) -> lis
             await connection.send_keep_alive()
             if query.get("interim_results"):
                 async with asyncio.timeout(20):
-                    await news.wait()  # a final overtakes the partials that are still to be told
+                    await news.wait()  # a final overtakes the partials that are still queued
             await connection.send_finalize()
         await connection.send_close_stream()
         async with asyncio.timeout(20):
@@ -75,7 +75,7 @@ async def test_the_sdk_hears_what_was_said_at_either_rate() -> None:
     assert told[-1].duration == pytest.approx(second.start + second.duration, abs=0.001)
     spoken = [each.channel.alternatives[0].transcript for each in finals(narrow)]
     assert words(" ".join(spoken)) == SAID[2]
-    # The SDK builds its objects from whatever it is sent: ask it whether that was all there should be.
+    # The SDK builds its objects from anything that it receives: check that nothing is missing or extra.
     for each in told[:-1]:
         ListenV1Results.model_validate(each.model_dump())
     ListenV1Metadata.model_validate(told[-1].model_dump())

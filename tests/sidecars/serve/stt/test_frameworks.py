@@ -1,4 +1,4 @@
-"""The Deepgram clients of Pipecat and of LiveKit, unmodified, in environments of their own."""
+"""The Deepgram clients of Pipecat and of LiveKit, unmodified, in their own environments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, clien
     for number, text in enumerate(SPOKEN):
         files.append(tmp_path / f"{number}.pcm")
         files[-1].write_bytes(wide(caller(text)))
-    # Neither can name a grammar: there is one for everybody.
+    # Neither can name a grammar, so there is one for all.
     async with serving({"phrases": {"": CLINIC}}) as (_, http):
         process = await asyncio.create_subprocess_exec(
             *(python, CLIENTS / f"hear_{client}.py"),

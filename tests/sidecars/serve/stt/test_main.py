@@ -1,4 +1,4 @@
-"""The command line of a listen server: what is refused, and how it ends."""
+"""The command line of a listen server: what it refuses, and how it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.sidecars.speech import caller
         (("--engine", "moonshine", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
         (("--engine", "moonshine", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
         (("--engine", "moonshine", "--port", "0", "--max-sessions", "0"), "must be at least 1"),
-        (("--engine", "moonshine", "--port", "0", "--hear", "no.wav"), "no.wav: not to be read as a WAV file"),
+        (("--engine", "moonshine", "--port", "0", "--hear", "no.wav"), "no.wav: cannot be read as a WAV file"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(words: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path) -
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(caller(SAID[0]))
-    # An engine without a grammar for the recording: the one for everybody.
+    # An engine without a grammar for the recording uses the one for all.
     phrases = tmp_path / "phrases.json"
     phrases.write_text(json.dumps({"": CLINIC}))
     process = await Process(

@@ -1,4 +1,4 @@
-"""A listen server with a real engine, and clients that do and do not behave."""
+"""A listen server with a real engine, and well-behaved and misbehaving clients."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ async def test_an_engine_that_hangs_is_found_out_by_asking_it() -> None:
         hung = threading.Event()
         hanging = asyncio.create_task(server.host.ask(lambda _: hung.wait(30)))
         asking = asyncio.create_task(server.answers())
-        assert (await get(f"{http}/healthz"))[0] == 200  # the loop runs
+        assert (await get(f"{http}/healthz"))[0] == 200  # the loop is running
         assert not asking.done()
         hung.set()
         async with asyncio.timeout(10):

@@ -38,7 +38,7 @@ def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
 
 
 def told(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Reads what it says until `pattern`."""
+    """Reads its output until `pattern`."""
     assert process.stderr is not None
     said = []
     for line in process.stderr:

@@ -1,4 +1,4 @@
-"""What clients of the speech server may ask for."""
+"""What clients may ask of the speech server."""
 
 from __future__ import annotations
 

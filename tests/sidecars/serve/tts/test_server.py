@@ -1,4 +1,4 @@
-"""The speech server, with real espeak-ng behind it, as OpenAI's own client and a plain one see it."""
+"""The speech server with real espeak-ng behind it, used by OpenAI's own client and by a plain one."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ async def test_a_text_that_is_made_in_pieces_keeps_its_pauses(web_client: httpx.
 
 
 async def test_a_client_that_hangs_up_stops_the_engine() -> None:
-    host = InlineHost("tts", "espeak", {})  # made piece by piece as it is taken: what is made can be counted
+    host = InlineHost("tts", "espeak", {})  # synthesized piece by piece on demand: the pieces can be counted
     await host.start()
     async with serving(host) as (url, _), httpx.AsyncClient() as client:
         body = {"model": "espeak", "input": LONG, "response_format": "pcm"}

@@ -1,8 +1,8 @@
-"""LiveKit's own Deepgram plug-in, unmodified, pointed at a listen server; run in `ops/bench/peers/livekit`.
+"""LiveKit's own Deepgram plug-in, unmodified, connected to a listen server; run it in `ops/bench/peers/livekit`.
 
-    python hear_livekit.py http://HOST:PORT FILE…
+python hear_livekit.py http://HOST:PORT FILE…
 
-Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what LiveKit hands on, a JSON line each.
+Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what LiveKit passes on, one JSON line each.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Pipecat's own Deepgram service, unmodified, pointed at a listen server; run in `ops/bench/peers/pipecat`.
+"""Pipecat's own Deepgram service, unmodified, connected to a listen server; run it in `ops/bench/peers/pipecat`.
 
-    python hear_pipecat.py ws://HOST:PORT FILE…
+python hear_pipecat.py ws://HOST:PORT FILE…
 
-Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what Pipecat hands on, a JSON line each.
+Plays each file (16 kHz 16-bit mono PCM) at the pace of speech and prints what Pipecat passes on, one JSON line each.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ FRAME = 640
 
 
 class Told(FrameProcessor):  # type: ignore[misc]
-    """Prints what comes out of the service."""
+    """Prints the service's output."""
 
     def __init__(self) -> None:
         super().__init__()
