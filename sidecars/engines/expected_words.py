@@ -49,7 +49,8 @@ class _Words:
                 self.whole[before].add(word)
                 before = word
         self.begun = {before: _beginnings(words) for before, words in self.whole.items()}
-        self.anywhere = {word for words in self.whole.values() for word in words if len(word) >= LEAST_ANYWHERE}
+        self.words = {word for words in self.whole.values() for word in words}
+        self.anywhere = {word for word in self.words if len(word) >= LEAST_ANYWHERE}
         self.begun_anywhere = _beginnings(self.anywhere)
 
 
@@ -93,6 +94,12 @@ class ExpectedWords:
         asked = self._asked
         expected = word in asked.whole.get(before, ()) or word in asked.anywhere
         return 0.0 if expected or word in self._any.whole.get(before, ()) else -state.pending
+
+    def answers(self, text: str) -> bool:
+        """Whether `text` may well be an answer to what was asked: of its words, all but one at most are of answers."""
+        words = [word for word in map(_plain, _PARTS.split(text)) if word]
+        strange = sum(word not in self._asked.words for word in words)
+        return strange <= 1 and not self._asked.anywhere.isdisjoint(words)
 
     def _bonus(self, before: str, begun: str) -> float:
         """For a word that begins so, after `before`."""

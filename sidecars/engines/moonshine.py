@@ -330,7 +330,9 @@ class Moonshine:
     def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
         """Those of the best hypothesis; none when it was made up."""
         best = ranked[0]
-        if not is_speech(session.voiced, best.likelihood, self._model.tokens.text(best.tokens)):
+        text = self._model.tokens.text(best.tokens)
+        answer = session.bias is not None and session.bias.answers(text)
+        if not is_speech(session.voiced, best.likelihood, text, answer=answer):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

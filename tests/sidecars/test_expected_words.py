@@ -84,3 +84,19 @@ def test_the_weight_is_for_all_of_it() -> None:
 def test_phrases_of_another_shape_are_refused(phrases: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         checked_phrases(phrases)
+
+
+@pytest.mark.parametrize(
+    ("expected", "text", "answers"),
+    [
+        ("day", "Wednesday.", True),
+        ("day", "Maybe Wednesday!", True),
+        ("day", "We met on a Wednesday.", False),
+        ("day", "On?", False),
+        ("day", "Ten thirty.", False),
+        ("day", "", False),
+        ("", "Wednesday.", False),
+    ],
+)
+def test_an_answer_is_of_the_words_of_answers_all_but_one(expected: str, text: str, answers: bool) -> None:
+    assert bias(expected).answers(text) is answers

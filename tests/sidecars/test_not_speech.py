@@ -27,6 +27,13 @@ def test_for_what_is_expected_there_may_have_been_one() -> None:
     assert not is_speech(voice(6, 0.1), 0.5, "That's not it.")
 
 
+def test_an_answer_to_what_was_asked_may_be_less_sure() -> None:
+    assert is_speech(voice(4), -0.5, "Correct.", answer=True)
+    assert not is_speech(voice(4), -0.5, "Correct.")
+    assert not is_speech(voice(4), -0.7, "Correct.", answer=True)
+    assert not is_speech(voice(2), -0.5, "Correct.", answer=True)
+
+
 def test_the_model_must_be_sure_enough() -> None:
     assert is_speech(voice(60), -0.3, "I have to go to the dentist")
     assert not is_speech(voice(60), -0.4, "Or is there an incident in the conference?")
