@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ops.edge.plan import Account, Plan
 from ops.edge.rpc import NoAnswer, call
+from phone_daemon.settings.trunks import SIP_PORT, host_port
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 RETURN_S = 120.0
-"""On another registrar the first is tried again after this long; while it is away the other's registration stands."""
+"""On another registrar the first is asked with OPTIONS so often whether it is there again."""
+ANSWER_S = 1.5
 ROUND_S = (8.0, 120.0)
 """Before all registrars are tried again when none answered: the first pause, doubled up to the last."""
 STEP_S = 5.0
@@ -66,23 +70,16 @@ class Registrars:
         if flags & _ONLINE:
             self._pause.pop(trunk, None)
             if at and now - moved >= RETURN_S:
-                await self._move(account, record, 0, now)
-        elif flags & _TRIED and not flags & _ONGOING and self._answer(trunk) not in REFUSED:
+                self._moved[trunk] = now
+                # Not before it is there: calls out go where the account is.
+                if await answers(places[0], self._plan.edge.bind):
+                    await self._move(account, record, 0, now)
+        elif flags & _TRIED and not flags & _ONGOING and last_answer(trunk, self._said()) not in REFUSED:
             if at + 1 < len(places):
                 await self._move(account, record, at + 1, now)
             elif now - moved >= self._pause.get(trunk, ROUND_S[0]):
                 self._pause[trunk] = min(2 * self._pause.get(trunk, ROUND_S[0]), ROUND_S[1])
                 await self._move(account, record, 0, now)
-
-    def _answer(self, trunk: str) -> int:
-        """What the last registrar that answered for `trunk` said, as a status."""
-        code = 0
-        for line in self._said():
-            if found := _ANSWER.search(line):
-                refused, status, asked = found.groups()
-                if trunk in (refused, asked):
-                    code = int(status or 401)
-        return code
 
     async def _move(self, account: Account, record: Mapping[str, Any], to: int, now: float) -> None:
         target, keys, control = account.targets[to], account.keys, self._plan.control
@@ -100,3 +97,50 @@ class Registrars:
             for trunk in self._accounts:
                 await call(self._plan.control, "uac.reg_refresh", trunk)
         self._offset = offset
+
+
+def last_answer(trunk: str, said: Iterable[str]) -> int:
+    """What the last registrar that was asked for `trunk` said, as a status; 0: Kamailio has complained of none."""
+    code = 0
+    for line in said:
+        if found := _ANSWER.search(line):
+            refused, status, asked = found.groups()
+            if trunk in (refused, asked):
+                code = int(status or 401)
+    return code
+
+
+async def answers(uri: str, bind: str) -> bool:
+    """Whether somebody at `uri` answers OPTIONS, whatever the answer is; by TCP and TLS, whether somebody listens.
+
+    `bind` is our address.
+    """
+    where, _, transport = uri.removeprefix("sip:").partition(";transport=")
+    host, port = host_port(where)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            if transport != "udp":
+                _, writer = await asyncio.open_connection(host, port or (5061 if transport == "tls" else SIP_PORT))
+                writer.close()
+                return True
+            loop = asyncio.get_running_loop()
+            [(family, kind, _, _, address), *_] = await loop.getaddrinfo(host, port or SIP_PORT, type=socket.SOCK_DGRAM)
+            with socket.socket(family, kind) as end:
+                end.setblocking(False)
+                end.bind((bind, 0))
+                await loop.sock_connect(end, address)
+                ours, token = "{}:{}".format(*end.getsockname()[:2]), secrets.token_hex(8)
+                lines = (
+                    f"OPTIONS sip:{where} SIP/2.0",
+                    f"Via: SIP/2.0/UDP {ours};rport;branch=z9hG4bK{token}",
+                    "Max-Forwards: 70",
+                    f"From: <sip:edge@{ours}>;tag={token}",
+                    f"To: <sip:{where}>",
+                    f"Call-ID: {token}",
+                    "CSeq: 1 OPTIONS",
+                    "Content-Length: 0",
+                )
+                await loop.sock_sendall(end, "\r\n".join((*lines, "", "")).encode())
+                return (await loop.sock_recv(end, 4096)).startswith(b"SIP/2.0 ")
+    except (OSError, TimeoutError):
+        return False

@@ -51,7 +51,7 @@ async def test_an_account_moves_to_its_second_registrar_is_called_there_and_come
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET", PASSWORD)
-    monkeypatch.setattr("ops.edge.registrars.RETURN_S", 3)
+    monkeypatch.setattr("ops.edge.registrars.RETURN_S", 1)
     first_port = free_udp_port()
     async with (
         telephone(tmp_path, called()) as port,
@@ -69,7 +69,7 @@ async def test_an_account_moves_to_its_second_registrar_is_called_there_and_come
                 made.trunks.uri(trunk, "+442079460100"), made.trunks.caller(trunk), "provider"
             )
         line.hang_up()
-        async with Kamailio(tmp_path, port=first_port) as first:
+        async with Kamailio(tmp_path, port=first_port, expires=8) as first:
             await until(lambda: len(first.asked("REGISTER")) >= 2, 20)
             assert await registered(made)
             asked = len(second.asked("REGISTER"))
