@@ -255,7 +255,7 @@ def child(daemon: DaemonProcess, *words: str) -> int:
     return found
 
 
-async def test_a_recogniser_killed_in_a_call_is_replaced_and_the_next_turn_is_heard(daemon: DaemonProcess) -> None:
+async def test_a_recognizer_killed_in_a_call_is_replaced_and_the_next_turn_is_recognized(daemon: DaemonProcess) -> None:
     async with Probe(daemon.uri()) as probe:
         await probe.answered()
         await agent_done(probe)
@@ -270,7 +270,7 @@ async def test_a_recogniser_killed_in_a_call_is_replaced_and_the_next_turn_is_he
         await until(lambda: any("appointment" in turn for turn in turns(daemon)))
 
 
-async def test_a_synthesiser_killed_in_a_call_does_not_end_it(daemon: DaemonProcess) -> None:
+async def test_a_synthesizer_killed_in_a_call_does_not_end_it(daemon: DaemonProcess) -> None:
     async with Probe(daemon.uri()) as probe:
         await probe.answered()
         await hears_agent(probe)

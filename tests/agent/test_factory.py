@@ -16,7 +16,7 @@ from tests.agent.asking import CLINIC, MODEL, events, hook, plan, reached, text
 from tests.sse_server import SseServer, Stall, says, status
 
 
-async def test_a_dialplan_gets_the_mind_of_its_agent(factory: AgentFactory) -> None:
+async def test_a_dialplan_gets_the_agent_that_it_names(factory: AgentFactory) -> None:
     assert isinstance(factory.agent(CLINIC), ScriptedAgent)
     assert isinstance(factory.agent(plan()), LlmAgent)
 

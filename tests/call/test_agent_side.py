@@ -107,7 +107,7 @@ def test_a_sentence_that_was_heard_whole_was_still_broken_off_when_more_was_to_c
     assert left.history[2] == ("agent", "We are open.", True)
 
 
-def test_a_greeting_of_which_nothing_was_thought_when_a_noise_came_is_given_after_it(tmp_path: Path) -> None:
+def test_a_greeting_that_a_noise_prevents_is_given_after_the_noise(tmp_path: Path) -> None:
     agent = agents.Lines(greeting=agents.text("Hello there.", before_s=1.0))
 
     async def script(phone: Phone) -> None:
@@ -118,7 +118,7 @@ def test_a_greeting_of_which_nothing_was_thought_when_a_noise_came_is_given_afte
     assert left.turns[-1]["heard"] == "Hello there."
 
 
-def test_what_a_key_or_an_operator_broke_off_is_not_taken_up_again(tmp_path: Path) -> None:
+def test_a_reply_that_a_key_or_an_operator_interrupts_is_not_resumed(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(REPLY))
 
     async def script(phone: Phone) -> None:

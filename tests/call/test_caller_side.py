@@ -63,14 +63,14 @@ def booking(folder: Path, *deaths_s: float) -> tuple[Left, agents.Lines]:
     return ring(folder, script, agent=agent, stt=stt), agent
 
 
-def test_ears_that_die_in_the_middle_of_a_sentence_cost_no_word(tmp_path: Path) -> None:
+def test_a_recognizer_that_dies_in_the_middle_of_a_sentence_loses_no_word(tmp_path: Path) -> None:
     left, agent = booking(tmp_path, 1.4)
     assert left.said() == [BOOKING]
     assert not left.told("fault")
     assert len(agent.asked) == 1
 
 
-def test_ears_that_died_before_anything_was_said_are_no_death_of_the_sentence(tmp_path: Path) -> None:
+def test_a_recognizer_that_dies_before_anything_was_said_does_not_count_against_the_sentence(tmp_path: Path) -> None:
     """Three deaths, two of them before the utterance has heard anything."""
     left, _ = booking(tmp_path, 0.02, 0.06, 1.4)
     assert left.said() == [BOOKING]
@@ -84,7 +84,7 @@ def test_a_caller_whom_two_engines_failed_is_asked_to_say_it_again(tmp_path: Pat
     assert agent.asked == []
 
 
-def test_ears_that_are_gone_for_good_never_mean_silence(tmp_path: Path) -> None:
+def test_a_recognizer_that_is_gone_for_good_never_means_silence(tmp_path: Path) -> None:
     stt = mortal()
 
     async def script(phone: Phone) -> None:

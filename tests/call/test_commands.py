@@ -139,7 +139,7 @@ def test_a_call_is_hung_up_in_any_state(tmp_path: Path, state: State) -> None:
 # ------------------------------------------------------------------------------------------------ through Redis
 
 
-async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) -> None:
+async def test_an_operators_commands_are_carried_out_and_answered(tmp_path: Path) -> None:
     """In real time, with the embedded Redis: the agent is interrupted, told to speak, and hung up."""
     settings = replace(
         SETTINGS,
@@ -180,7 +180,7 @@ async def test_an_operators_orders_are_carried_out_and_answered(tmp_path: Path) 
     telemetry.close()
 
 
-async def test_an_order_that_fails_is_answered_and_the_next_one_obeyed(tmp_path: Path) -> None:
+async def test_a_command_that_fails_is_answered_and_the_next_one_obeyed(tmp_path: Path) -> None:
     class Clumsy:
         hung_up = False
 

@@ -55,20 +55,20 @@ class Refusing(agents.Lines):
 
 
 @pytest.mark.parametrize("agent", [agents.Lines(breaks_down), Refusing()])
-def test_a_mind_that_fails_before_its_first_word_is_excused(tmp_path: Path, agent: agents.Lines) -> None:
+def test_an_agent_that_fails_before_its_first_word_is_excused(tmp_path: Path, agent: agents.Lines) -> None:
     left = ring(tmp_path, asks_and_listens, agent=agent)
     assert left.turns[1]["heard"] == APOLOGY
     assert left.turns[1]["faults"] == ["agent: no model"]
 
 
-def test_a_mind_that_fails_in_the_middle_is_heard_as_far_as_it_came(tmp_path: Path) -> None:
+def test_an_agent_that_fails_in_the_middle_is_heard_as_far_as_it_came(tmp_path: Path) -> None:
     left = ring(tmp_path, asks_and_listens, agent=agents.Lines(breaks_off))
     assert left.turns[1]["heard"] == "We are open today. But on"
     assert left.turns[1]["faults"] == ["agent: connection reset"]
     assert left.history[-1] == ("agent", "We are open today. But on", False)
 
 
-def test_what_a_mind_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Path) -> None:
+def test_what_an_agent_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Path) -> None:
     async def stalls() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment ")
         yield Token("while ")
@@ -86,7 +86,7 @@ def test_what_a_mind_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Pat
     assert left.turns[1]["underruns"] > 50
 
 
-def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Path) -> None:
+def test_an_agent_that_stalls_for_good_is_dropped_at_the_callers_next_words(tmp_path: Path) -> None:
     async def stalls() -> AsyncGenerator[AgentEvent, None]:
         await asyncio.sleep(1000.0)
         yield Token("never")
@@ -105,7 +105,7 @@ def test_a_mind_that_stalls_for_good_is_put_aside_by_the_next_words(tmp_path: Pa
     assert words(agent.asked[1].text).startswith(f"{OPEN} i would like")
 
 
-def test_a_mind_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
+def test_an_agent_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
     made = 0
 
     async def chatters() -> AsyncGenerator[AgentEvent, None]:
@@ -235,7 +235,7 @@ def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: 
     assert barge_in["legs_ms"]["rtp_silent"] <= 20
 
 
-def test_a_call_ends_though_its_mind_hangs(tmp_path: Path) -> None:
+def test_a_call_ends_though_its_agent_hangs(tmp_path: Path) -> None:
     class Sticky(agents.Lines):
         async def close(self) -> None:
             await super().close()
@@ -307,7 +307,7 @@ def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> N
     ]
 
 
-def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> None:
+def test_a_phrase_in_which_synthesis_dies_is_spoken_again(tmp_path: Path) -> None:
     tts = MortalHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
@@ -323,7 +323,7 @@ def test_a_phrase_in_which_the_mouth_dies_is_spoken_again(tmp_path: Path) -> Non
     assert left.turns[1]["heard"].endswith("we close at four.")
 
 
-def test_without_a_mouth_the_caller_hears_a_tone_and_no_word_is_said_to_be_heard(tmp_path: Path) -> None:
+def test_without_synthesis_the_caller_hears_a_tone_and_no_word_counts_as_heard(tmp_path: Path) -> None:
     tts = MortalHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:

@@ -95,7 +95,7 @@ def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> No
 # ------------------------------------------------------------------------------------------------ dropped
 
 
-def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
+def test_a_speculative_reply_is_never_heard_if_the_caller_continues(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Which day? I would like to know.", each_s=0.02), agents.text("Until five."))
     left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
     first, *_, last = agent.asked
@@ -113,7 +113,7 @@ def test_a_draft_whose_caller_goes_on_is_never_heard(tmp_path: Path) -> None:
     assert (ended["dropped"], ended["wasted_tokens"]) == (cost["dropped"], cost["wasted_tokens"])
 
 
-def test_a_turn_is_charged_for_its_own_drafts_alone(tmp_path: Path) -> None:
+def test_a_turn_is_charged_for_its_own_speculative_replies_alone(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await thinks_aloud(phone)
         await phone.says(speech(OPEN))
@@ -126,7 +126,7 @@ def test_a_turn_is_charged_for_its_own_drafts_alone(tmp_path: Path) -> None:
     assert second == {"kept": True, "dropped": 0, "wasted_tokens": 0}
 
 
-def test_a_dropped_draft_lets_go_of_its_model_at_once(tmp_path: Path) -> None:
+def test_a_dropped_reply_closes_its_models_stream_at_once(tmp_path: Path) -> None:
     closed: list[float] = []
 
     async def endless() -> AsyncGenerator[AgentEvent, None]:
@@ -145,7 +145,7 @@ def test_a_dropped_draft_lets_go_of_its_model_at_once(tmp_path: Path) -> None:
     assert closed[0] == went_on / 1e9
 
 
-def test_what_a_dropped_draft_wanted_to_do_is_not_done(tmp_path: Path) -> None:
+def test_the_actions_of_a_dropped_reply_are_not_carried_out(tmp_path: Path) -> None:
     """Neither its actions nor its tools run: those wait until it is certain what was said."""
     ran: list[tuple[str, float]] = []
 
@@ -171,7 +171,7 @@ def test_what_a_dropped_draft_wanted_to_do_is_not_done(tmp_path: Path) -> None:
     assert left.turns[1]["actions"] == [f"take_message {text}", "book done"]
 
 
-def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Path) -> None:
+def test_a_caller_who_thinks_aloud_costs_a_bounded_number_of_replies(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Yes."))
 
     async def script(phone: Phone) -> None:
@@ -187,7 +187,7 @@ def test_a_caller_who_thinks_aloud_costs_so_many_drafts_and_no_more(tmp_path: Pa
     assert len(agent.asked) == MOST + 1
 
 
-def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
+def test_a_key_pressed_in_the_pause_drops_the_speculative_reply(tmp_path: Path) -> None:
     """The agent is asked how many digits it wants in the state that the caller knows from hearing it."""
     agent = agents.Lines(agents.text("Yes."), agents.text("You chose one."), digits=1)
 
@@ -203,7 +203,7 @@ def test_a_key_pressed_in_the_pause_drops_the_draft(tmp_path: Path) -> None:
     assert "1" in left.said()
 
 
-def test_a_draft_that_breaks_down_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_speculative_reply_that_fails_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = agents.Lines(agents.text("We are open."))
     add = Heard.add
 
@@ -222,7 +222,7 @@ def test_a_draft_that_breaks_down_is_begun_again(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.6])
-def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
+def test_a_caller_who_hangs_up_on_a_speculative_reply_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
     """`ring` asserts that."""
     agent = agents.Lines(agents.text("Never heard.", before_s=5.0))
 
@@ -239,7 +239,7 @@ def test_a_caller_who_hangs_up_on_a_draft_leaves_nothing_behind(tmp_path: Path, 
 # ------------------------------------------------------------------------------------------------ whole calls
 
 
-def test_a_script_stands_where_it_would_stand_without(tmp_path: Path) -> None:
+def test_a_script_is_in_the_same_state_as_without_speculative_replies(tmp_path: Path) -> None:
     """Twice on the sample clock, with results that are the same to the last digit."""
     played = fixture.load(fixture.find("interrupts_three_times"))
     calls = []
@@ -264,6 +264,6 @@ def test_a_script_stands_where_it_would_stand_without(tmp_path: Path) -> None:
         ("um", "", True),
     ],
 )
-def test_a_draft_answers_the_same_words_however_they_are_written(one: str, other: str, same: bool) -> None:
+def test_a_speculative_reply_answers_the_same_words_however_they_are_written(one: str, other: str, same: bool) -> None:
     assert says_the_same(one, other) is same
     assert says_the_same(other, one) is same

@@ -54,7 +54,7 @@ def call_with(
     return ring(tmp_path, both, agent=agents.Lines(agents.text(LONG)), settings=settings)
 
 
-def test_what_a_colleague_says_at_16_khz_reaches_the_callers_line_so(tmp_path: Path) -> None:
+def test_a_colleague_at_16_khz_reaches_the_callers_line_at_16_khz(tmp_path: Path) -> None:
     came: list[bytes] = []
 
     async def script(phone: Phone, colleague: Colleague) -> None:

@@ -111,5 +111,5 @@ def test_a_steady_tone_is_a_beep_once_it_is_over(hertz: float) -> None:
     [tone(697, 1209), tone(1000, seconds=0.1), tone(1000, level=50), tone(3000), said(GREETING), silence(1)],
     ids=["a key", "a click", "far away", "too high", "speech", "silence"],
 )
-def test_what_is_no_beep(sound: bytes) -> None:
+def test_other_sounds_are_no_beep(sound: bytes) -> None:
     assert not heard(sound + silence(0.3)).ended

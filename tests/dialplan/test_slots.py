@@ -133,6 +133,6 @@ def test_every_example_of_a_kind_is_a_value_of_it(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [Day(), Time(), PLACE, YesNo(), Digits(8, 8)])
-def test_every_answer_that_the_recogniser_is_told_to_expect_has_a_value_in_it(kind: Kind) -> None:
+def test_every_answer_that_the_recognizer_is_told_to_expect_contains_a_value(kind: Kind) -> None:
     assert set(kind.answers()) >= set(kind.examples())
     assert [text for text in kind.answers() if not values(kind, text)] == []

@@ -24,7 +24,7 @@ def told() -> set[tuple[str, str, str, str]]:
     return {(edit.function, edit.kind, edit.old, edit.new) for edit in edits(SOURCE)}
 
 
-def test_what_is_done_is_edited_in_every_way() -> None:
+def test_every_kind_of_statement_is_edited() -> None:
     here = "Door.open"
     assert told() == {
         ("", "constant", "3", "4"),

@@ -35,7 +35,7 @@ def test_what_was_begun_is_closed() -> None:
     assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_otherwise_it_is_what_main_gives_or_raises() -> None:
+def test_without_a_signal_the_result_or_exception_of_main_passes_through() -> None:
     async def gives() -> int:
         return 3
 

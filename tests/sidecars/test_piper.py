@@ -66,7 +66,7 @@ async def test_the_packages_voice_is_understood() -> None:
     await host.close()
 
 
-async def test_no_voice_is_taken_whose_licence_nobody_has_read() -> None:
+async def test_no_voice_with_an_unread_license_is_used() -> None:
     error = await failure({})
     assert f"voice = '{VOICE}'" in error
     assert "sidecars/piper/README.md" in error

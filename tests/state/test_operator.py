@@ -33,7 +33,7 @@ async def shown(commands: Commands, call: str) -> dict[str, str]:
     return calls[call]
 
 
-async def test_an_order_reaches_its_call_and_the_answer_comes_back(state: State, commands: Commands) -> None:
+async def test_a_command_reaches_its_call_and_the_answer_comes_back(state: State, commands: Commands) -> None:
     state.register("one", {"caller": "5550100"})
 
     async def obey() -> None:
@@ -47,7 +47,7 @@ async def test_an_order_reaches_its_call_and_the_answer_comes_back(state: State,
     await obeying
 
 
-async def test_a_refused_order_says_why(state: State, commands: Commands) -> None:
+async def test_a_refused_command_says_why(state: State, commands: Commands) -> None:
     state.register("one", {})
 
     async def refuse() -> None:
@@ -62,7 +62,7 @@ async def test_a_refused_order_says_why(state: State, commands: Commands) -> Non
     await refusing
 
 
-async def test_a_call_that_is_over_takes_no_orders(state: State, commands: Commands) -> None:
+async def test_a_call_that_is_over_takes_no_commands(state: State, commands: Commands) -> None:
     with pytest.raises(CommandFailed, match="not live"):
         await commands.order("gone", CommandKind.INTERRUPT)
 

@@ -71,7 +71,7 @@ def test_nothing_of_it_is_spoken_however_it_arrives_and_is_cut(sizes: list[int])
 
 
 @given(st.sets(st.integers(0, len(MARKED))))
-def test_nothing_of_it_is_spoken_when_the_mind_stalls_in_the_middle_of_it(stalls: set[int]) -> None:
+def test_nothing_of_it_is_spoken_when_the_agent_stalls_in_the_middle_of_it(stalls: set[int]) -> None:
     chunker, phrases = PhraseChunker(), []
     for at, char in enumerate(MARKED):
         phrases += chunker.feed(char)

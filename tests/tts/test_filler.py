@@ -63,7 +63,7 @@ def test_a_reply_that_comes_in_time_is_not(tmp_path: Path) -> None:
     assert "filler" not in left.turns[1]["times"]
 
 
-def test_a_late_voice_is_as_good_a_reason_as_a_late_mind(tmp_path: Path) -> None:
+def test_a_late_voice_is_as_good_a_reason_as_a_late_agent(tmp_path: Path) -> None:
     tts = UnevenHost("tts", "espeak", {})
 
     async def script(phone: Phone) -> None:
@@ -81,7 +81,7 @@ def test_a_late_voice_is_as_good_a_reason_as_a_late_mind(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("said", "heard"), [("Booking. ", "Booking. It is booked."), ("", "One moment. It is booked.")]
 )
-def test_a_mind_that_runs_a_tool_may_speak_for_itself(tmp_path: Path, said: str, heard: str) -> None:
+def test_an_agent_that_runs_a_tool_may_say_its_own_words(tmp_path: Path, said: str, heard: str) -> None:
     async def asks_a_webhook() -> AsyncGenerator[AgentEvent, None]:
         yield ToolRun("book")
         await asyncio.sleep(1.0)
@@ -182,6 +182,6 @@ def test_fillers_are_spoken_once_a_voice() -> None:
     assert all(0.3 < sum(len(piece.pcm) for piece in each.speech) / 16000 < 2.0 for each in store.values())
 
 
-def test_without_a_mouth_there_are_none() -> None:
+def test_without_synthesis_there_are_no_fillers() -> None:
     store, opened = spoken(MortalHost("tts", "espeak", {}), dead=True)
     assert (store, opened) == ({}, 2)

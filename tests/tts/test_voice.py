@@ -216,7 +216,7 @@ async def test_a_refused_option_is_told_and_the_voice_stays_usable(host: Host) -
             await spoken(voice, "Hello.")
 
 
-async def test_a_host_that_is_shut_down_is_a_lost_mouth(host: Host) -> None:
+async def test_a_host_that_is_shut_down_loses_the_voice(host: Host) -> None:
     voice = voice_of(host)
     speech = voice.speak(LONG)
     await anext(speech)

@@ -117,7 +117,7 @@ async def test_past_calls_are_found_and_told_whole(web: Served) -> None:
         ("hangup", None, ("hang_up", "")),
     ],
 )
-async def test_an_order_reaches_the_call(
+async def test_a_command_reaches_the_call(
     web: Served, board: Switchboard, path: str, body: Any, asked: tuple[str, str]
 ) -> None:
     async with web.client("operate") as client:
@@ -151,7 +151,7 @@ async def test_what_a_call_cannot_do_is_told(web: Served) -> None:
         ("transfer", {"to": "sip:a@b\r\nX: y"}),
     ],
 )
-async def test_a_wrong_order_reaches_nobody(web: Served, board: Switchboard, path: str, body: Any) -> None:
+async def test_a_wrong_command_reaches_nobody(web: Served, board: Switchboard, path: str, body: Any) -> None:
     before = len(board.asked)
     async with web.client("operate") as client:
         answer = await client.post(f"/v1/calls/live-1/{path}", json=body)

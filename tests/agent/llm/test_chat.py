@@ -178,5 +178,5 @@ class Broken(httpx.AsyncBaseTransport):
 
 
 @counted
-async def test_of_an_error_of_any_other_kind_the_kind_is_told_and_no_more() -> None:
+async def test_an_error_of_any_other_kind_is_reported_by_its_kind_only() -> None:
     assert await failed(Broken()) == "OSError"

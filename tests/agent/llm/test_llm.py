@@ -189,7 +189,7 @@ async def test_with_a_script_the_script_answers_until_the_model_is_back(
     "ending",
     [Cut(), Stall(), b"data: {oops\n\n", b'data: {"error": {"message": "gone"}}\n\n', event({"content": " or"})[:30]],
 )
-async def test_an_answer_that_breaks_off_is_owned_up_to(ending: Any, server: SseServer, factory: AgentFactory) -> None:
+async def test_the_agent_admits_that_an_answer_broke_off(ending: Any, server: SseServer, factory: AgentFactory) -> None:
     steps = (ending,) if isinstance(ending, Cut | Stall) else (ending, Cut())
     server.answers(says("We close at six", *steps))
     happened = await events(factory.agent(plan()))
@@ -240,7 +240,7 @@ async def test_the_script_that_answers_in_the_models_place_may_end_the_call(
     assert [event for event in happened if isinstance(event, Action)] == [Action(ActionKind.HANG_UP)]
 
 
-async def test_what_the_model_took_down_stands_before_what_the_script_takes_down(
+async def test_messages_taken_by_the_model_come_before_those_taken_by_the_script(
     server: SseServer, factory: AgentFactory
 ) -> None:
     server.answers(calls("take_message", '{"text": "I am Ann."}'), says("Noted."), status(500))
@@ -253,7 +253,7 @@ async def test_what_the_model_took_down_stands_before_what_the_script_takes_down
     assert Action(ActionKind.TAKE_MESSAGE, "I am Ann.\ncall me back") in happened
 
 
-async def test_a_models_answer_that_is_taken_back_takes_nothing_back_of_the_script(
+async def test_retracting_a_models_answer_retracts_nothing_of_the_scripts(
     server: SseServer, factory: AgentFactory
 ) -> None:
     server.answers(status(500))
@@ -268,7 +268,7 @@ async def test_a_models_answer_that_is_taken_back_takes_nothing_back_of_the_scri
     assert [(each.intent, each.slots["day"]) for each in understood] == [("book", "tuesday")]
 
 
-async def test_what_the_settings_must_mend_is_told_once_and_not_asked_again(
+async def test_an_error_that_only_the_settings_can_fix_is_logged_once_and_not_retried(
     server: SseServer, factory: AgentFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answers(status(404, "The model `test` does not exist."))

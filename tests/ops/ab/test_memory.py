@@ -12,7 +12,7 @@ import pytest
 from ops.ab.memory import Memory, gpu_mb
 
 
-def test_the_daemon_its_recognisers_and_the_sidecar_are_counted() -> None:
+def test_the_daemon_its_recognizers_and_the_sidecar_are_counted() -> None:
     hungry = "x = bytearray(60_000_000); print(flush=True); input()"
     children = [
         subprocess.Popen([sys.executable, "-c", hungry, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -48,6 +48,6 @@ def test_a_gpu_is_asked(says: str, used: dict[int, float], tmp_path: Path, monke
     assert gpu_mb() == used
 
 
-def test_without_a_gpu_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_there_is_no_gpu_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpu_mb() is None

@@ -66,7 +66,7 @@ def test_sound_after_the_card_says_it_is_silent_is_stale(last_sound_ms: int, fra
     assert stale(packets, 100_000_000) == frames
 
 
-async def test_every_barge_in_of_a_live_daemon_is_taken_down(tmp_path: Path) -> None:
+async def test_every_barge_in_of_a_live_daemon_is_recorded(tmp_path: Path) -> None:
     async with DaemonProcess(tmp_path) as daemon:
         found = await burst(daemon.uri(), daemon.state, count=4, calls=2)
     assert not found.problems

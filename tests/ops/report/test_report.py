@@ -76,7 +76,7 @@ def test_lines_that_are_no_turns_are_left_out_and_counted(tmp_path: Path, capsys
     assert (told["turns"], told["unreadable_lines"]) == (1, 4)
 
 
-def test_a_person_gets_tables_without_colours_in_a_pipe(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_person_gets_tables_without_colors_in_a_pipe(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(calls)]) == 0
     told = capsys.readouterr().out
     assert told.startswith("2 calls, 5 turns, 2 interruptions, 0 fillers, 4 underruns, 2 faults\n")

@@ -13,7 +13,7 @@ def test_of_a_hundred_values_the_95th_is_p95() -> None:
     assert quantiles(range(100, 0, -1)) == {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 
 
-def test_of_one_value_everything_is_that_value() -> None:
+def test_every_percentile_of_one_value_is_that_value() -> None:
     assert quantiles([7.5]) == {"p50": 7.5, "p90": 7.5, "p95": 7.5, "p99": 7.5, "max": 7.5}
 
 

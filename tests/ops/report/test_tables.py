@@ -132,7 +132,7 @@ def test_where_nothing_was_measured_no_table_pretends() -> None:
     assert drawn(tables.latency([])) == ["no turn was spoken to its end and answered: no latency to tell"]
 
 
-def test_in_a_pipe_there_are_no_colours() -> None:
+def test_in_a_pipe_there_are_no_colors() -> None:
     pipe = io.StringIO()
     tables.console(pipe).print(tables.waterfall(interrupted(1), limit_ms=1))
     assert "NOT HELD" in pipe.getvalue()

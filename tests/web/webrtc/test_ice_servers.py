@@ -24,7 +24,7 @@ def test_the_browser_is_told_in_link_headers() -> None:
 @pytest.mark.parametrize(
     "uri", ["", "http://x", "turn:t.example:3478", "stun:u:p@s.example", "turn:u:geheim@t?transport=sctp"]
 )
-def test_what_is_none_is_said_without_its_password(uri: str) -> None:
+def test_an_invalid_server_is_reported_without_its_password(uri: str) -> None:
     with pytest.raises(ValueError, match=r"web\.ice_servers") as refused:
         parse([uri])
     assert "geheim" not in str(refused.value)

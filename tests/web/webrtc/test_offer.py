@@ -117,7 +117,7 @@ def test_other_codecs_are_left_out() -> None:
         (CHROMIUM + "a=x:y\r\n" * MAX_BYTES, 413, "bytes"),
     ],
 )
-def test_another_is_refused_with_one_line(sdp: str, status: int, says: str) -> None:
+def test_any_other_offer_is_refused_with_one_line(sdp: str, status: int, says: str) -> None:
     with pytest.raises(BadOffer, match=says) as refused:
         judge(sdp.encode())
     assert refused.value.status == status

@@ -108,7 +108,7 @@ def test_a_flood_waits_in_half_a_second() -> None:
     assert ticks <= MAX_PACKETS
 
 
-def test_nothing_more_is_silence_soon() -> None:
+def test_when_no_more_packets_come_there_is_silence_soon() -> None:
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     heard(buffer, [[packet] for packet in packets()[:40]])
     assert heard(buffer, [[] for _ in range(20)]).endswith(SILENCE * 10)

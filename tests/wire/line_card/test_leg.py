@@ -323,7 +323,7 @@ async def test_a_caller_whose_rtp_moves_is_heard_and_answered_in_the_new_place()
             await until(lambda before=before: len(probe.rtp.packets) > before + 15)
 
 
-async def test_who_is_silent_for_a_while_is_nobodys_chance() -> None:
+async def test_a_stranger_cannot_take_over_while_the_caller_is_silent() -> None:
     async with card() as ours, call(ours) as (probe, ear), Probe(uri(ours)) as other:
         await rung(ours)
         assert probe.rtp.target is not None
@@ -410,7 +410,7 @@ async def test_a_transfer_ends_the_call_with_the_final_notify_and_not_before() -
         assert await probe.ended() == "bye"
 
 
-async def test_a_caller_who_goes_by_himself_was_transferred() -> None:
+async def test_a_caller_who_leaves_during_a_transfer_was_transferred() -> None:
     async with card() as ours, call(ours) as (probe, ear):
         ear.line.transfer("sip:front-desk@127.0.0.1:9")
         await until(lambda: probe.transferred_to)

@@ -60,7 +60,7 @@ def test_only_a_stream_whose_frames_are_missing_and_come_too_late_is_delayed() -
     assert looks((10, 5, 10), (10, 5, 10)) == [DELAYS_MS[0]]
 
 
-def test_the_delay_grows_while_that_was_not_enough_and_no_further_than_the_longest() -> None:
+def test_the_delay_grows_while_it_is_too_short_up_to_a_limit() -> None:
     assert looks(BAD, BAD, GOOD, GOOD) == [DELAYS_MS[0]]
     assert looks(*[BAD] * 12) == list(DELAYS_MS)
 
