@@ -5,61 +5,80 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from ops.edge.status import ask
 from ops.witness.probe import Refused, until
 from tests.ops.edge.front import Front, front
 
-
-async def test_a_call_goes_through_with_sound_both_ways_and_nothing_of_what_stands_behind_is_seen(
-    tmp_path: Path,
-) -> None:
-    async with front(tmp_path) as made:
-        async with made.call() as probe:
-            answer = await probe.answered()
-            await until(lambda: any(not packet.silent for packet in probe.rtp.packets))
-            inside = {str(port) for port in made.cards.ports} | {str(made.plan.edge.inner_port)}
-            shown = "".join(answer.headers.values()) + answer.body
-            assert not [port for port in inside if port in shown]
-            assert "phone-daemon" not in shown
-            assert await probe.info("5") == 200
-            status = await ask(made.plan)
-            assert (status.calls, sum(card.calls for card in status.cards)) == (1, 1)
-            await probe.hang_up()
-        await made.free()
-        [call] = made.calls
-        assert call.address == f"127.0.0.1:{made.plan.edge.inner_port}"
+SHARED = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_to_come_again(tmp_path: Path) -> None:
-    async with front(tmp_path, retry_after_s=7) as made:
-        callers = [made.call() for _ in range(8)]
-        try:
-            for caller in callers:
-                await caller.__aenter__()
-                await caller.answered()
-            assert [card.calls for card in (await ask(made.plan)).cards] == [4, 4]
-            async with made.call() as ninth:
-                with pytest.raises(Refused) as refused:
-                    await ninth.answered()
-            assert (refused.value.code, refused.value.headers["retry-after"]) == (503, "7")
-            await callers[0].hang_up()
-            await made.up(1)
-            async with made.call() as tenth:
-                await tenth.answered()
-        finally:
-            for caller in callers:
-                await caller.__aexit__()
-        await made.free()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
+    """One edge before two line cards, for every test that leaves it as it found it."""
+    async with front(tmp_path_factory.mktemp("edge"), retry_after_s=7) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def edge(started: Front) -> AsyncIterator[Front]:
+    """`started`, whole and without a call: whoever had it before has mended it, or has failed."""
+    await started.up(2)
+    await started.free()
+    started.calls.clear()
+    yield started
+    await started.free()
+
+
+@SHARED
+async def test_a_call_goes_through_with_sound_both_ways_and_nothing_of_what_stands_behind_is_seen(edge: Front) -> None:
+    async with edge.call() as probe:
+        answer = await probe.answered()
+        await until(lambda: any(not packet.silent for packet in probe.rtp.packets))
+        inside = {str(port) for port in edge.cards.ports} | {str(edge.plan.edge.inner_port)}
+        shown = "".join(answer.headers.values()) + answer.body
+        assert not [port for port in inside if port in shown]
+        assert "phone-daemon" not in shown
+        assert await probe.info("5") == 200
+        status = await ask(edge.plan)
+        assert (status.calls, sum(card.calls for card in status.cards)) == (1, 1)
+        await probe.hang_up()
+    await edge.free()
+    [call] = edge.calls
+    assert call.address == f"127.0.0.1:{edge.plan.edge.inner_port}"
+
+
+@SHARED
+async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_to_come_again(edge: Front) -> None:
+    callers = [edge.call() for _ in range(8)]
+    try:
+        for caller in callers:
+            await caller.__aenter__()
+            await caller.answered()
+        assert [card.calls for card in (await ask(edge.plan)).cards] == [4, 4]
+        async with edge.call() as ninth:
+            with pytest.raises(Refused) as refused:
+                await ninth.answered()
+        assert (refused.value.code, refused.value.headers["retry-after"]) == (503, "7")
+        await callers[0].hang_up()
+        await edge.up(1)
+        async with edge.call() as tenth:
+            await tenth.answered()
+    finally:
+        for caller in callers:
+            await caller.__aexit__()
 
 
 async def test_a_stranger_gets_403_and_then_nothing(tmp_path: Path) -> None:
     async with front(tmp_path, trunks=[{"name": "far", "addresses": ["192.0.2.0/24"]}], stranger_requests=4) as made:
         codes: list[int] = []
-        for _ in range(12):
+        for _ in range(8):
             async with made.call() as stranger:
                 try:
                     await stranger.answered(timeout=0.3)
@@ -84,23 +103,25 @@ async def test_only_a_trusted_trunk_says_who_calls(tmp_path: Path, trust: bool, 
         assert [(call.caller, call.trunk) for call in made.calls] == [(caller, "here")]
 
 
-async def test_a_card_that_is_frozen_is_passed_over_within_two_seconds_and_comes_back(tmp_path: Path) -> None:
+@SHARED
+async def test_a_card_that_is_frozen_is_passed_over_within_two_seconds_and_comes_back(edge: Front) -> None:
     """Frozen is worse than dead: nothing refuses, nothing answers."""
-    async with front(tmp_path) as made:
-        os.kill(made.cards.pids[0], signal.SIGSTOP)
-        loop = asyncio.get_running_loop()
-        try:
-            took: list[float] = []
+    os.kill(edge.cards.pids[0], signal.SIGSTOP)
+    loop = asyncio.get_running_loop()
+    try:
+        took: list[float] = []
+        async with AsyncExitStack() as stack:
+            # They stay: the card that has none is the next to be asked, so the frozen one is.
             for _ in range(3):
                 began = loop.time()
-                async with made.call() as probe:
-                    await probe.answered()
-                    took.append(loop.time() - began)
-            assert max(took) < 2.0, took
-            await made.up(1)
-        finally:
-            os.kill(made.cards.pids[0], signal.SIGCONT)
-        await made.up(2)
+                probe = await stack.enter_async_context(edge.call())
+                await probe.answered()
+                took.append(loop.time() - began)
+        assert max(took) < 2.0, took
+        await edge.up(1)
+    finally:
+        os.kill(edge.cards.pids[0], signal.SIGCONT)
+    await edge.up(2)
 
 
 async def test_a_draining_edge_takes_no_more_calls_and_ends_with_the_last(tmp_path: Path) -> None:
@@ -122,16 +143,16 @@ async def test_a_draining_edge_takes_no_more_calls_and_ends_with_the_last(tmp_pa
             await serving
 
 
-async def test_a_program_that_is_killed_runs_again_and_takes_calls(tmp_path: Path) -> None:
-    async with front(tmp_path, cards=1) as made:
-        for name in ("kamailio", "rtpengine"):
-            before = made.edge.pids[name]
-            os.kill(before, signal.SIGKILL)
-            async with asyncio.timeout(15):
-                while made.edge.pids[name] in (0, before):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-                while not await heard(made):  # noqa: ASYNC110
-                    await asyncio.sleep(0.2)
+@SHARED
+async def test_a_program_that_is_killed_runs_again_and_takes_calls(edge: Front) -> None:
+    for name in ("kamailio", "rtpengine"):
+        before = edge.edge.pids[name]
+        os.kill(before, signal.SIGKILL)
+        async with asyncio.timeout(15):
+            while edge.edge.pids[name] in (0, before):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while not await heard(edge):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
 
 async def heard(made: Front) -> bool:
