@@ -38,7 +38,7 @@ GROWTH = {"memory": 1500.0, "descriptors": 1.0, "UDP ports": 1.0, "Redis keys": 
 """Allowed growth per minute: kB of memory for a kind of process; a count for the others."""
 GAP_MS = 30.0
 LOST_DB = 1.0
-"""Segmental SNR that a call may have lost on its way, beside what its codec leaves."""
+"""Segmental SNR that a call may lose on its way, beyond what its codec leaves."""
 IDLE_S = 5.0
 """Wait after the last call before its processes are sampled."""
 
@@ -88,7 +88,7 @@ async def run(minutes: float, lanes: int, console: Console) -> list[Figure]:
 
 
 async def _sounds(made: World, count: int) -> Figure:
-    """So many calls at once, in which the agent answers the caller: how well a telephone would play it."""
+    """This many concurrent calls, in which the agent answers the caller: how well a telephone would play it."""
     found = await asyncio.gather(*(_sound(made, f"{count}x{at}") for at in range(count)))
     heard = [each for each in found if each is not None]
     name = f"the agent's sound on the wire, {count} call{'s' * (count > 1)} at once"
@@ -102,7 +102,7 @@ async def _sounds(made: World, count: int) -> Figure:
 
 
 async def _sound(made: World, caller: str) -> Quality | None:
-    """None: the call failed."""
+    """None if the call failed."""
     try:
         async with made.probe(caller=caller) as probe:
             await probe.answered()
@@ -120,7 +120,7 @@ async def _sound(made: World, caller: str) -> Quality | None:
 
 
 def _recorded(made: World, caller: str) -> Path | None:
-    """The folder of the call that `caller` made, once it is whole."""
+    """The folder of the call that `caller` made, once it is complete."""
     for folder in made.daemon.calls():
         file = folder / "call.json"
         if file.exists() and json.loads(file.read_text() or "{}").get("reason") and f'"{caller}"' in file.read_text():

@@ -11,17 +11,17 @@ from ops.edge.routes import ROUTES
 from phone_daemon.settings.trunks import host_port
 
 PROBE_S = 1
-"""Between two OPTIONS to each line card."""
+"""Interval between two OPTIONS to each line card."""
 NO_ANSWER_MS = 1200
-"""A line card that has not even said 100 by then is passed over: the next one has the call within 2 s."""
+"""A line card that has not even sent 100 by then is skipped: the next one has the call within 2 s."""
 NO_DECISION_MS = 1800
-"""One that has said 100 and nothing more by then has a daemon that is frozen: likewise."""
+"""A line card that has sent 100 but nothing more by then has a frozen daemon, and is skipped, too."""
 RINGING_MS = 120_000
 NO_ACK_S = 20
 DEAD_CALL_S = 30
-"""Between two OPTIONS within a call: a caller whose line card is gone must not be left in silence."""
+"""Interval between two OPTIONS during a call: a caller whose line card is gone must not be left in silence."""
 CARDS, TRUNKS = 1, 1
-"""The dispatcher's set and the address group that matter."""
+"""The dispatcher's set and the address group that are in use."""
 
 
 def files(plan: Plan) -> dict[str, str]:
@@ -40,7 +40,7 @@ def files(plan: Plan) -> dict[str, str]:
 
 
 def dispatcher_list(plan: Plan) -> str:
-    """A line for each line card; read again by `kamcmd dispatcher.reload`, calls stay."""
+    """One line per line card; `kamcmd dispatcher.reload` reads the file again and keeps calls."""
     # No `maxload`: a call whose end is never seen stays counted. The cards themselves know when they are full.
     return "# set uri flags priority attributes\n" + "".join(
         f"{CARDS} {card.uri} 0 0 duid={card.host}:{card.port}\n" for card in plan.cards
@@ -48,7 +48,7 @@ def dispatcher_list(plan: Plan) -> str:
 
 
 def address_list(plan: Plan) -> str:
-    """A line for each network of each trunk; read again by `kamcmd permissions.addressReload`."""
+    """One line per network of each trunk; `kamcmd permissions.addressReload` reads the file again."""
     lines = ["# group address mask port tag: who may call, as which trunk"]
     for trunk in plan.trunks:
         for text in trunk.networks:
@@ -61,7 +61,7 @@ def address_list(plan: Plan) -> str:
 
 
 def tls(plan: Plan) -> str:
-    """TLS 1.2 and 1.3, and nothing older."""
+    """TLS 1.2 and 1.3 only."""
     edge = plan.edge
     asked = (
         f"verify_certificate = yes\nrequire_certificate = yes\nca_list = {edge.client_ca.absolute()}\n"
@@ -75,13 +75,13 @@ def tls(plan: Plan) -> str:
         f"# Whoever connects to us.\n[server:default]\nmethod = TLSv1.2+\n{own}{asked}\n"
         f"# Whom we connect to: their certificate must be good.\n[client:default]\nmethod = TLSv1.2+\n{own}"
         f"verify_certificate = yes\nrequire_certificate = yes\n"
-        # A list is read by each of Kamailio's processes, and a long one takes them many seconds.
+        # Each of Kamailio's processes reads the list, and a long one takes them many seconds.
         f"{'ca_path' if edge.ca.is_dir() else 'ca_list'} = {edge.ca.absolute()}\n"
     )
 
 
 def accounts(plan: Plan) -> str:
-    """db_text's table `uacreg`: an account a line; it holds passwords."""
+    """db_text's table `uacreg`: one account per line, with passwords."""
     columns = (
         "id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string) "
         "realm(string,null) auth_username(string) auth_password(string) auth_ha1(string,null) auth_proxy(string) "
@@ -106,7 +106,7 @@ def _field(text: str) -> str:
 
 
 def configuration(plan: Plan) -> str:
-    """kamailio.cfg."""
+    """The text of kamailio.cfg."""
     return "\n".join((*_head(plan), *_modules(plan), ROUTES.format(**_words(plan))))
 
 
@@ -253,13 +253,13 @@ def _host(address: str) -> str:
 
 
 def _secret(plan: Plan) -> str:
-    """A key that stays the same from start to start, so that calls outlive one; not to be guessed from outside."""
+    """A key that stays the same over restarts, so that calls survive them, and that outsiders cannot guess."""
     seed = plan.folder / "secret"
     return hashlib.sha256(seed.read_bytes()).hexdigest()[:32] if seed.exists() else "not rendered yet"
 
 
 def _credentials(account: Account) -> str:
-    """A call to the account's registrar is answered with its password when it asks."""
+    """Answers a challenge of the account's registrar to an outgoing call with the account's password."""
     host, _ = host_port(account.called)
     return f"""
     if ($rd == "{host}" && $fU == "{account.keys.user}") {{
@@ -276,13 +276,14 @@ _SUITES = (
     *(f"{cipher}_HMAC_SHA1_{tag}" for cipher in ("AES_256_CM", "AES_192_CM", "F8_128", "NULL") for tag in (80, 32)),
     "AES_CM_128_HMAC_SHA1_32",
 )
-"""What rtpengine would offer besides AES_CM_128_HMAC_SHA1_80, which everybody has (RFC 4568): some of it encrypts
-nothing, and keys of the first two are written in a way that not everybody reads."""
+"""What rtpengine would offer besides AES_CM_128_HMAC_SHA1_80, which everybody supports (RFC 4568). Some of these
+encrypt nothing, and keys of the first two are written in a form that not everybody can parse.
+"""
 _SRTP = " ".join(("RTP/SAVP DTLS=off", *(f"SDES-no-{suite}" for suite in _SUITES)))
 
 
 def _encrypted(where: str) -> str:
-    """Calls to a trunk that has SRTP: with keys in SDP (RFC 4568), and no others."""
+    """Calls to a trunk with SRTP are offered with keys in SDP (RFC 4568), and only so."""
     host, port = host_port(where)
     at = f'$rd == "{host}"' + (f" && $rp == {port}" if port else "")
     return f"""

@@ -1,7 +1,8 @@
 """An account moves to its next registrar when one does not answer, and back to the first when that answers again.
 
-Kamailio's uac keeps one registrar for an account and asks it for ever; here the account is put in anew with another.
-It also counts a registration's life by the wall clock, so it is told to renew when that clock is set.
+Kamailio's uac keeps one registrar per account and retries it forever; this module replaces the account's entry by one
+with another registrar. Kamailio also counts a registration's lifetime by the wall clock, so it is told to renew when
+that clock is set.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 RETURN_S = 120.0
-"""On another registrar the first is asked with OPTIONS so often whether it is there again."""
+"""While the account is at another registrar, the interval between OPTIONS to the first, to see whether it is back."""
 ANSWER_S = 1.5
 ROUND_S = (8.0, 120.0)
-"""Before all registrars are tried again when none answered: the first pause, doubled up to the last."""
+"""Pause before all registrars are tried again if none answered: the first pause, doubled up to the last."""
 STEP_S = 5.0
-"""A wall clock that went on by so much more or less than it should was set."""
+"""If the wall clock advances by this much more or less than it should, it was set."""
 _ONGOING, _ONLINE, _TRIED = 2, 4, 16
 """Flags of the uac module (uac_reg.c)."""
 _ANSWER = re.compile(r"authentication failed for <([^>]*)>|got sip response (\d+) while registering \[([^\]]*)\]")
 REFUSED = frozenset({401, 403, 404, 407, 423})
-"""The registrar is there: the account is wrong, and would be at the next one."""
+"""The registrar is reachable: the account is wrong, and would be wrong at the next one, too."""
 
 
 class Registrars:
-    """`said` are Kamailio's last lines: nowhere else does it tell why a registration failed."""
+    """`said` are Kamailio's last lines: only they say why a registration failed."""
 
     def __init__(self, plan: Plan, said: Callable[[], Iterable[str]]) -> None:
         self._plan = plan
@@ -49,7 +50,7 @@ class Registrars:
         self._offset = time.time() - time.monotonic()
 
     async def follow(self) -> None:
-        """Never ends by itself."""
+        """Runs until canceled."""
         while self._accounts:
             await asyncio.sleep(LOOK_S)
             try:
@@ -59,7 +60,7 @@ class Registrars:
                         await self._look(account, record, time.monotonic())
                 await self._watch_clock()
             except NoAnswer:
-                continue  # It is being started again.
+                continue  # It is being restarted.
         await asyncio.Event().wait()
 
     async def _look(self, account: Account, record: Mapping[str, Any], now: float) -> None:
@@ -71,7 +72,7 @@ class Registrars:
             self._pause.pop(trunk, None)
             if at and now - moved >= RETURN_S:
                 self._moved[trunk] = now
-                # Not before it is there: calls out go where the account is.
+                # Not before it is there: outgoing calls go where the account is.
                 if await answers(places[0], self._plan.edge.bind):
                     await self._move(account, record, 0, now)
         elif flags & _TRIED and not flags & _ONGOING and last_answer(trunk, self._said()) not in REFUSED:
@@ -100,7 +101,7 @@ class Registrars:
 
 
 def last_answer(trunk: str, said: Iterable[str]) -> int:
-    """What the last registrar that was asked for `trunk` said, as a status; 0: Kamailio has complained of none."""
+    """The last answer of the last registrar asked for `trunk`, as a status; 0 if Kamailio has complained of none."""
     code = 0
     for line in said:
         if found := _ANSWER.search(line):
@@ -111,7 +112,8 @@ def last_answer(trunk: str, said: Iterable[str]) -> int:
 
 
 async def answers(uri: str, bind: str) -> bool:
-    """Whether somebody at `uri` answers OPTIONS, whatever the answer is; by TCP and TLS, whether somebody listens.
+    """Whether anything at `uri` answers OPTIONS, whatever the answer is; for TCP and TLS, whether it accepts
+    connections.
 
     `bind` is our address.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 ROUTES = """\
 request_route {{
-    # RFC 3261 and 4475: what is no SIP is answered here, or dropped.
+    # RFC 3261 and 4475: malformed SIP is answered here, or dropped.
     if (!mf_process_maxfwd_header("70")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
     if (!sanity_check("17895", "7")) {{ exit; }}
     force_rport();
@@ -24,14 +24,14 @@ request_route {{
 
     if {inner} {{ route(OUT); exit; }}
 
-    # Who is no trunk learns nothing, and after a few tries gets no answer at all.
+    # A sender that is not a trunk learns nothing, and after a few tries gets no answer at all.
     if (!allow_source_address("{group}")) {{
         if (!pike_check_req()) {{ drop; }}
         sl_send_reply("403", "Forbidden");
         exit;
     }}
     if (is_method("OPTIONS")) {{
-        # Readiness, as a trunk's keep-alive asks for it.
+        # Reports readiness to a trunk's keep-alive.
         if ($shv(draining) != 1 && ds_select("{set}", "4")) {{ sl_send_reply("200", "OK"); exit; }}
         route(BUSY);
     }}
@@ -46,7 +46,7 @@ request_route {{
 # A call from a trunk.
 route[IN] {{
     if ($shv(draining) == 1) {{ route(BUSY); }}
-    # RFC 3325: only a trusted trunk says who calls. The line cards believe what arrives from here.
+    # RFC 3325: only a trusted trunk may name the caller. The line cards believe what arrives from here.
     if (!($avp(trunk) =~ "^trusted:")) {{
         remove_hf("P-Asserted-Identity");
         remove_hf("P-Preferred-Identity");
@@ -56,7 +56,7 @@ route[IN] {{
     remove_hf("X-Trunk");
     append_hf("X-Trunk: $var(trunk)\\r\\n");
 
-    # The card with the fewest calls; none that takes any: full.
+    # The card with the fewest calls; if no card takes calls, the edge is full.
     if (!ds_select_dst("{set}", "10")) {{ route(BUSY); }}
     t_newtran();
     record_route();
@@ -66,12 +66,12 @@ route[IN] {{
     dlg_set_property("ka-dst");
     $dlg_var(profile) = "RTP/AVP";
     if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
-    # Without its relay the call would have no sound, and the card's own address would be shown.
+    # Without its relay the call would have no audio, and would reveal the card's own address.
     if (has_body("application/sdp") && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
     route(TO_CARD);
 }}
 
-# To the card that was chosen; to the next one where there is no way to it.
+# To the chosen card, or to the next one if that is unreachable.
 route[TO_CARD] {{
     t_set_fr("{no_decision}", "{no_answer}");
     t_on_reply("FROM_CARD");
@@ -87,7 +87,7 @@ route[TO_CARD] {{
     exit;
 }}
 
-# A call that a line card places; the trunk is the one that its Route or request URI names.
+# A call that a line card places; its Route or request URI names the trunk.
 route[OUT] {{
     if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
     if (!is_method("INVITE") || $shv(draining) == 1) {{ route(BUSY); }}
@@ -108,7 +108,7 @@ route[OUT] {{
     exit;
 }}
 
-{challenged}# Within a call: from either side to the other.
+{challenged}# Requests within a call, in either direction.
 route[WITHIN] {{
     if (!loose_route()) {{
         if (is_method("ACK")) {{
@@ -136,7 +136,7 @@ route[WITHIN] {{
 onreply_route[FROM_CARD] {{
     if (is_method("INVITE") && status =~ "18[0-9]") {{ t_set_fr("{ringing}"); }}
     if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
-    # The offer of a call without one comes in the answer (RFC 3264): then this is the offer to the trunk.
+    # If the INVITE has no offer, the answer has it (RFC 3264): then this is the offer to the trunk.
     if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk}"); }}
     remove_hf("Server");
     remove_hf("User-Agent");
@@ -147,11 +147,11 @@ onreply_route[FROM_TRUNK] {{
     if (has_body("application/sdp")) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
 }}
 
-# A card that is full, draining or gone: the next one, until none is left.
+# If a card is full, draining, or gone, the next one is tried, until none is left.
 failure_route[NEXT_CARD] {{
     if (t_is_canceled()) {{ ds_load_unset(); rtpengine_delete(); exit; }}
     if (t_check_status("408|5[0-9][0-9]")) {{
-        # Left out until it answers OPTIONS with 200 again, which it is asked every second.
+        # Skipped until it answers the OPTIONS sent every second with 200 again.
         if (t_branch_timeout() || t_check_status("503")) {{ ds_mark_dst("ip"); }}
         if (ds_next_dst()) {{ route(TO_CARD); }}
         ds_load_unset();

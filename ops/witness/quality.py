@@ -1,9 +1,10 @@
-"""How much of what the agent said a telephone plays: segmental SNR on the wire, beside what the codec alone leaves.
+"""How much of the agent's speech a telephone plays: segmental SNR on the wire, compared with what the codec alone
+leaves.
 
-PESQ (ITU-T P.862) is not used: its reference code, which the package `pesq` is, may be used for evaluation only. Of the
-open ViSQOL there is no package that installs without a compiler. Segmental SNR (Hansen and Pellom, ICSLP 1998) says as
-much here: between the daemon and the wire there is one codec whose samples are known, and every other difference is a
-packet that did not come, or came too late to be played.
+PESQ (ITU-T P.862) is not used: its reference code, which is the package `pesq`, may only be used for evaluation. The
+open ViSQOL has no package that installs without a compiler. Segmental SNR (Hansen and Pellom, ICSLP 1998) says as much
+here: between the daemon and the wire there is one codec whose samples are known, and every other difference is a packet
+that did not come, or came too late to be played.
 """
 
 from __future__ import annotations
@@ -17,30 +18,32 @@ import numpy.typing as npt
 from ops.witness.rtp import FRAME_SAMPLES, PCMU, Packet, to_pcm, to_ulaw
 
 BUFFER_S = 0.06
-"""How long the telephone's jitter buffer holds the first packet, and with it all others."""
+"""How long the telephone's jitter buffer holds the first packet, and therefore all others."""
 SPEECH_RMS = 100.0
-"""A frame of the agent's that is quieter is a pause, and not counted."""
+"""A frame of the agent's below this level is a pause, and does not count."""
 LEAST_DB, MOST_DB = -10.0, 35.0
-"""Between these a frame counts as it is: silence in a word's place is no better than noise, and more is not heard."""
+"""A frame counts as is between these limits: silence in place of a word is no better than noise, and a higher SNR is
+inaudible.
+"""
 RATE = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Of one call."""
+    """The quality of one call."""
 
     db: float
     """Segmental SNR of what is played."""
     codec_db: float
-    """That of G.711 alone, with every packet in time: the most that there can be."""
+    """Segmental SNR of G.711 alone, with every packet in time: the best possible value."""
     unplayed: float
     """Share of the packets that were missing or late."""
 
 
 def played(packets: Sequence[Packet]) -> tuple[bytes, float]:
-    """What a telephone with a fixed jitter buffer plays, silence in place of what is not there when due.
+    """What a telephone with a fixed jitter buffer plays, with silence in place of packets that are not there when due.
 
-    16-bit PCM at 8 kHz, and the share of packets that were not there.
+    Returns 16-bit PCM at 8 kHz, and the share of packets that were not there.
     """
     audio = [packet for packet in packets if packet.payload_type == PCMU]
     if not audio:
@@ -57,7 +60,7 @@ def played(packets: Sequence[Packet]) -> tuple[bytes, float]:
 
 
 def segmental_snr(said: npt.NDArray[np.float64], heard: npt.NDArray[np.float64]) -> float:
-    """The mean over the frames of 20 ms in which something was said, in dB; both are 16-bit samples, aligned."""
+    """The mean over the 20 ms frames with speech, in dB; both are 16-bit samples, aligned."""
     count = min(len(said), len(heard)) // FRAME_SAMPLES
     ours, theirs = (each[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES) for each in (said, heard))
     power = np.mean(ours**2, axis=1)
@@ -70,12 +73,12 @@ def segmental_snr(said: npt.NDArray[np.float64], heard: npt.NDArray[np.float64])
 
 
 def quality(said: bytes, packets: Sequence[Packet]) -> Quality:
-    """`said` is the agent's side of the call as the daemon recorded it (16-bit PCM, 8 kHz)."""
+    """`said` is the agent's side of the call as recorded by the daemon (16-bit PCM, 8 kHz)."""
     wire, unplayed = played(packets)
     ours, theirs = (np.frombuffer(pcm, "<i2").astype(np.float64) for pcm in (said, wire))
     if not ours.any() or not theirs.any():
         return Quality(LEAST_DB, LEAST_DB, unplayed)
-    # The recording begins with the call, the stream with its first packet: the lag at which they are most alike.
+    # The recording begins with the call, the stream with its first packet: find the lag of the highest correlation.
     size = len(ours) + len(theirs)
     alike = np.fft.irfft(np.fft.rfft(theirs, size) * np.conj(np.fft.rfft(ours, size)), size)
     lag = int(np.argmax(alike))
@@ -83,7 +86,7 @@ def quality(said: bytes, packets: Sequence[Packet]) -> Quality:
     heard = np.zeros(len(ours))
     begin, end = max(0, -lag), min(len(ours), len(theirs) - lag)
     heard[begin:end] = theirs[begin + lag : end + lag]
-    # What was said before the first packet, and after the last, was no fault of the line's.
+    # The line is not to blame for audio before the first packet or after the last.
     span = slice(begin, end)
     codec = np.frombuffer(to_pcm(to_ulaw(said)), "<i2").astype(np.float64)
     return Quality(segmental_snr(ours[span], heard[span]), segmental_snr(ours[span], codec[span]), unplayed)

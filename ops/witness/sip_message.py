@@ -1,4 +1,4 @@
-"""A SIP message as the witness reads it (RFC 3261 section 7). Shares nothing with the line card's own reader."""
+"""A SIP message as parsed by the witness (RFC 3261 section 7). Shares nothing with the line card's own parser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
     vias: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
-    """Record-Route, in the order in which it stands there."""
+    """Record-Route, in its original order."""
     body: str = ""
 
     @property
@@ -31,7 +31,7 @@ class Message:
 
 
 def parse(datagram: bytes) -> Message:
-    """The message in a datagram. Raises `ValueError` when it is none."""
+    """The message in a datagram. Raises `ValueError` if it is not one."""
     head, _, body = datagram.decode("utf-8", "replace").partition("\r\n\r\n")
     start, *lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
     headers: dict[str, str] = {}

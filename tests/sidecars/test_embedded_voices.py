@@ -1,4 +1,4 @@
-"""What both embedded voices, espeak-ng and hibari, keep to."""
+"""The promises that both embedded voices, espeak-ng and hibari, keep."""
 
 from __future__ import annotations
 

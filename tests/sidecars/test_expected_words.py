@@ -1,4 +1,4 @@
-"""A bias towards what a dialplan's callers may say."""
+"""A bias toward what a dialplan's callers may say."""
 
 from __future__ import annotations
 

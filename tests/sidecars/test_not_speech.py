@@ -1,4 +1,4 @@
-"""What was said, and what was made up."""
+"""What was said, and what the recognizer made up."""
 
 from __future__ import annotations
 

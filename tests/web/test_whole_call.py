@@ -1,4 +1,4 @@
-"""Recorded callers phone the whole daemon over `/ws/voice`: what comes of it is what comes of it over SIP."""
+"""Recorded callers phone the whole daemon over `/ws/voice`, with the same outcome as over SIP."""
 
 from __future__ import annotations
 

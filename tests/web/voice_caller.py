@@ -1,4 +1,4 @@
-"""A recorded caller at the end of a WebSocket: hears the agent and speaks, 20 ms at a time, as a browser would."""
+"""A recorded caller on a WebSocket: hears the agent and speaks, 20 ms at a time, like a browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from phone_daemon.wire.tape import HangUp, Press, Say
 
 @dataclass
 class Heard:
-    """What came over the socket, and how much of it was more than audio."""
+    """The messages received over the socket, and how many of them were not audio."""
 
     call: str = ""
     finals: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Heard:
     drops: list[int] = field(default_factory=list)
     """Replies that the client was told to drop."""
     stale: int = 0
-    """Bytes of a reply's audio that came after it was told to drop it."""
+    """Bytes of a reply's audio that came after the client was told to drop it."""
     reason: str = ""
     audio_bytes: int = 0
     audio_messages: int = 0

@@ -1,4 +1,6 @@
-"""The edge registers accounts of trunks with a provider by other people, is called by it, and calls through it."""
+"""The edge registers trunks' accounts with a third-party provider, receives calls from it, and makes calls through
+it.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,7 @@ async def test_an_account_moves_to_its_second_registrar_is_called_there_and_come
         front(tmp_path, cards=1, trunks=[account(first_port, second.port)]) as made,
     ):
         assert await registered(made)
-        # What the first would say is not known; the second has the account, its calls, and ours.
+        # Nothing is known of the first; the second has the account, its calls, and ours.
         async with Probe(f"sip:{USER}@127.0.0.1:{second.port}") as probe:
             await probe.answered()
         assert [call.trunk for call in made.calls] == ["provider"]
@@ -95,7 +97,7 @@ async def test_a_wrong_password_is_said_by_status_and_not_tried_again_at_once(
             [status] = (await ask(made.plan)).accounts
             assert not status.registered
             assert len(provider.asked("REGISTER")) <= 3
-        # Who says no to the account is there: nobody else is asked.
+        # A registrar that rejects the account is available, so no other is asked.
         with pytest.raises(BlockingIOError):
             other.recv(4096)
 

@@ -1,4 +1,6 @@
-"""Whether a registrar is there, and what one that said no is told from. Moving: test_accounts.py."""
+"""Whether a registrar is reachable, and how one that refuses is recognized. For moving accounts, see
+test_accounts.py.
+"""
 
 from __future__ import annotations
 

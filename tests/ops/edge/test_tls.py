@@ -1,4 +1,4 @@
-"""TLS and SRTP from end to end: baresip, by other people, calls the edge, and the daemon behind it answers."""
+"""TLS and SRTP from end to end: baresip (third-party) calls the edge, and the daemon behind it answers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
         turns = [json.loads(line) for line in (call / "turns.jsonl").read_text().splitlines()]
     assert has_speech(ear)
     assert alike(ear, agent) > 0.9
-    # By its words, not by its shape: this client sends from a thread that a busy machine holds up.
+    # By its words, not by its waveform: this client sends from a thread that a busy machine delays.
     assert any("appointment" in turn["caller"] for turn in turns), turns
 
 
@@ -110,7 +110,7 @@ async def test_a_call_out_to_a_trunk_with_tls_leaves_with_srtp_unless_that_is_of
     program = need("baresip")
     ca = authority(tmp_path)
     chain, key = certificate(tmp_path, "127.0.0.1")
-    port = block(2)  # baresip takes TLS one above the port that it is told.
+    port = block(2)  # baresip uses TLS one port above the one that it is told.
     folder = tmp_path / "baresip"
     folder.mkdir()
     with wave.open(str(folder / "caller.wav"), "wb") as file:
@@ -131,7 +131,7 @@ async def test_a_call_out_to_a_trunk_with_tls_leaves_with_srtp_unless_that_is_of
     files = {"name": "127.0.0.1", "certificate": str(chain), "key": str(key), "ca": str(ca)}
 
     def pcm() -> bytes:
-        """What the carrier heard; written down when the call is over."""
+        """What the carrier heard; written when the call is over."""
         [file] = folder.glob("dump-*-dec.wav")
         return file.read_bytes()[44:]
 

@@ -1,4 +1,4 @@
-"""What the measure says of a wire that is known."""
+"""The quality measure on known streams."""
 
 from __future__ import annotations
 

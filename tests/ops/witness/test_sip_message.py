@@ -1,4 +1,4 @@
-"""SIP messages as the witness reads them."""
+"""SIP messages as parsed by the witness."""
 
 from __future__ import annotations
 
