@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import sqrt
 
 from phone_daemon.agent.script.scoring import Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
-from phone_daemon.dialplan.intents import Script
+from phone_daemon.dialplan.intents import Script, Then
 from phone_daemon.dialplan.slots import Text, YesNo
 from phone_daemon.language.yes_no import only_yes_or_no, yes_or_no
 
 NONE = Score("", 0.0)
+SHORT = 8
+"""Words in which callers take leave, or ask for a moment or a repetition: a longer sentence is less likely to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,13 @@ def matcher(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Matcher:
     return Matcher(dict(sentences))
 
 
+_SHORT = (Then.HANG_UP, Then.LISTEN, Then.REPEAT)
+
+
 class Reader:
     def __init__(self, script: Script) -> None:
         self._slots = script.slots
+        self._short = {name for name, intent in script.intents.items() if intent.then in _SHORT}
         self._matcher = matcher(tuple((name, tuple(intent.sentences)) for name, intent in script.intents.items()))
 
     def read(self, words: Sequence[str], state: State) -> Reading:
@@ -61,6 +68,14 @@ class Reader:
                 where[name] = [at for each in found for at in range(each.start, each.end)]
         # While a request is open a value answers its question: it is no sign of another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
-        ranked = self._matcher.rank(words, {} if open_request else where)
+        ranked = self._weighed(self._matcher.rank(words, {} if open_request else where), len(words))
         confirming = state.asked is Asked.CONFIRM
         return Reading(ranked, values, yes_or_no(words, confirming), only_yes_or_no(words, confirming))
+
+    def _weighed(self, ranked: Sequence[Score], count: int) -> Sequence[Score]:
+        """`ranked`, with less for what nobody says in `count` words."""
+        if count <= SHORT:
+            return ranked
+        less = sqrt(SHORT / count)
+        weighed = (replace(each, score=each.score * less) if each.intent in self._short else each for each in ranked)
+        return sorted(weighed, key=lambda each: -each.score)

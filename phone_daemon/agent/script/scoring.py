@@ -38,7 +38,7 @@ CLOSE = 0.03
 
 _BESIDE = 0.6
 """How much words that do not belong to a sentence tell against it: 0, not at all."""
-_OWN = 0.3
+_OWN = 0.5
 """How much of that is told by the sentence itself; the rest by all the sentences of its intent."""
 _SOUNDS = 0.8
 """A word that sounds like another."""
@@ -49,7 +49,7 @@ _COMMON = 0.2
 _LITTLE = COMMON_ROOTS | FILLER_ROOTS
 _COUNT = 0.35
 """How much of what was heard of a sentence is told by how many of its words, whatever they weigh."""
-_STRANGE, _STRANGE_COMMON = 0.6, 0.15
+_STRANGE, _STRANGE_COMMON = 0.6, 0.22
 """Weight of a word that no sentence has."""
 _SLOT = 0.3
 """Weight of a slot in a sentence."""
