@@ -47,14 +47,14 @@ async def reference(engine: Engine, fixtures: Sequence[Fixture], folder: Path) -
                 options = {"grammar": fixture.dialplan}
                 recordings.append({"pcm": str(file), "options": options, "fixture": fixture.name})
     if not recordings:
-        raise CannotRun("none of the recorded callers says a word")
+        raise CannotRun("none of the recorded callers says anything")
     asked, answer = folder / "alone.json", folder / "heard.json"
     asked.write_text(json.dumps({"engine": engine.name, "options": engine.everything, "recordings": recordings}))
     python, environ = places.engine_alone(engine, folder)
     await places.run(python, environ, [str(alone.__file__), str(asked), str(answer)], folder)
     heard = json.loads(answer.read_text())
     if not any(each["partials"] for each in heard):
-        raise CannotRun(f"{engine.name} tells nothing before the end of an utterance: only streaming is compared")
+        raise CannotRun(f"{engine.name} gives no partial transcripts; only streaming engines can be compared")
     told = [{**each, **what} for each, what in zip(recordings, heard, strict=True)]
     return Reference(told, chunk_ms(at for each in heard for _, at in each["partials"]))
 

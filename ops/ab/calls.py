@@ -94,7 +94,7 @@ async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count
             except DaemonFailed:
                 raise CannotRun(last_line(daemon.directory / "daemon.log") or "the daemon did not start") from None
             except TimeoutError:
-                why = "were not over in time: the machine cannot keep up" if limit.expired() else "did not end"
+                why = "did not end in time: the machine cannot keep up" if limit.expired() else "did not end"
                 raise CannotRun(f"its calls {why}") from None
     return found
 

@@ -183,7 +183,7 @@ def _places(args: argparse.Namespace) -> list[str]:
     if unknown := [each for each in places if each not in PLACES]:
         raise WrongUse(f"phone-ops ab: --arms {', '.join(unknown)}: no such place; there are {', '.join(PLACES)}")
     if SIDECAR not in places:
-        raise WrongUse(f"phone-ops ab: --arms must have {SIDECAR}: the others are compared with it")
+        raise WrongUse(f"phone-ops ab: --arms must include {SIDECAR}, with which the others are compared")
     return places
 
 

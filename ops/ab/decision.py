@@ -18,7 +18,7 @@ HEAD = f"""\
 # Where recognition runs
 
 The same engine with the same weights can run in a sidecar, in a child process of the daemon, in a thread of the daemon,
-or in a child process a call. `phone-ops ab` measures them side by side: recorded callers phone a real daemon over SIP
+or in a child process per call. `phone-ops ab` measures them side by side: recorded callers phone a real daemon over SIP
 while its agent is interrupted again and again, and streams of the same recordings are fed to the engine where it runs.
 
 {textwrap.fill(f"The rule: {RULE}", 120)}

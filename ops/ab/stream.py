@@ -244,7 +244,7 @@ async def measure(
                         limit[0] = f"{streams} streams: {late}"
                         continue
                     if not levels[streams]:
-                        limit[0] = f"{streams} streams: no partial was told that the engine alone tells"
+                        limit[0] = f"{streams} streams: no partial arrived that the engine alone produces"
                         continue
                     p95 = quantiles(levels[streams])["p95"]
                     if p95 <= chunk_ms + LATE_MS:
@@ -258,7 +258,7 @@ async def measure(
         finally:
             await there.close()
     shown = START if levels.get(START) else max((each for each in levels if levels[each]), default=0)
-    untried = f"{most} streams: more were not tried"
+    untried = f"{most} streams: no more were tried"
     return Answer(startup_s, levels.get(shown, []), shown, streams, untried if streams >= most else limit[0])
 
 

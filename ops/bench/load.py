@@ -56,9 +56,9 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
     memory = ", ".join(f"{part} {rss[part]:.0f}" for part in rss if part != "daemon")
     everything = sum(share.values()) - share.get("STT engine", 0.0)
     return [
-        Figure("CPU a call, daemon process", share["daemon"], "% of a core", 3.0, f"beside it: {others}"),
-        Figure("CPU a call, the VAD model alone", vad, "% of a core", None, "how fast this machine is just now"),
-        Figure("CPU a call, everything but the STT engine", everything, "% of a core", 3.0),
+        Figure("CPU per call, daemon process", share["daemon"], "% of a core", 3.0, f"beside it: {others}"),
+        Figure("CPU per call, the VAD model alone", vad, "% of a core", None, "how fast this machine currently is"),
+        Figure("CPU per call, everything but the STT engine", everything, "% of a core", 3.0),
         Figure("daemon RSS with 4 calls", rss["daemon"], "MB", 150.0, f"beside it: {memory}"),
     ]
 

@@ -48,7 +48,7 @@ async def measure(progress: Progress, seconds: float = 60.0) -> list[Figure]:
     beside = f"{speech_s:.0f} s of recorded callers; Silero: {vad / speech_s:.4f} s"
     told = quantiles(waits)
     return [
-        Figure("CPU a second of speech, finals", finals / speech_s, "s", 0.02, f"{beside}; {finals / vad:.1f} × it"),
+        Figure("CPU per second of speech, finals", finals / speech_s, "s", 0.02, f"{beside}; {finals / vad:.1f} × it"),
         Figure("… with partials", partials / speech_s, "s", 0.12, f"{partials / vad:.1f} × Silero"),
         Figure(
             f"{CALLERS} callers: final after the endpoint, p95",

@@ -58,7 +58,9 @@ async def measure(progress: Progress, phrases: int = 50) -> list[Figure]:
     told = f"{speech_s:.0f} s of speech in {len(said)} phrases"
     ratio = (cpu / speech_s) / (beside / beside_s)
     return [
-        Figure("voice: CPU a second of speech", 1000 * cpu / speech_s, "ms", 15, f"{told}; {ratio:.1f} × {BESIDE}-ng"),
+        Figure(
+            "voice: CPU per second of speech", 1000 * cpu / speech_s, "ms", 15, f"{told}; {ratio:.1f} × {BESIDE}-ng"
+        ),
         Figure("… between two questions whether to stop, p95", held["p95"], "ms", 30, f"max {held['max']:.0f} ms"),
         Figure(
             f"voice: first audio with {CALLERS} callers, p95",
@@ -72,7 +74,7 @@ async def measure(progress: Progress, phrases: int = 50) -> list[Figure]:
         ),
         Figure("voice: level of the phrase that is furthest off", abs(worst - LEVEL_DB), "dB", 2, f"of {LEVEL_DB} dB"),
         Figure(
-            "voice: words that the embedded recognizer hear otherwise",
+            "voice: words that the embedded recognizer mishears",
             100 * wrong.wer,
             "%",
             None,

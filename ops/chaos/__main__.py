@@ -49,7 +49,7 @@ async def _one(fault: Fault, made: World) -> Seen:
         async with asyncio.timeout(LONGEST_S):
             return await fault.run(made)
     except TimeoutError as error:
-        return Seen(False, f"not over in time: {error or 'nothing came'}")
+        return Seen(False, f"did not end in time: {error or 'nothing came'}")
     except Exception as error:
         return Seen(False, f"{type(error).__name__}: {error}")
 

@@ -78,7 +78,9 @@ async def _steps(made: World, clock: Clock) -> Seen:
             await asyncio.sleep(SETTLE_S)
             took = await next_call(made)
             flowing = sum(await asyncio.gather(flows(first), flows(second)))
-            told.append(f"{step // 3600:+d} h: {flowing} of 2 calls went on, the next was answered after {took:.2f} s")
+            told.append(
+                f"{step // 3600:+d} h: {flowing} of 2 calls continued, the next was answered after {took:.2f} s"
+            )
             held = held and flowing == 2 and took <= AT_ONCE_S
         answer = await made.ask_for_appointment(first)
         await first.hang_up()
@@ -91,7 +93,7 @@ async def _steps(made: World, clock: Clock) -> Seen:
 FAULTS = (
     Fault(
         "clock-set",
-        f"an hour on, an hour back: every call goes on, the next is answered within {AT_ONCE_S:g} s",
+        f"an hour forward, an hour back: every call continues, the next is answered within {AT_ONCE_S:g} s",
         _set,
     ),
 )

@@ -39,4 +39,4 @@ async def _full(world: World) -> Seen:
     return Seen(lived and bool(answer) and kept <= FULL_BYTES and well, what)
 
 
-FAULTS = (Fault("disk-full", "the caller is answered; what cannot be written is lost, and nothing else", _full),)
+FAULTS = (Fault("disk-full", "the caller is answered; only what cannot be written is lost", _full),)

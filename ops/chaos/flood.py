@@ -173,5 +173,5 @@ FAULTS = (
         f"{RATE}/s for {FLOOD_S:g} s: each gets 503, p99 ≤ {ANSWER_MS:g} ms; live calls' RTP gap p99.9 ≤ {GAP_MS:g} ms",
         _over_capacity,
     ),
-    Fault("mutants", "nothing dies, a live call goes on, every place is free again", _mutants),
+    Fault("mutants", "nothing dies, a live call continues, every slot is free again", _mutants),
 )

@@ -47,7 +47,7 @@ async def _part(world: World, pids: Callable[[World], list[int]], how: signal.Si
         await asyncio.sleep(0.5)
         broken = pids(world)
         if not broken:
-            return Seen(False, "there is no such process")
+            return Seen(False, "no such process")
         for pid in broken:
             os.kill(pid, how)
         try:
@@ -57,7 +57,7 @@ async def _part(world: World, pids: Callable[[World], list[int]], how: signal.Si
             if how is signal.SIGSTOP:
                 thaw(broken)
     well = await world.healthy(90)
-    what = f"{flowing} of 2 calls went on, the next was answered after {took:.2f} s"
+    what = f"{flowing} of 2 calls continued, the next was answered after {took:.2f} s"
     return Seen(flowing >= lives and took <= AT_ONCE_S and well, what + ("" if well else "; IT DID NOT COME BACK"))
 
 
@@ -128,8 +128,8 @@ def _redis(world: World) -> list[int]:
     return world.pids("redis-server")[:1]
 
 
-_OTHERS = f"other calls go on, the next is answered within {AT_ONCE_S:g} s"
-_ALL = f"every call goes on, the next is answered within {AT_ONCE_S:g} s"
+_OTHERS = f"other calls continue, the next is answered within {AT_ONCE_S:g} s"
+_ALL = f"every call continues, the next is answered within {AT_ONCE_S:g} s"
 FAULTS = (
     Fault("card-killed", _OTHERS, partial(_part, pids=_line_card, how=signal.SIGKILL, lives=1)),
     Fault("card-frozen", _OTHERS, partial(_part, pids=_line_card, how=signal.SIGSTOP, lives=1)),
@@ -137,8 +137,8 @@ FAULTS = (
     Fault("daemon-frozen", _OTHERS, partial(_part, pids=_daemon, how=signal.SIGSTOP, lives=1)),
     Fault("redis-killed", _ALL, partial(_part, pids=_redis, how=signal.SIGKILL, lives=2)),
     Fault("redis-frozen", _ALL, partial(_part, pids=_redis, how=signal.SIGSTOP, lives=2)),
-    Fault("edge-killed", "the live call's sound goes on, calls come again", partial(_edge, name="kamailio")),
-    Fault("relay-killed", "calls with sound come again", partial(_edge, name="rtpengine")),
+    Fault("edge-killed", "the live call's audio continues, new calls arrive again", partial(_edge, name="kamailio")),
+    Fault("relay-killed", "calls with audio arrive again", partial(_edge, name="rtpengine")),
     Fault("stt-killed", "the caller is answered", partial(_speech, kind="stt", how=signal.SIGKILL)),
     Fault("stt-frozen", "the caller is answered", partial(_speech, kind="stt", how=signal.SIGSTOP)),
     Fault("tts-killed", "the caller is answered", partial(_speech, kind="tts", how=signal.SIGKILL)),

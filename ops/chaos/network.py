@@ -85,7 +85,7 @@ def _bad(name: str, must: str, weather: Weather, *, understood: bool = True, bac
 FAULTS = (
     _bad("loss-1", "the caller is understood and answered", Weather(loss=0.01)),
     _bad("loss-5", "the caller is understood and answered", Weather(loss=0.05)),
-    _bad("loss-20", "the call goes on, the agent answers", Weather(loss=0.2), understood=False),
+    _bad("loss-20", "the call continues, the agent answers", Weather(loss=0.2), understood=False),
     _bad("jitter-60ms", "the caller is understood and answered", Weather(jitter_s=0.06)),
     _bad("reorder", "the caller is understood and answered", Weather(reorder=0.05)),
     _bad("backwards", "3, 2, 1, 6, 5, 4 …: the caller is understood and answered", Weather(), backwards=3),

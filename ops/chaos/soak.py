@@ -137,7 +137,7 @@ async def _call(made: World, wrong: list[str]) -> float:
             probe.rtp.play(made.said)
             await asyncio.sleep(CALL_S / 2)
             if not probe.live:
-                wrong.append("it was hung up on")
+                wrong.append("the daemon hung up")
             elif all(packet.silent for packet in probe.rtp.packets):
                 wrong.append("the agent was not heard")
             return gap_ms(probe.rtp.packets)

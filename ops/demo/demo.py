@@ -89,7 +89,7 @@ async def show(recorded: fixture.Fixture, console: Console) -> Path:
     console.print(f"\n{folder[0]}/")
     for name, what in (
         ("call.wav", "both sides, caller left, agent right"),
-        ("turns.jsonl", "a line a turn: text, what was heard, every moment"),
+        ("turns.jsonl", "one line per turn: text, what was heard, every timestamp"),
         ("spans.jsonl", "the OpenTelemetry spans"),
     ):
         console.print(f"  {name:<12} [dim]{what}[/]")

@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     """Returns exit code 0."""
     parser = argparse.ArgumentParser("python -m ops.demo.page_pictures", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--every", action="store_true", help="each view at both widths, light and dark, too")
+    parser.add_argument("--every", action="store_true", help="also capture each view at both widths, light and dark")
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
     for path in sigterm.run(pictures(args.folder, every=args.every)):

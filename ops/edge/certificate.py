@@ -29,7 +29,7 @@ def problems(certificate: Path, key: Path, name: str) -> list[str]:
 
     readable, dates = ask("-startdate", "-enddate")
     if not readable:
-        return [f"[edge] certificate: {certificate} is no certificate in PEM"]
+        return [f"[edge] certificate: {certificate} is not a PEM certificate"]
     start, _, end = (line.partition("=")[2] for line in (*dates.splitlines(), "")[:3])
     found: list[str] = []
     if not ask("-checkend", "0")[0]:

@@ -42,12 +42,12 @@ def _problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
     except EdgeError as error:
         yield str(error)
     if not any(ip_address(edge.inner) in ip_network(each, strict=False) for each in sip_trusted):
-        yield f'[sip] trusted lacks {edge.inner}, from where the edge tells who calls; add "{edge.inner}/32"'
+        yield f'[sip] trusted lacks {edge.inner}, from which the edge names callers; add "{edge.inner}/32"'
     for kind in ("stt", "tts"):
         for server in getattr(edge, f"{kind}_servers"):
             host, _, port = server.rpartition(":")
             if not host or not port.isdecimal():
-                yield f'[edge] {kind}_servers: "{server}" is no address; write such as "10.0.0.5:8765"'
+                yield f'[edge] {kind}_servers: "{server}" is not an address; write, for example, "10.0.0.5:8765"'
     if edge.certificate and edge.key:
         try:
             yield from certificate.problems(edge.certificate, edge.key, edge.name)
@@ -84,7 +84,7 @@ def _not_here(address: str) -> str:
     try:
         version = ip_address(address.strip("[]")).version
     except ValueError:
-        return "is no IP address"
+        return "is not an IP address"
     with socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address.strip("[]"), 0))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ops.edge.plan import Plan
 
-KINDS = (("stt", "a caller's recognition stays on its server: one WebSocket"), ("tts", "a request a phrase"))
+KINDS = (("stt", "a caller's recognition stays on its server: one WebSocket"), ("tts", "one request per phrase"))
 
 
 def wanted(plan: Plan) -> bool:
@@ -31,7 +31,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield "    timeout client 1h"
     yield "    timeout server 1h"
     yield "    timeout tunnel 2h"
-    yield "    # A server that is gone or full (503) is not the caller's trouble: the next one is asked."
+    yield "    # A server that is gone or full (503) does not affect the caller: the next one is tried."
     yield "    retries 2"
     yield "    option redispatch"
     yield "    retry-on conn-failure empty-response 503"

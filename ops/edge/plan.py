@@ -209,7 +209,7 @@ def cards_in(text: str) -> list[Card]:
     first = int(match["first"]) if match else 0
     last = int((match and match["last"]) or first)
     if not match or not 0 < first <= last < 65536 or last - first >= 256:
-        raise EdgeError(f'[edge] cards: "{text}" names no line cards; write such as "10.0.0.2:5060-5063"')
+        raise EdgeError(f'[edge] cards: "{text}" names no line cards; write, for example, "10.0.0.2:5060-5063"')
     return [Card(match["host"], port) for port in range(first, last + 1)]
 
 

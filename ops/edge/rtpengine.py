@@ -20,10 +20,10 @@ interface = {outer};inner/{edge.inner}
 listen-ng = 127.0.0.1:{plan.edge.control_port}
 port-min = {first}
 port-max = {last}
-# The source of a stream is taken from the first packets; those from the announced address come before all others.
+# The source of a stream is learned from its first packets; those from the announced address take precedence.
 endpoint-learning = heuristic
 # The line card ends a call whose caller has gone silent; this forgets what it never ended. It goes by the wall clock,
-# which may be set an hour on in a live call.
+# which may be set forward by an hour during a live call.
 timeout = 7200
 silent-timeout = 7200
 offer-timeout = 180

@@ -74,7 +74,7 @@ Restart=always
 RestartSec=1
 TimeoutStopSec=10
 ReadWritePaths={plan.folder}
-# A relay that waits for the processor is heard.
+# Callers hear it if the relay has to wait for the processor.
 CPUWeight=500
 {ports if low else "CapabilityBoundingSet=" + chr(10)}{_HARDENED}
 [Install]

@@ -37,7 +37,7 @@ class ApiOperator:
     def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
         """Raises `CommandFailed`."""
         if not (token := environ.get(TOKEN, "")):
-            raise CommandFailed(f"{url}: wants a token; put it into the environment variable {TOKEN}")
+            raise CommandFailed(f"{url}: requires a token; set the environment variable {TOKEN}")
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
 

@@ -144,7 +144,7 @@ def blame(error: Exception) -> str:
         case APITimeoutError():
             return f"no answer within {STREAM_S:g} s"
         case APIConnectionError():
-            return "nobody answers there; is the model server running?"
+            return "no answer; is the model server running?"
         case APIStatusError():
             return f"it answers {error.status_code}: {' '.join(str(error.message).split())[:200]}"
     return f"{type(error).__name__}: {error}"

@@ -48,7 +48,7 @@ async def _trunks(operator: Operator, args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=2))
     elif not found:
-        tables.console().print("no trunks: whoever reaches the line cards is answered")
+        tables.console().print("no trunks: anyone who reaches the line cards is answered")
     else:
         tables.console().print(_table(found))
     return int(any(trunk["state"] not in GOOD for trunk in found))

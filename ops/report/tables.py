@@ -205,7 +205,7 @@ def latency(turns: Iterable[TurnLine]) -> RenderableType:
     """Time to first audio and its parts, over all turns that a caller spoke."""
     samples = latency_samples(turns)
     if not samples:
-        return Text("no turn was spoken to its end and answered: no latency to tell", "dim")
+        return Text("no turn was completed and answered: no latencies to show", "dim")
     table = _figures("Turn latency, ms: caller's last sample to the agent's first sound", "part")
     for name, values in samples.items():
         if name == "ttfa":
@@ -237,7 +237,7 @@ def legs(
     separately. If a leg `missed` its deadline the gate fails, however fast the other chains were.
     """
     if not samples:
-        return Text("nobody interrupted the agent: no cancel chain to tell", "dim")
+        return Text("nobody interrupted the agent: no cancel chains to show", "dim")
     table = _figures("Cancel chain, ms from the decision to yield", "leg")
     for leg, values in samples.items():
         if leg == "total":

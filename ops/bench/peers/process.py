@@ -61,11 +61,11 @@ class Agent:
                     line = await self._process.stdout.readline()
                     if not line:
                         await self._logging
-                        raise NotThere(f"{self.name}: it ended before it listened: {self._last_words}")
+                        raise NotThere(f"{self.name}: it ended before it was ready: {self._last_words}")
                     self.url = _told(line).get("url", "")
         except TimeoutError:
             await self._end()
-            raise NotThere(f"{self.name}: it does not listen after {START_S:g} s: {self._last_words}") from None
+            raise NotThere(f"{self.name}: it was not ready after {START_S:g} s: {self._last_words}") from None
         except BaseException:
             await self._end()
             raise

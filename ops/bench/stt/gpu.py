@@ -154,7 +154,7 @@ def _part(python: str, words: Sequence[str], most_s: float) -> Iterator[Told]:
         elif status:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
-            yield {"ended": f"status {status}: {said[-1] if said else 'without a word'}"}
+            yield {"ended": f"status {status}: {said[-1] if said else 'no output'}"}
 
 
 def line(told: Told) -> str:

@@ -64,7 +64,7 @@ def _made(name: str, module: str, *words: str) -> Path:
         check=False,
     )
     if ran.returncode:
-        raise SidecarFailed(f"{module}: {(ran.stderr.strip().splitlines() or ['it failed without a word'])[-1]}")
+        raise SidecarFailed(f"{module}: {(ran.stderr.strip().splitlines() or ['it failed without output'])[-1]}")
     return path
 
 

@@ -83,7 +83,7 @@ class Sidecar:
                 await self.stop()
                 log.seek(0)
                 said = log.read().decode(errors="replace").strip().splitlines()
-                raise SidecarFailed(said[-1] if said else f"{self.engine}: it ended without a word")
+                raise SidecarFailed(said[-1] if said else f"{self.engine}: it ended without output")
         self.url = line.strip().rpartition(" ")[2]
 
     async def stop(self, *, kill: bool = False) -> None:

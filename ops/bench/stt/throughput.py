@@ -89,7 +89,7 @@ def _operations(model: Path, counts: list[int]) -> dict[int, float]:
         check=False,
     )
     if ran.returncode:
-        raise SidecarFailed(f"launches: {(ran.stderr.strip().splitlines() or ['it ended without a word'])[-1]}")
+        raise SidecarFailed(f"launches: {(ran.stderr.strip().splitlines() or ['it ended without output'])[-1]}")
     told = json.loads(ran.stdout.strip().splitlines()[-1])
     return {count: sum(told[str(count)].values()) for count in counts}
 

@@ -15,5 +15,5 @@ CALLER = fixture.load(fixture.find("interrupts_the_greeting"))
 async def test_calls_that_take_too_long_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "BARGE_IN_S", 0.2)
     monkeypatch.setattr(calls, "CALLER_S", 0.2)
-    with pytest.raises(CannotRun, match=r"^its calls were not over in time: the machine cannot keep up$"):
+    with pytest.raises(CannotRun, match=r"^its calls did not end in time: the machine cannot keep up$"):
         await calls.measure("inprocess", Engine("moonshine", {}), [CALLER], 2, lambda part, what: None)

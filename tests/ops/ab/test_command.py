@@ -86,7 +86,7 @@ def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFi
     ("words", "line"),
     [
         (["--arms", "listen,cloud"], "--arms cloud: no such place; there are listen, "),
-        (["--arms", "subprocess"], "--arms must have listen"),
+        (["--arms", "subprocess"], "--arms must include listen"),
         (["--count", "0"], "--count and --most must be at least 1"),
         (["--all", CALLER], "name fixtures, or say --all"),
         (["nobody"], "nobody: no such fixture"),

@@ -70,8 +70,8 @@ def test_what_would_not_work_is_said_before_anything_starts(tmp_path: Path) -> N
     for part in (
         '[edge] bind: "192.0.2.7" is not an address of this machine',
         "is too few for 2 line cards: 32 are needed",
-        '[sip] trusted lacks 127.0.0.2, from where the edge tells who calls; add "127.0.0.2/32"',
-        '[edge] stt_servers: "nonsense" is no address',
+        '[sip] trusted lacks 127.0.0.2, from which the edge names callers; add "127.0.0.2/32"',
+        '[edge] stt_servers: "nonsense" is not an address',
         "there is no [[trunk]] table, so everybody gets 403",
     ):
         assert part in said

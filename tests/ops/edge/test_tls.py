@@ -196,4 +196,4 @@ def test_a_key_that_is_not_the_certificate_s_or_open_to_others_is_said(tmp_path:
     assert "chmod 600" in problems(chain, other, "a.example.com")[-1]
     assert "no such file" in problems(tmp_path / "none", other, "a.example.com")[0]
     (tmp_path / "junk").write_text("junk")
-    assert "is no certificate in PEM" in problems(tmp_path / "junk", other, "a.example.com")[0]
+    assert "is not a PEM certificate" in problems(tmp_path / "junk", other, "a.example.com")[0]

@@ -58,7 +58,7 @@ async def test_what_the_web_process_refuses_is_told(
     async with served(settings_in(tmp_path)) as web:
         monkeypatch.delenv("PHONE_TOKEN", raising=False)
         assert await run("calls", "--api", web.url) == 1
-        assert "wants a token; put it into the environment variable PHONE_TOKEN" in capsys.readouterr().err
+        assert "requires a token; set the environment variable PHONE_TOKEN" in capsys.readouterr().err
         monkeypatch.setenv("PHONE_TOKEN", "wrong")
         assert await run("calls", "--api", web.url) == 1
         assert "this token is not known" in capsys.readouterr().err

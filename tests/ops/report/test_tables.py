@@ -128,8 +128,8 @@ def test_legs_are_judged_by_p95_against_the_gate() -> None:
 
 
 def test_where_nothing_was_measured_no_table_pretends() -> None:
-    assert drawn(tables.legs({})) == ["nobody interrupted the agent: no cancel chain to tell"]
-    assert drawn(tables.latency([])) == ["no turn was spoken to its end and answered: no latency to tell"]
+    assert drawn(tables.legs({})) == ["nobody interrupted the agent: no cancel chains to show"]
+    assert drawn(tables.latency([])) == ["no turn was completed and answered: no latencies to show"]
 
 
 def test_in_a_pipe_there_are_no_colors() -> None:

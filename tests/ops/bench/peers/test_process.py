@@ -30,7 +30,7 @@ async def test_it_is_ready_when_it_says_where_and_its_events_are_told_by_call() 
 
 async def test_one_that_ends_before_it_listens_is_told_with_its_last_words() -> None:
     with pytest.raises(
-        NotThere, match=r"^x: it ended before it listened: ModuleNotFoundError: No module named 'nope'$"
+        NotThere, match=r"^x: it ended before it was ready: ModuleNotFoundError: No module named 'nope'$"
     ):
         async with Agent("x", [sys.executable, "-c", "import nope"]):
             pass
