@@ -28,12 +28,6 @@ def test_what_is_said_by_the_way_is_said_in_few_words(reader: Reader, said: str,
     assert (best.intent, best.score >= LEAST) == (intent, True)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "Hi, I'd like to see a dentist as soon as you have something.",
-        "If it's all right with you I'd like to have a great big filling looked at, thank you.",
-    ],
-)
-def test_a_long_sentence_takes_no_leave(reader: Reader, said: str) -> None:
-    assert reader.read(words(said), State()).best.intent == "book"
+def test_a_long_sentence_takes_no_leave(reader: Reader) -> None:
+    said = words("Could you have a look and see where my package has ended up?")
+    assert reader.read(said, State()).score("goodbye") < LEAST
