@@ -3,8 +3,8 @@
     def caller(phone): await phone.until(phone.listening); phone.say(speech(OPEN)); …
     left = ring(tmp_path, caller)
 
-Engines are the real ones. Whatever a call is put through, it must be over soon after its line is, and leave
-neither tasks nor sessions: `ring` holds every call to that.
+Engines are the real ones. Whatever happens in a call, it must end soon after its line does, and leave neither tasks nor
+sessions behind: `ring` asserts this for every call.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""A model server that follows a script: OpenAI's chat completions over real HTTP, with every fault one can have.
+"""A model server that follows a script: OpenAI's chat completions over real HTTP, with every possible fault.
 
-It is ours, it thinks nothing, and it stands for no server in particular: it is here because no real one can be made to
-stall, to cut a stream in the middle of a character or to send a line of ten megabytes when a test wants it to.
+It has no model, and imitates no server in particular: it exists because no real server can be made to stall, to cut a
+stream in the middle of a character, or to send a line of ten megabytes when a test needs that.
 
     async with SseServer() as server:
         server.answers(says("Hello there."), status(500), says("We ", Stall()))
-        …                             # requests get these answers in turn, and the last one again and again
-        server.requests               # what was asked
+        …                             # requests get these answers in turn; the last one is repeated
+        server.requests               # the requests so far
 
-Its other side, `/hook/NAME`, is a webhook that can be told what to answer in the same way. `SseTransport` is the same
-without the sockets, for calls on the sample clock: the client is still the real one.
+Its other endpoint, `/hook/NAME`, is a webhook that is scripted in the same way. `SseTransport` is the same without
+sockets, for calls on the sample clock: the client is still the real one.
 """
 
 from __future__ import annotations

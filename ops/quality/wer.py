@@ -1,6 +1,6 @@
 """`phone-ops wer`: measure the word error rate of a recognition engine.
 
-A SET is a NeMo manifest (JSON lines), a LibriSpeech folder, a recorded caller, or a folder with a .txt beside each
+A SET is a NeMo manifest (JSON lines), a LibriSpeech folder, a recorded caller, or a folder with a .txt next to each
 audio file. Audio is sent through a telephone band first (8 kHz, 300 to 3400 Hz, µ-law) unless --band says otherwise.
 
 examples:

@@ -1,16 +1,16 @@
-"""A recorded caller on disk: `fixtures/calls/<name>/call.toml` beside the WAV files it names.
+"""A recorded caller on disk: `fixtures/calls/<name>/call.toml` and the WAV files that it names.
 
 description = "…"
-called = "100"                      # the number that is phoned
+called = "100"                      # the called number
 caller = "5550142"                  # the calling number (optional)
-dialplan = "dental_clinic"          # who is expected to answer
+dialplan = "dental_clinic"          # the dialplan that must answer
 
 [[cue]]                             # what the caller does, in order; each waits for its moment
 at = "agent_finished + 0.4 s"       # see `Anchor`
 say = "booking.wav"                 # or: press = "123#"   or: hang_up = true
-words = "I would like to book"      # what is said in it (optional)
+words = "I would like to book"      # the words in it (optional)
 
-[echo]                              # the line sends the agent's voice back, see `Echo` (optional)
+[echo]                              # the line returns the agent's voice, see `Echo` (optional)
 loss_db = 18
 delay_s = 0.2
 

@@ -1,7 +1,7 @@
-"""A bare SIP caller (RFC 3261) of our own, to witness on the wire what the product says about itself.
+"""A bare SIP caller (RFC 3261) that checks on the wire what the product reports about itself.
 
-Nothing is shared with the product's line card. It speaks UDP to loopback addresses only, offers PCMU and
-telephone-event, and can misbehave where a test wants a caller that does.
+It shares nothing with the product's line card. It speaks UDP to loopback addresses only, offers PCMU and
+telephone-event, and can misbehave if a test needs that.
 
     async with Probe("sip:100@127.0.0.1:5060") as probe:
         await probe.answered()

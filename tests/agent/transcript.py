@@ -2,9 +2,9 @@
 
     caller: i'd like to book an appointment
     means: book
-    agent: Which day would suit -- you?          (the caller breaks in at "--")
+    agent: Which day would suit -- you?          (the caller interrupts at "--")
     keys: 1                                       (DTMF)
-    silence: 2                                    (the second time in a row that nothing came)
+    silence: 2                                    (the second silence in a row)
     does: hang_up
     forgotten                                     (the last reply was dropped unheard: retract)
 

@@ -1,9 +1,9 @@
-"""Do the tests notice? `make mutants`: edits the code of some rooms, a sample, and runs the tests that reach the edit.
+"""`make mutants`: makes a sample of small edits in some packages, and checks that the tests which reach them notice.
 
     python -m tests.mutation [--room "the reply"] [--count 12] [--seed 1] [--minutes 5] [--least 0.9]
 
-No file is changed: every edit lives in a process of its own. Exits with 1 where the tests of a room notice fewer than
-90 %. An edit that is not noticed, and cannot be because it changes nothing that anybody could see, belongs into SAME.
+No file is changed: every edit exists only in a separate process. Exits with 1 if the tests of a room notice fewer than
+90 %. An edit that no test can notice, because it changes nothing observable, belongs in SAME.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The recognition engine of the released 0.6 B models' shape on a GPU; without one, a small model on the CPU.
+"""Measures the recognition engine with a model of the released 0.6 B shape on a GPU, or a small one on the CPU.
 
     make bench-gpu
     PYTHON -m ops.bench.stt.gpu --chunks 160,320 --streams 1,256,600 --budget 300 --json
 
-Runs with any Python that has NeMo, torch, aiohttp and prometheus_client (beyond an image with torch and aiohttp: 14 MB
-of wheels, docs/gpu.md). Each part is a process of its own within the time budget, and tells what it finds as it finds
-it; what there was no time for is said to be not measured.
+Runs with any Python that has NeMo, torch, aiohttp, and prometheus_client (on top of an image with torch and aiohttp,
+that is 14 MB of wheels; see docs/gpu.md). Each part is a separate process within the time budget, and reports each
+figure at once; figures for which there is no time are reported as not measured.
 """
 
 from __future__ import annotations

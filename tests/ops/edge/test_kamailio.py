@@ -28,7 +28,7 @@ async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fro
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def edge(started: Front) -> AsyncIterator[Front]:
-    """`started`, whole and without a call: whoever had it before has mended it, or has failed."""
+    """`started`, intact and without calls: the previous test has restored it, or has failed."""
     await started.up(2)
     await started.free()
     started.calls.clear()
