@@ -3,8 +3,8 @@
 A MANIFEST has one JSON object per line: `audio_filepath`, `text`, `dialplan`, `want` (the intent, or the kind of
 answer: day, time, number, yes, no), and optionally `expects` and `value`; see ops/quality/understand_set.py. Each clip
 is recognized as in a call (VAD, pre-roll, endpoint, the phrases that the dialplan expects), and its words go to the
-dialplan's script in that state. The outcome is right, unclear (the agent asked again), or wrong (it did something else).
-A clip without `want` counts only toward the word error rate; a clip without speech must yield no words.
+dialplan's script in that state. The outcome is right, unclear (the agent asked again), or wrong (it did something
+else). A clip without `want` counts only toward the word error rate; a clip without speech must yield no words.
 
 examples:
 
