@@ -49,7 +49,7 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
         from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # noqa: PLC0415
     except ModuleNotFoundError:
         remedy = f"pip install huggingface_hub, or put {_list(files)} into a folder and set model to it"
-        raise WeightsMissing(f"model {model}: fetching it takes the package huggingface_hub; {remedy}") from None
+        raise WeightsMissing(f"model {model}: downloading it requires the package huggingface_hub; {remedy}") from None
 
     repository, _, revision = model.partition("@")
     where: dict[str, Any] = {"repo_id": repository, "revision": revision or None}
@@ -63,7 +63,7 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
         return WeightsMissing(f"model {model}: {_list(missing)} not in {constants.HF_HUB_CACHE}, and {why}; {remedy}")
 
     if constants.HF_HUB_OFFLINE:
-        raise gone("HF_HUB_OFFLINE forbids to fetch them")
+        raise gone("HF_HUB_OFFLINE forbids downloading them")
     log.info("fetching %s of %s into %s", _list(missing), model, constants.HF_HUB_CACHE)
     path = ""
     for name in files:

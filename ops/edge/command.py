@@ -86,7 +86,7 @@ def _check(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
     elif wrong:
         print(*wrong, sep="\n", file=sys.stderr)
     else:
-        print(f"nothing wrong: {len(plan.cards)} line cards, {len(plan.trunks)} trunks, files in {plan.folder}")
+        print(f"no problems found: {len(plan.cards)} line cards, {len(plan.trunks)} trunks, files in {plan.folder}")
     return int(bool(wrong))
 
 

@@ -96,7 +96,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code: 0 if exported and verified, 1 if not. Raises `WrongUse`."""
     if not 0 <= args.tolerance <= 1:
-        raise WrongUse(f"phone-ops export: --tolerance {args.tolerance:g}: want a fraction from 0 to 1, like 0.02")
+        raise WrongUse(f"phone-ops export: --tolerance {args.tolerance:g}: expected a fraction from 0 to 1, like 0.02")
     if args.folder.exists() and not args.folder.is_dir():
         raise WrongUse(f"phone-ops export: {args.folder} is a file; name a folder")
     recordings = read_recordings(args.check)
@@ -172,7 +172,7 @@ def _manifest(path: Path) -> Sequence[Path]:
             try:
                 paths.append(path.parent / str(json.loads(line)["audio_filepath"]))
             except (ValueError, KeyError, TypeError):
-                raise WrongUse(f"phone-ops export: {path}, line {number}: want JSON with audio_filepath") from None
+                raise WrongUse(f"phone-ops export: {path}, line {number}: expected JSON with audio_filepath") from None
     return paths
 
 
@@ -180,11 +180,11 @@ def _pcm(path: Path) -> bytes:
     try:
         with wave.open(str(path), "rb") as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
-                raise WrongUse(f"phone-ops export: {path}: want a WAV file with one channel of 16 bits")
+                raise WrongUse(f"phone-ops export: {path}: expected a WAV file with one channel of 16 bits")
             resampler = Resampler(file.getframerate(), RATE)
             return resampler.feed(file.readframes(file.getnframes())) + resampler.flush()
     except (OSError, EOFError, ValueError, wave.Error) as error:
-        raise WrongUse(f"phone-ops export: {path}: not to be read as a WAV file: {error}") from None
+        raise WrongUse(f"phone-ops export: {path}: cannot be read as a WAV file: {error}") from None
 
 
 async def _compared(

@@ -88,7 +88,7 @@ def wilson(count: int, of: int) -> tuple[float, float]:
     Raises `ValueError` if nothing was seen.
     """
     if not of:
-        raise ValueError("nothing was seen: no share of it")
+        raise ValueError("nothing was measured")
     z, share = 1.96, count / of
     middle = (share + z * z / (2 * of)) / (1 + z * z / of)
     half = z / (1 + z * z / of) * float(np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)))

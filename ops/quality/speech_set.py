@@ -70,7 +70,7 @@ def load(path: Path) -> list[Utterance]:
         if files:
             return [utterance for file in files for utterance in read(file)]
     raise SetError(
-        f"{path}: no recordings with their words; want a manifest, *.trans.txt, call.toml, or a .txt beside each file"
+        f"{path}: no recordings with their words; expected a manifest, *.trans.txt, call.toml, or .txt files"
     )
 
 
@@ -84,7 +84,7 @@ def _manifest(path: Path) -> Iterator[Utterance]:
         except (ValueError, TypeError, KeyError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise SetError(
-                f'{path}:{number}: {what}; want {{"audio_filepath": "a.wav", "text": "…"}} on each line'
+                f'{path}:{number}: {what}; expected {{"audio_filepath": "a.wav", "text": "…"}} on each line'
             ) from None
 
 

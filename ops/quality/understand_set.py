@@ -82,7 +82,7 @@ class _Reader:
             self.faults.append(f"{path}: {error.strerror if isinstance(error, OSError) else 'not a text in UTF-8'}")
             return
         if not any(map(str.strip, lines)):
-            self.faults.append(f"{path}: it is empty; want a JSON object on each line")
+            self.faults.append(f"{path}: it is empty; expected a JSON object on each line")
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -144,10 +144,10 @@ def _row(line: str) -> dict[str, Any]:
     except ValueError as error:
         raise SetError(f"not JSON: {error}") from None
     if not isinstance(row, dict):
-        raise SetError('not an object; want {"audio_filepath": "a.wav", "text": "…"} on each line')
+        raise SetError('not an object; expected {"audio_filepath": "a.wav", "text": "…"} on each line')
     for key in ("audio_filepath", "text"):
         if key not in row:
-            raise SetError(f'"{key}" is missing; want {{"audio_filepath": "a.wav", "text": "…"}} on each line')
+            raise SetError(f'"{key}" is missing; expected {{"audio_filepath": "a.wav", "text": "…"}} on each line')
     for key in _TEXTS:
         if not isinstance(row.get(key, ""), str):
             raise SetError(f'"{key}" must be a text, not {row[key]!r:.80}')

@@ -24,7 +24,7 @@ def run(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (settings, dialplan):
             if path.exists():
-                print(f"phone-daemon init: {path} exists already; nothing was written", file=sys.stderr)  # noqa: T201
+                print(f"phone-daemon init: {path} already exists; nothing was written", file=sys.stderr)  # noqa: T201
                 return 1
         dialplan.write_text((SHIPPED / "start" / DIALPLAN).read_text(encoding="utf-8"), encoding="utf-8")
         text = example().replace("#dialplans = []", f'dialplans = ["{DIALPLAN}"]', 1)

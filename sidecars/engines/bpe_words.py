@@ -56,7 +56,7 @@ def check_tokens(path: Path, labels: int | None = None, *, most: int | None = No
         raise ValueError(f"{path}: not UTF-8 text") from error
     for number, line in enumerate(lines):
         if line.rpartition(" ")[2] != str(number):
-            raise ValueError(f"{path}, line {number + 1}: want a token and the number {number}")
+            raise ValueError(f"{path}, line {number + 1}: expected a token and the number {number}")
     if labels not in (None, len(lines)) or (most is not None and len(lines) > most):
         raise ValueError(f"{path}: {len(lines)} tokens, and the model has {most if labels is None else labels}")
     tokens = [line.rpartition(" ")[0] for line in lines]

@@ -83,7 +83,7 @@ class Chatterbox:
         torch.set_num_threads(round(_number("threads", threads, 1, 256)))
         device, dtype = _device(options.get("device", "auto")), options.get("dtype", "auto")
         if dtype not in ("auto", *_DTYPES):
-            raise ValueError(f"dtype {dtype!r}: want auto, {', '.join(_DTYPES)}")
+            raise ValueError(f"dtype {dtype!r}: expected auto, {', '.join(_DTYPES)}")
         self._folder = find_weights(str(options.get("model", REPOSITORY)), FILES)
         self._model = self._load(device, dtype)
         self._voice(self._recordings.get(self._default))
@@ -209,13 +209,13 @@ def _manner(standing: Manner, options: Mapping[str, Any]) -> Manner:
 def _number(name: str, value: object, low: float, high: float) -> float:
     whole = name in ("seed", "threads")
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r}: want a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        raise ValueError(f"{name} {value!r}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
     return value
 
 
 def _device(wanted: object) -> str:
     if not isinstance(wanted, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", wanted):
-        raise ValueError(f'device {wanted!r}: want "auto", "cpu", "cuda" or "cuda:1"')
+        raise ValueError(f'device {wanted!r}: expected "auto", "cpu", "cuda" or "cuda:1"')
     if wanted != "cpu" and not torch.cuda.is_available():
         level = logging.INFO if wanted == "auto" else logging.WARNING
         log.log(level, "no CUDA here: speaking on the CPU in fp32, which may be slower than speech")
@@ -226,7 +226,7 @@ def _device(wanted: object) -> str:
 def _file(options: Mapping[str, Any]) -> Path | None:
     file = options.get("voice_file")
     if file is not None and (not isinstance(file, str) or not file):
-        raise ValueError(f"voice_file {file!r}: want the path of a recording")
+        raise ValueError(f"voice_file {file!r}: expected the path of a recording")
     return Path(file) if file else None
 
 
@@ -247,9 +247,9 @@ def _checked(recording: Path) -> object:
     except OSError as error:
         raise ValueError(f"voice_file {str(recording)!r}: {error.strerror}") from None
     except soundfile.LibsndfileError:
-        raise ValueError(f"voice_file {str(recording)!r}: no recording; want one of {', '.join(RECORDINGS)}") from None
+        raise ValueError(f"voice_file {str(recording)!r}: not a recording; expected {', '.join(RECORDINGS)}") from None
     if info.duration < MIN_RECORDING_S:
         raise ValueError(
-            f"voice_file {str(recording)!r}: {info.duration:.1f} s long; want {MIN_RECORDING_S:g} s or more, best 10"
+            f"voice_file {str(recording)!r}: {info.duration:.1f} s; expected at least {MIN_RECORDING_S:g} s, ideally 10"
         )
     return recording, about.st_mtime_ns, about.st_size

@@ -156,7 +156,7 @@ class Espeak:
 
     def _set_voice(self, voice: object) -> None:
         if not isinstance(voice, str) or not re.fullmatch(r"[A-Za-z0-9-]+(\+[\w-]+)?", voice):
-            raise ValueError(f"voice {voice!r}: want a name such as {VOICES[0]!r} or {VOICES[1]!r}")
+            raise ValueError(f"voice {voice!r}: expected a name such as {VOICES[0]!r} or {VOICES[1]!r}")
         language, _, variant = voice.partition("+")
         if variant and variant not in self._variants:
             raise ValueError(f"voice {voice!r}: espeak-ng has no variant {variant!r}")
@@ -172,7 +172,7 @@ class Espeak:
 
     def _set_rate(self, rate: object) -> None:
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.5:
-            raise ValueError(f"rate {rate!r}: want a number from 0.5 to 2.5 (1.0 is normal)")
+            raise ValueError(f"rate {rate!r}: expected a number from 0.5 to 2.5 (1.0 is normal)")
         self._library.espeak_SetParameter(_RATE, round(rate * WORDS_PER_MINUTE), 0)
 
 

@@ -161,13 +161,13 @@ def _check_voice(voice: object) -> None:
 
 def _checked(rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.0:
-        raise ValueError(f"rate {rate!r:.80}: want a number from 0.5 to 2.0 (1.0 is normal)")
+        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.0 (1.0 is normal)")
     return float(rate)
 
 
 def _pronunciations(given: object) -> dict[str, str]:
     if not isinstance(given, Mapping) or not all(isinstance(each, str) for each in (*given, *given.values())):
-        raise ValueError(f"pronounce {given!r:.80}: want words and their phonemes")
+        raise ValueError(f"pronounce {given!r:.80}: expected words and their phonemes")
     try:
         return {word: read_phonemes(said) for word, said in given.items()}
     except ValueError as error:

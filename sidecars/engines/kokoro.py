@@ -153,7 +153,7 @@ def _cut(text: str) -> Iterator[tuple[int, str]]:
 
 def _checked(rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.0:
-        raise ValueError(f"rate {rate!r:.80}: want a number from 0.5 to 2.0 (1.0 is normal)")
+        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.0 (1.0 is normal)")
     return float(rate)
 
 

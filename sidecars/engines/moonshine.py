@@ -163,7 +163,7 @@ class Moonshine:
         phrases = checked_phrases(options.get("phrases", {}))
         model = options.get("model", "")
         if not isinstance(model, str):
-            raise ValueError(f"model {model!r:.80}: want a folder or OWNER/NAME")
+            raise ValueError(f"model {model!r:.80}: expected a folder or OWNER/NAME")
         weights = find(model)
         self._model = MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
         pieces = [self._model.tokens.piece(token) for token in range(len(self._model.tokens))]
@@ -365,5 +365,5 @@ def _number(
 ) -> float:
     value = options.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: want a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
     return float(value)

@@ -215,13 +215,13 @@ def create(options: Mapping[str, Any]) -> SttEngine:
     if checkpoint.contexts:
         return Nemo(checkpoint, chunk_ms, place, max_sessions, max_batch)
     if chunk_ms is not None:
-        raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} hears utterances whole; leave chunk_ms out")
+        raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} recognizes whole utterances; leave chunk_ms out")
     return NemoSegments(checkpoint, place, max_sessions)
 
 
 def _whole(name: str, value: object, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: want a whole number from 1 to {most}")
+        raise ValueError(f"{name} {value!r:.80}: expected a whole number from 1 to {most}")
     return value
 
 

@@ -109,12 +109,12 @@ def _known(checkpoint: Checkpoint) -> Checkpoint:
     target = str(checkpoint.config.get("target", "")).rpartition(".")[2]
     if not re.search("CTC|RNNT", target) or "encoder" not in checkpoint.config:
         raise ValueError(
-            f"model {checkpoint.path}: it is a {target or 'nameless thing'}; want NeMo's CTC, RNN-T or TDT"
+            f"model {checkpoint.path}: it is a {target or 'nameless thing'}; expected NeMo's CTC, RNN-T or TDT"
         )
     if "tokenizer" not in checkpoint.config:
-        raise ValueError(f"model {checkpoint.path}: it writes characters; want one with a BPE tokenizer")
+        raise ValueError(f"model {checkpoint.path}: it writes characters; expected one with a BPE tokenizer")
     if (rate := checkpoint.config["preprocessor"].get("sample_rate", RATE)) != RATE:
-        raise ValueError(f"model {checkpoint.path}: it hears {rate} Hz; want {RATE}")
+        raise ValueError(f"model {checkpoint.path}: it hears {rate} Hz; expected {RATE}")
     return checkpoint
 
 
@@ -168,12 +168,12 @@ def choose_place(device: object, dtype: object) -> Place:
     Without CUDA it is the CPU, whatever was wanted, and the CPU computes with float32.
     """
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise ValueError(f'device {device!r:.80}: want "auto", "cpu", "cuda" or "cuda:1"')
+        raise ValueError(f'device {device!r:.80}: expected "auto", "cpu", "cuda" or "cuda:1"')
     if not isinstance(dtype, str) or dtype not in ("auto", *DTYPES):
-        raise ValueError(f"dtype {dtype!r:.80}: want auto, {', '.join(DTYPES)}")
+        raise ValueError(f"dtype {dtype!r:.80}: expected auto, {', '.join(DTYPES)}")
     if device == "cpu" or not torch.cuda.is_available():
         if device not in ("auto", "cpu"):
-            log.warning("no CUDA here: hearing on the CPU in float32, which may be slower than speech")
+            log.warning("no CUDA here: recognizing on the CPU in float32, which may be slower than speech")
         return CPU
     index = int(device.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
@@ -190,7 +190,7 @@ def give_up_cuda(error: RuntimeError) -> None:
     if not (_is_memory(error) and answers()):
         log.critical("CUDA failed: %s", reason(error))
         raise EngineLost(f'CUDA failed ({reason(error)}); device = "cpu" does without it') from error
-    log.warning("CUDA failed (%s): hearing on the CPU in float32 from here on", reason(error))
+    log.warning("CUDA failed (%s): recognizing on the CPU in float32 from here on", reason(error))
     traceback.clear_frames(error.__traceback__)  # they hold what was being computed with
     gc.collect()
     torch.cuda.empty_cache()

@@ -133,7 +133,7 @@ class Pipeline:
             self._encoder.clear(streams)
             self._decoder.clear(streams)
         chunk_ms = 1000 * self.chunk // RATE
-        log.info("%s (%s) hears %d ms at a time on %s", checkpoint.path.name, checkpoint.decoder, chunk_ms, place)
+        log.info("%s (%s) recognizes %d ms at a time on %s", checkpoint.path.name, checkpoint.decoder, chunk_ms, place)
 
     def step(self, pieces: Sequence[Piece]) -> Sequence[Hypothesis]:
         """Hears one piece of each of some streams and returns all that was said in each: the same object as before

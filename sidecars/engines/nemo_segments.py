@@ -104,7 +104,7 @@ class _Model:
             encoded, _ = self._encoded(noise.to(self._device))
         if not encoded.isfinite().all():
             raise FloatingPointError(f"{place.dtype} is too small for this model's numbers")
-        log.info("%s hears utterances whole on %s", checkpoint.path.name, place)
+        log.info("%s recognizes whole utterances on %s", checkpoint.path.name, place)
 
     def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
         """At 16 kHz, full scale 1.0. Raises what torch raises."""

@@ -102,10 +102,10 @@ def _parts(message: memoryview) -> Iterator[Part]:
         elif wire in (FIXED64, FIXED32):
             at += 8 if wire == FIXED64 else 4
         else:
-            raise ValueError(f"no ONNX model: a field of kind {wire}")
+            raise ValueError(f"not an ONNX model: a field of kind {wire}")
         end = at + length
         if end > len(message):
-            raise ValueError(f"no ONNX model, or cut short: {end - len(message)} bytes are missing")
+            raise ValueError(f"not an ONNX model, or truncated: {end - len(message)} bytes are missing")
         yield key >> 3, message[at:end], message[start:end]
         at = end
 
@@ -117,7 +117,7 @@ def _number(message: memoryview, at: int) -> tuple[int, int]:
     number = shift = 0
     while True:
         if at >= len(message) or shift > 63:
-            raise ValueError("no ONNX model, or cut short: it ends in the middle of a number")
+            raise ValueError("not an ONNX model, or truncated: it ends in the middle of a number")
         byte = message[at]
         at += 1
         number |= (byte & 0x7F) << shift

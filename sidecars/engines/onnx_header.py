@@ -50,9 +50,9 @@ def read_header(path: Path) -> OnnxHeader:
                             places = dict(_pair(file, place) for place in _within(file, one, EXTERNAL_DATA))
                             data.update({places["location"]: None} if "location" in places else {})
         except (ValueError, IndexError) as error:
-            raise ValueError(f"{path}: no ONNX model, or cut short ({error})") from error
+            raise ValueError(f"{path}: not an ONNX model, or truncated ({error})") from error
     if not inputs or not outputs:
-        raise ValueError(f"{path}: no ONNX model: it has no inputs or no outputs")
+        raise ValueError(f"{path}: not an ONNX model: it has no inputs or no outputs")
     return OnnxHeader(metadata, inputs, outputs, tuple(data))
 
 

@@ -121,7 +121,7 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
         raise ValueError(f"{unknown[0]!r}: onnx_tdt knows the options {', '.join(sorted(OPTIONS))}")
     quantization = options.get("quantization", "")
     if quantization not in ("", "int8"):
-        raise ValueError(f'quantization {quantization!r:.80}: want "int8", or leave it out')
+        raise ValueError(f'quantization {quantization!r:.80}: expected "int8", or leave it out')
     threads = _number("threads", options.get("threads", 0), 0, 256, whole=True)
     deadline_s = _number("deadline_s", options.get("deadline_s", DEADLINE_S), 0.01, 3600)
     segments = {
@@ -139,7 +139,7 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
         wanted = {"quantization": quantization or None, "sess_options": session, "providers": providers}
         model = onnx_asr.load_model(KIND, folder, **wanted).with_timestamps()
         if device == "cuda" and CUDA not in model.asr._encoder.get_providers():
-            raise RuntimeError("onnxruntime does not get CUDA to work; its own lines before this one say why")
+            raise RuntimeError("onnxruntime cannot use CUDA; its own lines above say why")
         return model
 
     try:
@@ -150,12 +150,12 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
 
 def _device(wanted: object) -> str:
     if wanted not in ("auto", "cuda", "cpu"):
-        raise ValueError(f'device {wanted!r:.80}: want "auto", "cuda" or "cpu"')
+        raise ValueError(f'device {wanted!r:.80}: expected "auto", "cuda" or "cpu"')
     if wanted != "cpu" and CUDA in onnxruntime.get_available_providers():
         return "cuda"
     if wanted == "cuda":
         log.warning(
-            "this onnxruntime was built without CUDA: hearing on the CPU; install onnxruntime-gpu instead of it"
+            "this onnxruntime was built without CUDA: recognizing on the CPU; install onnxruntime-gpu instead of it"
         )
     return "cpu"
 
@@ -179,9 +179,9 @@ def _config(path: Path) -> int:
         config = json.loads(path.read_text(encoding="utf-8"))
         kind, subsampling = config.get("model_type", KIND), int(config.get("subsampling_factor", 8))
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: want JSON as onnx-asr has it ({error})") from error
+        raise ValueError(f"{path}: expected JSON as onnx-asr has it ({error})") from error
     if kind != KIND:
-        raise ValueError(f"{path}: it says that the model is {kind!r:.40}; want {KIND}")
+        raise ValueError(f"{path}: it says that the model is {kind!r:.40}; expected {KIND}")
     return subsampling
 
 
@@ -194,7 +194,7 @@ def _last(outputs: Any) -> int:
 def _number(name: str, value: object, least: float, most: float, *, whole: bool = False) -> float:
     kinds = int if whole else int | float
     if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: want a {'whole ' * whole}number from {least:g} to {most:g}")
+        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' * whole}number from {least:g} to {most:g}")
     return value
 
 

@@ -184,7 +184,7 @@ def _speaker(config: PiperConfig, speaker: str | int) -> int | None:
 
 def _checked(rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.5:
-        raise ValueError(f"rate {rate!r:.80}: want a number from 0.5 to 2.5 (1.0 is normal)")
+        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.5 (1.0 is normal)")
     return float(rate)
 
 

@@ -100,7 +100,7 @@ class Qwen3(SegmentEngine):
         return model
 
     def _give_up_cuda(self, error: RuntimeError) -> None:
-        log.warning("CUDA failed (%s): hearing on the CPU in fp32 from here on", str(error).splitlines()[0])
+        log.warning("CUDA failed (%s): recognizing on the CPU in fp32 from here on", str(error).splitlines()[0])
         self._device = "cpu"
 
 
@@ -137,7 +137,7 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
         raise ValueError(f"{unknown[0]!r}: qwen3 knows the options {', '.join(sorted(OPTIONS))}")
     language, context = language_name(options.get("language")), options.get("context", "")
     if not isinstance(context, str):
-        raise ValueError(f"context {context!r:.80}: want a text")
+        raise ValueError(f"context {context!r:.80}: expected a text")
     max_sessions = int(_number("max_sessions", options.get("max_sessions", 64), 1, 1024, whole=True))
     partials_s = _number("partials_s", options.get("partials_s", 0.0), 0, 30)
     chunk_s = _number("chunk_s", options.get("chunk_s", 1.0), 0.1, 10)
@@ -160,7 +160,7 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
     try:
         model = Qwen3ASRModel.LLM(model=str(folder), gpu_memory_utilization=memory, max_new_tokens=STREAMED_TOKENS)
     except Exception as error:
-        log.warning("vLLM failed (%s): hearing utterances whole", str(error).splitlines()[0])
+        log.warning("vLLM failed (%s): recognizing whole utterances", str(error).splitlines()[0])
         return whole()
     return Qwen3Streaming(model, language, context, chunk_s, max_sessions)
 
@@ -175,12 +175,12 @@ def damage(folder: Path, error: BaseException) -> WeightsMissing:
 
 def _streams(backend: object, device: str) -> bool:
     if backend not in ("auto", "vllm", "transformers"):
-        raise ValueError(f'backend {backend!r:.80}: want "auto", "vllm" or "transformers"')
+        raise ValueError(f'backend {backend!r:.80}: expected "auto", "vllm" or "transformers"')
     lacks = "no vLLM" if importlib.util.find_spec("vllm") is None else "no GPU" if device == "cpu" else ""
     if backend == "vllm" and lacks:
         raise ValueError(f'backend "vllm": there is {lacks} here; take it out to hear utterances whole')
     if backend == "auto" and lacks:
-        log.info("%s here, without which Qwen3-ASR does not stream: hearing utterances whole", lacks)
+        log.info("%s here, without which Qwen3-ASR does not stream: recognizing whole utterances", lacks)
     return backend != "transformers" and not lacks
 
 
@@ -208,15 +208,15 @@ def _find(model: str) -> Path:
 
 def _device(wanted: object) -> str:
     if not isinstance(wanted, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", wanted):
-        raise ValueError(f'device {wanted!r:.80}: want "auto", "cpu", "cuda" or "cuda:1"')
+        raise ValueError(f'device {wanted!r:.80}: expected "auto", "cpu", "cuda" or "cuda:1"')
     if wanted != "cpu" and not torch.cuda.is_available():
         level = logging.INFO if wanted == "auto" else logging.WARNING
-        log.log(level, "no CUDA here: hearing on the CPU in fp32, which takes longer than speech")
+        log.log(level, "no CUDA here: recognizing on the CPU in fp32, which takes longer than speech")
         return "cpu"
     return "cuda" if wanted == "auto" else wanted
 
 
 def _number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: want a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
     return value

@@ -19,4 +19,4 @@ def language_name(wanted: object) -> str | None:
         name = LANGUAGES.get(wanted.partition("-")[0].lower(), wanted.capitalize())
         if name in LANGUAGES.values():
             return name
-    raise ValueError(f"language {wanted!r:.80}: want one of {', '.join(LANGUAGES)}")
+    raise ValueError(f"language {wanted!r:.80}: expected one of {', '.join(LANGUAGES)}")

@@ -143,7 +143,7 @@ class Sherpa:
 def _recognizer(model: SherpaModel, provider: str, threads: int) -> Any:
     library = Path(sherpa_onnx.__file__).parent / "lib"
     if provider == "cuda" and not any(library.glob("*providers_cuda*")):
-        log.warning("this sherpa-onnx was built without CUDA: hearing on the CPU; install its build for CUDA instead")
+        log.warning("this sherpa-onnx was built without CUDA: recognizing on the CPU; install its CUDA build")
         provider = "cpu"
     given: dict[str, Any] = {
         **{part: str(path) for part, path in model.files.items()},
@@ -172,7 +172,7 @@ def create(options: Mapping[str, Any]) -> Sherpa:
         raise ValueError(f"{unknown[0]!r}: sherpa knows the options {', '.join(sorted(OPTIONS))}")
     provider = options.get("provider", "cpu")
     if provider not in ("cpu", "cuda"):
-        raise ValueError(f'provider {provider!r:.80}: want "cpu" or "cuda"')
+        raise ValueError(f'provider {provider!r:.80}: expected "cpu" or "cuda"')
     threads = _whole("threads", options.get("threads", 1), 256)  # more wait for each other
     max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
     chunk_ms = options.get("chunk_ms")
@@ -183,5 +183,5 @@ def create(options: Mapping[str, Any]) -> Sherpa:
 
 def _whole(name: str, value: object, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: want a whole number from 1 to {most}")
+        raise ValueError(f"{name} {value!r:.80}: expected a whole number from 1 to {most}")
     return value

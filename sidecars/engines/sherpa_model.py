@@ -184,7 +184,7 @@ def _numbers(path: Path, metadata: Mapping[str, str], more: Sequence[str]) -> Ma
         if name not in metadata:
             raise ValueError(f"{path}: its metadata has no {name}; export it again with phone-ops export")
         if not re.fullmatch(r"\d{1,9}", metadata[name]) or not int(metadata[name]):
-            raise ValueError(f"{path}: its metadata says {name} = {metadata[name]!r:.40}; want a whole number")
+            raise ValueError(f"{path}: its metadata says {name} = {metadata[name]!r:.40}; expected a whole number")
         numbers[name] = int(metadata[name])
     if more and metadata.get("normalize_type", "?") not in ("", "NA", "per_feature"):
         raise ValueError(f'{path}: its metadata has no normalize_type of "", "NA" or "per_feature"')

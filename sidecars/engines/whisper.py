@@ -69,7 +69,7 @@ class Whisper(SegmentEngine):
         self._language = _language(options.get("language"))
         self._words = options.get("words", False)
         if not isinstance(self._words, bool):
-            raise ValueError(f"words {self._words!r:.80}: want true or false")
+            raise ValueError(f"words {self._words!r:.80}: expected true or false")
         self._beam = int(_number("beam_size", options.get("beam_size", 1), 1, 16, whole=True))
         half = max(1, (os.cpu_count() or 2) // 2)  # others have calls to serve
         self._threads = int(_number("threads", options.get("threads", half), 1, 256, whole=True))
@@ -172,7 +172,7 @@ class Whisper(SegmentEngine):
         self._model = self._load("int8")
 
     def _give_up_cuda(self, error: RuntimeError) -> None:
-        log.warning("CUDA failed (%s): hearing on the CPU in int8 from here on", str(error).splitlines()[0])
+        log.warning("CUDA failed (%s): recognizing on the CPU in int8 from here on", str(error).splitlines()[0])
         self._device = "cpu"
 
 
@@ -207,16 +207,16 @@ def _language(wanted: object) -> str | None:
         return None
     code = wanted.partition("-")[0].lower() if isinstance(wanted, str) else ""
     if code not in _LANGUAGE_CODES:
-        raise ValueError(f"language {wanted!r:.80}: want one of {', '.join(_LANGUAGE_CODES)}")
+        raise ValueError(f"language {wanted!r:.80}: expected one of {', '.join(_LANGUAGE_CODES)}")
     return code
 
 
 def _device(wanted: object) -> str:
     if not isinstance(wanted, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", wanted):
-        raise ValueError(f'device {wanted!r:.80}: want "auto", "cpu", "cuda" or "cuda:1"')
+        raise ValueError(f'device {wanted!r:.80}: expected "auto", "cpu", "cuda" or "cuda:1"')
     if wanted != "cpu" and not ctranslate2.get_cuda_device_count():
         level = logging.INFO if wanted == "auto" else logging.WARNING
-        log.log(level, "no CUDA here: hearing on the CPU, which takes longer than speech with the large models")
+        log.log(level, "no CUDA here: recognizing on the CPU, which takes longer than speech with the large models")
         return "cpu"
     return "cuda" if wanted == "auto" else wanted
 
@@ -234,5 +234,5 @@ def _compute_type(device: str, wanted: object) -> str:
 
 def _number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: want a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
     return value

@@ -77,7 +77,7 @@ class RecognitionServer(EngineServer):
         utterance = self._open.get(channel)
         if kind == "Open":
             if utterance is not None:
-                raise ValueError("Open: this utterance is open already")
+                raise ValueError("Open: this utterance is already open")
             self.engine.open(channel, options_of(message))
             self._open[channel] = _Utterance()
         elif utterance is None:

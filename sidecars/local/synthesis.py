@@ -57,7 +57,7 @@ class SynthesisServer(EngineServer):
             options = {**options, "before": str(before)[-MAX_TEXT:]}
         queue = self._waiting.setdefault(channel, deque())
         if len(queue) >= MAX_WAITING:
-            raise ValueError(f"Speak: {MAX_WAITING} texts wait already")
+            raise ValueError(f"Speak: {MAX_WAITING} texts are already waiting")
         queue.append((text, options))
 
     def _fail(self, channel: int, error: str) -> None:

@@ -96,7 +96,7 @@ def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
     if (checkpoint.config.get("loss") or {}).get("loss_name") != "tdt":
         raise ValueError(f"{name}: neither cache-aware nor TDT; no ONNX engine here runs it")
     if chunks_ms:
-        raise ValueError(f"--chunk-ms: {name} hears utterances whole; leave it out")
+        raise ValueError(f"--chunk-ms: {name} recognizes whole utterances; leave it out")
     if normalize != "per_feature":
         raise ValueError(f"{name}: it normalises features by {normalize}, and onnx-asr per_feature")
     if (features := checkpoint.config["preprocessor"].get("features")) not in (80, 128):

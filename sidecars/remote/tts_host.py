@@ -164,7 +164,7 @@ class _Conversation:
             self._say("Failed", error=f"{kind!r:.80}: no such message, or one without a text")
             return
         elif len(self._waiting) >= MAX_WAITING:
-            self._say("Failed", error=f"Speak: {MAX_WAITING} texts wait already")
+            self._say("Failed", error=f"Speak: {MAX_WAITING} texts are already waiting")
             return
         self._waiting.append(message)
         self._go_on()

@@ -66,10 +66,10 @@ class WavStream:
                 kind, channels, self.rate, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
                 if kind not in (PCM, EXTENSIBLE) or channels != 1 or bits != 16 or not self.rate:
                     raise NotWav(
-                        f"a WAV file of {channels} channels of {bits} bits (format {kind}); want 16-bit mono PCM"
+                        f"a WAV file of {channels} channels of {bits} bits (format {kind}); expected 16-bit mono PCM"
                     )
                 known = True
             at += size + size % 2
         if len(head) > MAX_HEADER or at > MAX_HEADER:
-            raise NotWav("a WAV file whose audio does not begin")
+            raise NotWav("a WAV file without audio data")
         return None

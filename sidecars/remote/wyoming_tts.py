@@ -43,7 +43,9 @@ class WyomingSource:
                 if AudioChunk.is_type(event.type):
                     chunk = AudioChunk.from_event(event)
                     if (chunk.width, chunk.channels) != (2, 1):
-                        raise Unspoken(f"sends {chunk.channels} channels of {8 * chunk.width} bits; want 16-bit mono")
+                        raise Unspoken(
+                            f"sends {chunk.channels} channels of {8 * chunk.width} bits; expected 16-bit mono"
+                        )
                     if chunk.audio:
                         yield Sound(chunk.audio, chunk.rate)
                 elif AudioStop.is_type(event.type):

@@ -90,7 +90,7 @@ class WyomingUtterance:
 
     def _open(self, message: Message) -> None:
         if self._task is not None:
-            return self._fail("Open: this utterance is open already")
+            return self._fail("Open: this utterance is already open")
         try:
             asked = {**self._host.options, **options_of(message)}
         except ValueError as error:

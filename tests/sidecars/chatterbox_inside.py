@@ -266,7 +266,7 @@ def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatt
     soundfile.write(short, np.zeros(8000), 16_000)
     text.write_text("I am no recording.")
     for file, complaint in (
-        (short, "0.5 s long; want 2 s or more"),
+        (short, "0.5 s; expected at least 2 s"),
         (text, "not a recording; expected .wav"),
         (tmp_path / "none.wav", "No such file"),
         (tmp_path, "Is a directory|no recording"),

@@ -519,7 +519,7 @@ def test_a_gpu_without_memory_when_somebody_leaves_is_done_without(
     made._pipeline.place = GPU
     said = made._sessions[stays].heard.text
     made.cancel(leaves)
-    assert "CUDA failed (CUDA out of memory.): hearing on the CPU" in caplog.text
+    assert "CUDA failed (CUDA out of memory.): recognizing on the CPU" in caplog.text
     assert made.finalize(stays).text.startswith(said)
     assert_free(made)
 
@@ -538,7 +538,7 @@ def test_a_gpu_without_room_for_the_model_is_done_without(
 
     monkeypatch.setattr(ASRModel, "restore_from", restore)
     made = nemo.Nemo(open_checkpoint(str(MODELS / "ctc.nemo")), None, GPU, 2)
-    assert "CUDA failed (CUDA out of memory.): hearing on the CPU" in caplog.text
+    assert "CUDA failed (CUDA out of memory.): recognizing on the CPU" in caplog.text
     assert finals(made, CALLERS[:1])[0].text
 
 
@@ -556,7 +556,7 @@ def test_segments_are_heard_without_a_gpu_that_fails(caplog: pytest.LogCaptureFi
 
     made._model = Broken()  # type: ignore[assignment]
     assert finals(made, CALLERS[:1]) == whole
-    assert "hearing on the CPU" in caplog.text
+    assert "recognizing on the CPU" in caplog.text
 
 
 def test_a_step_that_fails_on_the_cpu_leaves_nothing_behind(engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -670,7 +670,7 @@ def test_of_the_halves_float16_errs_least(monkeypatch: pytest.MonkeyPatch) -> No
 def test_where_and_with_what_a_model_hears_is_said_when_it_is_loaded(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         nemo.create({"model": str(MODELS / "ctc.nemo"), "chunk_ms": 160})
-    assert "ctc.nemo (ctc) hears 160 ms at a time on cpu in float32" in caplog.messages
+    assert "ctc.nemo (ctc) recognizes 160 ms at a time on cpu in float32" in caplog.messages
 
 
 def test_one_thread_is_enough_unless_more_are_wanted() -> None:

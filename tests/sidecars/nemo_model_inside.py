@@ -101,5 +101,5 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     model = ASRModel.restore_from(str(MODELS / "ctc.nemo"), map_location="cpu")
     model.cfg.target = "nemo.collections.tts.models.Speaker"
     model.save_to(str(tmp_path / "other.nemo"))
-    with pytest.raises(ValueError, match=r"other\.nemo: it is a Speaker; want NeMo's CTC, RNN-T or TDT"):
+    with pytest.raises(ValueError, match=r"other\.nemo: it is a Speaker; expected NeMo's CTC, RNN-T or TDT"):
         nemo.create({"model": str(tmp_path / "other.nemo")})

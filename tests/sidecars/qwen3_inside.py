@@ -130,7 +130,7 @@ def test_without_vllm_and_a_gpu_it_says_that_it_does_not_stream(caplog: pytest.L
     with caplog.at_level(logging.INFO):
         qwen3.create({"model": MODEL, "device": "cuda"})
     assert "without which Qwen3-ASR does not stream: recognizing whole utterances" in caplog.text
-    assert "no CUDA here: hearing on the CPU" in caplog.text
+    assert "no CUDA here: recognizing on the CPU" in caplog.text
     with pytest.raises(ValueError, match=r'backend "vllm": there is no (vLLM|GPU) here'):
         qwen3.create({"model": MODEL, "backend": "vllm"})
 

@@ -67,12 +67,12 @@ def test_a_file_says_what_it_takes_what_it_gives_and_what_else_it_needs(file: Pa
 @pytest.mark.parametrize("size", [1, 30, 3000, len(MODEL) - 1])
 def test_a_file_that_is_cut_short_is_named(file: Path, size: int) -> None:
     file.write_bytes(MODEL[:size])
-    with pytest.raises(ValueError, match=r"model\.onnx: no ONNX model"):
+    with pytest.raises(ValueError, match=r"model\.onnx: not an ONNX model"):
         read_header(file)
 
 
 @pytest.mark.parametrize("junk", [b"", b"not a model at all", b"\xff" * 40, bytes(100), b"<!doctype html><html>"])
 def test_what_is_no_model_is_named(file: Path, junk: bytes) -> None:
     file.write_bytes(junk)
-    with pytest.raises(ValueError, match=r"model\.onnx: no ONNX model"):
+    with pytest.raises(ValueError, match=r"model\.onnx: not an ONNX model"):
         read_header(file)

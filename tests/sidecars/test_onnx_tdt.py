@@ -168,7 +168,7 @@ async def test_without_cuda_it_hears_on_the_cpu_and_says_so(model: Path, caplog:
         host = await started(model=str(model), device="cuda")
         assert (await heard(host, CALLERS[0]))["text"]
         await host.close()
-    assert "hearing on the CPU" in caplog.text
+    assert "recognizing on the CPU" in caplog.text
 
 
 # There is no GPU in CI: the CPU takes its place, with a session that fails like CUDA's or takes as long.

@@ -207,7 +207,7 @@ async def test_without_cuda_it_hears_on_the_cpu_and_says_so(ctc: Path, caplog: p
         await host.start()
         assert (await heard(host, CALLERS[0]))["text"]
         await host.close()
-    assert "hearing on the CPU" in caplog.text
+    assert "recognizing on the CPU" in caplog.text
 
 
 @pytest.mark.parametrize(

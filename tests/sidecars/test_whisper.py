@@ -112,7 +112,7 @@ async def test_a_language_that_there_is_not_costs_its_utterance_only(host: Subpr
 async def test_without_a_gpu_it_hears_on_the_cpu_and_says_so(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     host = hosted(model, device="cuda", language="en")
     await host.start()
-    assert "no CUDA here: hearing on the CPU" in caplog.text
+    assert "no CUDA here: recognizing on the CPU" in caplog.text
     channel = opened(host)
     feed(channel, SAID[0])
     told = await final(channel)
@@ -165,7 +165,7 @@ async def failure(model: Path | str, **options: object) -> str:
         ({"device": "tpu"}, "device 'tpu': want"),
         ({"compute_type": "float8"}, "compute_type 'float8': cpu has auto"),
         ({"beam_size": 0}, "beam_size 0: expected a whole number from 1"),
-        ({"words": "yes"}, "words 'yes': want true or false"),
+        ({"words": "yes"}, "words 'yes': expected true or false"),
         ({"pitch": 1}, "'pitch': whisper knows"),
     ],
 )

@@ -72,7 +72,7 @@ async def deltas(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Delta, None]:
             for delta in _of(found):
                 yield delta
     if begun:
-        raise NotAnAnswer("JSON that is broken" if begun.lstrip()[:1] in "{[" else "what was sent is no JSON")
+        raise NotAnAnswer("malformed JSON" if begun.lstrip()[:1] in "{[" else "the body is not JSON")
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:

@@ -56,10 +56,10 @@ def _recording(text: str) -> tuple[Path, int, bytes]:
     try:
         with wave.open(text, "rb") as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
-                raise argparse.ArgumentTypeError(f"{text}: want a WAV file with one channel of 16 bits")
+                raise argparse.ArgumentTypeError(f"{text}: expected a WAV file with one channel of 16 bits")
             return Path(text), file.getframerate(), file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise argparse.ArgumentTypeError(f"{text}: not to be read as a WAV file: {error}") from None
+        raise argparse.ArgumentTypeError(f"{text}: cannot be read as a WAV file: {error}") from None
 
 
 async def _heard(server: ListenServer, recording: tuple[Path, int, bytes]) -> str:

@@ -64,9 +64,9 @@ def parse(body: bytes, engine: str, voices: Sequence[str]) -> SpeechRequest:
         raise Complaint(404, f"the model {model!r:.80} does not exist; there is {engine!r}", "model", "model_not_found")
     format_ = asked.get("response_format", "wav")
     if format_ not in FORMATS:
-        raise Complaint(400, f"'response_format' {format_!r:.80}: made here are 'pcm' and 'wav'", "response_format")
+        raise Complaint(400, f"'response_format' {format_!r:.80}: supported are 'pcm' and 'wav'", "response_format")
     if asked.get("stream_format", "audio") != "audio":
-        raise Complaint(400, "'stream_format': only 'audio' is made here", "stream_format")
+        raise Complaint(400, "'stream_format': only 'audio' is supported", "stream_format")
     options: dict[str, Any] = {}
     voice = asked.get("voice")
     if voice is not None and not isinstance(voice, str):

@@ -87,7 +87,7 @@ class SpeechServer:
             if self._token and request.path != "/healthz":
                 borne = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
                 if not hmac.compare_digest(borne, self._token):
-                    raise Complaint(401, "want the header 'Authorization: Bearer TOKEN'", code="invalid_api_key")
+                    raise Complaint(401, "expected the header 'Authorization: Bearer TOKEN'", code="invalid_api_key")
             return await handler(request)
         except Complaint as complaint:
             return self._refusal(complaint)

@@ -63,7 +63,7 @@ def test_faults_are_told_and_nothing_is_heard(tmp_path: Path, capsys: pytest.Cap
     assert out == ""
     assert err.splitlines() == [
         f"phone-ops understand: {bad}:1: {tmp_path}/gone.wav: no such file",
-        f'phone-ops understand: {bad}:2: "audio_filepath" is missing; want {{"audio_filepath": "a.wav", '
+        f'phone-ops understand: {bad}:2: "audio_filepath" is missing; expected {{"audio_filepath": "a.wav", '
         '"text": "…"}} on each line'.replace("}}", "}"),
     ]
 

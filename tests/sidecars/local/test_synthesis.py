@@ -145,7 +145,7 @@ def test_a_channel_that_asks_without_end_is_refused(server: SynthesisServer) -> 
         speak(server, 1, "Again.")
     letters = server.step()
     assert types(letters)[0] == (1, "Failed")
-    assert "wait already" in letters[0][1]["error"]
+    assert "already waiting" in letters[0][1]["error"]
 
 
 def test_an_engine_that_refuses_a_text_at_once_fails_that_text_alone(

@@ -68,7 +68,7 @@ def test_other_chunks_before_the_audio_are_skipped() -> None:
         (wav(width=1), "8 bits"),
         (b"RIFF\x00\x00\x00\x00AVI LIST", "not WAVE"),
         (b"RIFF\x00\x00\x00\x00WAVEdata\x00\x00\x00\x00", "without a format"),
-        (b"RIFF\x00\x00\x00\x00WAVEjunk\xff\xff\xff\x00", "does not begin"),
+        (b"RIFF\x00\x00\x00\x00WAVEjunk\xff\xff\xff\x00", "without audio data"),
     ],
 )
 def test_another_kind_of_file_is_named(data: bytes, why: str) -> None:
