@@ -1,8 +1,8 @@
 """A recording that comes round again, such as a queue's announcement on a line that is on hold without saying so.
 
-Nobody says a sentence twice with the same waveform. So a second after its onset each voice is compared with those heard
-before in the call, whatever it says and in whichever language. Once is not enough: callers who are programs themselves
-may say the same thing twice.
+Nobody says a sentence twice with the same waveform. So, once it has lasted long enough, each voice is compared with
+those heard before in the call, whatever it says and in whichever language. Once is not enough, and short sentences do
+not count: people who speak by a device, and callers who are programs, repeat the same recording.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from phone_daemon.events import FRAME_SAMPLES
 
+SKIPPED = 50
+"""Frames of 20 ms from a voice's onset that are not compared: a shorter sentence is never taken for a recording."""
 COMPARED = 50
-"""Frames of 20 ms, from its onset, by which a voice is known again."""
+"""Frames after them by which a voice is known again."""
 LAGS = 15
 """Frames by which the onset of the same voice may be noticed sooner or later."""
 KEPT = 12
@@ -35,10 +37,10 @@ class Recurrence:
 
     def __init__(self) -> None:
         self.recurs = False
-        """Whether the voice that set in last is a recording that was heard before: known a second after its onset."""
+        """Whether the voice that set in last is a recording that was heard before: known two seconds after its onset."""
         self._recent: deque[bytes] = deque(maxlen=_WHOLE)
         self._voice: list[bytes] | None = None
-        """What is to be compared, from `LAGS` frames before the voice's onset to as many after its first second."""
+        """From `LAGS` frames before the voice's onset to as many after what is compared."""
         self._heard: deque[Samples] = deque(maxlen=KEPT)
 
     def hear(self, pcm: bytes) -> None:
@@ -47,10 +49,10 @@ class Recurrence:
         if self._voice is None:
             return
         self._voice.append(pcm)
-        if len(self._voice) == LAGS + COMPARED:
-            self._compare()
-        if len(self._voice) == _WHOLE:
-            self._heard.append(_samples(self._voice))
+        if len(self._voice) == LAGS + SKIPPED + COMPARED:
+            self._compare(_samples(self._voice[LAGS + SKIPPED :]))
+        if len(self._voice) == SKIPPED + _WHOLE:
+            self._heard.append(_samples(self._voice[SKIPPED:]))
             self._voice = None
 
     def begin(self, frames: int) -> None:
@@ -60,9 +62,7 @@ class Recurrence:
         self._voice = list(self._recent)[-(frames + LAGS) :]
         self._voice[:0] = [bytes(2 * FRAME_SAMPLES)] * (frames + LAGS - len(self._voice))
 
-    def _compare(self) -> None:
-        assert self._voice is not None
-        voice = _samples(self._voice[LAGS:])
+    def _compare(self, voice: Samples) -> None:
         self.recurs = sum(likeness(voice, heard) >= ALIKE for heard in self._heard) >= OFTEN
 
 
