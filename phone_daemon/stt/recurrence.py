@@ -37,7 +37,7 @@ class Recurrence:
 
     def __init__(self) -> None:
         self.recurs = False
-        """Whether the voice that set in last is a recording that was heard before: known two seconds after its onset."""
+        """Whether the voice that set in last is a recording that was heard before; known two seconds after it began."""
         self._recent: deque[bytes] = deque(maxlen=_WHOLE)
         self._voice: list[bytes] | None = None
         """From `LAGS` frames before the voice's onset to as many after what is compared."""

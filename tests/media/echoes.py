@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -101,7 +102,8 @@ def hear(
     canceller, vad = canceller or EchoCanceller(), vad or Vad(VadSettings())
     heard = Heard([], [], canceller)
     doubler = Doubler()
-    for number, (said, spoken) in enumerate(zip(caller, agent, strict=True)):
+    pairs: Iterable[tuple[bytes | tuple[bytes, bytes], bytes | tuple[bytes, bytes]]] = zip(caller, agent, strict=True)
+    for number, (said, spoken) in enumerate(pairs):
         played, wide = (spoken, doubler.feed(spoken)) if isinstance(spoken, bytes) else spoken
         position, sent = number * FRAME_SAMPLES, played if any(played) else b""
         frame = (

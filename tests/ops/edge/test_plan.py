@@ -88,9 +88,9 @@ def test_a_port_range_that_is_none(text: str) -> None:
 async def test_a_registrar_that_is_known_by_its_services_has_all_of_them_and_calls_from_each_are_its_trunk_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register = {"registrar": ["example.test", "127.0.0.5:5070"], "user": "u", "password_env": "SECRET"}
+    register = RegisterKeys(registrar=("example.test", "127.0.0.5:5070"), user="u", password_env="SECRET")
     made = settings(tmp_path)
-    made = replace(made, trunk=(replace(made.trunk[1], register=RegisterKeys(**register)),))
+    made = replace(made, trunk=(replace(made.trunk[1], register=register),))
     records = {"_sip._udp.example.test": ["20 1 5080 localhost.", "10 1 5070 localhost."]}
     async with name_server(records) as resolver:
         monkeypatch.setattr("ops.edge.plan.lookup", partial(lookup, resolver=resolver))
