@@ -302,7 +302,7 @@ def test_a_bad_option_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"device": "gpu"}, "device 'gpu': want"),
+        ({"device": "gpu"}, "device 'gpu': expected"),
         ({"dtype": "int8"}, "dtype 'int8': expected auto, float32"),
         ({"voices": "/no/such/folder"}, "voices '/no/such/folder': no such folder"),
         ({"threads": 0}, "threads 0: expected a whole number"),

@@ -597,7 +597,7 @@ class Broken:
         ),
         ({"chunk_ms": 240}, r"chunk_ms 240: ctc\.nemo was trained for 80, 160, 560, 1120"),
         ({"chunk_ms": "160"}, "chunk_ms '160': expected a whole number"),
-        ({"device": "gpu"}, "device 'gpu': want"),
+        ({"device": "gpu"}, "device 'gpu': expected"),
         ({"dtype": "int8"}, "dtype 'int8': expected auto, float32"),
         ({"threads": 0}, "threads 0: expected a whole number from 1"),
         ({"max_sessions": 2000}, "max_sessions 2000: expected a whole number from 1 to 1024"),

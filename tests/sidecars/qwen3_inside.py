@@ -160,8 +160,8 @@ def test_when_a_gpu_fails_it_goes_on_without(monkeypatch: pytest.MonkeyPatch, ca
     [
         ({"language": "elvish"}, "language 'elvish'"),
         ({"context": 3}, "context 3: expected a text"),
-        ({"device": "tpu"}, "device 'tpu': want"),
-        ({"backend": "jax"}, "backend 'jax': want"),
+        ({"device": "tpu"}, "device 'tpu': expected"),
+        ({"backend": "jax"}, "backend 'jax': expected"),
         ({"chunk_s": 0}, "chunk_s 0: expected a number from 0.1 to 10"),
         ({"threads": 1.5}, "threads 1.5: expected a whole number"),
         ({"pitch": 1}, "'pitch': qwen3 knows"),

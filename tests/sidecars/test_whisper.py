@@ -162,7 +162,7 @@ async def failure(model: Path | str, **options: object) -> str:
     ("options", "says"),
     [
         ({"language": "elvish"}, "language 'elvish'"),
-        ({"device": "tpu"}, "device 'tpu': want"),
+        ({"device": "tpu"}, "device 'tpu': expected"),
         ({"compute_type": "float8"}, "compute_type 'float8': cpu has auto"),
         ({"beam_size": 0}, "beam_size 0: expected a whole number from 1"),
         ({"words": "yes"}, "words 'yes': expected true or false"),

@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_one_line_that_names_it(tmp_path: Path) -> None:
         '{"audio_filepath": "a.wav", "text": "yes", "offset": 0, "duration": -1}',
     ):
         bad.write_text(line)
-        with pytest.raises(SetError, match=r"bad\.json:1: .*; want"):
+        with pytest.raises(SetError, match=r"bad\.json:1: .*; expected"):
             load(bad)
     late = recording(tmp_path / "late.wav")
     bad.write_text('{"audio_filepath": "late.wav", "text": "yes", "offset": 99}')
