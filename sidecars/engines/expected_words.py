@@ -43,11 +43,16 @@ class _Words:
 
     def __init__(self, phrases: Iterable[str]) -> None:
         self.whole: dict[str, set[str]] = defaultdict(set)
+        self.alone: set[str] = set()
+        """Those that are a phrase by themselves."""
         for phrase in phrases:
             before = _BEGIN
-            for word in filter(None, map(_plain, _PARTS.split(phrase))):
+            words = [word for word in map(_plain, _PARTS.split(phrase)) if word]
+            for word in words:
                 self.whole[before].add(word)
                 before = word
+            if len(words) == 1:
+                self.alone.add(words[0])
         self.begun = {before: _beginnings(words) for before, words in self.whole.items()}
         self.words = {word for words in self.whole.values() for word in words}
         self.anywhere = {word for word in self.words if len(word) >= LEAST_ANYWHERE}
@@ -77,7 +82,7 @@ class ExpectedWords:
         piece = self._pieces[token]
         bonus = 0.0
         if _PARTS.match(piece) and state.word:
-            bonus += self.end(state)
+            bonus += self._end_word(state)
             state = _State(state.word, "", 0.0)
         letters = _plain(piece)
         if not letters:
@@ -89,7 +94,12 @@ class ExpectedWords:
         return _State(state.before, word, 0.0), bonus - state.pending
 
     def end(self, state: _State) -> float:
-        """See `Bias`. What was given for another word that begins like this one is taken back."""
+        """See `Bias`. A lone word that only begins a phrase is not expected: of noise the model likes to say "You"."""
+        lone = state.before == _BEGIN and state.word not in self._any.alone | self._asked.words
+        return -state.pending if lone else self._end_word(state)
+
+    def _end_word(self, state: _State) -> float:
+        """What was given for another word that begins like this one is taken back."""
         before, word = state.before, state.word
         asked = self._asked
         expected = word in asked.whole.get(before, ()) or word in asked.anywhere

@@ -48,6 +48,12 @@ def test_a_word_that_only_begins_like_an_expected_one_gives_its_bonus_back() -> 
     assert total(bias(), [" I", " want", " a", " check", "er"]) == 3
 
 
+def test_a_lone_word_that_only_begins_a_phrase_gives_its_bonus_back() -> None:
+    assert total(bias(), [" I"]) == 0
+    assert total(bias(), [" I", " want"]) == 2
+    assert total(ExpectedWords(PIECES, {"": ["up", "up to a point"]}, "", 1.0), ["up"]) == 1
+
+
 def test_what_nobody_expects_is_as_without_bias() -> None:
     assert total(bias(), [" to", " check", "er", ",", "up"]) == 0
 
