@@ -269,7 +269,7 @@ def test_a_file_that_is_no_voice_is_refused_in_one_line(engine: chatterbox.Chatt
         (short, "0.5 s; expected at least 2 s"),
         (text, "not a recording; expected .wav"),
         (tmp_path / "none.wav", "No such file"),
-        (tmp_path, "Is a directory|no recording"),
+        (tmp_path, "Is a directory|not a recording"),
     ):
         with pytest.raises(ValueError, match=complaint) as caught:
             spoken(engine, voice_file=str(file))
