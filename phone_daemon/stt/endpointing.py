@@ -1,10 +1,10 @@
-"""Endpointing: how long a caller who has fallen silent is waited for, and why.
+"""Endpointing: how long to wait for a caller who has fallen silent, and why.
 
-Not one wait for all. What was asked comes first: an answer of yes or no is over at once, a number is not before all
-of its digits have been said, a name that is being spelled goes on. Else the likelihood that the caller has finished
-is taken from what they said, how its last syllables sounded, and how long they have paused before; the wait lies
-between `[turn] min_wait_s` and `max_wait_s` by that. Everything counts on the caller's samples, so that a recorded
-call is replayed to the same waits.
+There is no single wait. What was asked comes first: a yes or no answer is over at once, a number is not over before all
+of its digits have been said, and a name that is being spelled goes on. Otherwise the likelihood that the caller has
+finished is estimated from what they said, how its last syllables sounded, and how long they have paused before; it
+places the wait between `[turn] min_wait_s` and `max_wait_s`. All times are counted in the caller's samples, so that the
+replay of a recorded call gives the same waits.
 """
 
 from __future__ import annotations
@@ -23,42 +23,43 @@ from phone_daemon.stt.turn_end import likelihood
 from phone_daemon.stt.unfinished import calls_for_more
 
 SHORTEST_PAUSE_S = 0.1
-"""A shorter silence is a stop consonant, and tells nothing of how a caller pauses."""
+"""A shorter silence is a stop consonant, and says nothing about how a caller pauses."""
 KEPT = 8
-"""Pauses of the call that the caller's own pace is taken from."""
+"""Number of the call's pauses from which the caller's pace is estimated."""
 NUMBER_WAIT_S = 0.35
-"""After the last digit that was asked for: some people then correct one."""
+"""Wait after the last digit of a number that was asked for: some people then correct a digit."""
 NO_VOICE = Ending()
 TAG_WAIT_S = 0.3
-"""After a whole sentence: before "please" voices pause for up to 0.32 s, of which the VAD takes the first for voice."""
+"""Wait after a whole sentence: before "please", voices pause for up to 0.32 s, and the VAD counts the beginning of that
+pause as voice."""
 THANKS = frozenset(("thank", "thanks", "much"))
-"""Of "thank you very much" its first word is the one that is lost."""
+"""Recognition often loses the first word of "thank you very much"."""
 LAST_WORDS = frozenset(("please", "goodbye", "bye"))
 MESSAGE_WAIT_S = 0.8
-"""In a message, a name or an address, after whatever sounds finished."""
+"""Wait after anything that sounds finished in a message, a name, or an address."""
 GROUP_WAIT_S = 1.5
-"""Between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
+"""Wait between the groups of a number, or of the letters of a name. People take up to 1.2 s."""
 PATIENCE = 1.5
-"""Of the unlikelihood that the caller has finished: the power that takes a share of the longest wait."""
+"""The exponent on the likelihood that the caller has not finished: the result is the share of the longest wait."""
 PACE = 1.4
-"""Times the second longest of a caller's last pauses: who has paused for so long twice may do so again."""
+"""Factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so again."""
 PACED_S = 0.5
-"""They are waited for no longer on that account."""
+"""Longest wait that a caller's pace alone can cause."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 _LETTER = re.compile(r"[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A wait, in seconds of silence, and what it was chosen for."""
+    """A wait, in seconds of silence, and the reason for it."""
 
     wait_s: float
     reason: str
     likely: float | None = None
-    """That the caller had finished, 0 to 1, where that decided."""
+    """Likelihood, 0 to 1, that the caller had finished, if it decided the wait."""
 
     def told(self) -> dict[str, object]:
-        """As the turn log has it."""
+        """The endpoint in the turn log's format."""
         likely = {} if self.likely is None else {"likely": round(self.likely, 2)}
         return {"wait_s": round(self.wait_s, 3), "reason": self.reason, **likely}
 
@@ -68,49 +69,49 @@ class Evidence:
     """What is known in a pause."""
 
     text: str
-    """The turn's words so far."""
+    """The words of the turn so far."""
     expected: str
-    """What was asked, as `Agent.expects` has it."""
+    """What was asked, in the format of `Agent.expects`."""
     ending: Ending = NO_VOICE
     pauses_s: tuple[float, ...] = ()
-    """Those after which the caller went on, in this call; the last ones."""
+    """The most recent pauses in this call after which the caller went on."""
     overheard: bool = False
-    """It was said while the agent spoke."""
+    """Whether it was said while the agent spoke."""
     making: bool = False
-    """A reply to it has been begun, and is not ready: until it is, waiting costs the caller nothing."""
+    """Whether a reply has been begun and is not ready: until it is, waiting costs the caller nothing."""
 
 
 @dataclass(slots=True)
 class Endpointing:
-    """One call's: keeps what was last heard, and what pauses the caller makes."""
+    """One call's endpointing: keeps the last audio heard, and the pauses that the caller makes."""
 
     turn: TurnSettings
     vad: VadSettings
     expected: str = ""
     overheard: bool = False
     making: bool = False
-    """What `Evidence` says of the three."""
+    """The three fields are described in `Evidence`."""
     _audio: bytearray = field(default_factory=bytearray)
     _pauses_s: list[float] = field(default_factory=list)
     _quiet: int = 0
     _ending: Ending | None = None
-    """Of the pause that runs now, once it has been measured."""
+    """The ending before the current pause, once it has been measured."""
     endpoint: Endpoint = Endpoint(0.0, "")
-    """The wait that was chosen last."""
+    """The most recently chosen wait."""
 
     def hear(self, pcm: bytes) -> None:
-        """The caller's next audio, 8 kHz."""
+        """Takes the caller's next audio, 8 kHz."""
         self._audio += pcm
-        if len(self._audio) > 16 * samples(SPAN_S):  # seldom, because it moves everything
+        if len(self._audio) > 16 * samples(SPAN_S):  # rarely, because it moves everything
             del self._audio[: -4 * samples(SPAN_S)]
 
     def wait(self, text: str, quiet: int) -> int:
-        """Samples of silence that end the turn, the caller having been silent for `quiet` after `text`."""
+        """Samples of silence that end the turn, if the caller has been silent for `quiet` samples after `text`."""
         self.endpoint = decide(self.evidence(text, quiet), self.turn, self.vad)
         return samples(self.endpoint.wait_s)
 
     def evidence(self, text: str, quiet: int) -> Evidence:
-        """The same for somebody who tries other waits."""
+        """The same evidence, for code that tries other waits."""
         if quiet < self._quiet:
             self.went_on(self._quiet)
         self._quiet = quiet
@@ -120,18 +121,18 @@ class Endpointing:
         return Evidence(text, self.expected, ending, tuple(self._pauses_s), self.overheard, self.making)
 
     def went_on(self, pause: int) -> None:
-        """The caller paused for so many samples, and had not finished."""
+        """The caller paused for `pause` samples, and had not finished."""
         if pause >= samples(SHORTEST_PAUSE_S):
             self._pauses_s = [*self._pauses_s, pause / SAMPLE_RATE][-KEPT:]
         self._ending = None
 
     def over(self) -> None:
-        """The turn is over, as far as is known: what comes next is no part of this pause."""
+        """The turn seems to be over: what comes next is not part of this pause."""
         self._quiet, self._ending = 0, None
 
 
 def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint:
-    """How long to wait in a pause of which `evidence` is known."""
+    """Decides how long to wait in a pause, given the `evidence`."""
     words = words_of(evidence.text)
     if turn.endpointing == "fixed":
         more = turn.unfinished_s if calls_for_more(evidence.text) else 0.0
@@ -150,7 +151,7 @@ def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint
 
 
 def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSettings) -> Endpoint:
-    """By what was asked, and else by how likely the caller has finished."""
+    """Chosen by what was asked, or else by how likely it is that the caller has finished."""
     number = _DIGITS.fullmatch(evidence.expected)
     digits = sum(len(run.digits) for run in runs(words))
     if number and digits:
@@ -170,7 +171,8 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
 
 
 def _tag_wait(words: list[str], vad: VadSettings) -> float:
-    """What is left for a tag after a whole sentence: "please", or a goodbye; a number may have a second part."""
+    """The time left for a tag after a whole sentence, such as "please" or a goodbye; a number may have a second
+    part."""
     if LAST_WORDS.intersection(words[-2:]):
         return 0.0
     if runs(words[-1:]) or THANKS.intersection(words):
@@ -179,7 +181,7 @@ def _tag_wait(words: list[str], vad: VadSettings) -> float:
 
 
 def _spells(words: list[str]) -> bool:
-    """Whether the last words are letters or digits said one by one."""
+    """Whether the last words are letters or digits that are said one by one."""
     singles = []
     for word in reversed(words):
         if not _LETTER.fullmatch(word) and len("".join(run.digits for run in runs([word]))) != 1:

@@ -1,7 +1,8 @@
-"""How the last syllables before a pause were said: callers who have finished let pitch and loudness fall.
+"""How the last syllables before a pause were said: callers who have finished let their pitch and loudness fall.
 
-Whoever only thinks holds the last syllable on a level pitch (Duncan 1972; Ferrer, Shriberg and Stolcke 2002). Measured
-on the last second of the voice, against the same second, so that neither the voice nor the line's level matters.
+Callers who are only thinking hold the last syllable at a level pitch (Duncan 1972; Ferrer, Shriberg and Stolcke 2002).
+The end is measured within the last second of voice and relative to that same second, so that neither the voice nor the
+line's level matters.
 """
 
 from __future__ import annotations
@@ -14,37 +15,37 @@ from numpy.typing import NDArray
 from phone_daemon.events import SAMPLE_RATE
 
 SPAN_S = 1.2
-"""Of the audio before a pause, what is looked at."""
+"""How much of the audio before a pause is measured."""
 HOP = SAMPLE_RATE // 100
 WINDOW = 4 * HOP
-"""Two periods of the lowest voice and more."""
+"""More than two periods of the lowest voice."""
 LOWEST_HZ, HIGHEST_HZ = 70.0, 380.0
 PERIODIC = 0.5
-"""Normalized autocorrelation of a frame that has a pitch."""
+"""Least normalized autocorrelation of a frame that has a pitch."""
 OCTAVE = 0.85
-"""A shorter period counts when it is this share as likely as the likeliest."""
+"""A shorter period counts if its likelihood is at least this share of the greatest."""
 SOFTEST_DB = -32.0
-"""Below the loudest frame: softer ones are no voice."""
+"""Level relative to the loudest frame; softer frames are not voice."""
 LAST_S = 0.15
-"""The end, which is compared with what was before it."""
+"""Length of the end, which is compared with what came before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of what was said. All are 0 when there was no voice to measure."""
+    """The end of what was said. All fields are 0 if there was no voice to measure."""
 
     pitch: float = 0.0
-    """Semitones of the last voiced frames above the median of the span; below 0: it fell."""
+    """Semitones of the last voiced frames above the median of the span; below 0 if the pitch fell."""
     slope: float = 0.0
-    """Semitones a second over the last 300 ms that have a pitch."""
+    """Semitones per second over the last 300 ms that have a pitch."""
     level_db: float = 0.0
-    """Of the last 150 ms of voice, relative to the median of the span."""
+    """Level of the last 150 ms of voice, relative to the median of the span."""
     held_s: float = 0.0
-    """How long the last voiced stretch is: a drawn-out syllable is long."""
+    """Length of the last voiced stretch, which is long for a drawn-out syllable."""
 
 
 def ending(pcm: bytes) -> Ending:
-    """Of 8 kHz 16-bit audio that ends where the voice does; only the last `SPAN_S` of it counts."""
+    """The ending of 8 kHz 16-bit audio that ends where the voice does; only its last `SPAN_S` counts."""
     audio = np.frombuffer(pcm[-2 * round(SPAN_S * SAMPLE_RATE) :], "<i2").astype(np.float64)
     count = (len(audio) - WINDOW) // HOP + 1
     if count < 8:
@@ -83,7 +84,7 @@ def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     likeness = correlation / (correlation[:, :1] + 1e-9) / (window / window[0])
     span = likeness[:, shortest:]
     most = span.max(axis=1)
-    # Twice the period fits as well as the period does, and sometimes a little better.
+    # Twice the period fits as well as the period does, and sometimes slightly better.
     near = span >= OCTAVE * most[:, None]
     peak = np.ones_like(near)
     peak[:, 1:-1] = (span[:, 1:-1] >= span[:, :-2]) & (span[:, 1:-1] >= span[:, 2:])

@@ -1,4 +1,4 @@
-"""How likely a caller who has paused has finished: a logistic regression on what they said and how it ended.
+"""How likely it is that a caller who has paused has finished: a logistic regression on what they said and how it ended.
 
 `python -m ops.bench.turn_taking.fit` makes `WEIGHTS` from the tuning half of the scenes (`make scenes`).
 """
@@ -22,7 +22,7 @@ QUESTIONS = frozenset(
 
 
 def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float]:
-    """By name, each about -1 to 1."""
+    """The features by name, each about -1 to 1."""
     mark = text.rstrip()[-1:]
     count = len(words)
     return {
@@ -49,6 +49,6 @@ def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float
 
 
 def likelihood(text: str, words: Sequence[str], ending: Ending) -> float:
-    """0 to 1. `words`: those of `text`, at least one."""
+    """The likelihood, 0 to 1. `words`: the words of `text`, at least one."""
     found = features(text, words, ending)
     return 1 / (1 + math.exp(-sum(WEIGHTS[name] * value for name, value in found.items())))

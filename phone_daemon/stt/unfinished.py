@@ -1,4 +1,4 @@
-"""Whether what a caller has said so far calls for more: nobody ends their turn with "and" or "my number is"."""
+"""Whether what a caller has said so far calls for more: nobody ends a turn with "and" or "my number is"."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OPEN = (
     *("is", "are", "was", "i'm", "it's", "i", "we", "they"),
     *("um", "uh", "er", "erm"),
 )
-"""English words after which more comes. Some of them can end a sentence ("can I come in?"), which then costs a caller
-some silence; those that mostly do, such as "it" and "so", are not here."""
+"""English words after which more follows. Some of them can end a sentence ("can I come in?"), which then costs a caller
+some silence; words that usually can, such as "it" and "so", are not here."""
 LEANING = (
     *("that", "which", "who", "whether", "when", "where", "what", "how", "why", "while", "since", "after", "before"),
     *("ask", "tell", "say", "know", "think", "mean", "want", "need", "like", "prefer", "hope", "see", "reach", "got"),
@@ -23,7 +23,7 @@ LEANING = (
     *("you", "he", "she", "me", "who's", "there's", "that's", "i'd", "i'll", "i've", "we're", "doctor", "mister"),
     *("hmm", "hm", "mm", "oh", "ah", "okay"),
 )
-"""Words after which more often comes than not."""
+"""Words after which more usually follows."""
 LEADS = (
     *("tell me", "let me think", "let me see", "told to", "told that", "supposed to", "could we say", "shall we say"),
     *("i wonder", "i think", "i was", "it was", "that was", "there was", "if you", "do you have", "is for", "it's for"),
@@ -37,12 +37,12 @@ _LEADS = tuple(tuple(each.split()) for each in LEADS)
 
 
 def calls_for_more(text: str) -> bool:
-    """Whether `text` breaks off in the middle of a sentence, by its last word."""
+    """Whether `text` breaks off in the middle of a sentence, judging by its last word."""
     return _last(text) in OPEN
 
 
 def leans_on(text: str) -> bool:
-    """Whether `text` may well go on, by its last word."""
+    """Whether `text` may well go on, judging by its last word."""
     return _last(text) in LEANING
 
 

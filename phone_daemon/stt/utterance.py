@@ -1,4 +1,4 @@
-"""One utterance of the caller on its way through recognition; a dead engine costs time, not words."""
+"""One utterance of the caller on its way through recognition. A dead engine costs time, not words."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from sidecars.resample import Resampler
 
 
 class SttLost(Exception):
-    """This utterance cannot be recognized any further: its engine died or gave it up. Says why."""
+    """This utterance cannot be recognized any further, because its engine died or gave it up. The message says why."""
 
 
 class Utterance:
-    """`feed` it audio, then `finalize` or `cancel` it. One that is neither must be closed, or the engine holds it
-    for ever. It opens its session at once: make it before it is needed, and feed it the pre-roll.
+    """`feed` it audio, then `finalize` or `cancel` it. If you do neither, close it, or the engine keeps it forever. It
+    opens its session at once: create it before it is needed, and feed it the pre-roll.
 
-    The audio is kept until the utterance is over (15 s of it are 240 kB at 8 kHz), so that an utterance whose engine
-    died is heard again from its start by the next engine; once, lest an utterance that kills engines kills them all.
+    The audio is kept until the utterance is over (15 s take 240 kB at 8 kHz), so that if its engine dies, the next
+    engine can hear the utterance from its start. That happens only once, lest an utterance that kills engines kill them
+    all.
     """
 
     def __init__(
@@ -32,33 +33,33 @@ class Utterance:
         expected: str = "",
         rate: int = SAMPLE_RATE,
     ) -> None:
-        """`options`: the engine's session options. `call`: whose utterance it is, for a host that has a process for
-        each. `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore.
-        `rate`: samples a second of what it is fed."""
+        """`options`: the engine's session options. `call`: the call of the utterance, for a host with a process for
+        each call. `expected`: the set of phrases that it most likely comes from, a hint that an engine may ignore.
+        `rate`: samples per second of the audio that is fed."""
         self._host = host
         self._rate = rate
         self._call = call
         self._options = {**(options or {}), **({"expected": expected} if expected else {})}
         self.faults: list[str] = []
-        """What went wrong on the way and was survived, each in one line."""
+        """Faults that the utterance has survived, each in one line."""
         self._audio = bytearray()
         self._on_partial: Callable[[Transcript], None] | None = None
         self._partial: Transcript | None = None
-        """The newest that nobody was told."""
+        """The newest partial that has not been reported."""
         self._final: Transcript | None = None
         self._held: Mapping[str, int] = {}
         self._complete = False
-        """Finalized: nothing more is fed."""
+        """Whether the utterance is finalized: nothing more is fed."""
         self._over = False
-        """Cancelled or closed: nobody waits for it any more."""
+        """Whether it is cancelled or closed: nobody waits for it any more."""
         self._revived = False
         self._reviving: asyncio.Handle | None = None
         self._lost = ""
-        """Why its engine does not hear it any more; empty while it does."""
+        """Why its engine no longer hears it; empty while it does."""
         self._answered = asyncio.Event()
-        """There is a final, or there will never be one."""
+        """Set once there is a final, or there will never be one."""
         self._freed = asyncio.Event()
-        """The engine has freed the utterance, or is gone."""
+        """Set once the engine has freed the utterance, or is gone."""
         self._channel: Channel
         self._open()
 
@@ -70,11 +71,11 @@ class Utterance:
         channel.listen(partial(self._take, channel), partial(self._lose, channel))
 
     def feed(self, pcm: bytes) -> None:
-        """Hears more audio. Never blocks. Ignored once the utterance is finalized, cancelled or closed."""
+        """Takes more audio. Never blocks. Does nothing once the utterance is finalized, cancelled, or closed."""
         if self._complete or self._over:
             return
         if self._lost and not self._audio:
-            self._open()  # An engine that died before it heard anything did not die of this.
+            self._open()  # an engine that died before it heard anything did not die of this
         self._audio += pcm
         self._send(self._to_engine.feed(pcm))
         if self._lost:
@@ -85,14 +86,15 @@ class Utterance:
             self._channel.send({"type": "Audio"}, pcm)
 
     def on_partial(self, tell: Callable[[Transcript], None] | None) -> None:
-        """Has `tell` called with what is understood so far, whenever it changes; at once if something is already."""
+        """Calls `tell` with the words recognized so far, whenever they change, and at once if there are any."""
         self._on_partial = tell
         if tell is not None and self._partial is not None:
             newest, self._partial = self._partial, None
             tell(newest)
 
     async def finalize(self) -> Transcript:
-        """What was said, for good. Raises `SttLost` when a second engine died on it too, or it was cancelled."""
+        """Returns the final transcript. Raises `SttLost` if a second engine died on the utterance too, or it was
+        cancelled."""
         if not self._complete and not self._over:
             self._complete = True
             self._finish()
@@ -109,7 +111,7 @@ class Utterance:
             self._channel.send({"type": "Finalize"})
 
     async def cancel(self) -> None:
-        """Ends the utterance here: nothing of it is told from now on. Idempotent."""
+        """Ends the utterance here: nothing more of it is reported. Idempotent."""
         if not self._over:
             self._over = True
             self._on_partial = None
@@ -119,16 +121,16 @@ class Utterance:
                 self._freed.set()
 
     async def released(self) -> Mapping[str, int]:
-        """After `cancel` or `finalize`: waits until the engine says that it has freed the utterance; returns what its
-        stores hold now, by store. Other utterances count. Raises `SttLost` when the engine died instead.
-        """
+        """After `cancel` or `finalize`: waits until the engine reports that it has freed the utterance. Returns what
+        its stores hold now, by store, including what other utterances hold. Raises `SttLost` if the engine died
+        instead."""
         await self._freed.wait()
         if self._lost:
             raise SttLost(self._lost)
         return self._held
 
     def close(self) -> None:
-        """Lets go of the utterance without waiting for anything. Idempotent."""
+        """Releases the utterance without waiting for anything. Idempotent."""
         self._channel.close()
         self._over = True
         self._on_partial = None
@@ -172,7 +174,7 @@ class Utterance:
         if self._revived or self._over:
             self._settle()
         else:
-            # Not at once: the host may be telling its other channels that they are lost.
+            # Not at once: the host may still be reporting the loss to its other channels.
             self._reviving = asyncio.get_running_loop().call_soon(self._revive)
 
     def _revive(self) -> None:

@@ -1,4 +1,4 @@
-"""When the caller speaks: Silero's probabilities, with hysteresis, on the caller's own sample clock."""
+"""Detects when the caller speaks, by Silero's probabilities with hysteresis, on the caller's own sample clock."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from phone_daemon.settings.settings import VadSettings
 from sidecars.silero import Silero
 
 WINDOW = 256
-"""Samples that Silero judges at once."""
+"""Samples that Silero judges at a time."""
 LONGEST_GAP = SAMPLE_RATE
-"""Samples of silence that stand for a longer hole in the audio: by then the model has forgotten what was before."""
+"""Samples of silence that stand in for a longer gap in the audio: by then the model has forgotten what came before."""
 FLINCH = 0.05
-"""The model flinches at any sudden sound and calms down at once (a hum that sets in: 0.70, 0.67, 0.49, 0.31), while
-with speech it grows surer. Speech does not start in a window that is less likely than the one before it by more."""
+"""The model flinches at any sudden sound and calms down at once (at the onset of a hum: 0.70, 0.67, 0.49, 0.31), while
+with speech it becomes surer. Speech does not start in a window whose probability is lower than that of the window
+before it by more than this."""
 STIRRING = 0.1
-"""Probability of a window that may be the beginning of speech."""
+"""Probability from which a window may be the beginning of speech."""
 
 
 class Vad:
     """Turns the caller's audio into `SpeechStarted` and `SpeechEnded`.
 
     Speech starts where the probability rises above `release`, once it has stayed there for `min_speech_s` and has
-    come above `threshold`; it ends once the probability has been below `release` for `wait`.
+    exceeded `threshold`; it ends once the probability has been below `release` for `wait`.
     """
 
     def __init__(self, settings: VadSettings) -> None:
@@ -32,35 +33,35 @@ class Vad:
         self._silero = Silero(SAMPLE_RATE)
         self._waiting = bytearray()
         self._position = 0
-        """Where `_waiting` ends."""
+        """Position at which `_waiting` ends."""
         self.onset: int | None = None
-        """First sample of the speech, or of what may become speech, that runs now; None: neither does."""
+        """First sample of the current speech, or of what may become speech; None if there is neither."""
         self._last = 0
         self.speaking = False
-        """Between `SpeechStarted` and `SpeechEnded`."""
+        """Whether the caller is between `SpeechStarted` and `SpeechEnded`."""
         self.doubted = False
-        """Speech does not start as long as this holds: what is heard may not be the caller."""
+        """While this holds, speech does not start: the sound may not be the caller."""
         self.far = False
-        """What is heard as long as this holds is no speech of the caller's, but that of somebody behind them."""
+        """While this holds, the sound does not count as the caller's speech, but as that of somebody behind them."""
         self._voice: int | None = None
-        """First sample of the voice, whosever it is, that is heard now."""
+        """First sample of the current voice, no matter whose it is."""
         self.probability = 0.0
-        """Of the last window."""
+        """Probability of the last window."""
 
     @property
     def stirring(self) -> bool:
-        """Whether the last window may be the beginning of speech: little to go by, but not nothing."""
+        """Whether the last window may be the beginning of speech: weak evidence, but better than none."""
         return self.probability >= STIRRING and not self.doubted
 
     @property
     def quiet(self) -> int:
-        """Samples judged since the caller's last speech sample; 0 when they do not speak."""
+        """Samples judged since the caller's last speech sample; 0 if they are not speaking."""
         return self._position - len(self._waiting) // 2 - self._last if self.speaking else 0
 
     def feed(self, position: int, pcm: bytes) -> list[SpeechStarted | SpeechEnded]:
-        """Takes 8 kHz audio of any even length that begins at `position`; a hole before it counts as silence.
+        """Takes 8 kHz audio of any even length that begins at `position`; a gap before it counts as silence.
 
-        Raises `ValueError` when `position` lies before audio that was fed already.
+        Raises `ValueError` if `position` lies before audio that was already fed.
         """
         hole = position - self._position
         if hole < 0:
@@ -86,7 +87,8 @@ class Vad:
         return events
 
     def _judge(self, begin: int, before: float) -> SpeechStarted | SpeechEnded | None:
-        """What the window that begins at `begin` changes; `before` is the probability of the one before it."""
+        """The change that the window beginning at `begin` brings; `before` is the probability of the window before
+        it."""
         end = begin + WINDOW
         if self.probability < self._settings.release:
             self._voice = None
@@ -102,8 +104,8 @@ class Vad:
             if end - self._last >= self.wait:
                 self.speaking = False
                 self.onset = None
-                # The model gets used to a voice: with the state that it has after a caller's first turns it misses
-                # one later turn in six and notices the others 80 ms late; with a fresh one, 1 in 84.
+                # The model gets used to a voice: with the state that it has after a caller's first turns it misses one
+                # later turn in six, and detects the others 80 ms late; with a fresh state it misses 1 in 84.
                 self._silero = Silero(SAMPLE_RATE)
                 return SpeechEnded(last=self._last, position=self._position)
             return None
