@@ -1,8 +1,8 @@
-"""The web process: `python -m phone_daemon.web`, started by the daemon (`--fd N`, its settings on standard input), or
-by hand with a settings file, for a console of daemons that share a Redis.
+"""The web process, `python -m phone_daemon.web`. The daemon starts it (`--fd N`, settings on standard input); for a
+console of daemons that share a Redis, it is started by hand with a settings file.
 
-It ends when its daemon does, or says so. Exit codes: 0 asked to, `EXIT_PORT` the port is taken, 2 wrong settings, 1
-anything else.
+It ends when its daemon ends or tells it to. Exit codes: 0 told to end, `EXIT_PORT` the port is taken, 2 wrong settings,
+1 anything else.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from sidecars.log import Event, set_up
 log = logging.getLogger("phone_daemon.web")
 
 EXIT_PORT = 98
-"""Exit code when the port is in use (EADDRINUSE), as a line card's."""
+"""Exit code when the port is in use (EADDRINUSE), the same as a line card's."""
 MAX_MESSAGE = 65_536
-"""Bytes in a WebSocket message: two seconds of audio at 16 kHz."""
+"""The most bytes in a WebSocket message: two seconds of audio at 16 kHz."""
 GRACE_S = 1.0
 
 
 class Server(uvicorn.Server):
-    """Ends when it is told to, not by signals: who started this process decides."""
+    """A server that ends when it is told to, not by signals: whoever started this process decides."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def _beside_a_daemon(fd: int) -> int:
-    # A Ctrl-C reaches the whole process group and systemd's SIGTERM the whole unit; the daemon decides, we follow.
+    # Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole unit; the daemon decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
@@ -98,7 +98,7 @@ async def _alone(config: Path | None) -> int:
 
 
 async def serve(told: HandOver, daemon: socket.socket | None) -> None:
-    """Serves until the daemon is gone; without one, until a signal. Raises `OSError` when the port is taken."""
+    """Serves until the daemon is gone, or without a daemon until a signal. Raises `OSError` if the port is taken."""
     settings = told.settings.web
     tokens = Tokens.load(settings.tokens, os.environ, told.token)
     desk = Desk(
@@ -152,7 +152,7 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         background = [
             asyncio.create_task(housekeeping.run(), name="housekeeping"),
         ]
-        if daemon is not None:  # Nobody else takes what waits on disk.
+        if daemon is not None:  # Nobody else sends what waits on disk.
             background.append(asyncio.create_task(webhooks.run(), name="webhooks"))
         async with web.feed:
             try:

@@ -1,4 +1,4 @@
-"""The web process's HTTP: where the page and the parts of the API are, and how a mistake is answered."""
+"""The web process's HTTP application: its page, the parts of its API, and its error answers."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ NO_WEBRTC = (
 
 
 def create_app(web: Web) -> FastAPI:
-    """The routes; `guarded` puts the guard before them."""
+    """Creates the application's routes; `guarded` puts the guard in front of them."""
     app = FastAPI(
         title="phone-daemon",
         version=__version__,
         summary="Live calls, past calls, and calls from the web.",
         openapi_url="/openapi.json",
-        # Their pages load scripts from elsewhere.
+        # FastAPI's documentation pages load scripts from other sites.
         docs_url=None,
         redoc_url=None,
         responses={
@@ -78,12 +78,12 @@ def _add_health(app: FastAPI, web: Web) -> None:
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
-        """The web process is alive."""
+        """Says that the web process is alive."""
         return {"status": "alive"}
 
     @app.get("/readyz", tags=["health"], responses={503: {"description": "send no calls here"}})
     async def readyz(response: Response) -> dict[str, Any]:
-        """Whether calls should come here: what the daemon says of itself."""
+        """Reports whether the daemon is ready to take calls."""
         ready, told = await daemon.get()
         if not (ready and web.desk.connected):
             response.status_code = 503
@@ -91,7 +91,7 @@ def _add_health(app: FastAPI, web: Web) -> None:
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """For Prometheus."""
+        """Returns metrics for Prometheus."""
         web.metrics.live.set(web.desk.live)
         return Response(web.metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -123,7 +123,7 @@ def _add_page(app: FastAPI, web: Web) -> None:
 
 
 def _sign_in(web: Web, request: Request, token: str) -> Response:
-    """Keeps a link's token in a cookie that scripts cannot read, and takes it out of the address bar."""
+    """Stores a link's token in a cookie that scripts cannot read, and removes it from the address bar."""
     try:
         who = web.tokens.who(token, datetime.now(UTC))
     except PermissionError as error:
@@ -139,7 +139,7 @@ def _sign_in(web: Web, request: Request, token: str) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """One line a mistake: where, and what; never what was sent."""
+    """Describes each mistake in one line: where it is and what is wrong, but never the value that was sent."""
     assert isinstance(error, RequestValidationError)
     lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
     return JSONResponse({"detail": "; ".join(lines)}, 422)

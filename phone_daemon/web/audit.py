@@ -1,6 +1,5 @@
-"""Who did what to which call, a JSON line each, in `audit.jsonl` beside the recordings; and in the log.
-
-What was said, and numbers, stay out of it.
+"""Records who did what to which call, in the log and as JSON lines in `audit.jsonl` beside the recordings. Spoken words
+and telephone numbers are left out.
 """
 
 from __future__ import annotations
@@ -20,13 +19,15 @@ FILE = "audit.jsonl"
 
 
 class Audit:
-    """Appends to DIRECTORY/audit.jsonl (mode 0600). A full disk is logged, and stops nobody."""
+    """Appends to DIRECTORY/audit.jsonl (mode 0600). A full disk is logged, and blocks nobody."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
 
     def record(self, who: Who, what: str, call: str = "", *, outcome: str = "done") -> None:
-        """`what` in a word (say, hang_up, listen, recording, forget); `outcome`: done, or why not."""
+        """Records an action. `what`: the action in one word (such as hang_up, listen, recording, or forget); `outcome`:
+        done, or why it was not done.
+        """
         log.info(Event("web.audit", who=who.name, role=who.role.name.lower(), what=what, call=call, outcome=outcome))
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {

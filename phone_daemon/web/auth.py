@@ -1,6 +1,6 @@
 """Who may do what: tokens with a role, from a file or the environment, and the cookie that a browser keeps.
 
-A token is compared by its SHA-256, so that how long it takes tells nothing of it.
+Tokens are compared by their SHA-256, so that the time that a comparison takes reveals nothing about them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from phone_daemon.web.hand_over import TOKENS_VARIABLE
 
 COOKIE = "phone_token"
 LEAST_TOKEN = 16
-"""Characters: fewer can be guessed."""
+"""The shortest token in characters: a shorter one can be guessed."""
 
 
 class Role(IntEnum):
-    """What a token is good for; each may do what the ones before it may."""
+    """What a token permits; each role includes the permissions of the roles before it."""
 
     WATCH = 1
     """See calls, events and recordings."""
@@ -38,13 +38,13 @@ class Role(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Who:
     name: str
-    """As it stands in the audit log."""
+    """The name in the audit log."""
     role: Role
     expires: datetime | None = None
 
 
 class TokensError(ValueError):
-    """Tokens that cannot be used: one line that says where, what and how to mend it."""
+    """Unusable tokens, in one line that says where the problem is, what it is, and how to fix it."""
 
 
 class Tokens:
@@ -55,7 +55,9 @@ class Tokens:
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str], made: str = "") -> Tokens:
-        """Those of the file and of the variable; without either, `made` alone, as admin. Raises `TokensError`."""
+        """Loads the tokens of the file and of the environment variable; if there are none, `made` is the only token, as
+        admin. Raises `TokensError`.
+        """
         known: dict[str, Who] = {}
         if path is not None:
             known |= _from_file(path)
@@ -66,7 +68,7 @@ class Tokens:
         return cls(known)
 
     def who(self, token: str, now: datetime) -> Who | None:
-        """Whose token it is; None when it is nobody's. Raises `PermissionError` when it has expired."""
+        """Returns the token's owner, or None if the token is unknown. Raises `PermissionError` if it has expired."""
         who = self._known.get(_digest(token)) if token else None
         if who is not None and who.expires is not None and now >= who.expires:
             raise PermissionError(f"this token expired on {who.expires:%Y-%m-%d %H:%M} UTC; ask for a new one")
@@ -74,9 +76,8 @@ class Tokens:
 
 
 def token_of(connection: HTTPConnection) -> str:
-    """The token of a request or WebSocket handshake: `Authorization: Bearer …`, or the cookie; empty: none.
-
-    A browser cannot set a header on a WebSocket, but sends its cookie.
+    """The token of a request or WebSocket handshake, from `Authorization: Bearer …` or the cookie; empty if there is
+    none. A browser cannot set a header on a WebSocket, but it sends its cookie.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -85,12 +86,12 @@ def token_of(connection: HTTPConnection) -> str:
 
 
 def identify(connection: HTTPConnection, role: Role) -> Who:
-    """Who it is, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
+    """Returns who sent the request, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
     return judge(connection.app.state.web.tokens, token_of(connection), role)
 
 
 def judge(tokens: Tokens, token: str, role: Role) -> Who:
-    """Whose `token` it is, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
+    """Returns the owner of `token`, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
     try:
         who = tokens.who(token, datetime.now(UTC))
     except PermissionError as error:

@@ -1,7 +1,8 @@
-"""Past calls, found by number, time, words, slowness and failure: SQLite beside the recordings.
+"""Past calls, found by number, time, words, slowness, and failure, in a SQLite database beside the recordings.
 
-The folders are the truth and `calls.db` an index of them: a row a call, a row a turn in a full-text table (FTS5). It
-can be thrown away at any time and is built again from the folders. What is removed is removed from both.
+The call folders are authoritative, and `calls.db` is an index of them, with a row for each call and, in a full-text
+table (FTS5), a row for each turn. It can be deleted at any time and is then rebuilt from the folders. Calls that are
+removed are removed from both.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from phone_daemon.web.webhook_queue import WebhookQueue
 FILE = "calls.db"
 SCHEMA = 1
 NAME = re.compile(r"(?!\.)[\w.-]{1,128}", re.ASCII)
-"""A call's id: one safe folder name, and nothing that leads anywhere else."""
+"""A call's id: a single safe folder name that cannot lead to any other place."""
 FAILED = (EndReason.FAILED, EndReason.LINE_CARD_DIED, EndReason.NO_ACK, EndReason.RTP_TIMEOUT)
 LIVE_S = 30.0
-"""A call without an end whose files were written to so recently is still going on."""
+"""A call that has no end is still live if its files were written to this recently."""
 LEAST_DIGITS = 7
-"""Of a number that is compared with others by its end."""
+"""The fewest digits of a number that is compared with others by its ending."""
 MOST = 200
-"""Calls in one answer."""
+"""The most calls in one answer."""
 
 _TABLES = """
 CREATE TABLE calls (
@@ -49,17 +50,17 @@ _SNIPPETS = "SELECT call, snippet(turns, -1, '', '', '…', 16) FROM turns WHERE
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which past calls; what is not set does not matter. `before`: a call's id, for the next page."""
+    """Which past calls to find; unset fields match all of them. `before`: a call's id, for the next page."""
 
     words: str = ""
     number: str = ""
-    """Of the caller or the called, or the end of it."""
+    """The caller's or called number, or the end of it."""
     dialplan: str = ""
     since: str = ""
     """ISO 8601, UTC."""
     until: str = ""
     slower_than_ms: float | None = None
-    """Some turn's time to first audio was."""
+    """At least one turn's time to first audio was slower."""
     failed: bool | None = None
     before: str = ""
     limit: int = 50
@@ -67,7 +68,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What is gone from the disk and from the index."""
+    """What was removed from the disk and from the index."""
 
     calls: int = 0
     recordings: int = 0
@@ -76,11 +77,11 @@ class Removed:
 
 
 class CallStore:
-    """The calls under one folder. Methods may be called from any thread; one at a time does something."""
+    """The calls under one folder. Methods may be called from any thread, and run one at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        # It can be made anew from the folders.
+        # It can be rebuilt from the folders.
         self._db = Database(directory / FILE, _TABLES, SCHEMA, disposable=True)
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class CallStore:
     # ------------------------------------------------------------------------------------------------- rows
 
     def add(self, call: str) -> bool:
-        """Reads a call's folder anew; False when there is none, or nothing in it that can be read."""
+        """Reads a call's folder again; False if there is none, or if nothing in it can be read."""
         found = read_call(self.directory / call) if NAME.fullmatch(call) else None
         if found is None:
             return False
@@ -104,7 +105,8 @@ class CallStore:
         return True
 
     def sync(self) -> int:
-        """Adds folders that have no row yet, or changed since, and drops rows whose folder is gone; how many calls."""
+        """Indexes folders that are new or have changed, and drops rows whose folder is gone; returns the number of
+        calls."""
         with self._db.open() as db:
             known = dict(db.execute("SELECT call, bytes FROM calls"))
         there = {folder.name: folder for folder in self._folders()}
@@ -116,7 +118,7 @@ class CallStore:
         return len(there)
 
     def rebuild(self) -> int:
-        """Makes the whole index again; how many calls are in it."""
+        """Rebuilds the whole index; returns the number of calls in it."""
         with self._db.open() as db:
             db.execute("DELETE FROM calls")
             db.execute("DELETE FROM turns")
@@ -131,7 +133,7 @@ class CallStore:
     # ----------------------------------------------------------------------------------------------- search
 
     def search(self, wanted: Wanted) -> tuple[list[dict[str, Any]], bool]:
-        """The latest first, and whether there are more."""
+        """Returns the calls that match, latest first, and whether there are more."""
         where, values = _where(wanted)
         limit = max(1, min(wanted.limit, MOST))
         with self._db.open() as db:
@@ -140,7 +142,7 @@ class CallStore:
             )
             found = [dict(row) for row in rows]
             if match := _match(wanted.words):
-                # All at once: the words are looked up once, and not for each call.
+                # One query for all calls, so that the words are looked up only once.
                 calls = [row["call"] for row in found[:limit]]
                 said = db.execute(_SNIPPETS.format(", ".join("?" * len(calls))), (match, *calls)).fetchall()
                 snippets = dict(reversed([tuple(row) for row in said]))
@@ -149,35 +151,36 @@ class CallStore:
         return [row | {"failed": bool(row["failed"])} for row in found[:limit]], len(found) > limit
 
     def get(self, call: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
-        """A past call's row and the lines of its `turns.jsonl`, from its folder; None when there is none."""
+        """A past call's row and the lines of its `turns.jsonl`, read from its folder; None if there is no such call."""
         found = read_call(self.directory / call) if NAME.fullmatch(call) else None
         return None if found is None else (found[0] | {"failed": bool(found[0]["failed"])}, found[1])
 
     def recording(self, call: str) -> Path | None:
-        """A call's `call.wav`; None when there is none, or `call` is no call's id."""
+        """The path of a call's `call.wav`; None if there is none, or if `call` is not a call's id."""
         path = self.directory / call / "call.wav" if NAME.fullmatch(call) else None
         return path if path is not None and path.is_file() and not path.is_symlink() else None
 
     # ---------------------------------------------------------------------------------------------- removal
 
     def forget(self, number: str) -> tuple[Removed, list[str]]:
-        """Removes every call from or to `number`, whatever of it there is; and which of them still go on.
-
-        A telephone number is the same with and without its country code and prefixes, from seven digits on.
+        """Removes every call from or to `number`; also returns the ids of those that are still live. From seven digits
+        on, a telephone number matches with and without its country code and prefixes.
         """
         found = self.calls_of(number)
         live = [call for call in found if self.goes_on(call)]
         return self.remove([call for call in found if call not in live]), live
 
     def calls_of(self, number: str) -> list[str]:
-        """Every call from or to `number`."""
+        """The ids of all calls from or to `number`."""
         self.sync()
         with self._db.open() as db:
             rows = db.execute("SELECT call, caller, called FROM calls").fetchall()
         return [row["call"] for row in rows if _same(row["caller"], number) or _same(row["called"], number)]
 
     def expire(self, keep_days: float, keep_gb: float, now: datetime) -> Removed:
-        """Removes what is older than `keep_days`, then the oldest while all take more than `keep_gb`. 0: no limit."""
+        """Removes calls older than `keep_days`, then the oldest ones while all together take more than `keep_gb`. 0: no
+        limit.
+        """
         with self._db.open() as db:
             calls = [tuple(row) for row in db.execute("SELECT call, started, bytes FROM calls ORDER BY started DESC")]
         oldest = (now - timedelta(days=keep_days)).astimezone(UTC).isoformat() if keep_days else ""
@@ -190,7 +193,7 @@ class CallStore:
         return self.remove(old)
 
     def remove(self, calls: Iterable[str]) -> Removed:
-        """Removes folders and rows. Raises `OSError` when a folder cannot be removed; its rows then stay."""
+        """Removes folders and rows. Raises `OSError` if a folder cannot be removed; its rows are then kept."""
         recordings = size = 0
         gone = []
         turns = 0
@@ -208,17 +211,17 @@ class CallStore:
             with contextlib.closing(WebhookQueue(self.directory)) as waiting:
                 waiting.forget(gone)
             with self._db.open() as db:
-                # What was said must not live on in pages that the index has freed, nor in its log.
+                # Spoken words must not survive in pages that the index has freed, nor in its log.
                 db.execute("INSERT INTO turns (turns) VALUES ('optimize')")
             self._db.scrub(vacuum=True)
         return Removed(len(gone), recordings, turns, size)
 
     def remove_past(self, call: str) -> bool:
-        """Removes one call, unless it still goes on."""
+        """Removes one call, unless it is still live; returns whether it was removed."""
         return not self.goes_on(call) and bool(self.remove([call]).calls)
 
     def goes_on(self, call: str) -> bool:
-        """It has not ended, as far as its folder tells."""
+        """Whether the call is still live, as far as its folder shows."""
         folder = self.directory / call
         found = read_call(folder)
         if found is None or found[0]["reason"]:
@@ -228,7 +231,7 @@ class CallStore:
 
 
 def read_call(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
-    """The row of a call and its turns, as its folder has them; lines that are cut short are left out."""
+    """A call's row and its turns, read from its folder; truncated lines are skipped."""
     turns = list(_lines(folder / "turns.jsonl"))
     about = next(_lines(folder / "call.json"), None)
     if about is None:
@@ -302,11 +305,11 @@ def _same(one: str, other: str) -> bool:
 
 
 def _ending(number: str) -> str:
-    """A LIKE pattern for numbers that are `number`, or end in it."""
+    """A LIKE pattern for numbers that equal `number` or end in it."""
     return "%" + re.sub(r"([\\%_])", r"\\\1", number) if number else ""
 
 
 def _match(words: str) -> str:
-    """An FTS5 query: every word must be there, the last may go on. Nothing in it is an operator."""
+    """An FTS5 query: every word must match, the last one as a prefix. Nothing in `words` acts as an operator."""
     found = re.findall(r"\w+", words)
     return " ".join(f'"{word}"' for word in found) + "*" if found else ""

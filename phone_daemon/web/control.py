@@ -1,4 +1,4 @@
-"""`/v1`: live and past calls, what an operator may ask of a live one, the event stream and recordings."""
+"""The `/v1` API: live and past calls, an operator's commands to live calls, the event stream, and recordings."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", de
 
 
 def _not_seconds(text: str) -> str:
-    """A date and time, as people and the description write them; pydantic would take seconds since 1970 as well."""
+    """Accepts only a date and time in text form; pydantic would also accept seconds since 1970."""
     if text.count("-") < 2:
         raise ValueError("write it as 2026-01-31T12:00:00Z")
     return text
 
 
 DIAL_SLACK_S = 10.0
-"""More than a daemon takes to say that nobody answered."""
+"""Longer than a daemon takes to report that nobody answered."""
 When = Annotated[datetime, BeforeValidator(_not_seconds)]
 GONE = ("not live", "no such call")
-"""What a daemon says of a call that it does not have."""
+"""A daemon's answers for a call that it does not have."""
 
 
 class Problem(BaseModel):
-    """Why not, in one line."""
+    """The reason for a refusal, in one line."""
 
     detail: str
 
@@ -83,7 +83,7 @@ class Dial(Body):
 
 
 class Me(BaseModel):
-    """Whose token it is."""
+    """The owner of the token."""
 
     name: str
     role: Literal["watch", "operate", "admin"]
@@ -96,13 +96,13 @@ class LiveCalls(BaseModel):
 
 class PastCalls(LiveCalls):
     more: bool
-    """There are older ones: ask again with `before` = the last call's id."""
+    """Whether there are older calls: to get them, ask again with `before` set to the last call's id."""
 
 
 class OneCall(BaseModel):
     call: dict[str, Any]
     turns: list[dict[str, Any]]
-    """Lines of `turns.jsonl`; of a live call those that are over."""
+    """Lines of `turns.jsonl`; for a live call, those of the turns that are over."""
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -121,13 +121,13 @@ def some(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/me", tags=["who"], responses=some())
 async def me(who: Watcher) -> Me:
-    """Whose token this is, and what it is good for."""
+    """Returns the token's owner, role, and expiration time."""
     return Me.model_validate({"name": who.name, "role": who.role.name.lower(), "expires": who.expires})
 
 
 @router.post("/signout", tags=["who"], status_code=204)
 async def sign_out(response: Response) -> None:
-    """Takes the token out of the browser."""
+    """Removes the token's cookie from the browser."""
     response.delete_cookie(COOKIE)
 
 
@@ -149,7 +149,7 @@ async def calls(  # noqa: PLR0917
     before: Annotated[str, Query(max_length=128, description="a call's id: the next page")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> LiveCalls | PastCalls:
-    """Live calls on every machine that shares the Redis, or past ones on this machine, the latest first."""
+    """Lists live calls on all machines that share the Redis, or past calls on this machine, latest first."""
     web: Web = request.app.state.web
     if state == "live":
         return LiveCalls(calls=list((await request.app.state.live.get()).values()))
@@ -165,7 +165,7 @@ async def calls(  # noqa: PLR0917
 
 @router.get("/calls/{call}", tags=["calls"], responses=some(404))
 async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
-    """A call, live or past, with its turns so far."""
+    """Returns a live or past call with its turns so far."""
     web: Web = request.app.state.web
     live: dict[str, Any] = {}
     with contextlib.suppress(HTTPException):
@@ -179,7 +179,7 @@ async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
 
 @router.delete("/calls/{call}", tags=["calls"], status_code=204, responses=some(404, 409))
 async def remove_call(request: Request, who: Admin, call: CallId) -> None:
-    """Removes a past call: its audio, its transcript, its rows."""
+    """Removes a past call with its audio, its transcript, and its rows."""
     web: Web = request.app.state.web
     if await asyncio.to_thread(web.store.get, call) is None:
         raise HTTPException(404, f"no call {call}")
@@ -196,7 +196,7 @@ async def remove_call(request: Request, who: Admin, call: CallId) -> None:
     | {200: {"content": {"audio/wav": {}}, "description": "8 kHz stereo: caller left, agent right"}},
 )
 async def recording(request: Request, who: Watcher, call: CallId) -> FileResponse:
-    """A call's audio; ranges are served."""
+    """Returns a call's audio; range requests are supported."""
     web: Web = request.app.state.web
     path = await asyncio.to_thread(web.store.recording, call)
     if path is None:
@@ -212,31 +212,31 @@ async def recording(request: Request, who: Watcher, call: CallId) -> FileRespons
 
 @router.post("/calls/{call}/say", tags=["steering"], responses=some(404, 409, 503))
 async def say(request: Request, who: Operator, call: CallId, body: Say) -> dict[str, Any]:
-    """The agent says this, whatever it is saying now."""
+    """Makes the agent say this text instead of what it is saying now."""
     return await _order(request, who, call, CommandKind.SAY, body.text)
 
 
 @router.post("/calls/{call}/interrupt", tags=["steering"], responses=some(404, 409, 503))
 async def interrupt(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
-    """Silences the agent as a caller would; answers with the legs of the cancel chain."""
+    """Silences the agent as a caller's interruption would; returns the legs of the cancel chain."""
     return await _order(request, who, call, CommandKind.INTERRUPT)
 
 
 @router.post("/calls/{call}/dtmf", tags=["steering"], responses=some(404, 409, 503))
 async def dtmf(request: Request, who: Operator, call: CallId, body: Keys) -> dict[str, Any]:
-    """Sends keys to the caller's side."""
+    """Sends DTMF keys to the caller's side."""
     return await _order(request, who, call, CommandKind.DTMF, body.digits)
 
 
 @router.post("/calls/{call}/hold", tags=["steering"], responses=some(404, 409, 503))
 async def hold(request: Request, who: Operator, call: CallId, body: Hold) -> dict[str, Any]:
-    """Lets the caller wait, or takes them back; they are told."""
+    """Puts the caller on hold, or takes them off hold; the caller is told."""
     return await _order(request, who, call, CommandKind.HOLD, "on" if body.held else "off")
 
 
 @router.post("/calls/{call}/transfer", tags=["steering"], responses=some(404, 409, 503))
 async def transfer(request: Request, who: Operator, call: CallId, body: Transfer) -> dict[str, Any]:
-    """Hands the caller over; they are told."""
+    """Transfers the caller; the caller is told."""
     return await _order(request, who, call, CommandKind.TRANSFER, body.to)
 
 
@@ -248,9 +248,10 @@ async def hang_up(request: Request, who: Operator, call: CallId) -> dict[str, An
 
 @router.post("/calls", tags=["steering"], responses=some(409, 503))
 async def dial(request: Request, who: Admin, body: Dial) -> dict[str, Any]:
-    """Calls somebody, and lets a dialplan speak with them. Answers once they did, or will not: in half a minute, say.
+    """Calls a number and lets a dialplan talk with whoever answers. The response comes once the call is answered or has
+    failed, usually within half a minute.
 
-    `result` is answered, busy, no_answer, rejected, failed, forbidden, or with `dry_run` would_call.
+    `result` is answered, busy, no_answer, rejected, failed, or forbidden; with `dry_run` it can be would_call.
     """
     web: Web = request.app.state.web
     outbound = web.settings.outbound
@@ -262,7 +263,8 @@ async def dial(request: Request, who: Admin, body: Dial) -> dict[str, Any]:
             daemons = await commands.daemons()
             if not daemons:
                 raise CommandFailed("no daemon is live in Redis")
-            # Of several on a machine, the one with the lowest process id came first, and has the trunks' accounts.
+            # Of several daemons on a machine, the one with the lowest process id started first, and holds the trunks'
+            # accounts.
             oldest = min(daemons, key=lambda daemon: (len(daemon.partition("-")[0]), daemon))
             answer = await commands.deliver(oldest, Command(CommandKind.DIAL, body.model_dump_json()), patience_s)
     except CommandFailed as error:
@@ -290,7 +292,7 @@ async def _order(request: Request, who: Who, call: str, kind: CommandKind, argum
 
 
 async def ask_live(settings: StateSettings) -> dict[str, dict[str, str]]:
-    """The live calls by id, of every machine that shares the Redis. Raises `HTTPException` 503."""
+    """Returns the live calls by id, from all machines that share the Redis. Raises `HTTPException` 503."""
     if settings.url == "off":
         raise HTTPException(503, 'live calls are listed in Redis, which is switched off ([state] url = "off")')
     try:
@@ -315,9 +317,8 @@ async def events(
     call: Annotated[str, Query(max_length=128, description="of this call alone")] = "",
     last_event_id: Annotated[str, Header(max_length=64)] = "",
 ) -> StreamingResponse:
-    """What happens in all calls, as it happens. `event:` is a kind, `data:` JSON: call, kind, at_ns, daemon, data.
-
-    A client that comes back with `Last-Event-ID` gets what it missed, as far as it is still kept.
+    """Streams what happens in all calls. `event:` is the kind, and `data:` is JSON with call, kind, at_ns, daemon, and
+    data. A client that reconnects with `Last-Event-ID` gets the events that it missed, if they are still kept.
     """
     web: Web = request.app.state.web
     if last_event_id and not ID.fullmatch(last_event_id):

@@ -1,4 +1,6 @@
-"""A SQLite file of the web process, beside the recordings: made when first needed, readable by its owner alone."""
+"""A SQLite file of the web process, beside the recordings. It is created on first use and readable only by its
+owner.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ from pathlib import Path
 
 
 class Database:
-    """Opened when it is first used. For any thread; one at a time does something."""
+    """A database that is opened on first use. Methods may be called from any thread, and run one at a time."""
 
     def __init__(self, path: Path, tables: str, schema: int, *, disposable: bool = False) -> None:
-        """`tables`: SQL that makes them, in release `schema`. `disposable`: one that is broken is made anew."""
+        """`tables`: the SQL that creates the tables of version `schema`. `disposable`: a broken database is created
+        again.
+        """
         self.path = path
         self._tables = tables
         self._schema = schema
@@ -30,9 +34,8 @@ class Database:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
-        """The database in one transaction. Raises `sqlite3.Error`, `OSError`.
-
-        `sqlite3.DatabaseError` where the file is broken, or its tables are not of this release.
+        """The database, within one transaction. Raises `OSError` and `sqlite3.Error`; it raises `sqlite3.DatabaseError`
+        if the file is broken or its tables are from another release.
         """
         with self._lock:
             if self._db is None:
@@ -41,7 +44,7 @@ class Database:
                 yield self._db
 
     def scrub(self, *, vacuum: bool = False) -> None:
-        """Of what was deleted nothing is left in the log of what was written, nor, with `vacuum`, in freed pages."""
+        """Leaves nothing of what was deleted in the write-ahead log or, with `vacuum`, in freed pages."""
         with self._lock:
             assert self._db is not None
             if vacuum:
@@ -66,7 +69,7 @@ class Database:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
-            # What is deleted is overwritten.
+            # Overwrites deleted content.
             db.execute("PRAGMA secure_delete = ON")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version == 0:

@@ -1,4 +1,4 @@
-"""The web process's end of the line card's protocol: its legs, and the 20 ms clock that they live on."""
+"""The web process's end of the line card protocol: its legs, and the 20 ms clock that drives them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 ANSWER_S = 5.0
-"""A daemon that takes longer to answer a call does not have it."""
+"""A daemon that takes longer to answer a call is considered gone."""
 MAX_BEHIND_S = 0.2
-"""A process that was stopped for longer than this goes on from now instead of catching up."""
+"""A process that was stopped for longer than this continues from the present instead of catching up."""
 UNSAFE = re.compile(r"[^\w+*#.-]", re.ASCII)
-"""What has no place in the user part of the URIs that a call is announced with."""
+"""Characters that are not allowed in the user part of the URIs that announce a call."""
 LONGEST_NUMBER = 64
 
 
 class Refused(Exception):
-    """A call that was not taken; `code` is the SIP status."""
+    """A call that was refused; `code` is the SIP status."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
@@ -53,7 +53,9 @@ WHY = {
 
 
 class Desk:
-    """`sock`: the line card's end of a `SOCK_SEQPACKET` pair; None: there is no daemon, and every offer is refused."""
+    """The calls of the web process. `sock`: the line card's end of a `SOCK_SEQPACKET` pair; None: there is no daemon,
+    and every offer is refused.
+    """
 
     def __init__(
         self,
@@ -63,11 +65,11 @@ class Desk:
         idle_s: float,
         called: str = "",
     ) -> None:
-        """`called`: dialed where a client names no number."""
+        """`called`: the number dialed if a client names none."""
         self.observe: Callable[[Mapping[str, Any]], None] = lambda note: None
-        """Gets every note of every call of the daemon, on whichever card."""
+        """Receives every note of every call of the daemon, on any card."""
         self.gone = asyncio.Event()
-        """The daemon has gone, or has told this process to end."""
+        """Set when the daemon is gone or has told this process to end."""
         self._link = None if sock is None else DaemonLink(sock)
         self._max_calls = max_calls
         self._idle_s = idle_s
@@ -82,18 +84,17 @@ class Desk:
 
     @property
     def live(self) -> int:
-        """Calls on this desk."""
+        """The number of calls on this desk."""
         return len(self._legs)
 
     @property
     def connected(self) -> bool:
-        """There is a daemon to take calls."""
+        """Whether there is a daemon to take calls."""
         return self._link is not None and not self.gone.is_set() and not self._draining
 
     async def offer(self, client: Client, caller: str = "", called: str = "", join: str = "") -> Leg:
-        """Rings at the daemon and returns the answered leg. Raises `Refused`; cancelling it hangs up.
-
-        `join`: the live call whose caller is spoken with, in the agent's place.
+        """Offers a call to the daemon and returns the answered leg. Raises `Refused`; cancellation hangs up. `join`:
+        the live call whose caller the client talks with, in place of the agent.
         """
         link = self._link
         if link is None or not self.connected:
@@ -133,7 +134,7 @@ class Desk:
     # ------------------------------------------------------------------------------------------------ clock
 
     async def run(self, port: int) -> None:
-        """Serves the daemon until it is gone or says stop; `port` is told to it as ours."""
+        """Serves the daemon until it is gone or says stop; reports `port` to it as ours."""
         link = self._link
         if link is None:
             await self.gone.wait()
@@ -181,7 +182,7 @@ class Desk:
             self._flush()
 
     def _flush(self) -> None:
-        """Tells what there is to tell; what the socket has no room for when it has."""
+        """Sends what is pending; what the socket has no room for is sent once it has."""
         link = self._link
         if link is None:
             return
@@ -227,7 +228,9 @@ class Desk:
                 self._settle_offer(number, leg)
 
     def _settle_offer(self, number: int, leg: Leg) -> None:
-        """Answered is one that has begun, so that its id is known; or it is over before that."""
+        """Settles an offer. A call counts as answered once it has begun, so that its id is known, unless it is over
+        before that.
+        """
         offer = self._offers.get(number)
         if offer is not None and not offer.done() and ((leg.answered and leg.call) or leg.closed):
             offer.set_result(None)
@@ -254,9 +257,8 @@ class Desk:
 
 
 def _invite(caller: str, called: str, join: str) -> str:
-    """What announces a call from the web to the daemon: the head of an INVITE (RFC 3261), as far as it is read.
-
-    `Join` (RFC 3911) names a call's id, and is heeded in what comes from the web process alone.
+    """Announces a call from the web to the daemon, with those parts of an INVITE's head (RFC 3261) that it reads.
+    `Join` (RFC 3911) names a call's id, and is accepted only from the web process.
     """
     to = UNSAFE.sub("", called)[:LONGEST_NUMBER]
     by = UNSAFE.sub("", caller)[:LONGEST_NUMBER]

@@ -1,6 +1,7 @@
-"""The event stream of all daemons (Redis, `phone:events`) for many readers: one reader of Redis, however many follow.
+"""The event stream of all daemons (Redis, `phone:events`), shared by many readers through one connection to Redis.
 
-An event's id is Redis's own, so whoever comes back says the last one they had and misses nothing that is still kept.
+An event's id is the one that Redis gives it, so a reader that reconnects with the last id that it saw misses nothing
+that is still kept.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ log = logging.getLogger(__name__)
 ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
 BATCH = 500
 MOST_BEHIND = 2000
-"""Events that wait for one reader; a slower one is let go, and comes back with its last id."""
+"""The most events waiting for one reader; a slower one is dropped, and can return with its last id."""
 PAUSE_S = 1.0
 QUIET_S = 15.0
-"""A comment is sent after so much silence, as the standard for server-sent events advises."""
+"""A comment is sent after this much silence, as the standard for server-sent events advises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class FeedEvent:
 
 
 class FeedDown(Exception):
-    """There is no event stream now: one line that says why."""
+    """There is no event stream now; the message says why in one line."""
 
 
 class EventFeed:
@@ -68,15 +69,16 @@ class EventFeed:
             reader.end()
 
     async def follow(self, last: str = "", call: str = "") -> AsyncIterator[FeedEvent | None]:
-        """Events after the id `last` (empty: from now on), of one `call` or of all; None every now and then, when there
-        is none: the moment to see whether the reader is still there. Raises `FeedDown`.
+        """Yields events after the id `last` (empty: from now on) of one `call`, or of all calls. Yields None from time
+        to time if there are no events, so that the caller can check whether the reader is still there. Raises
+        `FeedDown`.
         """
         if self.problem:
             raise FeedDown(self.problem)
         reader = _Reader()
         self._readers.add(reader)
         try:
-            # What came before the reader did is asked for apart; what comes in both is told once.
+            # Earlier events are fetched separately; those that arrive both ways are yielded once.
             told = last
             if last:
                 async for event in self._since(last):

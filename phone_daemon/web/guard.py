@@ -1,6 +1,5 @@
-"""What every request meets first: the name it came by, its origin, its pace, its size; and what every answer carries.
-
-Plain ASGI, so that a stream stays a stream.
+"""Checks every request's host name, origin, rate, and size, and adds the headers that every answer carries. This is
+plain ASGI, so that streams remain streams.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ HEADERS = (
     (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
 )
 MAX_BODY = 64 * 1024
-"""Bytes of a request; SDP of a browser has some 3,000."""
+"""The most bytes in a request; a browser's SDP has about 3,000."""
 TOO_LARGE = f"a request has {MAX_BODY} bytes at most"
 BODY_S = 10.0
-"""A request that has not come whole by then is given up."""
+"""A request that is not complete by then is abandoned."""
 MAX_CLIENTS = 10_000
-"""Whose pace is remembered; the ones that came longest ago are forgotten first."""
+"""The most clients whose rate is remembered; those that came longest ago are forgotten first."""
 REFUSED_COSTS = 10
-"""Requests that a refused one counts as: guessing tokens is slow work."""
+"""How many requests a refused one counts as, so that guessing tokens is slow."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Pace:
-    """A token bucket for each client (RFC 2697's idea): `a_minute` requests, a quarter of them at once."""
+    """A token bucket for each client (after RFC 2697): `a_minute` requests, a quarter of which may come at once."""
 
     def __init__(self, a_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = a_minute / 60
@@ -50,7 +49,7 @@ class Pace:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, client: str) -> float:
-        """0, or how long the client must wait before anything of theirs is answered."""
+        """How long the client must wait before any of its requests is answered; 0: not at all."""
         left, _ = self._now(client)
         return 0.0 if left >= 1 else (1 - left) / self._rate
 
@@ -68,7 +67,9 @@ class Pace:
 
 
 class Guard:
-    """ASGI middleware. `hosts`: names besides this machine's addresses; `origins`: other sites that may come."""
+    """ASGI middleware. `hosts`: accepted names besides this machine's addresses; `origins`: other sites that are
+    allowed.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str], pace: Pace) -> None:
         self._app = app
@@ -115,7 +116,7 @@ class Guard:
     def _judge(self, scope: Scope, headers: dict[str, str], origin: str, allowed: str) -> tuple[int, str]:
         host = headers.get("host", "")
         if not self._is_ours(host):
-            # A name that somebody else points at this machine (DNS rebinding) is as good as another site.
+            # A name that somebody else points at this machine (DNS rebinding) is treated like another site.
             return 421, "this server is not known by that name; [web] hosts lists its names"
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
         if unsafe and origin and not allowed and urlsplit(origin).netloc.lower() != host.lower():
@@ -139,7 +140,7 @@ class _TooLarge(Exception):
 
 
 async def _whole(receive: Receive) -> Receive:
-    """`receive`, with the body in one piece before anything else. Raises `_TooLarge`."""
+    """Returns `receive` with the whole body as its first message. Raises `_TooLarge`."""
     body = b""
     while True:
         message = await receive()
@@ -173,7 +174,7 @@ def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
 async def _refuse(  # noqa: PLR0917
     scope: Scope, receive: Receive, send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    """Answers in one piece, as the API's own errors look."""
+    """Sends a complete answer in the format of the API's own errors."""
     if scope["type"] == "websocket":
         await receive()
         if "websocket.http.response" not in scope.get("extensions", {}):

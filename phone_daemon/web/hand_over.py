@@ -1,4 +1,4 @@
-"""What the daemon tells its web process on standard input, as JSON."""
+"""What the daemon gives its web process on standard input, as JSON."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def make_token() -> str:
 class HandOver:
     settings: Settings
     called: str = ""
-    """What a call from the web dials when it names no number."""
+    """The number that a call from the web dials if it names none."""
     token: str = ""
-    """The one in the link, where the settings name none: it outlives a restart of the web process."""
+    """The token in the link if the settings name none: it outlives a restart of the web process."""
     health_port: int = 0
-    """Where the daemon says whether it is ready; 0: nowhere."""
+    """The port where the daemon reports whether it is ready; 0: none."""
 
     def encode(self) -> bytes:
         return TypeAdapter(HandOver).dump_json(self)

@@ -1,4 +1,4 @@
-"""The index of past calls kept up to date, and calls removed when their time is up: in the background, in a thread."""
+"""Keeps the index of past calls up to date and removes calls that are past their time limit, in a background thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 EVERY_S = 600.0
-"""How often it is looked for calls whose time is up."""
+"""How often calls that are past their time limit are looked for."""
 MOST_WAITING = 10_000
 
 
@@ -32,7 +32,7 @@ class Housekeeping:
             self._ended.put_nowait(str(note.get("call", "")))
 
     async def run(self) -> None:
-        """Never ends by itself. What goes wrong is logged, and tried again at its time."""
+        """Runs until cancelled. Errors are logged, and the work is tried again at its next time."""
         loop = asyncio.get_running_loop()
         expire_at = loop.time()
         await self._try(self._store.sync)

@@ -1,8 +1,8 @@
-"""What a client sends whenever it sends it, as a frame every 20 ms. Pure: no clock and no I/O.
+"""A client's audio, which may come at any time, as a frame every 20 ms. Pure: no clock and no I/O.
 
-A network delivers in bursts and a browser stalls. So a little is kept back before anything is handed out; what runs
-dry is concealed and then silent; what piles up is taken away where it is quiet, so that a caller who was late once
-is not late for the rest of the call.
+A network delivers in bursts, and a browser stalls. So a little audio is held back at the start. When the buffer runs
+dry, the gap is first concealed and then silent; when audio piles up, quiet frames are dropped, so that a caller who was
+late once is not late for the rest of the call.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ import numpy as np
 from phone_daemon.events import PTIME_S, SAMPLE_RATE
 
 START_FRAMES = 2
-"""Kept back before the first frame is handed out, and again after it has run dry."""
+"""Frames held back before the first one is returned, and again after the buffer has run dry."""
 HIGH_FRAMES = 6
-"""More than this is late audio: quiet frames of it are left out."""
+"""Above this many frames the audio is late, and quiet frames are dropped."""
 MOST_S = 1
-"""Seconds; the oldest of more is lost."""
+"""The most audio that waits, in seconds; beyond it the oldest is lost."""
 QUIET = 400
-"""Amplitude below which a frame may be left out (-38 dBFS: background, no speech)."""
+"""The amplitude below which a frame may be dropped (-38 dBFS: background, not speech)."""
 FADE = (0.7, 0.4, 0.15)
-"""How loud the last frame is repeated in place of each missing one (after G.711 Appendix I, which fades in 60 ms)."""
+"""The gain of the last frame each time it is repeated in place of a missing one (after G.711 Appendix I, which fades
+out in 60 ms)."""
 
 
 class JitterBuffer:
-    """Takes 16-bit PCM of any length, half a sample included; gives frames of 20 ms."""
+    """Takes 16-bit PCM of any length, even half a sample, and returns frames of 20 ms."""
 
     def __init__(self, rate: int = SAMPLE_RATE) -> None:
         self._size = 2 * round(rate * PTIME_S)
         self._most = 2 * rate * MOST_S
         self.concealed = 0
-        """Frames made up because none was there, since the start."""
+        """Missing frames that were concealed since the start."""
         self.dropped = 0
-        """Bytes lost because a second of audio waited already."""
+        """Bytes lost because a second of audio was already waiting."""
         self._held = bytearray()
         self._waited = 0
         self._flowing = False
@@ -47,9 +48,9 @@ class JitterBuffer:
             self.dropped += over
 
     def take(self) -> bytes:
-        """The next frame; to be called every 20 ms."""
+        """Returns the next frame; called every 20 ms."""
         if not self._flowing:
-            # A client that stops in the middle must not keep its last word here: two ticks are as good as two frames.
+            # The last word of a client that stops in the middle must not stay here: two ticks count as two frames.
             self._waited += bool(self._held)
             self._flowing = len(self._held) >= START_FRAMES * self._size or self._waited > START_FRAMES
         if not self._flowing or len(self._held) < self._size:

@@ -1,7 +1,7 @@
-"""One call in the web process: what a line card's leg is to SIP, for a client that speaks HTTP, WebRTC or WebSocket.
+"""One call in the web process: what a line card's leg is for SIP, for a client that uses HTTP, WebRTC, or a WebSocket.
 
-It lives on the desk's clock (`desk.py`): every 20 ms it takes a frame of the client's audio out of the jitter
-buffer and hands the client one of the agent's, and tells the daemon of both, in the line card's protocol.
+It runs on the desk's clock (`desk.py`). Every 20 ms it takes a frame of the client's audio from the jitter buffer,
+gives the client one of the agent's frames, and reports both to the daemon in the line card protocol.
 """
 
 from __future__ import annotations
@@ -33,23 +33,25 @@ log = logging.getLogger(__name__)
 
 DIGITS = frozenset("0123456789*#ABCD")
 LINGER_TICKS = 10
-"""Between the agent's last sound and its hanging up: what was sent still travels, and waits in the client's buffer."""
+"""The pause between the agent's last sound and its hanging up: sent audio is still traveling or in the client's
+buffer."""
 
 
 class Client(Protocol):
-    """The far end of a leg. Called on the event loop, in order; must return at once. An exception ends the call."""
+    """The far end of a leg. Its methods are called on the event loop, in order, and must return at once. An exception
+    ends the call.
+    """
 
     rate: int
-    """Samples a second of audio in both directions, `SAMPLE_RATE` or `WIDE_RATE`."""
+    """The sample rate of audio in both directions, `SAMPLE_RATE` or `WIDE_RATE`."""
 
     def audio(self, reply: int, pcm: bytes) -> None:
-        """Every 20 ms: as much of the agent's reply `reply`, at `rate`, or empty for silence."""
+        """Called every 20 ms with the next part of the agent's reply `reply`, at `rate`; empty means silence."""
         ...
 
     def flushed(self, reply: int, played: int) -> None:
-        """The agent was interrupted: whatever is still held of this reply, or of one before it, must not be heard.
-
-        `played`: samples of it that `audio` was given, counted at 8 kHz.
+        """The agent was interrupted: audio of this reply, or of an earlier one, that is still waiting must not be
+        heard. `played`: how many of its samples were given to `audio`, counted at 8 kHz.
         """
         ...
 
@@ -66,23 +68,24 @@ class Client(Protocol):
         ...
 
     def closed(self, reason: str, detail: str) -> None:
-        """The call is over: always last, and once. `reason` is an `EndReason`."""
+        """The call is over; called last and only once. `reason` is an `EndReason`."""
         ...
 
 
 class Leg:
-    """`send` and `send_frame` take what the daemon is told, the second a frame's fields, or a wide one's of a client
-    with wideband audio; `idle_s`: longest without their audio."""
+    """One call's leg. `send` and `send_frame` take messages for the daemon; the latter takes the fields of a frame, or
+    of a wide frame if the client has wideband audio. `idle_s`: the longest time without audio from the client.
+    """
 
     def __init__(
         self, client: Client, send: Callable[[protocol.Report], None], send_frame: Callable[..., None], idle_s: float
     ) -> None:
         self.call = ""
-        """The call's id, once its first note has come."""
+        """The call's id, known once its first note has come."""
         self.closed = False
-        """The daemon has been told that the call is over, or has said so."""
+        """The daemon has been told that the call is over, or has said so itself."""
         self.refused: int | None = None
-        """The SIP status by which the daemon did not take it."""
+        """The SIP status with which the daemon refused the call."""
         self.answered = False
         self.playout = Playout(client.rate)
         self._client = client
@@ -102,13 +105,13 @@ class Leg:
     # ---------------------------------------------------------------------------------------------- client
 
     def hear(self, pcm: bytes) -> None:
-        """Takes the caller's audio: 16-bit little-endian mono at their rate, of any length."""
+        """Takes the caller's audio: 16-bit little-endian mono at the client's rate, of any length."""
         self._quiet_ticks = 0
         self._muted = False
         self._jitter.put(pcm)
 
     def bring(self, frame: bytes) -> None:
-        """Takes the frame of this tick past the jitter buffer, from a client that has one of its own."""
+        """Takes this tick's frame directly, without the jitter buffer, from a client that has its own."""
         self._quiet_ticks = 0
         self._muted = False
         self._brought = frame
@@ -125,13 +128,13 @@ class Leg:
             self._send(Digit(digit.upper()))
 
     def hang_up(self) -> None:
-        """The caller hangs up, or is gone. Harmless when the call is over."""
+        """The caller hangs up, or is gone. Harmless if the call is already over."""
         self.close(EndReason.CALLER_HUNG_UP)
 
     # ---------------------------------------------------------------------------------------------- daemon
 
     def take(self, command: protocol.Command) -> None:
-        """Does what the daemon says about this call."""
+        """Carries out the daemon's command for this call."""
         match command:
             case protocol.Answer():
                 self.answered = True
@@ -148,7 +151,7 @@ class Leg:
                 self.playout.duck(reply, down)
             case protocol.Flush(reply):
                 self.playout.flush(reply)
-                # At once, and not at the next tick: the client has a buffer of its own to empty.
+                # At once rather than at the next tick, because the client has its own buffer to empty.
                 self._settle(now_ns())
             case protocol.SendDigits(digits):
                 self._client_does(lambda: self._client.digits(digits))
@@ -218,13 +221,13 @@ class Leg:
         try:
             what()
         except Exception:
-            # A defect in one client's leg ends its call and no other.
+            # A defect in one client's leg ends only that client's call.
             log.exception(Event("leg.client_failed", call=self.call))
             self.close(EndReason.FAILED, detail="the client's leg failed")
 
 
 class _Wideband:
-    """What a leg with audio at 16 kHz needs for a daemon that counts and decides at 8."""
+    """What a leg with 16 kHz audio needs for a daemon that counts samples and makes decisions at 8 kHz."""
 
     def __init__(self) -> None:
         self._doubler = Doubler()
@@ -232,13 +235,15 @@ class _Wideband:
         self._caller, self._agent = Halver(), Halver()
 
     def doubled(self, source: int, pcm: bytes) -> bytes:
-        """What comes at 8 kHz all the same: of reply `source`, or of music (0). Nothing of one sounds in another."""
+        """Converts audio of reply `source`, or of music (0), that comes at 8 kHz. No residue of one source sounds in
+        another.
+        """
         if source != self._source:
             self._source, self._doubler = source, Doubler()
         return self._doubler.feed(pcm)
 
     def halved(self, heard: bytes, sound: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-        """The caller and the agent at 8 kHz, then at 16; the agent's are empty for silence."""
+        """Returns the caller's and the agent's audio at 8 kHz, then both at 16 kHz; silence of the agent is empty."""
         pcm, wide = self._caller.feed(heard)
         if not sound:
             self._agent = Halver()

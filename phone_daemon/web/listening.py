@@ -1,6 +1,6 @@
-"""Listening in on a live call: its recording, sent on while it grows. Neither side of the call can notice.
+"""Listening in on a live call, whose recording is sent on while it grows. Neither side of the call can notice.
 
-The call writes its recording once a second, so a listener is a second behind, and costs the call nothing.
+The call writes its recording once a second, so a listener is a second behind and costs the call nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ router = APIRouter(prefix="/v1")
 
 HEADER_BYTES = 44
 FRAME_BYTES = 4
-"""Of one sample of both channels."""
+"""One sample of both channels."""
 ENDLESS = 0xFFFFFFFF
-"""The length of a WAV file that is still being written, as players take it."""
+"""The length in a WAV file that is still being written, as players accept it."""
 HEAR_BACK_S = 1.0
-"""What a listener hears of the time before they came."""
+"""How much audio from before they joined a listener hears."""
 LOOK_S = 0.2
 SILENT_S = 10.0
-"""A recording that has not grown for so long belongs to a call that is over, however it ended."""
+"""A recording that has not grown for this long belongs to a call that is over, however it ended."""
 
 
 @router.get(
@@ -40,7 +40,7 @@ SILENT_S = 10.0
     responses=some(404) | {200: {"content": {"audio/wav": {}}, "description": "8 kHz stereo, without an end"}},
 )
 async def listen_in(request: Request, who: Operator, call: CallId) -> StreamingResponse:
-    """A live call as it goes on, a second late: caller left, agent right. Ends with the call."""
+    """Streams a live call with a second's delay: caller left, agent right. Ends with the call."""
     web: Web = request.app.state.web
     path = await asyncio.to_thread(web.store.recording, call)
     if path is None or not await asyncio.to_thread(web.store.goes_on, call):
@@ -51,7 +51,7 @@ async def listen_in(request: Request, who: Operator, call: CallId) -> StreamingR
 
 
 async def follow(path: Path, store: CallStore, call: str) -> AsyncIterator[bytes]:
-    """A WAV header without an end, then what `path` has from a second ago, and what it gets."""
+    """Yields a WAV header without a length, then what `path` holds from a second ago, and then what is added to it."""
     rate = SAMPLE_RATE * FRAME_BYTES
     head = struct.pack("<4sI4s4sIHHII", b"RIFF", ENDLESS, b"WAVE", b"fmt ", 16, 1, 2, SAMPLE_RATE, rate)
     yield head + struct.pack("<HH4sI", FRAME_BYTES, 16, b"data", ENDLESS)
@@ -69,11 +69,11 @@ async def follow(path: Path, store: CallStore, call: str) -> AsyncIterator[bytes
         elif goes_on := await asyncio.to_thread(store.goes_on, call):
             silent += LOOK_S
             await asyncio.sleep(LOOK_S)
-        # Else what was written before it ended, and after we looked, is read as well.
+        # Otherwise, also read what was written after we looked and before the call ended.
 
 
 def _read(path: Path, at: int) -> bytes:
-    """Whole samples from `at` on."""
+    """Reads whole samples from `at` on."""
     try:
         with path.open("rb") as file:
             file.seek(at)

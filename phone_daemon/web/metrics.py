@@ -1,4 +1,4 @@
-"""What the web process counts of itself, for Prometheus (`/metrics`)."""
+"""What the web process counts about itself, for Prometheus (`/metrics`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits to be sent to one WebSocket: nothing that puts something in ever waits for the client."""
+"""Messages waiting to be sent to one WebSocket. Whoever adds a message never waits for the client."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Callable
 from fastapi import WebSocket
 
 MOST_AUDIO = 100
-"""Frames of audio (2 s) that wait for a slow client; then the oldest are dropped."""
+"""The most audio frames (2 s) that wait for a slow client; beyond it the oldest are dropped."""
 MOST_WAITING = 1000
-"""Messages of any kind; a client so far behind is not there any more."""
+"""The most messages of any kind; a client that is this far behind is considered gone."""
 
 
 class Outbox:
-    """What waits to be sent. Never waits itself; one task (`run`) sends."""
+    """The messages waiting to be sent. Adding one never waits; a single task (`run`) sends them."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._waiting: deque[tuple[int, bytes | str]] = deque()
-        """Each with the reply whose audio it is; 0: it is none."""
+        """Each message with the reply whose audio it is; 0: it is not audio."""
         self._audio = 0
         self._wake = asyncio.Event()
         self._closing = False
         self.stuck = False
-        """Nothing is taken any more."""
+        """No more messages are accepted."""
 
     def put(self, message: bytes | str, reply: int = 0) -> None:
-        """`reply`: the one whose audio it is."""
+        """Adds a message. `reply`: the one whose audio it is; 0: none."""
         if self._closing or self.stuck:
             return
         if reply:
@@ -41,7 +41,7 @@ class Outbox:
         self._wake.set()
 
     def drop(self, of_reply: Callable[[int], bool], most: int = MOST_WAITING) -> None:
-        """Leaves out up to `most` frames of audio that wait, the oldest first."""
+        """Drops up to `most` waiting audio frames, oldest first."""
         kept: deque[tuple[int, bytes | str]] = deque()
         for reply, message in self._waiting:
             if reply and most and of_reply(reply):
@@ -52,7 +52,7 @@ class Outbox:
         self._waiting = kept
 
     def close(self) -> None:
-        """`run` returns when all has been sent."""
+        """Makes `run` return once everything has been sent."""
         self._closing = True
         self._wake.set()
 

@@ -1,6 +1,8 @@
-"""The page's files, as they are, under an address that changes with them: a browser asks for each of them once.
+"""The page's files, served unchanged under an address that changes with their content, so that a browser fetches each
+only once.
 
-`index.html` alone is asked for at each visit; it names the others as `HASH/main.js`, and they each other from there.
+Only `index.html` is fetched at each visit. It names the other files as `HASH/main.js`, and they refer to each other
+from there.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from starlette.responses import Response
 
 INDEX = "index.html"
 WORKLET = "worklet.js"
-"""How the names of files end that are no modules of the page, but of the browser's audio thread."""
+"""The ending of file names that are not modules of the page, but of the browser's audio thread."""
 NAMED = re.compile(r'\b(src|href)="(?=[\w/]+\.(?:js|css|svg)")')
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class PageFiles:
-    """Every file under `folder`, read once; empty where there is no page."""
+    """All files under `folder`, read once; empty if there is no page."""
 
     def __init__(self, folder: Path) -> None:
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
@@ -31,14 +33,14 @@ class PageFiles:
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
         self.version = digest.hexdigest()[:12]
         index = NAMED.sub(rf'\1="{self.version}/', files.pop(INDEX, b"").decode())
-        # All modules at once: they would be found one after the other, each in the one that imports it.
+        # Names all modules at once; otherwise the browser would find them one after the other through their imports.
         modules = (name for name in files if name.endswith(".js") and not name.endswith(WORKLET))
         links = "".join(f'<link rel="modulepreload" href="{self.version}/{name}">\n' for name in modules)
         self.index = index.replace("</head>", f"{links}</head>")
         self._files = files
 
     def add_to(self, app: Starlette) -> None:
-        """A route for each file: a mount would answer for every path, and for the methods of the API's as well."""
+        """Adds a route for each file: a mount would answer for every path, even for the API's other methods."""
         for name in self._files:
             app.add_route(f"/{self.version}/{name}", self._serve, methods=["GET"], include_in_schema=False)
 

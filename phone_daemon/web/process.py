@@ -1,4 +1,5 @@
-"""The web process, seen from the daemon: one more line card, started, replaced when it dies, and told every note."""
+"""The web process, as the daemon sees it: another line card, which it starts, replaces when it dies, and sends every
+note."""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ log = logging.getLogger(__name__)
 
 MODULE = "phone_daemon.web"
 START_S = 30.0
-"""Its libraries are many, and a machine may be busy."""
+"""Allows for the many libraries that it loads, and for a busy machine."""
 FIRST_DELAY_S, LAST_DELAY_S = 0.1, 10.0
-"""How long after its death the next one is started, and the longest when it keeps dying."""
+"""The delays before the next process is started: the first one, and the longest if it keeps dying."""
 STEADY_S = 10.0
 
 
 class WebProcess:
-    """`async with` starts and ends it. Its calls come to `incoming`, among those of the line cards."""
+    """`async with` starts and ends the web process. Its calls come to `incoming`, like those of the line cards."""
 
     def __init__(
         self,
@@ -62,12 +63,12 @@ class WebProcess:
 
     @property
     def port(self) -> int:
-        """TCP port of the web server."""
+        """The web server's TCP port."""
         return self._port
 
     @property
     def pid(self) -> int:
-        """Of the process; a dead one's until it is replaced."""
+        """The process id; a dead process's until it is replaced."""
         assert self._card is not None
         return self._card.pid
 
@@ -77,7 +78,7 @@ class WebProcess:
 
     @property
     def link(self) -> str:
-        """What a person opens; with the token in it where one was made."""
+        """The link that a person opens; it includes the token if one was made."""
         bind = self._settings.web.bind
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)
         token = self._hand_over.token
@@ -96,7 +97,7 @@ class WebProcess:
             self._settings.sip,
             f"web port {web.bind}:{self._port}/tcp is in use: stop what holds it (`ss -ltnp`), or set another `port` "
             "under [web]",
-            # A port that was any is this one from now on.
+            # If any port was allowed, this one is kept from now on.
             told=replace(self._hand_over, settings=_with_port(self._settings, self._port)).encode(),
             name="web process",
             start_s=START_S,
@@ -107,7 +108,7 @@ class WebProcess:
         return card
 
     async def _keep(self, card: LineCard) -> None:
-        """Replaces it whenever it dies: soon, then ever more slowly if it keeps dying."""
+        """Replaces the process whenever it dies: soon at first, then ever more slowly if it keeps dying."""
         loop = asyncio.get_running_loop()
         delay = FIRST_DELAY_S
         while True:

@@ -1,8 +1,8 @@
-"""`/ws/twilio`: the media-streams dialect of Twilio (`<Connect><Stream>`), so that a number there reaches the agent.
+"""`/ws/twilio`: Twilio's media-streams dialect (`<Connect><Stream>`), so that a number there reaches the agent.
 
-JSON in text messages, µ-law at 8 kHz in base64. Twilio keeps what it is sent and plays it on: `clear` empties that when
-the caller interrupts, and a `mark` behind a reply comes back once it was played. A stream has no headers of ours, so
-the token is a parameter of it, as are the numbers:
+It carries JSON in text messages, with 8 kHz µ-law in base64. Twilio queues and plays the audio that it receives:
+`clear` empties the queue when the caller interrupts, and a `mark` after a reply comes back once the reply has been
+played. A stream cannot have our headers, so the token and the numbers are parameters of the stream:
 
     <Stream url="wss://phone.example.com/ws/twilio">
       <Parameter name="token" value="…"/> <Parameter name="caller" value="{{From}}"/>
@@ -39,11 +39,11 @@ MAX_MISTAKES = 20
 
 
 class BadStream(ValueError):
-    """What ends the connection: one line, its close reason."""
+    """An error that ends the connection; the message is one line, the close reason."""
 
 
 class TwilioClient:
-    """The far end of a leg (`leg.Client`) that Twilio stands for."""
+    """The far end of a leg (`leg.Client`), on behalf of Twilio."""
 
     rate = SAMPLE_RATE
 
@@ -68,10 +68,10 @@ class TwilioClient:
         self._send("mark", mark={"name": f"reply-{reply}"})
 
     def digits(self, digits: str) -> None:
-        """Twilio's streams take none from us."""
+        """Does nothing: Twilio's streams accept no keys from us."""
 
     def note(self, note: Mapping[str, Any]) -> None:
-        """Nor captions."""
+        """Does nothing: Twilio's streams accept no captions either."""
 
     def closed(self, reason: str, detail: str) -> None:
         self.over.set()
@@ -144,7 +144,7 @@ async def _start(socket: WebSocket) -> dict[str, Any]:
 
 
 async def _listen(socket: WebSocket, leg: Leg) -> None:
-    """Until the stream stops. Raises `BadStream` for what is too much."""
+    """Listens until the stream stops. Raises `BadStream` after too many mistakes."""
     mistakes = 0
     while True:
         message = await _receive(socket)
