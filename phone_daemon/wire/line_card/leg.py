@@ -23,9 +23,10 @@ from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
-"""Milliseconds of a DTMF digit that we send."""
+"""Milliseconds of each DTMF digit that we send."""
 LINGER_S = 0.2
-"""Between the agent's last sound and BYE or REFER: what was sent still travels, and waits in jitter buffers."""
+"""Time between the agent's last sound and BYE or REFER: what was sent is still traveling, or waiting in jitter
+buffers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,15 @@ class Limits:
     rtp_timeout_s: float
     ack_timeout_s: float
     codecs: tuple[str, ...]
-    """Encoding names, the one that we like best first."""
+    """Encoding names, in our order of preference."""
     transfer_timeout_s: float
-    """Longest wait for what became of a transfer (RFC 5589: a NOTIFY with a final status)."""
+    """Longest wait for the outcome of a transfer (RFC 5589: a NOTIFY with a final status)."""
 
 
 class Leg(pj.Call):  # type: ignore[misc]
-    """`send` and `send_frame` (its fields) take what the daemon is told; `spare` keeps audio ports for the next call.
+    """`send` and `send_frame` (its fields) take what goes to the daemon; `spare` keeps audio ports for the next call.
 
-    Without `spare` the caller hears himself.
+    Without `spare` callers hear themselves.
 
     Drop the last reference only after `gone`.
     """
@@ -62,14 +63,14 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.playout = Playout()
         self.music = HoldMusic()
         self.briefing = bytearray()
-        """What a colleague is to be told before they are joined."""
+        """Audio that a colleague hears before they are connected."""
         self.consulting = False
-        """A colleague is being called, to take this caller over."""
+        """Whether a colleague is being called to take this caller over."""
         self.trunk = ""
-        """That the call came by."""
+        """The trunk that the call came by."""
         self.stale_frames = 0
         self.gone = False
-        """pjsua2 is done with the call."""
+        """Whether pjsua2 is done with the call."""
         self.dialog = Dialog()
         self._placed = placed
         self._limits = limits
@@ -80,7 +81,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._answered = False
         self._acknowledged = False
         self.closed = False
-        """The daemon has been told that the call is over."""
+        """Whether the daemon has been told that the call is over."""
         self._ending: EndReason | None = None
         self._port: native.Port | None = None
         self._said = b""
@@ -91,15 +92,16 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._rtp = RtpInput(self, limits.rtp_timeout_s, self._source_changed)
         self._in_band = False
         self._open = False
-        """The caller can hear us: ACK or the first RTP has come. What is said before is often heard by nobody."""
+        """Whether the caller can hear us: ACK or the first RTP has come. Anything that is said earlier is often
+        lost."""
         self._sounded = 0.0
         """When the agent's last sound was handed to RTP."""
         self._leave: Callable[[], None] | None = None
         self._failed: Callable[[int, str], None] | None = None
-        """Who is told, instead of the daemon, when a transfer fails."""
+        """Called, instead of telling the daemon, when a transfer fails."""
         self._bridged: Leg | None = None
         self._slot = -1
-        """Of the call itself, on the conference bridge."""
+        """The call's own slot on the conference bridge."""
         self._ack_by = self._media_by = self._transfer_by = float("inf")
 
     # ------------------------------------------------------------------------------------------- commands
@@ -153,9 +155,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._leave = functools.partial(self._refer, *refer)
 
     def replace_by(self, other: Leg, within_s: float, failed: Callable[[int, str], None]) -> None:
-        """Sends REFER with Replaces: the caller's side is to take over our place in the call with `other` (RFC 3891).
+        """Sends REFER with Replaces: asks the caller's side to take our place in the call with `other` (RFC 3891).
 
-        `failed` is told the status and why, when it does not `within_s`.
+        `failed` is called with the status and the reason if that does not happen `within_s`.
         """
         self._failed = failed
         self._refer("the colleague", lambda param: self.xferReplaces(other, param), within_s)
@@ -170,7 +172,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._stay(0, f"transfer to {whom}: {_why(error)}")
 
     def _stay(self, code: int, detail: str) -> None:
-        """The transfer came to nothing, and the caller is still here."""
+        """The transfer failed, and the caller is still here."""
         self._transfer_by, self._ending = float("inf"), None
         failed, self._failed = self._failed, None
         if failed is not None:
@@ -179,12 +181,12 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.tell(TransferFailed(code, detail))
 
     def tell(self, report: Report) -> None:
-        """Tells the daemon, unless the call is over for it."""
+        """Tells the daemon, unless the daemon already considers the call over."""
         if not self.closed:
             self._send(report)
 
     def bridge(self, other: Leg) -> None:
-        """From now on this caller hears `other`, and nobody else, and the other way round."""
+        """From now on this caller and `other` hear each other, and nobody else."""
         self.music.stop()
         self._bridged, other._bridged = other, self
         self._rejoin()
@@ -194,20 +196,20 @@ class Leg(pj.Call):  # type: ignore[misc]
             native.join(self._slot, self._bridged._slot)
 
     def is_deaf(self, now: float) -> bool:
-        """No RTP has come for too long in a call that was bridged."""
+        """Whether no RTP has come for too long in a call that was bridged."""
         return self._hearing and self._rtp.is_lost(now, paused=not self._sending)
 
     def say_goodbye(self, reason: EndReason) -> None:
-        """`hang_up`; when it is the agent's own wish, once its last sound has had time to arrive."""
+        """Like `hang_up`; if the agent wants it, only after its last sound has had time to arrive."""
         if reason is EndReason.AGENT_HUNG_UP:
             self._leave = functools.partial(self.hang_up, reason)
         else:
             self.hang_up(reason)
 
     def hang_up(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
-        """Ends the call; the daemon is told at once, pjsua2 lets go when the BYE is answered."""
+        """Ends the call. The daemon is told at once; pjsua2 releases the call when the BYE is answered."""
         ending, self._ending = self._ending, reason
-        # First, because pjsua2 tells of its own end of the call from within `hangup`.
+        # First, because pjsua2 reports its own end of the call from within `hangup`.
         self.close(reason, code, detail)
         if not self.gone and ending in (None, EndReason.TRANSFERRED):
             try:
@@ -216,13 +218,13 @@ class Leg(pj.Call):  # type: ignore[misc]
                 log("WARNING", f"hang up: {_why(error)}")
 
     def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
-        """Tells the daemon that the call is over, once."""
+        """Tells the daemon, once, that the call is over."""
         if not self.closed:
             self.closed = True
             self._send(LineClosed(reason, code, detail))
 
     def release(self) -> None:
-        """Leaves the audio port, and that of RTP, to the next call."""
+        """Frees the audio port and the RTP port for the next call."""
         self._rtp.close()
         if self._port is not None and self._spare is not None:
             self._port.speak = bytes
@@ -236,7 +238,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         return self._answered and self._port is not None and not self.closed
 
     def _speak(self) -> bytes:
-        """The agent's frame of this tick; nothing is taken while the caller cannot hear it (hold)."""
+        """The agent's frame for this tick; nothing is taken while the caller cannot hear it (hold)."""
         if not (self._live and self._sending and self._open):
             return b""
         if self.music:
@@ -245,13 +247,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         said = self._said = self.playout.pull()
         if said and loud(said):
             self._sounded = time.monotonic()
-        # Counted apart from the queue that prevents it.
+        # Counted separately from the queue that prevents it.
         if said and self.playout.source <= self._flushed:
             self.stale_frames += 1
         return said
 
     def settle(self, at_ns: int) -> None:
-        """After the bridge's tick: everything of it is with RTP since `at_ns`."""
+        """Called after the bridge's tick: all of its audio has been with RTP since `at_ns`."""
         port = self._port
         if not self._live or port is None:
             return
@@ -267,11 +269,12 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @property
     def restless(self) -> bool:
-        """To be watched at every tick: it is about to end, or sound may come in and from whom is not known yet."""
+        """Whether to watch it at every tick: it is about to end, or sound may come in from a source that is not yet
+        known."""
         return self._leave is not None or (self._hearing and not self._rtp.known)
 
     def watch(self, now: float) -> None:
-        """Timers and the RTP source; asked several times a second."""
+        """Checks the timers and the RTP source; called several times a second."""
         if self.closed or self.gone:
             return
         if now >= self._ack_by:
@@ -322,7 +325,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
-        # pjsua answers in the offer's order. It tells of an offer of a kilobyte at most.
+        # pjsua answers in the offer's order. It reports at most a kilobyte of an offer.
         offer, self.dialog.offer = prm.remSdp.wholeSdp or self.dialog.offer, ""
         if offer:
             prm.sdp.wholeSdp = prefer(prm.sdp.wholeSdp, offer, self._limits.codecs)
@@ -377,13 +380,13 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.press(prm.digit)
 
     def press(self, digit: str) -> None:
-        """Tells of a key that the caller pressed, while the call lives."""
+        """Reports a key that the caller pressed, while the call is live."""
         if self._answered and not self.closed and digit.upper() in DIGITS:
             self._send(Digit(digit.upper()))
 
     @guarded
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
-        # Until the final NOTIFY the other party's telephone rings, and the caller may come back (RFC 3515).
+        # Until the final NOTIFY the other party's phone is ringing, and the caller may come back (RFC 3515).
         if prm.statusCode >= 300 or prm.finalNotify:
             self.dialog.referring = False
         if prm.statusCode >= 300:
@@ -393,12 +396,13 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
-        # Left to pjsua2 a caller could make us call anybody, at our cost.
+        # If this were left to pjsua2, a caller could make us call anybody, at our cost.
         prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 
     @guarded
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
-        # Whoever knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC 3891).
+        # Anyone who knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC
+        # 3891).
         if not self._live or self._placed or self.consulting or self._leave is not None or self._ending is not None:
             prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 
@@ -407,11 +411,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._replaced(self, prm.newCallId)
 
     def take_over(self, old: Leg) -> None:
-        """The conversation of `old` goes on here, at the very sample; of its end nobody is told."""
+        """Continues the conversation of `old` here, at the very same sample; the end of `old` is not reported."""
         old.closed = True
         self.playout, self.music, self._position, self._flushed = old.playout, old.music, old._position, old._flushed
         self._answered = self._acknowledged = self._open = True
-        # What pjsua2 told of this call before it had an object was told to nobody.
+        # Nobody received what pjsua2 reported about this call before it had an object.
         self.onCallMediaState(None)
 
 

@@ -1,7 +1,7 @@
-"""SIP messages of up to 65,535 bytes, made short enough for pjsip, whose room for one is 4,000. Pure.
+"""Makes SIP messages of up to 65,535 bytes short enough for pjsip, whose buffer holds 4,000. Pure.
 
-What makes an INVITE long is seldom what a telephone call needs: signatures (STIR/SHAKEN's Identity), the history of
-a diversion, the codecs of a browser.
+What makes an INVITE long is seldom needed for a phone call: signatures (STIR/SHAKEN's Identity), the history of a
+diversion, or a browser's codecs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.tidy_sdp import lean
 
 ROOM = 3_900
-"""Bytes that pjsip takes for sure."""
+"""Message size in bytes that pjsip is certain to take."""
 MAX_HEAD = 16_000
-"""Bytes of an INVITE's headers that the daemon is told."""
+"""Most bytes of an INVITE's headers that are passed to the daemon."""
 _NEEDED = frozenset((
     *("via", "record-route", "route", "from", "to", "call-id", "cseq", "contact", "max-forwards"),
     *("require", "proxy-require", "supported", "allow", "expires", "session-expires", "min-se", "content-disposition"),
@@ -23,7 +23,7 @@ _NEEDED = frozenset((
 
 
 def shorten(text: str) -> str | None:
-    """The message in `text` with what pjsip needs of it; None when that is still too long, or it is no message."""
+    """The message in `text` with only what pjsip needs; None if that is still too long, or `text` is not a message."""
     message = parse(text)
     start = text.lstrip("\r\n").partition("\r\n")[0]
     kind, body = _body(message)
@@ -35,7 +35,7 @@ def shorten(text: str) -> str | None:
 
 
 def _body(message: SipMessage) -> tuple[str, str]:
-    """Type and text of the body; of several parts (RFC 5621) the session description."""
+    """Type and text of the body; of several parts (RFC 5621), the session description."""
     kind = message.header("content-type")
     if not message.content_type.startswith("multipart/"):
         return kind.lower() if message.content_type == "application/sdp" else kind, message.body
@@ -48,7 +48,7 @@ def _body(message: SipMessage) -> tuple[str, str]:
 
 
 def head(text: str) -> str:
-    """The start line and the headers of `text`, without signatures and what does not fit into `MAX_HEAD`."""
+    """The start line and headers of `text`, without signatures and anything that does not fit into `MAX_HEAD`."""
     message = parse(text)
     lines, room = [text.lstrip("\r\n").partition("\r\n")[0]], MAX_HEAD
     for name, value in message.headers:
@@ -60,7 +60,8 @@ def head(text: str) -> str:
 
 
 def too_large(text: str, tag: str) -> str | None:
-    """513 Message Too Large to the request in `text`; `tag` is our To tag. None: it wants no answer."""
+    """A 513 Message Too Large response to the request in `text`; `tag` is our To tag. None if the request takes no
+    response."""
     message = parse(text)
     if message.code or message.method in ("", "ACK") or not message.header("via"):
         return None

@@ -1,4 +1,4 @@
-"""The SIP messages that are too long for pjsip's buffer, which would cut them off, taken out of its way."""
+"""Intercepts SIP messages that are too long for pjsip's buffer, which would truncate them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TOKEN = slice(len("OPTIONS sip:"), len("OPTIONS sip:") + 32)
 
 
 class LongMessages:
-    """What comes to UDP `host:port`, which is pjsip's, and is longer than `long_message.ROOM`.
+    """Messages that come to UDP `host:port`, which belongs to pjsip, and are longer than `long_message.ROOM`.
 
-    Each is made short, and pjsip sent a datagram of ours: when it is received, `claim` has the short message that is to
-    take its place. One that cannot be made short is answered with 513 (RFC 3261 section 21.5.7).
+    Each message is shortened, and a datagram of ours is sent to pjsip; when pjsip receives it, `claim` has the short
+    message that takes its place. A message that cannot be shortened is answered with 513 (RFC 3261 section 21.5.7).
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -33,7 +33,7 @@ class LongMessages:
         self._heads: OrderedDict[str, str] = OrderedDict()
 
     def receive(self) -> None:
-        """Takes what has come. Never waits."""
+        """Takes the messages that have come. Never waits."""
         while self._socket is not None:
             try:
                 datagram, (host, port, *_) = self._socket.recvfrom(65_535)
@@ -50,7 +50,7 @@ class LongMessages:
             self._socket.sendto(knock.encode(), self._pjsip)
 
     def fit(self, message: bytes) -> tuple[bytes, bytes]:
-        """The short message that pjsip is to have in place of this one, and the answer to its sender; or neither."""
+        """The short message that pjsip gets in place of this one, and the answer to its sender; or neither."""
         text = message.decode("utf-8", "replace")
         short = long_message.shorten(text)
         if short is None:
@@ -60,15 +60,15 @@ class LongMessages:
 
     @staticmethod
     def refuse(message: bytes) -> bytes:
-        """513 to the request that begins so; empty where there is none to be answered."""
+        """A 513 response to the request that begins this way; empty if it takes no response."""
         return (long_message.too_large(message.decode("utf-8", "replace"), secrets.token_hex(6)) or "").encode()
 
     def claim(self, text: str) -> tuple[bytes, tuple[str, int]] | None:
-        """The short message that `text` came for, and whom it is from; None when `text` stands for itself."""
+        """The short message that `text` stands for, and its sender; None if `text` stands for itself."""
         return self._waiting.pop(text[_TOKEN], None) if self._waiting else None
 
     def head(self, call_id: str) -> str:
-        """The start line and headers of the call's INVITE as they were, if it was a long one; once."""
+        """The original start line and headers of the call's INVITE, if it was a long one; can be taken once."""
         return self._heads.pop(call_id, "")
 
 

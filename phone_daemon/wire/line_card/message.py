@@ -1,4 +1,4 @@
-"""A SIP message as it stands in a datagram (RFC 3261 section 7). Pure, and content with anything: it never raises."""
+"""A SIP message as it appears in a datagram (RFC 3261 section 7). Pure. It accepts any input and never raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COMPACT = {
     **{"j": "reject-contact", "k": "supported", "l": "content-length", "m": "contact", "o": "event", "r": "refer-to"},
     **{"s": "subject", "t": "to", "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity"},
 }
-"""The compact forms that IANA lists."""
+"""The compact forms in the IANA registry."""
 _FOLD = re.compile(r"\n[ \t]+")
 _MARK = re.compile(r'\\["\\]|[",<>]')
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
@@ -18,21 +18,21 @@ _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
-    """`method` and `uri` of a request, or `code` of a response (0: a request)."""
+    """`method` and `uri` of a request, or `code` of a response (0 for a request)."""
 
     method: str
     uri: str
     code: int
     headers: tuple[tuple[str, str], ...]
-    """In order; names in lower case and in their long form."""
+    """In order; names are in lower case and in their long form."""
     body: str
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header (its name in lower case)."""
+        """Every value of a header (`name` in lower case)."""
         return [value for each, value in self.headers if each == name]
 
     def header(self, name: str) -> str:
-        """The first value of a header; empty when there is none."""
+        """The first value of a header; empty if it is missing."""
         return next((value for each, value in self.headers if each == name), "")
 
     def entries(self, name: str) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class SipMessage:
 
     @property
     def content_type(self) -> str:
-        """Type and subtype in lower case, without parameters; empty when there is no body."""
+        """Type and subtype in lower case, without parameters; empty if there is no body."""
         return self.header("content-type").partition(";")[0].strip().lower() if self.body.strip() else ""
 
     @property
@@ -51,7 +51,7 @@ class SipMessage:
 
     @property
     def opens(self) -> bool:
-        """It asks for a new call: an INVITE outside of a dialog."""
+        """Whether it asks for a new call: an INVITE outside of a dialog."""
         return self.method == "INVITE" and not self.to_tag
 
     @property
@@ -64,10 +64,12 @@ class SipMessage:
 
 
 def entries(value: str) -> tuple[str, ...]:
-    """What the commas of a header's value part (RFC 3261 section 7.3.1), without the space around it; none is empty.
+    """The comma-separated entries of a header's value (RFC 3261 section 7.3.1), stripped of white space; empty entries
+    are left out.
 
-    A comma within quotes, where a backslash takes a quote's meaning away, or within angle brackets parts nothing. A URI
-    that holds one must stand in brackets (section 20). Quotes and brackets that nothing closes count as characters.
+    Commas within quotes (where a backslash escapes a quote) or within angle brackets do not separate entries. A URI
+    that contains a comma must be in brackets (section 20). Quotes and brackets that are never closed count as
+    characters.
     """
     found, start, closes = [], 0, ""
     last_quote, last_bracket = value.rfind('"'), value.rfind(">")
@@ -85,13 +87,13 @@ def entries(value: str) -> tuple[str, ...]:
 
 
 def tag(address: str) -> str:
-    """The tag of a From or To header's value; empty when it has none."""
+    """The tag in a From or To header's value; empty if it has none."""
     found = _TAG.search(address.rpartition(">")[2])
     return found[1] if found else ""
 
 
 def parse(text: str) -> SipMessage:
-    """The message in `text`, as far as it is one."""
+    """The message in `text`, as far as it can be read as one."""
     head, _, body = text.lstrip("\r\n").replace("\r\n", "\n").partition("\n\n")
     start, *lines = _FOLD.sub(" ", head).split("\n")
     headers = []

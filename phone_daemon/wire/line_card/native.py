@@ -1,7 +1,8 @@
-"""The few functions of pjproject's C interface that pjsua2 does not wrap, or not cheaply; the wheel exports them.
+"""The few functions of pjproject's C interface that pjsua2 does not wrap, or only at a high cost; the wheel exports
+them.
 
-The audio path is here because of its price. pjsua2's own `AudioMediaPort` hands frames over as C++ vectors that are
-converted byte by byte (over 100 µs a frame) and, that mended, still spends 5 µs a frame in wrappers; a port with
+The audio path is here because of that cost. pjsua2's own `AudioMediaPort` passes frames as C++ vectors that are
+converted byte by byte (over 100 µs per frame) and, even with that fixed, spends 5 µs per frame in wrappers; a port with
 two C callbacks spends 2.
 """
 
@@ -22,7 +23,7 @@ _AUDIO = 1
 _PUT_FRAME, _GET_FRAME = 96, 104
 """offsetof(pjmedia_port, put_frame) and get_frame, on 64-bit machines; checked before they are used."""
 
-# PyDLL: the calls are short, the bridge calls back, and all of it is on the one thread that holds the lock anyway.
+# PyDLL: the calls are short, the bridge calls back, and everything is on the one thread that holds the lock anyway.
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 _lib.pjsua_set_no_snd_dev.restype = ctypes.c_void_p
 _lib.pjmedia_port_get_frame.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
@@ -52,7 +53,7 @@ class _MediaFrame(ctypes.Structure):
 
 
 class Bridge:
-    """The conference bridge without a sound device; `pull` is its clock. Made once the library is started."""
+    """The conference bridge without a sound device; `pull` is its clock. Created once the library has started."""
 
     def __init__(self) -> None:
         self._port = _lib.pjsua_set_no_snd_dev()
@@ -61,28 +62,29 @@ class Bridge:
         self._at = ctypes.addressof(self._frame)
 
     def pull(self) -> None:
-        """One tick: every port is asked for 20 ms and given 20 ms; RTP has left when this returns."""
+        """Runs one tick: every port is asked for 20 ms and given 20 ms; RTP has left when this returns."""
         self._frame.buf = ctypes.addressof(self._room)
         self._frame.size = FRAME_BYTES
         _lib.pjmedia_port_get_frame(self._port, self._at)
 
 
 class Port:
-    """The agent's place on the bridge. In a tick it is asked for `speak()` and leaves what it hears in `heard`.
+    """The agent's place on the bridge. In each tick the bridge calls `speak()`, and leaves what the port hears in
+    `heard`.
 
-    It is for good (the next call takes it over), so that calls come and go without a port being made or destroyed.
+    It is permanent (the next call takes it over), so that calls come and go without creating or destroying a port.
     """
 
     def __init__(self) -> None:
-        """Raises `RuntimeError` when the bridge is full, or ports are not laid out as this module believes."""
+        """Raises `RuntimeError` if the bridge is full, or ports are not laid out as this module assumes."""
         self.speak: Callable[[], bytes] = bytes
-        """The next `FRAME_BYTES` of the agent, or nothing for silence."""
+        """Returns the agent's next `FRAME_BYTES`, or nothing for silence."""
         self.heard = SILENCE
-        """The caller's last frame; whoever takes it puts silence in its place."""
+        """The caller's last frame; code that takes it puts silence in its place."""
         pool = _lib.pjsua_pool_create(b"agent", 1024, 1024)
         port, slot = ctypes.c_void_p(), ctypes.c_int(-1)
         _check(_lib.pjmedia_null_port_create(pool, SAMPLE_RATE, 1, FRAME_SAMPLES, 16, ctypes.byref(port)))
-        # Kept: pjmedia calls them for as long as the process lives.
+        # Kept, because pjmedia calls them for as long as the process lives.
         self._callbacks = _FrameCallback(self._get_frame), _FrameCallback(self._put_frame)
         for offset, callback in zip((_GET_FRAME, _PUT_FRAME), self._callbacks, strict=True):
             entry = ctypes.c_void_p.from_address(int(port.value or 0) + offset)
@@ -93,7 +95,8 @@ class Port:
         self._slot = slot.value
 
     def connect(self, slot: int) -> None:
-        """Joins a call's own port both ways; twice is once. The bridge disconnects what it drops."""
+        """Connects a call's own port both ways; doing it twice is harmless. The bridge disconnects ports that it
+        drops."""
         join(self._slot, slot)
 
     def _get_frame(self, _port: int, address: int) -> int:
@@ -115,7 +118,7 @@ class Port:
 
 
 def join(slot: int, other: int) -> None:
-    """Has two ports of the bridge hear each other; twice is once."""
+    """Lets two ports of the bridge hear each other; doing it twice is harmless."""
     _check(_lib.pjsua_conf_connect(slot, other))
     _check(_lib.pjsua_conf_connect(other, slot))
 
@@ -126,10 +129,11 @@ def _check(status: int) -> None:
 
 
 def _is_code(address: int) -> bool:
-    """`address` lies in the executable part of the pjsua2 library."""
-    library = str(Path(_pjsua2.__file__).resolve())  # the kernel names the file, not the link it was reached by
+    """Whether `address` lies in the executable part of the pjsua2 library."""
+    library = str(Path(_pjsua2.__file__).resolve())  # the kernel names the file, not the link by which it was reached
     for line in Path("/proc/self/maps").read_text().splitlines():
-        # Address range, rights, offset, device, inode and, except for anonymous memory, a path that may hold spaces.
+        # Address range, rights, offset, device, inode, and, except for anonymous memory, a path that may contain
+        # spaces.
         span, rights, _, _, _, *path = line.split(maxsplit=5)
         if "x" in rights and path == [library]:
             start, end = (int(bound, 16) for bound in span.split("-"))
@@ -139,27 +143,28 @@ def _is_code(address: int) -> bool:
 
 
 def set_log_level(level: int) -> None:
-    """pjlib's log level, 0 (nothing) to 6; before the library is initialised as well."""
+    """Sets pjlib's log level, 0 (nothing) to 6. May be called before the library is initialized."""
     _lib.pj_log_set_level(level)
 
 
 def set_transaction_timeout(seconds: float) -> None:
-    """Timers B, F and H of RFC 3261, 32 s otherwise. After the library is initialised."""
+    """Sets timers B, F, and H of RFC 3261, which default to 32 s. Call it after the library is initialized."""
     _lib.pjsip_tsx_set_timers(0, 0, 0, round(seconds * 1000))
 
 
 def max_calls() -> int:
-    """Calls that the library can carry: what was asked for, cut down to what it was compiled for."""
+    """Most calls that the library can carry: the number that was asked for, limited by the number it was compiled
+    for."""
     return int(_lib.pjsua_call_get_max_count())
 
 
 def calls() -> int:
-    """Calls that the library carries now, those included whose BYE is not answered yet."""
+    """Calls that the library carries now, including those whose BYE has not been answered yet."""
     return int(_lib.pjsua_call_get_count())
 
 
 class _RtpSession(ctypes.Structure):
-    """pjmedia_rtp_session (pjmedia/rtp.h) of this wheel, as far as it is read."""
+    """The part of this wheel's pjmedia_rtp_session (pjmedia/rtp.h) that is read."""
 
     _fields_ = (
         ("out_hdr", ctypes.c_byte * 12),
@@ -172,9 +177,10 @@ class _RtpSession(ctypes.Structure):
 
 
 def sender_ssrc(stream: int, packets: int) -> int:
-    """SSRC of the RTP that the pjmedia stream at address `stream` hears; 0 when it is not known.
+    """SSRC of the RTP that the pjmedia stream at address `stream` receives; 0 if it is not known.
 
-    `packets` is what its statistics say was received: where the structure says otherwise it is not the one known here.
+    `packets` is the number of received packets in the stream's statistics. If the structure contains another number, it
+    is not the structure known here.
     """
     found = (ctypes.c_void_p * 3)()
     if not stream or _lib.pjmedia_stream_get_rtp_session_info(stream, found) or not found[0]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 CODECS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/16000"}
-"""Names of RFC 3551 and pjmedia's. (G.722 samples at 16 kHz, whatever its rtpmap says.)"""
+"""Names in RFC 3551 and in pjmedia. (G.722 samples at 16 kHz, whatever its rtpmap says.)"""
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options in `arguments`, or in this process's own. Exits with 2 and a line on stderr when they are wrong."""
+    """Parses `arguments`, or this process's own. Exits with 2 and a line on stderr if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m phone_daemon.wire.line_card")
     parser.add_argument("--fd", type=int, required=True, help="our end of the socket pair")
     parser.add_argument("--bind", default="127.0.0.1")

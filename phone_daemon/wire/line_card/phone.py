@@ -1,4 +1,4 @@
-"""pjsua2's endpoint as a line card wants it: one thread, 8 kHz, 20 ms, three codecs, one port, no sound card."""
+"""pjsua2's endpoint as a line card needs it: one thread, 8 kHz, 20 ms, three codecs, one port, no sound card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from phone_daemon.wire.line_card.tcp_gate import TcpGate, free_port
 from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 
 MAX_CALLS = 64
-"""Asked for; the library cuts it down to what it was compiled for."""
+"""The number asked for; the library limits it to what it was compiled for."""
 PJ_EADDRINUSE = 120_000 + 98
 """PJ_ERRNO_START_SYS + EADDRINUSE."""
 
@@ -31,12 +31,12 @@ class Phone:
     """The started endpoint: `endpoint`, its SIP `port`, the `socket` to wait on, our `host` in URIs."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        """Raises `PortTaken`, and `pjsua2.Error` for anything else that fails."""
+        """Raises `PortTaken` if the port is in use, and `pjsua2.Error` for any other failure."""
         native.set_log_level(0)
         self.endpoint = _Endpoint(self._connection)
         self.endpoint.libCreate()
         self.endpoint.libInit(_config(options))
-        # An unacknowledged 200, an unanswered BYE or INVITE: none of them may hold one of so few slots for 32 s.
+        # An unacknowledged 200, or an unanswered BYE or INVITE, must not hold one of so few slots for 32 s.
         native.set_transaction_timeout(options.ack_timeout)
         self._gate: TcpGate | None = None
         self.streams: TcpStreams | None = None
@@ -61,13 +61,13 @@ class Phone:
         return port
 
     def _create(self, options: argparse.Namespace, kind: int, port: int, name: str) -> int:
-        """Listens on `port` (0: any free one), and returns it."""
+        """Listens on `port` (0: any free port), and returns the port."""
         transport = pj.TransportConfig()
         transport.port = port
         transport.boundAddress = options.bind
         transport.publicAddress = options.public_address
         if kind == pj.PJSIP_TRANSPORT_TCP:
-            # A card that takes a dead one's place would have to wait for its connections to be forgotten.
+            # Otherwise a card that takes a dead card's place would have to wait until its connections are forgotten.
             reuse = pj.SockOpt()
             reuse.level, reuse.optName = socket.SOL_SOCKET, socket.SO_REUSEADDR
             reuse.setOptValInt(1)
@@ -81,18 +81,18 @@ class Phone:
         return int(self.endpoint.transportGetInfo(created).localName.rpartition(":")[2])
 
     def watch(self, now: float) -> None:
-        """To be called at every tick."""
+        """Call this at every tick."""
         if self._gate is not None:
             self._gate.watch(now)
         self.pump()
 
     def pump(self) -> None:
-        """Passes on what has come or goes by TCP."""
+        """Passes on what comes and goes by TCP."""
         if self.streams is not None:
             self.streams.pump()
 
     def admit(self, networks: Iterable[str]) -> None:
-        """Nobody else is to connect."""
+        """Lets only these networks connect."""
         if self._gate is not None:
             self._gate.admit(networks)
 
@@ -113,14 +113,14 @@ class Phone:
             self.endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 250 - rank)
 
     def account(self, options: argparse.Namespace) -> Any:
-        """The configuration of an account, as all have it."""
+        """The configuration that all accounts share."""
         config = pj.AccountConfig()
         config.idUri = f"sip:phone-daemon@{self.host}"
         rtp = config.mediaConfig.transportConfig
         rtp.boundAddress = options.bind
         rtp.publicAddress = options.public_address
         rtp.port = options.rtp_port
-        # The distance from the first port to the last that an RTP socket may have; RTCP takes the one above.
+        # The distance between the first and the last port that an RTP socket may have; RTCP takes the next port up.
         rtp.portRange = max(options.rtp_range - 2, 0)
         return config
 
@@ -148,10 +148,10 @@ def _config(options: argparse.Namespace) -> Any:
     media = config.medConfig
     media.clockRate = SAMPLE_RATE
     media.audioFramePtime = media.ptime = round(PTIME_S * 1000)
-    # Packets flow in silence too: the far end's jitter buffer stays filled and NAT bindings stay open.
+    # Packets are sent in silence too: the far end's jitter buffer stays filled and NAT bindings stay open.
     media.noVad = True
     media.ecTailLen = 0
     media.sndAutoCloseTime = -1
-    # No waiting before the first packet is played; the jitter buffer grows when it has to.
+    # There is no wait before the first packet is played; the jitter buffer grows when it has to.
     media.jbInit = 0
     return config

@@ -1,6 +1,6 @@
 """Pins a UDP socket of this process to one sender, in the kernel.
 
-pjmedia gives a stream to whoever sends six packets in a row, and sends the agent's voice there too. A classic BPF
+pjmedia switches a stream to anyone who sends six packets in a row, and sends the agent's voice there too. A classic BPF
 filter on the socket drops everybody else's packets before pjmedia sees them (Linux, no privilege needed).
 """
 
@@ -17,16 +17,17 @@ from pathlib import Path
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 _LOAD_WORD, _LOAD_HALF, _JUMP_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
 _NET = 0xFFF00000
-"""SKF_NET_OFF: offsets from here count from the IP header; others, on a UDP socket, from the UDP header."""
+"""SKF_NET_OFF: offsets from here count from the IP header; others, on a UDP socket, count from the UDP header."""
 _SOURCE_HOST = _NET + 12
 _SOURCE_PORT = 0
 _SSRC = 8 + 8
-"""After the UDP header and what stands before it in an RTP packet (RFC 3550 section 5.1); too short a packet fails."""
+"""After the UDP header and the fields before the SSRC in an RTP packet (RFC 3550 section 5.1); packets that are too
+short fail."""
 DESCRIPTORS = Path("/proc/self/fd")
 
 
 def udp_socket(port: int) -> socket.socket | None:
-    """A duplicate of this process's IPv4 UDP socket on `port`; whoever asks closes it."""
+    """A duplicate of this process's IPv4 UDP socket on `port`; the code that calls this closes it."""
     for entry in DESCRIPTORS.iterdir():
         try:
             if not stat.S_ISSOCK(entry.stat().st_mode):
@@ -41,9 +42,9 @@ def udp_socket(port: int) -> socket.socket | None:
 
 
 def pin(port: int, sender: str, ssrc: int | None = None) -> bool:
-    """Lets only packets from `sender` (`a.b.c.d:port`) through to our socket on `port`, or also RTP of `ssrc`.
+    """Lets only packets from `sender` (`a.b.c.d:port`), and RTP with `ssrc` if given, through to our socket on `port`.
 
-    False: not possible here.
+    Returns False if that is not possible here.
     """
     host, _, sender_port = sender.rpartition(":")
     from_anywhere = (

@@ -1,7 +1,7 @@
-"""The line card's accounts: one for each trunk that calls go out by, registered where the daemon asks for it.
+"""The line card's accounts: one for each trunk that carries outbound calls, registered if the daemon asks for it.
 
-A registration is renewed before it expires. When that fails, the daemon is told and decides who is asked next, and
-when: pjsua itself tries nothing again.
+A registration is renewed before it expires. If that fails, the daemon is told, and decides which registrar to ask next,
+and when; pjsua itself does not retry.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.guarded import guarded
 
 RENEW = 0.75
-"""The part of its life after which a registration is renewed. (pjsua would do so a fixed time before its end, and
-reckons wrongly where the registrar grants less than that.)"""
+"""The share of its lifetime after which a registration is renewed. (pjsua would renew it a fixed time before its end,
+and miscalculates if the registrar grants less than that.)"""
 
 
 class CardAccount(pj.Account):  # type: ignore[misc]
-    """Takes calls, and no subscriptions; the one of a trunk also tells what becomes of its registration."""
+    """Takes calls but no subscriptions; a trunk's account also reports the state of its registration."""
 
     def __init__(
         self, incoming: Callable[[Any], None], report: Callable[[protocol.Registered], None], trunk: str = ""
@@ -32,10 +32,10 @@ class CardAccount(pj.Account):  # type: ignore[misc]
         self._trunk = trunk
         self.registered = False
         self.leaving = False
-        """The registration is to be taken back as soon as nothing else is being asked of the registrar."""
+        """Whether to remove the registration as soon as nothing else is being asked of the registrar."""
         self.renew_at = float("inf")
         self.domain = ""
-        """What our addresses at this trunk end with."""
+        """The domain of our addresses at this trunk."""
 
     @guarded
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
@@ -54,7 +54,8 @@ class CardAccount(pj.Account):  # type: ignore[misc]
 
 
 class Accounts:
-    """`base` makes a configuration that is as every account's; `main` answers whatever belongs to no trunk."""
+    """`base` makes the configuration that all accounts share; `main` answers everything that does not belong to a
+    trunk."""
 
     def __init__(
         self,
@@ -70,15 +71,15 @@ class Accounts:
         self.main.create(base())
 
     def knows(self, trunk: str) -> bool:
-        """Whether calls of `trunk` can go out by an account of its own."""
+        """Whether calls of `trunk` can go out by its own account."""
         return trunk in self._trunks
 
     def of(self, trunk: str) -> CardAccount:
-        """The account that a call of `trunk` goes out by. Raises `LookupError`."""
+        """The account by which a call of `trunk` goes out. Raises `LookupError`."""
         return self._trunks[trunk] if trunk else self.main
 
     def set(self, wanted: protocol.Account) -> None:
-        """Makes the account of a trunk, or changes it, and registers it unless `expires` is 0."""
+        """Creates or changes the account of a trunk, and registers it unless `expires` is 0."""
         config = self._config(wanted)
         account = self._trunks.get(wanted.trunk)
         if account is None:
@@ -86,7 +87,7 @@ class Accounts:
             account.create(config)
             self._trunks[wanted.trunk] = account
         else:
-            # Not made anew: calls may be on it.
+            # Not created anew, because calls may be using it.
             account.modify(config)
         account.leaving = False
         account.domain = wanted.domain
@@ -97,7 +98,7 @@ class Accounts:
         config = self._base()
         config.idUri = f"sip:{wanted.user}@{wanted.domain}"
         sip, registration = config.sipConfig, config.regConfig
-        # Hidden: the registrar is reached by it and sees no Route header.
+        # Hidden: the registrar is reached through it but sees no Route header.
         sip.proxies.append(f"sip:{wanted.route};lr;hide")
         if wanted.line:
             sip.contactUriParams = f";line={wanted.line}"
@@ -116,25 +117,25 @@ class Accounts:
         return config
 
     def unregister(self, trunk: str = "") -> None:
-        """Takes back the registration of `trunk`, or of all."""
+        """Removes the registration of `trunk`, or of all trunks."""
         for name, account in self._trunks.items():
             account.leaving = account.leaving or trunk in ("", name)
 
     def watch(self, now: float) -> None:
-        """To be called at every tick."""
+        """Call this at every tick."""
         for account in self._trunks.values():
             if account.registered and (account.leaving or now >= account.renew_at):
                 try:
                     account.setRegistration(not account.leaving)
                 except pj.Error:
-                    continue  # It is being registered this very moment; at the next tick, then.
+                    continue  # it is being registered right now; try again at the next tick
                 account.renew_at = float("inf")
-                # What is being taken back counts as held until the registrar has said so.
+                # A registration that is being removed counts as held until the registrar confirms.
                 account.leaving = False
 
     @property
     def registered(self) -> bool:
-        """Something is still registered."""
+        """Whether anything is still registered."""
         return any(account.registered for account in self._trunks.values())
 
     def close(self) -> None:

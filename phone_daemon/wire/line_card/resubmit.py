@@ -1,7 +1,7 @@
-"""Hands pjsip a SIP message in place of one that it has just received: as if the other had come by the same transport.
+"""Hands pjsip a SIP message in place of one that it has just received, as if the other had come by the same transport.
 
-There is no function for it in pjproject, but all the parts: a received message (`pjsip_rx_data`) can be cloned, its
-packet and sender exchanged, and the clone given to the transport manager, which parses it anew.
+pjproject has no function for this, but all the parts: a received message (`pjsip_rx_data`) can be cloned, its packet
+and sender exchanged, and the clone given to the transport manager, which parses it anew.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class _Packet(ctypes.Structure):
 
 
 _TP_INFO = 3 * 8 + 34 * 8 + 8
-"""sizeof(pjsip_rx_data.tp_info): three pointers, an operation key of the I/O queue's, and a pointer."""
+"""sizeof(pjsip_rx_data.tp_info): three pointers, an operation key of the I/O queue, and a pointer."""
 
 
 def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] | None = None) -> bool:
-    """Has pjsip take `text` in place of `received`, which the message `handle` is known to hold.
+    """Makes pjsip take `text` in place of `received`, which must be the content of the message `handle`.
 
-    `sender`: where it came from (IPv4), unless it is the same. False, and nothing is done, when `text` is too long or
-    this build of pjsip keeps its messages otherwise than it is known to.
+    `sender`: where it came from (IPv4), if not from the same place. Returns False, and does nothing, if `text` is too
+    long or this build of pjsip lays its messages out differently.
     """
     packet = _Packet.from_address(handle + _TP_INFO)
     held = ctypes.string_at(ctypes.addressof(packet) + _Packet.packet.offset, min(len(received), 64))
@@ -74,7 +74,8 @@ def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] 
 
 
 def _is_ours(packet: _Packet) -> bool:
-    """The sender stands there twice, as an address and in words: so the structure is the one known here."""
+    """Whether the sender appears twice, as an address and in words, which shows that the structure is the one known
+    here."""
     if packet.src_addr_len != 16:
         return False
     raw = ctypes.string_at(ctypes.addressof(packet) + _Packet.src_addr.offset, 8)

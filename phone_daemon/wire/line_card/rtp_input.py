@@ -1,4 +1,4 @@
-"""What comes in by RTP in one call: from whom, whether anything comes at all, and the keys in it."""
+"""What one call receives by RTP: from whom, whether anything comes at all, and the keys in it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from phone_daemon.wire.line_card.rtp_source import RtpSource
 
 
 class RtpInput:
-    """`call` is pjsua2's; `tell` gets each change of the source that is trusted."""
+    """`call` is pjsua2's; `tell` gets each change of the trusted source."""
 
     def __init__(self, call: Any, timeout_s: float, tell: Callable[[SourceChanged], None]) -> None:
         self.stream = 0
-        """Address of pjmedia's stream; 0 while there is none."""
+        """Address of pjmedia's stream; 0 while there is no stream."""
         self.heard = False
-        """RTP has come in this call."""
+        """Whether RTP has come in this call."""
         self.has_events = False
-        """Keys come as telephone-events (RFC 4733): both sides have agreed on them."""
+        """Whether keys come as telephone-events (RFC 4733), because both sides have agreed on them."""
         self._call = call
         self._timeout_s = timeout_s
         self._source = RtpSource(tell)
@@ -40,12 +40,12 @@ class RtpInput:
 
     @property
     def trusted(self) -> bool:
-        """What is heard comes from the caller."""
+        """Whether what is heard comes from the caller."""
         return self._source.trusted
 
     @property
     def known(self) -> bool:
-        """A packet of the caller's was seen since the last SDP."""
+        """Whether a packet from the caller has been seen since the last SDP."""
         return self._source.known
 
     def connect(self, media: int) -> None:
@@ -55,20 +55,21 @@ class RtpInput:
         self._source.expect(info.remoteRtpAddress)
         self._port = _port(self._call.getMedTransportInfo(media).localRtpName)
         self.has_events = 0 < info.audRxEventPt < 128
-        # What is encrypted (RFC 3711) only pjmedia can read.
+        # Only pjmedia can read what is encrypted (RFC 3711).
         if self.has_events and not info.proto & pj.PJMEDIA_TP_PROFILE_SRTP:
             self._keys.listen(self._port, info.audRxEventPt)
         else:
             self._keys.close()
 
     def expect(self, now: float) -> None:
-        """The time without RTP counts from `now`."""
+        """Counts the time without RTP from `now`."""
         self._due = now + self._timeout_s
 
     def is_lost(self, now: float, *, paused: bool) -> bool:
-        """Nothing has come for too long, though it was to (`paused`: it was not). Asked several times a second."""
+        """Whether nothing has come for too long although it should have; while `paused`, nothing should. Call this
+        several times a second."""
         try:
-            # Kept while its parts are read: they belong to it.
+            # Kept while its parts are read, because they belong to it.
             stat = self._call.getStreamStat(self._media)
             received = stat.rtcp.rxStat
             packets, rejected = received.pkt, received.discard
@@ -98,18 +99,18 @@ class RtpInput:
             log("INFO", f"RTP comes out of order: delayed by {delay_ms} ms")
 
     def _is_alive(self, transport: Any, now: float) -> bool:
-        """Whether something came that is no audio: RTCP, or comfort noise (RFC 3389) of a caller who is muted."""
+        """Whether anything came that is not audio: RTCP, or comfort noise (RFC 3389) from a caller who is muted."""
         if now < self._due - self._timeout_s / 2:
-            return False  # Too early to matter.
+            return False  # too early to matter
         last = max(last_packet(self._port), last_packet(_port(transport.localRtcpName)))
         known, self._last_packet = self._last_packet, last
-        return known not in (None, last)  # it is the wall clock's, which may be set back
+        return known not in (None, last)  # it is from the wall clock, which may be set back
 
     # ------------------------------------------------------------------------------------------------ keys
 
     @property
     def reads_keys(self) -> bool:
-        """pjmedia is told of none."""
+        """Whether keys are read here, because pjmedia does not get them."""
         return self._keys.active
 
     def keys(self, now: float) -> Iterator[str]:
@@ -121,11 +122,12 @@ class RtpInput:
                 yield key
 
     def _believes(self, sender: str, ssrc: int) -> bool:
-        """Who has the audio's SSRC, or its place, sends the keys as well; before there is any, whoever does."""
+        """Keys are believed from the sender with the audio's SSRC or address; before any audio has come, from
+        anyone."""
         return sender == self._source.caller or ssrc == self._ssrc != 0 or not self._source.known
 
     def close(self) -> None:
-        """Leaves the port to the next call. Harmless when done twice."""
+        """Leaves the port to the next call. Idempotent."""
         self._keys.close()
 
 

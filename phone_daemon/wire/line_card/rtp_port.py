@@ -1,4 +1,4 @@
-"""Whether an RTP port can be had, and whether anything comes to it."""
+"""Whether an RTP port is available, and whether anything comes to it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import struct
 from phone_daemon.wire.line_card.pin import udp_socket
 
 _SIOCGSTAMP = 0x8906
-"""Linux: when the last packet that was read from the socket had come; kept from the first question on."""
+"""Linux: the arrival time of the last packet that was read from the socket; recorded from the first query on."""
 
 
 def is_free(port: int, bind: str = "0.0.0.0") -> bool:
-    """Nobody on this machine holds UDP `port` or the one above it, which is its RTCP's (RFC 3550 section 11)."""
+    """Whether nobody on this machine holds UDP `port` or the next port up, which is its RTCP port (RFC 3550 section
+    11)."""
     for each in (port, port + 1):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
             try:
@@ -24,9 +25,9 @@ def is_free(port: int, bind: str = "0.0.0.0") -> bool:
 
 
 def last_packet(port: int) -> float:
-    """When (Unix time) the last packet came to our UDP socket on `port`.
+    """Arrival time (Unix time) of the last packet at our UDP socket on `port`.
 
-    0 when none has come since it was first asked, or there is no such socket.
+    Returns 0 if none has come since the first query, or there is no such socket.
     """
     found = udp_socket(port)
     if found is None:

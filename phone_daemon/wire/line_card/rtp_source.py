@@ -1,7 +1,7 @@
 """Whose RTP a call listens to: what `source.py` decides, enforced on the socket by `pin.py`.
 
-A source that moves in mid-call without a word of signalling (a NAT binding that is renewed, a carrier's media server
-that takes over) goes on with the same SSRC while the old place is silent. Both have to hold before the new place is
+A source that moves in mid-call without any signaling (because a NAT binding is renewed, or another media server of the
+carrier takes over) continues with the same SSRC while the old place is silent. Both must hold before the new place is
 believed, so a stranger, who cannot know the SSRC, never is.
 """
 
@@ -18,7 +18,7 @@ QUIET_S = 0.5
 
 
 class RtpSource:
-    """One call's; `tell` gets each change of trust."""
+    """One call's RTP source; `tell` gets each change of trust."""
 
     def __init__(self, tell: Callable[[SourceChanged], None]) -> None:
         self._tell = tell
@@ -30,12 +30,12 @@ class RtpSource:
 
     @property
     def trusted(self) -> bool:
-        """What comes in may be used."""
+        """Whether the audio that comes in may be used."""
         return self._watch.trusted
 
     @property
     def known(self) -> bool:
-        """A packet of the caller's was seen since the last SDP."""
+        """Whether a packet from the caller has been seen since the last SDP."""
         return self._watch.known
 
     @property
@@ -50,7 +50,7 @@ class RtpSource:
             self._pinned, self._relearning = 0, False
 
     def look(self, sender: str, port: int, *, fresh: bool, ssrc: int, now: float) -> None:
-        """The last packet to our `port` came from `sender`; `fresh`: after the last look. `ssrc` is the caller's."""
+        """The last packet to our `port` came from `sender`; `fresh`: since the last look. `ssrc` is the caller's."""
         if fresh:
             self._heard_at = now
         if self._relearning:
@@ -59,7 +59,7 @@ class RtpSource:
             return
         changed = self._watch.look(sender)
         if self._watch.strikes and not self._pinned and pin(port, self._watch.caller):
-            # The first packet of a stranger's is his last one.
+            # A stranger's first packet is also the last that gets through.
             self._pinned = port
         if changed is not None:
             self._tell(changed)
@@ -67,7 +67,7 @@ class RtpSource:
             self._relearning = pin(port, self._watch.caller, ssrc)
 
     def _relearn(self, sender: str, port: int) -> None:
-        """Somebody sends again with the caller's SSRC: the caller from the old place, or from a new one."""
+        """Somebody sends again with the caller's SSRC: the caller, from the old place or a new one."""
         self._relearning = False
         changed = self._watch.move(sender)
         pin(port, sender)

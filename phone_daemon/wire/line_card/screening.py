@@ -1,7 +1,7 @@
 """Which requests are answered before pjsua sees them, and how. Pure.
 
-pjsua aborts on some and answers others with 500, which PBXes take for a dead call: INFO, OPTIONS and NOTIFY within a
-call, a re-INVITE without a codec of ours.
+pjsua aborts on some requests, and answers others with 500, which PBXes take for a dead call: INFO, OPTIONS, and NOTIFY
+within a call, and a re-INVITE without a codec of ours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from phone_daemon.wire.line_card.message import SipMessage
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, SUBSCRIBE, MESSAGE"
 RETRY_AFTER_S = 5
-"""What a caller is told to wait when every call is taken: one of so few ends soon."""
+"""How long callers are told to wait when all lines are busy: with so few lines, one is soon free."""
 REMEMBERED = 64
-"""Offers whose refusal may still be acknowledged."""
+"""Number of refused offers whose refusal may still be acknowledged."""
 
 
 @dataclass(slots=True)
@@ -27,16 +27,16 @@ class Dialog:
     remote_tag: str = ""
     """The other side's tag; empty while it is not known."""
     referring: bool = False
-    """A REFER of ours is not settled, so that NOTIFY requests are expected (RFC 3515)."""
+    """Whether a REFER of ours is pending, so that NOTIFY requests are expected (RFC 3515)."""
     offer: str = ""
-    """The session description that came last and is not answered yet."""
+    """The latest session description that has not been answered yet."""
     last_info: int = 0
-    """CSeq of the last INFO: a retransmission presses no key twice."""
+    """CSeq of the last INFO, so that a retransmission does not press a key twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a message: left to pjsua unless `code` answers it or `drop` ends it."""
+    """What happens to a message: it is left to pjsua unless `code` answers it or `drop` ends it."""
 
     code: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,14 +50,14 @@ DROP = Verdict(drop=True)
 
 
 class Screening:
-    """Judges each message that comes in; `codecs` are the encoding names that we speak."""
+    """Judges each message that comes in; `codecs` are the encoding names that we support."""
 
     def __init__(self, codecs: Collection[str]) -> None:
         self._codecs = codecs
         self._refused: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
 
     def judge(self, message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
-        """`dialog` is the call of the message's Call-ID, if there is one; `full`: no other call can be taken."""
+        """`dialog` is the call of the message's Call-ID, if there is one; `full`: no more calls can be taken."""
         if message.code:
             return PASS
         if message.method == "ACK":
@@ -90,7 +90,7 @@ class Screening:
     def _info(message: SipMessage, dialog: Dialog) -> Verdict:
         again, dialog.last_info = message.cseq <= dialog.last_info, max(message.cseq, dialog.last_info)
         if message.header("info-package"):
-            return Verdict(469, {"Recv-Info": ""})  # RFC 6086 section 4.2.2: we asked for none.
+            return Verdict(469, {"Recv-Info": ""})  # RFC 6086 section 4.2.2: we asked for none
         if not message.content_type:
             return Verdict(200)
         if message.content_type not in info.TYPES:

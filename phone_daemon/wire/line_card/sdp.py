@@ -16,7 +16,7 @@ _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """The first audio stream that is not refused."""
+    """The first audio stream that is not rejected."""
 
     host: str
     """Connection address."""
@@ -24,16 +24,17 @@ class Audio:
     codecs: tuple[str, ...]
     """Encoding names in the order of the offer, in upper case."""
     direction: str
-    """As the other side says it (RFC 3264): `sendonly` is a hold with music, `inactive` one without."""
+    """As the other side states it (RFC 3264): `sendonly` is hold with music, `inactive` is hold without."""
 
     @property
     def holds(self) -> bool:
-        """The other side puts us on hold: it does not listen (RFC 3264 section 8.4, RFC 2543 appendix B.5)."""
+        """Whether the other side puts us on hold, so that it does not listen (RFC 3264 section 8.4, RFC 2543 appendix
+        B.5)."""
         return self.direction in ("sendonly", "inactive") or self.host == "0.0.0.0"
 
 
 def audio(sdp: str) -> Audio | None:
-    """The audio stream in `sdp`; None when it offers none that we could take, whatever its codecs."""
+    """The audio stream in `sdp`; None if it offers no stream that we could take, whatever its codecs."""
     session, *sections = _MEDIA.split(sdp.replace("\r\n", "\n"))
     for section in sections:
         words = section.partition("\n")[0][2:].split()
@@ -58,9 +59,9 @@ def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:
 
 
 def prefer(answer: str, offer: str, codecs: Sequence[str]) -> str:
-    """Our `answer` with the one of `codecs` alone that comes first in their order, not in the offer's.
+    """Our `answer` reduced to a single codec: the first of `codecs`, in their order, not the offer's.
 
-    Whatever is no codec (telephone-event) stays, and all of it does where the offer has none of ours.
+    Anything that is not a codec (telephone-event) stays, and everything stays if the offer has none of ours.
     """
     offered = audio(offer)
     ours = next((codec for codec in codecs if offered is not None and codec in offered.codecs), None)

@@ -1,7 +1,8 @@
 """A pjsip module of ours: it sees every SIP message before pjsua does, and may answer or drop it.
 
 pjsua asserts where it should refuse (an INFO body without a line end ends the process, and every call in it), and
-answers what PBXes ask as a sign of life with 500. What it does so is answered here, below it.
+replies with 500 to requests that PBXes use to check whether we are alive. This module answers such messages before
+pjsua can.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class _Str(ctypes.Structure):
 
 
 class _List(ctypes.Structure):
-    """What every member of a pj_list begins with."""
+    """The beginning of every member of a pj_list."""
 
     _fields_ = (("prev", ctypes.c_void_p), ("next", ctypes.c_void_p))
 
@@ -69,20 +70,20 @@ _from_pj.restype = None
 
 
 class SipModule:
-    """Registered for as long as the process lives; made once the library is initialised.
+    """Registered for as long as the process lives; created once the library is initialized.
 
-    `on_message` gets the whole message, the sender (`host:port`) and a handle for `respond`, and returns whether the
-    message is dealt with: True keeps it from pjsua. It must not raise.
+    `on_message` gets the whole message, the sender (`host:port`), and a handle for `respond`, and returns whether it
+    has dealt with the message: True keeps it from pjsua. It must not raise.
     """
 
     def __init__(self, on_message: Callable[[str, str, int], bool], host: str, port: int) -> None:
-        """`host` and `port` are pjsip's over UDP. Raises `RuntimeError` when pjsip does not take the module."""
+        """`host` and `port` are pjsip's for UDP. Raises `RuntimeError` if pjsip does not accept the module."""
         self._on_message = on_message
         self.long = LongMessages(host, port)
         self._received = pj.SipRxData()
         self._replacing = False
         self._callback = _Callback(self._receive)
-        # Kept, as is the callback: pjsip holds pointers to both.
+        # Kept, as is the callback, because pjsip holds pointers to both.
         self._module = _Module(
             name=_Str(b"mod-line-card", 13),
             id=-1,
@@ -105,14 +106,14 @@ class SipModule:
                 if self._is_replaced(text, handle):
                     return 1
             except Exception as error:
-                # Whatever this is, the message must still be screened.
+                # Whatever the error is, the message must still be screened.
                 sys.stderr.write(f"ERROR a message was left as it is: {error!r:.200}\n")
             finally:
                 self._replacing = False
         return int(bool(self._on_message(text, received.srcAddress, handle)))
 
     def _is_replaced(self, text: str, handle: int) -> bool:
-        """What pjsip would refuse, though its meaning is plain, is handed to it again in another shape."""
+        """Hands pjsip another form of a message that it would refuse although its meaning is plain."""
         raw = text.encode("utf-8", "surrogateescape")
         if (claimed := self.long.claim(text)) is not None:
             resubmit(handle, raw, *claimed)

@@ -1,4 +1,4 @@
-"""A request of the line card's own outside of any call: OPTIONS, which asks a trunk whether it is there."""
+"""A request that the line card sends outside of any call: OPTIONS, which asks a trunk whether it is reachable."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _lib.pjsip_endpt_send_request.argtypes = (
 
 
 def ask_options(target: str, ours: str) -> str:
-    """Sends OPTIONS to the SIP URI `target`, as `ours`; returns the Call-ID that the answer will bear.
+    """Sends OPTIONS to the SIP URI `target`, as `ours`; returns the Call-ID that the answer will carry.
 
-    Raises `RuntimeError` when pjsip cannot make or send it.
+    Raises `RuntimeError` if pjsip cannot create or send it.
     """
     endpoint, made, call_id = _lib.pjsua_get_pjsip_endpt(), ctypes.c_void_p(), secrets.token_hex(12)
     texts = [ctypes.byref(_Str.of(text)) for text in (target, f"<{ours}>", f"<{target}>", f"<{ours}>", call_id)]

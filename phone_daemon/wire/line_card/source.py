@@ -1,7 +1,7 @@
 """Whose RTP we listen to. Pure.
 
-pjsua2 plays whatever reaches its port, and after a few packets even answers to it, so a stranger who finds the
-port can speak to the agent. Here the source is compared with what the signalling said.
+pjsua2 plays whatever reaches its port, and after a few packets even answers it, so a stranger who finds the port could
+speak to the agent. Here the source is compared with what was signaled.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 from phone_daemon.events import SourceChanged
 
 SETTLE = 5
-"""Looks in a row at a trusted source that make a line trusted again: two sources that take turns stay unused."""
+"""Consecutive looks at a trusted source that make a line trusted again: two sources that alternate stay unused."""
 STRIKES = 2
-"""Looks in a row at a stranger that make a line untrusted: one may be a last packet of the port's former call."""
+"""Consecutive looks at a stranger that make a line untrusted: a single one may be the last packet of the port's former
+call."""
 
 
 class SourceWatch:
-    """Trusts the address that SDP named or, because of NAT, the one that sends first after each SDP instead of it."""
+    """Trusts the address that SDP named or, because of NAT, the address that sends first after each SDP."""
 
     def __init__(self) -> None:
         self.trusted = True
-        """The line's audio may be used."""
+        """Whether the line's audio may be used."""
         self.strikes = 0
-        """Looks in a row at a stranger."""
+        """Consecutive looks at a stranger."""
         self._sdp = ""
         self._latched = ""
         self._before: frozenset[str] = frozenset()
@@ -34,23 +35,23 @@ class SourceWatch:
 
     @property
     def known(self) -> bool:
-        """A packet of the caller's was seen since the last SDP."""
+        """Whether a packet from the caller has been seen since the last SDP."""
         return bool(self._latched)
 
     def expect(self, address: str) -> bool:
         """SDP (offer or answer, again with each re-INVITE) names `address` (`host:port`) as the caller's.
 
-        True when that is another than before.
+        Returns True if the address is new.
         """
         if address == self._sdp:
             return False
-        # The old source may send on until the new one takes over.
+        # The old source may continue to send until the new one takes over.
         self._before = frozenset((self._sdp, self._latched)) - {""}
         self._sdp, self._latched = address, ""
         return True
 
     def look(self, address: str) -> SourceChanged | None:
-        """The last packet came from `address`; returns the event when that changes what we think of the line."""
+        """The last packet came from `address`; returns the event if that changes the line's trust."""
         if address not in self._before:
             self._latched = self._latched or address
             if address not in (self._sdp, self._latched):
@@ -63,7 +64,7 @@ class SourceWatch:
         return self._turn(True, address) if self._good >= SETTLE else None
 
     def move(self, address: str) -> SourceChanged | None:
-        """The caller is at `address` from now on, whatever SDP named; returns the event when that is news."""
+        """The caller is at `address` from now on, whatever SDP named; returns the event if that is a change."""
         news = address != self.caller or not self.trusted
         self._latched = address
         self._before = frozenset()

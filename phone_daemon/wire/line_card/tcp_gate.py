@@ -1,8 +1,8 @@
 """Keeps a flood of TCP connections from the line card, in the kernel.
 
-pjlib aborts when connections come and go faster than it gives their I/O handles back: it has 64 of them for all
-sockets, and closes each half a second late. So only so many connections are let in at a time; the SYN of another is
-dropped, and comes again a second later (RFC 6298). Where it is known who may call, nobody else's SYN is let in at all.
+pjlib aborts when connections come and go faster than it releases their I/O handles: it has 64 of them for all sockets,
+and closes each half a second late. So only a limited number of connections is let in at a time; the SYN of another is
+dropped, and comes again a second later (RFC 6298). If it is known who may call, nobody else's SYN is let in at all.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from ipaddress import IPv4Network, ip_network
 from phone_daemon.wire.line_card.pin import DESCRIPTORS, SO_ATTACH_FILTER, SO_DETACH_FILTER
 
 MAX_CONNECTIONS = 20
-"""Open now, or opened within `LINGER_S`: with the RTP sockets of four calls, and as many being closed, under 64."""
+"""Connections that are open, or were opened within `LINGER_S`: with the RTP sockets of four calls, and as many being
+closed, this stays under 64."""
 LINGER_S = 1.0
 BACKLOG = 4
 """Connections that may wait between two ticks."""
 _LOAD_WORD, _AND, _JUMP_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06
 _SOURCE_HOST = 0xFFF00000 + 12
-"""In the IP header (SKF_NET_OFF)."""
+"""Offset in the IP header (SKF_NET_OFF)."""
 Instruction = tuple[int, int, int, int]
 NOBODY: tuple[Instruction, ...] = ((_RETURN, 0, 0, 0),)
 
 
 def free_port(bind: str) -> int:
-    """A port of `bind` that UDP and TCP had free a moment ago."""
+    """A port of `bind` that was free a moment ago for both UDP and TCP."""
     while True:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -47,10 +48,10 @@ def free_port(bind: str) -> int:
 
 
 class TcpGate:
-    """Of this process's listening socket on `port`."""
+    """The gate of this process's listening socket on `port`."""
 
     def __init__(self, port: int) -> None:
-        """Raises `RuntimeError` when there is no such socket."""
+        """Raises `RuntimeError` if there is no such socket."""
         found = _listener(port)
         if found is None:
             raise RuntimeError(f"no TCP socket listens on port {port} in this process")
@@ -62,7 +63,7 @@ class TcpGate:
         self._closed = False
 
     def admit(self, networks: Iterable[str]) -> None:
-        """Lets in connections from these alone."""
+        """Lets in connections from these networks only."""
         self._allowed = allowing(networks)
         self._apply()
 
@@ -76,7 +77,7 @@ class TcpGate:
         self._open.discard(connection)
 
     def watch(self, now: float) -> None:
-        """Opens or shuts the gate as it must be `now`."""
+        """Opens or shuts the gate, as needed `now`."""
         while self._opened and self._opened[0] < now - LINGER_S:
             self._opened.popleft()
         full = max(len(self._open), len(self._opened)) >= MAX_CONNECTIONS
@@ -96,7 +97,7 @@ class TcpGate:
 
 
 def allowing(networks: Iterable[str]) -> tuple[Instruction, ...]:
-    """A program of classic BPF that lets pass what comes from one of the IPv4 networks."""
+    """A classic BPF program that passes only what comes from one of the IPv4 networks."""
     code: list[Instruction] = []
     for text in networks:
         network = ip_network(text, strict=False)

@@ -1,7 +1,8 @@
-"""What comes by TCP, cut into messages before pjsip has it: a long one would be cut off, and the next be read wrongly.
+"""Cuts what comes by TCP into messages before pjsip gets it, because pjsip would truncate a long message and misread
+the next.
 
-pjsip keeps the descriptor of each connection, and we put one end of a socket pair in its place: to pjsip nothing has
-changed, and what goes over the connection passes through here (at each tick) both ways.
+pjsip keeps the descriptor of each connection, and we put one end of a socket pair in its place: for pjsip nothing has
+changed, and everything on the connection passes through here (at each tick) both ways.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from phone_daemon.wire.line_card.long_message import ROOM
 from phone_daemon.wire.line_card.pin import DESCRIPTORS
 
 MAX_MESSAGE = 65_535
-"""Bytes that are taken (RFC 3261 section 18.1.1)."""
+"""Longest message that is taken, in bytes (RFC 3261 section 18.1.1)."""
 MAX_SKIPPED = 10_000_000
-"""A longer body is not waited for: its connection is closed."""
+"""A longer body is not awaited; its connection is closed."""
 _CHUNK = 65_536
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,12})", re.IGNORECASE | re.MULTILINE)
 
 
 class LongOnes(Protocol):
-    """What becomes of messages that are too long for pjsip."""
+    """Handles messages that are too long for pjsip."""
 
     def fit(self, message: bytes, /) -> tuple[bytes, bytes]:
-        """What pjsip is given in its place, and what its sender is answered; either may be empty."""
+        """What pjsip gets in place of the message, and the answer to its sender; either may be empty."""
 
     def refuse(self, message: bytes, /) -> bytes:
-        """What the sender of a message that begins so is answered."""
+        """The answer to the sender of a message that begins this way."""
 
 
 class Framing:
@@ -42,12 +43,13 @@ class Framing:
         self._buffer = bytearray()
         self._skip = 0
         self._looked = self._size = 0
-        """Of the message that the buffer begins with: bytes without an end of the head, and its length once known."""
+        """For the first message in the buffer: the bytes searched without finding the end of its head, and its length
+        once known."""
         self.broken = False
-        """Where the next message begins can no longer be known."""
+        """Whether the beginning of the next message can no longer be determined."""
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """What came, as far as it is whole: for pjsip, and what is answered to the sender."""
+        """Takes what came; returns the complete messages for pjsip, and the answer to the sender."""
         self._buffer += data
         taken, answers = bytearray(), bytearray()
         while self._buffer and not self.broken:
@@ -56,7 +58,7 @@ class Framing:
                 del self._buffer[:skipped]
                 self._skip -= skipped
                 continue
-            # Between two messages: signs of life (RFC 5626 section 4.4.1), which pjsip answers.
+            # Between two messages: keep-alives (RFC 5626 section 4.4.1), which pjsip answers.
             if self._buffer[0] in b"\r\n":
                 life = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
                 taken += self._buffer[:life]
@@ -78,7 +80,7 @@ class Framing:
         return bytes(taken), bytes(answers)
 
     def _measure(self) -> int:
-        """Bytes of the message that the buffer begins with; 0: not known yet."""
+        """Length in bytes of the first message in the buffer; 0 if it is not yet known."""
         end = self._buffer.find(b"\n\r\n", max(self._looked - 2, 0)) + 3
         self._looked = end if end >= 3 else len(self._buffer)
         if end >= 3:
@@ -95,14 +97,14 @@ class _Stream:
     far: socket.socket
     """The connection itself."""
     near: socket.socket
-    """pjsip is at its other end."""
+    """pjsip is at the other end."""
     framing: Framing
     to_far: bytearray = field(default_factory=bytearray)
     to_near: bytearray = field(default_factory=bytearray)
     ends: bool = False
 
     def pump(self) -> bool:
-        """Passes on what has come; False: it is over."""
+        """Passes on what has come; returns False once the connection is over."""
         if not self.ends:
             data = _read(self.far) if len(self.to_near) < _CHUNK else b""
             self.ends = data is None
@@ -127,14 +129,14 @@ class _Stream:
 
 
 class TcpStreams:
-    """Every TCP connection of this process's, which are pjsip's."""
+    """All TCP connections of this process, which belong to pjsip."""
 
     def __init__(self, long: LongOnes) -> None:
         self._long = long
         self._streams: list[_Stream] = []
 
     def adopt(self) -> None:
-        """Steps into connections that are new. To be called before pjsip has read from them."""
+        """Steps into new connections. Call this before pjsip has read from them."""
         for entry in DESCRIPTORS.iterdir():
             number = int(entry.name)
             try:
@@ -175,7 +177,7 @@ def _is_connected(end: socket.socket) -> bool:
 
 
 def _read(end: socket.socket) -> bytes | None:
-    """What has come; None: the other side has closed."""
+    """Returns what has come; None if the other side has closed."""
     try:
         return end.recv(_CHUNK) or None
     except BlockingIOError:

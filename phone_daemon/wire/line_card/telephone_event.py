@@ -1,7 +1,7 @@
-"""DTMF in RTP (RFC 4733): which packets are a new key, and which tell of the same one again. Pure.
+"""DTMF in RTP (RFC 4733): which packets are a new key press, and which repeat the same one. Pure.
 
-A key is sent in many packets with one timestamp, of which any may be lost: the first ones or all but the last. Two
-presses of one key differ by their timestamps alone.
+A key press is sent in many packets with one timestamp. Any of them may be lost: the first ones, or all but the last.
+Two presses of one key differ only in their timestamps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from phone_daemon.events import FRAME_SAMPLES
 DIGITS = "0123456789*#ABCD"
 """The event number is the index (RFC 4733 section 3.2)."""
 REMEMBERED = 16
-"""Keys whose packets may still come, late or twice."""
+"""Number of keys whose packets may still come, late or twice."""
 _HEADER = struct.Struct("!BBHII")
 _END, _REPEATS = 0x80, 2
 
@@ -29,11 +29,11 @@ class EventPacket:
     event: int
     ended: bool
     duration: int
-    """In samples; from some gateways always 0."""
+    """In samples; some gateways always send 0."""
 
 
 def parse(packet: bytes) -> EventPacket | None:
-    """The event in an RTP packet; None when there is none in it."""
+    """The event in an RTP packet; None if it contains none."""
     if len(packet) < _HEADER.size or packet[0] >> 6 != 2:
         return None
     flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
@@ -47,15 +47,15 @@ def parse(packet: bytes) -> EventPacket | None:
 
 
 class KeyPresses:
-    """One RTP stream's."""
+    """The key presses of one RTP stream."""
 
     def __init__(self) -> None:
         self._known: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
-        """SSRC, timestamp and event of the packets that were taken in."""
+        """SSRC, timestamp, and event of the packets that were taken."""
         self._last: EventPacket | None = None
 
     def feed(self, packet: EventPacket) -> str:
-        """The key, if `packet` is the first that is heard of it; else empty."""
+        """The key, if `packet` is the first of its press; otherwise empty."""
         key = packet.ssrc, packet.timestamp, packet.event
         last = self._last
         if key in self._known:
@@ -70,15 +70,16 @@ class KeyPresses:
         if packet.event >= len(DIGITS):
             return ""
         if last is not None and _before(packet.timestamp, last.timestamp, 32) and packet.ssrc == last.ssrc:
-            return DIGITS[packet.event]  # It was overtaken.
+            return DIGITS[packet.event]  # it was overtaken
         self._last = packet
         return "" if last is not None and _goes_on(last, packet) else DIGITS[packet.event]
 
 
 def _goes_on(last: EventPacket, packet: EventPacket) -> bool:
-    """The same key under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a sender's mistake.
+    """Whether it is the same key under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a sender's
+    mistake.
 
-    Some gateways let the timestamp run on within an event. Two presses of one key do not overlap, though.
+    Some gateways let the timestamp advance within an event. Two presses of one key do not overlap, though.
     """
     if packet.event != last.event or packet.ssrc != last.ssrc or packet.marker:
         return False
@@ -90,5 +91,5 @@ def _goes_on(last: EventPacket, packet: EventPacket) -> bool:
 
 
 def _before(number: int, other: int, bits: int) -> bool:
-    """`number` comes first, both counted in so many bits."""
+    """Whether `number` comes before `other`, both counted in `bits` bits."""
     return 0 < (other - number) % (1 << bits) < 1 << (bits - 1)

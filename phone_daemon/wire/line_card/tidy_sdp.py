@@ -1,7 +1,7 @@
-"""Session descriptions as pjmedia takes them, made of those that it refuses or has no room for. Pure.
+"""Turns session descriptions that pjmedia refuses or has no room for into ones that it takes. Pure.
 
-pjmedia answers 400 to what is missing or spelled otherwise than RFC 8866 has it: an empty `s=`, a `c=` after an
-attribute, a TTL, a payload type that nothing describes. What such an offer means is plain all the same.
+pjmedia answers 400 to anything that is missing or deviates from RFC 8866: an empty `s=`, a `c=` after an attribute, a
+TTL, or a payload type that is not described. The meaning of such an offer is plain all the same.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ _LINE = re.compile(r"\r\n|[\r\n]")
 _SESSION, _MEDIA = "vosiuepcbtrzka", "micbka"
 """The lines of each level in their order (RFC 8866 section 9)."""
 _OTHER = {"v": "v=0", "s": "s=-", "t": "t=0 0"}
-"""What stands for a line that must be there."""
+"""Replacements for required lines that are missing."""
 FIRST_DYNAMIC = 96
-"""Payload types from here need an rtpmap (RFC 3551 section 6)."""
+"""Payload types from here on need an rtpmap (RFC 3551 section 6)."""
 _NEEDED = re.compile(r"a=(?:rtpmap:|fmtp:|rtcp:|ptime:|maxptime:|sendrecv|sendonly|recvonly|inactive|crypto:)")
 _IS_SDP = re.compile(r"^(?:content-type|c)\s*:\s*application/sdp\s*(?:;|$)", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(r"^((?:content-length|l)\s*:\s*)\d+", re.IGNORECASE | re.MULTILINE)
 
 
 def tidy(sdp: str) -> str:
-    """The same description as RFC 8866 spells it: equal to `sdp` where it is spelled so already."""
+    """The same description in the form that RFC 8866 requires; equal to `sdp` if it already has that form."""
     session, *media = _levels(sdp)
     if not media:
         return sdp
@@ -38,7 +38,8 @@ def tidy(sdp: str) -> str:
 
 
 def lean(sdp: str) -> str:
-    """`sdp` with what a telephone call needs: of the audio its codecs and direction, of all else the first line."""
+    """`sdp` reduced to what a phone call needs: the codecs and direction of the audio, and the first line of everything
+    else."""
     session, *media = _levels(tidy(sdp))
     lines = [line for line in session if line[0] in "vosct" or _NEEDED.match(line)]
     for level in media:
@@ -48,19 +49,19 @@ def lean(sdp: str) -> str:
 
 
 def tidied(text: str) -> str:
-    """The SIP message in `text`, and where it bears a session description this one tidy."""
+    """The SIP message in `text`, with its session description, if it has one, tidied."""
     head, blank, body = text.partition("\r\n\r\n")
     if not body.strip() or not _IS_SDP.search(head):
         return text
     clean = tidy(body)
     if clean == body:
         return text
-    length = len(clean.encode("utf-8", "surrogateescape"))  # pjsua2 keeps bytes that are no UTF-8 so.
+    length = len(clean.encode("utf-8", "surrogateescape"))  # pjsua2 keeps bytes that are not UTF-8 in this form
     return _LENGTH.sub(lambda found: f"{found[1]}{length}", head, count=1) + blank + clean
 
 
 def _levels(sdp: str) -> list[list[str]]:
-    """The lines of the session and of each stream; what is no line is left out."""
+    """The lines of the session and of each stream; anything that is not a line is left out."""
     levels: list[list[str]] = [[]]
     for line in _LINE.split(sdp.replace("\0", "")):
         if line.startswith("m="):
@@ -72,7 +73,7 @@ def _levels(sdp: str) -> list[list[str]]:
 
 def _ordered(level: list[str], order: str) -> list[str]:
     known = [_plain(line) for line in level if line[0] in order and re.match(r".=\s*[^:\s]|[^a]=", line)]
-    # Sorting is stable: attributes, and the `r=` lines of each `t=`, stay as they are to each other.
+    # Sorting is stable: attributes, and the `r=` lines of each `t=`, keep their relative order.
     return sorted(known, key=lambda line: order.index("t" if line[0] in "rz" else line[0]))
 
 
@@ -97,7 +98,7 @@ def _origin(line: str, host: str) -> str:
 
 
 def _stream(level: list[str]) -> list[str]:
-    """A stream without the payload types of which it does not say what they are."""
+    """A stream without the payload types that it does not describe."""
     words = level[0].split()
     if len(words) < 4 or not words[2].startswith("RTP/"):
         return level

@@ -1,4 +1,4 @@
-"""The line card's side of trunks: who may call, which accounts there are, and what OPTIONS is answered with."""
+"""The line card's side of trunks: who may call, which accounts there are, and how OPTIONS is answered."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from phone_daemon.wire.line_card.screening import ALLOW, RETRY_AFTER_S, Verdict
 from phone_daemon.wire.line_card.sip_request import ask_options
 
 MAX_ASKED = 64
-"""OPTIONS of ours whose answers are waited for."""
+"""Number of our OPTIONS requests whose answers are awaited."""
 STRANGER = Verdict(403)
 
 
 class TrunkSide:
-    """`guarded`: nobody may call until it is told who may."""
+    """`guarded`: nobody may call until the daemon says who may."""
 
     def __init__(
         self, phone: Phone, accounts: Accounts, send: Callable[[protocol.Report], None], guarded: bool
@@ -32,7 +32,7 @@ class TrunkSide:
         """The trunks that were asked with OPTIONS, by Call-ID."""
 
     def do(self, command: protocol.TrunkCommand) -> None:
-        """Raises `pjsua2.Error`."""
+        """Carries out the command. Raises `pjsua2.Error`."""
         match command:
             case protocol.Account():
                 self._accounts.set(command)
@@ -49,17 +49,17 @@ class TrunkSide:
                     del self._asked[next(iter(self._asked))]
 
     def trunk(self, message: SipMessage, address: str) -> str:
-        """The trunk whose request this is; empty where there are none."""
+        """The trunk that sent this request; empty if there are no trunks."""
         return self._admission.trunk(message, address) or ""
 
     def take(self, response: SipMessage) -> None:
-        """Any response at all: it may be one to our OPTIONS."""
+        """Takes any response; it may be an answer to our OPTIONS."""
         trunk = self._asked.pop(response.header("call-id"), None)
         if trunk is not None:
             self._send(protocol.OptionsAnswered(trunk, response.code))
 
     def judge(self, request: SipMessage, address: str, *, busy: bool) -> Verdict:
-        """What becomes of a request outside of any call. `busy`: an INVITE would not be taken."""
+        """Judges a request outside of any call. `busy`: an INVITE would not be accepted."""
         if self._admission.trunk(request, address) is None:
             return STRANGER
         if request.method != "OPTIONS":
