@@ -1,6 +1,6 @@
-"""`/ws/voice`: a call over a WebSocket, for whatever cannot do WebRTC. The protocol is docs/web.md's; this serves it.
+"""`/ws/voice`: a call over a WebSocket, for clients that cannot use WebRTC. The protocol is specified in docs/web.md.
 
-From the client's frame to the recognizer it is three hops: this process, the daemon, the engine.
+From the client to the recognizer a frame takes three hops: this process, the daemon, and the engine.
 """
 
 from __future__ import annotations
@@ -31,22 +31,24 @@ router = APIRouter()
 
 RATES = (8000, 16000, 24000, 44100, 48000)
 START_S = 10.0
-"""A client that has not begun a call by then is let go."""
+"""A client that has not begun a call by then is disconnected."""
 MAX_MISTAKES = 20
 PACE = 4.0
-"""Times real time that audio may come in, over `BURST_S`: more is a flood."""
+"""How many times faster than real time audio may come in, over `BURST_S`: more is a flood."""
 BURST_S = 10.0
 SMALLEST = 80
-"""Bytes that a chunk counts as at least."""
+"""The fewest bytes that a chunk counts as."""
 NORMAL, POLICY = 1000, 1008
 """Close codes (RFC 6455 section 7.4.1)."""
 
 
 class VoiceClient:
-    """The far end of a leg (`leg.Client`) that speaks the protocol of `/ws/voice`."""
+    """The far end of a leg (`leg.Client`), which uses the protocol of `/ws/voice`."""
 
     def __init__(self, outbox: Outbox, rate: int, *, notes: bool = False) -> None:
-        """`rate`: of the client's audio. `notes`: it is told everything that happens in the call."""
+        """`rate`: the sample rate of the client's audio. `notes`: whether the client is sent everything that happens in
+        the call.
+        """
         self.rate = WIDE_RATE if rate >= WIDE_RATE else SAMPLE_RATE
         self.over = asyncio.Event()
         self._notes = notes
@@ -61,7 +63,7 @@ class VoiceClient:
         if reply != self._reply:
             self._reply = reply
             self._outbox.put(json_frame(Type.AUDIO_START, {"reply": reply}).pack())
-        # A pause within a reply is a part of it.
+        # A pause within a reply is part of it.
         if out := self._out.feed(pcm or self._silence):
             self._outbox.put(VoiceFrame(Type.TTS_AUDIO, payload=out).pack(), reply)
 
@@ -127,7 +129,7 @@ async def ws_voice(socket: WebSocket) -> None:
         code = POLICY
     finally:
         outbox.close()
-        # A client that takes nothing gets no farewell.
+        # A client that does not read gets no farewell.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(1.0):
                 await sending
@@ -137,20 +139,22 @@ async def ws_voice(socket: WebSocket) -> None:
 
 
 class Conversation:
-    """One client's frames, from its audio_start to the end of the call."""
+    """Handles one client's frames, from its audio_start to the end of the call."""
 
     def __init__(self, socket: WebSocket, outbox: Outbox, desk: Desk) -> None:
         self._socket = socket
         self._outbox = outbox
         self._desk = desk
         self.join = ""
-        """The live call that it takes over."""
+        """The live call that the client takes over."""
         self._mistakes = 0
         self._allowance = 0.0
         self._at = time.monotonic()
 
     async def run(self, begun: Callable[[str], None]) -> int:
-        """Returns the close code. Raises `BadFrame` for what ends the connection, `WebSocketDisconnect`."""
+        """Serves the client and returns the close code. Raises `WebSocketDisconnect`, and `BadFrame` for an error that
+        ends the connection.
+        """
         try:
             async with asyncio.timeout(START_S):
                 start = await self._start()
@@ -197,7 +201,7 @@ class Conversation:
                 match frame:
                     case VoiceFrame(Type.AUDIO_CHUNK, flags, payload):
                         self._spend(len(payload), rate)
-                        # Half a sample belongs to the one that comes next.
+                        # A trailing half sample belongs to the next chunk.
                         pcm = half + payload
                         half = pcm[len(pcm) & ~1 :]
                         leg.hear(into.feed(pcm[: len(pcm) & ~1]))
@@ -219,7 +223,7 @@ class Conversation:
         return NORMAL
 
     async def _receive(self) -> VoiceFrame | None:
-        """The next frame; None for one that is none, of which the client is told."""
+        """The next frame; None if the message is not a frame, in which case the client is told."""
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", NORMAL))
@@ -233,7 +237,7 @@ class Conversation:
             return None
 
     def _mistake(self, what: str) -> None:
-        """Tells the client. Raises `BadFrame` when it is one too many."""
+        """Reports a mistake to the client. Raises `BadFrame` if there have been too many."""
         self._mistakes += 1
         if self._mistakes > MAX_MISTAKES:
             raise BadFrame(f"{MAX_MISTAKES} mistakes are enough; the last: {what}")
@@ -256,7 +260,7 @@ class Conversation:
 
 
 def _options(start: VoiceFrame) -> tuple[str, str, str, int]:
-    """Caller, called, the call that is taken over, and rate of an audio_start. Raises `BadFrame`."""
+    """Returns an audio_start's caller, called number, call to take over, and sample rate. Raises `BadFrame`."""
     fields = start.fields
     if unknown := set(fields) - {"caller", "called", "rate", "notes", "join"}:
         raise BadFrame(

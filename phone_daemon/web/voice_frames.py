@@ -1,4 +1,6 @@
-"""The frames of `/ws/voice`: byte 0 is the type, byte 1 holds flags, then raw PCM or UTF-8. Pure. See docs/web.md."""
+"""The frames of `/ws/voice`: byte 0 is the type, byte 1 holds flags, and raw PCM or UTF-8 follows. Pure. See
+docs/web.md.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +12,25 @@ from enum import IntEnum, IntFlag
 
 class Type(IntEnum):
     AUDIO_START = 0x01
-    """From a client: a call begins (JSON: called, caller, rate). To it: a reply's audio begins (JSON: reply)."""
+    """From a client: a call begins (JSON: called, caller, rate). To a client: a reply's audio begins (JSON: reply)."""
     AUDIO_CHUNK = 0x02
-    """From a client: PCM of the caller."""
+    """From a client: PCM audio of the caller."""
     AUDIO_END = 0x03
-    """From a client: the microphone is off. To it: a reply's audio ends (JSON: reply, played_ms, drop)."""
+    """From a client: the microphone is off. To a client: a reply's audio ends (JSON: reply, played_ms, drop)."""
     TRANSCRIPTION = 0x04
-    """What the caller is heard to say, so far or (is_final) for good."""
+    """What the caller said: a partial, or with is_final the final transcript."""
     LLM_CHUNK = 0x05
     """What the agent says; needs_followup: it only bridges the wait for the reply."""
     TTS_AUDIO = 0x06
-    """20 ms of the reply that began last."""
+    """20 ms of the reply that most recently began."""
     ERROR = 0x07
-    """One line; the call goes on unless the connection is closed after it."""
+    """An error in one line; the call continues unless the connection is closed after it."""
     READY = 0x08
     """The call is answered (JSON: call, rate, frame_ms)."""
     DONE = 0x09
-    """The call is over (JSON: reason, detail); from a client: it hangs up."""
+    """The call is over (JSON: reason, detail); from a client: the caller hangs up."""
     DIGITS = 0x0A
-    """Keys of the telephone, from either side (ASCII)."""
+    """Telephone keys, from either side (ASCII)."""
     NOTE = 0x0B
     """Something happened in the call (JSON: kind, at_ns, data), for a client that asked for `notes`."""
 
@@ -40,7 +42,7 @@ class Flag(IntFlag):
 
 
 class BadFrame(ValueError):
-    """One line that says what is wrong and what would be right."""
+    """An invalid frame; the message says in one line what is wrong and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class VoiceFrame:
 
     @property
     def fields(self) -> dict[str, object]:
-        """The payload as a JSON object; an empty one has none. Raises `BadFrame`."""
+        """The payload as a JSON object, which is empty if the payload is. Raises `BadFrame`."""
         if not self.payload:
             return {}
         text = self.text
@@ -80,7 +82,7 @@ def json_frame(type: Type, fields: Mapping[str, object], flags: Flag = Flag.NONE
 
 
 def unpack(message: bytes) -> VoiceFrame:
-    """Raises `BadFrame`."""
+    """Splits a message into its parts. Raises `BadFrame`."""
     if len(message) < 2:
         raise BadFrame(f"a frame of {len(message)} bytes: it has a type, flags, and then a payload")
     try:

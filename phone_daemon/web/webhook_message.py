@@ -1,4 +1,4 @@
-"""What a webhook is told, and how it is signed: Standard Webhooks 1.0. Pure."""
+"""A webhook's message and its signature (Standard Webhooks 1.0). Pure."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any
 
 PREFIX = "whsec_"
 LEAST_SECRET = 24
-"""Bytes, as the standard asks."""
+"""The shortest secret in bytes, as the standard requires."""
 
 
 class BadSecret(ValueError):
-    """A secret that cannot sign: one line without it."""
+    """A secret that cannot be used to sign; the message is one line that does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
     id: str
-    """The same in every attempt: by it a receiver knows what it had already."""
+    """The same in every attempt, so that a receiver recognizes what it already has."""
     body: bytes
 
     @classmethod
     def make(cls, id: str, type: str, at: datetime, data: Mapping[str, Any]) -> WebhookMessage:
-        """`type`: `call.` and what happened."""
+        """Makes a message. `type`: `call.` followed by what happened."""
         told = {"type": type, "timestamp": at.isoformat(timespec="milliseconds"), "data": dict(data)}
         return cls(id, json.dumps(told, ensure_ascii=False, default=str).encode())
 
     def headers(self, secret: bytes, at_s: int) -> dict[str, str]:
-        """Of one attempt, made at `at_s` (Unix time). Without a secret it is not signed."""
+        """The headers of one attempt, made at `at_s` (Unix time). Without a secret, the message is not signed."""
         headers = {
             "content-type": "application/json",
             "user-agent": "phone-daemon",
@@ -47,7 +47,7 @@ class WebhookMessage:
 
 
 def signature(secret: bytes, id: str, at_s: int, body: bytes) -> str:
-    """HMAC-SHA256 of `id.timestamp.body`, in base64."""
+    """The HMAC-SHA256 of `id.timestamp.body`, in base64."""
     digest = hmac.new(secret, f"{id}.{at_s}.".encode() + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 

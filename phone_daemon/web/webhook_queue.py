@@ -1,8 +1,8 @@
-"""What receivers of webhooks are still to be told, on disk: `webhooks.db` beside the recordings (SQLite).
+"""Webhook messages that are still to be delivered, on disk: `webhooks.db` beside the recordings (SQLite).
 
-A row a message and receiver, from before the first attempt until it is taken or given up, so that neither a receiver
-that is down nor a daemon that restarts loses one. It holds what callers said: its owner alone may read it, and what is
-removed leaves nothing behind (`secure_delete`).
+There is a row for each message and receiver, from before the first attempt until the message is accepted or given up,
+so that neither a receiver that is down nor a restart of the daemon loses one. It holds what callers said, so only its
+owner may read it, and removed rows leave nothing behind (`secure_delete`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,21 @@ CREATE INDEX by_call ON waiting (call);
 
 @dataclass(slots=True)
 class Waiting:
-    """A message for one receiver. Times are Unix time in seconds."""
+    """A message waiting for one receiver. Times are Unix time in seconds."""
 
     id: str
     made: float
     attempts: int = 0
     due: float = 0.0
-    """When it is tried next."""
+    """When the next attempt is due."""
     body: bytes | None = None
-    """Where it could not be written to disk, and waits in memory alone."""
+    """The body, if it could not be written to disk and waits only in memory."""
 
 
 class WebhookQueue:
-    """Methods may be called from any thread, and raise `sqlite3.Error` or `OSError` when the disk does not do it."""
+    """The queue on disk. Methods may be called from any thread; they raise `sqlite3.Error` or `OSError` if the disk
+    fails.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._db = Database(directory / FILE, _TABLES, SCHEMA)
@@ -49,7 +51,7 @@ class WebhookQueue:
         self._db.close()
 
     def put(self, url: str, call: str, message: WebhookMessage, made: float) -> None:
-        """Keeps `message` for the receiver at `url`; nothing happens where it is kept already."""
+        """Stores `message` for the receiver at `url`, unless it is already stored."""
         with self._db.open() as db:
             db.execute(
                 "INSERT OR IGNORE INTO waiting (id, url, call, body, made, due) VALUES (?, ?, ?, ?, ?, ?)",
@@ -57,23 +59,23 @@ class WebhookQueue:
             )
 
     def body(self, url: str, id: str) -> bytes | None:
-        """What is to be sent; None: nothing any more."""
+        """The body to send; None: the message no longer exists."""
         with self._db.open() as db:
             found = db.execute("SELECT body FROM waiting WHERE id = ? AND url = ?", (id, url)).fetchone()
             return None if found is None else bytes(found[0])
 
     def later(self, url: str, id: str, attempts: int, due: float) -> None:
-        """It was tried `attempts` times, and is tried again at `due`."""
+        """Records that the message was tried `attempts` times and is due again at `due`."""
         with self._db.open() as db:
             db.execute("UPDATE waiting SET attempts = ?, due = ? WHERE id = ? AND url = ?", (attempts, due, id, url))
 
     def remove(self, url: str, id: str) -> None:
-        """It was taken, or given up."""
+        """Removes a message that was accepted or given up."""
         with self._db.open() as db:
             db.execute("DELETE FROM waiting WHERE id = ? AND url = ?", (id, url))
 
     def waiting(self) -> dict[str, list[Waiting]]:
-        """What waits for each receiver, by its address, the oldest first."""
+        """The messages waiting for each receiver, by its address, oldest first."""
         found: dict[str, list[Waiting]] = {}
         with self._db.open() as db:
             for url, *about in db.execute("SELECT url, id, made, attempts, due FROM waiting ORDER BY made, rowid"):
@@ -81,12 +83,12 @@ class WebhookQueue:
         return found
 
     def clear(self, url: str) -> int:
-        """Removes all that waits for a receiver; how much that was."""
+        """Removes all messages waiting for a receiver; returns how many."""
         with self._db.open() as db:
             return db.execute("DELETE FROM waiting WHERE url = ?", (url,)).rowcount
 
     def forget(self, calls: Iterable[str]) -> int:
-        """Removes all that is still to be told of `calls`; how much that was. Makes no file where there is none."""
+        """Removes all waiting messages about `calls`; returns how many. Creates no file if there is none."""
         if not self._db.path.exists():
             return 0
         with self._db.open() as db:

@@ -1,7 +1,7 @@
-"""Other programs are told of calls by HTTP, in the background: nothing here is ever in a call's way.
+"""Tells other programs about calls by HTTP, in the background, without ever delaying a call.
 
-Every message is tried until its receiver has taken it, at growing intervals, for as long as the settings say. What
-waits is on disk (`webhook_queue.py`) and goes on after a restart, with the same id.
+Every message is tried until its receiver accepts it, at growing intervals, for as long as the settings say. Waiting
+messages are on disk (`webhook_queue.py`) and are sent after a restart with the same id.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
-"""Before the second attempt, the third, …; the last one again and again."""
+"""The pauses before the second attempt, the third, and so on; the last one repeats."""
 MOST_WAITING = 1000
-"""Messages for one receiver; the oldest of more is given up."""
+"""The most messages for one receiver; beyond it the oldest is given up."""
 AT_ONCE = 8
-"""Attempts in progress at one receiver."""
+"""The most attempts in progress at one receiver."""
 GONE = 410
-"""HTTP: the receiver wants no more, ever (the standard asks to obey)."""
+"""HTTP status: the receiver wants no more messages, ever (the standard asks senders to obey)."""
 KEPT = ("turn", "caller", "dtmf", "agent", "heard", "intent", "slots", "interrupted", "ttfa_ms", "actions", "tools")
-"""Of a line of `turns.jsonl`, what a receiver is told."""
+"""The fields of a line of `turns.jsonl` that a receiver gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Happened:
-    """A note that is still to be told; its message has this id from the beginning, so that none is told twice."""
+    """A note that is still to be sent. Its message has this id from the beginning, so that no note is delivered as two
+    messages.
+    """
 
     id: str
     at: datetime
@@ -52,7 +54,7 @@ class _Happened:
 
 
 class Webhooks:
-    """`observe` every note; `run` sends. `directory`: where the calls' folders are."""
+    """The webhooks: `observe` takes every note, and `run` sends them. `directory`: where the calls' folders are."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -82,13 +84,13 @@ class Webhooks:
         self._more = asyncio.Event()
 
     def observe(self, note: Mapping[str, Any]) -> None:
-        """Takes a note of a call; returns at once."""
+        """Accepts a note of a call; returns at once."""
         if self._receivers and note.get("kind") in EVENTS:
             self._happened.append(_Happened(f"msg_{secrets.token_urlsafe(18)}", datetime.now(UTC), note))
             self._more.set()
 
     async def run(self) -> None:
-        """Sends until it is cancelled; what is not taken by then is on disk."""
+        """Sends until cancelled; messages that were not accepted by then are on disk."""
         if not self._receivers:
             return
         try:
@@ -116,7 +118,7 @@ class Webhooks:
         return [each for each in self._receivers if happened.note["kind"] in each.hook.events and not each.gone]
 
     async def _take_up(self, tasks: asyncio.TaskGroup, session: aiohttp.ClientSession) -> None:
-        """Goes on with what an earlier process had not told yet."""
+        """Resumes with the messages that an earlier process left."""
         try:
             waiting = await asyncio.to_thread(self._queue.waiting)
             receivers = {each.hook.url: each for each in self._receivers}
@@ -137,7 +139,7 @@ class Webhooks:
         return WebhookMessage.make(happened.id, f"call.{note['kind']}", happened.at, self._data(note))
 
     def _data(self, note: Mapping[str, Any]) -> dict[str, Any]:
-        """What the message says; turns and transcripts as the call's folder has them."""
+        """The message's data; turns and transcripts come from the call's folder."""
         call, kind, data = str(note.get("call", "")), note["kind"], dict(note.get("data", {}))
         found = read_call(self._directory / call) if kind in ("turn", "ended") and NAME.fullmatch(call) else None
         if found is None:
@@ -159,7 +161,7 @@ class Answer:
 
 
 class Receiver:
-    """One webhook and what waits for it."""
+    """One webhook and the messages waiting for it."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -173,7 +175,7 @@ class Receiver:
         self.hook = hook
         self.shown = shown(hook.url)
         self.gone = False
-        """It has answered that it wants no more."""
+        """Whether it has answered that it wants no more messages."""
         self._secret = secret
         self._queue = queue
         self._metrics = metrics
@@ -185,7 +187,9 @@ class Receiver:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     def keep(self, call: str, message: WebhookMessage) -> Waiting:
-        """Writes a message to disk. Waits for the disk; one that is full costs nothing but a restart's safety."""
+        """Writes a message to disk and waits for the disk. If the disk is full, the message merely does not survive a
+        restart.
+        """
         now = self._now()
         try:
             self._queue.put(self.hook.url, call, message, now)
@@ -195,7 +199,7 @@ class Receiver:
         return Waiting(message.id, now, due=now)
 
     def take(self, tasks: asyncio.TaskGroup, session: aiohttp.ClientSession, message: Waiting) -> None:
-        """Sends `message` until it is taken, or given up."""
+        """Sends `message` until it is accepted or given up."""
         if len(self._waiting) >= MOST_WAITING:
             oldest = next(iter(self._waiting))
             self._waiting.pop(oldest).cancel()
@@ -207,7 +211,7 @@ class Receiver:
         task.add_done_callback(lambda _: self._waiting.pop(message.id, None))
 
     def leave(self) -> None:
-        """Says what is lost with this process."""
+        """Logs what is lost with this process."""
         if self._in_memory:
             log.warning(Event("webhook.lost", url=self.shown, messages=len(self._in_memory)))
 
@@ -232,7 +236,7 @@ class Receiver:
                 return
             why = answer.why
             pause = self._pauses_s[min(message.attempts, len(self._pauses_s) - 1)]
-            # Not all at the same moment, when the receiver is back.
+            # Not all at the same moment once the receiver is back.
             pause = max(pause * random.uniform(0.8, 1.2), answer.wait_s)
             message.attempts += 1
             if self._now() + pause >= give_up_at:
@@ -246,7 +250,7 @@ class Receiver:
         await self._done(message.id)
 
     async def _attempt(self, session: aiohttp.ClientSession, message: Waiting) -> Answer | None:
-        """None: the message is not to be sent any more."""
+        """Makes one attempt; None: the message no longer needs to be sent."""
         body = message.body
         if body is None:
             try:
@@ -258,7 +262,7 @@ class Receiver:
         return await self._post(session, WebhookMessage(message.id, body))
 
     async def _refuse(self) -> None:
-        """The receiver wants no more, and nothing waits for it any more."""
+        """Handles a receiver that wants no more messages: nothing waits for it from now on."""
         if self.gone:
             return
         self.gone = True
@@ -271,7 +275,7 @@ class Receiver:
         await self._on_disk(self._queue.remove, self.hook.url, id)
 
     async def _on_disk(self, what: Callable[..., object], *about: object) -> None:
-        """What fails here costs at most that a message is sent once more after a restart."""
+        """Runs `what` on the disk. A failure here costs at most one repeated message after a restart."""
         try:
             await asyncio.to_thread(what, *about)
         except (sqlite3.Error, OSError) as error:
@@ -285,7 +289,7 @@ class Receiver:
         headers = message.headers(self._secret, int(datetime.now(UTC).timestamp()))
         limit = aiohttp.ClientTimeout(total=self.hook.deadline_s)
         try:
-            # Whatever else it answers, and wherever it sends us, is not looked at: the status is all.
+            # Only the status matters: the rest of the answer is ignored, and redirects are not followed.
             answer = await session.post(
                 self.hook.url, data=message.body, headers=headers, timeout=limit, allow_redirects=False
             )
@@ -302,5 +306,5 @@ class Receiver:
 
 
 def shown(url: str) -> str:
-    """A receiver's address for the log: a query may hold a key."""
+    """A receiver's address for the log, without the query, which may hold a key."""
     return url.partition("?")[0]

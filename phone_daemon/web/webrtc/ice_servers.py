@@ -11,15 +11,14 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 
 
 def parse(uris: Iterable[str]) -> list[RTCIceServer]:
-    """Servers of URIs as of RFC 7064 and 7065, TURN's with `USER:PASSWORD@` before the host; none of none.
-
-    Raises `ValueError` with one line. aiortc uses the first STUN and the first TURN server of them.
+    """Parses URIs as defined in RFC 7064 and 7065; those of TURN have `USER:PASSWORD@` before the host. No URIs give no
+    servers. Raises `ValueError` with one line. aiortc uses the first STUN server and the first TURN server.
     """
     return [_server(uri) for uri in uris]
 
 
 def links(servers: Iterable[RTCIceServer]) -> list[str]:
-    """Their Link headers (RFC 9725 section 4.6)."""
+    """The servers' Link headers (RFC 9725 section 4.6)."""
     return [
         f'<{server.urls}>; rel="ice-server"'
         + (

@@ -1,7 +1,7 @@
-"""An SDP offer (RFC 8866) for one call, judged before anything acts on it; and what is added to our answer. Pure.
+"""Checks an SDP offer (RFC 8866) for one call before anything acts on it, and completes our answer. Pure.
 
-aiortc raises AssertionError, StopIteration or KeyError on what it does not expect, decodes video that nobody asked
-for, and sends a check to each of a thousand candidates: what reaches it is what a browser sends for a call.
+aiortc raises AssertionError, StopIteration, or KeyError on unexpected input, decodes video that nobody asked for, and
+probes each of a thousand candidates. So only what a browser sends for a call reaches it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 MAX_BYTES = 32_768
-"""A browser's offer of audio and a data channel has 3,000 to 6,000."""
+"""The most bytes in an offer; a browser's offer of audio and a data channel has 3,000 to 6,000."""
 MAX_CANDIDATES = 24
-"""Each is probed by us."""
+"""The most candidates; we probe each of them."""
 MAX_LINE = 1024
 
 OPUS_RECEIVE = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000;maxaveragebitrate=32000"
-"""What we ask of the sender (RFC 7587 section 7): what recognition hears, and a copy of each packet in the next."""
+"""What we ask of the sender (RFC 7587 section 7): the bandwidth that recognition uses, and a copy of each packet in the
+next one."""
 
 
 class BadOffer(ValueError):
-    """One line for whoever sent it, and `status`: 400 for what is no SDP, 413, or 422 for what we do not take."""
+    """An offer that is refused, with one line for its sender and a `status`: 400 if it is not SDP, 413 if it is too
+    large, or 422 if we do not support it."""
 
     def __init__(self, status: int, line: str) -> None:
         super().__init__(line)
@@ -30,18 +32,18 @@ class BadOffer(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a good one tells us."""
+    """What a valid offer contains."""
 
     sdp: str
-    """Without the codecs that we do not take."""
+    """The SDP without the codecs that we do not support."""
     opus: int
-    """Payload type."""
+    """The payload type of Opus."""
     keys: tuple[int, ...]
-    """Payload types of telephone-event (RFC 4733), at one clock rate or another."""
+    """The payload types of telephone-event (RFC 4733), at any clock rate."""
 
 
 def judge(body: bytes) -> Offer:
-    """The offer in `body`. Raises `BadOffer`."""
+    """Parses and checks the offer in `body`. Raises `BadOffer`."""
     if len(body) > MAX_BYTES:
         raise BadOffer(413, f"the offer has {len(body)} bytes: {MAX_BYTES} is the most")
     try:
@@ -69,7 +71,7 @@ def judge(body: bytes) -> Offer:
 
 
 def complete(answer: str, offer: Offer) -> str:
-    """`answer`, as aiortc writes it, with what it cannot say: how we want Opus."""
+    """Adds to `answer`, as aiortc writes it, what aiortc cannot express: how we want Opus."""
     return re.sub(
         rf"(a=rtpmap:{offer.opus} [^\r\n]*\r\n)", rf"\1a=fmtp:{offer.opus} {OPUS_RECEIVE}\r\n", answer, count=1
     )
@@ -91,7 +93,7 @@ def candidates(fragment: str) -> list[tuple[str, str]]:
 
 
 def _narrowed(lines: list[str], offered: list[str], kept: list[str]) -> str:
-    """The offer with the payload types in `kept` as the only ones of its audio."""
+    """The offer with `kept` as the only payload types of its audio."""
     other = re.compile(rf"a=(?:rtpmap|fmtp|rtcp-fb):(?!(?:{'|'.join(kept)}) )\d+ ")
     narrowed = []
     for line in lines:

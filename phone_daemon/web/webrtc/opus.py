@@ -1,9 +1,8 @@
-"""Opus (RFC 6716), one channel, by the libopus that PyAV's wheel carries for aiortc.
+"""Mono Opus (RFC 6716) through the libopus that PyAV's wheel contains and that aiortc uses.
 
-A browser's Opus has no sample rate of its own: libopus decodes any of it at the rate it is asked for, so nothing is
-resampled and nothing held back but Opus' own 6.5 ms. PyAV's decoder knows neither what stands for a lost packet
-(section 4.4) nor the copy of it that the next packet carries (in-band FEC); libopus itself does, which is why it is
-asked directly.
+A browser's Opus has no fixed sample rate: libopus decodes it at any requested rate, so nothing is resampled, and
+nothing is delayed except by Opus' own 6.5 ms. PyAV's decoder supports neither concealment of a lost packet (section
+4.4) nor the copy of it in the next packet (in-band FEC). libopus does, so it is called directly.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ import av
 from phone_daemon.events import PTIME_S, SAMPLE_RATE
 
 MAX_PACKET = 1275
-"""Bytes of one frame at most (section 3.4), and of a packet that we make."""
+"""The most bytes in one frame (section 3.4), and in a packet that we make."""
 COMPLEXITY = 6
-"""Of 10: half the CPU of libopus' own choice (9) at 16 kHz, and no further from what was said, by its spectrum."""
+"""The complexity, of at most 10: at 16 kHz it takes half the CPU of libopus' own choice (9), with a spectrum that is no
+further from the original."""
 MAX_FRAMES = 6
-"""What a packet holds at most: 120 ms (section 3.4, R5)."""
+"""The most frames in a packet: 120 ms (section 3.4, R5)."""
 
 _APPLICATION_VOIP = 2048
 _SET_BITRATE = 4002
@@ -32,11 +32,11 @@ _SET_PACKET_LOSS_PERC = 4014
 
 
 class OpusError(ValueError):
-    """libopus refused, with its reason: most often a packet that is no Opus."""
+    """libopus reported an error, given as the message; most often the packet is not Opus."""
 
 
 class LibopusMissing(RuntimeError):
-    """PyAV has no libopus where its wheels have it; one line that says where it was looked for."""
+    """libopus is not where PyAV's wheels have it; the message says in one line where it was looked for."""
 
 
 @functools.cache
@@ -59,12 +59,13 @@ def _checked(result: int) -> int:
 
 
 def duration(packet: bytes) -> int:
-    """Samples at 8 kHz in `packet`; raises `OpusError` when it is none."""
+    """The number of samples at 8 kHz in `packet`; raises `OpusError` if it is not Opus."""
     return _checked(_library().opus_packet_get_nb_samples(packet, len(packet), SAMPLE_RATE))
 
 
 class Encoder:
-    """One stream's at `rate`; 20 ms a packet, about 24 kbit/s while somebody speaks and 3 bytes in silence."""
+    """The encoder of one stream at `rate`, with 20 ms in a packet; about 24 kbit/s of speech, and packets of 3 bytes in
+    silence."""
 
     def __init__(self, rate: int, bitrate: int = 24_000, expected_loss: int = 5) -> None:
         self._frame_samples = round(rate * PTIME_S)
@@ -83,18 +84,19 @@ class Encoder:
         self._out = ctypes.create_string_buffer(MAX_PACKET)
 
     def encode(self, pcm: bytes) -> bytes:
-        """The packet of one frame, 20 ms of 16-bit PCM."""
+        """Encodes one frame, 20 ms of 16-bit PCM, as a packet."""
         size = _checked(_library().opus_encode(self._state, pcm, self._frame_samples, self._out, MAX_PACKET))
         return self._out.raw[:size]
 
 
 class Decoder:
-    """One stream's, to 16-bit PCM at `rate` (8 or 16 kHz, say). All three raise `OpusError`, and go on with the next
-    packet."""
+    """The decoder of one stream, to 16-bit PCM at `rate` (such as 8 or 16 kHz). All three methods raise `OpusError`,
+    and can then continue with the next packet.
+    """
 
     def __init__(self, rate: int) -> None:
         self.frame_samples = round(rate * PTIME_S)
-        """In 20 ms."""
+        """Samples in 20 ms."""
         self._most = MAX_FRAMES * self.frame_samples
         library = _library()
         error = ctypes.c_int()
@@ -104,20 +106,20 @@ class Decoder:
         self._out = ctypes.create_string_buffer(2 * self._most)
 
     def decode(self, packet: bytes) -> bytes:
-        """What `packet` holds, up to 120 ms."""
+        """Decodes `packet`, which holds up to 120 ms."""
         return self._run(packet, self._most, fec=False)
 
     def conceal(self, samples: int) -> bytes:
-        """`samples` in place of what was lost (a multiple of 2.5 ms); fades out when that goes on."""
+        """Makes `samples` in place of lost audio (a multiple of 2.5 ms); repeated calls fade out."""
         return self._run(None, samples, fec=False)
 
     def recover(self, packet: bytes, samples: int) -> bytes:
-        """The `samples` before `packet`, from the copy it carries of them; concealed where it carries none."""
+        """Recovers the `samples` before `packet` from the copy that it carries, or conceals them if it carries none."""
         return self._run(packet, samples, fec=True)
 
     def _run(self, packet: bytes | None, samples: int, fec: bool) -> bytes:
         if packet == b"":
-            raise OpusError("empty packet")  # To libopus it is a lost one of any length.
+            raise OpusError("empty packet")  # libopus takes it for a lost one of any length.
         size = 0 if packet is None else len(packet)
         count = _checked(
             _library().opus_decode(self._state, packet, size, self._out, min(samples, self._most), int(fec))

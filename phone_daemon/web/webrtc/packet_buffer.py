@@ -1,8 +1,8 @@
-"""The caller's packets in order and at 20 ms a tick, whatever the network did to them. Pure: no clock, no I/O.
+"""Puts the caller's packets in order and plays 20 ms a tick, whatever the network did to them. Pure: no clock, no I/O.
 
-aiortc's own buffer waits for four packets, and for sixteen where one was lost (320 ms); an agent that must notice an
-interruption cannot wait. This one starts with the first packet. A packet that is late makes it wait that much
-longer from then on, and when a second has passed in which more than a frame was always to spare, it drops the rest.
+aiortc's own buffer waits for four packets, and for sixteen after a loss (320 ms), but an agent that must notice an
+interruption cannot wait. This buffer starts with the first packet. A late packet makes it wait that much longer from
+then on. After a second in which it always had more than a frame to spare, it drops the excess.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Protocol
 from phone_daemon.web.webrtc.opus import OpusError
 
 MAX_PACKETS = 25
-"""That wait: half a second. What is older is dropped."""
+"""The most packets that wait: half a second. Older ones are dropped."""
 MAX_AHEAD = 100
-"""A sequence number that is further from the last one, in either direction, is another stream."""
+"""A sequence number that is further than this from the last one, in either direction, belongs to another stream."""
 MAX_CONCEALED = 5
-"""Frames in a row that are made up when nothing comes; then it is silence."""
+"""The most frames in a row that are concealed when nothing comes; silence follows."""
 WINDOW = 50
-"""Ticks over which the buffer must have had more than it needs before it gives some up: a second."""
+"""The number of ticks (a second) over which the buffer must have had more than it needs before it drops some."""
 
 
 class Decoding(Protocol):
-    """What is asked of a decoder: `opus.Decoder`."""
+    """The interface of a decoder: `opus.Decoder`."""
 
     frame_samples: int
 
@@ -32,13 +32,13 @@ class Decoding(Protocol):
 
 
 class PacketBuffer:
-    """One stream's. `add` takes what comes; `pull` gives the next 20 ms, always."""
+    """The buffer of one stream. `add` takes packets as they come; `pull` always returns the next 20 ms."""
 
     def __init__(self, decoder: Decoding) -> None:
         self.lost = 0
-        """Packets that never came, or too late."""
+        """Packets that came too late or never."""
         self.concealed = 0
-        """Frames that were made up."""
+        """Frames that were concealed."""
         self.quiet = 0
         """Ticks since the last packet was played."""
         self._decoder = decoder
@@ -46,15 +46,15 @@ class PacketBuffer:
         self._next: int | None = None
         self._pcm = bytearray()
         self._frame = self._samples = decoder.frame_samples
-        """In the last packet: what a lost one held."""
+        """Samples in the last packet, and so presumably in a lost one."""
         self._ahead = 0
-        """Samples made up while the next packet was awaited: if it is lost, they have stood for it already."""
+        """Samples concealed while waiting for the next packet: if it is lost, they have already replaced it."""
         self._ticks = 0
         self._spare = MAX_PACKETS * self._frame
-        """The least that waited after a tick of this window."""
+        """The fewest samples that waited after a tick of this window."""
 
     def add(self, sequence: int, packet: bytes) -> None:
-        """Takes a packet with its RTP sequence number; one that is too late, or came before, is dropped."""
+        """Takes a packet with its RTP sequence number; a late or duplicate packet is dropped."""
         if self._next is None:
             self._next = sequence
         ahead = _distance(sequence, self._next)
@@ -70,7 +70,7 @@ class PacketBuffer:
             self._next = self._first()
 
     def pull(self) -> bytes:
-        """The next 20 ms; silence while there is nothing."""
+        """Returns the next 20 ms; silence if there is nothing."""
         self.quiet += 1
         size = 2 * self._frame
         while len(self._pcm) < size and self._packets:
@@ -84,7 +84,7 @@ class PacketBuffer:
         return frame.ljust(size, b"\0")
 
     def _take(self) -> bytes:
-        """The audio of the next packet, or of what stands for it."""
+        """Returns the audio of the next packet, or of its replacement."""
         following = self._first()
         missing = _distance(following, self._next or 0)
         if not missing:
@@ -128,11 +128,11 @@ class PacketBuffer:
         self._ticks, self._spare = 0, MAX_PACKETS * self._frame
 
     def _first(self) -> int:
-        """The earliest that waits."""
+        """The sequence number of the earliest packet that waits."""
         start = self._next or 0
         return min(self._packets, key=lambda sequence: _distance(sequence, start))
 
 
 def _distance(sequence: int, start: int) -> int:
-    """How far `sequence` is after `start`, both of 16 bits (RFC 3550 appendix A.1); negative: before it."""
+    """How far `sequence` is after `start`, both 16-bit numbers (RFC 3550 appendix A.1); negative: before it."""
     return ((sequence - start + 0x8000) & 0xFFFF) - 0x8000

@@ -1,8 +1,8 @@
-"""One browser in one call: aiortc's connection on one side, a leg of the web process on the other.
+"""One browser in one call, between aiortc's connection and a leg of the web process.
 
-aiortc does ICE, DTLS, SRTP, SCTP and RTCP. The audio goes past its codecs: packets as they come go into our own
-buffer and through libopus at 16 kHz, and ours are handed to it encoded. So nothing is resampled, no thread is needed,
-and of the agent's audio no more than two frames ever wait here: a flushed reply is silent with the next packet.
+aiortc does ICE, DTLS, SRTP, SCTP, and RTCP. The audio bypasses its codecs: incoming packets go to our own buffer and
+through libopus at 16 kHz, and outgoing packets are already encoded. So nothing is resampled, no thread is needed, and
+at most two frames of the agent's audio ever wait here: a flushed reply is silent from the next packet on.
 """
 
 from __future__ import annotations
@@ -38,20 +38,21 @@ log = logging.getLogger(__name__)
 CHANNEL = "events"
 """The data channel's label; the browser opens it."""
 CONNECT_S = 20.0
-"""From the answer to ICE and DTLS done, or the browser is let go."""
+"""The longest time from the answer until ICE and DTLS are done; after it the browser is dropped."""
 GATHER_S = 5.0
-"""A STUN or TURN server that takes longer gives no candidate."""
+"""A STUN or TURN server that takes longer contributes no candidate."""
 WAITING = 2
-"""Encoded frames that may wait for aiortc."""
+"""The most encoded frames that wait for aiortc."""
 BACKLOG = 65_536
-"""Bytes of notes that may wait in the data channel; while more do, notes are left out, and counted."""
+"""The most bytes of notes that wait in the data channel; above it, notes are skipped and counted."""
 MESSAGES_PER_S = 40
 MAX_MESSAGE = 256
-"""What a browser may send us in its data channel: keys. More, or longer, is a flood and ends the call."""
+"""The most bytes in a data channel message from a browser, which only sends keys. More messages or longer ones are a
+flood, and end the call."""
 LINGER_S = 1.0
-"""A closed call's connection stays so long, for its last notes to arrive."""
+"""How long a closed call's connection stays open for its last notes to arrive."""
 
-# aiortc passes on no packet of a payload type that it did not agree to; it decodes none of ours.
+# aiortc passes on no packet with a payload type that was not negotiated; it decodes none of ours.
 CODECS["audio"] += [
     RTCRtpCodecParameters("audio/telephone-event", clockRate=rate, channels=1, payloadType=number)
     for rate, number in ((8_000, 110), (48_000, 111))
@@ -62,7 +63,8 @@ _TIME_BASE = Fraction(1, 48_000)
 
 
 class Voice(MediaStreamTrack):
-    """What the browser hears, as Opus packets. aiortc takes one as soon as there is one; the oldest of many is lost."""
+    """What the browser hears, as Opus packets. aiortc takes each packet as soon as it is there; beyond `WAITING`
+    packets, the oldest are dropped."""
 
     kind = "audio"
 
@@ -73,7 +75,7 @@ class Voice(MediaStreamTrack):
         self._time = 0
 
     def put(self, payload: bytes) -> None:
-        """Gives the next 20 ms away."""
+        """Offers the next 20 ms to aiortc."""
         packet = Packet(payload)
         packet.pts = self._time
         packet.time_base = _TIME_BASE
@@ -82,7 +84,7 @@ class Voice(MediaStreamTrack):
         self._more.set()
 
     async def recv(self) -> Packet[Any]:
-        """For aiortc: the next packet."""
+        """Returns the next packet, for aiortc."""
         while not self._packets:
             if self.readyState != "live":
                 raise MediaStreamError
@@ -91,25 +93,24 @@ class Voice(MediaStreamTrack):
         return self._packets.popleft()
 
     def stop(self) -> None:
-        """Ends the track; who waits in `recv` is told."""
+        """Ends the track and wakes whoever waits in `recv`."""
         super().stop()
         self._more.set()
 
 
 class Peer:
-    """A browser that has sent an offer. It calls once it is connected: before, nobody would hear the greeting.
-
-    `close` may come at any time, from either side, and twice.
+    """A browser that has sent an offer. The call is placed once it is connected, because nobody would hear the greeting
+    before. `close` may be called at any time, from either side, and more than once.
     """
 
     rate = WIDE_RATE
 
     def __init__(self, desk: Desk, servers: list[RTCIceServer], caller: str, called: str, join: str = "") -> None:
-        """`join`: the live call whose caller is spoken with, in the agent's place."""
+        """`join`: the live call whose caller the browser talks with, in place of the agent."""
         self.over = asyncio.Event()
         self.packets = PacketBuffer(Decoder(WIDE_RATE))
         self.missed = 0
-        """Notes that were left out because the browser did not take them."""
+        """Notes that were skipped because the browser did not take them."""
         self._desk = desk
         self._caller, self._called, self._join = caller, called, join
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
@@ -118,7 +119,7 @@ class Peer:
         self._silence = bytes(2 * round(WIDE_RATE * PTIME_S))
         self._channel: RTCDataChannel | None = None
         self._early: deque[str] = deque(maxlen=64)
-        """Notes from before the channel was open."""
+        """Notes from before the channel was opened."""
         self._keys = KeyEvents()
         self._key_types: tuple[int, ...] = ()
         self._opus = 0
@@ -130,7 +131,7 @@ class Peer:
         self._ending: asyncio.Task[None] | None = None
 
     async def answer(self, offer: Offer) -> str:
-        """The SDP answer, with all of our candidates. Raises `BadOffer` when aiortc cannot take the offer."""
+        """Returns the SDP answer with all of our candidates. Raises `BadOffer` if aiortc cannot use the offer."""
         connection = self._connection
         self._opus, self._key_types = offer.opus, offer.keys
         connection.on("connectionstatechange", self._state_changed)
@@ -147,19 +148,19 @@ class Peer:
                 504, f"no candidates within {GATHER_S:g} s: the STUN or TURN server does not answer"
             ) from None
         except Exception as error:
-            # aiortc has many ways to say that SDP is malformed: AssertionError, StopIteration, KeyError, …
+            # aiortc reports malformed SDP in many ways: AssertionError, StopIteration, KeyError, …
             await self._end()
             raise BadOffer(400, f"the offer cannot be read: {type(error).__name__} {error}".rstrip()) from error
         except BaseException:
             await self._end()
             raise
         self._life = asyncio.create_task(self._live())
-        # Not in a `finally` of it: a task that is cancelled before its first step runs nothing at all.
+        # Not in a `finally` of the task: a task that is cancelled before its first step runs nothing at all.
         self._life.add_done_callback(self._leave)
         return complete(connection.localDescription.sdp, offer)
 
     async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
-        """What the browser found since its offer. Raises `BadOffer` for something that is not a candidate."""
+        """Adds candidates that the browser found after its offer. Raises `BadOffer` if one is not a candidate."""
         for mid, text in candidates:
             try:
                 candidate = candidate_from_sdp(text)
@@ -213,12 +214,12 @@ class Peer:
     # -------------------------------------------------------------------------------------------- from the browser
 
     def _listen_in(self) -> None:
-        """Takes RTP where aiortc's receiver takes it; the receiver goes on with its RTCP, and decodes nothing."""
+        """Takes RTP packets from aiortc's receiver, which continues with RTCP and decodes nothing."""
         receiver = self._connection.getTransceivers()[0].receiver
         count = receiver._handle_rtp_packet
 
         async def take(packet: RtpPacket, arrival_time_ms: int) -> None:
-            receiver._handle_disconnect()  # Its decoder's thread ends.
+            receiver._handle_disconnect()  # This ends its decoder's thread.
             self._take(packet)
             await count(packet, arrival_time_ms)
 
@@ -240,7 +241,7 @@ class Peer:
             channel.send(self._early.popleft())
 
     def _message(self, message: str | bytes) -> None:
-        """`{"digit": "5"}`, and nothing else."""
+        """Handles a message of the form `{"digit": "5"}`; no other is accepted."""
         now = asyncio.get_running_loop().time()
         self._allowance = min(self._allowance + (now - self._allowed_at) * MESSAGES_PER_S, MESSAGES_PER_S) - 1
         self._allowed_at = now
@@ -261,14 +262,14 @@ class Peer:
     # ---------------------------------------------------------------------------------------------- to the browser
 
     def audio(self, reply: int, pcm: bytes) -> None:
-        """Sends 20 ms of the agent, and brings the leg 20 ms of the caller."""
+        """Sends 20 ms of the agent's audio, and gives the leg 20 ms of the caller's."""
         self._voice.put(self._encoder.encode(pcm or self._silence))
         heard = self.packets.pull()
         if self._leg is not None and self.packets.quiet < 50:
             self._leg.bring(heard)
 
     def flushed(self, reply: int, played: int) -> None:
-        """Nothing to do here: what was not played is not here. The browser is told."""
+        """Tells the browser. Nothing needs to be dropped, because audio that was not played is not here."""
         self._tell({"kind": "flushed", "data": {"reply": reply, "played": played}})
 
     def finished(self, reply: int, played: int) -> None:
@@ -276,15 +277,15 @@ class Peer:
         self._tell({"kind": "finished", "data": {"reply": reply, "played": played}})
 
     def digits(self, digits: str) -> None:
-        """The agent presses keys: shown, for a browser has no use for their sound."""
+        """Shows that the agent presses keys; a browser has no use for their sound."""
         self._tell({"kind": "agent_digits", "data": {"digits": digits}})
 
     def note(self, note: Mapping[str, Any]) -> None:
-        """A note of the call, for the captions."""
+        """Sends a note of the call, for the captions."""
         self._tell(note)
 
     def closed(self, reason: str, detail: str) -> None:
-        """The call is over: the browser is told, and let go."""
+        """Tells the browser that the call is over, and disconnects it."""
         self._tell({"kind": "closed", "data": {"reason": reason, "detail": detail}})
         self.over.set()
 

@@ -1,12 +1,12 @@
-"""A call from a browser by HTTP: WHIP (RFC 9725), with trickle ICE (RFC 8840).
+"""A call from a browser over HTTP: WHIP (RFC 9725), with trickle ICE (RFC 8840).
 
-    POST /v1/webrtc?to=NUMBER   an SDP offer → 201, our answer, and where the call is from now on
-    POST /v1/webrtc?join=CALL   the same, to take over a live call: its caller is spoken with in the agent's place
-    PATCH /v1/webrtc/ID         candidates found since
+    POST /v1/webrtc?to=NUMBER   an SDP offer → 201, our answer, and the call's address
+    POST /v1/webrtc?join=CALL   the same, to take over a live call: talk with its caller in place of the agent
+    PATCH /v1/webrtc/ID         adds candidates found since then
     DELETE /v1/webrtc/ID        hangs up
     OPTIONS /v1/webrtc          the STUN and TURN servers, in Link headers
 
-The page does it in `page/webrtc_call.js`; any WHIP client that also plays what it receives can.
+The page implements it in `page/webrtc_call.js`; any WHIP client that also plays what it receives can do the same.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from phone_daemon.web.webrtc.peer import Peer
 from sidecars.tasks import Tasks
 
 PATH = "/v1/webrtc"
-logging.getLogger("aioice").setLevel(logging.WARNING)  # It tells of each candidate pair that it checks.
+logging.getLogger("aioice").setLevel(logging.WARNING)  # It logs each candidate pair that it checks.
 MAX_PEERS = 64
-"""Browsers at a time, also those that are not connected yet."""
+"""The most browsers at a time, including those that are not connected yet."""
 REMEMBERED = 256
-"""Calls that are over, and may be hung up once more."""
+"""How many ended calls are remembered, so that they can be hung up again."""
 JoinId = Annotated[str, Query(max_length=128, description="a live call's id: it is taken over")]
 RETRY_S = 10
-"""What one too many is told to wait."""
+"""How long a client is told to wait if there are too many."""
 
 
 class Peers:
-    """The browsers that are here, by the id in their Location."""
+    """The present browsers, by the id in their Location."""
 
     def __init__(self, desk: Desk, servers: list[RTCIceServer]) -> None:
         self._desk = desk
@@ -50,7 +50,7 @@ class Peers:
         self._gone: deque[str] = deque(maxlen=REMEMBERED)
 
     async def welcome(self, body: bytes, called: str, join: str = "") -> tuple[str, str]:
-        """The id and the SDP answer for an offer. Raises `BadOffer`."""
+        """Returns the id and the SDP answer for an offer. Raises `BadOffer`."""
         if len(self._peers) >= MAX_PEERS:
             raise BadOffer(503, f"{MAX_PEERS} browsers are connected: that is the most")
         offer = judge(body)
@@ -65,13 +65,13 @@ class Peers:
         return name, answer
 
     def find(self, name: str) -> Peer:
-        """Raises `BadOffer` when the call is over, or never was."""
+        """Returns a call by its id. Raises `BadOffer` if the call is over or never existed."""
         if name not in self._peers:
             raise BadOffer(404, "no such call: it is over, or never was")
         return self._peers[name]
 
     def hang_up(self, name: str) -> None:
-        """Ends a call; harmless when it has just ended by itself, as it does when the browser closes its end first."""
+        """Ends a call; harmless if it has just ended by itself, as happens when the browser closes its side first."""
         if name not in self._gone:
             self.find(name).close()
 
@@ -82,7 +82,7 @@ class Peers:
 
 
 def router(desk: Desk, settings: WebSettings) -> APIRouter:
-    """The four routes; who may operate may call. Raises `ValueError` for `ice_servers` that are none."""
+    """Creates the four routes; those who may operate may call. Raises `ValueError` for invalid `ice_servers`."""
     routes = APIRouter(dependencies=[Depends(requires(Role.OPERATE))], tags=["webrtc"])
     servers = parse(settings.ice_servers)
     peers = Peers(desk, servers)
@@ -103,9 +103,8 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
 
     @routes.post(PATH, status_code=201)
     async def offer(request: Request, who: Operator, to: str = "", join: JoinId = "") -> Response:
-        """Calls the agent with the SDP offer in the body; `to` is the number that is dialed.
-
-        With `join`, a live call's id, the caller of that call is spoken with in the agent's place.
+        """Calls the agent with the SDP offer in the body; `to` is the number to dial. With `join`, a live call's id,
+        the client talks with that call's caller in place of the agent.
         """
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
             return refused(BadOffer(415, "an offer is of type application/sdp"))
@@ -123,7 +122,7 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
 
     @routes.patch(f"{PATH}/{{name}}", status_code=204)
     async def trickle(name: str, request: Request, if_match: Annotated[str, Header()] = "*") -> Response:
-        """Adds the candidates of an application/trickle-ice-sdpfrag body."""
+        """Adds the candidates in an application/trickle-ice-sdpfrag body."""
         try:
             peer = peers.find(name)
             if if_match not in ("*", f'"{name[:8]}"'):
@@ -146,7 +145,7 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
 
 
 async def _body(request: Request) -> bytes:
-    """The request's body; read no further than one byte over what is allowed."""
+    """Returns the request's body, reading at most one byte more than is allowed."""
     body = b""
     async for piece in request.stream():
         body += piece
