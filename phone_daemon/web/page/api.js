@@ -1,10 +1,10 @@
-// The daemon's API (/v1, described in /openapi.json): answers, one line for what went wrong, and the event stream.
+// A client of the daemon's API (/v1, described in /openapi.json): requests, one-line errors, and the event stream.
 
 /** A live or past call as `/v1/calls` has it. @typedef {Record<string, any> & { call: string }} Call */
 /** A line of `turns.jsonl`. @typedef {Record<string, any>} Turn */
 /** @typedef {{ call: string, kind: string, at_ns: number, daemon: string, data: Record<string, any> }} CallEvent */
 
-/** One line that says what went wrong. */
+/** An error whose message says in one line what went wrong. */
 export class ApiError extends Error {
   /** @param {number} status @param {string} line */
   constructor(status, line) {
@@ -14,9 +14,9 @@ export class ApiError extends Error {
 }
 
 /**
- * The JSON answer; throws `ApiError`.
+ * Sends a request and returns the JSON answer; throws `ApiError`.
  * @param {string} path
- * @param {unknown} [body] With one, it is a POST.
+ * @param {unknown} [body] If given, the request is a POST.
  * @returns {Promise<any>}
  */
 export async function ask(path, body) {
@@ -48,7 +48,7 @@ const KINDS = [
 const AGAIN_MS = 3000;
 
 /**
- * Follows all calls' events until the returned function is called; comes back by itself.
+ * Follows all calls' events until the returned function is called; reconnects by itself.
  * @param {(event: CallEvent) => void} take
  * @param {(connected: boolean) => void} state
  */
@@ -62,7 +62,7 @@ export function follow(take, state) {
     source.onopen = () => state(true);
     source.onerror = () => {
       state(false);
-      // A browser comes back by itself where the connection broke, not where it was refused.
+      // A browser reconnects by itself if the connection broke, but not if it was refused.
       if (source.readyState === EventSource.CLOSED) again = setTimeout(open, AGAIN_MS);
     };
     for (const kind of KINDS) source.addEventListener(kind, (event) => take(JSON.parse(event.data)));
@@ -74,7 +74,7 @@ export function follow(take, state) {
   };
 }
 
-/** When a call began: its id says it, as 20261127T152923.577477Z-427b. @param {string} call */
+/** When a call began, taken from its id, such as 20261127T152923.577477Z-427b. @param {string} call */
 export function began(call) {
   const parts = call.match(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/);
   if (!parts) return Date.now();

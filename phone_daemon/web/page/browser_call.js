@@ -1,32 +1,32 @@
-// One call from this browser: by WebRTC, or over a WebSocket where that does not get through.
+// One call from this browser: by WebRTC, or over a WebSocket if WebRTC does not get through.
 
 import { CallError, openMicrophone } from "./microphone.js";
 import { SocketCall } from "./socket_call.js";
 import { WebRtcCall } from "./webrtc_call.js";
 
 /**
- * A note of the call (docs/web.md), or one of the leg's own: flushed, finished, agent_digits, refused, closed.
+ * A note of the call (docs/web.md), or one from the leg itself: flushed, finished, agent_digits, refused, closed.
  * @typedef {{ kind: string, at_ns?: number, call?: string, data: Record<string, any>, missed?: number }} Note
  */
 
 /**
- * A way to carry a call. It fires `note` (detail: Note), `connected` once, and, last and once, `over` (detail: why, or
- * ""). `start` throws `CallError`, and gives false where this way does not get through: another may.
+* A way to carry a call. It fires `note` (detail: Note), `connected` once, and finally `over` once (detail: why, or "").
+ * `start` throws `CallError`, and returns false if this way does not get through, in which case another way may.
  * @typedef {EventTarget & { agent: MediaStream, start(whom: Whom): Promise<boolean>, press(digit: string): void, hangUp(): void }} Way
  */
 
-/** The number that is dialed ("": the usual one), or the live call that is taken over. @typedef {{ to?: string, join?: string }} Whom */
+/** The number to dial ("": the usual one), or the live call to take over. @typedef {{ to?: string, join?: string }} Whom */
 
-/** Fires what its way does. */
+/** Fires the same events as its way. */
 export class BrowserCall extends EventTarget {
   /** @type {MediaStream | null} */
   microphone = null;
-  /** When the call was asked for; `performance.now()`. */
+  /** When the call was requested (`performance.now()`). */
   asked = performance.now();
   /** @type {Way | null} */ #way = null;
   #over = false;
 
-  /** What is received. */
+  /** The sound received from the agent. */
   get agent() {
     return this.#way?.agent ?? new MediaStream();
   }
@@ -34,7 +34,7 @@ export class BrowserCall extends EventTarget {
   /**
    * Asks for the microphone and calls. Throws `CallError`.
    * @param {Whom} whom
-   * @param {boolean} headphones What is received cannot be heard by the microphone.
+   * @param {boolean} headphones The microphone cannot pick up the received sound.
    */
   async start(whom, headphones) {
     try {
@@ -51,7 +51,7 @@ export class BrowserCall extends EventTarget {
     this.#way?.press(digit);
   }
 
-  /** Ends the call; harmless twice. */
+  /** Ends the call; harmless if called twice. */
   hangUp() {
     this.#way?.hangUp();
     this.#end("");

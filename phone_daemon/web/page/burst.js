@@ -1,4 +1,4 @@
-// Interrupts one live call again and again, each time in mid-sentence. The desk hears of each as of any interruption.
+// Interrupts one live call repeatedly, each time in mid-sentence. The desk shows these like any other interruption.
 
 import { ApiError, ask } from "./api.js";
 import { el, milliseconds } from "./dom.js";
@@ -84,7 +84,7 @@ export class Burst {
         fired += 1;
         slowest = Math.max(slowest, legs.rtp_silent ?? 0);
       } catch (error) {
-        // The agent could not speak just now, or had not begun to: nothing was measured, and the next is another try.
+        // The agent could not speak just then, or had not begun to: nothing was measured, so try again.
         if (!(error instanceof ApiError) || !NOT_NOW.includes(error.status)) throw error;
       }
       this.#bar.max = count;

@@ -1,4 +1,4 @@
-// "Call it": one button, and what comes of pressing it.
+// The "Call it" view: one button, and the call that it makes.
 
 import { BrowserCall } from "./browser_call.js";
 import { Captions } from "./captions.js";
@@ -61,7 +61,7 @@ class CallView {
         this.#status,
         this.#you.element,
         this.#agent.element,
-        // On a phone what is said comes first; the keys are a touch away.
+        // On a phone the captions come first; the keys are one tap away.
         el("details", { open: matchMedia("(min-width: 48rem)").matches }, el("summary", {}, "Keypad"), this.#keypad.element),
         el("p", { class: "field" }, el("label", { for: "number" }, "Number to dial "), this.#number),
         el("p", { class: "field" }, this.#headphones, el("label", { for: "headphones" }, "I wear headphones: hear me at once, even while it speaks")),

@@ -1,5 +1,5 @@
-// A call as captions: what is final, what the agent says as it begins to be heard, partials in grey, interruptions.
-// The list is a live region; the partial is not, or a screen reader would never be silent.
+// A call's captions: finals, the agent's words as they begin to be heard, partials in gray, and interruptions.
+// The list is a live region; the partial is not, because a screen reader would never be silent.
 
 import { add, clock, el, milliseconds } from "./dom.js";
 import { waterfall } from "./waterfall.js";
@@ -8,7 +8,7 @@ import { waterfall } from "./waterfall.js";
 
 export class Captions {
   #began = 0;
-  /** What the agent said of each reply, in order. @type {Map<number, { text: string, said: HTMLElement }[]>} */
+  /** The parts of each reply that the agent said, in order. @type {Map<number, { text: string, said: HTMLElement }[]>} */
   #replies = new Map();
   #partial = el("p", { class: "partial", "aria-hidden": "true" });
   #list = el("ol", { class: "captions" });
@@ -20,7 +20,7 @@ export class Captions {
   );
   element = el("div", { class: "captions-box", tabindex: "0", role: "region", "aria-label": "Captions of the call" }, this.#empty, el("div", { role: "log", "aria-live": "polite", "aria-label": "Captions" }, this.#list), this.#partial);
 
-  /** Shows the call's next note. @param {Note} note */
+  /** Shows the next note of the call. @param {Note} note */
   show(note) {
     const { data } = note;
     switch (note.kind) {
@@ -58,13 +58,13 @@ export class Captions {
     }
   }
 
-  /** Something that is no note of the call's. @param {string} text */
+  /** Shows a line that is not a note of the call. @param {string} text */
   say(text) {
     this.#show("", "");
     this.#append(el("li", { class: "aside" }, text));
   }
 
-  /** @param {string} text @param {string} stable The part of it that most likely stands. */
+  /** @param {string} text @param {string} stable The part that most likely will not change. */
   #show(text, stable) {
     const known = text.startsWith(stable) ? stable : "";
     this.#partial.replaceChildren(el("span", { class: "stable" }, known), text.slice(known.length));

@@ -1,4 +1,4 @@
-// Two past calls on one time axis, their figures side by side, and what was said in each.
+// Two past calls on one time axis, with their figures side by side and what was said in each.
 
 import { clock, el, milliseconds } from "./dom.js";
 import { LEGS } from "./waterfall.js";
@@ -27,7 +27,7 @@ export class Comparison {
     );
   }
 
-  /** Fetches both recordings and draws them on the longer one's scale. */
+  /** Fetches both recordings and draws them on the scale of the longer one. */
   async load() {
     const seconds = Math.max(...(await Promise.all(this.#calls.map((call) => call.load()))));
     for (const call of this.#calls) call.span(seconds);

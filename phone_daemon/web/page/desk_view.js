@@ -1,4 +1,4 @@
-// "Desk": how the machine is, how fast calls were over time against the gate, and a burst that shows it now.
+// The "Desk" view: the state of the machine, the speed of calls over time against the gate, and a burst to test it now.
 
 import { ApiError, ask, follow } from "./api.js";
 import { Burst } from "./burst.js";
@@ -10,7 +10,7 @@ import { LEGS } from "./waterfall.js";
 const CALLS = 30;
 const PARTS_MS = 5000;
 const GATE_MS = 400;
-/** Legs of one interruption. @typedef {Record<string, number>} Legs */
+/** The legs of one interruption. @typedef {Record<string, number>} Legs */
 
 /** @returns {Promise<import("./main.js").View>} */
 export async function deskView() {
@@ -137,7 +137,7 @@ const WIDTH = 600;
 const HEIGHT = 110;
 const LEFT = 64;
 
-/** Numbers as points over time, with their p50 and p95 so far as lines. @param {number[]} values @param {string} name */
+/** Draws numbers as points over time, with their running p50 and p95 as lines. @param {number[]} values @param {string} name */
 function points(values, name) {
   if (!values.length) return el("p", { class: "empty" }, "Nothing yet.");
   const shown = values.slice(-200);

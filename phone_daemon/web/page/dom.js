@@ -1,9 +1,9 @@
-// Elements by one call. Text is always a text node: what a caller said is never markup.
+// Creates elements. Text is always a text node, so that what a caller said is never markup.
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
 /**
- * An element with attributes and children; an attribute that is a function is a listener, `true` an empty attribute.
+ * An element with attributes and children. A function as an attribute is a listener, and `true` is an empty attribute.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, string | number | boolean | ((event: any) => void)>} [attributes]
@@ -52,7 +52,7 @@ function adorn(element, attributes) {
   }
 }
 
-/** Milliseconds as a person reads them. @param {number} ms */
+/** Milliseconds in a form for people. @param {number} ms */
 export function milliseconds(ms) {
   return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

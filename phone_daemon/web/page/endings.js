@@ -1,4 +1,4 @@
-// Why a call is over, as a person reads it.
+// Why a call is over, in words for people.
 
 /** @type {Record<string, string>} */
 const WHY = {

@@ -1,4 +1,4 @@
-// Whether the daemon is there: said in the header when it is not, and when it is back.
+// Whether the daemon is there. The header says when it is not, and when it is back.
 
 const EVERY_MS = 3000;
 

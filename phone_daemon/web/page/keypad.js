@@ -1,4 +1,4 @@
-// The keys of a telephone, by mouse, by finger, and by the computer's own keys.
+// A telephone keypad for the mouse, the finger, and the computer's keyboard.
 
 import { el } from "./dom.js";
 

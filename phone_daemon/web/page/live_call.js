@@ -1,4 +1,4 @@
-// One live call: what was said last, and what an operator may do about it.
+// One live call: what was said last, and an operator's commands.
 
 import { ApiError, ask, began } from "./api.js";
 import { clock, el, milliseconds } from "./dom.js";
@@ -92,7 +92,7 @@ export class LiveCall {
     this.#answer.textContent = line;
   }
 
-  /** The caller waits, or does not any more. @param {boolean} held */
+  /** Shows whether the caller is on hold. @param {boolean} held */
   #held(held) {
     this.#hold.setAttribute("aria-pressed", String(held));
     this.#hold.textContent = held ? "Resume" : "Hold";
@@ -100,7 +100,7 @@ export class LiveCall {
     this.#show();
   }
 
-  /** A colleague speaks in the agent's place, or does not any more. @param {boolean} taken */
+  /** Shows whether a colleague is speaking in place of the agent. @param {boolean} taken */
   #taken(taken) {
     this.element.classList.toggle("taken", taken);
     this.#show();
@@ -150,7 +150,7 @@ export class LiveCall {
     );
   }
 
-  /** Both channels, a second late; nobody in the call hears it. */
+  /** Plays both channels with a second's delay; nobody in the call notices. */
   #listen() {
     const button = el("button", { type: "button", "aria-pressed": "false" }, "Listen");
     button.addEventListener("click", () => {
@@ -168,7 +168,7 @@ export class LiveCall {
     return button;
   }
 
-  /** Nothing of the call is heard or spoken here any more. */
+  /** Stops listening to the call and speaking in it. */
   leave() {
     this.silence();
     this.#takeOver.leave();

@@ -1,4 +1,4 @@
-// "Live": every call on every machine, what was said last, and what an operator may do about it.
+// The "Live" view: every call on every machine, with what was said last and an operator's commands.
 
 import { ApiError, ask, follow } from "./api.js";
 import { el } from "./dom.js";
@@ -12,7 +12,7 @@ const GONE_MS = 6000;
 /** @returns {Promise<import("./main.js").View>} */
 export async function liveView() {
   const calls = ask("calls");
-  calls.catch(() => {}); // The view says so, once it is there.
+  calls.catch(() => {}); // The view reports the error once it is there.
   const who = await ask("me").catch(() => ({ role: "watch" }));
   const view = new LiveView(who.role !== "watch");
   view.start(calls);
@@ -34,7 +34,7 @@ class LiveView {
     this.#steers = steers;
   }
 
-  /** @param {Promise<{ calls: Call[] }>} calls What is live, asked for already. */
+  /** @param {Promise<{ calls: Call[] }>} calls The live calls, already requested. */
   start(calls) {
     this.#stop = follow((event) => this.#take(event), (connected) => this.#connected(connected));
     this.#timer = setInterval(() => this.#calls.forEach((call) => call.age()), 1000);

@@ -1,4 +1,4 @@
-// Which view is shown, by the address' fragment, and whether the daemon is there.
+// Shows the view that the address' fragment names, and whether the daemon is there.
 
 import { el } from "./dom.js";
 import { watchHealth } from "./health.js";
@@ -17,12 +17,12 @@ const VIEWS = {
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {View | null} */
 let shown = null;
-/** The call goes on while another view is looked at. @type {View | null} */
+/** The call continues while another view is shown. @type {View | null} */
 let call = null;
 let turn = 0;
 let current = "";
 
-/** What follows the view's name in the fragment is the view's own. */
+/** The rest of the fragment, after the view's name, is for the view to read. */
 async function show() {
   const name = location.hash.slice(1).split("/")[0] || "call";
   if (!(name in VIEWS) || name === current) return;

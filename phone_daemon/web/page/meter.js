@@ -1,4 +1,4 @@
-// How loud a stream is, 20 times a second, as a bar. For the eye alone: captions tell who speaks.
+// A bar that shows how loud a stream is, 20 times a second. It is only visual: the captions tell who speaks.
 
 import { el } from "./dom.js";
 
@@ -15,7 +15,7 @@ export class Meter {
     this.element = el("div", { class: `meter ${kind}`, "aria-hidden": "true" }, el("span", {}, name), el("div", {}, this.#bar));
   }
 
-  /** Listens to `stream` from now on. @param {AudioContext} context @param {MediaStream} stream */
+  /** Starts listening to `stream`. @param {AudioContext} context @param {MediaStream} stream */
   attach(context, stream) {
     this.#analyser = context.createAnalyser();
     this.#analyser.fftSize = this.#samples.length;
@@ -27,7 +27,7 @@ export class Meter {
     this.#bar.style.width = "0";
   }
 
-  /** Looks, draws, and gives the level in dBFS. */
+  /** Measures and draws the level, and returns it in dBFS. */
   read() {
     if (!this.#analyser) return FLOOR_DB;
     this.#analyser.getFloatTimeDomainData(this.#samples);

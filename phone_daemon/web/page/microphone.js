@@ -1,9 +1,9 @@
-// The caller's microphone, and what to do when there is none.
+// The caller's microphone, and what to do if there is none.
 
-/** What went wrong, in a line that tells how to mend it. */
+/** An error whose one-line message tells what went wrong and how to fix it. */
 export class CallError extends Error {}
 
-/** Throws `CallError`. @param {boolean} headphones The agent cannot be heard by it: nothing has to be taken out of it. */
+/** Throws `CallError`. @param {boolean} headphones It cannot pick up the agent, so no echo has to be removed. */
 export async function openMicrophone(headphones) {
   if (!navigator.mediaDevices) {
     throw new CallError("A browser gives the microphone only to https pages and to localhost: open this page so.");

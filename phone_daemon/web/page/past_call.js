@@ -1,4 +1,4 @@
-// One past call: its audio with everything on it that happened, and what was said, each word a place to hear it from.
+// One past call: its audio, marked with everything that happened, and its words, each of which starts playback there.
 
 import { add, clock, el, milliseconds } from "./dom.js";
 import { waterfall } from "./waterfall.js";
@@ -10,9 +10,9 @@ import { Waveform } from "./waveform.js";
 export class PastCall {
   /** The call's name, its waveform and its player. @type {HTMLElement} */
   picture;
-  /** What was said. @type {HTMLElement} */
+  /** The turns, with what was said. @type {HTMLElement} */
   turns;
-  /** Called when its sound begins. */
+  /** Called when playback begins. */
   whenHeard = () => {};
   #sound;
   #waveform;
@@ -37,7 +37,7 @@ export class PastCall {
     this.turns = el("ol", { class: "turns", "aria-label": "Turns" }, ...turns.map((turn) => this.#turn(turn)));
   }
 
-  /** Fetches the recording and draws it; returns how long it is, in seconds. */
+  /** Fetches the recording and draws it; returns its length in seconds. */
   async load() {
     try {
       const answer = await fetch(`/v1/recordings/${encodeURIComponent(this.#id)}`);
@@ -52,7 +52,7 @@ export class PastCall {
     }
   }
 
-  /** Draws it so that the whole width is so many seconds. @param {number} seconds */
+  /** Draws it with `seconds` across the whole width. @param {number} seconds */
   span(seconds) {
     this.#waveform.span(seconds);
   }
@@ -61,7 +61,7 @@ export class PastCall {
     this.#sound.pause();
   }
 
-  /** @param {number} at Seconds of the recording, as turns count them. */
+  /** @param {number} at Seconds into the recording, as turns count them. */
   #hear(at) {
     this.#sound.currentTime = Math.max(0, at);
     this.#sound.play().catch(() => {});
@@ -90,7 +90,7 @@ export class PastCall {
     return el("p", { class: `line ${kind}`, keydown: walk }, play ?? el("span"), el("b", {}, who), el("span", {}, ...said));
   }
 
-  /** Each word a place to hear it from; where it lies is told from its place in the text. @param {string} text @param {number} [from] @param {number} [to] */
+  /** Makes each word a place to play from; its time is estimated from its position in the text. @param {string} text @param {number} [from] @param {number} [to] */
   #words(text, from, to) {
     const all = el("span");
     if (from === undefined || to === undefined) return el("span", {}, text);
@@ -102,10 +102,10 @@ export class PastCall {
   }
 }
 
-/** How much of what comes before a word is heard as well: where a word lies is a guess. */
+/** How much is also played before a word, because its time is only an estimate. */
 const LEAD_S = 0.15;
 
-/** From a line's time to its words and on by arrow keys, and heard by Enter. @param {KeyboardEvent} event */
+/** Lets the arrow keys move from a line's time through its words, and Enter play from there. @param {KeyboardEvent} event */
 function walk(event) {
   const line = /** @type {HTMLElement} */ (event.currentTarget);
   const stops = /** @type {HTMLElement[]} */ ([...line.querySelectorAll(".play, .word")]);
@@ -117,7 +117,7 @@ function walk(event) {
   event.preventDefault();
 }
 
-/** A time as people write it; "" where it is none. @param {unknown} started */
+/** A time as people write it; "" if it is not a time. @param {unknown} started */
 export function when(started) {
   const at = new Date(String(started));
   return Number.isNaN(at.getTime()) ? "" : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });

@@ -1,4 +1,4 @@
-// "Past": calls found by what was said, number, day, slowness or failure; one of them, or two beside each other.
+// The "Past" view: calls found by words, number, day, slowness, or failure, and one of them, or two side by side.
 
 import { ApiError, ask } from "./api.js";
 import { Comparison } from "./comparison.js";
@@ -73,7 +73,7 @@ class PastView {
     this.#timer = setTimeout(() => this.#search(""), wait);
   }
 
-  /** @param {string} before The call that the next page begins after. */
+  /** @param {string} before The last call of the previous page. */
   async #search(before) {
     const mine = ++this.#asked;
     const wanted = new URLSearchParams({ state: "past", limit: "50" });
@@ -99,7 +99,7 @@ class PastView {
     }
   }
 
-  /** The one or two calls that the address names. */
+  /** Returns the one or two calls that the address names. */
   #chosen() {
     const [view, ...ids] = location.hash.slice(1).split("/").map(decodeURIComponent);
     return view === "past" ? ids.filter(Boolean).slice(0, 2) : [];
@@ -129,7 +129,7 @@ class PastView {
     }
   }
 
-  /** Shows which calls are open, and offers the others for comparison with the first of them. */
+  /** Marks the open calls, and offers the others for comparison with the first of them. */
   #mark() {
     const chosen = this.#chosen();
     for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.#list.querySelectorAll("[data-call]"))) {
@@ -168,7 +168,7 @@ function found(call) {
   );
 }
 
-/** The end of a day. @param {string} day As a date input has it. */
+/** The end of a day. @param {string} day As in a date input. */
 function dayAfter(day) {
   const at = new Date(`${day}T00:00`);
   at.setDate(at.getDate() + 1);

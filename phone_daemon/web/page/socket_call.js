@@ -1,4 +1,4 @@
-// A call over a WebSocket (`/ws/voice`, docs/web.md), where WebRTC does not get through: a network without UDP, say.
+// A call over a WebSocket (`/ws/voice`, docs/web.md), for networks that block WebRTC, such as those without UDP.
 
 import { ending } from "./endings.js";
 import { CallError } from "./microphone.js";
@@ -7,7 +7,7 @@ import { CallError } from "./microphone.js";
 
 const [AUDIO_START, AUDIO_CHUNK, AUDIO_END, TTS_AUDIO, ERROR, READY, DONE, DIGITS, NOTE] = [1, 2, 3, 6, 7, 8, 9, 10, 11];
 const RATE = 16_000;
-/** Bytes that wait to be sent: two seconds. What is later than that nobody needs any more. */
+/** The most bytes that wait to be sent: two seconds. Nobody needs audio that is later than that. */
 const MOST_WAITING = 4 * RATE;
 const bytes = new TextEncoder();
 const text = new TextDecoder();
@@ -56,13 +56,13 @@ export class SocketCall extends EventTarget {
     this.#send(DIGITS, bytes.encode(digit));
   }
 
-  /** Ends the call; harmless twice. */
+  /** Ends the call; harmless if called twice. */
   hangUp() {
     this.#send(DONE);
     this.#end("");
   }
 
-  /** Opens both ends of the sound: the microphone is sent from then on, and `agent` is what is received. */
+  /** Opens the sound in both directions: the microphone is sent from then on, and `agent` is what is received. */
   async #listen() {
     const context = contextFor(this.#microphone);
     this.#context = context;
@@ -124,12 +124,12 @@ export class SocketCall extends EventTarget {
     removeEventListener("pagehide", this.#leaving);
     this.#context?.close();
     this.#socket?.close();
-    // Before it was answered `start` says so.
+    // Before the call is answered, `start` reports it.
     if (this.#ready) this.dispatchEvent(new CustomEvent("over", { detail: why }));
   }
 }
 
-/** At 16 kHz where the browser can bring the microphone there. @param {MediaStream} microphone */
+/** A context at 16 kHz, if the browser can convert the microphone to that rate. @param {MediaStream} microphone */
 function contextFor(microphone) {
   const context = new AudioContext({ sampleRate: RATE });
   try {

@@ -1,4 +1,4 @@
-// A few numbers as a line: how long each answer took.
+// A few numbers drawn as a line: how long each answer took.
 
 import { milliseconds, svg } from "./dom.js";
 

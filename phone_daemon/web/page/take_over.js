@@ -1,4 +1,4 @@
-// An operator's voice in the place of the agent's, in one live call; who leaves gives the call back to the agent.
+// An operator's voice in place of the agent's in one live call; leaving gives the call back to the agent.
 
 import { BrowserCall } from "./browser_call.js";
 import { el } from "./dom.js";
@@ -16,7 +16,7 @@ export class TakeOver {
     this.#tell = tell;
   }
 
-  /** Somebody has taken the call over, here or elsewhere, or has given it back. @param {boolean} taken */
+  /** Shows that somebody, here or elsewhere, has taken the call over or given it back. @param {boolean} taken */
   taken(taken) {
     this.button.disabled = taken && !this.#call;
     this.button.title = this.button.disabled ? "A colleague speaks with the caller." : "";

@@ -1,17 +1,17 @@
-// Both ends of a call's sound, on the browser's audio thread: the microphone in 20 ms pieces of 16-bit PCM, and the
-// agent's replies, of which an interruption throws away what was not played.
+// Both directions of a call's sound, on the browser's audio thread: the microphone in 20 ms pieces of 16-bit PCM, and
+// the agent's replies. An interruption drops the part of a reply that has not been played.
 
 const { AudioWorkletProcessor, registerProcessor, sampleRate } = /** @type {any} */ (globalThis);
 
 const FRAME = Math.round(sampleRate / 50);
-/** A reply begins once so much of it is there, or all of it: frames are late now and then. */
+/** A reply begins once this much of it, or all of it, is there, because frames are sometimes late. */
 const AHEAD = 3 * FRAME;
 
 class Voice extends AudioWorkletProcessor {
   #said = new Int16Array(FRAME);
   #filled = 0;
-  /** What is still to be played. @type {{ reply: number, pcm: Int16Array }[]} */ #waiting = [];
-  /** Samples of the first of them that were played. */
+  /** The audio still to be played. @type {{ reply: number, pcm: Int16Array }[]} */ #waiting = [];
+  /** How many samples of the first one have been played. */
   #played = 0;
   #gathering = true;
 
@@ -47,7 +47,7 @@ class Voice extends AudioWorkletProcessor {
     }
   }
 
-  /** @param {Float32Array} sound Is silent. */
+  /** @param {Float32Array} sound Filled with zeros. */
   #play(sound) {
     const there = this.#waiting.reduce((sum, { pcm }) => sum + pcm.length, -this.#played);
     if (there >= AHEAD) this.#gathering = false;

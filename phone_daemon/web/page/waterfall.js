@@ -1,4 +1,4 @@
-// The legs of one interruption, each a bar from the decision to yield to its end.
+// The legs of one interruption, each drawn as a bar from the decision to yield until the leg's end.
 
 import { el, milliseconds, svg } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Two channels of a call on a canvas, the caller above, with turns, interruptions, faults and tools on them, and seconds.
+// Both channels of a call on a canvas, the caller's on top, with turns, interruptions, faults, tools, and seconds.
 
 import { clock, el } from "./dom.js";
 
@@ -8,7 +8,7 @@ const LANE = 62;
 const MARKS = 16;
 const BOTTOM = MARKS + 2 * LANE + 8;
 const HEIGHT = BOTTOM + 18;
-/** Seconds between two of the axis. */
+/** The possible numbers of seconds between marks on the axis. */
 const STEPS = [1, 2, 5, 10, 30, 60, 300, 600, 3600];
 const APART_PX = 56;
 
@@ -19,7 +19,7 @@ export class Waveform {
   /** @type {AudioBuffer | null} */ #audio = null;
   #seconds = 1;
   #now = 0;
-  /** Where the last number ended: none is written over another. */
+  /** Where the last number ended, so that numbers do not overlap. */
   #numbered = 0;
 
   /** @param {Turn[]} turns @param {(at: number) => void} hear */
@@ -37,13 +37,13 @@ export class Waveform {
     this.#draw();
   }
 
-  /** The whole width is so many seconds: two calls on one scale. @param {number} seconds */
+  /** Draws `seconds` across the whole width, so that two calls share one scale. @param {number} seconds */
   span(seconds) {
     this.#seconds = Math.max(this.#seconds, seconds);
     this.#draw();
   }
 
-  /** Where the sound is. @param {number} seconds */
+  /** Marks the playback position. @param {number} seconds */
   at(seconds) {
     this.#now = seconds;
     this.#draw();
@@ -120,7 +120,7 @@ export class Waveform {
       this.#numbered = x(first) + pen.measureText(number).width + 3;
     }
     if (turn.barge_in) {
-      // From the decision to its last leg; at least as wide as can be seen.
+      // From the decision to the end of its last leg, but at least wide enough to be visible.
       const legs = /** @type {number[]} */ (Object.values(turn.barge_in.legs_ms ?? {}));
       const at = x(turn.barge_in.at);
       pen.fillStyle = color("red");
@@ -154,7 +154,7 @@ export class Waveform {
     for (let column = 0; column < columns; column++) {
       let peak = 0;
       for (let at = Math.floor(column * step); at < (column + 1) * step; at++) peak = Math.max(peak, Math.abs(samples[at] ?? 0));
-      // The square root, so that quiet speech is seen.
+      // The square root makes quiet speech visible.
       const height = Math.max(0.5, (Math.sqrt(peak) * LANE) / 2);
       pen.fillRect(column, middle - height, 1, 2 * height);
     }

@@ -1,4 +1,4 @@
-// A call by WebRTC: WHIP (RFC 9725) with trickle ICE, and the call's notes by data channel.
+// A call by WebRTC: WHIP (RFC 9725) with trickle ICE, and the call's notes over a data channel.
 
 import { ending } from "./endings.js";
 import { CallError } from "./microphone.js";
@@ -29,7 +29,7 @@ export class WebRtcCall extends EventTarget {
     this.#microphone = microphone;
   }
 
-  /** Calls; false when no connection comes about. Throws `CallError`. @param {Whom} whom */
+  /** Calls; returns false if no connection can be made. Throws `CallError`. @param {Whom} whom */
   async start(whom) {
     const connection = new RTCPeerConnection({ iceServers: await iceServers(), bundlePolicy: "max-bundle" });
     this.#connection = connection;
@@ -58,7 +58,7 @@ export class WebRtcCall extends EventTarget {
     this.#events = connection.createDataChannel("events");
     this.#events.onmessage = (message) => this.#take(JSON.parse(message.data));
     connection.ontrack = ({ track, receiver }) => {
-      // The least delay that the network allows: a reply that is cut off must not go on in this browser.
+      // The shortest delay that the network allows: an interrupted reply must not continue in this browser.
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
       this.agent.addTrack(track);
     };
@@ -84,12 +84,12 @@ export class WebRtcCall extends EventTarget {
     if (this.#events?.readyState === "open") this.#events.send(JSON.stringify({ digit }));
   }
 
-  /** Ends the call; harmless twice. */
+  /** Ends the call; harmless if called twice. */
   hangUp() {
     this.#end("");
   }
 
-  /** Sends what has been found since the offer. */
+  /** Sends the candidates that have been found since the offer. */
   #trickle() {
     if (!this.#location || !this.#found.length) return;
     const found = this.#found.splice(0);
@@ -106,7 +106,7 @@ export class WebRtcCall extends EventTarget {
   /** @param {Note} note */
   #take(note) {
     this.dispatchEvent(new CustomEvent("note", { detail: note }));
-    if (note.kind === "refused" || note.kind === "closed") this.#location = ""; // There is nothing to hang up any more.
+    if (note.kind === "refused" || note.kind === "closed") this.#location = ""; // There is nothing left to hang up.
     if (note.kind === "refused") this.#end(`The call was not taken: ${note.data.why}.`);
     if (note.kind === "closed") this.#end(ending(String(note.data.reason)));
   }
@@ -143,7 +143,7 @@ async function iceServers() {
   });
 }
 
-/** The answer; null where the server has no WebRTC. Throws `CallError`. @param {string} url @param {string} sdp */
+/** Returns the answer; null if the server has no WebRTC. Throws `CallError`. @param {string} url @param {string} sdp */
 async function post(url, sdp) {
   /** @type {Response} */
   let answer;
