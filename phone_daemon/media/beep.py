@@ -1,4 +1,4 @@
-"""The beep of an answering machine: one steady tone, loud, for a fifth of a second or more."""
+"""Detects the beep of an answering machine: one steady, loud tone of a fifth of a second or more."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import numpy as np
 from phone_daemon.events import SAMPLE_RATE
 
 WINDOW = 320
-"""Samples that are looked at together: 40 ms, so that a bin is 25 Hz wide."""
+"""Samples that are examined together: 40 ms, so that a bin is 25 Hz wide."""
 LOWEST_HZ, HIGHEST_HZ = 350.0, 2200.0
 PURE = 0.9
-"""The part of the power that is within a bin of the strongest: a voice has harmonics, a key has two tones."""
+"""The share of the power within a bin of the strongest: a voice has harmonics, and a key has two tones."""
 LOUD = 300.0
-"""RMS of 16-bit samples."""
+"""Least RMS of 16-bit samples."""
 LEAST_WINDOWS = 5
 _SHAPE = np.hanning(WINDOW)
 
 
 class Beep:
-    """`hear` 8 kHz audio; `ended` once a beep has come and is over."""
+    """`hear` takes 8 kHz audio; `ended` is true once a beep has come and is over."""
 
     def __init__(self) -> None:
         self.sounding = False

@@ -1,7 +1,7 @@
-"""DTMF tones in audio (ITU-T Q.23, Q.24): keys of telephones and gateways that send no telephone-event.
+"""DTMF tones in audio (ITU-T Q.23, Q.24): keys of phones and gateways that send no telephone-event.
 
-Each window of 20 ms, every 10 ms, is compared with the eight frequencies (Goertzel's filters, as one product of
-matrices). A key is two tones, one of each group, that are nearly all there is to hear: speech never is that for long.
+Each window of 20 ms, every 10 ms, is compared with the eight frequencies (Goertzel's filters, as one matrix product). A
+key is two tones, one from each group, that make up nearly all of the sound, which speech never does for long.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from phone_daemon.events import FRAME_SAMPLES, SAMPLE_RATE
 ROWS, COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 KEYS = ("123A", "456B", "789C", "*0#D")
 LEAST_RMS = 60.0
-"""About -48 dBov of both tones together; weaker ones are somebody else's line."""
+"""About -48 dBov of both tones together; weaker ones come from another line."""
 SHARE = 0.75
-"""Of the window's energy that the two tones must have; those of a telephone whose pitch is 1 % off have 0.83."""
+"""Share of the window's energy that the two tones must have; the tones of a phone whose pitch is 1 % off have 0.83."""
 TWIST = 8.0
-"""How many times stronger one of the tones may be than the other: 9 dB."""
+"""How many times stronger one of the two tones may be than the other: 9 dB."""
 ABOVE = 5.0
-"""How many times stronger a tone must be than the others of its group: 7 dB."""
+"""How many times stronger a tone must be than the others in its group: 7 dB."""
 HITS, MISSES = 2, 2
-"""Windows in a row that make a key and that end it: 30 ms of tone, 30 ms of anything else. In 2.9 hours of recorded
-speech in five languages no key is heard so."""
+"""Consecutive windows that begin a key and that end it: 30 ms of tone, 30 ms of anything else. In 2.9 hours of recorded
+speech in five languages, these values detect no key."""
 _HOP = FRAME_SAMPLES // 2
 _TIME = np.arange(FRAME_SAMPLES) / SAMPLE_RATE
 _FILTERS = np.exp(-2j * np.pi * np.outer(ROWS + COLUMNS, _TIME))
 
 
 class ToneKeys:
-    """One caller's keys, heard frame by frame."""
+    """One caller's keys, detected frame by frame."""
 
     def __init__(self) -> None:
         self._before = np.zeros(_HOP)
         self._held = ""
-        """The key that is down and has been told."""
+        """The key that is down and has been reported."""
         self._candidate = ""
         self._hits = self._misses = 0
 
     @property
     def sounding(self) -> bool:
-        """A key's tones are in the last frame."""
+        """Whether a key's tones are in the last frame."""
         return bool(self._held) or self._hits > 1
 
     def hear(self, pcm: bytes) -> str:
-        """The key that is known to be pressed with this frame (20 ms at 8 kHz); else empty."""
+        """The key whose press this frame (20 ms at 8 kHz) confirms; otherwise empty."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float64)
         heard = np.concatenate((self._before, samples))
         self._before = samples[_HOP:]
@@ -69,7 +69,7 @@ class ToneKeys:
 
 
 def tone_key(window: npt.NDArray[np.float64]) -> str:
-    """The key whose tones fill these `FRAME_SAMPLES`; empty for none."""
+    """The key whose tones fill these `FRAME_SAMPLES`; empty if there is none."""
     energy = float(window @ window)
     if energy < FRAME_SAMPLES * LEAST_RMS**2:
         return ""

@@ -1,11 +1,12 @@
-"""The agent's own voice, when the caller's line sends it back: found, cancelled, and what is left of it silenced.
+"""Echo cancellation: finds the agent's own voice when the caller's line returns it, cancels it, and silences what
+remains.
 
-A speakerphone, an analog adapter or a hybrid returns what we play, 0 to 600 ms later and 0 to 45 dB weaker. Until an
-echo is found (`echo_delay.py`) nothing is touched: a clear line's audio stays as it came, to the bit. Then WebRTC's
-AEC3 cancels it (`pywebrtc-audio`, which always runs it at 16 kHz: a wideband line costs the same CPU, and is 8 ms
-late instead of 11), with our audio shifted by the delay that was found. AEC3 needs no second to converge and leaves a
-caller who speaks over the agent as loud as they are, but what it leaves of the echo is still speech to a VAD: so each
-frame is compared with the level that the echo is expected to have, and one that is explained by it is silenced.
+A speakerphone, an analog adapter, or a hybrid returns what we play, 0 to 600 ms later and 0 to 45 dB weaker. Until an
+echo is found (`echo_delay.py`), nothing is touched: a clean line's audio stays as it came, to the bit. Then WebRTC's
+AEC3 cancels the echo (`pywebrtc-audio`, which always runs it at 16 kHz: a wideband line costs the same CPU, and is 8 ms
+late instead of 11), with our audio shifted by the delay that was found. AEC3 converges in less than a second, and does
+not make a caller who speaks over the agent softer, but what it leaves of the echo is still speech to a VAD. So each
+frame is compared with the expected level of the echo, and a frame that the echo explains is silenced.
 """
 
 from __future__ import annotations
@@ -25,84 +26,90 @@ from phone_daemon.media.echo_delay import LAGS, EchoDelay, Samples
 from phone_daemon.media.half_band import Halver
 
 LOOP_DB = -6.0
-"""An echo that is louder than this is a line that returns our own audio."""
+"""An echo louder than this comes from a line that returns our own audio."""
 LOOP_FRAMES = 12
-"""So many frames of it in which it was seen (a second, for every fourth is looked at) make sure."""
+"""Number of frames in which a loop must be seen before it is certain (a second, because every fourth frame is
+examined)."""
 EARLY = samples(0.010)
 """Our audio reaches the canceller this long before its echo, for a response that begins before its peak."""
 SPAN = samples(0.030)
-"""An echo that comes at most this much later than our audio reaches the canceller is left to it: it adapts."""
+"""An echo that comes at most this much later than our audio reaches the canceller is left to the canceller, which
+adapts."""
 PRIMED = 25
-"""Frames of the past that a fresh canceller hears first (half a second, 13 ms of CPU), so that it has converged."""
+"""Past frames that a new canceller hears first (half a second, 13 ms of CPU), so that it has converged."""
 FADING = 0.6
-"""Of the echo's power, what is left a frame later: a room of 0.5 s reverberation time (RT60)."""
+"""The share of the echo's power that remains one frame later, for a room with a reverberation time (RT60) of 0.5 s."""
 GONE = 500
-"""Frames of our voice (10 s) in which no echo was seen: it has gone."""
+"""Frames of our voice (10 s) without any echo, after which the echo is considered gone."""
 DOUBT = 16
-"""Frames (320 ms) for which what may be an echo is kept from being taken for the caller's speech."""
+"""Frames (320 ms) for which a possible echo is kept from being taken for the caller's speech."""
 LOOKED = 4
 """Frames after which a caller can be told from an echo that has moved, if they are louder than it."""
 CALM = 5
-"""Frames (100 ms) after which it was nothing."""
+"""Frames (100 ms) after which a suspicion is dropped."""
 DOUBTFUL = 0.8
 """A correlation that stands out by this much may become an echo's."""
 MARGIN_DB = 8.0
-"""A frame louder than the residual echo usually is by this much may be the caller."""
+"""A frame that is louder than the usual residual echo by this much may be the caller."""
 CALLER_DB = 6.0
-"""… and by so much more it certainly is."""
+"""A frame that is louder by this much more certainly is the caller."""
 QUIETEST_DB, NOISE_RISE_DB = 10.0, 0.05
-"""The line's noise is at least this loud (-80 dBFS), and is taken to rise by no more than this a frame (2.5 dB/s)."""
+"""The line's noise is at least this loud (-80 dBFS), and is assumed to rise by no more than this per frame (2.5
+dB/s)."""
 SPREAD_DB = 4.0
-"""An echo's level differs from frame to frame by this much: what a line does to a spectrum depends on the vowel."""
+"""An echo's level varies by this much from frame to frame, because the line's effect on a spectrum depends on the
+vowel."""
 SILENCED_DB = -30.0
-"""What is done to a frame that is nothing but echo."""
+"""Gain applied to a frame that is only echo."""
 SETTLING = 8
-"""Frames (160 ms) after an echo was found for which a VAD, having heard its beginning, may still take it for speech."""
+"""Frames (160 ms) after an echo is found in which a VAD that heard its beginning may still take it for speech."""
 OPEN = 10
-"""Frames (200 ms) for which nothing is silenced once the caller has spoken over the agent: words have soft ends."""
+"""Frames (200 ms) for which nothing is silenced once the caller has spoken over the agent, because words have soft
+ends."""
 
 LOOPS = "the line returns our own audio"
-"""What the operator is told of a line that loops back."""
+"""The message to the operator about a line that loops back."""
 
 
 class Canceller(Protocol):
-    """An echo canceller: frames of 20 ms in and out."""
+    """An echo canceller that takes and returns frames of 20 ms."""
 
     def process(self, near: NDArray[np.int16], far: NDArray[np.int16], /) -> NDArray[np.int16]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EchoPath:
-    """An echo, as it was when it was found."""
+    """An echo, as it was found."""
 
     delay_ms: int
     level_db: float
-    """Of its level, against what we played."""
+    """Its level relative to what we played."""
 
 
 def webrtc(rate: int) -> Canceller:
-    """AEC3, at 8 or 16 kHz. Raises `ImportError` where the package is missing."""
+    """AEC3, at 8 or 16 kHz. Raises `ImportError` if the package is missing."""
     from pywebrtc_audio import AudioProcessor  # noqa: PLC0415  (most calls have no echo)
 
     return AudioProcessor(sample_rate=rate, echo_cancellation=True)
 
 
 class EchoCanceller:
-    """One call's. Everything is counted in frames, so a call is the same at any speed."""
+    """One call's echo canceller. Everything is counted in frames, so the result does not depend on the speed of the
+    call."""
 
     def __init__(
         self, canceller: Callable[[int], Canceller] = webrtc, *, off: bool = False, rate: int = SAMPLE_RATE
     ) -> None:
-        """`off`: echoes are not even looked for. `rate`: what `canceller` is made for.
+        """`off`: do not even look for echoes. `rate`: the sampling rate for which `canceller` is made.
 
-        At `WIDE_RATE` it is `WideFrame`s that are cleaned. An echo is looked for and judged at 8 kHz all the same.
+        At `WIDE_RATE` it cleans `WideFrame`s, but still finds and judges echoes at 8 kHz.
         """
         self.path: EchoPath | None = None
-        """The echo that is being cancelled; None: there is none."""
+        """The echo that is being cancelled; None if there is none."""
         self.failed = off
-        """Nothing is cancelled: it was not asked for, or the canceller has failed or is missing."""
+        """Whether nothing is cancelled, because it was not asked for, or the canceller has failed or is missing."""
         self.news: list[EchoPath | str] = []
-        """What has become known and was not told yet: an echo, or what is wrong with the line or the canceller."""
+        """Unreported news: an echo, or what is wrong with the line or the canceller."""
         self.likely = 0.0
         """How much of the caller's last frame is explained by echo, 0 to 1."""
         self._make = functools.partial(canceller, rate)
@@ -117,19 +124,19 @@ class EchoCanceller:
         """Power of what we played, as its echo has it now."""
         self._told = self._told_loop = False
         self._loudest: deque[float] = deque([0.0] * (LAGS // FRAME_SAMPLES), LAGS // FRAME_SAMPLES)
-        """Power of what we played in the last frames, whichever of them an echo may be of."""
+        """Power of what we played in the last frames, any of which an echo may repeat."""
         self._noise_db = QUIETEST_DB
         self._level_db = self._residual_db = 0.0
-        """Of the echo against what we played; of what the canceller leaves against the echo."""
+        """Level of the echo relative to what we played, and of what the canceller leaves relative to the echo."""
         self._unseen = self._loop = self._open = self._doubts = self._calm = self._settling = 0
 
     @property
     def doubted(self) -> bool:
-        """Whether what the caller's line sends now may be an echo that is not known yet."""
+        """Whether what the caller's line sends now may be an echo that has not been found yet."""
         return 0 < self._doubts <= DOUBT or (self._settling > 0 and not self._open)
 
     def clean(self, frame: Frame) -> Frame:
-        """`frame` without the agent's echo: itself as long as there is none."""
+        """`frame` without the agent's echo; the same frame as long as there is none."""
         if self.failed:
             return frame
         for _ in range(min((frame.position - self._next) // FRAME_SAMPLES, len(self._loudest))):
@@ -142,7 +149,7 @@ class EchoCanceller:
         try:
             cleaned = self._clean(caller, agent)
         except Exception as error:
-            # A canceller of other people's: whatever it raises, the call goes on without it.
+            # Third-party code: whatever it raises, the call continues without it.
             self._forget()
             self.failed = True
             self.news.append(f"the agent's echo is not cancelled, so it may hear itself: {error}")
@@ -164,7 +171,7 @@ class EchoCanceller:
         self._loudest.append(0.0 if agent is None else _power(agent))
 
     def _clean(self, caller: Samples, agent: Samples | None) -> tuple[NDArray[np.int16], NDArray[np.int16]] | None:
-        """The frame's audio without its echo, as `_cancel` has it; None: it is as it came."""
+        """The frame's audio without its echo, as `_cancel` returns it; None if the frame needs no change."""
         if self.path is None:
             self._delay.feed(caller, agent)
             self._doubts = self._doubts + 1 if self._delay.standing >= DOUBTFUL else 0
@@ -172,7 +179,7 @@ class EchoCanceller:
                 return None
             self._found(self._delay.lag)
         else:
-            # Looking costs as much as cancelling: once the echo is known, every fourth frame will do.
+            # Looking costs as much as cancelling, so once the echo is known, every fourth frame is enough.
             self._delay.feed(caller, agent, look=self._doubts > 0 or self._next // FRAME_SAMPLES % 4 == 0)
             if self._delay.lag is not None and self._delay.lag != self._lag:
                 self._moved(self._delay.lag)
@@ -183,7 +190,7 @@ class EchoCanceller:
         return self._judged(caller)
 
     def _found(self, lag: int) -> None:
-        """There is an echo: how loud it is, against what we played."""
+        """Takes in a new echo: how loud it is relative to what we played."""
         self._adapt_to(lag)
         powers = [(self._past.played(lag, ago), self._past.heard(ago)) for ago in range(PRIMED - 1, -1, -1)]
         ratios, envelope = [], 0.0
@@ -191,7 +198,7 @@ class EchoCanceller:
             envelope = max(_power(played), FADING * envelope)
             ratios.append((envelope, _db(_power(heard)) - _db(envelope)))
         self._envelope = envelope
-        # Of the loud frames alone: in the others the line's own noise is louder than the echo.
+        # Only the loud frames count: in the others the line's own noise is louder than the echo.
         loud = [ratio for power, ratio in ratios if power > max(1.0, 0.1 * max(ratios)[0])]
         self._level_db = sum(loud) / len(loud) if loud else 0.0
         self._unseen = self._open = self._doubts = 0
@@ -201,14 +208,14 @@ class EchoCanceller:
             self.news.append(self.path)
 
     def _moved(self, lag: int) -> None:
-        """The echo comes sooner or later than it did."""
+        """The echo comes earlier or later than before."""
         if 0 <= lag - self._shift <= SPAN:
             self._lag = lag
         else:
             self._adapt_to(lag)
 
     def _adapt_to(self, lag: int) -> None:
-        """A canceller is made for an echo at `lag`, and told of the last half second."""
+        """Creates a canceller for an echo at `lag`, and feeds it the last half second."""
         self._lag, self._shift = lag, max(0, lag - EARLY)
         self._canceller = self._make()
         for ago in range(PRIMED - 1, 0, -1):
@@ -228,7 +235,7 @@ class EchoCanceller:
         return np.frombuffer(halved, np.int16), np.frombuffer(wide, np.int16)
 
     def _follow(self) -> None:
-        """How loud the echo is expected to be now; and whether it has gone."""
+        """Tracks how loud the echo is expected to be now, and whether it is gone."""
         power = _power(self._past.played(self._lag))
         self._envelope = max(power, FADING * self._envelope)
         if power > 1:
@@ -241,7 +248,7 @@ class EchoCanceller:
         self.path, self.likely, self._doubts, self._settling, self._open = None, 0.0, 0, 0, 0
 
     def _judged(self, caller: Samples) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """The frame with its echo cancelled, silenced as far as it is explained by what is left of that."""
+        """The frame with its echo cancelled, and silenced as far as the residual echo explains it."""
         self._settling = max(0, self._settling - 1)
         left, wide = self._cancel()
         expected_db = _db(self._envelope) + self._level_db
@@ -262,9 +269,10 @@ class EchoCanceller:
         return (left * gain).astype(np.int16), (wide * gain).astype(np.int16)
 
     def _may_have_moved(self, louder_db: float) -> bool:
-        """Whether a frame that is no echo when it is expected may be one at another time, by level and a fresh look.
+        """Whether a frame that is not the expected echo may be an echo at another time, judging by its level and a new
+        look.
 
-        `louder_db`: than the loudest that an echo may be now.
+        `louder_db`: relative to the loudest that an echo may be now.
         """
         if self._doubts == 0:
             self._delay.look_anew()
@@ -273,9 +281,9 @@ class EchoCanceller:
         return self._doubts < LOOKED or louder_db < 0 or self._delay.recent >= DOUBTFUL
 
     def _learn(self, raw_db: float, left_db: float, expected_db: float) -> None:
-        """A frame of nothing but echo says how loud it is, and what the canceller leaves of it."""
+        """Learns from a frame of pure echo how loud the echo is, and what the canceller leaves of it."""
         off_db = raw_db - expected_db
-        # An echo that is missing (its packets came late, or never) says nothing of how loud it is.
+        # An echo that is missing (because its packets came late, or never) says nothing about how loud it is.
         if self._delay.standing >= 1 and self._envelope > 0.1 * max(self._loudest) and off_db > -2 * MARGIN_DB:
             self._level_db += 0.1 * min(max(off_db, -3.0), 3.0)
             self._loop = self._loop + 1 if self._level_db > LOOP_DB else 0
@@ -286,7 +294,7 @@ class EchoCanceller:
 
 
 class _Past:
-    """What was heard and played lately, at one rate: as much of it as a fresh canceller wants. Lags are at 8 kHz."""
+    """The recent audio, heard and played, at one rate: as much as a new canceller needs. Lags are at 8 kHz."""
 
     def __init__(self, rate: int = SAMPLE_RATE) -> None:
         self._by = rate // SAMPLE_RATE
@@ -295,7 +303,7 @@ class _Past:
         self._agent = np.zeros(self._by * LAGS + PRIMED * self._frame, np.float32)
 
     def add(self, caller: NDArray[np.generic] | None, agent: NDArray[np.generic] | None) -> None:
-        """20 ms more; None: silence."""
+        """Adds 20 ms; None means silence."""
         for past, new in ((self._agent, agent), (self._caller, caller)):
             past[: -self._frame] = past[self._frame :]
             past[-self._frame :] = 0 if new is None else new

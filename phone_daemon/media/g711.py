@@ -30,7 +30,7 @@ _ENCODE = _compress(np.arange(65536, dtype=np.uint16).view(np.int16))
 
 
 def encode(pcm: bytes) -> bytes:
-    """16-bit little-endian PCM → one µ-law byte a sample."""
+    """16-bit little-endian PCM → one µ-law byte per sample."""
     return np.take(_ENCODE, np.frombuffer(pcm, "<u2")).tobytes()
 
 

@@ -1,8 +1,9 @@
-"""Between 8 and 16 kHz, a frame at a time and 1.9 ms late: what recognition hears, beside what a call decides by.
+"""Converts between 8 and 16 kHz, a frame at a time and 1.9 ms late, so that recognition hears 16 kHz while a call
+decides by 8 kHz.
 
-A half-band filter (63 taps, Kaiser window) has every second tap at zero. It is flat to 3.4 kHz, and what lies above
-4.6 kHz comes back at -64 dB. soxr's streams (`sidecars/resample.py`) are better and hold back 27 ms, which an
-interruption would wait for.
+Every second tap of a half-band filter is zero (63 taps, Kaiser window). It is flat to 3.4 kHz, and what lies above 4.6
+kHz is attenuated to -64 dB. soxr's streams (`sidecars/resample.py`) are better but hold back 27 ms, which would delay
+an interruption.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 HALF = 31
-"""Samples at 16 kHz before and after the one in the middle: how late everything is."""
+"""Samples at 16 kHz before and after the middle one, which is how late everything is."""
 Pcm = npt.NDArray[np.int16]
 
 
 def _taps() -> npt.NDArray[np.float32]:
-    """Those that are not zero, but for the one in the middle (one half)."""
+    """The nonzero taps except the middle one (one half)."""
     at = np.arange(-HALF, HALF + 1, 2)
     taps = np.sin(np.pi * at / 2) / (np.pi * at) * np.kaiser(2 * HALF + 1, 6.2)[::2]
     scaled: npt.NDArray[np.float32] = (taps / (2 * taps.sum())).astype(np.float32)
@@ -32,15 +33,15 @@ def _rounded(samples: npt.NDArray[np.floating]) -> bytes:
 
 
 class Halver:
-    """One stream from 16 to 8 kHz."""
+    """A stream from 16 to 8 kHz."""
 
     def __init__(self) -> None:
         self._past = np.zeros(2 * HALF, np.float32)
 
     def feed(self, pcm: bytes) -> tuple[bytes, bytes]:
-        """`pcm` at 8 kHz, and at 16 kHz as late as that; an even number of 16-bit samples, the same two ways.
+        """Takes an even number of 16-bit samples, and returns them at 8 kHz, and at 16 kHz with the same delay.
 
-        Sample 2k of the second is where sample k of the first is.
+        Sample 2k of the second is at the same time as sample k of the first.
         """
         heard = np.concatenate((self._past, np.frombuffer(pcm, "<i2")), dtype=np.float32)
         self._past = heard[-2 * HALF :]
@@ -50,13 +51,13 @@ class Halver:
 
 
 class Doubler:
-    """One stream from 8 to 16 kHz."""
+    """A stream from 8 to 16 kHz."""
 
     def __init__(self) -> None:
         self._past = np.zeros(HALF, np.float32)
 
     def feed(self, pcm: bytes) -> bytes:
-        """`pcm`, 16-bit samples at 8 kHz, at 16 kHz: twice as many."""
+        """`pcm`, 16-bit samples at 8 kHz, converted to 16 kHz: twice as many."""
         heard = np.concatenate((self._past, np.frombuffer(pcm, "<i2")), dtype=np.float32)
         self._past = heard[-HALF:]
         doubled = np.empty(len(pcm), np.float32)

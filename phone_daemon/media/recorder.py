@@ -14,7 +14,7 @@ from phone_daemon.events import SAMPLE_RATE, Frame
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _BYTES_PER_SAMPLE = 4
 _LONGEST = (2**32 - 1 - _HEADER.size) // _BYTES_PER_SAMPLE
-"""Samples that a WAV header can count: 37 hours."""
+"""Most samples that a WAV header can count: 37 hours."""
 
 
 def _header(samples: int) -> bytes:
@@ -29,12 +29,12 @@ def _header(samples: int) -> bytes:
 class Recorder:
     """Writes the frames of one call to `path` (mode 0600: recordings are personal data).
 
-    Frames are held for a second and then written at their place: two writes of 32 kB into the page cache, some tens
-    of microseconds. What no frame covered is a hole in the file and reads as silence. The header follows the
-    data, so the file is a valid WAV from the first second on, whatever becomes of the process.
+    Frames are held for a second and then written at their place: two writes of 32 kB into the page cache, which take
+    some tens of microseconds. Time that no frame covered is a hole in the file and reads as silence. The header follows
+    the data, so the file is a valid WAV from the first second on, whatever happens to the process.
 
-    Raises OSError when the file cannot be made. A later failure (disk full) never reaches the call: recording
-    stops there and `fault` says why.
+    Raises OSError if the file cannot be created. A later failure (disk full) never reaches the call: recording stops
+    there and `fault` says why.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class Recorder:
         return self._start + len(self._caller) // 2
 
     def add(self, frame: Frame) -> None:
-        """Takes the next frame; one that lies before what is already recorded is written over it."""
+        """Takes the next frame; a frame before the end of the recording overwrites what is there."""
         if not self._open or self.fault:
             return
         if frame.position != self._end:
@@ -70,7 +70,7 @@ class Recorder:
             self._write()
 
     def close(self) -> None:
-        """Writes what is left and closes the file; may be called again."""
+        """Writes the rest and closes the file; may be called again."""
         if not self._open:
             return
         self._write()
@@ -98,7 +98,7 @@ class Recorder:
 
 
 def _write_all(fd: int, data: bytes, offset: int) -> None:
-    """`os.pwrite` of everything: a nearly full disk takes a part first and refuses the rest."""
+    """`os.pwrite` of all `data`: a nearly full disk takes a part first and refuses the rest."""
     while data:
         n = os.pwrite(fd, data, offset)
         data, offset = data[n:], offset + n

@@ -1,4 +1,4 @@
-"""WAV files from elsewhere, read as what a telephone line carries: 8 kHz, mono, 16 bits."""
+"""Reads WAV files from elsewhere as what a phone line carries: 8 kHz, mono, 16 bits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sidecars.resample import to_pcm
 
 
 class WavError(ValueError):
-    """A file that cannot be used: one line that names it, what is wrong and what to do."""
+    """A file that cannot be used. The message is one line that names the file, what is wrong, and what to do."""
 
 
 def read_wav(path: Path) -> bytes:
     """The recording at `path` as 8 kHz mono 16-bit PCM; other rates and channel counts are converted.
 
-    Raises `WavError` for a file that is missing, empty, cut short or anything but 8- to 32-bit linear PCM.
+    Raises `WavError` if the file is missing, empty, truncated, or anything but 8- to 32-bit linear PCM.
     """
     try:
         with wave.open(str(path), "rb") as file:
@@ -53,7 +53,7 @@ def read_wav(path: Path) -> bytes:
 
 
 def _to_float(raw: bytes, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Linear PCM of 1 (unsigned) to 4 bytes a sample as float32 on the 16-bit scale."""
+    """Linear PCM of 1 (unsigned) to 4 bytes per sample, as float32 on the 16-bit scale."""
     if width == 1:
         return (np.frombuffer(raw, np.uint8).astype(np.float32) - 128) * 256
     if width == 3:

@@ -1,7 +1,8 @@
-"""Which full stops end a sentence, and which belong to "Dr.", "a.m." or "J. R.".
+"""Which periods end a sentence, and which belong to "Dr.", "a.m.", or "J. R.".
 
-Where only the word after it can tell, a full stop is left undecided until that word is there. In doubt it ends
-nothing: a phrase that is a sentence longer is heard a little later, one that is cut after "Dr." is heard to be wrong.
+If only the next word can decide, a period stays undecided until that word is there. In doubt it does not end the
+sentence: a phrase that is one sentence longer is heard slightly later, but a phrase that is cut after "Dr." sounds
+wrong.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ _GO_ON = _words(
     "Dr Mr Mrs Ms Mx Prof dr mr mrs ms prof Rev Hon Gen Col Lt Sgt Capt Sen Gov Rep "
     "e.g i.e E.g I.e vs approx Approx tel Tel ext Ext incl resp cf est fig Fig"
 )
-"""After these a sentence goes on."""
+"""Abbreviations after which a sentence continues."""
 _BEFORE_NUMBERS = _words("no No nos Nos pp p sec Sec ch Ch art Art")
-"""Abbreviations only where a number follows: "No. 5", but "No. I cannot."."""
+"""Abbreviations only before a number: "No. 5", but "No. I cannot."."""
 _BEFORE_SMALL = _words("etc ft in lb lbs oz hr hrs min mins sec secs yd yds mi")
-"""After these it goes on with a small letter: "6 ft. tall"."""
+"""Abbreviations after which it continues if a lowercase letter follows: "6 ft. tall"."""
 _HALVES = _words("a.m p.m A.M P.M")
-"""After these it goes on with a day, a month or a time zone, and before a small letter."""
+"""Abbreviations after which it continues with a day, a month, or a time zone, and before a lowercase letter."""
 _MAY_END = _words(
     "St Mt Ft Ave Rd Blvd Jr Sr Inc Ltd Co Corp dept Dept appt Ph.D Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec "
     "Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun"
 )
-"""After these, an initial or "U.S." it goes on unless a word follows that sentences begin with."""
+"""After these, an initial, or "U.S.", the sentence continues unless the next word is one with which sentences begin."""
 _NAMES_OF_TIME = _words(
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun Mondays "
     "Tuesdays Wednesdays Thursdays Fridays Saturdays Sundays January February March April May June July August "
@@ -50,12 +51,12 @@ _FOLLOWING = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]*)?")
 
 
 def last_word(text: str) -> str:
-    """The word that `text` ends in; empty when it ends in white space."""
+    """The last word of `text`; empty if `text` ends in white space."""
     return "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1].lstrip(OPENERS)
 
 
 def ends_sentence(before: str, mark: str, after: str) -> bool | None:
-    """Whether `mark`, white space on its right, ends a sentence. None: what follows will tell."""
+    """Whether `mark`, with white space on its right, ends a sentence. None if what follows will decide."""
     following = after.lstrip().lstrip(OPENERS)
     if mark.startswith(("..", "…", ".…")) or (mark[:1] in tuple("!?") and mark[-1] in tuple("\"'’”»")):
         # "Well... let me see." and: "Really?" she said.
@@ -80,13 +81,13 @@ def _stop_ends_sentence(before: str, following: str) -> bool | None:
 
 
 def goes_on(word: str) -> bool:
-    """Whether the full stop that `word` ends in ends no sentence, should nothing follow for now."""
+    """Whether the period at the end of `word` does not end a sentence if nothing follows for now."""
     bare = word[:-1]
     return word.endswith(".") and bare not in _HALVES | _BEFORE_SMALL and may_go_on(word)
 
 
 def may_go_on(word: str) -> bool:
-    """Whether `word` ends in a full stop that may end no sentence."""
+    """Whether `word` ends in a period that may not end a sentence."""
     bare = word[:-1]
     known = any(bare in words for words in (_GO_ON, _BEFORE_NUMBERS, _BEFORE_SMALL, _HALVES, _MAY_END))
     return word.endswith(".") and (known or _is_initial(bare) or _DOTTED.fullmatch(bare) is not None)

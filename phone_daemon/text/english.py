@@ -1,8 +1,8 @@
 """English: how people say what is written in figures and signs.
 
-A rule is a pattern and what is said for it. At every place of a text the first rule that fits is taken; one that
-answers None leaves its part as it is written. Engines have rules of their own, each different and none complete: with
-these they all say the same.
+A rule is a pattern and the words to say for it. At each place in a text the first rule that matches applies; if a rule
+returns None, its part stays as written. Engines have rules of their own, all different and all incomplete: with these
+rules they all say the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from phone_daemon.text.spoken import Saying
 Say = Callable[[re.Match[str]], str | None]
 
 _RULES: list[tuple[str, re.Pattern[str], Say]] = []
-"""What a rule's part may begin with (A: a letter, 0: a digit, &: a sign), its pattern, what is said."""
+"""How a rule's part may begin (A: a letter, 0: a digit, &: a sign), the rule's pattern, and what is said."""
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,]\d)|\d+)(?:\.\d+)?"
 _MONTH = (
@@ -36,7 +36,7 @@ _TLD = r"(?:com|org|net|edu|gov|info|app|dev|io|ai|eu|uk|ie|ca|au|nz|de|fr)"
 
 
 def sayings(text: str) -> Iterator[Saying]:
-    """The parts of a plain text that are not said as they are written."""
+    """The parts of a plain text that are not said the way they are written."""
     done = 0
     for begun in _BEGINNING.finditer(text):
         start, char = begun.span()[0], begun.group()
@@ -84,7 +84,7 @@ def _spelt(address: str) -> str:
     names = {".": "dot", "@": "at", "-": "dash", "_": "underscore", "/": "slash", "+": "plus", ":": "colon"}
     parts = re.findall(r"\d+|[^\W\d_]+|[\W_]", address)
     said = [names.get(part, "") if not part.isalnum() else digits(part) if part.isdigit() else part for part in parts]
-    # "co dot u k": no vowel carries it, or it is a country's.
+    # Spelled, as in "co dot u k", because no vowel carries it, or it is a country's.
     return " ".join(
         " ".join(word.upper()) if len(word) == 2 and before == "dot" and word != "co" else word
         for before, word in zip(["", *said], said, strict=False)
@@ -151,7 +151,7 @@ def _iso_date(found: re.Match[str]) -> str:
 
 @_rule("0", rf"(?<![\w/])(?P<one>\d\d?)/(?P<two>\d\d?)/(?P<year>{_YEAR})(?![\w/])")
 def _slashed_date(found: re.Match[str]) -> str | None:
-    """Day first or month first: where only one can be meant it is said, else the figures are left to the caller."""
+    """Day first or month first: said if only one reading is possible, otherwise the figures are left to the caller."""
     one, two = int(found["one"]), int(found["two"])
     if one > 12 >= two > 0:
         return f"the {ordinal(one)} of {_MONTHS[two - 1]} {year(found['year'])}"
@@ -376,7 +376,7 @@ _SHORT = {
 
 @_rule("A", rf"\b(?P<word>{'|'.join(map(re.escape, _SHORT))})\.(?!\w)")
 def _short(found: re.Match[str]) -> str:
-    # The full stop of "etc." may be that of the sentence as well.
+    # The period of "etc." may also end the sentence.
     after = found.string[found.end() :].lstrip()
     return _SHORT[found["word"]] + ("." if found["word"] == "etc" and (not after or after[0].isupper()) else "")
 
@@ -387,12 +387,12 @@ def _street_or_saint(found: re.Match[str]) -> str:
 
 
 def _any_of(kind: str) -> re.Pattern[str]:
-    """All rules of a kind at once, the first first: group `rN` is rule N."""
+    """All rules of a kind at once, in order: group `rN` is rule N."""
     patterns = {n: rule.pattern for n, (begins, rule, _) in enumerate(_RULES) if kind in begins}
     unnamed = {n: re.sub(r"[(][?]P<[a-z]+>", "(?:", pattern) for n, pattern in patterns.items()}
     return re.compile("|".join(f"(?P<r{n}>{pattern})" for n, pattern in unnamed.items()), re.VERBOSE)
 
 
 _BEGINNING = re.compile(r"(?<![^\W\d_])[^\W\d_]|(?<!\d)\d|[^\w\s]")
-"""Where a rule may apply: at the first letter or figure of several, and at signs."""
+"""Where a rule may apply: at the first of several letters or digits, and at signs."""
 _RULES_OF = {kind: _any_of(kind) for kind in "A0&"}

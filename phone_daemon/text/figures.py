@@ -5,7 +5,7 @@ from __future__ import annotations
 from num2words import num2words
 
 _LONGEST = 15
-"""Digits beyond which nobody follows a number: it is read digit by digit."""
+"""Most digits of a number that people can follow; a longer number is read digit by digit."""
 _MONEY = {
     "£": ("pound", "pounds", "penny", "pence"),
     "$": ("dollar", "dollars", "cent", "cents"),
@@ -17,7 +17,7 @@ _LARGE = {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "bn"
 
 
 def cardinal(number: int) -> str:
-    """`1,234` is "one thousand two hundred and thirty-four"."""
+    """For example, `1,234` is "one thousand two hundred and thirty-four"."""
     return str(num2words(number)).replace(",", "")
 
 
@@ -35,13 +35,13 @@ def year(number: str) -> str:
 
 
 def digits(number: str) -> str:
-    """One by one."""
+    """The digits one by one."""
     return " ".join(cardinal(int(digit)) for digit in number)
 
 
 def number(written: str) -> str:
-    """`1,234`, `3.14` or `482209`: what is long, or begins with a zero, and has no commas is no quantity but a
-    reference, and is read digit by digit."""
+    """For example `1,234`, `3.14`, or `482209`. A number without commas that is long or begins with a zero is not a
+    quantity but a reference, and is read digit by digit."""
     whole, _, fraction = written.partition(".")
     plain = whole.replace(",", "")
     long = len(plain) > 4 and not plain.endswith("000")
@@ -51,7 +51,7 @@ def number(written: str) -> str:
 
 
 def money(amount: str, sign: str, large: str = "") -> str:
-    """`amount` such as "1,299.99" in the currency of `sign`; `large`: "k", "million" or nothing."""
+    """`amount`, such as "1,299.99", in the currency of `sign`; `large`: "k", "million", or empty."""
     if sign in _COINS:
         return f"{number(amount)} {_COINS[sign][amount != '1']}"
     one, many, coin, coins = _MONEY[sign]
@@ -70,9 +70,9 @@ def money(amount: str, sign: str, large: str = "") -> str:
 
 
 def clock(hour: int, minute: int, half: str | None = None) -> str:
-    """A time of day; `half`: a for a.m., p for p.m., None when that is not said."""
+    """A time of day; `half`: a for a.m., p for p.m., None if neither is said."""
     if half:
-        # With full stops, or an engine would take the first letter for an article.
+        # With periods, or an engine would take the first letter for an article.
         minutes = "" if not minute else f" oh {cardinal(minute)}" if minute < 10 else f" {cardinal(minute)}"
         return f"{cardinal(hour)}{minutes} {half}.m."
     if minute:

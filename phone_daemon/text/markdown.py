@@ -1,4 +1,4 @@
-"""Markdown and pictures out of a text: language models write for the eye, and neither has a sound."""
+"""Removes Markdown and pictures from a text: language models write for the eye, and neither has a sound."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ _MARKUP = re.compile(
 
 
 def plain(text: str) -> str:
-    """`text` with a space in place of every character that has no sound: as long as before, so that a word's place
-    in it is its place in `text`. Cells of a table are parted by commas."""
+    """`text` with a space in place of every character that has no sound. The length stays the same, so a word's place
+    in it is its place in `text`. Cells of a table are separated by commas."""
     text = _MARKUP.sub(_blank, text)
     return "".join(" " if _is_picture(char) else char for char in text)
 
 
 def _blank(found: re.Match[str]) -> str:
     kept = found["kept"] or ("*" if found["kept_star"] else "," if found["cell"] else "")
-    # An escaped sign stays with the word it stands at.
+    # An escaped sign stays with the word next to it.
     within = found.start() and not found.string[found.start() - 1].isspace()
     return kept.ljust(len(found.group())) if within else kept.rjust(len(found.group()))
 
 
 def _is_picture(char: str) -> bool:
-    """Emoji and their modifiers, control characters and lone surrogates; not signs with names such as ° and ©."""
+    """Whether `char` is an emoji or its modifier, a control character, or a lone surrogate; not a sign with a name,
+    such as ° and ©."""
     if char < "\x7f":
         return char < " " and char not in "\n\t"
     kind = unicodedata.category(char)

@@ -1,7 +1,7 @@
-"""A text as it is spoken, and where each word of the written one is in it.
+"""A text as it is spoken, and where it contains each word of the written text.
 
-Engines mark the words of what they were given; the conversation remembers the words of the agent. "£4.50" is one word
-of the agent and three of the engine.
+Engines mark the words of the text that they were given; the conversation remembers the words of the agent. "£4.50" is
+one word for the agent and three for the engine.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 _CJK = "\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff65"
 _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
-"""Between spaces; where a language writes none, every sign counts as a word."""
+"""A run between spaces; in a language that writes no spaces, every character counts as a word."""
 _PART = re.compile(r"\s+|\S+")
 _SIGNS = "$€£%&@+=#*"
-"""Signs that engines have a word for."""
+"""Signs for which engines have a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that has a sound: `start:end` in the written text, from `at` on in the spoken one."""
+    """A word that has a sound: `start:end` in the written text, from `at` on in the spoken text."""
 
     start: int
     end: int
@@ -30,25 +30,25 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """`text` goes to the engine. `words` are those of the written text that have a sound, in order."""
+    """`text` goes to the engine. `words` are the words of the written text that have a sound, in order."""
 
     text: str
     words: tuple[Word, ...]
 
     def word_at(self, character: int) -> Word | None:
-        """The written word that is being said at `character` of the spoken text; None when nothing has a sound."""
+        """The written word that is being said at `character` of the spoken text; None if nothing has a sound."""
         n = bisect_right(self.words, character, key=lambda word: word.at)
         return self.words[max(n - 1, 0)] if self.words else None
 
     def at(self, written: int) -> int | None:
-        """Where in the spoken text the word begins that holds the character `written`; None between words."""
+        """Where the word that contains the character `written` begins in the spoken text; None between words."""
         n = bisect_right(self.words, written, key=lambda word: word.start) - 1
         return self.words[n].at if n >= 0 and written < self.words[n].end else None
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """`start:end` of a written text is said as `words`, which may be none."""
+    """`start:end` of a written text is said as `words`, which may be empty."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """`start:end` of the written text became `said` on in the spoken one: as it stood, or in other words."""
+    """`start:end` of the written text begins at `said` in the spoken text, unchanged or in other words."""
 
     start: int
     end: int
@@ -68,8 +68,8 @@ class _Run:
 def align(written: str, plain: str, sayings: Iterable[Saying]) -> Spoken:
     """`plain` (`written` with spaces in place of what has no sound) with some of its parts said in other words.
 
-    `sayings` stand in order and apart. Other words are shared out in order among the written ones they stand for.
-    White space is narrowed to single spaces.
+    `sayings` are in order and do not overlap. Words that replace a part are distributed in order among the written
+    words that they replace. White space is reduced to single spaces.
     """
     said = ""
     runs: list[_Run] = []
@@ -96,7 +96,7 @@ def align(written: str, plain: str, sayings: Iterable[Saying]) -> Spoken:
 
 
 def has_sound(text: str) -> bool:
-    """Whether there is anything in a text to speak."""
+    """Whether a text contains anything to speak."""
     return any(char.isalnum() or char in _SIGNS for char in text)
 
 

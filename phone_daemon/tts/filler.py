@@ -1,7 +1,6 @@
-"""A short acknowledgement ("One moment.") for when a reply takes its time, in the agent's own voice.
+"""A short acknowledgement ("One moment.") for a reply that takes a while, in the agent's own voice.
 
-It is spoken before it is needed, once a voice, and kept: an agent or a voice that is late must not have to be waited
-for to say so.
+It is synthesized before it is needed, once per voice, and kept, so that a slow agent or voice cannot delay it.
 """
 
 from __future__ import annotations
@@ -24,35 +23,37 @@ class Filler:
 
 
 Store = MutableMapping[tuple[str, str], Filler]
-"""Fillers by voice and text: what all calls share."""
+"""Fillers by voice and text, shared by all calls."""
 
 
 class Fillers:
-    """One call's acknowledgements: never the same twice in a row, and seldom on two turns running."""
+    """One call's acknowledgements: never the same twice in a row, and rarely in two consecutive turns."""
 
     def __init__(self, texts: Sequence[str], after_s: float, store: Store, voice: str) -> None:
-        """`after_s`: how long a caller waits for a reply until one is played; `voice` names the voice in `store`."""
+        """`after_s`: how long a caller waits for a reply before a filler is played; `voice` names the voice in
+        `store`."""
         self._texts = tuple(texts)
         self._after_s = after_s
         self._store = store
         self._voice = voice
         self._last = ""
         self._used = False
-        """Whether the turn at hand has had one."""
+        """Whether the current turn has had a filler."""
 
     @property
     def missing(self) -> bool:
-        """Whether some have not been spoken yet with this voice."""
+        """Whether some fillers have not been synthesized yet with this voice."""
         return any((self._voice, text) not in self._store for text in self._texts)
 
     async def prepare(self, open_voice: Callable[[], Voice]) -> None:
-        """Speaks what has not been spoken yet with this voice. A voice that fails leaves the agent without."""
+        """Synthesizes what has not been synthesized yet with this voice. If the voice fails, the agent has no
+        fillers."""
         voice = open_voice()
         try:
             for text in self._texts:
                 if (self._voice, text) in self._store:
                     continue
-                said = f"{text} "  # More follows: the pause that belongs there is spoken with it.
+                said = f"{text} "  # more follows, so that the pause that belongs there is synthesized too
                 speech = tuple([piece async for piece in voice.speak(said)])
                 self._store[self._voice, text] = Filler(said, speech)
         except TtsLost as error:
@@ -61,13 +62,14 @@ class Fillers:
             voice.close()
 
     def patience_s(self) -> float:
-        """A turn begins: how long after it a filler is due. Twice as long when the turn before had one."""
+        """Begins a turn; returns how long after its start a filler is due. Twice as long if the previous turn had
+        one."""
         patience = self._after_s * (2 if self._used else 1)
         self._used = False
         return patience
 
     def take(self) -> Filler | None:
-        """The next to be played; None when there is no other than the last one."""
+        """The next filler to play; None if the only one is the one that was played last."""
         after = self._texts.index(self._last) + 1 if self._last else 0
         for text in self._texts[after:] + self._texts[:after]:
             filler = self._store.get((self._voice, text))

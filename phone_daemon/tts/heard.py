@@ -1,9 +1,9 @@
-"""What the caller has heard of a reply, to the word: what the conversation's history says of a reply cut short.
+"""What the caller has heard of a reply, to the word. The conversation's history contains that much of an interrupted
+reply.
 
-A word counts as heard when at least half of its sound was played. Its sound lies between its own mark and the
-next word's, silence at its end left out. Where the engine gave no mark for a word, its place is taken to be
-proportional to the characters that were spoken between the marks around it. Words are those of the agent, however they
-were spoken: "£4.50" is one.
+A word counts as heard if at least half of its sound was played. Its sound lies between its own mark and the next
+word's, without the silence at its end. If the engine gave no mark for a word, its place is interpolated from the marks
+around it, in proportion to the characters spoken. Words are the agent's, however they were spoken: "£4.50" is one word.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class _Phrase:
     spoken: Spoken
     pace: Pace
     start: int
-    """Samples of the reply before it."""
+    """Samples of the reply before this phrase."""
     samples: int = 0
     anchors: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
-    """(character spoken, sample), both ascending."""
+    """Pairs (character spoken, sample), both ascending."""
     loud_until: list[int] = field(default_factory=lambda: [0])
-    """By anchor: the end of the last sound before the next anchor."""
+    """For each anchor, the end of the last sound before the next anchor."""
     whole: bool = False
 
     def add(self, speech: Speech) -> None:
-        """Takes the next piece; a mark may point at what came before it."""
+        """Takes the next piece; a mark may point to earlier audio."""
         for mark in speech.marks:
             character, sample = self.anchors[-1]
             at = self.spoken.at(mark.start)
@@ -54,7 +54,7 @@ class _Phrase:
         self.samples += len(speech.pcm) // 2
 
     def heard(self, played: int) -> int:
-        """Characters heard when `played` samples of the phrase were."""
+        """Characters that were heard once `played` samples of the phrase were played."""
         if played < 0 or (played == 0 and self.samples):
             return 0
         if self.whole and played >= self.loud_until[-1]:
@@ -73,7 +73,7 @@ class _Phrase:
         return heard
 
     def cut(self) -> None:
-        """No more of it comes: what there is no sound for is dropped."""
+        """Ends the phrase here: text without sound is dropped."""
         said = self.heard(self.samples)
         self.text = self.text[:said].rstrip() + " "
         rest = [word.at for word in self.spoken.words if word.end > said]
@@ -82,7 +82,7 @@ class _Phrase:
         self.whole = True
 
     def _anchor(self, character: int) -> int:
-        """The last anchor at or before `character` of what is spoken."""
+        """The last anchor at or before `character` of the spoken text."""
         return bisect_right(self.anchors, (character, 2**63)) - 1
 
     def _sample(self, character: int) -> float:
@@ -101,40 +101,40 @@ class _Phrase:
 
 
 class Heard:
-    """Follows one reply: phrases and their speech as they are made, in the order in which they are played."""
+    """Follows one reply: its phrases and their speech, in the order in which they are made and played."""
 
     def __init__(self, pace: Pace | None = None) -> None:
-        """`pace`: of the voice, over all its replies."""
+        """`pace`: the pace of the voice over all its replies."""
         self._pace = pace or Pace()
         self._phrases: list[_Phrase] = []
         self._samples = 0
 
     def begin(self, phrase: str, spoken: Spoken | None = None) -> None:
-        """`phrase` is spoken next, as English when it is not said how. One that has not ended was cut there: what it
-        had no sound for is dropped."""
+        """Begins `phrase`, which is spoken as English if `spoken` is not given. A phrase that has not ended was cut
+        here: its text without sound is dropped."""
         if self._phrases and not self._phrases[-1].whole:
             self._cut()
         self._phrases.append(_Phrase(phrase, spoken or speakable(phrase), self._pace, self._samples))
 
     def add(self, speech: Speech) -> None:
-        """The next piece of the phrase's speech."""
+        """Takes the next piece of the phrase's speech."""
         self._phrases[-1].add(speech)
         self._samples += len(speech.pcm) // 2
 
     def end(self) -> None:
-        """The phrase has all its speech."""
+        """Ends the phrase: it has all its speech."""
         phrase = self._phrases[-1]
         phrase.whole = True
         self._pace.learn(len(phrase.spoken.text) if phrase.samples else 0, phrase.loud_until[-1])
 
     def silence(self, samples: int) -> None:
-        """Audio without words was put in between: a pause, a tone. A phrase that has not ended was cut there."""
+        """Audio without words, such as a pause or a tone, was inserted. A phrase that has not ended was cut here."""
         if self._phrases and not self._phrases[-1].whole:
             self._cut()
         self._samples += samples
 
     def phrase_begun(self, index: int, played: int) -> str | None:
-        """Text of phrase `index` (from 0) once `played` samples of the reply reach into it, else None."""
+        """Text of phrase `index` (from 0) once `played` samples of the reply reach into it, otherwise None."""
         if index >= len(self._phrases):
             return None
         phrase = self._phrases[index]
@@ -142,23 +142,24 @@ class Heard:
         return phrase.text if begun else None
 
     def split(self, played: int) -> tuple[str, str]:
-        """(what was heard, what was not) of all phrases so far, when `played` samples of the reply were played."""
+        """(what was heard, what was not) of all phrases so far, once `played` samples of the reply were played."""
         text = "".join(phrase.text for phrase in self._phrases)
         if played <= 0:
             return "", text.lstrip()
         heard = before = 0
         for phrase in self._phrases:
             characters = phrase.heard(played - phrase.start)
-            # A phrase without a sound (an emoji) was heard if something after it was.
+            # A phrase without a sound (an emoji) was heard if anything after it was.
             if characters and (phrase.samples or heard == before):
                 heard = before + characters
             before += len(phrase.text)
         return text[:heard].rstrip(), text[heard:].lstrip()
 
     def owed(self, played: int) -> str:
-        """What is still to be said, from the beginning of the phrase that was cut: half a phrase tells nobody anything.
+        """What is still to be said, from the beginning of the phrase that was cut, because half a phrase tells nobody
+        anything.
 
-        Empty when all was heard.
+        Empty if everything was heard.
         """
         heard, rest = self.split(played)
         if not rest:
@@ -171,7 +172,7 @@ class Heard:
         return "".join(phrase.text for phrase in self._phrases)[before:].strip()
 
     def text(self, played: int) -> str:
-        """The words heard when `played` samples of the reply were played."""
+        """The words that were heard once `played` samples of the reply were played."""
         return self.split(played)[0]
 
     def _cut(self) -> None:

@@ -1,18 +1,19 @@
-"""How fast a voice speaks: where in a phrase it is, while the rest of it is still being made and nothing is marked."""
+"""How fast a voice speaks. It tells how far a phrase has been spoken while the phrase is still being synthesized and
+has no marks."""
 
 from __future__ import annotations
 
 SAMPLES_PER_CHARACTER = 540
-"""Of a voice that has not been heard yet, at 8 kHz: 15 characters a second, the pace of a calm one."""
+"""Pace of a voice that has not been heard yet, at 8 kHz: 15 characters per second, a calm pace."""
 DOUBT = 30
-"""Characters of speech after which what was heard counts for as much as what was assumed."""
+"""Characters of speech after which the measured pace counts as much as the assumed pace."""
 
 
 class Pace:
-    """What one call's voice has been heard to need for its phrases."""
+    """The pace of one call's voice, as measured on its phrases."""
 
     def __init__(self, rate: float = 1.0) -> None:
-        """`rate`: 1.0 is normal, 2.0 twice as fast."""
+        """`rate`: 1.0 is normal, 2.0 is twice as fast."""
         self._characters = float(DOUBT)
         self._samples = DOUBT * SAMPLES_PER_CHARACTER / rate
 
@@ -21,6 +22,6 @@ class Pace:
         return self._samples / self._characters
 
     def learn(self, characters: int, samples: int) -> None:
-        """A phrase of so many characters, as spoken, took so many samples."""
+        """Learns that a phrase of `characters`, as spoken, took `samples`."""
         self._characters += characters
         self._samples += samples

@@ -1,8 +1,9 @@
-"""Tokens → phrases that can be spoken on their own: up to the end of a sentence, else of a clause, else of a word.
+"""Cuts tokens into phrases that can be spoken on their own: at the end of a sentence, or else of a clause, or else of a
+word.
 
-The first phrase of a reply may leave at an early comma, for the caller waits for it; later ones are worth waiting
-for, because a longer phrase is spoken with a better melody. Joined, the phrases are the text, to the character, and
-they are the same however the text is split into tokens. A phrase that ends in white space is one that more follows.
+The first phrase of a reply may end at an early comma, because the caller is waiting for it. Later phrases may be
+longer, because a longer phrase has a better melody. Joined, the phrases equal the text, to the character, and they do
+not depend on how the text is split into tokens. If a phrase ends in white space, more text follows it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import re
 from phone_daemon.text.abbreviations import ends_sentence, goes_on, last_word, may_go_on
 
 FIRST_CLAUSE, CLAUSE = 12, 90
-"""Characters that a clause has at least, to be spoken before its sentence is over."""
+"""Least number of characters of a clause that is spoken before its sentence is complete."""
 FIRST_LENGTH, LENGTH = 90, 220
 """Characters after which a phrase is cut at a space, whatever its grammar."""
 SENTENCE_PAUSE_S = 0.30
 LONGEST = 300
-"""Characters after which it is cut even where there is no space."""
+"""Characters after which a phrase is cut even without a space."""
 FIRST_PATIENCE_S, PATIENCE_S = 0.25, 0.8
-"""How long nothing may come from the agent until what is there is spoken."""
+"""How long to wait for the agent before speaking the text at hand."""
 
 _CLOSING = "\"'’”»)\\]}*_~`」』）】》〉"
 _CLOSERS = rf"[{_CLOSING}]*"
@@ -42,54 +43,55 @@ _SPACE = re.compile(r"\s+")
 
 
 class PhraseChunker:
-    """Takes one reply's text piece by piece and gives out phrases as soon as each is whole."""
+    """Takes one reply's text piece by piece and returns each phrase as soon as it is complete."""
 
     def __init__(self) -> None:
         self._text = ""
         self._first = True
         self._undecided = False
-        """Whether the next letter may tell that a sentence has ended."""
+        """Whether the next letter may decide that a sentence has ended."""
 
     def feed(self, token: str) -> list[str]:
         """The phrases that `token` completes."""
         phrases = []
         for char in token:
-            # One by one: a phrase ends where it first could, and not where a token happens to.
+            # One character at a time, so that a phrase ends at the first possible place, not where a token happens to
+            # end.
             self._text += char
             while self._may_tell() and (cut := self._cut()):
                 phrases.append(self._take(cut))
         return phrases
 
     def flush(self) -> list[str]:
-        """The rest, at the end of the reply; the object is then new for another."""
+        """Returns the rest at the end of the reply; the chunker is then ready for another reply."""
         rest = [self._take(len(self._text))] if self._text else []
         self._first = True
         return rest
 
     def patience_s(self) -> float | None:
-        """Seconds without a token after which to call `expire`; None while there is nothing that could be spoken."""
+        """Seconds without a token after which to call `expire`; None while there is nothing to speak."""
         if not self._whole_words():
             return None
         return FIRST_PATIENCE_S if self._first else PATIENCE_S
 
     def expire(self) -> list[str]:
-        """What can be spoken of a reply whose next token is late: its whole words."""
+        """Returns the complete words of a reply whose next token is late."""
         cut = self._whole_words()
         return [self._take(cut)] if cut else []
 
     def _take(self, cut: int) -> str:
         phrase, self._text = self._text[:cut], self._text[cut:]
-        # White space says nothing to the caller, who still waits for the first phrase.
+        # The caller cannot hear white space, and still waits for the first phrase.
         self._first = self._first and not phrase.strip()
         return phrase
 
     def _may_tell(self) -> bool:
-        """Whether the last character may have ended a phrase; one in the middle of a word seldom does."""
+        """Whether the last character may have ended a phrase; a character in the middle of a word rarely does."""
         last = self._text[-2:]
         return self._undecided or not (last.isascii() and last.isalnum()) or len(self._text) > LONGEST
 
     def _cut(self) -> int:
-        """Where the next phrase ends; 0: not known yet."""
+        """Where the next phrase ends; 0 if not yet known."""
         text = self._text
         self._undecided = False
         for end in _SENTENCE_END.finditer(text):
@@ -118,7 +120,7 @@ class PhraseChunker:
         return 0
 
     def _whole_words(self) -> int:
-        """Where to cut when nothing more comes for now."""
+        """Where to cut if nothing more comes for now."""
         word = last_word(self._text.rstrip().rstrip(_CLOSING))
         unfinished = goes_on(word) or _UNFINISHED_ADDRESS.search(word) or _IN_LINK.search(self._text)
         if _STOP.search(self._text) and not unfinished:
@@ -127,14 +129,14 @@ class PhraseChunker:
 
 
 def is_unfinished(phrase: str) -> bool:
-    """Whether the next phrase goes on with the same sentence."""
+    """Whether the next phrase continues the same sentence."""
     return phrase != phrase.rstrip() and pause_s(phrase) < SENTENCE_PAUSE_S
 
 
 def pause_s(phrase: str) -> float:
-    """Silence between `phrase` and the one that follows it, as espeak-ng has it between sentences and clauses.
+    """Silence between `phrase` and the next one, as espeak-ng has it between sentences and clauses.
 
-    0 when nothing follows, or when it was cut between words.
+    0 if nothing follows, or if it was cut between words.
     """
     said = phrase.rstrip()
     if said == phrase:
@@ -146,7 +148,7 @@ def pause_s(phrase: str) -> float:
 
 
 def _holds_together(before: str, mark: str, after: str) -> bool:
-    """Whether `mark` parts no clauses: "March 5, 2026", "9 – 5", "Mon – Fri", or the title of a link."""
+    """Whether `mark` does not separate clauses, as in "March 5, 2026", "9 – 5", "Mon – Fri", or the title of a link."""
     if after[0].isdigit() and (before[-1:].isdigit() or _MONTH.search(before)):
         return True
     if mark.strip(" -–—") == "" and (after[0].isdigit() or _WEEKDAY.search(before)):
@@ -155,7 +157,7 @@ def _holds_together(before: str, mark: str, after: str) -> bool:
 
 
 def _last_parting(text: str) -> int:
-    """Where the last white space ends that two words may be parted at; 0: nowhere."""
+    """Where the last white space at which two words may be separated ends; 0 if there is none."""
     for space in reversed(list(_SPACE.finditer(text))):
         before, after = text[: space.start()], text[space.end() :]
         figures = before[-1:].isdigit() or after[:1].isdigit()

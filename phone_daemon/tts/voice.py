@@ -1,4 +1,4 @@
-"""The voice's end of a synthesis channel: phrases in, 8 kHz speech out, and a stop that is known to have happened."""
+"""The voice's end of a synthesis channel: it takes phrases, gives 8 kHz speech, and confirms every stop."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from sidecars.host.host import Channel, Host, HostLost, Message
 from sidecars.resample import Resampler
 
 PATIENCE_S = 5.0
-"""An engine that says nothing for this long, while it has a text to speak, is given up."""
+"""An engine that sends nothing for this long while it has text to speak is given up."""
 
 
 MOST_KEPT = 64
-"""Phrases; the oldest of more is made anew."""
+"""Number of kept phrases; beyond it, the oldest are synthesized again."""
 
 Kept = MutableMapping[tuple[str, str, str], tuple[Speech, ...]]
-"""What was spoken before, by voice, text and what came before it: what all calls share."""
+"""Speech kept by voice, text, and what came before the text, shared by all calls."""
 
 
 class TtsLost(Exception):
-    """A phrase was not spoken to its end: the engine died, refused it or fell silent. The next phrase may succeed."""
+    """A phrase was not spoken to its end, because the engine died, refused it, or fell silent. The next phrase may
+    succeed."""
 
 
 class Voice:
-    """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of whoever takes the speech."""
+    """One call's voice. Phrases are spoken one after the other; synthesis runs ahead of the code that takes the
+    speech."""
 
     def __init__(
         self,
@@ -42,8 +44,8 @@ class Voice:
         *,
         wide: bool = False,
     ) -> None:
-        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host that has a process
-        for each; `wide`: the speech is wanted at 16 kHz, too, where the engine makes that much."""
+        """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host with a process for
+        each call; `wide`: the speech is also wanted at 16 kHz, if the engine makes it at that rate."""
         self._kept: Kept = {} if kept is None else kept
         self._name = repr((sorted(options.items()), wide))
         self._wide = wide
@@ -54,32 +56,34 @@ class Voice:
         self._english = is_english(str(options.get("language") or options.get("voice") or ""))
         self._channel: Channel | None = None
         self._speaking: object | None = None
-        """The utterance whose chunks are expected; None when the engine is idle, or was told to stop."""
+        """The utterance whose chunks are expected; None if the engine is idle, or has been told to stop."""
         self._stops = 0
-        """Cancels that the engine has not confirmed yet; what it sends until then is stale."""
+        """Cancels that the engine has not confirmed yet; anything it sends before that is stale."""
         self._reading = asyncio.Lock()
         self.recited = False
-        """The last phrase had been spoken before, in another call: it tells nothing about how fast the engine is."""
+        """Whether the last phrase had been spoken before, in another call, so that it says nothing about the engine's
+        speed."""
         self.fault = ""
-        """What the host has survived in the last phrase: why another voice speaks. Empty when all is well."""
+        """The fault that the host survived in the last phrase, and the reason why another voice speaks. Empty if all is
+        well."""
 
     def spoken(self, phrase: str) -> Spoken:
-        """How it says `phrase`."""
+        """How the voice says `phrase`."""
         return speakable(phrase, english=self._english)
 
     async def speak(self, phrase: str, before: str = "", *, keep: bool = False) -> AsyncGenerator[Speech, None]:
-        """The speech of `phrase`, with marks into `phrase`, and after it the pause that belongs there. `before` was
-        spoken of the same sentence, whose melody then goes on. `keep`: it is said in every call, and spoken once.
+        """The speech of `phrase`, with marks into `phrase`, followed by the pause that belongs there. `before` is the
+        part of the same sentence that was spoken before, whose melody continues. `keep`: it is said in every call, and
+        synthesized once.
 
-        Ends early when `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises
-        `TtsLost`.
+        Ends early if `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises `TtsLost`.
         """
         self._stop()
         spoken = self.spoken(phrase)
         if not spoken.words:
             return
         if self.fault and not self._stops:
-            self._forget()  # The voice that was asked for may be back.
+            self._forget()  # the requested voice may be back
         self.fault = ""
         if self._channel is None:
             self._channel = self._host.open(self._call)
@@ -126,12 +130,12 @@ class Voice:
             del self._kept[next(iter(self._kept))]
 
     async def cancel(self) -> None:
-        """Stops what is being spoken; returns when the engine has confirmed that it has stopped, or is dead."""
+        """Stops the speech; returns once the engine has confirmed that it has stopped, or is dead."""
         self._stop()
         await self.stopped()
 
     async def stopped(self) -> None:
-        """Returns when the engine has confirmed every stop it was told of, or is dead."""
+        """Returns once the engine has confirmed every stop, or is dead."""
         try:
             async with self._reading:
                 while self._stops:
@@ -140,7 +144,7 @@ class Voice:
             self._forget()
 
     def close(self) -> None:
-        """Lets go of the engine. Idempotent."""
+        """Releases the engine. Idempotent."""
         self._forget()
 
     def _stop(self) -> None:
@@ -150,7 +154,7 @@ class Voice:
         self._speaking = None
 
     def _forget(self) -> None:
-        """The next phrase gets a new channel."""
+        """Makes the next phrase use a new channel."""
         if self._channel is not None:
             self._channel.close()
         self._channel = None
@@ -158,7 +162,7 @@ class Voice:
         self._stops = 0
 
     async def _next(self, me: object) -> tuple[Message, bytes] | None:
-        """The next message for `me`; None when it is over."""
+        """The next message for `me`; None if it is over."""
         async with self._reading:
             while self._speaking is me:
                 received = await self._receive()
@@ -167,7 +171,8 @@ class Voice:
         return None
 
     async def _receive(self) -> tuple[Message, bytes] | None:
-        """One message from the engine; None for what belongs to a cancelled phrase. One reader at a time."""
+        """One message from the engine; None for a message that belongs to a cancelled phrase. There is one reader at a
+        time."""
         if self._channel is None:
             raise HostLost("the voice was closed")
         async with asyncio.timeout(PATIENCE_S):
@@ -183,18 +188,18 @@ class Voice:
 
 
 class _Narrowing:
-    """One phrase's audio on its way to 8 kHz. Marks wait until the sample they point at has come out."""
+    """One phrase's audio on its way to 8 kHz. Marks wait until the sample to which they point has come out."""
 
     def __init__(self, rate: int, spoken: Spoken, *, wide: bool) -> None:
-        """`wide`: by way of 16 kHz, which is kept; not where `rate` is less."""
+        """`wide`: by way of 16 kHz, which is kept; not if `rate` is lower."""
         self._rate = rate
         self._halver = Halver() if wide and rate >= WIDE_RATE else None
         self._half = b""
-        """A sample at 16 kHz that makes one at 8 kHz with the next."""
+        """The sample at 16 kHz that makes one at 8 kHz with the next."""
         self._stream = Resampler(rate, SAMPLE_RATE if self._halver is None else WIDE_RATE)
         self._spoken = spoken
         self._word = -1
-        """Where the last word begins that was marked."""
+        """Where the last marked word begins."""
         self._out = 0
         self._marks: list[WordMark] = []
 
