@@ -10,7 +10,7 @@ import { WebRtcCall } from "./webrtc_call.js";
  */
 
 /**
-* A way to carry a call. It fires `note` (detail: Note), `connected` once, and finally `over` once (detail: why, or "").
+ * A way to carry a call. It fires `note` (detail: Note), `connected` once, and finally `over` once (detail: why, or "").
  * `start` throws `CallError`, and returns false if this way does not get through, in which case another way may.
  * @typedef {EventTarget & { agent: MediaStream, start(whom: Whom): Promise<boolean>, press(digit: string): void, hangUp(): void }} Way
  */
