@@ -1,4 +1,4 @@
-"""Which agent answers: the one place that knows every kind of agent a dialplan can name.
+"""Which agent answers. This is the only place that knows every kind of agent that a dialplan can name.
 
 All calls of a daemon share one `AgentFactory`, because they share the connections to model servers: `open(plans)` when
 the daemon starts, `agent(plan)` for each call, `await close()` at the end.
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_KEY = "none"
-"""Sent as the key where none is set: the protocol wants one, a server on one's own machine does not look at it."""
+"""Sent as the key if none is set: the protocol requires one, and a server on the same machine ignores it."""
 VISIT_S = 30.0
-"""A server that did not answer is asked again after so long."""
+"""A server that did not answer is asked again after this long."""
 LOAD_S = 60.0
-"""A server may take so long to load its model when it is first asked, before any call."""
+"""How long a server may take to load its model when it is first asked, before any call."""
 
 
 class AgentFactory:
@@ -41,7 +41,7 @@ class AgentFactory:
 
     def __init__(self, settings: LlmSettings = LlmSettings(), environ: Mapping[str, str] = os.environ) -> None:  # noqa: B008
         self.problem = ""
-        """What was wrong when a model was last asked; empty: it answered."""
+        """What was wrong when a model was last asked; empty if it answered."""
         self._base_url = settings.base_url
         self._environ = environ
         self._http: httpx.AsyncClient | None = None
@@ -50,16 +50,16 @@ class AgentFactory:
         self._visit: asyncio.Task[None] | None = None
 
     def open(self, plans: Iterable[Dialplan]) -> None:
-        """Asks each model of `plans` for a word, in the background: it is loaded then, and what is wrong is told.
+        """Asks each model of `plans` for a word, in the background, so that it is loaded and any problem is reported.
 
-        A server that is not there yet is asked until it is.
+        A server that is not up yet is asked again until it is.
 
-        Raises `DialplanError` when a key that a dialplan names is not in the environment.
+        Raises `DialplanError` if a key that a dialplan names is not in the environment.
         """
         plans = list(plans)
         for plan in plans:
             if plan.agent != "llm":
-                ScriptedAgent(plan)  # What it has to know of a dialplan is worked out now, and not when somebody calls.
+                ScriptedAgent(plan)  # prepares what it must know of a dialplan now, and not when somebody calls
         thinking = [plan for plan in plans if plan.agent == "llm"]
         problems = [problem for plan in thinking for problem in missing_keys(plan, self._environ)]
         if problems:
@@ -89,7 +89,7 @@ class AgentFactory:
             await asyncio.sleep(VISIT_S if waiting else 0)
 
     def agent(self, plan: Dialplan, parties: Parties = NOBODY, now: datetime | None = None) -> Agent:
-        """The agent for a call between `parties`, answered at `now` (None: this moment)."""
+        """The agent for a call between `parties`, answered at `now` (None for this moment)."""
         if plan.agent != "llm":
             return ScriptedAgent(plan, parties)
         from phone_daemon.agent.llm.llm import LlmAgent  # noqa: PLC0415
@@ -102,7 +102,7 @@ class AgentFactory:
         return LlmAgent(plan, chat, system(plan, parties, now), self._http, self._environ, parties)
 
     def _chat(self, model: Model) -> Chat:
-        # Loaded when it is first needed: a daemon whose dialplans are scripts starts without it.
+        # Loaded when it is first needed: a daemon whose dialplans are all scripts starts without it.
         import openai  # noqa: PLC0415
 
         from phone_daemon.agent.llm.chat import Chat  # noqa: PLC0415
@@ -122,14 +122,14 @@ class AgentFactory:
         return self._chats[-1]
 
     def _report(self, failure: ModelFailed | None) -> None:
-        """Tells an operator what must be mended: once, however many calls it spoils."""
+        """Tells an operator what must be fixed, once, no matter how many calls it affects."""
         self.problem = "" if failure is None else str(failure)
         if failure is not None and failure.refused and self.problem not in self._told:
             self._told.add(self.problem)
             log.error(Event("llm.refused", reason=self.problem, remedy="check [llm] in dialplan and settings"))
 
     async def close(self) -> None:
-        """Closes the connections. Harmless when done twice."""
+        """Closes the connections. Idempotent."""
         if self._visit is not None:
             self._visit.cancel()
             await asyncio.wait([self._visit])
@@ -140,7 +140,7 @@ class AgentFactory:
 
 
 def missing_keys(plan: Dialplan, environ: Mapping[str, str]) -> list[str]:
-    """Keys that `plan` names and the environment does not have, a line each. A model server may want none."""
+    """Keys that `plan` names and the environment lacks, one line each. A model server may not need one."""
     named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in plan.tools.values() if tool.webhook}
     if plan.model is not None and plan.model.api_key_env != Model("").api_key_env:
         named["llm"] = plan.model.api_key_env

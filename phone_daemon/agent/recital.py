@@ -1,4 +1,4 @@
-"""An agent that says one thing and hangs up: a message for an answering machine."""
+"""An agent that says one thing and hangs up, such as a message for an answering machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WORD = re.compile(r"\s*\S+")
 
 
 class Recital:
-    """An `Agent`; nobody is expected to answer it."""
+    """An `Agent` that expects no answer."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -26,7 +26,7 @@ class Recital:
         yield Action(ActionKind.HANG_UP)
 
     def retract(self) -> None:
-        """Nothing was taken in."""
+        """Does nothing, because nothing was taken in."""
 
     def wanted_digits(self) -> int:
         return 0
@@ -35,4 +35,4 @@ class Recital:
         return ""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""

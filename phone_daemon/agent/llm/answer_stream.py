@@ -1,8 +1,9 @@
-"""A model server's answer, in whichever way it is written: a stream of events as OpenAI's, or one that is not quite so.
+"""Reads a model server's answer in any form in which it is sent: a stream of events as from OpenAI, or a deviation from
+it.
 
-Servers and the proxies before them leave out `finish_reason` or `[DONE]`, send chunks without a `delta` (Azure's
-content filter) or with a whole `message`, events without blank lines between them, JSON a line, or a plain JSON answer
-though a stream was asked for.
+Servers and the proxies in front of them omit `finish_reason` or `[DONE]`, send chunks without a `delta` (Azure's
+content filter) or with a whole `message`, events without blank lines between them, one JSON object per line, or a plain
+JSON answer although a stream was requested.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_JSON = 1 << 20
-"""Characters of an answer that is no stream."""
+"""Most characters of an answer that is not a stream."""
 DRAIN_S = 0.05
-"""After `[DONE]` a response has ended, or its end is not waited for."""
+"""How long to wait for the end of a response after `[DONE]`."""
 _LINE_END = re.compile(r"\r\n|\n|\r(?!$)")
 _FIELDS = ("event:", "id:", "retry:", ":")
 """What a line of an event stream may begin with besides `data:`; a colon alone is a keep-alive."""
 
 
 class NotAnAnswer(ValueError):
-    """What was sent is no answer; says what the server said instead, if it said so."""
+    """The response is not an answer. The message is what the server said instead, if anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Delta:
 
     text: str = ""
     reasoning: bool = False
-    """A piece of reasoning that the server has taken out already (vLLM, DeepSeek; Ollama)."""
+    """Whether it is a piece of reasoning that the server has already separated (vLLM, DeepSeek; Ollama)."""
     calls: tuple[Mapping[str, Any], ...] = ()
     """Pieces of tool calls: `index`, `id`, `function` with `name` and `arguments`."""
     reason: str = ""
@@ -55,10 +56,10 @@ async def deltas(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Delta, None]:
             if not text and begun and streamed:
                 if begun[0] in "{[":
                     break
-                begun = ""  # An event that is none of a completion's.
+                begun = ""  # an event that does not belong to a completion
             if not text or (line.startswith(_FIELDS) and not begun):
                 continue
-            # An object may stand on several lines; one that is whole needs no blank line after it.
+            # An object may span several lines; a complete object needs no blank line after it.
             begun = f"{begun}\n{text}" if begun else text
             if len(begun) > MAX_JSON:
                 raise NotAnAnswer("an answer without an end")
@@ -76,7 +77,7 @@ async def deltas(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Delta, None]:
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
-    """Lines as the event stream format has them: nothing but CR and LF ends one."""
+    """Lines as the event stream format defines them: nothing but CR and LF ends a line."""
     decode, rest = codecs.getincrementaldecoder("utf-8-sig")("replace").decode, ""
     async for piece in pieces:
         *lines, rest = _LINE_END.split(rest + decode(piece))
@@ -87,7 +88,7 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
 
 
 async def _drain(lines: AsyncIterator[str]) -> None:
-    """Reads to the end, if that is near: the connection can then be used again."""
+    """Reads to the end if it is near, so that the connection can be reused."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_S):
             async for _ in lines:

@@ -1,6 +1,6 @@
-"""What a script tells a language model that takes its place: all it would answer, and all it would do.
+"""What a language model that takes a script's place is told: everything that the script would answer and do.
 
-So a dialplan that has a script thinks with two lines more, and still says and does what the script would.
+So two more lines turn a dialplan with a script into one with a model, which still says and does what the script would.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ What the caller said stands in place of words in {braces}: never say braces."""
 
 
 def brief(script: Script, is_open: bool) -> str:
-    """What the script would answer, a line for each intent; empty for a script without any."""
+    """What the script would answer, one line per intent; empty if the script has none."""
     told = [line for intent in script.intents.values() if (line := _line(script, intent, is_open))]
     return "\n".join([HEAD, *told]) if told else ""
 
@@ -26,7 +26,7 @@ def _line(script: Script, intent: Intent, is_open: bool) -> str:
     closed = bool(intent.closed_say) and not is_open
     said = intent.closed_say if closed else intent.say
     if intent.then in (Then.LISTEN, Then.REPEAT) or not said:
-        return ""  # A model knows by itself how to greet, to wait and to say things again.
+        return ""  # a model knows by itself how to greet, to wait, and to repeat
     wants = (intent.offer.removeprefix("to ").removeprefix("for ") or intent.name.replace("_", " ")).strip()
     parts = [f"{wants[:1].upper()}{wants[1:]}:"]
     if intent.slots and not closed:
@@ -39,7 +39,7 @@ def _line(script: Script, intent: Intent, is_open: bool) -> str:
 
 
 def _does(script: Script, intent: Intent) -> str:
-    """How the model is to call the tool that does what the intent does; empty: nothing is done."""
+    """How the model is to call the tool that does what the intent does; empty if it does nothing."""
     if intent.then is Then.TRANSFER:
         return f'{TRANSFER} with to = "{intent.name}"'
     if intent.then is Then.HANG_UP:

@@ -1,7 +1,7 @@
 """One request to a model server: OpenAI's chat completions, streamed, with a limit on every wait.
 
-Spoken for vLLM, llama.cpp, Ollama, OpenAI and `transformers serve`; as some refuse fields they do not know, few are
-sent. Closing the stream closes its connection, which is how a server is told to stop.
+It works with vLLM, llama.cpp, Ollama, OpenAI, and `transformers serve`; since some of them refuse unknown fields, few
+fields are sent. Closing the stream closes its connection, which tells the server to stop.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from phone_daemon.dialplan.model import Model
 from phone_daemon.dialplan.tools import Tool
 
 MAX_CALLS = 8
-"""Tools that one answer may call; what it calls beyond is not done."""
+"""Most tools that one answer may call; further calls are ignored."""
 MAX_ARGUMENTS = 20_000
-"""Characters of a call's arguments."""
+"""Most characters of a call's arguments."""
 
 _REFUSALS = (400, 401, 403, 404, 405, 413, 422)
-"""HTTP statuses that the same request would get again."""
+"""HTTP statuses with which a repeated request would meet again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A piece of what is to be spoken."""
+    """A piece of text to speak."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A piece of what is not: the model lives, and has nothing to say yet."""
+    """A piece of reasoning, which is not spoken: the model is alive, but has nothing to say yet."""
 
 
 @dataclass(slots=True)
 class ToolCall:
-    """A tool that the model calls, put together from pieces."""
+    """A tool call by the model, assembled from pieces."""
 
     id: str
     name: str = ""
@@ -53,7 +53,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The model has said all it wanted, as it says itself."""
+    """The model reports that its answer is complete."""
 
     calls: tuple[ToolCall, ...] = ()
     reason: str = ""
@@ -64,19 +64,19 @@ Piece = Words | Thought | End
 
 
 class ModelFailed(Exception):
-    """A request that gave no answer, or not all of one. Its text is one line without anything that was said."""
+    """A request that got no answer, or only part of one. The message is one line without anything that was said."""
 
     def __init__(self, what: str, *, refused: bool = False) -> None:
         super().__init__(what)
         self.refused = refused
-        """The server will never answer a request like this: the settings want mending."""
+        """Whether the server will never answer such a request, so that the settings must be fixed."""
 
 
 class Chat:
-    """A model, and the server that it is reached through."""
+    """A model, and the server through which it is reached."""
 
     def __init__(self, client: openai.AsyncOpenAI, model: Model, report: Callable[[ModelFailed | None], None]) -> None:
-        """`report` is told how each request ended: None when it was answered."""
+        """`report` is called with how each request ended: None if it was answered."""
         self.model = model
         self._client = client
         self._report = report
@@ -89,7 +89,7 @@ class Chat:
     ) -> AsyncGenerator[Piece, None]:
         """The model's answer as it comes; its last piece is an `End`. Raises `ModelFailed`.
 
-        `aclose()`, or cancelling whoever waits for a piece, closes the connection.
+        `aclose()`, or cancelling the task that waits for a piece, closes the connection.
         """
         response: Any = None
         deadline = asyncio.get_running_loop().time() + self.model.first_token_s
@@ -133,12 +133,12 @@ class Chat:
         except openai.BadRequestError as error:
             if self._limit not in fields or "max_completion_tokens" not in error.message:
                 raise
-            # OpenAI's newer models know the limit by another name, which other servers do not know.
+            # OpenAI's newer models have another name for the limit, which other servers do not know.
             self._limit = "max_completion_tokens"
             return await self._open(messages, tools)
 
     async def _pieces(self, chunks: AsyncGenerator[Delta, None], deadline: float) -> AsyncGenerator[Piece, None]:
-        """What comes; the first of it until `deadline`, by the loop's clock."""
+        """The pieces as they come; the first must come before `deadline`, by the loop's clock."""
         time = asyncio.get_running_loop().time
         thinking = Thinking(self.model.thinking)
         calls = _Calls()
@@ -160,13 +160,13 @@ class Chat:
             elif delta.text or delta.calls or delta.reasoning:
                 yield Thought()
             else:
-                continue  # A role alone, or a keep-alive: the model has said nothing yet.
+                continue  # only a role, or a keep-alive: the model has not said anything yet
             deadline, begun = time() + self.model.stall_s, True
         if rest := thinking.flush():
             yield Words(rest)
         if not reason and not begun:
             raise ModelFailed(f"{self._server}: the stream ended before the answer began")
-        # A connection that breaks is an error; some servers end whole answers without a word of why.
+        # A broken connection is an error; some servers end complete answers without giving a reason.
         yield End(tuple(calls.made), reason or "stop")
 
     def _late(self) -> str:
@@ -198,7 +198,7 @@ class Chat:
 
 
 class _Calls:
-    """Tool calls, whose pieces come with an index."""
+    """Collects tool calls, whose pieces come with an index."""
 
     def __init__(self) -> None:
         self.made: list[ToolCall] = []
@@ -211,7 +211,7 @@ class _Calls:
             name, arguments = (
                 (function.get("name"), function.get("arguments")) if isinstance(function, Mapping) else ("", "")
             )
-            # Some servers send several whole calls under one index.
+            # Some servers send several complete calls under one index.
             call = self._open.get(index)
             if call is None or (id and call.id and id != call.id):
                 if len(self.made) == MAX_CALLS:
@@ -226,7 +226,7 @@ class _Calls:
 
 
 def _reason(error: openai.APIStatusError) -> str:
-    """What the server says is wrong."""
+    """The server's own explanation of the error."""
     body = error.body
     said = body.get("message") or body.get("detail") if isinstance(body, dict) else body
     return _line(said if isinstance(said, str) and said else error.response.reason_phrase)

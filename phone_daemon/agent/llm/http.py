@@ -1,4 +1,4 @@
-"""The HTTP client that all factory of a daemon share: connections are kept warm, and no answer can fill the memory."""
+"""The HTTP client that all agents of a daemon share: connections are kept warm, and no answer can fill the memory."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator
 
 import httpx2 as httpx
 
-# They log addresses with their queries, and at DEBUG whole requests: what callers said would stand in the log.
+# They log addresses with their queries, and at DEBUG level entire requests, which would put what callers said in the
+# log.
 for _name in ("httpx2", "httpcore2", "openai"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 MAX_LINE = 1 << 20
-"""Bytes of a line; a token of a stream takes some hundred."""
+"""Most bytes in a line; a token of a stream takes a few hundred."""
 KEEP_S = 120.0
-"""An idle connection is kept for so long: callers think longer than most clients expect."""
+"""How long an idle connection is kept: callers think longer than most clients expect."""
 
 
 def make_client() -> httpx.AsyncClient:
-    """A client without retries, redirects or proxies; its caller sets the time limits."""
+    """A client without retries, redirects, or proxies; its caller sets the time limits."""
     limits = httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEP_S)
     return httpx.AsyncClient(transport=_Transport(limits=limits), timeout=None)
 
@@ -32,7 +33,7 @@ class _Transport(httpx.AsyncHTTPTransport):
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """A body that breaks off when one of its lines goes on and on."""
+    """A body that ends with an error if one of its lines is too long."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream

@@ -1,8 +1,8 @@
-"""The agent that thinks with a language model: a `Agent` over a streamed chat.
+"""The agent that thinks with a language model: an `Agent` on top of a streamed chat.
 
-A turn is one request, or several while the model calls tools. What the caller hears never hangs on the server: a
-request that fails before a word was said is made once more, then the dialplan's script answers if it has one, else an
-apology; an answer that breaks off is owned up to.
+A turn is one request, or several if the model calls tools. The caller never depends on the server alone: a request that
+fails before anything was said is repeated once; then the dialplan's script answers, if it has one, or else the agent
+apologizes. If an answer breaks off, the agent admits it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from phone_daemon.dialplan.tools import Tool
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, Trouble, Understood
 
 MAX_ROUNDS = 4
-"""Requests of one turn in which the model may call tools; then it has to answer."""
+"""Requests in one turn in which the model may call tools; after that it must answer."""
 GREETING = "Hello. How can I help you?"
-"""Said when the model was to greet, and cannot."""
+"""Said if the model should greet the caller but cannot."""
 
 
 class LlmAgent:
-    """One call's agent. `system` is the prompt that stays the same all through the call."""
+    """One call's agent. `system` is the prompt that stays the same throughout the call."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -50,17 +50,17 @@ class LlmAgent:
         self._toolbox = Toolbox(tools, plan.script.prompts.goodbye[0], chat.model.transferring, http, environ, parties)
         self._work: list[Work] = []
         self._keyed: set[int] = set()
-        """Lines of the history that were typed."""
+        """Indexes of the lines in the history that were typed."""
         self._left_before: tuple[str, ...] = ()
         """What the caller had left before the last reply."""
         self._left_to_model: tuple[str, ...] = ()
-        """What they had left when the script took over: it knows its own texts alone."""
+        """What the caller had left when the script took over, because the script knows only its own texts."""
         self._script: ScriptedAgent | None = None
-        """Answers in the model's place, from the turn in which it failed until it is back."""
+        """Answers in place of the model, from the turn in which the model failed until it is back."""
         self._scripted = False
         """Whether the script gave the last reply."""
         self._failed = 0
-        """Turns in a row that neither model nor script could answer."""
+        """Consecutive turns that neither the model nor the script could answer."""
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:
         if self._plan.opening:
@@ -68,7 +68,7 @@ class LlmAgent:
         return self._answer(None, (), self._begin(0))
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
-        """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
+        """The call to `reply` itself takes in the turn, so that a reply that nobody reads can be retracted as well."""
         work = self._begin(len(history))
         if turn.silent:
             return self._silence(turn, history)
@@ -85,7 +85,7 @@ class LlmAgent:
         return work
 
     def retract(self) -> None:
-        """What webhooks have done stays known, for it has been done; the call's own tools have not."""
+        """Keeps what webhooks have done, because it has been done, but not what the call's own tools have done."""
         if not self._work:
             return
         self._toolbox.left = self._left_before
@@ -95,14 +95,14 @@ class LlmAgent:
             self._scripted = False
 
     def wanted_digits(self) -> int:
-        """As many as the script asked for while it answers; else the caller's pause ends the number."""
+        """As many as the script asked for while it answers; otherwise the caller's pause ends the number."""
         return self._script.wanted_digits() if self._script else 0
 
     def expects(self) -> str:
         return self._script.expects() if self._script else ""
 
     async def close(self) -> None:
-        """Nothing is held between replies: the connections are the daemon's."""
+        """Nothing is held between replies: the connections belong to the daemon."""
 
     # ------------------------------------------------------------------------------------------------ answers
 
@@ -164,7 +164,7 @@ class LlmAgent:
     async def _attempts(
         self, messages: list[dict[str, object]], tools: Sequence[Tool]
     ) -> AsyncGenerator[Words | Thought | End | Trouble, None]:
-        """The model's answer; once more from the beginning if it fails before its first word, and soon."""
+        """The model's answer; the request is repeated once if it fails early and before its first word."""
         time = asyncio.get_running_loop().time
         begun = time()
         for last in (False, True):
@@ -183,7 +183,7 @@ class LlmAgent:
     async def _instead(
         self, turn: CallerTurn | None, history: tuple[Message, ...], said: Said, number: int
     ) -> AsyncGenerator[AgentEvent, None]:
-        """What is said when the model fails."""
+        """What is said if the model fails."""
         model = self._chat.model
         if said.in_round:
             yield Token(said.ours(model.broken_off, after="…"))

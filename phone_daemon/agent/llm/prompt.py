@@ -1,7 +1,7 @@
-"""What a language model is told: how one speaks on the telephone, who it is, and the conversation so far.
+"""What a language model is told: how to speak on the phone, who it is, and the conversation so far.
 
-Lines in square brackets tell the model what happens on the line; they are always the caller's, since a model imitates
-its own lines. Roles take turns and the first is the caller's, because some chat templates refuse anything else.
+Lines in square brackets tell the model what happens on the line; they always have the caller's role, because a model
+imitates its own lines. Roles alternate, beginning with the caller's, because some chat templates refuse anything else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INTERRUPTING = "[The caller interrupted you.]"
 KEYS = "[The caller pressed the keys {keys}.]"
 
 MOST_LINES = 60
-"""Lines of the conversation that the model is told; of a longer call, the latest."""
+"""Most lines of the conversation that the model is told; in a longer call, the latest."""
 
 NOT_DONE = "Not done: the caller went on speaking first."
 CANCELLED = "Cancelled: the caller interrupted before there was an answer. It may have taken effect or not."
@@ -45,10 +45,10 @@ class Work:
     """The tools that were called in one turn of the conversation, in rounds of requests."""
 
     at: int
-    """Where the turn's first line stands in the history."""
+    """Index of the turn's first line in the history."""
     rounds: list[list[ToolCall]] = field(default_factory=list)
     results: dict[str, str] = field(default_factory=dict)
-    """What came of each call, by its id; a call without a result was cancelled."""
+    """The result of each call, by its id; a call without a result was cancelled."""
 
     def keep(self, which: Callable[[ToolCall], bool]) -> None:
         """Forgets the other calls."""
@@ -76,7 +76,7 @@ def system(plan: Dialplan, parties: Parties, now: datetime) -> str:
 
 
 def facts(plan: Dialplan, parties: Parties, now: datetime) -> list[str]:
-    """What is so when the call begins, a sentence each."""
+    """The facts when the call begins, one sentence each."""
     local = now.astimezone(plan.hours.zone) if plan.hours.zone else now
     told = [f"It is {WEEKDAYS[local.weekday()].capitalize()}, {local.day} {local:%B %Y}, {local:%H:%M}."]
     if parties.called:
@@ -84,7 +84,7 @@ def facts(plan: Dialplan, parties: Parties, now: datetime) -> list[str]:
     if parties.caller:
         told.append(f"The caller's number is {parties.caller}.")
     if parties.caller_name:
-        # Anybody's word: it is to read as nothing but a name.
+        # Anybody can set it, so the model must take it for nothing but a name.
         told.append(f'The name that came with it, which proves nothing: "{parties.caller_name}".')
     if plan.hours.week is not None:
         told.append(f"We are {'open' if plan.is_open else 'closed'} now. Opening hours: {_week(plan.hours)}.")
@@ -109,7 +109,8 @@ def conversation(
 ) -> list[dict[str, Any]]:
     """The messages of a request, after the system prompt.
 
-    `keyed`: the lines of the history that were typed. `turn`: what is to be answered; None: the call has just begun.
+    `keyed`: indexes of the history's lines that were typed. `turn`: the turn to answer; None if the call has just
+    begun.
     """
     talk = _Talk()
     waiting = sorted(work, key=lambda each: each.at)
@@ -137,7 +138,7 @@ def conversation(
 
 
 class _Talk:
-    """Messages whose roles take turns."""
+    """Messages whose roles alternate."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -161,7 +162,7 @@ class _Talk:
             self.messages += told
 
     def _answers(self) -> None:
-        """The agent speaks now: it answers something."""
+        """The agent speaks next, so there must be something that it answers."""
         if not self.messages:
             self.caller(ANSWERED)
         elif self.messages[-1]["role"] == "assistant":

@@ -1,4 +1,5 @@
-"""Removes what a reasoning model thinks: `<think>…</think>` in its text, wherever the tags are cut into tokens."""
+"""Removes a reasoning model's thoughts: `<think>…</think>` in its text, no matter how the tags are split into
+tokens."""
 
 from __future__ import annotations
 
@@ -6,21 +7,21 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 class Thinking:
-    """Takes a reply's text piece by piece and gives out what is meant to be spoken."""
+    """Takes a reply's text piece by piece and returns what is meant to be spoken."""
 
     def __init__(self, thinking: bool = False) -> None:
-        """`thinking`: the text begins within a thought, as it does where the chat template opens it."""
+        """`thinking`: whether the text begins within a thought, as it does if the chat template opens it."""
         self.thinking = thinking
         """Whether the text is within a thought."""
         self._held = ""
-        """What may be the beginning of a tag."""
+        """Text that may be the beginning of a tag."""
 
     def feed(self, piece: str) -> str:
-        """What of the text up to now is known to be speech, once each."""
+        """The part of the text so far that is known to be speech; each part is returned once."""
         text, self._held = self._held + piece, ""
         spoken = ""
         while text:
-            # A thought that is closed without having been opened is one that the chat template opened.
+            # If a thought is closed without having been opened, the chat template opened it.
             tag, at = min(((tag, _find(text, tag)) for tag in (OPEN, CLOSE)), key=lambda found: found[1])
             if not self.thinking:
                 spoken += text[:at]
@@ -32,13 +33,13 @@ class Thinking:
         return spoken
 
     def flush(self) -> str:
-        """The rest, at the end of the text: a `<` that came to nothing is spoken after all."""
+        """The rest, at the end of the text: a `<` that did not become a tag is spoken after all."""
         rest, self._held = self._held, ""
         return "" if self.thinking else rest
 
 
 def _find(text: str, tag: str) -> int:
-    """Where `tag` stands in `text`, or could have begun at its end; the end where it cannot."""
+    """Where `tag` is in `text`, or could begin at its end; the end of `text` if it cannot."""
     at = text.find(tag)
     if at >= 0:
         return at

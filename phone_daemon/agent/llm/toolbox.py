@@ -1,4 +1,5 @@
-"""Does what a model calls: the call's own tools are actions; webhooks are asked while the caller is kept company."""
+"""Carries out a model's tool calls: the call's own tools are actions, and while a webhook is asked, the caller hears
+fillers."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ from phone_daemon.dialplan.tools import HANG_UP, SEND_DTMF, TAKE_MESSAGE, TRANSF
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutcome, ToolRun, Understood
 
 FILLER_AFTER_S, FILLER_AGAIN_S = 0.3, 6.0
-"""A webhook that answers sooner needs no filler; one that takes long gets another."""
+"""A webhook that answers sooner than the first needs no filler; a slow one gets another filler after the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A call whose arguments fit."""
+    """A call with valid arguments."""
 
     call: ToolCall
     tool: Tool
@@ -42,10 +43,10 @@ class Toolbox:
         environ: Mapping[str, str],
         parties: Parties = Parties(),  # noqa: B008
     ) -> None:
-        """`goodbye` and `transferring` are said where the model ends the call without a word."""
+        """`goodbye` and `transferring` are said if the model ends the call without a word."""
         self.tools = tuple(tools.values())
         self.left: tuple[str, ...] = ()
-        """What the caller has left, one text a line."""
+        """What the caller has left, one text per line."""
         self._tools = tools
         self._farewell = {HANG_UP: goodbye, TRANSFER: transferring}
         self._http = http
@@ -58,15 +59,15 @@ class Toolbox:
         return call.name in self._tools and self._tools[call.name].webhook is not None
 
     async def run(self, calls: Sequence[ToolCall], work: Work, said: Said) -> AsyncGenerator[AgentEvent, None]:
-        """Does what the model called, and notes in `work` what came of it; `said.over` when nothing is to follow.
+        """Does what the model called, and records the results in `work`; sets `said.over` if nothing is to follow.
 
-        Each webhook is told to be running before it is asked. `aclose()` gives up those that have not answered.
+        Each webhook is reported as running before it is asked. `aclose()` gives up the webhooks that have not answered.
         """
         work.rounds.append(list(calls))
         asked: list[_Asked] = []
         final: list[_Asked] = []
         for call in calls:
-            # Under an id of our own: some servers give none, or the same one twice.
+            # We use our own ids, because some servers send none, or the same one twice.
             self._calls += 1
             call.id = f"call{self._calls:05d}"
             try:
@@ -93,7 +94,7 @@ class Toolbox:
         for each in final:
             work.results[each.call.id] = NOT_DONE
             if asked or said.over:
-                continue  # The caller is to hear first what came of the others.
+                continue  # the caller should first hear the results of the others
             said.over = True
             if not said.words:
                 yield Token(said.ours(self._farewell[each.tool.name]))
@@ -121,7 +122,7 @@ class Toolbox:
         return Action(ActionKind.SEND_DTMF, str(asked.arguments["digits"]))
 
     async def _ask(self, asked: Sequence[_Asked], work: Work, said: Said) -> AsyncGenerator[AgentEvent, None]:
-        """Asks webhooks, all at once, and speaks a filler when that takes a while."""
+        """Asks all webhooks at once, and speaks a filler if that takes a while."""
         tasks = [asyncio.create_task(self._ask_one(each), name=f"webhook {each.tool.name}") for each in asked]
         fillers = [text for each in asked if each.tool.webhook for text in each.tool.webhook.filler]
         try:

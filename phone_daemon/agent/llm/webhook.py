@@ -1,4 +1,4 @@
-"""Asks a webhook: arguments out, an answer for the model back, in time or not at all."""
+"""Asks a webhook: sends the arguments, and returns an answer for the model in time or not at all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from phone_daemon.agent.agent import Parties
 from phone_daemon.dialplan.tools import Webhook
 
 MAX_BYTES = 65_536
-"""An answer that is longer is not read to its end."""
+"""A longer answer is not read to its end."""
 MAX_CHARACTERS = 4000
-"""So much of an answer is told to the model."""
+"""Most characters of an answer that the model is told."""
 
 
 class WebhookFailed(Exception):
-    """No usable answer. Its text is for the turn's log and for the model, and holds no secret."""
+    """There is no usable answer. The message is for the turn's log and for the model, and contains no secret."""
 
 
 async def ask(  # noqa: PLR0917
@@ -31,12 +31,12 @@ async def ask(  # noqa: PLR0917
     parties: Parties = Parties(),  # noqa: B008
     most: int = MAX_CHARACTERS,
 ) -> str:
-    """What the webhook answers, `most` characters of it. `key` is sent as `Authorization: Bearer`. Redirects are not
-    followed.
+    """The webhook's answer, at most `most` characters of it. `key` is sent as `Authorization: Bearer`. Redirects are
+    not followed.
 
-    Who calls whom is sent as `X-Caller`, `X-Caller-Name` and `X-Called`, percent-encoded, as far as it is known.
+    The parties are sent as `X-Caller`, `X-Caller-Name`, and `X-Called`, percent-encoded, as far as they are known.
 
-    Raises `WebhookFailed` on any status but 2xx, and when the whole answer is not there by the deadline.
+    Raises `WebhookFailed` on any status but 2xx, or if the whole answer is not there by the deadline.
     """
     headers = {"Accept": "application/json, text/plain"} | ({"Authorization": f"Bearer {key}"} if key else {})
     who = {"X-Caller": parties.caller, "X-Caller-Name": parties.caller_name, "X-Called": parties.called}

@@ -1,4 +1,4 @@
-"""What a scripted agent says when it has not understood, or only half, or does not trust what was heard."""
+"""What a scripted agent says if it has not understood, has half understood, or does not trust what it heard."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class AskingBack(Wording):
     """An answer that may ask back."""
 
     def __init__(self, script: Script, state: State, interrupted: bool) -> None:
-        """`interrupted`: whether the caller broke off the agent's last words."""
+        """`interrupted`: whether the caller interrupted the agent's last words."""
         super().__init__(script, state)
         self._interrupted = interrupted
 
     def _clarify(self, *scores: Score) -> None:
-        """Several intents, or one only half, match: asks back."""
+        """Asks back, because several intents match, or one matches only in part."""
         offered = tuple(each.intent for each in scores if self._script.intents[each.intent].offer)
         if not offered:
             self._miss()
@@ -29,11 +29,12 @@ class AskingBack(Wording):
         self._say_prompt("clarify", choices=", or ".join(self._script.intents[name].offer for name in offered))
 
     def _miss(self) -> None:
-        """Not understood: asks again; after two misses in a row offers the choices, keys and people among them."""
+        """Asks again, because nothing was understood; after two misses in a row it offers the choices, including keys
+        and people."""
         state = self._state
         self._tell("unclear")
         if self._interrupted and not state.misses:
-            # Noise, or a caller who thinks aloud: the floor is theirs.
+            # It was noise, or a caller who thinks aloud: the floor is theirs.
             self._state = replace(state, misses=1)
             self._say_prompt("listening")
             return
@@ -48,7 +49,7 @@ class AskingBack(Wording):
             self._say_prompt("unclear")
 
     def _doubt(self, intent: Intent) -> None:
-        """Asks whether `intent` was meant; instead of taking leave, whether there is anything else."""
+        """Asks whether `intent` was meant; instead of ending the call, it asks whether there is anything else."""
         self._tell("unclear")
         offered = (intent.name,) if intent.offer else ()
         self._state = replace(self._state, asked=Asked.OFFER if offered else Asked.ELSE, offered=offered)

@@ -1,6 +1,6 @@
-"""The scripted conversation: what a caller's turn means where the conversation stands, and what is answered.
+"""The scripted conversation: what a caller's turn means at this point of the conversation, and the answer to it.
 
-`Conversation` holds no state of its own: a turn goes in with a `State`, an `Answer` comes out with the next one.
+`Conversation` has no state of its own: a turn goes in with a `State`, and an `Answer` comes out with the next one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from phone_daemon.events import Action, ActionKind
 from phone_daemon.language.words import words as words_of
 
 WHOLE = 0.95
-"""A score from here on leaves no doubt: nothing but that intent was said."""
+"""From this score on there is no doubt: the caller said that intent and nothing else."""
 CLEAR = 0.62
-"""A score from here on is enough for what is said by the way, such as "one moment"."""
+"""From this score on an aside, such as "one moment", is recognized."""
 DOUBT = 0.5
-"""Below this confidence of the recogniser's nothing is done that cannot be taken back: the caller is asked first."""
+"""Below this confidence of the recognizer, nothing irreversible is done: the caller is asked first."""
 BRIEF = 4
-"""Words of a turn that, while a question is open, is likelier a misheard answer than another request."""
+"""While a question is open, a turn of at most this many words is more likely a misheard answer than another request."""
 RIVAL = 0.7
-"""The share of the best score from which on a second intent is offered beside one that only half matches."""
+"""Share of the best score from which a second intent is offered beside one that only matches in part."""
 
 
 class Conversation:
@@ -40,7 +40,7 @@ class Conversation:
         self._reader = Reader(script)
 
     def wanted_digits(self, state: State) -> int:
-        """How many digits end the turn: as many as the number asked for may have, 1 for a choice, 0 for none."""
+        """How many digits end the turn: the most that the requested number may have, 1 for a choice, 0 for none."""
         if state.asked is Asked.SLOT:
             kind = self._script.slots[state.slot].kind
             if isinstance(kind, Digits):
@@ -48,7 +48,8 @@ class Conversation:
         return 1 if self._script.keys or state.asked is Asked.CONFIRM else 0
 
     def expects(self, state: State) -> str:
-        """What the answer to the agent's question is: a set of `Script.phrase_sets`; empty: nothing in particular."""
+        """The kind of answer that the agent's question expects: a set of `Script.phrase_sets`; empty for nothing in
+        particular."""
         match state.asked:
             case Asked.SLOT:
                 return self._script.slots[state.slot].expects
@@ -60,10 +61,10 @@ class Conversation:
                 return ""
 
     def answer(self, state: State, turn: CallerTurn, *, interrupted: bool = False) -> Answer:
-        """The answer to `turn`; `interrupted` when it broke off the agent's last words.
+        """The answer to `turn`; `interrupted`: whether it interrupted the agent's last words.
 
-        Where its words are not understood, or are no answer to what was asked, and others that it may well have been
-        are, it was those.
+        If the turn's words are not understood, or do not answer the question, but one of the `others` that the caller
+        may well have said does, that one counts instead.
         """
         answer = self._answer(state, turn, interrupted)
         if not turn.others or self._fits(state, answer):
@@ -72,7 +73,7 @@ class Conversation:
         return next((other for other in others if self._fits(state, other)), answer)
 
     def _fits(self, state: State, answer: Answer) -> bool:
-        """Whether a turn was understood, and answers the question that was asked, if one was."""
+        """Whether a turn was understood, and answers the question that was asked, if any."""
         understood = answer.understood.intent not in ("", "unclear") and not answer.state.digits
         asked = state.asked in (Asked.SLOT, Asked.CONFIRM)
         return understood and (not asked or answer.understood.intent == state.intent)
@@ -89,14 +90,14 @@ class Conversation:
 
 
 class _Step(AskingBack):
-    """One turn's worth of the conversation, on its way from the old state to the new one."""
+    """One turn's part of the conversation, on its way from the old state to the new one."""
 
     def __init__(self, script: Script, reader: Reader, is_open: bool, state: State, interrupted: bool) -> None:
         super().__init__(script, state, interrupted)
         self._reader = reader
         self._open = is_open
         self._sure = True
-        """Whether the recogniser is."""
+        """Whether the recognizer is sure."""
         self._brief = False
 
     # ------------------------------------------------------------------------------------------ what came in
@@ -133,7 +134,7 @@ class _Step(AskingBack):
             self._start(number[0], {number[1]: digits})
 
     def _number_intent(self, digits: str) -> tuple[Intent, str] | None:
-        """The intent that a number alone stands for, and the slot it fills."""
+        """The intent that a number alone indicates, and the slot that it fills."""
         for intent in self._script.intents.values():
             for name in intent.slots:
                 kind = self._script.slots[name].kind
@@ -162,7 +163,7 @@ class _Step(AskingBack):
     # ------------------------------------------------------------------------------------------ where it stands
 
     def _text(self, text: str, reading: Reading) -> None:
-        """A text is being left: hardly anything is taken for something else."""
+        """The caller is leaving a text: hardly anything counts as something else."""
         state = self._state
         adding = state.asked is Asked.ADD
         if reading.only and reading.answer == "no":
@@ -180,7 +181,7 @@ class _Step(AskingBack):
             self._say_prompt("add")
 
     def _in_request(self, reading: Reading) -> None:
-        """A question of a request is open: a value answers it, a clear request for something else outweighs it."""
+        """A request's question is open: a value answers it, and a clear request for something else outweighs it."""
         state = self._state
         intent = self._script.intents[state.intent]
         confirming = state.asked is Asked.CONFIRM
@@ -199,7 +200,7 @@ class _Step(AskingBack):
             self._miss()
 
     def _outweighs(self, reading: Reading, intent: Intent, values: Mapping[str, str]) -> bool:
-        """Whether the caller wants something else rather than answer the question of `intent`."""
+        """Whether the caller wants something else instead of answering the question of `intent`."""
         other = reading.other_than(intent.name)
         if not other.intent or other.score <= reading.score(intent.name):
             return False
@@ -213,11 +214,11 @@ class _Step(AskingBack):
         return other.score >= (SURE if doubtful else LEAST)
 
     def _aside(self, intent: Intent) -> bool:
-        """Something said by the way, such as "one moment": the conversation stays where it is."""
+        """Whether it is an aside, such as "one moment", that leaves the conversation where it is."""
         return intent.then is Then.LISTEN and not intent.slots
 
     def _by_the_way(self, best: Score) -> bool:
-        """Whether it is no request: what is said by the way is said in words of its own, and in few."""
+        """Whether it is not a request but said in passing, which takes words of its own, and few."""
         intent = self._script.intents.get(best.intent)
         return intent is not None and (intent.then is Then.REPEAT or self._aside(intent))
 
@@ -244,11 +245,11 @@ class _Step(AskingBack):
             self._miss()
 
     def _settles(self, reading: Reading) -> bool:
-        """Whether a mere yes or no answers an offer."""
+        """Whether a yes or no alone answers an offer."""
         return self._state.asked is Asked.OFFER and (reading.answer == "no" or len(self._state.offered) == 1)
 
     def _yes_or_no(self, answer: str) -> None:
-        self._sure = True  # They were asked.
+        self._sure = True  # they were asked
         if self._state.asked is Asked.OFFER and answer == "yes":
             self._start(self._script.intents[self._state.offered[0]], {})
         elif self._state.asked is Asked.ELSE and answer == "no":
@@ -261,7 +262,7 @@ class _Step(AskingBack):
     # ------------------------------------------------------------------------------------------ what is done
 
     def _start(self, intent: Intent, found: Mapping[str, str]) -> None:
-        """Takes up a request. One that needs nothing is answered, and an open question is asked again after it."""
+        """Begins a request. A request that needs nothing is answered, and then any open question is asked again."""
         state = self._state
         if not self._sure and intent.then in (Then.HANG_UP, Then.TRANSFER):
             self._doubt(intent)
@@ -294,12 +295,13 @@ class _Step(AskingBack):
             self._advance()
 
     def _passing(self, intent: Intent) -> bool:
-        """Whether an open question is asked again after `intent` is answered. One that was broken off is not."""
+        """Whether an open question is asked again after `intent` is answered; a question that was interrupted is
+        not."""
         settles = intent.then is Then.MORE and not intent.slots and not self._interrupted
         return settles or self._aside(intent)
 
     def _fill(self, values: Mapping[str, str]) -> None:
-        """Takes values for the open request. A number that comes in pieces is put together."""
+        """Takes values for the open request, and joins a number that comes in pieces."""
         state = self._state
         kept: dict[str, str] = {}
         for name, value in values.items():
@@ -326,13 +328,13 @@ class _Step(AskingBack):
         self._advance()
 
     def _refuse(self, slot: Slot, values: Mapping[str, str], value: str) -> None:
-        """A value that cannot be: says so, and asks for another."""
+        """Says that a value is impossible, and asks for another."""
         self._tell(self._state.intent, values)
         self._state = replace(self._state, values=values, asked=Asked.SLOT, slot=slot.name, digits="", misses=0)
         self._say_variant(f"refuse {slot.name}", slot.refuse, {slot.name: slot.kind.say(value)})
 
     def _advance(self) -> None:
-        """Asks for what is still missing, then whether all is right, then does it."""
+        """Asks for what is still missing, then whether everything is right, and then does it."""
         state = self._state
         intent = self._script.intents[state.intent]
         refused = next(
@@ -388,7 +390,7 @@ class _Step(AskingBack):
                 self._after.append(Action(ActionKind.TRANSFER, intent.transfer_to, briefing))
 
     def _reject(self) -> None:
-        """No, that is not right: asks what to change; a single value is asked for again at once."""
+        """The values are not right: asks what to change; a single value is asked for again at once."""
         state = self._state
         intent = self._script.intents[state.intent]
         self._tell(state.intent, state.values)
@@ -401,7 +403,7 @@ class _Step(AskingBack):
             self._say_prompt("change")
 
     def _drop(self) -> None:
-        """Lets go of the open request or offer."""
+        """Drops the open request or offer."""
         self._tell("dropped")
         self._state = replace(
             self._state, asked=Asked.NOTHING, slot="", intent="", values={}, digits="", offered=(), misses=0

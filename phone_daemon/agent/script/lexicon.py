@@ -1,7 +1,7 @@
-"""What English words have to do with each other: short forms, endings, which carry little, which mean the same.
+"""How English words relate: short forms, endings, words that carry little meaning, and words with the same meaning.
 
-For comparing what callers say with a dialplan's sentences: never spoken, never shown. Small on purpose, and of the
-kind of talk that telephones hear; a dialplan's own sentences say what is particular to it.
+It is only for comparing what callers say with a dialplan's sentences, and is never spoken or shown. It is small on
+purpose, and covers phone conversations; a dialplan's own sentences supply its particular words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILLERS = _words(
     "uh um er ah eh mhm please thanks thank well so oh okay just yeah yes hey like actually really basically "
     "anyway possibly perhaps maybe kindly then afraid guy lot sorry quick quickly"
 )
-"""Words that say nothing of what somebody wants."""
+"""Words that say nothing about what somebody wants."""
 COMMON = _words(
     "a about after all am an and any are as at be been before by can could did do for from had has have he her "
     "him his how i if in into is it its me my of off on one or our out over she should some that the their them "
@@ -26,7 +26,7 @@ COMMON = _words(
     "shall no but because got get go going want need know tell try hope wonder wish call thing something way time "
     "day week today tomorrow anything here back down through round than nice good say chance"
 )
-"""Words of any request: they count for little."""
+"""Words that occur in any request, and so count for little."""
 _SHORT = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "gonna": "going to",
     "wanna": "want to", "gotta": "got to", "lemme": "let me", "gimme": "give me", "y'all": "you", "let's": "let us",
@@ -145,12 +145,12 @@ _PHRASAL = {
     "collect": ("pick up",),
     "know": ("find out",),
 }
-"""Verbs that mean something else with a little word after them, a few words later: "take me off"."""
+"""Verbs whose meaning is changed by a particle that follows within a few words: "take me off"."""
 
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """`word` without its ending: booking, booked and books are book."""
+    """`word` without its ending: "booking", "booked", and "books" become "book"."""
     plain = _IRREGULAR.get(word) or _without_ending(word.removesuffix("'s") or word)
     return plain.removesuffix("e") if len(plain) > 3 else plain
 
@@ -180,7 +180,7 @@ _SPELLINGS = (
 
 @lru_cache(maxsize=20_000)
 def sound(word: str) -> str:
-    """What `word` sounds like, roughly: its consonants, alike where they are confused over a telephone."""
+    """Roughly how `word` sounds: its consonants, with those that are confused on the phone made equal."""
     for pattern, heard in _SPELLINGS:
         word = re.sub(pattern, heard, word)
     return word
@@ -188,7 +188,7 @@ def sound(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def roots(word: str) -> tuple[str, ...]:
-    """The stems that `word` stands for: "can't" for two."""
+    """The stems that `word` stands for; "can't" stands for two."""
     if word in _SHORT:
         return tuple(stem(part) for part in _SHORT[word].split())
     for ending, full in _ENDINGS.items():

@@ -1,4 +1,4 @@
-"""What a caller's words may mean: intents with their scores, values, a yes or a no."""
+"""What a caller's words may mean: intents with their scores, values, and a yes or a no."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from phone_daemon.language.yes_no import only_yes_or_no, yes_or_no
 
 NONE = Score("", 0.0)
 SHORT = 8
-"""Words in which callers take leave, or ask for a moment or a repetition: a longer sentence is less likely to."""
+"""Most words in which callers usually say goodbye, or ask for a moment or a repetition; a longer sentence is less
+likely to mean that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Reading:
     values: Mapping[str, str] = field(default_factory=dict)
     """The value of each slot that has one."""
     answer: str = ""
-    """`yes`, `no`, or nothing."""
+    """`yes`, `no`, or empty."""
     only: bool = False
-    """Nothing was said besides the yes or no."""
+    """Whether nothing was said besides the yes or no."""
 
     @property
     def best(self) -> Score:
@@ -42,7 +43,8 @@ class Reading:
 
 @lru_cache(maxsize=32)
 def matcher(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Matcher:
-    """One for all calls: to make it takes 40 ms, in which a caller waits and every other call, too."""
+    """One matcher for all calls, because creating one takes 40 ms, which would delay the caller and every other
+    call."""
     return Matcher(dict(sentences))
 
 
@@ -66,14 +68,14 @@ class Reader:
             if found := slot.kind.find(words, expected):
                 values[name] = found[-1].value
                 where[name] = [at for each in found for at in range(each.start, each.end)]
-        # While a request is open a value answers its question: it is no sign of another request.
+        # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked = self._weighed(self._matcher.rank(words, {} if open_request else where), len(words))
         confirming = state.asked is Asked.CONFIRM
         return Reading(ranked, values, yes_or_no(words, confirming), only_yes_or_no(words, confirming))
 
     def _weighed(self, ranked: Sequence[Score], count: int) -> Sequence[Score]:
-        """`ranked`, with less for what nobody says in `count` words."""
+        """`ranked`, with lower scores for what nobody says in `count` words."""
         if count <= SHORT:
             return ranked
         less = sqrt(SHORT / count)

@@ -1,9 +1,9 @@
-"""Which intent a caller's words mean, recognition errors, other wordings and all.
+"""Which intent a caller's words mean, despite recognition errors and other wordings.
 
 Each sentence of an intent is compared with what was heard: how much of the sentence was heard (rare words count for
-more, words that sound or mean much the same count for part), and how much of what was heard belongs to the sentence or
-to its intent. An intent is as good as its best sentence. Word order does not matter: recognisers drop and add words
-more often than they swap them, and callers have orders of their own.
+more, and words with a similar sound or meaning count in part), and how much of what was heard belongs to the sentence
+or its intent. An intent is as good as its best sentence. Word order does not matter: recognizers drop and add words
+more often than they swap them, and callers have their own word order.
 """
 
 from __future__ import annotations
@@ -28,43 +28,43 @@ from phone_daemon.agent.script.lexicon import (
 )
 
 LEAST = 0.5
-"""A score below this means that the caller was not understood."""
+"""Below this score the caller was not understood."""
 SURE = 0.75
-"""A score from here on outweighs a pending question."""
+"""From this score on an intent outweighs a pending question."""
 MAYBE = 0.36
-"""A score from here on is worth asking back about."""
+"""From this score on it is worth asking back."""
 CLOSE = 0.03
-"""Scores nearer to each other than this leave open which one was meant."""
+"""If two scores are closer than this, it is undecided which intent was meant."""
 
 _BESIDE = 0.6
-"""How much words that do not belong to a sentence tell against it: 0, not at all."""
+"""How much words that do not belong to a sentence count against it; at 0 they do not count."""
 _OWN = 0.5
-"""How much of that is told by the sentence itself; the rest by all the sentences of its intent."""
+"""The share in this of the sentence itself; the rest depends on all sentences of its intent."""
 _SOUNDS = 0.8
-"""A word that sounds like another."""
+"""Closeness of a word that sounds like another."""
 _AKIN = 0.8
-"""A word that means much the same as another."""
+"""Closeness of a word that means much the same as another."""
 _COMMON = 0.2
-"""Words of any request, and thanks, weigh so much of what they would."""
+"""Factor on the weight of words that occur in any request, and of thanks."""
 _LITTLE = COMMON_ROOTS | FILLER_ROOTS
 _COUNT = 0.35
-"""How much of what was heard of a sentence is told by how many of its words, whatever they weigh."""
+"""The share of a sentence's score that depends on how many of its words were heard, whatever their weight."""
 _STRANGE, _STRANGE_COMMON = 0.6, 0.22
 """Weight of a word that no sentence has."""
 _SLOT = 0.3
 """Weight of a slot in a sentence."""
 _NEGATED = 0.9
-"""What is left of a sentence without a "not" where one was heard."""
+"""Factor on a sentence without a "not" if a "not" was heard."""
 _VAGUE = 0.65
-"""What is left of a part of a sentence that has no word of its own: the "appointment" of many requests."""
+"""Factor on a part of a sentence without a word of its own, such as the "appointment" of many requests."""
 _TELLING = 0.7
-"""A word that is so close to one of a sentence stands for it."""
+"""A word that is at least this close to a word of a sentence stands for it."""
 _FEW = 3
-"""A word of so many intents, out of a dozen, is one of its own."""
+"""A word that belongs to this many intents, out of a dozen, still counts as an intent's own."""
 _WANTED = 5
-"""Who says so much besides a greeting wants something."""
+"""A caller who says this many words besides a greeting wants something."""
 _REACH = 4
-"""Words after a verb in which a word that changes its meaning may stand: "take me off"."""
+"""A word that changes a verb's meaning may follow within this many words: "take me off"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,12 @@ class Score:
 
 @lru_cache(maxsize=50_000)
 def likeness(one: str, other: str) -> float:
-    """1 for the same word, less for words that look or sound alike, 0 for others; short words are alike or not."""
+    """1 for the same word, less for words that look or sound alike, 0 for others; short words are either alike or
+    not."""
     if one == other:
         return 1.0
     short, long = sorted((len(one), len(other)))
-    # Words that share too few letters need no closer look: this is asked for every word of a sentence's vocabulary.
+    # Words that share too few letters need no closer look, because this runs for every word in a sentence's vocabulary.
     if short < 4 or 2 * short < 0.6 * (short + long) or len({*one} & {*other}) < 0.3 * short:
         return 0.0
     ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
@@ -94,7 +95,8 @@ Token = tuple[int, str]
 
 
 def _tokens(words: Sequence[str]) -> list[Token]:
-    """The roots of a sentence: those of fillers only when there is hardly anything else. A slot stands for itself."""
+    """The roots of a sentence; those of fillers count only if there is hardly anything else. A slot stands for
+    itself."""
     every = [(at, root) for at, word in enumerate(words) for root in ((word,) if word[0] == "{" else roots(word))]
     found = [(at, root) for at, root in every if root not in FILLER_ROOTS]
     wanted = [(at, root) for at, root in found if root not in GREETING_ROOTS]
@@ -124,7 +126,7 @@ class Matcher:
             self._vocabularies[intent].update(tokens)
             for token in tokens:
                 spread.setdefault(token, set()).add(intent)
-        # A word of every intent weighs next to nothing, a word of one intent the most.
+        # A word that every intent has weighs next to nothing, and a word that one intent has weighs the most.
         self._weights = {
             token: _SLOT
             if token.startswith("{")
@@ -133,7 +135,7 @@ class Matcher:
         }
         self._telling = log((len(sentences) + 1) / (max(1.0, _FEW * len(sentences) / 12) + 0.5))
         self._vocabulary = [token for token in self._weights if not token.startswith("{")]
-        # Dialplans have thousands of sentences, and a caller waits: what can be known beforehand is.
+        # Computed in advance, because dialplans have thousands of sentences, and a caller is waiting.
         self._wanted = [sum(self._weights[token] for token in tokens) for _, tokens in self._sentences]
 
     def rank(self, words: Sequence[str], slots: Mapping[str, Collection[int]] | None = None) -> list[Score]:
@@ -154,7 +156,7 @@ class Matcher:
                     weights[at] = max(weights[at], self._weights[token] * close)
         for name, positions in (slots or {}).items():
             alike[f"{{{name}}}"] = dict.fromkeys(positions, 1.0)
-            # What a value says it says for every request.
+            # The words of a value say the same about every request.
             weights |= {at: min(weights.get(at, _SLOT), _SLOT) for at in positions}
         total = sum(weights.values())
         belongs = {
@@ -177,7 +179,8 @@ class Matcher:
         return sorted(ranked, key=lambda each: -each.score)
 
     def _closeness(self, root: str, token: str) -> float:
-        """A word that means the same tells no more than itself: "appointment" is of many requests, "slot" of one."""
+        """A word with the same meaning says no more than it would itself: many requests have "appointment", one has
+        "slot"."""
         if root == token:
             return 1.0
         if akin(root, token):
@@ -185,7 +188,7 @@ class Matcher:
         return likeness(root, token)
 
     def _heard(self, words: Sequence[str]) -> list[Token]:
-        """The roots of what was heard, with those of words that the sentences write apart, or as one."""
+        """The roots of what was heard, and those of words that the sentences write apart or as one."""
         heard = _tokens(words)
         for at, pair in enumerate(pairwise(words)):
             if (joined := stem("".join(pair))) in self._weights:
@@ -198,7 +201,7 @@ class Matcher:
         return heard
 
     def _part(self, tokens: Sequence[str], wanted: float, closest: Mapping[str, float]) -> float:
-        """How much of a sentence was heard; `wanted`: what its words weigh."""
+        """How much of a sentence was heard; `wanted`: the total weight of its words."""
         found = count = most = 0.0
         for token in tokens:
             if close := closest.get(token):
@@ -213,15 +216,16 @@ class Matcher:
 
 
 def _beside(own: float, of_intent: float) -> float:
-    """What words beside a sentence leave of it, by the shares of what was heard that belong to it and to its intent.
+    """The factor that other words leave of a sentence, by the shares of what was heard that belong to it and to its
+    intent.
 
-    People wrap what they want in many words, and noise has few that fit.
+    People wrap what they want in many words, and noise has few words that fit.
     """
     return float((_OWN * own + (1 - _OWN) * of_intent) ** _BESIDE)
 
 
 def _covered(tokens: Iterable[str], alike: Mapping[str, Mapping[int, float]]) -> dict[int, float]:
-    """How well the words at each position are among `tokens`."""
+    """How well the words at each position match `tokens`."""
     covered: dict[int, float] = {}
     for token in tokens:
         for at, close in alike.get(token, {}).items():

@@ -17,7 +17,7 @@ _WORD = re.compile(r"\s*\S+")
 
 
 class ScriptedAgent:
-    """A `Agent` that follows a dialplan; the same turns always get the same replies."""
+    """An `Agent` that follows a dialplan; the same turns always get the same replies."""
 
     def __init__(self, plan: Dialplan, parties: Parties = NOBODY) -> None:
         self._opening = parties.fill(plan.opening)
@@ -31,7 +31,7 @@ class ScriptedAgent:
         return _stream((), self._opening, ())
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
-        """The turn is taken in by the call itself: a reply that nobody reads can be retracted as well."""
+        """The call to `reply` itself takes in the turn, so that a reply that nobody reads can be retracted as well."""
         last = next((message for message in reversed(history) if message.role == "agent"), None)
         answer = self._conversation.answer(self._state, turn, interrupted=last is not None and last.interrupted)
         self._before, self._state = self._state, answer.state
@@ -48,7 +48,7 @@ class ScriptedAgent:
         return self._conversation.expects(self._state)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 async def _stream(
@@ -57,7 +57,7 @@ async def _stream(
     for event in before:
         yield event
     for word in _WORD.findall(text):
-        # Whoever wants this reply stopped gets a chance to say so after every word.
+        # Gives code that wants to stop this reply a chance to do so after every word.
         await asyncio.sleep(0)
         yield Token(word)
     for action in after:

@@ -1,4 +1,4 @@
-"""Where a scripted conversation stands, and what comes out of a turn."""
+"""The state of a scripted conversation, and the result of a turn."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ class State:
     """The intent whose slots are being filled."""
     values: Mapping[str, str] = field(default_factory=dict)
     digits: str = ""
-    """The digits heard so far of a number that comes in pieces."""
+    """The digits so far of a number that comes in pieces."""
     offered: tuple[str, ...] = ()
     done: str = ""
-    """The intent that was settled last, and with what: it can still be corrected."""
+    """The intent that was settled last, and its values, which can still be corrected."""
     settled: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
-    """What the caller has left, one text a line."""
+    """What the caller has left, one text per line."""
     misses: int = 0
-    """Turns in a row that were not understood."""
+    """Consecutive turns that were not understood."""
     known: Mapping[str, str] = field(default_factory=dict)
-    """What texts may name besides slots, as it is said (`agent.Parties`)."""
+    """Values that texts may name besides slots, as they are said (`agent.Parties`)."""
     said: str = ""
     used: Mapping[str, int] = field(default_factory=dict)
-    """How often each text was said: its wordings take turns."""
+    """How often each text was said, because its wordings take turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes of a turn."""
+    """The result of a turn."""
 
     state: State
     understood: Understood
     text: str
     before: tuple[Action, ...] = ()
-    """Done before anything is said."""
+    """Actions that are done before anything is said."""
     after: tuple[Action, ...] = ()

@@ -1,4 +1,4 @@
-"""An answer being worded: what was understood, what is said and done, and the state it leaves."""
+"""Composes an answer: what was understood, what is said and done, and the resulting state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from phone_daemon.events import Action, Understood
 
 NOTHING = Understood("")
 HIDDEN = "(given)"
-"""Shown instead of a text, which is personal."""
+"""Shown instead of a text, because the text is personal."""
 
 _START = re.compile(r"(^|[.?!]\s+)([a-z])")
 _KEYS = "1234567890*#"
@@ -36,7 +36,7 @@ class Wording:
         return Answer(state, self._understood, text, tuple(self._before), tuple(self._after))
 
     def _tell(self, intent: str, values: Mapping[str, str] | None = None) -> None:
-        """What the turn was taken to mean: the first that is told stands."""
+        """Records what the turn was taken to mean; only the first record counts."""
         if self._understood is NOTHING:
             shown = {name: self._show(name, value) for name, value in (values or {}).items()}
             self._understood = Understood(intent, shown)
@@ -62,7 +62,7 @@ class Wording:
         return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), text)
 
     def _menu(self) -> str:
-        """`To book an appointment, press 1. To cancel one, press 2.`"""
+        """For example `To book an appointment, press 1. To cancel one, press 2.`"""
         offers = sorted(
             (intent for intent in self._script.intents.values() if intent.offer),
             key=lambda intent: _KEYS.find(intent.digit) if intent.digit else len(_KEYS),
