@@ -1,6 +1,6 @@
-"""Two hosts as one voice: the first speaks English, the second every other language.
+"""Combines two hosts into one voice: the first speaks English, the second every other language.
 
-Which of them speaks is decided text by text, by the option `language`, or by a `voice` that is named by its language.
+The choice is made for each text, by the option `language` or by a `voice` that is named after its language.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sidecars.languages import is_english, language_of
 
 
 class ByLanguage:
-    """A `Host` for synthesis."""
+    """A `Host` for synthesis that chooses by language."""
 
     def __init__(self, english: Host, others: Host, *, starts_others: bool) -> None:
-        """`starts_others`: `others` is nobody else's, and starts and ends with this."""
+        """`starts_others`: this host owns `others`, and starts and ends it."""
         self._english = english
         self._others = others
         self._mine = (english, others) if starts_others else (english,)
@@ -46,7 +46,8 @@ class ByLanguage:
 class _Routed:
     """A channel of the first host until a text is in another language, and of the second from then on.
 
-    The texts of a call are in one language, that of its dialplan: what is still to come from the first host is dropped.
+    All texts of a call are in one language, that of its dialplan, so what is still to come from the first host is
+    dropped.
     """
 
     def __init__(self, english: Channel, others: Callable[[], Channel]) -> None:

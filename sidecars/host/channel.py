@@ -11,7 +11,7 @@ Deliver = Callable[[int, Message, bytes], None]
 
 
 class QueueChannel:
-    """A `Channel` whose host puts in what arrives, and takes out what is sent through `deliver`."""
+    """A `Channel` whose host puts arriving messages in with `put`, and gets outgoing ones through `deliver`."""
 
     def __init__(self, number: int, deliver: Deliver, sample_rate: int) -> None:
         self.number = number
@@ -20,17 +20,17 @@ class QueueChannel:
         self._queue: asyncio.Queue[tuple[Message, bytes] | None] = asyncio.Queue()
         self._listener: tuple[Callable[[Message, bytes], None], Callable[[str], None]] | None = None
         self._over = ""
-        """Why nothing can be sent any more; empty while something can."""
+        """Why nothing can be sent anymore; empty while the channel is open."""
 
     def put(self, message: Message, payload: bytes) -> None:
-        """A message from the engine."""
+        """Adds a message from the engine."""
         if self._listener is not None:
             self._listener[0](message, payload)
         else:
             self._queue.put_nowait((message, payload))
 
     def lose(self, reason: str) -> None:
-        """The engine is gone: what has arrived is still received, then `HostLost`."""
+        """The engine is gone: messages that have arrived are still received, then `HostLost` is raised."""
         if not self._over:
             self._over = reason
             if self._listener is not None:
@@ -45,7 +45,7 @@ class QueueChannel:
     async def receive(self) -> tuple[Message, bytes]:
         item = await self._queue.get()
         if item is None:
-            self._queue.put_nowait(None)  # for whoever asks again
+            self._queue.put_nowait(None)  # for anyone who calls again
             raise HostLost(self._over)
         return item
 
@@ -64,4 +64,4 @@ class QueueChannel:
             while not self._queue.empty():
                 self._queue.get_nowait()
             self._over = "the channel was closed"
-            self._queue.put_nowait(None)  # whoever still waits shall not wait for ever
+            self._queue.put_nowait(None)  # nobody may wait forever

@@ -1,4 +1,4 @@
-"""The open channels of a host whose engine serves all of them."""
+"""The open channels of a host whose one engine serves all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sidecars.host.host import Message
 
 
 class Channels(dict[int, QueueChannel]):
-    """Channels by number; the host removes one once it is closed. `deliver` takes what is sent on any of them."""
+    """Channels by number; the host removes a channel once it is closed. `deliver` gets what is sent on any of them."""
 
     def __init__(self, deliver: Deliver) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class Channels(dict[int, QueueChannel]):
         self._numbers = itertools.count(1)
 
     def open(self, sample_rate: int, *, down: str = "") -> QueueChannel:
-        """A new channel; if the engine is `down` (the reason), one that is lost already."""
+        """Opens a channel; if the engine is `down` (the reason), the channel is already lost."""
         channel = QueueChannel(next(self._numbers), self._deliver, sample_rate)
         if down:
             channel.lose(down)
@@ -26,12 +26,12 @@ class Channels(dict[int, QueueChannel]):
         return channel
 
     def put(self, number: int, message: Message, payload: bytes) -> None:
-        """A message from the engine; ignored if its channel is closed."""
+        """Passes on a message from the engine; ignored if its channel is closed."""
         if channel := self.get(number):
             channel.put(message, payload)
 
     def lose(self, reason: str) -> None:
-        """The engine is gone, and every channel with it."""
+        """Marks every channel as lost, because the engine is gone."""
         for channel in self.values():
             channel.lose(reason)
         self.clear()

@@ -1,9 +1,9 @@
-"""Two hosts as one: the first while it does its work, the second while it does not.
+"""Combines two hosts into one: the first is used while it works, the second while it does not.
 
-A breaker stands between them. It opens when the first cannot be started, loses a channel, gives an utterance up, or
-owes an answer for longer than its deadline; from then on channels are opened on the second, and say so (`Fault`).
-It closes when the first has answered a trial of its own: a server that accepts and never answers stays shut out
-however healthy it calls itself. Channels stay where they were opened.
+A circuit breaker stands between them. It opens when the first host cannot be started, loses a channel, gives up an
+utterance, or owes an answer for longer than its deadline. From then on channels are opened on the second host, and
+report that (`Fault`). The breaker closes when the first host has answered a trial, so a server that accepts but never
+answers stays shut out, however healthy it claims to be. Channels stay on the host where they were opened.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sidecars.host.host import Channel, Host, HostLost, Kind, Message
 from sidecars.log import Event
 
 PROBE_S = 2.0
-"""How often a host that is shut out is tried."""
+"""How often a host that is shut out is tried again."""
 PROBE_AUDIO_S = 0.2
 
 log = logging.getLogger(__name__)
 
 
 class FallbackHost:
-    """A `Host` made of two. `start` succeeds as soon as the second does."""
+    """A `Host` made of two. `start` succeeds as soon as the second one has started."""
 
     def __init__(
         self,
@@ -37,23 +37,22 @@ class FallbackHost:
         deadline_s: float,
         probe_s: float = PROBE_S,
     ) -> None:
-        """`first` makes one that can be started, again after a start that failed; `name` is what it is called in logs.
-
-        `deadline_s`: recognition, from Finalize or Cancel to its answer; synthesis, to the next sign of life while
+        """`first` makes the first host, and is called again after a failed start; `name` is its name in logs.
+        `deadline_s`: for recognition, from Finalize or Cancel to its answer; for synthesis, to the next message while
         there is something to speak.
         """
         self._kind: Kind = kind
         self._name = name
         self._make_first = first
         self._first: Host | None = None
-        """None until one has been started."""
+        """None until the first host has been started."""
         self._second = second
         self._deadline_s = deadline_s
         self._probe_s = probe_s
         self._why = ""
-        """Why the first is shut out; empty: it is not."""
+        """Why the first host is shut out; empty: it is not."""
         self._options: Message = {}
-        """Session options of recognition, as last seen: a trial that leaves them out would prove little."""
+        """The latest session options of recognition: a trial without them would prove little."""
         self._mending: asyncio.Task[None] | None = None
 
     @property
@@ -135,13 +134,13 @@ class FallbackHost:
             except (HostLost, TimeoutError) as error:
                 log.debug(Event("engine.still_down", engine=self._name, reason=error))
             except Exception:
-                log.exception(Event("engine.still_down", engine=self._name))  # a defect must not shut it out for ever
+                log.exception(Event("engine.still_down", engine=self._name))  # a defect must not shut it out forever
         log.warning(Event("engine.recovered", engine=self._name))
         self._why = ""
         self._mending = None
 
     async def _try(self, host: Host) -> None:
-        """Has it do a little of its work. Raises `HostLost` or `TimeoutError`."""
+        """Has the host do a little work. Raises `HostLost` or `TimeoutError`."""
         channel = host.open()
         try:
             if self._kind == "stt":
@@ -154,17 +153,17 @@ class FallbackHost:
                 while (message := (await channel.receive())[0])["type"] not in ("Final", "Done"):
                     if message["type"] == "Failed":
                         if self._kind == "stt" and not self._options:
-                            return  # nobody has called yet, and an engine may hear nothing without options
+                            return  # nobody has called yet, and an engine may need options to hear anything
                         raise HostLost(message["error"])
         finally:
             channel.close()
 
 
 class _Passed:
-    """A channel of a host, with something put in before what that host has to say."""
+    """A channel of a host, with messages inserted before the host's own."""
 
     def __init__(self, inner: Channel, seen: Callable[[Message], None]) -> None:
-        """`seen` is told the options of an utterance."""
+        """`seen` is called with the options of an utterance."""
         self._inner = inner
         self._seen = seen
         self.channel = QueueChannel(0, self._send, inner.sample_rate)
@@ -186,7 +185,7 @@ class _Passed:
 
 
 class _Watched(_Passed):
-    """A channel of the first host, and the answers that it owes."""
+    """A channel of the first host that keeps track of the answers that it owes."""
 
     def __init__(
         self,
@@ -200,7 +199,7 @@ class _Watched(_Passed):
         self._deadline_s = deadline_s
         self._failed = failed
         self._owed: deque[str] = deque()
-        """What was asked and not answered, in order: Finalize, Speak, Cancel."""
+        """Requests that were not answered yet, in order: Finalize, Speak, Cancel."""
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(inner, seen)
 
@@ -230,7 +229,7 @@ class _Watched(_Passed):
         super()._take(message, payload)
 
     def _wait(self) -> None:
-        """Counts from now, when something is owed."""
+        """Restarts the deadline if an answer is owed."""
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
@@ -243,6 +242,6 @@ class _Watched(_Passed):
     def _lose(self, reason: str) -> None:
         self._owed.clear()
         self._wait()
-        self._failed(reason)  # first: whoever is told opens another channel at once
+        self._failed(reason)  # first: whoever gets the message opens another channel at once
         self._inner.close()
         super()._lose(reason)

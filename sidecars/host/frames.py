@@ -1,6 +1,6 @@
-"""How messages travel over a byte stream: lengths, channel, JSON, audio.
+"""The frames in which messages travel over a byte stream:
 
-    u32 length of what follows · u32 channel · u32 length of the JSON · JSON in UTF-8 · audio
+    u32 length of the rest · u32 channel · u32 length of the JSON · JSON in UTF-8 · audio
 
 All integers are big-endian. Channel 0 belongs to the host itself.
 """
@@ -15,11 +15,11 @@ from sidecars.host.host import Letter, Message
 
 HEADER = struct.Struct("!III")
 MAX_FRAME = 16 << 20
-"""Bytes; a longer frame is a broken stream."""
+"""The most bytes in a frame; a longer one means that the stream is broken."""
 
 
 def encode(channel: int, message: Message, payload: bytes = b"") -> bytes:
-    """One frame. Raises `ValueError` when it would be longer than `MAX_FRAME`."""
+    """Encodes one frame. Raises `ValueError` if it would be longer than `MAX_FRAME`."""
     text = json.dumps(message, separators=(",", ":")).encode()
     length = 8 + len(text) + len(payload)
     if length > MAX_FRAME:
@@ -28,13 +28,13 @@ def encode(channel: int, message: Message, payload: bytes = b"") -> bytes:
 
 
 class Decoder:
-    """Cuts a stream into frames, however its bytes arrive."""
+    """Splits a stream into frames, however its bytes arrive."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Letter]:
-        """The frames that are complete now. Raises `ValueError` for a broken stream."""
+        """Takes bytes, and returns the frames that are now complete. Raises `ValueError` for a broken stream."""
         self._bytes += data
         while len(self._bytes) >= HEADER.size:
             length, channel, text_length = HEADER.unpack_from(self._bytes)

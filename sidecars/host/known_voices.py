@@ -1,7 +1,7 @@
-"""A host that is asked for what another engine can: voices it has not, a language, pronunciations.
+"""Handles requests for what only another engine can do: voices that it does not have, a language, pronunciations.
 
-A dialplan names a voice of one engine. The engine that speaks may be another, by the settings or in an emergency, and
-a caller is better served by another voice than by none.
+A dialplan names a voice of one engine, but another engine may speak, because of the settings or in an emergency. A
+caller is better served by a different voice than by none.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class KnownVoices:
-    """A `Host` for synthesis around another: what that does not know, it speaks with its default voice, as it can."""
+    """A `Host` for synthesis that wraps another one and replaces what the other does not support, such as a voice by
+    the default voice."""
 
     def __init__(self, inner: Host, *, by_language: bool = False, pronounces: bool = False) -> None:
-        """`by_language`: voices can be named by any language; `pronounces`: it takes the option `pronounce`."""
+        """`by_language`: voices can be named by any language; `pronounces`: the host accepts the option `pronounce`."""
         self._inner = inner
         self._by_language = by_language
         self._pronounces = pronounces
@@ -63,14 +64,14 @@ class KnownVoices:
         return {**message, "options": options}
 
     def _tell(self, what: str, told: str) -> None:
-        """Once."""
+        """Logs a replacement, once."""
         if what not in self._told:
             self._told.add(what)
             log.warning(Event("voice.unknown", reason=told))
 
 
 def _speaks(voice: str, language: str) -> bool:
-    """Whether a voice is named by a language of the same kind: "de+f2" speaks "de", "en-gb" speaks "en-us"."""
+    """Whether a voice is named by a language of the same family: "de+f2" speaks "de", "en-gb" speaks "en-us"."""
     return language_of(voice).partition("-")[0] == language.partition("-")[0]
 
 

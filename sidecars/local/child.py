@@ -2,9 +2,9 @@
 
     python -m sidecars.local.child --kind stt|tts --engine NAME --fd N
 
-Needs nothing besides the standard library and the engine's own packages. The first frame on the socket carries the
-engine's options; `Ready`, or `Failed` with the reason, answers it. It ends when the socket closes, and by no signal
-that is meant for the daemon: the daemon decides when a call may lose its engine.
+It needs only the standard library and the engine's own packages. The first frame on the socket carries the engine's
+options and is answered by `Ready`, or by `Failed` with the reason. The process ends when the socket closes, and ignores
+signals that are meant for the daemon: the daemon decides when a call may lose its engine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Pipe:
         self._ready.register(sock, select.POLLIN)
 
     def receive(self, *, wait: bool) -> Iterator[Letter]:
-        """The frames that have arrived; with `wait`, sleeps until there is something. Raises `Closed`."""
+        """Returns the frames that have arrived; with `wait`, sleeps until there is something. Raises `Closed`."""
         while self._ready.poll(None if wait else 0):
             try:
                 data = self._socket.recv(READ)
@@ -54,7 +54,9 @@ class Pipe:
             wait = False
 
     def first(self) -> Letter:
-        """The first frame, whole: it holds what callers may say, and may come in pieces. Raises `Closed`."""
+        """Returns the complete first frame, which holds what callers may say and may come in pieces. Raises
+        `Closed`.
+        """
         while True:
             for letter in self.receive(wait=True):
                 return letter

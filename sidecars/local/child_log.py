@@ -1,4 +1,4 @@
-"""A child process's standard error, passed on to the log line by line."""
+"""Copies a child process's standard error to the log, line by line."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import logging
 from sidecars.log import Event
 
 MAX_LINE = 2000
-"""A longer line is cut."""
+"""The most characters in a line; a longer one is truncated."""
 
 
 class ChildLog:
-    """A line may begin with a level (`WARNING …`); one without is a warning: nobody meant to write it."""
+    """A child's log. A line may begin with a level (`WARNING …`); a line without one is a warning, because it was
+    unexpected.
+    """
 
     def __init__(self, name: str, log: logging.Logger) -> None:
         self.last_line = ""
-        """The last thing that was said: often why the child died."""
+        """The last line, which often tells why the child died."""
         self.lines = 0
-        """How much was said."""
+        """The number of lines so far."""
         self._name = name
         self._log = log
 
     async def read(self, stderr: asyncio.StreamReader) -> None:
-        """Returns when the child has closed its end."""
+        """Copies until the child has closed its end."""
         rest = b""
         while data := await stderr.read(MAX_LINE):
             *lines, rest = (rest + data).split(b"\n")

@@ -1,4 +1,5 @@
-"""A child process with an engine in it, from birth to death, as its host sees it (its own side is `hosts.child`)."""
+"""A child process with an engine, from start to end, on its host's side (the process's own side is
+`sidecars.local.child`)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from sidecars.local.child_log import ChildLog
 from sidecars.log import Event
 
 MAX_UNSENT = 8 << 20
-"""Bytes that may wait for a child (four minutes of one utterance's audio): past this it is taken for dead."""
+"""The most bytes that wait for a child (four minutes of one utterance's audio); above it the child is considered
+dead."""
 PING_S = 1.0
 LAST_WORDS_S = 1.0
 PING = encode(0, {"type": "Ping"})
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class ChildProcess(asyncio.Protocol):
-    """One child: `start`, then `watch` until it dies or is of no use, then `end`."""
+    """One child: `start` it, `watch` it until it dies or is unusable, then `end` it."""
 
     def __init__(
         self,
@@ -42,11 +44,11 @@ class ChildProcess(asyncio.Protocol):
         start_timeout_s: float,
         stall_s: float,
     ) -> None:
-        """`arrived` gets channel, message and payload of whatever it has to say to a channel."""
+        """`arrived` gets the channel, message, and payload of everything that the child sends to a channel."""
         self.name = f"{kind} engine {engine}"
         self.ready: Message = {}
-        """How it introduced itself: `sample_rate`, `voices`."""
-        # Python's warnings are for the authors of an engine's packages; who reads the daemon's log can do nothing.
+        """The `Ready` message: `sample_rate`, `voices`."""
+        # Python's warnings are for the authors of an engine's packages; readers of the daemon's log cannot act on them.
         self._command = ["-W", "ignore", "-m", "sidecars.local.child", "--kind", kind, "--engine", engine]
         self._options, self._python, self._arrived = options, python, arrived
         self._start_timeout_s, self._stall_s = start_timeout_s, stall_s
@@ -59,7 +61,7 @@ class ChildProcess(asyncio.Protocol):
         self._introduced: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._closed = asyncio.Event()
         self._answered = False
-        """Whether the last Ping was, by whatever it said since."""
+        """Whether the last Ping was answered, by any message since."""
         self._pings = self._pongs = 0
         self._broken = False
 
@@ -74,7 +76,7 @@ class ChildProcess(asyncio.Protocol):
     # -------------------------------------------------------------------------------------------- birth and death
 
     async def start(self) -> None:
-        """Returns when its engine is ready. Raises `HostLost`, with nothing left of it, when it never will be."""
+        """Starts the child and returns when its engine is ready. If it cannot be, cleans up and raises `HostLost`."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -90,7 +92,7 @@ class ChildProcess(asyncio.Protocol):
             raise
 
     async def watch(self) -> None:
-        """Keeps it company; returns when it has died or was given up."""
+        """Watches the child; returns when it has died or was given up."""
         silent = 0.0
         while self.alive:
             silent = 0.0 if self._answered else silent + PING_S
@@ -102,7 +104,7 @@ class ChildProcess(asyncio.Protocol):
                     await self._closed.wait()
 
     async def end(self) -> str:
-        """Closes its socket, which ends it, or else kills it. Returns what it died of. Idempotent."""
+        """Closes the child's socket, which ends it, or else kills it. Returns the cause of death. Idempotent."""
         if self._transport is not None:
             self._transport.abort()
         if self._process is not None:
@@ -125,7 +127,7 @@ class ChildProcess(asyncio.Protocol):
     async def _spawn(self, fd: int) -> asyncio.subprocess.Process:
         environment = dict(os.environ)
         if self._python:
-            # A folder with nothing but this package: the daemon's own packages must not reach another interpreter.
+            # A folder with only this package: the daemon's own packages must not reach another interpreter.
             home = Path(self._packages.name)
             (home / "sidecars").symlink_to(Path(sidecars.__file__).parent, target_is_directory=True)
         else:
@@ -148,7 +150,7 @@ class ChildProcess(asyncio.Protocol):
             raise HostLost(f"{self.name}: {self._python or sys.executable}: {error.strerror}") from error
 
     async def _introduce(self) -> None:
-        """Tells it its options and waits for its `Ready`; one that says how far it is may take its time."""
+        """Sends the options and waits for `Ready`; a child that reports its progress may take its time."""
         try:
             start = encode(0, {"type": "Start", "options": self._options})
         except (TypeError, ValueError) as error:
@@ -174,7 +176,7 @@ class ChildProcess(asyncio.Protocol):
             self._give_up("it does not read what it is sent")
 
     def demand(self, within_s: float) -> None:
-        """Gives it up unless it has looked at everything written so far when `within_s` is over."""
+        """Gives the child up unless it has read everything written so far within `within_s`."""
         self._ping()
         due = self._pings
 
@@ -190,7 +192,7 @@ class ChildProcess(asyncio.Protocol):
         self.write(PING)
 
     def _give_up(self, why: str) -> None:
-        """It is alive and of no use."""
+        """Gives up a child that is alive but unusable."""
         log.error(Event("engine.down", engine=self.name, reason=why))
         self._broken = True
         if self._transport is not None:

@@ -1,7 +1,7 @@
-"""Python's garbage collector in a process that is an engine's: never in the middle of a step.
+"""Controls Python's garbage collector in an engine's own process, so that it never runs in the middle of a step.
 
-What a large model loads are some 800,000 objects, which stay. Looking through all of them takes 0.4 s, and it was done
-every 13 to 40 steps.
+A large model creates some 800,000 permanent objects. Scanning all of them takes 0.4 s, and used to happen every 13 to
+40 steps.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 import gc
 
 DUE = 10
-"""Collections of what is not quite new since the last full one, after which the next is due; Python's own."""
+"""The number of middle-generation collections since the last full one after which the next is due; Python's own
+value."""
 NEVER = 1_000
-"""As many of them until Python makes a full one by itself: for an engine that never pauses between steps."""
+"""The number of such collections until Python makes a full one by itself, for an engine that never pauses between
+steps."""
 
 
 def rest() -> None:
-    """Before the engine is loaded: nothing that it loads is garbage, and looking through it took a tenth of the start.
-
-    Until `settle`.
+    """Disables collection until `settle`; called before the engine is loaded. Nothing that the engine loads is garbage,
+    and scanning it took a tenth of the startup time.
     """
     gc.disable()
 
 
 def settle() -> None:
-    """Once, after the engine is loaded: whatever is there now is never looked at again."""
+    """Excludes all present objects from collection for good; called once, after the engine is loaded."""
     gc.enable()
     gc.collect()
     gc.freeze()
@@ -32,6 +33,6 @@ def settle() -> None:
 
 
 def between_steps() -> None:
-    """Whenever the engine has done a piece of work and said what it has to say."""
+    """Collects if it is due; called whenever the engine has done a piece of work and sent its messages."""
     if gc.get_count()[2] >= DUE:
         gc.collect()

@@ -1,7 +1,8 @@
-"""The engine's side of every channel, without any I/O: messages in, one small piece of work at a time, messages out.
+"""The engine's side of every channel, without any I/O: takes messages, does one small piece of work at a time, and
+returns messages.
 
-A host calls `receive` for what has arrived and `step` while `busy`. What is to be stopped is stopped before
-anything else is done, so a Cancel waits for one piece of work at most.
+A host calls `receive` with what has arrived and `step` while `busy`. Whatever is to be stopped is stopped before
+anything else is done, so a Cancel waits for at most one piece of work.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from sidecars.host.host import Letter, Message
 
 
 def _aborts(message: Message) -> bool:
-    """`Close` is a host's own word for a channel that nobody reads any more: like Cancel, and never answered."""
+    """Whether the message ends its work. `Close` is a host's own message for a channel that nobody reads anymore; it is
+    like Cancel, but is never answered.
+    """
     return message.get("type") in ("Cancel", "Close")
 
 
 class EngineServer(ABC):
-    """Serves one engine to many channels. `poll` is asked, in the middle of long work too, to `receive` what came."""
+    """Serves one engine to many channels. `poll` is called, even in the middle of long work, to `receive` what has
+    come.
+    """
 
     def __init__(self, poll: Callable[[], None] = lambda: None) -> None:
         self._poll = poll
@@ -34,7 +39,7 @@ class EngineServer(ABC):
 
     @property
     def voices(self) -> Sequence[str]:
-        """Synthesis: the engine's voices, the default first. Recognition: none."""
+        """Synthesis: the engine's voices, the default first. Recognition: empty."""
         return ()
 
     @property
@@ -43,7 +48,7 @@ class EngineServer(ABC):
         return bool(self._inbox) or self._pending()
 
     def step(self) -> list[Letter]:
-        """Does one piece of work and returns what it has to say. An exception means that the engine is unusable."""
+        """Does one piece of work and returns the messages to send. An exception means that the engine is unusable."""
         self._poll()
         letters = list(self._inbox)
         self._inbox.clear()
@@ -66,7 +71,7 @@ class EngineServer(ABC):
         self._out.append((channel, {"type": kind, **fields}, payload))
 
     def _stopping(self, channel: int) -> bool:
-        """Whether an abort of `channel` has arrived that was not taken yet."""
+        """Whether an abort of `channel` has arrived that was not handled yet."""
         self._poll()
         return any(to == channel and _aborts(message) for to, message, _ in self._inbox)
 
@@ -78,7 +83,7 @@ class EngineServer(ABC):
 
     @abstractmethod
     def _accept(self, channel: int, message: Message, payload: bytes) -> None:
-        """Raises `ValueError` or `EngineFull` for a message that cannot be done; `_fail` is called then."""
+        """Handles a message. Raises `ValueError` or `EngineFull` if that is impossible; then `_fail` is called."""
 
     @abstractmethod
     def _fail(self, channel: int, error: str) -> None: ...

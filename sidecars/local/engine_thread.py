@@ -1,5 +1,5 @@
-"""One engine in one thread of its own, beside an event loop. Never the loop's default executor: a dozen other things
-may occupy that, and an engine wants to be used by one thread for as long as it lives.
+"""One engine in its own thread, beside an event loop. It does not use the loop's default executor: a dozen other things
+may occupy that, and an engine needs to stay on one thread for as long as it lives.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LAST_STEP_S = 2.0
-"""An engine that is still busy so long after it was told to end is left behind; its thread ends with the process."""
+"""An engine that is still busy this long after it was told to end is abandoned; its thread ends with the process."""
 
 
 class EngineThread:
-    """Feeds an `EngineServer` and tells what it says, both on the event loop that `start` was called on."""
+    """Feeds an `EngineServer` and passes on its messages, both on the event loop on which `start` was called."""
 
     def __init__(
         self,
@@ -44,8 +44,7 @@ class EngineThread:
         own_process: bool = False,
     ) -> None:
         """`died` is called when the engine has become unusable; `stepped`, in the thread, after each piece of work.
-
-        `own_process`: the process is there for the engine, which decides when its garbage is collected.
+        `own_process`: the process belongs to the engine, which decides when its garbage is collected.
         """
         self.name = f"{kind} engine {engine}"
         self.sample_rate = 0
@@ -58,7 +57,7 @@ class EngineThread:
         self._stepped = stepped
         self._own_process = own_process
         self.lost = False
-        """Whether it died in a way that no other engine in this process would survive."""
+        """Whether the engine died in a way that no other engine in this process would survive."""
         self._inbox: SimpleQueue[Letter | Callable[[EngineServer], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -66,7 +65,7 @@ class EngineThread:
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
-        """Loads the engine. Raises `HostLost` with the reason when that fails."""
+        """Loads the engine. Raises `HostLost` with the reason if that fails."""
         self._loop = asyncio.get_running_loop()
         ready: asyncio.Future[EngineServer] = self._loop.create_future()
         self._ready = ready
@@ -79,11 +78,11 @@ class EngineThread:
         self.sample_rate, self.voices = server.engine.sample_rate, server.voices
 
     def post(self, channel: int, message: Message, payload: bytes = b"") -> None:
-        """Hands a message to the engine; before `start` has returned, it waits."""
+        """Sends a message to the engine; it waits until `start` has returned."""
         self._inbox.put((channel, message, payload))
 
     async def ask(self, question: Callable[[EngineServer], T]) -> T:
-        """Asks the engine something between two of its steps. Raises `HostLost` when it is not there to answer."""
+        """Asks the engine something between two of its steps. Raises `HostLost` if there is no engine to answer."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def put(server: EngineServer) -> None:
@@ -107,17 +106,17 @@ class EngineThread:
         return answer.result()
 
     def stop(self) -> None:
-        """The thread ends after the step that it is in. Idempotent."""
+        """Ends the thread after its current step. Idempotent."""
         self._inbox.put(None)
 
     async def close(self) -> None:
-        """Stops, and waits for the thread, though not for ever."""
+        """Stops the thread and waits for it, but not forever."""
         self.stop()
         if self._thread.ident is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_STEP_S):
                     await self._ended.wait()
-                    self._thread.join()  # at its last instruction
+                    self._thread.join()  # about to end
 
     # ------------------------------------------------------------------------------------------ in the thread
 
@@ -158,7 +157,7 @@ class EngineThread:
                 collector.between_steps()
 
     def _take(self, server: EngineServer, *, wait: bool) -> None:
-        """Passes on what has arrived."""
+        """Passes on what has arrived to the server."""
         for item in self._arrived(wait):
             if item is None:
                 self._stopped = True
@@ -175,7 +174,7 @@ class EngineThread:
                 yield self._inbox.get_nowait()
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Has the loop call it; nobody is left to hear it when the loop is closed."""
+        """Calls the function on the loop, unless the loop is closed, in which case nobody is left to hear."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *arguments)
 

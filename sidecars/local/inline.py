@@ -1,6 +1,6 @@
-"""The engine in this process, called on the event loop: deterministic, and right for replays on a counted clock.
+"""Runs the engine in this process, on the event loop: deterministic, and suited to replays on a simulated clock.
 
-Recognition blocks the loop while it works; live calls want `SubprocessHost`.
+Recognition blocks the loop while it works, so live calls should use `SubprocessHost`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class InlineHost:
-    """A `Host` without a process of its own. Work is done piece by piece, between the loop's other callbacks."""
+    """A `Host` without its own process. It works piece by piece, between the loop's other callbacks."""
 
     sample_rate = 0
     voices: Sequence[str] = ()

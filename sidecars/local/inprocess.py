@@ -1,8 +1,8 @@
-"""The engine in this process, in a thread of its own. There is nothing between it and its client but a queue.
+"""Runs the engine in this process, in its own thread, with only a queue between it and its client.
 
-What that costs: Python code of the engine and of its client wait for each other, an engine that crashes takes
-everything along, and one that hangs cannot be killed. An engine that raises out of its work is loaded again;
-channels opened meanwhile wait for the next one.
+The costs: Python code of the engine and of its client wait for each other, an engine that crashes takes everything down
+with it, and one that hangs cannot be killed. An engine that raises an exception from its work is loaded again; channels
+opened meanwhile wait for the next one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class InProcessHost:
-    """A `Host` without a process of its own."""
+    """A `Host` without its own process."""
 
     sample_rate = 0
     voices: Sequence[str] = ()
@@ -47,7 +47,8 @@ class InProcessHost:
         self._stepped = stepped
         self._own_process = own_process
         self.lost: asyncio.Future[str]
-        """Done, with the reason, once no engine can be had in this process any more: it should end. From `start` on."""
+        """Done, with the reason, once no engine can run in this process anymore, so that the process should end. Set by
+        `start`."""
         self._thread: EngineThread | None = None
         self._channels = Channels(self._deliver)
         self._born = 0.0
@@ -75,7 +76,7 @@ class InProcessHost:
         return self._channels.open(self.sample_rate, down=down)
 
     async def ask(self, question: Callable[[EngineServer], T]) -> T:
-        """Asks the engine something between two of its steps. Raises `HostLost` when it is not there to answer."""
+        """Asks the engine something between two of its steps. Raises `HostLost` if there is no engine to answer."""
         if self._thread is None or self._replacing is not None:
             raise HostLost(f"{self.name} does not run")
         return await self._thread.ask(question)
@@ -128,7 +129,7 @@ class InProcessHost:
             log.critical(Event("engine.down", reason=reason))
             self.lost.set_result(reason)
             return
-        self._thread = self._make()  # what is sent from now on waits in it
+        self._thread = self._make()  # messages sent from now on wait in it
         self._replacing = asyncio.create_task(self._replace(), name=f"{self.name} again")
 
     async def _replace(self) -> None:

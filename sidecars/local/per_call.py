@@ -1,7 +1,7 @@
-"""A child process for each call: what an engine has taken for a call is given back when the call ends, whatever it was.
+"""A child process for each call, so that everything that an engine takes for a call is given back when the call ends.
 
-One child more than there are calls is kept loaded, so that a call does not wait for its own. A child that dies ends the
-utterances of its call alone, and the call goes on with the next one.
+There is always one more child loaded than there are calls, so that a call does not wait for its own. A child that dies
+ends only the utterances of its own call, which continues with the next child.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ log = logging.getLogger(__name__)
 
 
 class PerCallHost:
-    """A `Host` made of one `SubprocessHost` a call."""
+    """A `Host` made of one `SubprocessHost` for each call."""
 
     def __init__(self, make: Callable[[Callable[[], None]], SubprocessHost]) -> None:
-        """`make` makes a host that was not started, with this for its `emptied`."""
+        """`make` makes an unstarted host whose `emptied` is the argument."""
         self._make = make
         self.sample_rate = 0
         self.voices: Sequence[str] = ()
         self.problem = ""
         self._calls: dict[str, SubprocessHost] = {}
         self._ready: SubprocessHost | None = None
-        """Loaded, and nobody's yet."""
+        """Loaded, but not yet taken by a call."""
         self._wanted = asyncio.Event()
-        """The one that was ready is taken."""
+        """Set when the ready child has been taken."""
         self._anonymous = itertools.count(1)
         self._tasks = Tasks()
         self._closed = False
@@ -47,7 +47,9 @@ class PerCallHost:
         self._tasks.start(self._keep_ready())
 
     def open(self, call: str = "") -> QueueChannel:
-        """Channels that name no call are a call each, and wait for no child: there is one ready, or they are lost."""
+        """Opens a channel. Channels that name no call count as a call each, and wait for no child: if none is ready,
+        they are lost.
+        """
         host = self._calls.get(call)
         if host is None:
             if self._closed or (self._ready is None and not call):
@@ -67,12 +69,12 @@ class PerCallHost:
 
     @property
     def pids(self) -> dict[str, int | None]:
-        """Process ids by call."""
+        """The process ids by call."""
         return {call: host.pid for call, host in self._calls.items()}
 
     @property
     def ready(self) -> int | None:
-        """Process id of the child that no call has yet."""
+        """The process id of the child that is not taken by a call yet."""
         return self._ready.pid if self._ready is not None else None
 
     def _new(self) -> SubprocessHost:
@@ -118,6 +120,6 @@ class PerCallHost:
 
 
 def _heeded(started: asyncio.Future[None]) -> None:
-    """Whoever waits on a channel is told why there is no child; the log is told here."""
+    """Logs why there is no child; those who wait on a channel are told there."""
     if not started.cancelled() and (error := started.exception()) is not None:
         log.error(Event("engine.down", reason=error))

@@ -1,4 +1,4 @@
-"""Serves an `SttEngine`: a channel is an utterance, and the audio of all of them goes into one `engine.step`."""
+"""Serves an `SttEngine`: a channel is an utterance, and all utterances' audio goes into the same `engine.step`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from sidecars.local.engine_server import EngineServer
 from sidecars.log import Event
 
 STEP_S = 0.1
-"""Longest audio one utterance may have in one step, or a chunk of the engine's if that is longer: how long a Cancel
-waits for a backlog being caught up. With less than a chunk a step, an engine whose step takes longer than this would
-fall behind with any number of streams.
-"""
+"""The longest audio of one utterance in a step (or one chunk of the engine's, if that is longer). It limits how long a
+Cancel waits while a backlog is processed. With less than a chunk in a step, an engine whose step takes longer than this
+would fall behind with any number of streams."""
 BACKLOG_S = 60.0
-"""Audio that may wait for an utterance before it is given up: the engine is slower than speech."""
+"""The most audio of one utterance that waits before it is given up, because the engine is slower than speech."""
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +27,11 @@ class _Utterance:
     waiting: bytearray = field(default_factory=bytearray)
     finalizing: bool = False
     samples: int = 0
-    """Given to the engine."""
+    """Samples given to the engine."""
 
 
 class RecognitionServer(EngineServer):
-    """See `hosts.host` for the messages."""
+    """The engine's side of recognition; see `sidecars.host.host` for the messages."""
 
     def __init__(self, engine: SttEngine, poll: Callable[[], None] = lambda: None) -> None:
         super().__init__(poll)
@@ -47,13 +46,13 @@ class RecognitionServer(EngineServer):
             self._interruptible.urgent = self._urgent
 
     def _urgent(self) -> bool:
-        """Whether somebody waits for a final or a cancel."""
+        """Whether somebody waits for a final or a cancellation."""
         self._poll()
         waits = any(each.finalizing for each in self._open.values())
         return waits or any(message.get("type") in ("Finalize", "Cancel", "Close") for _, message, _ in self._inbox)
 
     def waiting_bytes(self) -> int:
-        """Audio that no step has taken yet."""
+        """Bytes of audio that no step has taken yet."""
         return sum(len(each.waiting) for each in self._open.values())
 
     def _pending(self) -> bool:
@@ -73,7 +72,7 @@ class RecognitionServer(EngineServer):
     def _accept(self, channel: int, message: Message, payload: bytes) -> None:
         kind = message.get("type")
         if channel in self._over:
-            return  # it was told why, or it asked for it
+            return  # the client knows: it was told, or it asked for this
         utterance = self._open.get(channel)
         if kind == "Open":
             if utterance is not None:
@@ -101,7 +100,7 @@ class RecognitionServer(EngineServer):
         self._end(channel, "Failed", error=error)
 
     def _work(self) -> None:
-        # Somebody waits for a final, and nobody for a partial: finals go first.
+        # Finals go first: somebody waits for them, but nobody waits for a partial.
         if due := [channel for channel, each in self._open.items() if each.finalizing and not each.waiting]:
             self._finalize(due if self._chunked is not None else due[:1])
             return
@@ -125,7 +124,7 @@ class RecognitionServer(EngineServer):
             self._say(channel, "Partial", **_told(hypothesis), samples=self._open[channel].samples)
 
     def _finalize(self, channels: list[int]) -> None:
-        """All of them in one batch, where the engine can."""
+        """Finalizes all of them in one batch, if the engine can."""
         try:
             if self._chunked is not None:
                 finals = self._chunked.finalize_all(channels)

@@ -1,8 +1,8 @@
-"""The engine in a child process, which may run another interpreter with other packages than the daemon's.
+"""Runs the engine in a child process, which may use another interpreter with other packages than the daemon's.
 
-A child that dies takes its channels with it (`HostLost`) and is replaced; channels opened meanwhile wait for the
-next one. A child that stops answering is killed and counts as dead. With a `spare`, the next one is loaded already,
-and a child that is told to stop what it does and does not look up for `cancel_s` is killed for it.
+A child that dies takes its channels with it (`HostLost`) and is replaced; channels opened meanwhile wait for the next
+one. A child that stops answering is killed and counts as dead. With a `spare`, the next child is already loaded, and a
+child that does not react to a Cancel within `cancel_s` is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class SubprocessHost:
-    """A `Host` in a process of its own. `python`: its interpreter; empty: this one's."""
+    """A `Host` in its own process. `python`: its interpreter; empty: this one's."""
 
     sample_rate = 0
     voices: Sequence[str] = ()
@@ -43,10 +43,9 @@ class SubprocessHost:
         stall_s: float = 20.0,
         emptied: Callable[[], None] = lambda: None,
     ) -> None:
-        """`spare`: keep a second child loaded, at the price of its memory. `emptied` is called when no channel is left.
-
-        `cancel_s`: with a spare, how long a child may take to see a Cancel. `start_timeout_s`: a child that is not
-        ready and has said nothing for so long, `stall_s`: one with nothing to say though asked, are taken for dead.
+        """`spare`: keep a second child loaded, at the cost of its memory. `emptied` is called when no channel is left.
+        `cancel_s`: with a spare, how long a child may take to react to a Cancel. A child is considered dead if it is
+        not ready and has been silent for `start_timeout_s`, or if it does not answer a Ping for `stall_s`.
         """
         self.name = f"{kind} engine {engine}"
         self._channels = Channels(self._deliver)
@@ -66,7 +65,7 @@ class SubprocessHost:
         self._child: ChildProcess | None = None
         self._spare: ChildProcess | None = None
         self._held_back: list[bytes] = []
-        """What was sent while no child was there to read it."""
+        """Frames that were sent while there was no child to read them."""
         self._held_back_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -77,7 +76,7 @@ class SubprocessHost:
 
     @property
     def spare_pid(self) -> int | None:
-        """That of the spare, once it is ready."""
+        """The spare's process id, once it is ready."""
         return self._spare.pid if self._spare else None
 
     @property
@@ -85,7 +84,7 @@ class SubprocessHost:
         return "" if self._child is not None else "its engine is being restarted"
 
     def begin(self) -> asyncio.Future[None]:
-        """Starts without waiting: what is sent on a channel meanwhile waits too. The future raises `HostLost`."""
+        """Starts without waiting: messages sent on a channel meanwhile wait too. The future raises `HostLost`."""
         assert not self._tasks, "a host is started once"
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._keep_running(started), name=self.name))
@@ -165,7 +164,7 @@ class SubprocessHost:
             await asyncio.sleep(delay)
 
     async def _run_child(self, started: asyncio.Future[None]) -> str:
-        """Runs one child, the spare if there is one, to its death; returns the reason. Raises `HostLost`."""
+        """Runs one child, the spare if there is one, until it dies; returns the reason. Raises `HostLost`."""
         child, self._spare = self._spare, None
         if child is not None and not child.alive:
             log.error(Event("engine.spare_lost", reason=await child.end()))
@@ -189,7 +188,7 @@ class SubprocessHost:
         return reason
 
     async def _keep_spare(self) -> None:
-        """Has one child more ready than there is work for."""
+        """Keeps one more child ready than is needed."""
         child: ChildProcess | None = None
         try:
             while True:

@@ -13,21 +13,21 @@ from sidecars.local.engine_server import EngineServer
 from sidecars.log import Event
 
 MAX_WAITING = 64
-"""Texts of one channel that may wait."""
+"""The most texts of one channel that wait."""
 MAX_TEXT = 5000
-"""Characters in one text."""
+"""The most characters in one text."""
 
 log = logging.getLogger(__name__)
 
 
 class SynthesisServer(EngineServer):
-    """See `hosts.host` for the messages."""
+    """The engine's side of synthesis; see `sidecars.host.host` for the messages."""
 
     def __init__(self, engine: TtsEngine, poll: Callable[[], None] = lambda: None) -> None:
         super().__init__(poll)
         self.engine = engine
         self._waiting: dict[int, deque[tuple[str, Mapping[str, Any]]]] = {}
-        """By channel, the one whose turn it is first."""
+        """The waiting texts by channel; the channel whose turn it is comes first."""
         self._speaking: tuple[int, Generator[Chunk]] | None = None
 
     @property
@@ -77,7 +77,7 @@ class SynthesisServer(EngineServer):
         try:
             chunk = next(chunks, None)
         except Exception as error:
-            if not isinstance(error, ValueError):  # not a bad option: the engine's own fault
+            if not isinstance(error, ValueError):  # not a bad option, but the engine's own fault
                 log.exception(Event("synthesis.failed"))
             self._end()
             self._fail(channel, f"{type(error).__name__}: {error}")
@@ -85,18 +85,20 @@ class SynthesisServer(EngineServer):
         if chunk is None:
             self._speaking = None
         if self._stopping(channel):
-            return  # the abort is answered in the next step, and nothing may come before it
+            return  # the abort is answered in the next step, and nothing may precede its answer
         if chunk is None:
             self._say(channel, "Done")
         else:
             self._say(channel, "Chunk", chunk.pcm, marks=[list(mark) for mark in chunk.marks])
 
     def _spoken(self, channel: int, text: str, options: Mapping[str, Any]) -> Generator[Chunk]:
-        """The engine is first called by the first `next`, so that whatever it raises is the text's failure."""
+        """Speaks a text. The engine is not called before the first `next`, so that whatever it raises is that text's
+        failure.
+        """
         yield from self.engine.speak(text, options, lambda: self._stopping(channel))
 
     def _end(self) -> None:
-        """Lets go of the text being spoken, so that the engine is free for the next."""
+        """Drops the text being spoken, so that the engine is free for the next."""
         if self._speaking is not None:
             chunks, self._speaking = self._speaking[1], None
             chunks.close()
