@@ -1,4 +1,4 @@
-"""What a queue, a hold or a mailbox says to whoever waits: a recording, which nobody wants answered. English."""
+"""Recognizes what a queue, a hold, or a mailbox says to a caller: a recording that needs no answer. English."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 LETTERS = 3
-"""Of each word, what has to be right: a partial has "your calling is" of "your call is"."""
+"""Letters of each word that must be right: a partial may contain "your calling is" for "your call is"."""
 _ANNOUNCEMENT = re.compile(
     r"""\b(?:
     your\ (?:call|business)\ is\ (?:very\ )?important
@@ -45,19 +45,19 @@ _BEGINNINGS = (
 
 
 def is_announcement(text: str) -> bool:
-    """Whether `text` is one, however it is written."""
+    """Whether `text` is an announcement, however it is spelled."""
     return _ANNOUNCEMENT.search(_plain(text)) is not None
 
 
 def begins_announcement(text: str) -> bool:
-    """Whether `text` is how one begins: two words of it will do, for more come, and whoever wants to say something else
-    with them will have said it in the next moment."""
+    """Whether `text` is the beginning of an announcement. Two of its words are enough, because more follow: someone who
+    begins that way but wants to say something else will have said it a moment later."""
     said = _plain(text).split()
     return len(said) >= 2 and any(_begins(said, each.split()) for each in _BEGINNINGS)
 
 
 def _begins(said: Sequence[str], known: Sequence[str]) -> bool:
-    """Whether `said` begins as `known` does, or is its beginning, as well as somebody is understood who goes on."""
+    """Whether `said` begins as `known` does, or is its beginning, allowing for how well a partial is recognized."""
     return all(one[:LETTERS] == other[:LETTERS] for one, other in zip(said, known, strict=False))
 
 

@@ -1,6 +1,6 @@
-"""What a listener says while somebody talks at length, by language: to show that they listen, and not to answer.
+"""What a listener says, by language, while somebody talks at length, to show that they listen and not to answer.
 
-Of "mhm", which has no vowel, some voices say the letters.
+"Mhm", which has no vowel, is left out, because some voices spell it.
 """
 
 from __future__ import annotations
@@ -17,5 +17,6 @@ BACKCHANNELS = {
 
 
 def backchannels(language: str) -> tuple[str, ...]:
-    """Those of a language, by its code ("de-AT"; empty: English). None where nobody has written them down."""
+    """The backchannels of a language, by its code ("de-AT"; empty for English). Empty if none are written down for
+    it."""
     return BACKCHANNELS.get(language.lower().split("-")[0] or "en", ())

@@ -18,14 +18,14 @@ DIGITS |= dict.fromkeys(("oh", "o", "nought", "naught", "nil"), "0")
 _PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
-"""What a recogniser writes for digits now and then; taken for them between two digits only."""
+"""What a recognizer sometimes writes for digits; counted as digits only between two digits."""
 _LIKE_DIGITS = _HOMOPHONES | {
     "a": "8", "an": "8", "hey": "8", "free": "3", "tree": "3", "fife": "5", "sicks": "6", "fore": "4", "nigh": "9",
     "line": "9", "owe": "0", "hero": "0", "heaven": "7",
 }  # fmt: skip
-"""What sounds like a digit, taken for one beside digits where only so the number becomes as long as it should."""
+"""What sounds like a digit; counted as a digit beside digits, and only if the number thereby gets its proper length."""
 _FILLERS = {"and", "uh", "um", "er", "then", "dash", "hyphen", "space", "point", "dot"}
-"""May stand within a number without ending it."""
+"""Words that may occur within a number without ending it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Run:
 
 
 def misheard_runs(words: Sequence[str]) -> list[Run]:
-    """As `runs`, with digits for the words beside them that sound like one: "a one two" is 812."""
+    """Like `runs`, but neighboring words that sound like digits count as digits: "a one two" is 812."""
     beside = [False, *(bool(_group(words, at)[0]) for at in range(len(words))), False]
     mended = [
         UNITS[int(_LIKE_DIGITS[word])] if word in _LIKE_DIGITS and (beside[at] or beside[at + 2]) else word
@@ -73,7 +73,7 @@ def runs(words: Sequence[str]) -> list[Run]:
 
 
 def _group(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The digits of the number word at `at`, and where it ends; no digits when it is none."""
+    """The digits of the number word at `at`, and where it ends; no digits if it is not a number word."""
     if at >= len(words):
         return "", at
     word = words[at]
@@ -95,8 +95,9 @@ def _group(words: Sequence[str], at: int) -> tuple[str, int]:
 
 
 def _large(words: Sequence[str], digits: str, at: int) -> tuple[str, int]:
-    """`digits` hundred or thousand, the word at `at`, with what is added to it: "eight hundred and twelve" is 812, but
-    "eight hundred five five" 80055: a single digit begins something new unless "and" joins it."""
+    """`digits` hundred or thousand, depending on the word at `at`, and what is added to it: "eight hundred and twelve"
+    is 812, but "eight hundred five five" is 80055, because a single digit begins something new unless "and" joins
+    it."""
     size = 3 if words[at] == "thousand" else 2
     end = at + 1
     joined = words[end : end + 1] == ["and"]
@@ -108,13 +109,13 @@ def _large(words: Sequence[str], digits: str, at: int) -> tuple[str, int]:
 
 
 def spoken(digits: str, group: int = 4) -> str:
-    """How the agent says digits: one by one, a short pause after each `group`."""
+    """How the agent says digits: one by one, with a short pause after each `group`."""
     groups = [digits[i : i + group] for i in range(0, len(digits), group)]
     return ", ".join(" ".join(UNITS[int(digit)] for digit in part) for part in groups)
 
 
 def examples(length: int) -> tuple[str, ...]:
-    """Sentences of `length` digits in which every pair of digits stands next to each other somewhere."""
+    """Sentences of `length` digits that together contain every pair of adjacent digits."""
     order = _all_pairs()
     step = max(length - 1, 1)
     order += order[:length]
@@ -128,14 +129,14 @@ def examples(length: int) -> tuple[str, ...]:
 
 
 def samples(length: int, count: int = 300) -> tuple[str, ...]:
-    """`count` numbers of `length` digits as people say them, always the same ones; a 0 is "zero" or "oh"."""
+    """`count` numbers of `length` digits as people say them, always the same numbers; a 0 is "zero" or "oh"."""
     chance = random.Random(length)
     names = (*UNITS, "oh")
     return tuple(" ".join(chance.choices(names, k=length)) for _ in range(count))
 
 
 def _all_pairs() -> list[int]:
-    """The digits in an order (a de Bruijn cycle of 100) that holds each of the 100 pairs once."""
+    """The digits in an order (a de Bruijn cycle of 100) that contains each of the 100 pairs once."""
     order: list[int] = []
     for first in range(10):
         order.append(first)

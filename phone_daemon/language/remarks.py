@@ -1,7 +1,7 @@
 """Backchannels: what a listener says to show that they listen, and not to take the floor.
 
-Yngve 1970 named them; Ward and Tsukahara 2000 list the English ones. "Yes" is one while the agent tells something, and
-an answer once it has asked: who calls this must know which.
+Yngve 1970 named them; Ward and Tsukahara 2000 list the English ones. "Yes" is a backchannel while the agent explains
+something, but an answer once the agent has asked a question; the calling code must know which applies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REMARKS = (
 )
 """In American and British English."""
 MOST = 3
-"""Who says more of them in a row wants to say something."""
+"""A listener who says more of them in a row wants to say something."""
 _MISHEARD = """
     a ah all amen an and are as at day eh er go god god's goddess gone gonna gun gut ha ham hard hay health her
     hey hi him hm hmm home hum hump i i'll i'm i've in is it it's k know m ma'am mem men mine mm moan my now o of
@@ -27,26 +27,26 @@ _MISHEARD = """
     was we well ya yahoo yay you you're your
     """
 MISHEARD = frozenset(_MISHEARD.split())
-"""What the recognizer makes of the first third of a second of a remark, or of a mumbled one: "and" of "mm", "god" of
-"got it". Whoever wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
+"""What the recognizer makes of the first third of a second of a remark, or of a mumbled remark: "and" of "mm", "god" of
+"got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
 _WANTING = """
     actually anybody cancel can can't cannot could don't excuse hang hello help hold how just let minute moment need
     never pardon please question repeat slow sorry speak stop thank wait want what what's when where which who why
     would wrong
     """
 WANTING = frozenset(_WANTING.split())
-"""Words with which people take the floor: one of them is enough."""
+"""Words with which people take the floor; one of them is enough."""
 AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
 ENOUGH = 2
-"""Other words that it takes: a single one may have been made up from the end of a "yeah"."""
+"""How many other words it takes: a single one may have been made up from the end of a "yeah"."""
 BEGUN = 4
-"""Letters of a word's beginning that will do."""
+"""Letters at the beginning of a word that are enough to recognize it."""
 MANY = 5
-"""Whoever says more words than that wants to say something, whatever it is."""
+"""A caller who says more words than this wants to say something, whatever it is."""
 
 
 def is_remark(text: str, remarks: Iterable[str] = REMARKS) -> bool:
-    """Whether `text` is nothing but one to three of `remarks`, however it is written."""
+    """Whether `text` consists only of one to three `remarks`, however they are spelled."""
     plain = " ".join(_words(text))
     return bool(plain) and _pattern(tuple(remarks)).fullmatch(plain) is not None
 
@@ -54,10 +54,11 @@ def is_remark(text: str, remarks: Iterable[str] = REMARKS) -> bool:
 def wants_floor(
     text: str, remarks: Iterable[str] = REMARKS, vocabulary: frozenset[str] = frozenset(), *, over: bool = True
 ) -> bool:
-    """Whether who says `text`, or this much of it, wants to say something, and not merely to show that they listen.
+    """Whether a caller who says `text`, or this much of it, wants to say something, and not merely to show that they
+    listen.
 
-    `vocabulary`: words that callers here are known to say. `over`: nothing more comes; until then a mere "no" may be
-    the beginning of "oh, okay".
+    `vocabulary`: words that callers are known to say here. `over`: whether nothing more comes; until then, a mere "no"
+    may be the beginning of "oh, okay".
     """
     words = _words(text)
     others = [word for word in words if word not in _single(tuple(remarks)) and word not in MISHEARD]
@@ -67,19 +68,19 @@ def wants_floor(
 
 
 def _begins_one_wanting(word: str) -> bool:
-    """Whether `word`, the last of a partial, is how a word of `WANTING` begins: "quest" is heard before "question"."""
+    """Whether `word`, the last of a partial, begins a word of `WANTING`: "quest" is heard before "question"."""
     return len(word) >= BEGUN and any(len(whole) > BEGUN and whole.startswith(word) for whole in WANTING)
 
 
 def asks_for_floor(text: str, vocabulary: frozenset[str] = frozenset()) -> bool:
-    """Whether `text` has words by which people take the floor, or which callers here are known to say: those of a
-    conversation beside the caller seldom do, however many they are."""
+    """Whether `text` has words by which people take the floor, or that callers are known to say here. A conversation
+    beside the caller rarely has such words, no matter how long it is."""
     words = _words(text)
     return any(word in WANTING or word in vocabulary for word in words) or _denies(words, over=False)
 
 
 def _denies(words: list[str], over: bool) -> bool:
-    """Whether "no" is meant: "no, that …", or "no" and nothing more."""
+    """Whether "no" is meant: "no, that …", or "no" and nothing else."""
     return words[:1] == ["no"] and (over if len(words) == 1 else words[1] in AFTER_NO)
 
 

@@ -1,9 +1,9 @@
 """Days and times of day as callers say them.
 
-A day's value is what was said, tidied: `tuesday`, `next friday`, `friday week`, `tomorrow`, `3 march`, `tuesday 23`. A
-time's value is `HH:MM` on a 24-hour clock, or `morning`, `afternoon`, `evening`, `any time`. Hours from one to six are
-taken for the afternoon and seven to twelve for the daytime, unless the caller says otherwise: people phone about office
-hours.
+A day's value is what was said, in a normal form: `tuesday`, `next friday`, `friday week`, `tomorrow`, `3 march`,
+`tuesday 23`. A time's value is `HH:MM` on a 24-hour clock, or `morning`, `afternoon`, `evening`, `any time`. Unless the
+caller says otherwise, the hours from one to six are in the afternoon and those from seven to twelve are in the daytime,
+because people call about office hours.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ORDINALS = (
 PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm"}
 _PARTS = {**{name: name for name in PARTS}, **{f"{name}s": name for name in PARTS}, "tonight": "evening"}
 _AFTER_DATE = frozenset(("", "at", "in", "please", "of", "or", "if", "would", "is", "around", "about", "then", "for"))
-"""What may follow "on the third" when it is a day: not "floor"."""
+"""What may follow "on the third" if it is a day; for example, "floor" may not."""
 _BEFORE_TIME = (
     *("at", "around", "about", "by", "after", "before", "from", "until", "maybe"),
     *("no", "sorry", "mean", "meant", "rather", "actually", "it", "say", "let's"),
 )
-"""Words after which a bare number is a time; callers correct themselves with some: "make it ten"."""
+"""Words after which a bare number is a time; callers use some of them to correct themselves: "make it ten"."""
 ANY_TIME, ANY_DAY = "any time", "any day"
 _NUMBER_WORDS = {
     **{word: value for value, word in enumerate(UNITS) if value},
@@ -44,7 +44,7 @@ _NUMBER_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A value in a sentence: the words from `start` up to `end` say it."""
+    """A value in a sentence, said by the words from `start` up to `end`."""
 
     value: str
     start: int
@@ -52,7 +52,7 @@ class Found:
 
 
 def find_days(words: Sequence[str], expected: bool = False) -> list[Found]:
-    """The days in a sentence, in order. "The third" without "on" counts only when a day is `expected`."""
+    """The days in a sentence, in order. "The third" without "on" counts only if a day is `expected`."""
     found: list[Found] = []
     at = 0
     while at < len(words):
@@ -79,7 +79,7 @@ def _relative(words: Sequence[str], at: int) -> Found | None:
 
 
 def _a_week(words: Sequence[str], start: int, end: int) -> Found | None:
-    """The day at `start:end` a week later: `a week on friday`, `a week tomorrow`, `friday week`."""
+    """The day one week after the one at `start:end`: `a week on friday`, `a week tomorrow`, `friday week`."""
     name = words[start].removesuffix("'s")
     before = start - 1 if start and words[start - 1] in ("on", "from", "this") else start
     if before > 1 and list(words[before - 2 : before]) in (["a", "week"], ["one", "week"], ["the", "week"]):
@@ -119,7 +119,7 @@ def _date(words: Sequence[str], at: int, expected: bool) -> Found | None:
     date, end = _ordinal(words, at)
     if not date:
         date, end = _number(words, at, 31)
-        # "at three may i come" names no month.
+        # "at three may i come" does not name a month.
         named = end < len(words) and words[end] in MONTHS and words[end] not in ("march", "may")
         return Found(f"{date} {words[end]}", at, end + 1) if date and named else None
     month = _past(words, end, "of")
@@ -132,12 +132,12 @@ def _date(words: Sequence[str], at: int, expected: bool) -> Found | None:
 
 
 def _past(words: Sequence[str], at: int, word: str) -> int:
-    """Where the sentence goes on after an optional `word`."""
+    """Where the sentence continues after an optional `word`."""
     return at + 1 if at < len(words) and words[at] == word else at
 
 
 def _ordinal(words: Sequence[str], at: int) -> tuple[int, int]:
-    """The ordinal at `at` ("twenty third", "23rd") and where it ends; 0 when there is none."""
+    """The ordinal at `at` ("twenty third", "23rd") and where it ends; 0 if there is none."""
     two = " ".join(words[at : at + 2])
     if " " in two and two in ORDINALS:
         return ORDINALS.index(two), at + 2
@@ -151,7 +151,7 @@ def _ordinal(words: Sequence[str], at: int) -> tuple[int, int]:
 
 
 def _number(words: Sequence[str], at: int, highest: int) -> tuple[int, int]:
-    """The cardinal number at `at`, from 1 to `highest`, and where it ends; 0 when there is none."""
+    """The cardinal number at `at`, from 1 to `highest`, and where it ends; 0 if there is none."""
     if at >= len(words):
         return 0, at
     word = words[at]
@@ -184,7 +184,7 @@ def say_day(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """A time before it is known whether it is meant before or after noon."""
+    """A time of which it is not yet known whether it is before or after noon."""
 
     hour: int
     minute: int
@@ -206,9 +206,9 @@ class _Clock:
 
 
 def find_times(words: Sequence[str], expected: bool = False) -> list[Found]:
-    """The times of day in a sentence. A bare number counts only when a time is `expected`.
+    """The times of day in a sentence. A bare number counts only if a time is `expected`.
 
-    A part of the day beside a time ("ten in the morning") belongs to it.
+    A part of the day next to a time ("ten in the morning") belongs to it.
     """
     clocks: list[_Clock] = []
     parts: list[Found] = []
@@ -291,8 +291,8 @@ def _spoken_hour(words: Sequence[str], at: int) -> _Clock | None:
 
 
 def _hour(words: Sequence[str], at: int) -> tuple[int, int]:
-    """The hour at `at`, from 1 to 23, and where it ends. The twenty of "twenty thirty" is one, and of "twenty three"
-    only where minutes or "o'clock" follow."""
+    """The hour at `at`, from 1 to 23, and where it ends. The "twenty" of "twenty thirty" is an hour; "twenty three" is
+    one only if minutes or "o'clock" follow."""
     hour, end = _number(words, at, 23)
     if hour < 20 or words[end : end + 1] in (["o'clock"], ["hundred"], ["oh"]) or _number(words, end, 59)[0] >= 10:
         return hour, end

@@ -1,7 +1,7 @@
-"""What is written, as the words that were said: "10:30" is ten thirty, "0471" zero four seven one, "Dr." doctor.
+"""Turns writing into the words that were said: "10:30" is ten thirty, "0471" zero four seven one, "Dr." doctor.
 
-Engines write what they hear in their own ways, and authors of dialplans in theirs. The script compares words only:
-lower case, no punctuation, no figures. `{slot}` and `o'clock` are one word each.
+Engines and authors of dialplans each write in their own way. The script compares words only: lower case, without
+punctuation and figures. `{slot}` and `o'clock` are one word each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ALIKE = {
     "mm hmm": "mhm", "mmhmm": "mhm", "uh-huh": "mhm", "uh huh": "mhm", "uh-uh": "nope",
     "nuh-uh": "nope", "till": "until", "'til": "until",
 }  # fmt: skip
-"""What some write otherwise, or as two words."""
+"""Words that some write differently, or as two words."""
 
 
 def cardinal(number: int) -> str:
@@ -54,7 +54,7 @@ def ordinal(number: int) -> str:
 def words(text: str) -> list[str]:
     """The words of a transcript or of a phrase."""
     plain = text.lower().replace("’", "'")
-    if not plain.isascii():  # What is has no accents: a dialplan's thousands of sentences seldom do.
+    if not plain.isascii():  # ASCII text has no accents, and most of a dialplan's thousands of sentences are ASCII
         plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
     parts = _SLOT.split(plain)
     parts[::2] = map(_said, parts[::2])
@@ -85,9 +85,10 @@ def _clock(found: re.Match[str]) -> str:
 
 
 def _figures(found: re.Match[str]) -> str:
-    """A number below a hundred is one; what may be a time of day is said like one; the rest is a row of digits."""
+    """A number below a hundred is said as a number, a possible time of day as a time, and anything else digit by
+    digit."""
     digits = found.group().replace(",", "")
-    # Before another figure each digit is said by itself: "20 5" is not twenty five.
+    # Before another figure each digit is said by itself: "20 5" is not twenty-five.
     if digits[0] != "0" and len(digits) <= 4 and not _ANOTHER.match(found.string, found.end()):
         hour, minute = divmod(int(digits), 100)
         if not hour:
@@ -111,7 +112,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(rf"[{re.escape(''.join(_SIGNS))}]"), lambda found: _SIGNS[found.group()]),
     (re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, _ALIKE))})(?!\w)"), lambda found: _ALIKE[found.group()]),
 )
-"""In this order: what each leaves is for the next. Times come with their `am` already tidied."""
+"""The order matters: each rule leaves the rest for the next. Times come with their `am` already normalized."""
 _WITHOUT_FIGURES = (_RULES[0], *_RULES[6:])
-"""Those that a text without a digit may need."""
+"""The rules that a text without a digit may need."""
 _DIGIT = re.compile(r"\d")

@@ -19,7 +19,7 @@ AROUND = _words(
     "do would quite course of uh um er well oh else works me there just will be today this so sir madam then "
     "actually i'm i'd afraid sorry ah believe think think's cheers lot like love to really one hey"
 )
-"""Words that say nothing beside a yes or a no."""
+"""Words that say nothing next to a yes or a no."""
 _NO_SAID = (
     "that's all", "that is all", "that's everything", "that is everything", "of course not", "certainly not",
     "absolutely not", "definitely not", "not at all", "not really", "not quite", "no way", "i don't think so",
@@ -33,9 +33,9 @@ _YES_SAID = (
     "sure thing", "fine by me", "fine with me",
 )  # fmt: skip
 _YES_ALONE = ("i do", "i would", "it is", "i will")
-"""A yes when nothing else is said: not in "i do need another day"."""
+"""A yes if nothing else is said, but not in "i do need another day"."""
 _CONFIRMED = ("that's it", "that is it", "that's the one", "you got it", "you've got it", "that's what i said")
-"""Said to "is that right?" a yes, elsewhere often a goodbye."""
+"""A yes in answer to "is that right?", elsewhere often a goodbye."""
 YES_NO_EXAMPLES = (
     "yes", "yes please", "yeah", "yes that's right", "that's right", "that's correct", "correct", "sure", "okay",
     "that's fine", "yes it is", "yes thank you", "yep", "that's good", "yes i would", "sounds good", "that works",
@@ -65,13 +65,13 @@ YES_NO_GOODBYES = (
     "no that's all goodbye", "no that's all thank you goodbye", "that's all thank you goodbye", "thank you goodbye",
     "thank you very much goodbye", "thanks bye", "goodbye", "bye",
 )  # fmt: skip
-"""A no to "is there anything else?" that takes leave, or leave-taking alone."""
+"""A no to "is there anything else?" that says goodbye, or a goodbye alone."""
 
 
 def yes_or_no(words: Sequence[str], confirming: bool = False) -> str:
-    """`yes`, `no`, or nothing. A no outweighs a yes: "that's not right".
+    """`yes`, `no`, or empty. A no outweighs a yes: "that's not right".
 
-    `confirming`: the question was whether something is right.
+    `confirming`: whether the question was if something is right.
     """
     no, yes, rest = _taken_apart(words, confirming)
     if no or rest & _NO:
@@ -82,17 +82,18 @@ def yes_or_no(words: Sequence[str], confirming: bool = False) -> str:
 
 
 def only_yes_or_no(words: Sequence[str], confirming: bool = False) -> bool:
-    """True when a sentence says yes or no and nothing besides."""
+    """Whether a sentence says yes or no and nothing else."""
     *_, rest = _taken_apart(words, confirming)
     return bool(yes_or_no(words, confirming)) and rest <= _YES | _NO | AROUND
 
 
 def _taken_apart(words: Sequence[str], confirming: bool) -> tuple[bool, bool, frozenset[str]]:
-    """Whether a turn of speech that means no is in a sentence, whether one that means yes is, and the other words."""
+    """Whether a sentence contains a phrase that means no, whether it contains one that means yes, and its other
+    words."""
     sentence = f" {' '.join(words)} "
     turns = dict.fromkeys((*_YES_SAID, *(_CONFIRMED if confirming else ())), "yes") | dict.fromkeys(_NO_SAID, "no")
     found = set()
-    # The longest first: "of course not" holds "of course".
+    # The longest come first, because "of course not" contains "of course".
     for turn in sorted(turns, key=len, reverse=True):
         if f" {turn} " in sentence:
             sentence = sentence.replace(f" {turn} ", " ")

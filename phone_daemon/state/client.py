@@ -1,4 +1,4 @@
-"""How Redis is reached, and how its failures are told: never with a password, never with data."""
+"""How Redis is reached, and how its failures are reported: never with a password, never with data."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from phone_daemon.state import sentinel
 from phone_daemon.state.server import RedisServerError, socket_path
 
 ANSWER_S = 2.0
-"""Redis that takes longer to answer is down."""
+"""Redis counts as down if it takes longer than this to answer."""
 POLL_S = 1.0
-"""Longest that a command may ask Redis to wait for something to come."""
+"""Longest time that a command may let Redis wait for something to come."""
 
 
 def connect(settings: StateSettings) -> Redis:
-    """A client of the Redis that `settings` name; connects when first used. Raises `ValueError` for a bad url."""
+    """A client of the Redis in `settings`; it connects when it is first used. Raises `ValueError` for a bad url."""
     common: dict[str, Any] = {
         "decode_responses": True,
         "socket_timeout": POLL_S + ANSWER_S,
@@ -36,12 +36,12 @@ def connect(settings: StateSettings) -> Redis:
     try:
         return Redis.from_url(settings.url, **common)
     except ValueError:
-        # The parser's own words may quote a password that holds a `/` or `#`.
+        # The parser's own message may quote a password that contains a `/` or `#`.
         raise ValueError("not the address of a Redis: redis://, rediss:// or unix://") from None
 
 
 def where(settings: StateSettings) -> str:
-    """Which Redis, without its password."""
+    """The address of the Redis, without its password."""
     if not settings.url:
         return f"embedded Redis on {socket_path(settings.directory)}"
     try:

@@ -1,4 +1,4 @@
-"""The operator's end of the command channel: which calls are live, and an order for one of them."""
+"""The operator's end of the command channel: which calls are live, and commands to one of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from phone_daemon.state.client import blame, connect, where
 from phone_daemon.state.store import CALLS, DAEMONS, Command, CommandKind, call_key, daemon_key, inbox_key, reply_key
 
 ANSWER_S = 2.5
-"""A daemon that takes longer to answer an order has not heard it."""
+"""A daemon that takes longer to answer a command has not received it."""
 
 
 class CommandFailed(Exception):
-    """The order was not carried out: one line that says why."""
+    """The command was not carried out. The message is one line that says why."""
 
 
 class Commands:
-    """Orders to the daemons that write to one Redis; `async with Commands(settings) as commands`."""
+    """Commands to the daemons that write to one Redis; `async with Commands(settings) as commands`."""
 
     def __init__(self, settings: StateSettings) -> None:
         self._settings = settings
@@ -32,7 +32,7 @@ class Commands:
         await self._redis.aclose()
 
     async def calls(self) -> dict[str, dict[str, str]]:
-        """Live calls by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
+        """Live calls by id, with the data shown for each. Raises `CommandFailed` if Redis cannot be asked."""
         try:
             ids = await self._ask("SMEMBERS", CALLS)
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -44,7 +44,7 @@ class Commands:
         return {id: fields for id, fields in shown.items() if fields}
 
     async def daemons(self) -> dict[str, dict[str, str]]:
-        """Live daemons by id, with what is shown of each. Raises `CommandFailed` when Redis cannot be asked."""
+        """Live daemons by id, with the data shown for each. Raises `CommandFailed` if Redis cannot be asked."""
         try:
             shown = {id: await self._hash(daemon_key(id)) for id in sorted(await self._ask("SMEMBERS", DAEMONS))}
         except Exception as error:
@@ -52,7 +52,7 @@ class Commands:
         return {id: fields for id, fields in shown.items() if fields}
 
     async def call_of(self, caller: str, timeout: float = 5.0) -> str:
-        """Id of the live call of a calling number, once there is one. Raises `TimeoutError`, `CommandFailed`."""
+        """Id of the live call from a calling number, once there is one. Raises `TimeoutError`, `CommandFailed`."""
         async with asyncio.timeout(timeout):
             while True:
                 for call, shown in (await self.calls()).items():
@@ -61,7 +61,7 @@ class Commands:
                 await asyncio.sleep(0.02)
 
     async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
-        """Orders something of a live call and returns the daemon's answer. Raises `CommandFailed`."""
+        """Sends a command to a live call and returns the daemon's answer. Raises `CommandFailed`."""
         try:
             daemon = (await self._hash(call_key(call))).get("daemon", "")
         except Exception as error:
@@ -71,19 +71,18 @@ class Commands:
         return await self.deliver(daemon, Command(kind, argument, call))
 
     async def deliver(self, daemon: str, command: Command, patience_s: float = 0.0) -> dict[str, Any]:
-        """Hands a command to a daemon and returns its answer, within `patience_s` (0: as long as one takes that only
-        looks). Raises `CommandFailed`.
-        """
+        """Sends a command to a daemon and returns its answer, within `patience_s` (0: the time allowed for a command
+        that only reads). Raises `CommandFailed`."""
         patience_s = patience_s or ANSWER_S
         whom = f"call {command.call}" if command.call else f"daemon {daemon}"
         try:
             if not await self._hash(daemon_key(daemon)):
                 raise CommandFailed(f"{whom} is not live")
             await self._ask("RPUSH", inbox_key(daemon), command.encode())
-            # Nobody wants an order carried out that was given up long ago.
+            # Nobody wants a command carried out that was given up long ago.
             await self._ask("EXPIRE", inbox_key(daemon), round(ANSWER_S))
             async with asyncio.timeout(patience_s):
-                # In short waits: a connection that is silent for longer counts as broken.
+                # In short waits, because a connection that is silent for longer counts as broken.
                 while (answer := await self._ask("BLPOP", reply_key(command.id), min(patience_s, ANSWER_S))) is None:
                     pass
         except TimeoutError:

