@@ -1,4 +1,4 @@
-"""Trace and span ids that follow from a call's id."""
+"""Trace and span ids that are derived from a call's id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 
 class CallIds(IdGenerator):
-    """Derives ids from a call's id and a salt: the trace of a call is known from its name, and the same each time."""
+    """Derives ids from a call's id and a salt, so that the trace of a call is known from its id, and is the same each
+    time."""
 
     def __init__(self, salt: bytes) -> None:
         self._salt = salt
@@ -16,7 +17,7 @@ class CallIds(IdGenerator):
         self._number = 0
 
     def next(self, call: str, number: int) -> None:
-        """Says which span begins next: the `number`th of `call`."""
+        """Sets which span begins next: the `number`th of `call`."""
         self._call, self._number = call, number
 
     def trace_id(self, call: str) -> int:

@@ -1,4 +1,4 @@
-"""Spans and figures over OTLP, as the standard environment variables of OpenTelemetry ask for it."""
+"""Exports spans and metrics over OTLP, as the standard environment variables of OpenTelemetry specify."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 def resource(environ: Mapping[str, str]) -> Resource:
-    """Who it is that tells: `phone-daemon`, unless the environment has another name."""
+    """The name of the sender: `phone-daemon`, unless the environment sets another."""
     named = "OTEL_SERVICE_NAME" in environ or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     return Resource.create({"service.version": __version__, **({} if named else {"service.name": "phone-daemon"})})
 
 
 def wants(environ: Mapping[str, str], signal: str) -> bool:
-    """Whether the standard variables ask for OTLP of `signal` (`TRACES`, `METRICS`)."""
+    """Whether the standard variables ask for OTLP export of `signal` (`TRACES`, `METRICS`)."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     chosen = environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower()
@@ -38,11 +38,11 @@ def wants(environ: Mapping[str, str], signal: str) -> bool:
     return wanted
 
 
-# The exporters bring an HTTP client with them: memory and start-up time that only those pay who export.
+# The exporters import an HTTP client, which costs memory and start-up time, so only those who export pay for it.
 
 
 def span_processors(environ: Mapping[str, str]) -> Sequence[SpanProcessor]:
-    """What sends spans; empty when that is not asked for."""
+    """The processors that send spans; empty if the variables do not ask for it."""
     if not wants(environ, "TRACES"):
         return ()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
@@ -51,7 +51,7 @@ def span_processors(environ: Mapping[str, str]) -> Sequence[SpanProcessor]:
 
 
 def metric_readers(environ: Mapping[str, str]) -> Sequence[MetricReader]:
-    """What sends figures; empty when that is not asked for."""
+    """The readers that send metrics; empty if the variables do not ask for it."""
     if not wants(environ, "METRICS"):
         return ()
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415

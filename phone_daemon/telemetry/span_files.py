@@ -45,5 +45,5 @@ class SpanFiles(SpanProcessor):
 
 
 def iso(epoch_ns: int) -> str:
-    """UTC with microseconds, from ns since 1970."""
+    """UTC with microseconds, from nanoseconds since 1970."""
     return datetime.fromtimestamp(epoch_ns / 1e9, UTC).isoformat(timespec="microseconds")

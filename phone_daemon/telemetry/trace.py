@@ -1,13 +1,13 @@
-"""What is measured of a call: a span tree, histograms, and the three files every call leaves.
+"""What is measured of a call: a tree of spans, histograms, and the three files that every call leaves.
 
-`call.json` says who called whom and how it ended, `turns.jsonl` holds a line a turn with what was said: personal data,
-kept in the call's folder and nowhere else (an index of them stands beside the folders: `web/call_store.py`).
-`spans.jsonl`, and what goes out by OTLP, hold times, names and counts only: no number of a caller, no transcript,
-no digit. Both files are readable by their owner alone.
+`call.json` says who called whom and how the call ended. `turns.jsonl` contains one line per turn with what was said,
+which is personal data, kept in the call's folder and nowhere else (an index of the calls is stored beside their
+folders: `web/call_store.py`). `spans.jsonl`, and what is exported by OTLP, contain only times, names, and counts: no
+caller's number, no transcript, no digit. Only their owner can read the files.
 
-OTLP over HTTP (protobuf) is sent when the standard variables say so: `OTEL_EXPORTER_OTLP_ENDPOINT` or its
-`_TRACES_`/`_METRICS_` forms, or `OTEL_TRACES_EXPORTER=otlp`/`OTEL_METRICS_EXPORTER=otlp`; otherwise nothing leaves
-the machine. Every call is traced: sampling is the collector's to do. `OTEL_SDK_DISABLED=true` ends all of it but
+OTLP over HTTP (protobuf) is sent if the standard variables say so: `OTEL_EXPORTER_OTLP_ENDPOINT` or its
+`_TRACES_`/`_METRICS_` forms, or `OTEL_TRACES_EXPORTER=otlp`/`OTEL_METRICS_EXPORTER=otlp`; otherwise nothing leaves the
+machine. Every call is traced; sampling is left to the collector. `OTEL_SDK_DISABLED=true` turns all of it off except
 `turns.jsonl`.
 """
 
@@ -42,7 +42,7 @@ BUCKETS_MS = (
     *(1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 150.0, 200.0, 250.0, 300.0),
     *(400.0, 500.0, 750.0, 1000.0, 1500.0, 2000.0, 3000.0, 5000.0),
 )
-"""Upper bounds: fine where the gates are (25, 60, 150 and 250 ms)."""
+"""Upper bounds, which are closest around the limits that are checked (25, 60, 150, and 250 ms)."""
 
 STAGE_METRICS = {
     "endpoint_wait": "phone.endpoint.wait",
@@ -58,8 +58,8 @@ CLOSE_S = 3.0
 class Telemetry:
     """Tracer and meters of one daemon.
 
-    `export`: obey the OTLP variables. Without it nothing is sent and span ids depend on the call's id alone, as a
-    replay needs that is to give the same files twice.
+    `export`: whether to obey the OTLP variables. Without it nothing is sent, and span ids depend on the call's id
+    alone, which a replay needs to give the same files twice.
     """
 
     def __init__(
@@ -119,7 +119,8 @@ class Telemetry:
     def call(  # noqa: PLR0917
         self, call_id: str, caller: str, called: str, dialplan: str, directory: Path | None, started_ns: int
     ) -> CallTrace:
-        """Begins the trace of a call answered at `started_ns`. `directory`: the call's own folder; None: no files."""
+        """Begins the trace of a call answered at `started_ns`. `directory`: the call's own folder; None for no
+        files."""
         return CallTrace(
             self,
             call_id,
@@ -131,22 +132,22 @@ class Telemetry:
         )
 
     def registration(self, trunk: str, outcome: str) -> None:
-        """Counts what became of a registration: registered, refused or unreachable."""
+        """Counts the outcome of a registration: registered, refused, or unreachable."""
         self._registrations.add(1, {"trunk": trunk, "outcome": outcome})
 
     def dialed(self, result: str) -> None:
-        """Counts what became of a call out."""
+        """Counts the outcome of an outbound call."""
         self._dialed.add(1, {"result": result})
 
     def close(self) -> None:
-        """Sends what is left, waiting `CLOSE_S` at most, and stops. Idempotent."""
+        """Sends what is left, waiting at most `CLOSE_S`, and stops. Idempotent."""
         if self._closed:
             return
         self._closed = True
         if not self._exporting:
             self._shutdown()
             return
-        # A daemon thread: a collector that hangs must not keep the process alive.
+        # A daemon thread, because a collector that hangs must not keep the process alive.
         last_words = threading.Thread(target=self._shutdown, name="telemetry-close", daemon=True)
         last_words.start()
         last_words.join(CLOSE_S)
@@ -164,7 +165,7 @@ class Telemetry:
 
 
 class CallTrace:
-    """One call's spans, figures and files. Methods append a few hundred bytes and raise nothing."""
+    """One call's spans, metrics, and files. Methods append a few hundred bytes and raise nothing."""
 
     def __init__(
         self,
@@ -180,11 +181,11 @@ class CallTrace:
         self.call_id = call_id
         self._telemetry = telemetry
         self.origin_ns = started_ns
-        """When the recording begins, as far as is known: what the times of a turn are counted from."""
+        """The beginning of the recording, as far as is known; the times of a turn are counted from it."""
         self._started_ns = started_ns
         self._last_ns = started_ns
-        # Spans are told in epoch time, the daemon counts monotonic time: one offset a call keeps them in step even
-        # when the wall clock is set while the call goes on.
+        # Spans use epoch time, and the daemon counts monotonic time. One offset per call keeps them in step even if the
+        # wall clock is set during the call.
         self._epoch_ns = time.time_ns() - clock.now_ns()
         self._about = {"dialplan": dialplan}
         self._file = directory / "call.json" if directory else None
@@ -204,7 +205,7 @@ class CallTrace:
         telemetry.live.add(1, self._about)
 
     def turn(self, turn: Turn) -> None:
-        """Writes one turn, once it is over. Ignored after `end`."""
+        """Writes one turn, once it is over. Does nothing after `end`."""
         if not self._open:
             log.debug(Event("turn.late", call=self.call_id, turn=turn.number))
             return
@@ -231,7 +232,7 @@ class CallTrace:
         self._turns_file.close()
 
     def _describe(self, reason: str, seconds: float, ended: str) -> None:
-        """Writes `call.json` anew; `reason` stays empty in the file of a call whose daemon was killed."""
+        """Rewrites `call.json`; `reason` stays empty in the file of a call whose daemon was killed."""
         file = JsonLines(self._file)
         wall = {"started": self._wall(self._started_ns), "ended": ended}
         file.write({**self._who, "reason": reason, "seconds": round(seconds, 3), "wall": wall})

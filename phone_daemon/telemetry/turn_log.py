@@ -1,4 +1,4 @@
-"""`turns.jsonl`: one line a turn. Two replays on the sample clock differ in nothing but `wall`."""
+"""`turns.jsonl`: one line per turn. Two replays on the sample clock differ only in `wall`."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ STREAMS = {
     "tts_stream": ("tts_first_audio", "tts_end"),
     "playout": ("rtp_first_audio", "playout_end"),
 }
-"""What goes on for a while, from its first output to its last: all at once, most often."""
+"""Activities that last for a while, from their first output to their last, usually at the same time."""
 
 
 def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
     """Each part of the turn's latency with its start and end in monotonic ns, in order, without gap or overlap.
 
-    A stamp that lies before the one it should follow (a final that came before the endpoint) makes a part of
-    length 0, so the parts of a spoken turn add up to its time to first audio. So they do where a filler was heard
-    first: what came after it is no part of that time.
+    A stamp that lies before the one it should follow (a final that came before the endpoint) makes a part of length 0,
+    so the parts of a spoken turn add up to its time to first audio. That also holds if a filler was heard first,
+    because what came after it is not part of that time.
     """
     cursor = turn.at_ns.get("speech_end")
     heard = turn.at_ns.get("rtp_first_audio")
@@ -52,7 +52,8 @@ def stages(turn: Turn) -> Iterator[tuple[str, int, int]]:
 
 
 def turn_line(call: str, turn: Turn, origin_ns: int, wall: str) -> dict[str, Any]:
-    """A turn as it is logged. Times in seconds of the call's recording (from `origin_ns`), durations in ms.
+    """A turn in the format of the log. Times are in seconds of the call's recording (from `origin_ns`), durations in
+    ms.
 
     `wall`: ISO 8601 UTC time of the turn's first moment.
     """
@@ -127,10 +128,10 @@ def turn_line(call: str, turn: Turn, origin_ns: int, wall: str) -> dict[str, Any
 
 
 class JsonLines:
-    """A file of JSON lines that its owner alone may read. A full disk is logged once and costs only the lines."""
+    """A file of JSON lines that only its owner can read. A full disk is logged once and costs only the lines."""
 
     def __init__(self, path: Path | None) -> None:
-        """Opens `path` anew, its folder included; None: keeps nothing."""
+        """Creates `path` anew, and its folder if needed; with None, keeps nothing."""
         self._path = path
         self._file: TextIO | None = None
         if path is None:
@@ -154,6 +155,6 @@ class JsonLines:
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            # Every line was flushed: what cannot be written now was complained about then.
+            # Every line was flushed, so an error now has already been reported then.
             with contextlib.suppress(OSError):
                 file.close()

@@ -1,4 +1,4 @@
-"""What is remembered of one turn: what was said, what was heard, and when everything happened."""
+"""The record of one turn: what was said, what was heard, and when everything happened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 LEGS = ("rtp_silent", "tts_stopped", "llm_closed", "stt_closed", "stt_cache_freed", "listen_entered")
-"""Legs of a cancel chain, in the order in which they are told; they run in parallel. `total` is the last to end."""
+"""Legs of a cancel chain, in the order in which they are reported; they run in parallel. `total` is the last to end."""
 
 STAMPS = (
     "speech_onset",
@@ -25,11 +25,11 @@ STAMPS = (
     "tts_end",
     "playout_end",
 )
-"""Moments of a turn, in the order in which they most often happen. Stages overlap: the model still speaks while we
-play. `early_start`: the agent was asked, before it was certain that the caller's turn is over (absent: it was asked
+"""Moments of a turn, in their most common order. Stages overlap: the model is still producing text while we play.
+`early_start`: the agent was asked before it was certain that the caller's turn was over (absent if it was asked
 afterwards). `filler`: the reply was late, and an acknowledgement was handed to the line in its place; `rtp_first_audio`
 is then the filler's, and `reply_first_audio` the reply's own. `llm_end`, `tts_end`: the agent had no more to say, the
-voice nothing more to speak; absent when they were stopped."""
+voice nothing more to speak; absent if they were stopped."""
 
 
 class BargeInSource(StrEnum):
@@ -50,43 +50,45 @@ class CancelReport:
     source: BargeInSource
     reply: int
     vad_trigger_ns: int
-    """When it was decided to yield: every leg is told from here."""
+    """When the decision to yield was made; every leg is counted from here."""
     speech_onset_ns: int | None
-    """First speech sample of the interruption, by the sample clock; None when nobody spoke."""
+    """First speech sample of the interruption, by the sample clock; None if nobody spoke."""
     legs_ns: Mapping[str, int]
     """End of each leg; a leg that missed its deadline is absent."""
     missed: tuple[str, ...] = ()
 
     def legs_ms(self) -> dict[str, float]:
-        """Milliseconds from `vad_trigger` to the end of each leg, and `total`: the last of them."""
+        """Milliseconds from `vad_trigger` to the end of each leg, and to the last of them as `total`."""
         legs = {leg: (at - self.vad_trigger_ns) / 1e6 for leg, at in self.legs_ns.items()}
         return {**legs, "total": max(legs.values(), default=0.0)}
 
     def onset_to_silence_ms(self) -> float | None:
-        """From the caller's first sample to the first silent frame handed to RTP: what the caller waits for."""
+        """From the caller's first sample to the first silent frame handed to RTP, which is how long the caller
+        waits."""
         silent = self.legs_ns.get("rtp_silent")
         return None if silent is None or self.speech_onset_ns is None else (silent - self.speech_onset_ns) / 1e6
 
 
 @dataclass(slots=True)
 class Duck:
-    """A voice set in while the agent spoke, who spoke softly until it was clear what the voice wanted."""
+    """A voice began while the agent spoke, and the agent spoke softly until it was clear what the voice wanted."""
 
     at_ns: int
     onset_ms: float
-    """From the voice's first sample until then."""
+    """From the voice's first sample until the agent spoke softly."""
     outcome: str = ""
-    """`cut`: they got the floor; `restored`: the agent went on as loud as before; empty: the call ended first."""
+    """`cut`: the voice got the floor; `restored`: the agent continued as loud as before; empty: the call ended
+    first."""
     why: str = ""
-    """`words`, `speech` or `length` that cut; `remark`, `noise`, `echo`, `announcement`, `behind` (somebody behind the
-    caller) that did not; `over`: the reply ended first."""
+    """`words`, `speech`, or `length` if it cut; `remark`, `noise`, `echo`, `announcement`, or `behind` (somebody behind
+    the caller) if it did not; `over` if the reply ended first."""
     took_ms: float = 0.0
-    """Until the outcome was decided."""
+    """Time until the outcome was decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backchannel:
-    """What the agent said meanwhile, to show that it listens. Monotonic nanoseconds."""
+    """What the agent said during the caller's turn to show that it listens. Monotonic nanoseconds."""
 
     text: str
     at_ns: int
@@ -94,7 +96,7 @@ class Backchannel:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A tool of the agent's that ran. Monotonic nanoseconds; one that never began took none."""
+    """A tool of the agent that ran. Monotonic nanoseconds; a tool that never began took no time."""
 
     name: str
     outcome: str
@@ -104,47 +106,50 @@ class ToolUse:
 
 @dataclass(slots=True)
 class Turn:
-    """A caller's turn and the agent's reply to it. Turn 0 is the greeting: nobody asked for it."""
+    """A caller's turn and the agent's reply to it. Turn 0 is the greeting, which answers nobody."""
 
     number: int
     reply: int = 0
     caller: str = ""
-    """Final transcript of what the caller said; digits as they were pressed when `dtmf`."""
+    """Final transcript of what the caller said; if `dtmf`, the digits as they were pressed."""
     dtmf: bool = False
     remark: str = ""
-    """What the caller remarked ("uh-huh") that broke off the reply before this one, which goes on here."""
+    """The caller's remark ("uh-huh") that interrupted the previous reply, which continues here."""
     remarks: list[str] = field(default_factory=list)
-    """What the caller remarked without wanting the floor: while the agent said this, or before it in the silence."""
+    """The caller's remarks that did not ask for the floor: while the agent said this, or before it in the silence."""
     ducks: list[Duck] = field(default_factory=list)
-    """Voices that set in while the agent said this, in their order."""
+    """Voices that began while the agent said this, in order."""
     backchannels: list[Backchannel] = field(default_factory=list)
     """What the agent said while the caller was speaking."""
     partials: int = 0
     intent: str = ""
     slots: dict[str, str] = field(default_factory=dict)
     agent: str = ""
-    """What the agent produced."""
+    """The text that the agent produced."""
     heard: str = ""
-    """The part of it that was played, to the word: what the conversation's history says."""
+    """The part of it that was played, to the word, as in the conversation's history."""
     actions: list[str] = field(default_factory=list)
     tools: list[ToolUse] = field(default_factory=list)
     """In the order in which they ended."""
     cancel: CancelReport | None = None
     filler: str = ""
-    """What was said first because the reply was late; a part of `heard`, not of `agent`."""
+    """What was said first because the reply was late; part of `heard`, not of `agent`."""
     drafts: int = 0
-    """Replies that were begun early and dropped, because the caller had not finished or was understood otherwise."""
+    """Number of replies that were begun early and dropped, because the caller had not finished or was understood
+    differently."""
     wasted_tokens: int = 0
-    """Pieces of text that the agent produced for those."""
+    """Pieces of text that the agent produced for those replies."""
     underruns: int = 0
     echo: dict[str, object] = field(default_factory=dict)
-    """Of what we say, as it was found on the caller's line in this turn: `delay_ms`, and `level_db` against ours."""
+    """The echo of our audio that was found on the caller's line in this turn: `delay_ms`, and `level_db` relative to
+    ours."""
     faults: list[str] = field(default_factory=list)
-    """Parts that failed in this turn, and what was done about it."""
+    """Parts that failed in this turn, and what was done about each failure."""
     endpoint: dict[str, object] = field(default_factory=dict)
-    """How long the caller was waited for at the end of what they said (`wait_s`), and the reason; empty: nobody was."""
+    """How long the caller was waited for at the end of their turn (`wait_s`), and the reason; empty if there was no
+    wait."""
     at_ns: dict[str, int] = field(default_factory=dict)
-    """Moments of `STAMPS`, monotonic nanoseconds; those that did not happen are absent."""
+    """Moments of `STAMPS`, monotonic nanoseconds; moments that did not happen are absent."""
 
     def ttfa_ms(self) -> float | None:
         """Time to first audio: last speech sample of the caller → first non-silent agent frame handed to RTP."""
