@@ -1,4 +1,4 @@
-"""Audio that waits to be sent to a server, and what becomes of it when the server is slow."""
+"""Audio that waits to be sent to a server, and the limits on it if the server is slow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 
 WAITING_S = 20.0
-"""The longest utterance with its pre-roll. Of more, the oldest is dropped."""
+"""The longest utterance with its pre-roll. Beyond it, the oldest audio is dropped."""
 PIECE_S = 0.1
-"""Of audio in one message, at most."""
+"""The most audio in one message."""
 
 
 class AudioQueue:
@@ -39,7 +39,7 @@ class AudioQueue:
             self.dropped_s += len(self.take()) / (2 * self._rate)
 
     def take(self) -> bytes:
-        """The oldest piece. Raises `IndexError` when there is none."""
+        """Removes and returns the oldest piece. Raises `IndexError` if there is none."""
         piece = self._pieces.popleft()
         self._bytes -= len(piece)
         return piece

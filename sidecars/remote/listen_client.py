@@ -1,7 +1,8 @@
-"""The daemon's end of a listen server, ours or any other that speaks Deepgram's streaming dialect.
+"""The daemon's client for a listen server, ours or any other that speaks Deepgram's streaming dialect.
 
-A channel is an utterance, and an utterance is a connection: opened as soon as the channel is, so one that is opened
-ahead stands ready when it is needed, and kept alive until then. Audio travels at 8 kHz, as it came from the telephone.
+A channel is an utterance, and an utterance is a connection. The connection is opened as soon as the channel is and is
+kept alive, so that one that is opened ahead is ready when it is needed. Audio travels at 8 kHz, as it came from the
+telephone.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from sidecars.host.host import HostLost, Message
 from sidecars.remote.listen_connection import RATE, Connection, knows_cancel
 
 CONNECT_S = 1.5
-"""Longest wait for the server to accept."""
+"""The longest wait for the server to accept a connection."""
 CLOSE_S = 1.0
-"""How long a closing connection is waited for, by nobody but itself."""
+"""How long a closing connection waits for the server; nobody else waits for it."""
 
 
 class ListenHost:
-    """A `Host` that is a server somewhere. There is nothing to start: `start` only finds out whether it answers."""
+    """A `Host` that is a server somewhere. There is nothing to start: `start` only checks that it answers."""
 
     voices: Sequence[str] = ()
 
@@ -42,7 +43,7 @@ class ListenHost:
         self._connections: dict[int, Connection] = {}
         self._numbers = itertools.count(1)
         self.problem = ""
-        """Why the last connection could not be made."""
+        """Why the last connection failed."""
 
     async def start(self) -> None:
         connector = aiohttp.UnixConnector(self._path, limit=0) if self._path else aiohttp.TCPConnector(limit=0)
@@ -76,9 +77,8 @@ class ListenHost:
     async def connect(
         self, http: aiohttp.ClientSession, options: Mapping[str, object]
     ) -> aiohttp.ClientWebSocketResponse:
-        """A connection for one utterance. Raises `HostLost` with the reason.
-
-        `options`, the engine's session options, are for a server of ours: another may refuse what it does not know.
+        """Opens a connection for one utterance. Raises `HostLost` with the reason. `options`, the engine's session
+        options, are only sent to our own servers: others may refuse what they do not know.
         """
         asked = {**_WIRE, **self.options, **(options if self._ours else {})}
         query = [(name, _text(each)) for name, value in asked.items() for each in _listed(value)]
@@ -102,12 +102,12 @@ class ListenHost:
             connection.take(message, payload)
 
     def gone(self, number: int) -> None:
-        """A connection is over."""
+        """Forgets a connection that is over."""
         self._connections.pop(number, None)
 
     @property
     def count(self) -> int:
-        """Connections that are open, or being opened or closed."""
+        """The number of connections that are open, being opened, or being closed."""
         return len(self._connections)
 
 
@@ -116,7 +116,7 @@ _WIRE = {
     "sample_rate": RATE,
     "channels": 1,
     "interim_results": True,
-    "endpointing": False,  # the daemon knows when its caller has finished
+    "endpointing": False,  # the daemon knows when the caller has finished
 }
 
 
@@ -125,7 +125,7 @@ def _is_unix(url: str) -> bool:
 
 
 def _shown(url: str) -> str:
-    """Without what may be secret in it."""
+    """The URL without anything that may be secret."""
     if _is_unix(url):
         return url
     parts = urlsplit(url)
@@ -141,6 +141,6 @@ def _text(value: object) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Why there is no connection, without the address again."""
+    """Why there is no connection, without repeating the address."""
     cause = getattr(error, "os_error", error)
     return getattr(cause, "strerror", "") or str(cause) or type(cause).__name__

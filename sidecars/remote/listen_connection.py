@@ -1,4 +1,4 @@
-"""One utterance on its way through a listen server: what is to be sent, and the task that sends and hears."""
+"""One utterance on its way through a listen server: the messages to send, and the task that sends and receives."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sidecars.log import Event
 from sidecars.remote.audio_queue import AudioQueue
 
 RATE = 8000
-"""Audio travels as it came from the telephone."""
+"""Audio travels as it came from the telephone, at 8 kHz."""
 KEEP_ALIVE_S = 4.0
-"""Deepgram ends a connection that was silent for 10 s."""
+"""Deepgram closes a connection after 10 s of silence."""
 
 log = logging.getLogger(__name__)
 
 
 class ListenServer(Protocol):
-    """What a connection needs of the host that opened it."""
+    """The interface that a connection needs of the host that opened it."""
 
     name: str
     problem: str
@@ -43,7 +43,7 @@ class ListenServer(Protocol):
 
 
 class Connection:
-    """One utterance: what is to be sent, and the task that sends it and hears the answers."""
+    """One utterance: the messages to send, and the task that sends them and receives the answers."""
 
     def __init__(self, host: ListenServer, http: aiohttp.ClientSession, channel: QueueChannel) -> None:
         self.task: asyncio.Task[None] | None = None
@@ -55,9 +55,9 @@ class Connection:
         """Sent after the audio."""
         self._news = asyncio.Event()
         self._ending = ""
-        """Finalize or Cancel, once it was asked for."""
+        """Finalize or Cancel, once one was requested."""
         self._said: list[dict[str, Any]] = []
-        """The pieces of the utterance that are final; a server may cut it where it likes."""
+        """The final pieces of the utterance, which a server may split anywhere."""
 
     # ------------------------------------------------------------------------------------------ from the client
 
@@ -78,7 +78,7 @@ class Connection:
             self._add(payload)
         elif kind == "Finalize" and not self._ending:
             self._ending = kind
-            # A server that has nothing left to say need not answer Finalize, but it must answer CloseStream.
+            # A server that has nothing left to say need not answer Finalize, but must answer CloseStream.
             self._send("Finalize", "CloseStream")
         elif kind == "Cancel" and self._ending != "Cancel":
             self._ending = kind
@@ -99,7 +99,7 @@ class Connection:
         self._news.set()
 
     def abandon(self, reason: str) -> None:
-        """The client is told that it is lost."""
+        """Tells the client that the channel is lost."""
         self._channel.lose(reason)
         if self.task is None:
             self._host.gone(self._channel.number)
@@ -134,7 +134,7 @@ class Connection:
         self._channel.lose(reason)
 
     async def _talk(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Sends and hears until the utterance is over. Raises `HostLost` when the server ends it before."""
+        """Sends and receives until the utterance is over. Raises `HostLost` if the server ends it early."""
         writing = asyncio.create_task(self._write(socket, knows_cancel(socket)), name=f"{self._host.name} writing")
         try:
             async for message in socket:
@@ -151,7 +151,7 @@ class Connection:
             raise HostLost(f"{self._host.name} closed the connection ({socket.close_code or 'without a word'})")
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse, can_cancel: bool) -> None:
-        with suppress(ConnectionError):  # whoever reads is told
+        with suppress(ConnectionError):  # the reading task gets the error
             while True:
                 while self._audio or self._orders:
                     if self._audio:
@@ -169,7 +169,7 @@ class Connection:
                     self._send("KeepAlive")
 
     def _hear(self, text: str) -> bool:
-        """Takes a message of the server's; True when it was the last. Raises `HostLost` when it makes no sense."""
+        """Handles a message from the server; True if it was the last. Raises `HostLost` if it is invalid."""
         try:
             told = json.loads(text)
             kind = told["type"]

@@ -1,8 +1,8 @@
 """A server of OpenAI's `POST /v1/audio/speech` as a voice: OpenAI itself, `sidecars.serve.tts`, Kokoro-FastAPI, …
 
-Dialect: https://platform.openai.com/docs/api-reference/audio/createSpeech. Asked for `pcm`, a server sends 16-bit
-mono at 24 kHz as it is made. One that sends a WAV header, or says another rate, is believed. The dialect knows no word
-marks, and stopping is closing the response.
+Dialect: https://platform.openai.com/docs/api-reference/audio/createSpeech. For `pcm`, a server streams 16-bit mono at
+24 kHz as it makes it. If it sends a WAV header or states another rate, that is used. The dialect has no word marks, and
+closing the response stops the speech.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ from sidecars.remote.tts_host import Sound, Unspoken
 from sidecars.remote.wav_stream import NotWav, WavStream
 
 RATE = 24000
-"""What `pcm` means when the server does not say."""
+"""The rate of `pcm` if the server does not state one."""
 CONNECT_S = 1.5
 IDLE_S = 120.0
-"""A connection nobody uses is kept so long."""
+"""How long an unused connection is kept."""
 MAX_CONNECTIONS = 64
 MODEL, VOICE = "tts-1", "alloy"
 NOT_PCM = re.compile(r"text/|application/json|audio/(mpeg|mp3|mp4|ogg|opus|aac|flac|webm)")
 
 
 class SpeechSource:
-    """A `Source`. `options`: `model`, `voice`, `response_format` (`pcm` or `wav`), and whatever else the server takes.
-
-    `url`: what comes before `/audio/speech`, as `http://HOST:PORT/v1`, or `unix:///PATH` of a socket.
+    """A `Source`. `options`: `model`, `voice`, `response_format` (`pcm` or `wav`), and any others that the server
+    accepts. `url`: the part before `/audio/speech`, such as `http://HOST:PORT/v1`, or `unix:///PATH` of a socket.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any], *, key: str = "", key_name: str = "") -> None:
-        """`key` goes into the Authorization header; `key_name` is what it is called in messages."""
+        """`key` is sent in the Authorization header; `key_name` is its name in messages."""
         self.name = f"speech server {url}"
         self._key_name = key_name or "the key"
         self._body = {"model": MODEL, "response_format": "pcm", **options}
@@ -72,7 +71,7 @@ class SpeechSource:
             await response.aclose()
 
     async def voices(self) -> Sequence[str]:
-        """From `GET audio/voices`, which OpenAI has not, but most others."""
+        """The voices from `GET audio/voices`, which most servers have, but not OpenAI's."""
         response = await self._ask(lambda: self._client.build_request("GET", "audio/voices"))
         try:
             told = json.loads(await response.aread())["voices"] if response.status_code == 200 else []
@@ -87,7 +86,7 @@ class SpeechSource:
         await self._client.aclose()
 
     def _voice_for(self, options: Mapping[str, Any]) -> str:
-        """The call's voice where the server is known to have it; else the one in the settings."""
+        """The call's voice if the server is known to have it; otherwise the one in the settings."""
         voice = str(options.get("voice") or "")
         if self._listed:
             return voice if voice in self._listed else self._voice or self._listed[0]
@@ -99,7 +98,7 @@ class SpeechSource:
             try:
                 return await self._client.send(request(), stream=True)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                # A server may close an idle connection just as it is used again. Nothing was spoken yet.
+                # A server may close an idle connection just as it is used again. Nothing has been spoken yet.
                 return await self._client.send(request(), stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unspoken(_reason(error)) from error
@@ -116,7 +115,7 @@ class SpeechSource:
 
 
 def _rate(response: httpx.Response) -> int:
-    """Samples a second, where the server says it: `audio/pcm;rate=22050`, or `X-Sample-Rate`."""
+    """The sample rate, if the server states it: `audio/pcm;rate=22050`, or `X-Sample-Rate`."""
     told = re.search(r"rate=(\d+)", response.headers.get("content-type", ""))
     text = told[1] if told else response.headers.get("x-sample-rate", "")
     return int(text) if text.isdecimal() and 4000 <= int(text) <= 192_000 else RATE

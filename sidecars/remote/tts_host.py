@@ -1,7 +1,7 @@
-"""A voice that somebody else serves over a socket: what every such host has in common, whatever it speaks.
+"""The common part of all hosts whose voice is served by somebody else over a socket, whatever the protocol.
 
-A `Source` turns one text into audio in its server's dialect; this host makes channels of it. A server that fails costs
-the channel on which it failed, and no other. What to do about one that fails again and again is `FallbackHost`'s.
+A `Source` turns one text into audio in its server's dialect; this host makes channels of it. A failure of the server
+ends only the channel on which it happened. Repeated failures are handled by `FallbackHost`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from sidecars.resample import Resampler
 from sidecars.tasks import Tasks
 
 START_S = 10.0
-"""A server that has not spoken its first text by then does not serve."""
+"""A server that has not spoken its first text by then is considered down."""
 PROBE = "Yes."
-"""Spoken at start, and heard by nobody: it tells the rate, and whether key, model and voice are right."""
+"""A text that is spoken at the start, without a listener: it reveals the rate, and whether key, model, and voice are
+right."""
 MAX_WAITING = 64
-"""Texts of one channel that may wait."""
+"""The most texts of one channel that wait."""
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,7 @@ log = logging.getLogger(__name__)
 class Unspoken(Exception):
     """The server cannot be reached, does not let us in, refuses a text, or stopped in the middle of it.
 
-    One line without secrets. Whose fault it is makes no difference to the caller, who shall hear the text from
-    another voice.
+    The message is one line without secrets. Whatever the cause, the caller should hear the text from another voice.
     """
 
 
@@ -48,27 +48,28 @@ class Sound:
 
 
 class Source(Protocol):
-    """One server, spoken to in its own dialect."""
+    """One server, addressed in its own dialect."""
 
     name: str
-    """For messages: which kind of server, and where."""
+    """The kind and address of the server, for messages."""
 
     def speak(self, text: str, options: Mapping[str, Any]) -> AsyncGenerator[Sound, None]:
-        """The speech of `text` as it arrives. Closing the generator tells the server to stop.
-
-        Raises `Unspoken`.
+        """Yields the speech of `text` as it arrives. Closing the generator tells the server to stop. Raises
+        `Unspoken`.
         """
         ...
 
     async def voices(self) -> Sequence[str]:
-        """The names of its voices, the default first; none when it has no such list. Raises `Unspoken`."""
+        """The names of its voices, the default first; empty if it does not list them. Raises `Unspoken`."""
         ...
 
     async def close(self) -> None: ...
 
 
 class RemoteHost:
-    """A `Host` whose engine runs elsewhere. Its rate is what the server spoke at first; others are made into it."""
+    """A `Host` whose engine runs elsewhere. Its rate is that of the server's first speech; other rates are converted to
+    it.
+    """
 
     sample_rate = 0
     voices: Sequence[str] = ()
@@ -118,7 +119,7 @@ class RemoteHost:
         await self._source.close()
 
     async def sounds(self, text: str, options: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """The speech of `text` at this host's rate. Raises `Unspoken`."""
+        """Yields the speech of `text` at this host's rate. Raises `Unspoken`."""
         stream: tuple[int, Resampler] | None = None
         async with aclosing(self._source.speak(text, options)) as sounds:
             async for sound in sounds:
@@ -133,16 +134,16 @@ class RemoteHost:
             conversation.take(message)
 
     def ended(self, number: int) -> None:
-        """Nobody reads that channel any more."""
+        """Forgets a channel that nobody reads anymore."""
         self._conversations.pop(number, None)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task that ends with this host at the latest."""
+        """Starts a task that ends with this host at the latest."""
         return self._tasks.start(work, name=self.name)
 
 
 class _Conversation:
-    """The texts of one channel, one after the other, each in a task of its own."""
+    """The texts of one channel, spoken one after the other, each in its own task."""
 
     def __init__(self, host: RemoteHost, channel: QueueChannel) -> None:
         self._host = host
@@ -151,7 +152,7 @@ class _Conversation:
         self._speaking: asyncio.Task[None] | None = None
 
     def take(self, message: Message) -> None:
-        """A message from the client."""
+        """Handles a message from the client."""
         kind = message.get("type")
         if kind == "Close":
             self._end()
@@ -170,7 +171,7 @@ class _Conversation:
         self._go_on()
 
     def lose(self, reason: str) -> None:
-        """The server is gone."""
+        """Ends the channel because the server is gone."""
         self._end()
         self._channel.lose(reason)
 
@@ -181,7 +182,7 @@ class _Conversation:
         self._host.ended(self._channel.number)
 
     def _go_on(self) -> None:
-        """Begins what waits, once nothing is under way."""
+        """Begins the next waiting text if none is being spoken."""
         while self._waiting and self._speaking is None:
             message = self._waiting.popleft()
             if message["type"] == "Cancel":

@@ -1,7 +1,7 @@
-"""16-bit PCM out of a stream that may begin with a WAV header, however its bytes arrive.
+"""Extracts 16-bit PCM from a stream that may begin with a WAV header, however its bytes arrive.
 
 RIFF: "Multimedia Programming Interface and Data Specifications 1.0" (1991). A server that streams does not know the
-length yet and writes 0 or 0xFFFFFFFF: then everything up to the end is audio.
+length yet and writes 0 or 0xFFFFFFFF; then everything up to the end is audio.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import struct
 
 MAX_HEADER = 1 << 16
-"""Bytes before the audio; more are no header."""
+"""The most bytes before the audio; more cannot be a header."""
 ENDLESS = 0x7FFFFFFF
 PCM, EXTENSIBLE = 1, 0xFFFE
 
 
 class NotWav(ValueError):
-    """It begins like a WAV file, and is not one of 16-bit mono PCM."""
+    """The stream begins like a WAV file, but is not one of 16-bit mono PCM."""
 
 
 class WavStream:
-    """`rate`: Hz; what it was made with until a header has said otherwise."""
+    """A stream of audio. `rate`: in Hz, as given to the constructor until a header states another."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._head: bytearray | None = bytearray()
-        """What has come before it is known where the audio begins."""
+        """The bytes received while it is not known yet where the audio begins."""
         self._left = -1
-        """Bytes of audio that are still to come; negative: unknown."""
+        """Bytes of audio still to come; negative: unknown."""
         self._half = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Whole samples; raises `NotWav`."""
+        """Takes bytes and returns whole samples; raises `NotWav`."""
         if self._head is not None:
             self._head += data
             start = self._start(self._head)
@@ -46,7 +46,7 @@ class WavStream:
         return data[:whole]
 
     def _start(self, head: bytearray) -> int | None:
-        """Where the audio begins; None while that cannot be said."""
+        """Where the audio begins; None if that is not known yet."""
         if not b"RIFF".startswith(head[:4]):
             return 0
         if len(head) < 12:

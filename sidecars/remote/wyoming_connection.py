@@ -1,4 +1,4 @@
-"""A connection to a Wyoming server, whatever is asked of it: JSON lines with audio behind them, over TCP or a socket.
+"""A connection to a Wyoming server of any kind: JSON lines followed by audio, over TCP or a Unix socket.
 
 Protocol: https://github.com/OHF-Voice/wyoming.
 """
@@ -14,11 +14,11 @@ from wyoming.info import Describe, Info
 from sidecars.host.host import HostLost
 
 CONNECT_S = 1.5
-"""Longest wait for a server to accept."""
+"""The longest wait for a server to accept a connection."""
 
 
 class WyomingConnection:
-    """What goes wrong on it is a `HostLost` that says what, but not where."""
+    """A connection. Its errors are a `HostLost` that says what went wrong, but not where."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -26,7 +26,7 @@ class WyomingConnection:
 
     @classmethod
     async def open(cls, url: str) -> WyomingConnection:
-        """`url`: `tcp://HOST:PORT` or `unix:///PATH`."""
+        """Opens a connection. `url`: `tcp://HOST:PORT` or `unix:///PATH`."""
         parts = urlsplit(url)
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -39,26 +39,26 @@ class WyomingConnection:
             raise HostLost(getattr(error, "strerror", "") or str(error) or type(error).__name__) from None
 
     async def send(self, event: Event) -> None:
-        """Returns when there is room for more."""
+        """Sends an event, and returns when there is room for more."""
         try:
             await async_write_event(event, self._writer)
         except OSError as error:
             raise HostLost(f"closed the connection ({error.strerror or type(error).__name__})") from None
 
     async def read(self) -> Event:
-        """The next event."""
+        """Reads the next event."""
         try:
             event = await async_read_event(self._reader)
         except (OSError, EOFError):
             raise HostLost("closed the connection in the middle of a message") from None
-        except Exception as error:  # the package takes for granted that it is spoken to in its own language
+        except Exception as error:  # the package assumes that its peer speaks Wyoming
             raise HostLost(f"does not speak Wyoming ({type(error).__name__}: {error!s:.80})") from None
         if event is None:
             raise HostLost("closed the connection" if self._reader.at_eof() else "does not speak Wyoming")
         return event
 
     async def describe(self, limit_s: float) -> Info:
-        """What the server says it is."""
+        """Asks the server for its description."""
         await self.send(Describe().event())
         try:
             async with asyncio.timeout(limit_s):
@@ -72,5 +72,5 @@ class WyomingConnection:
             raise HostLost(f"sent an invalid Info event ({type(error).__name__}: {error!s:.80})") from None
 
     def close(self) -> None:
-        """Now, whatever is still on its way. Idempotent."""
+        """Closes the connection at once, whatever is still on its way. Idempotent."""
         self._writer.transport.abort()

@@ -1,8 +1,8 @@
 """A Wyoming server that recognizes speech (wyoming-faster-whisper and others).
 
-A channel is an utterance, and an utterance is a connection: opened as soon as the channel is, so one that is opened
-ahead stands ready when it is needed. Audio travels at 16 kHz, which is what such servers hear at: some make other rates
-into it worse than we do, some not at all. The protocol knows no confidence and no word times.
+A channel is an utterance, and an utterance is a connection. The connection is opened as soon as the channel is, so that
+one that is opened ahead is ready when it is needed. Audio travels at 16 kHz, the rate that such servers use: some
+convert other rates worse than we do, some not at all. The protocol has no confidence and no word times.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from sidecars.remote.wyoming_utterance import WyomingUtterance
 
 
 class WyomingStt:
-    """A `Host` that is a server somewhere. Nothing is started: `start` only finds out whether it hears."""
+    """A `Host` that is a server somewhere. Nothing is started: `start` only checks that the server recognizes
+    speech.
+    """
 
     voices: Sequence[str] = ()
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         """`url`: `tcp://HOST:PORT` or `unix:///PATH`. Options: `model`, `language`; an utterance may have its own.
-
-        Raises `ValueError` for an option that there is not.
+        Raises `ValueError` for an unknown option.
         """
         if unknown := sorted(set(options) - {"model", "language"}):
             raise ValueError(f"{unknown[0]!r}: a Wyoming server that hears knows the options 'model' and 'language'")
@@ -36,12 +37,12 @@ class WyomingStt:
         self._numbers = itertools.count(1)
         self._utterances: set[WyomingUtterance] = set()
         self.problem = ""
-        """Why the last connection could not be made."""
+        """Why the last connection failed."""
 
     async def start(self) -> None:
         connection = await self.connect()
         try:
-            # A server that hears may be busy with it when it is asked, but not for long.
+            # A server may be busy recognizing speech when it is asked, but not for long.
             info = await connection.describe(2 * CONNECT_S)
         except HostLost as error:
             raise HostLost(f"{self.name}: {error}") from None
@@ -67,7 +68,7 @@ class WyomingStt:
             await utterance.ended()
 
     async def connect(self) -> WyomingConnection:
-        """Raises `HostLost` with the reason."""
+        """Opens a connection. Raises `HostLost` with the reason."""
         try:
             connection = await WyomingConnection.open(self._url)
         except HostLost as error:
@@ -77,13 +78,13 @@ class WyomingStt:
         return connection
 
     def began(self, utterance: WyomingUtterance) -> None:
-        """It has, or will have, a connection."""
+        """Registers an utterance that has, or will have, a connection."""
         self._utterances.add(utterance)
 
     def gone(self, utterance: WyomingUtterance) -> None:
-        """It has none any more."""
+        """Forgets an utterance that no longer has a connection."""
         self._utterances.discard(utterance)
 
     def others(self, utterance: WyomingUtterance) -> int:
-        """How many beside it are open."""
+        """How many other utterances are open."""
         return sum(not each.over for each in self._utterances if each is not utterance)

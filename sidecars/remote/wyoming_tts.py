@@ -1,6 +1,6 @@
 """A Wyoming server as a voice (wyoming-piper and others).
 
-The protocol knows voices and no speed, and no word marks; stopping is closing the connection.
+The protocol supports voices, but not speed or word marks; closing the connection stops the speech.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sidecars.remote.wyoming_connection import WyomingConnection
 
 DESCRIBE_S = 5.0
 MAX_IDLE = 8
-"""Connections that are kept for the next text."""
+"""The most connections that are kept for later texts."""
 
 
 class WyomingSource:
     """A `Source`. `url`: `tcp://HOST:PORT` or `unix:///PATH`. Options: `voice`, `language`, `speaker`."""
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        """Raises `ValueError` for an option that there is not."""
+        """Raises `ValueError` for an unknown option."""
         if unknown := sorted(set(options) - {"voice", "language", "speaker"}):
             raise ValueError(f"{unknown[0]!r}: a Wyoming server knows the options 'voice', 'language' and 'speaker'")
         self.name = f"wyoming server {url}"
@@ -92,7 +92,7 @@ class WyomingSource:
                 await client.send(event)
                 return client, await client.read()
             except HostLost:
-                client.close()  # closed by the server while nobody used it
+                client.close()  # closed by the server while unused
             except BaseException:
                 client.close()
                 raise

@@ -1,4 +1,4 @@
-"""One utterance on its way through a Wyoming server: what is to be sent, and the task that sends and hears."""
+"""One utterance on its way through a Wyoming server: the messages to send, and the task that sends and receives."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from sidecars.remote.wyoming_connection import WyomingConnection
 RATE = 16000
 FORMAT: Mapping[str, int] = {"rate": RATE, "width": 2, "channels": 1}
 ANSWER_S = 30.0
-"""From the end of the audio to the transcript; whoever cannot wait that long has a shorter deadline of their own."""
+"""The longest time from the end of the audio to the transcript; whoever cannot wait that long sets a shorter
+deadline."""
 
 log = logging.getLogger(__name__)
 
 
 class WyomingServer(Protocol):
-    """What an utterance needs of the host that opened it."""
+    """The interface that an utterance needs of the host that opened it."""
 
     name: str
     options: dict[str, Any]
@@ -43,8 +44,8 @@ class WyomingServer(Protocol):
 
 
 class WyomingUtterance:
-    """Mostly one connection. There is another when the server closes one that nobody has spoken on yet, or says that
-    the utterance is over while it goes on: then it continues on the next, and all of it is one text.
+    """An utterance, which usually uses one connection. It continues on another if the server closes a connection before
+    any speech, or says that the utterance is over while it goes on; the texts of all connections are joined.
     """
 
     def __init__(self, host: WyomingServer, number: int) -> None:
@@ -57,16 +58,16 @@ class WyomingUtterance:
         """Bytes of audio sent on this connection."""
         self._news = asyncio.Event()
         self._ending = ""
-        """Finalize or Cancel, once it was asked for."""
+        """Finalize or Cancel, once one was requested."""
         self.over = False
-        """Its last message was said, or the client is told that it is lost."""
+        """Whether the client has been sent the last message, or told that the utterance is lost."""
         self._free = False
-        """It has no connection any more, and will have none."""
+        """Whether it no longer has a connection and will not get another."""
         self._lost = False
         self._said: list[str] = []
-        """What earlier connections understood."""
+        """The texts of earlier connections."""
         self._chunks = ""
-        """What this one has understood so far."""
+        """The text of this connection so far."""
 
     # ------------------------------------------------------------------------------------------ from the client
 
@@ -78,7 +79,7 @@ class WyomingUtterance:
         elif kind == "Cancel":
             self._cancel()
         elif self.over:
-            pass  # it was told why, or it asked for it
+            pass  # the client knows: it was told, or it asked for this
         elif kind == "Open":
             self._open(message)
         elif self._task is None:
@@ -113,7 +114,7 @@ class WyomingUtterance:
         if self._sent or self._audio:
             self._deadline = asyncio.get_running_loop().call_later(ANSWER_S, self._too_late)
             self._news.set()
-        else:  # there is nothing to ask about, and a server may not answer
+        else:  # there is nothing to recognize, and a server might not answer
             self._final("")
             self._stop()
 
@@ -123,7 +124,7 @@ class WyomingUtterance:
         if self._task is None or self._free:
             self._tell("Cancelled")
         else:
-            self._task.cancel()  # when the connection is closed, it is told
+            self._task.cancel()  # the client is told once the connection is closed
 
     def _stop(self) -> None:
         if self._task is not None:
@@ -133,12 +134,12 @@ class WyomingUtterance:
         self.abandon(f"{self._host.name}: no transcript within {ANSWER_S:g} s")
 
     def abandon(self, reason: str) -> None:
-        """The client is told that it is lost."""
+        """Tells the client that the utterance is lost."""
         self._lose(reason)
         self._stop()
 
     async def ended(self) -> None:
-        """Returns when its connection is closed."""
+        """Returns when the utterance's connection is closed."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -148,7 +149,7 @@ class WyomingUtterance:
         self.channel.put({"type": "Fault", "error": f"{self._host.name} is slow: audio is dropped"}, b"")
 
     def _tell(self, kind: str, **fields: Any) -> None:
-        """The last message of an utterance."""
+        """Sends the last message of the utterance."""
         self.over = True
         self.channel.put({"type": kind, **fields, "held": {}, "open": self._host.others(self)}, b"")
 
@@ -176,7 +177,7 @@ class WyomingUtterance:
             self._lose(f"{self._host.name}: {type(error).__name__}: {error}")
 
     def _closed(self, _: asyncio.Task[None]) -> None:
-        """However it ended: its connection is closed, and nothing more is sent or heard."""
+        """Cleans up once the connection is closed, however it ended: nothing more is sent or received."""
         if self._deadline is not None:
             self._deadline.cancel()
         if self._audio.dropped_s:
@@ -191,7 +192,7 @@ class WyomingUtterance:
         self.channel.lose(reason)
 
     async def _connected(self, begin: Event) -> None:
-        """Sends and hears on one connection. Returns when it is of no more use. Raises `HostLost`."""
+        """Sends and receives on one connection. Returns when it can no longer be used. Raises `HostLost`."""
         idle = not self._audio and not self._ending
         self._sent, self._chunks = 0, ""
         connection = await self._host.connect()
@@ -206,13 +207,14 @@ class WyomingUtterance:
             connection.close()
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-        # When nobody has spoken on it, the next one is opened when somebody does, lest it be closed too.
+        # If there was no speech on it, the next connection is opened only once there is, because it could be closed
+        # too.
         while not (self.over or self._sent or self._audio or self._ending):
             self._news.clear()
             await self._news.wait()
 
     async def _write(self, connection: WyomingConnection, begin: Event) -> None:
-        with suppress(HostLost):  # whoever reads is told
+        with suppress(HostLost):  # the reading task gets the error
             await connection.send(begin)
             await connection.send(AudioStart(**FORMAT).event())
             while True:
@@ -227,7 +229,7 @@ class WyomingUtterance:
                 await self._news.wait()
 
     def _hear(self, event: Event) -> bool:
-        """Takes an event; True when the connection is of no more use. Raises `HostLost` when it makes no sense."""
+        """Handles an event; True if the connection can no longer be used. Raises `HostLost` if the event is invalid."""
         try:
             if TranscriptStart.is_type(event.type):
                 self._chunks = ""
@@ -250,7 +252,7 @@ class WyomingUtterance:
             self._final(text)
             return True
         self._sent = 0
-        if text.strip():  # the server has its own mind on when somebody has finished
+        if text.strip():  # the server has decided that the speaker has finished
             self._said.append(text.strip())
             self.channel.put({"type": "Partial", **self._text("")}, b"")
         return True

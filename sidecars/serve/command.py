@@ -1,4 +1,4 @@
-"""What the command lines of all our servers have in common: where they listen, who may use them, and how they end."""
+"""The common part of all our servers' command lines: where they listen, who may use them, and how they end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
-    """The options that say where the server listens, and for whom."""
+    """Adds the options for where the server listens, and for whom."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int, metavar="N", help="TCP port; 0: any free port, which is printed")
     where.add_argument(
@@ -27,7 +27,9 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 
 
 def token_of(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> str:
-    """The token that clients must send; empty: none. An address that others can reach needs one (exit code 2)."""
+    """Returns the token that clients must send; empty: none. An address that others can reach needs one (otherwise exit
+    code 2).
+    """
     name, bind = arguments.token_env, arguments.bind
     token = os.environ.get(name, "") if name else ""
     if name and not token:
@@ -42,10 +44,12 @@ def token_of(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
 
 
 async def listen(runner: web.AppRunner, arguments: argparse.Namespace, scheme: str) -> str:
-    """Listens, and returns where: unix://PATH or SCHEME://ADDRESS:PORT. Raises `OSError`, which names the place."""
+    """Starts listening and returns the address: unix://PATH or SCHEME://ADDRESS:PORT. Raises `OSError` that names the
+    address.
+    """
     try:
         if arguments.socket is not None:
-            before = os.umask(0o177)  # who may write to the socket may use the server
+            before = os.umask(0o177)  # whoever can write to the socket can use the server
             try:
                 await web.UnixSite(runner, str(arguments.socket)).start()
             finally:
@@ -67,7 +71,7 @@ def unlink_socket(arguments: argparse.Namespace) -> None:
 
 
 def told_to_end() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT, from now on."""
+    """Returns an event that SIGTERM and SIGINT set from now on."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -1,4 +1,6 @@
-"""Tells systemd how a server is: sd_notify(3), without its library. Nothing where systemd did not ask to be told."""
+"""Reports a server's state to systemd, as sd_notify(3) does but without its library. Does nothing if systemd does not
+expect it.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,15 @@ from collections.abc import Awaitable, Callable
 
 
 def notify(state: str) -> None:
-    """`READY=1`, `STATUS=…`, `WATCHDOG=1`: see sd_notify(3)."""
+    """Sends `READY=1`, `STATUS=…`, or `WATCHDOG=1`: see sd_notify(3)."""
     if path := os.environ.get("NOTIFY_SOCKET", ""):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
             to.sendto(state.encode(), path.replace("@", "\0", 1) if path.startswith("@") else path)
 
 
 async def keep_watchdog(proof: Callable[[], Awaitable[object]] | None = None) -> None:
-    """Tells the watchdog that the event loop runs, twice as often as it wants to hear it.
-
-    `proof` returns when whatever else must run does: while it does not, nothing is told, and systemd restarts the
-    server.
+    """Tells the watchdog that the event loop runs, twice as often as it expects. `proof` returns if everything else
+    that must run does; as long as it does not return, the watchdog is not told, and systemd restarts the server.
     """
     period_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     while period_s:

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _recording(text: str) -> tuple[Path, int, bytes]:
-    """The file, its rate in Hz, and its samples."""
+    """Returns the file, its rate in Hz, and its samples."""
     try:
         with wave.open(text, "rb") as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
@@ -87,11 +87,11 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
             notify("READY=1")
             tasks.append(asyncio.create_task(keep_watchdog(server.answers)))
             heard = await _heard(server, arguments.hear) if arguments.hear else ""
-            # What whoever started it waits for.
+            # Whoever started the server waits for this line.
             print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201
             ends: set[asyncio.Future[Any]] = {stopping, server.host.lost}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if server.host.lost.done():  # whoever started it starts it again
+            if server.host.lost.done():  # whoever started the server restarts it
                 raise HostLost(server.host.lost.result())
     except (HostLost, OSError) as error:
         print(f"sidecars.serve.stt: {getattr(error, 'strerror', None) or error}", file=sys.stderr)  # noqa: T201
@@ -107,7 +107,7 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Exit status: 0 told to end, 1 the engine or the address cannot be had, 2 usage error."""
+    """Exit status: 0 told to end, 1 the engine or the address is not available, 2 usage error."""
     parser = _parser()
     arguments = parser.parse_args(words)
     if arguments.max_sessions is not None and arguments.max_sessions < 1:

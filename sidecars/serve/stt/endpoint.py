@@ -1,4 +1,4 @@
-"""When an utterance is over, for clients that leave that to the server: by loudness alone, and by the words."""
+"""Decides when an utterance is over, for clients that leave that to the server, from its loudness and its words."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 BLOCK_S = 0.02
 QUIET = 0.15
-"""Of the loudest so far: what lies below is a pause (16 dB down)."""
+"""The fraction of the highest level so far below which there is a pause (16 dB down)."""
 STEADY_S = 2.0
-"""However loud the line is, words that have not changed for so long are not going to."""
+"""However loud the line is, words that have not changed for this long will not change anymore."""
 
 
 class Endpointer:
-    """Hears one utterance's audio, and what was understood of it."""
+    """Tracks one utterance's audio and partial transcripts."""
 
     def __init__(self, rate: int, patience_s: float) -> None:
-        """`rate` in Hz; `patience_s`: how long a pause ends it."""
+        """`rate` in Hz; `patience_s`: the length of a pause that ends the utterance."""
         self._block = round(rate * BLOCK_S)
         self._rest = np.empty(0, np.float32)
         self._loudest = 1.0
@@ -35,11 +35,11 @@ class Endpointer:
             self._steady_s += BLOCK_S
 
     def understood(self, text: str) -> None:
-        """What was said so far, by a partial transcript."""
+        """Takes the latest partial transcript."""
         if text != self._text:
             self._text, self._steady_s = text, 0.0
 
     @property
     def over(self) -> bool:
-        """Whether something was said, and then nothing."""
+        """Whether something was said and is followed by a pause."""
         return bool(self._text) and (self._quiet_s >= self._patience_s or self._steady_s >= STEADY_S)

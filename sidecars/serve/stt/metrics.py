@@ -1,4 +1,4 @@
-"""What a listen server counts, for Prometheus."""
+"""A listen server's metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Metrics:
-    """A registry of its own, so that two servers in one process do not mix."""
+    """The metrics, in their own registry, so that two servers in one process do not mix theirs."""
 
     def __init__(self, open_sessions: Callable[[], float]) -> None:
         self._registry = registry = CollectorRegistry()
@@ -26,10 +26,10 @@ class Metrics:
         self._held = Gauge("listen_engine_held", "Places taken, by the engine's stores", ["store"], registry=registry)
 
     def held(self, stores: dict[str, int]) -> None:
-        """What the engine's stores hold now."""
+        """Records what the engine's stores hold now."""
         for store, count in stores.items():
             self._held.labels(store).set(count)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """Returns the metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,7 +1,7 @@
-"""The HTTP side of a listen server: who may come in, how many, and what a supervisor can ask.
+"""The HTTP side of a listen server: who may connect, how many, and what a supervisor can query.
 
-GET /v1/listen        a WebSocket in Deepgram's dialect (`dialect`)
-GET /healthz          200 once the engine has been warmed up, 503 before and while it is being loaded again
+GET /v1/listen        a WebSocket in Deepgram's dialect (`listen_dialect`)
+GET /healthz          200 once the engine has been warmed up; 503 before, and while it is being loaded again
 GET /metrics          Prometheus
 GET /debug/sessions   who is connected, what the engine's stores hold, bytes
 """
@@ -32,11 +32,11 @@ from sidecars.serve.stt.metrics import Metrics
 from sidecars.serve.stt.session import FAILED, POLICY, Session
 
 IDLE_S = 12.0
-"""A connection that sends nothing for this long, not even a KeepAlive, is ended. (Deepgram allows 10 s.)"""
+"""A connection that sends nothing for this long, not even a KeepAlive, is closed. (Deepgram allows 10 s.)"""
 MAX_MESSAGE = 16 << 20
-"""Bytes; a longer message ends the connection with 1009 before it is read to its end."""
+"""The most bytes in a message; a longer one closes the connection with 1009 before all of it is read."""
 MAX_UNREAD = 1000
-"""Messages that may wait for a client that does not read."""
+"""The most messages that wait for a client that does not read."""
 WARM_UP_AUDIO_S = 0.5
 RETRY_AFTER_S = 2
 LAST_WORDS_S = 1.0
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class _Connection:
-    """One client's socket, and the messages that wait to go out on it."""
+    """One client's socket, and the messages waiting to be sent on it."""
 
     def __init__(self, socket: web.WebSocketResponse, peer: str) -> None:
         self.socket = socket
@@ -67,7 +67,7 @@ class _Connection:
             self._out.put_nowait(code)
 
     async def write(self) -> None:
-        """Returns when the connection has been told of its end."""
+        """Sends messages; returns when the connection has been told of its end."""
         while isinstance(item := await self._out.get(), dict):
             await self.socket.send_str(json.dumps(item))
         await self.socket.close(code=item)
@@ -85,7 +85,7 @@ class ListenServer:
         max_sessions: int | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
-        """`token`: what clients must know; empty: they need not. `max_sessions`: the engine's own limit if None."""
+        """`token`: the token that clients must send; empty: none. `max_sessions`: None means the engine's own limit."""
         self.ready = False
         self._engine = engine
         self._token = token.encode()
@@ -93,7 +93,7 @@ class ListenServer:
         self._idle_s = idle_s
         self._connections: dict[str, _Connection] = {}
         self._arriving = 0
-        """Connections that were admitted and are being upgraded."""
+        """The number of connections that were admitted and are being upgraded."""
         self._metrics = Metrics(lambda: len(self._connections))
         self.host = InProcessHost("stt", engine, options, self._metrics.step.observe, own_process=True)
         self.app = web.Application(middlewares=[self._authorised])
@@ -108,7 +108,7 @@ class ListenServer:
         self.app.on_shutdown.append(self._send_everybody_home)
 
     async def start(self) -> None:
-        """Loads the engine and lets it work once. Raises `HostLost` with the reason when it cannot be loaded."""
+        """Loads the engine and warms it up. Raises `HostLost` with the reason if it cannot be loaded."""
         await self.host.start()
         most = await self.host.ask(lambda server: _recognition(server).engine.max_sessions)
         self._max_sessions = most if self._max_sessions is None else min(self._max_sessions, most)
@@ -117,25 +117,26 @@ class ListenServer:
         log.info(Event("server.ready", engine=self._engine, sessions=self._max_sessions))
 
     async def answers(self) -> None:
-        """Returns once the engine has looked up from its work, or is being loaded again: never while it hangs."""
+        """Returns once the engine has responded or is being loaded again; never returns while it hangs."""
         with suppress(HostLost):
             await self.host.ask(lambda server: None)
 
     async def close(self) -> None:
-        """Ends the engine; whoever is connected loses it."""
+        """Ends the engine, and with it all connections."""
         self.ready = False
         await self.host.close()
 
     async def _warm_up(self) -> None:
-        """The first utterance of a process pays for lazy loading: let it be nobody's."""
+        """Warms the engine up with an utterance of nobody's, because the first one in a process pays for lazy
+        loading."""
         try:
             await self.hear(bytes(2 * round(WARM_UP_AUDIO_S * self.host.sample_rate)))
         except HostLost as error:
-            # An engine that wants options to hear anything at all.
+            # Some engines need options to hear anything at all.
             log.debug(Event("server.warm_up_failed", reason=error))
 
     async def hear(self, pcm: bytes) -> str:
-        """What the engine understands of `pcm`, an utterance at its own rate. Raises `HostLost` when it fails."""
+        """Returns the engine's transcript of `pcm`, an utterance at the engine's rate. Raises `HostLost` on failure."""
         channel = self.host.open()
         channel.send({"type": "Open", "options": {}})
         channel.send({"type": "Audio"}, pcm)
@@ -169,7 +170,7 @@ class ListenServer:
         if not self.ready or self.host.problem:
             return self._refuse(503, "NOT_READY", f"the engine {self._engine} is being loaded; try again soon")
         if len(self._connections) + self._arriving >= (self._max_sessions or 0):
-            # Not 429, which Deepgram itself would say: Pipecat takes any 4xx for the end, and tries again after a 5xx.
+            # Not 429, as Deepgram itself answers: Pipecat gives up after any 4xx, but tries again after a 5xx.
             return self._refuse(503, "TOO_MANY_SESSIONS", f"{self._max_sessions} sessions are open, which is the most")
         try:
             asked = listen_dialect.parse_query(request.query.items())
@@ -199,7 +200,7 @@ class ListenServer:
                 del self._connections[request_id]
                 session.close()
             if not socket.closed:
-                # What was said last still goes out; a client that does not take it is not waited for.
+                # The last messages are still sent, but without waiting for a client that does not read.
                 await asyncio.wait([writing], timeout=LAST_WORDS_S)
         finally:
             writing.cancel()
@@ -208,7 +209,7 @@ class ListenServer:
         return socket
 
     async def _read(self, connection: _Connection, rate: int) -> None:
-        """Feeds the session until either side has had enough."""
+        """Feeds the session until either side ends it."""
         session, socket = connection.session, connection.socket
         while not connection.ended:
             try:
@@ -253,7 +254,7 @@ class ListenServer:
         return web.json_response(told, status=200 if ready else 503)
 
     async def _held(self) -> tuple[dict[str, int], int]:
-        """What the engine's stores hold, and the bytes of audio that wait for it."""
+        """Returns what the engine's stores hold, and the bytes of audio that wait for it."""
         try:
             return await self.host.ask(
                 lambda server: (dict(_recognition(server).engine.held()), _recognition(server).waiting_bytes())
@@ -289,7 +290,7 @@ def _recognition(server: EngineServer) -> RecognitionServer:
 
 
 def _resident_bytes() -> int:
-    """Memory of this process (Linux: /proc/self/statm); 0 where that cannot be known."""
+    """The resident memory of this process in bytes (Linux: /proc/self/statm); 0 if it is unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):

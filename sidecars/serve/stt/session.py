@@ -1,8 +1,8 @@
-"""One client's connection: utterance after utterance, each a channel of the engine. No I/O of its own.
+"""One client's connection: utterance after utterance, each on its own channel of the engine. Does no I/O itself.
 
-An utterance begins with its first audio (the connection's first one at once, so that a bad option is told at once) and
-ends by Finalize, CloseStream, Cancel, a pause, or its length. What arrives while one is ending waits, so that a
-connection never holds more than one place in the engine.
+An utterance begins with its first audio, except that the connection's first one begins at once, so that a bad option is
+reported at once. It ends by Finalize, CloseStream, Cancel, a pause, or its length. What arrives while one is ending
+waits, so that a connection never uses more than one of the engine's sessions.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from sidecars.resample import Resampler
 from sidecars.serve.stt.endpoint import Endpointer
 
 LONGEST_S = 20.0
-"""An utterance is made final at least this often, where the server is asked to find its ends."""
+"""An utterance is made final at least this often if the server is asked to find its ends."""
 MOST_AT_ONCE_S = 60.0
-"""Audio in one message, or waiting behind an utterance that is ending."""
+"""The most audio in one message, or waiting while an utterance is ending."""
 
 NORMAL, POLICY, FAILED = 1000, 1008, 1011
 """Close codes (RFC 6455, section 7.4.1)."""
 
 
 class Session:
-    """Takes `hear` and `control` from the client, hands what it is to be told to `say`, and its end to `end`."""
+    """One client's session: `hear` and `control` take what the client sends, `say` gets the messages for it, and `end`
+    its end."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Session:
         say: Callable[[dict[str, Any]], None],
         end: Callable[[int], None],
     ) -> None:
-        """`end` is given a close code, once; nothing is said after it."""
+        """`end` is called once, with a close code; no message follows."""
         self.request_id = request_id
         self.heard = 0
         """Samples received, at the client's rate."""
@@ -54,9 +55,9 @@ class Session:
         self._hash = hashlib.sha256()
         self._channel: Channel | None = None
         self._begun = 0
-        """Where the utterance began, in samples received."""
+        """Where the utterance began, in received samples."""
         self._ending = ""
-        """Why the utterance is ending: a control's type, or `Pause`."""
+        """Why the utterance is ending: the type of a control message, or `Pause`."""
         self._behind: deque[bytes | str] = deque()
         self._behind_bytes = 0
         self._over = False
@@ -64,11 +65,11 @@ class Session:
 
     @property
     def waiting_bytes(self) -> int:
-        """Audio that waits behind an utterance that is ending."""
+        """Bytes of audio that wait while an utterance is ending."""
         return self._behind_bytes
 
     def hear(self, pcm: bytes) -> None:
-        """Takes audio. Raises `BadRequest` for a message that is not audio; the session cannot go on then."""
+        """Takes audio. Raises `BadRequest` for a message that is not audio, after which the session cannot continue."""
         if len(pcm) % 2:
             raise BadRequest(f"a message of {len(pcm)} bytes: not whole 16-bit samples")
         most = 2 * MOST_AT_ONCE_S * self._request.sample_rate
@@ -92,7 +93,7 @@ class Session:
             self._make_final(kind)
 
     def close(self) -> None:
-        """The client is gone: the engine lets go of its utterance. Idempotent."""
+        """Ends the session because the client is gone: the engine frees its utterance. Idempotent."""
         self._over = True
         if self._channel is not None:
             self._channel.close()
@@ -168,7 +169,7 @@ class Session:
             self._end(FAILED)
 
     def _ended(self, final: Message) -> None:
-        """The utterance's last word has come."""
+        """Handles the utterance's last message."""
         why = self._ending
         paused = self._endpointer is not None and self._endpointer.over
         self._say_results(final, final=True, speech_final=why != "Pause" or paused, from_finalize=why == "Finalize")
@@ -186,7 +187,7 @@ class Session:
             self._next()
 
     def _next(self) -> None:
-        """Frees the place in the engine, and goes on with what waits."""
+        """Frees the engine's session, and continues with what waits."""
         self._ending = ""
         if self._channel is not None:
             self._channel.close()
@@ -203,7 +204,7 @@ class Session:
     def _say_results(self, heard: Message, **what: bool) -> None:
         rate = self._request.sample_rate
         start, duration = self._begun / rate, (self.heard - self._begun) / rate
-        if self._channel is not None and "samples" in heard:  # a partial, of the audio that the engine had
+        if self._channel is not None and "samples" in heard:  # a partial of the audio that the engine has had
             duration = min(duration, heard["samples"] / self._channel.sample_rate)
         told = listen_dialect.results(
             heard, request_id=self.request_id, model=self._model, start=start, duration=duration, **what

@@ -1,10 +1,11 @@
-"""Serves a speech synthesis engine in OpenAI's dialect, so that any of its clients can use it.
+"""Serves a speech synthesis engine in OpenAI's dialect, so that any client of that dialect can use it.
 
     python -m sidecars.serve.tts --engine NAME [--model PATH] [--option KEY=VALUE] (--port N | --socket PATH)
 
-`POST /v1/audio/speech` streams `pcm` (24 kHz, 16 bit, mono) or `wav` as it is made; `GET /v1/models`,
-`GET /v1/audio/voices`, `GET /healthz` (200 once the engine has spoken a first text), `GET /metrics` (Prometheus).
-The engine has a process of its own, which may run another Python (`--python`) and is replaced when it dies.
+`POST /v1/audio/speech` streams `pcm` (24 kHz, 16 bit, mono) or `wav` as it is made. Others: `GET /v1/models`, `GET
+/v1/audio/voices`, `GET /healthz` (200 once the engine has spoken a first text), and `GET /metrics` (Prometheus).
+
+The engine has its own process, which may run another Python (`--python`) and is replaced when it dies.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from sidecars.serve.tts.server import SpeechServer
 
 WARM_UP = "One, two, three."
 LOADING_S = 3600.0
-"""An engine may have to fetch its weights first."""
+"""An engine may need to download its weights first."""
 LAST_WORDS_S = 5.0
-"""What is being spoken when the server is told to end may go on so long."""
+"""How long speech may continue after the server is told to end."""
 
 log = logging.getLogger("speech")
 
 
 async def serve(host: Host, server: SpeechServer, arguments: argparse.Namespace) -> None:
-    """Serves where the `arguments` of `add_address` say, until SIGTERM or SIGINT.
+    """Serves at the address that the `arguments` of `add_address` give, until SIGTERM or SIGINT.
 
-    Listens before the engine is loaded, so that who waits for it can ask `/healthz`. Raises `OSError` when it cannot
-    listen and `HostLost` when the engine cannot be loaded.
+    Listens before the engine is loaded, so that whoever waits for it can query `/healthz`. Raises `OSError` if it
+    cannot listen and `HostLost` if the engine cannot be loaded.
     """
     runner = web.AppRunner(server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS_S)
     await runner.setup()
@@ -78,7 +79,7 @@ async def _load(host: Host, server: SpeechServer) -> None:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 1 when it cannot serve, 2 for a usage error."""
+    """Returns the exit status: 1 if it cannot serve, 2 for a usage error."""
     parser = _parser()
     arguments = parser.parse_args(given)
     token = token_of(parser, arguments)

@@ -1,4 +1,4 @@
-"""What a client of `/v1/audio/speech` asks for, and what it is told when that cannot be done. No I/O."""
+"""Parses a request to `/v1/audio/speech`, and describes what is wrong with it. No I/O."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_INPUT = 4096
-"""Characters, as OpenAI has it."""
+"""The most characters in a text, as in OpenAI's API."""
 MAX_BODY = 1 << 16
-"""Bytes; `MAX_INPUT` characters fit, however they are escaped."""
+"""The most bytes in a body; `MAX_INPUT` characters fit, however they are escaped."""
 FORMATS = ("pcm", "wav")
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-"""Names that clients have built in: they stand for the engine that is served."""
+"""Model names that are built into clients: they stand for the engine that is served."""
 OPENAI_VOICES = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
 )  # fmt: skip
-"""Likewise, for the engine's default voice where it has none of that name."""
+"""Likewise, voice names that stand for the engine's default voice if it has none of that name."""
 
 
 class Complaint(Exception):
-    """A request that is answered with an error, in the shape that OpenAI's clients read."""
+    """A request that is answered with an error, in the format that OpenAI's clients read."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -40,9 +40,9 @@ class Complaint(Exception):
 class SpeechRequest:
     text: str
     options: Mapping[str, Any]
-    """For the engine: `voice`, `rate`; absent where the default is meant."""
+    """The engine's options: `voice`, `rate`; absent where the default is meant."""
     wav: bool
-    """Else bare PCM."""
+    """Whether the answer is WAV rather than bare PCM."""
 
 
 def parse(body: bytes, engine: str, voices: Sequence[str]) -> SpeechRequest:

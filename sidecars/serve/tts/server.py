@@ -1,4 +1,4 @@
-"""The HTTP of `sidecars.serve.tts`: requests in, an engine's audio out as it is made."""
+"""The HTTP side of `sidecars.serve.tts`: takes requests, and returns an engine's audio as it is made."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sidecars.resample import Resampler
 from sidecars.serve.tts.request import MAX_BODY, Complaint, SpeechRequest, parse
 
 PCM_RATE = 24000
-"""What `pcm` means in this dialect (Hz). `wav` says its rate itself, and has the engine's own."""
+"""The rate of `pcm` in this dialect (Hz). `wav` states its own rate, which is the engine's."""
 TURN_CHARS = 250
-"""The engine is given so much of a text at once: whoever else waits for it has a turn after each such piece."""
+"""The most characters that the engine gets at once: after each such piece, other waiting requests have a turn."""
 PAUSE_S = 0.3
-"""Between such pieces, where a sentence or a clause ends."""
+"""The pause between such pieces, after a sentence or a clause."""
 WRITE_S = 10.0
-"""A client that takes nothing for so long is let go."""
+"""A client that reads nothing for this long is disconnected."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,10 +33,12 @@ log = logging.getLogger("speech")
 
 
 class SpeechServer:
-    """Serves `host`, whose engine is called `engine`. Set `ready` once that can speak."""
+    """Serves `host`, whose engine is called `engine`. Set `ready` once the host can speak."""
 
     def __init__(self, host: Host, engine: str, *, token: str = "", max_requests: int = 16) -> None:
-        """`token`: what clients must bear; empty: nothing. More than `max_requests` at once are answered 429."""
+        """`token`: the token that clients must send; empty: none. More than `max_requests` at once are answered with
+        429.
+        """
         self.ready = False
         self._host = host
         self._engine = engine
@@ -82,7 +84,7 @@ class SpeechServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Lets in who bears the token, and gives every error the shape that clients read."""
+        """Admits requests with the token, and gives every error the format that clients read."""
         try:
             if self._token and request.path != "/healthz":
                 borne = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
@@ -125,11 +127,11 @@ class SpeechServer:
             self._requests.labels("hung_up").inc()
             raise
         finally:
-            channel.close()  # which stops the engine
+            channel.close()  # this stops the engine
             self._active -= 1
 
     async def _sounds(self, channel: Channel, asked: SpeechRequest) -> AsyncGenerator[bytes, None]:
-        """The speech as it is made. Raises `Complaint` or `HostLost`."""
+        """Yields the speech as it is made. Raises `Complaint` or `HostLost`."""
         pause = b""
         for _, piece in pieces(asked.text, TURN_CHARS):
             channel.send({"type": "Speak", "text": piece, "options": dict(asked.options)})
@@ -145,7 +147,7 @@ class SpeechServer:
     async def _stream(
         self, request: web.Request, rate: int, wav: bool, first: bytes, sounds: AsyncGenerator[bytes, None]
     ) -> web.StreamResponse:
-        """Answers with `first` and what follows it, PCM at `rate` Hz."""
+        """Answers with `first` and the audio that follows it, PCM at `rate` Hz."""
         stream = Resampler(rate, rate if wav else PCM_RATE)
         if not wav:
             rate = PCM_RATE
@@ -167,7 +169,7 @@ class SpeechServer:
         except (ConnectionError, TimeoutError):
             outcome = "hung_up"
         if outcome != "spoken" and request.transport is not None:
-            request.transport.abort()  # an end that no client can take for the end of the speech
+            request.transport.abort()  # so that no client mistakes it for the end of the speech
         self._requests.labels(outcome).inc()
         return response
 
@@ -178,7 +180,7 @@ class SpeechServer:
 
 
 def _complaint(error: str) -> Complaint:
-    """What the engine's own words mean: a bad option is the client's fault, anything else ours."""
+    """Translates an engine's error: a bad option is the client's fault, anything else is ours."""
     name, _, text = error.partition(": ")
     if name == "ValueError":
         return Complaint(400, text, "voice" if text.startswith("voice") else None)
@@ -186,7 +188,7 @@ def _complaint(error: str) -> Complaint:
 
 
 def _wav_header(rate: int) -> bytes:
-    """Of 16-bit mono PCM whose length is not known yet."""
+    """The header of 16-bit mono PCM whose length is not known yet."""
     endless = 0xFFFFFFFF
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI", b"RIFF", endless, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", endless
