@@ -1,4 +1,4 @@
-"""The command line: `phone-daemon serve` answers calls; check, init, try and demo help to get there."""
+"""The command line: `phone-daemon serve` answers calls; check, init, try, and demo help to get there."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what was used wrongly in one line, with the option that was probably meant."""
+    """Reports wrong usage in one line, with the option that was probably meant."""
 
     def error(self, message: str) -> NoReturn:
         wrong = re.search(r"unrecognized arguments: (--[\w-]+)|invalid choice: '([^']*)'", message)
@@ -98,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code: 0 success, 1 failed or found mistakes, 2 usage error (one clear line a problem on stderr)."""
+    """Runs a command. Exit code: 0 success, 1 failed or found mistakes, 2 usage error (one clear line per problem on
+    stderr)."""
     args = parser().parse_args(argv)
     try:
         return _run(args, sys.argv[1:] if argv is None else argv)
@@ -112,13 +113,13 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read along has seen enough; Python must not try to flush the rest at exit.
+        # The reader has closed the pipe, and Python must not try to flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _run(args: argparse.Namespace, argv: list[str]) -> int:
-    # Each command imports what it needs: the daemon's parts take half a second, and the web's libraries as long.
+    # Each command imports what it needs: the daemon's parts take half a second, and the web's libraries as long again.
     match args.command:
         case "web":
             from phone_daemon.web.__main__ import main as web  # noqa: PLC0415
@@ -162,7 +163,7 @@ def _serve(args: argparse.Namespace, argv: list[str]) -> int:
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
-    """What the file, the environment and the options say. Raises `SettingsError`."""
+    """The settings from the file, the environment, and the options. Raises `SettingsError`."""
     options: dict[str, tuple[Key, object]] = {}
     if args.bind is not None:
         options[f"--bind {args.bind}"] = ("sip", "bind"), args.bind
@@ -175,11 +176,11 @@ def settings_from(args: argparse.Namespace) -> Settings:
 
 
 async def serve(settings: Settings, config: Path | None = None) -> int:
-    """Runs until SIGTERM or SIGINT: no new calls, live ones finish. A second SIGINT stops at once.
+    """Runs until SIGTERM or SIGINT; then it takes no new calls, and live ones finish. A second SIGINT stops it at once.
 
-    SIGHUP reads the dialplans again.
+    SIGHUP rereads the dialplans.
     """
-    # Whoever starts several daemons is none, and would have them all wait for these.
+    # The process that starts several daemons is not a daemon itself, and would make them all wait for these imports.
     from phone_daemon.daemon import Daemon  # noqa: PLC0415
     from phone_daemon.welcome import welcome  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Which dialplan answers a call: by the numbers that were dialled, and by the trunk that it came by."""
+"""Which dialplan answers a call, by the numbers that were dialed, and by the trunk on which the call came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from phone_daemon.wire.who import national, same_number
 def dialplan_for(
     numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
 ) -> tuple[Dialplan, str] | None:
-    """The dialplan for the first of `numbers` that one names, and that number; else the one for all; None for none."""
+    """The dialplan for the first of `numbers` that a dialplan names, with that number; otherwise the dialplan for all
+    numbers; None if there is none."""
     whole = [pattern for plan in dialplans for pattern in plan.called]
     for_all = None
     for number in numbers:
@@ -30,9 +31,9 @@ def dialplan_for(
 def dialplan_of_trunk(
     trunk: Trunk | None, numbers: Sequence[str], dialplans: Dialplans, now: datetime, sip: SipSettings
 ) -> tuple[Dialplan, str] | None:
-    """`dialplan_for` among those of the trunk that the call came by.
+    """Like `dialplan_for`, among the dialplans of the trunk on which the call came.
 
-    An account's caller reaches one of them in any case: what they dialled is seldom told.
+    A caller to an account always reaches one of them, because the number that they dialed is seldom known.
     """
     if trunk is None or not trunk.settings.dialplans:
         return dialplan_for(numbers, dialplans, now, sip)

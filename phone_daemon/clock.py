@@ -1,9 +1,9 @@
-"""Time. The event loop is the clock: everything waits with asyncio and stamps with `now_ns()`.
+"""Time. The event loop is the clock: everything waits with asyncio and takes its timestamps from `now_ns()`.
 
-On the ordinary loop that is CLOCK_MONOTONIC. On a `SampleClockLoop` time stands still while anything can run and
-then jumps to the next timer, so a recorded call is replayed as fast as the machine allows, in an order that does
-not depend on the machine. That works only while nothing waits for the outside world: a loop left with neither a
-ready callback nor a timer has deadlocked, and says so.
+On the ordinary loop that is CLOCK_MONOTONIC. On a `SampleClockLoop` time stands still while anything can run, and then
+jumps to the next timer, so a recorded call is replayed as fast as the machine allows, in an order that does not depend
+on the machine. This works only while nothing waits for the outside world: a loop with neither a ready callback nor a
+timer has deadlocked, and reports that.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Ts = TypeVarTuple("Ts")
 
 
 class Deadlock(RuntimeError):
-    """The sample clock has neither a ready callback nor a timer: what is awaited can never come."""
+    """The sample clock has neither a ready callback nor a timer: what is awaited can never happen."""
 
 
 class _Jump(selectors.DefaultSelector):
-    """A selector that moves the clock where another would sleep."""
+    """A selector that advances the clock where another would sleep."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,13 +36,13 @@ class _Jump(selectors.DefaultSelector):
             return ready
         if timeout is None:
             raise Deadlock
-        # Whole nanoseconds, so that sums of frames do not drift apart in the last digit from run to run.
+        # Whole nanoseconds, so that sums of frames do not differ in the last digit from run to run.
         self.now = round(self.now + max(timeout, 0.0), 9)
         return ready
 
 
 class SampleClockLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time is counted, not waited for; starts at 0."""
+    """An event loop whose time is counted, not awaited; it starts at 0."""
 
     def __init__(self) -> None:
         self._jump = _Jump()
@@ -64,7 +64,7 @@ class SampleClockLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Runs `func` at once, in this thread: beside a clock that stands still, a thread would take no time."""
+        """Runs `func` at once, in this thread: while the clock stands still, a thread would take no time."""
         done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
@@ -74,7 +74,7 @@ class SampleClockLoop(asyncio.SelectorEventLoop):
 
 
 def _where(task: asyncio.Task[Any]) -> str:
-    """The task's name and the line it waits at."""
+    """The task's name and the line at which it waits."""
     stack = task.get_stack(limit=1)
     return f"{task.get_name()} ({stack[0].f_code.co_qualname}:{stack[0].f_lineno})" if stack else task.get_name()
 

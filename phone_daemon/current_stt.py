@@ -1,4 +1,4 @@
-"""The recognizer that calls are given: another one once the dialplans' callers may say something else."""
+"""The recognizer for new calls, which is replaced when callers to the dialplans may say something else."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from sidecars.tasks import Tasks
 
 
 class CurrentStt:
-    """Its `host` is not started yet."""
+    """The current recognizer; its `host` is not started yet."""
 
     def __init__(self, settings: SttSettings, plans: Dialplans, environ: Mapping[str, str]) -> None:
         self._settings, self._environ = settings, environ
         self._told = engine_options(settings, plans)
         self.host: Host = make_stt(settings, plans, environ)
         self.retiring = Tasks()
-        """Recognizers that calls from before a reload still use, about to be closed."""
+        """Recognizers that calls from before a reload still use, waiting to be closed."""
 
     async def follow(self, plans: Dialplans, calls: Collection[asyncio.Task[None]]) -> None:
-        """Replaces the recognizer where callers of `plans` may say something else. The one before hears `calls` out.
+        """Replaces the recognizer if callers to `plans` may say something else. The previous one serves `calls` to
+        their end.
 
-        Raises `HostLost` when the new one cannot start; the one before stays.
+        Raises `HostLost` if the new one cannot start; then the previous one stays.
         """
         told = engine_options(self._settings, plans)
         if told == self._told:
@@ -40,7 +41,7 @@ class CurrentStt:
         self.retiring.start(_retire(before, calls), name="retire")
 
     async def close(self) -> None:
-        """Closes all of them, each when the calls that use it have ended."""
+        """Closes all recognizers, each when the calls that use it have ended."""
         await self.retiring.ended()
         await self.host.close()
 

@@ -1,4 +1,4 @@
-"""The daemon: starts the parts, admits or refuses calls, runs them, and lets them finish when it is told to stop."""
+"""The daemon: starts its parts, admits or refuses calls, runs them, and lets them finish when it is told to stop."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ from sidecars.tasks import Tasks
 log = logging.getLogger(__name__)
 
 ANY = "reception"
-"""Dialed where every number is answered."""
+"""The number to dial if every number is answered."""
 RETRY_AFTER_S = 30
-"""What a caller refused for want of room is told to wait (RFC 3261, section 20.33)."""
+"""How long a caller who is refused for lack of room is told to wait (RFC 3261, section 20.33)."""
 
 
 def load_dialplans(settings: Settings) -> Dialplans:
-    """The dialplans that `settings` name; the dental clinic when they name none. Raises `DialplanError`."""
+    """The dialplans that `settings` name, or the dental clinic if they name none. Raises `DialplanError`."""
     plans = Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
     if problems := unknown_dialplans(settings.trunk, (plan.name for plan in plans)):
         raise DialplanError(problems)
@@ -65,18 +65,18 @@ def load_dialplans(settings: Settings) -> Dialplans:
 
 
 def number_of(plan: Dialplan) -> str:
-    """A number that this dialplan answers: the first one it names, or any."""
+    """A number that this dialplan answers: the first that it names, or any number."""
     return next((each for each in plan.called if not each.endswith("*") and not each.startswith("/")), ANY)
 
 
 def quiet(note: Note) -> None:
-    """Watches nothing."""
+    """An observer that does nothing."""
 
 
 class Daemon:
     """`async with Daemon(settings) as daemon: await daemon.serve()`.
 
-    Entering raises `DialplanError`, `CardFailed` or `HostLost` with one clear line when a part cannot start.
+    Entering raises `DialplanError`, `CardFailed`, or `HostLost` with one clear line if a part cannot start.
     """
 
     def __init__(
@@ -93,16 +93,16 @@ class Daemon:
         self._agents = AgentFactory(settings.llm)
         self._calls: dict[str, tuple[Call, asyncio.Task[None]]] = {}
         self._dialing = Tasks()
-        """Calls out that nobody has answered yet."""
+        """Outbound calls that nobody has answered yet."""
         self._asking = Tasks()
         """Calls that ring while their dialplan's webhook is asked."""
         self._draining = asyncio.Event()
         self._reloads = Tasks()
         self._one_reload = asyncio.Lock()
         self._bridges = Tasks()
-        """Callers from the web who are being handed over, or are joined with a colleague."""
+        """Callers from the web who are being transferred, or are connected with a colleague."""
         self.web: WebProcess | None = None
-        """The web process, where the settings want one."""
+        """The web process, if the settings enable it."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -121,7 +121,7 @@ class Daemon:
         self._stack.push_async_callback(self._agents.close)
         self._agents.open(self.dialplans)
         self._stack.push_async_callback(self._stt.close)
-        Vad(settings.vad)  # Its model is loaded now, and not when the first caller waits.
+        Vad(settings.vad)  # loads its model now, and not when the first caller is waiting
         self._stack.push_async_callback(tts.close)
         state, *_ = await asyncio.gather(enter(State.open(settings.state)), self._stt.host.start(), tts.start())
         telemetry = Telemetry()
@@ -164,7 +164,8 @@ class Daemon:
         return self.cards.ports[0]
 
     def _where_cards(self) -> str:
-        """As `[edge] cards` has it, for an edge that learns of us from Redis; empty: on every interface, so nowhere."""
+        """The line cards in the format of `[edge] cards`, for an edge that finds us in Redis; empty if they listen on
+        every interface, which names no address."""
         host = self.settings.sip.bind
         if host in ("0.0.0.0", "::"):
             return ""
@@ -172,7 +173,7 @@ class Daemon:
 
     @property
     def live(self) -> int:
-        """Calls that are running."""
+        """Number of calls that are running."""
         return len(self._calls)
 
     def _notify(self, note: Note) -> None:
@@ -204,7 +205,7 @@ class Daemon:
         return self._draining.is_set()
 
     def drain(self) -> None:
-        """No new calls; live ones may finish."""
+        """Refuses new calls, and lets live ones finish."""
         self._draining.set()
         self.trunks.leave()
         self._dialing.cancel()
@@ -212,9 +213,9 @@ class Daemon:
     # ------------------------------------------------------------------------------------------------ reloading
 
     def reload(self) -> None:
-        """Reads the dialplan files again, for the calls to come: live ones keep theirs.
+        """Rereads the dialplan files for future calls; live calls keep theirs.
 
-        What is wrong with them is logged, and the dialplans stay as they are.
+        If they have mistakes, the mistakes are logged, and the dialplans stay as they are.
         """
         self._reloads.start(self._reload(), name="reload")
 
@@ -261,7 +262,7 @@ class Daemon:
         self._asking.start(self._ask_first(incoming, plan, called, trunk), name=f"start {incoming.id}")
 
     def _join(self, incoming: IncomingCall) -> None:
-        """A colleague takes a live call over."""
+        """Lets a colleague take over a live call."""
         call, _ = self._calls.get(incoming.join, (None, None))
         if call is None:
             incoming.refuse(481)
@@ -270,14 +271,14 @@ class Daemon:
         else:
             line = incoming.answer()
             if self.web is not None:
-                # The first note of a leg tells its id; a colleague's has no other.
+                # The first note of a leg tells its id; a colleague's leg has no other note.
                 self.web.tell(Note(line.id, "joined", now_ns(), {"call": incoming.join}))
             call.operator.take_over(line)
             log.info(Event("call.taken_over", call=incoming.join))
 
     async def _ask_first(self, incoming: IncomingCall, plan: Dialplan, called: str, trunk: Trunk | None) -> None:
-        """Takes a call as its dialplan's webhook says, or as the dialplan does when it says nothing in time."""
-        # A daemon whose dialplans ask nobody does without a client for HTTP.
+        """Takes a call as its dialplan's webhook answers, or as the dialplan says if there is no answer in time."""
+        # A daemon whose dialplans have no such webhook needs no HTTP client.
         from phone_daemon.agent.llm.http import make_client  # noqa: PLC0415
         from phone_daemon.start import ask_first  # noqa: PLC0415
 
@@ -303,7 +304,7 @@ class Daemon:
     def _begin(
         self, line: SipLine, plan: Dialplan, parties: Parties, trunk: Trunk | None, agent: Agent | None = None
     ) -> asyncio.Task[None] | None:
-        """Runs a call that is answered; None: it could not begin, and is hung up."""
+        """Runs an answered call; returns None if it could not begin and was hung up."""
         try:
             call = Call(line, plan, agent or self._agents.agent(plan, parties, self._now()), self._services)
         except Exception:
@@ -323,7 +324,7 @@ class Daemon:
             asyncio.get_running_loop().run_in_executor(None, heap.trim)
 
     async def dial(self, request: DialRequest) -> Outcome:
-        """Calls somebody, and lets a dialplan speak with them; returns once they answered, or will not.
+        """Calls somebody, and lets a dialplan speak with them; returns once they have answered, or will not.
 
         Raises `BadRequest` with one clear line. Cancelling it hangs up.
         """
@@ -336,14 +337,15 @@ class Daemon:
         ready = prepared(plan, request.values)
 
         def begin(line: SipLine, plan: Dialplan, agent: Agent | None, trunk: Trunk) -> asyncio.Task[None] | None:
-            # For the agent whoever is at the other end is the caller, whoever called.
+            # For the agent, the person at the other end is the caller, no matter who called.
             return self._begin(line, plan, Parties(line.called, "", line.caller), trunk, agent)
 
         return await self._outbound.dial(request, ready, begin)
 
     def _bridge(self, caller: SipLine, uri: str, briefing: bytes) -> None:
-        """Hands over a caller whose own side cannot be asked to: who is at `uri` is called, and joined with them."""
-        plan = replace(next(iter(self.dialplans)), outbound=OutboundKeys())  # It does not matter who answers.
+        """Transfers a caller whose own side cannot be asked to do it: calls `uri`, and connects that party with the
+        caller."""
+        plan = replace(next(iter(self.dialplans)), outbound=OutboundKeys())  # it does not matter who answers
         handing = self._outbound.hand_over(caller, user_part(uri), briefing, plan)
         self._bridges.start(handing, name=f"bridge {caller.id}")
 
@@ -369,7 +371,7 @@ class Daemon:
             end = await call.run()
             log.info(Event("call.ended", call=call_id, reason=end.reason))
         except Exception:
-            # A defect of ours ends this call and no other.
+            # A defect in the daemon ends this call and no other.
             log.exception(Event("call.failed", call=call_id))
 
     async def _obey(self) -> None:
@@ -386,7 +388,7 @@ class Daemon:
                 state.ack(command, {"error": f"{command.kind} is for a call, not for the daemon"})
 
     async def _end_calls(self) -> None:
-        """Hangs up whatever still runs."""
+        """Hangs up all calls that are still running."""
         tasks = [task for _, task in self._calls.values()]
         for call, _ in list(self._calls.values()):
             call.operator.hang_up(EndReason.DRAINED)

@@ -1,4 +1,4 @@
-"""A child process that does not outlive its parent, even one that was killed."""
+"""Makes a child process end with its parent, even if the parent is killed."""
 
 from __future__ import annotations
 

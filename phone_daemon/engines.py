@@ -1,4 +1,4 @@
-"""Which host serves speech recognition and synthesis, and with what, by the settings."""
+"""Which hosts provide speech recognition and synthesis, and with which engines, according to the settings."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from sidecars.local.per_call import PerCallHost
 from sidecars.local.subprocess import SubprocessHost
 
 EMBEDDED_S = 60.0
-"""An embedded engine that takes longer to load hangs."""
+"""An embedded engine that takes longer to load has hung."""
 LOADING_S = 3600.0
-"""An engine that is not embedded may have to fetch its weights first."""
+"""An engine that is not embedded may have to download its weights first."""
 TAKES_PHRASES = ("moonshine",)
 """Engines that are told what callers may say."""
 ENGLISH_ONLY = PRONOUNCES = ("hibari",)
-"""Engines that speak nothing but English; and those that are told how words are said."""
+"""Engines that speak only English, and engines that are told how words are pronounced."""
 OTHER_LANGUAGES = "espeak"
-"""The engine that speaks the others."""
+"""The engine that speaks other languages."""
 RELOAD_S = 15.0
-"""How often an engine of ours that could not be loaded is tried again."""
+"""How often loading is retried for an engine of ours that could not be loaded."""
 
 
 def engine_options(settings: SttSettings, dialplans: Dialplans) -> dict[str, object]:
-    """What an engine is started with: its settings, and by dialplan and question the phrases that callers may say."""
+    """The options with which an engine starts: its settings, and, by dialplan and question, the phrases that callers
+    may say."""
     return {**({"phrases": _phrases(dialplans)} if settings.engine in TAKES_PHRASES else {}), **settings.options}
 
 
@@ -41,11 +42,12 @@ def _phrases(dialplans: Dialplans) -> dict[str, object]:
 
 
 def make_stt(settings: SttSettings, dialplans: Dialplans, environ: Mapping[str, str]) -> Host:
-    """The host of `settings`, with the embedded engine behind it for when it fails."""
+    """The host that `settings` specify, with the embedded engine as its fallback."""
     options = engine_options(settings, dialplans)
 
     def chosen() -> Host:
-        # A server's client is imported where one is used: their libraries take longer than all else here together.
+        # A server's client is imported only where it is used: these libraries take longer to import than everything
+        # else here together.
         if settings.host == "listen":
             from sidecars.remote.listen_client import ListenHost  # noqa: PLC0415
 
@@ -74,15 +76,15 @@ def _children(
     limit_s: float,
     spare: bool = False,
 ) -> Host:
-    """One child process for all calls, or one for each."""
+    """One child process for all calls, or one for each call."""
     python = settings.python or interpreter(settings.engine)
     make = partial(SubprocessHost, kind, settings.engine, options, python=python, spare=spare, start_timeout_s=limit_s)
     return PerCallHost(lambda emptied: make(emptied=emptied)) if settings.per_call else make()
 
 
 def make_tts(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
-    """Likewise for the voice. A voice of another engine's that a dialplan names is spoken with the default one, and
-    what an English engine cannot speak, with espeak-ng."""
+    """The same for synthesis. If a dialplan names a voice of another engine, the default voice speaks; what an English
+    engine cannot speak, espeak-ng speaks."""
     name = settings.engine
     remote = settings.host in ("speech", "wyoming")
 
@@ -118,19 +120,19 @@ def make_tts(settings: TtsSettings, environ: Mapping[str, str]) -> Host:
 
 
 def make_counted_tts(settings: TtsSettings) -> Host:
-    """The engine of `settings` where time is counted: in this process, with nothing behind it."""
+    """The engine of `settings` if time is counted: in this process, with no fallback."""
     inline = _knowing(InlineHost("tts", settings.engine, settings.options), settings.engine)
     others = _knowing(InlineHost("tts", OTHER_LANGUAGES, {}), OTHER_LANGUAGES)
     return _any_language(inline, settings.engine, others, starts_others=True)
 
 
 def _knowing(host: Host, engine: str) -> Host:
-    """`engine`: its name, or empty for that of a server."""
+    """`engine`: its name, or empty for a server's engine."""
     return KnownVoices(host, by_language=engine == OTHER_LANGUAGES, pronounces=engine in PRONOUNCES)
 
 
 def _any_language(host: Host, engine: str, others: Host | None = None, *, starts_others: bool = False) -> Host:
-    """`others` speaks what an engine of English alone cannot; None: one of its own."""
+    """`others` speaks what an English-only engine cannot; None for a host of its own."""
     if engine not in ENGLISH_ONLY:
         return host
     if others is None:

@@ -1,8 +1,8 @@
 """The frozen values that travel between stages. Stages know these and never each other.
 
-Audio is 16-bit signed little-endian mono PCM in `bytes`. Positions count samples at 8 kHz from the moment the
-call was answered, on the caller's own timeline: one clock for everything that is heard or said. Fields that end
-in `_ns` are CLOCK_MONOTONIC nanoseconds, comparable between the processes of one machine.
+Audio is 16-bit signed little-endian mono PCM in `bytes`. Positions count samples at 8 kHz from the moment the call was
+answered, on the caller's own timeline: one clock for everything that is heard or said. Fields that end in `_ns` are
+CLOCK_MONOTONIC nanoseconds, comparable between the processes of one machine.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 SAMPLE_RATE = 8000
-"""Samples a second on the wire (RFC 3551: PCMU, PCMA)."""
+"""Samples per second on the wire (RFC 3551: PCMU, PCMA)."""
 PTIME_S = 0.020
 """Length of one RTP frame (ptime, RFC 8866 section 6.4)."""
 FRAME_SAMPLES = 160
 FRAME_BYTES = 2 * FRAME_SAMPLES
 WIDE_RATE = 16_000
-"""Samples a second of a wideband line, for what is heard and said; positions count samples at 8 kHz there, too."""
+"""Samples per second of a wideband line, for what is heard and said; its positions also count samples at 8 kHz."""
 
 
 def samples(seconds: float) -> int:
@@ -36,15 +36,15 @@ class Frame:
     position: int
     """Samples on the caller's timeline before this frame."""
     pcm: bytes
-    """Caller's audio, `FRAME_BYTES` long; silence where none arrived or its source was not trusted."""
+    """Caller's audio, `FRAME_BYTES` long; silence if none arrived or its source was not trusted."""
     agent: bytes
     """Agent's audio handed to RTP in this tick, `FRAME_BYTES` long, or empty for silence."""
     reply: int
-    """Id of the reply that is being played or was played last (0: none yet)."""
+    """Id of the reply that is being played or was played last (0 if there was none yet)."""
     played: int
     """Samples of `reply` handed to RTP so far."""
     queued: int
-    """Samples that wait in the playout queue."""
+    """Samples that are waiting in the playout queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class WideFrame(Frame):
     """A frame of a wideband line."""
 
     wide: bytes
-    """`pcm` at 16 kHz: sample 2k of it is where sample k of `pcm` is."""
+    """`pcm` at 16 kHz: its sample 2k is at the same time as sample k of `pcm`."""
     wide_agent: bytes
-    """Likewise of `agent`; empty for silence."""
+    """`agent` at 16 kHz in the same way; empty for silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class Flushed:
 
     reply: int
     played: int
-    """Samples of the reply that were handed to RTP: what the caller can have heard."""
+    """Samples of the reply that were handed to RTP, which is what the caller can have heard."""
     dropped: int
-    """Samples that waited in the queue and will never be played."""
+    """Samples that were waiting in the queue and will never be played."""
     underruns: int
     position: int
     at_ns: int
@@ -110,14 +110,15 @@ class SourceChanged:
 
 @dataclass(frozen=True, slots=True)
 class HoldChanged:
-    """The caller put us on hold (RFC 3264 section 8.4), or is back: held, he hears nothing and is not heard."""
+    """The caller put us on hold (RFC 3264 section 8.4), or is back. While on hold, the caller hears nothing and is not
+    heard."""
 
     held: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TransferFailed:
-    """The caller could not be handed over, and is still here."""
+    """The caller could not be transferred, and is still on the line."""
 
     code: int
     """SIP status of the REFER, or of the call to the other party (RFC 3515): 486 busy, 408 no answer, …"""
@@ -131,7 +132,7 @@ class EndReason(StrEnum):
     AGENT_HUNG_UP = "agent_hung_up"
     TRANSFERRED = "transferred"
     REFUSED = "refused"
-    """Refused before it was answered, by us or (for a placed call) by the other side."""
+    """Refused before it was answered, by us or (for an outbound call) by the other side."""
     NO_ACK = "no_ack"
     RTP_TIMEOUT = "rtp_timeout"
     LINE_CARD_DIED = "line_card_died"
@@ -142,11 +143,11 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LineClosed:
-    """The call is over on the wire. Always the last event of a line, exactly once."""
+    """The call is over on the wire. It is always the last event of a line, and comes exactly once."""
 
     reason: EndReason
     code: int = 0
-    """Last SIP status code, when there was one."""
+    """Last SIP status code, if there was one."""
     detail: str = ""
 
 
@@ -159,7 +160,7 @@ LineEvent = (
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The caller began to speak: `onset` is the first speech sample, `position` where that was decided."""
+    """The caller began to speak: `onset` is the first speech sample, `position` is where that was decided."""
 
     onset: int
     position: int
@@ -167,7 +168,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The caller fell silent (endpoint): `last` is the last speech sample, `position` where that was decided."""
+    """The caller fell silent (endpoint): `last` is the last speech sample, `position` is where that was decided."""
 
     last: int
     position: int
@@ -175,14 +176,14 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What an STT session understood so far (partial) or for good (final)."""
+    """What an STT session has recognized so far (partial) or for good (final)."""
 
     text: str
     final: bool
     confidence: float = 1.0
-    """0 to 1, as the engine sees it."""
+    """0 to 1, in the engine's estimate."""
     others: tuple[str, ...] = ()
-    """Of a final: other texts that it may well have been, the likeliest first."""
+    """In a final: other texts that the caller may well have said, the likeliest first."""
 
 
 # --------------------------------------------------------------------------------------------- agent -> text-to-speech
@@ -204,13 +205,13 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something the agent does besides speaking; done after what was said before it has been played."""
+    """Something the agent does besides speaking; carried out after what was said before it has been played."""
 
     kind: ActionKind
     argument: str = ""
     """SIP URI for a transfer, digits for DTMF, the text for a message."""
     briefing: str = ""
-    """Of an attended transfer: what the other party is told before the caller is joined with them."""
+    """For an attended transfer: what the other party is told before being connected with the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,10 @@ class ToolOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolRun:
-    """A tool of the dialplan's is about to run, or has run; `detail` says why it failed.
+    """A tool of the dialplan is about to run, or has run; `detail` says why it failed.
 
-    One that was running when its reply was stopped counts as cancelled. It runs only once the next event is asked for.
+    A tool that was running when its reply was stopped counts as cancelled. It runs only once the next event is asked
+    for.
     """
 
     name: str
@@ -241,7 +243,7 @@ class ToolRun:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something failed and the agent goes on without it; for the turn's faults, never spoken."""
+    """Something failed, and the agent continues without it; for the turn's faults, never spoken."""
 
     error: str
 
@@ -267,7 +269,7 @@ class Speech:
     pcm: bytes
     marks: tuple[WordMark, ...] = ()
     wide: bytes = b""
-    """`pcm` at 16 kHz, twice as many samples; empty where nobody could hear it, or the engine does not make it."""
+    """`pcm` at 16 kHz, twice as many samples; empty if nobody could hear it, or the engine does not produce it."""
 
 
 # ------------------------------------------------------------------------------------------ call -> whoever watches
@@ -275,11 +277,11 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth telling about a live call: for captions, the event stream and logs.
+    """Something about a live call that is worth reporting: for captions, the event stream, and logs.
 
     `kind` and the keys of `data`: `started` caller, called, dialplan · `state` state · `partial` text,
-    stable (the part of it that most likely stands) · `final` text, contradicts (words that were told to be stable, and
-    are not in it; most often empty) · `agent` text (a phrase that began to play), reply, filler (true where it only
+    stable (the part of it that most likely stands) · `final` text, contradicts (words that were reported as stable, and
+    are not in it; usually empty) · `agent` text (a phrase that began to play), reply, filler (true if it only
     bridges the wait) · `understood` intent, slots ·
     `barge_in` source, reply, heard, legs_ms · `turn` number · `digit` digit · `fault` part, error ·
     `action` kind, argument · `echo` delay_ms, level_db · `hold` held · `take_over` taken

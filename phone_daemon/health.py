@@ -1,9 +1,10 @@
-"""Two questions that a supervisor asks over HTTP on loopback: `/healthz`, is it alive; `/readyz`, send it calls?
+"""Answers two questions that a supervisor asks over HTTP on loopback: is the daemon alive (`/healthz`), and can it take
+calls (`/readyz`)?
 
     200 {"status": "ok", "live_calls": 3, "draining": false, "parts": {"state": {"status": "ok", "detail": ""}, …}}
 
-`degraded` (something is missing, calls still work) is answered with 200, `unready` and a daemon that drains with
-503. HTTP/1.1 (RFC 9112), one request a connection.
+`degraded` (something is missing, but calls still work) is answered with 200, and `unready` and a draining daemon with
+503. HTTP/1.1 (RFC 9112), one request per connection.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 REQUEST_S = 2.0
-"""A client that takes longer to say what it wants, or to take the answer, is let go."""
+"""A client that takes longer to send its request, or to take the answer, is disconnected."""
 HEAD_BYTES = 8192
 MAX_CLIENTS = 32
 
@@ -34,31 +35,31 @@ MAX_CLIENTS = 32
 class Level(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
-    """Something is missing; calls work without it."""
+    """Something is missing, but calls work without it."""
     UNREADY = "unready"
     """Calls cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a part of the daemon is; `detail` in one line without secrets."""
+    """The condition of a part of the daemon; `detail` is one line without secrets."""
 
     level: Level = Level.OK
     detail: str = ""
 
 
 Part = Callable[[], Condition]
-"""Asked at every request; must return at once."""
+"""Called for every request; must return at once."""
 
 
 class PortInUse(Exception):
-    """The port cannot be listened on; one line that says which and what to do."""
+    """The port is in use. The message is one line that says which port and what to do."""
 
 
 class Health:
     """The HTTP server; `async with Health(…) as health`, then `health.port`.
 
-    `port` 0: any free one. `live` counts live calls. Entering raises `PortInUse`.
+    `port` 0 means any free port. `live` counts live calls. Entering raises `PortInUse`.
     """
 
     def __init__(self, port: int, parts: Mapping[str, Part], live: Callable[[], int], draining: asyncio.Event) -> None:
@@ -117,7 +118,7 @@ class Health:
                     answer = _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 writer.write(answer)
                 await writer.drain()
-                # Closing with unread bytes would reset the connection, and the answer with it.
+                # Closing with unread bytes would reset the connection, and lose the answer.
                 writer.write_eof()
                 while await reader.read(HEAD_BYTES):
                     pass

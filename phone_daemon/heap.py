@@ -1,8 +1,8 @@
-"""Gives freed memory back to the system.
+"""Returns freed memory to the system.
 
-glibc keeps what a call leaves behind, in pieces that nothing else fits into: over 60 calls a daemon grew from 150 to
-190 MB, of which 50 MB were free. Giving it back takes up to half a second in which nothing else can allocate, so this
-is for when nobody is on the line.
+glibc keeps the memory that calls leave behind, in pieces too small for anything else: over 60 calls a daemon grew from
+150 to 190 MB, of which 50 MB were free. Returning it takes up to half a second in which nothing else can allocate, so
+this is for when nobody is on the line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import gc
 
 
 def trim() -> None:
-    """Does nothing where the C library knows no `malloc_trim`."""
+    """Does nothing if the C library has no `malloc_trim`."""
     gc.collect()
     release = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if release is not None:

@@ -1,4 +1,4 @@
-"""Calls out: somebody is called by a trunk that may, again where a rule says so, and it is told what became of it."""
+"""Outbound calls: somebody is called by an allowed trunk, and again if a rule says so, and the outcome is reported."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ _PLACE = re.compile(r"\{(\w+)\}")
 
 
 PARTIES = frozenset({"caller", "caller_name", "called"})
-"""Filled in once it is known who speaks with whom."""
+"""Names that are filled in once it is known who speaks with whom."""
 
 
 class BadRequest(ValueError):
-    """A call that makes no sense as it is asked for: one line that says why."""
+    """The request for a call makes no sense. The message is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialRequest:
-    """Whom to call, and what for."""
+    """Whom to call, and for what purpose."""
 
     number: str
     dialplan: str
     values: Mapping[str, str] = field(default_factory=dict)
-    """What stands in place of `{name}` in the greeting, and what a language model is told."""
+    """Values that replace `{name}` in the greeting, and that a language model is told."""
     trunk: str = ""
-    """Empty: the first that may call the number and is there."""
+    """If empty, the first trunk that may call the number and is reachable."""
     retries: int | None = None
-    """None: as `[outbound]` says."""
+    """If None, as `[outbound]` specifies."""
     dry_run: bool = False
 
     def encode(self) -> str:
@@ -79,21 +79,21 @@ class DialRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call out."""
+    """The outcome of an outbound call."""
 
     result: Result
     number: str
-    """In E.164 as far as the settings tell how."""
+    """In E.164, as far as the settings allow."""
     trunk: str = ""
     code: int = 0
-    """SIP status of the last refusal; 0: none came."""
+    """SIP status of the last refusal; 0 if there was none."""
     reason: str = ""
     """In one line: the other side's words, or ours."""
     call: str = ""
     """Id of the call that was answered."""
     attempts: int = 0
     answered_by: str = ""
-    """person or machine, where the dialplan wants to know."""
+    """`person` or `machine`, if the dialplan wants to know."""
 
     def shown(self) -> dict[str, object]:
         return {
@@ -103,15 +103,16 @@ class Outcome:
 
 
 Begin = Callable[[SipLine, Dialplan, Agent | None, Trunk], "asyncio.Task[None] | None"]
-"""Runs an answered call with a dialplan, and with an agent if not its own; None: it could not begin."""
+"""Runs an answered call with a dialplan, and with another agent than its own if one is given; None if it could not
+begin."""
 Listen = Callable[[SipLine, Dialplan, bool], Awaitable[WhoAnswered]]
-"""Who answered; `True`: and until a machine's beep."""
+"""Finds out who answered; with `True`, also waits for a machine's beep."""
 QUIET = BargeIn(policy="off", greeting=False, digits=False)
-"""Nothing a machine does interrupts the message."""
+"""Nothing that a machine does interrupts the message."""
 
 
 class Outbound:
-    """Calls out of one daemon. `count` is told of every outcome."""
+    """The outbound calls of one daemon. `count` is called with every outcome."""
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class Outbound:
         self._sleep = sleep
 
     async def dial(self, request: DialRequest, plan: Dialplan, begin: Begin) -> Outcome:
-        """Calls, and again as the rule says; returns once somebody answered or nobody will.
+        """Calls, and calls again as the rule says; returns once somebody has answered or nobody will.
 
         Raises `BadRequest`. Cancelling it hangs up.
         """
@@ -158,9 +159,9 @@ class Outbound:
             await self._sleep(self._settings.retry_after_s)
 
     async def hand_over(self, caller: SipLine, number: str, briefing: bytes, plan: Dialplan) -> None:
-        """Calls a colleague, has them told `briefing`, and joins them with `caller`, until either hangs up.
+        """Calls a colleague, plays `briefing` to them, and connects them with `caller`, until either hangs up.
 
-        Where that fails the caller's line says so (`TransferFailed`), and the call goes on. `plan` asks nobody who
+        If that fails, the caller's line reports it (`TransferFailed`), and the call continues. `plan` must not ask who
         answered. Cancelling it hangs up on the colleague.
         """
         bridge: Bridge | None = None
@@ -187,7 +188,7 @@ class Outbound:
             await asyncio.gather(*ending, return_exceptions=True)
 
     async def _try(self, request: DialRequest, number: str, plan: Dialplan, begin: Begin) -> Outcome:
-        """Once by each trunk that may, until one gets through to the other side, whatever that says."""
+        """Tries each allowed trunk once, until one gets through to the other side, whatever that side answers."""
         outcome = self._none_may(number, request.trunk)
         attempts = 0
         for trunk in self._candidates(number, request.trunk):
@@ -206,7 +207,7 @@ class Outbound:
         return outcome
 
     def _candidates(self, number: str, wanted: str) -> list[Trunk]:
-        """Trunks that may call the number, those that are there first."""
+        """Trunks that may call the number, with the reachable ones first."""
         may = [
             trunk
             for trunk in self._trunks
@@ -264,7 +265,7 @@ class Outbound:
         return outcome
 
     async def _who(self, line: SipLine, plan: Dialplan) -> str:
-        """Who answered, where the dialplan makes a difference; empty: it does not."""
+        """Who answered, if it matters to the dialplan; otherwise empty."""
         if plan.outbound.machine == "go_on":
             return ""
         who = await self._listen(line, plan, plan.outbound.machine == "leave_message")
@@ -272,7 +273,7 @@ class Outbound:
         return who
 
     def _tell(self, outcome: Outcome) -> None:
-        # Whom we call is personal, and stays out of the log.
+        # The number that we call is personal, and stays out of the log.
         about = {"result": outcome.result, "trunk": outcome.trunk, "code": outcome.code, "attempts": outcome.attempts}
         level = logging.WARNING if outcome.result in (Result.FORBIDDEN, Result.FAILED) else logging.INFO
         reason = outcome.reason.replace(outcome.number, "the number")
@@ -281,7 +282,7 @@ class Outbound:
 
 
 def _not_joined(dialing: asyncio.Task[Outcome]) -> TransferFailed:
-    """Why a caller was not handed over."""
+    """Why a caller was not transferred."""
     if (error := dialing.exception()) is not None:
         return TransferFailed(404 if isinstance(error, BadRequest) else 500, str(error))
     outcome = dialing.result()
@@ -295,7 +296,7 @@ _CODES = {Result.BUSY: 486, Result.NO_ANSWER: 408, Result.FORBIDDEN: 403}
 
 
 class _Meter:
-    """What one call costs: written down when it ends, and the end of the budget is its end."""
+    """The cost of one call: recorded when the call ends, and the call is ended when the budget is used up."""
 
     def __init__(self, trunk: Trunk, ledger: Ledger) -> None:
         self._trunk = trunk
@@ -327,7 +328,8 @@ class _Meter:
 
 
 def prepared(plan: Dialplan, values: Mapping[str, str]) -> Dialplan:
-    """`plan` for a call out: open, with `values` in its greeting and in its model's prompt. Raises `BadRequest`."""
+    """`plan` for an outbound call: open, with `values` in its greeting and in its model's prompt. Raises
+    `BadRequest`."""
     model = plan.model
     wanted = {*_PLACE.findall(f"{plan.greeting} {plan.outbound.message} {model.prompt if model else ''}")} - PARTIES
     if missing := sorted(wanted - set(values)):

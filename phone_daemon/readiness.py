@@ -1,4 +1,4 @@
-"""What readiness depends on: without a line no call can come in; without the rest it can."""
+"""What readiness depends on: without a line no call can come in, while without the other parts calls still can."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parts_of(
     services: Callable[[], Services],
     web: Callable[[], WebProcess | None],
 ) -> Mapping[str, Part]:
-    """The daemon's parts by name; `services` and `web`: as they are when asked, for both are replaced."""
+    """The daemon's parts by name; `services` and `web` return the current objects, because both are replaced."""
     settings = services().settings
 
     def line_cards() -> Condition:

@@ -1,4 +1,5 @@
-"""How a call is answered whose dialplan asks software of yours first ([start]): in time, or as it would be anyway."""
+"""How to answer a call whose dialplan first asks software of yours ([start]): as the software says, if it answers in
+time, or as the dialplan says."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 MOST_PROMPT = 30_000
-"""Characters of a prompt."""
+"""Most characters of a prompt."""
 MOST_VALUE = 500
 MOST_ANSWER = 60_000
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -29,7 +30,7 @@ _GAP = re.compile(r"\s+(?=[,.!?])|(?<=\s)\s+")
 
 
 class BadAnswer(ValueError):
-    """An answer that says nothing usable: one line, without what was in it."""
+    """An answer that says nothing usable. The message is one line that does not quote the answer."""
 
 
 async def ask_first(  # noqa: PLR0917
@@ -40,9 +41,8 @@ async def ask_first(  # noqa: PLR0917
     parties: Parties,
     environ: Mapping[str, str],
 ) -> Dialplan:
-    """The dialplan to answer with: `plan`, or another, with what was told. Raises nothing: without an answer in time
-    it is `plan` with its own `slots`.
-    """
+    """The dialplan to answer with: `plan`, or another, with what the answer supplied. Raises nothing: without an answer
+    in time it is `plan` with its own `slots`."""
     start = plan.start
     if start is None:
         return plan
@@ -65,7 +65,7 @@ async def ask_first(  # noqa: PLR0917
 
 
 def read_answer(text: str) -> tuple[str, str, dict[str, str]]:
-    """Dialplan, prompt and slots of an answer; what it leaves out is empty. Raises `BadAnswer`."""
+    """The dialplan, prompt, and slots of an answer; what it omits is empty. Raises `BadAnswer`."""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
@@ -87,7 +87,7 @@ def _value(value: Any) -> str:
 
 
 def begun_with(plan: Dialplan, prompt: str, slots: Mapping[str, str]) -> Dialplan:
-    """`plan` with what was answered, and with its own `slots` for what was not."""
+    """`plan` with the answered values, and with its own `slots` for the others."""
     values = {**(plan.start.slots if plan.start else {}), **slots}
 
     def fill(text: str) -> str:
@@ -105,7 +105,7 @@ def begun_with(plan: Dialplan, prompt: str, slots: Mapping[str, str]) -> Dialpla
 
 
 def named(name: str, plans: Iterable[Dialplan]) -> Dialplan:
-    """Raises `BadAnswer`."""
+    """The dialplan called `name`. Raises `BadAnswer`."""
     found = next((plan for plan in plans if plan.name == name), None)
     if found is None:
         raise BadAnswer(f"there is no dialplan {name[:60]!r}")

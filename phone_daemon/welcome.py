@@ -1,4 +1,4 @@
-"""What `phone-daemon serve` prints once it answers: all that an operator needs for the first call."""
+"""What `phone-daemon serve` prints once it answers: everything that an operator needs for the first call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.settings.trunks import TrunkSettings
 
 THINGS = 3
-"""That are suggested."""
+"""Number of suggested sentences."""
 LONGEST = 8
-"""Words in one of them."""
+"""Most words in each of them."""
 
 
 def welcome(daemon: Daemon, config: Path | None = None) -> str:
@@ -48,21 +48,21 @@ def _softphone(plan: Dialplan, where: str) -> str:
 
 
 def _by(trunk: TrunkSettings) -> str:
-    """How calls come by a trunk."""
+    """How calls come in by a trunk."""
     if trunk.register is not None:
         return f"{trunk.name}: call {trunk.register.user} at {trunk.register.registrar[0]}"
     return f"{trunk.name}: calls from {', '.join(trunk.addresses)}"
 
 
 def things_to_say(plan: Dialplan) -> list[str]:
-    """A sentence for each of the dialplan's first intents that it offers to callers."""
+    """A sentence for each of the first intents that the dialplan offers to callers."""
     offered = [intent for intent in plan.script.intents.values() if intent.offer]
     plain = [[each for each in intent.sentences if "{" not in each] for intent in offered]
     return [_sentence(max(said, key=_natural)) for said in plain if said][:THINGS]
 
 
 def _natural(words: str) -> int:
-    """People say whole sentences, but not long ones."""
+    """The sort key that prefers whole sentences that are not too long, as people say them."""
     count = len(words.split())
     return count if count <= LONGEST else 0
 
