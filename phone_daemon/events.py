@@ -272,7 +272,7 @@ class Speech:
     """`pcm` at 16 kHz, twice as many samples; empty if nobody could hear it, or the engine does not produce it."""
 
 
-# ------------------------------------------------------------------------------------------ call -> whoever watches
+# ------------------------------------------------------------------------------------------------ call -> observers
 
 
 @dataclass(frozen=True, slots=True)
