@@ -22,9 +22,9 @@ EMBEDDED_S = 60.0
 LOADING_S = 3600.0
 """An engine that is not embedded may have to download its weights first."""
 TAKES_PHRASES = ("moonshine",)
-"""Engines that are told what callers may say."""
+"""Engines that use the phrases that callers may say."""
 ENGLISH_ONLY = PRONOUNCES = ("hibari",)
-"""Engines that speak only English, and engines that are told how words are pronounced."""
+"""Engines that speak only English, and engines that accept pronunciations."""
 OTHER_LANGUAGES = "espeak"
 """The engine that speaks other languages."""
 RELOAD_S = 15.0

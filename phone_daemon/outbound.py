@@ -46,7 +46,7 @@ class DialRequest:
     number: str
     dialplan: str
     values: Mapping[str, str] = field(default_factory=dict)
-    """Values that replace `{name}` in the greeting, and that a language model is told."""
+    """Values that replace `{name}` in the greeting, and that a language model gets."""
     trunk: str = ""
     """If empty, the first trunk that may call the number and is reachable."""
     retries: int | None = None

@@ -73,8 +73,8 @@ def _begins_one_wanting(word: str) -> bool:
 
 
 def asks_for_floor(text: str, vocabulary: frozenset[str] = frozenset()) -> bool:
-    """Whether `text` has words by which people take the floor, or that callers are known to say here. A conversation
-    beside the caller rarely has such words, no matter how long it is."""
+    """Whether `text` has words by which people take the floor, or that callers are known to say here. A conversation in
+    the caller's background rarely has such words, no matter how long it is."""
     words = _words(text)
     return any(word in WANTING or word in vocabulary for word in words) or _denies(words, over=False)
 

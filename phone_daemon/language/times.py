@@ -184,7 +184,7 @@ def say_day(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """A time of which it is not yet known whether it is before or after noon."""
+    """A time that may still be before or after noon."""
 
     hour: int
     minute: int

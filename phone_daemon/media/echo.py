@@ -121,7 +121,7 @@ class EchoCanceller:
         self._halver = Halver()
         self._lag = self._shift = 0
         self._envelope = 0.0
-        """Power of what we played, as its echo has it now."""
+        """Power of what we played, with the decay of its echo up to now."""
         self._told = self._told_loop = False
         self._loudest: deque[float] = deque([0.0] * (LAGS // FRAME_SAMPLES), LAGS // FRAME_SAMPLES)
         """Power of what we played in the last frames, any of which an echo may repeat."""

@@ -1,4 +1,4 @@
-"""Tones for when there is no voice, because a caller must never be left in silence."""
+"""Tones to play if there is no voice, because a caller must never be left in silence."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _holds_together(before: str, mark: str, after: str) -> bool:
 
 
 def _last_parting(text: str) -> int:
-    """Where the last white space at which two words may be separated ends; 0 if there is none."""
+    """The end of the last white space at which two words may be separated; 0 if there is none."""
     for space in reversed(list(_SPACE.finditer(text))):
         before, after = text[: space.start()], text[space.end() :]
         figures = before[-1:].isdigit() or after[:1].isdigit()

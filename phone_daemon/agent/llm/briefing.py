@@ -1,4 +1,4 @@
-"""What a language model that takes a script's place is told: everything that the script would answer and do.
+"""The briefing for a language model that takes a script's place: everything that the script would answer and do.
 
 So two more lines turn a dialplan with a script into one with a model, which still says and does what the script would.
 """

@@ -195,9 +195,9 @@ class Card:
     def _destroy(self) -> None:
         """Destroys calls that are over.
 
-        The destructor of pjsua2's Call hangs up whatever call has its slot by then, or at least sees to it that nobody
-        is told of that call any more: an INVITE that came right after the BYE may have it. So it waits until the slot
-        is nobody's, and what something still refers to is not given up.
+        The destructor of pjsua2's Call hangs up any call that has its slot by then, or at least keeps further reports
+        of that call from being delivered: an INVITE that came right after the BYE may have the slot. So this waits
+        until nobody has the slot, and keeps calls to which something still refers.
         """
         taken = {leg.getId() for leg in self._legs.values()}
         free = [weakref.ref(leg) for leg in self._gone if leg.getId() not in taken]

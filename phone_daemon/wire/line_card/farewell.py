@@ -143,7 +143,7 @@ class Farewells:
                 try:
                     self._udp.sendto(sent.farewell.bye.encode(), _pair(sent.farewell.address))
                 except OSError:
-                    continue  # Once more when it is due.
+                    continue  # tried again when the next one is due
 
     def _by_tcp(self, call_id: str, sent: _Sent) -> None:
         try:
