@@ -1,19 +1,20 @@
-"""Whose Python runs an engine: each heavy family has an environment of its own, built by `make FAMILY`."""
+"""Finds the Python that runs an engine: each family of large engines has its own environment, built by `make
+FAMILY`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FAMILIES = {"nemo": "parakeet"}
-"""Engines that live in the environment of another name than their own."""
+"""Engines whose environment has a different name than they have."""
 
 
 def family(engine: str) -> str:
-    """The folder in `sidecars` that the environment of `engine` is built in, and the target that `make` builds."""
+    """The folder in `sidecars` where the environment of `engine` is built, which is also its target for `make`."""
     return FAMILIES.get(engine, engine)
 
 
 def interpreter(engine: str) -> str:
-    """The Python of the environment that was built for `engine` in this checkout; empty where there is none."""
+    """The Python of the environment that was built for `engine` in this checkout; empty if there is none."""
     own = Path(__file__).parent / family(engine) / ".venv" / "bin" / "python"
     return str(own) if own.is_file() else ""

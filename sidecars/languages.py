@@ -1,4 +1,4 @@
-"""The languages that espeak-ng speaks, which is the embedded voice of all but English."""
+"""The languages of espeak-ng, which is the embedded voice for all languages except English."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _CODE = re.compile(r"^language\s+([a-z]{2,3}(?:-\w+){0,3})(?=\s|$)", re.MULTILIN
 
 @cache
 def spoken_languages() -> frozenset[str]:
-    """Their codes, in small letters: "de", "fr", "fr-fr", "pt-br"…"""
+    """The languages' codes, in lower case: "de", "fr", "fr-fr", "pt-br"…"""
     data = Path(espeakng_loader.get_data_path())
     described = (_CODE.findall(path.read_text(encoding="utf-8")) for path in data.glob("lang/**/*") if path.is_file())
-    # Some are described, and have no words.
+    # Some languages are described but have no dictionary.
     known = (codes for codes in described if any((data / f"{code.partition('-')[0]}_dict").is_file() for code in codes))
     return frozenset(code.lower() for codes in known for code in codes)
 
 
 def language_of(voice: str) -> str:
-    """The language of a voice that is named by one, such as "de" or "en-us+f3"; empty: it is named otherwise."""
+    """The language of a voice that is named after one, such as "de" or "en-us+f3"; empty if it is not."""
     code = voice.partition("+")[0].lower()
     return code if code in spoken_languages() else ""
 

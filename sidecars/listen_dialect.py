@@ -1,8 +1,8 @@
-"""Deepgram's streaming dialect as values: what a client asks for, and what it is told. No I/O.
+"""Deepgram's streaming dialect as values: clients' requests and the messages that they get. No I/O.
 
-https://developers.deepgram.com/reference/speech-to-text/listen-streaming. Ours in addition: `{"type": "Cancel"}` drops
-the utterance and is answered by `{"type": "Cancelled", "released": {"held": {…}, "open": n}}` once the engine has freed
-it; `released` in a final likewise. A server that knows it says so in its answer's header `X-Listen-Extensions`.
+https://developers.deepgram.com/reference/speech-to-text/listen-streaming. We add `{"type": "Cancel"}`, which drops the
+utterance and is answered by `{"type": "Cancelled", "released": {"held": {…}, "open": n}}` once the engine has freed it,
+and `released` in finals. A server that supports this says so in the header `X-Listen-Extensions` of its answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXTENSIONS = "Cancel"
 REQUEST_ID_HEADER = "dg-request-id"
 RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 ENDPOINTING_S = 0.5
-"""When a client does not say. Deepgram's own 10 ms is for a recogniser that can tell a pause from an end."""
+"""The default if a client sends none. Deepgram's own 10 ms is for a recognizer that can tell a pause from an end."""
 LEAST_ENDPOINTING_S = 0.2
 CONTROLS = ("Finalize", "CloseStream", "KeepAlive", "Cancel")
 
@@ -27,23 +27,23 @@ _OFF = ("false", "0", "off")
 
 
 class BadRequest(ValueError):
-    """Something a client sent that cannot be done: one line that says what, and how to mend it."""
+    """A request that cannot be fulfilled; the message says in one line what is wrong and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the query of `GET /v1/listen` asks for."""
+    """The query of `GET /v1/listen`."""
 
     sample_rate: int
     interim_results: bool = False
     endpointing_s: float | None = ENDPOINTING_S
-    """Silence after which an utterance is made final without being asked; None: never."""
+    """The silence after which an utterance is made final without a request; None: never."""
     options: Mapping[str, object] = field(default_factory=dict)
-    """Whatever else there is: the engine's session options, which ignores those it does not know."""
+    """All other parameters: session options for the engine, which ignores those that it does not know."""
 
 
 def parse_query(query: Iterable[tuple[str, str]]) -> Request:
-    """Raises `BadRequest`."""
+    """Parses the query. Raises `BadRequest`."""
     values: dict[str, Any] = {}
     for name, value in query:
         values[name] = value if name not in values else [*_listed(values[name]), value]
@@ -100,7 +100,9 @@ def results(
     speech_final: bool = False,
     from_finalize: bool = False,
 ) -> dict[str, Any]:
-    """`heard`: a Partial or Final as of `hosts.host`; `start` and `duration` in seconds of the connection's audio."""
+    """A Results message. `heard`: a Partial or Final as in `sidecars.host.host`; `start` and `duration` in seconds of
+    the connection's audio.
+    """
     words = [
         {
             "word": text,
@@ -137,12 +139,12 @@ def _share(confidence: float) -> float:
 
 
 def released(ended: Mapping[str, Any]) -> dict[str, Any]:
-    """What the engine holds now, from the message that ended an utterance."""
+    """What the engine still holds, taken from the message that ended an utterance."""
     return {"held": ended["held"], "open": ended["open"]}
 
 
 def metadata(*, request_id: str, duration: float, created: str, sha256: str) -> dict[str, Any]:
-    """The last word on a connection that was closed with CloseStream."""
+    """The last message on a connection that is closed with CloseStream."""
     return {
         "type": "Metadata",
         "transaction_key": "deprecated",
@@ -155,17 +157,17 @@ def metadata(*, request_id: str, duration: float, created: str, sha256: str) -> 
 
 
 def error(code: str, what: str, request_id: str) -> dict[str, Any]:
-    """In a connection."""
+    """An error message within a connection."""
     return {"type": "Error", "variant": code, "description": what, "message": what, "request_id": request_id}
 
 
 def refusal(code: str, what: str, request_id: str) -> dict[str, Any]:
-    """Instead of a connection: the body of an HTTP error."""
+    """An error instead of a connection: the body of an HTTP error response."""
     return {"err_code": code, "err_msg": what, "request_id": request_id}
 
 
 def heard_words(alternative: Mapping[str, Any], start: float) -> Sequence[Sequence[Any]]:
-    """A client's way back: the words of an alternative, with times from `start` on."""
+    """For clients: the words of an alternative, with times relative to `start`."""
     return [
         [word["word"], word["start"] - start, word["end"] - start, word.get("confidence", 1.0)]
         for word in alternative.get("words", ())

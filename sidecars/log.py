@@ -1,11 +1,11 @@
-"""Log lines that a person reads and a program can sort: a stable event name, then fields.
+"""Log lines that people can read and programs can process: a stable event name, then fields.
 
     log.warning(Event("engine.down", engine="stt", reason=why))
 
     2026-03-03 12:00:00,123 WARNING engine.down engine=stt reason="killed by SIGKILL"
     {"at": "2026-03-03T12:00:00.123+00:00", "level": "warning", "event": "engine.down", "engine": "stt", …}
 
-Names and fields stay as they are from release to release; what else a line says may change.
+Names and fields do not change from release to release; the rest of a line may.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[\w.:/@+-]+")
 
 
 class Event:
-    """A message for `logging`: `name` says what happened (`noun.verb`), the fields to what."""
+    """A message for `logging`: `name` says what happened (`noun.verb`), and the fields give the details."""
 
     def __init__(self, name: str, /, **fields: object) -> None:
         self.name = name
@@ -30,13 +30,13 @@ class Event:
 
 
 def _shown(value: object) -> str:
-    """As it is, where it is one plain word; else in double quotes, on one line."""
+    """The value as it is if it is one plain word; otherwise in double quotes, on one line."""
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats each record as a line with one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

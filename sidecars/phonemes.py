@@ -1,7 +1,7 @@
-"""How a word is said, in the International Phonetic Alphabet, and the phonemes that English voices know it by.
+"""Pronunciations in the International Phonetic Alphabet, converted to the phonemes of the English voices.
 
-Those are Kokoro's (`misaki`): diphthongs and affricates are one letter each, "A" as in "day", and the mark of stress
-stands before a vowel. Both ways of writing are read, with or without marks of length, American or British.
+Those are Kokoro's (`misaki`): diphthongs and affricates are single letters, such as "A" as in "day", and the stress
+mark stands before a vowel. Both notations are accepted, with or without length marks, American or British.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ _SPELLED = {
     "ɜː": "ɜɹ", "ɝ": "ɜɹ", "ɚ": "əɹ", "eə": "ɛɹ", "ɒ": "ɑ", "Q": "O", "e": "ɛ", "a": "æ",
     "g": "ɡ", "r": "ɹ", "ɾ": "T", "ʔ": "t", "ɫ": "l", "'": "ˈ", "ː": "", ".": "", "‿": "",
 }  # fmt: skip
-"""What is written, and what stands for it."""
+"""Notations, and the phonemes that they stand for."""
 _SPELLING = re.compile("|".join(sorted(map(re.escape, _SPELLED), key=len, reverse=True)))
 _STRESS = "ˈˌ"
 _EARLY_STRESS = re.compile(rf"([{_STRESS}])([{_CONSONANTS}]+)(?=[{_VOWELS}])")
 
 
 def read_phonemes(ipa: str) -> str:
-    """A word in IPA, such as "ʃɪvˈɔːn", as English voices know it. Raises `ValueError`: what is wrong with it."""
+    """Converts a word in IPA, such as "ʃɪvˈɔːn", to the English voices' phonemes. Raises `ValueError` that says what is
+    wrong.
+    """
     read = _SPELLING.sub(lambda found: _SPELLED[found.group()], ipa)
     for char in read:
         if char not in _VOWELS + _CONSONANTS + _STRESS:

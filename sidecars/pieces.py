@@ -1,4 +1,4 @@
-"""Cuts a text that is too long for an engine where a speaker would breathe."""
+"""Splits a text that is too long for an engine at places where a speaker would breathe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
 
 
 def pieces(text: str, longest: int) -> Iterator[tuple[int, str]]:
-    """`text` in pieces of at most `longest` characters, cut after sentences, else clauses, else words.
-
-    (where it begins, piece); together they are the text, but for a last piece of nothing but spaces.
+    """Splits `text` into pieces of at most `longest` characters, after sentences, else after clauses, else after words.
+    Yields (where it begins, piece); together the pieces are the text, except for a last piece that consists only of
+    spaces.
     """
     start = 0
     while len(text) - start > longest:
@@ -31,7 +31,7 @@ def ends_sentence(piece: str) -> bool:
 
 
 def pause_s(piece: str) -> float:
-    """Silence between `piece` and the one that follows it, when that at their own ends is cut off."""
+    """The silence between `piece` and the next one, if the silence at their own edges is cut off."""
     if ends_sentence(piece):
         return SENTENCE_PAUSE_S
     return CLAUSE_PAUSE_S if piece.rstrip()[-1:] in tuple(",;:") else 0.0

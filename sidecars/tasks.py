@@ -1,4 +1,4 @@
-"""Tasks that are kept hold of until they end: asyncio by itself holds them so weakly that they may vanish."""
+"""Keeps references to tasks until they end, because asyncio itself holds them so weakly that they may vanish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """Those that run. One that has ended is forgotten, so its own error is its own affair."""
+    """The running tasks. A task that has ended is forgotten, along with its error."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -29,15 +29,15 @@ class Tasks:
         return task
 
     def cancel(self) -> None:
-        """Asks all of them to end."""
+        """Cancels all tasks."""
         for task in self:
             task.cancel()
 
     async def end(self) -> None:
-        """Cancels all of them, and waits until they have ended."""
+        """Cancels all tasks, and waits until they have ended."""
         self.cancel()
         await self.ended()
 
     async def ended(self) -> None:
-        """Waits until all of them have ended, whatever came of them."""
+        """Waits until all tasks have ended, whatever their outcome."""
         await asyncio.gather(*self, return_exceptions=True)

@@ -1,7 +1,7 @@
-"""An engine's weights: a folder somebody filled, or a repository of the Hugging Face hub, fetched when first needed.
+"""Finds an engine's weights: a local folder, or a repository of the Hugging Face hub that is downloaded on first use.
 
-What is fetched goes to the hub's own cache (`HF_HOME`, else `huggingface/` under `XDG_CACHE_HOME`, else under
-`~/.cache`), where other programs find it too. What is there already is used without asking the network.
+Downloads go to the hub's own cache (`HF_HOME`, else `huggingface/` under `XDG_CACHE_HOME`, else under `~/.cache`),
+where other programs find them too. Files that are already there are used without asking the network.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 
 class WeightsMissing(Exception):
-    """The weights are not there and cannot be had. One line: what is missing, why, and what to do."""
+    """The weights are missing and cannot be downloaded. One line: what is missing, why, and what to do."""
 
 
 def find_weights(model: str, files: Sequence[str]) -> Path:
-    """The folder with `files` of `model`: a folder, or `OWNER/NAME`, optionally `@REVISION`, on the hub.
+    """Returns the folder with `files` of `model`, which is a folder, or `OWNER/NAME`, optionally `@REVISION`, on the
+    hub.
 
-    Fetches what the cache has not got, with its progress on standard error, goes on where an earlier attempt broke
-    off, and compares what came with the checksum that the hub names. Raises `WeightsMissing`.
+    Downloads what the cache does not have, with progress on standard error, resumes interrupted downloads, and checks
+    files against the checksum that the hub gives. Raises `WeightsMissing`.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -43,7 +44,7 @@ def find_weights(model: str, files: Sequence[str]) -> Path:
 
 
 def _from_hub(model: str, files: Sequence[str]) -> Path:
-    # Engines of a folder do not need them.
+    # Engines that load from a folder do not need this package.
     try:
         from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
         from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # noqa: PLC0415
@@ -79,15 +80,15 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
 
 
 def _root(path: Path, name: str) -> Path:
-    """The folder in which `path` is called `name`, which may lie in folders of its own."""
+    """The folder relative to which `path` is called `name`, which may contain folders itself."""
     return path.parents[len(Path(name).parts) - 1]
 
 
 def verify(path: Path) -> None:
-    """Compares a file of the hub's cache with its checksum, which is the name of the blob it links to.
+    """Checks a file of the hub's cache against its checksum, which is the name of the blob that it links to.
 
-    A damaged one is taken out of the cache. A file from elsewhere is compared with the SHA-256 in `FILE.sha256` beside
-    it, as sha256sum(1) writes it; without that it has no checksum. Raises `WeightsMissing`.
+    A damaged file is removed from the cache. A file from elsewhere is checked against the SHA-256 in `FILE.sha256`
+    beside it, in the format of sha256sum(1); without that it has no checksum. Raises `WeightsMissing`.
     """
     blob, beside = path.resolve(), path.with_name(f"{path.name}.sha256")
     if beside.is_file():
@@ -97,7 +98,7 @@ def verify(path: Path) -> None:
         return
     if not re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", blob.name):
         return
-    # Small files are kept in git, and named by git.
+    # Small files are stored in git, and named by their git hash.
     if (found := digest(blob, git=len(blob.name) == 40)) != blob.name:
         blob.unlink()
         path.unlink(missing_ok=True)
@@ -105,7 +106,7 @@ def verify(path: Path) -> None:
 
 
 def digest(path: Path, *, git: bool = False) -> str:
-    """The file's SHA-256; with `git`, what git calls it."""
+    """The file's SHA-256; with `git`, its git hash."""
     made = hashlib.sha256()
     if git:
         made = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
@@ -116,13 +117,13 @@ def digest(path: Path, *, git: bool = False) -> str:
 
 
 def _progress() -> Callable[..., Any] | None:
-    """None, which is the hub's own bar, on a terminal; else a bar that writes lines, for a log."""
+    """None, which means the hub's own progress bar, on a terminal; otherwise a bar that writes lines, for a log."""
     if sys.stderr.isatty():
         return None
     from tqdm.auto import tqdm  # noqa: PLC0415
 
     class Lines(tqdm):  # type: ignore[misc]
-        """Says now and then how far it is."""
+        """Reports its progress from time to time."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
             options.pop("name", None)
