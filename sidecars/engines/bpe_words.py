@@ -1,4 +1,5 @@
-"""Words and their times, of the pieces that NVIDIA's models write; and the files that list those pieces."""
+"""Makes words and their times from the pieces that NVIDIA's models write, and checks the files that list those
+pieces."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ UNKNOWN, BLANK = "<unk>", "<blk>"
 
 
 def hypothesis(pieces: Iterable[tuple[str, float, float]], frame_s: float) -> Hypothesis:
-    """What `pieces` say: text, second at which it was heard, confidence 0 to 1. A space, or ▁, begins a word.
-
-    A word is as sure as its least sure piece, and ends with the frame of `frame_s` seconds of its last one.
+    """The hypothesis of `pieces`, each with its text, the second at which it was heard, and a confidence from 0 to 1. A
+    space, or ▁, begins a word. A word's confidence is that of its least certain piece; it ends with the frame of
+    `frame_s` seconds of its last one.
     """
     words: list[Word] = []
     begins = True
@@ -37,7 +38,7 @@ def hypothesis(pieces: Iterable[tuple[str, float, float]], frame_s: float) -> Hy
 
 
 def _bytes_joined(text: str) -> str:
-    """Characters that the vocabulary has not got are told byte by byte: <0xC3><0xA9>."""
+    """Joins characters that are not in the vocabulary and are therefore written byte by byte: <0xC3><0xA9>."""
 
     def decoded(match: re.Match[str]) -> str:
         return bytes(int(each, 16) for each in re.findall("<0x(..)>", match[0])).decode(errors="replace")
@@ -46,9 +47,8 @@ def _bytes_joined(text: str) -> str:
 
 
 def check_tokens(path: Path, labels: int | None = None, *, most: int | None = None) -> None:
-    """Whether a file lists pieces as programs want it, a piece and its number a line and the blank last.
-
-    `labels`: how many there must be, `most`: how many there may be. Raises `ValueError`, with the line.
+    """Checks that a file lists pieces as programs expect: a piece and its number on each line, with the blank last.
+    `labels`: how many there must be, `most`: how many there may be. Raises `ValueError` with the line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,9 +1,9 @@
-"""Chatterbox (Resemble AI, `chatterbox-tts`): a cloned voice, spoken while the rest of it is still being made.
+"""Chatterbox (Resemble AI, `chatterbox-tts`): a cloned voice that is spoken while the rest is still being made.
 
-Runs in the environment that `make chatterbox` builds. A text's speech tokens are sampled one by one; as soon as there
-are enough for half a second they are made to sound, then half as many again, and so on, so that speech begins early
-and each part is ready before the one before it has been said. `stop` is seen between any two blocks of the networks.
-Every part carries upstream's inaudible watermark.
+Runs in the environment that `make chatterbox` builds. A text's speech tokens are sampled one by one. As soon as there
+are enough for half a second, they are turned into sound, then half as many again, and so on, so that speech begins
+early and each part is ready before the previous one has been played. `stop` is checked between any two blocks of the
+networks. Every part carries upstream's inaudible watermark.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from sidecars.weights import WeightsMissing, find_weights
 REPOSITORY = "ResembleAI/chatterbox"
 BUILT_IN = "default"
 FIRST_TOKENS = 20
-"""25 tokens are a second; the last five of a part are not heard before the next (see `chatterbox_model`)."""
+"""25 tokens are a second; the last five of a part are not heard before the next part (see `chatterbox_model`)."""
 GROWTH = 1.5
 PIECE_CHARS = 250
-"""Longer texts are said piece by piece: upstream's model loses its way in them."""
+"""Longer texts are spoken in pieces, because upstream's model loses its way in them."""
 RECORDINGS = (".wav", ".flac", ".ogg", ".mp3")
 MIN_RECORDING_S = 2.0
 VOICES_KEPT = 16
@@ -57,18 +57,18 @@ log = logging.getLogger(__name__)
 
 
 class Chatterbox:
-    """A `TtsEngine`; it knows no word times. Options of `create`:
+    """A `TtsEngine` without word times. Options of `create`:
 
     `voice` (a name), `voice_file` (a recording), `exaggeration`, `cfg_weight`, `temperature`, `top_p`, `min_p`,
-    `repetition_penalty`, `rate`, `seed`: what `speak` does when it is not told otherwise, by the same names;
-    `model` (a folder or a repository), `voices` (a folder of recordings: each is a voice called like its file),
-    `device` ("auto", "cpu", "cuda", "cuda:1"), `dtype` ("auto", "float32", "float16", "bfloat16"), `threads`.
+    `repetition_penalty`, `rate`, `seed`: the defaults of the options of `speak` with the same names; `model` (a folder
+    or a repository), `voices` (a folder of recordings, each of which is a voice with the name of its file), `device`
+    ("auto", "cpu", "cuda", "cuda:1"), `dtype` ("auto", "float32", "float16", "bfloat16"), `threads`.
     """
 
     sample_rate = SAMPLE_RATE
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Loads the weights; fetches them when they are not here. Raises `ValueError` or `WeightsMissing`."""
+        """Loads the weights, and downloads them if they are missing. Raises `ValueError` or `WeightsMissing`."""
         _refuse_unknown(options, _CREATED)
         self._manner = _manner(Manner(), options)
         self._recordings = _recordings(options.get("voices"))
@@ -79,7 +79,7 @@ class Chatterbox:
         if options.get("voice"):
             self._default = self._named(options["voice"])
         self._kept: dict[object, Any] = {}
-        threads = options.get("threads", max(1, (os.cpu_count() or 2) // 2))  # others have calls to serve
+        threads = options.get("threads", max(1, (os.cpu_count() or 2) // 2))  # other processes need the rest
         torch.set_num_threads(round(_number("threads", threads, 1, 256)))
         device, dtype = _device(options.get("device", "auto")), options.get("dtype", "auto")
         if dtype not in ("auto", *_DTYPES):
@@ -112,7 +112,7 @@ class Chatterbox:
                 raise
             self._fall_back(error)
             if spoken:
-                raise  # the text cannot be taken up in its middle
+                raise  # the text cannot be continued from its middle
             yield from self.speak(text, options, stop)
 
     def _said(
@@ -121,13 +121,13 @@ class Chatterbox:
         with self._model.asking(stop):
             voice = self._voice(recording)
             for _, piece in pieces(text, PIECE_CHARS):
-                if re.search(r"\w", piece):  # upstream says a sentence of its own for an empty text
+                if re.search(r"\w", piece):  # upstream speaks its own sentence for an empty text
                     yield from self._piece(piece, voice, manner)
 
     def _piece(self, text: str, voice: Any, manner: Manner) -> Iterator[NDArray[np.float32]]:
         seed = torch.seed() % 2**63 if manner.seed is None else manner.seed
         sampler, sound = self._model.sampler(text, voice, manner, seed), self._model.sound(voice, manner, seed)
-        most = min(MAX_TOKENS, 75 + 4 * len(text))  # twice the time that a slow speaker takes
+        most = min(MAX_TOKENS, 75 + 4 * len(text))  # twice as long as a slow speaker takes
         tokens: list[int] = []
         part = float(FIRST_TOKENS)
         due = part
@@ -160,7 +160,7 @@ class Chatterbox:
         return self._kept[key]
 
     def _load(self, device: str, dtype: str) -> Model:
-        """The model, where it was wanted or else on the CPU."""
+        """Loads the model on `device`, or on the CPU if that fails."""
         if device != "cpu":
             half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
             try:
@@ -175,7 +175,7 @@ class Chatterbox:
             raise WeightsMissing(damage(self._folder, error)) from error
 
     def _fall_back(self, error: RuntimeError) -> None:
-        """After CUDA has failed: what is left on that device is of no use, and is loaded again."""
+        """Falls back after CUDA has failed: everything on that device is unusable and is loaded again."""
         self._kept.clear()
         del self._model
         _give_up_cuda(error)
@@ -183,14 +183,14 @@ class Chatterbox:
 
 
 def create(options: Mapping[str, Any]) -> Chatterbox:
-    """The engine. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing` without weights."""
     return Chatterbox(options)
 
 
 def _give_up_cuda(error: Exception) -> None:
     log.warning("CUDA failed (%s): speaking on the CPU in fp32 from here on", str(error).splitlines()[0])
     gc.collect()
-    with suppress(RuntimeError):  # after some failures it answers no call any more
+    with suppress(RuntimeError):  # after some failures CUDA no longer answers any call
         torch.cuda.empty_cache()
 
 
@@ -200,7 +200,7 @@ def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _manner(standing: Manner, options: Mapping[str, Any]) -> Manner:
-    """`standing` with what `options` say."""
+    """`standing` with the changes that `options` make."""
     named = {each.name for each in fields(Manner)} & {name for name, value in options.items() if value is not None}
     changed: dict[str, Any] = {name: _number(name, options[name], *_RANGES[name]) for name in named}
     return replace(standing, **changed)
@@ -240,7 +240,9 @@ def _recordings(folder: object) -> dict[str, Path]:
 
 
 def _checked(recording: Path) -> object:
-    """What tells this recording from another. Raises `ValueError` for a file that cannot be used as a voice."""
+    """A key that distinguishes this recording from others. Raises `ValueError` for a file that cannot be used as a
+    voice.
+    """
     try:
         about = recording.stat()
         info = soundfile.info(recording)

@@ -1,7 +1,7 @@
-"""The models of `chatterbox-tts`, driven a step at a time: T3 makes speech tokens, S3Gen makes sound of them.
+"""The models of `chatterbox-tts`, driven step by step: T3 makes speech tokens, and S3Gen turns them into sound.
 
-The package's `generate()` does both for a whole text and cannot be left early. Here each token is a call, sound can
-be made of the tokens that are there, and everything else asks between two blocks of a network whether to go on.
+The package's `generate()` does both for a whole text and cannot be interrupted. Here each token takes a call, sound can
+be made from the tokens that exist, and everything else checks between two blocks of a network whether to continue.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from sidecars.engines.seam import Seam, Wave
 from sidecars.weights import verify
 
 FILES = ("ve.safetensors", "t3_cfg.safetensors", "s3gen.safetensors", "tokenizer.json", "conds.pt")
-"""What `from_local` reads. `conds.pt` is the voice that comes with the weights."""
+"""The files that `from_local` reads. `conds.pt` is the voice that comes with the weights."""
 SAMPLE_RATE: int = package.S3GEN_SR
 TOKEN_RATE: int = S3_TOKEN_RATE
 FRAMES_A_TOKEN = 2
 FRAME = SAMPLE_RATE // (TOKEN_RATE * FRAMES_A_TOKEN)
-"""Samples of a mel frame."""
+"""Samples in a mel frame."""
 LOOKAHEAD = 3
-"""Tokens after a frame that S3Gen's encoder looks at."""
+"""The number of tokens after a frame that S3Gen's encoder looks at."""
 ODE_STEPS = 10
 MAX_TOKENS = 1000
 """Forty seconds."""
 MAX_FRAMES = FRAMES_A_TOKEN * (MAX_TOKENS + 12 * TOKEN_RATE)
-"""Of a text and the recording before it."""
+"""The most frames of a text and of the recording before it."""
 
 log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """The `stop` of whoever is being spoken for has become true."""
+    """The text's `stop` has become true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ class Model:
     """One loaded checkpoint on one device. One caller at a time."""
 
     def __init__(self, folder: Path, device: str, dtype: torch.dtype) -> None:
-        """`dtype`: of T3, the large part; S3Gen stays in fp32, which its vocoder needs."""
+        """`dtype`: the type of T3, the large part; S3Gen stays in fp32, which its vocoder needs."""
         with sized(read_sizes(folder)):
             self._tts: Any = package.ChatterboxTTS.from_local(folder, device)
         self.device = torch.device(device)
         self._t3 = self._tts.t3.to(dtype)
         self._s3gen = self._tts.s3gen
         self._watermark: Callable[..., Any] = self._tts.watermarker.apply_watermark
-        self._watermark(np.zeros(SAMPLE_RATE, np.float32), sample_rate=SAMPLE_RATE)  # the first time takes long
+        self._watermark(np.zeros(SAMPLE_RATE, np.float32), sample_rate=SAMPLE_RATE)  # the first call takes long
         self._default = self._tts.conds
         self._stop: Callable[[], bool] = lambda: False
         for part in (self._t3, self._s3gen):
@@ -93,7 +93,7 @@ class Model:
 
     @contextmanager
     def asking(self, stop: Callable[[], bool]) -> Iterator[None]:
-        """Within, whatever the model does raises `Stopped` soon after `stop` becomes true."""
+        """Within this context, everything the model does raises `Stopped` soon after `stop` becomes true."""
         self._stop = stop
         try:
             yield
@@ -101,7 +101,7 @@ class Model:
             self._stop = lambda: False
 
     def warm_up(self) -> None:
-        """Says a word to nobody: the first time takes a GPU long."""
+        """Speaks a word without output, because the first time takes a GPU long."""
         manner, voice = Manner(), self._default
         sampler = self.sampler("Hello.", voice, manner, 1)
         tokens = [token for _ in range(10) if (token := sampler.next()) is not None]
@@ -114,8 +114,8 @@ class Model:
         return self._default
 
     def voice_of(self, recording: Path) -> Any:
-        """The voice of a recording that `librosa` can read; its first ten seconds count."""
-        with torch.inference_mode():  # else the voice would keep all that it was computed from
+        """The voice of a recording that `librosa` can read; only its first ten seconds are used."""
+        with torch.inference_mode():  # otherwise the voice would keep everything that it was computed from
             self._tts.prepare_conditionals(str(recording))
         return self._tts.conds
 
@@ -134,14 +134,14 @@ class Model:
 
 
 class Sampler:
-    """The speech tokens of one text, one a call, sampled as `T3.inference` does."""
+    """The speech tokens of one text, one for each call, sampled as in `T3.inference`."""
 
     def __init__(self, t3: Any, ids: torch.Tensor, condition: Any, manner: Manner, seed: int) -> None:
-        """`ids`: the text's, (1, length); `condition`: the voice, on T3's device and in its type."""
+        """`ids`: the text's token ids, (1, length); `condition`: the voice, on T3's device and in its type."""
         self._t3, self._weight = t3, manner.cfg_weight
         self._generator = torch.Generator(t3.device).manual_seed(seed)
         self._rows = 2 if self._weight else 1
-        """The second, of classifier-free guidance, never sees the text."""
+        """The second row, for classifier-free guidance, never sees the text."""
         ids = torch.nn.functional.pad(ids.to(t3.device), (1, 0), value=t3.hp.start_text_token)
         ids = torch.nn.functional.pad(ids, (0, 1), value=t3.hp.stop_text_token)
         start = torch.full((self._rows, 1), t3.hp.start_speech_token, device=t3.device)
@@ -152,7 +152,7 @@ class Sampler:
                 speech_tokens=start,
                 cfg_weight=self._weight,
             )
-            # A second start token: upstream's sampling has two, whatever its training had.
+            # A second start token: upstream's sampling has two, regardless of the training.
             self._input = torch.cat([embedded, self._embed(start, 0)], dim=1)
         self._past: Any = None
         self._ids = start[:1]
@@ -166,7 +166,7 @@ class Sampler:
         )
 
     def next(self) -> int | None:
-        """The next token; None: the text is over."""
+        """The next token; None at the end of the text."""
         with torch.inference_mode():
             out = self._t3.tfmr(inputs_embeds=self._input, past_key_values=self._past, use_cache=True)
             self._past = out.past_key_values
@@ -186,10 +186,11 @@ class Sampler:
 
 
 class Sound:
-    """The waveform of one text, made of its tokens while they come.
+    """The waveform of one text, made from its tokens as they come.
 
-    All tokens so far go through S3Gen again for every part, from the same noise, so that a part continues what came
-    before. What was given out stays as it was: its mel frames and its excitation are handed to the vocoder again.
+    For every part, all tokens so far go through S3Gen again, from the same noise, so that a part continues the previous
+    ones. Samples that were returned do not change: their mel frames and their excitation are given to the vocoder
+    again.
     """
 
     HELD = 4 * FRAME
@@ -203,7 +204,7 @@ class Sound:
         self._source = torch.zeros(1, 1, 0, device=s3gen.device)
 
     def extend(self, tokens: Sequence[int], *, last: bool = False) -> Wave:
-        """The samples that are certain now that the text's tokens from the first are `tokens`."""
+        """Returns the samples that are final now that the text's tokens, from the first one on, are `tokens`."""
         spoken = [token for token in tokens if token < SPEECH_VOCAB_SIZE]
         if len(spoken) <= LOOKAHEAD:
             return np.zeros(0, np.float32)
@@ -223,8 +224,8 @@ class Sound:
             ref_wav=None,
             ref_sr=None,
             ref_dict=dict(self._voice),
-            # The package fails when it is told that more will come. Told that this is all, it makes the same, and a
-            # little more that the caller cuts off.
+            # The package fails when it is told that more will come. When told that this is all, it makes the same audio
+            # and a little more, which the caller cuts off.
             finalize=True,
             skip_vocoder=True,
             n_cfm_timesteps=ODE_STEPS,
@@ -233,18 +234,19 @@ class Sound:
         return mel
 
     def _vocoded(self) -> Wave:
-        # The phases of the harmonics are drawn at random: the same ones every time, or the seams would be heard.
+        # The phases of the harmonics are drawn at random: they must be the same every time, or the seams would be
+        # audible.
         with torch.random.fork_rng([self._s3gen.device] if self._s3gen.device.type == "cuda" else []):
             torch.manual_seed(self._seed)
             sound, self._source = self._s3gen.hift_inference(self._mel, self._source[..., : self._seam.given])
         fade = self._s3gen.trim_fade[: sound.shape[1]]
-        sound[:, : len(fade)] *= fade  # as upstream: what spills over from the recording
+        sound[:, : len(fade)] *= fade  # as upstream does: removes what spills over from the recording
         wave: Wave = sound[0].float().cpu().numpy()
         return wave
 
 
 def _stretched(mel: torch.Tensor, rate: float) -> torch.Tensor:
-    """`mel` (…, frames) in 1/rate of the time, at the same pitch. A frame depends on two of the original at most."""
+    """`mel` (…, frames) in 1/rate of the time, at the same pitch. Each frame depends on at most two of the original."""
     if rate == 1.0:
         return mel
     place = torch.arange(int((mel.shape[-1] - 1) / rate) + 1, device=mel.device) * rate
@@ -254,7 +256,9 @@ def _stretched(mel: torch.Tensor, rate: float) -> torch.Tensor:
 
 
 def damage(folder: Path, error: Exception) -> str:
-    """One line on why the weights in `folder` could not be loaded. Raises `WeightsMissing` about a wrong checksum."""
+    """Explains in one line why the weights in `folder` could not be loaded. Raises `WeightsMissing` for a wrong
+    checksum.
+    """
     for name in FILES:
         path = folder / name
         try:

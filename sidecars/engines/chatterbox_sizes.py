@@ -1,7 +1,7 @@
-"""How large chatterbox's networks are. The package has its sizes in its code; a smaller checkpoint brings its own.
+"""The sizes of chatterbox's networks. The package has its sizes in its code; a smaller checkpoint brings its own.
 
-A folder of weights may hold `sizes.json`: arguments, by network, in the place of those that the package gives. The
-released weights have none; `fixtures/models/tiny_chatterbox.py` writes one.
+A folder of weights may contain `sizes.json`: arguments, by network, that replace those in the package. The released
+weights have none; `fixtures/models/tiny_chatterbox.py` writes one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 NAME = "sizes.json"
 Sizes = Mapping[str, Mapping[str, Any]]
 NETWORKS = {"encoder": "UpsampleConformerEncoder", "estimator": "ConditionalDecoder", "vocoder": "HiFTGenerator"}
-"""Parts of S3Gen; besides them there are `t3` and `tokenizer`."""
+"""The parts of S3Gen; the other networks are `t3` and `tokenizer`."""
 
 
 def read_sizes(folder: Path) -> Sizes:
@@ -28,7 +28,7 @@ def read_sizes(folder: Path) -> Sizes:
 
 @contextmanager
 def sized(sizes: Sizes) -> Iterator[None]:
-    """Within, the package builds its networks in these sizes. Not for two threads at once."""
+    """Within this context, the package builds its networks in these sizes. Not thread-safe."""
     backbone = import_module("chatterbox.models.t3.llama_configs").LLAMA_CONFIGS["Llama_520M"]
     tokenizer = vars(import_module("s3tokenizer.model_v2").S3TokenizerV2.__init__.__defaults__[0])
     s3gen = vars(import_module("chatterbox.models.s3gen.s3gen"))
@@ -47,5 +47,5 @@ def sized(sizes: Sizes) -> Iterator[None]:
 
 
 def _with(build: Any, changed: Mapping[str, Any]) -> Any:
-    """`build`, but with `changed` arguments whatever it is given."""
+    """`build`, but always with the arguments in `changed`, whatever else it is given."""
     return lambda **given: partial(build, **given)(**changed)

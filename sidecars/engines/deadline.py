@@ -1,7 +1,7 @@
-"""Runs of onnxruntime that end when their time is over.
+"""Ends runs of onnxruntime when their time is over.
 
-onnxruntime looks between two nodes of a graph whether a run is to end (`RunOptions.terminate`). Whoever called it
-waits, so a timer of its own says so; many short runs, such as a decoder's, cost one timer.
+Between any two nodes of a graph, onnxruntime checks whether a run is to end (`RunOptions.terminate`). Its caller is
+blocked, so a timer sets that flag; many short runs, such as those of a decoder, share one timer.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import onnxruntime
 
 
 class DeadlinePassed(Exception):
-    """The runs were ended, or not begun, because their time was over."""
+    """The runs were ended, or not started, because their time was over."""
 
 
 class Deadline:
-    """When the runs of some sessions are to end. At most one at a time."""
+    """The deadline for the runs of some sessions. At most one at a time."""
 
     def __init__(self) -> None:
         self.options = onnxruntime.RunOptions()
 
     @contextmanager
     def within(self, seconds: float, what: str) -> Iterator[None]:
-        """What runs in it for longer ends with `DeadlinePassed`: `what` was not done within `seconds`."""
+        """Runs within this context end with `DeadlinePassed` if `what` is not done within `seconds`."""
         options = self.options = onnxruntime.RunOptions()
         timer = Timer(seconds, setattr, (options, "terminate", True))
         timer.daemon = True
@@ -53,5 +53,5 @@ class TimedSession:
         return getattr(self._session, name)
 
     def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> Any:
-        """As `InferenceSession.run`."""
+        """Does the same as `InferenceSession.run`."""
         return self._session.run(outputs, inputs, self._deadline.options)

@@ -1,8 +1,8 @@
 """espeak-ng: formant synthesis from the `espeakng-loader` wheel, hundreds of times faster than real time.
 
-The library is driven through ctypes after `speak_lib.h` of espeak-ng 1.52. It hands audio to a callback while
-`espeak_Synth` runs, so an iterator can only give it on when that call is over: text is spoken in pieces of a few
-sentences, which cost some milliseconds each, and the callback itself stops a piece as soon as it is asked to.
+The library is driven through ctypes, following `speak_lib.h` of espeak-ng 1.52. It passes audio to a callback while
+`espeak_Synth` runs, so an iterator can only yield it when that call is over. Therefore text is spoken in pieces of a
+few sentences, which take some milliseconds each, and the callback stops a piece as soon as that is requested.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ VOICES = (
     "en-us", "en-us+f5", "en-us+f2", "en-us+f3", "en-us+Annie", "en-us+m3", "en-us+m7", "en-us+Michael",
     "en-gb", "en-gb+f5", "en-gb-x-rp", "en-gb-scotland", "de", "es", "fr-fr", "it", "nl", "pt-br",
 )  # fmt: skip
-"""Names worth offering. Any other language or variant that espeak-ng has is accepted too."""
+"""The names that are offered. Any other language or variant of espeak-ng is accepted too."""
 
 WORDS_PER_MINUTE = 170
-"""At rate 1.0. espeak's own default is 175; on a narrow band a little slower is easier to follow."""
+"""The speed at rate 1.0. espeak's own default is 175; on a narrow band, slightly slower speech is easier to follow."""
 PIECE_CHARS = 300
-"""Longest piece of text synthesised at once: some 20 s of speech, about 10 ms of work."""
+"""The longest piece of text that is synthesized at once: some 20 s of speech, about 10 ms of work."""
 CHUNK_MS = 100
-"""Audio in one callback."""
+"""The length of the audio in one callback."""
 
 _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000
 _UTF8, _END_PAUSE = 1, 0x1000
@@ -77,10 +77,10 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 
 class Espeak:
-    """A `TtsEngine`. Options of `create`: `voice` and `rate`, the defaults of what `speak` is not told.
+    """A `TtsEngine`. Options of `create`: `voice` and `rate`, the defaults of the same options of `speak`.
 
-    Marks are words as they stand between spaces: "$5.50", which espeak speaks as four words, has one. The second of
-    two words that espeak's dictionary knows as one ("a while") has none.
+    Marks are for words as separated by spaces: "$5.50", which espeak speaks as four words, has one mark. If espeak's
+    dictionary treats two words as one ("a while"), the second has none.
     """
 
     def __init__(self, voice: str = VOICES[0], rate: float = 1.0) -> None:
@@ -121,7 +121,7 @@ class Espeak:
                 marks: list[tuple[int, int, int]] = []
                 for sample, position in positions:
                     while words and words[0][1] <= start + position:
-                        words.pop(0)  # punctuation on its own has no event
+                        words.pop(0)  # standalone punctuation has no event
                     if words and words[0][0] <= start + position:
                         marks.append((samples + sample, *words.pop(0)))
                 length += len(pcm) // 2
@@ -129,10 +129,10 @@ class Espeak:
             samples += length
 
     def _synthesize(self, piece: str, stop: Callable[[], bool]) -> bool:
-        """Fills `_made`; False when it was stopped on the way."""
+        """Fills `_made`; returns False if it was stopped before the end."""
         data = piece.encode()
         self._made, self._stop, self._error = [], stop, None
-        # A piece that others follow ends in a space. What comes after the last one is the speaker's own affair.
+        # A piece that is followed by another one ends in a space. What follows the last one is up to the caller.
         pause = _END_PAUSE if piece[-1].isspace() and piece.rstrip()[-1] in ".!?…,;:" else 0
         failed = self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8 | pause, None, None)
         self._stop = lambda: False
@@ -143,7 +143,7 @@ class Espeak:
         return not stop()
 
     def _on_audio(self, wave: int | None, count: int, events: Any) -> int:
-        # An exception must not pass through C: ctypes would print it and carry on.
+        # An exception must not pass through C: ctypes would print it and continue.
         try:
             if self._stop():
                 return 1
@@ -162,7 +162,7 @@ class Espeak:
             raise ValueError(f"voice {voice!r}: espeak-ng has no variant {variant!r}")
         if self._library.espeak_SetVoiceByName(voice.encode()) == 0:
             return
-        # "en-gb" is a language, served by a voice of another name.
+        # "en-gb" is a language, which is served by a voice with another name.
         wanted = _Voice(languages=language.encode())
         if self._library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0:
             raise ValueError(f"voice {voice!r}: espeak-ng has no such voice or language")
@@ -177,7 +177,7 @@ class Espeak:
 
 
 def create(options: Mapping[str, Any]) -> Espeak:
-    """The engine; raises ValueError for a bad option."""
+    """Creates the engine. Raises ValueError for a bad option."""
     _refuse_unknown(options)
     return Espeak(**options)
 
@@ -188,12 +188,12 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
 
 
 def _own_library() -> ctypes.CDLL:
-    """A copy of the library for this engine alone.
+    """Loads a copy of the library for this engine alone.
 
-    espeak-ng keeps voice, rate and even the phase of its oscillators in globals. Engines that shared them would
-    speak with each other's voices, and the same call replayed twice in one process would not sound the same twice.
+    espeak-ng keeps the voice, the rate, and even the phase of its oscillators in global variables. Engines that shared
+    them would speak with each other's voices, and the same call replayed twice in one process would not sound the same.
     """
-    # The descriptor stays open: a later copy must not get the same name, or the loader would give out this one.
+    # The descriptor stays open: a later copy must not get the same name, or the loader would return this one.
     copy = os.memfd_create("espeak-ng")
     with open(espeakng_loader.get_library_path(), "rb") as library:  # noqa: PTH123
         os.sendfile(copy, library.fileno(), 0, _MAX_LIBRARY)
@@ -207,7 +207,7 @@ def _samples(pcm: bytes) -> Floats:
 
 
 def _words(events: Any) -> list[tuple[int, int]]:
-    """(sample, character) of the words that begin in a callback's audio."""
+    """The (sample, character) pairs of the words that begin in a callback's audio."""
     found = []
     n = 0
     while events[n].type != _LIST_END:
@@ -218,9 +218,9 @@ def _words(events: Any) -> list[tuple[int, int]]:
 
 
 def _plain(text: str) -> str:
-    """`text` with a space for each character that espeak should not see.
+    """`text` with spaces in place of characters that espeak should not see.
 
-    It takes control characters as commands, cannot encode lone surrogates, and reads out the names of pictures,
+    It interprets control characters as commands, cannot encode lone surrogates, and reads out the names of pictographs,
     after which its text positions are wrong.
     """
     return "".join(" " if _unspeakable(char) else char for char in text)

@@ -1,9 +1,9 @@
-"""hibari (Apache-2.0, from the `hibari-tts` wheel): a natural American voice at some ten milliseconds of CPU a second
-of speech, on one thread, 24 kHz. English only.
+"""hibari (Apache-2.0, from the `hibari-tts` wheel): a natural American voice that takes some ten milliseconds of CPU
+for each second of speech, on one thread, at 24 kHz. English only.
 
-A text is planned piece by piece, a sentence or two at once, for its melody, and made window by window, so that it is
-heard early and `stop` is seen every dozen milliseconds. The same text always gives the same samples. Words are marked
-by the durations that the model has given their phonemes.
+For the sake of its melody, a text is planned in pieces of one or two sentences. It is made window by window, so that it
+is heard early and `stop` is checked every dozen milliseconds. The same text always gives the same samples. Word marks
+come from the durations that the model gives the phonemes.
 """
 
 from __future__ import annotations
@@ -39,42 +39,45 @@ FILES = (
     Packaged("oov.onnx", 2_975_020, "d3cfd8122c5f172a98c8de38268bf1213ee09f2c2ae4df6e055fc6532590fe76"),
 )
 PIECE_CHARS = 150
-"""Longest piece of text planned at once: some 10 s of speech, a dozen milliseconds."""
+"""The longest piece of text that is planned at once: some 10 s of speech, a dozen milliseconds of work."""
 BEFORE_CHARS = 60
-"""Of what was spoken before it in the same sentence, so much goes into the plan of a piece."""
+"""How much of the preceding text of the same sentence goes into the plan of a piece."""
 GAIN = np.float32(10 ** ((LEVEL_DB + 24.3) / 20))
-"""The model's active speech is at -24.3 dB, from phrase to phrase within 1.7."""
+"""The model's active speech is at -24.3 dB, and varies from phrase to phrase within 1.7 dB."""
 QUIET = 10 ** (-50 / 20)
-"""Amplitude up to which what comes before the first sound of a piece, and after its last, is silence."""
+"""The amplitude up to which audio before the first sound of a piece, and after its last, counts as silence."""
 EDGE_S = 0.01
-"""Of that silence so much is left: no sound begins or ends at once."""
+"""How much of that silence is kept, because no sound begins or ends abruptly."""
 
 log = logging.getLogger(__name__)
 
 
 class Hibari:
-    """A `TtsEngine`. Options of `create`: `voice` (there is one) and `rate`, the defaults of what `speak` is not told.
+    """A `TtsEngine`. Options of `create`: `voice` (there is only one) and `rate`, the defaults of the same options of
+    `speak`.
 
-    `speak` takes `pronounce` as well: how words are said, such as `{"Siobhan": "ʃɪvˈɔːn"}`; and `before`: what of the
-    same sentence was spoken just before, from where its melody goes on. Marks are words as they stand between spaces:
-    "$5.50", which is spoken as several words, has one.
+    `speak` also accepts `pronounce`, the pronunciations of words, such as `{"Siobhan": "ʃɪvˈɔːn"}`, and `before`, the
+    part of the same sentence that was spoken just before, whose melody it continues. Marks are for words as separated
+    by spaces: "$5.50", which is spoken as several words, has one mark.
     """
 
     continues = True
 
     def __init__(self, voice: str = VOICE, rate: float = 1.0) -> None:
-        """Loads the model. Raises `ValueError` for a bad option, `WeightsMissing` for files that are not the ones."""
+        """Loads the model. Raises `ValueError` for a bad option, and `WeightsMissing` if a file is not the expected
+        one.
+        """
         _check_voice(voice)
         self._rate = _checked(rate)
         folder = _folder()
-        # Not before its files were looked at: the package opens some when it is imported.
+        # Not before its files are checked: the package opens some of them on import.
         from sidecars.engines.hibari_model import SAMPLE_RATE, HibariModel  # noqa: PLC0415
         from sidecars.engines.hibari_words import Reader, plain  # noqa: PLC0415
 
         self.sample_rate = SAMPLE_RATE
         self._model = HibariModel(folder)
         self._reader, self._plain = Reader(self._model.alphabet), plain
-        list(self.speak("Hello.", {}, lambda: False))  # the first time takes longer
+        list(self.speak("Hello.", {}, lambda: False))  # the first call takes longer
 
     def voices(self) -> Sequence[str]:
         return (VOICE,)
@@ -121,14 +124,15 @@ class Hibari:
 
 
 def _last_words(before: str) -> str:
-    """So much of what was spoken before as the melody needs, and a space."""
+    """As much of the preceding text as the melody needs, followed by a space."""
     near = before.rstrip()[-BEFORE_CHARS:]
     whole = near if len(near) < BEFORE_CHARS else near.partition(" ")[2]
     return f"{whole} " if whole else ""
 
 
 def _trimmed(windows: Iterable[Floats], edge: int) -> Iterator[tuple[int, Floats]]:
-    """The sound in `windows`, without the silence around it but for `edge` samples: (where it begins, samples)."""
+    """Yields the sound in `windows`, without the silence around it except for `edge` samples: (where it begins,
+    samples)."""
     at, held, begun = 0, np.zeros(0, np.float32), False
     for window in windows:
         held = np.concatenate([held, window])
@@ -144,7 +148,7 @@ def _trimmed(windows: Iterable[Floats], edge: int) -> Iterator[tuple[int, Floats
 
 
 def _folder() -> Path:
-    """The package's files, each checked. Raises `WeightsMissing`."""
+    """Returns the folder of the package's files, each of them checked. Raises `WeightsMissing`."""
     found = find_spec("hibari")
     if found is None or found.origin is None:
         raise WeightsMissing(f"hibari is not installed: pip install {PACKAGE}")
@@ -180,6 +184,6 @@ def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
 
 
 def create(options: Mapping[str, Any]) -> Hibari:
-    """The engine; raises `ValueError` for a bad option, `WeightsMissing`."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
     _refuse_unknown(options, {"voice", "rate"})
     return Hibari(**options)

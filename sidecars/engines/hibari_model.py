@@ -1,12 +1,12 @@
-"""hibari's network and its vocoder, cut so that a sentence is heard before all of it is made.
+"""hibari's network and its vocoder, divided so that a sentence is heard before all of it is made.
 
-The network (`hibari.onnx`, distilled from Kokoro-82M) reads a sentence as a whole and decides how long each phoneme is
-and how high (melody, stress); what follows looks no further than some frames around the one it makes. The graph is
-cut between the two: the first part runs once a sentence, the second over a window that moves along it, with the sound
-made of each window put together by overlap-add. It sounds as if it were made at once.
+The network (`hibari.onnx`, distilled from Kokoro-82M) reads a whole sentence and decides the duration and pitch of each
+phoneme (melody, stress); the following part looks no further than some frames around the current one. The graph is cut
+between the two. The first part runs once for each sentence, and the second over a window that moves along it. The sound
+of the windows is joined by overlap-add, and sounds as if it had been made at once.
 
-The sound of a frame is a spectrum in three parts: pulses of the voice, filtered; noise, shaped; and what has a phase of
-its own. Noise comes from a seed: the same phonemes always give the same samples.
+The sound of a frame is a spectrum with three parts: filtered pulses of the voice, shaped noise, and a part with a phase
+of its own. The noise comes from a seed, so the same phonemes always give the same samples.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ FRAME = 300
 """Samples: 12.5 ms."""
 FRAMES_PER_DURATION = 2
 CONTEXT = 12
-"""Frames made with those of a window, on either side. The convolutions see 27; what lies beyond 12 changes a spectrum
+"""Frames that are made on either side of a window. The convolutions see 27, but what lies beyond 12 changes a spectrum
 less than rounding does."""
 FIRST_WINDOW, WINDOW = 48, 120
-"""Frames made at once: 0.6 s, in a few milliseconds, so that speech begins early; then 1.5 s, in a dozen."""
+"""Frames made at once: first 0.6 s, in a few milliseconds, so that speech begins early; then 1.5 s, in a dozen."""
 OVERLAP = 4
-"""Frames of spectrum that a sample is made of."""
+"""The number of spectrum frames that make up a sample."""
 EARLY = 1500
-"""Samples by which a phoneme is heard before the time that its duration gives it: Kokoro's own code counts with 75 ms;
-against pocketsphinx's alignment of 351 words it is 81 (median), against their onsets after a pause 52."""
+"""The number of samples by which a phoneme is heard before the time that its duration gives. Kokoro's own code uses 75
+ms; against pocketsphinx's alignment of 351 words it is 81 ms (median), against their onsets after a pause 52 ms."""
 BEFORE, AFTER = 12, 16
-"""Frames that are made before the first phoneme and after the last: the silence around them is left out."""
+"""Frames that are made before the first phoneme and after the last one; the silence around them is left out."""
 NOISE_FRAMES, SEED = 512, 0
-"""Noise is drawn once for so many frames, 6.4 s, and comes again after them."""
+"""Noise is drawn once for this many frames, 6.4 s, and is then repeated."""
 
 _HIDDEN, _PITCH, _DURATIONS = "/Concat_43_output_0", "f0", "/Cast_32_output_0"
 _SPECTRUM = ("lh", "theta", "ln", "lr", "phi")
@@ -51,38 +51,39 @@ Spectrum = npt.NDArray[np.complex64]
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence whose timing and melody are decided."""
+    """A sentence whose timing and melody have been decided."""
 
     hidden: Floats
     """[1, 130, frames]"""
     pitch: Floats
     """[frames], in Hz."""
     starts: npt.NDArray[np.int64]
-    """The sample of its sound at which each phoneme begins."""
+    """The sample at which each phoneme begins in the sound."""
     first: int
-    """The frame at which its sound begins."""
+    """The frame at which the sound begins."""
     last: int
-    """And the one at which it ends."""
+    """The frame at which the sound ends."""
 
 
 class HibariModel:
-    """One voice. Used by one thread at a time, and uses no other."""
+    """One voice. It must be used by one thread at a time, and uses no other itself."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` has `hibari.onnx` and `vocab.json`. Raises `ValueError` for a file that is not such a model."""
+        """`folder` contains `hibari.onnx` and `vocab.json`. Raises `ValueError` for a file that is not such a model."""
         whole = (folder / "hibari.onnx").read_bytes()
         ids, speed = {"ids": INT64}, {"speed": FLOAT}
         told = {_HIDDEN: FLOAT, _PITCH: FLOAT, _DURATIONS: INT64}
         self._prosody = _session(between(whole, ids | speed, told))
         self._decoder = _session(between(whole, {_HIDDEN: FLOAT}, dict.fromkeys(_SPECTRUM, FLOAT)))
         self.alphabet: dict[str, int] = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-        """The phonemes that it knows, and their numbers."""
+        """The phonemes that the model knows, and their numbers."""
         drawn = np.random.default_rng(SEED).standard_normal((NOISE_FRAMES, dsp.N_FFT // 2 + 1, 2), np.float32)
         self._noise: Spectrum = np.ascontiguousarray(drawn.view(np.complex64)[:, :, 0].T)
 
     def plan(self, phonemes: str, rate: float, begin: int = 0) -> Sentence:
-        """`phonemes`, each of `alphabet`, at `rate` (1.0: normal). Of what stands before `begin`, a phoneme that a word
-        begins with, only the melody is wanted. From there on one at least is a letter."""
+        """Plans `phonemes`, each of which is in `alphabet`, at `rate` (1.0: normal). The part before `begin`, an index
+        at which a word begins, only serves the melody. From `begin` on, there must be at least one letter.
+        """
         ids = np.array([[0, *(self.alphabet[each] for each in phonemes), 0]], np.int64)
         given = {"ids": ids, "speed": np.array([rate], np.float32)}
         hidden, pitch, durations = self._prosody.run([_HIDDEN, _PITCH, _DURATIONS], given)
@@ -96,7 +97,7 @@ class HibariModel:
         return Sentence(hidden, pitch[0], np.maximum(starts - first * FRAME, 0), first, last)
 
     def sound(self, sentence: Sentence) -> Iterator[Floats]:
-        """Its samples, -1 to 1, window by window, from frame `first` on."""
+        """Yields the sentence's samples, -1 to 1, window by window, from frame `first` on."""
         pulses = np.pad(dsp.pulses(sentence.pitch), OVERLAP // 2 * FRAME)
         held: Spectrum = np.zeros((dsp.N_FFT // 2 + 1, OVERLAP), np.complex64)
         start = sentence.first
@@ -105,13 +106,14 @@ class HibariModel:
             end = sentence.last if end + WINDOW // 4 > sentence.last else end
             near = pulses[start * FRAME : (end + OVERLAP) * FRAME]
             held = np.concatenate([held[:, -OVERLAP:], self._spectrum(sentence.hidden, start, end, near)], axis=1)
-            # At the very beginning half of what is held comes before the first frame.
+            # At the very beginning, half of the held samples come before the first frame.
             before = OVERLAP // (2 if start > sentence.first else 1)
             yield dsp.ola(held)[before * FRAME : -OVERLAP // 2 * FRAME]
             start = end
 
     def _spectrum(self, hidden: Floats, start: int, end: int, pulses: Floats) -> Spectrum:
-        """[601, end - start]: frames `start` to `end`; `pulses` begin and end `OVERLAP` / 2 frames further out."""
+        """The spectrum [601, end - start] of frames `start` to `end`; `pulses` extend `OVERLAP` / 2 frames further on
+        both sides."""
         before, count = min(CONTEXT, start), end - start
         near = np.ascontiguousarray(hidden[:, :, start - before : end + CONTEXT])
         made = self._decoder.run(list(_SPECTRUM), {_HIDDEN: near})

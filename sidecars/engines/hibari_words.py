@@ -1,7 +1,7 @@
-"""From a text to phonemes, each of which knows the word of the text that it belongs to.
+"""Converts a text to phonemes, each of which is linked to its word in the text.
 
-hibari's own reading comes between them: it normalizes a text ("10:30" becomes two words), and reads it token by token.
-Words that it left alone are recognized again behind it; others share out, in order, what it made of them.
+hibari's own reader comes in between: it normalizes a text ("10:30" becomes two words) and reads it token by token.
+Words that it did not change are recognized in its output; other words share what it made of them, in order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hibari.g2p.normalize import normalize
 from hibari.g2p.token import Tok
 
 LONGEST_WORD = 40
-"""Letters. What is longer nobody could follow: the rest of it is not said."""
+"""The most letters in a word. Nobody could follow a longer one, so its rest is not spoken."""
 _BRACKETS = str.maketrans("[]", "  ")
 _WORD = re.compile(r"\S+")
 _LONG = re.compile(rf"(?<=\w{{{LONGEST_WORD}}})\w+")
@@ -25,17 +25,17 @@ _LONG = re.compile(rf"(?<=\w{{{LONGEST_WORD}}})\w+")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What there is to say of a text."""
+    """What there is to speak in a text."""
 
     phonemes: str
     words: tuple[tuple[int, int, int], ...]
-    """(index of its first phoneme, start, end in the text) a word that has a sound."""
+    """(index of its first phoneme, start, end in the text) for each word that has a sound."""
     silent: int
-    """Words that have letters or figures, and no sound in English."""
+    """The number of words that have letters or digits, but no sound in English."""
 
 
 class Reader:
-    """American English. Holds the lexicon and the network for words that are not in it."""
+    """Reads American English, with a lexicon and a network for words that are not in it."""
 
     def __init__(self, alphabet: Collection[str]) -> None:
         """`alphabet`: the phonemes that the voice knows; others are left out."""
@@ -43,7 +43,9 @@ class Reader:
         self._alphabet = frozenset(alphabet)
 
     def read(self, text: str, pronounce: Mapping[str, str]) -> Said:
-        """`text` is plain; `pronounce`: phonemes of words that are not to be read as they are written."""
+        """Reads `text`, which is plain. `pronounce`: the phonemes of words that are not pronounced as they are
+        written.
+        """
         spans = [found.span() for found in _WORD.finditer(text)]
         written = [text[start:end] for start, end in spans]
         normal = normalize(text)
@@ -54,7 +56,7 @@ class Reader:
                 if char not in self._alphabet or (char == " " and (not said or said[-1] == " ")):
                     continue
                 if char.isalpha() and belongs[word] not in firsts:
-                    # The mark of its stress is a part of it.
+                    # Its stress mark belongs to it.
                     firsts[belongs[word]] = len(said) - (said[-1:] in ("ˈ", "ˌ"))
                 said += char
             if token.whitespace:
@@ -64,16 +66,16 @@ class Reader:
         return Said(said.rstrip(), tuple((first, *spans[n]) for n, first in sorted(firsts.items())), silent)
 
     def _tokens(self, text: str, pronounce: Mapping[str, str]) -> Iterator[Tok]:
-        """Its tokens with their phonemes. Where the reading breaks off, words are read one by one."""
+        """Yields the text's tokens with their phonemes. If the reader fails, words are read one by one."""
         linked = _linked(text, pronounce)
         try:
             yield from self._g2p.phonemize_tokens(self._g2p.tokenize(linked))
-        except Exception:  # it is a port of others' rules, and texts are anybody's
+        except Exception:  # third-party rules meet arbitrary text
             for word in linked.split():
                 yield Tok(word, whitespace=" ", phonemes=self._alone(word))
 
     def _alone(self, word: str) -> str:
-        """A word by itself: as it is read, else spelled, else nothing."""
+        """Reads a single word: as it is, else spelled, else not at all."""
         for way in (word, " ".join(word)):
             try:
                 tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(way))
@@ -84,8 +86,8 @@ class Reader:
 
 
 def plain(text: str) -> tuple[str, int]:
-    """`text`, to the character, with a space for each that is a picture or that the reading takes for a command, and
-    for what is too much of one word; and how many words have lost something by it."""
+    """Returns `text`, with the same length, but with spaces in place of pictographs, of characters that the reader
+    takes for commands, and of the excess of overlong words; and how many words have lost something that way."""
     text = text.translate(_BRACKETS)
     left = "".join(" " if _has_no_name(char) else char for char in text)
     left = _LONG.sub(lambda found: " " * len(found.group()), left)
@@ -99,7 +101,7 @@ def _has_no_name(char: str) -> bool:
 
 
 def _belongs(written: list[str], normal: list[str]) -> list[int]:
-    """For each word of the normalized text the number of the written one that it stands for."""
+    """The number of the written word that each word of the normalized text stands for."""
     found: list[int] = []
     for _, start, end, begin, stop in SequenceMatcher(None, written, normal, autojunk=False).get_opcodes():
         count, instead = end - start, stop - begin
@@ -108,10 +110,10 @@ def _belongs(written: list[str], normal: list[str]) -> list[int]:
 
 
 def _linked(text: str, pronounce: Mapping[str, str]) -> str:
-    """`text` with the pronunciations in it, as hibari wants them: `[word](/phonemes/)`."""
+    """`text` with the pronunciations in hibari's notation: `[word](/phonemes/)`."""
     if not pronounce:
         return text
-    # A word that begins a sentence has a capital.
+    # A word at the beginning of a sentence is capitalized.
     known = {name: said for word, said in pronounce.items() for name in (word[:1].upper() + word[1:], word)}
     names = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
     return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda found: f"[{found.group()}](/{known[found.group()]}/)", text)

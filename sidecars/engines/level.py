@@ -1,7 +1,7 @@
-"""How loud speech is, and how loud it shall be: the same from every embedded voice, and from phrase to phrase.
+"""Measures and sets the loudness of speech: the same for every embedded voice, and from phrase to phrase.
 
-The level is that of active speech, pauses left out, after ITU-T P.56, method B: the mean power of what lies within
-15.9 dB of it. It is found over frames of 20 ms where the recommendation has an envelope.
+The level is that of active speech, without pauses, after ITU-T P.56, method B: the mean power of what lies within 15.9
+dB of it. It is measured over frames of 20 ms where the recommendation uses an envelope.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 LEVEL_DB = -20.0
-"""Of active speech, in dB below a full-scale square wave (dBov, ITU-T G.100.1)."""
+"""The target level of active speech, in dB below a full-scale square wave (dBov, ITU-T G.100.1)."""
 FRAME_S = 0.02
 MARGIN = 10**-1.59
 SILENCE = 1e-7
-"""Mean power (-70 dB) below which nothing is speech."""
+"""The mean power (-70 dB) below which nothing counts as speech."""
 CEILING = 0.98
 
 Floats = npt.NDArray[np.float32]
 
 
 def active_level_db(samples: Floats, rate: int) -> float | None:
-    """The level of the active speech in `samples` (-1 to 1, mono, `rate` a second); None: there is none."""
+    """The level of the active speech in `samples` (-1 to 1, mono, `rate` a second); None if there is none."""
     frame = round(FRAME_S * rate)
     power = np.mean(samples[: samples.size // frame * frame].reshape(-1, frame).astype(np.float64) ** 2, axis=1)
     power = power[power > SILENCE]
@@ -37,7 +37,7 @@ def active_level_db(samples: Floats, rate: int) -> float | None:
 
 
 def limited(samples: Floats) -> Floats:
-    """`samples` without what is beyond full scale: above three quarters of it, peaks are rounded off."""
+    """`samples` without peaks beyond full scale: above three quarters of it, peaks are rounded off."""
     knee, room = 0.75, CEILING - 0.75
     size = np.abs(samples)
     if float(size.max(initial=0)) <= knee:
@@ -47,11 +47,11 @@ def limited(samples: Floats) -> Floats:
 
 
 def gain(samples: Floats, rate: int) -> np.float32:
-    """What brings the active speech in `samples` to `LEVEL_DB`; 1 where there is none."""
+    """The gain that brings the active speech in `samples` to `LEVEL_DB`; 1 if there is none."""
     found = active_level_db(samples, rate)
     return np.float32(1.0 if found is None else 10 ** ((LEVEL_DB - found) / 20))
 
 
 def as_pcm(samples: Floats) -> bytes:
-    """`samples` (-1 to 1) as 16-bit PCM, peaks rounded off."""
+    """Converts `samples` (-1 to 1) to 16-bit PCM, with peaks rounded off."""
     return (limited(samples) * 32767).astype("<i2").tobytes()
