@@ -1,11 +1,11 @@
-"""NVIDIA's Parakeet and Nemotron models (`nemo_toolkit`): cache-aware ones stream, the others hear segments.
+"""NVIDIA's Parakeet and Nemotron models (`nemo_toolkit`): cache-aware models stream, and the others process segments.
 
-Runs in the environment of `sidecars/parakeet/`. All streams' chunks go through the model in one batch. Options:
+Runs in the environment of `sidecars/parakeet/`. The chunks of all streams go through the model in one batch. Options:
 
-`model`: see `nemo_model.open_checkpoint`. `chunk_ms`: how much is heard at once, which is latency against accuracy; one
-of those that the model was trained for. `device`, `dtype`: see `nemo_model.choose_place`. `threads`: of the CPU.
-`max_sessions`. `max_batch`: how many streams go through the model at once, where memory does not suffice for all.
-Session options mean nothing to it.
+`model`: see `nemo_model.open_checkpoint`. `chunk_ms`: the size of a chunk, one of those that the model was trained for;
+it trades latency against accuracy. `device`, `dtype`: see `nemo_model.choose_place`. `threads`: CPU threads.
+`max_sessions`. `max_batch`: how many streams go through the model at once, if there is not enough memory for all of
+them. It has no session options.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ log = logging.getLogger(__name__)
 
 REPOSITORY = "nvidia/nemotron-speech-streaming-en-0.6b"
 CHUNK_MS = 160
-"""Where the model has it; else what the model was trained with first."""
+"""The default if the model supports it; otherwise the first chunk size that the model was trained with."""
 MAX_SESSIONS = 32
 FLUSH_S = 0.16
-"""Silence after the last sound, so that the model has heard its end: of 40 utterances cut off where speech ends, 29
-were understood without it as with more, 37 with half as much, 39 with this."""
+"""Silence that is added after the last sound, so that the model hears its end. Of 40 utterances cut off where speech
+ends, compared with more silence, 29 gave the same text without it, 37 with half of it, and 39 with all of it."""
 OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "max_batch")
 
 
@@ -51,19 +51,19 @@ OPTIONS = ("model", "chunk_ms", "device", "dtype", "threads", "max_sessions", "m
 class _Session:
     transcript: Transcript
     waiting: bytearray
-    """Audio that is no whole chunk yet."""
+    """Audio that does not fill a chunk yet."""
     samples: int
-    """How much of the session's audio the pipeline was given; what leads it counts as less than none."""
+    """How much of the session's audio the pipeline has received; the silence that precedes it counts as negative."""
     chunks: int = 0
-    """How many the pipeline was given; at 0 it does not know of the session."""
+    """How many chunks the pipeline has received; at 0 it does not know the session."""
     silence: TrailingSilence = field(default_factory=TrailingSilence)
     left: int = 0
-    """How many more it is given before its final."""
+    """How many more chunks it receives before its final."""
     heard: Hypothesis = field(default_factory=lambda: Hypothesis("", 0.0))
 
 
 class Nemo:
-    """An `SttEngine` of a cache-aware model."""
+    """An `SttEngine` for a cache-aware model."""
 
     sample_rate = RATE
 
@@ -128,15 +128,16 @@ class Nemo:
             return
         try:
             self._pipeline.release(session)
-        except RuntimeError as error:  # a GPU's failure is told by whatever is asked of it next
+        except RuntimeError as error:  # the next request to the GPU reports its failure
             self._fall_back(error)
 
     def held(self) -> Mapping[str, int]:
-        """`sessions` that are open, and what NeMo holds for those that were heard (see `Pipeline.held`)."""
+        """The number of open `sessions`, and what NeMo holds for those that have been processed (see
+        `Pipeline.held`)."""
         return {"sessions": len(self._sessions), **self._pipeline.held()}
 
     def _hear(self, sessions: Sequence[int]) -> Sequence[Hypothesis]:
-        """One chunk of each goes through the model."""
+        """Puts one chunk of each session through the model."""
         size = 2 * self._pipeline.chunk
         chunks = [bytes(self._sessions[each].waiting[:size]) for each in sessions]
         try:
@@ -162,7 +163,7 @@ class Nemo:
         )
 
     def _load(self, place: Place) -> Pipeline:
-        """Where it was wanted, or else, when a GPU's memory does not suffice, on the CPU."""
+        """Loads the model at `place`, or on the CPU if a GPU's memory is too small."""
         if not place.on_cpu:
             try:
                 return self._loaded(place)
@@ -171,7 +172,7 @@ class Nemo:
         return Pipeline(self._checkpoint, self._context, CPU, self.max_sessions, self._max_batch)
 
     def _loaded(self, place: Place) -> Pipeline:
-        """With numbers that the model's fit into."""
+        """Loads the model with a number type that its values fit into."""
         try:
             return Pipeline(self._checkpoint, self._context, place, self.max_sessions, self._max_batch)
         except FloatingPointError as error:
@@ -182,8 +183,8 @@ class Nemo:
         return Pipeline(self._checkpoint, self._context, wide, self.max_sessions, self._max_batch)
 
     def _fall_back(self, error: RuntimeError) -> None:
-        """After a GPU's memory did not suffice: everybody goes on, with the words so far, as if they had just begun to
-        speak. Raises `error` on the CPU, `EngineLost` when the GPU does not answer any more.
+        """Falls back after a GPU ran out of memory: every session keeps its words so far and continues as if it had
+        just begun. Raises `error` on the CPU, and `EngineLost` if the GPU no longer responds.
         """
         if self._pipeline.place.on_cpu:
             raise error
@@ -201,12 +202,14 @@ class Nemo:
 
 
 def create(options: Mapping[str, Any]) -> SttEngine:
-    """The engine that fits the model. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    """Creates the engine that fits the model. Raises `ValueError` for a bad option, and `WeightsMissing` without
+    weights.
+    """
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise ValueError(f"{unknown[0]!r}: nemo knows the options {', '.join(sorted(OPTIONS))}")
     place = choose_place(options.get("device", "auto"), options.get("dtype", "auto"))
     max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
-    torch.set_num_threads(_whole("threads", options.get("threads", 1), 256))  # more wait for each other
+    torch.set_num_threads(_whole("threads", options.get("threads", 1), 256))  # more threads wait for each other
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:
         _whole("chunk_ms", chunk_ms, 10_000)

@@ -1,8 +1,8 @@
-"""From the encoder's frames to tokens, for many streams at once: greedily, with what each stream said before in a slot.
+"""Decodes the encoder's frames into tokens, for many streams at once: greedily, with each stream's state in a slot.
 
-NeMo 3.0's own decoder of RNN-T splits its state into objects stream by stream after every step, and its CUDA graph
-loops inside, which the allocator's emptying of its cache breaks for good (NVIDIA-NeMo/Speech#14727). Here a graph is a
-fixed number of turns of the same search, repeated while some stream is not done.
+NeMo 3.0's own RNN-T decoder splits its state into objects for each stream after every step, and its CUDA graph loops
+internally, which breaks for good when the allocator empties its cache (NVIDIA-NeMo/Speech#14727). Here a graph is a
+fixed number of turns of the same search, repeated until all streams are done.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, Protocol
 import torch
 
 MOST_TOKENS = 10
-"""Of RNN-T in one frame; NeMo's own limit."""
+"""The most RNN-T tokens in one frame; NeMo's own limit."""
 Measure = Callable[..., torch.Tensor]
-"""NeMo's, of how sure a token is: log probabilities, and of how many (`v`)."""
+"""NeMo's measure of a token's confidence, from log probabilities and their number (`v`)."""
 Token = tuple[int, int, float]
-"""Number, frame of the chunk, confidence."""
+"""Token number, frame of the chunk, confidence."""
 
 
 class Decoder(Protocol):
-    """Reads what `Encoder.layers` gives. `begin`, any number of `advance`, `heard`."""
+    """Decodes the output of `Encoder.layers`: call `begin`, any number of `advance`, then `heard`."""
 
     vocabulary: Sequence[str]
 
     def begin(self, count: int, rows: int) -> None:
-        """Of `rows` rows, the first `count` are streams'."""
+        """Begins a step with `rows` rows, the first `count` of which belong to streams."""
         ...
 
     def hear(self, encoded: torch.Tensor) -> None:
@@ -34,11 +34,11 @@ class Decoder(Protocol):
         ...
 
     def advance(self, rows: int) -> None:
-        """Some turns of the search."""
+        """Does some turns of the search."""
         ...
 
     def heard(self, count: int, again: Callable[[], None]) -> list[list[Token]]:
-        """The tokens of each row, when all is said; `again` advances once more."""
+        """Returns the tokens of each row, once the search is done; `again` advances once more."""
         ...
 
     def clear(self, slot: int) -> None: ...
@@ -47,7 +47,7 @@ class Decoder(Protocol):
 
 
 class _Tokens:
-    """What a step has found: for each row a number of tokens, in one tensor to be fetched at once."""
+    """The tokens that a step has found in each row, in one tensor that is fetched at once."""
 
     def __init__(self, batch: int, most: int, device: torch.device) -> None:
         self.count = torch.zeros(batch, dtype=torch.long, device=device)
@@ -67,7 +67,7 @@ class _Tokens:
 
 
 class CtcDecoder:
-    """One token a frame at most, where it is another than the frame's before."""
+    """Takes at most one token for each frame, if it differs from that of the previous frame."""
 
     def __init__(self, model: Any, measure: Measure, at: torch.Tensor, frames: int, slots: int) -> None:
         self._head, self._measure, self._at = model.decoder, measure, at
@@ -107,7 +107,7 @@ class CtcDecoder:
 
 
 class RnntDecoder:
-    """Token by token, each of which goes into what the next one is looked for with."""
+    """Searches token by token; each token is an input of the search for the next one."""
 
     def __init__(self, model: Any, measure: Measure, at: torch.Tensor, frames: int, slots: int) -> None:
         """Raises `ValueError` for a prediction network that is not an LSTM."""
@@ -119,10 +119,10 @@ class RnntDecoder:
         self._frames = torch.zeros(batch, frames, width, dtype=dtype, device=device)
         self._each = torch.arange(batch, device=device)
         self._turns = frames + 2 if device.type == "cuda" else 0
-        """In a graph; without one it is seen after each whether anything is left to do."""
+        """The number of turns in a graph; without a graph, every turn is followed by a check for remaining work."""
         self._time = torch.zeros(batch, dtype=torch.long, device=device)
         self._in_frame = torch.zeros(batch, dtype=torch.long, device=device)
-        """Tokens found in the frame at hand."""
+        """The number of tokens found in the current frame."""
         self._tokens = _Tokens(batch, frames * MOST_TOKENS, device)
         self._active = torch.zeros((), dtype=torch.bool, device=device)
         start = torch.full((1, 1), self._blank, device=device)
@@ -144,7 +144,7 @@ class RnntDecoder:
         self._frames[: len(encoded)] = self._joint.project_encoder(encoded)
 
     def advance(self, rows: int) -> None:
-        """Every row looks for its next token, or goes on to its next frame, in each turn."""
+        """In each turn, every row looks for its next token or moves on to its next frame."""
         at, time, last = self._at[:rows], self._time[:rows], self._frames.shape[1] - 1
         hidden, cell, output = self._hidden[:, at], self._cell[:, at], self._output[at]
         in_frame, count, found = self._in_frame[:rows], self._tokens.count[:rows], self._tokens.found[:rows]

@@ -1,7 +1,8 @@
-"""A cache-aware FastConformer as far as its last layer, for many streams at once.
+"""A cache-aware FastConformer up to its last layer, for many streams at once.
 
-What a stream's next chunk needs of the ones before lies in tensors with a row a slot, so that a step moves all streams'
-in a few operations, however many there are: NeMo 3.0's own bufferer takes some ten a stream. A free slot is as new.
+What a stream's next chunk needs from the previous ones is kept in tensors with a row for each slot, so that a step
+moves the data of all streams in a few operations, however many there are; NeMo 3.0's own bufferer needs some ten for
+each stream. A free slot is in its initial state.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ import torch
 from sidecars.engines.nemo_package import LOG_MEL_ZERO
 
 LOOK_BACK = 3
-"""Frames of 10 ms of sound before a chunk that its features are made of: windows are 25 ms long, and the first of them
-must not begin, nor the last one end, in the middle of the sound, which is a click. NeMo has but one."""
+"""The number of 10 ms frames before a chunk that its features also use. Windows are 25 ms long, and the first must not
+begin, nor the last end, in the middle of the sound, which would be a click. NeMo uses only one."""
 DELAY = 2
-"""Of the frames that come out, the first that is used."""
+"""The index of the first output frame that is used."""
 
 
 class Encoder:
     """NeMo's encoder with the streams' pasts.
 
     Args:
-        model: NeMo's, its attention context set.
-        preprocessor: that makes features of sound, without dither, padding or normalisation.
-        slots: streams that may be heard at a time; one more is kept for nobody's rows.
-        batch: streams that may be heard in one step.
+        model: NeMo's model, with its attention context set.
+        preprocessor: makes features from sound, without dither, padding, or normalization.
+        slots: the most streams at a time; there is one more slot for unused rows.
+        batch: the most streams in one step.
     """
 
     def __init__(self, model: Any, preprocessor: Any, slots: int, batch: int) -> None:
@@ -39,12 +40,13 @@ class Encoder:
         config = model.encoder.streaming_cfg
         self._subsampling: int = model.encoder.subsampling_factor
         self.frames: int = _last(config.chunk_size)
-        """Of 10 ms in a chunk."""
+        """The number of 10 ms frames in a chunk."""
         self.first_frames = self.frames - self._subsampling + 1
-        """Of which a stream's first chunk gives as many frames of 80 ms as any other: nothing is before it."""
+        """From this many frames a stream's first chunk, which has no past, gives as many frames of 80 ms as any other
+        chunk."""
         self._past: int = _last(config.pre_encode_cache_size)
         self.encoded = self.frames // self._subsampling
-        """Frames of 80 ms in a chunk."""
+        """The number of 80 ms frames in a chunk."""
         self._stride = round(model.cfg.preprocessor.window_stride * model.cfg.preprocessor.sample_rate)
         on = {"device": self.device}
         self._tails = torch.zeros(slots + 1, LOOK_BACK * self._stride, **on)
@@ -58,19 +60,19 @@ class Encoder:
         self._lengths = torch.full((batch,), self.encoded, **on)
 
     def past(self, number: int) -> int:
-        """How many of the frames (10 ms) before it the encoder hears again with a stream's piece, counted from 0.
+        """How many of the preceding frames (10 ms) the encoder hears again with a stream's piece `number`, counted from
+        0.
 
-        Where a stream has no past yet, NeMo's own pipeline puts silence that was never there. So its frames lie
-        elsewhere than in training, and what was made of the silence stays in the caches: a small model then wrote other
-        words in two utterances of three than it does of the whole recording. In chunks of 80 ms the second piece has a
-        past of one frame.
+        If a stream has no past yet, NeMo's own pipeline inserts silence that was never there. That shifts its frames
+        relative to training, and what was computed from the silence stays in the caches: for two utterances out of
+        three, a small model then wrote other words than for the whole recording. In chunks of 80 ms the second piece
+        has a past of one frame.
         """
         return min(self.first_frames + (number - 1) * self.frames, self._past) if number else 0
 
     def listen(self, pcm: bytearray, pasts: Sequence[int]) -> None:
-        """The first rows of the step hear `pcm`, 16-bit, a chunk each, row by row; rows of a like past (see `past`)
-        stand together.
-        """
+        """Feeds `pcm`, 16-bit, to the first rows of the step, one chunk to each; rows with the same past (see `past`)
+        must be adjacent."""
         count = len(pasts)
         at = self.at[:count]
         sound = torch.frombuffer(pcm, dtype=torch.int16).view(count, -1).to(self.device, non_blocking=True)
@@ -91,7 +93,8 @@ class Encoder:
             begin = end
 
     def layers(self, rows: int) -> torch.Tensor:
-        """The first `rows` rows through all layers, with and into the caches: rows x `encoded` x width."""
+        """Passes the first `rows` rows through all layers, reading and updating the caches: rows x `encoded` x
+        width."""
         at = self.at[:rows]
         channel, time, length = self._caches
         heard, _, new_channel, new_time, new_length = self._encoder.cache_aware_stream_step(
@@ -108,24 +111,24 @@ class Encoder:
         return encoded
 
     def clear(self, slot: int) -> None:
-        """As if nobody had been heard in it."""
+        """Resets a slot to its initial state."""
         self._tails[slot] = 0
         self._features[slot] = LOG_MEL_ZERO
         channel, time, length = self._caches
         channel[:, slot], time[:, slot], length[slot] = 0, 0, 0
 
     def is_finite(self, slot: int) -> bool:
-        """Whether what was computed for whoever is in it lies within what the type of number can hold."""
+        """Whether everything computed for the slot's stream is within the range of the number type."""
         channel, time, _ = self._caches
         return bool(channel[:, slot].isfinite().all() and time[:, slot].isfinite().all())
 
     def is_clear(self) -> bool:
-        """Whether every stream's slot is as new."""
+        """Whether every stream's slot is in its initial state."""
         channel, time, length = (each[..., :-1] if each.dim() == 1 else each[:, :-1] for each in self._caches)
         stores = (channel, time, length, self._tails[:-1], self._features[:-1] - LOG_MEL_ZERO)
         return not any(bool(each.any()) for each in stores)
 
 
 def _last(size: Any) -> int:
-    """NeMo has either one number, or one for a stream's first chunk and one for the others."""
+    """Reads a size: NeMo has either one number, or one for a stream's first chunk and one for the others."""
     return int(size[-1] if isinstance(size, list | tuple) else size)

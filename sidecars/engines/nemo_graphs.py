@@ -1,6 +1,6 @@
-"""CUDA graphs of a step's parts, one for each size of a batch: a thousand launches become one.
+"""CUDA graphs of a step's parts, one for each batch size: a thousand launches become one.
 
-Without a GPU the same functions are called as they are.
+Without a GPU the same functions are called directly.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import torch
 log = logging.getLogger(__name__)
 
 WARM_UPS = 2
-"""Calls before a capture: libraries allocate what they need in the first ones."""
+"""The number of calls before a capture: in the first ones, libraries allocate what they need."""
 EVERY = 128
-"""Batches above `EVERY * 2` are padded to a multiple of it, smaller ones to a power of two."""
+"""Batches above `EVERY * 2` are padded to a multiple of `EVERY`, and smaller ones to a power of two."""
 
 
 def sizes(most: int) -> list[int]:
-    """Sizes to which batches of 1 to `most` streams are padded, the largest first."""
+    """The sizes to which batches of 1 to `most` streams are padded, largest first."""
     found = [1 << power for power in range(9) if 1 << power < most]
     found += range(3 * EVERY, most, EVERY)
     return sorted({*found, most}, reverse=True)
 
 
 class Graphs:
-    """Runs functions of a batch's size, which read and write tensors that stay where they are.
+    """Runs functions of a batch size that read and write tensors at fixed addresses.
 
     Args:
-        device: of those tensors.
+        device: the device of those tensors.
         most: the largest batch.
     """
 
@@ -40,23 +40,23 @@ class Graphs:
         self._sizes = sizes(most) if device.type == "cuda" else []
         self._pool: Any = None
         self._beside: Any = None
-        """The one stream on which all is captured: the allocator gives memory that was freed to the same stream only,
-        and with one for each size a model of 0.6 billion parameters took 84 GB for 768 streams.
-        """
+        """The only stream on which graphs are captured: the allocator returns freed memory only to the same stream, and
+        with one stream for each size, a model of 0.6 billion parameters took 84 GB for 768 streams."""
 
     def padded(self, count: int) -> int:
-        """To how many rows a batch of `count` is made up: without a GPU to no more."""
+        """The number of rows to which a batch of `count` is padded; without a GPU there is no padding."""
         return min((size for size in self._sizes if size >= count), default=count)
 
     def of(self, function: Callable[[int], None]) -> Callable[[int], None]:
-        """`function(rows)`, captured for every size: it must do the same work for the same number of rows, and wait
-        for nothing. Where it cannot be captured, it is called as it is. Raises what CUDA raises without memory.
+        """Returns `function(rows)`, captured for every size. The function must do the same work for the same number of
+        rows, and must not wait for anything. If it cannot be captured, it is called directly. Raises what CUDA raises
+        when it is out of memory.
         """
         if not self._sizes:
             return function
         try:
             graphs = {size: self._captured(function, size) for size in self._sizes}
-            torch.cuda.empty_cache()  # of what was wanted before the captures
+            torch.cuda.empty_cache()  # memory used before the captures
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -76,12 +76,12 @@ class Graphs:
                 for _ in range(WARM_UPS):
                     function(size)
                 beside.synchronize()
-                # Not `torch.cuda.graph`: it collects garbage and empties the allocator's cache, which takes 0.5 s.
+                # Not `torch.cuda.graph`, which collects garbage and empties the allocator's cache, and so takes 0.5 s.
                 graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
                 try:
                     function(size)
                 except BaseException:
-                    with suppress(RuntimeError):  # it tells that the capture failed, and not why
+                    with suppress(RuntimeError):  # it reports that the capture failed, but not why
                         graph.capture_end()
                     raise
                 graph.capture_end()
@@ -90,5 +90,5 @@ class Graphs:
 
 
 def rows_of(slots: Sequence[int], rows: int, spare: int, device: torch.device) -> torch.Tensor:
-    """`slots` on the device, made up to `rows` with one that is nobody's."""
+    """`slots` on the device, padded to `rows` with the `spare` slot."""
     return torch.tensor([*slots, *[spare] * (rows - len(slots))]).to(device, non_blocking=True)

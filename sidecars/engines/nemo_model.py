@@ -1,4 +1,4 @@
-"""A `.nemo` file: where it is, what kind of model is in it, and on what it is to run."""
+"""A `.nemo` file: where it is, what kind of model it contains, and on which device that is to run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from sidecars.weights import WeightsMissing, digest, find_weights, verify
 CONFIG = "model_config.yaml"
 DTYPES = ("float32", "float16", "bfloat16")
 HALF = "float16"
-"""What "auto" is on a GPU. Of 516 words of a small model, on an H100, 6 are others than in float32 on the CPU; with
-bfloat16, which takes as long (46.0 and 44.9 ms for 256 streams of the 0.6 B shape), 20.
-"""
+"""The meaning of "auto" on a GPU. Of a small model's 516 words on an H100, 6 differ from those in float32 on the CPU;
+with bfloat16, which takes as long (46.0 and 44.9 ms for 256 streams of the 0.6 B shape), 20 differ."""
 WIDE = "bfloat16"
-"""Of the same size, and holds whatever float32 holds."""
+"""A type of the same size with the range of float32."""
 RATE = 16000
 
 log = logging.getLogger(__name__)
@@ -41,14 +40,14 @@ class Checkpoint:
 
     @property
     def decoder(self) -> Literal["ctc", "rnnt"]:
-        """What its decoder is; a model with both is used as RNN-T, a TDT decoder is an RNN-T that skips frames."""
+        """The type of its decoder. A model with both is used as RNN-T; a TDT decoder is an RNN-T that skips frames."""
         return "rnnt" if "RNNT" in self.config["target"] else "ctc"
 
     @cached_property
     def contexts(self) -> Mapping[int, list[int]]:
-        """Milliseconds of a chunk -> attention context (frames before, frames after), for a cache-aware model.
-
-        Empty: it is none. A chunk is a frame and all that it may look ahead; the first one is the model's default.
+        """For a cache-aware model: milliseconds of a chunk -> attention context (frames before, frames after). Empty
+        for other models. A chunk is a frame and everything that it may look ahead; the first one is the model's
+        default.
         """
         encoder, loss = self.config["encoder"], self.config.get("loss") or {}
         conv = encoder.get("conv_context_size")
@@ -65,24 +64,25 @@ class Checkpoint:
 
 
 def open_checkpoint(model: str) -> Checkpoint:
-    """Finds it, fetches it when it is not here, reads what it is. `model`: the path of a `.nemo` file or of a folder
-    with one, or `OWNER/NAME`, optionally `@REVISION`, on the Hugging Face hub, where its file is `NAME.nemo`.
+    """Finds a model, downloads it if it is missing, and reads its configuration.
 
-    Raises `WeightsMissing`, also for a damaged file; `ValueError` for a model of another kind.
+    `model`: the path of a `.nemo` file or of a folder with one, or `OWNER/NAME`, optionally `@REVISION`, on the Hugging
+    Face hub, where its file is `NAME.nemo`. Raises `WeightsMissing`, also for a damaged file; `ValueError` for a model
+    of another kind.
     """
     path = _find(model)
     if path.with_name(f"{path.name}.sha256").is_file():
         verify(path)
     try:
         with tarfile.open(path) as tar:
-            # Walking through all of them finds a file that is cut short, and reads little.
+            # Listing all members detects a truncated file, and reads little.
             names = {Path(each.name).name: each for each in tar.getmembers()}
             file = tar.extractfile(names[CONFIG])
             assert file is not None
             config = OmegaConf.create(file.read().decode())
             if not isinstance(config, DictConfig):
                 raise ValueError(f"{CONFIG} is not a table")
-    except Exception as error:  # whatever a damaged file can do to tarfile, gzip and YAML
+    except Exception as error:  # a damaged file can cause any error in tarfile, gzip, and YAML
         raise damage(path, error) from error
     return _known(Checkpoint(path, config))
 
@@ -119,9 +119,9 @@ def _known(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def damage(path: Path, error: BaseException) -> WeightsMissing:
-    """What to say of a file that cannot be loaded: one line, with the checksum that it should have if that is known.
-
-    Raises `WeightsMissing` itself when the checksum is known and another: a damaged file of the hub's cache goes.
+    """Describes a file that cannot be loaded in one line, with its expected checksum if that is known. Raises
+    `WeightsMissing` itself if the checksum is known and does not match; a damaged file in the hub's cache is then
+    removed.
     """
     verify(path)
     return WeightsMissing(
@@ -130,7 +130,7 @@ def damage(path: Path, error: BaseException) -> WeightsMissing:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of it."""
+    """The first line of the error's cause."""
     cause = error.__cause__ if error.__cause__ is not None else error
     text = str(cause).strip()
     return text.splitlines()[0][:200] if text else type(cause).__name__
@@ -141,7 +141,7 @@ def reason(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """A device, and what is computed with on it."""
+    """A device and the number type for computing on it."""
 
     device: str
     """"cpu" or "cuda:N"."""
@@ -163,9 +163,8 @@ CPU = Place("cpu", "float32")
 
 
 def choose_place(device: object, dtype: object) -> Place:
-    """`device`: "auto", "cpu", "cuda" or "cuda:N"; `dtype`: "auto" or one of `DTYPES`. Raises `ValueError`.
-
-    Without CUDA it is the CPU, whatever was wanted, and the CPU computes with float32.
+    """`device`: "auto", "cpu", "cuda" or "cuda:N"; `dtype`: "auto" or one of `DTYPES`. Raises `ValueError`. Without
+    CUDA the CPU is used, whatever was requested, and the CPU computes in float32.
     """
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ValueError(f'device {device!r:.80}: expected "auto", "cpu", "cuda" or "cuda:1"')
@@ -182,16 +181,16 @@ def choose_place(device: object, dtype: object) -> Place:
 
 
 def give_up_cuda(error: RuntimeError) -> None:
-    """Says that the CPU takes over, and gives back what can be given back.
+    """Logs that the CPU takes over, and frees what can be freed.
 
-    Raises `EngineLost` when not memory is what CUDA lacks: then whatever is done next in this process fails, on the CPU
-    too, and with another error than the first.
+    Raises `EngineLost` if CUDA failed for any reason other than a lack of memory: then whatever this process does next
+    fails, even on the CPU, and with a different error than the first one.
     """
     if not (_is_memory(error) and answers()):
         log.critical("CUDA failed: %s", reason(error))
         raise EngineLost(f'CUDA failed ({reason(error)}); device = "cpu" does without it') from error
     log.warning("CUDA failed (%s): recognizing on the CPU in float32 from here on", reason(error))
-    traceback.clear_frames(error.__traceback__)  # they hold what was being computed with
+    traceback.clear_frames(error.__traceback__)  # they hold what was used for computing
     gc.collect()
     torch.cuda.empty_cache()
 
@@ -202,7 +201,7 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def answers() -> bool:
-    """Whether CUDA still does what it is told."""
+    """Whether CUDA still responds."""
     try:
         torch.cuda.synchronize()
     except RuntimeError:

@@ -1,7 +1,7 @@
-"""What the engine uses of NeMo, imported without the noise that importing it makes.
+"""The parts of NeMo that the engine uses, imported without the noise that importing them makes.
 
-NeMo writes to the standard output and error by handlers of its own, keeps every record in memory besides, and brings
-a telemetry client that talks while it is imported. Of all that, errors are left, and go where the others' go.
+NeMo writes to standard output and error through its own handlers, also keeps every record in memory, and includes a
+telemetry client that writes messages on import. Of all that, only errors are kept, and go to the same place as others.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ _own.setLevel(logging.ERROR)
 
 
 def restored(checkpoint: Checkpoint, place: Place, *, again: bool = False) -> Any:
-    """The model there, in evaluation mode, its weights as they are in the file.
-
-    `again`: the file was loaded before, so whatever fails is not its damage. Raises `WeightsMissing`; what CUDA raises.
+    """Loads the model in evaluation mode, with its weights as they are in the file. `again`: the file was loaded
+    before, so a failure does not mean that it is damaged. Raises `WeightsMissing`, and what CUDA raises.
     """
     device = torch.device(place.device)
     try:

@@ -1,8 +1,8 @@
-"""NVIDIA's cache-aware streaming models, a chunk of each of many streams in one batch.
+"""NVIDIA's cache-aware streaming models, with a chunk of each of many streams in one batch.
 
-NeMo 3.0's own pipeline for them moves audio, features and states stream by stream, makes texts of them three times a
-step, and gives a stream's places back only with a last chunk; here are its model and its way from tokens to words, and
-between them `Encoder` and a `Decoder`, which hold every stream in a row of theirs. Not thread-safe.
+NeMo 3.0's own pipeline for them moves audio, features, and states stream by stream, builds texts from them three times
+a step, and only frees a stream's places with a last chunk. This one uses NeMo's model and its conversion of tokens to
+words; in between are `Encoder` and a `Decoder`, which keep every stream in a row. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from sidecars.engines.nemo_words import Transcript
 log = logging.getLogger(__name__)
 
 END_OF_SEGMENT_S = 0.96
-"""So long without a token settles what was said before it. The stream goes on all the same, its caches with it."""
+"""After this long without a token, the preceding words are settled. The stream, with its caches, continues."""
 WORD_GAP = 4
-"""Frames: a word ends where the next one begins, if that is not later than this after its last token."""
+"""A word ends where the next one begins, if that is at most this many frames after the word's last token."""
 CONFIDENCE = {
     "exclude_blank": True,
     "aggregation": "mean",
@@ -39,11 +39,12 @@ CONFIDENCE = {
         "entropy_norm": "exp",
     },
 }
-"""Of a token: how probable it was, from 0 (no more than any other) to 1; of a word: the mean of its tokens'."""
+"""The confidence of a token: its probability, from 0 (no higher than any other) to 1; that of a word: the mean of its
+tokens'."""
 SPACE = "▁"
-"""SentencePiece's."""
+"""SentencePiece's mark for a space."""
 WARM_UP = -1
-"""Streams of our own are numbered from here downwards; the host's are positive."""
+"""Our own streams are numbered from here downward; the host's numbers are positive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +55,26 @@ class Piece:
     pcm: bytes
     transcript: Transcript
     number: int
-    """Of the stream's pieces, from 0."""
+    """The piece's number in the stream, from 0."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """What was said since the last segment's end, and with it all that was said."""
+    """What was said since the end of the last segment, along with everything that was said before."""
 
     slot: int
     transcript: Transcript
     hypothesis: Hypothesis
     tokens: list[int] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
-    """When each was said: of the encoder's, since the stream's beginning."""
+    """When each token was said, in the encoder's frames since the stream's beginning."""
     sure: list[float] = field(default_factory=list)
     word_is_over: bool = False
-    """Whether the last segment ended in a space, which is a token of its own now and then."""
+    """Whether the last segment ended in a space, which is sometimes a separate token."""
 
 
 class Pipeline:
-    """One model on one device. A stream is known by a number, and lives from its first piece to `release`."""
+    """One model on one device. A stream is identified by a number, and lives from its first piece to `release`."""
 
     def __init__(
         self,
@@ -85,11 +86,11 @@ class Pipeline:
         *,
         again: bool = False,
     ) -> None:
-        """Loads the model and lets it hear something. `streams` at most, and `batch` of them in one step.
+        """Loads the model and warms it up, for at most `streams`, and at most `batch` of them in one step.
 
-        `context`: one of the checkpoint's. `again`: the file was loaded before, so whatever fails is not its damage.
-        Raises `WeightsMissing`; `ValueError` for a model of another kind; `FloatingPointError` for one whose numbers
-        are too large for the place's type; `RuntimeError` when CUDA fails.
+        `context`: one of the checkpoint's. `again`: the file was loaded before, so a failure does not mean that it is
+        damaged. Raises `WeightsMissing`; `ValueError` for a model of another kind; `FloatingPointError` for one whose
+        numbers are too large for the place's type; `RuntimeError` if CUDA fails.
         """
         self.place = place
         model = restored(checkpoint, place, again=again).to(getattr(torch, place.dtype))
@@ -118,17 +119,16 @@ class Pipeline:
         )
         self.chunk: int = round(self._encoder.frames * frame_s * RATE)
         self.lead: int = round((self._encoder.frames - self._encoder.first_frames - 1) * frame_s * RATE)
-        """Samples of nothing that are wanted before a stream's first: of its first chunk, only the last frames are
-        heard, and the features of each come a frame late; see `Encoder`.
-        """
-        # On a GPU the whole batch: better that its memory does not suffice now than in a call.
+        """The number of zero samples that must precede a stream's first: only the last frames of its first chunk are
+        heard, and the features of each frame come a frame late; see `Encoder`."""
+        # On a GPU the whole batch: it is better to run out of memory now than during a call.
         graphs = self._graphs = Graphs(self._encoder.device, batch)
         self._hear: Callable[[int], None] = self._hearing
         self._again: Callable[[int], None] = self._decoder.advance
         self._warm_up(1 if place.on_cpu else batch)
         self._try_loud_noise()
         with torch.inference_mode():
-            self._encoder.at.fill_(streams)  # captures are made with nobody's rows
+            self._encoder.at.fill_(streams)  # captures use the spare slot's rows
             self._hear, self._again = graphs.of(self._hearing), graphs.of(self._decoder.advance)
             self._encoder.clear(streams)
             self._decoder.clear(streams)
@@ -136,10 +136,10 @@ class Pipeline:
         log.info("%s (%s) recognizes %d ms at a time on %s", checkpoint.path.name, checkpoint.decoder, chunk_ms, place)
 
     def step(self, pieces: Sequence[Piece]) -> Sequence[Hypothesis]:
-        """Hears one piece of each of some streams and returns all that was said in each: the same object as before
-        where nothing was added.
+        """Processes one piece of each of some streams and returns everything that was said in each: the same object as
+        before if nothing was added.
 
-        Raises whatever torch raises; the streams are of no use then but to be released.
+        Raises whatever torch raises; then the streams can only be released.
         """
         in_order = sorted(pieces, key=lambda piece: self._encoder.past(piece.number))
         streams = [self._stream(piece) for piece in in_order]
@@ -158,7 +158,7 @@ class Pipeline:
         return [self._streams[piece.stream].hypothesis for piece in pieces]
 
     def release(self, stream: int) -> None:
-        """Frees all that is held for a stream, at once; for one that holds nothing, nothing happens."""
+        """Frees everything that is held for a stream, at once; does nothing for one that holds nothing."""
         if (known := self._streams.pop(stream, None)) is None:
             return
         with torch.inference_mode():
@@ -167,16 +167,17 @@ class Pipeline:
         self._free.append(known.slot)
 
     def held(self) -> Mapping[str, int]:
-        """`slots` taken: rows of the encoder's caches, of features and sound, and of the decoder's states."""
+        """The number of `slots` in use: rows of the encoder's caches, of features and sound, and of the decoder's
+        states."""
         return {"slots": self._slots - len(self._free)}
 
     def is_clear(self) -> bool:
-        """Whether nothing of any stream is left in memory: for tests, it reads all of it."""
+        """Whether nothing of any stream is left in memory; for tests, because it reads all of it."""
         return len(self._free) == self._slots and self._encoder.is_clear() and self._decoder.is_clear()
 
     def _stream(self, piece: Piece) -> _Stream:
         if not piece.number:
-            self.release(piece.stream)  # what a step that failed has left
+            self.release(piece.stream)  # what a failed step may have left
             hypothesis = piece.transcript.hypothesis()
             self._streams[piece.stream] = _Stream(self._free.pop(), piece.transcript, hypothesis)
         return self._streams[piece.stream]
@@ -186,7 +187,7 @@ class Pipeline:
         self._decoder.advance(rows)
 
     def _take(self, stream: _Stream, offset: int, tokens: Sequence[Token]) -> None:
-        """The new tokens of a chunk that begins at frame `offset`."""
+        """Takes the new tokens of a chunk that begins at frame `offset`."""
         for token, frame, sure in tokens:
             stream.tokens.append(token)
             stream.frames.append(offset + frame)

@@ -1,4 +1,4 @@
-"""NeMo's models that hear an utterance whole, such as `nvidia/parakeet-tdt-0.6b-v3`."""
+"""NeMo's models that process whole utterances, such as `nvidia/parakeet-tdt-0.6b-v3`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class NemoSegments(SegmentEngine):
-    """An `SttEngine` that answers when an utterance ends."""
+    """An `SttEngine` that answers at the end of an utterance."""
 
     def __init__(self, checkpoint: Checkpoint, place: Place, max_sessions: int) -> None:
         super().__init__(max_sessions)
@@ -50,7 +50,7 @@ class NemoSegments(SegmentEngine):
             return self._model.understand(audio)
 
     def _load(self, place: Place) -> _Model:
-        """Where it was wanted, or else on the CPU."""
+        """Loads the model at `place`, or on the CPU if that fails."""
         if not place.on_cpu:
             try:
                 try:
@@ -69,14 +69,14 @@ class _Model:
     """One model on one device."""
 
     def __init__(self, checkpoint: Checkpoint, place: Place, *, again: bool = False) -> None:
-        """Loads it and lets it hear something. `again`, and what it raises: as `restored`; `FloatingPointError` where
+        """Loads the model and warms it up. `again`, and what it raises: as for `restored`; also `FloatingPointError` if
         the model's numbers are too large for the place's type.
         """
         self.place = place
         self._device = torch.device(place.device)
         self._dtype = getattr(torch, place.dtype)
         self._model = restored(checkpoint, place, again=again)
-        self._model.preprocessor.featurizer.dither = 0.0  # the same audio, the same words
+        self._model.preprocessor.featurizer.dither = 0.0  # so that the same audio always gives the same words
         self._model.encoder.to(self._dtype)
         measure, mean = get_confidence_utils(OmegaConf.create(CONFIDENCE))
         self._is_ctc = checkpoint.decoder == "ctc"
@@ -93,12 +93,12 @@ class _Model:
                 "confidence_cfg": {"preserve_frame_confidence": True, **CONFIDENCE},
             }
             defaults = OmegaConf.create(OmegaConf.to_container(OmegaConf.structured(RNNTDecodingConfig)))
-            trained = OmegaConf.to_container(self._model.cfg.decoding)  # how far a TDT decoder may skip, for one
+            trained = OmegaConf.to_container(self._model.cfg.decoding)  # for example, how far a TDT decoder may skip
             self._model.change_decoding_strategy(OmegaConf.merge(defaults, trained, with_confidence), verbose=False)
         frame = checkpoint.config["preprocessor"]["window_stride"] * self._model.encoder.subsampling_factor
         punctuation = self._model.tokenizer.supported_punctuation - {"'"}
         self._words = BPEDecoder(vocabulary, self._model.tokenizer, mean, punctuation, WORD_GAP, frame)
-        self.understand(np.zeros(RATE, np.float32))  # the first time takes long
+        self.understand(np.zeros(RATE, np.float32))  # the first call takes long
         noise = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, RATE)).astype(np.float32))
         with torch.inference_mode():
             encoded, _ = self._encoded(noise.to(self._device))
@@ -107,7 +107,7 @@ class _Model:
         log.info("%s recognizes whole utterances on %s", checkpoint.path.name, place)
 
     def understand(self, audio: NDArray[np.float32]) -> Hypothesis:
-        """At 16 kHz, full scale 1.0. Raises what torch raises."""
+        """Recognizes `audio` at 16 kHz, full scale 1.0. Raises what torch raises."""
         signal = torch.from_numpy(audio).to(self._device)[None]
         with torch.inference_mode():
             tokens, times, confidences = self._decoded(signal)
@@ -121,7 +121,7 @@ class _Model:
         return encoded, length
 
     def _decoded(self, signal: torch.Tensor) -> tuple[list[int], list[int], list[float]]:
-        """Tokens, their frames, their confidences."""
+        """The tokens, their frames, and their confidences."""
         encoded, length = self._encoded(signal)
         if self._is_ctc:
             heard = self._greedy(self._model.decoder(encoder_output=encoded)[0, : int(length[0])].float())

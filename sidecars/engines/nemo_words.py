@@ -1,4 +1,4 @@
-"""What one utterance says so far: words that are settled, and after them some that may still change."""
+"""The words of one utterance so far: first those that are settled, then those that may still change."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from dataclasses import replace
 from sidecars.engine import Hypothesis, Word
 
 AFTER_WORDS = frozenset(".,?!")
-"""Models that write punctuation may do so a pause later; it belongs to the word before."""
+"""Models may write punctuation a pause later; it belongs to the preceding word."""
 
 
 class Transcript:
-    """Words that come in segments, each of them one or more times until it is settled.
+    """Words that come in segments, each of which may come several times until it is settled.
 
     The settled text is the beginning of every later text. A segment may begin in the middle of a word, or with its
-    full stop: then its first piece is joined to the last settled word.
+    period: then its first piece is joined to the last settled word.
     """
 
     def __init__(self, settled: Iterable[Word] = (), offset_s: float = 0.0) -> None:
-        """`settled`: what it begins with; `offset_s`: where the audio begins in which the times of further words are
-        counted.
-        """
+        """`settled`: the first words; `offset_s`: where the audio begins to which the times of further words refer."""
         self._settled = tuple(settled)
         self._offset_s = offset_s
 
@@ -30,11 +28,11 @@ class Transcript:
         return self._settled
 
     def settle(self, words: Iterable[Word], *, goes_on: bool) -> None:
-        """`goes_on`: the first of them does not begin a word."""
+        """Settles `words`. `goes_on`: the first of them continues the last word."""
         self._settled = self._with(words, goes_on)
 
     def hypothesis(self, words: Iterable[Word] = (), *, goes_on: bool = False) -> Hypothesis:
-        """All of it, with `words` that are not settled."""
+        """Returns the whole text, including `words` that are not settled."""
         said = self._with(words, goes_on)
         confidence = sum(word.confidence for word in said) / len(said) if said else 0.0
         return Hypothesis(" ".join(word.text for word in said), confidence, said)

@@ -1,8 +1,8 @@
-"""A part of an ONNX model, between tensors that are named: what is not needed for it is left out.
+"""Extracts the part of an ONNX model between given tensors, and leaves out what is not needed for it.
 
-onnxruntime runs a graph from its inputs to its outputs or not at all. A graph that is cut in two can be run in two
-steps, the second one piece by piece. The file is one protobuf message, `ModelProto` of onnx.proto; it is taken apart
-and put together again as far down as the names of the tensors of each node, without the library that makes such files.
+onnxruntime can only run a graph from its inputs to its outputs. A graph that is cut in two can be run in two steps, the
+second one piece by piece. The file is one protobuf message, `ModelProto` of onnx.proto. It is taken apart and put
+together again, down to the names of each node's tensors, without the library that makes such files.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from collections.abc import Iterator, Mapping
 GRAPH = 7
 NODE, INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 1, 5, 11, 12, 13
 OURS = (NODE, INPUT, OUTPUT, VALUE_INFO)
-"""Parts of a graph that are chosen, or written anew."""
+"""The fields of a graph that are filtered or rewritten."""
 NODE_INPUT, NODE_OUTPUT = 1, 2
 INITIALIZER_NAME = 8
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 FLOAT, INT64 = 1, 7
-"""Kinds of a tensor's elements (`TensorProto.DataType`)."""
+"""Types of a tensor's elements (`TensorProto.DataType`)."""
 
 Part = tuple[int, memoryview, memoryview]
-"""A field of a message: its number, its value, and the whole of it as it stood."""
+"""A field of a message: its number, its value, and the whole field unchanged."""
 
 
 def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
-    """The part of `model` that makes `outputs` out of `inputs`: names of tensors, and the kind of their elements.
-
+    """Returns the part of `model` that computes `outputs` from `inputs`: the names of tensors and their element types.
     Raises `ValueError` for a file that is not an ONNX model or lacks these tensors.
     """
     cut = (
@@ -40,7 +39,7 @@ def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int
     parts = list(_parts(graph))
     nodes = [(whole, _names(value)) for number, value, whole in parts if number == NODE]
     needed, made, kept = set(outputs), set(inputs), list[memoryview]()
-    for whole, (takes, gives) in reversed(nodes):  # in the file they stand in the order in which they are run
+    for whole, (takes, gives) in reversed(nodes):  # the file has them in execution order
         if needed & gives - inputs.keys():
             needed |= takes
             made |= gives
@@ -58,7 +57,7 @@ def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int
 
 
 def _names(node: memoryview) -> tuple[set[str], set[str]]:
-    """Tensors that a node takes, and those that it gives."""
+    """The names of a node's input and output tensors."""
     named: dict[int, set[str]] = {NODE_INPUT: set(), NODE_OUTPUT: set()}
     for number, value, _ in _parts(node):
         if number in named:
@@ -71,7 +70,7 @@ def _text(message: memoryview, wanted: int) -> set[str]:
 
 
 def _value_info(name: str, kind: int) -> bytes:
-    """A `ValueInfoProto` of a tensor of any shape."""
+    """A `ValueInfoProto` for a tensor of any shape."""
     return _field(1, name.encode()) + _field(2, _field(1, bytes([1 << 3 | VARINT, kind])))
 
 
@@ -89,7 +88,7 @@ def _varint(number: int) -> bytes:
 
 
 def _parts(message: memoryview) -> Iterator[Part]:
-    """The fields of a message; of numbers, the value is empty. Raises `ValueError`."""
+    """Yields the fields of a message; for numbers, the value is empty. Raises `ValueError`."""
     at = 0
     while at < len(message):
         start = at
@@ -111,8 +110,8 @@ def _parts(message: memoryview) -> Iterator[Part]:
 
 
 def _number(message: memoryview, at: int) -> tuple[int, int]:
-    """A number that begins at `at`, and where it ends."""
-    if at < len(message) and (number := message[at]) < 0x80:  # as nearly all are
+    """Reads a number at `at`, and returns it and where it ends."""
+    if at < len(message) and (number := message[at]) < 0x80:  # as in nearly all cases
         return number, at + 1
     number = shift = 0
     while True:

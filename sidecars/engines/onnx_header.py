@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself: metadata, inputs, outputs; read without its weights and without any library.
+"""Reads an ONNX file's metadata, inputs, and outputs, without its weights and without any library.
 
-It is for what must be known before a library sees the file. The file is one protobuf message, `ModelProto` of
-onnx.proto; of the fields that are not wanted here only the lengths are looked at, so a file of gigabytes takes no time.
+This is for what must be known before a library sees the file. The file is one protobuf message, `ModelProto` of
+onnx.proto; unneeded fields are skipped by their lengths, so even a file of several gigabytes takes no time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Dims = Sequence[int]
-"""Of a tensor; 0: any size."""
+"""A tensor's dimensions; 0: any size."""
 
 GRAPH, METADATA = 7, 14
 INITIALIZER, INPUT, OUTPUT = 5, 11, 12
@@ -22,17 +22,17 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class OnnxHeader:
-    """Inputs and outputs by name, in their order."""
+    """The header of an ONNX file, with inputs and outputs by name, in order."""
 
     metadata: Mapping[str, str]
     inputs: Mapping[str, Dims]
     outputs: Mapping[str, Dims]
     data: Sequence[str]
-    """Names of the files beside it that hold its weights; none: they are in it."""
+    """The names of separate files that hold the weights; empty: the weights are in the file itself."""
 
 
 def read_header(path: Path) -> OnnxHeader:
-    """Raises `ValueError` for a file that is not an ONNX model, or is cut short; `OSError`."""
+    """Reads the header of a file. Raises `ValueError` if it is not an ONNX model or is truncated, and `OSError`."""
     metadata: dict[str, str] = {}
     inputs: dict[str, Dims] = {}
     outputs: dict[str, Dims] = {}
@@ -57,11 +57,11 @@ def read_header(path: Path) -> OnnxHeader:
 
 
 Part = tuple[int, int]
-"""Where a message or a string begins in the file, and where it ends. For a number: the number, and -1."""
+"""Where a message or a string begins and ends in the file. For a number: the number, and -1."""
 
 
 def _parts(file: BinaryIO, whole: Part) -> Iterator[tuple[int, Part]]:
-    """The fields of the message at `whole`: number, part. Raises `ValueError`."""
+    """Yields the fields of the message at `whole`: number, part. Raises `ValueError`."""
     at, end = whole
     while at < end:
         file.seek(at)
@@ -104,13 +104,13 @@ def _text(file: BinaryIO, part: Part) -> str:
 
 
 def _pair(file: BinaryIO, part: Part) -> tuple[str, str]:
-    """A `StringStringEntryProto`: key, value."""
+    """Reads a `StringStringEntryProto`: key, value."""
     said = {field: _text(file, one) for field, one in _parts(file, part)}
     return said.get(1, ""), said.get(2, "")
 
 
 def _tensor(file: BinaryIO, part: Part) -> tuple[str, Dims]:
-    """A `ValueInfoProto`, which nests its dimensions four deep: name, dimensions."""
+    """Reads a `ValueInfoProto`, whose dimensions are nested four levels deep: name, dimensions."""
     name, dims = "", []
     for field, one in _parts(file, part):
         if field == 1:

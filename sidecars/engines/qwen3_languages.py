@@ -1,4 +1,4 @@
-"""The languages that Qwen3-ASR hears, by the codes that others use for them."""
+"""The languages of Qwen3-ASR, by their usual codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ LANGUAGES = {
 
 
 def language_name(wanted: object) -> str | None:
-    """What the model calls it: "German" for "de", "de-AT" or "german"; None: to be detected. Raises `ValueError`."""
+    """The model's name of a language: "German" for "de", "de-AT" or "german"; None: to be detected. Raises
+    `ValueError`.
+    """
     if wanted is None or wanted in ("", "auto"):
         return None
     if isinstance(wanted, str):

@@ -1,7 +1,7 @@
-"""Qwen3-ASR as it streams: by vLLM, on a GPU, the only way in which upstream's package does.
+"""Streaming Qwen3-ASR, with vLLM on a GPU, which is the only way in which upstream's package can stream.
 
-Every `chunk_s` the model hears all of the utterance again, and writes on from what it wrote before but for the last
-few tokens, which it may change. Utterances take turns: upstream streams them one by one.
+Every `chunk_s`, the model hears the whole utterance again and continues its earlier text, except for the last few
+tokens, which it may change. Utterances take turns, because upstream streams them one by one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sidecars.engines.qwen3_languages import language_name
 from sidecars.engines.segments import LEAST_S, RATE
 
 SHORTEST_S = 0.5
-"""Upstream makes anything shorter as long, with silence, where it does not stream."""
+"""When it does not stream, upstream pads shorter audio to this length with silence."""
 
 
 class Qwen3Streaming:
-    """An `SttEngine`; it knows no confidence and no word times. Options of a session: `language`, `context`."""
+    """An `SttEngine` without confidence and word times. Session options: `language`, `context`."""
 
     sample_rate = RATE
 
@@ -67,7 +67,7 @@ class Qwen3Streaming:
         del self._states[session]
 
     def held(self) -> Mapping[str, int]:
-        """`sessions` that are open."""
+        """The number of open `sessions`."""
         return {"sessions": len(self._states)}
 
 

@@ -1,7 +1,7 @@
-"""Engines that want to hear an utterance whole: the audio of each session is kept, and understood when it ends.
+"""Engines that process whole utterances: the audio of each session is kept, and recognized at its end.
 
-The daemon's voice activity detection cuts utterances, so a segment is what lies between two pauses. Partials are had by
-understanding all of it again, now and then, which costs as much each time; by default there are none.
+The daemon's voice activity detection cuts the utterances, so a segment is the speech between two pauses. A partial
+requires recognizing everything so far again, at the full cost each time; by default there are none.
 """
 
 from __future__ import annotations
@@ -17,31 +17,30 @@ from sidecars.engine import EngineFull, Hypothesis
 
 RATE = 16000
 LONGEST_S = 30.0
-"""What such models were trained on, at most; of a longer segment the beginning is forgotten."""
+"""The longest audio that such models were trained on; the beginning of a longer segment is dropped."""
 LEAST_S = 0.1
-"""Nothing shorter is a word."""
+"""Shorter audio cannot be a word."""
 
 
 class SegmentEngine(ABC):
-    """An `SttEngine` of a function from audio to text."""
+    """An `SttEngine` made from a function from audio to text."""
 
     sample_rate = RATE
 
     def __init__(self, max_sessions: int = 64, partials_s: float = 0.0) -> None:
-        """`partials_s`: after so much more audio there is another partial; 0: there are none."""
+        """`partials_s`: a partial follows after every so many seconds of audio; 0: there are no partials."""
         self.max_sessions = max_sessions
         self._partial_bytes = 2 * round(partials_s * RATE)
         self._heard: dict[int, bytearray] = {}
         self._options: dict[int, Mapping[str, Any]] = {}
         self._due: dict[int, int] = {}
-        """Bytes heard at which the next partial is due."""
+        """The number of received bytes at which the next partial is due."""
         self._told: dict[int, str] = {}
 
     @abstractmethod
     def understand(self, audio: NDArray[np.float32], options: Mapping[str, Any]) -> Hypothesis:
-        """What is said in `audio` (samples at 16 kHz, full scale 1.0, at most `LONGEST_S`). May raise anything.
-
-        `options`: the session's; those that mean nothing to this engine are no fault.
+        """Recognizes `audio` (samples at 16 kHz, full scale 1.0, at most `LONGEST_S`). May raise anything. `options`:
+        the session's; options that this engine does not know are not an error.
         """
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
@@ -77,7 +76,7 @@ class SegmentEngine(ABC):
             store.pop(session, None)
 
     def held(self) -> Mapping[str, int]:
-        """`sessions` that are open."""
+        """The number of open `sessions`."""
         return {"sessions": len(self._heard)}
 
     def _understood(self, heard: bytearray, options: Mapping[str, Any]) -> Hypothesis:

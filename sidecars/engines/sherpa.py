@@ -1,9 +1,10 @@
-"""Streaming NeMo models by sherpa-onnx: a quarter of the time that NeMo takes for one stream on a CPU, and no torch.
+"""Streaming NeMo models with sherpa-onnx: for one stream on a CPU it takes a quarter of NeMo's time, and needs no
+torch.
 
-Runs in the environment that `make sherpa` builds. All streams' chunks go through the model in one batch. Options:
+Runs in the environment that `make sherpa` builds. The chunks of all streams go through the model in one batch. Options:
 
-`model`: a folder or a repository of `sherpa_model.find_model`. `chunk_ms`: how much is heard at once, where the folder
-has several. `provider`: "cpu" or "cuda". `threads`: of the CPU. `max_sessions`. Session options mean nothing to it.
+`model`: a folder or a repository for `sherpa_model.find_model`. `chunk_ms`: the size of a chunk, if the folder has
+models for several. `provider`: "cpu" or "cuda". `threads`: CPU threads. `max_sessions`. It has no session options.
 """
 
 from __future__ import annotations
@@ -27,16 +28,17 @@ from sidecars.engines.trailing_silence import TrailingSilence
 REPOSITORY = "csukuangfj2/sherpa-onnx-nemotron-speech-streaming-en-0.6b-160ms-int8-2026-04-25"
 RATE = 16000
 HOP = 160
-"""Samples of a frame of features."""
+"""Samples in a frame of features."""
 MAX_SESSIONS = 32
 HALF = HOP // 2
-"""Silence before everything: sherpa-onnx's frames begin, and NeMo's have their middle, at multiples of `HOP`."""
+"""Silence at the very beginning: at multiples of `HOP`, sherpa-onnx's frames begin, but NeMo's have their middle."""
 DROPPED = 2
-"""Outputs at the beginning of a chunk that the model throws away, since they repeat the one before."""
+"""The number of outputs at the beginning of a chunk that the model drops, since they repeat the previous ones."""
 FLUSH = RATE * 16 // 100
-"""Silence after the last sound, so that the model has heard its end. As for NeMo, that the words may be the same."""
+"""Silence that is added after the last sound, so that the model hears its end; the same as for NeMo, so that the words
+are the same."""
 CTC_FRAME_S = 0.04
-"""What sherpa-onnx takes for an output's length when it tells when a CTC token was said; NeMo's models are coarser."""
+"""The length of an output that sherpa-onnx assumes for the times of CTC tokens; NeMo's models are coarser."""
 OPTIONS = ("model", "chunk_ms", "provider", "threads", "max_sessions")
 
 log = logging.getLogger(__name__)
@@ -46,28 +48,28 @@ log = logging.getLogger(__name__)
 class _Session:
     stream: Any
     samples: int = 0
-    """Of the utterance."""
+    """Samples in the utterance so far."""
     steps: int = 0
-    """Chunks of it that went through the model."""
+    """The number of its chunks that went through the model."""
     told: str = ""
     silence: TrailingSilence = field(default_factory=TrailingSilence)
 
 
 class Sherpa:
-    """An `SttEngine`."""
+    """An `SttEngine` for streaming NeMo models."""
 
     sample_rate = RATE
 
     def __init__(self, model: SherpaModel, provider: str, threads: int, max_sessions: int) -> None:
-        """Raises `ValueError` for a model that sherpa-onnx does not take."""
+        """Raises `ValueError` for a model that sherpa-onnx does not accept."""
         self.max_sessions = max_sessions
         self._model = model
-        # The first outputs of a chunk are thrown away: here those of what was before the utterance.
+        # The first outputs of a chunk are dropped; at the start these are from before the utterance.
         self._before = DROPPED * model.numbers["subsampling_factor"]
         self._recognizer = _recognizer(model, provider, threads)
         self._sessions: dict[int, _Session] = {}
         self._streams: WeakSet[Any] = WeakSet()
-        try:  # what does not fit together is found out here, not by the first caller
+        try:  # mismatches should show here, not with the first caller
             self.open(0, {})
             self.step({0: bytes(2 * HOP * (model.window + 2))})
             self.finalize(0)
@@ -123,11 +125,11 @@ class Sherpa:
         self._sessions.pop(session, None)
 
     def held(self) -> Mapping[str, int]:
-        """`sessions` that are open, and `streams` that sherpa-onnx has not let go of."""
+        """The number of open `sessions`, and of `streams` that sherpa-onnx has not released."""
         return {"sessions": len(self._sessions), "streams": len(self._streams)}
 
     def _ready(self, session: _Session) -> bool:
-        return bool(self._recognizer.is_ready(session.stream))  # decoding one that is not ends the process
+        return bool(self._recognizer.is_ready(session.stream))  # decoding one that is not ready ends the process
 
     def _hypothesis(self, session: _Session) -> Hypothesis:
         result = self._recognizer.get_result_all(session.stream)
@@ -135,7 +137,7 @@ class Sherpa:
         times = (
             [time * frame_s / CTC_FRAME_S for time in result.timestamps] if self._model.is_ctc else result.timestamps
         )
-        # With CTC it does not tell how sure it is.
+        # With CTC, sherpa-onnx reports no confidence.
         sure = [1.0] * len(times) if self._model.is_ctc else [math.exp(min(each, 0.0)) for each in result.ys_probs]
         return hypothesis(zip(result.tokens, times, sure, strict=True), frame_s)
 
@@ -156,9 +158,9 @@ def _recognizer(model: SherpaModel, provider: str, threads: int) -> Any:
     try:
         if model.is_ctc:
             return sherpa_onnx.OnlineRecognizer.from_nemo_ctc(**given)
-        # With its usual temperature of 2, confidence would be that of another model.
+        # With its default temperature of 2, the confidence would be that of a different model.
         return sherpa_onnx.OnlineRecognizer.from_transducer(**given, temperature_scale=1.0)
-    except Exception as error:  # one of its own for each kind of broken file
+    except Exception as error:  # each kind of broken file has its own error
         raise ValueError(f"{model.folder}: sherpa-onnx cannot load it: {_first_line(error)}") from error
 
 
@@ -167,13 +169,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def create(options: Mapping[str, Any]) -> Sherpa:
-    """The engine; raises `ValueError` for a bad option or model, `WeightsMissing`."""
+    """Creates the engine. Raises `ValueError` for a bad option or model, and `WeightsMissing`."""
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise ValueError(f"{unknown[0]!r}: sherpa knows the options {', '.join(sorted(OPTIONS))}")
     provider = options.get("provider", "cpu")
     if provider not in ("cpu", "cuda"):
         raise ValueError(f'provider {provider!r:.80}: expected "cpu" or "cuda"')
-    threads = _whole("threads", options.get("threads", 1), 256)  # more wait for each other
+    threads = _whole("threads", options.get("threads", 1), 256)  # more threads wait for each other
     max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:

@@ -1,14 +1,14 @@
-"""The folder of a streaming NeMo model for sherpa-onnx: which files it takes, and whether sherpa-onnx can take them.
+"""Finds and checks the folder of a streaming NeMo model for sherpa-onnx.
 
-sherpa-onnx ends the whole process when it finds something wrong with a model, so everything that it would look at is
-looked at here first. A folder is what `phone-ops export` makes, or what sherpa-onnx's authors publish:
+sherpa-onnx ends the whole process if it finds something wrong with a model, so everything that it checks is checked
+here first. A folder comes from `phone-ops export`, or is published by sherpa-onnx's authors:
 
-    tokens.txt                                      a token and its number a line, <blk> last
+    tokens.txt                                      a token and its number on each line, <blk> last
     model.onnx                                      CTC, or
     encoder.onnx, decoder.onnx, joiner.onnx         a transducer
 
-`model` and `encoder` may be there once for each chunk size (`encoder-160ms.onnx`), and any of them smaller and less
-exact (`encoder.int8.onnx`), which is taken where there is nothing else.
+`model` and `encoder` may exist once for each chunk size (`encoder-160ms.onnx`), and any file may have a smaller and
+less exact version (`encoder.int8.onnx`), which is used if there is nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sidecars.weights import WeightsMissing, find_weights
 
 TOKENS = "tokens.txt"
 CHUNK_MS = 160
-"""Where there are several; else the shortest."""
+"""The default if there are several; if it is not among them, the shortest."""
 HOP_MS = 10
 CACHES = ("cache_last_channel", "cache_last_time")
 NUMBERS = (
@@ -33,20 +33,20 @@ NUMBERS = (
     *(f"{cache}_dim{dim}" for cache in CACHES for dim in (1, 2, 3)),
 )  # fmt: skip
 PREDICTION = ("pred_rnn_layers", "pred_hidden")
-"""What a transducer's encoder says of its decoder."""
+"""The metadata of a transducer's encoder about its decoder."""
 
 
 @dataclass(frozen=True)
 class SherpaModel:
-    """A folder that was found to be in order."""
+    """A folder whose files have been checked."""
 
     folder: Path
     files: Mapping[str, Path]
-    """By "model", or "encoder", "decoder", "joiner"."""
+    """The files by "model", or by "encoder", "decoder", "joiner"."""
     numbers: Mapping[str, int]
-    """The metadata `NUMBERS`."""
+    """The metadata values of `NUMBERS`."""
     features: int
-    """Mel bands that it hears."""
+    """The number of mel bands in its input."""
 
     @property
     def tokens(self) -> Path:
@@ -58,12 +58,12 @@ class SherpaModel:
 
     @cached_property
     def window(self) -> int:
-        """Frames of 10 ms that one step looks at."""
+        """The number of 10 ms frames that one step looks at."""
         return self.numbers["window_size"]
 
     @cached_property
     def shift(self) -> int:
-        """Frames of 10 ms by which a step goes on."""
+        """The number of 10 ms frames by which a step advances."""
         return self.numbers["chunk_shift"]
 
     @property
@@ -72,9 +72,8 @@ class SherpaModel:
 
 
 def find_model(model: str, chunk_ms: int | None) -> SherpaModel:
-    """`model`: a folder, or `OWNER/NAME`, optionally `@REVISION`, on the Hugging Face hub.
-
-    Raises `WeightsMissing`, `ValueError` for what sherpa-onnx cannot take and for a chunk size that is not there.
+    """Finds and checks `model`: a folder, or `OWNER/NAME`, optionally `@REVISION`, on the Hugging Face hub. Raises
+    `WeightsMissing`, and `ValueError` for a model that sherpa-onnx does not accept or a chunk size that is not there.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -97,9 +96,8 @@ def find_model(model: str, chunk_ms: int | None) -> SherpaModel:
 
 
 def choose(model: str, names: Collection[str], chunk_ms: int | None) -> Mapping[str, str]:
-    """Which of the files `names` are the model, by "model", or "encoder", "decoder", "joiner".
-
-    Raises `WeightsMissing` where one is missing, `ValueError` where there is none for `chunk_ms`.
+    """Chooses the model's files from `names`, by "model", or by "encoder", "decoder", "joiner". Raises `WeightsMissing`
+    if one is missing, and `ValueError` if there is none for `chunk_ms`.
     """
     first = "encoder" if _sizes("encoder", names) else "model"
     sizes = _sizes(first, names)
@@ -122,16 +120,17 @@ def choose(model: str, names: Collection[str], chunk_ms: int | None) -> Mapping[
 
 
 def _sizes(part: str, names: Collection[str]) -> Mapping[int, str]:
-    """Files of a part by chunk size in ms; 0: their name says none."""
+    """The files of a part by chunk size in ms; 0: the name gives none."""
     found: dict[int, str] = {}
-    for name in sorted(names, key=lambda each: ".int8." not in each):  # what comes later stays
+    for name in sorted(names, key=lambda each: ".int8." not in each):  # later entries win
         if match := re.fullmatch(rf"{part}(?:-(\d+)ms)?(?:\.int8)?\.onnx", name):
             found[int(match[1] or 0)] = name
     return found
 
 
 def _on_hub(model: str) -> Collection[str]:
-    """Names of the files of a repository: what the cache has where that is a model, else what the hub says."""
+    """The names of a repository's files: those in the cache if they form a model, otherwise those that the hub
+    lists."""
     cached = find_weights(model, [TOKENS]).iterdir()
     names = [each.name for each in cached]
     if _sizes("encoder", names) or _sizes("model", names):
@@ -194,7 +193,7 @@ def _numbers(path: Path, metadata: Mapping[str, str], more: Sequence[str]) -> Ma
 
 
 def _fits(path: Path, what: str, wanted: Sequence[int], dims: Sequence[int]) -> None:
-    """0, on either side: any size."""
+    """Checks that dimensions match; 0, on either side, means any size."""
     if len(dims) != len(wanted) or any(a and b and a != b for a, b in zip(wanted, dims, strict=True)):
         raise ValueError(
             f"{path}: {what} has the shape {list(dims)}, and metadata or tokens say {list(wanted)} (0: any)"

@@ -1,28 +1,29 @@
-"""How long it has been silent at the end of an utterance: so much need not be added for the last word to be heard."""
+"""Measures the silence at the end of an utterance, which reduces the silence that must be added for its last word to be
+heard."""
 
 from __future__ import annotations
 
 import numpy as np
 
 FRAME = 320
-"""Samples of 20 ms at 16 kHz."""
+"""Samples in 20 ms at 16 kHz."""
 BELOW_VOICE = 1e-3
-"""Power of silence against that of the loudest frame: 30 dB lower."""
+"""The power of silence relative to the loudest frame: 30 dB lower."""
 AT_MOST = 1e-5
-"""Power of silence, of full scale: -50 dB. Who speaks softly after a loud tone is not silent."""
+"""The power of silence relative to full scale: -50 dB. Soft speech after a loud tone is not silence."""
 
 
 class TrailingSilence:
-    """Of one utterance. Where there is doubt (a noisy line, nobody has spoken yet) it is none."""
+    """The trailing silence of one utterance. In doubt (a noisy line, no speech yet) it is 0."""
 
     __slots__ = ("_loudest", "_rest", "_silent")
 
     def __init__(self) -> None:
         self._loudest = 0.0
         self._rest = bytearray()
-        """Audio that is no whole frame yet, and is taken to be as what came before it."""
+        """Audio that does not fill a frame yet; it is assumed to be like the audio before it."""
         self._silent = 0
-        """Frames since the last sound."""
+        """The number of frames since the last sound."""
 
     def feed(self, pcm: bytes) -> None:
         """Takes the next samples: 16 kHz, 16 bits, any number of them."""

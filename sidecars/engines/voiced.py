@@ -1,4 +1,4 @@
-"""Where in an utterance there is a voice, by Silero: an engine's own look, since not every host cuts its audio."""
+"""Finds the voice in an utterance with Silero, because not every host cuts an engine's audio."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from sidecars.silero import Silero
 
 RATE = 16000
 WINDOW = 512
-"""Samples judged at once: 32 ms."""
+"""Samples in a window: 32 ms."""
 VOICE, PERHAPS = 0.5, 0.3
-"""Probabilities from which a window is speech, and from which it may belong to some."""
+"""The probabilities from which a window is speech, and from which it may be part of speech."""
 
 
 class Voiced:
-    """Probabilities of one utterance, window by window. Audio is 16-bit PCM at 16 kHz."""
+    """The speech probabilities of one utterance, window by window. Audio is 16-bit PCM at 16 kHz."""
 
     __slots__ = ("_rest", "_silero", "dropped", "windows")
 
@@ -21,7 +21,7 @@ class Voiced:
         self._rest = bytearray()
         self.windows: list[float] = []
         self.dropped = 0
-        """Windows that are no longer in the list."""
+        """The number of windows that were removed from the list."""
 
     def feed(self, pcm: bytes) -> None:
         """Takes the next samples, any number of them."""
@@ -32,7 +32,7 @@ class Voiced:
 
     @property
     def first(self) -> int | None:
-        """Sample at which the first window that may be speech begins; None: there was none."""
+        """The sample at which the first window begins that may be speech; None: there is none."""
         for at, probability in enumerate(self.windows):
             if probability >= PERHAPS:
                 return at * WINDOW
@@ -40,7 +40,7 @@ class Voiced:
 
     @property
     def last(self) -> int:
-        """Sample at which the last such window ends; 0: there was none."""
+        """The sample at which the last such window ends; 0: there is none."""
         for at in range(len(self.windows), 0, -1):
             if self.windows[at - 1] >= PERHAPS:
                 return at * WINDOW
@@ -48,22 +48,22 @@ class Voiced:
 
     @property
     def quiet(self) -> int:
-        """Samples judged since `last`."""
+        """The number of samples after `last`."""
         return len(self.windows) * WINDOW - self.last
 
     def drop(self, samples: int) -> None:
-        """Forgets the windows of the first `samples`, a multiple of `WINDOW`."""
+        """Removes the windows of the first `samples`, a multiple of `WINDOW`."""
         del self.windows[: samples // WINDOW]
         self.dropped += samples // WINDOW
 
     def quietest(self, start: int, end: int) -> int:
-        """The sample between `start` and `end` around which there is least voice: the middle of the least likely
-        three windows."""
+        """The sample between `start` and `end` with the least voice around it: the middle of the three windows that are
+        least likely to be speech."""
         low, high = start // WINDOW + 1, end // WINDOW - 1
         around = [(sum(self.windows[at - 1 : at + 2]), -at) for at in range(max(low, 1), high)]
         return -min(around)[1] * WINDOW if around else end // WINDOW * WINDOW
 
     @property
     def speech_s(self) -> float:
-        """Seconds of speech."""
+        """The seconds of speech."""
         return sum(each >= VOICE for each in self.windows) * WINDOW / RATE

@@ -1,8 +1,9 @@
 """Whisper (OpenAI; `faster-whisper` on CTranslate2): a hundred languages, an utterance at a time.
 
-Runs in the environment that `make whisper` builds. Whisper was trained to say something, and says it of silence, noise
-and music too. So nothing is decoded in which Silero hears no speech, nothing is believed that the model itself takes
-for no speech or that repeats itself, and it may not say more than anybody can in that time.
+Runs in the environment that `make whisper` builds. Whisper was trained to always write something, even for silence,
+noise, and music. So audio is not decoded if Silero hears no speech in it, a text is rejected if the model itself
+considers it not to be speech or if it repeats itself, and a text may not be longer than anybody could speak in that
+time.
 """
 
 from __future__ import annotations
@@ -31,35 +32,36 @@ MODEL = "small"
 FILES = ("config.json", "tokenizer.json", "model.bin")
 FIRST_GENERATIONS = ("vocabulary.txt",)
 LATER_ONES = ("vocabulary.json", "preprocessor_config.json")
-"""What there is beside `FILES`."""
+"""Files that some models have in addition to `FILES`."""
 SPEECH_THRESHOLD = 0.3
-"""Silero's; lower than usual, since the daemon has heard speech here already and only plain noise is to be refused."""
+"""Silero's threshold; lower than usual, since the daemon has already heard speech here and only plain noise is to be
+rejected."""
 NO_SPEECH, UNSURE = 0.6, -1.0
-"""Upstream's limits: above the one in probability and below the other in mean log probability, it was no speech."""
+"""Upstream's limits: a probability above the first with a mean log probability below the second means no speech."""
 REPETITIVE = 2.4
-"""Upstream's limit too: text that zlib makes so many times smaller goes round in circles."""
+"""Also upstream's limit: a text that zlib compresses by more than this factor repeats itself."""
 TOKENS_BEFORE, TOKENS_A_SECOND = 10, 20
-"""Most that may be said. English has some five tokens a second, scripts that are spelt in bytes four times as many."""
+"""The most tokens. English has some five tokens a second; scripts that are written in bytes have four times as many."""
 OPTIONS = (
     "model", "language", "device", "compute_type", "threads", "beam_size", "words", "partials_s", "max_sessions",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
-logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # two lines an utterance
+logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # it writes two lines for each utterance
 
 
 class Whisper(SegmentEngine):
     """An `SttEngine`. Options of `create`:
 
-    `model` (a size such as "small", "large-v3", "turbo"; a repository in CTranslate2's format; or a folder of one),
-    `language` (what callers speak, such as "de"; else it is detected each time, which takes as long again as hearing),
-    `device` ("auto", "cpu", "cuda", "cuda:1"), `compute_type` (CTranslate2's; else float16 on CUDA, int8 on the CPU),
-    `threads`, `beam_size`, `words` (true: with the words' times, for half as much time again), `partials_s` (a partial
-    after so much more audio), `max_sessions`. A session's option: `language`.
+    `model` (a size such as "small", "large-v3", "turbo"; a repository in CTranslate2's format; or a folder in that
+    format), `language` (the callers' language, such as "de"; without it, it is detected each time, which doubles the
+    time), `device` ("auto", "cpu", "cuda", "cuda:1"), `compute_type` (CTranslate2's; default: float16 on CUDA, int8 on
+    the CPU), `threads`, `beam_size`, `words` (true: with word times, which takes half as long again), `partials_s` (a
+    partial after every so many seconds of audio), `max_sessions`. Session option: `language`.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Loads the weights; fetches them when they are not here. Raises `ValueError` or `WeightsMissing`."""
+        """Loads the weights, and downloads them if they are missing. Raises `ValueError` or `WeightsMissing`."""
         if unknown := sorted(set(options) - set(OPTIONS)):
             raise ValueError(f"{unknown[0]!r}: whisper knows the options {', '.join(sorted(OPTIONS))}")
         super().__init__(
@@ -71,7 +73,7 @@ class Whisper(SegmentEngine):
         if not isinstance(self._words, bool):
             raise ValueError(f"words {self._words!r:.80}: expected true or false")
         self._beam = int(_number("beam_size", options.get("beam_size", 1), 1, 16, whole=True))
-        half = max(1, (os.cpu_count() or 2) // 2)  # others have calls to serve
+        half = max(1, (os.cpu_count() or 2) // 2)  # other processes need the rest
         self._threads = int(_number("threads", options.get("threads", half), 1, 256, whole=True))
         self._device = _device(options.get("device", "auto"))
         compute_type = _compute_type(self._device, options.get("compute_type", "auto"))
@@ -103,13 +105,14 @@ class Whisper(SegmentEngine):
             audio,
             language=language,
             beam_size=self._beam,
-            temperature=0.0,  # others are for trying again, which a caller does not wait for
+            temperature=0.0,  # others are for retries, for which a caller does not wait
             condition_on_previous_text=False,
             without_timestamps=True,
             word_timestamps=self._words,
             max_new_tokens=TOKENS_BEFORE + round(TOKENS_A_SECOND * len(audio) / RATE),
         )
-        # Decoded as it is iterated: all of the utterance is in the first, what would follow is said of its last breath.
+        # Decoding happens during iteration: the first segment has the whole utterance, and any others only describe its
+        # last breath.
         said = next(iter(segments), None)
         if (
             said is None
@@ -126,7 +129,7 @@ class Whisper(SegmentEngine):
         return Hypothesis(said.text.strip(), min(1.0, math.exp(said.avg_logprob)), words)
 
     def _check(self, language: str | None) -> None:
-        """Raises `ValueError` for a language that this model does not hear."""
+        """Raises `ValueError` for a language that this model does not support."""
         if language not in (None, *self._model.supported_languages):
             raise ValueError(
                 f"language {language!r}: {self._folder} hears {', '.join(self._model.supported_languages)}"
@@ -135,7 +138,7 @@ class Whisper(SegmentEngine):
     # ------------------------------------------------------------------------------------------ devices
 
     def _load(self, compute_type: str) -> WhisperModel:
-        """Where it was wanted, or else on the CPU."""
+        """Loads the model on the requested device, or on the CPU if that fails."""
         if self._device != "cpu":
             try:
                 return self._made(compute_type)
@@ -144,14 +147,14 @@ class Whisper(SegmentEngine):
                 compute_type = "int8"
         try:
             return self._made(compute_type)
-        except Exception as error:  # one of its own for each kind of broken file
+        except Exception as error:  # each kind of broken file has its own error
             for file in sorted(self._folder.iterdir()):
                 verify(file)
             why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise WeightsMissing(f"{self._folder}: damaged, cut short or no Whisper for CTranslate2 ({why})") from error
 
     def _made(self, compute_type: str) -> WhisperModel:
-        """The model, which has heard something already: the first time takes longer."""
+        """Loads the model and warms it up, because the first call takes longer."""
         device, _, index = self._device.partition(":")
         model = WhisperModel(
             str(self._folder),
@@ -166,7 +169,7 @@ class Whisper(SegmentEngine):
         return model
 
     def _fall_back(self, error: RuntimeError) -> None:
-        """After CUDA has failed: what is left on that device is of no use, and is loaded again."""
+        """Falls back after CUDA has failed: everything on that device is unusable and is loaded again."""
         del self._model
         self._give_up_cuda(error)
         self._model = self._load("int8")
@@ -177,7 +180,7 @@ class Whisper(SegmentEngine):
 
 
 def create(options: Mapping[str, Any]) -> Whisper:
-    """The engine. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing` without weights."""
     return Whisper(options)
 
 
@@ -202,7 +205,7 @@ def _find(model: str) -> Path:
 
 
 def _language(wanted: object) -> str | None:
-    """Whisper's code of it: "de" for "de-AT"; None: to be detected."""
+    """Whisper's code for a language: "de" for "de-AT"; None: to be detected."""
     if wanted is None or wanted in ("", "auto"):
         return None
     code = wanted.partition("-")[0].lower() if isinstance(wanted, str) else ""

@@ -1,4 +1,4 @@
-"""Where words begin, by the phonemes that an engine has made of them."""
+"""Finds where words begin from the phonemes that an engine has made of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WORD = re.compile(r"\S*\w\S*")
 
 
 def starts(phonemes: Iterable[tuple[int, str]]) -> list[int]:
-    """Of (sample it begins at, phoneme), with a space between words: the sample at which each word begins."""
+    """The sample at which each word begins, from pairs of (first sample, phoneme) with a space between words."""
     begun: list[int] = []
     within = False
     for sample, phoneme in phonemes:
@@ -22,10 +22,10 @@ def starts(phonemes: Iterable[tuple[int, str]]) -> list[int]:
 
 
 def word_marks(text: str, phonemes: Iterable[tuple[int, str]]) -> list[tuple[int, int, int]]:
-    """(sample, start, end in `text`) a word.
+    """Returns (sample, start, end in `text`) for each word.
 
-    None at all where the phonemes have more words than the text, or fewer, as for "10:30": a word at a wrong place is
-    worse than words in proportion.
+    Returns no marks at all if the phonemes have more or fewer words than the text, as for "10:30": a word in the wrong
+    place is worse than words spaced in proportion.
     """
     begun = starts(phonemes)
     words = [found.span() for found in WORD.finditer(text)]
