@@ -27,7 +27,7 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 ANSWER_S = 5.0
-"""A daemon that takes longer to answer a call is considered gone."""
+"""If the daemon takes longer than this to answer a call, the call is refused."""
 MAX_BEHIND_S = 0.2
 """A process that was stopped for longer than this continues from the present instead of catching up."""
 UNSAFE = re.compile(r"[^\w+*#.-]", re.ASCII)

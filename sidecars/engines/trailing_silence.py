@@ -1,5 +1,4 @@
-"""Measures the silence at the end of an utterance, which reduces the silence that must be added for its last word to be
-heard."""
+"""Measures the silence at the end of an utterance: that much less has to be added for its last word to be heard."""
 
 from __future__ import annotations
 

@@ -120,6 +120,6 @@ class PerCallHost:
 
 
 def _heeded(started: asyncio.Future[None]) -> None:
-    """Logs why there is no child; those who wait on a channel are told there."""
+    """Logs why there is no child; those who wait on a channel get the reason there."""
     if not started.cancelled() and (error := started.exception()) is not None:
         log.error(Event("engine.down", reason=error))

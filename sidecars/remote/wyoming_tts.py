@@ -1,6 +1,6 @@
 """A Wyoming server as a voice (wyoming-piper and others).
 
-The protocol supports voices, but not speed or word marks; closing the connection stops the speech.
+The protocol has voices, but no speed and no word marks; closing the connection stops the speech.
 """
 
 from __future__ import annotations
