@@ -92,7 +92,7 @@ async def test_a_thread_hears_streams_in_time_and_says_what_limits_them(tmp_path
     assert answer.streams == answer.partial_streams == 2
     assert answer.partial_ms
     assert min(answer.partial_ms) >= 0
-    assert answer.limit == "2 streams: more were not tried"
+    assert answer.limit == "2 streams: no more were tried"
     late = await measure("inprocess", engine, said, chunk_ms=-1e6, seconds=2.0, most=1, folder=tmp_path)
     assert late.streams == 0
     assert late.limit.startswith("1 streams: partials take ")

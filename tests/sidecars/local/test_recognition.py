@@ -266,7 +266,7 @@ def test_finals_go_before_the_audio_of_others(server: RecognitionServer, engine:
     ("message", "payload", "error"),
     [
         ({"type": "Audio"}, b"odd", "3 bytes are not whole"),
-        ({"type": "Open"}, b"", "open already"),
+        ({"type": "Open"}, b"", "already open"),
         ({"type": "Dance"}, b"", "no such message"),
         ({"type": ["Cancel"]}, b"", "no such message"),
         ({}, b"", "no such message"),

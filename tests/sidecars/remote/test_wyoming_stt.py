@@ -144,7 +144,7 @@ async def test_where_nothing_was_fed_nothing_was_said(host: WyomingStt) -> None:
     ("messages", "says"),
     [
         ([({"type": "Audio"}, b"")], "Audio: Open must come first"),
-        ([({"type": "Open"}, b""), ({"type": "Open"}, b"")], "open already"),
+        ([({"type": "Open"}, b""), ({"type": "Open"}, b"")], "already open"),
         ([({"type": "Open", "options": 3}, b"")], "options must be a table"),
         ([({"type": "Open"}, b""), ({"type": "Audio"}, b"odd")], "3 bytes are not whole"),
     ],
