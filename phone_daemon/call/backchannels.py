@@ -1,4 +1,4 @@
-"""The agent says "mhm" while the caller tells something at length: at a pause, and never over their words.
+"""The agent says "uh-huh" while the caller tells something at length: at a pause, and never over their words.
 
 Not before they have spoken for some seconds, and only in a pause that will be waited out for long enough: it is over
 before the caller's turn can be, and where the caller goes on sooner it breaks off at once.
