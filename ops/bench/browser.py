@@ -35,9 +35,12 @@ LOUD, AUDIBLE_RMS = 0.01, 0.002
 it.
 """
 WORDS = "books_an_appointment/booking.wav"
-INTO_THE_GREETING_S = 3.0
-SILENCE_MS = 300.0
+INTO_THE_GREETING_S = 2.2
+"""In the middle of a clause: after three seconds the agent pauses by itself."""
+SILENCE_MS = 450.0
 """Longer than the agent's own pauses."""
+GOING_ON_MS = 100.0
+"""The agent speaks at the caller's onset if it is heard so soon after it; nothing stops it as soon as that."""
 ENOUGH_MS = 12_000
 CALLS = 4
 HELD_S = 15.0
@@ -115,7 +118,7 @@ def onset_to_silence(levels: Levels) -> float | None:
     """Milliseconds from the caller's first sound to the agent's last before a silence; None if it was not speaking."""
     onset = next((at for at, caller, _ in levels if caller > LOUD), None)
     agent = [at for at, _, loud in levels if loud > AUDIBLE_RMS]
-    if onset is None or not any(onset - SILENCE_MS < at <= onset for at in agent):
+    if onset is None or not any(onset < at <= onset + GOING_ON_MS for at in agent):
         return None
     last = onset
     for at in agent:
