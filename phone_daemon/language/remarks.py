@@ -16,6 +16,7 @@ REMARKS = (
     *("okay", "ok", "kay", "yeah", "yep", "yup", "ya", "yes", "right", "sure", "alright", "all right", "fine", "cool"),
     *("good", "great", "perfect", "lovely", "nice", "wow", "really", "exactly"),
     *("of course", "i see", "got it", "go on"),
+    "please",  # The end of a "yes, please" whose first word was answered.
 )
 """In American and British English."""
 MOST = 3
@@ -31,7 +32,7 @@ MISHEARD = frozenset(_MISHEARD.split())
 "got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
 _WANTING = """
     actually anybody cancel can can't cannot could don't excuse hang hello help hold how just let minute moment need
-    never pardon please question repeat slow sorry speak stop thank wait want what what's when where which who why
+    never pardon question repeat slow sorry speak stop thank wait want what what's when where which who why
     would wrong
     """
 WANTING = frozenset(_WANTING.split())

@@ -33,6 +33,11 @@ def test_a_mere_no_counts_once_it_is_over() -> None:
     assert wants_floor("No.") and not wants_floor("No, okay.")
 
 
+@pytest.mark.parametrize("text", ["Please.", "That's please.", "Yes, please."])
+def test_the_end_of_a_yes_please_takes_no_floor(text: str) -> None:
+    assert not wants_floor(text)
+
+
 def test_words_that_callers_are_known_to_say_are_wanted() -> None:
     assert not wants_floor("Tuesday.")
     assert wants_floor("Tuesday.", vocabulary=frozenset(["tuesday"]))
