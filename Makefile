@@ -150,4 +150,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
-	model-server environments fixtures sets scenes bench-turns bench-peers peers picture clean
+	model-server environments fixtures sets scenes bench-turns bench-peers peers picture page-pictures docs clean
