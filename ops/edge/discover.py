@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
-from ops.edge.plan import Card, EdgeError, Plan, cards_in, plan_of
+from ops.edge.plan import Card, EdgeError, Plan, cards_in, cards_of
 from ops.edge.render import render
 from ops.edge.rpc import NoAnswer, call
 from phone_daemon.settings.settings import Settings
@@ -87,7 +87,7 @@ class Discovery:
         if self._redis is None:
             await asyncio.Event().wait()
         now = plan.cards
-        fixed = plan_of(self._settings).cards
+        fixed = cards_of(self._settings)
         while True:
             await asyncio.sleep(LOOK_S)
             try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from phone_daemon.wire.srv import LookupFailed, lookup
 
 CALLS_A_CARD = 4
 """The number of calls that pjsua2's wheel is compiled for."""
+Services = Callable[[str, str], list[str]]
+"""Addresses and ports of a name, for a transport."""
 _CARDS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?", re.ASCII)
 
 
@@ -108,9 +111,7 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
     edge, sip = settings.edge, settings.sip
     if not edge.bind:
         raise EdgeError('[edge] bind is not set; write the address that your trunk reaches, such as "192.0.2.7"')
-    host = sip.bind if sip.bind != "0.0.0.0" else edge.inner
-    own = [Card(host, sip.port + at) for at in range(sip.cards * settings.daemons)]
-    cards = sorted({*own, *(card for text in edge.cards for card in cards_in(text))})
+    cards = cards_of(settings)
     if sip.port == 0:
         raise EdgeError("[sip] port is 0 (any free port); the edge must know it: write one")
     taken = {(card.host, card.port): "a line card" for card in cards}
@@ -121,23 +122,32 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
         taken[host, port] = name
     if (edge.certificate is None) != (edge.key is None):
         raise EdgeError("[edge] certificate and key belong together; write both, or neither")
+    services = functools.cache(_services)  # A trunk and its account ask for the same names.
     return Plan(
         edge=edge,
-        cards=tuple(cards),
-        trunks=trunks_of(settings),
-        accounts=accounts_of(settings, environ),
+        cards=cards,
+        trunks=_trunks(settings, services),
+        accounts=_accounts(settings, environ, services),
         call_limit_s=round(settings.calls.limit_s),
         drain_s=settings.calls.drain_s,
         source=source,
     )
 
 
-def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
+def cards_of(settings: Settings) -> tuple[Card, ...]:
+    """This machine's line cards, and those that the settings list. Raises `EdgeError`."""
+    edge, sip = settings.edge, settings.sip
+    host = sip.bind if sip.bind != "0.0.0.0" else edge.inner
+    own = [Card(host, sip.port + at) for at in range(sip.cards * settings.daemons)]
+    return tuple(sorted({*own, *(card for text in edge.cards for card in cards_in(text))}))
+
+
+def _trunks(settings: Settings, services: Services) -> tuple[Trunk, ...]:
     """Who may call. Raises `EdgeError` if a registrar's name cannot be looked up."""
     return tuple(
         Trunk(
             each.name,
-            (*each.addresses, *(address for host in _hosts(each) for address in _addresses(host, each.name))),
+            (*each.addresses, *(address for host in _hosts(each, services) for address in _addresses(host, each.name))),
             each.trust,
             tuple(_called(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
         )
@@ -145,7 +155,7 @@ def trunks_of(settings: Settings) -> tuple[Trunk, ...]:
     )
 
 
-def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account, ...]:
+def _accounts(settings: Settings, environ: Mapping[str, str], services: Services) -> tuple[Account, ...]:
     """The accounts that the edge registers."""
     found: list[Account] = []
     for each in settings.trunk:
@@ -154,19 +164,18 @@ def accounts_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Account
                 password = secret(each.register, environ)
             except ValueError:
                 password = ""
-            found.append(
-                Account(each.name, each.register, password, each.transport, _registrars(each), _called(each)[0])
-            )
+            registrars = _registrars(each, services)
+            found.append(Account(each.name, each.register, password, each.transport, registrars, _called(each)[0]))
     return tuple(found)
 
 
-def _registrars(trunk: TrunkSettings) -> tuple[Registrar, ...]:
+def _registrars(trunk: TrunkSettings, services: Services) -> tuple[Registrar, ...]:
     """The registrars in the settings, each with all its addresses if its name is a service's (RFC 3263)."""
     assert trunk.register is not None
     return tuple(
         Registrar(host_port(registrar)[0], f"sip:{where};transport={trunk.transport}")
         for registrar in trunk.register.registrar
-        for where in _services(trunk.proxy or registrar, trunk.transport)
+        for where in services(trunk.proxy or registrar, trunk.transport)
     )
 
 
@@ -188,10 +197,10 @@ def _services(where: str, transport: str) -> list[str]:
             return [where]
 
 
-def _hosts(trunk: TrunkSettings) -> list[str]:
+def _hosts(trunk: TrunkSettings, services: Services) -> list[str]:
     """Addresses outside its networks whose requests belong to the trunk."""
     hosts = [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
-    return [where for host in hosts for where in _services(host, trunk.transport)]
+    return [where for host in hosts for where in services(host, trunk.transport)]
 
 
 def _addresses(text: str, trunk: str) -> list[str]:
