@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from phone_daemon.events import EndReason, LineClosed, LineEvent, Note
 from phone_daemon.settings.settings import SipSettings
-from phone_daemon.wire import protocol
+from phone_daemon.wire import packets, protocol
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
@@ -36,7 +36,7 @@ FROZEN_S = 10.0
 """A card that has said nothing for so long, though asked, is killed: its calls wait for frames that never come."""
 EXIT_PORT = 98
 """Exit code of a card whose SIP port is taken (`line_card.EXIT_PORT`; that module needs pjsua2)."""
-MAX_NOTE = protocol.MAX_PACKET - 1024
+MAX_NOTE = packets.MAX_PACKET - 1024
 MAX_NOTES_WAITING = 2000
 """A web process that is so far behind misses notes: what it needs for its calls' audio comes first."""
 OURS = 1 << 31
@@ -314,7 +314,7 @@ class LineCard:
         """Tells the card; what its socket has no room for waits here."""
         if not self._reading:
             return
-        self._backlog.append(protocol.pack(call, command))
+        self._backlog.append(packets.pack(call, command))
         if len(self._backlog) == 1:
             self._write()
 
@@ -334,7 +334,7 @@ class LineCard:
     def _read(self) -> None:
         while self._reading:
             try:
-                packet = self._sock.recv(protocol.MAX_PACKET)
+                packet = self._sock.recv(packets.MAX_PACKET)
             except BlockingIOError:
                 return
             except OSError:
@@ -342,7 +342,7 @@ class LineCard:
             if not packet:
                 self._ended()
                 return
-            for call, message in protocol.unpack(packet):
+            for call, message in packets.unpack(packet):
                 self._take(call, message)
 
     def _take(self, call: int, message: protocol.Message) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from phone_daemon.events import WideFrame
-from phone_daemon.wire import protocol
+from phone_daemon.wire import packets, protocol
 
 MAX_PENDING = 500
 """Packets kept for a daemon that does not read (ten seconds); after that, callers' frames are lost."""
 MAX_TOGETHER = 24
-"""Messages in one packet: 24 wideband frames are three quarters of `protocol.MAX_PACKET`."""
+"""Messages in one packet: 24 wideband frames are three quarters of `packets.MAX_PACKET`."""
 
 
 class DaemonLink:
@@ -35,21 +35,21 @@ class DaemonLink:
 
     def send(self, call: int, message: protocol.Report) -> None:
         """Queues a message for the daemon, to go with the next `speak`."""
-        self._say(protocol.pack(call, message))
+        self._say(packets.pack(call, message))
 
     def send_frame(self, call: int, *fields: Any) -> None:
         """`send(call, Frame(*fields))`; dropped when the daemon does not read."""
         if len(self._pending) >= MAX_PENDING:
             self.lost += 1
         else:
-            self._say(protocol.pack_frame(call, *fields))
+            self._say(packets.pack_frame(call, *fields))
 
     def send_wide_frame(self, call: int, *fields: Any) -> None:
         """`send(call, WideFrame(*fields))`; dropped like any frame."""
         if len(self._pending) >= MAX_PENDING:
             self.lost += 1
         else:
-            self._say(protocol.pack(call, WideFrame(*fields)))
+            self._say(packets.pack(call, WideFrame(*fields)))
 
     def _say(self, packed: bytes) -> None:
         self._saying.append(packed)
@@ -74,7 +74,7 @@ class DaemonLink:
         """The daemon's messages, each with its call. Raises `WireError`."""
         while True:
             try:
-                packet = self.sock.recv(protocol.MAX_PACKET)
+                packet = self.sock.recv(packets.MAX_PACKET)
             except BlockingIOError:
                 return
             except OSError:
@@ -82,4 +82,4 @@ class DaemonLink:
             if not packet:
                 self.closed = True
                 return
-            yield from protocol.unpack(packet)
+            yield from packets.unpack(packet)

@@ -22,7 +22,7 @@ from phone_daemon.events import WIDE_RATE, Digit, Frame, LineClosed, WideFrame
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.offer import BadOffer, judge
 from phone_daemon.web.webrtc.peer import MAX_MESSAGE, MESSAGES_PER_S, Peer
-from phone_daemon.wire import protocol
+from phone_daemon.wire import packets, protocol
 from tests.web.webrtc.speech import caller, pieces_found
 
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000 * 20) / 8000)).astype("<i2").tobytes()
@@ -40,10 +40,10 @@ class Daemon:
         self.number = 0
 
     def say(self, command: protocol.Command) -> None:
-        self._sock.send(protocol.pack(self.number, command))
+        self._sock.send(packets.pack(self.number, command))
 
     def read(self) -> None:
-        for number, message in protocol.unpack(self._sock.recv(protocol.MAX_PACKET)):
+        for number, message in packets.unpack(self._sock.recv(packets.MAX_PACKET)):
             if isinstance(message, protocol.Incoming):
                 self.number = number
                 self.say(protocol.Answer())

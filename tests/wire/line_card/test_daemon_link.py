@@ -9,7 +9,8 @@ import pytest
 
 from phone_daemon.events import Digit
 from phone_daemon.wire.line_card.daemon_link import MAX_PENDING, MAX_TOGETHER, DaemonLink
-from phone_daemon.wire.protocol import MAX_PACKET, AskStats, Flush, pack, unpack
+from phone_daemon.wire.packets import MAX_PACKET, pack, unpack
+from phone_daemon.wire.protocol import AskStats, Flush
 
 
 @pytest.fixture

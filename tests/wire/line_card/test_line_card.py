@@ -19,7 +19,8 @@ import pytest
 from ops.witness.probe import Probe
 from phone_daemon.events import EndReason
 from phone_daemon.wire.line_card.__main__ import EXIT_PORT
-from phone_daemon.wire.protocol import MAX_PACKET, AskStats, Hello, Stats, Stop, pack, unpack
+from phone_daemon.wire.packets import MAX_PACKET, pack, unpack
+from phone_daemon.wire.protocol import AskStats, Hello, Stats, Stop
 from tests.wire.calls import Ear, card, rung
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_daemon.events import EndReason, Frame, WideFrame
-from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.daemon_link import MAX_TOGETHER
-from phone_daemon.wire.protocol import Message, Play, Ring, Stop, WireError, pack, pack_frame, unpack
+from phone_daemon.wire.packets import MAX_PACKET, WireError, pack, pack_frame, unpack
+from phone_daemon.wire.protocol import PLAY_BYTES, Message, Play, Ring, SendDigits, Stop
 
 KINDS: tuple[type[Any], ...] = get_args(Message)
 VALUES = {
@@ -67,7 +67,7 @@ def test_a_stranger_s_bytes_either_are_a_packet_or_raise_wire_error(packet: byte
 
 def test_text_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(WireError, match="utf-8"):
-        unpack(pack(1, protocol.SendDigits("12"))[:-1] + b"\xff")
+        unpack(pack(1, SendDigits("12"))[:-1] + b"\xff")
 
 
 def test_an_unknown_type_is_refused() -> None:
@@ -77,9 +77,9 @@ def test_an_unknown_type_is_refused() -> None:
 
 def test_a_full_frame_fits_the_receiver_s_buffer_and_so_does_the_longest_play() -> None:
     assert len(pack(1, Frame(0, bytes(320), bytes(320), 1, 0, 0))) < 700
-    assert len(pack(1, Play(1, bytes(protocol.PLAY_BYTES)))) < protocol.MAX_PACKET
+    assert len(pack(1, Play(1, bytes(PLAY_BYTES)))) < MAX_PACKET
     wide = pack(1, WideFrame(0, bytes(320), bytes(320), 1, 0, 0, bytes(640), bytes(640)))
-    assert MAX_TOGETHER * len(wide) < 0.8 * protocol.MAX_PACKET
+    assert MAX_TOGETHER * len(wide) < 0.8 * MAX_PACKET
 
 
 def test_values_without_fields_are_a_header_alone() -> None:
