@@ -26,6 +26,11 @@ def samples(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE)
 
 
+def frame_samples(rate: int) -> int:
+    """Samples of one frame at `rate`, a multiple of 8 kHz."""
+    return FRAME_SAMPLES * rate // SAMPLE_RATE
+
+
 # ------------------------------------------------------------------------------------------------ wire -> call
 
 

@@ -42,7 +42,8 @@ class Backchannels:
         texts = dialplan.backchannels if services.settings.turn.backchannels else ()
         self._said = Fillers(texts, 0.0, services.fillers, repr(sorted(dialplan.voice.items())))
         self._open_voice = partial(services.open_voice, dialplan, line.id)
-        self._next: Filler | None = None
+        self._next: tuple[Filler, bytes] | None = None
+        """The next one, and its audio without the silence around it."""
         self._playing: tuple[int, int] | None = None
         """The number under which one is played, and where it is over."""
         self._last = 0
@@ -69,10 +70,11 @@ class Backchannels:
         endpoint = caller.endpointing.endpoint
         if caller.quiet < PAUSE or caller.position - max(caller.onset, self._last) < LONG or endpoint.likely is None:
             return
-        self._next = self._next or self._said.take()
+        if self._next is None and (taken := self._said.take()) is not None:
+            self._next = taken, trimmed(b"".join(speech.pcm for speech in taken.speech))
         if self._next is None:
             return
-        filler, pcm = self._next, trimmed(b"".join(speech.pcm for speech in self._next.speech))
+        filler, pcm = self._next
         if samples(endpoint.wait_s) - caller.quiet < len(pcm) // 2 + SPARE:
             return
         self._next = None

@@ -156,21 +156,20 @@ class EchoCanceller:
             return frame
         if cleaned is None:
             return frame
-        narrow, wide = (each.astype("<i2").tobytes() for each in cleaned)
-        return replace(frame, pcm=narrow, wide=wide) if isinstance(frame, WideFrame) else replace(frame, pcm=narrow)
+        pcm, *wide = (each.tobytes() for each in cleaned)
+        return replace(frame, pcm=pcm, wide=wide[0]) if isinstance(frame, WideFrame) else replace(frame, pcm=pcm)
 
     def _remember(self, frame: Frame | None, caller: Samples, agent: Samples | None) -> None:
         self._past.add(caller, agent)
-        if self._wide is not None:
-            wide = np.frombuffer(frame.wide, "<i2") if isinstance(frame, WideFrame) else None
-            played = (
-                np.frombuffer(frame.wide_agent, "<i2") if isinstance(frame, WideFrame) and agent is not None else None
-            )
-            self._wide.add(wide, played)
+        if self._wide is not None and isinstance(frame, WideFrame):
+            played = None if agent is None else np.frombuffer(frame.wide_agent, "<i2")
+            self._wide.add(np.frombuffer(frame.wide, "<i2"), played)
+        elif self._wide is not None:
+            self._wide.add(None, None)
         self._noise_db = max(min(_db(_power(caller)), self._noise_db + NOISE_RISE_DB), QUIETEST_DB)
         self._loudest.append(0.0 if agent is None else _power(agent))
 
-    def _clean(self, caller: Samples, agent: Samples | None) -> tuple[NDArray[np.int16], NDArray[np.int16]] | None:
+    def _clean(self, caller: Samples, agent: Samples | None) -> tuple[NDArray[np.int16], ...] | None:
         """The frame's audio without its echo, as `_cancel` returns it; None if the frame needs no change."""
         if self.path is None:
             self._delay.feed(caller, agent)
@@ -223,14 +222,14 @@ class EchoCanceller:
         self._residual_db = -MARGIN_DB + 2
         self._settling = SETTLING
 
-    def _cancel(self, ago: int = 0) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """What the canceller leaves of the frame `ago` frames ago, at 8 kHz and at the canceller's rate."""
+    def _cancel(self, ago: int = 0) -> tuple[NDArray[np.int16], ...]:
+        """What the canceller leaves of the frame `ago` frames ago: at 8 kHz, and of a wideband line also at 16 kHz."""
         assert self._canceller is not None
         past = self._wide or self._past
         near, far = past.heard(ago), past.played(self._shift, ago)
         left = self._canceller.process(near.astype(np.int16), far.astype(np.int16))
         if self._wide is None:
-            return left, left
+            return (left,)
         halved, wide = self._halver.feed(left.tobytes())
         return np.frombuffer(halved, np.int16), np.frombuffer(wide, np.int16)
 
@@ -247,12 +246,12 @@ class EchoCanceller:
         self._delay.forget()
         self.path, self.likely, self._doubts, self._settling, self._open = None, 0.0, 0, 0, 0
 
-    def _judged(self, caller: Samples) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    def _judged(self, caller: Samples) -> tuple[NDArray[np.int16], ...]:
         """The frame with its echo cancelled, and silenced as far as the residual echo explains it."""
         self._settling = max(0, self._settling - 1)
-        left, wide = self._cancel()
+        cleaned = self._cancel()
         expected_db = _db(self._envelope) + self._level_db
-        raw_db, left_db = _db(_power(caller)), _db(_power(left.astype(np.float32)))
+        raw_db, left_db = _db(_power(caller)), _db(_power(cleaned[0].astype(np.float32)))
         over = (left_db - max(expected_db + self._residual_db + MARGIN_DB, self._noise_db + CALLER_DB)) / CALLER_DB
         anywhere_db = _db(max(self._loudest)) + self._level_db + SPREAD_DB
         if over < 1:
@@ -266,7 +265,7 @@ class EchoCanceller:
             self._learn(raw_db, left_db, expected_db)
         self.likely = 0.0 if self._open else min(max(1 - over, 0.0), 1.0)
         gain = 10 ** (SILENCED_DB * self.likely / 20)
-        return (left * gain).astype(np.int16), (wide * gain).astype(np.int16)
+        return tuple((each * gain).astype(np.int16) for each in cleaned)
 
     def _may_have_moved(self, louder_db: float) -> bool:
         """Whether a frame that is not the expected echo may be an echo at another time, judging by its level and a new

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 HALF = 31
 """Samples at 16 kHz before and after the middle one, which is how late everything is."""
-Pcm = npt.NDArray[np.int16]
 
 
 def _taps() -> npt.NDArray[np.float32]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phone_daemon.events import PTIME_S, SAMPLE_RATE
+from phone_daemon.events import SAMPLE_RATE, frame_samples
 
 START_FRAMES = 2
 """Frames held back before the first one is returned, and again after the buffer has run dry."""
@@ -28,7 +28,7 @@ class JitterBuffer:
     """Takes 16-bit PCM of any length, even half a sample, and returns frames of 20 ms."""
 
     def __init__(self, rate: int = SAMPLE_RATE) -> None:
-        self._size = 2 * round(rate * PTIME_S)
+        self._size = 2 * frame_samples(rate)
         self._most = 2 * rate * MOST_S
         self.concealed = 0
         """Missing frames that were concealed since the start."""

@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 
-from phone_daemon.events import PTIME_S, SAMPLE_RATE, WIDE_RATE, EndReason
+from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, EndReason, frame_samples
 from phone_daemon.web.auth import Role, identify
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
@@ -54,7 +54,7 @@ class VoiceClient:
         self._notes = notes
         self._outbox = outbox
         self._out = Resampler(self.rate, rate)
-        self._silence = bytes(2 * round(self.rate * PTIME_S))
+        self._silence = bytes(2 * frame_samples(self.rate))
         self._reply = 0
 
     def audio(self, reply: int, pcm: bytes) -> None:

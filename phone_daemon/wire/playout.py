@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict, deque
 
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Flushed, PlayoutDone, PlayoutStarted
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, Flushed, PlayoutDone, PlayoutStarted, frame_samples
 from phone_daemon.wire.gain import Gain
 
 AUDIBLE = 32
@@ -44,7 +44,7 @@ class Playout:
         self._by = rate // SAMPLE_RATE
         self._width = 2 * self._by
         """Bytes that stand for one sample at 8 kHz."""
-        self._size = FRAME_SAMPLES * self._width
+        self._size = 2 * frame_samples(rate)
         self._silence = bytes(self._size)
         self.reply = 0
         """Reply that is being played or was played last; 0: none yet."""

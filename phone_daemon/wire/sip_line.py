@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 
 from phone_daemon.events import FRAME_BYTES, Digit, EndReason, Frame, LineClosed, LineEvent, TransferFailed
 from phone_daemon.media.dtmf import ToneKeys
@@ -79,11 +80,13 @@ class SipLine:
             raise ValueError(f"{len(pcm)} bytes of audio: samples have two")
         self.newest_reply = max(self.newest_reply, reply)
         if wide and self.wide:
-            for start in range(0, len(wide), protocol.PLAY_BYTES):
-                self.send(protocol.PlayWide(reply, wide[start : start + protocol.PLAY_BYTES]))
-            return
+            self._send_pieces(partial(protocol.PlayWide, reply), wide)
+        else:
+            self._send_pieces(partial(protocol.Play, reply), pcm)
+
+    def _send_pieces(self, message: Callable[[bytes], protocol.Command], pcm: bytes) -> None:
         for start in range(0, len(pcm), protocol.PLAY_BYTES):
-            self.send(protocol.Play(reply, pcm[start : start + protocol.PLAY_BYTES]))
+            self.send(message(pcm[start : start + protocol.PLAY_BYTES]))
 
     def finish(self, reply: int) -> None:
         self.send(protocol.Finish(reply))
@@ -120,13 +123,11 @@ class SipLine:
         if self.bridge is not None:
             self.bridge(self, uri, briefing)
             return
-        for start in range(0, len(briefing), protocol.PLAY_BYTES):
-            self.send(protocol.Brief(briefing[start : start + protocol.PLAY_BYTES]))
+        self._send_pieces(protocol.Brief, briefing)
         self.send(protocol.Consult(uri, self.caller))
 
     def play_music(self, pcm: bytes) -> None:
-        for start in range(0, len(pcm), protocol.PLAY_BYTES):
-            self.send(protocol.Music(pcm[start : start + protocol.PLAY_BYTES]))
+        self._send_pieces(protocol.Music, pcm)
 
     def stop_music(self) -> None:
         self.send(protocol.Music(b""))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import av
 
-from phone_daemon.events import PTIME_S, SAMPLE_RATE
+from phone_daemon.events import SAMPLE_RATE, frame_samples
 
 MAX_PACKET = 1275
 """The most bytes in one frame (section 3.4), and in a packet that we make."""
@@ -68,7 +68,7 @@ class Encoder:
     silence."""
 
     def __init__(self, rate: int, bitrate: int = 24_000, expected_loss: int = 5) -> None:
-        self._frame_samples = round(rate * PTIME_S)
+        self._frame_samples = frame_samples(rate)
         library = _library()
         error = ctypes.c_int()
         self._state = ctypes.c_void_p(library.opus_encoder_create(rate, 1, _APPLICATION_VOIP, ctypes.byref(error)))
@@ -95,7 +95,7 @@ class Decoder:
     """
 
     def __init__(self, rate: int) -> None:
-        self.frame_samples = round(rate * PTIME_S)
+        self.frame_samples = frame_samples(rate)
         """Samples in 20 ms."""
         self._most = MAX_FRAMES * self.frame_samples
         library = _library()

@@ -24,7 +24,7 @@ from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
-from phone_daemon.events import PTIME_S, WIDE_RATE
+from phone_daemon.events import WIDE_RATE, frame_samples
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
 from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
@@ -116,7 +116,7 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._voice = Voice()
         self._encoder = Encoder(WIDE_RATE)
-        self._silence = bytes(2 * round(WIDE_RATE * PTIME_S))
+        self._silence = bytes(2 * frame_samples(WIDE_RATE))
         self._channel: RTCDataChannel | None = None
         self._early: deque[str] = deque(maxlen=64)
         """Notes from before the channel was opened."""
