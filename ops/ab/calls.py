@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ops.ab.memory import Memory
-from ops.ab.places import LOAD_S, CannotRun, Engine, client, last_line, settings, sidecar
+from ops.ab.places import LOAD_S, CannotRun, Engine, client, settings, sidecar
 from ops.live.burst import Tally, burst
 from ops.live.daemon_process import DaemonFailed, DaemonProcess
+from ops.live.processes import last_line
 from ops.replay.expectations import TurnLine, read_turns
 from ops.replay.fixture import Fixture
 from ops.replay.sip_call import CallerSide, place_recorded_call
@@ -92,7 +93,8 @@ async def measure(place: str, engine: Engine, fixtures: Sequence[Fixture], count
                     async with asyncio.timeout(BARGE_IN_S * count + CALLER_S * len(fixtures)) as limit:
                         await _phone(daemon, fixtures, count, found, told)
             except DaemonFailed:
-                raise CannotRun(last_line(daemon.directory / "daemon.log") or "the daemon did not start") from None
+                said = (daemon.directory / "daemon.log").read_text(errors="replace")
+                raise CannotRun(last_line(said) or "the daemon did not start") from None
             except TimeoutError:
                 why = "did not end in time: the machine cannot keep up" if limit.expired() else "did not end"
                 raise CannotRun(f"its calls {why}") from None

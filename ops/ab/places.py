@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sidecars
+from ops.live.processes import last_line
 from sidecars.host.host import Host
 from sidecars.local.inprocess import InProcessHost
 from sidecars.local.per_call import PerCallHost
@@ -137,13 +138,8 @@ async def run(python: str, environ: Mapping[str, str], words: list[str], folder:
         finally:
             await _end(process)
     if status:
-        raise CannotRun(last_line(errors) or f"{Path(words[-1]).name} ended with status {status}")
-
-
-def last_line(log: Path) -> str:
-    """The last informative line of a log: for a traceback, the exception."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+        said = last_line(errors.read_text(errors="replace"))
+        raise CannotRun(said or f"{Path(words[-1]).name} ended with status {status}")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -198,7 +194,8 @@ async def sidecar(place: str, engine: Engine, folder: Path) -> AsyncIterator[Sid
             while "listens on" not in (line := (await process.stdout.readline()).decode()):
                 if not line:
                     await process.wait()
-                    raise CannotRun(last_line(errors) or f"the sidecar ended with status {process.returncode}")
+                    said = last_line(errors.read_text(errors="replace"))
+                    raise CannotRun(said or f"the sidecar ended with status {process.returncode}")
         yield Sidecar(line.split()[-1], process.pid)
     finally:
         await _end(process)

@@ -123,7 +123,8 @@ def _recorded(made: World, caller: str) -> Path | None:
     """The folder of the call that `caller` made, once it is complete."""
     for folder in made.daemon.calls():
         file = folder / "call.json"
-        if file.exists() and json.loads(file.read_text() or "{}").get("reason") and f'"{caller}"' in file.read_text():
+        told = json.loads(file.read_text() or "{}") if file.exists() else {}
+        if told.get("reason") and told["caller"] == caller:
             return folder
     return None
 

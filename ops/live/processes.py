@@ -39,3 +39,9 @@ def children(pid: int) -> dict[int, str]:
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue  # it ended in the meantime
     return found
+
+
+def last_line(said: str) -> str:
+    """The last informative line of what a process wrote: for a traceback, the exception. Empty if it wrote nothing."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""

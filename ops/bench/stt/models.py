@@ -11,6 +11,7 @@ from pathlib import Path
 from ops.bench.stt.sidecar import ROOT, SidecarFailed, environ, python_of
 from ops.bench.stt.stream import RATE
 from ops.bench.talk import sounds
+from ops.live.processes import last_line
 from phone_daemon.events import SAMPLE_RATE
 from sidecars.environment import interpreter
 from sidecars.resample import Resampler
@@ -64,7 +65,7 @@ def _made(name: str, module: str, *words: str) -> Path:
         check=False,
     )
     if ran.returncode:
-        raise SidecarFailed(f"{module}: {(ran.stderr.strip().splitlines() or ['it failed without output'])[-1]}")
+        raise SidecarFailed(f"{module}: {last_line(ran.stderr) or 'it failed without output'}")
     return path
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiohttp
 
 import sidecars
-from ops.live.processes import Cost, cost
+from ops.live.processes import Cost, cost, last_line
 from sidecars.environment import interpreter
 
 START_S = 180.0
@@ -82,8 +82,8 @@ class Sidecar:
             if "://" not in line:
                 await self.stop()
                 log.seek(0)
-                said = log.read().decode(errors="replace").strip().splitlines()
-                raise SidecarFailed(said[-1] if said else f"{self.engine}: it ended without output")
+                said = last_line(log.read().decode(errors="replace"))
+                raise SidecarFailed(said or f"{self.engine}: it ended without output")
         self.url = line.strip().rpartition(" ")[2]
 
     async def stop(self, *, kill: bool = False) -> None:
@@ -139,7 +139,7 @@ def bare_steps(
         check=False,
     )
     if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().splitlines()
-        raise SidecarFailed(said[-1] if said else f"{engine}: step_time ended with {ran.returncode}")
+        said = last_line(ran.stderr.decode(errors="replace"))
+        raise SidecarFailed(said or f"{engine}: step_time ended with {ran.returncode}")
     told: dict[str, Any] = json.loads(ran.stdout.decode().strip().splitlines()[-1])
     return told

@@ -11,6 +11,7 @@ from ops.bench.figure import Figure, Progress
 from ops.bench.stt import models
 from ops.bench.stt.sidecar import Sidecar, SidecarFailed, bare_steps, environ, python_of
 from ops.bench.stt.stream import Streams
+from ops.live.processes import last_line
 from ops.report.stats import quantiles
 
 CHUNK_S = models.CHUNK_MS / 1e3
@@ -89,7 +90,7 @@ def _operations(model: Path, counts: list[int]) -> dict[int, float]:
         check=False,
     )
     if ran.returncode:
-        raise SidecarFailed(f"launches: {(ran.stderr.strip().splitlines() or ['it ended without output'])[-1]}")
+        raise SidecarFailed(f"launches: {last_line(ran.stderr) or 'it ended without output'}")
     told = json.loads(ran.stdout.strip().splitlines()[-1])
     return {count: sum(told[str(count)].values()) for count in counts}
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ops.live.processes import children, cost
+from ops.live.processes import children, cost, last_line
 
 BUSY = """
 import time
@@ -41,3 +41,11 @@ def test_a_process_that_is_not_there_is_named() -> None:
         pass
     with pytest.raises(ProcessLookupError):
         cost(child.pid)
+
+
+def test_the_last_line_of_a_traceback_is_its_exception() -> None:
+    assert (
+        last_line("Traceback (most recent call last):\n  File ...\nValueError: no such model\n\n")
+        == "ValueError: no such model"
+    )
+    assert last_line(" \n") == ""
