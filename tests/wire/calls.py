@@ -104,6 +104,38 @@ async def two_cards(settings: SipSettings = FREE_PORT) -> AsyncIterator[tuple[Li
         yield ours, theirs
 
 
+async def options(port: int) -> tuple[int, str]:
+    """Status and text of the answer to OPTIONS."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+
+    class Client(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            if not answer.done():
+                answer.set_result(data)
+
+    transport, _ = await loop.create_datagram_endpoint(Client, remote_addr=("127.0.0.1", port))
+    ours = "{}:{}".format(*transport.get_extra_info("sockname"))
+    transport.sendto(
+        f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {ours};branch=z9hG4bK{id(answer)}\r\n"
+        f"From: <sip:x@{ours}>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\nCall-ID: {id(answer)}\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    try:
+        async with asyncio.timeout(5):
+            text = (await answer).decode()
+    finally:
+        transport.close()
+    return int(text.split(" ")[1]), text
+
+
+async def until_options(port: int, status: int) -> None:
+    """Waits for this answer to OPTIONS: a slot is free a moment after BYE, and a card drains once it is told."""
+    async with asyncio.timeout(5):
+        while (await options(port))[0] != status:  # noqa: ASYNC110 (the card tells nobody)
+            await asyncio.sleep(0.05)
+
+
 async def rung(ours: LineCard) -> IncomingCall:
     """The next call that comes in."""
     async with asyncio.timeout(PATIENCE_S):

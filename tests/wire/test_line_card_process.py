@@ -13,7 +13,19 @@ import pytest
 from phone_daemon.events import Digit, EndReason, Flushed, LineClosed, PlayoutDone, PlayoutStarted, TransferFailed
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import CallRefused, CardFailed, LineCard, PortInUse
-from tests.wire.calls import FREE_PORT, PATIENCE_S, card, connect, gapless, rms, rung, strength, tone, two_cards
+from tests.wire.calls import (
+    FREE_PORT,
+    PATIENCE_S,
+    card,
+    connect,
+    gapless,
+    rms,
+    rung,
+    strength,
+    tone,
+    two_cards,
+    until_options,
+)
 
 AT_440, AT_1000 = tone(440, 0.5), tone(1000, 0.5)
 LOUD = rms(AT_440)
@@ -153,6 +165,7 @@ async def test_a_card_that_drains_takes_no_calls_and_ends_with_its_last() -> Non
     async with two_cards() as (ours, theirs):
         here, _ = await connect(ours, theirs)
         ours.drain()
+        await until_options(ours.port, 503)
         with pytest.raises(CallRefused) as refused:
             await theirs.place(f"sip:9@127.0.0.1:{ours.port}")
         assert refused.value.code == 503

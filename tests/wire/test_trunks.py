@@ -16,7 +16,7 @@ from phone_daemon.wire.sip import CallRefused, LineCard, LineCards
 from phone_daemon.wire.srv import LookupFailed, Target
 from phone_daemon.wire.trunk import Standing
 from phone_daemon.wire.trunks import Backoff, Trunks
-from tests.wire.calls import Ear, card, connect, rung, two_cards
+from tests.wire.calls import Ear, card, connect, options, rung, two_cards, until_options
 
 SOON = Backoff(refused_s=(0.05, 0.2), silent_s=(0.05, 0.2))
 ACCOUNT = RegisterKeys(registrar=("sip.example.test",), user="620", password_env="P")
@@ -83,31 +83,6 @@ async def test_a_card_takes_no_call_before_it_knows_who_may() -> None:
             await guarded.close()
 
 
-async def options(port: int) -> tuple[int, str]:
-    """Status and text of the answer to OPTIONS."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[bytes] = loop.create_future()
-
-    class Client(asyncio.DatagramProtocol):
-        def datagram_received(self, data: bytes, addr: object) -> None:
-            if not answer.done():
-                answer.set_result(data)
-
-    transport, _ = await loop.create_datagram_endpoint(Client, remote_addr=("127.0.0.1", port))
-    ours = "{}:{}".format(*transport.get_extra_info("sockname"))
-    transport.sendto(
-        f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {ours};branch=z9hG4bK{id(answer)}\r\n"
-        f"From: <sip:x@{ours}>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\nCall-ID: {id(answer)}\r\nCSeq: 1 OPTIONS\r\n"
-        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
-    )
-    try:
-        async with asyncio.timeout(5):
-            text = (await answer).decode()
-    finally:
-        transport.close()
-    return int(text.split(" ")[1]), text
-
-
 async def test_options_tells_whether_a_call_would_be_taken() -> None:
     async with AsyncExitStack() as stack:
         ours, theirs = await stack.enter_async_context(two_cards())
@@ -121,16 +96,9 @@ async def test_options_tells_whether_a_call_would_be_taken() -> None:
         here, there = ears[0]
         here.line.hang_up()
         await there.closed()
-        await until_async(ours.port, 200)
+        await until_options(ours.port, 200)
         ours.drain()
-        await until_async(ours.port, 503)
-
-
-async def until_async(port: int, status: int) -> None:
-    """Waits for this answer to OPTIONS: a slot is free a moment after BYE, and a card drains once it is told."""
-    async with asyncio.timeout(5):
-        while (await options(port))[0] != status:  # noqa: ASYNC110 (the card tells nobody)
-            await asyncio.sleep(0.05)
+        await until_options(ours.port, 503)
 
 
 async def test_a_daemon_that_drains_says_so_to_options() -> None:
@@ -139,7 +107,7 @@ async def test_a_daemon_that_drains_says_so_to_options() -> None:
         (port,) = cards.ports
         assert (await options(port))[0] == 200
         trunks.leave()
-        await until_async(port, 503)
+        await until_options(port, 503)
 
 
 async def test_a_call_that_rings_is_told_before_it_is_answered() -> None:
