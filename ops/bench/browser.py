@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import random
 import secrets
-import socket
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -23,7 +22,8 @@ from playwright.async_api import Page, expect
 from ops.bench.figure import Figure, Progress
 from ops.bench.talk import Sound, fell_silent, sounds, talker
 from ops.live.chromium import chromium, record
-from ops.live.daemon_process import DaemonProcess, free_port, listening
+from ops.live.daemon_process import DaemonProcess, listening
+from ops.live.ports import free_port
 from ops.live.processes import children, cost
 from ops.report.stats import quantiles
 from ops.witness.browser import Browser
@@ -53,7 +53,7 @@ Levels = Sequence[tuple[float, float, float]]
 
 async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
     """Makes `rounds` calls of each kind, interrupted in the greeting, then measures the cost of a held call."""
-    token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
+    token, port = secrets.token_urlsafe(16), free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000}}
         environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}

@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,7 +27,8 @@ from playwright.async_api import Page
 
 from ops.bench.figure import Figure, Progress
 from ops.live.chromium import chromium
-from ops.live.daemon_process import DaemonProcess, free_port, listening
+from ops.live.daemon_process import DaemonProcess, listening
+from ops.live.ports import free_port
 from ops.replay import tape_call
 from ops.replay.fixture import find, load
 from ops.report.stats import quantiles
@@ -66,7 +66,7 @@ new MutationObserver(() => {{
 async def measure(progress: Progress) -> list[Figure]:
     """Measures the views and searches of a full console, then a SIP call alone and under its load."""
     token = secrets.token_urlsafe(16)
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     web = {"on": True, "port": port, "requests_a_minute": 1_000_000}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import tempfile
 from contextlib import AsyncExitStack
 from itertools import pairwise
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from ops.bench.browser import dial
 from ops.bench.figure import Figure, Progress
-from ops.live.daemon_process import DaemonProcess, free_port, listening
+from ops.live.daemon_process import DaemonProcess, listening
+from ops.live.ports import free_port
 from ops.live.processes import children, cost
 from ops.report.stats import quantiles
 from ops.witness.browser import Browser
@@ -27,7 +27,7 @@ GAP_S = 0.06
 
 async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS) -> list[Figure]:
     """Holds `calls` calls at a time, for `seconds`."""
-    token, port = secrets.token_urlsafe(16), free_port(socket.SOCK_STREAM)
+    token, port = secrets.token_urlsafe(16), free_port()
     settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000, "max_calls": calls}}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}

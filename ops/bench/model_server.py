@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Self
 
-from ops.live.daemon_process import free_port
+from ops.live.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "var" / "models" / "tiny_chat"
@@ -59,7 +58,7 @@ class ModelServer:
 
     def __init__(self, *, continuous: bool = True) -> None:
         self._options = CONTINUOUS if continuous else ()
-        self._port = free_port(socket.SOCK_STREAM)
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="model-server-")
         self._log = Path(self._folder.name) / "server.log"

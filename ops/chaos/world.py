@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import wave
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +20,8 @@ from ops.edge.plan import Plan, plan_of
 from ops.edge.render import render
 from ops.edge.status import ask
 from ops.edge.supervisor import Supervisor
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_block
 from ops.witness.probe import Probe, until
 from ops.witness.rtp import Packet
 from phone_daemon.settings.load import load_settings
@@ -118,22 +118,6 @@ def thaw(pids: Sequence[int]) -> None:
             os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
             continue  # it was killed in the meantime, as intended
-
-
-def free_block(count: int) -> int:
-    """The first of this many consecutive UDP ports that were free a moment ago."""
-    while True:
-        first = free_port(socket.SOCK_DGRAM)
-        ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        try:
-            for at, end in enumerate(ends):
-                end.bind(("127.0.0.1", first + at))
-            return first
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for end in ends:
-                end.close()
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import socket
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ from playwright.async_api import Page, ViewportSize
 
 from ops import sigterm
 from ops.live.chromium import chromium, record
-from ops.live.daemon_process import DaemonProcess, free_port, listening
+from ops.live.daemon_process import DaemonProcess, listening
+from ops.live.ports import free_port
 
 FOLDER = Path("fixtures/demo")
 SIZE: ViewportSize = {"width": 1120, "height": 760}
@@ -68,7 +68,7 @@ async def pictures(folder: Path, *, every: bool) -> list[Path]:
     """Makes all of them. Raises what a browser or a daemon that does not start raises."""
     camera = Camera(folder, every)
     token = secrets.token_urlsafe(16)
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     with tempfile.TemporaryDirectory() as place:
         recording = Path(place) / "caller.wav"
         record(recording, CALL)

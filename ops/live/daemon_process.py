@@ -7,14 +7,13 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from ops.live.ports import free_port
 from phone_daemon.settings.settings import StateSettings
-from phone_daemon.wire.line_card.tcp_gate import free_port as sip_port
 
 START_S = 30.0
 STOP_S = 10.0
@@ -47,8 +46,8 @@ class DaemonProcess:
         self._command = [python, "-m", module, "serve"]
         self._start_s = start_s
         self.directory = directory
-        self.port = sip_port("127.0.0.1")
-        self.health_port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
+        self.health_port = free_port()
         self.calls_directory = directory / "calls"
         self.state = StateSettings(directory=directory)
         self._sections: dict[str, Any] = {
@@ -169,13 +168,6 @@ class DaemonProcess:
 
     async def _ready(self) -> bool:
         return (await self.health("/healthz"))[0] == 200
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as end:
-        end.bind(("127.0.0.1", 0))
-        return int(end.getsockname()[1])
 
 
 async def listening(port: int) -> None:

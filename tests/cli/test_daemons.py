@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_block
 from ops.live.processes import children
 from ops.witness.probe import Probe
-from tests.ops.edge.front import block
 
 
 def pids(parent: int) -> dict[str, int]:
@@ -31,7 +31,7 @@ async def ready(port: int) -> None:
 
 
 async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back(tmp_path: Path) -> None:
-    first = block(2)
+    first = free_block(2)
     sections = {"daemons": 2, "sip": {"port": first, "cards": 1}}
     async with DaemonProcess(tmp_path / "var", sections, start_s=90) as fleet:
         for port in (first, first + 1):

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ops.live.ports import free_port
 from ops.witness.probe import until
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 
 HERE = Path(__file__).parent
 USER, PASSWORD = "620", "correct-horse-battery"
@@ -26,7 +27,7 @@ class Kamailio:
     def __init__(
         self, folder: Path, *, algorithm: str = "MD5", expires: int = 60, port: int = 0, callee: str = "127.0.0.1:9"
     ) -> None:
-        self.port = port or free_udp_port()
+        self.port = port or free_port()
         self._folder = folder
         self._values = {"algorithm": algorithm, "expires": expires, "callee": callee}
         self._log = folder / f"kamailio-{self.port}.log"

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.foreign.programs import free_udp_port, need
+from ops.live.ports import free_port
+from tests.foreign.programs import need
 
 _HEAD = """\
     Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -123,7 +124,7 @@ def _command(folder: Path, scenario: str, port: int, source: str, *more: str) ->
     file.write_text(scenario)
     return [
         need("sipp"), "-sf", str(file), "-m", "1", "-nostdin", "-i", source, "-mi", source, "-p", str(port),
-        "-mp", str(free_udp_port(even=True)), "-timeout", "30", "-timeout_error", *more,
+        "-mp", str(free_port(even=True)), "-timeout", "30", "-timeout_error", *more,
     ]  # fmt: skip
 
 
@@ -138,7 +139,7 @@ async def sipp(
 ) -> None:
     """Runs one scenario against loopback port `to`; fails unless every message arrives as expected."""
     target = f"[::1]:{to}" if source == "[::1]" else f"127.0.0.1:{to}"
-    command = _command(folder, scenario, free_udp_port(), source, "-t", transport, "-s", number, *more, target)
+    command = _command(folder, scenario, free_port(), source, "-t", transport, "-s", number, *more, target)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
@@ -155,7 +156,7 @@ async def sipp(
 @asynccontextmanager
 async def telephone(folder: Path, scenario: str, calls: int = 1, port: int = 0) -> AsyncIterator[int]:
     """A SIPp that waits for calls while the block lasts; yields its port. Its exit status is ignored."""
-    port = port or free_udp_port()
+    port = port or free_port()
     command = _command(
         folder, scenario, port, "127.0.0.1", "-t", "u1", *(() if "rtp_stream" in scenario else ("-rtp_echo",))
     )

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_port
 from tests.foreign.audio import alike, has_speech, read
 from tests.foreign.conftest import silence
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 from tests.foreign.test_sipp import recorded
 
 HERE = Path(__file__).parent
@@ -41,7 +42,7 @@ async def test_a_softphone_hears_the_greeting_and_is_understood(
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(said)
     (folder / "config").write_text(
-        (HERE / "baresip.config").read_text().format(port=free_udp_port(), folder=folder, modules=modules(program))
+        (HERE / "baresip.config").read_text().format(port=free_port(), folder=folder, modules=modules(program))
     )
     (folder / "accounts").write_text("<sip:foreign@127.0.0.1>;regint=0;audio_codecs=pcmu/8000/1\n")
     (folder / "contacts").touch()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ops.live.ports import free_port
 from tests.foreign.audio import has_speech, read
 from tests.foreign.conftest import silence
 from tests.foreign.kamailio import USER, Kamailio
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 from tests.foreign.test_baresip import HERE, modules
 from tests.foreign.test_trunks import account, line, registered
 from tests.wire.calls import tone
@@ -26,7 +27,7 @@ async def test_a_softphone_reaches_our_extension_over_tcp_and_hears_us(tmp_path:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(silence(6))
     config = (HERE / "baresip.config").read_text()
-    (folder / "config").write_text(config.format(port=free_udp_port(), folder=folder, modules=modules(program)))
+    (folder / "config").write_text(config.format(port=free_port(), folder=folder, modules=modules(program)))
     (folder / "accounts").write_text("<sip:colleague@127.0.0.1>;regint=0;audio_codecs=pcmu/8000/1\n")
     (folder / "contacts").touch()
     async with Kamailio(tmp_path) as pbx, line(account(pbx.port, transport="tcp")) as (_, trunks, calls):

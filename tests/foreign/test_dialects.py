@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_port
 from ops.witness.probe import until
 from tests.foreign.audio import has_speech, read
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 
 DIALECTS = sorted(Path(__file__).parent.glob("dialects/*.xml"))
 CARDS = 2
@@ -38,7 +39,7 @@ async def call(port: int, dialect: Path, folder: Path) -> str:
     """SIPp's complaint; empty if every message came as the scenario expects."""
     process = await asyncio.create_subprocess_exec(
         need("sipp"), f"127.0.0.1:{port}", "-sf", str(dialect), "-s", "100", "-m", "1", "-nostdin", "-rtp_echo",
-        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_udp_port()), "-mp", str(free_udp_port(even=True)),
+        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-mp", str(free_port(even=True)),
         "-cid_str", dialect.stem, "-timeout", "30", "-timeout_error",
         "-trace_err", "-error_file", str(folder / f"{dialect.stem}.err"),
         cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,

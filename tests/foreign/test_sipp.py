@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_port
 from ops.witness.probe import until
 from ops.witness.rtp import to_ulaw
 from phone_daemon.events import EndReason
 from tests.foreign.audio import Samples, alike, has_speech, read
 from tests.foreign.conftest import silence
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 
 HERE = Path(__file__).parent
 
@@ -23,7 +24,7 @@ async def sipp(daemon: DaemonProcess, scenario: str, folder: Path, *arguments: s
     """Runs one call of a scenario; SIPp's exit status says whether every message came as expected."""
     process = await asyncio.create_subprocess_exec(
         need("sipp"), f"127.0.0.1:{daemon.port}", "-sf", str(HERE / scenario), "-s", "100", "-m", "1", "-nostdin",
-        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_udp_port()), "-timeout", "30", *arguments,
+        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-timeout", "30", *arguments,
         cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -48,7 +49,7 @@ async def recorded(daemon: DaemonProcess) -> tuple[Path, Samples, Samples]:
 async def test_sipp_hears_the_agent_and_the_daemon_hears_sipp(tmp_path: Path) -> None:
     """SIPp sends back what it hears: the agent's words return as the caller's, so both directions work."""
     async with DaemonProcess(tmp_path / "var", {"echo": {"cancel": False}}) as daemon:
-        await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
+        await sipp(daemon, "sipp_echo.xml", tmp_path, "-rtp_echo", "-mp", str(free_port(even=True)))
         _, caller, agent = await recorded(daemon)
     assert has_speech(agent)
     assert alike(agent, caller) > 0.9
@@ -71,6 +72,6 @@ async def test_a_pbx_finds_a_living_call_and_may_hold_it(daemon: DaemonProcess, 
     """During the call, SIPp sends what PBXes send, offers unsupported codecs, holds, and resumes; it checks each
     answer.
     """
-    await sipp(daemon, "sipp_pbx.xml", tmp_path, "-rtp_echo", "-mp", str(free_udp_port(even=True)))
+    await sipp(daemon, "sipp_pbx.xml", tmp_path, "-rtp_echo", "-mp", str(free_port(even=True)))
     _, _, agent = await recorded(daemon)
     assert has_speech(agent)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ops.live.ports import free_port
 from ops.witness.probe import until
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.settings.trunks import RegisterKeys, TrunkSettings
@@ -21,7 +22,6 @@ from phone_daemon.wire.sip import IncomingCall, LineCards
 from phone_daemon.wire.trunk import Standing, Trunk
 from phone_daemon.wire.trunks import Backoff, Trunks
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
-from tests.foreign.programs import free_udp_port
 from tests.foreign.sipp import asking, calling, sipp
 
 SOON = Backoff(refused_s=(0.4, 60.0), silent_s=(0.1, 0.4))
@@ -133,7 +133,7 @@ async def test_a_wrong_password_is_said_once_and_tried_ever_more_seldom(
 
 @pytest.mark.foreign
 async def test_the_second_registrar_stands_in_for_the_first(tmp_path: Path) -> None:
-    async with Kamailio(tmp_path) as second, line(account(free_udp_port(), second.port)) as (_, trunks, calls):
+    async with Kamailio(tmp_path) as second, line(account(free_port(), second.port)) as (_, trunks, calls):
         await registered(trunks)
         assert one(trunks).registrar == f"127.0.0.1:{second.port}"
         await sipp(tmp_path, second.port, calling(), USER)
@@ -182,7 +182,7 @@ async def test_a_trunk_may_be_registered_and_called_over_tcp(tmp_path: Path) -> 
 @pytest.mark.foreign
 async def test_one_card_of_several_registers(tmp_path: Path) -> None:
     async with Kamailio(tmp_path) as registrar:
-        port = free_udp_port()
+        port = free_port()
         settings = account(registrar.port)
         trunks = Trunks([settings], environ={"P": PASSWORD})
         async with trunks, LineCards(SipSettings(port=port, cards=2), trunks=trunks):

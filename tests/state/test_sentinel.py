@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from ops.live.daemon_process import free_port
+from ops.live.ports import free_port
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import where
 from phone_daemon.state.sentinel import Sentinels, parse
@@ -73,7 +72,7 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
 
 async def test_a_master_that_dies_is_followed_by_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    first, second, asked = (free_port(socket.SOCK_STREAM) for _ in range(3))
+    first, second, asked = (free_port() for _ in range(3))
     config = tmp_path / "sentinel.conf"
     config.write_text(
         f"sentinel monitor calls 127.0.0.1 {first} 1\nsentinel down-after-milliseconds calls 300\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 import socket
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 
 import pytest
 
+from ops.live.ports import free_block
 from ops.witness.probe import Probe
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import SipSettings
@@ -18,22 +18,8 @@ from phone_daemon.wire.sip import LineCards, PortInUse
 from tests.wire.calls import PATIENCE_S, Ear, card
 
 
-def free_ports(count: int) -> int:
-    """The first of this many consecutive free UDP ports; even."""
-    for _ in range(100):
-        first = random.randrange(20_000, 30_000, 2)
-        with ExitStack() as sockets:
-            try:
-                for port in range(first, first + count):
-                    sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError(f"no {count} free ports side by side")
-
-
 async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -> None:
-    port = free_ports(2)
+    port = free_block(2, even=True)
     async with LineCards(SipSettings(port=port, cards=2)) as cards, card() as phone:
         assert cards.ports == (port, port + 1)
         assert (cards.alive, cards.max_calls) == (2, 8)
@@ -52,7 +38,7 @@ async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -
 
 
 async def test_no_call_leaves_the_range_of_rtp_ports_however_many_come() -> None:
-    first = free_ports(8)
+    first = free_block(8, even=True)
     async with LineCards(SipSettings(port=0, rtp_ports=f"{first}-{first + 7}")) as cards, AsyncExitStack() as calls:
         incoming, ports = cards.incoming(), []
         for at in range(10):
@@ -89,7 +75,7 @@ async def test_a_dead_card_is_replaced_and_the_others_notice_nothing() -> None:
 
 
 async def test_when_one_card_cannot_start_none_is_left_behind() -> None:
-    port = free_ports(2)
+    port = free_block(2, even=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
         squatter.bind(("127.0.0.1", port + 1))
         with pytest.raises(PortInUse, match=str(port + 1)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import aiohttp
 
 from ops.bench.peers.process import NotThere
 from ops.bench.stt.sidecar import Sidecar, SidecarFailed, environ
+from ops.live.ports import free_port
 
 STT, TTS = "moonshine", "hibari"
 START_S = 60.0
@@ -38,8 +38,7 @@ class Servers:
             await self._stt.start()
         except SidecarFailed as error:
             raise NotThere(f"the listen server: {error}") from None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         command = (sys.executable, "-m", "sidecars.serve.tts", "--engine", TTS, "--port", str(port))
         self._tts = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()

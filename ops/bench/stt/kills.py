@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import random
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,8 +16,9 @@ from pathlib import Path
 from ops.bench.figure import Figure, Progress
 from ops.bench.stt.sidecar import Sidecar
 from ops.bench.talk import Sound, Talker, sounds, talker
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess
 from ops.live.events import Event
+from ops.live.ports import free_port
 from ops.live.watch import Operator
 from ops.report.stats import quantiles
 from ops.witness.probe import until
@@ -53,7 +53,7 @@ async def measure(progress: Progress, kills: int = 100) -> list[Figure]:
     """`kills` callers, each of whom loses the recognizer while speaking."""
     said = [sound for sound in sounds() if len(sound.words.split()) in WORDS]
     options = engine_options(Settings().stt, load_dialplans(Settings()))
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     seen = Seen()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         server = Sidecar("moonshine", options, port=port)

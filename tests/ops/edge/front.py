@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from ops.edge.plan import Plan, plan_of
 from ops.edge.render import render
 from ops.edge.status import ask
 from ops.edge.supervisor import Supervisor
-from ops.live.daemon_process import free_port, to_toml
+from ops.live.daemon_process import to_toml
+from ops.live.ports import free_block, free_port
 from ops.witness.probe import Probe
 from phone_daemon.settings.load import load_settings
 from phone_daemon.settings.settings import Settings
@@ -65,24 +65,6 @@ class Front:
                 await asyncio.sleep(0.1)
 
 
-def block(count: int) -> int:
-    """The first of this many consecutive UDP ports that were free a moment ago."""
-    while True:
-        first = free_port(socket.SOCK_DGRAM)
-        ends: list[socket.socket] = []
-        try:
-            for port in range(first, first + count):
-                end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                ends.append(end)
-                end.bind(("127.0.0.1", port))
-            return first
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for end in ends:
-                end.close()
-
-
 def written(
     folder: Path,
     cards: int = 2,
@@ -92,7 +74,7 @@ def written(
     **edge: Any,
 ) -> tuple[Path, Settings]:
     """Settings of an edge in front of `cards` line cards, and the file that contains them."""
-    first = block(cards + 4)
+    first = free_block(cards + 4)
     sections = {
         "health_port": 0,
         "trunk": [HERE] if trunks is None else trunks,
@@ -103,7 +85,7 @@ def written(
             "port": first + cards,
             "inner_port": first + cards + 1,
             "control_port": first + cards + 2,
-            "tls_port": free_port(socket.SOCK_STREAM),
+            "tls_port": free_port(),
             "rtp_ports": "30000-33999",
             "directory": str(folder / "edge"),
             "cards": edge_cards or [],

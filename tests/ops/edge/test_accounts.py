@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ops.edge.status import ask
+from ops.live.ports import free_port
 from ops.witness.probe import Probe, until
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
-from tests.foreign.programs import free_udp_port
 from tests.foreign.sipp import called, telephone
 from tests.ops.edge.front import Front, front
 from tests.wire.calls import Ear
@@ -54,7 +54,7 @@ async def test_an_account_moves_to_its_second_registrar_is_called_there_and_come
 ) -> None:
     monkeypatch.setenv("SECRET", PASSWORD)
     monkeypatch.setattr("ops.edge.registrars.RETURN_S", 1)
-    first_port = free_udp_port()
+    first_port = free_port()
     async with (
         telephone(tmp_path, called()) as port,
         Kamailio(tmp_path, callee=f"127.0.0.1:{port}") as second,

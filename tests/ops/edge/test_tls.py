@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import sys
 import wave
 from pathlib import Path
@@ -13,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from ops.edge.certificate import problems
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_block, free_port
 from ops.witness.probe import until
 from phone_daemon.events import PlayoutDone
 from tests.foreign.audio import alike, has_speech, read
 from tests.foreign.conftest import booking, silence
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 from tests.foreign.test_baresip import modules
 from tests.ops.edge.certificates import authority, certificate
-from tests.ops.edge.front import HERE, block, front
+from tests.ops.edge.front import HERE, front
 from tests.wire.calls import Ear, strength, tone
 
 __all__ = ["booking"]
@@ -35,8 +35,8 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
     need("rtpengine")
     ca = authority(tmp_path)
     chain, key = certificate(tmp_path, "127.0.0.1")
-    first = block(3)
-    tls = free_port(socket.SOCK_STREAM)
+    first = free_block(3)
+    tls = free_port()
     sections = {
         "trunk": [HERE],
         "edge": {
@@ -69,7 +69,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
             (folder / "config").write_text(
                 (FOLDER / "baresip.config")
                 .read_text()
-                .format(port=free_udp_port(), folder=folder, modules=modules(program), ca=ca)
+                .format(port=free_port(), folder=folder, modules=modules(program), ca=ca)
             )
             (folder / "accounts").write_text(
                 "<sip:foreign@127.0.0.1;transport=tls>;regint=0;audio_codecs=pcmu/8000/1;mediaenc=srtp-mand\n"
@@ -110,7 +110,7 @@ async def test_a_call_out_to_a_trunk_with_tls_leaves_with_srtp_unless_that_is_of
     program = need("baresip")
     ca = authority(tmp_path)
     chain, key = certificate(tmp_path, "127.0.0.1")
-    port = block(2)  # baresip uses TLS one port above the one that it is told.
+    port = free_block(2)  # baresip uses TLS one port above the one that it is told.
     folder = tmp_path / "baresip"
     folder.mkdir()
     with wave.open(str(folder / "caller.wav"), "wb") as file:

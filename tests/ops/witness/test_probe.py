@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from ops.live.ports import free_port
 from ops.witness.probe import Probe, Refused, loopback, no_common_codec, until
 from ops.witness.rtp import FRAME_SAMPLES, segments, to_ulaw
 from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent, PlayoutDone
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCards
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 
 TONE = b"".join(struct.pack("<h", round(9000 * math.sin(math.tau * 400 * n / 8000))) for n in range(4000))
 
@@ -24,7 +25,7 @@ TONE = b"".join(struct.pack("<h", round(9000 * math.sin(math.tau * 400 * n / 800
 @asynccontextmanager
 async def sipp(*arguments: str) -> AsyncIterator[int]:
     """SIPp as the called side; yields its SIP port. It must have ended successfully when the block is left."""
-    port, media = free_udp_port(), free_udp_port(even=True)
+    port, media = free_port(), free_port(even=True)
     process = await asyncio.create_subprocess_exec(
         need("sipp"), "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media), "-rtp_echo",
         "-m", "1", "-nostdin", "-timeout", "20", *arguments,
@@ -198,7 +199,7 @@ async def test_probe_and_line_card_tell_the_same_story() -> None:
 
 
 async def test_nobody_at_the_other_end_is_a_timeout() -> None:
-    async with Probe(f"sip:100@127.0.0.1:{free_udp_port()}") as probe:
+    async with Probe(f"sip:100@127.0.0.1:{free_port()}") as probe:
         with pytest.raises(TimeoutError):
             await probe.answered(timeout=0.3)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import ConsoleMessage, Page
 
-from ops.live.daemon_process import DaemonProcess, free_port
+from ops.live.daemon_process import DaemonProcess
+from ops.live.ports import free_port
 
 TOKEN = "admin-of-the-page-tests"
 START_S = 45.0
@@ -19,7 +19,7 @@ START_S = 45.0
 @asynccontextmanager
 async def a_daemon(directory: Path, port: int = 0) -> AsyncIterator[tuple[DaemonProcess, str]]:
     """One that serves the page, and the link that a person opens."""
-    port = port or free_port(socket.SOCK_STREAM)
+    port = port or free_port()
     web = {"on": True, "port": port, "requests_a_minute": 6000}
     tokens = {"PHONE_WEB_TOKENS": f"admin:{TOKEN}"}
     async with DaemonProcess(directory, {"web": web}, environ=tokens, start_s=START_S) as daemon:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from aioice.ice import get_host_addresses
 
+from ops.live.ports import free_port
 from ops.witness.browser import browser, loud
 from phone_daemon.web.webrtc.ice_servers import parse
 from phone_daemon.web.webrtc.offer import judge
 from phone_daemon.web.webrtc.peer import Peer
 from phone_daemon.wire import protocol
-from tests.foreign.programs import free_udp_port, need
+from tests.foreign.programs import need
 from tests.web.webrtc.speech import caller
 from tests.web.webrtc.test_peer import TONE, a_desk
 
@@ -23,7 +24,7 @@ from tests.web.webrtc.test_peer import TONE, a_desk
 @asynccontextmanager
 async def coturn(directory: Path, address: str) -> AsyncIterator[tuple[str, Path]]:
     """Its URI in the form used in the settings, and its log."""
-    port, log = free_udp_port(), directory / "turn.log"
+    port, log = free_port(), directory / "turn.log"
     command = [need("turnserver"), "-n", "--lt-cred-mech", "-u", "ann:secret", "-r", "example.com", "-v"]
     command += [
         "--listening-ip",
