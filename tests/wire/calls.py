@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
+from ops.witness.probe import Probe
 from phone_daemon.events import SAMPLE_RATE, Frame, LineClosed, LineEvent
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import IncomingCall, LineCard, SipLine
@@ -102,6 +103,19 @@ async def card(settings: SipSettings = FREE_PORT) -> AsyncIterator[LineCard]:
 async def two_cards(settings: SipSettings = FREE_PORT) -> AsyncIterator[tuple[LineCard, LineCard]]:
     async with card(settings) as ours, card(settings) as theirs:
         yield ours, theirs
+
+
+def uri(ours: LineCard) -> str:
+    return f"sip:4711@127.0.0.1:{ours.port}"
+
+
+@asynccontextmanager
+async def call(ours: LineCard) -> AsyncIterator[tuple[Probe, Ear]]:
+    """A call from a probe that `ours` answers; the line is read."""
+    async with Probe(uri(ours)) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        yield probe, ear
 
 
 async def options(port: int) -> tuple[int, str]:
