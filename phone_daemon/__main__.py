@@ -185,13 +185,12 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
     from phone_daemon.welcome import welcome  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
-    me = asyncio.current_task()
-    assert me is not None
     async with Daemon(settings) as daemon:
+        serving = asyncio.create_task(daemon.serve())
 
         def interrupted() -> None:
             if daemon.draining:
-                me.cancel()
+                serving.cancel()
             daemon.drain()
 
         loop.add_signal_handler(signal.SIGHUP, daemon.reload)
@@ -199,7 +198,7 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
         loop.add_signal_handler(signal.SIGINT, interrupted)
         print(welcome(daemon, config), flush=True)  # noqa: T201
         try:
-            await daemon.serve()
+            await serving
         except asyncio.CancelledError:
             return 130
     return 0

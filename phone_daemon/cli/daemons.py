@@ -23,8 +23,9 @@ LAST_DELAY_S = 10.0
 async def run(words: Sequence[str], count: int) -> int:
     """Runs `python -m phone_daemon WORDS --block K` for each K; returns the worst exit code once all have ended.
 
-    Signals go on to each. One that dies is started again, more slowly if it keeps dying; one that ends by itself (a
-    drain) or whose settings are wrong (2) stays ended.
+    Signals go on to each. One that dies is started again, more slowly if it keeps dying. One that ends by itself (a
+    drain) stays ended, and so does one that cannot start (2), unless it has run before: what is in its way then, such
+    as a port that somebody else took meanwhile, may go.
     """
     fleet = [_Daemon([sys.executable, "-m", "phone_daemon", *words, "--block", str(at)]) for at in range(count)]
     loop = asyncio.get_running_loop()
@@ -59,6 +60,7 @@ class _Daemon:
     async def keep(self) -> int:
         loop = asyncio.get_running_loop()
         delay = 0.0
+        died = False
         while True:
             began = loop.time()
             # A group of its own: Ctrl-C is passed on once, not by the terminal as well.
@@ -66,8 +68,9 @@ class _Daemon:
                 *self._command, process_group=0, env=os.environ, preexec_fn=end_with_parent()
             )
             code = await self._process.wait()
-            if code in (0, 2, 130) or self._told_to_end.is_set():
+            if code in (0, 130) or (code == 2 and not died) or self._told_to_end.is_set():
                 return abs(code)
+            died = True
             delay = 0.1 if loop.time() - began > STEADY_S else min(2 * delay + 0.5, LAST_DELAY_S)
             log.error(Event("daemon.died", code=code, again_s=delay))
             with contextlib.suppress(TimeoutError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
 from ops.live.daemon_process import DaemonProcess
 from ops.live.ports import free_block
 from ops.live.processes import children
-from ops.witness.probe import Probe
+from ops.witness.probe import Probe, Refused
 
 
 def pids(parent: int) -> dict[str, int]:
@@ -19,7 +20,7 @@ def pids(parent: int) -> dict[str, int]:
 
 
 async def ready(port: int) -> None:
-    """Waits until calls are answered there."""
+    """Waits until calls are answered there; a line card that is about to end says 503."""
     async with asyncio.timeout(60):
         while True:
             async with Probe(f"sip:100@127.0.0.1:{port}") as probe:
@@ -28,6 +29,19 @@ async def ready(port: int) -> None:
                     return
                 except TimeoutError:
                     continue
+                except Refused as refused:
+                    assert refused.code == 503
+            await asyncio.sleep(0.05)
+
+
+async def taken(port: int) -> socket.socket:
+    """Listens on a port as soon as whoever has it lets go of it."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return socket.create_server(("127.0.0.1", port))
+            except OSError:
+                await asyncio.sleep(0.01)
 
 
 async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back(tmp_path: Path) -> None:
@@ -41,6 +55,11 @@ async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back
         os.kill(before["1"], signal.SIGKILL)
         async with Probe(f"sip:100@127.0.0.1:{first}") as probe:
             await probe.answered()
+        # The port is not there for the new one either, the first time.
+        with await taken(first + 1):
+            async with asyncio.timeout(60):
+                while "is in use" not in fleet.log():  # noqa: ASYNC110 (another process's log)
+                    await asyncio.sleep(0.1)
         await ready(first + 1)
         assert pids(fleet.pid)["1"] != before["1"]
         fleet.signal(signal.SIGTERM)

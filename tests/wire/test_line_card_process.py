@@ -187,6 +187,17 @@ async def test_closing_a_card_ends_its_calls_as_drained_and_tells_the_other_end(
         assert ours._process.returncode == 0
 
 
+async def test_closing_a_card_sends_calls_that_still_ring_elsewhere() -> None:
+    async with two_cards() as (ours, theirs):
+        placing = asyncio.create_task(theirs.place(f"sip:9@127.0.0.1:{ours.port}"))
+        (await rung(ours)).ring()
+        await ours.close()
+        with pytest.raises(CallRefused) as refused:
+            await placing
+        # Not 603, which would forbid the trunk to try another server (RFC 3261 section 21.6.2).
+        assert refused.value.code == 503
+
+
 async def test_a_card_that_is_killed_takes_its_calls_with_it_and_says_so() -> None:
     async with two_cards() as (ours, theirs):
         here, _ = await connect(ours, theirs)

@@ -24,6 +24,8 @@ from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 DIGITS = frozenset("0123456789*#ABCD")
 DIGIT_TICKS = 160
 """Milliseconds of each DTMF digit that we send."""
+OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
+"""Ends for which another server may do better: a call that still rings is refused with 503."""
 LINGER_S = 0.2
 """Time between the agent's last sound and BYE or REFER: what was sent is still traveling, or waiting in jitter
 buffers."""
@@ -213,7 +215,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.close(reason, code, detail)
         if not self.gone and ending in (None, EndReason.TRANSFERRED):
             try:
-                self.hangup(pj.CallOpParam(True))
+                # Ignored once the call is answered. Without it pjsua2 declines for the whole number (603), and a trunk
+                # would try nowhere else.
+                self.hangup(_response(503 if reason in OUR_DOING else 480))
             except pj.Error as error:
                 log("WARNING", f"hang up: {_why(error)}")
 
