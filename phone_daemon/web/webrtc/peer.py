@@ -24,7 +24,7 @@ from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
-from phone_daemon.events import WIDE_RATE, frame_samples
+from phone_daemon.events import WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
 from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
@@ -116,7 +116,6 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._voice = Voice()
         self._encoder = Encoder(WIDE_RATE)
-        self._silence = bytes(2 * frame_samples(WIDE_RATE))
         self._channel: RTCDataChannel | None = None
         self._early: deque[str] = deque(maxlen=64)
         """Notes from before the channel was opened."""
@@ -263,7 +262,7 @@ class Peer:
 
     def audio(self, reply: int, pcm: bytes) -> None:
         """Sends 20 ms of the agent's audio, and gives the leg 20 ms of the caller's."""
-        self._voice.put(self._encoder.encode(pcm or self._silence))
+        self._voice.put(self._encoder.encode(pcm))
         heard = self.packets.pull()
         if self._leg is not None and self.packets.quiet < 50:
             self._leg.bring(heard)

@@ -37,6 +37,18 @@ def test_at_16_khz_there_is_more_of_a_voice_than_a_telephone_has() -> None:
     assert level[WIDE_RATE] > 20 * level[SAMPLE_RATE]
 
 
+def test_a_long_silence_is_one_packet_repeated_and_what_follows_is_heard_whole() -> None:
+    encoder, decoder = Encoder(SAMPLE_RATE), Decoder(SAMPLE_RATE)
+    for frame in frames(caller()):
+        decoder.decode(encoder.encode(frame))
+    silence = [encoder.encode(b"") for _ in range(200)]
+    assert len(set(silence[50:])) == 1
+    heard = np.frombuffer(b"".join(decoder.decode(packet) for packet in silence), "<i2")
+    assert np.abs(heard[10 * FRAME_SAMPLES :]).max() < 5
+    again = b"".join(decoder.decode(encoder.encode(frame)) for frame in frames(caller()))
+    assert likeness(caller(), again) > 0.9
+
+
 def test_a_packet_says_how_long_it_is() -> None:
     packet = Encoder(SAMPLE_RATE).encode(bytes(FRAME_BYTES))
     assert duration(packet) == FRAME_SAMPLES
