@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -33,6 +34,10 @@ async def until(what: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
+class Write(Protocol):
+    def __call__(self, greeting: str, says: str = "goodbye") -> None: ...
+
+
 def settings_in(folder: Path) -> Settings:
     """The settings of a daemon that answers 100 with `desk.toml`."""
     return Settings(
@@ -45,7 +50,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Daemon, Callable[[str, str], None]]]:
+async def running(folder: Path) -> AsyncIterator[tuple[Daemon, Write]]:
     """A daemon, and a function that rewrites its dialplan."""
 
     def write(greeting: str, says: str = "goodbye") -> None:

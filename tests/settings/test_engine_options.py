@@ -17,8 +17,9 @@ def names_in(engine: str) -> set[str]:
     known: dict[str, set[str]] = {}
     for line in ast.parse((SOURCES / f"{engine}.py").read_text()).body:
         target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
-        if isinstance(target, ast.Name) and getattr(line, "value", None) is not None:
-            known[target.id] = names(line.value, known)
+        value = getattr(line, "value", None)
+        if isinstance(target, ast.Name) and value is not None:
+            known[target.id] = names(value, known)
     create = next(
         line
         for line in ast.parse((SOURCES / f"{engine}.py").read_text()).body

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,18 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 
 
 @pytest.mark.parametrize("changed", [{}, {"exaggeration": 1.2, "temperature": 1.1, "top_p": 0.9, "cfg_weight": 0.3}])
-def test_the_tokens_are_those_that_upstream_samples(model: Model, changed: dict[str, float]) -> None:
+def test_the_tokens_are_those_that_upstream_samples(model: Model, changed: dict[str, Any]) -> None:
     manner = Manner(**changed)
     tts, voice = model._tts, model.built_in()
     ours = model.sampler(TEXT, voice, manner, seed=7)
     theirs: list[torch.Tensor] = []
     inference = tts.t3.inference
-    tts.t3.inference = lambda **given: theirs.append(inference(**given)) or theirs[-1]
+
+    def kept(**given: Any) -> torch.Tensor:
+        theirs.append(inference(**given))
+        return theirs[-1]
+
+    tts.t3.inference = kept
     tts.s3gen.inference = lambda **_: (torch.zeros(1, 9600), None)
     try:
         torch.manual_seed(7)
@@ -227,6 +233,7 @@ def test_it_stops_in_the_middle_of_making_sound(
 def test_a_listener_who_leaves_stops_it_too(engine: chatterbox.Chatterbox) -> None:
     speech = engine.speak(TEXT, {"seed": 1}, never)
     next(speech)
+    assert isinstance(speech, Generator)
     speech.close()
     assert engine._model._stop is not never
 

@@ -188,7 +188,8 @@ def test_weights_in_several_files_are_found(whole: qwen3.Qwen3, tmp_path: Path) 
         weight_map |= dict.fromkeys(some, file)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
     engine = qwen3.create({"model": str(folder)})
-    audio = np.frombuffer(NOISE, "<i2").astype(np.float32) / 32768
+    assert isinstance(engine, qwen3.Qwen3)
+    audio = np.frombuffer(NOISE, "<i2").astype(np.float32) / np.float32(32768)
     assert engine.understand(audio, {}) == whole.understand(audio, {})
     (folder / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(WeightsMissing, match="has no model-00002-of-00002"):

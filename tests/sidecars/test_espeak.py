@@ -157,7 +157,8 @@ def test_variants_change_the_pitch(engine: Espeak) -> None:
 def test_the_level_is_the_same_from_phrase_to_phrase_and_from_voice_to_voice(engine: Espeak) -> None:
     for text in ("Yes.", "One moment, please.", "We are open from half past eight until half past five."):
         for voice in ("en-us", "en-us+Michael", "en-gb", "it"):
-            level = active_level_db(said(engine, text, voice=voice)[0].astype(np.float32) / 32768, engine.sample_rate)
+            audio = said(engine, text, voice=voice)[0].astype(np.float32) / np.float32(32768)
+            level = active_level_db(audio, engine.sample_rate)
             assert level == pytest.approx(LEVEL_DB, abs=0.5), (text, voice)
 
 

@@ -69,7 +69,7 @@ def test_two_engines_give_the_same_samples(engine: Hibari) -> None:
 def test_the_level_is_the_same_from_phrase_to_phrase(engine: Hibari) -> None:
     for text in SENTENCES:
         audio, _ = said(engine, text)
-        level = active_level_db(audio.astype(np.float32) / 32768, engine.sample_rate)
+        level = active_level_db(audio.astype(np.float32) / np.float32(32768), engine.sample_rate)
         assert level is not None
         assert abs(level - LEVEL_DB) < 2, text
         assert np.abs(audio).max() < 32767

@@ -82,7 +82,7 @@ async def test_the_level_is_that_of_the_other_voices(host: SubprocessHost) -> No
     channel = host.open()
     for text, voice in (("Yes.", "af_heart"), (TEXT, "am_michael")):
         speak(channel, text, voice=voice)
-        samples = np.frombuffer((await told(channel))[1], "<i2").astype(np.float32) / 32768
+        samples = np.frombuffer((await told(channel))[1], "<i2").astype(np.float32) / np.float32(32768)
         assert active_level_db(samples, RATE) == pytest.approx(LEVEL_DB, abs=0.5)
 
 

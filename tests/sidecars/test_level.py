@@ -13,7 +13,8 @@ RATE = 8000
 
 def tone(seconds: float, db: float) -> NDArray[np.float32]:
     at = np.arange(round(seconds * RATE))
-    return (np.sqrt(2) * 10 ** (db / 20) * np.sin(2 * np.pi * 400 * at / RATE)).astype(np.float32)
+    sine: NDArray[np.float64] = np.sqrt(2) * 10 ** (db / 20) * np.sin(2 * np.pi * 400 * at / RATE)
+    return sine.astype(np.float32)
 
 
 def test_the_level_is_that_of_the_speech_and_not_of_its_pauses() -> None:
@@ -32,7 +33,7 @@ def test_silence_has_no_level_and_stays_what_it_is(nothing: np.ndarray) -> None:
 
 @pytest.mark.parametrize("db", [-45, -20, -6])
 def test_the_gain_brings_speech_to_the_level(db: float) -> None:
-    made = np.frombuffer(as_pcm(gain(tone(1, db), RATE) * tone(1, db)), "<i2").astype(np.float32) / 32768
+    made = np.frombuffer(as_pcm(gain(tone(1, db), RATE) * tone(1, db)), "<i2").astype(np.float32) / np.float32(32768)
     assert active_level_db(made, RATE) == pytest.approx(LEVEL_DB, abs=0.1)
 
 

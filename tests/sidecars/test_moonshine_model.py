@@ -24,7 +24,7 @@ def model() -> MoonshineModel:
     return MoonshineModel(weights.encoder, weights.decoder, weights.tokenizer)
 
 
-def heard(model: MoonshineModel, text: str, noise: str = 0.0) -> Any:
+def heard(model: MoonshineModel, text: str, noise: float = 0.0) -> Any:
     """`noise`: its amplitude relative to the voice's (rms)."""
     voice = np.frombuffer(said(text), "<i2").astype(np.float32) / 32768
     hiss = np.random.default_rng(5).standard_normal(len(voice)) * voice.std() * noise
@@ -49,18 +49,28 @@ def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(
     model: MoonshineModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded = heard(model, SENTENCE)
-    rows = []
+    rows: list[int] = []
     step = model._step
-    monkeypatch.setattr(model, "_step", lambda _, tokens, *given: rows.append(len(tokens)) or step(_, tokens, *given))
+
+    def counted(_: Any, tokens: Any, *given: Any) -> Any:
+        rows.append(len(tokens))
+        return step(_, tokens, *given)
+
+    monkeypatch.setattr(model, "_step", counted)
     assert texts(model, model.decode(encoded, beam=4))[0] == SENTENCE
     assert sum(rows) < 2 * len(rows)
 
 
 def test_a_guess_changes_nothing_but_the_work(model: MoonshineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = heard(model, SENTENCE)
-    steps = []
+    steps: list[None] = []
     step = model._step
-    monkeypatch.setattr(model, "_step", lambda *given: steps.append(1) or step(*given))
+
+    def counted(*given: Any) -> Any:
+        steps.append(None)
+        return step(*given)
+
+    monkeypatch.setattr(model, "_step", counted)
     whole = model.decode(encoded)[0]
     alone, wrong = len(steps), whole.tokens[5] + 1
     for guess in ((), whole.tokens[:3], whole.tokens, (*whole.tokens, 500), (*whole.tokens[:5], wrong, 500)):
@@ -125,9 +135,10 @@ def test_a_number_is_found_among_numbers_of_its_length(model: MoonshineModel) ->
     pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
     encoded = heard(model, "It's four seven one, three five nine, two eight.")
     eight = model.restricted(encoded, DigitWords(pieces, 8, 8, END), beam=8)
-    assert (
-        "".join(filter(str.isalpha, model.tokens.text(eight.tokens))).lower() == "itsfoursevenonethreefiveninetwoeight"
-    )
+    assert eight is not None
+    letters = "".join(letter for letter in model.tokens.text(eight.tokens) if letter.isalpha())
+    assert letters.lower() == "itsfoursevenonethreefiveninetwoeight"
     nine = model.restricted(encoded, DigitWords(pieces, 9, 9, END), beam=8)
+    assert nine is not None
     assert count(model.tokens.text(nine.tokens)) == 9
     assert sum(nine.logprobs) < sum(eight.logprobs)

@@ -276,7 +276,7 @@ def scrambled(folder: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-Spoil = Callable[[Path], None]
+Spoil = Callable[[Path], object]
 SPOILT: Sequence[tuple[str, str, Spoil]] = (
     ("ctc", "its metadata has no chunk_shift", lambda folder: without(folder, "chunk_shift")),
     ("ctc", "window_size = 'wide'", lambda folder: says(folder, "window_size", "wide")),

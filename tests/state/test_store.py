@@ -100,7 +100,7 @@ async def shown(client: Redis, call: str) -> dict[str, str]:
     async with asyncio.timeout(10):
         while not (found := await client.hgetall(call_key(call))):  # noqa: ASYNC110 (Redis has no event for it)
             await asyncio.sleep(0.01)
-    return dict(found)
+    return {str(name): str(value) for name, value in found.items()}
 
 
 async def events(client: Redis, count: int) -> list[dict[str, str]]:
@@ -109,7 +109,8 @@ async def events(client: Redis, count: int) -> list[dict[str, str]]:
     last = "0-0"
     async with asyncio.timeout(10):
         while len(found) < count:
-            for _, entries in await client.xread({EVENTS: last}, block=500):
+            streams: Any = await client.xread({EVENTS: last}, block=500)
+            for _, entries in streams:
                 found += [fields for _, fields in entries]
                 last = entries[-1][0]
     return found
@@ -165,7 +166,7 @@ async def test_the_event_stream_is_capped(tmp_path: Path) -> None:
         client = connect(settings)
         for number in range(2000):
             state.note(Note("one", "turn", number, {"number": number}))
-        last: list[tuple[str, dict[str, str]]] = []
+        last: Any = []
         async with asyncio.timeout(10):
             while not last or last[0][1]["at_ns"] != "1999":
                 last = await client.xrevrange(EVENTS, count=1)

@@ -225,7 +225,7 @@ def test_early_starts_fillers_and_tools_are_counted() -> None:
     one_call(Telemetry({}, export=False, readers=[reader]), None, (turn,))
     data = reader.get_metrics_data()
     assert data is not None
-    found = {
+    found: dict[tuple[str, object], Any] = {
         (metric.name, (point.attributes or {}).get("kept")): point
         for metric in data.resource_metrics[0].scope_metrics[0].metrics
         for point in metric.data.data_points

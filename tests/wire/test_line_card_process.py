@@ -16,6 +16,7 @@ from phone_daemon.wire.sip import CallRefused, CardFailed, LineCard, PortInUse
 from tests.wire.calls import (
     FREE_PORT,
     PATIENCE_S,
+    Ear,
     card,
     connect,
     gapless,
@@ -109,13 +110,21 @@ async def test_a_flushed_reply_falls_silent_at_the_next_tick_and_its_late_audio_
     assert turn in range(flushed.played // 160 - 1, flushed.played // 160 + 2)
 
 
+async def pressed(ear: Ear, count: int) -> None:
+    await ear.until(lambda: sum(isinstance(event, Digit) for event in ear.events) >= count)
+
+
+async def sounds(ear: Ear) -> None:
+    await ear.until(lambda: rms(ear.heard[-3200:]) > LOUD / 2)
+
+
 async def test_digits_go_both_ways_in_order() -> None:
     async with two_cards() as (ours, theirs):
         here, there = await connect(ours, theirs)
         here.line.send_digits("12#")
         there.line.send_digits("0*D")
         for ear, digits in ((here, "0*D"), (there, "12#")):
-            await ear.until(lambda ear=ear: sum(isinstance(event, Digit) for event in ear.events) >= 3)
+            await pressed(ear, len(digits))
             assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == digits
 
 
@@ -153,7 +162,7 @@ async def test_a_card_that_is_full_refuses_and_the_calls_on_it_notice_nothing() 
         for here, _ in ears:
             here.line.play(1, AT_440)
         for _, there in ears:
-            await there.until(lambda there=there: rms(there.heard[-3200:]) > LOUD / 2)
+            await sounds(there)
         ears[0][1].line.hang_up()
         await ears[0][0].closed()
         # The slot is free again at once, though its BYE may be under way.

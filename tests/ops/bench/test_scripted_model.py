@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from ops.bench.scripted_model import MODEL, Fault, ScriptedModel
 from ops.witness.probe import until
@@ -23,8 +23,8 @@ async def client(server: ScriptedModel) -> AsyncIterator[AsyncOpenAI]:
 
 
 async def ask(client: AsyncOpenAI, text: str = "hello") -> Stream:
-    messages: list[dict[str, str]] = [{"role": "user", "content": text}]
-    return await client.chat.completions.create(model=MODEL, messages=messages, stream=True)  # type: ignore[call-overload,no-any-return]
+    messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": text}]
+    return await client.chat.completions.create(model=MODEL, messages=messages, stream=True)
 
 
 async def texts(stream: Stream) -> list[str]:

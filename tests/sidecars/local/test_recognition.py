@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -341,7 +341,7 @@ class Busy(Counter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.urgent = lambda: False
+        self.urgent: Callable[[], bool] = lambda: False
         self.waits: list[bool] = []
         self.owed = 0
 
@@ -364,13 +364,13 @@ def test_an_engine_at_work_is_told_that_a_final_or_a_cancel_waits(kind: str, wai
 
     def arrive() -> None:
         if arriving:
-            server.receive(*arriving.pop())
+            listening.receive(*arriving.pop())
 
-    server = RecognitionServer(engine, arrive)
-    opened(server, 1, 2)
-    audio(server, 1, 320)
+    listening = RecognitionServer(engine, arrive)
+    opened(listening, 1, 2)
+    audio(listening, 1, 320)
     arriving += [(3, {"type": kind}, b"") if kind == "Open" else (2, {"type": kind}, b""), (9, {"type": "Close"}, b"")]
-    server.step()
+    listening.step()
     assert engine.waits == [waits]
 
 

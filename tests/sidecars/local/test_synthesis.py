@@ -88,11 +88,11 @@ def test_a_cancel_that_arrives_while_the_engine_works_is_seen_in_the_middle_of_a
     def poll() -> None:
         asked.append(None)
         if len(asked) == 5:
-            server.receive(1, {"type": "Cancel"})
+            speaking.receive(1, {"type": "Cancel"})
 
-    server = SynthesisServer(create({}), poll)
-    speak(server, 1, LONG)
-    assert types(told(server)) == [(1, "Cancelled")]
+    speaking = SynthesisServer(create({}), poll)
+    speak(speaking, 1, LONG)
+    assert types(told(speaking)) == [(1, "Cancelled")]
 
 
 def test_what_is_sent_after_a_cancel_is_spoken(server: SynthesisServer) -> None:

@@ -210,7 +210,11 @@ async def test_a_server_that_stops_answering_is_given_up_a_moment_after_the_end_
     host = with_fallback(process.url)
     await host.start()
     heard = utterance(host)
-    await speak(heard, SAID[2], 1.0, lambda: asyncio.sleep(0, os.kill(process.pid, signal.SIGSTOP)))
+
+    async def stop() -> None:
+        os.kill(process.pid, signal.SIGSTOP)
+
+    await speak(heard, SAID[2], 1.0, stop)
     began = asyncio.get_running_loop().time()
     assert words((await heard.finalize()).text) == SAID[2]
     took_s = asyncio.get_running_loop().time() - began
@@ -249,6 +253,7 @@ class Foreign:
         await socket.prepare(request)
         self.heard.append(dict(request.query))
         if not self.reads:
+            assert request.transport is not None
             request.transport.pause_reading()
             await self.over.wait()
             return socket

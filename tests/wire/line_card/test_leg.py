@@ -305,6 +305,15 @@ async def test_a_caller_who_leaves_during_a_transfer_was_transferred() -> None:
         assert (await ear.closed()).reason is EndReason.TRANSFERRED
 
 
+async def asked_for(probe: Probe, target: str) -> None:
+    """Waits until the caller's telephone has been told to call `target`."""
+    await until(lambda: probe.transferred_to == target)
+
+
+async def transfers_failed(ear: Ear, count: int) -> None:
+    await ear.until(lambda: sum(isinstance(event, TransferFailed) for event in ear.events) == count)
+
+
 @pytest.mark.parametrize(("how", "code"), [("refused", 405), ("busy", 486), ("slow", 408)])
 async def test_a_transfer_that_fails_leaves_the_caller_with_us_and_may_be_tried_again(how: str, code: int) -> None:
     settings = SipSettings(port=0, transfer_timeout_s=1.0)
@@ -312,11 +321,11 @@ async def test_a_transfer_that_fails_leaves_the_caller_with_us_and_may_be_tried_
         for attempt in (1, 2):
             probe.refer_code = 405 if how == "refused" else 202
             ear.line.transfer(f"sip:{attempt}@127.0.0.1:9")
-            await until(lambda attempt=attempt: probe.transferred_to == f"sip:{attempt}@127.0.0.1:9")
+            await asked_for(probe, f"sip:{attempt}@127.0.0.1:9")
             if how == "busy":
                 await probe.notify("100 Trying")
                 await probe.notify("486 Busy Here", last=True)
-            await ear.until(lambda attempt=attempt: sum(isinstance(e, TransferFailed) for e in ear.events) == attempt)
+            await transfers_failed(ear, attempt)
         failed = await ear.event(TransferFailed)
         assert isinstance(failed, TransferFailed)
         assert failed.code == code

@@ -28,8 +28,10 @@ async def test_a_frameworks_own_client_hears_what_was_said(tmp_path: Path, clien
     # Neither can name a grammar, so there is one for all.
     async with serving({"phrases": {"": CLINIC}}) as (_, http):
         process = await asyncio.create_subprocess_exec(
-            *(python, CLIENTS / f"hear_{client}.py"),
-            *(http.replace("http", scheme, 1), *files),
+            python,
+            CLIENTS / f"hear_{client}.py",
+            http.replace("http", scheme, 1),
+            *files,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -169,13 +169,21 @@ async def test_a_bad_query_is_refused_before_the_upgrade(http: str) -> None:
     assert (status, json.loads(body)["err_code"]) == (426, "NOT_A_WEBSOCKET")
 
 
+def cut_off(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Ends the connection without a word, as a client does that is killed."""
+    connection = socket._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    connection.transport.abort()
+
+
 async def test_clients_that_vanish_leave_nothing_behind(http: str) -> None:
     await empty(http)
     for number in range(20):
         async with aiohttp.ClientSession() as session:
             socket = await session.ws_connect(f"{http}/v1/listen?{QUERY}")
             await say(socket, SAID[0])
-            socket._response.connection.transport.abort()
+            cut_off(socket)
         if number % 3 == 2:
             await empty(http)
     now = await empty(http)

@@ -219,8 +219,13 @@ async def test_more_requests_than_there_is_room_for_are_told_so_and_the_others_a
 async def test_who_does_not_bear_the_token_is_let_nowhere_but_to_the_health(host: Host) -> None:
     async with serving(host, token="sesame") as (url, _), httpx.AsyncClient(base_url=url) as client:
         assert (await client.get("/healthz")).status_code == 200
-        for headers in ({}, {"Authorization": "Bearer sesam"}, {"Authorization": "Bearer é"}):
-            answer = await client.get("/v1/models", headers={name: value.encode() for name, value in headers.items()})
+        refused: tuple[dict[bytes, bytes], ...] = (
+            {},
+            {b"Authorization": b"Bearer sesam"},
+            {b"Authorization": "Bearer é".encode()},
+        )
+        for headers in refused:
+            answer = await client.get("/v1/models", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
         assert (await client.get("/metrics")).status_code == 401
         async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="sesame") as sdk:
