@@ -100,6 +100,7 @@ async def test_after_the_end_nothing_is_waited_for() -> None:
     [
         (b'data: {"error": {"message": "out of memory"}}\n\n', "out of memory"),
         (b'{"error": "model not found"}', "model not found"),
+        (b'{"error": {"code": 500}}', "^an error$"),
         (b"<html>502 Bad Gateway</html>", "the body is not JSON"),
         (b'data: {"choices": [{"delta": {"con', "malformed JSON"),
         (b'data: {"choices": [}\n\n' + HELLO, "malformed JSON"),

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import httpx2 as httpx
 import pytest
 
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.agent.llm.prompt import CANCELLED, NOT_DONE
-from phone_daemon.dialplan.tools import own_tool
+from phone_daemon.clock import run_counted
+from phone_daemon.dialplan.tools import Webhook, own_tool
 from phone_daemon.events import Action, ActionKind, AgentEvent, ToolOutcome, ToolRun, Understood
-from tests.agent.asking import ASKED, CLINIC, done, events, hook, plan, reached, roles, text, valid
-from tests.sse_server import Answer, Cut, SseServer, Stall, calls, says, status
+from tests.agent.asking import ASKED, CLINIC, done, events, hook, own, plan, reached, roles, text, valid
+from tests.sse_server import Answer, Cut, SseServer, SseTransport, Stall, calls, says, status
 
 
 async def test_a_webhook_is_asked_and_the_model_told(server: SseServer, factory: AgentFactory) -> None:
@@ -37,6 +39,34 @@ async def test_a_filler_is_said_only_while_a_webhook_takes_its_time(server: SseS
     assert text(await events(factory.agent(replace(plan(), tools=hook(server))))) == "One moment, I am looking. Done."
     server.answers(calls("book", '{"day": "today"}', before="Let me see."), says("Done."))
     assert text(await events(factory.agent(replace(plan(), tools=hook(server))))) == "Let me see. Done."
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "before", "said"),
+    [
+        (0.25, "", "Done."),
+        (0.4, "", "Still looking. Done."),
+        (5.0, "Let me see.", "Let me see. Done."),
+        (7.0, "Let me see.", "Let me see. Still looking. Done."),
+        (13.0, "", "Still looking. Nearly there. Still looking. Done."),
+    ],
+)
+def test_a_webhook_that_takes_long_gets_one_filler_after_the_other(takes_s: float, before: str, said: str) -> None:
+    transport = SseTransport(
+        calls("book", '{"day": "today"}', before=before),
+        says("Done."),
+        hook_answers=[Answer((b"ok",), first=Stall(takes_s))],
+    )
+    fillers = ("Still looking.", "Nearly there.")
+    webhook = Webhook("http://model/hook", filler=fillers, deadline_s=20.0)
+    book = replace(own("book", day={"type": "string"}), webhook=webhook)
+
+    async def ask() -> None:
+        factory = AgentFactory()
+        factory._http = httpx.AsyncClient(transport=transport)
+        assert text(await events(factory.agent(replace(plan(), tools={"book": book})))) == said
+
+    run_counted(ask())
 
 
 @pytest.mark.parametrize(
