@@ -8,10 +8,12 @@ from ipaddress import ip_network
 
 from phone_daemon.settings.problems import Problems, nearest
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunks import TrunkSettings, host_port, secret
+from phone_daemon.settings.trunks import TrunkSettings, host_port, is_network, secret
 
 _NAME = re.compile(r"[\w-]+")
 _ALLOWED = re.compile(r"\+?\d+\*?|\*", re.ASCII)
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]*", re.ASCII | re.IGNORECASE)
+"""A host name that cannot be meant as an address."""
 _USER = re.compile(r"[^\s@:;<>\"]+")
 
 
@@ -109,20 +111,19 @@ def unknown_dialplans(trunks: Iterable[TrunkSettings], names: Iterable[str]) -> 
 
 
 def _network_problem(text: str) -> str:
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return f'"{text}" is not a network; write one such as "192.0.2.0/24"'
-    return ""
+    if is_network(text) or _DOMAIN.fullmatch(text):
+        return ""
+    return f'"{text}" is not a network; write one such as "192.0.2.0/24"'
 
 
 def _claims(network: str, others: Iterable[TrunkSettings]) -> str:
     """The name of the trunk that has part of `network` already; empty: none."""
-    ours = ip_network(network, strict=False)
     for trunk in others:
         for text in trunk.addresses:
-            if not _network_problem(text):
-                theirs = ip_network(text, strict=False)
+            if text.lower() == network.lower():
+                return trunk.name
+            if is_network(text) and is_network(network):
+                ours, theirs = ip_network(network, strict=False), ip_network(text, strict=False)
                 if theirs.version == ours.version and theirs.overlaps(ours):
                     return trunk.name
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,7 +49,8 @@ class TrunkSettings:
     """Its name in the log, in metrics, and in `phone-ops trunks`: letters, digits, "_", and "-"."""
     register: RegisterKeys | None = None
     addresses: Texts = ()
-    """Networks that the trunk sends from, such as "192.0.2.0/24": calls from there belong to it."""
+    """Networks that the trunk sends from, such as "192.0.2.0/24", or host names, which are looked up again and again:
+    calls from there belong to it."""
     dialplans: Texts = ()
     """Names of the dialplans that answer its calls. For an account, the first also answers calls to numbers that no
     dialplan in the list names. None: all dialplans."""
@@ -110,6 +111,15 @@ def is_numeric(host: str) -> bool:
     """Whether `host` is an IP address, which needs no name server."""
     try:
         ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network(text: str) -> bool:
+    """Whether `text` is an IP network or address, rather than a name."""
+    try:
+        ip_network(text, strict=False)
     except ValueError:
         return False
     return True

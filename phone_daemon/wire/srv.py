@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dns.rdtypes.IN.SRV import SRV
 
 LOOKUP_S = 5.0
-MAX_TARGETS = 4
-"""More are not tried in one round."""
 
 
 class LookupFailed(Exception):
@@ -47,7 +45,7 @@ async def lookup(where: str, transport: str = "udp", resolver: Resolver | None =
     # A port of its own rules SRV out.
     services = [] if port else await _services(f"_sip._{transport}.{host}", resolver)
     if not services:
-        return tuple(Target(address, port or SIP_PORT) for address in await _addresses(host))[:MAX_TARGETS]
+        return tuple(Target(address, port or SIP_PORT) for address in await _addresses(host))
     found: list[Target] = []
     problem = ""
     for service in services:
@@ -58,7 +56,7 @@ async def lookup(where: str, transport: str = "udp", resolver: Resolver | None =
             problem = str(error)
     if not found:
         raise LookupFailed(problem)
-    return tuple(found[:MAX_TARGETS])
+    return tuple(found)
 
 
 async def _services(name: str, resolver: Resolver | None) -> list[SRV]:

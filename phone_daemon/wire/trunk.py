@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from phone_daemon.settings.trunks import TrunkSettings
+from phone_daemon.settings.trunks import TrunkSettings, is_network
+from phone_daemon.wire.followed import Followed
 
 
 class Standing(StrEnum):
@@ -45,9 +46,17 @@ class Trunk:
     """Live ones, both ways."""
     since: float = field(default_factory=time.time)
     """When it came to stand so (UTC, seconds)."""
-    peers: frozenset[str] = frozenset()
-    """Where its registrar's requests come from."""
+    peers: Followed = field(default_factory=Followed)
+    """Its registrars and its proxy: their requests come from there."""
+    sources: Followed = field(default_factory=Followed)
+    """What the names among its `addresses` were looked up as."""
     line: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks that it sends from."""
+        found = sorted({target.address for target in self.sources.known})
+        return (*filter(is_network, self.settings.addresses), *found)
 
     @property
     def good(self) -> bool:

@@ -1,8 +1,8 @@
 """The daemon's trunks: each kept registered, asked whether it is there, and its state told to whoever asks.
 
 A registrar that refuses an account is asked ever more seldom, because it would lock the account; one that does not
-answer gives way to the next in the list. Names are looked up here, never in a line card, which a slow name server
-would silence. One card registers, the first: a registrar that knew several would ring them all.
+answer gives way to the next in the list. Names are looked up here, and again and again, never in a line card, which a
+slow name server would silence. One card registers, the first: a registrar that knew several would ring them all.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Self
 
-from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
+from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, is_network, secret
 from phone_daemon.wire import protocol
+from phone_daemon.wire.followed import LOOK_AGAIN_S
 from phone_daemon.wire.line_card.admission import Rule, encode
 from phone_daemon.wire.line_card_process import LineCard
 from phone_daemon.wire.srv import LookupFailed, Target, lookup
@@ -30,8 +31,8 @@ ANSWER_S = 40.0
 """A card that has not said for so long what became of a REGISTER never will: transactions take 32 s at most."""
 OPTIONS_S = 6.0
 """An answer to OPTIONS takes no longer."""
-LOOK_AGAIN_S = 300.0
-"""How often the address of a proxy is looked up again."""
+MAX_TARGETS = 4
+"""More addresses of one registrar are not tried in one round."""
 REFUSED = frozenset({401, 403, 404, 407})
 """The account is wrong, and would be so at the provider's other registrar as well."""
 NOBODY = "phone-daemon"
@@ -86,8 +87,8 @@ class Trunks:
             if trunk.settings.register is not None:
                 trunk.standing = Standing.TRYING
                 self._start(self._keep(trunk, trunk.settings.register))
-            elif trunk.settings.proxy:
-                self._start(self._find(trunk))
+            if _names(trunk.settings):
+                self._start(self._follow(trunk))
             if trunk.settings.options_s:
                 self._start(self._ask(trunk))
         return self
@@ -159,7 +160,7 @@ class Trunks:
             rules = [Rule("", (self._edge.rpartition(":")[0],))]
         else:
             rules = [
-                Rule(name, trunk.settings.addresses, tuple(sorted(trunk.peers)), self._line(trunk))
+                Rule(name, trunk.networks, tuple(sorted(map(str, trunk.peers.known))), self._line(trunk))
                 for name, trunk in self._trunks.items()
             ]
         card.send(0, protocol.Admit(encode(rules)))
@@ -251,10 +252,10 @@ class Trunks:
             except (LookupFailed, ValueError) as error:
                 report = protocol.Registered(name, 0, str(error), 0)
                 continue
-            for target in targets:
+            trunk.peers.take(targets, asyncio.get_running_loop().time())
+            for target in targets[:MAX_TARGETS]:
                 await self._has_card.wait()
                 trunk.route = str(target)
-                trunk.peers = frozenset(map(str, targets))
                 trunk.attempts += 1
                 report = await self._register(trunk, password, register.expires_s)
                 if report.expires or report.code in REFUSED:
@@ -275,25 +276,43 @@ class Trunks:
         except TimeoutError:
             return protocol.Registered(name, 408, "no answer", 0)
 
-    # ------------------------------------------------------------------------------------------- without account
+    # ------------------------------------------------------------------------------------------- where a trunk is
 
-    async def _find(self, trunk: Trunk) -> None:
-        """Knows where a trunk without an account is called at."""
+    async def _follow(self, trunk: Trunk) -> None:
+        """Keeps up with what the trunk's names are looked up as: who may call, and where requests are sent."""
         while True:
+            found = await self._look_up(trunk)
+            await asyncio.sleep(LOOK_AGAIN_S if found else self._backoff.silent_s[0])
+
+    async def _look_up(self, trunk: Trunk) -> bool:
+        """Looks up each of the trunk's names; returns whether all were found."""
+        settings, clock = trunk.settings, asyncio.get_running_loop().time
+        before = trunk.peers.known, trunk.sources.known
+        found = True
+        for name in _names(settings):
             try:
-                target = (await self._resolve(trunk.settings.proxy, trunk.settings.transport))[0]
+                targets = await self._resolve(name, settings.transport)
             except LookupFailed as error:
-                self._tell_absence(trunk, str(error))
-                await asyncio.sleep(self._backoff.silent_s[0])
+                found = False
+                if not (trunk.sources.known if name in settings.addresses else trunk.route):
+                    self._tell_absence(trunk, str(error))
                 continue
-            await self._has_card.wait()
-            if trunk.route != str(target):
-                trunk.route = str(target)
+            (trunk.sources if name in settings.addresses else trunk.peers).take(targets, clock())
+            if name == settings.proxy and settings.register is None and trunk.route not in map(str, targets):
+                await self._has_card.wait()
+                trunk.route = str(targets[0])
                 for card in self._cards.values():
                     card.send(0, self._account(trunk))
-                if not trunk.settings.options_s:
-                    self._tell_presence(trunk)
-            await asyncio.sleep(LOOK_AGAIN_S)
+        if found and not settings.options_s:
+            self._tell_presence(trunk)
+        if (trunk.peers.known, trunk.sources.known) != before:
+            for card in self._cards.values():
+                self._admit(card)
+        if found and trunk.standing is Standing.REGISTERED and trunk.peers.has_left(trunk.route, clock()):
+            # The card tells once it is done, which makes `_keep` register anew.
+            self._stand(trunk, Standing.TRYING)
+            self._cards[0].send(0, protocol.Unregister(settings.name))
+        return found
 
     async def _ask(self, trunk: Trunk) -> None:
         """Asks with OPTIONS whether the trunk is there; two that are not answered mean that it is not."""
@@ -330,6 +349,16 @@ class Trunks:
         if trunk.standing is not standing:
             trunk.since = time.time()
         trunk.standing, trunk.detail = standing, detail
+
+
+def _names(settings: TrunkSettings) -> list[str]:
+    """What is to be looked up for a trunk."""
+    registrars = settings.register.registrar if settings.register else ()
+    return [
+        *registrars,
+        *filter(None, [settings.proxy]),
+        *(each for each in settings.addresses if not is_network(each)),
+    ]
 
 
 def edge_address(inner: str, port: int) -> str:

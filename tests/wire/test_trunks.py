@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -125,3 +127,91 @@ async def test_a_call_that_rings_is_told_before_it_is_answered() -> None:
         ear = Ear(await line)
         ear.line.hang_up()
         await ear.closed()
+
+
+async def test_a_carrier_whose_name_moves_is_let_in_and_called_at_its_new_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("phone_daemon.wire.trunks.LOOK_AGAIN_S", 0.05)
+    where = "192.0.2.1"
+
+    async def resolve(name: str, transport: str) -> Sequence[Target]:
+        return [Target(where, 5060)]
+
+    carrier = TrunkSettings(name="carrier", addresses=("out.carrier.test",), proxy="sip.carrier.test")
+    trunks = Trunks([carrier], resolve=resolve)
+    async with line(trunks, SipSettings(port=0)) as cards, card() as theirs:
+        (trunk,) = trunks
+        (port,) = cards.ports
+        await until(lambda: trunk.route == "192.0.2.1:5060")
+        with pytest.raises(CallRefused) as refused:
+            await theirs.place(f"sip:100@127.0.0.1:{port}")
+        assert refused.value.code == 403
+        assert await connects(port) is False
+        where = "127.0.0.1"
+        await until(lambda: trunk.route == "127.0.0.1:5060" and "127.0.0.1" in trunk.networks)
+        placing = asyncio.create_task(theirs.place(f"sip:100@127.0.0.1:{port}"))
+        async for call in cards.incoming():
+            assert call.trunk == "carrier"
+            call.answer()
+            break
+        (await placing).hang_up()
+        assert await connects(port)
+
+
+async def connects(port: int) -> bool:
+    """Whether the kernel lets a TCP connection in."""
+    try:
+        async with asyncio.timeout(0.5):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+    except TimeoutError:
+        return False
+
+
+async def test_a_registrar_whose_name_moves_is_asked_at_its_new_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phone_daemon.wire.trunks.LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr("phone_daemon.wire.followed.LEFT_S", 0.2)
+    async with registrar() as (old, asked_before), registrar() as (new, asked):
+        where = old
+
+        async def resolve(name: str, transport: str) -> Sequence[Target]:
+            return [Target("127.0.0.1", where)]
+
+        trunks = Trunks([PROVIDER], backoff=SOON, resolve=resolve, environ={"P": "secret"})
+        async with line(trunks, SipSettings(port=0)):
+            (trunk,) = trunks
+            await until(lambda: trunk.standing is Standing.REGISTERED)
+            where = new
+            await until(lambda: trunk.route == f"127.0.0.1:{new}" and trunk.standing is Standing.REGISTERED)
+            expiries = [re.findall(r"Expires: (\d+)", request) for request in (*asked_before, *asked)]
+            assert expiries == [["300"], ["0"], ["300"]]
+
+
+@asynccontextmanager
+async def registrar() -> AsyncIterator[tuple[int, list[str]]]:
+    """A registrar that takes everybody, and the requests that reached it."""
+    asked: list[str] = []
+
+    class Registrar(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self._transport = cast(asyncio.DatagramTransport, transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            asked.append(data.decode())
+            kept = [
+                each
+                for each in asked[-1].split("\r\n")
+                if each.startswith(("Via", "From", "To", "Call-ID", "CSeq", "Contact"))
+            ]
+            expires = "Expires: 0" if "Expires: 0" in asked[-1] else "Expires: 60"
+            answer = ("SIP/2.0 200 OK", *kept, expires, "Content-Length: 0", "", "")
+            self._transport.sendto("\r\n".join(answer).encode(), addr)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Registrar, ("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1], asked
+    finally:
+        transport.close()
