@@ -42,7 +42,7 @@ SETTLE_S = 3.0
 """How long a state lasts before it is measured."""
 RATE = 397
 """Samples per second: a prime, so that they do not fall into step with the 20 ms of the line."""
-WAITS = re.compile(r"_do_waitpid \(|select \(selectors\.py|receive \(.*local/child\.py|run \(.*line_card/__main__\.py")
+WAITS = re.compile(r"_do_waitpid \(|select \(selectors\.py|receive \(.*local/child\.py|run \(.*line_card/card\.py")
 """Innermost frames that wait: py-spy sometimes mistakes a sleeping thread in one of these for a busy one."""
 STORY = " ".join(
     ("The dentist is in from Monday to Friday, and on the first Saturday of each month.",) * 3

@@ -48,7 +48,7 @@ CALL = f"{ROOT};Call.run (phone_daemon/call/call.py:190);Call._on_frame (phone_d
             "MoonshineModel.encode (sidecars/engines/moonshine_model.py:130);Session.run (o.py:1)",
             "encoder",
         ),
-        ("line card", "Card._tick (phone_daemon/wire/line_card/__main__.py:139)", "RTP watch, SIP, timers"),
+        ("line card", "Card._tick (phone_daemon/wire/line_card/card.py:139)", "RTP watch, SIP, timers"),
         ("Redis", "main", "other"),
     ],
 )

@@ -1,0 +1,400 @@
+"""What a line card does: it starts pjsua2, hands the daemon's commands to calls, and calls' reports to the daemon.
+
+pjsua2 works best on one thread, so one thread does everything: it waits for the daemon, for SIP, and for the next 20
+ms, and then pulls the conference bridge itself, which calls back into `leg.py` for audio. (RTP arrives on pjmedia's own
+thread, which never enters Python.) There is nothing to lock and nothing to wait for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gc
+import os
+import resource
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pjsua2 as pj
+
+from phone_daemon.events import PTIME_S, EndReason, LineClosed
+from phone_daemon.wire import protocol
+from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.call_rate import CallRate
+from phone_daemon.wire.line_card.consultation import Consultations
+from phone_daemon.wire.line_card.daemon_link import DaemonLink
+from phone_daemon.wire.line_card.farewell import Dialogs, Farewells
+from phone_daemon.wire.line_card.finished_legs import FinishedLegs
+from phone_daemon.wire.line_card.guarded import guarded, log
+from phone_daemon.wire.line_card.leg import Leg, Limits
+from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.phone import Phone
+from phone_daemon.wire.line_card.registration import Accounts
+from phone_daemon.wire.line_card.rtp_port import is_free
+from phone_daemon.wire.line_card.screening import Screening
+from phone_daemon.wire.line_card.sip_module import SipModule
+from phone_daemon.wire.line_card.tcp_streams import TcpStreams
+from phone_daemon.wire.line_card.trunk_side import TrunkSide
+
+MAX_BEHIND_S = 0.2
+"""A card that was stopped for longer than this continues from the present instead of catching up."""
+WATCH_TICKS = 5
+RTP_CLOSES_S = 1.0
+"""pjsua2 closes the RTP sockets of a call up to half a second after its end."""
+LEAVE_S = 1.0
+"""How long the card waits at its end for answers to BYE and un-REGISTER."""
+
+
+class Card:
+    def __init__(self, options: argparse.Namespace, daemon: socket.socket) -> None:
+        self._options = options
+        self._daemon = DaemonLink(daemon)
+        self._send = self._daemon.send
+        self._legs: dict[int, Leg] = {}
+        self._by_id: dict[str, Leg] = {}
+        """The same calls by their Call-ID."""
+        self._finished = FinishedLegs()
+        self._numbers = 0
+        self._waiting: deque[tuple[int, protocol.Place]] = deque()
+        self._rate = CallRate()
+        self._limits = Limits(
+            options.rtp_timeout, options.ack_timeout, tuple(options.codecs.split(",")), options.transfer_timeout
+        )
+        self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
+        self._closed_at = 0.0
+        """When the last call ended."""
+        self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
+        self._replacing: SipMessage | None = None
+        """The last INVITE that came with Replaces."""
+        self._replacing_from = ""
+        self._draining = self._stopping = False
+        self._ticks = self._underruns = self._stale = self._late_audio = 0
+        self._lateness: deque[float] = deque(maxlen=3_000)
+
+    def start(self) -> None:
+        """Raises `PortTaken`."""
+        options = self._options
+        self._phone = Phone(options)
+        self._endpoint = self._phone.endpoint
+        if options.loopback:
+            self._endpoint.audDevManager().setNullDev()
+        self._bridge = None if options.loopback else native.Bridge()
+        self._spare = None if options.loopback else [native.Port()]
+        self._accounts = Accounts(
+            functools.partial(self._phone.account, options), self.incoming, functools.partial(self._send, 0)
+        )
+        self._dialogs = Dialogs(self._phone.host, functools.partial(self._send, 0))
+        self._farewells = Farewells(self._phone.socket)
+        self._trunk_side = TrunkSide(self._phone, self._accounts, functools.partial(self._send, 0), options.guarded)
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        self._max_calls = limit = native.max_calls()
+        self._screening = Screening(options.codecs.split(","))
+        host = options.bind.replace("0.0.0.0", "127.0.0.1")
+        self._module = SipModule(self._screen, host, self._phone.port)
+        self._phone.streams = TcpStreams(self._module.long)
+        version, port = self._endpoint.libVersion().full, self._phone.port
+        where = f"{options.bind}:{port} ({options.transports})"
+        log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")
+        self._send(0, protocol.Hello(os.getpid(), limit, version, port))
+
+    # ------------------------------------------------------------------------------------------------ loop
+
+    def run(self) -> None:
+        """Runs until the daemon stops it or ends."""
+        due = time.monotonic() + PTIME_S
+        daemon, sip = self._daemon.sock, self._phone.socket
+        while not self._stopping and not self._daemon.closed and not (self._draining and not self._legs):
+            self._daemon.speak()
+            writers = [daemon] if self._daemon.waiting else []
+            ready, _, _ = select.select([daemon, sip], writers, [], max(due - time.monotonic(), 0))
+            if daemon in ready:
+                for call, command in self._daemon.receive():
+                    self._try(call, command)
+            if sip in ready:
+                self._endpoint.libHandleEvents(0)
+            now = time.monotonic()
+            if now >= due:
+                self._lateness.append(now - due)
+                self._tick()
+                due += PTIME_S
+                if now - due > MAX_BEHIND_S:
+                    due = now + PTIME_S
+        self._end()
+
+    def _tick(self) -> None:
+        if self._bridge is not None:
+            self._bridge.pull()
+        at_ns = time.monotonic_ns()
+        self._module.long.receive()
+        self._phone.pump()
+        self._ticks += 1
+        self._settle(at_ns)
+        self._daemon.speak()
+        # SIP timers, and what pjmedia's thread left for this one (DTMF).
+        self._endpoint.libHandleEvents(0)
+        now = time.monotonic()
+        self._watch(now)
+        self._phone.watch(now)
+        self._accounts.watch(now)
+        self._farewells.watch(now)
+        self._consultations.watch(now)
+        self._sweep()
+        for call in self._rate.due(now):
+            self._try(call, protocol.Refuse(503, 1))
+        self._place_waiting()
+
+    # Methods of their own: a variable that outlives its loop would keep a call from being destroyed by `_sweep`.
+    def _settle(self, at_ns: int) -> None:
+        for leg in self._legs.values():
+            leg.settle(at_ns)
+
+    def _watch(self, now: float) -> None:
+        due = self._ticks % WATCH_TICKS == 0
+        for leg in self._legs.values():
+            if due or leg.restless:
+                leg.watch(now)
+
+    def _sweep(self) -> None:
+        """Releases calls that pjsua2 has finished; here, because none of their callbacks can be running."""
+        for number in [number for number, leg in self._legs.items() if leg.gone]:
+            leg = self._legs.pop(number)
+            self._closed_at = time.monotonic()
+            for call_id in [call_id for call_id, live in self._by_id.items() if live is leg]:
+                del self._by_id[call_id]
+                self._dialogs.closed(call_id)
+            leg.release()
+            self._underruns += leg.playout.underruns
+            self._late_audio += leg.playout.late_audio
+            self._stale += leg.stale_frames
+            self._finished.add(leg)
+            del leg
+        if self._finished:
+            self._finished.destroy(slots_taken={leg.getId() for leg in self._legs.values()})
+
+    def _end(self) -> None:
+        """Hangs up what is left, and gives pjsua2 a second to send it."""
+        self._draining = True
+        for number in self._legs:
+            self._legs[number].hang_up(EndReason.DRAINED)
+        self._accounts.unregister()
+        until = time.monotonic() + LEAVE_S
+        while (self._legs or self._accounts.registered) and time.monotonic() < until:
+            self._tick()
+            self._sweep()
+            time.sleep(0.005)
+        self._daemon.speak()
+        if self._legs:
+            # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
+            return
+        self._accounts.close()
+        del self._accounts
+        gc.unfreeze()
+        gc.collect()
+        self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
+
+    # ---------------------------------------------------------------------------------------------- daemon
+
+    def _try(self, call: int, command: protocol.Message) -> None:
+        try:
+            self._do(call, command)
+        except pj.Error as error:
+            log("WARNING", f"{type(command).__name__}: {error.reason}")
+            if call in self._legs:
+                self._legs[call].hang_up(EndReason.FAILED, detail=str(error.reason))
+
+    def _do(self, call: int, command: protocol.Message) -> None:
+        if isinstance(command, protocol.Stop):
+            self._draining = True
+            self._stopping = not command.drain
+            self._accounts.unregister()
+        elif isinstance(command, protocol.AskStats):
+            self._send(0, self._stats())
+        elif isinstance(command, protocol.Farewell):
+            self._farewells.say(command, time.monotonic())
+        elif isinstance(command, protocol.TrunkCommand):
+            self._trunk_side.do(command)
+        elif isinstance(command, protocol.Place):
+            self._place(call, command)
+        elif isinstance(command, protocol.HangUp) and call in (number for number, _ in self._waiting):
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] != call)
+            self._send(call, LineClosed(command.reason))
+        elif (leg := self._legs.get(call)) is not None:
+            match command:
+                case protocol.Play(reply, pcm):
+                    leg.playout.play(reply, pcm)
+                case protocol.Finish(reply):
+                    leg.playout.finish(reply)
+                case protocol.Flush(reply):
+                    leg.flush(reply)
+                case protocol.Duck(reply, down):
+                    leg.playout.duck(reply, down)
+                case protocol.Ring():
+                    leg.ring()
+                case protocol.Answer():
+                    leg.pick_up()
+                case protocol.Refuse(code, retry_after):
+                    leg.refuse(code, retry_after)
+                case protocol.SendDigits(digits):
+                    leg.send_digits(digits)
+                case protocol.Transfer(uri):
+                    leg.hand_over(uri)
+                case protocol.Brief(pcm):
+                    leg.briefing += pcm
+                case protocol.Consult(uri, caller):
+                    room = not self._draining and native.calls() < self._max_calls
+                    self._consultations.begin(leg, uri, caller, room=room)
+                case protocol.Music(pcm):
+                    leg.music.add(pcm) if pcm else leg.music.stop()
+                case protocol.HangUp(reason):
+                    leg.say_goodbye(reason)
+
+    def _stats(self) -> protocol.Stats:
+        late = sorted(self._lateness) or [0.0]
+        legs = self._legs.values()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return protocol.Stats(
+            ticks=self._ticks,
+            tick_late_p99_us=round(late[int(len(late) * 0.99)] * 1e6),
+            tick_late_max_us=round(late[-1] * 1e6),
+            underruns=self._underruns + sum(leg.playout.underruns for leg in legs),
+            stale_frames=self._stale + sum(leg.stale_frames for leg in legs),
+            late_audio=self._late_audio + sum(leg.playout.late_audio for leg in legs),
+            lost_frames=self._daemon.lost,
+            calls=len(self._legs),
+            conf_ports=int(self._endpoint.mediaActivePorts()),
+            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
+            rss_bytes=pages * resource.getpagesize(),
+            cpu_s=usage.ru_utime + usage.ru_stime,
+        )
+
+    # --------------------------------------------------------------------------------------------- messages
+
+    @guarded
+    def _screen(self, text: str, sender: str, handle: int) -> bool:
+        """Sees every message first; True: it is dealt with."""
+        message = parse(text)
+        leg = self._by_id.get(message.header("call-id"))
+        if message.opens and message.header("replaces"):
+            self._replacing, self._replacing_from = message, sender
+        if message.code and leg is not None and not leg.dialog.remote_tag:
+            leg.dialog.remote_tag = message.to_tag
+        if leg is not None and leg.dialog.remote_tag in (message.from_tag, message.to_tag):
+            self._dialogs.look(message, sender)
+        full = native.calls() >= self._max_calls
+        if message.code:
+            self._trunk_side.take(message)
+            if self._farewells.answered(message):
+                return True
+        elif leg is None and not message.to_tag and message.method != "ACK":
+            verdict = self._trunk_side.judge(message, sender, busy=full or self._draining)
+            if verdict.code:
+                self._module.respond(handle, verdict.code, verdict.headers)
+                return True
+        if self._rtp_ports and leg is None and message.opens and not any(map(is_free, self._rtp_ports)):
+            if time.monotonic() < self._closed_at + RTP_CLOSES_S:
+                return True  # Sent again in half a second (RFC 3261 section 17.1.1.2), it finds the port closed.
+            full = True
+        verdict = self._screening.judge(message, None if leg is None else leg.dialog, full=full)
+        if verdict.code:
+            self._module.respond(handle, verdict.code, verdict.headers)
+        if verdict.digit and leg is not None:
+            leg.press(verdict.digit)
+        return bool(verdict.code) or verdict.drop
+
+    # ----------------------------------------------------------------------------------------------- calls
+
+    def _leg(
+        self,
+        number: int,
+        call_id: int,
+        *,
+        placed: bool,
+        trunk: str = "",
+        send: Callable[[protocol.Report], None] | None = None,
+    ) -> Leg:
+        """`send`: receives the call's messages, if not the daemon."""
+        leg = self._legs[number] = Leg(
+            self._accounts.of(trunk),
+            call_id,
+            placed=placed,
+            limits=self._limits,
+            spare=self._spare,
+            send=send or functools.partial(self._send, number),
+            send_frame=functools.partial(self._daemon.send_frame, number) if send is None else lambda *_: None,
+            replaced=functools.partial(self._replace, number),
+        )
+        leg.trunk = trunk
+        return leg
+
+    def incoming(self, prm: Any) -> None:
+        self._numbers += 1
+        leg = self._leg(self._numbers, prm.callId, placed=False)
+        invite = parse(prm.rdata.wholeMsg)
+        self._by_id[invite.header("call-id")] = leg
+        leg.dialog.remote_tag = invite.from_tag
+        leg.dialog.offer = invite.body
+        self._dialogs.opened(invite, prm.rdata.srcAddress)
+        if self._draining:
+            leg.refuse(503, 30)
+        elif self._rate.holds_back(self._numbers, time.monotonic()):
+            pass  # Refused by `_tick`, a moment later.
+        elif self._options.loopback:
+            leg.pick_up()
+        else:
+            whole = self._module.long.head(invite.header("call-id")) or prm.rdata.wholeMsg
+            head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
+            leg.trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
+            self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, leg.trunk))
+
+    def _place(self, number: int, command: protocol.Place) -> None:
+        self._sweep()
+        if self._draining:
+            self._send(number, LineClosed(EndReason.REFUSED, 503, "the line card takes no more calls"))
+            return
+        if native.calls() >= self._max_calls:
+            if sum(not leg.closed for leg in self._legs.values()) < self._max_calls:
+                # A call that is over for the daemon keeps its slot until its BYE is answered: any moment.
+                self._waiting.append((number, command))
+            else:
+                self._send(number, LineClosed(EndReason.REFUSED, 486, f"all {self._max_calls} calls are taken"))
+            return
+        try:
+            leg = self._leg(number, pj.PJSUA_INVALID_ID, placed=True, trunk=command.trunk)
+        except LookupError:
+            self._send(number, LineClosed(EndReason.FAILED, 0, f"trunk {command.trunk} is not set up yet"))
+            return
+        try:
+            leg.place(command.uri, command.caller, self._accounts.of(command.trunk).domain or self._phone.host)
+            self._by_id[leg.getInfo().callIdString] = leg
+        except pj.Error as error:
+            leg.gone = True
+            leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
+
+    def _replace(self, number: int, old: Leg, call_id: int) -> None:
+        """Another caller takes the place of `old` in call `number` (RFC 3891); pjsua2 ends the old one."""
+        self._numbers += 1
+        self._legs[self._numbers] = old  # Until it is gone.
+        leg = self._leg(number, call_id, placed=False, trunk=old.trunk)
+        if self._replacing is not None:
+            self._by_id[self._replacing.header("call-id")] = leg
+            leg.dialog.remote_tag = self._replacing.from_tag
+            self._dialogs.opened(self._replacing, self._replacing_from)
+        leg.take_over(old)
+
+    def _colleague(self, caller: Leg, heard: Callable[[protocol.Report], None]) -> tuple[Leg, str]:
+        """A leg for a call to a colleague of `caller`'s agent, and our host in it."""
+        trunk = caller.trunk if self._accounts.knows(caller.trunk) else ""
+        leg = self._leg(min(0, *self._legs) - 1, pj.PJSUA_INVALID_ID, placed=True, trunk=trunk, send=heard)
+        return leg, self._accounts.of(trunk).domain or self._phone.host
+
+    def _place_waiting(self) -> None:
+        for _ in range(len(self._waiting)):
+            self._place(*self._waiting.popleft())
