@@ -25,6 +25,9 @@ from phone_daemon.web.web import Web
 
 PAGE = Path(__file__).parent / "page"
 READY_S = 1.0
+KEPT_S = 0.1
+"""How old the list of live calls and the daemon's health may be, so that no number of readers asks for them more often
+than ten times a second."""
 COOKIE_S = 30 * 86_400
 NO_WEBRTC = (
     "WebRTC needs aiortc: `make serve` installs it, or pip install 'phone-daemon[webrtc]'; /ws/voice needs nothing"
@@ -47,7 +50,7 @@ def create_app(web: Web) -> FastAPI:
         },
     )
     app.state.web = web
-    app.state.live = SharedAnswer(partial(control.ask_live, web.settings.state))
+    app.state.live = SharedAnswer(partial(control.ask_live, web.settings.state), KEPT_S)
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
     app.include_router(listening.router)
@@ -74,7 +77,7 @@ def guarded(app: FastAPI, web: Web) -> ASGIApp:
 
 
 def _add_health(app: FastAPI, web: Web) -> None:
-    daemon = SharedAnswer(partial(_ask_daemon, web.health_port))
+    daemon = SharedAnswer(partial(_ask_daemon, web.health_port), KEPT_S)
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

@@ -108,7 +108,8 @@ def judge(tokens: Tokens, token: str, role: Role) -> Who:
 def requires(role: Role) -> Any:
     """A FastAPI dependency: `who: Annotated[Who, Depends(requires(Role.OPERATE))]`."""
 
-    def dependency(connection: HTTPConnection) -> Who:
+    # Not a plain function: FastAPI would run that in a thread.
+    async def dependency(connection: HTTPConnection) -> Who:
         return identify(connection, role)
 
     return dependency

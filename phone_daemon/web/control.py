@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -134,7 +136,7 @@ async def sign_out(response: Response) -> None:
 # ------------------------------------------------------------------------------------------------------------ calls
 
 
-@router.get("/calls", tags=["calls"], responses=some(503))
+@router.get("/calls", tags=["calls"], responses=some(503), response_model=LiveCalls | PastCalls)
 async def calls(  # noqa: PLR0917
     request: Request,
     who: Watcher,
@@ -148,11 +150,11 @@ async def calls(  # noqa: PLR0917
     failed: bool | None = None,
     before: Annotated[str, Query(max_length=128, description="a call's id: the next page")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> LiveCalls | PastCalls:
+) -> Response | PastCalls:
     """Lists live calls on all machines that share the Redis, or past calls on this machine, latest first."""
     web: Web = request.app.state.web
     if state == "live":
-        return LiveCalls(calls=list((await request.app.state.live.get()).values()))
+        return Response((await request.app.state.live.get()).json, media_type="application/json")
     wanted = Wanted(
         *(q, number, dialplan, _iso(since), _iso(until)), slower_than_ms, failed, before=before, limit=limit
     )
@@ -169,7 +171,7 @@ async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
     web: Web = request.app.state.web
     live: dict[str, Any] = {}
     with contextlib.suppress(HTTPException):
-        live = (await request.app.state.live.get()).get(call, {})
+        live = (await request.app.state.live.get()).calls.get(call, {})
     past = await asyncio.to_thread(web.store.get, call)
     if past is None and not live:
         raise HTTPException(404, f"no call {call}")
@@ -291,15 +293,26 @@ async def _order(request: Request, who: Who, call: str, kind: CommandKind, argum
     return answer
 
 
-async def ask_live(settings: StateSettings) -> dict[str, dict[str, str]]:
-    """Returns the live calls by id, from all machines that share the Redis. Raises `HTTPException` 503."""
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The live calls, from all machines that share the Redis."""
+
+    calls: dict[str, dict[str, str]]
+    """By id."""
+    json: str
+    """As `GET /v1/calls` sends them (`LiveCalls`), made once for all who ask."""
+
+
+async def ask_live(settings: StateSettings) -> Live:
+    """Asks Redis for the live calls. Raises `HTTPException` 503."""
     if settings.url == "off":
         raise HTTPException(503, 'live calls are listed in Redis, which is switched off ([state] url = "off")')
     try:
         async with Commands(settings) as commands:
-            return await commands.calls()
+            calls = await commands.calls()
     except CommandFailed as error:
         raise HTTPException(503, str(error)) from None
+    return Live(calls, json.dumps({"calls": list(calls.values())}, ensure_ascii=False))
 
 
 # ----------------------------------------------------------------------------------------------------------- events
@@ -326,15 +339,12 @@ async def events(
     if web.feed.problem:
         raise HTTPException(503, web.feed.problem)
 
-    async def lines() -> AsyncIterator[str]:
+    async def lines() -> AsyncIterator[bytes]:
         web.metrics.watchers.inc()
         try:
-            yield ": phone-daemon\nretry: 2000\n\n"
-            async for event in web.feed.follow(last_event_id, call):
-                if event is None:
-                    yield ": still here\n\n"
-                else:
-                    yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.text}\n\n"
+            yield b": phone-daemon\nretry: 2000\n\n"
+            async for each in web.feed.follow(last_event_id, call):
+                yield b"".join(event.sent for event in each) or b": still here\n\n"
         except FeedDown:
             return
         finally:

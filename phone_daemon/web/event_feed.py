@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import re
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,9 @@ BATCH = 500
 MOST_BEHIND = 2000
 """The most events waiting for one reader; a slower one is dropped, and can return with its last id."""
 PAUSE_S = 1.0
+TOGETHER_S = 0.05
+"""Events that come within this time after one are told together: a write to each of many readers costs more than an
+event."""
 QUIET_S = 15.0
 """A comment is sent after this much silence, as the standard for server-sent events advises."""
 
@@ -37,8 +39,8 @@ class FeedEvent:
     id: str
     kind: str
     call: str
-    text: str
-    """JSON: call, kind, at_ns, daemon, data."""
+    sent: bytes
+    """The event as it is sent (server-sent events); the data is JSON: call, kind, at_ns, daemon, data."""
 
 
 class FeedDown(Exception):
@@ -46,32 +48,35 @@ class FeedDown(Exception):
 
 
 class EventFeed:
-    """`async with EventFeed(settings) as feed`, then `async for event in feed.follow(…)`, any number of times."""
+    """`async with EventFeed(settings) as feed`, then `async for events in feed.follow(…)`, any number of times."""
 
     def __init__(self, settings: StateSettings) -> None:
         self._settings = settings
         self._readers: set[_Reader] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._last = ""
         self.problem = "Redis is switched off ([state] url)" if settings.url == "off" else "not connected yet"
         """Why there is no event stream now; empty: there is one."""
 
     async def __aenter__(self) -> EventFeed:
         if self._settings.url != "off":
-            self._task = asyncio.create_task(self._run(), name="event feed")
+            self._tasks = [
+                asyncio.create_task(self._run(), name="event feed"),
+                asyncio.create_task(self._wake_readers(), name="event feed's quiet readers"),
+            ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for reader in self._readers:
             reader.end()
 
-    async def follow(self, last: str = "", call: str = "") -> AsyncIterator[FeedEvent | None]:
-        """Yields events after the id `last` (empty: from now on) of one `call`, or of all calls. Yields None from time
-        to time if there are no events, so that the caller can check whether the reader is still there. Raises
-        `FeedDown`.
+    async def follow(self, last: str = "", call: str = "") -> AsyncIterator[list[FeedEvent]]:
+        """Yields the events after the id `last` (empty: from now on) of one `call`, or of all calls, several at a time.
+        Yields none from time to time if there are none, so that the caller can check whether the reader is still there.
+        Raises `FeedDown`.
         """
         if self.problem:
             raise FeedDown(self.problem)
@@ -84,10 +89,14 @@ class EventFeed:
                 async for event in self._since(last):
                     told = event.id
                     if not call or event.call == call:
-                        yield event
+                        yield [event]
             async for live in reader.events():
-                if live is None or ((not told or _after(live.id, told)) and (not call or live.call == call)):
-                    yield live
+                wanted = [event for event in live if not call or event.call == call]
+                if told:
+                    wanted = [event for event in wanted if _after(event.id, told)]
+                    told = "" if wanted else told
+                if wanted or not live:
+                    yield wanted
         finally:
             self._readers.discard(reader)
 
@@ -118,9 +127,10 @@ class EventFeed:
                 while True:
                     read: Any = await client.xread({EVENTS: self._last}, count=BATCH, block=round(POLL_S * 1000))
                     for _, entries in read or ():
-                        for id, fields in entries:
-                            self._last = id
-                            self._tell(_event(id, fields))
+                        self._last = entries[-1][0]
+                        self._tell([_event(*entry) for entry in entries])
+                    if read:
+                        await asyncio.sleep(TOGETHER_S)
             except Exception as error:
                 self._say(f"{where(self._settings)}: {blame(error)}")
             finally:
@@ -133,42 +143,48 @@ class EventFeed:
             log.warning(Event("web.events_lost", reason=problem))
         self.problem = problem
 
-    def _tell(self, event: FeedEvent) -> None:
+    async def _wake_readers(self) -> None:
+        while True:
+            await asyncio.sleep(QUIET_S)
+            for reader in self._readers:
+                reader.wake()
+
+    def _tell(self, events: list[FeedEvent]) -> None:
         for reader in self._readers:
-            reader.put(event)
+            reader.put(events)
 
 
 class _Reader:
     """Compared by identity."""
 
     def __init__(self) -> None:
-        self._waiting: deque[FeedEvent] = deque()
-        self._wake = asyncio.Event()
+        self._waiting: list[FeedEvent] = []
+        self._awake = asyncio.Event()
         self._over = False
 
-    def put(self, event: FeedEvent) -> None:
-        if len(self._waiting) >= MOST_BEHIND:
+    def put(self, events: list[FeedEvent]) -> None:
+        if len(self._waiting) + len(events) > MOST_BEHIND:
             self.end()
         elif not self._over:
-            self._waiting.append(event)
-            self._wake.set()
+            self._waiting += events
+            self.wake()
+
+    def wake(self) -> None:
+        self._awake.set()
 
     def end(self) -> None:
         self._over = True
-        self._wake.set()
+        self.wake()
 
-    async def events(self) -> AsyncIterator[FeedEvent | None]:
+    async def events(self) -> AsyncIterator[list[FeedEvent]]:
         while True:
-            while self._waiting:
-                yield self._waiting.popleft()
+            await self._awake.wait()
+            self._awake.clear()
+            waiting, self._waiting = self._waiting, []
+            if waiting or not self._over:
+                yield waiting
             if self._over:
                 return
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(QUIET_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                yield None
 
 
 def _event(id: str, fields: dict[str, str]) -> FeedEvent:
@@ -179,7 +195,8 @@ def _event(id: str, fields: dict[str, str]) -> FeedEvent:
         data, at_ns = {}, 0
     kind, call = fields.get("kind", ""), fields.get("call", "")
     about = {"call": call, "kind": kind, "at_ns": at_ns, "daemon": fields.get("daemon", ""), "data": data}
-    return FeedEvent(id, kind, call, json.dumps(about, ensure_ascii=False))
+    text = f"id: {id}\nevent: {kind}\ndata: {json.dumps(about, ensure_ascii=False)}\n\n"
+    return FeedEvent(id, kind, call, text.encode())
 
 
 def _after(id: str, other: str) -> bool:

@@ -23,6 +23,18 @@ async def test_who_asks_meanwhile_gets_the_same_answer_and_who_asks_afterwards_a
     assert await shared.get() == 2
 
 
+async def test_who_asks_soon_afterwards_gets_the_same_answer_where_it_is_kept() -> None:
+    answers = iter(range(10))
+
+    async def ask() -> int:
+        return next(answers)
+
+    shared = SharedAnswer(ask, keep_s=0.05)
+    assert await shared.get() == await shared.get() == 0
+    await asyncio.sleep(0.06)
+    assert await shared.get() == 1
+
+
 async def test_who_goes_away_takes_the_answer_from_nobody() -> None:
     go = asyncio.Event()
 
