@@ -2,6 +2,9 @@
 
 Chromium's figures come from the page's own audio, at both ends of what a person hears: the microphone's recording and
 the received audio, each sampled every 10 ms by an analyzer. aiortc's figures are from a second, independent client.
+
+Callers interrupt two dialplans: one that any voice stops, and one with the default policy, where the caller's first
+words do, and the agent speaks softly until then.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import numpy as np
 from playwright.async_api import Page, expect
 
 from ops.bench.figure import Figure, Progress
+from ops.bench.plans import clinic_plan
 from ops.bench.talk import Sound, fell_silent, sounds, talker
 from ops.live.chromium import chromium, record
 from ops.live.daemon_process import DaemonProcess, listening
@@ -39,6 +43,8 @@ INTO_THE_GREETING_S = 2.2
 """In the middle of a clause: after three seconds the agent pauses by itself."""
 SILENCE_MS = 450.0
 """Longer than the agent's own pauses."""
+AT_ONCE = "7"
+"""The number of the dialplan whose agent any voice stops."""
 GOING_ON_MS = 100.0
 """The agent speaks at the caller's onset if it is heard so soon after it; nothing stops it as soon as that."""
 ENOUGH_MS = 12_000
@@ -54,37 +60,54 @@ Levels = Sequence[tuple[float, float, float]]
 async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
     """Makes `rounds` calls of each kind, interrupted in the greeting, then measures the cost of a held call."""
     token, port = secrets.token_urlsafe(16), free_port()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        settings = {"web": {"on": True, "port": port, "requests_a_minute": 60_000}}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        at_once = {"name": "at_once", "called": [AT_ONCE], "barge_in": {"policy": "speech"}}
+        settings = {
+            "dialplans": [str(clinic_plan(folder)), str(clinic_plan(folder, **at_once))],
+            "web": {"on": True, "port": port, "requests_a_minute": 60_000},
+        }
         environ = {"PHONE_WEB_TOKENS": f"admin:{token}"}
-        async with DaemonProcess(Path(folder) / "daemon", settings, environ=environ) as daemon:
+        async with DaemonProcess(folder / "daemon", settings, environ=environ) as daemon:
             await listening(port)
-            pressed, cut = await _in_chromium(Path(folder), f"http://127.0.0.1:{port}/?token={token}", rounds)
-            progress(0.4)
+            link = f"http://127.0.0.1:{port}/?token={token}"
+            pressed, cut = await _in_chromium(folder, link, rounds, AT_ONCE)
+            progress(0.3)
+            _, cut_by_words = await _in_chromium(folder, link, rounds)
+            progress(0.5)
             sound = next(each for each in sounds() if each.words.startswith("I would like to book an appointment"))
             tried = [await _by_aiortc(port, token, sound) for _ in range(rounds)]
             by_aiortc = [took for took in tried if took is not None]
             progress(0.6)
             async with Commands(daemon.state) as commands:
-                by_sip = [await _by_sip(daemon, commands, sound) for _ in range(rounds)]
+                sip, sip_by_words = [
+                    [await _by_sip(daemon, commands, sound, number) for _ in range(rounds)] for number in (AT_ONCE, "")
+                ]
             progress(0.8)
             web, card = await _cost(daemon, port, token)
     return [
         Figure("page: press to first agent audio p95", quantiles(pressed)["p95"], "ms", 700.0, _told(pressed)),
-        Figure("Chromium: caller's onset to silence p95", quantiles(cut)["p95"], "ms", 250.0, _told(cut)),
-        Figure("aiortc: caller's onset to silence p95", quantiles(by_aiortc)["p95"], "ms", None, _told(by_aiortc)),
-        Figure("SIP beside them: onset to silence p95", quantiles(by_sip)["p95"], "ms", None, _told(by_sip)),
+        Figure("Chromium: onset of any voice to silence p95", quantiles(cut)["p95"], "ms", 250.0, _told(cut)),
+        Figure("SIP beside it p95", quantiles(sip)["p95"], "ms", None, _told(sip)),
+        Figure("Chromium: onset of words to silence p95", *_by_words(cut_by_words)),
+        Figure("SIP beside it p95", *_by_words(sip_by_words)),
+        Figure("aiortc: the same p95", *_by_words(by_aiortc)),
         Figure(
             "CPU of a browser's leg / of a SIP leg", web / card, "×", 4.0, f"{web:.2f} % and {card:.2f} % of a core"
         ),
     ]
 
 
+def _by_words(values: Sequence[float]) -> tuple[float, str, None, str]:
+    """The figure of the default policy, without a target: an agent that listens for words waits for them."""
+    return quantiles(values)["p95"], "ms", None, f"{_told(values)}; spoken softly until then"
+
+
 def _told(values: Sequence[float]) -> str:
     return f"{len(values)} calls, p50 {quantiles(values)['p50']:.0f}"
 
 
-async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float], list[float]]:
+async def _in_chromium(folder: Path, link: str, rounds: int, number: str = "") -> tuple[list[float], list[float]]:
     """From the press to the first sound, and from onset to silence, in ms."""
     recording = folder / "caller.wav"
     record(recording, [(INTO_THE_GREETING_S, WORDS)])
@@ -93,6 +116,7 @@ async def _in_chromium(folder: Path, link: str, rounds: int) -> tuple[list[float
         page = await context.new_page()
         await page.goto(link)
         await page.get_by_label("I wear headphones").check()
+        await page.get_by_label("Number to dial").fill(number)
         for _ in range(rounds):
             levels = await _one_call(page)
             began = await page.evaluate("window.pressed")
@@ -153,8 +177,8 @@ async def _by_aiortc(port: int, token: str, sound: Sound) -> float | None:
         await here.close()
 
 
-async def _by_sip(daemon: DaemonProcess, commands: Commands, sound: Sound) -> float:
-    async with talker(daemon, commands) as talk:
+async def _by_sip(daemon: DaemonProcess, commands: Commands, sound: Sound, number: str) -> float:
+    async with talker(daemon, commands, number or "100") as talk:
         await talk.agent_speaks()
         await asyncio.sleep(random.uniform(1.0, 2.0))
         played = await talk.say(sound)

@@ -132,10 +132,10 @@ class Talker:
 
 
 @asynccontextmanager
-async def talker(daemon: DaemonProcess, commands: Commands) -> AsyncIterator[Talker]:
-    """Phones the daemon; on leaving the block, hangs up and waits until the call's files are written."""
+async def talker(daemon: DaemonProcess, commands: Commands, number: str = "100") -> AsyncIterator[Talker]:
+    """Phones the daemon at `number`; on leaving the block, hangs up and waits until the call's files are written."""
     name = f"bench-{secrets.token_hex(4)}"
-    async with Probe(daemon.uri(), caller=name) as probe:
+    async with Probe(daemon.uri(number), caller=name) as probe:
         await probe.answered()
         call = await commands.call_of(name)
         talk = Talker(probe, commands, call, daemon.calls_directory / call)

@@ -8,6 +8,8 @@ import { CallError } from "./microphone.js";
 
 const ENDPOINT = "/v1/webrtc";
 const PATIENCE_MS = 5000;
+/** Longer than audio of an interrupted reply is still on its way, or in this browser's buffer. */
+const DRAINED_MS = 200;
 /** The server was built without WebRTC. */
 const NOT_IMPLEMENTED = 501;
 
@@ -21,6 +23,7 @@ export class WebRtcCall extends EventTarget {
   #etag = "";
   /** @type {RTCIceCandidate[]} */ #found = [];
   #over = false;
+  /** Until when nothing is played. @type {ReturnType<typeof setTimeout> | undefined} */ #hushed;
   #leaving = () => this.hangUp();
 
   /** @param {MediaStream} microphone */
@@ -105,10 +108,25 @@ export class WebRtcCall extends EventTarget {
 
   /** @param {Note} note */
   #take(note) {
+    if (note.kind === "flushed") this.#hush();
+    if (note.kind === "agent" && this.#hushed) this.#listen(); // The next reply begins.
     this.dispatchEvent(new CustomEvent("note", { detail: note }));
     if (note.kind === "refused" || note.kind === "closed") this.#location = ""; // There is nothing left to hang up.
     if (note.kind === "refused") this.#end(`The call was not taken: ${note.data.why}.`);
     if (note.kind === "closed") this.#end(ending(String(note.data.reason)));
+  }
+
+  /** Plays nothing that was sent before an interruption. */
+  #hush() {
+    for (const track of this.agent.getTracks()) track.enabled = false;
+    clearTimeout(this.#hushed);
+    this.#hushed = setTimeout(() => this.#listen(), DRAINED_MS);
+  }
+
+  #listen() {
+    clearTimeout(this.#hushed);
+    this.#hushed = undefined;
+    for (const track of this.agent.getTracks()) track.enabled = true;
   }
 
   /** @param {string} why */
