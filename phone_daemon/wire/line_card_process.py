@@ -35,7 +35,7 @@ STOP_S = 5.0
 FROZEN_S = 10.0
 """A card that has said nothing for so long, though asked, is killed: its calls wait for frames that never come."""
 EXIT_PORT = 98
-"""Exit code of a card whose SIP port is taken (`line_card.EXIT_PORT`; that module needs pjsua2)."""
+"""Exit code of a card whose SIP port is taken (`line_card.__main__.EXIT_PORT`; that module needs pjsua2)."""
 MAX_NOTE = packets.MAX_PACKET - 1024
 MAX_NOTES_WAITING = 2000
 """A web process that is so far behind misses notes: what it needs for its calls' audio comes first."""

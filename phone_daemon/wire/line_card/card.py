@@ -31,8 +31,9 @@ from phone_daemon.wire.line_card.daemon_link import DaemonLink
 from phone_daemon.wire.line_card.farewell import Dialogs, Farewells
 from phone_daemon.wire.line_card.finished_legs import FinishedLegs
 from phone_daemon.wire.line_card.guarded import guarded, log
-from phone_daemon.wire.line_card.leg import Leg, Limits
+from phone_daemon.wire.line_card.leg import Leg
 from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.options import Limits
 from phone_daemon.wire.line_card.phone import Phone
 from phone_daemon.wire.line_card.registration import Accounts
 from phone_daemon.wire.line_card.rtp_port import is_free
@@ -62,9 +63,7 @@ class Card:
         self._numbers = 0
         self._waiting: deque[tuple[int, protocol.Place]] = deque()
         self._rate = CallRate()
-        self._limits = Limits(
-            options.rtp_timeout, options.ack_timeout, tuple(options.codecs.split(",")), options.transfer_timeout
-        )
+        self._limits = Limits.of(options)
         self._rtp_ports = range(options.rtp_port, options.rtp_port + options.rtp_range, 2)
         self._closed_at = 0.0
         """When the last call ended."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pjsua2 as pj
 
-from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged, TransferFailed
+from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.hold_music import HoldMusic
+from phone_daemon.wire.line_card.options import Limits
 from phone_daemon.wire.line_card.rtp_input import RtpInput
 from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.sdp import prefer
+from phone_daemon.wire.line_card.transfer import Transfer, why
 from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 
@@ -29,16 +29,6 @@ OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
 LINGER_S = 0.2
 """Time between the agent's last sound and BYE or REFER: what was sent is still traveling, or waiting in jitter
 buffers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    rtp_timeout_s: float
-    ack_timeout_s: float
-    codecs: tuple[str, ...]
-    """Encoding names, in our order of preference."""
-    transfer_timeout_s: float
-    """Longest wait for the outcome of a transfer (RFC 5589: a NOTIFY with a final status)."""
 
 
 class Leg(pj.Call):  # type: ignore[misc]
@@ -99,12 +89,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._sounded = 0.0
         """When the agent's last sound was handed to RTP."""
         self._leave: Callable[[], None] | None = None
-        self._failed: Callable[[int, str], None] | None = None
-        """Called, instead of telling the daemon, when a transfer fails."""
         self._bridged: Leg | None = None
         self._slot = -1
         """The call's own slot on the conference bridge."""
-        self._ack_by = self._media_by = self._transfer_by = float("inf")
+        self._ack_by = self._media_by = float("inf")
+        self._transfer = Transfer(self.dialog, self.tell)
 
     # ------------------------------------------------------------------------------------------- commands
 
@@ -153,34 +142,16 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def hand_over(self, uri: str) -> None:
         """Sends REFER, once the agent's last sound has had time to arrive."""
-        refer = (uri, lambda param: self.xfer(uri, param), self._limits.transfer_timeout_s)
-        self._leave = functools.partial(self._refer, *refer)
+        self._leave = functools.partial(
+            self._transfer.begin, uri, lambda param: self.xfer(uri, param), self._limits.transfer_timeout_s
+        )
 
     def replace_by(self, other: Leg, within_s: float, failed: Callable[[int, str], None]) -> None:
         """Sends REFER with Replaces: asks the caller's side to take our place in the call with `other` (RFC 3891).
 
         `failed` is called with the status and the reason if that does not happen `within_s`.
         """
-        self._failed = failed
-        self._refer("the colleague", lambda param: self.xferReplaces(other, param), within_s)
-
-    def _refer(self, whom: str, send: Callable[[Any], None], within_s: float) -> None:
-        self._transfer_by = time.monotonic() + within_s
-        self._ending = EndReason.TRANSFERRED
-        self.dialog.referring = True
-        try:
-            send(pj.CallOpParam(True))
-        except pj.Error as error:
-            self._stay(0, f"transfer to {whom}: {_why(error)}")
-
-    def _stay(self, code: int, detail: str) -> None:
-        """The transfer failed, and the caller is still here."""
-        self._transfer_by, self._ending = float("inf"), None
-        failed, self._failed = self._failed, None
-        if failed is not None:
-            failed(code, detail)
-        else:
-            self.tell(TransferFailed(code, detail))
+        self._transfer.begin("the colleague", lambda param: self.xferReplaces(other, param), within_s, failed)
 
     def tell(self, report: Report) -> None:
         """Tells the daemon, unless the daemon already considers the call over."""
@@ -213,13 +184,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         ending, self._ending = self._ending, reason
         # First, because pjsua2 reports its own end of the call from within `hangup`.
         self.close(reason, code, detail)
-        if not self.gone and ending in (None, EndReason.TRANSFERRED):
+        if not self.gone and ending is None:
             try:
                 # Ignored once the call is answered. Without it pjsua2 declines for the whole number (603), and a trunk
                 # would try nowhere else.
                 self.hangup(_response(503 if reason in OUR_DOING else 480))
             except pj.Error as error:
-                log("WARNING", f"hang up: {_why(error)}")
+                log("WARNING", f"hang up: {why(error)}")
 
     def close(self, reason: EndReason, code: int = 0, detail: str = "") -> None:
         """Tells the daemon, once, that the call is over."""
@@ -285,8 +256,8 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
         elif now >= self._media_by and self._media < 0:
             self.hang_up(EndReason.FAILED, detail=f"no media was agreed on within {self._limits.ack_timeout_s:g} s")
-        elif now >= self._transfer_by:
-            self._stay(408, f"nothing was heard of the transfer for {self._limits.transfer_timeout_s:g} s")
+        elif self._transfer.timed_out(now):
+            pass  # It has been told.
         elif self._leave is not None and now >= self._sounded + LINGER_S:
             leave, self._leave = self._leave, None
             leave()
@@ -321,6 +292,8 @@ class Leg(pj.Call):  # type: ignore[misc]
     def _end_reason(self, code: int) -> EndReason:
         if self._ending is not None:
             return self._ending
+        if self._transfer.under_way:
+            return EndReason.TRANSFERRED
         if not self._answered:
             return EndReason.REFUSED if self._placed else EndReason.CALLER_HUNG_UP
         if not self._acknowledged:
@@ -390,12 +363,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
-        # Until the final NOTIFY the other party's phone is ringing, and the caller may come back (RFC 3515).
-        if prm.statusCode >= 300 or prm.finalNotify:
-            self.dialog.referring = False
-        if prm.statusCode >= 300:
-            self._stay(prm.statusCode, str(prm.reason))
-        elif prm.finalNotify:
+        if self._transfer.done(prm.statusCode, prm.reason, final=prm.finalNotify):
             self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
 
     @guarded
@@ -407,7 +375,8 @@ class Leg(pj.Call):  # type: ignore[misc]
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
         # Anyone who knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC
         # 3891).
-        if not self._live or self._placed or self.consulting or self._leave is not None or self._ending is not None:
+        leaving = self._leave is not None or self._transfer.under_way or self._ending is not None
+        if not self._live or self._placed or self.consulting or leaving:
             prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 
     @guarded
@@ -428,7 +397,3 @@ def _response(code: int) -> Any:
     param.opt.videoCount = 0
     param.statusCode = code
     return param
-
-
-def _why(error: Any) -> str:
-    return re.sub(r"\s+", " ", str(error.reason or error.info()))

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 
 CODECS = {"PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/16000"}
 """Names in RFC 3551 and in pjmedia. (G.722 samples at 16 kHz, whatever its rtpmap says.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for each call of the card; times in seconds."""
+
+    rtp_timeout_s: float
+    ack_timeout_s: float
+    codecs: tuple[str, ...]
+    """Encoding names, in our order of preference."""
+    transfer_timeout_s: float
+    """Longest wait for the outcome of a transfer (RFC 5589: a NOTIFY with a final status)."""
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Limits:
+        codecs = tuple(options.codecs.split(","))
+        return cls(options.rtp_timeout, options.ack_timeout, codecs, options.transfer_timeout)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -1,0 +1,72 @@
+"""A transfer: the caller's telephone is asked by REFER to call somebody else, and reports how that goes by NOTIFY.
+
+RFC 3515; with Replaces (RFC 3891) it takes our place in a call that we already have with a colleague.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pjsua2 as pj
+
+from phone_daemon.events import TransferFailed
+from phone_daemon.wire.line_card.screening import Dialog
+
+Failed = Callable[[int, str], None]
+"""Takes the status, 0 if there is none, and the reason."""
+
+
+class Transfer:
+    """That of the call of `dialog`; `tell` takes what the daemon is told of it."""
+
+    def __init__(self, dialog: Dialog, tell: Callable[[TransferFailed], None]) -> None:
+        self.under_way = False
+        self._dialog = dialog
+        self._tell = tell
+        self._failed: Failed | None = None
+        self._within_s = 0.0
+        self._by = float("inf")
+
+    def begin(self, whom: str, refer: Callable[[Any], None], within_s: float, failed: Failed | None = None) -> None:
+        """Has `refer` send it. If it fails, or nothing final is heard `within_s`, `failed` is called, or the daemon
+        told."""
+        self._within_s, self._by = within_s, time.monotonic() + within_s
+        self._failed = failed
+        self.under_way = self._dialog.referring = True
+        try:
+            refer(pj.CallOpParam(True))
+        except pj.Error as error:
+            self._fail(0, f"transfer to {whom}: {why(error)}")
+
+    def timed_out(self, now: float) -> bool:
+        """Whether it failed just now because nothing final was heard in time; `now` is monotonic."""
+        late = now >= self._by
+        if late:
+            self._fail(408, f"nothing was heard of the transfer for {self._within_s:g} s")
+        return late
+
+    def done(self, code: int, reason: Any, *, final: bool) -> bool:
+        """Takes a NOTIFY; true: the caller is with the other party, and our call can end."""
+        # Until the final NOTIFY the other party's phone is ringing, and the caller may come back (RFC 3515).
+        if code >= 300 or final:
+            self._dialog.referring = False
+        if code >= 300:
+            self._fail(code, str(reason))
+        return bool(final) and code < 300
+
+    def _fail(self, code: int, detail: str) -> None:
+        """The caller is still here."""
+        self._by, self.under_way = float("inf"), False
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed(code, detail)
+        else:
+            self._tell(TransferFailed(code, detail))
+
+
+def why(error: Any) -> str:
+    """What a `pj.Error` says, on one line."""
+    return re.sub(r"\s+", " ", str(error.reason or error.info()))
