@@ -93,6 +93,8 @@ class TurnTaking:
         self._quiet_since = self._told_until = 0
         self.held = False
         """Whether the caller waits on hold, by their own wish or an operator's."""
+        self._ungreeted = False
+        """Whether the call began on hold, so that nothing of the greeting was heard."""
         self.parking = False
         """An operator puts the caller on hold once the reply has been heard."""
         self.taken: TakeOver | None = None
@@ -145,6 +147,9 @@ class TurnTaking:
                 case SpeechEnded():
                     self._speech_ended()
         if self.held and self.floor.state in HAS_FLOOR:
+            reply = self.agent_side.reply
+            unheard = reply is not None and "rtp_first_audio" not in reply.turn.at_ns
+            self._ungreeted = self.floor.state is State.GREETING and unheard
             self.barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
         elif self._takes_floor():
             self.barge_in(BargeInSource.SPEECH, self.caller_side.onset)
@@ -170,6 +175,10 @@ class TurnTaking:
     def _wait_for_caller(self) -> None:
         """What happens by the passing of time alone while the floor is the caller's."""
         if self.held or not self.agent_side.settled:
+            return
+        if self._ungreeted:
+            self._ungreeted = False
+            self._feed(Input.TOLD, self.agent_side.greeting())
             return
         if self._digits and (digits := self._digits.take(self._agent.wanted_digits(), self.caller_side.position)):
             self.caller_side.pending = PendingTurn()

@@ -58,6 +58,23 @@ def test_what_was_asked_just_before_the_hold_is_not_answered_into_it(tmp_path: P
     ring(tmp_path, script, agent=agent)
 
 
+def test_whoever_is_on_hold_from_the_start_is_greeted_once_they_are_there(tmp_path: Path) -> None:
+    """A PBX that dials for somebody (click to dial) offers a held call, and joins them later."""
+
+    async def script(phone: Phone) -> None:
+        phone.line.tells(HoldChanged(held=True))
+        await phone.reaches(State.LISTENING)
+        await asyncio.sleep(20)
+        assert not phone.hears("How can I help")()
+        phone.line.tells(HoldChanged(held=False))
+        await phone.heard_out("How can I help")
+        assert len(phone.told("agent")) == 2
+        await phone.says(speech(OPEN))
+        await phone.heard_out("Of course")
+
+    ring(tmp_path, script, agent=agents.Lines(agents.text("Of course.")))
+
+
 @pytest.mark.parametrize(
     ("code", "words"), [(486, wording.BUSY), (405, wording.NOT_PUT_THROUGH), (408, wording.NOT_PUT_THROUGH)]
 )
