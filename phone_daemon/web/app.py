@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from phone_daemon import __version__
@@ -120,7 +120,7 @@ def _add_page(app: FastAPI, web: Web) -> None:
     async def index(request: Request, token: str = "") -> Response:
         if token:
             return _sign_in(web, request, token)
-        return HTMLResponse(files.index, headers={"Cache-Control": "no-cache"})
+        return files.index(request)
 
     files.add_to(app)
 
