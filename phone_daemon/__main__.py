@@ -22,7 +22,7 @@ from phone_daemon.settings.daemons import one_of
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import Key
-from phone_daemon.wire.sip import CardFailed
+from phone_daemon.wire.card_failed import CardFailed
 from sidecars.host.host import HostLost
 from sidecars.log import set_up
 

@@ -23,7 +23,7 @@ from phone_daemon.call.who_answered import WhoAnswered, who_answered
 from phone_daemon.called import dialplan_of_trunk
 from phone_daemon.clock import now_ns
 from phone_daemon.current_stt import CurrentStt
-from phone_daemon.dialplan.dialplan import SHIPPED, Dialplan, DialplanError, Dialplans
+from phone_daemon.dialplan.dialplan import Dialplan, DialplanError, load_dialplans
 from phone_daemon.dialplan.keys import OutboundKeys
 from phone_daemon.engines import make_tts
 from phone_daemon.events import EndReason, Note
@@ -32,7 +32,6 @@ from phone_daemon.outbound import BadRequest, DialRequest, Outbound, Outcome, pr
 from phone_daemon.readiness import parts_of
 from phone_daemon.settings.problems import nearest
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunk_checks import unknown_dialplans
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.stt.utterance import Utterance
 from phone_daemon.stt.vad import Vad
@@ -54,14 +53,6 @@ ANY = "reception"
 """The number to dial if every number is answered."""
 RETRY_AFTER_S = 30
 """How long a caller who is refused for lack of room is told to wait (RFC 3261, section 20.33)."""
-
-
-def load_dialplans(settings: Settings) -> Dialplans:
-    """The dialplans that `settings` name, or the dental clinic if they name none. Raises `DialplanError`."""
-    plans = Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
-    if problems := unknown_dialplans(settings.trunk, (plan.name for plan in plans)):
-        raise DialplanError(problems)
-    return plans
 
 
 def number_of(plan: Dialplan) -> str:

@@ -33,7 +33,7 @@ from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call
 from phone_daemon.call.services import Services
 from phone_daemon.clock import run_counted
-from phone_daemon.daemon import load_dialplans
+from phone_daemon.dialplan.dialplan import load_dialplans
 from phone_daemon.engines import engine_options, make_counted_tts
 from phone_daemon.events import EndReason, Note
 from phone_daemon.settings.settings import CallSettings, Settings, StateSettings

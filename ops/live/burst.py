@@ -37,8 +37,7 @@ from ops.report.stats import gate_ms, quantiles
 from ops.usage import WrongUse, add_config, settings
 from ops.witness.probe import Probe, Refused, address, until
 from ops.witness.rtp import Packet
-from phone_daemon.daemon import load_dialplans
-from phone_daemon.dialplan.dialplan import DialplanError
+from phone_daemon.dialplan.dialplan import DialplanError, load_dialplans
 from phone_daemon.settings.settings import Settings, StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import CommandKind

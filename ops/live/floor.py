@@ -21,8 +21,7 @@ from ops.live.model_endpoint import Endpoint, EndpointFailed
 from ops.report.stats import quantiles
 from ops.usage import WrongUse, add_config, settings
 from phone_daemon.agent.script.script import ScriptedAgent
-from phone_daemon.daemon import load_dialplans
-from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
+from phone_daemon.dialplan.dialplan import DialplanError, Dialplans, load_dialplans
 from phone_daemon.events import AgentEvent, Token
 from phone_daemon.settings.settings import Settings
 

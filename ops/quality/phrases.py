@@ -13,8 +13,7 @@ import argparse
 import json
 
 from ops.usage import WrongUse, add_config, settings
-from phone_daemon.daemon import load_dialplans
-from phone_daemon.dialplan.dialplan import DialplanError
+from phone_daemon.dialplan.dialplan import DialplanError, load_dialplans
 from phone_daemon.engines import engine_options
 from phone_daemon.settings.settings import SttSettings
 

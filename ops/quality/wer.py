@@ -37,8 +37,7 @@ from ops.quality.telephone import Sound, heard_over, to_pcm
 from ops.quality.transcribe import NotHeard, hear, started
 from ops.report import tables
 from ops.usage import WrongUse, add_config, settings
-from phone_daemon.daemon import load_dialplans
-from phone_daemon.dialplan.dialplan import DialplanError
+from phone_daemon.dialplan.dialplan import DialplanError, load_dialplans
 from phone_daemon.engines import engine_options
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.settings.settings import SttSettings

@@ -61,7 +61,7 @@ class AgentFactory:
             if plan.agent != "llm":
                 ScriptedAgent(plan)  # prepares what it must know of a dialplan now, and not when somebody calls
         thinking = [plan for plan in plans if plan.agent == "llm"]
-        problems = [problem for plan in thinking for problem in missing_keys(plan, self._environ)]
+        problems = [problem for plan in thinking for problem in plan.missing_keys(self._environ)]
         if problems:
             raise DialplanError(problems)
         if thinking:
@@ -137,15 +137,3 @@ class AgentFactory:
         self._chats.clear()
         if http is not None:
             await http.aclose()
-
-
-def missing_keys(plan: Dialplan, environ: Mapping[str, str]) -> list[str]:
-    """Keys that `plan` names and the environment lacks, one line each. A model server may not need one."""
-    named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in plan.tools.values() if tool.webhook}
-    if plan.model is not None and plan.model.api_key_env != Model("").api_key_env:
-        named["llm"] = plan.model.api_key_env
-    return [
-        f'environment: {name}: is not set, and dialplan "{plan.name}" names it ({where}.api_key_env)'
-        for where, name in named.items()
-        if name and not environ.get(name)
-    ]

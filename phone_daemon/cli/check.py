@@ -6,9 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from phone_daemon.agent.factory import missing_keys
-from phone_daemon.daemon import load_dialplans
-from phone_daemon.dialplan.dialplan import DialplanError, Dialplans
+from phone_daemon.dialplan.dialplan import DialplanError, Dialplans, load_dialplans
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
 
@@ -46,4 +44,4 @@ def _of_dialplans(paths: tuple[Path, ...], environ: Mapping[str, str]) -> Iterat
         yield from error.lines
         return
     for plan in plans:
-        yield from missing_keys(plan, environ)
+        yield from plan.missing_keys(environ)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from phone_daemon.agent.agent import CallerTurn, Message, Parties
-from phone_daemon.agent.factory import AgentFactory, missing_keys
+from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError, Dialplans
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolRun, Trouble, Understood
 from phone_daemon.settings.settings import Settings
@@ -31,7 +31,7 @@ async def run(path: Path, settings: Settings, *, closed: bool = False) -> int:
     """Reads the caller's turns from stdin until it ends, or the agent ends the call. Raises `DialplanError`."""
     [plan] = Dialplans.load((path,))
     plan = replace(plan, is_open=False) if closed else plan.at(datetime.now().astimezone())
-    if missing := missing_keys(plan, os.environ) if plan.agent == "llm" else ():
+    if missing := plan.missing_keys(os.environ) if plan.agent == "llm" else ():
         raise DialplanError(missing)
     factory = AgentFactory(settings.llm)
     try:

@@ -18,11 +18,12 @@ from phone_daemon.dialplan.script_keys import script_of
 from phone_daemon.dialplan.start import StartKeys, check_start
 from phone_daemon.dialplan.tools import Tool, tools_of
 from phone_daemon.language.backchannels import backchannels as usual_backchannels
-from phone_daemon.media.wav import WavError, read_wav
 from phone_daemon.settings.problems import Problems
+from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import NotToml, read
+from phone_daemon.settings.trunk_checks import unknown_dialplans
 
-__all__ = ["SHIPPED", "BargeIn", "Dialplan", "DialplanError", "Dialplans"]
+__all__ = ["SHIPPED", "BargeIn", "Dialplan", "DialplanError", "Dialplans", "load_dialplans"]
 
 SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
@@ -99,6 +100,17 @@ class Dialplan:
         """`backchannel`, or what stands for it."""
         return usual_backchannels(str(self.voice.get("language", ""))) if self.backchannel is None else self.backchannel
 
+    def missing_keys(self, environ: Mapping[str, str]) -> list[str]:
+        """Keys that it names and the environment lacks, one line each. A model server may not need one."""
+        named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in self.tools.values() if tool.webhook}
+        if self.model is not None and self.model.api_key_env != Model("").api_key_env:
+            named["llm"] = self.model.api_key_env
+        return [
+            f'environment: {name}: is not set, and dialplan "{self.name}" names it ({where}.api_key_env)'
+            for where, name in named.items()
+            if name and not environ.get(name)
+        ]
+
     def at(self, now: datetime) -> Dialplan:
         """This dialplan as it is at `now`."""
         return replace(self, is_open=self.hours.open_at(now))
@@ -165,6 +177,14 @@ class Dialplans:
                 if rank and (best is None or rank > best[0]):
                     best = rank, plan
         return best[1].at(now) if best else None
+
+
+def load_dialplans(settings: Settings) -> Dialplans:
+    """The dialplans that `settings` name, or the dental clinic if they name none. Raises `DialplanError`."""
+    plans = Dialplans.load(settings.dialplans or (SHIPPED / "dental_clinic.toml",))
+    if problems := unknown_dialplans(settings.trunk, (plan.name for plan in plans)):
+        raise DialplanError(problems)
+    return plans
 
 
 def _rank(pattern: str, number: str, called: str) -> int:
@@ -237,6 +257,8 @@ def _plan(found: Problems, path: Path) -> Dialplan:
 def _music(name: str, plan: Path, found: Problems) -> bytes:
     if not name:
         return b""
+    from phone_daemon.media.wav import WavError, read_wav  # noqa: PLC0415 (numpy: few dialplans need it)
+
     try:
         return read_wav(plan.parent / name)
     except WavError as error:

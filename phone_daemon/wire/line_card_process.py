@@ -1,7 +1,7 @@
 """One line card process and its calls, seen from asyncio.
 
-One callback reads the card's socket until it is empty and puts each value on its line's queue; no task and no
-copy a frame. A card that dies takes its calls with it: each gets `LineClosed(LINE_CARD_DIED)`.
+Each value that comes from the card goes straight to its line's queue; no task and no copy a frame. A card that dies
+takes its calls with it: each gets `LineClosed(LINE_CARD_DIED)`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any, Protocol
 from phone_daemon.events import EndReason, LineClosed, LineEvent, Note
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import packets, protocol
+from phone_daemon.wire.card_failed import CardFailed, PortInUse
+from phone_daemon.wire.card_link import CardLink
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
@@ -41,14 +43,6 @@ MAX_NOTES_WAITING = 2000
 """A web process that is so far behind misses notes: what it needs for its calls' audio comes first."""
 OURS = 1 << 31
 """Calls that we place are numbered from here, calls that come in from 1."""
-
-
-class CardFailed(Exception):
-    """A line card that does not start, or is gone. One line that says what to do."""
-
-
-class PortInUse(CardFailed):
-    """The SIP port belongs to somebody else."""
 
 
 def new_call_id() -> str:
@@ -90,7 +84,6 @@ class LineCard:
         self.max_calls = 0
         self._loop = loop
         self._process = process
-        self._sock = sock
         self._settings = settings
         self._new_id = new_id
         self._name = name
@@ -100,11 +93,9 @@ class LineCard:
         self._farewells: dict[str, protocol.Farewell] = {}
         self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
         self._stats: deque[asyncio.Future[protocol.Stats]] = deque()
-        self._backlog: deque[bytes] = deque()
         self._watchdog: asyncio.Task[None] | None = None
         self._closing = self._draining = False
-        self._reading = True
-        loop.add_reader(sock, self._read)
+        self._link = CardLink(sock, self._take, self._ended)
         assert process.stderr is not None
         self._log = ChildLog(f"{name} {process.pid}", logger)
         self._log_reader = loop.create_task(self._log.read(process.stderr))
@@ -214,7 +205,7 @@ class LineCard:
     @property
     def alive(self) -> bool:
         """Takes calls, as far as is known."""
-        return self._reading and not self._draining
+        return self._link.open and not self._draining
 
     def bury(self, dead: LineCard) -> None:
         """Ends the calls of a card that has died, and whose port this one has: it sends the BYE."""
@@ -226,7 +217,7 @@ class LineCard:
 
         Raises `CallRefused`, and `CardFailed` when the card is gone. Cancelling it hangs up.
         """
-        if not self._reading:
+        if not self._link.open:
             raise CardFailed("line card: gone")
         number = self._placed
         self._placed += 1
@@ -264,7 +255,7 @@ class LineCard:
 
     async def stats(self) -> protocol.Stats:
         """Asks the card for its counters."""
-        if not self._reading:
+        if not self._link.open:
             raise CardFailed("line card: gone")
         answer: asyncio.Future[protocol.Stats] = self._loop.create_future()
         self._stats.append(answer)
@@ -273,7 +264,7 @@ class LineCard:
 
     def tell(self, note: Note) -> None:
         """Passes on a note, of a call on this card or on another; returns at once."""
-        if len(self._backlog) >= MAX_NOTES_WAITING:
+        if self._link.waiting >= MAX_NOTES_WAITING:
             return
         text = json.dumps(
             {"call": note.call, "kind": note.kind, "at_ns": note.at_ns, "data": dict(note.data)}, default=str
@@ -303,47 +294,15 @@ class LineCard:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self._process.wait()
-        self._read()
-        self._ended()
+        self._link.close()
         # Its end of the pipe is closed with it.
         await self._log_reader
 
-    # ---------------------------------------------------------------------------------------------- packets
+    # --------------------------------------------------------------------------------------------- messages
 
     def send(self, call: int, command: protocol.Command) -> None:
-        """Tells the card; what its socket has no room for waits here."""
-        if not self._reading:
-            return
-        self._backlog.append(packets.pack(call, command))
-        if len(self._backlog) == 1:
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            while self._backlog:
-                self._sock.send(self._backlog[0])
-                self._backlog.popleft()
-        except BlockingIOError:
-            self._loop.add_writer(self._sock, self._write)
-            return
-        except OSError:
-            # The reader will see the end, after what the card said before it.
-            self._backlog.clear()
-        self._loop.remove_writer(self._sock)
-
-    def _read(self) -> None:
-        while self._reading:
-            try:
-                packet = self._sock.recv(packets.MAX_PACKET)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            if not packet:
-                self._ended()
-                return
-            for call, message in packets.unpack(packet):
-                self._take(call, message)
+        """Tells the card; what its socket has no room for waits."""
+        self._link.send(call, command)
 
     def _take(self, call: int, message: protocol.Message) -> None:
         if isinstance(message, protocol.Hello):
@@ -394,12 +353,6 @@ class LineCard:
 
     def _ended(self) -> None:
         """The process is gone: so is everything that waits for it."""
-        if not self._reading:
-            return
-        self._reading = False
-        self._loop.remove_reader(self._sock)
-        self._loop.remove_writer(self._sock)
-        self._sock.close()
         reason = EndReason.DRAINED if self._closing else EndReason.LINE_CARD_DIED
         for call in list(self._lines):
             self._of_line(call, LineClosed(reason, 0, "the line card is gone"))

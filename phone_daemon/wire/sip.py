@@ -10,7 +10,8 @@ from typing import Self
 from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
-from phone_daemon.wire.line_card_process import CardFailed, LineCard, PortInUse, new_call_id
+from phone_daemon.wire.card_failed import CardFailed, PortInUse
+from phone_daemon.wire.line_card_process import LineCard, new_call_id
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.trunks import Trunks
 

@@ -1,5 +1,7 @@
 """`phone-daemon check`: reports every mistake at once, and starts nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,11 @@ def test_defaults_are_fine_and_so_is_an_address_of_another_machine(
 def test_every_shipped_dialplan_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sorted(SHIPPED.rglob("*.toml")):
         assert checked(tmp_path, f'dialplans = ["{path}"]', capsys)[0] == 0
+
+
+def test_it_loads_no_part_that_takes_calls(tmp_path: Path) -> None:
+    """It would take several times as long."""
+    heavy = {"numpy", "openai", "redis", "opentelemetry", "aiohttp", "phone_daemon.daemon", "phone_daemon.call"}
+    code = "import sys; from phone_daemon.__main__ import main; main(['check']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not heavy & set(done.stdout.split())

@@ -22,7 +22,7 @@ from ops.live.ports import free_port
 from ops.live.watch import Operator
 from ops.report.stats import quantiles
 from ops.witness.probe import until
-from phone_daemon.daemon import load_dialplans
+from phone_daemon.dialplan.dialplan import load_dialplans
 from phone_daemon.engines import engine_options
 from phone_daemon.settings.settings import Settings
 from phone_daemon.stt.stabilizer import word_key
