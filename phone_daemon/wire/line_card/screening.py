@@ -1,7 +1,7 @@
 """Which requests are answered before pjsua sees them, and how. Pure.
 
-pjsua aborts on some requests, and answers others with 500, which PBXes take for a dead call: INFO, OPTIONS, and NOTIFY
-within a call, and a re-INVITE without a codec of ours.
+pjsua aborts on some requests, and answers others with 500 or not at all, which PBXes take for a dead call: INFO,
+OPTIONS, NOTIFY, and SUBSCRIBE within a call, a re-INVITE without a codec of ours, and methods that it does not know.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from phone_daemon.wire.line_card import info, sdp
 from phone_daemon.wire.line_card.message import SipMessage
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, SUBSCRIBE, MESSAGE"
+METHODS = frozenset(ALLOW.split(", "))
+WITHIN = frozenset({"BYE", "UPDATE", "PRACK", "INFO", "REFER"})
+"""Methods that need a call; pjsua does not answer them without one."""
 RETRY_AFTER_S = 5
 """How long callers are told to wait when all lines are busy: with so few lines, one is soon free."""
 REMEMBERED = 64
@@ -60,15 +63,23 @@ class Screening:
         """`dialog` is the call of the message's Call-ID, if there is one; `full`: no more calls can be taken."""
         if message.code:
             return PASS
+        if message.method not in METHODS:
+            return Verdict(405, {"Allow": ALLOW})
         if message.method == "ACK":
             return DROP if (message.header("call-id"), message.cseq) in self._refused else PASS
         if not message.to_tag:
-            new = message.method == "INVITE" and dialog is None
-            return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)}) if new and full else PASS
+            return self._outside(message, dialog, full=full)
         if dialog is not None and message.from_tag == dialog.remote_tag:
             return self._within(message, dialog)
         # Outside of a dialog pjsua answers some of these as if there were one.
         return Verdict(481) if message.method in ("INFO", "OPTIONS", "NOTIFY") else PASS
+
+    @staticmethod
+    def _outside(message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
+        if message.method in WITHIN:
+            return Verdict(481)
+        new = message.method == "INVITE" and dialog is None
+        return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)}) if new and full else PASS
 
     def _within(self, message: SipMessage, dialog: Dialog) -> Verdict:
         if message.method in ("INVITE", "UPDATE"):
@@ -80,6 +91,8 @@ class Screening:
                 return Verdict(200, {"Allow": ALLOW, "Accept": "application/sdp"})
             case "NOTIFY":
                 return PASS if dialog.referring else Verdict(481)
+            case "SUBSCRIBE":
+                return Verdict(489, {"Allow-Events": "refer"})  # RFC 6665 section 4.1.3
             case "INVITE" | "UPDATE" if message.content_type == "application/sdp":
                 if not sdp.speaks(sdp.audio(message.body), self._codecs):
                     self._refused.append((message.header("call-id"), message.cseq))

@@ -163,6 +163,13 @@ async def test_a_notify_that_nobody_asked_for_is_481() -> None:
         await ear.ticks(5)
 
 
+async def test_a_request_that_does_not_belong_in_a_call_is_refused_and_the_call_goes_on() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        for method, code in (("SUBSCRIBE", 489), ("PUBLISH", 405), ("REGISTER", 405), ("INFORM", 405)):
+            assert (await probe.ask(method)).code == code, method
+        await ear.ticks(5)
+
+
 async def test_a_new_offer_without_a_codec_of_ours_is_488_and_the_call_goes_on() -> None:
     async with card() as ours, call(ours) as (probe, ear):
         for method in ("UPDATE", "INVITE"):

@@ -67,6 +67,20 @@ def test_notify_is_for_a_transfer_alone(screening: Screening, dialog: Dialog) ->
     assert screening.judge(request("NOTIFY"), dialog, full=False) == PASS
 
 
+def test_nobody_subscribes_to_a_call(screening: Screening, dialog: Dialog) -> None:
+    assert screening.judge(request("SUBSCRIBE"), dialog, full=False).code == 489
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "PUBLISH", "INFORM", "invite"])
+@pytest.mark.parametrize("to_tag", ["us", ""])
+def test_a_method_that_is_not_ours_is_405_with_those_that_are(
+    screening: Screening, dialog: Dialog, method: str, to_tag: str
+) -> None:
+    verdict = screening.judge(request(method, to_tag=to_tag), dialog if to_tag else None, full=False)
+    assert verdict.code == 405
+    assert "INVITE" in verdict.headers["Allow"]
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_a_new_offer_without_a_codec_of_ours_is_488_and_its_ack_is_nobodys(
     screening: Screening, dialog: Dialog, method: str
@@ -76,6 +90,11 @@ def test_a_new_offer_without_a_codec_of_ours_is_488_and_its_ack_is_nobodys(
     assert screening.judge(request("ACK"), dialog, full=False) == PASS
     assert screening.judge(request(method, no_common_codec(4000), sdp), dialog, full=False).code == 488
     assert screening.judge(request("ACK"), dialog, full=False) == DROP
+
+
+@pytest.mark.parametrize("method", ["BYE", "UPDATE", "PRACK", "INFO", "REFER"])
+def test_what_needs_a_call_is_481_without_one(screening: Screening, method: str) -> None:
+    assert screening.judge(request(method, to_tag=""), None, full=False).code == 481
 
 
 def test_without_room_a_new_call_is_503_and_one_that_is_known_goes_on(screening: Screening, dialog: Dialog) -> None:
