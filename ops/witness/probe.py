@@ -209,6 +209,8 @@ class Probe(asyncio.DatagramProtocol):
         if message.method:
             self._requested(message, addr)
             return
+        if message.headers.get("call-id") != self._call_id:
+            return
         self.responses.append(message.code)
         if method == "INVITE":
             self._invite_answered(message, number)

@@ -41,6 +41,7 @@ from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
 from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 from phone_daemon.wire.line_card.trunk_side import TrunkSide
+from phone_daemon.wire.line_card.unreadable import Unreadable
 
 MAX_BEHIND_S = 0.2
 """A card that was stopped for longer than this continues from the present instead of catching up."""
@@ -98,6 +99,7 @@ class Card:
         host = options.bind.replace("0.0.0.0", "127.0.0.1")
         self._module = SipModule(self._screen, host, self._phone.port)
         self._phone.streams = TcpStreams(self._module.long)
+        self._unreadable = Unreadable(self._phone.socket, self._trunk_side.admits)
         version, port = self._endpoint.libVersion().full, self._phone.port
         where = f"{options.bind}:{port} ({options.transports})"
         log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")

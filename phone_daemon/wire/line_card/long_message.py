@@ -57,22 +57,3 @@ def head(text: str) -> str:
         if name != "identity" and room > 0:
             lines.append(line)
     return "\r\n".join(lines)
-
-
-def too_large(text: str, tag: str) -> str | None:
-    """A 513 Message Too Large response to the request in `text`; `tag` is our To tag. None if the request takes no
-    response."""
-    message = parse(text)
-    if message.code or message.method in ("", "ACK") or not message.header("via"):
-        return None
-    to = message.header("to")
-    lines = [
-        "SIP/2.0 513 Message Too Large",
-        *(f"Via: {via}" for via in message.all("via")),
-        f"From: {message.header('from')}",
-        f"To: {to if message.to_tag else f'{to};tag={tag}'}",
-        f"Call-ID: {message.header('call-id')}",
-        f"CSeq: {message.header('cseq')}",
-        "Content-Length: 0",
-    ]
-    return "\r\n".join((*lines, "", ""))

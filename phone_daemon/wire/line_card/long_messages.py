@@ -9,6 +9,7 @@ from typing import Any
 from phone_daemon.wire.line_card import long_message
 from phone_daemon.wire.line_card.beside import beside, longer_than
 from phone_daemon.wire.line_card.message import parse
+from phone_daemon.wire.line_card.refusal import refusal
 
 MAX_WAITING = 16
 _KNOCK = (
@@ -61,7 +62,8 @@ class LongMessages:
     @staticmethod
     def refuse(message: bytes) -> bytes:
         """A 513 response to the request that begins this way; empty if it takes no response."""
-        return (long_message.too_large(message.decode("utf-8", "replace"), secrets.token_hex(6)) or "").encode()
+        text = message.decode("utf-8", "replace")
+        return (refusal(text, secrets.token_hex(6), "513 Message Too Large") or "").encode()
 
     def claim(self, text: str) -> tuple[bytes, tuple[str, int]] | None:
         """The short message that `text` stands for, and its sender; None if `text` stands for itself."""

@@ -73,6 +73,16 @@ def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] 
     return True
 
 
+def sender_of(data: int, length: int) -> tuple[str, int] | None:
+    """The IPv4 sender of the datagram of `length` bytes that is at address `data` in pjsip's memory; None if this build
+    of pjsip lays its messages out differently.
+    """
+    packet = _Packet.from_address(data - _Packet.packet.offset)
+    if packet.len != length or not _is_ours(packet):
+        return None
+    return packet.src_name.decode(), packet.src_port
+
+
 def _is_ours(packet: _Packet) -> bool:
     """Whether the sender appears twice, as an address and in words, which shows that the structure is the one known
     here."""

@@ -52,6 +52,10 @@ class TrunkSide:
         """The trunk that sent this request; empty if there are no trunks."""
         return self._admission.trunk(message, address) or ""
 
+    def admits(self, message: SipMessage, address: str) -> bool:
+        """Whether whoever sent this may call."""
+        return self._admission.trunk(message, address) is not None
+
     def take(self, response: SipMessage) -> None:
         """Takes any response; it may be an answer to our OPTIONS."""
         trunk = self._asked.pop(response.header("call-id"), None)
@@ -60,7 +64,7 @@ class TrunkSide:
 
     def judge(self, request: SipMessage, address: str, *, busy: bool) -> Verdict:
         """Judges a request outside of any call. `busy`: an INVITE would not be accepted."""
-        if self._admission.trunk(request, address) is None:
+        if not self.admits(request, address):
             return STRANGER
         if request.method != "OPTIONS":
             return Verdict()

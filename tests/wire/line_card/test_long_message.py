@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.witness.probe import offer
-from phone_daemon.wire.line_card.long_message import MAX_HEAD, ROOM, head, shorten, too_large
+from phone_daemon.wire.line_card.long_message import MAX_HEAD, ROOM, head, shorten
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.sdp import audio
 
@@ -66,12 +66,3 @@ def test_the_daemon_is_told_all_headers_but_signatures_as_far_as_there_is_room()
     assert parse(told).header("diversion") == "<sip:5@192.0.2.1>"
     assert "eyJ" not in told
     assert len(head(invite(*["X-Long: " + "y" * 900] * 60)).encode()) < MAX_HEAD + 1000
-
-
-def test_what_cannot_be_taken_is_answered_but_for_an_ack_and_a_response() -> None:
-    answer = parse(too_large(invite(), "t9") or "")
-    assert (answer.code, answer.to_tag, answer.cseq) == (513, "t9", 7)
-    assert len(answer.all("via")) == 4
-    assert too_large(invite().replace("INVITE sip", "ACK sip"), "t") is None
-    assert too_large("SIP/2.0 200 OK\r\nVia: x\r\n\r\n", "t") is None
-    assert too_large("x" * 5000, "t") is None

@@ -1,0 +1,57 @@
+"""Requests that pjsip cannot parse are answered, and harm nobody."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.line_card.message import parse
+from phone_daemon.wire.sip import LineCard
+from tests.wire.calls import call, card
+
+INVITE = (
+    "INVITE sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKa\r\nMax-Forwards: 70\r\n"
+    "From: <sip:5@127.0.0.1>;tag=t1\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: unreadable\r\nCSeq: 7 INVITE\r\n"
+    "Contact: <sip:5@127.0.0.1:{port}>\r\n{more}Content-Length: 0\r\n\r\n"
+)
+
+
+def ask(port: int, more: str = "", **changed: str) -> int:
+    """The status that a malformed INVITE gets."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.settimeout(5)
+        end.bind(("127.0.0.1", 0))
+        text = INVITE.format(port=end.getsockname()[1], more=more)
+        for old, new in changed.items():
+            assert old in text
+            text = text.replace(old, new)
+        end.sendto(text.encode(), ("127.0.0.1", port))
+        answer = parse(end.recv(4000).decode())
+        assert (answer.header("call-id"), answer.cseq, answer.from_tag) == ("unreadable", 7, "t1")
+        return answer.code
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["Session-Expires: soon\r\n", "Expires: x\r\n", "Replaces: ;;;\r\n", "Authorization: zzz\r\n", "Route: here\r\n"],
+)
+async def test_a_header_that_cannot_be_read_is_a_bad_request(more: str) -> None:
+    async with card() as ours, call(ours) as (_, other):
+        assert ask(ours.port, more) == 400
+        await other.ticks(5)
+
+
+async def test_a_number_that_is_none_is_a_bad_request() -> None:
+    async with card() as ours:
+        assert ask(ours.port, **{"Max-Forwards: 70": "Max-Forwards: many"}) == 400
+        assert ask(ours.port, **{"INVITE sip:": "INVITE http:"}) == 400
+
+
+async def test_a_stranger_learns_nothing_by_it() -> None:
+    guarded = await LineCard.start(SipSettings(port=0), extra=("--guarded",))
+    try:
+        assert ask(guarded.port, "Expires: x\r\n") == 403
+    finally:
+        await guarded.close()
