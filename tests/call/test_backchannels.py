@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from phone_daemon.call.backchannels import AUDIBLE, trimmed
 from phone_daemon.call.floor import State
@@ -47,20 +48,25 @@ def message(
     )
 
 
-def test_in_a_pause_of_a_long_message_the_caller_hears_that_they_are_listened_to(tmp_path: Path) -> None:
-    left = message(tmp_path, PAUSE_S)
-    (turn,) = left.turns[1:]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """With a pause that is long enough for all of it."""
+    return message(tmp_path_factory.mktemp("call"), PAUSE_S)
+
+
+def test_in_a_pause_of_a_long_message_the_caller_hears_that_they_are_listened_to(whole: Left) -> None:
+    (turn,) = whole.turns[1:]
     assert [each["text"] for each in turn["backchannels"]] == ["Uh-huh."]
     assert turn["times"]["speech_onset"] + 5 <= turn["backchannels"][0]["at"] < turn["times"]["speech_end"]
     # It is not a reply: it has its own number, and the caller's turn continues until it gets one answer.
     assert turn["reply"] == 3 and turn["heard"] == "I see, thank you."
     assert "doctor" in turn["caller"] and "fever" in turn["caller"]
-    heard = np.frombuffer(bytes(left.line.audio[2]), "<i2").astype(int)
-    assert np.abs(heard).max() >= AUDIBLE and 0.1 < left.line.played[2] / 8000 < 0.7
+    heard = np.frombuffer(bytes(whole.line.audio[2]), "<i2").astype(int)
+    assert np.abs(heard).max() >= AUDIBLE and 0.1 < whole.line.played[2] / 8000 < 0.7
 
 
-def test_where_the_caller_goes_on_it_breaks_off(tmp_path: Path) -> None:
-    whole, broken = message(tmp_path / "whole", PAUSE_S), message(tmp_path / "broken", 0.4)
+def test_where_the_caller_goes_on_it_breaks_off(whole: Left, tmp_path: Path) -> None:
+    broken = message(tmp_path, 0.4)
     assert len(broken.turns[1]["backchannels"]) == 1
     assert broken.line.played[2] < whole.line.played[2]
     assert "doctor" in broken.turns[1]["caller"]

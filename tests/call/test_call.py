@@ -12,9 +12,8 @@ from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.call import call
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason, LineClosed, PlayoutDone, SourceChanged
-from sidecars.local.inline import InlineHost
 from tests import agents
-from tests.phone import BOOKING, LONG, OPEN, Left, Phone, calls, late_stt, ring, speech
+from tests.phone import BOOKING, LONG, OPEN, Phone, calls, late_stt, ring, speech
 from tests.sidecars.speech import words
 
 # ------------------------------------------------------------------------------------------------ the end
@@ -167,27 +166,6 @@ def test_without_recording_a_call_leaves_everything_but_the_recording(tmp_path: 
     left = ring(tmp_path, script, settings=calls(record=False))
     assert sorted(path.name for path in left.folder.iterdir()) == ["call.json", "spans.jsonl", "turns.jsonl"]
     assert not left.told("fault")
-
-
-def test_the_same_call_twice_leaves_the_same_turns(tmp_path: Path) -> None:
-    """With the embedded voice: espeak-ng never says a phrase twice with the same samples, and its echo is looked
-    for.
-    """
-    agent = agents.text(LONG)
-    voice = InlineHost("tts", "hibari", {})
-
-    async def script(phone: Phone) -> None:
-        await phone.heard_out("How can I help")
-        await phone.says(speech(OPEN))
-        await phone.until(phone.hears("We are open"))
-        await phone.says(speech(BOOKING))
-        await phone.heard_out("We are open")
-
-    def left(folder: str) -> list[dict[str, object]]:
-        found: Left = ring(tmp_path / folder, script, agent=agents.Lines(agent), tts=voice)
-        return [{name: value for name, value in turn.items() if name != "wall"} for turn in found.turns]
-
-    assert left("one") == left("two")
 
 
 def test_a_call_that_cannot_be_written_down_is_answered_all_the_same(tmp_path: Path) -> None:

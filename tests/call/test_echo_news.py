@@ -35,19 +35,22 @@ def loudness(call: Outcome) -> float:
     return float(np.sqrt(np.mean(both[:, 0].astype(np.float64) ** 2)))
 
 
-def test_an_agent_that_hears_itself_says_all_it_has_to_say_and_takes_nothing_for_the_callers(tmp_path: Path) -> None:
-    call = silent_caller(tmp_path, 12)
-    assert not any(turn["interrupted"] or turn["caller"] or turn["ducks"] for turn in call.turns)
-    assert len(call.turns) > 1
-    (told,) = [note.data for note in call.notes if note.kind == "echo"]
-    assert told == call.turns[0]["echo"]
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return silent_caller(tmp_path_factory.mktemp("cleaned"), 12)
+
+
+def test_an_agent_that_hears_itself_says_all_it_has_to_say_and_takes_nothing_for_the_callers(cleaned: Outcome) -> None:
+    assert not any(turn["interrupted"] or turn["caller"] or turn["ducks"] for turn in cleaned.turns)
+    assert len(cleaned.turns) > 1
+    (told,) = [note.data for note in cleaned.notes if note.kind == "echo"]
+    assert told == cleaned.turns[0]["echo"]
     assert abs(float(str(told["delay_ms"])) - 1000 * DELAY_S - 8) < 5  # 8 ms: the band filter's own delay
-    assert [turn["echo"] for turn in call.turns[1:]] == [None] * (len(call.turns) - 1)
+    assert [turn["echo"] for turn in cleaned.turns[1:]] == [None] * (len(cleaned.turns) - 1)
 
 
-def test_the_recording_has_what_was_listened_to_or_what_came(tmp_path: Path) -> None:
-    cleaned = silent_caller(tmp_path / "cleaned", 12)
-    raw = silent_caller(tmp_path / "raw", 12, record_raw=True)
+def test_the_recording_has_what_was_listened_to_or_what_came(cleaned: Outcome, tmp_path: Path) -> None:
+    raw = silent_caller(tmp_path, 12, record_raw=True)
     assert loudness(raw) > 4 * loudness(cleaned)
     assert [turn["heard"] for turn in raw.turns] == [turn["heard"] for turn in cleaned.turns]
 
