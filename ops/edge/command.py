@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ops.edge import names
 from ops.edge.check import problems
 from ops.edge.discover import Discovery
 from ops.edge.plan import EdgeError, Plan, plan_of
@@ -134,12 +135,16 @@ async def serve(plan: Plan, found: Settings) -> int:
                 loop.add_signal_handler(number, told)
             where = f"{plan.edge.bind}:{plan.edge.port}"
             print(f"the edge answers on {where} (udp, tcp{', tls' * plan.tls}); phone-ops edge status", flush=True)
-            following = asyncio.create_task(discovery.follow(plan))
+            following = [
+                asyncio.create_task(discovery.follow(plan)),
+                asyncio.create_task(names.follow(found, plan, edge.take)),
+            ]
             try:
                 await edge.serve()
             except asyncio.CancelledError:
                 return 130
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                for task in following:
+                    task.cancel()
+                await asyncio.gather(*following, return_exceptions=True)
     return 0

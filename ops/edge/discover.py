@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Self
 
 from ops.edge.plan import Card, EdgeError, Plan, cards_in, cards_of
-from ops.edge.render import render
+from ops.edge.render import rewrite
 from ops.edge.rpc import NoAnswer, call
 from phone_daemon.settings.settings import Settings
 from phone_daemon.state.client import blame, connect, where
@@ -94,7 +94,7 @@ class Discovery:
                 cards = await self.cards(fixed)
                 if cards == now:
                     continue
-                render(replace(plan, cards=cards))
+                rewrite(replace(plan, cards=cards), "dispatcher.list")
                 await call(plan.control, "dispatcher.reload")
                 log.info(Event("edge.cards", count=len(cards)))
                 now = cards

@@ -14,7 +14,15 @@ from pathlib import Path
 
 from phone_daemon.settings.edge import EdgeSettings
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, is_numeric, secret
+from phone_daemon.settings.trunks import (
+    SIP_PORT,
+    RegisterKeys,
+    TrunkSettings,
+    host_port,
+    is_network,
+    is_numeric,
+    secret,
+)
 from phone_daemon.wire.srv import LookupFailed, lookup
 
 CALLS_A_CARD = 4
@@ -147,7 +155,10 @@ def _trunks(settings: Settings, services: Services) -> tuple[Trunk, ...]:
     return tuple(
         Trunk(
             each.name,
-            (*each.addresses, *(address for host in _hosts(each, services) for address in _addresses(host, each.name))),
+            (
+                *filter(is_network, each.addresses),
+                *(address for host in _hosts(each, services) for address in _addresses(host, each.name)),
+            ),
             each.trust,
             tuple(_called(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
         )
@@ -200,6 +211,7 @@ def _services(where: str, transport: str) -> list[str]:
 def _hosts(trunk: TrunkSettings, services: Services) -> list[str]:
     """Addresses outside its networks whose requests belong to the trunk."""
     hosts = [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
+    hosts += [name for name in trunk.addresses if not is_network(name)]
     return [where for host in hosts for where in services(host, trunk.transport)]
 
 

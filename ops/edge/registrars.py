@@ -45,9 +45,14 @@ class Registrars:
         self._plan = plan
         self._said = said
         self._accounts = {account.trunk: account for account in plan.accounts}
+        """By trunk; their targets change when their names lead elsewhere."""
         self._moved: dict[str, float] = {}
         self._pause: dict[str, float] = {}
         self._offset = time.time() - time.monotonic()
+
+    def take(self, accounts: Iterable[Account]) -> None:
+        """The accounts with the registrars that they may use from now on."""
+        self._accounts = {account.trunk: account for account in accounts}
 
     async def follow(self) -> None:
         """Runs until canceled."""
@@ -56,7 +61,7 @@ class Registrars:
             try:
                 shown = await call(self._plan.control, "uac.reg_dump")
                 for record in shown:
-                    if (account := self._accounts.get(record["l_uuid"])) and len(account.targets) > 1:
+                    if account := self._accounts.get(record["l_uuid"]):
                         await self._look(account, record, time.monotonic())
                 await self._watch_clock()
             except NoAnswer:
@@ -66,7 +71,12 @@ class Registrars:
     async def _look(self, account: Account, record: Mapping[str, Any], now: float) -> None:
         flags, trunk = int(record["flags"]), account.trunk
         places = [target.uri for target in account.targets]
-        at = places.index(record["auth_proxy"]) if record["auth_proxy"] in places else 0
+        if record["auth_proxy"] not in places:
+            await self._move(account, record, 0, now)
+            return
+        if len(places) == 1:
+            return
+        at = places.index(record["auth_proxy"])
         moved = self._moved.setdefault(trunk, now)
         if flags & _ONLINE:
             self._pause.pop(trunk, None)

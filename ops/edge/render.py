@@ -26,6 +26,14 @@ def render(plan: Plan) -> list[Path]:
     return [_write(folder / name, text) for name, text in files.items()]
 
 
+def rewrite(plan: Plan, *names: str) -> None:
+    """Writes those of Kamailio's files again; what the plan has no use for is left out. Raises `OSError`."""
+    files = kamailio.files(plan)
+    for name in names:
+        if name in files:
+            _write(plan.folder / name, files[name])
+
+
 def _write(path: Path, text: str) -> Path:
     """Replaces the file atomically: a concurrent reader finds either the old text or the new."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,12 +9,13 @@ import os
 import shutil
 import signal
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from ops.edge import haproxy
-from ops.edge.plan import EdgeError, Plan
+from ops.edge.plan import Account, EdgeError, Plan
 from ops.edge.registrars import Registrars
 from ops.edge.rpc import NoAnswer, call, media_answers
 from sidecars.log import Event
@@ -95,6 +96,7 @@ class Supervisor:
         self.children = children(plan)
         self._draining = asyncio.Event()
         self._keepers: list[asyncio.Task[None]] = []
+        self._registrars: Registrars | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -107,8 +109,8 @@ class Supervisor:
         self._keepers = [asyncio.create_task(self._keep(child), name=child.name) for child in self.children]
         if self._plan.accounts:
             [kamailio] = [child for child in self.children if child.name == "kamailio"]
-            registrars = Registrars(self._plan, lambda: tuple(kamailio.said))
-            self._keepers.append(asyncio.create_task(registrars.follow(), name="registrars"))
+            self._registrars = Registrars(self._plan, lambda: tuple(kamailio.said))
+            self._keepers.append(asyncio.create_task(self._registrars.follow(), name="registrars"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,6 +122,11 @@ class Supervisor:
     @property
     def pids(self) -> dict[str, int]:
         return {child.name: child.pid for child in self.children}
+
+    def take(self, accounts: Iterable[Account]) -> None:
+        """The accounts with the registrars that they may use from now on."""
+        if self._registrars is not None:
+            self._registrars.take(accounts)
 
     def drain(self) -> None:
         """Takes no new calls; `serve` returns when the last call has ended or `[calls] drain_s` has passed."""
