@@ -40,9 +40,16 @@ def test_by_words_the_onset_alone_does_not_interrupt_but_enough_words_do() -> No
     assert not policy.on_words(State.LISTENING, "no wait")
 
 
+def test_by_words_a_remark_does_not_interrupt_however_few_words_are_enough() -> None:
+    policy = BargeInPolicy(BargeIn(policy="words", min_words=1))
+    assert not policy.on_words(State.SPEAKING, "uh-huh")
+    assert policy.on_words(State.SPEAKING, "stop")
+
+
 def test_a_caller_who_goes_on_before_the_reply_is_heard_is_never_talked_over() -> None:
     for policy in POLICIES:
-        assert BargeInPolicy(BargeIn(policy=policy)).on_speech(State.THINKING)
+        found = BargeInPolicy(BargeIn(policy=policy))
+        assert found.on_speech(State.THINKING) and not found.by_evidence(State.THINKING)
 
 
 def test_a_protected_greeting_is_heard_to_the_end() -> None:

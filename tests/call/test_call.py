@@ -118,6 +118,13 @@ def test_a_call_that_lasts_too_long_is_told_so_and_ended(tmp_path: Path) -> None
     left = ring(tmp_path, script, settings=calls(limit_s=9.0))
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert "our time is up" in left.turns[-1]["heard"]
+    [ended] = left.told("ended")
+    assert ended == {
+        "reason": str(left.closed.reason),
+        "code": left.closed.code,
+        "detail": left.closed.detail,
+        "early_start": {"kept": 0, "dropped": 0, "wasted_tokens": 0},
+    }
 
 
 def test_an_agent_that_never_stops_is_hung_up_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

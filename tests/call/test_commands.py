@@ -196,7 +196,7 @@ async def test_a_command_that_fails_is_answered_and_the_next_one_obeyed(tmp_path
             return held
 
         def transfer(self, uri: str) -> bool:
-            return bool(uri)
+            return False
 
         def hang_up(self, reason: EndReason) -> None:
             self.hung_up = True
@@ -211,6 +211,17 @@ async def test_a_command_that_fails_is_answered_and_the_next_one_obeyed(tmp_path
             await operator.order("one", CommandKind.INTERRUPT)
         with pytest.raises(CommandFailed, match="say failed: cannot say that"):
             await operator.order("one", CommandKind.SAY, "x")
+        for kind, argument, why in (
+            (CommandKind.HOLD, "off", "the call cannot speak now"),
+            (CommandKind.TRANSFER, "sip:desk@192.0.2.7", "the call cannot speak now"),
+            (CommandKind.TRANSFER, "desk", "a call is transferred to a SIP URI"),
+            (CommandKind.DTMF, "", "keys are 0 to 9"),
+            (CommandKind.DTMF, "12x", "keys are 0 to 9"),
+        ):
+            with pytest.raises(CommandFailed, match=why):
+                await operator.order("one", kind, argument)
+        assert await operator.order("one", CommandKind.DTMF, "12#") == {"sent": "12#"}
+        assert await operator.order("one", CommandKind.HOLD, "on") == {"held": True}
         assert await operator.order("one", CommandKind.HANG_UP) == {"hung_up": True}
         assert call.hung_up
         store.unregister("one", "over")

@@ -12,6 +12,7 @@ from phone_daemon.call import wording
 from phone_daemon.call.floor import State
 from phone_daemon.events import Action, ActionKind, HoldChanged, TransferFailed
 from tests import agents
+from tests.fakes import MortalHost
 from tests.phone import BOOKING, OPEN, Phone, plan, ring, speech
 
 MUSIC = bytes(range(200)) * 160
@@ -130,3 +131,21 @@ def test_a_colleague_is_told_who_is_there_while_the_caller_hears_music(tmp_path:
         assert not phone.line.music
 
     ring(tmp_path, script, agent=agent)
+
+
+def test_a_colleague_to_whom_nothing_can_be_said_is_called_all_the_same(tmp_path: Path) -> None:
+    transfer = Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1:9", "Ann Lee asks about an invoice.")
+    tts = MortalHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("One moment"))
+        await tts.die(for_good=True)
+        await phone.reaches(State.CLOSED)
+        assert phone.line.briefing == b""
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("One moment.", then=(transfer,))), tts=tts)
+    assert left.line.transferred_to == "sip:desk@127.0.0.1:9"
+    assert [fault["part"] for fault in left.told("fault")] == ["tts"]
+    assert str(left.told("fault")[0]["error"]).startswith("a colleague was told nothing: ")

@@ -37,6 +37,10 @@ def test_frames_that_pile_up_in_the_middle_do_not_move_it() -> None:
     assert clock.origin_ns == BEGAN + 2_000_000
 
 
+def test_a_few_frames_that_are_read_late_do_not_move_it() -> None:
+    assert clock_of([2] * 60 + [300, 280, 260]).origin_ns == BEGAN + 2_000_000
+
+
 def test_a_line_that_was_stopped_goes_on_from_then() -> None:
     clock = clock_of([2] * 400, slipped_from=200, by_ms=450)
     assert clock.origin_ns == BEGAN + 452_000_000

@@ -337,7 +337,7 @@ def test_without_synthesis_the_caller_hears_a_tone_and_no_word_counts_as_heard(t
     assert left.line.played[2] > 800
     assert max(left.line.audio[2]) > 0
     assert left.turns[1]["heard"] == ""
-    assert len(left.turns[1]["faults"]) >= 2
+    assert left.turns[1]["faults"] == ["tts: killed", *["tts: tts engine 'espeak' does not run"] * 3]
     assert left.history[-1][:2] == ("agent", "")
 
 

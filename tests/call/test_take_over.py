@@ -128,7 +128,9 @@ def test_a_caller_who_hangs_up_leaves_nobody_behind(tmp_path: Path) -> None:
         await phone.until(lambda: told(phone) == [True])
         phone.hang_up()
         await colleague._ticking
+        await phone.reaches(State.CLOSED)
         ends.append(told(phone))
+        assert not phone.call.operator.can_take_over
 
     call_with(tmp_path, script)
     assert ends == [[True]]

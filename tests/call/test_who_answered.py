@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 import numpy as np
 import pytest
 
-from phone_daemon.call.who_answered import Ear, WhoAnswered
+from phone_daemon.call.who_answered import Ear, WhoAnswered, who_answered
+from phone_daemon.clock import run_counted
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Frame
 from phone_daemon.media.beep import Beep
 from phone_daemon.settings.settings import VadSettings
+from phone_daemon.stt.utterance import Utterance
+from phone_daemon.wire.tape import Say, TapeLine
+from tests.phone import stt
 from tests.sidecars.speech import line, spoken
 
 GREETING = (
@@ -90,6 +97,31 @@ def test_words_tell_a_machine(text: str, machine: bool) -> None:
     ear = Ear(VadSettings())
     ear.understand(text)
     assert (ear.verdict is WhoAnswered.MACHINE) is machine
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("please leave a message", WhoAnswered.MACHINE),
+        ("good morning", WhoAnswered.PERSON),
+        ("", WhoAnswered.GONE),
+    ],
+)
+def test_a_line_is_listened_to_until_it_is_known_who_is_there(text: str, verdict: WhoAnswered) -> None:
+    """The message is over before its length gives it away: its words do."""
+
+    async def listen() -> None:
+        await stt().start()
+        acts = [Say(silence(0.3) + (said(text) if text else b"") + silence(0.3))]
+        tape = TapeLine("out", "reception", "somebody", lambda agent: [acts.pop()] if acts else ())
+        ticking = asyncio.create_task(tape.run())
+        if not text:
+            asyncio.get_running_loop().call_later(1.0, tape.hang_up)
+        open_utterance = partial(Utterance, stt(), {})
+        assert await who_answered(tape, VadSettings(), open_utterance, until_beep=False) is verdict
+        ticking.cancel()
+
+    run_counted(listen())
 
 
 def heard(pcm: bytes) -> Beep:
