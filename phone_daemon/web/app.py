@@ -118,9 +118,17 @@ def _add_page(app: FastAPI, web: Web) -> None:
 
     @app.get("/", include_in_schema=False)
     async def index(request: Request, token: str = "") -> Response:
-        if token:
+        if not token:
+            return files.index(request)
+        try:
             return _sign_in(web, request, token)
-        return files.index(request)
+        except HTTPException as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            # A person gets the page, which says why.
+            page = files.index(request)
+            page.status_code = error.status_code
+            return page
 
     files.add_to(app)
 
@@ -133,7 +141,7 @@ def _sign_in(web: Web, request: Request, token: str) -> Response:
         raise HTTPException(401, str(error)) from None
     if who is None:
         raise HTTPException(
-            401, "this link is not known, or is of an earlier start; take the one that serve printed last"
+            401, "this link is not known, or it is from an earlier start; open the one that serve printed last"
         )
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     secure = request.url.scheme == "https"

@@ -26,10 +26,11 @@ export class Burst {
       el(
         "form",
         { class: "row", submit: (event) => this.#pressed(event) },
-        el("label", { for: "burst-call" }, "Call "),
+        el("label", { for: "burst-call" }, "In call "),
         this.#call,
-        el("label", { for: "burst-count" }, "times "),
+        el("label", { for: "burst-count" }, "interrupt "),
         this.#count,
+        "times",
         this.#start,
       ),
       this.#bar,

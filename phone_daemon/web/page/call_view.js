@@ -99,7 +99,7 @@ class CallView {
     try {
       await call.start({ to: this.#number.value.trim() }, this.#headphones.checked);
     } catch (error) {
-      if (error instanceof CallError) this.#look("Call", error.message, false);
+      if (error instanceof CallError) this.#failed(error.message);
       else throw error;
     }
   }
@@ -156,11 +156,18 @@ class CallView {
     this.#facts.textContent = `Pressing the button to its first sound: ${milliseconds(this.#firstSound - this.#asked)}.`;
   }
 
+  /** @param {string} why */
+  #failed(why) {
+    this.#look("Call", why, false);
+    this.#status.classList.add("error");
+  }
+
   /** @param {string} button @param {string} status @param {boolean} live */
   #look(button, status, live) {
     this.#button.textContent = button;
     this.#button.classList.toggle("live", live);
     this.#status.textContent = status;
+    this.#status.classList.remove("error");
     this.#keypad.enable(live);
     this.#number.disabled = this.#headphones.disabled = live;
   }

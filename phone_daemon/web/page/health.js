@@ -5,7 +5,10 @@ const EVERY_MS = 3000;
 /** @param {HTMLElement} sign */
 export function watchHealth(sign) {
   let was = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let next;
   const ask = async () => {
+    clearTimeout(next);
     const now = await state();
     if (now.text !== was) {
       was = now.text;
@@ -13,9 +16,9 @@ export function watchHealth(sign) {
       sign.textContent = now.text;
       dispatchEvent(new CustomEvent("health", { detail: now.level }));
     }
-    setTimeout(ask, document.hidden ? 4 * EVERY_MS : EVERY_MS);
+    next = setTimeout(ask, document.hidden ? 4 * EVERY_MS : EVERY_MS);
   };
-  document.addEventListener("visibilitychange", () => document.hidden || state());
+  document.addEventListener("visibilitychange", () => document.hidden || ask());
   ask();
 }
 

@@ -121,13 +121,13 @@ export class LiveCall {
   }
 
   #controls() {
-    const words = el("input", { "aria-label": "What the agent shall say", placeholder: "Let the agent say …", maxlength: 2000 });
-    const to = el("input", { "aria-label": "Transfer to", placeholder: "sip:…", size: 14 });
+    const words = el("input", { "aria-label": "What the agent should say", placeholder: "Have the agent say …", maxlength: 2000 });
+    const to = el("input", { "aria-label": "Transfer to", placeholder: "sip:…", size: 14, pattern: "sips?:\\S+", title: "A SIP address, such as sip:desk@example.com" });
     const hangUp = el("button", { type: "button", class: "danger" }, "Hang up");
     hangUp.addEventListener("click", () => {
       if (hangUp.dataset.sure) return this.#order("hangup", {}, "hung up");
       hangUp.dataset.sure = "yes";
-      hangUp.textContent = "Sure? Hang up";
+      hangUp.textContent = "Really hang up?";
       setTimeout(() => {
         delete hangUp.dataset.sure;
         hangUp.textContent = "Hang up";

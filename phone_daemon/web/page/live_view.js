@@ -8,6 +8,8 @@ import { LiveCall } from "./live_call.js";
 /** @typedef {import("./api.js").CallEvent} CallEvent */
 
 const GONE_MS = 6000;
+/** The server answers with a list of calls that is at most this old. */
+const LIST_AGE_MS = 200;
 
 /** @returns {Promise<import("./main.js").View>} */
 export async function liveView() {
@@ -63,8 +65,9 @@ class LiveView {
 
   /** @param {boolean} connected */
   #connected(connected) {
-    if (connected) this.#load(ask("calls"));
-    else this.#state.textContent = "The event stream is gone; trying again.";
+    // A call that ended before the events began may still be in the first list.
+    if (connected) setTimeout(() => this.#load(ask("calls")), LIST_AGE_MS);
+    else this.#state.textContent = "The connection to the server is lost. Trying again …";
   }
 
   /** @param {CallEvent} event */

@@ -1,8 +1,10 @@
 // Shows the view that the address' fragment names, and whether the daemon is there.
 
+import { ApiError, ask } from "./api.js";
 import { el } from "./dom.js";
 import { watchHealth } from "./health.js";
 import { callView } from "./call_view.js";
+import { signIn } from "./sign_in.js";
 
 /** @typedef {{ title: string, element: HTMLElement, leave?: () => void }} View */
 
@@ -21,11 +23,12 @@ let shown = null;
 let call = null;
 let turn = 0;
 let current = "";
+let signedOut = false;
 
 /** The rest of the fragment, after the view's name, is for the view to read. */
 async function show() {
   const name = location.hash.slice(1).split("/")[0] || "call";
-  if (!(name in VIEWS) || name === current) return;
+  if (signedOut || !(name in VIEWS) || name === current) return;
   current = name;
   const mine = ++turn;
   /** @type {View} */
@@ -36,7 +39,7 @@ async function show() {
     if (mine === turn) current = "";
     next = { title: "Failed", element: el("p", { class: "error", role: "alert" }, `This view did not load; reload the page. (${error})`) };
   }
-  if (mine !== turn) return next.leave?.();
+  if (mine !== turn || signedOut) return next.leave?.();
   if (name === "call") call = next;
   if (shown !== call) shown?.leave?.();
   const first = shown === null;
@@ -50,6 +53,22 @@ async function show() {
   if (!first) main.focus({ preventScroll: true });
 }
 
+/** Asks who this is. Without a valid token, no view is of any use. */
+async function check() {
+  try {
+    await ask("me");
+    if (location.search) history.replaceState(null, "", `/${location.hash}`);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 401) return;
+    signedOut = true;
+    shown?.leave?.();
+    document.title = "Sign in · phone-daemon";
+    document.querySelector("nav")?.remove();
+    main.replaceChildren(signIn());
+  }
+}
+
 addEventListener("hashchange", show);
 watchHealth(/** @type {HTMLElement} */ (document.getElementById("health")));
 show();
+check();

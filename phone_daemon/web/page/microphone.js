@@ -3,17 +3,23 @@
 /** An error whose one-line message tells what went wrong and how to fix it. */
 export class CallError extends Error {}
 
+/** What to do about each of the browser's errors. @type {Record<string, string>} */
+const ADVICE = {
+  NotAllowedError: "The microphone is blocked. Allow it for this page (in most browsers, next to the address), and call again.",
+  NotFoundError: "No microphone was found. Connect one and call again.",
+  NotReadableError: "The microphone is in use by another program. Close that program and call again.",
+};
+
 /** Throws `CallError`. @param {boolean} headphones It cannot pick up the agent, so no echo has to be removed. */
 export async function openMicrophone(headphones) {
   if (!navigator.mediaDevices) {
-    throw new CallError("A browser gives the microphone only to https pages and to localhost: open this page so.");
+    throw new CallError("Browsers allow the microphone only on https pages and on localhost. Open this page at such an address.");
   }
   try {
     return await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: !headphones, noiseSuppression: !headphones, autoGainControl: true },
     });
   } catch (error) {
-    const denied = error instanceof DOMException && error.name === "NotAllowedError";
-    throw new CallError(denied ? "The microphone was denied: allow it in the address bar and call again." : `There is no microphone: ${error}`);
+    throw new CallError(ADVICE[error instanceof DOMException ? error.name : ""] ?? `The microphone does not work: ${error}`);
   }
 }

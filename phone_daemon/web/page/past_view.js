@@ -92,7 +92,9 @@ class PastView {
       this.#list.append(...calls.map(found));
       this.#more.hidden = !more;
       this.#last = calls.at(-1)?.call ?? "";
-      this.#state.textContent = this.#list.childElementCount ? "" : wanted.size > 2 ? "No call was found." : "There is no past call yet.";
+      const none = !this.#list.childElementCount && wanted.size <= 2;
+      this.#shown.hidden = none && !this.#chosen().length;
+      this.#state.textContent = this.#list.childElementCount ? "" : none ? "There are no past calls yet." : "No calls match.";
       this.#mark();
     } catch (error) {
       this.#state.textContent = error instanceof ApiError ? error.message : String(error);

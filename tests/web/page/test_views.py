@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from ops.live.chromium import chromium, record
 from tests.web.page.conftest import Served
-from tests.web.page.daemon import problems
+from tests.web.page.daemon import TOKEN, problems
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,13 +35,13 @@ async def watch_and_steer(page: Page) -> None:
     await expect(call).to_contain_text("web", timeout=SOON_MS)
     await call.get_by_role("button", name="Listen").click()
     await page.wait_for_function("() => [...document.querySelectorAll('button')].some(b => b.ariaPressed === 'true')")
-    await call.get_by_label("What the agent shall say").fill(MARKUP)
+    await call.get_by_label("What the agent should say").fill(MARKUP)
     await call.get_by_role("button", name="Say").click()
     await expect(call).to_contain_text("<b>One moment</b>", timeout=SOON_MS)
     assert not await page.locator("li b b, .words b, .words img").count()
     await call.get_by_label("Transfer to").fill("nowhere")
     await call.get_by_role("button", name="Transfer").click()
-    await expect(call.locator("[role=status]")).to_contain_text("to", timeout=SOON_MS)
+    assert await call.get_by_label("Transfer to").evaluate("input => input.validity.patternMismatch")
 
 
 async def wait_and_come_back(page: Page) -> None:
@@ -70,7 +70,7 @@ async def look_back(page: Page) -> None:
     """Past: found by a spoken word; drawn; clicking a word plays from where its sound begins."""
     await expect(page.locator(".found li")).to_have_count(1, timeout=SOON_MS)
     await page.locator("#words").fill("xylophone")
-    await expect(page.get_by_text("No call was found.")).to_be_visible(timeout=SOON_MS)
+    await expect(page.get_by_text("No calls match.")).to_be_visible(timeout=SOON_MS)
     await page.locator("#words").fill("thursday")
     await expect(page.locator(".found .snippet")).to_contain_text("Thursday", timeout=SOON_MS)
     await page.locator(".found a").first.click()
@@ -93,6 +93,21 @@ async def call(served: Served, silent: BrowserContext) -> Page:
 
 
 @pytest.mark.timeout(300)
+async def test_whoever_has_no_valid_token_is_told_why_and_may_enter_one(served: Served) -> None:
+    async with chromium() as context:
+        page = await context.new_page()
+        await page.goto(f"{served.home}#live")
+        await expect(page.get_by_role("alert")).to_contain_text("Open the link", timeout=SOON_MS)
+        await expect(page.get_by_role("navigation")).to_have_count(0)
+        await page.get_by_label("Token").fill("of-an-earlier-start")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("is not known", timeout=SOON_MS)
+        await page.get_by_label("Token").fill(TOKEN)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible(timeout=SOON_MS)
+        assert "token" not in page.url
+
+
 async def test_a_call_is_watched_steered_and_looked_back_at(served: Served, silent: BrowserContext) -> None:
     caller = await call(served, silent)
     page = await silent.new_page()
@@ -155,7 +170,7 @@ async def compare(page: Page) -> None:
     await expect(page.locator(".found li")).to_have_count(2, timeout=SOON_MS)
     await page.locator("#since").fill("2020-01-01")
     await page.locator("#until").fill("2020-01-02")
-    await expect(page.get_by_text("No call was found.")).to_be_visible(timeout=SOON_MS)
+    await expect(page.get_by_text("No calls match.")).to_be_visible(timeout=SOON_MS)
     await page.locator("#until").fill("")
     await expect(page.locator(".found li")).to_have_count(2, timeout=SOON_MS)
     await page.locator(".found li a").first.click()
