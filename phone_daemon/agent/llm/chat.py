@@ -186,8 +186,6 @@ class Chat:
             return ModelFailed(f"{server}: no connection within {self.model.connect_s:g} s")
         if isinstance(error, openai.APIConnectionError):
             return ModelFailed(f"{server}: cannot be reached: {error.__cause__ or error}")
-        if isinstance(error, openai.APIError):
-            return ModelFailed(f"{server}: {_line(error.message)}")
         if isinstance(error, NotAnAnswer):
             return ModelFailed(f"{server}: {_line(str(error))}")
         if isinstance(error, httpx.HTTPError):

@@ -135,6 +135,12 @@ async def test_an_id_may_come_after_the_name() -> None:
 
 
 @counted
+async def test_a_call_may_begin_with_a_piece_that_says_nothing_of_it() -> None:
+    pieces = await answered(called(piece(0, id="a"), piece(0, function={"name": "look", "arguments": "{}"})))
+    assert pieces[-1] == End((ToolCall("a", "look", "{}"),), "tool_calls")
+
+
+@counted
 async def test_what_is_called_beyond_the_limit_is_not_done() -> None:
     more = [(f"tool_{n}", "{}") for n in range(1, MAX_CALLS + 3)]
     end = (await answered(SseTransport(calls("tool_0", "{}", more=more))))[-1]

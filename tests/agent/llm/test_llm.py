@@ -161,6 +161,15 @@ async def test_every_turn_is_answered_whatever_the_server_does(
     assert text(await events(agent)) == "At six."
 
 
+async def test_an_agent_that_fails_again_and_again_excuses_itself_otherwise_each_time(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    server.answers(status(500))
+    agent = factory.agent(plan(replace(MODEL, sorry=("Sorry.", "Sorry again.", "I cannot."))))
+    said = [text(await events(agent)).strip() for _ in range(4)]
+    assert said == ["Sorry.", "Sorry again.", "I cannot.", "I cannot."]
+
+
 async def test_a_server_that_is_not_there_is_answered_for(factory: AgentFactory) -> None:
     async with SseServer() as gone:
         address = gone.base_url

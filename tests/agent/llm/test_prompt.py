@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.llm.chat import ToolCall
-from phone_daemon.agent.llm.prompt import INTERRUPTING, VOICE, Work, conversation, facts, system
+from phone_daemon.agent.llm.prompt import ANSWERED, INTERRUPTING, VOICE, Work, conversation, facts, system
 from phone_daemon.dialplan.hours import Hours
 from phone_daemon.dialplan.model import Model
 from tests.agent.asking import plan, valid
@@ -56,6 +56,31 @@ def test_what_was_not_heard_is_not_told() -> None:
         ("user", "when are you open"),
         ("assistant", "From nine until"),
         ("user", f"{INTERRUPTING}\non friday\n{INTERRUPTING}\nhello"),
+    ]
+
+
+def test_what_a_tool_did_is_told_in_the_turn_in_which_it_was_called() -> None:
+    history = [
+        Message("agent", "Good morning."),
+        Message("caller", "on friday"),
+        Message("agent", "Friday it is."),
+        Message("caller", "no, on monday"),
+        Message("agent", "Monday it is."),
+    ]
+    work = [Work(at, [[ToolCall(f"call{at}", "book", "{}")]], {f"call{at}": "ok"}) for at in (1, 3)]
+    told = conversation(history, work, set(), CallerTurn("thanks"))
+    assert [message.get("tool_call_id") or message["content"] for message in told] == [
+        ANSWERED,
+        "Good morning.",
+        "on friday",
+        "",
+        "call1",
+        "Friday it is.",
+        "no, on monday",
+        "",
+        "call3",
+        "Monday it is.",
+        "thanks",
     ]
 
 

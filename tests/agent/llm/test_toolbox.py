@@ -149,6 +149,14 @@ async def test_transfer_and_hang_up_end_the_reply(server: SseServer, factory: Ag
     assert len(server.requests) == 2
 
 
+async def test_keys_are_pressed_once_the_words_have_been_played(server: SseServer, factory: AgentFactory) -> None:
+    server.answers(calls("send_dtmf", '{"digits": "12"}', before="Dialing."), says("Done."))
+    happened = await events(factory.agent(plan()))
+    assert done(happened) == [Understood("send_dtmf", {"digits": "12"}), Action(ActionKind.SEND_DTMF, "12")]
+    assert text(happened) == "Dialing. Done."
+    assert "as soon as your words have been played" in server.requests[1]["messages"][-1]["content"]
+
+
 async def test_messages_are_told_with_those_before(server: SseServer, factory: AgentFactory) -> None:
     agent = factory.agent(plan())
     server.answers(calls("take_message", '{"text": "Ada rang."}'), says("Noted."))
