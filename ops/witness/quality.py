@@ -1,10 +1,11 @@
 """How much of the agent's speech a telephone plays: segmental SNR on the wire, compared with what the codec alone
 leaves.
 
-PESQ (ITU-T P.862) is not used: its reference code, which is the package `pesq`, may only be used for evaluation. The
-open ViSQOL has no package that installs without a compiler. Segmental SNR (Hansen and Pellom, ICSLP 1998) says as much
-here: between the daemon and the wire there is one codec whose samples are known, and every other difference is a packet
-that did not come, or came too late to be played.
+PESQ (ITU-T P.862) is not used: its reference code, which is in the package `pesq`, may be used to study PESQ, not for
+anything else without a license. ViSQOL (`visqol-python`) needs `libsvm-official`, which comes as source only, and STOI
+(`pystoi`) needs SciPy, which would take `.venv` past its 500 MB. Segmental SNR (Hansen and Pellom, ICSLP 1998) says as
+much here: between the daemon and the wire there is one codec whose samples are known, and every other difference is a
+packet that did not come, or came too late to be played.
 """
 
 from __future__ import annotations
