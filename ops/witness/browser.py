@@ -102,6 +102,10 @@ class Browser:
                 self.more.clear()
                 await self.more.wait()
 
+    def press(self, digit: str) -> None:
+        """Presses a key; the data channel must be open, as it is once a note has come."""
+        self.events.send(json.dumps({"digit": digit}))
+
     async def close(self) -> None:
         await self.connection.close()
         if self._listening is not None:
