@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
+from phone_daemon.call.paced_audio import Head, PacedAudio
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
-    SAMPLE_RATE,
     Action,
     ActionKind,
     AgentEvent,
@@ -41,9 +41,6 @@ log = logging.getLogger(__name__)
 
 APOLOGY = "I'm sorry, something went wrong on my side. Could you say that again, please?"
 """What a caller hears instead of a reply that failed before its first word."""
-
-PIECE = 2 * samples(0.1)
-"""Bytes pushed to the line at once: small against the lead, large against the cost of a message."""
 
 MAX_PHRASES = 64
 """Phrases that wait to be spoken, some minutes of speech: an agent that is further ahead has to wait."""
@@ -77,8 +74,7 @@ class Reply:
         self._voice = voice
         self._unfinished = ""
         """The phrase spoken last, if its sentence goes on."""
-        self._line = line
-        self._most_lead = samples(lead_s)
+        self._audio = PacedAudio(line, samples(lead_s))
         self._lead = lead
         self._tell = tell
         self._confirmed = asyncio.Event()
@@ -101,14 +97,7 @@ class Reply:
         """Whether the agent has said all it wanted."""
         self._tools: list[tuple[str, int]] = []
         """Tools that run, and since when (ns)."""
-        # Synthesis may run ahead of playout by ten seconds, so that the next phrase is ready when this one ends.
-        self._audio: asyncio.Queue[Speech | _Head | None] = asyncio.Queue(maxsize=100)
         self._expiry: asyncio.TimerHandle | None = None
-        self._made = 0
-        """Samples handed on by the voice, the filler included."""
-        self._pushed = 0
-        self._played = 0
-        self._room = asyncio.Event()
         self._shown = 0
         self._taken = asyncio.Event()
         parts = {"agent": self._think, "tts": self._synthesize, "playout": self._push}
@@ -160,11 +149,9 @@ class Reply:
         self.heard.begin(filler.text, self._voice.spoken(filler.text))
         for speech in filler.speech:
             self.heard.add(speech)
-            for piece in _pieces(speech):
-                self._audio.put_nowait(piece)
+            self._audio.put_nowait(speech)
             self._filler += len(speech.pcm) // 2
         self.heard.end()
-        self._made += self._filler
 
     def cancel(self) -> None:
         """Stops all of it without waiting. Idempotent."""
@@ -176,12 +163,12 @@ class Reply:
     @property
     def played(self) -> int:
         """Samples handed to RTP, as last told by the line."""
-        return self._played
+        return self._audio.played
 
     @property
     def itself_played(self) -> bool:
         """Whether the caller has heard any of it besides a filler."""
-        return self._played > self._filler
+        return self._audio.played > self._filler
 
     def unsaid(self, played: int) -> str:
         """What remains unsaid of the agent's text once `played` samples have been played."""
@@ -193,9 +180,7 @@ class Reply:
 
     def progress(self, played: int) -> None:
         """The line has played `played` samples of this reply."""
-        self._played = played
-        if self._pushed - self._played < self._most_lead:
-            self._room.set()
+        self._audio.progress(played)
         if self._filler and self.itself_played:
             self._stamp("reply_first_audio")
         while (text := self.heard.phrase_begun(self._shown, played)) is not None:
@@ -329,16 +314,15 @@ class Reply:
                     self._sounds, self._begun = True, end
                     tone = attention_tone()
                     self.heard.silence(len(tone) // 2)
-                    self._made += len(tone) // 2
                     await self._audio.put(Speech(tone))
         self._sounds = True
         self._stamp("tts_end")
-        await self._audio.put(None)
+        await self._audio.end()
 
     async def _speak(self, phrase: str, end: int) -> None:
         """Speaks `phrase`, which ends at character `end` of the agent's text."""
         arrivals = Arrivals()
-        head = _Head()
+        head = Head()
         greets = self.turn.number == 0
         asked_ns = now_ns()
         try:
@@ -347,12 +331,10 @@ class Reply:
                     self._stamp("tts_first_audio")
                     if not arrivals.samples:
                         self._begin(phrase, end)
-                        await self._hold(head)
+                        await self._audio.hold(head, self._lead)
                     arrivals.add(len(speech.pcm) // 2, now_ns() - asked_ns)
                     self.heard.add(speech)
-                    self._made += len(speech.pcm) // 2
-                    for piece in _pieces(speech):
-                        await self._audio.put(piece)
+                    await self._audio.put(speech)
                     asked_ns = now_ns()
         finally:
             head.whole.set()
@@ -370,44 +352,9 @@ class Reply:
         self._sounds, self._begun = True, end
         self.heard.begin(phrase, self._voice.spoken(phrase))
 
-    async def _hold(self, head: _Head) -> None:
-        """Has a phrase wait until the line, with what it still has to play, is as far behind as the engine needs."""
-        wait = self._lead.samples(self._most_lead) - (self._made - self._played)
-        if wait > 0:
-            head.until = asyncio.get_running_loop().time() + wait / SAMPLE_RATE
-            await self._audio.put(head)
-
     async def _push(self) -> None:
         await self._confirmed.wait()
-        while (piece := await self._audio.get()) is not None:
-            if isinstance(piece, _Head):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(piece.until):
-                        await piece.whole.wait()
-                continue
-            while self._pushed - self._played >= self._most_lead:
-                self._room.clear()
-                await self._room.wait()
-            self._line.play(self.turn.reply, piece.pcm, piece.wide)
-            self._pushed += len(piece.pcm) // 2
-        self._line.finish(self.turn.reply)
-
-
-class _Head:
-    """The beginning of a phrase that waits for more of it."""
-
-    def __init__(self) -> None:
-        self.until = 0.0
-        """In the loop's time."""
-        self.whole = asyncio.Event()
-        """Nothing more will come of the phrase."""
-
-
-def _pieces(speech: Speech) -> Iterator[Speech]:
-    """Its audio, cut."""
-    for start in range(0, len(speech.pcm), PIECE):
-        end = start + PIECE
-        yield Speech(speech.pcm[start:end], wide=speech.wide[2 * start : 2 * end])
+        await self._audio.push(self.turn.reply)
 
 
 def _told(action: Action) -> str:
