@@ -111,7 +111,11 @@ async def test_what_is_said_before_the_answer_is_no_answer(tmp_path: Path) -> No
 
 @pytest.mark.foreign
 @pytest.mark.parametrize(
-    ("status", "result"), [(486, Result.BUSY), (480, Result.NO_ANSWER), (603, Result.REJECTED), (404, Result.REJECTED)]
+    ("status", "result"),
+    [
+        *((486, Result.BUSY), (480, Result.NO_ANSWER), (603, Result.REJECTED), (404, Result.REJECTED)),
+        (302, Result.REJECTED),  # Whoever is called does not send us elsewhere at our cost.
+    ],
 )
 async def test_a_refusal_is_told_for_what_it_is(tmp_path: Path, status: int, result: Result) -> None:
     async with dialer(tmp_path, called(status)) as (phone, _):

@@ -34,9 +34,7 @@ buffers."""
 class Leg(pj.Call):  # type: ignore[misc]
     """`send` and `send_frame` (its fields) take what goes to the daemon; `spare` keeps audio ports for the next call.
 
-    Without `spare` callers hear themselves.
-
-    Drop the last reference only after `gone`.
+    Without `spare` callers hear themselves. Drop the last reference only after `gone`.
     """
 
     def __init__(
@@ -366,6 +364,10 @@ class Leg(pj.Call):  # type: ignore[misc]
         if self._transfer.done(prm.statusCode, prm.reason, final=prm.finalNotify):
             self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
 
+    def onCallRedirected(self, prm: Any) -> int:  # noqa: N802
+        # Elsewhere may be anywhere, at our cost: a 3xx is a refusal, with its own status.
+        return int(pj.PJSIP_REDIRECT_REJECT)
+
     @guarded
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
         # If this were left to pjsua2, a caller could make us call anybody, at our cost.
@@ -373,8 +375,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
-        # Anyone who knows the dialog's tags is a party to it: the PBX puts another caller in this one's place (RFC
-        # 3891).
+        # Whoever knows the dialog's tags is a party to it: a PBX puts another caller in this one's place (RFC 3891).
         leaving = self._leave is not None or self._transfer.under_way or self._ending is not None
         if not self._live or self._placed or self.consulting or leaving:
             prm.statusCode = pj.PJSIP_SC_FORBIDDEN
