@@ -106,7 +106,7 @@ class DeskView {
     const p95 = percentile(total, 95);
     this.#gate.textContent = total.length
       ? `${total.length} interruption${total.length > 1 ? "s" : ""}: the whole cancel chain took ${milliseconds(p95)} at p95. The gate is the model’s own floor + ${GATE_MS} ms: ${p95 <= GATE_MS ? "held" : "missed, unless the floor is over " + milliseconds(p95 - GATE_MS)}.`
-      : "No interruption yet.";
+      : "No interruptions yet. Interrupt the agent in a call, or fire a burst.";
     this.#gate.dataset.held = String(!total.length || p95 <= GATE_MS);
     const rows = [...Object.keys(LEGS), "total"].map((leg) => {
       const values = this.#interruptions.map((legs) => legs[leg]).filter((ms) => typeof ms === "number");
@@ -114,9 +114,11 @@ class DeskView {
     });
     this.#table.replaceChildren(
       ...rows.filter(({ values }) => values.length).map(({ leg, values }) =>
-        el("tr", {}, el("th", { scope: "row" }, LEGS[leg] ?? "all of it"), ...[50, 95, 99, 100].map((share) => el("td", {}, milliseconds(percentile(values, share))))),
+        el("tr", {}, el("th", { scope: "row" }, LEGS[leg] ?? "whole chain"), ...[50, 95, 99, 100].map((share) => el("td", {}, milliseconds(percentile(values, share))))),
       ),
     );
+    /** @type {HTMLElement} */ (this.#table.parentElement).hidden = !total.length;
+    this.#chain.hidden = !total.length;
     this.#chain.replaceChildren(points(total, "the whole chain of each interruption, oldest first"));
     this.#times.replaceChildren(points(this.#answers, "time to first audio of each turn, oldest first"));
   }
@@ -139,7 +141,7 @@ const LEFT = 64;
 
 /** Draws numbers as points over time, with their running p50 and p95 as lines. @param {number[]} values @param {string} name */
 function points(values, name) {
-  if (!values.length) return el("p", { class: "empty" }, "Nothing yet.");
+  if (!values.length) return el("p", { class: "empty" }, "No turns yet.");
   const shown = values.slice(-200);
   const highest = Math.max(...shown, 1);
   /** @param {number} at */
