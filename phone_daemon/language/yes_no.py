@@ -58,6 +58,8 @@ YES_NO_EXAMPLES = (
     "no that's incorrect", "that's incorrect", "incorrect", "wrong", "no it's wrong", "it's not", "it isn't",
     "it is not", "that isn't right", "no way", "absolutely not", "definitely not", "certainly not", "of course not",
     "hold on no", "never", "negative", "uh-uh",
+    *(f"{lead} {said}" for lead in ("ah", "oh", "um", "er", "well", "actually", "sorry")
+      for said in ("yes", "yes please", "yeah", "no", "no thanks")),
 )  # fmt: skip
 """What recognition is told to expect, and what the script understands."""
 YES_NO_GOODBYES = (

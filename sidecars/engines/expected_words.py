@@ -98,6 +98,14 @@ class ExpectedWords:
         lone = state.before == _BEGIN and state.word not in self._any.alone | self._asked.words
         return -state.pending if lone else self._end_word(state)
 
+    def of(self, tokens: Iterable[int]) -> float:
+        """What a whole text gets."""
+        state, bonus = self.start, 0.0
+        for token in tokens:
+            state, more = self.advance(state, token)
+            bonus += more
+        return bonus + self.end(state)
+
     def _end_word(self, state: _State) -> float:
         """What was given for another word that begins like this one is taken back."""
         before, word = state.before, state.word

@@ -1,19 +1,19 @@
 """Recognition by Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
 
-The model hears an utterance whole. So a partial is the growing audio heard again, with what the one before said
-given to the decoder; the final is begun as soon as the caller pauses, and is thrown away if they go on; and speech
-without a pause is cut at its quietest place. Every choice depends on the audio alone, not on how fast the machine is.
+The model always hears a whole utterance. So for each partial it hears the growing audio again, and the decoder is
+given the text of the partial before. The final is begun as soon as the caller pauses, and is thrown away if they go on.
+Speech without a pause is cut at its quietest place. The words depend on the audio alone, not on how fast the machine
+is.
 
-Options: `model` (a folder or a repository; empty: the package's), `phrases` (by dialplan, by what was asked, sentences
-that callers may say), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
+Options: `model` (a folder or a repository; empty: the package's), `phrases` (sentences that callers may say, by
+dialplan and question), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
 `max_sessions`.
-Session options: `grammar`, the dialplan; `expected`, what was asked. `digits_8_8`, from eight to eight digits, is a
-question whose answer is looked for among numbers of that length, should what is heard be no such number.
+Session options: `grammar`, the dialplan; `expected`, the question (see `moonshine_answers.py`).
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,61 +23,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecars.engine import EngineFull, Hypothesis, Word
-from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
+from sidecars.engines.moonshine_answers import answers_to, others, with_answer
 from sidecars.engines.moonshine_model import Decoded, Encoded, MoonshineModel
 from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
-from sidecars.engines.moonshine_words import placed, plain_words, said_words, tidy
+from sidecars.engines.moonshine_words import placed, said_words, tidy
 from sidecars.engines.not_speech import is_speech
 from sidecars.engines.voiced import RATE, WINDOW, Voiced
+from sidecars.engines.word_grammar import Vocabulary, WordGrammar
 
 MAX_SESSIONS = 64
 BEAM = 4
 PARTIALS_S = 0.24
 EARLY_PARTIALS_S, EARLY = 0.1, round(0.8 * RATE)
-"""In the first samples of a voice partials come so much more often: they tell whether it interrupts the agent."""
-DIGITS_BEAM = 8
-NEAR = 6.0
-"""Another hypothesis may well be what was said when it is less likely by no more, as a natural logarithm, by the sound
-alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis, 16 more by one that is so near.
-"""
+"""Partials come more often in the first samples of a voice, because they decide whether it interrupts the agent."""
 SHARE_S = 0.1
-"""With so many callers speaking that this times their number is more than `PARTIALS_S`, partials come that seldom."""
+"""If many callers speak, each gets a partial only every so many seconds times their number."""
 LENGTH_SHARE = 0.16
-"""Partials of long speech take longer, and come after so much of its length."""
+"""Partials of long speech take longer to make; the next one comes after this share of the speech's length."""
 BEHIND_S = 0.1
-"""A step with so much audio comes late: the machine is busy, and partials wait for twice as long."""
+"""A step with this much audio comes late. Then the machine is busy, and partials come half as often."""
 PAUSE = 4 * WINDOW
-"""Samples without a voice after which the caller has paused: a partial of all that was said is due. The final hears no
-more than that, so what the encoder made of it is kept."""
+"""Samples without a voice after which the caller has paused, and a partial of everything they said is due. The final
+hears the same audio, so the encoder's output is kept for it."""
 LONG_PAUSE = 6 * WINDOW
-"""… after which the final is begun, to be there at the endpoint. Half as long a pause comes between words, too, and a
-final that is begun in vain costs as much as three partials."""
+"""Samples without a voice after which the final is begun, so that it is ready at the endpoint. People pause half as
+long between words, and a final that is begun in vain costs as much as three partials."""
 BEFORE, AFTER = 10 * WINDOW, PAUSE
-"""Samples heard around the voice: consonants are weaker than what Silero takes for one."""
+"""Samples that are heard before and after the voice, because Silero does not notice weak consonants."""
 SHORTEST_CUT, LONGEST = 5 * RATE, 10 * RATE
-"""Speech that is longer is cut in two; the first part is at least so long. Where there was a pause after so much, that
-is the cut."""
+"""Speech longer than `LONGEST` is cut in two, and the first part is at least `SHORTEST_CUT` long. If the caller pauses
+after that much, the cut is there."""
 LEVEL = 0.1
-"""Amplitude (rms) that speech is brought to, by its louder half: 4.0 instead of 4.6 % of the words of people wrong."""
+"""Amplitude (rms) to which the louder half of speech is brought: that leaves 4.0 % of the words of people wrong,
+instead of 4.6 %."""
 MAX_GAIN = 30.0
 BLOCK = RATE // 50
-_DIGITS = re.compile(r"digits_\d+_\d+")
 OPTIONS = ("model", "phrases", "weight", "beam", "partials_s", "max_sessions")
 
 
 class _Preempted(Exception):
-    """Something waits that is more urgent than this piece of work, which is done again later."""
+    """Something more urgent is waiting. This piece of work is dropped, and done again later."""
 
 
 class _Session:
     """An utterance."""
 
-    def __init__(self, bias: ExpectedWords | None, number: DigitWords | None) -> None:
+    def __init__(self, bias: ExpectedWords | None, answers: WordGrammar[Any] | None) -> None:
         self.bias = bias
-        self.number = number
-        """Those that were asked for."""
+        self.answers = answers
+        """Those to what was asked; None: anything may be said."""
         self.audio = bytearray()
         self.voiced = Voiced()
         self.before: list[Word] = []
@@ -88,11 +84,11 @@ class _Session:
         """Its tokens."""
         self.told = ""
         self.encoded: tuple[int, int, Encoded] | None = None
-        """The part of `audio` that was heard last, and what the encoder made of it."""
+        """Begin and end of the part of `audio` that was heard last, and the encoder's output for it."""
         self.last: tuple[int, list[Word]] | None = None
-        """The words of all that was said up to here, for good unless the voice goes on."""
+        """A position in the utterance, and the words up to there, which are final unless the voice goes on."""
         self.others: list[str] = []
-        """What else they may have been."""
+        """What else may have been said instead of those words."""
 
     @property
     def samples(self) -> int:
@@ -104,7 +100,7 @@ class _Session:
 
     @property
     def offset_s(self) -> float:
-        """Where `audio` begins in the utterance."""
+        """Where `audio` begins in the utterance, in seconds."""
         return self.voiced.dropped * WINDOW / RATE
 
     @property
@@ -116,9 +112,9 @@ class _Session:
         return min(self.samples, self.voiced.last + AFTER)
 
     def overdue(self, least: float, early: float) -> float:
-        """Samples since another partial should have come; below 0: not yet.
+        """Samples by which the next partial is late; negative if it is not due yet.
 
-        `least` and `early`: how long after the one before, and how long while the voice is young.
+        `least`: samples from one partial to the next; `early`: the same while the voice has just begun.
         """
         if self.voiced.first is None:
             return -1
@@ -141,7 +137,7 @@ class _Session:
         self.encoded = None
 
     def sound(self, begin: int, end: int) -> NDArray[np.float32]:
-        """The audio in between, brought to one level."""
+        """The audio from `begin` to `end`, brought to the same level as any other."""
         audio = np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
         powers = np.sort(np.square(audio[: len(audio) // BLOCK * BLOCK]).reshape(-1, BLOCK).mean(1))
         loud = float(np.sqrt(powers[len(powers) // 2 :].mean())) if len(powers) else 0.0
@@ -171,8 +167,11 @@ class Moonshine:
             name: {expected: ExpectedWords(pieces, sets, expected, weight) for expected in sets} if weight else {}
             for name, sets in phrases.items()
         }
-        lengths = {name for sets in phrases.values() for name in sets if _DIGITS.fullmatch(name)}
-        self._numbers = {name: _number_of(name, pieces) for name in lengths}
+        vocabulary = Vocabulary(pieces, END)
+        self._answers = {
+            name: {expected: answers_to(expected, said, vocabulary) for expected, said in sets.items() if expected}
+            for name, sets in phrases.items()
+        }
         self._sessions: dict[int, _Session] = {}
         self._behind = False
         """Whether the machine is busy."""
@@ -181,21 +180,22 @@ class Moonshine:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """The first time takes longer."""
+        """The model's first run takes longer than later ones."""
         self._model.decode(self._model.encode(np.zeros(RATE, np.float32)), beam=self._beam)
 
     # ------------------------------------------------------------------------------------------ SttEngine
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
-        """See `SttEngine`. A `grammar` or `expected` without phrases stands for nothing in particular."""
+        """See `SttEngine`. With a `grammar` or `expected` that has no phrases, nothing in particular is expected."""
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
-        biases = self._biases.get(str(options.get("grammar", "")), {})
-        expected = str(options.get("expected", ""))
-        self._sessions[session] = _Session(biases.get(expected, biases.get("")), self._numbers.get(expected))
+        dialplan, expected = str(options.get("grammar", "")), str(options.get("expected", ""))
+        biases = self._biases.get(dialplan, {})
+        answers = self._answers.get(dialplan, {}).get(expected)
+        self._sessions[session] = _Session(biases.get(expected, biases.get("")), answers)
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
-        """See `SttEngine`. Takes all, and does one piece of work."""
+        """See `SttEngine`. Takes all the audio, and does one piece of work."""
         for number, pcm in audio.items():
             self._sessions[number].take(pcm)
             self._keep(self._sessions[number])
@@ -237,7 +237,7 @@ class Moonshine:
             raise _Preempted
 
     def _next(self) -> Callable[[], Mapping[int, Hypothesis]] | None:
-        """The piece of work that is most urgent: finals that will soon be asked for go before partials."""
+        """The most urgent piece of work: finals, which will soon be asked for, come before partials."""
         for session in self._sessions.values():
             if session.end - session.begin > LONGEST and session.speaking:
                 return partial(self._cut, session)
@@ -254,7 +254,7 @@ class Moonshine:
         return partial(self._guess, number, self._sessions[number])
 
     def _finish(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
-        """What was said before the pause, for good."""
+        """The final words of what was said before the pause."""
         return self._changed(number, session, self._words_for_good(session, self._give_way))
 
     def _guess(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
@@ -271,7 +271,7 @@ class Moonshine:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
 
     def _words_for_good(self, session: _Session, poll: Callable[[], None]) -> list[Word]:
-        """The words from the last cut on, found once for each pause."""
+        """The final words since the last cut. They are looked for once in each pause."""
         if not session.voiced.last:
             return []
         if not self._settled(session):
@@ -281,7 +281,7 @@ class Moonshine:
         return session.last[1]
 
     def _keep(self, session: _Session) -> None:
-        """What was said before a pause stands, once the caller has gone on, if it was long: it is not heard again."""
+        """Once the caller has gone on after a pause, what they said before it is not heard again if it was long."""
         if session.last is None or self._settled(session):
             return
         place = session.last[0] - session.voiced.dropped * WINDOW + WINDOW
@@ -290,7 +290,7 @@ class Moonshine:
             self._drop(session, place)
 
     def _cut(self, session: _Session) -> Mapping[int, Hypothesis]:
-        """Makes the first part of a long speech final; the rest follows with the next partial."""
+        """Makes the first part of a long speech final. The rest follows with the next partial."""
         place = session.voiced.quietest(session.begin + SHORTEST_CUT, session.begin + LONGEST)
         session.before += self._hear(session, session.begin, place, self._give_way)
         self._drop(session, place)
@@ -306,33 +306,26 @@ class Moonshine:
         encoded = self._encoded(session, begin, end)
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
-        session.others = self._others(session, encoded, ranked, poll)
-        return self._words(session, ranked, begin, end)
+        likelihood = ranked[0].likelihood
+        ranked = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
+        session.others = others(self._model.tokens, ranked)
+        return self._words(session, ranked, begin, end, likelihood)
 
     def _encoded(self, session: _Session, begin: int, end: int) -> Encoded:
         if session.encoded is None or session.encoded[:2] != (begin, end):
             session.encoded = (begin, end, self._model.encode(session.sound(begin, end)))
         return session.encoded[2]
 
-    def _others(
-        self, session: _Session, encoded: Encoded, ranked: Sequence[Decoded], poll: Callable[[], None]
-    ) -> list[str]:
-        """What it may have been besides the first of `ranked`: first of all a number, where one was asked for."""
-        best, *rest = ranked
-        heard = self._model.tokens.text(best.tokens)
-        if session.number is not None and not session.number.fits(heard):
-            number = self._model.restricted(encoded, session.number, beam=DIGITS_BEAM, poll=poll)
-            rest = [number, *rest] if number is not None else rest
-        near = (each for each in rest if sum(each.logprobs) >= sum(best.logprobs) - NEAR)
-        texts = {plain_words(text): text for text in (self._model.tokens.text(each.tokens) for each in near)}
-        return [text for words, text in texts.items() if words and words != plain_words(heard)]
-
-    def _words(self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int) -> list[Word]:
-        """Those of the best hypothesis; none when it was made up."""
+    def _words(
+        self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int, likelihood: float = -math.inf
+    ) -> list[Word]:
+        """The words of the best hypothesis; none if it was made up. `likelihood`: that of another hypothesis, which
+        proves as well that somebody spoke."""
         best = ranked[0]
         text = self._model.tokens.text(best.tokens)
         answer = session.bias is not None and session.bias.answers(text)
-        if not is_speech(session.voiced, best.likelihood, text, answer=answer):
+        answer = answer or (session.answers is not None and session.answers.fits(text))
+        if not is_speech(session.voiced, max(best.likelihood, likelihood), text, answer=answer):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)
@@ -353,11 +346,6 @@ def create(options: Mapping[str, Any]) -> Moonshine:
 def _hypothesis(words: Sequence[Word]) -> Hypothesis:
     confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
     return Hypothesis(tidy(" ".join(word.text for word in words)), confidence, tuple(words))
-
-
-def _number_of(name: str, pieces: Sequence[str]) -> DigitWords:
-    _, low, high = name.split("_")
-    return DigitWords(pieces, int(low), int(high), END)
 
 
 def _number(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sidecars.silero import Silero
 
 RATE = 16000
+TELEPHONE = 8000
+"""The rate at which Silero judges, in Hz. Of 133 sounds that are no speech (noise, music, tones) it finds 0.09 s of
+speech in 9 then, and in 17 at `RATE`; and of a word in noise it is surer: calls have nothing above 4 kHz, which at
+`RATE` Silero takes as a sign that nobody speaks."""
 WINDOW = 512
 """Samples in a window: 32 ms."""
 VOICE, PERHAPS = 0.5, 0.3
@@ -17,7 +23,7 @@ class Voiced:
     __slots__ = ("_rest", "_silero", "dropped", "windows")
 
     def __init__(self) -> None:
-        self._silero = Silero(RATE)
+        self._silero = Silero(TELEPHONE)
         self._rest = bytearray()
         self.windows: list[float] = []
         self.dropped = 0
@@ -27,7 +33,7 @@ class Voiced:
         """Takes the next samples, any number of them."""
         self._rest += pcm
         while len(self._rest) >= 2 * WINDOW:
-            self.windows.append(self._silero.probability(bytes(self._rest[: 2 * WINDOW])))
+            self.windows.append(self._silero.probability(_halved(bytes(self._rest[: 2 * WINDOW]))))
             del self._rest[: 2 * WINDOW]
 
     @property
@@ -67,3 +73,9 @@ class Voiced:
     def speech_s(self) -> float:
         """The seconds of speech."""
         return sum(each >= VOICE for each in self.windows) * WINDOW / RATE
+
+
+def _halved(pcm: bytes) -> bytes:
+    """Audio at `TELEPHONE`: the mean of each two samples. What folds down from above 4 kHz, Silero does not mind."""
+    pairs = np.frombuffer(pcm, "<i2").astype(np.int32)
+    return bytes(((pairs[::2] + pairs[1::2]) >> 1).astype("<i2").tobytes())

@@ -26,6 +26,7 @@ PHRASES = {
         "digits": ["four eight two two oh nine three seven"],
         "digits_8_8": ["four eight two two oh nine three seven"],
         "digits_7_7": ["four eight two two oh nine three"],
+        "yes_no": ["yes", "yes please", "sure", "no", "not quite", "exactly", "correct"],
     }
 }
 
@@ -213,11 +214,28 @@ def final_of(engine: Moonshine, pcm: bytes, options: dict[str, Any]) -> Any:
     return engine.finalize(1)
 
 
-def test_a_number_that_lost_digits_may_also_be_one_of_the_length_that_was_asked_for(engine: Moonshine) -> None:
-    asked = {"grammar": "clinic", "expected": "digits_8_8"}
-    finals = [final_of(engine, noisy(said(NUMBER), share, seed), asked) for share in (0.7, 0.8) for seed in (5, 6)]
-    short = [final for final in finals if count(final.text) != 8]
-    assert any(final.others and count(final.others[0]) == 8 for final in short)
+def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) -> None:
+    in_noise = [noisy(said(NUMBER), share, seed) for share in (0.7, 0.8) for seed in (5, 7)]
+    unasked = [final_of(engine, pcm, {"grammar": "clinic"}) for pcm in in_noise]
+    asked = [final_of(engine, pcm, {"grammar": "clinic", "expected": "digits_8_8"}) for pcm in in_noise]
+    assert not all(count(final.text) == 8 for final in unasked)
+    assert all(count(final.text) == 8 for final in asked)
+
+
+def test_what_was_asked_tells_what_was_said_in_noise() -> None:
+    """Without any bias: only by what the answers are."""
+    engine = create({"phrases": {"clinic": {"": [], "yes_no": ["uh-huh", "exactly", "not quite"]}}, "weight": 0})
+    for answer, share in (("Uh-huh.", 0.5), ("Exactly.", 0.8)):
+        pcm = noisy(said(answer), share, 5)
+        asked = final_of(engine, pcm, {"grammar": "clinic", "expected": "yes_no"})
+        unasked = final_of(engine, pcm, {"grammar": "clinic"})
+        assert plain_words(asked.text) == plain_words(answer) != plain_words(unasked.text)
+    other = final_of(engine, said("Not quiet."), {"grammar": "clinic", "expected": "yes_no"})
+    assert (other.text, other.others) == ("Not quiet.", ("Not quite.",))
+
+
+def test_who_does_not_answer_the_question_is_heard_as_well(engine: Moonshine) -> None:
+    assert final_of(engine, said(SENTENCE), {"grammar": "clinic", "expected": "yes_no"}).text == SENTENCE
 
 
 def test_what_else_it_may_have_been_is_told_once_each_and_is_something_else(engine: Moonshine) -> None:

@@ -1,0 +1,48 @@
+"""The answers to a question as callers say them, for a decoder that may spell nothing else.
+
+Asked for a yes or a no, people mostly say one. If what was heard is no answer ("I'm close" for "uh-huh"), the answer
+that is likeliest by the sound is mostly what was said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sidecars.engines.word_grammar import Vocabulary, WordGrammar
+
+_WORD = re.compile(r"[a-z']+")
+
+
+class AnswerWords(WordGrammar[int]):
+    """A `Grammar` of whole phrases. A place is a node of the tree that the phrases form; its root is 0."""
+
+    def __init__(self, vocabulary: Vocabulary, phrases: Iterable[str]) -> None:
+        super().__init__(vocabulary, 0)
+        self._next: list[dict[str, int]] = [{}]
+        self._ends: set[int] = set()
+        for phrase in phrases:
+            node = 0
+            for word in _WORD.findall(phrase.lower()):
+                if word not in self._next[node]:
+                    self._next[node][word] = len(self._next)
+                    self._next.append({})
+                node = self._next[node][word]
+            self._ends.add(node)
+        self._ends.discard(0)
+
+    def words(self, place: int) -> Mapping[str, int]:
+        """See `WordGrammar`."""
+        return self._next[place]
+
+    def whole(self, place: int) -> bool:
+        """See `WordGrammar`."""
+        return place in self._ends
+
+    def fits(self, text: str) -> bool:
+        """Whether `text` is an answer, or several: callers combine them as they like."""
+        nodes = {0}
+        for word in _WORD.findall(text.lower()):
+            starts = nodes | ({0} if nodes & self._ends else set())
+            nodes = {self._next[node][word] for node in starts if word in self._next[node]}
+        return not nodes.isdisjoint(self._ends)

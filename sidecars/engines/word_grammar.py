@@ -1,0 +1,93 @@
+"""Texts that a decoder may spell, described word by word: how the words follow each other is said by a subclass."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+SEPARATORS = frozenset((",", ".", "!", "?"))
+
+P = TypeVar("P")
+_SPELLS = re.compile("( ?)([A-Za-z']+)")
+
+
+class State(NamedTuple):
+    """Where the text so far stands."""
+
+    place: Any
+    """Where the last whole word led."""
+    letters: str
+    """Those of the word that is being spelled."""
+    joined: bool = False
+    """A hyphen came last: the next word begins without a space."""
+
+
+class Vocabulary:
+    """A decoder's tokens that spell words. Grammars share one: to sort 32,768 tokens takes 30 ms."""
+
+    def __init__(self, pieces: Sequence[str], end: int) -> None:
+        """`pieces`: the text of each token, a space in front where it begins a word; `end`: the token that ends a
+        text."""
+        self.end = end
+        self.first: dict[str, list[int]] = {}
+        """Tokens that begin a word, by their letters."""
+        self.later: dict[str, list[int]] = {}
+        """Likewise those that continue one."""
+        self.separators = [token for token, piece in enumerate(pieces) if piece in SEPARATORS]
+        self.hyphens = [token for token, piece in enumerate(pieces) if piece == "-"]
+        for token, piece in enumerate(pieces):
+            if found := _SPELLS.fullmatch(piece):
+                (self.first if found[1] else self.later).setdefault(found[2].lower(), []).append(token)
+
+
+class WordGrammar(ABC, Generic[P]):
+    """A `Grammar` of words, with or without punctuation between them. `P`: what a place between two words is, a value
+    that can be hashed."""
+
+    def __init__(self, vocabulary: Vocabulary, start: P) -> None:
+        """`start`: the place before the first word."""
+        self.start = State(start, "")
+        self._vocabulary = vocabulary
+        self._known: dict[State, Mapping[int, State]] = {}
+
+    @abstractmethod
+    def words(self, place: P) -> Mapping[str, P]:
+        """The words that may come next, and the place after each."""
+
+    @abstractmethod
+    def whole(self, place: P) -> bool:
+        """Whether the text may end there."""
+
+    @abstractmethod
+    def fits(self, text: str) -> bool:
+        """Whether `text`, from a decoder that may spell anything, is as good as a text of this grammar."""
+
+    def allowed(self, state: State) -> Mapping[int, State]:
+        """See `Grammar`."""
+        if state not in self._known:
+            self._known[state] = self._found(state)
+        return self._known[state]
+
+    def _found(self, state: State) -> dict[int, State]:
+        vocabulary, words = self._vocabulary, self.words(state.place)
+        found: dict[int, State] = {}
+        if state.letters in words:
+            place = words[state.letters]
+            found |= dict.fromkeys(vocabulary.separators, State(place, ""))
+            found |= dict.fromkeys(vocabulary.hyphens, State(place, "", joined=True))
+            found |= self.allowed(State(place, ""))
+        elif not state.letters and not state.joined and self.whole(state.place):
+            found[vocabulary.end] = state
+        done = len(state.letters)
+        for word in words:
+            if not word.startswith(state.letters):
+                continue
+            for end in range(done + 1, len(word) + 1):
+                piece, longer = word[done:end], State(state.place, word[:end])
+                if not state.letters:
+                    found |= dict.fromkeys(vocabulary.first.get(piece, ()), longer)
+                if state.letters or state.joined:
+                    found |= dict.fromkeys(vocabulary.later.get(piece, ()), longer)
+        return found

@@ -1,0 +1,85 @@
+"""What was most likely said, knowing what was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sidecars.engines.answer_words import AnswerWords
+from sidecars.engines.digit_words import DigitWords
+from sidecars.engines.moonshine_answers import LEAST_NEARLY, NEAR, NEARLY, answers_to, others, with_answer
+from sidecars.engines.moonshine_model import Decoded
+from tests.sidecars.grammars import vocabulary
+
+YES_NO = AnswerWords(vocabulary(), ("yes", "no", "sure", "no it isn't"))
+
+
+class Tokens:
+    """The texts of made-up hypotheses: each has one token."""
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        self.texts = texts
+
+    def text(self, tokens: tuple[int, ...]) -> str:
+        return self.texts[tokens[0]]
+
+
+class Model:
+    """A decoder that has already heard: `restricted` gives the last of the hypotheses."""
+
+    def __init__(self, ranked: list[tuple[str, float]]) -> None:
+        self.tokens = Tokens(tuple(text for text, _ in ranked))
+        self.ranked = [Decoded((at,), (likelihood,), 0.0) for at, (_, likelihood) in enumerate(ranked)]
+
+    def restricted(self, *_: Any, **__: Any) -> Decoded:
+        return self.ranked[-1]
+
+    def chosen(self, free: int) -> list[str]:
+        """The texts, rearranged, if the first `free` are what the free decoder gives."""
+        found = with_answer(self, None, self.ranked[:free], YES_NO, None, lambda: None)  # type: ignore[arg-type]
+        return [self.tokens.text(each.tokens) for each in found]
+
+
+def test_an_answer_that_is_nearly_as_likely_comes_before_what_is_none() -> None:
+    assert Model([("It's yours", -3.5), ("Sure.", -3.5 - NEARLY + 2)]).chosen(1) == ["Sure.", "It's yours"]
+
+
+def test_an_answer_that_is_less_likely_than_that_comes_second() -> None:
+    model = Model([("Close the door", -1.0), ("Close it", -2.0), ("Sure.", -1.1 - NEARLY)])
+    assert model.chosen(2) == ["Close the door", "Sure.", "Close it"]
+
+
+def test_where_nothing_is_likely_no_answer_is_either() -> None:
+    assert Model([("In the evening", -40.0), ("No.", LEAST_NEARLY - 0.1)]).chosen(1) == ["In the evening", "No."]
+
+
+def test_among_answers_the_likeliest_by_the_sound_comes_first() -> None:
+    model = Model([("No, it isn't.", -3.0), ("Noah", -1.0), ("No.", -2.0)])
+    assert model.chosen(3) == ["No.", "No, it isn't.", "Noah"]
+
+
+def test_unasked_nothing_changes() -> None:
+    ranked = [Decoded((1,), (-1.0,), 0.0)]
+    assert with_answer(None, None, ranked, None, None, lambda: None) is ranked  # type: ignore[arg-type]
+
+
+def test_others_are_near_and_differ_in_words() -> None:
+    model = Model(
+        [("Yes.", -1.0), ("yes", -1.5), ("Yet.", -2.0), ("Yet!", -3.0), ("Ja", -0.9 - NEAR), ("Eh", -1.1 - NEAR)]
+    )
+    assert others(model.tokens, model.ranked) == ["Yet!", "Ja"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"), [("digits_6_8", DigitWords), ("yes_no", AnswerWords), ("digits", AnswerWords)]
+)
+def test_numbers_of_a_length_are_answers_of_their_own(question: str, kind: type) -> None:
+    assert isinstance(answers_to(question, ["one two"], vocabulary()), kind)
+
+
+def test_a_number_has_as_many_digits_as_the_question_says() -> None:
+    answers = answers_to("digits_2_3", [], vocabulary())
+    assert [answers.fits(text) for text in ("one", "one two", "one two three", "one two three four")] == [
+        False, True, True, False,
+    ]  # fmt: skip
