@@ -24,6 +24,11 @@ let call = null;
 let turn = 0;
 let current = "";
 let signedOut = false;
+const signOut = /** @type {HTMLElement} */ (document.getElementById("sign-out"));
+signOut.addEventListener("click", async () => {
+  await ask("signout", {}).catch(() => {});
+  location.reload();
+});
 
 /** The rest of the fragment, after the view's name, is for the view to read. */
 async function show() {
@@ -64,6 +69,7 @@ async function check() {
     shown?.leave?.();
     document.title = "Sign in · phone-daemon";
     document.querySelector("nav")?.remove();
+    signOut.remove();
     main.replaceChildren(signIn());
   }
 }

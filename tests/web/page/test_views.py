@@ -106,6 +106,8 @@ async def test_whoever_has_no_valid_token_is_told_why_and_may_enter_one(served: 
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible(timeout=SOON_MS)
         assert "token" not in page.url
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON_MS)
 
 
 async def test_a_call_is_watched_steered_and_looked_back_at(served: Served, silent: BrowserContext) -> None:
