@@ -149,6 +149,13 @@ async def test_transfer_and_hang_up_end_the_reply(server: SseServer, factory: Ag
     assert len(server.requests) == 2
 
 
+async def test_a_call_ends_in_one_way_only(server: SseServer, factory: AgentFactory) -> None:
+    server.answers(calls("transfer", '{"to": "desk"}', more=[("hang_up", "")]))
+    happened = await events(factory.agent(plan()))
+    ends = [event for event in happened if isinstance(event, Action)]
+    assert ends == [Action(ActionKind.TRANSFER, "sip:desk@clinic.example")]
+
+
 async def test_keys_are_pressed_once_the_words_have_been_played(server: SseServer, factory: AgentFactory) -> None:
     server.answers(calls("send_dtmf", '{"digits": "12"}', before="Dialing."), says("Done."))
     happened = await events(factory.agent(plan()))
