@@ -1,16 +1,12 @@
-"""State in the real Redis: what others see of the calls, what they may ask, and the cost of its death."""
+"""State in the real Redis: what others see of the calls, and what they may ask."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import os
-import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +16,8 @@ from redis.asyncio import Redis
 from phone_daemon.clock import run_counted
 from phone_daemon.events import Note
 from phone_daemon.settings.settings import StateSettings
-from phone_daemon.state import store as module
 from phone_daemon.state.client import connect
-from phone_daemon.state.server import RedisServer, _binary
+from phone_daemon.state.server import RedisServer
 from phone_daemon.state.store import (
     CALLS,
     DAEMONS,
@@ -33,8 +28,8 @@ from phone_daemon.state.store import (
     call_key,
     daemon_key,
     inbox_key,
-    reply_key,
 )
+from tests.state.seen import ask, events, shown
 
 DAEMON = """
 import asyncio, sys
@@ -46,82 +41,6 @@ async def main():
         await asyncio.Event().wait()
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> StateSettings:
-    return StateSettings(directory=tmp_path)
-
-
-@pytest.fixture
-async def state(settings: StateSettings) -> AsyncIterator[State]:
-    async with State.open(settings) as state:
-        assert state.ready, state.problem
-        yield state
-
-
-@pytest.fixture
-async def client(state: State, settings: StateSettings) -> AsyncIterator[Redis]:
-    client = connect(settings)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def elsewhere() -> AsyncIterator[int]:
-    """Port of a real Redis on TCP that requires a password: `s3cret`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = await asyncio.create_subprocess_exec(
-        *(_binary(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "s3cret", "--save", ""),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-
-    def listening() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    await until(listening)
-    yield port
-    server.kill()
-    await server.wait()
-
-
-async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
-    """Waits for something that another process does."""
-    async with asyncio.timeout(timeout):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-async def shown(client: Redis, call: str) -> dict[str, str]:
-    """What is listed about a call, once it is."""
-    async with asyncio.timeout(10):
-        while not (found := await client.hgetall(call_key(call))):  # noqa: ASYNC110 (Redis has no event for it)
-            await asyncio.sleep(0.01)
-    return {str(name): str(value) for name, value in found.items()}
-
-
-async def events(client: Redis, count: int) -> list[dict[str, str]]:
-    """The first `count` events, once there are that many."""
-    found: list[dict[str, str]] = []
-    last = "0-0"
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            streams: Any = await client.xread({EVENTS: last}, block=500)
-            for _, entries in streams:
-                found += [fields for _, fields in entries]
-                last = entries[-1][0]
-    return found
-
-
-async def ask(client: Redis, daemon: str, command: Command) -> dict[str, Any]:
-    await client.rpush(inbox_key(daemon), command.encode())
-    answer = await client.blpop([reply_key(command.id)], timeout=2)
-    assert answer is not None, "no answer"
-    told: dict[str, Any] = json.loads(answer[1])
-    return told
 
 
 # ------------------------------------------------------------------------------------------------ calls and events
@@ -260,92 +179,6 @@ async def test_what_is_no_command_is_passed_over(state: State, client: Redis, ju
 
 async def test_commands_of_a_call_that_is_not_registered_end_at_once(state: State) -> None:
     assert [command async for command in state.commands("nobody")] == []
-
-
-# ------------------------------------------------------------------------------------------------ when Redis fails
-
-
-async def test_a_killed_redis_is_started_again_and_told_of_every_live_call(
-    state: State, client: Redis, settings: StateSettings
-) -> None:
-    state.register("one", {"caller": "5550100"})
-    await shown(client, "one")
-    assert state.server is not None
-    assert state.server.pid is not None
-    os.kill(state.server.pid, signal.SIGKILL)
-    await until(lambda: not state.ready)
-    assert "cannot be reached" in state.problem
-    state.register("two", {})
-    state.note(Note("two", "digit", 1, {"digit": "5"}))
-    await until(lambda: state.ready)
-    fresh = connect(settings)
-    assert (await shown(fresh, "one"))["caller"] == "5550100"
-    await shown(fresh, "two")
-    assert [event["call"] for event in await events(fresh, 1)] == ["two"]
-    await fresh.aclose()
-
-
-async def test_a_redis_that_hangs_is_noticed_while_the_loop_goes_on(
-    state: State, client: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ANSWER_S", 0.2)
-    assert state.server is not None
-    assert state.server.pid is not None
-    os.kill(state.server.pid, signal.SIGSTOP)
-    try:
-        while state.ready:
-            state.note(Note("one", "partial", 0, {"text": "well"}))
-            await asyncio.sleep(0.005)
-        assert "does not answer in time" in state.problem
-    finally:
-        os.kill(state.server.pid, signal.SIGCONT)
-    await until(lambda: state.ready)
-
-
-async def test_what_was_connected_when_redis_failed_is_closed(
-    state: State, client: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ANSWER_S", 0.2)
-    assert state.server is not None and state.server.pid is not None
-    before = len(await client.client_list())
-    for _ in range(3):
-        os.kill(state.server.pid, signal.SIGSTOP)
-        try:
-            while state.ready:
-                state.note(Note("one", "partial", 0, {"text": "well"}))
-                await asyncio.sleep(0.005)
-        finally:
-            os.kill(state.server.pid, signal.SIGCONT)
-        await until(lambda: state.ready)
-    async with asyncio.timeout(5):
-        while len(await client.client_list()) > before:  # noqa: ASYNC110 (Redis has no event for it)
-            await asyncio.sleep(0.02)
-
-
-async def test_events_that_nobody_takes_are_forgotten_oldest_first(tmp_path: Path) -> None:
-    async with State.open(StateSettings(url=f"unix://{tmp_path}/none.sock")) as state:
-        for number in range(module.MAX_PENDING + 10):
-            state.note(Note("one", "turn", number, {"number": number}))
-        assert state.dropped == 10
-        assert not state.ready
-
-
-async def test_a_second_daemon_takes_over_when_the_first_ends_the_server(settings: StateSettings) -> None:
-    first = State.open(settings)
-    await first.__aenter__()
-    async with State.open(settings) as second:
-        assert second.server is not None
-        assert second.server.pid is None
-        await first.__aexit__(None, None, None)
-        await until(lambda: second.server is not None and second.server.pid is not None and second.ready)
-
-
-async def test_without_a_server_it_is_degraded_and_says_why(tmp_path: Path) -> None:
-    async with State.open(StateSettings(directory=tmp_path / ("x" * 100))) as state:
-        assert not state.ready
-        assert "too long a path for a socket" in state.problem
-        state.register("one", {})
-        state.unregister("one", "over")
 
 
 # ------------------------------------------------------------------------------------------------ secrets and texts
