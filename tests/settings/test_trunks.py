@@ -134,3 +134,13 @@ def test_a_host_may_have_a_port() -> None:
 def test_an_account_without_any_password_says_so() -> None:
     with pytest.raises(ValueError, match="password_env"):
         secret(RegisterKeys(registrar=("x",), user="y"), {})
+
+
+def test_a_trunk_s_addresses_may_be_names_but_not_misspelled_networks(tmp_path: Path) -> None:
+    text = '[[trunk]]\nname = "a"\naddresses = ["out.carrier.example", "192.0.2.0/24"]\n'
+    (trunk,) = read(tmp_path, text).trunk
+    assert trunk.addresses == ("out.carrier.example", "192.0.2.0/24")
+    for wrong in ("192.0.2.300", "192.0.2", "192.0.2.0/33", "sip:carrier.example", "carrier.example:5060"):
+        assert "is not a network" in lines(tmp_path, f'[[trunk]]\nname = "a"\naddresses = ["{wrong}"]\n')[0], wrong
+    (line,) = lines(tmp_path, text + '[[trunk]]\nname = "b"\naddresses = ["Out.Carrier.example"]\n')
+    assert '"Out.Carrier.example" is also trunk "a"\'s' in line
