@@ -121,9 +121,13 @@ clean: ## Remove .venv, var and caches
 
 .venv/run.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or 3.12 found; say which with PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@echo "building .venv (about 480 MB, a minute or two; once)"
+	@echo "building .venv (about 450 MB, a minute or two; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) -e '.[ops]'
+	@$(PIP) --no-deps wordllama
+# Libraries of packages of which nothing but the weights is used: 70 MB.
+	@rm -rf .venv/lib/python3*/site-packages/moonshine_voice/libmoonshine.so .venv/lib/python3*/site-packages/moonshine_voice.libs
+	@rm -rf .venv/lib/python3*/site-packages/wordllama/algorithms
 	@touch $@
 
 .venv/webrtc.stamp: .venv/run.stamp

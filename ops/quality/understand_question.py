@@ -64,7 +64,13 @@ def expected(plan: Dialplan, state: State) -> str:
 
 
 def _conversation(plan: Dialplan) -> Conversation:
-    return Conversation(plan.script, is_open=plan.is_open, no_input=plan.no_input, max_no_input=plan.max_no_input)
+    return Conversation(
+        plan.script,
+        is_open=plan.is_open,
+        no_input=plan.no_input,
+        max_no_input=plan.max_no_input,
+        language=str(plan.voice.get("language", "en")),
+    )
 
 
 def _open_question(script: Script, want: str, expects: str) -> State | None:

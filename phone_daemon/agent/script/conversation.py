@@ -12,7 +12,7 @@ from dataclasses import replace
 from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.agent.script.asking_back import AskingBack
 from phone_daemon.agent.script.reading import Reader, Reading
-from phone_daemon.agent.script.scoring import CLOSE, LEAST, MAYBE, SURE, Score
+from phone_daemon.agent.script.scoring import APART, CLOSE, LEAST, MAYBE, SURE, Score
 from phone_daemon.agent.script.state import Answer, Asked, State
 from phone_daemon.dialplan.intents import Intent, Script, Slot, Then
 from phone_daemon.dialplan.slots import YES_NO, Digits, Text, YesNo
@@ -32,12 +32,14 @@ RIVAL = 0.7
 
 
 class Conversation:
-    def __init__(self, script: Script, *, is_open: bool, no_input: Sequence[str], max_no_input: int) -> None:
+    def __init__(
+        self, script: Script, *, is_open: bool, no_input: Sequence[str], max_no_input: int, language: str = "en"
+    ) -> None:
         self._script = script
         self._open = is_open
         self._no_input = tuple(no_input)
         self._max_no_input = max_no_input
-        self._reader = Reader(script)
+        self._reader = Reader(script, language)
 
     def wanted_digits(self, state: State) -> int:
         """How many digits end the turn: the most that the requested number may have, 1 for a choice, 0 for none."""
@@ -235,7 +237,7 @@ class _Step(AskingBack):
         elif corrected and (best.score < LEAST or self._aside(self._script.intents[best.intent])):
             self._state = replace(state, intent=state.done, values={**state.settled, **corrected}, misses=0)
             self._advance()
-        elif LEAST <= best.score < WHOLE and best.score - rival.score < CLOSE:
+        elif LEAST <= best.score < WHOLE and best.score - rival.score < (CLOSE if reading.agreed else APART):
             self._clarify(best, rival)
         elif best.score >= (CLEAR if self._by_the_way(best) else LEAST):
             self._start(self._script.intents[best.intent], reading.values)

@@ -7,16 +7,22 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import sqrt
 
-from phone_daemon.agent.script.scoring import Matcher, Score
+from phone_daemon.agent.script.meaning import Meaning
+from phone_daemon.agent.script.scoring import SURE, Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
+from phone_daemon.agent.script.word_vectors import word_vectors
 from phone_daemon.dialplan.intents import Script, Then
 from phone_daemon.dialplan.slots import Text, YesNo
 from phone_daemon.language.yes_no import only_yes_or_no, yes_or_no
+from sidecars.languages import is_english
 
 NONE = Score("", 0.0)
 SHORT = 8
 """Most words in which callers usually say goodbye, or ask for a moment or a repetition; a longer sentence is less
 likely to mean that."""
+
+MEANT = 0.7
+"""The share of `Meaning` in a score, where there is one; the rest is the `Matcher`'s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Reading:
     """`yes`, `no`, or empty."""
     only: bool = False
     """Whether nothing was said besides the yes or no."""
+    agreed: bool = True
+    """Whether the words and their meaning speak for the same intent."""
 
     @property
     def best(self) -> Score:
@@ -48,14 +56,24 @@ def matcher(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Matcher:
     return Matcher(dict(sentences))
 
 
+@lru_cache(maxsize=32)
+def meaning(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Meaning | None:
+    """One for all calls, like a matcher; None where there are no word vectors."""
+    vectors = word_vectors()
+    return None if vectors is None else Meaning(vectors, dict(sentences))
+
+
 _SHORT = (Then.HANG_UP, Then.LISTEN, Then.REPEAT)
 
 
 class Reader:
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, language: str = "en") -> None:
+        """`language`: a code such as "de"; word vectors are only for English."""
         self._slots = script.slots
         self._short = {name for name, intent in script.intents.items() if intent.then in _SHORT}
-        self._matcher = matcher(tuple((name, tuple(intent.sentences)) for name, intent in script.intents.items()))
+        sentences = tuple((name, tuple(intent.sentences)) for name, intent in script.intents.items())
+        self._matcher = matcher(sentences)
+        self._meaning = meaning(sentences) if is_english(language) else None
 
     def read(self, words: Sequence[str], state: State) -> Reading:
         """What `words` may mean to an agent in `state`."""
@@ -70,9 +88,31 @@ class Reader:
                 where[name] = [at for each in found for at in range(each.start, each.end)]
         # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
-        ranked = self._weighed(self._matcher.rank(words, {} if open_request else where), len(words))
+        ranked, agreed = self._ranked(words, {} if open_request else where)
         confirming = state.asked is Asked.CONFIRM
-        return Reading(ranked, values, yes_or_no(words, confirming), only_yes_or_no(words, confirming))
+        return Reading(
+            self._weighed(ranked, len(words)),
+            values,
+            yes_or_no(words, confirming),
+            only_yes_or_no(words, confirming),
+            agreed,
+        )
+
+    def _ranked(self, words: Sequence[str], slots: Mapping[str, Collection[int]]) -> tuple[Sequence[Score], bool]:
+        """Intents with a score above 0, best first, and whether both comparisons agree on the best, or the words alone
+        leave no doubt."""
+        ranked = self._matcher.rank(words, slots)
+        near = self._meaning.compare(words, slots) if self._meaning is not None else {}
+        if not near:
+            return ranked, True
+        scores = {each.intent: each.score for each in ranked}
+        both = [
+            Score(intent, round((1 - MEANT) * scores.get(intent, 0.0) + MEANT * share, 6))
+            for intent, share in near.items()
+        ]
+        found = sorted((each for each in both if each.score > 0), key=lambda each: -each.score)
+        nearest = max(near, key=lambda intent: near[intent])
+        return found, not ranked or ranked[0].score >= SURE or ranked[0].intent == nearest
 
     def _weighed(self, ranked: Sequence[Score], count: int) -> Sequence[Score]:
         """`ranked`, with lower scores for what nobody says in `count` words."""

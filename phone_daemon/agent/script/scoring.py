@@ -35,6 +35,8 @@ MAYBE = 0.36
 """From this score on it is worth asking back."""
 CLOSE = 0.03
 """If two scores are closer than this, it is undecided which intent was meant."""
+APART = 0.06
+"""The same, where the words and their meaning speak for different intents."""
 
 _BESIDE = 0.6
 """How much words that do not belong to a sentence count against it; at 0 they do not count."""

@@ -1,0 +1,100 @@
+"""Which intent a caller's words come nearest to in meaning, though not one of them stands in the dialplan.
+
+Each sentence of an intent is compared with what was heard, word by word, by the words' vectors: how much of the
+sentence was said in one way or another, and how much of what was heard is in the sentence or in its intent. Long
+vectors, which are those of words that say much, count for more. Word order does not matter, as in `scoring`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from phone_daemon.agent.script.lexicon import FILLERS
+from phone_daemon.agent.script.word_vectors import Vector, WordVectors
+
+_ALIKE = 0.25
+"""Words whose vectors have less than this cosine have nothing to do with each other."""
+_OWN = 0.5
+"""The share of a sentence itself in how much of what was heard belongs to it; the rest depends on its intent."""
+_NEAREST = 8
+"""This many sentences of an intent are compared in full: those that most of is heard."""
+_FEWEST = 4
+"""Fewer words than this are no sentence: of "appointment" alone it cannot be said what is to happen with it."""
+_SLOT = 5.0
+"""How much a slot says: as much as a common word."""
+
+
+class Meaning:
+    """Compares what callers say with the sentences of each intent; `{name}` in a sentence is a slot."""
+
+    def __init__(self, vectors: WordVectors, sentences: Mapping[str, Sequence[str]]) -> None:
+        self._vectors = vectors
+        known = list(
+            dict.fromkeys(
+                (intent, tuple(_telling(sentence.split()))) for intent, said in sentences.items() for sentence in said
+            )
+        )
+        vocabulary = list(dict.fromkeys(word for _, said in known for word in said))
+        numbers = {word: number for number, word in enumerate(vocabulary)}
+        self._slots = {word: number for word, number in numbers.items() if word.startswith("{")}
+        self._directions, self._weights = _normalized(np.stack([self._vector(word) for word in vocabulary]))
+        self._weights[list(self._slots.values())] = _SLOT
+        # Sentences as rows of word numbers. The last row of what is computed for each word is for no word.
+        longest = max(len(said) for _, said in known)
+        self._said = np.full((len(known), longest), len(vocabulary))
+        for row, (_, said) in enumerate(known):
+            self._said[row, : len(said)] = [numbers[word] for word in said]
+        self._weights = np.append(self._weights, np.float32(0.0))
+        self._wanted = self._weights[self._said].sum(1)
+        self._intents = list(dict.fromkeys(intent for intent, _ in known))
+        self._rows = {
+            intent: np.array([row for row, (of, _) in enumerate(known) if of == intent]) for intent in self._intents
+        }
+        self._words = {intent: np.unique(self._said[rows]) for intent, rows in self._rows.items()}
+
+    def compare(self, words: Sequence[str], slots: Mapping[str, Collection[int]]) -> dict[str, float]:
+        """How near `words` come to each intent, 0 to 1; nothing if they are too few to tell.
+
+        `slots`: for each slot that has a value in `words`, the positions of the words that say it.
+        """
+        telling = set(_telling(words))
+        places = [at for at, word in enumerate(words) if word in telling]
+        if len(places) < _FEWEST:
+            return {}
+        directions, weights = _normalized(np.stack([self._vectors[words[at]] for at in places]))
+        alike = self._directions @ directions.T
+        alike[alike < _ALIKE] = 0.0
+        alike = np.vstack([np.minimum(alike, 1.0), np.zeros((1, len(places)), np.float32)])
+        for name, positions in slots.items():
+            held = [number for number, at in enumerate(places) if at in positions]
+            weights[held] = np.minimum(weights[held], _SLOT)
+            if (slot := self._slots.get(f"{{{name}}}")) is not None:
+                alike[slot, held] = 1.0
+        weights /= weights.sum()
+        closest = alike.max(1) * self._weights
+        heard = closest[self._said].sum(1) / self._wanted
+        found = {}
+        for intent in self._intents:
+            of_intent = float(alike[self._words[intent]].max(0) @ weights)
+            rows = self._rows[intent]
+            rows = rows[np.argsort(-heard[rows], kind="stable")[:_NEAREST]]
+            belongs = _OWN * (alike[self._said[rows]].max(1) @ weights) + (1 - _OWN) * of_intent
+            nearness = 2 * heard[rows] * belongs / (heard[rows] + belongs + 1e-9)
+            found[intent] = round(float(nearness.max()), 4)
+        return found
+
+    def _vector(self, word: str) -> Vector:
+        return np.zeros(256, np.float32) if word.startswith("{") else self._vectors[word]
+
+
+def _telling(words: Sequence[str]) -> list[str]:
+    """`words` without fillers, unless they are all."""
+    return [word for word in words if word not in FILLERS] or list(words)
+
+
+def _normalized(vectors: Vector) -> tuple[Vector, Vector]:
+    """Vectors of length 1, and the lengths that they had."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return vectors / np.maximum(lengths, 1e-6)[:, None], lengths
