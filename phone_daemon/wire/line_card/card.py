@@ -188,7 +188,6 @@ class Card:
         until = time.monotonic() + LEAVE_S
         while (self._legs or self._accounts.registered) and time.monotonic() < until:
             self._tick()
-            self._sweep()
             time.sleep(0.005)
         self._daemon.speak()
         if self._legs:
