@@ -22,7 +22,7 @@ def _voice() -> Hibari:
 
 def _spoken(text: str) -> NDArray[np.float32]:
     """Without the silence around it."""
-    audio: NDArray[np.float32] = _voice()(text)
+    audio: NDArray[np.float32] = _voice()(text, seed=1)
     loud = np.flatnonzero(np.abs(audio) > 0.003)
     return audio[loud[0] : loud[-1]]
 

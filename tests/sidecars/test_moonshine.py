@@ -224,8 +224,9 @@ def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) 
 
 def test_what_was_asked_tells_what_was_said_in_noise() -> None:
     """Without any bias: only by what the answers are."""
-    engine = create({"phrases": {"clinic": {"": [], "yes_no": ["uh-huh", "exactly", "not quite"]}}, "weight": 0})
-    for answer, share in (("Uh-huh.", 0.5), ("Exactly.", 0.8)):
+    answers = ["hold on no", "exactly", "sure", "of course", "not quite", "correct", "uh-huh", "yes", "no"]
+    engine = create({"phrases": {"clinic": {"": [], "yes_no": answers}}, "weight": 0})
+    for answer, share in (("Of course.", 0.7), ("Exactly.", 0.9)):
         pcm = noisy(said(answer), share, 5)
         asked = final_of(engine, pcm, {"grammar": "clinic", "expected": "yes_no"})
         unasked = final_of(engine, pcm, {"grammar": "clinic"})

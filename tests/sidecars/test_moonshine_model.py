@@ -11,8 +11,8 @@ import pytest
 from sidecars.engines.digit_words import DigitWords, count
 from sidecars.engines.expected_words import ExpectedWords
 from sidecars.engines.moonshine_model import MoonshineModel
-from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
+from tests.sidecars.grammars import vocabulary
 from tests.sidecars.natural import said
 
 SENTENCE = "I would like to see somebody about a broken tooth."
@@ -132,13 +132,12 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_number_is_found_among_numbers_of_its_length(model: MoonshineModel) -> None:
-    pieces = [model.tokens.piece(token) for token in range(len(model.tokens))]
     encoded = heard(model, "It's four seven one, three five nine, two eight.")
-    eight = model.restricted(encoded, DigitWords(pieces, 8, 8, END), beam=8)
+    eight = model.restricted(encoded, DigitWords(vocabulary(), 8, 8), beam=8)
     assert eight is not None
     letters = "".join(letter for letter in model.tokens.text(eight.tokens) if letter.isalpha())
     assert letters.lower() == "itsfoursevenonethreefiveninetwoeight"
-    nine = model.restricted(encoded, DigitWords(pieces, 9, 9, END), beam=8)
+    nine = model.restricted(encoded, DigitWords(vocabulary(), 9, 9), beam=8)
     assert nine is not None
     assert count(model.tokens.text(nine.tokens)) == 9
     assert sum(nine.logprobs) < sum(eight.logprobs)
