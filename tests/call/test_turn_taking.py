@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from phone_daemon.call.digits import PAUSE_S
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import TurnSettings
@@ -389,3 +390,19 @@ def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_fro
 
     left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="off"))
     assert left.said() == [BOOKING]
+
+
+def test_the_hash_key_ends_a_number_at_once_and_alone_ends_nothing(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Thank you."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        phone.press("#")
+        await asyncio.sleep(PAUSE_S + 0.5)
+        assert agent.asked == []
+        phone.press("12#")
+        await asyncio.sleep(0.9 * PAUSE_S)
+        assert [turn.text for turn in agent.asked] == ["12"]
+        await phone.heard_out("Thank you")
+
+    ring(tmp_path, script, agent=agent)

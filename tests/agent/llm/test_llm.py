@@ -262,6 +262,14 @@ async def test_messages_taken_by_the_model_come_before_those_taken_by_the_script
     assert Action(ActionKind.TAKE_MESSAGE, "I am Ann.\ncall me back") in happened
 
 
+async def test_an_agent_that_has_said_nothing_yet_has_nothing_to_retract(
+    server: SseServer, factory: AgentFactory
+) -> None:
+    agent = factory.agent(plan())
+    agent.retract()
+    assert text(await events(agent)) == "Hello."
+
+
 async def test_retracting_a_models_answer_retracts_nothing_of_the_scripts(
     server: SseServer, factory: AgentFactory
 ) -> None:
