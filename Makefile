@@ -9,8 +9,8 @@ ENVIRONMENTS := $(patsubst %,sidecars/%,parakeet chatterbox qwen3 model_server w
 	tests/sidecars/wyoming/server tests/web/schemathesis $(PEERS)
 # A file's tests share what is dear to make: they stay in one process.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-# Of the small edits of each room, the share that the tests must notice. What is wanted is 0.9: raise it, never lower it.
-LEAST := 0.6
+# The share of the sampled edits that the tests must notice. What is wanted is 0.9 (of 42 it was 0.88): raise it, never lower it.
+LEAST := 0.8
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # Tests start hundreds of processes: one that may not keep what it has compiled takes 0.2 s longer.
