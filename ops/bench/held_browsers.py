@@ -57,12 +57,23 @@ async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS)
                 await asyncio.sleep(seconds / parts)
                 progress((part + 1) / parts)
             spent = (cost(web).cpu_s - before) / seconds / calls * 100
-            lost = sum(any(note["kind"] in ("closed", "refused") for note in here.notes) for here in callers)
+            lost = [ending for here in callers if (ending := _ending(here))]
             times = [here.heard_at[start:] for here, start in zip(callers, since, strict=True)]
     gaps = [later - earlier for each in times for earlier, later in pairwise(each)] or [float("inf")]
     longest = f"longest {1000 * max(gaps):.0f} ms, {sum(gap > GAP_S for gap in gaps)} over {1000 * GAP_S:.0f} ms"
+    why = ", ".join(sorted(set(lost)))
+    note = f"aiortc clients, on the same cores{why and f'; {why}'}"
     return [
-        Figure(f"browser calls lost of {calls} held {seconds:g} s", lost, "", 0, "aiortc clients, on the same cores"),
+        Figure(f"browser calls lost of {calls} held {seconds:g} s", len(lost), "", 0, note),
         Figure("between two frames of the agent's p99", 1000 * quantiles(gaps)["p99"], "ms", None, longest),
         Figure("CPU of a browser's leg", spent, "% of a core", None, f"{calls} of them"),
     ]
+
+
+def _ending(here: Browser) -> str:
+    """Why a call is over; empty while it goes on."""
+    for note in here.notes:
+        if note["kind"] in ("closed", "refused"):
+            return str(note["data"].get("reason") or note["data"].get("why"))
+    state = here.connection.connectionState
+    return "" if state == "connected" else f"connection {state}"

@@ -103,8 +103,9 @@ class Browser:
                 await self.more.wait()
 
     def press(self, digit: str) -> None:
-        """Presses a key; the data channel must be open, as it is once a note has come."""
-        self.events.send(json.dumps({"digit": digit}))
+        """Presses a key, unless the call is over; the data channel is open once a note has come."""
+        if self.events.readyState == "open":
+            self.events.send(json.dumps({"digit": digit}))
 
     async def close(self) -> None:
         await self.connection.close()
