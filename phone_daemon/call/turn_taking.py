@@ -140,8 +140,7 @@ class TurnTaking:
         endpointing = self.caller_side.endpointing
         endpointing.overheard = self.floor.state not in (State.LISTENING, State.THINKING)
         endpointing.making = self.agent_side.speculative.making
-        has_floor = self.floor.state is State.LISTENING
-        for event in self.caller_side.hear(frame, doubted=self._echo.doubted, has_floor=has_floor):
+        for event in self.caller_side.hear(frame, doubted=self._echo.doubted):
             match event:
                 case SpeechStarted(onset=onset):
                     self._speech_started(onset)

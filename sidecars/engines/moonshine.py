@@ -13,7 +13,6 @@ Session options: `grammar`, the dialplan; `expected`, the question (see `moonshi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -317,15 +316,17 @@ class Moonshine:
         return session.encoded[2]
 
     def _words(
-        self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int, likelihood: float = -math.inf
+        self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int, likelihood: float | None = None
     ) -> list[Word]:
-        """The words of the best hypothesis; none if it was made up. `likelihood`: that of another hypothesis, which
-        proves as well that somebody spoke."""
+        """The words of the best hypothesis; none if it was made up. `likelihood`, if all was said: that of the
+        free decoder's best, which proves as well that somebody spoke."""
         best = ranked[0]
         text = self._model.tokens.text(best.tokens)
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
-        if not is_speech(session.voiced, max(best.likelihood, likelihood), text, answer=answer):
+        whole = likelihood is not None
+        sure = max(best.likelihood, likelihood) if likelihood is not None else best.likelihood
+        if not is_speech(session.voiced, sure, text, answer=answer, whole=whole):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

@@ -13,6 +13,8 @@ from sidecars.engines.voiced import Voiced
 
 LEAST_SPEECH_S = 0.09
 """Nothing shorter is a word: three windows."""
+LEAST_WHOLE_S = 0.16
+"""A whole utterance that answers no question has at least so much speech: of 77 sentences for tuning, every one."""
 EXPECTED = 0.0
 """From this likelihood on, which only expected words come to, it is enough that there may have been a voice: answers
 are short, and lines are noisy."""
@@ -31,10 +33,13 @@ LONGEST_ROUND = 16
 DIGITS = frozenset(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", *"0123456789"))
 
 
-def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = False) -> bool:
+def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = False, whole: bool = False) -> bool:
     """Judges `text`. `likelihood`: the mean log probability of its tokens, and what a bias gave them: what is expected
-    needs less evidence. `answer`: it is likely to be one to what was asked."""
+    needs less evidence. `answer`: it is likely to be one to what was asked. `whole`: the utterance is
+    over, and there will be no more of it."""
     least = LEAST_ANSWER if answer else LEAST_LIKELIHOOD
+    if whole and not answer and voiced.speech_s < LEAST_WHOLE_S:
+        return False
     voice = voiced.speech_s >= LEAST_SPEECH_S or (likelihood >= EXPECTED and voiced.first is not None)
     return voice and likelihood >= least and not goes_round(text, expected=likelihood >= EXPECTED)
 

@@ -21,6 +21,13 @@ def test_there_must_be_a_voice() -> None:
     assert not is_speech(voice(2), -0.01, "Thank you.")
 
 
+def test_a_whole_utterance_that_is_no_answer_has_more_voice_than_a_word_so_far() -> None:
+    assert is_speech(voice(4), 0.5, "Thank you.")
+    assert not is_speech(voice(4), 0.5, "Thank you.", whole=True)
+    assert is_speech(voice(6), 0.5, "Thank you.", whole=True)
+    assert is_speech(voice(4), 0.5, "Yes.", whole=True, answer=True)
+
+
 def test_for_what_is_expected_there_may_have_been_one() -> None:
     assert is_speech(voice(6, 0.4), 0.5, "That's not it.")
     assert not is_speech(voice(6, 0.4), -0.1, "Thank you.")
