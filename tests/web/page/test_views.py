@@ -115,6 +115,8 @@ async def test_a_call_is_watched_steered_and_looked_back_at(served: Served, sile
     page = await silent.new_page()
     await caller.keyboard.press("3")
     await expect(caller.get_by_role("log")).to_contain_text("Thursday", timeout=SOON_MS)
+    # Said to its end: words of a reply that is cut off before them are not in the transcript.
+    await expect(caller.locator(".status")).to_have_text("Your turn.", timeout=SOON_MS)
     async with problems(page) as complaints:
         await page.goto(f"{served.home}#live")
         await watch_and_steer(page)
