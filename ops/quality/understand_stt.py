@@ -67,7 +67,7 @@ async def hear(host: Host, settings: Settings, dialplan: str, expects: str, pcm:
             if 2 * position >= len(spoken) and not caller.speaking:
                 break
             frame = spoken[2 * position : 2 * position + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
-            for event in caller.hear(Frame(position, frame, b"", 0, 0, 0)):
+            for event in caller.hear(Frame(position, frame, b"", 0, 0, 0), has_floor=True):
                 match event:
                     case SpeechStarted(onset=onset):
                         caller.attend(onset)

@@ -117,6 +117,8 @@ class CallerSide:
         self._since = 0
         """Where the caller's audio stood when `partial` came."""
         self._attended_since = 0
+        self._silent_since: int | None = None
+        """Where the agent fell silent; None while it has the floor."""
         self._spawn = spawn
         self._tell = tell
         self.on_partial = on_partial
@@ -171,10 +173,17 @@ class CallerSide:
             return False
         return min(self._vad.quiet, self.position - self._since) >= patience
 
-    def hear(self, frame: Frame, *, doubted: bool = False) -> list[SpeechStarted | SpeechEnded]:
+    def hear(
+        self, frame: Frame, *, doubted: bool = False, has_floor: bool = False
+    ) -> list[SpeechStarted | SpeechEnded]:
         """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them. `doubted`: this
-        may be the agent's own echo, and begins no turn unless it proves not to be.
+        may be the agent's own echo, and begins no turn unless it proves not to be. `has_floor`: whether the floor is
+        the caller's and the agent is silent.
         """
+        if not has_floor:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = frame.position
         self.position = frame.position + FRAME_SAMPLES
         self.clock.read(frame.position, now_ns())
         best = frame.wide if isinstance(frame, WideFrame) else frame.pcm
@@ -217,7 +226,7 @@ class CallerSide:
         self.attending = True
         self._attended_since = self.position if onset is None else onset
         if onset is not None:
-            self.utterance.feed(self._pre_roll.since(onset))
+            self.utterance.feed(self._pre_roll.since(onset, self._silent_since if self._expected else None))
         self.utterance.on_partial(self._understand)
 
     def _understand(self, partial: Transcript) -> None:

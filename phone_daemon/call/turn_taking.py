@@ -140,7 +140,8 @@ class TurnTaking:
         endpointing = self.caller_side.endpointing
         endpointing.overheard = self.floor.state not in (State.LISTENING, State.THINKING)
         endpointing.making = self.agent_side.speculative.making
-        for event in self.caller_side.hear(frame, doubted=self._echo.doubted):
+        has_floor = self.floor.state is State.LISTENING
+        for event in self.caller_side.hear(frame, doubted=self._echo.doubted, has_floor=has_floor):
             match event:
                 case SpeechStarted(onset=onset):
                     self._speech_started(onset)

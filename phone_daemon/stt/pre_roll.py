@@ -5,6 +5,10 @@ from __future__ import annotations
 from phone_daemon.events import SAMPLE_RATE, samples
 from phone_daemon.settings.settings import VadSettings
 
+QUIET_S = 0.8
+"""The pre-roll of an answer to a question, while the agent is silent. In noise the VAD notices some answers only in
+their second word. The engine leaves out what is silent."""
+
 
 class PreRoll:
     """Keeps the longest utterance and its pre-roll, so that an utterance whose recognizer died can be heard again."""
@@ -14,7 +18,8 @@ class PreRoll:
         self._width = 2 * rate // SAMPLE_RATE
         """Bytes that represent one sample at 8 kHz."""
         self._before = samples(settings.pre_roll_s)
-        self._most = self._width * (self._before + samples(settings.max_speech_s))
+        self._quiet = max(self._before, samples(QUIET_S))
+        self._most = self._width * (self._quiet + samples(settings.max_speech_s))
         self._audio = bytearray()
         self._end = 0
         """Position after the last kept sample."""
@@ -28,7 +33,11 @@ class PreRoll:
         if len(self._audio) > 2 * self._most:  # rarely, because it moves everything
             del self._audio[: -self._most]
 
-    def since(self, onset: int) -> bytes:
-        """The audio from `pre_roll_s` before `onset` until now, or as much of it as is kept."""
-        count = self._end - (onset - self._before)
+    def since(self, onset: int, quiet: int | None = None) -> bytes:
+        """The audio from `pre_roll_s` before `onset` until now, or as much of it as is kept. `quiet`: where the agent
+        fell silent; if that was earlier, up to `QUIET_S` before `onset` are included."""
+        begin = onset - self._before
+        if quiet is not None:
+            begin = min(begin, max(onset - self._quiet, quiet))
+        count = self._end - begin
         return bytes(self._audio[-min(self._width * count, self._most) :]) if count > 0 else b""

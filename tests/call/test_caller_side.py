@@ -18,7 +18,7 @@ from phone_daemon.call.floor import State
 from phone_daemon.call.wording import DEAF, NO_MATCH
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, WIDE_RATE, SpeechStarted, WideFrame, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
-from phone_daemon.stt.pre_roll import PreRoll
+from phone_daemon.stt.pre_roll import QUIET_S, PreRoll
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import Message
@@ -264,7 +264,7 @@ def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
     for tick in range(60 * 50):
         pre_roll.feed(160 * tick, tick.to_bytes(2, "little") * 160)
     everything = pre_roll.since(0)
-    assert len(everything) == 2 * round(15.4 * SAMPLE_RATE)
+    assert len(everything) == 2 * round((15.0 + QUIET_S) * SAMPLE_RATE)
     assert everything[-2:] == (2999).to_bytes(2, "little")
 
 

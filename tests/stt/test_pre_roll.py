@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from phone_daemon.settings.settings import VadSettings
-from phone_daemon.stt.pre_roll import PreRoll
+from phone_daemon.stt.pre_roll import QUIET_S, PreRoll
 
 SETTINGS = VadSettings(pre_roll_s=0.4, max_speech_s=2.0)
-KEPT = 3200 + 16000
+QUIET = round(8000 * QUIET_S)
+KEPT = QUIET + 16000
 
 
 def counted(begin: Any, count: Any) -> Any:
@@ -27,6 +29,19 @@ def filled(seconds: float) -> Any:
 
 def test_it_begins_exactly_a_pre_roll_before_the_onset_and_ends_now() -> None:
     assert filled(2.0).since(12345) == counted(12345 - 3200, 16000 - 12345 + 3200)
+
+
+def test_while_the_agent_is_silent_it_is_longer_but_does_not_begin_before_the_agent_fell_silent() -> None:
+    pre_roll = filled(2.0)
+    for quiet, begin in ((0, 12345 - QUIET), (8000, 8000), (12345, 12345 - 3200), (None, 12345 - 3200)):
+        assert pre_roll.since(12345, quiet) == counted(begin, 16000 - begin)
+
+
+def test_a_longer_pre_roll_in_the_settings_counts_all_the_time() -> None:
+    pre_roll = PreRoll(replace(SETTINGS, pre_roll_s=1.0))
+    for position in range(0, 16000, 160):
+        pre_roll.feed(position, counted(position, 160))
+    assert pre_roll.since(12345, 0) == pre_roll.since(12345) == counted(4345, 16000 - 4345)
 
 
 def test_at_the_start_of_a_call_there_is_what_there_is() -> None:
