@@ -1,8 +1,8 @@
-"""What callers are expected to say, as a bias for a decoder: words that follow each other in a dialplan's phrases.
+"""Biases a decoder toward what callers are expected to say: pairs of words from a dialplan's phrases.
 
-A token gets a bonus when, with the word before it, it spells or begins a pair of words that the phrases hold. The bonus
-is taken back when the word then turns out to be another one, so that what nobody expects comes out as without bias.
-Answers to what was just asked count for more, and wherever they stand: "um, Wednesday, I guess".
+A token gets a bonus if, together with the word before it, it spells or begins such a pair. The bonus is taken back if
+the word turns out to be a different one, so that unexpected words come out as they would without bias. Answers to what
+was just asked get a larger bonus, and get it wherever they stand: "um, Wednesday, I guess".
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 Phrases = Mapping[str, Mapping[str, Sequence[str]]]
-"""By dialplan, by what was asked (empty: anything), the sentences."""
+"""Sentences by dialplan, and by what was asked (empty: at any time)."""
 
 ANY, ASKED, ANYWHERE = 0.5, 2.0, 1.0
-"""Bonus a token, as a natural logarithm: of any phrase, of an answer to what was asked, of a word of such an answer
-after another word. Chosen on the sets whose names end in `_tune`, by words wrong: natural sentences 12.2 % without
+"""The bonus per token (natural logarithm): of any phrase; of an answer to what was asked; of a word of such an answer
+after any other word. Chosen on the sets whose names end in `_tune`, by words wrong: natural sentences 12.2 % without
 bias, 10.4 so (13.7 at 2.5); days and times 28 and 9 %; eight digits 15 and 7 %; yes or no 33 and 21 %."""
 LEAST_ANYWHERE = 3
-"""Letters of a word that is expected anywhere; shorter ones sound like too many others."""
+"""Only words with at least so many letters are expected anywhere; shorter ones sound like too many others."""
 
 _PARTS = re.compile(r"[\s-]+")
 """Between words: "twenty-one" is two of them."""
@@ -33,18 +33,18 @@ class _State(NamedTuple):
     before: str
     """The word before this one; empty at the start."""
     word: str
-    """What there is of this one."""
+    """What has been spelled of this one."""
     pending: float
-    """Bonus that is taken back if it becomes another word."""
+    """The bonus that is taken back if it becomes a word that is not expected."""
 
 
 class _Words:
-    """Words and what they begin with, by the word before them."""
+    """The words of phrases, and the beginnings of these words, by the word before."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
         self.whole: dict[str, set[str]] = defaultdict(set)
         self.alone: set[str] = set()
-        """Those that are a phrase by themselves."""
+        """Words that are a phrase by themselves."""
         for phrase in phrases:
             before = _BEGIN
             words = [word for word in map(_plain, _PARTS.split(phrase)) if word]
@@ -61,7 +61,7 @@ class _Words:
 
 @lru_cache(maxsize=32)
 def _words(phrases: tuple[str, ...]) -> _Words:
-    """What may be said at any time is the same for each question of a dialplan."""
+    """Cached, because all questions of a dialplan share what may be said at any time."""
     return _Words(phrases)
 
 
@@ -69,7 +69,7 @@ class ExpectedWords:
     """A `Bias` for one dialplan and question."""
 
     def __init__(self, pieces: Sequence[str], sets: Mapping[str, Sequence[str]], asked: str, weight: float) -> None:
-        """`pieces`: the vocabulary; `sets`: phrases by what was asked; `asked`: which of them; `weight` multiplies
+        """`pieces`: the vocabulary; `sets`: phrases by what was asked; `asked`: what was asked now; `weight` multiplies
         every bonus."""
         self._pieces = pieces
         self._weight = weight
@@ -94,12 +94,12 @@ class ExpectedWords:
         return _State(state.before, word, 0.0), bonus - state.pending
 
     def end(self, state: _State) -> float:
-        """See `Bias`. A lone word that only begins a phrase is not expected: of noise the model likes to say "You"."""
+        """See `Bias`. A lone word that only begins a phrase is not expected: from noise the model often makes "You"."""
         lone = state.before == _BEGIN and state.word not in self._any.alone | self._asked.words
         return -state.pending if lone else self._end_word(state)
 
     def of(self, tokens: Iterable[int]) -> float:
-        """What a whole text gets."""
+        """Returns the bonus of a whole text."""
         state, bonus = self.start, 0.0
         for token in tokens:
             state, more = self.advance(state, token)
@@ -107,20 +107,20 @@ class ExpectedWords:
         return bonus + self.end(state)
 
     def _end_word(self, state: _State) -> float:
-        """What was given for another word that begins like this one is taken back."""
+        """Takes back what was given for another word with the same beginning."""
         before, word = state.before, state.word
         asked = self._asked
         expected = word in asked.whole.get(before, ()) or word in asked.anywhere
         return 0.0 if expected or word in self._any.whole.get(before, ()) else -state.pending
 
     def answers(self, text: str) -> bool:
-        """Whether `text` may well be an answer to what was asked: of its words, all but one at most are of answers."""
+        """Whether `text` is probably an answer to what was asked: at most one of its words occurs in no answer."""
         words = [word for word in map(_plain, _PARTS.split(text)) if word]
         strange = sum(word not in self._asked.words for word in words)
         return strange <= 1 and not self._asked.anywhere.isdisjoint(words)
 
     def _bonus(self, before: str, begun: str) -> float:
-        """For a word that begins so, after `before`."""
+        """The bonus of a word that begins with `begun`, after the word `before`."""
         if begun in self._asked.begun.get(before, ()):
             return ASKED * self._weight
         if begun in self._asked.begun_anywhere:
@@ -130,7 +130,7 @@ class ExpectedWords:
 
 @cache
 def _plain(text: str) -> str:
-    """The letters of a word or of a token. Every step of the decoder asks for those of some tokens."""
+    """The letters of a word or token; cached, because each step of the decoder asks for many."""
     return "".join(each for each in text.lower() if each.isalnum() or each == "'")
 
 
@@ -139,7 +139,7 @@ def _beginnings(words: Iterable[str]) -> set[str]:
 
 
 def checked_phrases(phrases: Any) -> Phrases:
-    """Phrases as they come from the options: by dialplan a list of sentences, or a table of lists with "" in it.
+    """Checks phrases from the options: for each dialplan a list of sentences, or a table of lists with "" in it.
 
     Raises `ValueError` for anything else.
     """

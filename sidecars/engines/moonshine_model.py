@@ -1,8 +1,8 @@
 """A Moonshine model (Useful Sensors, 2024; arXiv 2410.15608) in onnxruntime: audio in, ranked hypotheses out.
 
-An encoder turns raw audio into 41.6 states a second; a decoder spells the text from them, token after token, each step
-with the keys and values of the ones before it. Decoding is a beam search: the `beam` best hypotheses go through the
-decoder as one batch.
+An encoder turns raw audio into 41.6 states per second. From these a decoder spells the text, one token per step, and
+keeps the keys and values of earlier steps. Decoding is a beam search: the `beam` best hypotheses go through the decoder
+as one batch.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from sidecars.engines.moonshine_tokens import END, START, Tokens, read_tokens
 
 RATE = 16000
 LEAD, TAIL = RATE // 10, RATE // 4
-"""Silence put before and after the audio: without it the model misses what begins or ends at the very edge."""
+"""Silence added before and after the audio. Without it the model misses words at the very beginning or end."""
 LONGEST_PIECES_S = 6.5
-"""Tokens a second of audio: nobody talks faster, a loop does."""
+"""The most tokens per second of audio. Nobody talks faster; a decoder that repeats itself does."""
 CANDIDATES, UNLIKELY = 40, 8.0
-"""Tokens that may follow a hypothesis: so many, and none that is less likely than the first by more (as a natural
-logarithm). A bias is asked about these only."""
+"""The most tokens that may follow a hypothesis, and how much less likely than the best of them one may be (natural
+logarithm). The bias is only asked about these."""
 PRUNED = 3.0
-"""A hypothesis that is less likely than the best one by more (as a natural logarithm) is not gone on with: of 400
-utterances of sets for tuning, as many words are right as without, for 11 % less CPU."""
+"""A hypothesis is dropped if it is less likely than the best one by more than this (natural logarithm). On 400
+utterances of the tuning sets this saves 11 % of the CPU and costs no words."""
 LENGTH_POWER = 0.8
-"""Scores are divided by length to this power, or the shortest hypothesis would win."""
+"""Scores are divided by the length to this power; otherwise the shortest hypothesis would win."""
 
 Floats = NDArray[np.float32]
 
@@ -41,42 +41,42 @@ class Decoded:
 
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
-    """Of each token, natural logarithm, and last of the end."""
+    """Natural logarithms: one per token, and one for the end of the text."""
     bonus: float
-    """What the bias gave for all of it."""
+    """What the bias added for the whole text."""
 
     @property
     def score(self) -> float:
-        """What hypotheses are ranked by."""
+        """Hypotheses are ranked by this."""
         return _score(self.logprobs, self.bonus)
 
     @property
     def likelihood(self) -> float:
-        """Mean over the tokens and the end, bias included."""
+        """The mean over the tokens and the end of the text, including the bias."""
         return (sum(self.logprobs) + self.bonus) / len(self.logprobs)
 
 
 class Bias(Protocol):
-    """Which words are expected. Its states are values: a hypothesis keeps one."""
+    """Which words are expected. A state is an immutable value; each hypothesis keeps its own."""
 
     start: Any
 
     def advance(self, state: Any, token: int) -> tuple[Any, float]:
-        """The state after `token`, and what that adds to the hypothesis's score (natural logarithm)."""
+        """Returns the state after `token`, and what the token adds to the hypothesis's score (natural logarithm)."""
         ...
 
     def end(self, state: Any) -> float:
-        """What the end of the text adds."""
+        """Returns what the end of the text adds."""
         ...
 
 
 class Grammar(Protocol):
-    """Which texts there may be. Its states are values."""
+    """Which texts are possible. A state is an immutable value."""
 
     start: Any
 
     def allowed(self, state: Any) -> Mapping[int, Any]:
-        """The tokens that may come next, the end of the text among them, each with the state after it."""
+        """Returns the tokens that may come next, perhaps the end of the text among them, and the state after each."""
         ...
 
 
@@ -101,17 +101,17 @@ class Encoded:
         self._masks = {1: mask}
 
     def masks(self, rows: int) -> NDArray[np.int64]:
-        """The mask, once for each hypothesis."""
+        """The mask, repeated for each hypothesis."""
         if rows not in self._masks:
             self._masks[rows] = np.repeat(self.mask, rows, 0)
         return self._masks[rows]
 
 
 class MoonshineModel:
-    """The weights in `folder`, loaded. One thread: with two, a step is hardly faster and takes more CPU in all."""
+    """The loaded weights. It uses one thread: with two, a step is hardly faster and takes more CPU in total."""
 
     def __init__(self, encoder: Path, decoder: Path, tokenizer: Path) -> None:
-        """Raises `ValueError` for files that are no such model."""
+        """Raises `ValueError` if the files are not such a model."""
         self.tokens: Tokens = read_tokens(tokenizer)
         self._encoder, self._decoder = _session(encoder), _session(decoder)
         pasts = [each for each in self._decoder.get_inputs() if each.name.startswith("past_key_values.")]
@@ -122,7 +122,7 @@ class MoonshineModel:
         self._own = [each.name for each in pasts if ".decoder." in each.name]
         """Keys and values of the text so far."""
         self._cross = [each.name for each in pasts if ".encoder." in each.name]
-        """Those of the audio, the same at each step."""
+        """Keys and values of the audio, the same at each step."""
         self._presents = [name.replace("past_key_values", "present") for name in self._own + self._cross]
         self._heads, self._width = pasts[0].shape[1], pasts[0].shape[3]
 
@@ -144,10 +144,11 @@ class MoonshineModel:
         guess: Sequence[int] = (),
         poll: Callable[[], None] = lambda: None,
     ) -> list[Decoded]:
-        """Spells what is said in `encoded`: the ways to understand it, best first, at least one.
+        """Returns the ways to understand `encoded`, best first; at least one.
 
-        `guess`: tokens that the text may well begin with. As many of them as come out with nothing else beside them
-        cost one step in all, and none changes the result. `poll` is called between steps, and may raise to end them.
+        `guess`: tokens that the text probably begins with. It never changes the result: those that decoding would have
+        found without a rival are taken over, all in one step. `poll` is called between steps, and may raise to end the
+        decoding.
         """
         longest = 4 + round(LONGEST_PIECES_S * encoded.seconds)
         logits, pasts = self._begin(encoded, [START, *guess])
@@ -176,14 +177,14 @@ class MoonshineModel:
                 encoded, [each.tokens[-1] for each in live], pasts, [parent for parent, _ in going]
             )
             rows = _log_softmax(logits[:, -1])
-        # Where none has come to an end the audio has no words that end: what there is still counts.
+        # If no hypothesis has ended, the unfinished ones still count.
         ranked = sorted(done or live, key=_Hypothesis.score, reverse=True)
         return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.bonus) for e in ranked]
 
     def restricted(
         self, encoded: Encoded, grammar: Grammar, *, beam: int = 1, poll: Callable[[], None] = lambda: None
     ) -> Decoded | None:
-        """The likeliest of the texts that `grammar` allows; None: none came to an end."""
+        """Returns the likeliest of the texts that `grammar` allows; None if no text came to its end."""
         longest = 2 * (
             4 + round(LONGEST_PIECES_S * encoded.seconds)
         )  # Digits are short words with commas between them.
@@ -223,7 +224,8 @@ class MoonshineModel:
     def _step(
         self, encoded: Encoded, tokens: Sequence[int], pasts: Mapping[str, Floats], parents: Sequence[int]
     ) -> tuple[Floats, dict[str, Floats]]:
-        """The next step of hypotheses that end in `tokens`, each after that of `parents` in the step before."""
+        """Takes the next step. `tokens` are the last tokens of the hypotheses, and `parents` the rows that these had
+        in the step before."""
         kept = {name: pasts[name] for name in self._cross}
         if kept[self._cross[0]].shape[0] != len(tokens):
             # The audio is the same for all of them.
@@ -239,14 +241,14 @@ class MoonshineModel:
         rows = len(tokens)
         inputs: dict[str, Any] = {
             "input_ids": tokens,
-            # With the cache, the audio is in its keys and values.
+            # With the cache, the audio's keys and values are used instead.
             "encoder_hidden_states": encoded.states[:, :1].repeat(rows, 0) if cached else encoded.states,
             "use_cache_branch": np.array([cached]),
             **pasts,
         }
         if self._wants_mask:
             inputs["encoder_attention_mask"] = encoded.masks(rows)
-        # With the cache the audio's keys and values come out empty: those of the first step stay.
+        # With the cache the model returns empty keys and values for the audio: those of the first step are kept.
         wanted = self._presents[: len(self._own)] if cached else self._presents
         logits, *presents = self._decoder.run(["logits", *wanted], inputs)
         return logits, pasts | dict(zip(self._own + self._cross, presents, strict=False))
@@ -258,7 +260,7 @@ def _session(path: Path) -> Any:
     options.log_severity_level = 3  # errors
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # one of its own for each kind of broken file
+    except Exception as error:  # a different one for each kind of broken file
         raise ValueError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
 
 
@@ -267,7 +269,7 @@ def _score(logprobs: Sequence[float], bonus: float) -> float:
 
 
 def _log_softmax(logits: Floats) -> Floats:
-    """In place: these are 128 kB a row."""
+    """In place, because each row has 128 kB."""
     logits -= logits.max(-1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
     return logits
@@ -286,11 +288,11 @@ def _ended(each: _Hypothesis, logprob: float, bias: Bias | None) -> _Hypothesis:
 def _chosen(
     live: Sequence[_Hypothesis], rows: Floats, beam: int, bias: Bias | None
 ) -> list[tuple[int, _Hypothesis, bool]]:
-    """The best ways to go on: from which hypothesis, the longer one, whether it has ended. Best first."""
+    """Returns the best continuations, best first: the old hypothesis's row, the new one, and whether it has ended."""
     found: list[tuple[float, int, int, _Hypothesis]] = []
     most = CANDIDATES if bias else beam + 1
     for at, (each, row) in enumerate(zip(live, rows, strict=True)):
-        # Most of the vocabulary is out of the question: to sort it would take as long as the decoder's step.
+        # Most of the vocabulary is out of the question, and sorting it would take as long as a step of the decoder.
         nearest = np.flatnonzero(row >= row.max() - UNLIKELY)
         if len(nearest) > most:
             nearest = nearest[np.argpartition(row[nearest], -most)[-most:]]
@@ -302,7 +304,7 @@ def _chosen(
     best = found[:beam]
     if all(token == END for _, _, token, _ in best):
         return [(at, longer, True) for _, at, _, longer in best]
-    # An end takes no place from those that go on.
+    # A hypothesis that has ended takes no place from one that goes on.
     going = [each for each in found if each[2] != END][:beam]
     last = going[-1][0] if going else -np.inf
     ends = [each for each in found if each[2] == END and each[0] >= last]
@@ -315,5 +317,5 @@ def _near(chosen: list[tuple[int, _Hypothesis, bool]]) -> list[tuple[int, _Hypot
 
 
 def _hope(each: _Hypothesis) -> float:
-    """The score that a hypothesis can come to: as if what follows were certain."""
+    """The best score that a hypothesis can still reach: it assumes that what follows is certain."""
     return (sum(each.logprobs) + each.bonus) / float((len(each.logprobs) + 1) ** LENGTH_POWER)

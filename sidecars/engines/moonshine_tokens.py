@@ -25,12 +25,12 @@ class Tokens:
         return len(self._pieces)
 
     def piece(self, token: int) -> str:
-        """A token's text, a space in front where it begins a word; empty for a special token."""
+        """Returns the text of a token, with a space in front if it begins a word; empty for a special token."""
         return self._pieces[token].decode("utf-8", "replace")
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What a sequence of tokens is in writing."""
-        # Characters outside the vocabulary are spelled in bytes, so bytes are joined before they are decoded.
+        """Returns the text of a sequence of tokens."""
+        # A character outside the vocabulary is several tokens of a byte each, so bytes are joined before decoding.
         return b"".join(self._pieces[token] for token in tokens).decode("utf-8", "replace").strip()
 
 
@@ -45,8 +45,8 @@ def _written(piece: bytes) -> bytes:
 def read_tokens(path: Path) -> Tokens:
     """Reads a `tokenizer.bin` (Moonshine's own) or a `tokenizer.json` (Hugging Face's).
 
-    A `tokenizer.bin` holds, for each token, its length in one byte, or two from 128 on (`b0 - 128 + 128 * b1`), and
-    its bytes. Raises `ValueError` for a file that is neither.
+    A `tokenizer.bin` has, for each token, its length and its bytes. The length is one byte; from 128 on it is two
+    (`b0 - 128 + 128 * b1`). Raises `ValueError` for any other file.
     """
     if path.suffix == ".json":
         return _read_json(path)

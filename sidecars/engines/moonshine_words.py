@@ -1,4 +1,4 @@
-"""From the tokens that Moonshine gives to words with a place in time and a confidence."""
+"""Makes words with times and confidence out of the tokens that Moonshine gives."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Said:
 
 
 def tidy(text: str) -> str:
-    """Punctuation that the model doubles is given once."""
+    """Removes punctuation that the model has doubled."""
     return _DOUBLED.sub(lambda found: found[0][0], text)
 
 
 def said_words(ranked: Sequence[Decoded], tokens: Tokens) -> list[Said]:
-    """The words of the best hypothesis."""
+    """Returns the words of the best hypothesis."""
     best = ranked[0]
     words: list[list[int]] = []
     for at, token in enumerate(best.tokens):
@@ -47,24 +47,24 @@ def said_words(ranked: Sequence[Decoded], tokens: Tokens) -> list[Said]:
 
 
 def _confidence(least: float, agreed: float, likelihood: float) -> float:
-    """How likely a word is right: of its least likely token's log probability, the share of hypotheses that have the
-    word, and the likelihood of the whole text.
+    """Returns how likely a word is right, from the log probability of its least likely token, the share of hypotheses
+    that have the word, and the likelihood of the whole text.
 
-    A logistic regression on 1,131 words of the sets whose names end in `_tune`, of which 92 % are right: of those
-    given 0.8 to 0.9 there, 83 % were; of those given less than 0.7, half.
+    The weights are a logistic regression's on 1,131 words of the sets whose names end in `_tune`, of which 92 % are
+    right: 83 % of those that it gives 0.8 to 0.9, and half of those that it gives less than 0.7.
     """
     return 1 / (1 + math.exp(-(0.14 + 0.69 * least + 2.56 * agreed + 2.61 * likelihood)))
 
 
 def _shares(ranked: Sequence[Decoded]) -> list[float]:
-    """How likely each hypothesis is, as if they were all there are."""
+    """Returns how likely each hypothesis is, if one of them is right."""
     sums = [sum(each.logprobs) for each in ranked]
     weights = [math.exp(each - max(sums)) for each in sums]
     return [each / sum(weights) for each in weights]
 
 
 def plain_words(text: str) -> str:
-    """A text without what is not said of it: case and punctuation."""
+    """Returns a text without what cannot be heard: case and punctuation."""
     return " ".join(filter(None, map(_plain, text.split())))
 
 
@@ -73,9 +73,9 @@ def _plain(word: str) -> str:
 
 
 def placed(said: Sequence[Said], voiced: Voiced, begin: int, end: int, offset_s: float) -> list[Word]:
-    """Words with times: the model knows none, so its letters are spread over the voice between `begin` and `end`.
+    """Returns words with times. The model gives none, so the letters are spread over the voice from `begin` to `end`.
 
-    `offset_s`: where sample 0 lies in the session's audio.
+    `offset_s`: the position of sample 0 in the session's audio.
     """
     first, last = begin // WINDOW, max(begin // WINDOW + 1, math.ceil(end / WINDOW))
     windows = [at for at in range(first, last) if at < len(voiced.windows) and voiced.windows[at] >= VOICE]
