@@ -88,7 +88,7 @@ async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
     return [
         Figure("page: press to first agent audio p95", quantiles(pressed)["p95"], "ms", 700.0, _told(pressed)),
         Figure("Chromium: onset of any voice to silence p95", quantiles(cut)["p95"], "ms", 250.0, _told(cut)),
-        Figure("SIP beside it p95", quantiles(sip)["p95"], "ms", None, _told(sip)),
+        Figure("SIP beside it: the same p95", quantiles(sip)["p95"], "ms", None, _told(sip)),
         Figure("Chromium: onset of words to silence p95", *_by_words(cut_by_words)),
         Figure("SIP beside it p95", *_by_words(sip_by_words)),
         Figure("aiortc: the same p95", *_by_words(by_aiortc)),

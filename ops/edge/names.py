@@ -15,7 +15,7 @@ from ops.edge.plan import Account, EdgeError, Plan, Registrar, Trunk, plan_of
 from ops.edge.render import rewrite
 from ops.edge.rpc import NoAnswer, call
 from phone_daemon.settings.settings import Settings
-from phone_daemon.settings.trunks import host_port, is_network, is_numeric
+from phone_daemon.settings.trunks import host_port, is_numeric
 from phone_daemon.wire.followed import LEFT_S, LOOK_AGAIN_S, TRUSTED_S
 from sidecars.log import Event
 
@@ -52,7 +52,8 @@ class Seen:
 
 async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Account]], None]) -> None:
     """Runs until canceled. `tell` gets the accounts with the registrars that they may use now."""
-    if not any(_names(settings)):
+    names = [name for trunk in settings.trunk for name in trunk.names]
+    if all(is_numeric(host_port(name)[0]) for name in names):
         await asyncio.Event().wait()
     seen = Seen(plan, time.monotonic())
     now, said = _places(plan), ""
@@ -70,23 +71,6 @@ async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Accoun
         except (EdgeError, NoAnswer) as error:
             if said != (said := str(error)):
                 log.warning(Event("edge.lookup_failed", reason=said))
-
-
-def _names(settings: Settings) -> list[str]:
-    """The trunks' names that a name server is asked for."""
-    return [
-        name
-        for trunk in settings.trunk
-        for name in (
-            *(
-                host_port(each)[0]
-                for each in (*(trunk.register.registrar if trunk.register else ()), trunk.proxy)
-                if each
-            ),
-            *trunk.addresses,
-        )
-        if not is_numeric(name) and not is_network(name)
-    ]
 
 
 def _places(plan: Plan) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, Registrar]]]:

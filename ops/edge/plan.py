@@ -210,9 +210,7 @@ def _services(where: str, transport: str) -> list[str]:
 
 def _hosts(trunk: TrunkSettings, services: Services) -> list[str]:
     """Addresses outside its networks whose requests belong to the trunk."""
-    hosts = [*(trunk.register.registrar if trunk.register else ()), *([trunk.proxy] if trunk.proxy else [])]
-    hosts += [name for name in trunk.addresses if not is_network(name)]
-    return [where for host in hosts for where in services(host, trunk.transport)]
+    return [where for name in trunk.names for where in services(name, trunk.transport)]
 
 
 def _addresses(text: str, trunk: str) -> list[str]:

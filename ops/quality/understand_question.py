@@ -60,17 +60,7 @@ def question(plan: Dialplan, want: str, expects: str) -> State:
 
 def expected(plan: Dialplan, state: State) -> str:
     """The phrases that the engine is told to expect there."""
-    return _conversation(plan).expects(state)
-
-
-def _conversation(plan: Dialplan) -> Conversation:
-    return Conversation(
-        plan.script,
-        is_open=plan.is_open,
-        no_input=plan.no_input,
-        max_no_input=plan.max_no_input,
-        language=str(plan.voice.get("language", "en")),
-    )
+    return Conversation(plan).expects(state)
 
 
 def _open_question(script: Script, want: str, expects: str) -> State | None:
@@ -98,7 +88,7 @@ def judged(plan: Dialplan, state: State, want: str, value: str, turn: CallerTurn
     """How the dialplan's script understands `turn`; `value`: the value that was said, empty if any will do."""
     if not turn.text:
         return Judged(Verdict.UNCLEAR, "nothing heard")
-    answer = _conversation(plan).answer(state, turn)
+    answer = Conversation(plan).answer(state, turn)
     taken = answer.understood
     if taken.intent in ("", "unclear") or answer.state.digits:
         return Judged(Verdict.UNCLEAR, "unclear")

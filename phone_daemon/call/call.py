@@ -43,6 +43,7 @@ from phone_daemon.media.recorder import Recorder
 from phone_daemon.stt.utterance import Utterance
 from phone_daemon.tts.filler import Fillers
 from phone_daemon.wire.line import Line
+from sidecars.languages import is_english
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Call:
         self._agent_side = AgentSide(
             agent, line, self._voice, services.lead, fillers, self._settings.calls, self._trace, spawn, self._tell
         )
-        if not str(dialplan.voice.get("language", "en")).startswith("en"):
+        if not is_english(dialplan.language):
             self._agent_side.resuming = ""
         self._turns = TurnTaking(
             line,

@@ -60,7 +60,6 @@ class _Daemon:
     async def keep(self) -> int:
         loop = asyncio.get_running_loop()
         delay = 0.0
-        died = False
         while True:
             began = loop.time()
             # A group of its own: Ctrl-C is passed on once, not by the terminal as well.
@@ -68,9 +67,8 @@ class _Daemon:
                 *self._command, process_group=0, env=os.environ, preexec_fn=end_with_parent()
             )
             code = await self._process.wait()
-            if code in (0, 130) or (code == 2 and not died) or self._told_to_end.is_set():
+            if code in (0, 130) or (code == 2 and not delay) or self._told_to_end.is_set():
                 return abs(code)
-            died = True
             delay = 0.1 if loop.time() - began > STEADY_S else min(2 * delay + 0.5, LAST_DELAY_S)
             log.error(Event("daemon.died", code=code, again_s=delay))
             with contextlib.suppress(TimeoutError):

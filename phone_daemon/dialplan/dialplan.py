@@ -98,7 +98,12 @@ class Dialplan:
     @property
     def backchannels(self) -> tuple[str, ...]:
         """`backchannel`, or what stands for it."""
-        return usual_backchannels(str(self.voice.get("language", ""))) if self.backchannel is None else self.backchannel
+        return usual_backchannels(self.language) if self.backchannel is None else self.backchannel
+
+    @property
+    def language(self) -> str:
+        """The language that is spoken, as a code such as "de"."""
+        return str(self.voice.get("language", "en"))
 
     def missing_keys(self, environ: Mapping[str, str]) -> list[str]:
         """Keys that it names and the environment lacks, one line each. A model server may not need one."""

@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from ipaddress import ip_network
 from pathlib import Path
 
 from phone_daemon.settings.engine_options import ENGINE_OPTIONS
@@ -16,7 +15,7 @@ from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings, SipSettings, SttSettings, TtsSettings
 from phone_daemon.settings.toml_lines import Key
 from phone_daemon.settings.trunk_checks import check_trunks
-from phone_daemon.settings.trunks import is_numeric
+from phone_daemon.settings.trunks import is_network, is_numeric
 from phone_daemon.settings.values import NOT_HTTP, is_http, listing
 from phone_daemon.settings.web_checks import check_web
 from sidecars.engine import STT_ENGINES, TTS_ENGINES, instead
@@ -115,7 +114,7 @@ def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool
         if digits and not (digits.isascii() and digits.isdigit()):
             found.add(("sip", name), f'is "{digits}"; write digits alone')
     for index, network in enumerate(sip.trusted):
-        if not _is_network(network):
+        if not is_network(network):
             found.add(("sip", "trusted", index), f'"{network}" is not a network; write one such as "192.0.2.0/24"')
     if sip.rtp_ports:
         if sip.rtp_port:
@@ -170,14 +169,6 @@ def _check_url(name: str, url: str, examples: tuple[str, ...], found: Problems) 
     ):
         what = f'is "{url}"' if url else "is missing"
         found.add((name, "url"), f'{what}; write "{examples[0]}" or "{examples[1]}"')
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_here(address: str) -> bool:

@@ -78,6 +78,13 @@ class TrunkSettings:
     minutes_a_day: Annotated[int, between(0, 1_000_000)] = 240
     """The budget: minutes of outgoing calls in any 24 hours."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is to be looked up, as host or host:port: its registrars, its proxy, and names among `addresses`."""
+        registrars = self.register.registrar if self.register else ()
+        proxy = (self.proxy,) if self.proxy else ()
+        return (*registrars, *proxy, *(each for each in self.addresses if not is_network(each)))
+
 
 def secret(register: RegisterKeys, environ: Mapping[str, str] = os.environ) -> str:
     """The account's password. Raises `ValueError` that says what is missing and never contains the password."""

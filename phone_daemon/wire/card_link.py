@@ -61,16 +61,9 @@ class CardLink:
         self._loop.remove_writer(self._sock)
 
     def _read(self) -> None:
-        while self.open:
-            try:
-                packet = self._sock.recv(packets.MAX_PACKET)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
+        while self.open and (packet := packets.receive(self._sock)) is not None:
             if not packet:
                 self._end()
-                return
             for call, message in packets.unpack(packet):
                 self._take(call, message)
 

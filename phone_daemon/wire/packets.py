@@ -9,6 +9,7 @@ stranger, and raises `WireError`.
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Callable
 from dataclasses import fields
@@ -87,6 +88,16 @@ def pack_frame(  # noqa: PLR0917 (as fast as can be)
     """`pack(call, Frame(…))` for the one message that is sent 50 times a second and call."""
     head = _FRAME.head.pack(_FRAME.number, call, position, len(pcm), len(agent), reply, played, queued)
     return head + pcm + agent
+
+
+def receive(sock: socket.socket) -> bytes | None:
+    """The next packet from a non-blocking socket; None if there is none now, empty if the other side is gone."""
+    try:
+        return sock.recv(MAX_PACKET)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def unpack(packet: bytes) -> list[tuple[int, Message]]:

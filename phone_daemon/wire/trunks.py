@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Self
 
-from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, is_network, secret
+from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
 from phone_daemon.wire import protocol
 from phone_daemon.wire.followed import LOOK_AGAIN_S
 from phone_daemon.wire.line_card.admission import Rule, encode
@@ -87,7 +87,7 @@ class Trunks:
             if trunk.settings.register is not None:
                 trunk.standing = Standing.TRYING
                 self._start(self._keep(trunk, trunk.settings.register))
-            if _names(trunk.settings):
+            if trunk.settings.names:
                 self._start(self._follow(trunk))
             if trunk.settings.options_s:
                 self._start(self._ask(trunk))
@@ -289,7 +289,7 @@ class Trunks:
         settings, clock = trunk.settings, asyncio.get_running_loop().time
         before = trunk.peers.known, trunk.sources.known
         found = True
-        for name in _names(settings):
+        for name in settings.names:
             try:
                 targets = await self._resolve(name, settings.transport)
             except LookupFailed as error:
@@ -349,16 +349,6 @@ class Trunks:
         if trunk.standing is not standing:
             trunk.since = time.time()
         trunk.standing, trunk.detail = standing, detail
-
-
-def _names(settings: TrunkSettings) -> list[str]:
-    """What is to be looked up for a trunk."""
-    registrars = settings.register.registrar if settings.register else ()
-    return [
-        *registrars,
-        *filter(None, [settings.proxy]),
-        *(each for each in settings.addresses if not is_network(each)),
-    ]
 
 
 def edge_address(inner: str, port: int) -> str:

@@ -264,7 +264,7 @@ class Moonshine:
         best = self._model.decode(encoded, bias=session.bias, guess=session.partial, poll=self._give_way)[0]
         session.heard_at = session.samples
         session.partial = best.tokens
-        return self._changed(number, session, self._words(session, [best], session.begin, end))
+        return self._changed(number, session, self._words(session, [best], session.begin, end, best.likelihood))
 
     def _settled(self, session: _Session) -> bool:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
@@ -305,10 +305,11 @@ class Moonshine:
         encoded = self._encoded(session, begin, end)
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
-        likelihood = ranked[0].likelihood
+        free = ranked[0].likelihood
         ranked = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
         session.others = others(self._model.tokens, ranked)
-        return self._words(session, ranked, begin, end, likelihood)
+        # What the decoder found without an answer in mind proves as well that somebody spoke.
+        return self._words(session, ranked, begin, end, max(free, ranked[0].likelihood), whole=True)
 
     def _encoded(self, session: _Session, begin: int, end: int) -> Encoded:
         if session.encoded is None or session.encoded[:2] != (begin, end):
@@ -316,17 +317,20 @@ class Moonshine:
         return session.encoded[2]
 
     def _words(
-        self, session: _Session, ranked: Sequence[Decoded], begin: int, end: int, likelihood: float | None = None
+        self,
+        session: _Session,
+        ranked: Sequence[Decoded],
+        begin: int,
+        end: int,
+        likelihood: float,
+        *,
+        whole: bool = False,
     ) -> list[Word]:
-        """The words of the best hypothesis; none if it was made up. `likelihood`, if all was said: that of the
-        free decoder's best, which proves as well that somebody spoke."""
-        best = ranked[0]
-        text = self._model.tokens.text(best.tokens)
+        """The words of the best hypothesis; none if it was made up, for which see `is_speech`."""
+        text = self._model.tokens.text(ranked[0].tokens)
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
-        whole = likelihood is not None
-        sure = max(best.likelihood, likelihood) if likelihood is not None else best.likelihood
-        if not is_speech(session.voiced, sure, text, answer=answer, whole=whole):
+        if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

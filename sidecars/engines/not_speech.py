@@ -35,8 +35,8 @@ DIGITS = frozenset(("zero", "one", "two", "three", "four", "five", "six", "seven
 
 def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = False, whole: bool = False) -> bool:
     """Judges `text`. `likelihood`: the mean log probability of its tokens, and what a bias gave them: what is expected
-    needs less evidence. `answer`: it is likely to be one to what was asked. `whole`: the utterance is
-    over, and there will be no more of it."""
+    needs less evidence. `answer`: it is likely to be one to what was asked. `whole`: no more of the utterance will
+    come."""
     least = LEAST_ANSWER if answer else LEAST_LIKELIHOOD
     if whole and not answer and voiced.speech_s < LEAST_WHOLE_S:
         return False

@@ -35,6 +35,15 @@ async def line(trunks: Trunks, sip: SipSettings) -> AsyncIterator[LineCards]:
         yield cards
 
 
+async def answered(cards: LineCards, theirs: LineCard) -> str:
+    """The trunk of a call from `theirs`, which is answered and hung up."""
+    placing = asyncio.create_task(theirs.place(f"sip:100@127.0.0.1:{cards.ports[0]}"))
+    call = await anext(aiter(cards.incoming()))
+    call.answer()
+    (await placing).hang_up()
+    return call.trunk
+
+
 async def test_a_name_server_that_is_gone_is_said_once_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     trunks = Trunks([PROVIDER], backoff=SOON, resolve=nowhere, environ={"P": "secret"})
     async with line(trunks, SipSettings(port=0)):
@@ -65,12 +74,7 @@ async def test_behind_an_edge_nothing_registers_and_the_edge_names_the_trunk() -
         (trunk,) = trunks
         await asyncio.sleep(0.2)
         assert (trunk.standing, trunk.attempts, trunks.problem) == (Standing.READY, 0, "")
-        placing = asyncio.create_task(edge.place(f"sip:100@127.0.0.1:{cards.ports[0]}"))
-        async for call in cards.incoming():
-            assert call.trunk == ""
-            call.answer()
-            break
-        (await placing).hang_up()
+        assert await answered(cards, edge) == ""
         assert trunks.uri(trunk, "+442079460100") == "sip:+442079460100@sip.example.test;transport=udp"
 
 
@@ -150,12 +154,7 @@ async def test_a_carrier_whose_name_moves_is_let_in_and_called_at_its_new_addres
         assert await connects(port) is False
         where = "127.0.0.1"
         await until(lambda: trunk.route == "127.0.0.1:5060" and "127.0.0.1" in trunk.networks)
-        placing = asyncio.create_task(theirs.place(f"sip:100@127.0.0.1:{port}"))
-        async for call in cards.incoming():
-            assert call.trunk == "carrier"
-            call.answer()
-            break
-        (await placing).hang_up()
+        assert await answered(cards, theirs) == "carrier"
         assert await connects(port)
 
 

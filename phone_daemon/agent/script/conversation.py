@@ -14,6 +14,7 @@ from phone_daemon.agent.script.asking_back import AskingBack
 from phone_daemon.agent.script.reading import Reader, Reading
 from phone_daemon.agent.script.scoring import APART, CLOSE, LEAST, MAYBE, SURE, Score
 from phone_daemon.agent.script.state import Answer, Asked, State
+from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.intents import Intent, Script, Slot, Then
 from phone_daemon.dialplan.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.events import Action, ActionKind
@@ -32,14 +33,12 @@ RIVAL = 0.7
 
 
 class Conversation:
-    def __init__(
-        self, script: Script, *, is_open: bool, no_input: Sequence[str], max_no_input: int, language: str = "en"
-    ) -> None:
-        self._script = script
-        self._open = is_open
-        self._no_input = tuple(no_input)
-        self._max_no_input = max_no_input
-        self._reader = Reader(script, language)
+    def __init__(self, plan: Dialplan) -> None:
+        self._script = plan.script
+        self._open = plan.is_open
+        self._no_input = plan.no_input
+        self._max_no_input = plan.max_no_input
+        self._reader = Reader(plan.script, plan.language)
 
     def wanted_digits(self, state: State) -> int:
         """How many digits end the turn: the most that the requested number may have, 1 for a choice, 0 for none."""

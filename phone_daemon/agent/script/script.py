@@ -21,13 +21,7 @@ class ScriptedAgent:
 
     def __init__(self, plan: Dialplan, parties: Parties = NOBODY) -> None:
         self._opening = parties.fill(plan.opening)
-        self._conversation = Conversation(
-            plan.script,
-            is_open=plan.is_open,
-            no_input=plan.no_input,
-            max_no_input=plan.max_no_input,
-            language=str(plan.voice.get("language", "en")),
-        )
+        self._conversation = Conversation(plan)
         self._state = State(said=self._opening, known=parties.values())
         self._before: State | None = None
 

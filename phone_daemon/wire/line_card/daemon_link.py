@@ -72,13 +72,7 @@ class DaemonLink:
 
     def receive(self) -> Iterator[tuple[int, protocol.Message]]:
         """The daemon's messages, each with its call. Raises `WireError`."""
-        while True:
-            try:
-                packet = self.sock.recv(packets.MAX_PACKET)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
+        while (packet := packets.receive(self.sock)) is not None:
             if not packet:
                 self.closed = True
                 return

@@ -26,6 +26,9 @@ _PUT_FRAME, _GET_FRAME = 96, 104
 # PyDLL: the calls are short, the bridge calls back, and everything is on the one thread that holds the lock anyway.
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 _lib.pjsua_set_no_snd_dev.restype = ctypes.c_void_p
+_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
+_lib.pjsip_endpt_get_tpmgr.argtypes = (ctypes.c_void_p,)
+_lib.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
 _lib.pjmedia_port_get_frame.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
 _lib.pjsua_pool_create.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t)
 _lib.pjsua_pool_create.restype = ctypes.c_void_p
@@ -140,6 +143,16 @@ def _is_code(address: int) -> bool:
             if start <= address < end:
                 return True
     return False
+
+
+def endpoint() -> int:
+    """pjsip's endpoint, an address. There is one once the library is initialized."""
+    return int(_lib.pjsua_get_pjsip_endpt())
+
+
+def transport_manager() -> int:
+    """pjsip's transport manager, an address."""
+    return int(_lib.pjsip_endpt_get_tpmgr(endpoint()))
 
 
 def set_log_level(level: int) -> None:

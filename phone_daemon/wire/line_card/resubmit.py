@@ -12,10 +12,9 @@ import struct
 
 from pjsua2 import _pjsua2
 
+from phone_daemon.wire.line_card import native
+
 _lib = ctypes.PyDLL(_pjsua2.__file__)
-_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
-_lib.pjsip_endpt_get_tpmgr.argtypes = (ctypes.c_void_p,)
-_lib.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
 _lib.pjsip_rx_data_clone.argtypes = (ctypes.c_void_p, ctypes.c_uint, ctypes.POINTER(ctypes.c_void_p))
 _lib.pjsip_rx_data_free_cloned.argtypes = (ctypes.c_void_p,)
 _lib.pjsip_tpmgr_receive_packet.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
@@ -67,7 +66,7 @@ def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] 
             address = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_aton(host))
             ctypes.memmove(ctypes.addressof(copy) + _Packet.src_addr.offset, address, len(address))
             copy.src_addr_len, copy.src_name, copy.src_port = len(address), host.encode(), port
-        _lib.pjsip_tpmgr_receive_packet(_lib.pjsip_endpt_get_tpmgr(_lib.pjsua_get_pjsip_endpt()), clone.value)
+        _lib.pjsip_tpmgr_receive_packet(native.transport_manager(), clone.value)
     finally:
         _lib.pjsip_rx_data_free_cloned(clone.value)
     return True

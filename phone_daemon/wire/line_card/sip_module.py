@@ -15,6 +15,7 @@ from typing import Any
 import pjsua2 as pj
 from pjsua2 import _pjsua2
 
+from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.long_messages import LongMessages
 from phone_daemon.wire.line_card.resubmit import resubmit
 from phone_daemon.wire.line_card.tidy_sdp import tidied
@@ -52,7 +53,6 @@ class _Module(ctypes.Structure):
     )
 
 
-_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
 _lib.pjsip_endpt_register_module.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
 _lib.pjsip_endpt_respond_stateless.argtypes = (
     *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
@@ -91,7 +91,7 @@ class SipModule:
             on_rx_request=self._callback,
             on_rx_response=self._callback,
         )
-        self._endpoint = _lib.pjsua_get_pjsip_endpt()
+        self._endpoint = native.endpoint()
         status = _lib.pjsip_endpt_register_module(self._endpoint, ctypes.addressof(self._module))
         if status:
             raise RuntimeError(f"pjsip: {pj.Endpoint.instance().utilStrError(status)}")

@@ -8,6 +8,8 @@ import secrets
 import pjsua2 as pj
 from pjsua2 import _pjsua2
 
+from phone_daemon.wire.line_card import native
+
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 
 
@@ -23,7 +25,6 @@ class _Str(ctypes.Structure):
 
 
 _str = ctypes.POINTER(_Str)
-_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
 _lib.pjsip_get_options_method.restype = ctypes.c_void_p
 _lib.pjsip_endpt_create_request.argtypes = (
     *(ctypes.c_void_p, ctypes.c_void_p, _str, _str, _str, _str, _str),
@@ -39,7 +40,7 @@ def ask_options(target: str, ours: str) -> str:
 
     Raises `RuntimeError` if pjsip cannot create or send it.
     """
-    endpoint, made, call_id = _lib.pjsua_get_pjsip_endpt(), ctypes.c_void_p(), secrets.token_hex(12)
+    endpoint, made, call_id = native.endpoint(), ctypes.c_void_p(), secrets.token_hex(12)
     texts = [ctypes.byref(_Str.of(text)) for text in (target, f"<{ours}>", f"<{target}>", f"<{ours}>", call_id)]
     status = _lib.pjsip_endpt_create_request(
         endpoint, _lib.pjsip_get_options_method(), *texts, 1, None, ctypes.byref(made)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from pjsua2 import _pjsua2
 
+from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.refusal import refusal
@@ -21,9 +22,6 @@ from phone_daemon.wire.line_card.resubmit import sender_of
 TOLD_EVERY_S = 60.0
 """Least time between two lines in the log."""
 _lib = ctypes.PyDLL(_pjsua2.__file__)
-_lib.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
-_lib.pjsip_endpt_get_tpmgr.argtypes = (ctypes.c_void_p,)
-_lib.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
 _Callback = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 _lib.pjsip_tpmgr_set_drop_data_cb.argtypes = (ctypes.c_void_p, _Callback)
 
@@ -50,8 +48,7 @@ class Unreadable:
         self._told_at = float("-inf")
         # Kept, because pjsip holds a pointer to it.
         self._callback = _Callback(self._dropped)
-        manager = _lib.pjsip_endpt_get_tpmgr(_lib.pjsua_get_pjsip_endpt())
-        _lib.pjsip_tpmgr_set_drop_data_cb(manager, self._callback)
+        _lib.pjsip_tpmgr_set_drop_data_cb(native.transport_manager(), self._callback)
 
     @guarded
     def _dropped(self, address: int) -> None:
