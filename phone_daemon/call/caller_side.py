@@ -226,7 +226,8 @@ class CallerSide:
         self.attending = True
         self._attended_since = self.position if onset is None else onset
         if onset is not None:
-            self.utterance.feed(self._pre_roll.since(onset, self._silent_since if self._expected else None))
+            quiet = self._silent_since if self._expected else None
+            self.utterance.feed(self._pre_roll.since(onset, quiet, self._ended))
         self.utterance.on_partial(self._understand)
 
     def _understand(self, partial: Transcript) -> None:

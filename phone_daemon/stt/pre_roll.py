@@ -33,11 +33,16 @@ class PreRoll:
         if len(self._audio) > 2 * self._most:  # rarely, because it moves everything
             del self._audio[: -self._most]
 
-    def since(self, onset: int, quiet: int | None = None) -> bytes:
-        """The audio from `pre_roll_s` before `onset` until now, or as much of it as is kept. `quiet`: where the agent
-        fell silent; if that was earlier, up to `QUIET_S` before `onset` are included."""
+    def since(self, onset: int, quiet: int | None = None, heard: int = 0) -> bytes:
+        """The audio from `pre_roll_s` before `onset` until now, or as much of it as is kept.
+
+        `quiet`: where the agent fell silent; if that was earlier, up to `QUIET_S` before `onset` are included. `heard`:
+        where the speech before this one ended; it is not given again, or its end would be taken for a first word.
+        """
         begin = onset - self._before
         if quiet is not None:
             begin = min(begin, max(onset - self._quiet, quiet))
+        if heard <= onset:
+            begin = max(begin, heard)
         count = self._end - begin
         return bytes(self._audio[-min(self._width * count, self._most) :]) if count > 0 else b""

@@ -44,6 +44,15 @@ def test_a_longer_pre_roll_in_the_settings_counts_all_the_time() -> None:
     assert pre_roll.since(12345, 0) == pre_roll.since(12345) == counted(4345, 16000 - 4345)
 
 
+def test_the_end_of_the_speech_before_is_not_given_again() -> None:
+    pre_roll = filled(2.0)
+    assert pre_roll.since(12345, heard=10000) == counted(10000, 6000)
+    assert pre_roll.since(12345, 0, heard=10000) == counted(10000, 6000)
+    assert pre_roll.since(12345, heard=12345) == counted(12345, 16000 - 12345)
+    # The same speech, which has ended since, is given from its beginning.
+    assert pre_roll.since(12345, heard=14000) == pre_roll.since(12345)
+
+
 def test_at_the_start_of_a_call_there_is_what_there_is() -> None:
     assert filled(0.2).since(800) == counted(0, 1600)
 
