@@ -27,10 +27,10 @@ run: .venv/run.stamp ## A recorded caller phones the daemon: live captions, then
 serve: .venv/webrtc.stamp ## Answer calls on 127.0.0.1:5060 and from a browser (ARGS="--bind ADDRESS --port N -c FILE")
 	@$(BIN)/phone-daemon serve --web $(ARGS)
 
-test: .venv/dev.stamp ## The tests that need nothing but .venv, on all cores; minutes (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(PARALLEL) --bare -rs $(ARGS)
+test: .venv/dev.stamp ## The quick tests, which need nothing but .venv, on all cores; two minutes (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(PARALLEL) --quick -rs $(ARGS)
 
-test-all: .venv/dev.stamp ## Every test; the first time it builds the environments of the engines and of others' clients (10 GB)
+test-all: .venv/dev.stamp ## Every test: also long ones, engines, others' clients; the first time it builds their environments (10 GB)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory mutants ARGS="--least $(LEAST)")
 
@@ -115,6 +115,12 @@ picture: .venv/run.stamp ## What make run shows, as a picture and a recording fo
 page-pictures: .venv/dev.stamp ## The page in Chromium, as pictures for the README (needs chromium)
 	@$(BIN)/python -m ops.demo.page_pictures
 
+client: .venv/dev.stamp ## A Python client of the API, generated from its OpenAPI, in build/client (pip install build/client)
+	@mkdir -p build
+	@$(BIN)/python -m phone_daemon.web.description > build/openapi.json
+	@PATH=$(abspath $(BIN)):$$PATH $(BIN)/openapi-python-client generate --path build/openapi.json --overwrite \
+		--output-path build/client --meta setup --config phone_daemon/web/python_client.yaml
+
 clean: ## Remove .venv, var and caches
 	rm -rf .venv $(ENVIRONMENTS:%=%/.venv) var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -154,4 +160,4 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@touch $@
 
 .PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
-	model-server environments fixtures sets scenes bench-turns bench-peers peers picture page-pictures docs clean
+	model-server environments fixtures sets scenes bench-turns bench-peers peers picture page-pictures client docs clean

@@ -12,8 +12,8 @@ from sidecars.host.host import Host, HostLost
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 900
 """How long `make` may take if pip has to fetch everything; tests that may come first have this timeout."""
-bare = False
-"""Nothing may be built: `pytest --bare`."""
+may_build = True
+"""Whether environments may be built: not in `make test`."""
 
 
 def python_of(family: str) -> str:
@@ -23,7 +23,7 @@ def python_of(family: str) -> str:
 
 def python_in(folder: str) -> str:
     """The same for any folder with its own requirements, which the Makefile must list."""
-    assert not bare, f"{folder}/.venv is wanted by a test that tests/needs.py did not see to want it: mark it `engine`"
+    assert may_build, f"{folder}/.venv is wanted by a test that tests/needs.py did not see to want it: mark it `engine`"
     stamp = f"{folder}/.venv/run.stamp"
     made = subprocess.run(["make", "--silent", stamp], cwd=ROOT, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
