@@ -132,6 +132,28 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
     assert left.turns[-1]["heard"].endswith("we close at four.")
 
 
+def test_what_is_resumed_may_be_interrupted_again(tmp_path: Path) -> None:
+    """First by nothing, then by a remark, then by somebody who wants something; no word is said twice or lost."""
+    agent = agents.Lines(agents.text(LONG), agents.text("All right."))
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("half past eight"))
+        await phone.noise()
+        for number, said in ((3, "uh huh"), (4, BOOKING)):
+            await phone.until(lambda number=number: phone.line.played.get(number, 0) > 3200)
+            await phone.says(speech(said))
+        await phone.heard_out("All right")
+
+    left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
+    told = left.turns[1:4]
+    assert [turn["interrupted"] for turn in left.turns] == [False, True, True, True, False]
+    assert [bool(turn["heard"]) for turn in told] == [True] * 3
+    assert LONG.startswith(" ".join(turn["heard"] for turn in told))
+    assert len(agent.asked) == 2 and "book an appointment" in agent.asked[1].text
+
+
 def test_after_a_long_break_the_caller_is_led_back_to_what_was_being_said(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(LONG))
 
