@@ -38,25 +38,31 @@ def _earned(thing: object) -> frozenset[str]:
 
 
 def _marks_of(thing: object) -> frozenset[str]:
-    return frozenset(
+    reached: dict[int, object] = {}
+    marks = frozenset(
         BUILDERS[each]
-        for each in _used(thing, set())
+        for each in _used(thing, reached)
         if inspect.isroutine(each) or inspect.isclass(each)
         if each in BUILDERS
     )
+    if not marks:
+        _unmarked.update(reached)
+    return marks
 
 
 _kept = functools.cache(_marks_of)
+_unmarked: dict[int, object] = {}
+"""What is known to reach nothing of BUILDERS, by its id; kept, so that the id stays its own."""
 
 
-def _used(thing: object, seen: set[int]) -> Iterator[object]:
+def _used(thing: object, reached: dict[int, object]) -> Iterator[object]:
     """`thing` and all code in tests/ that it reaches by name."""
-    if id(thing) in seen:
+    if id(thing) in reached or id(thing) in _unmarked:
         return
-    seen.add(id(thing))
+    reached[id(thing)] = thing
     yield thing
     for each in _parts(thing):
-        yield from _used(each, seen)
+        yield from _used(each, reached)
 
 
 def _parts(thing: object) -> Iterator[object]:

@@ -15,6 +15,7 @@ does nothing.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from phone_daemon.agent.agent import CallerTurn, Message
 from phone_daemon.agent.script.script import ScriptedAgent
@@ -26,6 +27,7 @@ OPEN = datetime(2026, 3, 3, 10, 0)
 CLOSED = datetime(2026, 3, 3, 23, 0)
 
 
+@cache
 def shipped(name: str, now: datetime = OPEN) -> Dialplan:
     plans = Dialplans.load([SHIPPED / f"{name}.toml"])
     return next(iter(plans)).at(now)
