@@ -49,7 +49,8 @@ class ApiOperator:
         await self._http.close()
 
     async def calls(self) -> dict[str, dict[str, str]]:
-        return {call["call"]: call for call in (await self._ask("GET", "/v1/calls"))["calls"]}
+        calls = (await self._ask("GET", "/v1/calls"))["calls"]
+        return {call["call"]: {name: str(value) for name, value in call.items()} for call in calls}
 
     async def daemons(self) -> dict[str, dict[str, str]]:
         """Only daemons that have a live call: the API lists no others."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from phone_daemon import __version__
 from phone_daemon.web import control, listening, twilio, voice
+from phone_daemon.web.api_models import Alive, Problem, Readiness
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
 from phone_daemon.web.page_files import PageFiles
@@ -44,9 +45,11 @@ def create_app(web: Web) -> FastAPI:
         # FastAPI's documentation pages load scripts from other sites.
         docs_url=None,
         redoc_url=None,
+        # The names of a generated client's functions.
+        generate_unique_id_function=lambda route: route.name,
         responses={
-            400: {"model": control.Problem, "description": "a body that is not JSON"},
-            422: {"model": control.Problem, "description": "what is sent makes no sense"},
+            400: {"model": Problem, "description": "a body that is not JSON"},
+            422: {"model": Problem, "description": "what is sent makes no sense"},
         },
     )
     app.state.web = web
@@ -80,17 +83,17 @@ def _add_health(app: FastAPI, web: Web) -> None:
     daemon = SharedAnswer(partial(_ask_daemon, web.health_port), KEPT_S)
 
     @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
+    async def alive() -> Alive:
         """Says that the web process is alive."""
-        return {"status": "alive"}
+        return Alive()
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "send no calls here"}})
-    async def readyz(response: Response) -> dict[str, Any]:
+    @app.get("/readyz", tags=["health"], responses={503: {"model": Readiness, "description": "send no calls here"}})
+    async def ready(response: Response) -> Readiness:
         """Reports whether the daemon is ready to take calls."""
-        ready, told = await daemon.get()
-        if not (ready and web.desk.connected):
+        takes_calls, told = await daemon.get()
+        if not (takes_calls and web.desk.connected):
             response.status_code = 503
-        return told | {"web": {"connected": web.desk.connected, "live_calls": web.desk.live}}
+        return Readiness.model_validate(told | {"web": {"connected": web.desk.connected, "live_calls": web.desk.live}})
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException
 from fastapi.requests import HTTPConnection
+from fastapi.security import HTTPBearer
 
 from phone_daemon.web.hand_over import TOKENS_VARIABLE
 
@@ -105,11 +106,15 @@ def judge(tokens: Tokens, token: str, role: Role) -> Who:
     return who
 
 
+_BEARER = HTTPBearer(auto_error=False, description="a token of the role that the request needs")
+"""For the API's description only: it tells a generated client where the token goes."""
+
+
 def requires(role: Role) -> Any:
     """A FastAPI dependency: `who: Annotated[Who, Depends(requires(Role.OPERATE))]`."""
 
     # Not a plain function: FastAPI would run that in a thread.
-    async def dependency(connection: HTTPConnection) -> Who:
+    async def dependency(connection: HTTPConnection, described: Annotated[Any, Depends(_BEARER)]) -> Who:
         return identify(connection, role)
 
     return dependency

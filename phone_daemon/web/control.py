@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ValidationError
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import Command, CommandKind
+from phone_daemon.web.api_models import (
+    Answer,
+    Call,
+    CallEvent,
+    Calls,
+    Dial,
+    Dialed,
+    Events,
+    Held,
+    Hold,
+    HungUp,
+    Interrupted,
+    Keys,
+    Me,
+    OneCall,
+    Problem,
+    Said,
+    Say,
+    Sent,
+    Transfer,
+    Transferring,
+    Turn,
+)
 from phone_daemon.web.auth import COOKIE, Admin, Operator, Watcher, Who
 from phone_daemon.web.call_store import Wanted
-from phone_daemon.web.event_feed import ID, FeedDown
+from phone_daemon.web.event_feed import ID, MOST_EVENTS, FeedDown
 from phone_daemon.web.web import Web
 
 router = APIRouter(prefix="/v1")
@@ -42,71 +64,6 @@ GONE = ("not live", "no such call")
 """A daemon's answers for a call that it does not have."""
 
 
-class Problem(BaseModel):
-    """The reason for a refusal, in one line."""
-
-    detail: str
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Say(Body):
-    text: Annotated[str, Field(min_length=1, max_length=2000, description="what the agent says next")]
-
-
-class Keys(Body):
-    digits: Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,64}$", description="keys that the caller's side hears")]
-
-
-class Hold(Body):
-    held: bool = True
-
-
-class Transfer(Body):
-    to: Annotated[str, Field(pattern=r"^sips?:[^\s<>\"]{1,200}$", description="a SIP URI")]
-
-
-class Dial(Body):
-    number: Annotated[str, Field(pattern=r"^[0-9+*# ().-]{2,40}$", description="whom to call")]
-    dialplan: Annotated[
-        str, Field(min_length=1, max_length=128, description="the name of the one that speaks with them")
-    ]
-    values: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")], Annotated[str, Field(max_length=500)]],
-        Field(max_length=50, description="texts for each {name} in what the dialplan says"),
-    ] = {}
-    trunk: Annotated[str, Field(max_length=128, description="this one and no other")] = ""
-    retries: Annotated[
-        int | None, Field(ge=0, le=20, description="how many times to call again; unset: as [outbound] says")
-    ] = None
-    dry_run: Annotated[bool, Field(description="say what would be done, and call nobody")] = False
-
-
-class Me(BaseModel):
-    """The owner of the token."""
-
-    name: str
-    role: Literal["watch", "operate", "admin"]
-    expires: datetime | None
-
-
-class LiveCalls(BaseModel):
-    calls: list[dict[str, Any]]
-
-
-class PastCalls(LiveCalls):
-    more: bool
-    """Whether there are older calls: to get them, ask again with `before` set to the last call's id."""
-
-
-class OneCall(BaseModel):
-    call: dict[str, Any]
-    turns: list[dict[str, Any]]
-    """Lines of `turns.jsonl`; for a live call, those of the turns that are over."""
-
-
 ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "no token, an unknown or an expired one"},
     403: {"model": Problem, "description": "the token's role is not enough"},
@@ -121,13 +78,13 @@ def some(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: ERRORS[code] for code in (401, 403, *codes, 429)}
 
 
-@router.get("/me", tags=["who"], responses=some())
+@router.get("/me", tags=["token"], responses=some())
 async def me(who: Watcher) -> Me:
     """Returns the token's owner, role, and expiration time."""
     return Me.model_validate({"name": who.name, "role": who.role.name.lower(), "expires": who.expires})
 
 
-@router.post("/signout", tags=["who"], status_code=204)
+@router.post("/signout", tags=["token"], status_code=204)
 async def sign_out(response: Response) -> None:
     """Removes the token's cookie from the browser."""
     response.delete_cookie(COOKIE)
@@ -136,8 +93,8 @@ async def sign_out(response: Response) -> None:
 # ------------------------------------------------------------------------------------------------------------ calls
 
 
-@router.get("/calls", tags=["calls"], responses=some(503), response_model=LiveCalls | PastCalls)
-async def calls(  # noqa: PLR0917
+@router.get("/calls", tags=["calls"], responses=some(503), response_model=Calls)
+async def list_calls(  # noqa: PLR0917
     request: Request,
     who: Watcher,
     state: Literal["live", "past"] = "live",
@@ -150,7 +107,7 @@ async def calls(  # noqa: PLR0917
     failed: bool | None = None,
     before: Annotated[str, Query(max_length=128, description="a call's id: the next page")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Response | PastCalls:
+) -> Response | Calls:
     """Lists live calls on all machines that share the Redis, or past calls on this machine, latest first."""
     web: Web = request.app.state.web
     if state == "live":
@@ -162,11 +119,11 @@ async def calls(  # noqa: PLR0917
         found, more = await asyncio.to_thread(web.store.search, wanted)
     except (sqlite3.Error, OSError) as error:
         raise HTTPException(503, f"the index of past calls cannot be read: {error}") from None
-    return PastCalls(calls=found, more=more)
+    return Calls(calls=[Call.model_validate(row) for row in found], more=more)
 
 
 @router.get("/calls/{call}", tags=["calls"], responses=some(404))
-async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
+async def get_call(request: Request, who: Watcher, call: CallId) -> OneCall:
     """Returns a live or past call with its turns so far."""
     web: Web = request.app.state.web
     live: dict[str, Any] = {}
@@ -176,7 +133,16 @@ async def one_call(request: Request, who: Watcher, call: CallId) -> OneCall:
     if past is None and not live:
         raise HTTPException(404, f"no call {call}")
     row, turns = past or ({}, [])
-    return OneCall(call={**row, **live, "live": bool(live)}, turns=turns)
+    about = Call.model_validate({**row, **live, "live": bool(live)})
+    return OneCall(call=about, turns=[turn for line in turns if (turn := _turn(line)) is not None])
+
+
+def _turn(line: dict[str, Any]) -> Turn | None:
+    """None if the line is damaged."""
+    try:
+        return Turn.model_validate(line)
+    except ValidationError:
+        return None
 
 
 @router.delete("/calls/{call}", tags=["calls"], status_code=204, responses=some(404, 409))
@@ -195,9 +161,14 @@ async def remove_call(request: Request, who: Admin, call: CallId) -> None:
     tags=["calls"],
     response_class=FileResponse,
     responses=some(404)
-    | {200: {"content": {"audio/wav": {}}, "description": "8 kHz stereo: caller left, agent right"}},
+    | {
+        200: {
+            "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "8 kHz stereo: caller left, agent right",
+        }
+    },
 )
-async def recording(request: Request, who: Watcher, call: CallId) -> FileResponse:
+async def get_recording(request: Request, who: Watcher, call: CallId) -> FileResponse:
     """Returns a call's audio; range requests are supported."""
     web: Web = request.app.state.web
     path = await asyncio.to_thread(web.store.recording, call)
@@ -213,43 +184,43 @@ async def recording(request: Request, who: Watcher, call: CallId) -> FileRespons
 
 
 @router.post("/calls/{call}/say", tags=["steering"], responses=some(404, 409, 503))
-async def say(request: Request, who: Operator, call: CallId, body: Say) -> dict[str, Any]:
+async def say(request: Request, who: Operator, call: CallId, body: Say) -> Said:
     """Makes the agent say this text instead of what it is saying now."""
-    return await _order(request, who, call, CommandKind.SAY, body.text)
+    return await _order(Said, request, who, call, CommandKind.SAY, body.text)
 
 
 @router.post("/calls/{call}/interrupt", tags=["steering"], responses=some(404, 409, 503))
-async def interrupt(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
+async def interrupt(request: Request, who: Operator, call: CallId) -> Interrupted:
     """Silences the agent as a caller's interruption would; returns the legs of the cancel chain."""
-    return await _order(request, who, call, CommandKind.INTERRUPT)
+    return await _order(Interrupted, request, who, call, CommandKind.INTERRUPT)
 
 
 @router.post("/calls/{call}/dtmf", tags=["steering"], responses=some(404, 409, 503))
-async def dtmf(request: Request, who: Operator, call: CallId, body: Keys) -> dict[str, Any]:
+async def press_keys(request: Request, who: Operator, call: CallId, body: Keys) -> Sent:
     """Sends DTMF keys to the caller's side."""
-    return await _order(request, who, call, CommandKind.DTMF, body.digits)
+    return await _order(Sent, request, who, call, CommandKind.DTMF, body.digits)
 
 
 @router.post("/calls/{call}/hold", tags=["steering"], responses=some(404, 409, 503))
-async def hold(request: Request, who: Operator, call: CallId, body: Hold) -> dict[str, Any]:
+async def hold(request: Request, who: Operator, call: CallId, body: Hold) -> Held:
     """Puts the caller on hold, or takes them off hold; the caller is told."""
-    return await _order(request, who, call, CommandKind.HOLD, "on" if body.held else "off")
+    return await _order(Held, request, who, call, CommandKind.HOLD, "on" if body.held else "off")
 
 
 @router.post("/calls/{call}/transfer", tags=["steering"], responses=some(404, 409, 503))
-async def transfer(request: Request, who: Operator, call: CallId, body: Transfer) -> dict[str, Any]:
+async def transfer(request: Request, who: Operator, call: CallId, body: Transfer) -> Transferring:
     """Transfers the caller; the caller is told."""
-    return await _order(request, who, call, CommandKind.TRANSFER, body.to)
+    return await _order(Transferring, request, who, call, CommandKind.TRANSFER, body.to)
 
 
 @router.post("/calls/{call}/hangup", tags=["steering"], responses=some(404, 409, 503))
-async def hang_up(request: Request, who: Operator, call: CallId) -> dict[str, Any]:
+async def hang_up(request: Request, who: Operator, call: CallId) -> HungUp:
     """Ends the call."""
-    return await _order(request, who, call, CommandKind.HANG_UP)
+    return await _order(HungUp, request, who, call, CommandKind.HANG_UP)
 
 
 @router.post("/calls", tags=["steering"], responses=some(409, 503))
-async def dial(request: Request, who: Admin, body: Dial) -> dict[str, Any]:
+async def dial(request: Request, who: Admin, body: Dial) -> Dialed:
     """Calls a number and lets a dialplan talk with whoever answers. The response comes once the call is answered or has
     failed, usually within half a minute.
 
@@ -273,10 +244,15 @@ async def dial(request: Request, who: Admin, body: Dial) -> dict[str, Any]:
         web.audit.record(who, "dial", outcome="failed")
         raise HTTPException(503 if "Redis" in str(error) else 409, str(error)) from None
     web.audit.record(who, "dial", str(answer.get("call", "")), outcome=str(answer.get("result", "")))
-    return answer
+    return _understood(Dialed, answer)
 
 
-async def _order(request: Request, who: Who, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
+A = TypeVar("A", bound=Answer)
+
+
+async def _order(  # noqa: PLR0917
+    answered: type[A], request: Request, who: Who, call: str, kind: CommandKind, argument: str = ""
+) -> A:
     web: Web = request.app.state.web
     try:
         async with Commands(web.settings.state) as commands:
@@ -290,7 +266,15 @@ async def _order(request: Request, who: Who, call: str, kind: CommandKind, argum
     except ValueError as error:
         raise HTTPException(503, f"Redis: {error}") from None
     web.audit.record(who, str(kind), call)
-    return answer
+    return _understood(answered, answer)
+
+
+def _understood(answered: type[A], answer: dict[str, Any]) -> A:
+    try:
+        return answered.model_validate(answer)
+    except ValidationError as error:
+        missing = ", ".join(str(part) for each in error.errors() for part in each["loc"])
+        raise HTTPException(503, f"the daemon is of another version: its answer has another {missing}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +284,7 @@ class Live:
     calls: dict[str, dict[str, str]]
     """By id."""
     json: str
-    """As `GET /v1/calls` sends them (`LiveCalls`), made once for all who ask."""
+    """As `GET /v1/calls` sends them (`Calls`), made once for all who ask."""
 
 
 async def ask_live(settings: StateSettings) -> Live:
@@ -312,7 +296,17 @@ async def ask_live(settings: StateSettings) -> Live:
             calls = await commands.calls()
     except CommandFailed as error:
         raise HTTPException(503, str(error)) from None
-    return Live(calls, json.dumps({"calls": list(calls.values())}, ensure_ascii=False))
+    live = {id: {"started": _started(id), **call} for id, call in calls.items()}
+    listed = Calls(calls=[Call.model_validate({**call, "live": True}) for call in live.values()])
+    return Live(live, listed.model_dump_json())
+
+
+def _started(call: str) -> str:
+    """When a call began, by its id; empty if the id does not tell."""
+    try:
+        return datetime.strptime(call.partition("Z-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return ""
 
 
 # ----------------------------------------------------------------------------------------------------------- events
@@ -322,9 +316,10 @@ async def ask_live(settings: StateSettings) -> Live:
     "/events",
     tags=["events"],
     response_class=StreamingResponse,
-    responses=some(503) | {200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}},
+    responses=some(503)
+    | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "server-sent events"}},
 )
-async def events(
+async def follow_events(
     request: Request,
     who: Watcher,
     call: Annotated[str, Query(max_length=128, description="of this call alone")] = "",
@@ -351,6 +346,25 @@ async def events(
             web.metrics.watchers.dec()
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/events/page", tags=["events"], responses=some(503))
+async def list_events(  # noqa: PLR0917
+    request: Request,
+    who: Watcher,
+    after: Annotated[str, Query(max_length=40, pattern=ID.pattern, description="an id: the events after it")] = "0-0",
+    call: Annotated[str, Query(max_length=128, description="of this call alone")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS)] = 100,
+    wait_s: Annotated[float, Query(ge=0, le=30, description="if there are none yet, how long to wait for one")] = 0,
+) -> Events:
+    """Lists events in pages, for clients that cannot follow a stream. For the next page, set `after` to `last`."""
+    web: Web = request.app.state.web
+    try:
+        found = await web.feed.page(after, call, limit, wait_s)
+    except FeedDown as error:
+        raise HTTPException(503, str(error)) from None
+    listed = [CallEvent.model_validate({"id": event.id, **event.about}) for event in found]
+    return Events(events=listed, last=found[-1].id if found else after)
 
 
 def _iso(at: datetime | None) -> str:

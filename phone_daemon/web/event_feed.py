@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
 BATCH = 500
+MOST_EVENTS = 1000
+"""The most events in one page."""
 MOST_BEHIND = 2000
 """The most events waiting for one reader; a slower one is dropped, and can return with its last id."""
 PAUSE_S = 1.0
@@ -39,8 +41,10 @@ class FeedEvent:
     id: str
     kind: str
     call: str
+    about: dict[str, Any]
+    """call, kind, at_ns, daemon, data."""
     sent: bytes
-    """The event as it is sent (server-sent events); the data is JSON: call, kind, at_ns, daemon, data."""
+    """The event as it is sent (server-sent events); the data is `about` as JSON."""
 
 
 class FeedDown(Exception):
@@ -73,7 +77,7 @@ class EventFeed:
         for reader in self._readers:
             reader.end()
 
-    async def follow(self, last: str = "", call: str = "") -> AsyncIterator[list[FeedEvent]]:
+    async def follow(self, last: str = "", call: str = "") -> AsyncGenerator[list[FeedEvent], None]:
         """Yields the events after the id `last` (empty: from now on) of one `call`, or of all calls, several at a time.
         Yields none from time to time if there are none, so that the caller can check whether the reader is still there.
         Raises `FeedDown`.
@@ -99,6 +103,26 @@ class EventFeed:
                     yield wanted
         finally:
             self._readers.discard(reader)
+
+    async def page(self, after: str, call: str = "", limit: int = 100, wait_s: float = 0.0) -> list[FeedEvent]:
+        """The first `limit` events after the id `after`, of one `call` or of all; waits up to `wait_s` for the first of
+        them. Raises `FeedDown`.
+        """
+        if self.problem:
+            raise FeedDown(self.problem)
+        found: list[FeedEvent] = []
+        async for event in self._since(after):
+            if not call or event.call == call:
+                found.append(event)
+            if len(found) == limit:
+                return found
+        if not found and wait_s:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s), contextlib.aclosing(self.follow(after, call)) as following:
+                    async for found in following:
+                        if found:
+                            break
+        return found[:limit]
 
     async def _since(self, last: str) -> AsyncIterator[FeedEvent]:
         client = connect(self._settings)
@@ -196,7 +220,7 @@ def _event(id: str, fields: dict[str, str]) -> FeedEvent:
     kind, call = fields.get("kind", ""), fields.get("call", "")
     about = {"call": call, "kind": kind, "at_ns": at_ns, "daemon": fields.get("daemon", ""), "data": data}
     text = f"id: {id}\nevent: {kind}\ndata: {json.dumps(about, ensure_ascii=False)}\n\n"
-    return FeedEvent(id, kind, call, text.encode())
+    return FeedEvent(id, kind, call, about, text.encode())
 
 
 def _after(id: str, other: str) -> bool:

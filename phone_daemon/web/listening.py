@@ -37,7 +37,13 @@ SILENT_S = 10.0
     "/calls/{call}/audio",
     tags=["calls"],
     response_class=StreamingResponse,
-    responses=some(404) | {200: {"content": {"audio/wav": {}}, "description": "8 kHz stereo, without an end"}},
+    responses=some(404)
+    | {
+        200: {
+            "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "8 kHz stereo, without an end",
+        }
+    },
 )
 async def listen_in(request: Request, who: Operator, call: CallId) -> StreamingResponse:
     """Streams a live call with a second's delay: caller left, agent right. Ends with the call."""

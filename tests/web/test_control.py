@@ -15,7 +15,7 @@ import pytest_asyncio
 from phone_daemon.events import Frame, Note
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.settings.settings import StateSettings
-from phone_daemon.state.store import State
+from phone_daemon.state.store import Command, CommandKind, State
 from tests.web.served import ENVIRON, Served, served, settings_in
 from tests.web.test_call_store import leave, turn
 from tests.wire.calls import strength, tone
@@ -23,6 +23,22 @@ from tests.wire.calls import strength, tone
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAST = "20260101T100000.000000Z-aaaa"
+
+
+def answer_to(command: Command) -> dict[str, object]:
+    """What a call answers to a command that it can carry out."""
+    match command.kind:
+        case CommandKind.SAY:
+            return {"said": command.argument}
+        case CommandKind.DTMF:
+            return {"sent": command.argument}
+        case CommandKind.HOLD:
+            return {"held": command.argument == "on"}
+        case CommandKind.TRANSFER:
+            return {"transferring": command.argument}
+        case CommandKind.INTERRUPT:
+            return {"reply": 3, "legs_ms": {"rtp_silent": 20.0, "total": 21.5}, "missed": []}
+    return {"hung_up": True}
 
 
 class Switchboard:
@@ -36,7 +52,7 @@ class Switchboard:
         async for command in self.state.commands(call):
             self.asked.append((str(command.kind), command.argument))
             busy = command.argument == "busy"
-            self.state.ack(command, {"error": "the call cannot speak now"} if busy else {"done": str(command.kind)})
+            self.state.ack(command, {"error": "the call cannot speak now"} if busy else answer_to(command))
 
     async def dial(self) -> None:
         async for command in self.state.commands():
@@ -106,24 +122,34 @@ async def test_past_calls_are_found_and_told_whole(web: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "asked"),
+    ("path", "body", "asked", "told"),
     [
-        ("say", {"text": "Good day."}, ("say", "Good day.")),
-        ("interrupt", None, ("interrupt", "")),
-        ("dtmf", {"digits": "12#A"}, ("dtmf", "12#A")),
-        ("hold", {}, ("hold", "on")),
-        ("hold", {"held": False}, ("hold", "off")),
-        ("transfer", {"to": "sip:desk@192.0.2.1"}, ("transfer", "sip:desk@192.0.2.1")),
-        ("hangup", None, ("hang_up", "")),
+        ("say", {"text": "Good day."}, ("say", "Good day."), {"said": "Good day."}),
+        (
+            "interrupt",
+            None,
+            ("interrupt", ""),
+            {"reply": 3, "legs_ms": {"rtp_silent": 20.0, "total": 21.5}, "missed": []},
+        ),
+        ("dtmf", {"digits": "12#A"}, ("dtmf", "12#A"), {"sent": "12#A"}),
+        ("hold", {}, ("hold", "on"), {"held": True}),
+        ("hold", {"held": False}, ("hold", "off"), {"held": False}),
+        (
+            "transfer",
+            {"to": "sip:desk@192.0.2.1"},
+            ("transfer", "sip:desk@192.0.2.1"),
+            {"transferring": "sip:desk@192.0.2.1"},
+        ),
+        ("hangup", None, ("hang_up", ""), {"hung_up": True}),
     ],
 )
 async def test_a_command_reaches_the_call(
-    web: Served, board: Switchboard, path: str, body: Any, asked: tuple[str, str]
+    web: Served, board: Switchboard, path: str, body: Any, asked: tuple[str, str], told: dict[str, object]
 ) -> None:
     async with web.client("operate") as client:
         answer = await client.post(f"/v1/calls/live-1/{path}", json=body)
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"done": asked[0]}
+    assert answer.json() == told
     assert board.asked[-1] == asked
     line = json.loads((web.settings.calls.directory / "audit.jsonl").read_text().splitlines()[-1])
     assert (line["who"], line["what"], line["call"], line["outcome"]) == ("operate-2", asked[0], "live-1", "done")

@@ -49,8 +49,8 @@ export class LiveCall {
     this.#who.textContent = call.called ? `${from} → ${call.called}` : from;
     this.#about.textContent = [call.dialplan, call.daemon].filter(Boolean).join(" · ");
     if (call.state) this.#show(String(call.state));
-    if (call.held) this.#held(call.held === "true");
-    if (call.taken) this.#taken(call.taken === "true");
+    if (call.held !== undefined) this.#held(call.held);
+    if (call.taken !== undefined) this.#taken(call.taken);
   }
 
   /** @param {CallEvent} event */

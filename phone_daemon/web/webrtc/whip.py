@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import deque
-from typing import Annotated
+from typing import Annotated, Any
 
 from aiortc import RTCIceServer
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -22,6 +22,7 @@ from fastapi.responses import JSONResponse
 
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Operator, Role, requires
+from phone_daemon.web.control import some
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.ice_servers import links, parse
 from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
@@ -35,6 +36,9 @@ MAX_PEERS = 64
 REMEMBERED = 256
 """How many ended calls are remembered, so that they can be hung up again."""
 JoinId = Annotated[str, Query(max_length=128, description="a live call's id: it is taken over")]
+REFUSALS = some(503) | {
+    201: {"content": {"application/sdp": {"schema": {"type": "string"}}}, "description": "the answer"}
+}
 RETRY_S = 10
 """How long a client is told to wait if there are too many."""
 
@@ -97,12 +101,13 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
         retry = {"retry-after": str(RETRY_S)} if error.status == 503 else {}
         return JSONResponse({"detail": str(error)}, error.status, retry)
 
-    @routes.options(PATH)
-    async def servers_known() -> Response:
+    @routes.options(PATH, status_code=204)
+    async def list_ice_servers() -> Response:
+        """Names the STUN and TURN servers, in Link headers."""
         return told(204, **{"accept-post": "application/sdp"})
 
-    @routes.post(PATH, status_code=201)
-    async def offer(request: Request, who: Operator, to: str = "", join: JoinId = "") -> Response:
+    @routes.post(PATH, status_code=201, openapi_extra=_body_of("application/sdp"), responses=REFUSALS)
+    async def offer_call(request: Request, who: Operator, to: str = "", join: JoinId = "") -> Response:
         """Calls the agent with the SDP offer in the body; `to` is the number to dial. With `join`, a live call's id,
         the client talks with that call's caller in place of the agent.
         """
@@ -120,8 +125,13 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
         response.headers["content-length"] = str(len(response.body))
         return response
 
-    @routes.patch(f"{PATH}/{{name}}", status_code=204)
-    async def trickle(name: str, request: Request, if_match: Annotated[str, Header()] = "*") -> Response:
+    @routes.patch(
+        f"{PATH}/{{name}}",
+        status_code=204,
+        openapi_extra=_body_of("application/trickle-ice-sdpfrag"),
+        responses=some(404),
+    )
+    async def add_candidates(name: str, request: Request, if_match: Annotated[str, Header()] = "*") -> Response:
         """Adds the candidates in an application/trickle-ice-sdpfrag body."""
         try:
             peer = peers.find(name)
@@ -132,8 +142,8 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
             return refused(error)
         return Response(status_code=204)
 
-    @routes.delete(f"{PATH}/{{name}}", status_code=200)
-    async def hang_up(name: str) -> Response:
+    @routes.delete(f"{PATH}/{{name}}", status_code=200, responses=some(404), response_class=Response)
+    async def end_call(name: str) -> Response:
         """Ends the call."""
         try:
             peers.hang_up(name)
@@ -142,6 +152,11 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
         return Response(status_code=200)
 
     return routes
+
+
+def _body_of(kind: str) -> dict[str, Any]:
+    """Describes a body that is text of this media type."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string"}}}}}
 
 
 async def _body(request: Request) -> bytes:
