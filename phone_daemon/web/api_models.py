@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from phone_daemon.health import Level
 from phone_daemon.wire.dialing import Result
 
 
@@ -263,7 +262,7 @@ class Alive(Answer):
 
 
 class PartState(Answer):
-    status: Level
+    status: Literal["ok", "degraded", "unready"]
     detail: str = ""
 
 
@@ -277,7 +276,7 @@ class WebState(Answer):
 class Readiness(Answer):
     """Whether calls should come here. `degraded`: something is missing, but calls work."""
 
-    status: Level
+    status: Literal["ok", "degraded", "unready"]
     live_calls: int = 0
     draining: bool = False
     parts: dict[str, PartState] = {}

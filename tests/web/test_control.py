@@ -371,7 +371,8 @@ async def test_an_administrator_has_somebody_called(web: Served, board: Switchbo
     async with web.client("operate") as operator, web.client("admin") as client:
         assert (await operator.post("/v1/calls", json=body)).status_code == 403
         answer = await client.post("/v1/calls", json=body)
-        assert (answer.status_code, answer.json()) == (200, {"result": "answered", "call": "new-1"})
+        told = answer.json()
+        assert (answer.status_code, told["result"], told["call"]) == (200, "answered", "new-1")
         assert board.asked[-1] == ("dial", "+44 20 7946 0001")
         answer = await client.post("/v1/calls", json=body | {"dialplan": "none"})
         assert (answer.status_code, answer.json()) == (409, {"detail": "there is no dialplan of that name"})
