@@ -79,6 +79,7 @@ async def test_a_dialplan_that_cannot_be_used_is_refused_in_one_line_each(tmp_pa
     assert any("greetnig" in line for line in lines)
 
 
+@pytest.mark.long
 async def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -133,6 +134,7 @@ def test_a_recording_that_cannot_be_used_is_named(
     assert complaint in line
 
 
+@pytest.mark.long
 async def test_a_stereo_recording_at_44_1_khz_is_converted_and_played(tmp_path: Path) -> None:
     code, lines = await run("ops", "replay", "--speed", "max", str(recorded_caller(tmp_path, wav(44_100, 2))))
     assert code == 0, lines

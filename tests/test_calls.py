@@ -19,7 +19,11 @@ from tests.replayed import replayed
 
 MOST_S = 32
 """Seconds that a caller speaks at a time."""
-NAMES = [folder.name for folder in fixture.every()]
+QUICK = ("books_an_appointment", "hangs_up_mid_sentence", "interrupts_three_times", "presses_keys_only", "says_nothing")
+"""The calls that `make test` plays; the others are `long`."""
+NAMES = [
+    pytest.param(folder.name, marks=() if folder.name in QUICK else pytest.mark.long) for folder in fixture.every()
+]
 
 
 class Calls(dict[str, Outcome]):
@@ -59,6 +63,7 @@ def test_every_recorded_call_goes_as_its_fixture_expects(name: str, calls: Calls
     assert failures(fixture.load(fixture.find(name)).expect, calls[name]) == []
 
 
+@pytest.mark.long
 def test_on_a_speakerphone_the_agent_stops_for_the_caller_and_never_for_itself(calls: Calls) -> None:
     call = calls["calls_on_a_speakerphone"]
     assert [turn["turn"] for turn in call.turns if turn["interrupted"]] == [1]
@@ -106,6 +111,7 @@ def test_what_was_not_said_yet_is_never_heard(calls: Calls) -> None:
         assert len(turn["heard"]) < len(turn["agent"])
 
 
+@pytest.mark.long
 def test_silence_follows_the_decision_to_yield_at_the_next_tick(calls: Calls) -> None:
     legs = [
         turn["barge_in"]["legs_ms"]["rtp_silent"]
@@ -137,6 +143,7 @@ def test_a_silent_caller_is_asked_twice_and_then_let_go(calls: Calls) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_day_that_is_corrected_is_the_day_that_counts(calls: Calls) -> None:
     assert transcript(calls["corrects_a_cancellation"])[3:9] == [
         "caller: cancel",
@@ -152,6 +159,7 @@ def test_what_was_said_before_a_caller_was_cut_off_is_the_last_turn(calls: Calls
     assert transcript(calls["hangs_up_mid_sentence"]) == ["agent:  Welcome to Riverside Dental", "caller: ..."]
 
 
+@pytest.mark.long
 def test_speech_without_a_pause_is_one_turn_made_final_in_pieces(calls: Calls) -> None:
     call = calls["talks_for_a_minute"]
     talk = max(call.turns, key=lambda turn: len(turn["caller"]))
@@ -161,6 +169,7 @@ def test_speech_without_a_pause_is_one_turn_made_final_in_pieces(calls: Calls) -
     assert talk["caller"] == " ".join(pieces)
 
 
+@pytest.mark.long
 def test_two_runs_of_a_call_leave_the_same_behind_but_for_the_wall_clock(calls: Calls, tmp_path: Path) -> None:
     name = "interrupts_three_times"
     first, second = calls[name], replayed(fixture.load(fixture.find(name)), tmp_path)

@@ -111,6 +111,7 @@ def states(notes: list[Note]) -> list[object]:
     return [note.data["state"] for note in notes if note.kind == "state"]
 
 
+@pytest.mark.long
 async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until_it_is_back(tmp_path: Path) -> None:
     server = Server()
     await server.start()
@@ -140,6 +141,7 @@ async def test_a_call_whose_server_dies_is_spoken_on_by_the_embedded_voice_until
     assert not {"I am still here.", "And here."} & set(server.spoken)
 
 
+@pytest.mark.long
 async def test_a_daemon_starts_without_its_server_says_so_and_uses_it_when_it_comes() -> None:
     server = Server()
     async with Daemon(replace(SETTINGS, tts=TtsSettings(host="speech", url=server.url))) as daemon:
@@ -237,6 +239,7 @@ async def spoken(host: Host, **options: object) -> tuple[int, list[str]]:
     return channel.sample_rate, kinds
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("settings", "rates"),
     [
@@ -266,6 +269,7 @@ async def test_a_dialplan_in_another_language_is_spoken_by_an_engine_that_has_it
         await tts.close()
 
 
+@pytest.mark.long
 async def test_where_each_call_has_its_own_child_that_ends_with_the_call(tmp_path: Path) -> None:
     stt = make_stt(SttSettings(per_call=True), Dialplans([plan()]), {})
     tts = make_tts(TtsSettings(engine="espeak", per_call=True), {})

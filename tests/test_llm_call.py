@@ -62,6 +62,7 @@ def call(folder: Path, transport: SseTransport, caller: Any, settings: Settings 
     return ring(folder, caller, agent=agent(transport, found), dialplan=found, settings=settings)
 
 
+@pytest.mark.long
 def test_a_question_is_answered_by_the_model(tmp_path: Path) -> None:
     server = SseTransport(says("We are open until half past five. Anything else?", first_s=0.15, each_s=0.03))
 
@@ -97,6 +98,7 @@ def test_an_interruption_closes_the_stream_and_the_model_is_told_what_was_heard(
     assert messages[-1]["content"].startswith("[The caller interrupted you.]")
 
 
+@pytest.mark.long
 def test_a_webhook_that_an_interruption_breaks_off_is_recorded_as_cancelled(tmp_path: Path) -> None:
     server = SseTransport(calls("find_day", "{}"), says("What then?"), hook_answers=[Answer((b"ok",), first=Stall())])
 
@@ -113,6 +115,7 @@ def test_a_webhook_that_an_interruption_breaks_off_is_recorded_as_cancelled(tmp_
     valid(server.requests[-1]["messages"])
 
 
+@pytest.mark.long
 def test_a_noise_that_breaks_off_a_webhook_has_the_model_go_on(tmp_path: Path) -> None:
     server = SseTransport(
         calls("find_day", "{}"), says("Tuesday is free."), hook_answers=[Answer((b"ok",), first=Stall())]
@@ -131,6 +134,7 @@ def test_a_noise_that_breaks_off_a_webhook_has_the_model_go_on(tmp_path: Path) -
     assert "only a noise" in messages[-1]["content"]
 
 
+@pytest.mark.long
 def test_a_transfer_is_done_after_its_words_and_cancelled_when_they_are_spoken_over(tmp_path: Path) -> None:
     words = "Of course, I am putting you through to the people at the desk, who will know. One moment, please."
     transfer = calls("transfer", '{"to": "desk"}', before=words)
@@ -161,6 +165,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "scripted"), [*((fault, False) for fault in FAULTS), ("stall", True)])
 def test_every_turn_gets_speech_within_three_seconds(fault: str, scripted: bool, tmp_path: Path) -> None:
     server = SseTransport(FAULTS[fault])

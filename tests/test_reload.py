@@ -68,6 +68,7 @@ def greeting(daemon: Daemon) -> str:
     return next(iter(daemon.dialplans)).greeting
 
 
+@pytest.mark.long
 async def test_live_calls_keep_their_dialplan_and_recognizer_and_new_ones_get_the_new(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,6 +96,7 @@ async def test_live_calls_keep_their_dialplan_and_recognizer_and_new_ones_get_th
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.long
 async def test_a_broken_file_is_one_line_and_the_old_dialplan_stays(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,7 +21,7 @@ from ops.witness.rtp import RtpEnd, continuity, segments
 from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.events import EndReason
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 BOOKING = Path(__file__).parents[1] / "fixtures/calls/books_an_appointment"
 
 

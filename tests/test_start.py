@@ -114,6 +114,7 @@ def test_a_mistake_in_the_table_is_told(tmp_path: Path) -> None:
         plans(tmp_path, "crm.example.com")
 
 
+@pytest.mark.long
 async def test_a_call_rings_until_the_answer_is_there_and_is_then_greeted_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ async def missed(settings: Settings, stt: Host, tts: Host) -> list[str]:
     return list(told.failures)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_the_same_recorded_call_holds_under_all_three_hosts(tmp_path: Path) -> None:
     async with server(tmp_path) as process, AsyncExitStack() as stack:
@@ -91,6 +92,7 @@ async def test_the_same_recorded_call_holds_under_all_three_hosts(tmp_path: Path
     assert failures == [[] for _ in hosts]
 
 
+@pytest.mark.long
 async def test_a_call_whose_server_is_killed_in_the_middle_of_a_sentence_is_heard_to_its_end(tmp_path: Path) -> None:
     async with server(tmp_path) as process:
         chosen = settings(tmp_path / "killed", host="listen", url=process.url)
@@ -111,6 +113,7 @@ async def test_a_call_whose_server_is_killed_in_the_middle_of_a_sentence_is_hear
     assert fault.startswith("stt: fallback in use: the recognition server: listen server ws://127.0.0.1:")
 
 
+@pytest.mark.long
 async def test_a_daemon_starts_without_its_server_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     chosen = Settings(
         sip=SipSettings(port=0),

@@ -65,6 +65,7 @@ def test_in_a_pause_of_a_long_message_the_caller_hears_that_they_are_listened_to
     assert np.abs(heard).max() >= AUDIBLE and 0.1 < whole.line.played[2] / 8000 < 0.7
 
 
+@pytest.mark.long
 def test_where_the_caller_goes_on_it_breaks_off(whole: Left, tmp_path: Path) -> None:
     broken = message(tmp_path, 0.4)
     assert len(broken.turns[1]["backchannels"]) == 1
@@ -72,12 +73,14 @@ def test_where_the_caller_goes_on_it_breaks_off(whole: Left, tmp_path: Path) -> 
     assert "doctor" in broken.turns[1]["caller"]
 
 
+@pytest.mark.long
 def test_short_turns_and_callers_who_do_not_pause_hear_none(tmp_path: Path) -> None:
     assert message(tmp_path / "short", 0.5, said="my son has had a fever and").turns[1]["backchannels"] == []
     hurried = message(tmp_path / "hurried", 0.0).turns[1]
     assert all(each["at"] > hurried["times"]["speech_end"] for each in hurried["backchannels"])
 
 
+@pytest.mark.long
 def test_it_is_off_by_default_and_a_dialplan_has_its_own_words_or_none(tmp_path: Path) -> None:
     assert message(tmp_path / "off", PAUSE_S, on=False).turns[1]["backchannels"] == []
     silent = message(tmp_path / "silent", PAUSE_S, dialplan=replace(plan(), backchannel=()))
@@ -97,6 +100,7 @@ def test_silence_around_a_word_is_cut_off() -> None:
     assert trimmed(word.tobytes()) == word[2:5].tobytes() and trimmed(bytes(8)) == b""
 
 
+@pytest.mark.long
 def test_the_call_ends_as_ever_while_one_is_being_said(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -107,6 +111,7 @@ def test_the_call_ends_as_ever_while_one_is_being_said(tmp_path: Path) -> None:
     assert left.turns[1]["caller"] and left.turns[1]["heard"] == ""
 
 
+@pytest.mark.long
 def test_the_next_turn_is_answered_under_the_next_number(tmp_path: Path) -> None:
     agent = Asking(agents.text("I see, thank you."), agents.text("All right."))
 

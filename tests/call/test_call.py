@@ -21,6 +21,7 @@ from tests.sidecars.speech import words
 CANCELLING = "the chain still runs"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.CLOSING, CANCELLING]
 )
@@ -73,6 +74,7 @@ def test_a_call_cut_off_in_any_state_leaves_all_its_files(tmp_path: Path, state:
         assert left.turns[1]["interrupted"]
 
 
+@pytest.mark.long
 def test_words_whose_final_was_on_its_way_when_the_line_closed_are_in_the_log(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")

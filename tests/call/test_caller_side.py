@@ -70,12 +70,14 @@ def test_a_recognizer_that_dies_in_the_middle_of_a_sentence_loses_no_word(tmp_pa
     assert len(agent.asked) == 1
 
 
+@pytest.mark.long
 def test_a_recognizer_that_dies_before_anything_was_said_does_not_count_against_the_sentence(tmp_path: Path) -> None:
     """Three deaths, two of them before the utterance has heard anything."""
     left, _ = booking(tmp_path, 0.02, 0.06, 1.4)
     assert left.said() == [BOOKING]
 
 
+@pytest.mark.long
 def test_a_caller_whom_two_engines_failed_is_asked_to_say_it_again(tmp_path: Path) -> None:
     left, agent = booking(tmp_path, 1.0, 1.6)
     assert left.turns[1]["heard"] == DEAF
@@ -84,6 +86,7 @@ def test_a_caller_whom_two_engines_failed_is_asked_to_say_it_again(tmp_path: Pat
     assert agent.asked == []
 
 
+@pytest.mark.long
 def test_a_recognizer_that_is_gone_for_good_never_means_silence(tmp_path: Path) -> None:
     stt = mortal()
 
@@ -99,6 +102,7 @@ def test_a_recognizer_that_is_gone_for_good_never_means_silence(tmp_path: Path) 
     assert [turn["heard"] for turn in left.turns[1:]] == [DEAF, DEAF]
 
 
+@pytest.mark.long
 def test_a_final_that_does_not_come_is_given_up_and_the_caller_asked_again(tmp_path: Path) -> None:
     stt = TunedHost("stt", "moonshine", OPTIONS)
     stt.late_s = 8.0
@@ -116,6 +120,7 @@ def test_a_final_that_does_not_come_is_given_up_and_the_caller_asked_again(tmp_p
     assert "no final transcript within 3 s" in left.turns[1]["faults"][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stable_s", [0.2, 2.0])
 def test_a_final_that_is_not_what_was_told_to_be_stable_says_so(tmp_path: Path, stable_s: float) -> None:
     """The engine takes "yep" back at the very end; after two seconds of waiting it should not count."""
@@ -165,6 +170,7 @@ def test_a_caller_who_breaks_off_in_the_middle_is_waited_for(
     assert ("early_start" in times) is (name == OPEN)  # A speculative reply would only be dropped.
 
 
+@pytest.mark.long
 def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_with_silence(tmp_path: Path) -> None:
     stt = TunedHost("stt", "moonshine", OPTIONS)
     stt.unsure = True
@@ -183,6 +189,7 @@ def test_words_that_recognition_is_not_sure_of_are_asked_for_again_and_not_met_w
     assert [words(turn.text) for turn in agent.asked] == [OPEN]
 
 
+@pytest.mark.long
 def test_a_caller_who_talks_without_a_pause_is_written_down_as_they_go(tmp_path: Path) -> None:
     """And it is one turn; the audio that is kept is bounded by the longest piece."""
     most = [0, 0]
@@ -211,6 +218,7 @@ def utterances() -> list[Utterance]:
     return [each for each in gc.get_objects() if isinstance(each, Utterance)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["off", "speech"])
 def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_path: Path, policy: str) -> None:
     """Half a minute in which the caller talks without being allowed to interrupt, or is silent."""
@@ -235,6 +243,7 @@ def test_what_is_overheard_while_the_agent_speaks_for_long_does_not_grow(tmp_pat
     assert most <= 2 * SAMPLE_RATE * 6
 
 
+@pytest.mark.long
 def test_a_call_of_many_turns_keeps_nothing_of_those_that_are_over_but_their_words(tmp_path: Path) -> None:
     counts: list[dict[str, int]] = []
 
@@ -303,6 +312,7 @@ async def expecting() -> AsyncIterator[Expecting]:
     await host.close()
 
 
+@pytest.mark.long
 async def test_from_the_next_utterance_on_what_is_expected_is_understood(expecting: Expecting) -> None:
     expecting.side.drop()
     names = {"doctor": "Katherine", "patient": "Catherine", "": await expecting.name()}

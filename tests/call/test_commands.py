@@ -56,6 +56,7 @@ def test_an_interrupt_silences_an_agent_who_is_heard(tmp_path: Path, state: Stat
     assert left.turns[-1]["barge_in"]["source"] == "command"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ears_late_s", [0.0, 0.6])
 def test_an_interrupt_finds_nothing_to_silence_while_nothing_is_heard(tmp_path: Path, ears_late_s: float) -> None:
     """The caller's question is still answered, whether or not it has been recognized yet."""
@@ -93,6 +94,7 @@ def test_an_agent_says_what_it_is_told_whatever_it_is_doing(tmp_path: Path, stat
         assert ("caller", left.turns[-1]["caller"], False) in left.history
 
 
+@pytest.mark.long
 def test_what_the_caller_says_while_an_operator_speaks_up_is_in_the_history(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -108,6 +110,7 @@ def test_what_the_caller_says_while_an_operator_speaks_up_is_in_the_history(tmp_
     assert left.history[-1] == ("agent", "One moment, please.", False)
 
 
+@pytest.mark.long
 def test_words_that_are_understood_after_an_operator_has_answered_them_start_no_second_reply(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -228,6 +231,7 @@ async def test_a_command_that_fails_is_answered_and_the_next_one_obeyed(tmp_path
         await obeying
 
 
+@pytest.mark.long
 def test_a_caller_on_hold_is_told_so_and_hears_nothing_until_taken_back(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await goes_to(phone, State.LISTENING)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from phone_daemon.call.floor import State
 from tests import agents
@@ -61,6 +62,7 @@ def doubt(phone: Phone, since_s: float, until_s: float) -> None:
     ducking._echo = echo
 
 
+@pytest.mark.long
 def test_an_instant_in_which_a_voice_may_be_the_agents_own_does_not_make_it_loud_again(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone)
@@ -74,6 +76,7 @@ def test_an_instant_in_which_a_voice_may_be_the_agents_own_does_not_make_it_loud
     assert soft.max() < levels(left)[:-20].max() - 12
 
 
+@pytest.mark.long
 def test_a_caller_who_goes_on_where_the_agents_echo_ends_is_another_voice(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone)
@@ -101,6 +104,7 @@ def test_a_noise_softens_the_agent_and_costs_no_word(tmp_path: Path) -> None:
     assert [role for role, _, _ in left.history] == ["agent", "caller", "agent"]
 
 
+@pytest.mark.long
 def test_at_the_mere_hint_of_a_voice_the_agent_is_soft_for_an_instant(tmp_path: Path) -> None:
     voice = np.frombuffer(speech("stop"), "<i2")
     loudest = int(np.argmax(np.convolve(np.abs(voice.astype(float)), np.ones(400), "valid")))
@@ -123,6 +127,7 @@ def test_at_the_mere_hint_of_a_voice_the_agent_is_soft_for_an_instant(tmp_path: 
     assert 1 <= np.count_nonzero(lasting > 8) <= 10
 
 
+@pytest.mark.long
 def test_an_interruption_in_the_first_instant_of_a_reply(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone, after_s=0.02)
@@ -134,6 +139,7 @@ def test_an_interruption_in_the_first_instant_of_a_reply(tmp_path: Path) -> None
     assert "book an appointment" in left.turns[2]["caller"]
 
 
+@pytest.mark.long
 def test_who_interrupts_twice_in_a_row_is_heard_both_times(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await asks(phone)
@@ -148,6 +154,7 @@ def test_who_interrupts_twice_in_a_row_is_heard_both_times(tmp_path: Path) -> No
     assert said.startswith("stop") and "book an appointment" in said and left.turns[-1]["heard"] == RIGHT
 
 
+@pytest.mark.long
 def test_a_remark_over_the_very_last_word_is_no_turn(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("We close at noon on Saturday."), agents.text(RIGHT))
 
@@ -166,6 +173,7 @@ def test_a_remark_over_the_very_last_word_is_no_turn(tmp_path: Path) -> None:
     assert [duck["why"] for duck in left.turns[1]["ducks"]] == ["over"]
 
 
+@pytest.mark.long
 def test_a_notice_that_may_not_be_interrupted_is_heard_to_its_end(tmp_path: Path) -> None:
     found = plan()
     hours = replace(found.script.intents["hours"], barge_in="off")

@@ -40,6 +40,7 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return silent_caller(tmp_path_factory.mktemp("cleaned"), 12)
 
 
+@pytest.mark.long
 def test_an_agent_that_hears_itself_says_all_it_has_to_say_and_takes_nothing_for_the_callers(cleaned: Outcome) -> None:
     assert not any(turn["interrupted"] or turn["caller"] or turn["ducks"] for turn in cleaned.turns)
     assert len(cleaned.turns) > 1
@@ -49,6 +50,7 @@ def test_an_agent_that_hears_itself_says_all_it_has_to_say_and_takes_nothing_for
     assert [turn["echo"] for turn in cleaned.turns[1:]] == [None] * (len(cleaned.turns) - 1)
 
 
+@pytest.mark.long
 def test_the_recording_has_what_was_listened_to_or_what_came(cleaned: Outcome, tmp_path: Path) -> None:
     raw = silent_caller(tmp_path, 12, record_raw=True)
     assert loudness(raw) > 4 * loudness(cleaned)

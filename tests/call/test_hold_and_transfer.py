@@ -19,6 +19,7 @@ MUSIC = bytes(range(200)) * 160
 LONG = "We are open from half past eight until half past five, and on Thursday until seven. On Friday we close at four."
 
 
+@pytest.mark.long
 def test_on_hold_the_agent_is_silent_and_patient_and_says_nothing_stale_afterwards(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(LONG), agents.text("Of course."))
 
@@ -43,6 +44,7 @@ def test_on_hold_the_agent_is_silent_and_patient_and_says_nothing_stale_afterwar
     assert [text for _, text, _ in left.history][-1] == "Of course."
 
 
+@pytest.mark.long
 def test_what_was_asked_just_before_the_hold_is_not_answered_into_it(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Too late.", before_s=1.0), agents.text("Of course."))
 
@@ -76,6 +78,7 @@ def test_whoever_is_on_hold_from_the_start_is_greeted_once_they_are_there(tmp_pa
     ring(tmp_path, script, agent=agents.Lines(agents.text("Of course.")))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("code", "words"), [(486, wording.BUSY), (408, wording.NOT_PUT_THROUGH)])
 def test_a_caller_hears_the_dialplans_music_while_it_rings_and_is_told_if_nobody_answers(
     tmp_path: Path, code: int, words: str
@@ -107,6 +110,7 @@ def test_a_caller_hears_the_dialplans_music_while_it_rings_and_is_told_if_nobody
     assert ("agent", words, False) in left.history
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_colleague_is_told_who_is_there_while_the_caller_hears_music(tmp_path: Path, answers: bool) -> None:
     transfer = Action(ActionKind.TRANSFER, "sip:desk@127.0.0.1:9", "Ann Lee asks about an invoice.")

@@ -39,6 +39,7 @@ def test_a_mere_remark_softens_the_agent_who_says_everything(tmp_path: Path, rem
     assert [duck["outcome"] for duck in turn["ducks"]] == ["restored"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("remark", ["okay", "yeah"])
 def test_where_any_voice_interrupts_the_sentence_is_said_to_its_end_after_a_remark(tmp_path: Path, remark: str) -> None:
     left = remarked(tmp_path, HOURS, remark, at="We are open", policy="speech")
@@ -49,6 +50,7 @@ def test_where_any_voice_interrupts_the_sentence_is_said_to_its_end_after_a_rema
     assert len(rest["remark"]) > 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["adaptive", "speech"])
 def test_after_a_question_the_same_word_is_an_answer(tmp_path: Path, policy: str) -> None:
     left = remarked(tmp_path, f"Shall I tell you the hours? {HOURS}", "okay", at="We are open", policy=policy)
@@ -56,6 +58,7 @@ def test_after_a_question_the_same_word_is_an_answer(tmp_path: Path, policy: str
     assert left.turns[2]["heard"] == "All right."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["adaptive", "speech"])
 def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path, policy: str) -> None:
     said = "okay stop i would like to book an appointment"
@@ -64,11 +67,13 @@ def test_who_says_more_than_a_remark_has_the_floor(tmp_path: Path, policy: str) 
     assert left.turns[2]["heard"] == "All right."
 
 
+@pytest.mark.long
 def test_a_dialplan_without_remarks_answers_them_all(tmp_path: Path) -> None:
     left = remarked(tmp_path, HOURS, "okay", at="We are open", remarks=())
     assert left.turns[2]["heard"] == "All right."
 
 
+@pytest.mark.long
 def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -82,6 +87,7 @@ def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
     assert "important" in left.turns[1]["remarks"][0] and "opening hours" in left.turns[1]["caller"]
 
 
+@pytest.mark.long
 def test_a_recording_that_comes_again_and_again_gets_no_answer_and_costs_no_word(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("One."), agents.text("Two."), agents.text(HOURS), agents.text("All right."))
     loop = speech("the office is closed for the holidays and opens again in january")

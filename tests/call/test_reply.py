@@ -86,6 +86,7 @@ def test_what_an_agent_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: P
     assert left.turns[1]["underruns"] > 50
 
 
+@pytest.mark.long
 def test_an_agent_that_stalls_for_good_is_dropped_at_the_callers_next_words(tmp_path: Path) -> None:
     async def stalls() -> AsyncGenerator[AgentEvent, None]:
         await asyncio.sleep(1000.0)
@@ -105,6 +106,7 @@ def test_an_agent_that_stalls_for_good_is_dropped_at_the_callers_next_words(tmp_
     assert words(agent.asked[1].text).startswith(f"{OPEN} i would like")
 
 
+@pytest.mark.long
 def test_an_agent_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None:
     made = 0
 
@@ -124,6 +126,7 @@ def test_an_agent_that_never_ends_runs_only_so_far_ahead(tmp_path: Path) -> None
     assert made < MAX_PHRASES + 20
 
 
+@pytest.mark.long
 def test_a_tool_is_logged_with_the_time_it_took_and_one_that_was_stopped_as_cancelled(tmp_path: Path) -> None:
     async def looks_up() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment. ")
@@ -186,6 +189,7 @@ def test_a_turn_has_the_moments_that_happened_and_no_others(tmp_path: Path) -> N
     assert set(left.turns[1]["times"]) == {*happened.split(), "llm_end", "tts_end", "playout_end"}
 
 
+@pytest.mark.long
 def test_gaps_in_a_reply_that_was_interrupted_are_counted(tmp_path: Path) -> None:
     async def stalls() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment, please. ")
@@ -203,6 +207,7 @@ def test_gaps_in_a_reply_that_was_interrupted_are_counted(tmp_path: Path) -> Non
     assert left.turns[1]["underruns"] > 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["hangs", "raises"])
 def test_a_stream_that_does_not_close_keeps_nobody_waiting(tmp_path: Path, how: str) -> None:
     async def sticky() -> AsyncGenerator[AgentEvent, None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from phone_daemon.call.floor import State
 from phone_daemon.events import EndReason
 from tests import agents
@@ -12,6 +14,7 @@ from tests.fakes import TunedHost, UnevenHost
 from tests.phone import BOOKING, LONG, OPEN, Phone, plan, ring, speech
 
 
+@pytest.mark.long
 def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Yes of course.", before_s=1.0))
 
@@ -85,6 +88,7 @@ def test_a_noise_that_interrupts_costs_no_word(tmp_path: Path) -> None:
     assert len(agent.asked) == 1
 
 
+@pytest.mark.long
 def test_a_farewell_that_a_noise_interrupts_is_still_the_last_word(tmp_path: Path) -> None:
     agent = agents.Lines(agents.goodbye("Thank you for calling, goodbye."))
 
@@ -117,6 +121,7 @@ def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Pat
     assert left.turns[1]["heard"] == "Goodbye." and left.turns[1]["interrupted"]
 
 
+@pytest.mark.long
 def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(LONG))
 
@@ -154,6 +159,7 @@ def test_what_is_resumed_may_be_interrupted_again(tmp_path: Path) -> None:
     assert len(agent.asked) == 2 and "book an appointment" in agent.asked[1].text
 
 
+@pytest.mark.long
 def test_after_a_long_break_the_caller_is_led_back_to_what_was_being_said(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(LONG))
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from phone_daemon.call.floor import State
 from tests import agents
@@ -40,6 +41,7 @@ def test_a_second_talker_does_not_take_the_floor_and_the_caller_does(tmp_path: P
     assert "book an appointment" in left.turns[2]["caller"] and "blue" not in left.turns[2]["caller"]
 
 
+@pytest.mark.long
 def test_while_somebody_talks_behind_them_the_caller_takes_the_floor_as_ever(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(HOURS), agents.text(RIGHT))
     noise = np.frombuffer(behind("prices have gone up again this month and most of all for bread and milk"), "<i2")

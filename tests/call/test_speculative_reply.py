@@ -113,6 +113,7 @@ def test_a_speculative_reply_is_never_heard_if_the_caller_continues(tmp_path: Pa
     assert (ended["dropped"], ended["wasted_tokens"]) == (cost["dropped"], cost["wasted_tokens"])
 
 
+@pytest.mark.long
 def test_a_turn_is_charged_for_its_own_speculative_replies_alone(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await thinks_aloud(phone)
@@ -126,6 +127,7 @@ def test_a_turn_is_charged_for_its_own_speculative_replies_alone(tmp_path: Path)
     assert second == {"kept": True, "dropped": 0, "wasted_tokens": 0}
 
 
+@pytest.mark.long
 def test_a_dropped_reply_closes_its_models_stream_at_once(tmp_path: Path) -> None:
     closed: list[float] = []
 
@@ -145,6 +147,7 @@ def test_a_dropped_reply_closes_its_models_stream_at_once(tmp_path: Path) -> Non
     assert closed[0] == went_on / 1e9
 
 
+@pytest.mark.long
 def test_the_actions_of_a_dropped_reply_are_not_carried_out(tmp_path: Path) -> None:
     """Neither its actions nor its tools run: those wait until it is certain what was said."""
     ran: list[tuple[str, float]] = []
@@ -171,6 +174,7 @@ def test_the_actions_of_a_dropped_reply_are_not_carried_out(tmp_path: Path) -> N
     assert left.turns[1]["actions"] == [f"take_message {text}", "book done"]
 
 
+@pytest.mark.long
 def test_a_caller_who_thinks_aloud_costs_a_bounded_number_of_replies(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Yes."))
 
@@ -239,6 +243,7 @@ def test_a_caller_who_hangs_up_on_a_speculative_reply_leaves_nothing_behind(tmp_
 # ------------------------------------------------------------------------------------------------ whole calls
 
 
+@pytest.mark.long
 def test_a_script_is_in_the_same_state_as_without_speculative_replies(tmp_path: Path) -> None:
     played = fixture.load(fixture.find("interrupts_three_times"))
     outcome = replayed(played, tmp_path, Settings(turn=TurnSettings(early_start=True)))

@@ -70,6 +70,7 @@ def test_a_colleague_at_16_khz_reaches_the_callers_line_at_16_khz(tmp_path: Path
     call_with(tmp_path, script)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", [State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING])
 def test_the_two_hear_each_other_whatever_the_agent_was_doing(tmp_path: Path, state: State) -> None:
     async def script(phone: Phone, colleague: Colleague) -> None:
@@ -98,6 +99,7 @@ def told(phone: Phone) -> list[object]:
     return [note.data["taken"] for note in phone.notes if note.kind == "take_over"]
 
 
+@pytest.mark.long
 def test_what_the_caller_said_to_a_colleague_is_known_to_the_agent_and_answered_by_nobody_else(tmp_path: Path) -> None:
     async def script(phone: Phone, colleague: Colleague) -> None:
         await phone.heard_out("How can I help")

@@ -20,6 +20,7 @@ from tests.sidecars.speech import words
 # ------------------------------------------------------------------------------------------------ before a reply
 
 
+@pytest.mark.long
 def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Too early.", before_s=2.0), agents.text("On Tuesday then."))
 
@@ -40,6 +41,7 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
     assert not any("Too early" in data["text"] for data in left.told("agent"))
 
 
+@pytest.mark.long
 def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_two_halves(tmp_path: Path) -> None:
     """The agent has not been asked anything yet when the second half begins: there is nothing to retract."""
     agent = agents.Lines(agents.text("What can I do?"), agents.text("Of course."))
@@ -60,6 +62,7 @@ def test_a_reply_that_was_heard_is_never_forgotten_when_the_next_turn_comes_in_t
     assert [role for role, _, _ in left.history] == ["agent", "caller", "agent", "caller", "agent"]
 
 
+@pytest.mark.long
 def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("All right."))
 
@@ -78,6 +81,7 @@ def test_words_stand_in_the_order_in_which_they_were_said(tmp_path: Path) -> Non
     assert words(agent.asked[0].text) == f"{BOOKING} {TUESDAY}"
 
 
+@pytest.mark.long
 def test_what_is_expected_goes_back_with_the_agent(tmp_path: Path) -> None:
     """An utterance that continues the turn, before the reply to its first half was heard, expects the same words as
     before.
@@ -116,6 +120,7 @@ def test_what_is_expected_goes_back_with_the_agent(tmp_path: Path) -> None:
     assert stt.expected[len(before) :].count("a day") >= 1
 
 
+@pytest.mark.long
 def test_a_part_whose_words_are_not_known_yet_is_waited_for_before_the_agent_is_asked_early(tmp_path: Path) -> None:
     agent, stt = agents.Lines(agents.text("All right.")), late_stt(0.0)
 
@@ -137,6 +142,7 @@ def test_a_part_whose_words_are_not_known_yet_is_waited_for_before_the_agent_is_
 # ------------------------------------------------------------------------------------------------ interruptions
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said", ["i need to cancel my appointment", "what time do you close"])
 def test_the_words_of_an_interruption_are_understood_as_when_nobody_speaks(tmp_path: Path, said: str) -> None:
     agent = agents.Lines(agents.text(LONG))
@@ -173,6 +179,7 @@ def test_by_words_a_remark_does_not_interrupt_and_a_sentence_does(tmp_path: Path
     assert left.turns[2]["times"]["speech_onset"] > left.turns[1]["times"]["rtp_first_audio"] + 4
 
 
+@pytest.mark.long
 def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_understood(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(f"{LONG} {LONG} {LONG}"), agents.text("On Tuesday then."))
 

@@ -100,6 +100,7 @@ def test_words_tell_a_machine(text: str, machine: bool) -> None:
     assert (ear.verdict is WhoAnswered.MACHINE) is machine
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [

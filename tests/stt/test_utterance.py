@@ -198,6 +198,7 @@ async def test_an_utterance_whose_engine_dies_is_heard_again_once_and_one_cancel
         await host.close()
 
 
+@pytest.mark.long
 async def test_one_at_16_khz_is_understood_and_heard_again_at_16_khz_when_its_engine_dies() -> None:
     host = SubprocessHost("stt", "moonshine", OPTIONS)
     await host.start()
@@ -212,6 +213,7 @@ async def test_one_at_16_khz_is_understood_and_heard_again_at_16_khz_when_its_en
         await host.close()
 
 
+@pytest.mark.long
 async def test_an_utterance_that_kills_two_engines_is_given_up_and_the_next_is_heard() -> None:
     host = SubprocessHost("stt", "moonshine", OPTIONS)
     await host.start()

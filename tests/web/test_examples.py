@@ -28,6 +28,7 @@ def written(path: Path, pcm: bytes) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [

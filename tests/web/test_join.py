@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from ops.witness.probe import Probe
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.web.voice_frames import Type, json_frame
@@ -31,6 +33,7 @@ async def test_it_names_the_live_call_and_is_told_what_happens_where_it_asks_for
     assert [(each["what"], each["call"]) for each in audited] == [("take_over", LIVE)]
 
 
+@pytest.mark.long
 async def test_one_that_cannot_be_taken_over_says_why(tmp_path: Path) -> None:
     async with served(settings_in(tmp_path)) as web:
         for code, why in ((481, "this call is over"), (491, "a colleague has taken it over")):
@@ -40,6 +43,7 @@ async def test_one_that_cannot_be_taken_over_says_why(tmp_path: Path) -> None:
                 assert why in (await frame_of(socket, Type.ERROR))[2:].decode()
 
 
+@pytest.mark.long
 async def test_who_may_only_watch_may_not(tmp_path: Path) -> None:
     async with served(settings_in(tmp_path)) as web, web.client("watch") as client:
         headers = {"content-type": "application/sdp"}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.client import ClientConnection
 
 from phone_daemon.call.who_answered import WhoAnswered
@@ -25,6 +26,8 @@ from phone_daemon.wire.uri import user_part
 from tests.web.served import Served, frame_of, hears, served, settings_in
 from tests.web.test_voice import CHUNK, start
 from tests.wire.calls import PATIENCE_S, Ear, card, rung, strength, tone
+
+pytestmark = pytest.mark.long
 
 COLLEAGUE = "sip:+442079460100@example.com"
 (PLAN,) = Dialplans.load([SHIPPED / "dental_clinic.toml"])

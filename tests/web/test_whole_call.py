@@ -22,6 +22,8 @@ from phone_daemon.wire.sip import CardFailed, PortInUse
 from tests.web.served import TOKENS, bearer, served, settings_in
 from tests.web.voice_caller import call
 
+pytestmark = pytest.mark.long
+
 RATES = [8000, 16_000]
 NAMES = ["books_an_appointment", "interrupts_three_times"]
 

@@ -8,6 +8,8 @@ from ops.ab import calls
 from ops.ab.places import CannotRun, Engine
 from ops.replay import fixture
 
+pytestmark = pytest.mark.long
+
 CALLER = fixture.load(fixture.find("interrupts_the_greeting"))
 
 

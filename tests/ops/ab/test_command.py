@@ -20,6 +20,7 @@ CALLER = "interrupts_the_greeting"
 BRIEF = ["--engine", "moonshine", "--count", "2", "--seconds", "0.5", "--most", "1"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300, func_only=True)
 def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A recorded caller interrupts by voice, two barge-ins come by command, and all legs of all of them are present."""
@@ -43,6 +44,7 @@ def test_places_are_measured_and_the_decision_is_on_file(tmp_path: Path, capsys:
     assert f"phone-ops ab {CALLER} {' '.join(BRIEF[:4])} --arms listen,inprocess {' '.join(BRIEF[4:])} --write" in text
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120, func_only=True)
 def test_told_to_end_it_leaves_no_process_behind() -> None:
     """In the middle of its calls, while a daemon, its children, and a sidecar are running."""

@@ -57,6 +57,7 @@ async def test_the_last_line_of_a_program_that_fails_is_why(tmp_path: Path) -> N
         await run(sys.executable, {}, ["-c", "raise ValueError('not like this')"], tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["listen", "listen_unix"])
 async def test_the_sidecar_is_reached_where_it_says_and_ends_with_the_block(place: str, tmp_path: Path) -> None:
     async with sidecar(place, Engine("moonshine", {}), tmp_path) as server:

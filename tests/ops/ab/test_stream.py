@@ -57,6 +57,7 @@ def test_how_much_an_engine_hears_at_once_is_seen_by_its_partials(partials: list
     assert chunk_ms(partials) == pytest.approx(chunk)
 
 
+@pytest.mark.long
 async def test_an_engine_alone_tells_what_it_hears_and_when(tmp_path: Path) -> None:
     played = fixture.load(fixture.find(GREETING))
     alone = await reference(Engine("moonshine", {}, told=_phrases(played)), [played], tmp_path)
@@ -84,6 +85,7 @@ def recordings(alone: Reference) -> list[Recording]:
     ]
 
 
+@pytest.mark.long
 async def test_a_thread_hears_streams_in_time_and_says_what_limits_them(tmp_path: Path) -> None:
     played = fixture.load(fixture.find(GREETING))
     engine = Engine("moonshine", {}, told=_phrases(played))

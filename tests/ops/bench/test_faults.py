@@ -10,6 +10,8 @@ from ops.bench.faults import FAULTS, SOON_S, fail
 from ops.bench.scripted_model import Fault
 from phone_daemon.clock import run_counted
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_caller_is_answered_soon_and_nobody_is_lost(fault: Fault) -> None:

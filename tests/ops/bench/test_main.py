@@ -7,6 +7,10 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 TWO = """
 import asyncio, sys
 from ops.bench import __main__ as bench

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ops.bench import recognition
 
 
@@ -13,6 +15,7 @@ def test_it_is_fed_what_recorded_callers_say() -> None:
     assert said == recognition._utterances(10.0)
 
 
+@pytest.mark.long
 def test_every_promise_has_a_figure() -> None:
     told: list[float] = []
     figures = asyncio.run(recognition.measure(told.append, seconds=4.0))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ops.bench import understanding
 from tests.ops.natural import manifest
 
 CLINIC = "dental_clinic"
 
 
+@pytest.mark.long
 async def test_sets_that_are_there_are_measured_and_others_told(tmp_path: Path) -> None:
     rows = [
         {"text": "Yes, that's right.", "dialplan": CLINIC, "want": "yes"},

@@ -52,6 +52,7 @@ async def test_calls_are_listed_followed_and_ended_over_http(
         await obeying
 
 
+@pytest.mark.long
 async def test_what_the_web_process_refuses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_sound_after_the_card_says_it_is_silent_is_stale(last_sound_ms: int, fra
     assert stale(packets, 100_000_000) == frames
 
 
+@pytest.mark.long
 async def test_every_barge_in_of_a_live_daemon_is_recorded(tmp_path: Path) -> None:
     async with DaemonProcess(tmp_path) as daemon:
         found = await burst(daemon.uri(), daemon.state, count=4, calls=2)
@@ -75,6 +76,7 @@ async def test_every_barge_in_of_a_live_daemon_is_recorded(tmp_path: Path) -> No
     assert found.stale_frames == 0
 
 
+@pytest.mark.long
 async def test_a_daemon_that_is_not_there_is_told_and_fails(tmp_path: Path) -> None:
     async with DaemonProcess(tmp_path, {"sip": {"codecs": ["G722"]}}) as daemon:  # nothing in common with the probe
         found = await burst(daemon.uri(), daemon.state, count=2, calls=1)

@@ -27,6 +27,7 @@ async def test_a_recording_is_understood_to_its_last_word(host: Host) -> None:
     assert [words(await hear(host, wide(caller(text)), {"grammar": "clinic"})) for text in SAID[:3]] == list(SAID[:3])
 
 
+@pytest.mark.long
 async def test_what_is_longer_than_a_host_keeps_waiting_is_heard_all_the_same(host: Host) -> None:
     minute = wide(line(np.concatenate([spoken(piece) for piece in WITHOUT_A_PAUSE] * 3)))
     assert len(minute) > 2 * 16000 * 60

@@ -33,6 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return manifest(tmp_path_factory.mktemp("set"), ROWS)
 
 
+@pytest.mark.long
 def test_what_was_understood_is_counted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["understand", str(path), "--engine", "moonshine", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -44,6 +45,7 @@ def test_what_was_understood_is_counted(path: Path, capsys: pytest.CaptureFixtur
     assert ["cancel", "hours", 1] in found["confusion"]
 
 
+@pytest.mark.long
 def test_a_table_says_what_was_taken_for_what_and_what_went_worst(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def heard(host: InlineHost, pcm: bytes) -> PendingTurn:
     return run_counted(understand_stt.hear(host, Settings(), "", "", pcm))
 
 
+@pytest.mark.long
 def test_a_recording_is_heard_once_however_often(host: InlineHost) -> None:
     pcm = said("What are your opening hours?")
     one, other = heard(host, pcm), heard(host, pcm)

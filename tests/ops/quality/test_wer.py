@@ -55,6 +55,7 @@ def test_what_was_understood_is_counted_in_words(
         assert [row["errors"] for row in csv.DictReader(file)] == ["0"] * 4
 
 
+@pytest.mark.long
 def test_both_bands_are_told_beside_each_other_and_the_worst_utterance_is_shown(
     spoken: Path, clinic: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +72,7 @@ def test_both_bands_are_told_beside_each_other_and_the_worst_utterance_is_shown(
     assert "entirely" in out
 
 
+@pytest.mark.long
 def test_a_limit_makes_it_a_gate(spoken: Path, clinic: list[str]) -> None:
     assert main(["wer", str(spoken), *clinic, "--json", "--limit", "0.1"]) == 0
     spoilt = spoken.with_name("spoilt.json")
@@ -78,6 +80,7 @@ def test_a_limit_makes_it_a_gate(spoken: Path, clinic: list[str]) -> None:
     assert main(["wer", str(spoilt), *clinic, "--json", "--limit", "0.1"]) == 1
 
 
+@pytest.mark.long
 async def test_a_listen_server_is_measured_like_an_engine(spoken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving({"phrases": {"": CLINIC}}) as (_, http):
         url = f"{http.replace('http', 'ws', 1)}/v1/listen"
@@ -85,6 +88,7 @@ async def test_a_listen_server_is_measured_like_an_engine(spoken: Path, capsys: 
     assert json.loads(capsys.readouterr().out)["wer"] == 0.0
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_heard_is_told_and_the_others_are_heard(
     spoken: Path, clinic: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

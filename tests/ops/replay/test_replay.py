@@ -39,7 +39,7 @@ def replayed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("speed", ["real", "max"])
+@pytest.mark.parametrize("speed", ["real", pytest.param("max", marks=pytest.mark.long)])
 def test_fixtures_are_judged_each_by_its_own_call(
     speed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +58,7 @@ def test_fixtures_are_judged_each_by_its_own_call(
         assert turns[1]["caller"] == "3"
 
 
+@pytest.mark.long
 def test_the_table_names_the_first_expectation_that_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--speed", "max", "--directory", str(tmp_path / "var"), recorded(tmp_path / "other", "book")]
     assert main(["replay", *words]) == 1

@@ -57,6 +57,7 @@ async def test_a_channel_stays_with_the_other_language_and_is_cancelled_there() 
     await host.close()
 
 
+@pytest.mark.long
 async def test_a_host_of_two_of_which_one_cannot_start_does_not() -> None:
     host = made(others="nobody")
     with pytest.raises(HostLost, match="no such engine"):

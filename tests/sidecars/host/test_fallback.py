@@ -129,6 +129,7 @@ async def test_a_second_that_cannot_start_is_the_end_of_both() -> None:
         await host.start()
 
 
+@pytest.mark.long
 async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_trial() -> None:
     host = made(child, thread())
     await host.start()
@@ -147,6 +148,7 @@ async def test_a_channel_that_is_lost_shuts_the_first_out_until_it_answers_a_tri
     await host.close()
 
 
+@pytest.mark.long
 @counted
 async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_and_kept_off(
     caplog: pytest.LogCaptureFixture,
@@ -174,6 +176,7 @@ async def test_one_that_accepts_and_never_answers_is_given_up_at_the_deadline_an
     await host.close()
 
 
+@pytest.mark.long
 @counted
 async def test_an_utterance_that_the_first_refuses_is_the_seconds() -> None:
     """As when it has no capacity: an attempt that opens nothing would prove nothing."""
@@ -190,6 +193,7 @@ async def test_an_utterance_that_the_first_refuses_is_the_seconds() -> None:
     await host.close()
 
 
+@pytest.mark.long
 @counted
 async def test_a_cancel_ends_what_is_owed() -> None:
     host = made(inline, inline(), deadline_s=1.0)
@@ -248,6 +252,7 @@ async def test_what_one_text_suffers_is_that_texts_alone() -> None:
     await host.close()
 
 
+@pytest.mark.long
 @counted
 async def test_one_that_fails_on_audio_alone_stays_shut_out() -> None:
     first = Odd("stt", "moonshine", OPTIONS)
@@ -265,6 +270,7 @@ async def test_one_that_fails_on_audio_alone_stays_shut_out() -> None:
     await host.close()
 
 
+@pytest.mark.long
 @counted
 async def test_an_answer_that_nobody_asked_for_is_passed_on_and_harms_nothing() -> None:
     first = Odd("stt", "moonshine", OPTIONS)

@@ -33,6 +33,7 @@ def step(kept: list[list[int]]) -> None:
     kept[:] = [[number] for number in range(20_000)]
 
 
+@pytest.mark.long
 def test_no_full_collection_falls_into_a_step(settled: list[int]) -> None:
     kept: list[list[int]] = []
     for _ in range(250):
@@ -41,6 +42,7 @@ def test_no_full_collection_falls_into_a_step(settled: list[int]) -> None:
     assert 2 not in settled
 
 
+@pytest.mark.long
 def test_what_the_steps_have_left_is_collected_between_them(settled: list[int]) -> None:
     kept: list[list[int]] = []
     for _ in range(250):

@@ -26,6 +26,7 @@ def test_speech_is_understood_without_the_clock_moving() -> None:
     assert run_counted(main()) == (list(SAID[:3]), 0.0)
 
 
+@pytest.mark.long
 def test_two_runs_say_the_same_in_the_same_order() -> None:
     async def main() -> Any:
         host = InlineHost("stt", "moonshine", OPTIONS)

@@ -67,6 +67,7 @@ async def test_a_cancel_between_two_steps_frees_the_utterance(host: InProcessHos
     assert (await until(last, "Cancelled"))["held"] == {"sessions": 0}
 
 
+@pytest.mark.long
 async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_meanwhile(
     host: InProcessHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

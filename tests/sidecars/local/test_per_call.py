@@ -48,6 +48,7 @@ async def gone(pid: int) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 async def test_a_calls_utterances_share_a_child_and_another_calls_do_not(host: PerCallHost) -> None:
     ready = host.ready
     first, spare = opened(host, "a"), opened(host, "a")
@@ -73,6 +74,7 @@ async def test_its_memory_is_given_back_when_the_call_is_over(host: PerCallHost)
     await gone(pid)
 
 
+@pytest.mark.long
 async def test_two_calls_at_once_do_not_wait_for_each_other(host: PerCallHost) -> None:
     channels = [opened(host, call) for call in "abc"]  # only one child is loaded by now
     heard = await asyncio.gather(*(said(channel, text) for channel, text in zip(channels, SAID, strict=False)))
@@ -81,6 +83,7 @@ async def test_two_calls_at_once_do_not_wait_for_each_other(host: PerCallHost) -
         channel.close()
 
 
+@pytest.mark.long
 async def test_a_child_that_dies_ends_the_utterances_of_its_call_alone(host: PerCallHost) -> None:
     struck, other = opened(host, "a"), opened(host, "b")
     await said(opened(host, "b"), SAID[2])
@@ -104,6 +107,7 @@ async def test_what_names_no_call_waits_for_no_child(host: PerCallHost) -> None:
     assert host.pids == {}
 
 
+@pytest.mark.long
 async def test_closing_it_leaves_no_process_behind() -> None:
     host = PerCallHost(lambda emptied: SubprocessHost("stt", "moonshine", OPTIONS, emptied=emptied))
     await host.start()

@@ -155,6 +155,7 @@ async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(
     assert "was killed by SIGKILL" in caplog.text
 
 
+@pytest.mark.long
 async def test_a_child_that_dies_again_and_again_is_replaced_again_and_again(host: SubprocessHost) -> None:
     for _ in range(3):
         pid, channel = pid_of(host), opened(host)
@@ -242,6 +243,7 @@ async def test_a_child_that_cannot_start_says_why_and_is_not_tried_again(
         await host.open().receive()
 
 
+@pytest.mark.long
 async def test_warnings_of_the_engine_reach_the_log_with_their_level(caplog: pytest.LogCaptureFixture) -> None:
     host = SubprocessHost("tts", "hibari", {})
     await host.start()
@@ -267,6 +269,7 @@ async def test_closing_leaves_no_process_no_descriptor_and_no_task() -> None:
         await channel.receive()
 
 
+@pytest.mark.long
 async def test_a_child_that_says_how_far_it_is_may_take_its_time(tmp_path: Path) -> None:
     """An engine that downloads its weights takes minutes; a shell stands for it, and then becomes a real engine."""
     python = tmp_path / "python"

@@ -73,6 +73,7 @@ async def ended(channel: Channel) -> None:
     await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 async def test_an_utterance_is_a_connection_opened_ahead(host: ListenHost) -> None:
     channel, spare = opened(host), opened(host)
     assert channel.sample_rate == 8000
@@ -104,6 +105,7 @@ async def test_a_cancel_is_answered_when_the_engine_has_freed_the_utterance(host
     await ended(unfed)
 
 
+@pytest.mark.long
 async def test_a_spare_that_waits_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listen_connection, "KEEP_ALIVE_S", 0.3)
     async with serving(idle_s=1.0) as (_, http):
@@ -168,6 +170,7 @@ async def mended(host: ListenHost) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 async def test_a_server_killed_in_the_middle_of_a_sentence_costs_no_word(folder: Path) -> None:
     """It is not called again until it is back; then it is."""
     arguments = ("--engine", "moonshine", "--option", options_file(folder))
@@ -205,6 +208,7 @@ async def test_a_server_that_comes_after_the_daemon_is_used_before_anybody_has_c
     await process.end()
 
 
+@pytest.mark.long
 async def test_a_server_that_stops_answering_is_given_up_a_moment_after_the_end_of_speech(folder: Path) -> None:
     process = await Process("--engine", "moonshine", "--option", options_file(folder), "--port", "0").start()
     host = with_fallback(process.url)
@@ -351,6 +355,7 @@ async def test_a_server_of_another_dialect_is_told_apart(answer: Any) -> None:
             await until(channel, "Final")
 
 
+@pytest.mark.long
 async def test_for_a_server_that_does_not_read_the_oldest_audio_is_dropped_and_it_is_told() -> None:
     async with foreign(reads=False) as (_, host):
         channel = opened(host)

@@ -90,6 +90,7 @@ async def flood(port: int, count: int) -> int:
     return done
 
 
+@pytest.mark.long
 async def test_a_flood_of_connections_costs_no_call() -> None:
     """Without the gate the card aborts at the seventieth."""
     async with two_cards() as (ours, theirs):

@@ -29,6 +29,7 @@ async def called(peer: Peer, *scenes: Scene) -> list[Outcome]:
     return (await Bench(scenes, 1, lambda: None).played([peer]))[peer.name]
 
 
+@pytest.mark.long
 async def test_our_agent_answers_over_the_line_and_what_it_costs_is_known(tmp_path: Path) -> None:
     gone = Scene("gone_1", "whole", "held", "turn", "turn", tmp_path, "gone.wav")
     answered, missing = await called(PEERS[0], turn(tmp_path), gone)

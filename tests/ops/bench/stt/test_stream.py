@@ -64,6 +64,7 @@ async def test_a_client_that_vanishes_leaves_nothing(server: Sidecar) -> None:
         await free(server)
 
 
+@pytest.mark.long
 async def test_a_killed_server_can_be_started_again_where_it_was(server: Sidecar) -> None:
     before = server.pid
     await server.stop(kill=True)
@@ -79,6 +80,7 @@ async def test_an_engine_that_cannot_be_had_is_told_by_its_last_words() -> None:
         bare_steps("no_such", {}, b"\0\0", "1")
 
 
+@pytest.mark.long
 async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
     told = await asyncio.to_thread(bare_steps, "moonshine", OPTIONS, wide(caller(SAID[0])), "1,2", 1.0)
     # Six chunks per second; those from which the engine makes nothing yet are not steps.
@@ -118,6 +120,7 @@ class Late:
         await socket.send_json({"type": "Results", "is_final": False, "start": 0.0, "duration": heard_s})
 
 
+@pytest.mark.long
 async def test_how_late_partials_are_is_told_also_when_they_are_later_than_the_next_chunk() -> None:
     app = web.Application()
     app.add_routes([web.get("/v1/listen", Late(0.5).answer)])

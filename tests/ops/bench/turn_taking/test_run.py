@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_words_stop_the_agent_silence_does_not_and_a_turn_is_waited_for(folder: Path) -> None:
     length_s = len(read_wav(QUESTION)) / 16000
 

@@ -49,6 +49,7 @@ async def last_words(*words: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode().splitlines()[-1]
 
 
+@pytest.mark.long
 async def test_an_engine_or_an_address_that_cannot_be_had_ends_it_with_one_line(tmp_path: Path) -> None:
     for engine, remedy in (("wisper", 'did you mean "whisper"?'), ("pocketsphinx", 'write "moonshine"')):
         status, said = await last_words("--engine", engine, "--port", "0")
@@ -74,6 +75,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long
 async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", LOST, "--engine", "moonshine", "--port", "0"),
@@ -86,6 +88,7 @@ async def test_a_server_whose_engine_is_lost_ends_and_says_the_first_error() -> 
     assert (process.returncode, said.decode().splitlines()[-1]) == (1, f"sidecars.serve.stt: {reason}")
 
 
+@pytest.mark.long
 async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +106,7 @@ async def test_systemd_is_told_when_the_engine_is_ready_and_that_it_is_alive(
         assert await process.end() == 0
 
 
+@pytest.mark.long
 async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "ears.sock"
     process = await Process("--engine", "moonshine", "--option", options_file(tmp_path), "--socket", str(path)).start()

@@ -129,6 +129,7 @@ async def test_one_session_too_many_is_refused_and_the_others_never_notice(http:
         assert words(transcript(await finalized(first, SAID[0]))) == SAID[0]
 
 
+@pytest.mark.long
 async def test_a_client_that_stops_sending_is_let_go_and_one_that_keeps_alive_is_not() -> None:
     async with serving(idle_s=1.0) as (_, http), connected(http) as silent, connected(http) as alive:
         for _ in range(6):
@@ -232,6 +233,7 @@ async def test_nobody_comes_in_before_the_engine_is_ready() -> None:
             await connected(http).__aenter__()
 
 
+@pytest.mark.long
 async def test_an_engine_that_hangs_is_found_out_by_asking_it() -> None:
     async with serving() as (server, http):
         await server.answers()

@@ -66,6 +66,7 @@ def test_it_listens_at_once_is_ready_when_it_has_spoken_and_ends_when_it_is_told
         assert process.wait(WAIT_S) == 0
 
 
+@pytest.mark.long
 def test_a_socket_is_for_its_owner_only_and_is_gone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "speech.sock"
     with running("--socket", str(path)) as process:
