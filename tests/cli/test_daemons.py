@@ -8,10 +8,13 @@ import signal
 import socket
 from pathlib import Path
 
+import pytest
 from ops.live.daemon_process import DaemonProcess
 from ops.live.ports import free_block
 from ops.live.processes import children
 from ops.witness.probe import Probe, Refused
+
+pytestmark = pytest.mark.long
 
 
 def pids(parent: int) -> dict[str, int]:

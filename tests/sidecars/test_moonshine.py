@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from sidecars.engine import EngineFull
 from sidecars.engines.digit_words import count
 from sidecars.engines.moonshine import LONGEST, Moonshine, create
@@ -66,6 +65,7 @@ def heard(engine: Moonshine, pcm: bytes, options: dict[str, Any] | None = None) 
     return partials, engine.finalize(1)
 
 
+@pytest.mark.long
 def test_what_is_certain_is_heard_once(engine: Moonshine, work: list[float]) -> None:
     engine.open(1, {"grammar": "clinic"})
     engine.step({1: said(SENTENCE)})
@@ -114,6 +114,7 @@ def test_who_goes_on_after_a_pause_is_heard_whole(engine: Moonshine) -> None:
     assert "broken tooth" in final.text
 
 
+@pytest.mark.long
 def test_what_was_said_before_a_pause_is_not_heard_again(engine: Moonshine, work: list[float]) -> None:
     phrases = [
         "I would like to see somebody soon",
@@ -150,6 +151,7 @@ def test_silence_before_the_voice_takes_no_memory(engine: Moonshine) -> None:
     assert final.words[0].start == pytest.approx(20.4, abs=0.2)
 
 
+@pytest.mark.long
 def test_speech_without_a_pause_is_cut_and_nothing_of_it_lost(engine: Moonshine, work: list[float]) -> None:
     counting = " ".join(f"and then the {each} thing on my list," for each in
                         ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -320,6 +322,7 @@ def test_bad_options_are_named(options: dict[str, Any], problem: str) -> None:
         create(options)
 
 
+@pytest.mark.long
 def test_the_model_is_one_of_a_family(tmp_path: Path) -> None:
     for name in ("encoder", "decoder", "tokenizer"):
         path = getattr(find(), name)
