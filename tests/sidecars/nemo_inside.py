@@ -1,115 +1,23 @@
-"""Parakeet with small models: what NeMo holds, transcripts alone and in a batch, and failures.
+"""Parakeet with small models: transcripts alone and in a batch, what it holds, and its options.
 
-`test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS` is a folder with `ctc.nemo`,
-`rnnt.nemo`, and `tdt.nemo`, made by `fixtures.models.tiny_nemo.make`: their weights are random, and their transcripts
-are babble.
+`test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
-import wave
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soxr
 import torch
 
-from fixtures.models.tiny_nemo import make
-from fixtures.models.tiny_nemo import model as tiny
-from ops.bench.stt.gpu_callers import callers
-from ops.bench.stt.gpu_stages import TINY, differ
-from ops.bench.stt.launches import count
-from sidecars.engine import EngineFull, EngineLost, Hypothesis
-from sidecars.engines import nemo, nemo_model, nemo_segments
-from sidecars.engines.nemo_decoder import RnntDecoder
-from sidecars.engines.nemo_graphs import Graphs, sizes
-from sidecars.engines.nemo_model import CPU, Place, choose_place, open_checkpoint
+from sidecars.engine import EngineFull, Hypothesis
+from sidecars.engines import nemo, nemo_segments
 from sidecars.engines.nemo_package import ASRModel
-from sidecars.engines.nemo_pipeline import Piece, Pipeline
-from sidecars.engines.nemo_words import Transcript
 from sidecars.engines.trailing_silence import TrailingSilence
-from sidecars.step_time import parts, texts
-
-MODELS = Path(os.environ["NEMO_MODELS"])
-CALLS = Path(__file__).parent.parent.parent / "fixtures" / "calls"
-RATE = 16000
-FRAME = 640
-"""Bytes of 20 ms."""
-GPU = Place("cuda:0", "bfloat16")
-NOTHING = {"sessions": 0, "slots": 0}
-
-
-def recordings() -> list[bytes]:
-    """Callers, 16 kHz."""
-    heard = []
-    for path in sorted(CALLS.glob("*/*.wav"))[:6]:
-        with wave.open(str(path)) as file:
-            audio = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-        heard.append(soxr.resample(audio, 8000, RATE).astype("<i2").tobytes()[: 2 * 3 * RATE])
-    return heard
-
-
-CALLERS = recordings()
-
-
-@pytest.fixture(scope="module", params=["ctc", "rnnt"])
-def engine(request: pytest.FixtureRequest) -> nemo.Nemo:
-    made = nemo.create({"model": str(MODELS / f"{request.param}.nemo"), "max_sessions": 8})
-    assert isinstance(made, nemo.Nemo)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    if "engine" in request.fixturenames:
-        used: nemo.Nemo = request.getfixturevalue("engine")
-        left = list(used._sessions)
-        for session in left:  # so that the next test starts with none
-            used.cancel(session)
-        assert left == []
-        assert_free(used)
-
-
-def assert_free(engine: nemo.Nemo) -> None:
-    """Checks the tensors themselves: none of anybody's sound, features, caches, or decoder state is left in them."""
-    assert engine.held() == NOTHING
-    assert engine._pipeline.is_clear()
-
-
-_numbers = iter(range(1, 1_000_000))
-
-
-def opened(engine: Any) -> int:
-    number = next(_numbers)
-    engine.open(number, {"grammar": "clinic"})
-    return number
-
-
-def fed(engine: Any, pcms: Sequence[bytes], frame: int = FRAME) -> tuple[list[int], list[list[Hypothesis]]]:
-    """Sessions that have got it all, side by side, and the partials of each."""
-    sessions = [opened(engine) for _ in pcms]
-    partials: list[list[Hypothesis]] = [[] for _ in pcms]
-    for begin in range(0, max(map(len, pcms)), frame):
-        audio = {
-            session: pcm[begin : begin + frame] for session, pcm in zip(sessions, pcms, strict=True) if begin < len(pcm)
-        }
-        for session, hypothesis in engine.step(audio).items():
-            partials[sessions.index(session)].append(hypothesis)
-    return sessions, partials
-
-
-def finals(engine: Any, pcms: Sequence[bytes], frame: int = FRAME) -> list[Hypothesis]:
-    sessions, _ = fed(engine, pcms, frame)
-    return [engine.finalize(session) for session in sessions]
-
+from tests.sidecars.nemo_alone import CALLERS, MODELS, NOTHING, RATE, assert_free, fed, finals, opened
 
 # ------------------------------------------------------------------------------------------------------- hearing
 
@@ -259,44 +167,6 @@ def test_who_begins_is_heard_in_the_same_batch_as_who_has_spoken_long(
     assert [heard.text for heard in engine.finalize_all(sessions)] == whole
 
 
-@pytest.mark.parametrize("chunk_ms", [80, 160, 560])
-def test_a_graphs_fixed_number_of_turns_finds_what_the_search_to_the_end_finds(chunk_ms: int) -> None:
-    """The function that is captured on a GPU is the same: here it runs directly, repeated as its graph would be."""
-    made = nemo.create({"model": str(MODELS / "rnnt.nemo"), "max_sessions": 8, "chunk_ms": chunk_ms})
-    assert isinstance(made, nemo.Nemo)
-    pcms = CALLERS[:3]
-    whole = finals(made, pcms, 3200)
-    decoder = made._pipeline._decoder
-    assert isinstance(decoder, RnntDecoder)
-    for turns in (1, 4):
-        decoder._turns = turns
-        assert finals(made, pcms, 3200) == whole
-        assert_free(made)
-
-
-def test_a_step_is_made_of_as_many_operations_for_many_as_for_one(tmp_path: Path) -> None:
-    """For a model as deep as the released ones. NeMo 3.0's own pipeline makes 5,231 and 9,549 views for 256 streams."""
-    tokenizer = tiny.make_tokenizer(tmp_path, make.PHRASES, make.TOKENS)
-    shape = tiny.Shape(width=32, layers=24, heads=4, channels=32)
-    path = tmp_path / "deep.nemo"
-    model = tiny.build("rnnt", tokenizer, shape, 7)
-    make.set_rate(model, "rnnt", make.recording(str(CALLS / "leaves_a_message" / "two.wav")))
-    model.save_to(str(path))
-    made = nemo.create({"model": str(path), "max_sessions": 256, "chunk_ms": 160})
-    alone, many = (sum(count(made, streams, 0.16, steps=1)) for streams in (1, 256))
-    assert many <= (5_231 + 9_549) / 5
-    assert many <= alone + 2 * 255
-
-
-def test_batches_are_made_up_to_few_sizes() -> None:
-    assert sizes(1) == [1]
-    assert sizes(3) == [3, 2, 1]
-    assert sizes(1024) == [1024, 896, 768, 640, 512, 384, 256, 128, 64, 32, 16, 8, 4, 2, 1]
-    assert Graphs(torch.device("cpu"), 1024).padded(5) == 5
-    graphs = Graphs(torch.device("cuda"), 600)
-    assert [graphs.padded(count) for count in (1, 5, 256, 257, 600)] == [1, 8, 256, 384, 600]
-
-
 @pytest.mark.parametrize("chunk_ms", [80, 160, 560, 1120])
 @pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
 def test_what_is_heard_chunk_by_chunk_is_what_is_heard_of_the_whole(decoder: str, chunk_ms: int) -> None:
@@ -407,185 +277,7 @@ def test_one_session_too_many_is_refused_and_the_others_never_notice(engine: nem
     assert {engine.finalize(session).text for session in sessions} == {whole.text}
 
 
-# ------------------------------------------------------------------------------------------------------- failures
-
-
-class Failing:
-    """Stands for a GPU, of which there is none, that fails while the model runs: injected at the model's boundary."""
-
-    def __init__(self, engine: nemo.Nemo, error: RuntimeError | None = None) -> None:
-        self._error = error or torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore.")
-        engine._pipeline._encoder._encoder.cache_aware_stream_step = self
-        engine._pipeline.place = GPU
-
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        raise self._error
-
-
-@pytest.fixture
-def alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU that answers."""
-    monkeypatch.setattr(nemo_model, "answers", lambda: True)
-
-
-@pytest.mark.usefixtures("alive")
-@pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
-def test_a_gpu_without_memory_for_a_step_is_done_without_and_everybody_goes_on(
-    decoder: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    made = nemo.create({"model": str(MODELS / f"{decoder}.nemo"), "max_sessions": 4})
-    assert isinstance(made, nemo.Nemo)
-    before, _ = fed(made, [pcm[:RATE] for pcm in CALLERS[:3]])
-    so_far = {session: made._sessions[session].heard for session in before}
-    Failing(made)
-    made.step({before[0]: CALLERS[0][RATE : 2 * RATE]})
-    assert made._pipeline.place == CPU
-    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == [
-        "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.): recognizing on the CPU in float32 from here on"
-    ]
-    assert made.held() == {"sessions": 3, "slots": 1}
-    rest = {session: pcm[2 * RATE :] for session, pcm in zip(before, CALLERS, strict=False)}
-    made.step(rest)
-    for session in before:
-        final = made.finalize(session)
-        assert final.text.startswith(so_far[session].text)
-        assert [word.start for word in final.words] == sorted(word.start for word in final.words)
-    assert finals(made, CALLERS[:1])[0].text
-    assert_free(made)
-
-
-@pytest.mark.usefixtures("alive")
-def test_a_gpu_without_memory_for_the_last_word_is_done_without() -> None:
-    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
-    assert isinstance(made, nemo.Nemo)
-    [session], _ = fed(made, CALLERS[:1])
-    said = made._sessions[session].heard.text
-    Failing(made)
-    assert made.finalize(session).text.startswith(said)
-    assert_free(made)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [RuntimeError("CUDA error: an illegal memory access was encountered\nMore."), torch.cuda.OutOfMemoryError("full")],
-)
-def test_a_gpu_that_does_not_answer_any_more_ends_the_engine_with_the_first_error(
-    error: RuntimeError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
-    assert isinstance(made, nemo.Nemo)
-    sessions, _ = fed(made, [pcm[:RATE] for pcm in CALLERS[:2]])
-    Failing(made, error)
-    monkeypatch.setattr(nemo_model, "answers", lambda: "illegal" in str(error))
-    with pytest.raises(EngineLost, match=str(error).partition("\n")[0]) as caught:
-        made.step(dict.fromkeys(sessions, CALLERS[2][: 2 * RATE]))
-    assert "\n" not in str(caught.value)
-    assert "damaged" not in str(caught.value)
-    assert [record.levelname for record in caplog.records if "CUDA failed" in record.message] == ["CRITICAL"]
-
-
-@pytest.mark.usefixtures("alive")
-def test_a_file_that_cannot_be_loaded_a_second_time_is_not_called_damaged(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
-    assert isinstance(made, nemo.Nemo)
-    sessions, _ = fed(made, [CALLERS[0][:RATE]])
-
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("Trying to call reduce for unrecognized function")
-
-    monkeypatch.setattr(ASRModel, "restore_from", fail)
-    Failing(made)
-    with pytest.raises(EngineLost, match="could not be loaded on the CPU either: Trying to call reduce") as caught:
-        made.step(dict.fromkeys(sessions, CALLERS[2][: 2 * RATE]))
-    assert "CUDA out of memory" in str(caught.value.__cause__)
-    assert "CUDA failed (CUDA out of memory. Tried to allocate 20.00 MiB.)" in caplog.text
-
-
-@pytest.mark.usefixtures("alive")
-def test_a_gpu_without_memory_when_somebody_leaves_is_done_without(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "max_sessions": 2})
-    assert isinstance(made, nemo.Nemo)
-    (leaves, stays), _ = fed(made, CALLERS[:2])
-
-    def fail(*_: object) -> None:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(made._pipeline._encoder, "clear", fail)
-    made._pipeline.place = GPU
-    said = made._sessions[stays].heard.text
-    made.cancel(leaves)
-    assert "CUDA failed (CUDA out of memory.): recognizing on the CPU" in caplog.text
-    assert made.finalize(stays).text.startswith(said)
-    assert_free(made)
-
-
-@pytest.mark.usefixtures("alive")
-def test_a_gpu_without_room_for_the_model_is_done_without(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    real = ASRModel.restore_from
-
-    def restore(path: str, map_location: torch.device) -> Any:
-        if map_location.type == "cuda":
-            assert map_location.index == 0
-            raise RuntimeError("Failed to load model") from torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return real(path, map_location=map_location)
-
-    monkeypatch.setattr(ASRModel, "restore_from", restore)
-    made = nemo.Nemo(open_checkpoint(str(MODELS / "ctc.nemo")), None, GPU, 2)
-    assert "CUDA failed (CUDA out of memory.): recognizing on the CPU" in caplog.text
-    assert finals(made, CALLERS[:1])[0].text
-
-
-@pytest.mark.usefixtures("alive")
-def test_segments_are_heard_without_a_gpu_that_fails(caplog: pytest.LogCaptureFixture) -> None:
-    made = nemo.create({"model": str(MODELS / "tdt.nemo")})
-    assert isinstance(made, nemo_segments.NemoSegments)
-    whole = finals(made, CALLERS[:1])
-
-    class Broken:
-        place = GPU
-
-        def understand(self, audio: Any) -> Hypothesis:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-
-    made._model = Broken()  # type: ignore[assignment]
-    assert finals(made, CALLERS[:1]) == whole
-    assert "recognizing on the CPU" in caplog.text
-
-
-def test_a_step_that_fails_on_the_cpu_leaves_nothing_behind(engine: nemo.Nemo, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions, _ = fed(engine, CALLERS[:2])
-    monkeypatch.setattr(engine._pipeline._encoder, "layers", Broken())
-    with pytest.raises(MemoryError):
-        engine.step(dict.fromkeys(sessions, CALLERS[2][: 2 * RATE]))
-    engine.cancel(sessions[0])
-    with pytest.raises(MemoryError):
-        engine.finalize(sessions[1])
-    engine.cancel(sessions[1])  # as a host does
-
-
-def test_a_segment_that_fails_on_the_cpu_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = nemo.create({"model": str(MODELS / "tdt.nemo")})
-    [session], _ = fed(made, CALLERS[:1])
-    monkeypatch.setattr(made._model, "understand", Broken())  # type: ignore[attr-defined]
-    with pytest.raises(MemoryError):
-        made.finalize(session)
-    made.cancel(session)
-    assert made.held() == {"sessions": 0}
-
-
-class Broken:
-    def __call__(self, *_: object, **__: object) -> None:
-        raise MemoryError
-
-
-# --------------------------------------------------------------------------------------------------- options
+# ------------------------------------------------------------------------------------------------------- options
 
 
 @pytest.mark.parametrize(
@@ -610,63 +302,6 @@ def test_a_bad_option_is_refused_in_one_line(options: dict[str, Any], complaint:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("decoder", ["ctc", "rnnt"])
-def test_half_precision_hears(decoder: str) -> None:
-    """On the CPU, where NeMo's pipelines would not compute in half precision: on a GPU that is the default."""
-    checkpoint = open_checkpoint(str(MODELS / f"{decoder}.nemo"))
-    pipeline = Pipeline(checkpoint, [70, 1], Place("cpu", "bfloat16"), 2, 2)
-    channel, _, _ = pipeline._encoder._caches
-    assert channel.dtype == torch.bfloat16
-    transcript, size = Transcript(), 2 * pipeline.chunk
-    texts = [
-        pipeline.step([Piece(1, CALLERS[0][begin : begin + size], transcript, begin // size)])[0].text
-        for begin in range(0, len(CALLERS[0]) - size, size)
-    ]
-    assert texts[-1]
-    pipeline.release(1)
-    assert set(pipeline.held().values()) == {0}
-
-
-def test_half_precision_hears_segments() -> None:
-    made = nemo_segments._Model(open_checkpoint(str(MODELS / "tdt.nemo")), Place("cpu", "bfloat16"))
-    assert made.understand(np.frombuffer(CALLERS[0], "<i2").astype(np.float32) / np.float32(32768)).text
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_a_gpu_that_is_not_there_is_told_and_done_without(caplog: pytest.LogCaptureFixture) -> None:
-    made = nemo.create({"model": str(MODELS / "ctc.nemo"), "device": "cuda", "dtype": "float16"})
-    assert isinstance(made, nemo.Nemo)
-    assert made._pipeline.place == CPU
-    assert [record.levelno for record in caplog.records if "no CUDA here" in record.message] == [logging.WARNING]
-
-
-def test_what_a_gpu_computes_with_is_chosen_by_what_errs_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the choice: two GPUs are simulated, because there is none."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert choose_place("auto", "auto") == Place("cuda:0", "float16")
-    assert choose_place("cuda:1", "auto") == Place("cuda:1", "float16")
-    assert choose_place("cuda", "bfloat16") == Place("cuda:0", "bfloat16")
-    assert choose_place("cpu", "float16") == CPU
-    with pytest.raises(ValueError, match=r"there are 2 CUDA devices, counted from 0"):
-        choose_place("cuda:2", "auto")
-
-
-def test_of_the_halves_float16_errs_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trained small model, rounded on the CPU as it would be on a GPU, compared with itself in float32."""
-    monkeypatch.setattr(nemo_model.Place, "on_cpu", property(lambda place: False))
-    said = parts(callers(), 12, 8.0, RATE)
-    heard = {}
-    for dtype in ("float32", "float16", "bfloat16"):
-        made = nemo.Nemo(open_checkpoint(str(TINY)), None, Place("cpu", dtype), 12)
-        assert made._pipeline.place.dtype == dtype
-        heard[dtype] = texts(made, said, itertools.count(1), 12)
-    right = heard["float32"]
-    others = {dtype: sum(map(differ, right, heard[dtype])) for dtype in heard}
-    assert sum(len(text.split()) for text in right) > 200
-    assert others["float16"] < others["bfloat16"]
-
-
 def test_where_and_with_what_a_model_hears_is_said_when_it_is_loaded(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         nemo.create({"model": str(MODELS / "ctc.nemo"), "chunk_ms": 160})
@@ -683,26 +318,3 @@ def test_one_thread_is_enough_unless_more_are_wanted() -> None:
 def test_nemo_keeps_no_record_of_what_it_logs() -> None:
     own = logging.getLogger("nemo_logger")
     assert (own.handlers, own.propagate, own.level) == ([], True, logging.ERROR)
-
-
-def test_numbers_that_do_not_fit_into_a_half_are_computed_with_wider_ones(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A model whose last layer but one yields numbers around a million; in CUDA's number format, on the CPU."""
-    real = ASRModel.restore_from
-
-    def restore(path: str, map_location: torch.device) -> Any:
-        model = real(path, map_location="cpu")
-        with torch.no_grad():
-            model.encoder.layers[-2].norm_out.weight *= 1e6
-        return model
-
-    monkeypatch.setattr(ASRModel, "restore_from", restore)
-    monkeypatch.setattr(nemo_model.Place, "on_cpu", property(lambda place: False))
-    wide = Place("cpu", "bfloat16")
-    for wanted in (Place("cpu", "float16"), wide):
-        assert nemo.Nemo(open_checkpoint(str(MODELS / "ctc.nemo")), None, wanted, 2)._pipeline.place == wide
-    whole = nemo_segments.NemoSegments(open_checkpoint(str(MODELS / "tdt.nemo")), Place("cpu", "float16"), 2)
-    assert whole._model.place == wide
-    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == 2 * ["float16 is too small for this model's numbers: hearing in bfloat16"]

@@ -1,12 +1,11 @@
 """Parakeet's checkpoints: damaged files, missing files, and files of another kind.
 
-`test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`. `NEMO_MODELS`: as in `nemo_inside.py`.
+`test_nemo.py` runs this file with the Python of `sidecars/parakeet/.venv`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -18,8 +17,7 @@ from sidecars.engines import nemo
 from sidecars.engines.nemo_model import open_checkpoint
 from sidecars.engines.nemo_package import ASRModel
 from sidecars.weights import WeightsMissing
-
-MODELS = Path(os.environ["NEMO_MODELS"])
+from tests.sidecars.nemo_alone import MODELS
 
 
 def damaged(change: Callable[[bytes], bytes], folder: Path) -> Path:

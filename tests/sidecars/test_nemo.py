@@ -29,6 +29,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUIL
 FRAME_S = 0.02
 MAX_SESSIONS = 24
 SAID = "I want to book an appointment for Tuesday at half past ten"
+INSIDE = (
+    *("nemo_inside", "nemo_failures_inside", "nemo_graphs_inside", "nemo_model_inside", "nemo_place_inside"),
+    "weights_inside",
+)
 MAKE = """
 import sys
 from fixtures.models.tiny_nemo.make import main
@@ -54,9 +58,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["nemo_inside", "nemo_model_inside", "weights_inside"])
-async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
-    """The tests of that file, run by the environment's own Python."""
+async def test_inside(models: Path, tmp_path: Path) -> None:
+    """The tests of `INSIDE`, run by the environment's own Python."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
@@ -68,8 +71,10 @@ async def test_inside(models: Path, name: str, tmp_path: Path) -> None:
             "-m",
             "pytest",
             "--noconftest",
+            "-p",
+            "tests.sidecars.nemo_alone",
             *flags,
-            f"{ROOT}/tests/sidecars/{name}.py",
+            *[f"{ROOT}/tests/sidecars/{name}.py" for name in INSIDE],
         ],
         env=environment(NEMO_MODELS=str(models), HF_HOME=str(tmp_path / "hub"), HF_ENDPOINT=hub),
         cwd=tmp_path,
