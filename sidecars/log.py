@@ -58,3 +58,5 @@ def set_up(level: int, *, as_json: bool = False) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if as_json else TEXT)
     logging.basicConfig(level=level, handlers=[handler])
+    # It would log every request, and the agent makes several a turn.
+    logging.getLogger("httpx2").setLevel(max(level, logging.WARNING))

@@ -24,10 +24,12 @@ async def run(words: Sequence[str], count: int) -> int:
     """Runs `python -m phone_daemon WORDS --block K` for each K; returns the worst exit code once all have ended.
 
     Signals go on to each. One that dies is started again, more slowly if it keeps dying. One that ends by itself (a
-    drain) stays ended, and so does one that cannot start (2), unless it has run before: what is in its way then, such
-    as a port that somebody else took meanwhile, may go.
+    drain) stays ended, and so do all if none can start (2). If others run, what is in the way of one, such as a port
+    that somebody else has, or a server that did not answer in time, may go.
     """
     fleet = [_Daemon([sys.executable, "-m", "phone_daemon", *words, "--block", str(at)]) for at in range(count)]
+    for daemon in fleet:
+        daemon.others = [other for other in fleet if other is not daemon]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _pass_on, fleet, number)
@@ -48,11 +50,14 @@ class _Daemon:
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
         self._told_to_end = asyncio.Event()
+        self._given_up = asyncio.Event()
+        self.others: list[_Daemon] = []
 
     def signal(self, number: int) -> None:
         """Harmless when it does not run just now."""
         if number != signal.SIGHUP:
             self._told_to_end.set()
+            self._given_up.set()
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -67,7 +72,9 @@ class _Daemon:
                 *self._command, process_group=0, env=os.environ, preexec_fn=end_with_parent()
             )
             code = await self._process.wait()
-            if code in (0, 130) or (code == 2 and not delay) or self._told_to_end.is_set():
+            if code in (0, 130) or (code == 2 and not delay and await self._nobody_starts()):
+                return abs(code)
+            if self._told_to_end.is_set():
                 return abs(code)
             delay = 0.1 if loop.time() - began > STEADY_S else min(2 * delay + 0.5, LAST_DELAY_S)
             log.error(Event("daemon.died", code=code, again_s=delay))
@@ -75,3 +82,13 @@ class _Daemon:
                 async with asyncio.timeout(delay):
                     await self._told_to_end.wait()
                     return abs(code)
+
+    async def _nobody_starts(self) -> bool:
+        """Whether none of the others can start either: then it is the settings' fault."""
+        self._given_up.set()
+        try:
+            async with asyncio.timeout(STEADY_S):
+                await asyncio.gather(*(other._given_up.wait() for other in self.others))
+        except TimeoutError:
+            return False
+        return True

@@ -9,7 +9,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from ops.live.daemon_process import DaemonProcess
+
+from ops.live.daemon_process import DaemonFailed, DaemonProcess
 from ops.live.ports import free_block
 from ops.live.processes import children
 from ops.witness.probe import Probe, Refused
@@ -67,3 +68,28 @@ async def test_each_daemon_answers_on_ports_of_its_own_and_a_dead_one_comes_back
         assert pids(fleet.pid)["1"] != before["1"]
         fleet.signal(signal.SIGTERM)
         assert await fleet.ended(20) == 0
+
+
+async def test_one_that_cannot_start_is_tried_again_while_another_runs(tmp_path: Path) -> None:
+    first = free_block(2)
+    sections = {"daemons": 2, "sip": {"port": first, "cards": 1}}
+    with socket.create_server(("127.0.0.1", first + 1)):
+        async with DaemonProcess(tmp_path / "var", sections, start_s=90) as fleet:
+            await ready(first)
+            async with asyncio.timeout(60):
+                while "daemon.died" not in fleet.log():  # noqa: ASYNC110 (another process's log)
+                    await asyncio.sleep(0.1)
+            assert "is in use" in fleet.log()
+            await ready(first)
+
+
+async def test_if_none_can_start_the_command_ends(tmp_path: Path) -> None:
+    first = free_block(2)
+    sections = {"daemons": 2, "sip": {"port": first, "cards": 1}}
+    with (
+        socket.create_server(("127.0.0.1", first)),
+        socket.create_server(("127.0.0.1", first + 1)),
+        pytest.raises(DaemonFailed, match=f"{first + 1}.* is in use"),
+    ):
+        async with DaemonProcess(tmp_path / "var", sections, start_s=90):
+            pass

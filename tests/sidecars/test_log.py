@@ -50,3 +50,20 @@ def test_lines_go_to_standard_error() -> None:
     )
     assert text.split(" ", 2)[2] == "INFO    call.ended call=7\n"
     assert json.loads(as_json)["call"] == 7
+
+
+def test_what_a_client_library_says_of_each_request_is_not_logged() -> None:
+    """In a process of its own, because a process sets up its log once."""
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import logging; from sidecars.log import set_up; set_up(logging.INFO)\n"
+            "logging.getLogger('httpx2').info('a request'); logging.getLogger('httpx2').warning('a warning')",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    assert "a request" not in said
+    assert "a warning" in said
