@@ -35,6 +35,7 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.stt.utterance import Utterance
 from phone_daemon.stt.vad import Vad
+from phone_daemon.telemetry.machine import keep_shown
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.web.process import WebProcess
 from phone_daemon.wire.dialing import Ledger
@@ -90,6 +91,7 @@ class Daemon:
         self._draining = asyncio.Event()
         self._reloads = Tasks()
         self._one_reload = asyncio.Lock()
+        self._showing = Tasks()
         self._bridges = Tasks()
         """Callers from the web who are being transferred, or are connected with a colleague."""
         self.web: WebProcess | None = None
@@ -127,6 +129,9 @@ class Daemon:
             out, sip, self.cards, self.trunks, ledger, listen=self._listen, count=telemetry.dialed
         )
         state.shown["cards"] = self._where_cards()
+        every_s = settings.state.lease_s / 3
+        self._showing.start(keep_shown(state.shown, settings.calls.directory, self._trunks_shown, every_s))
+        self._stack.push_async_callback(self._showing.end)
         parts = parts_of(self.cards, self.trunks, self._agents, lambda: self._services, lambda: self.web)
         self.health = await enter(Health(settings.health_port, parts, lambda: len(self._calls), self._draining))
         if settings.web.on:
@@ -153,6 +158,9 @@ class Daemon:
     def port(self) -> int:
         """SIP port (UDP) of the first line card."""
         return self.cards.ports[0]
+
+    def _trunks_shown(self) -> list[dict[str, object]]:
+        return [trunk.shown() for trunk in self.trunks]
 
     def _where_cards(self) -> str:
         """The line cards in the format of `[edge] cards`, for an edge that finds us in Redis; empty if they listen on
@@ -372,7 +380,7 @@ class Daemon:
                 self.drain()
                 state.ack(command, {"draining": len(self._calls)})
             elif command.kind is CommandKind.TRUNKS:
-                state.ack(command, {"trunks": [trunk.shown() for trunk in self.trunks]})
+                state.ack(command, {"trunks": self._trunks_shown()})
             elif command.kind is CommandKind.DIAL:
                 self._dialing.start(self._dial(command), name="dial")
             else:

@@ -30,6 +30,7 @@ from phone_daemon.web.desk import Desk
 from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.hand_over import HandOver, make_token
 from phone_daemon.web.housekeeping import Housekeeping
+from phone_daemon.web.machine_history import MachineHistory
 from phone_daemon.web.web import Web
 from phone_daemon.web.webhook_message import BadSecret
 from phone_daemon.web.webhooks import Webhooks
@@ -115,6 +116,7 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         Audit(directory),
         CallStore(directory),
         EventFeed(told.settings.state),
+        MachineHistory(told.settings.state),
         health_port=told.health_port,
     )
     housekeeping = Housekeeping(web.store, settings)
@@ -151,6 +153,7 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         clock = asyncio.create_task(desk.run(port))
         background = [
             asyncio.create_task(housekeeping.run(), name="housekeeping"),
+            asyncio.create_task(web.machines.run(), name="machines"),
         ]
         if daemon is not None:  # Nobody else sends what waits on disk.
             background.append(asyncio.create_task(webhooks.run(), name="webhooks"))

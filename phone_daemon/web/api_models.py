@@ -257,6 +257,69 @@ class Events(Answer):
     """The id to continue after."""
 
 
+class ProcessUse(Answer):
+    """A process of the daemon, or several of one kind together."""
+
+    name: str
+    """daemon, line card, web, redis, or an engine's name."""
+    count: int = 1
+    cpu_percent: float = 0.0
+    """Of one core."""
+    rss_bytes: int = 0
+
+
+class TrunkState(Answer):
+    trunk: str = ""
+    state: str = ""
+    detail: str = ""
+    calls: int = 0
+
+
+class Machine(Answer):
+    """A daemon and its machine now."""
+
+    daemon: str
+    """The daemon's id."""
+    host: str = ""
+    pid: int = 0
+    calls: int = 0
+    """Live ones."""
+    cpu_percent: float = 0.0
+    """Of all cores."""
+    cores: int = 0
+    load: float = 0.0
+    """Processes that ran or wanted to, on average over the last minute."""
+    memory_bytes: int = 0
+    """In use: not available to other programs."""
+    memory_total_bytes: int = 0
+    disk_free_bytes: int = 0
+    """On the disk of the recordings."""
+    disk_total_bytes: int = 0
+    processes: list[ProcessUse] = []
+    trunks: list[TrunkState] = []
+    past: list[MachinePast] = []
+    """Up to half an hour, oldest first."""
+
+
+class MachinePast(Answer):
+    at: float
+    """Seconds since 1970."""
+    calls: int
+    cpu_percent: float
+    memory_bytes: int
+    processes: dict[str, ProcessPast]
+    """By name."""
+
+
+class ProcessPast(Answer):
+    cpu_percent: float
+    rss_bytes: int
+
+
+class Machines(Answer):
+    machines: list[Machine]
+
+
 class Alive(Answer):
     status: Literal["alive"] = "alive"
 

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.types import ASGIApp
 
 from phone_daemon import __version__
-from phone_daemon.web import control, listening, twilio, voice
+from phone_daemon.web import control, listening, machines, twilio, voice
 from phone_daemon.web.api_models import Alive, Problem, Readiness
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
@@ -57,6 +57,7 @@ def create_app(web: Web) -> FastAPI:
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
     app.include_router(listening.router)
+    app.include_router(machines.router)
     app.include_router(voice.router)
     app.include_router(twilio.router)
     _add_health(app, web)
@@ -99,6 +100,7 @@ def _add_health(app: FastAPI, web: Web) -> None:
     async def metrics() -> Response:
         """Returns metrics for Prometheus."""
         web.metrics.live.set(web.desk.live)
+        web.metrics.show(web.machines.now())
         return Response(web.metrics.text(), media_type="text/plain; version=0.0.4")
 
 

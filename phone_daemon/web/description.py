@@ -17,6 +17,7 @@ from phone_daemon.web.auth import Tokens
 from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.event_feed import EventFeed
+from phone_daemon.web.machine_history import MachineHistory
 from phone_daemon.web.web import Web
 
 
@@ -28,7 +29,15 @@ def description() -> dict[str, Any]:
         desk = Desk(None, max_calls=0, idle_s=0)
         store = CallStore(nowhere)
         try:
-            web = Web(settings, desk, Tokens({}), Audit(nowhere), store, EventFeed(settings.state))
+            web = Web(
+                settings,
+                desk,
+                Tokens({}),
+                Audit(nowhere),
+                store,
+                EventFeed(settings.state),
+                MachineHistory(settings.state),
+            )
             return create_app(web).openapi()
         finally:
             store.close()

@@ -10,6 +10,7 @@ from phone_daemon.web.auth import Tokens
 from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.event_feed import EventFeed
+from phone_daemon.web.machine_history import MachineHistory
 from phone_daemon.web.metrics import Metrics
 
 
@@ -21,5 +22,6 @@ class Web:
     audit: Audit
     store: CallStore
     feed: EventFeed
+    machines: MachineHistory
     metrics: Metrics = field(default_factory=Metrics)
     health_port: int = 0

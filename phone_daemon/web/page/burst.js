@@ -20,7 +20,7 @@ export class Burst {
   constructor() {
     this.element = el(
       "section",
-      { class: "card", "aria-label": "Burst" },
+      { class: "card burst", "aria-label": "Burst" },
       el("h2", {}, "Fire a burst"),
       el("p", { class: "hint" }, "The agent is made to talk in one live call, and cut off in mid-sentence. Whoever is in that call hears it."),
       el(

@@ -3,6 +3,7 @@
 import { ApiError, ask, follow } from "./api.js";
 import { Burst } from "./burst.js";
 import { el, milliseconds, svg } from "./dom.js";
+import { Machines } from "./machines.js";
 import { LEGS } from "./waterfall.js";
 
 /** @typedef {import("./api.js").Turn} Turn */
@@ -28,6 +29,7 @@ class DeskView {
   #chain = el("div", { class: "points" });
   #times = el("div", { class: "points" });
   #parts = el("ul", { class: "parts" });
+  #machines = new Machines();
   #state = el("p", { class: "hint", role: "status" });
   #burst;
   #stop = () => {};
@@ -45,13 +47,14 @@ class DeskView {
       el("section", { class: "card", "aria-label": "Answers" }, el("h2", {}, "Time to first audio"), el("p", { class: "hint" }, "From a caller’s last sound to the agent’s first, each turn of the last calls."), this.#times),
       el("section", { class: "card", "aria-label": "Health" }, el("h2", {}, "Health"), this.#parts),
       this.#burst?.element,
+      this.#machines.element,
     );
   }
 
   start() {
     this.#load();
-    this.#health();
-    this.#timer = setInterval(() => this.#health(), PARTS_MS);
+    this.#ask();
+    this.#timer = setInterval(() => this.#ask(), PARTS_MS);
     this.#stop = follow((event) => event.kind === "barge_in" && this.#interrupted(event.data.legs_ms ?? {}), () => {});
   }
 
@@ -78,6 +81,11 @@ class DeskView {
       this.#state.textContent = error instanceof ApiError ? error.message : String(error);
     }
     this.#show();
+  }
+
+  #ask() {
+    this.#health();
+    this.#machines.ask();
   }
 
   async #health() {
