@@ -46,7 +46,7 @@ def test_a_line_that_was_stopped_goes_on_from_then() -> None:
     assert clock.origin_ns == BEGAN + 452_000_000
 
 
-@pytest.mark.parametrize("late_s", [0.0, 0.6])
+@pytest.mark.parametrize("late_s", [0.0, pytest.param(0.6, marks=pytest.mark.long)])
 def test_the_times_of_a_turn_are_those_of_the_recording_however_late_the_daemon_takes_the_call(
     tmp_path: Path, late_s: float
 ) -> None:

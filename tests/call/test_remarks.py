@@ -29,7 +29,9 @@ def remarked(folder: Path, reply: str, remark: str, *, at: str, turns: int = 3, 
     return ring(folder, script, agent=agent, dialplan=plan(**barge_in))
 
 
-@pytest.mark.parametrize("remark", ["okay", "uh huh", "yeah"])
+@pytest.mark.parametrize(
+    "remark", ["uh huh", *(pytest.param(each, marks=pytest.mark.long) for each in ("okay", "yeah"))]
+)
 def test_a_mere_remark_softens_the_agent_who_says_everything(tmp_path: Path, remark: str) -> None:
     left = remarked(tmp_path, HOURS, remark, at="We are open", turns=2)
     turn = left.turns[1]

@@ -20,6 +20,7 @@ def behind(text: str) -> bytes:
     return (np.frombuffer(speech(text), "<i2") * 0.2).astype("<i2").tobytes()
 
 
+@pytest.mark.long
 def test_a_second_talker_does_not_take_the_floor_and_the_caller_does(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(HOURS), agents.text(RIGHT))
 

@@ -191,6 +191,7 @@ def test_a_caller_who_thinks_aloud_costs_a_bounded_number_of_replies(tmp_path: P
     assert len(agent.asked) == MOST + 1
 
 
+@pytest.mark.long
 def test_a_key_pressed_in_the_pause_drops_the_speculative_reply(tmp_path: Path) -> None:
     """The agent is asked how many digits it wants in the state that the caller knows from hearing it."""
     agent = agents.Lines(agents.text("Yes."), agents.text("You chose one."), digits=1)

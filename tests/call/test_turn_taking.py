@@ -195,6 +195,7 @@ def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_und
     assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
 
 
+@pytest.mark.long
 def test_switched_off_only_keys_interrupt(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(LONG), agents.text("You chose two."), digits=1)
 
@@ -243,6 +244,7 @@ def test_a_protected_greeting_is_heard_to_its_end_whatever_is_said(tmp_path: Pat
     assert not left.turns[0]["interrupted"] and left.turns[0]["heard"].endswith("How can I help you?")
 
 
+@pytest.mark.long
 def test_a_caller_who_still_speaks_when_the_agent_has_finished_is_understood_from_the_first_word(
     tmp_path: Path,
 ) -> None:

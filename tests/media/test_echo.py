@@ -60,7 +60,7 @@ def test_an_overdriven_loudspeaker_is_nobody_either() -> None:
 
 
 @pytest.mark.parametrize("path", [Echo(20, 0.06), Echo(20, 0.3, 0.3), Echo(30, 0.163)], ids=["adapter", "room", "far"])
-@pytest.mark.parametrize("at_s", [1.0, 2.6, 4.0])
+@pytest.mark.parametrize("at_s", [1.0, *(pytest.param(each, marks=pytest.mark.long) for each in (2.6, 4.0))])
 def test_who_speaks_over_the_echo_is_heard(path: Echo, at_s: float) -> None:
     said = agent()
     heard = hear(over(returned(said, path), voice(), at_s), said)
@@ -178,6 +178,7 @@ def test_it_is_told_once_and_so_is_a_line_that_loops_back() -> None:
     assert [type(each) for each in weaker] == [EchoPath]
 
 
+@pytest.mark.long
 def test_an_echo_that_has_gone_is_no_longer_cancelled() -> None:
     said = agent(3.0)
     canceller, vad = EchoCanceller(), Vad(VadSettings())

@@ -57,6 +57,7 @@ def test_two_people_who_speak_at_once_are_no_echo(voice: str) -> None:
     assert found(caller, said).lag is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("voice", ["misses_a_delivery/wait", "hesitates_while_booking/book"])
 def test_whoever_interrupts_the_greeting_is_no_echo_of_it(voice: str) -> None:
     """Both begin after silence: nothing yet distinguishes a first vowel that has the agent's own pitch."""

@@ -107,6 +107,7 @@ def test_a_long_sentence_begins_with_a_short_piece(engine: Hibari) -> None:
     assert 0 < len(first.pcm) / 2 < 0.7 * engine.sample_rate
 
 
+@pytest.mark.long
 async def test_a_pronunciation_is_said_instead_of_what_is_written(engine: Hibari) -> None:
     audio, marks = said(engine, "Hello Xyzzy, welcome.", pronounce={"Xyzzy": "ˈbɑːbərə"})
     assert await heard_back(audio.tobytes(), engine.sample_rate) == "hello barbara welcome"

@@ -28,7 +28,6 @@ def written(path: Path, pcm: bytes) -> Path:
     return path
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [
@@ -36,7 +35,7 @@ def written(path: Path, pcm: bytes) -> Path:
         pytest.param(
             [*NODE, str(EXAMPLES / "voice_client.mjs")],
             id="javascript",
-            marks=pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
+            marks=[pytest.mark.long, pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")],
         ),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from phone_daemon.web.guard import MAX_CLIENTS, REFUSED_COSTS, Pace
 from tests.web.served import served, settings_in
 
@@ -46,6 +48,7 @@ def test_clients_without_number_cost_no_memory_without_end() -> None:
     assert len(pace._left) == MAX_CLIENTS
 
 
+@pytest.mark.long
 async def test_whoever_guesses_tokens_is_soon_told_to_wait(tmp_path: Path) -> None:
     async with served(settings_in(tmp_path, requests_a_minute=60)) as web, web.client() as client:
         answers = [await client.get("/v1/me", headers={"Authorization": f"Bearer {n}"}) for n in range(10)]

@@ -16,6 +16,7 @@ from tests.web.served import frame_of, served, settings_in
 LIVE = "20260101T100000.000000Z-aaaa"
 
 
+@pytest.mark.long
 async def test_it_names_the_live_call_and_is_told_what_happens_where_it_asks_for_that(tmp_path: Path) -> None:
     async with served(settings_in(tmp_path)) as web, web.socket() as socket:
         await socket.send(json_frame(Type.AUDIO_START, {"join": LIVE, "notes": True}).pack())

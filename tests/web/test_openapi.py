@@ -59,6 +59,7 @@ async def test_the_api_is_what_its_description_says(tmp_path: Path, web: Served)
     assert {"/v1/calls", "/v1/calls/{call}/say", "/v1/events", "/v1/recordings/{call}"} <= set(described["paths"])
 
 
+@pytest.mark.long
 async def test_the_description_says_which_token_is_wanted(web: Served) -> None:
     async with web.client() as client:
         described = (await client.get("/openapi.json")).json()

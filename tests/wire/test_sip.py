@@ -18,6 +18,7 @@ from phone_daemon.wire.sip import LineCards, PortInUse
 from tests.wire.calls import PATIENCE_S, Ear, card
 
 
+@pytest.mark.long
 async def test_cards_take_consecutive_ports_and_their_calls_come_in_together() -> None:
     port = free_block(2, even=True)
     async with LineCards(SipSettings(port=port, cards=2)) as cards, card() as phone:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ops.bench.heard import SENTENCES, sounded, words_heard
 from ops.witness.rtp import SILENT_FRAME, Packet
 
 
+@pytest.mark.long
 def test_more_sound_is_more_words_up_to_all_of_them() -> None:
     for sentence in SENTENCES:
         counts = [words_heard(sentence, samples) for samples in range(0, 80_000, 800)]

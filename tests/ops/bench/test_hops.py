@@ -80,6 +80,7 @@ def test_whoever_goes_to_sleep_is_woken_as_often() -> None:
     assert sum(after.values()) - sum(before.get(thread, 0) for thread in after) >= 20
 
 
+@pytest.mark.long
 def test_the_groups_of_a_plot_hold_all_of_the_cpu(tmp_path: Path) -> None:
     parts = {"VAD": 1.0, "echo": 2.0, "asyncio": 0.5, "hop from and to the engines": 0.25, "script": 0.25}
     state = {

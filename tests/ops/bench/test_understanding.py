@@ -29,6 +29,7 @@ async def test_sets_that_are_there_are_measured_and_others_told(tmp_path: Path) 
     assert parts == sorted(parts) and parts
 
 
+@pytest.mark.long
 async def test_words_on_what_is_no_speech_are_counted(tmp_path: Path) -> None:
     manifest(tmp_path, [{"text": ""}, {"text": ""}], "not_speech.jsonl")
     found = {figure.name: figure for figure in await understanding.measure(lambda part: None, tmp_path)}

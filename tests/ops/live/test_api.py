@@ -20,6 +20,7 @@ async def run(*words: str) -> int:
     return await asyncio.to_thread(main, list(words))
 
 
+@pytest.mark.long
 async def test_calls_are_listed_followed_and_ended_over_http(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

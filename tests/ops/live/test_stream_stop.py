@@ -37,6 +37,7 @@ async def test_a_server_that_stops_is_seen_to(ways: dict[str, bool], by: str) ->
     assert all(0 <= took < 1000 for took in found.close_ms)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ways", [{"counts": True}, {"serial": True}])
 async def test_a_server_that_goes_on_unheard_is_found_out(ways: dict[str, bool]) -> None:
     """Our end of each stream closes as fast as ever: by itself, that would pass for a floor."""

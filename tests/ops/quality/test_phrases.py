@@ -11,6 +11,7 @@ from ops.__main__ import main
 from sidecars.engine import load
 
 
+@pytest.mark.long
 def test_what_is_printed_makes_an_engine_that_knows_the_dialplan(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["phrases"]) == 0
     phrases = json.loads(capsys.readouterr().out)

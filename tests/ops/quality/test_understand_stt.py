@@ -41,6 +41,7 @@ def test_a_recording_is_heard_once_however_often(host: InlineHost) -> None:
     assert (one.text, one.confidence) == (other.text, other.confidence)
 
 
+@pytest.mark.long
 def test_who_pauses_goes_on_with_the_same_turn(host: InlineHost) -> None:
     turn = heard(host, said("I would like an appointment.") + QUIET + said("On Tuesday morning."))
     assert len(turn.said) == 2
@@ -52,6 +53,7 @@ def test_where_nobody_speaks_nothing_is_heard(host: InlineHost) -> None:
     assert heard(host, b"").text == ""
 
 
+@pytest.mark.long
 def test_an_engine_that_is_started_by_the_command_is_closed_by_it() -> None:
     async def twice() -> str:
         own = InlineHost("stt", "moonshine", {})

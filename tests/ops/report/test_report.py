@@ -121,6 +121,7 @@ def test_a_spreadsheet_gets_a_line_a_turn(calls: Path, tmp_path: Path, capsys: p
     assert rows[0]["ttfa_ms"] == "600.0"
 
 
+@pytest.mark.long
 def test_a_picture_is_drawn(calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report(capsys, calls, "--png", tmp_path / "w.png")
     assert (tmp_path / "w.png").read_bytes().startswith(b"\x89PNG")

@@ -35,6 +35,7 @@ async def test_a_text_goes_to_the_engine_that_speaks_its_language() -> None:
     await host.close()
 
 
+@pytest.mark.long
 async def test_a_channel_stays_with_the_other_language_and_is_cancelled_there() -> None:
     host = made()
     await host.start()

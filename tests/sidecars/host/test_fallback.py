@@ -102,6 +102,7 @@ async def test_the_first_is_used_while_it_answers() -> None:
         await until(host.open(), "Final")
 
 
+@pytest.mark.long
 async def test_a_first_that_is_not_there_at_start_is_used_as_soon_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     there: list[bool] = []
 

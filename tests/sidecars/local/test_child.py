@@ -11,6 +11,8 @@ import time
 from array import array
 from fcntl import ioctl
 
+import pytest
+
 from sidecars.host.frames import encode
 from sidecars.local.child import Pipe
 
@@ -28,6 +30,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.long
 async def test_a_child_whose_engine_is_lost_ends_and_says_the_first_error() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -121,6 +121,7 @@ async def test_closing_it_leaves_no_process_behind() -> None:
         await gone(pid)
 
 
+@pytest.mark.long
 async def test_an_engine_that_cannot_be_loaded_is_told_at_the_start() -> None:
     host = PerCallHost(lambda emptied: SubprocessHost("stt", "no_such", {}, emptied=emptied))
     with pytest.raises(HostLost, match="no such engine"):

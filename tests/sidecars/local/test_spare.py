@@ -122,6 +122,7 @@ async def test_a_spare_that_died_a_moment_ago_is_not_taken(spared: SubprocessHos
     assert await said_again(spared) == "Done"
 
 
+@pytest.mark.long
 async def test_closing_leaves_no_spare_behind() -> None:
     ours, tasks = psutil.Process(), asyncio.all_tasks()
     descriptors, children = ours.num_fds(), ours.children()

@@ -24,6 +24,7 @@ def listening(address: str) -> Iterator[socket.socket]:
         yield manager
 
 
+@pytest.mark.long
 def test_the_speech_server_says_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Path) -> None:
     with listening(str(tmp_path / "notify")) as manager:
         server = subprocess.Popen(

@@ -14,6 +14,8 @@ from phone_daemon.events import WIDE_RATE
 from tests.web.page.daemon import TOKEN, a_daemon
 from tests.web.webrtc.speech import caller
 
+pytestmark = pytest.mark.long
+
 FRAME = 640
 HEADERS = {"authorization": f"Bearer {TOKEN}", "content-type": "application/sdp"}
 BOOKING = "fixtures/calls/books_an_appointment/booking.wav"

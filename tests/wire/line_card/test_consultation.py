@@ -67,6 +67,7 @@ async def test_the_caller_hears_music_while_the_colleague_is_told_and_then_they_
                 pass
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["caller", "colleague"])
 async def test_where_replaces_is_not_known_the_card_bridges_them_until_either_hangs_up(who: str) -> None:
     async with three() as (ours, theirs, probe, ear):

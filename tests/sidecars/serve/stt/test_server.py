@@ -211,6 +211,7 @@ async def test_what_a_supervisor_can_ask(http: str) -> None:
     assert any(line.startswith('listen_refused_total{reason="BAD_REQUEST"}') for line in lines)
 
 
+@pytest.mark.long
 async def test_a_token_is_asked_for_where_there_is_one() -> None:
     async with serving(token="s3cret") as (_, http):
         assert (await get(f"{http}/healthz"))[0] == 200
@@ -224,6 +225,7 @@ async def test_a_token_is_asked_for_where_there_is_one() -> None:
                 assert await close_code(socket) == 1000
 
 
+@pytest.mark.long
 async def test_nobody_comes_in_before_the_engine_is_ready() -> None:
     async with serving() as (server, http):
         server.ready = False
