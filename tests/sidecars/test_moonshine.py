@@ -253,6 +253,7 @@ def test_a_dialplan_or_a_question_without_phrases_is_no_fault(engine: Moonshine)
     assert final.text == SENTENCE
 
 
+@pytest.mark.long
 def test_two_callers_do_not_hear_each_other(engine: Moonshine) -> None:
     one, other = said(SENTENCE), said("What time do you open on Saturday?")
     engine.open(1, {})
@@ -263,6 +264,7 @@ def test_two_callers_do_not_hear_each_other(engine: Moonshine) -> None:
     assert engine.finalize(1).text == SENTENCE
 
 
+@pytest.mark.long
 def test_the_same_audio_gives_the_same_partials(engine: Moonshine) -> None:
     first, _ = heard(engine, said(SENTENCE))
     again, _ = heard(engine, said(SENTENCE))
@@ -281,6 +283,7 @@ def test_a_partial_gives_way_to_whoever_waits_and_comes_later(
     assert engine.finalize(1).text == SENTENCE
 
 
+@pytest.mark.long
 def test_what_is_behind_gives_fewer_partials(engine: Moonshine) -> None:
     """A step with much audio means that the machine is busy."""
     often, _ = heard(engine, said(SENTENCE))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from sidecars.engines.digit_words import DigitWords, count
 from sidecars.engines.expected_words import ExpectedWords
 from sidecars.engines.moonshine_model import MoonshineModel
@@ -131,6 +130,7 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
         MoonshineModel(weights.decoder, weights.encoder, weights.tokenizer)
 
 
+@pytest.mark.long
 def test_a_number_is_found_among_numbers_of_its_length(model: MoonshineModel) -> None:
     encoded = heard(model, "It's four seven one, three five nine, two eight.")
     eight = model.restricted(encoded, DigitWords(vocabulary(), 8, 8), beam=8)
