@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from sidecars.engine import EngineFull
 from sidecars.engines.digit_words import count
 from sidecars.engines.moonshine import LONGEST, Moonshine, create

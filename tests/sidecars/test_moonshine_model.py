@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from sidecars.engines.digit_words import DigitWords, count
 from sidecars.engines.expected_words import ExpectedWords
 from sidecars.engines.moonshine_model import MoonshineModel
