@@ -21,6 +21,7 @@ from tests.sidecars.hearing import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(BUILD_S)]
 
+INSIDE = ("chatterbox_model_inside", "chatterbox_inside", "weights_inside")
 TEXT = "Your appointment is on Tuesday."
 SAMPLES = 55 * 960
 """For every text, with this checkpoint."""
@@ -31,9 +32,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny("chatterbox", tmp_path_factory.mktemp("chatterbox"))
 
 
-@pytest.mark.parametrize("name", ["chatterbox_inside", "weights_inside"])
-async def test_inside(model: Path, name: str, tmp_path: Path) -> None:
-    """The tests of that file, run by the environment's own Python."""
+async def test_inside(model: Path, tmp_path: Path) -> None:
+    """The tests of `INSIDE`, run by the environment's own Python."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         hub = f"http://127.0.0.1:{free.getsockname()[1]}"
     flags = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--import-mode=importlib", "-q"]
@@ -45,8 +45,10 @@ async def test_inside(model: Path, name: str, tmp_path: Path) -> None:
             "-m",
             "pytest",
             "--noconftest",
+            "-p",
+            "tests.sidecars.chatterbox_alone",
             *flags,
-            f"{ROOT}/tests/sidecars/{name}.py",
+            *[f"{ROOT}/tests/sidecars/{name}.py" for name in INSIDE],
         ],
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "PYTEST_"))},
