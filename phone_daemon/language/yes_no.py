@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 
 def _words(text: str) -> frozenset[str]:
@@ -11,31 +13,147 @@ def _words(text: str) -> frozenset[str]:
 
 _YES = _words(
     "yes yeah yep yup yea yah aye sure correct right ok okay fine definitely absolutely perfect exactly certainly "
-    "great good lovely mhm affirmative brilliant wonderful excellent indeed precisely cool grand"
+    "great good lovely mhm affirmative brilliant wonderful excellent indeed precisely cool grand perfectly ideal "
+    "correctly super fantastic deal"
 )
-_NO = _words("no nope nah not wrong incorrect don't isn't doesn't didn't wasn't won't never nothing negative neither")
+_NO = _words(
+    "no nope nah not wrong incorrect don't isn't doesn't didn't wasn't won't never nothing negative neither can't "
+    "cannot couldn't aren't haven't hasn't wouldn't misheard misunderstood"
+)
 AROUND = _words(
     "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i "
     "do would quite course of uh um er well oh else works me there just will be today this so sir madam then "
-    "actually i'm i'd afraid sorry ah believe think think's cheers lot like love to really one hey"
+    "actually i'm i'd afraid sorry ah believe think think's cheers lot like love to really one hey and mm hm hmm "
+    "my dear any ever yet hello hi miss no-one many ever nicely kind"
 )
 """Words that say nothing next to a yes or a no."""
+_FOR_ME = r"(?: for)?(?: me| us)?"
+_PRAISE = (
+    r"(?:good|great|fine|perfect|right|lovely|okay|wonderful|excellent|brilliant|ideal|all right|correct|about right)"
+)
+_THAT = r"(?:that|it|this|them|those|everything)"
+_HAD_IN_MIND = (
+    r"(?:said|meant|wanted?|needed|need|asked|ask|told you|was after|was thinking|had in mind|was looking for|like)"
+)
+_WANTED = rf"i(?:'ve| have|'d| had| would)? {_HAD_IN_MIND}"
+_RIGHT = rf"(?:it|right|correct|true|what {_WANTED}|mine|me|good|any good|my \w+|the \w+)"
 _NO_SAID = (
-    "that's all", "that is all", "that's everything", "that is everything", "of course not", "certainly not",
-    "absolutely not", "definitely not", "not at all", "not really", "not quite", "no way", "i don't think so",
-    "afraid not", "hold on no",
-)  # fmt: skip
+    rf"that(?: is|'s| was) (?:all|everything|the lot)(?! {_PRAISE})",
+    "(?:that|it|this)(?:'ll| will| would| should) be (?:all|everything)",
+    "that was (?:it|all|everything)",
+    "that's (?:me|us) (?:done|finished)",
+    "(?:of course|certainly|absolutely|definitely|probably|sadly|unfortunately) not",
+    "not at all",
+    "not (?:really|quite|exactly|entirely)",
+    "no (?:way|good|chance|need)",
+    "i (?:don't|do not) think (?:so|that's right|that is right|it is|it's right)",
+    "(?:i'm )?afraid (?:not|it isn't|it's not|that's wrong)",
+    "hold on no",
+    "i hope not",
+    rf"(?:that|it|this)(?:'s not| is not| isn't| wasn't) {_RIGHT}",
+    rf"not what {_WANTED}",
+    "not that(?: one)?",
+    r"i never said (?:that|so|any\w+)",
+    "(?:that|it|this) (?:can't|cannot|can not) be (?:right|correct|it)",
+    rf"(?:that|it|this) (?:doesn't|does not|won't|wouldn't) (?:\w+ )?(?:work|suit|do|fit|help){_FOR_ME}",
+    r"you(?:'ve| have)? (?:got|heard|have|had|taken|written|put) (?:\w+ ){0,3}wrong",
+    r"you(?:'ve| have)? (?:mis\w+)(?: me)?",
+    "you (?:didn't|did not) (?:hear|get|understand) (?:me|that|it)(?: right| correctly)?",
+    "i said (?:something|anything|somewhere) else",
+    "i(?:'d| would)? rather not",
+    "i(?:'d| would) prefer not to",
+    "i (?:don't|do not) want (?:to|that|it)",
+    "i (?:do not|would not|will not)",
+    "thanks but no",
+    "(?:yes|yeah) no",
+)
 _YES_SAID = (
-    "no problem", "not a problem", "no worries", "no that's right", "i don't mind", "all right", "that's all right",
-    "that is all right", "why not", "of course", "go ahead", "go for it", "sounds good", "spot on", "that works",
-    "works for me", "suits me", "you bet", "please do", "by all means", "i think so", "i guess so", "i suppose so",
-    "that'll do", "that will do", "that would be great", "that'd be great", "that is right", "i believe so",
-    "sure thing", "fine by me", "fine with me",
-)  # fmt: skip
-_YES_ALONE = ("i do", "i would", "it is", "i will")
+    "no problem(?: at all)?",
+    "(?:it's |that's )?not a problem(?: at all)?",
+    "no worries(?: at all)?",
+    "no objections?",
+    "no complaints",
+    rf"(?:no )+(?:yes |yeah )?(?:that's|that is|it's|it is|you're|you are) (?:all |quite |perfectly )?{_PRAISE}",
+    rf"i (?:don't|do not|wouldn't|would not|won't) mind(?: (?:at all|{_THAT}))?",
+    "all right",
+    rf"(?:that's|that is) all {_PRAISE}",
+    rf"all {_PRAISE}",
+    "i (?:don't|can't) see why not",
+    "why (?:ever )?not",
+    "of course",
+    "go (?:right |straight )?ahead(?: (?:and|with) .*)?",
+    "go for (?:it|that)",
+    rf"{_THAT}? ?sounds (?:\w+ )?{_PRAISE}(?: to me)?",
+    "spot on",
+    "bang on",
+    rf"{_THAT} (?:\w+ )?(?:works|suits|fits|does)(?: (?:well|fine|nicely|perfectly|great))?{_FOR_ME}",
+    "(?:works|suits)(?: (?:well|fine|nicely|perfectly))? (?:for me|for us|me|us)",
+    "down to the ground",
+    "you bet",
+    "please do(?: that| it| so)?",
+    "by all means",
+    "i (?:think|guess|suppose|believe|reckon|imagine|hope|would say)(?: so)?",
+    rf"{_THAT}(?:'ll| will| should) (?:do|be)(?: (?:me|nicely|fine|it))?",
+    rf"{_THAT}(?:'d| would| should) be (?:\w+ )?{_PRAISE}",
+    "sure thing",
+    "(?:fine|okay|good|great) (?:by|with|for) me",
+    "could(?:n't| not) (?:be better|ask for (?:more|better))",
+    "(?:i )?can't complain",
+    rf"nothing wrong with {_THAT}",
+    rf"(?:let's|let us|we can|we'll|i'll|i will|i can) (?:do|go with|say|have|take|leave it at|keep) {_THAT}",
+    rf"(?:i'm|i am|i'd be|we're) (?:\w+ )?(?:happy|fine|okay|good|pleased|all right) (?:with|about) {_THAT}",
+    r"you(?:'ve| have)? (?:heard|understood|got|have|read)(?: me| it| that)? (?:\w+ )?(?:right|correctly|well)",
+    r"you(?:'re| are) (?:\w+ )?(?:right|correct)",
+    "it (?:certainly|definitely|really|sure|absolutely) (?:is|does)",
+    r"(?:those|these|they) are (?:the )?(?:\w+ )?(?:right|correct) ?(?:ones|digits|numbers)?",
+    "ten out of ten",
+    "count me in",
+    "i'll take (?:it|that)",
+    "that's (?:me|us)(?! done| finished| sorted)",
+    "hundred percent",
+    "you could say that",
+)
+_YES_ALONE = ("i do", "i would", "it is", "i will", "there is", "i have", "it does", "you may", "you can", "we do")
 """A yes if nothing else is said, but not in "i do need another day"."""
-_CONFIRMED = ("that's it", "that is it", "that's the one", "you got it", "you've got it", "that's what i said")
+_CONFIRMED = (
+    rf"(?:that's|that is|that was|it's|it is|this is) (?:exactly |precisely |just |indeed )?what {_WANTED}(?: for)?",
+    "(?:that's|that is|that was|it's|it is|this is) (?:exactly |indeed )?(?:it|mine|how i want it|what it says)",
+    "(?:that's|that is|that was|it's|it is|this is) the (?:right |correct )?(?:one|number|day|time|date)",
+    rf"(?:exactly |just |precisely )?(?:what|as) {_WANTED}",
+    "you(?:'ve| have)? got it",
+    "you have it",
+    "got it in one",
+    "that's my (?:number|name|day)",
+    rf"(?:put|mark|write) me (?:down|in)(?: for {_THAT})?",
+    rf"(?:book|confirm|arrange|do|keep) (?:{_THAT}|me in)",
+    "(?:i'd|i would) (?:like|love) that",
+)
 """A yes in answer to "is that right?", elsewhere often a goodbye."""
+_CLOSED = (
+    r"(?:i'm|i am|we're|we are) (?:\w+ )?(?:good|fine|okay|done|finished|sorted|set|happy|all right|off)(?: here)?",
+    "(?:that's|that is|that was) (?:it|me|us|about it|that)(?: (?:sorted|done))?",
+    "not (?:right now|at the moment|today|for now|just now|now|yet|that i can think of|this time)",
+    "nothing (?:else|more|further|at the moment|for now|right now|today|that i can think of)",
+    r"you(?:'ve| have) been (?:\w+ )?(?:helpful|kind|great)(?: thank you| thanks)?",
+    "(?:that'll|that will|that should|that would) do(?: it| me)?",
+    "i(?:'ve| have) (?:got )?(?:all|everything) i (?:need|needed|wanted)",
+    r"i (?:don't|do not) need (?:anything|any more|any other\w*)(?: else| more| today| now)*",
+    rf"{_THAT} {_WANTED}",
+    "all (?:done|sorted|set|good)",
+)
+"""A no in answer to "is there anything else?"."""
+_BUT = frozenset(("but", "except", "only"))
+_AT_ALL = re.compile(
+    r"""(?:(?:oh|no|well|sorry|actually|okay|right|um|uh|er|ah|you\ know\ what|just|please|then|look|yeah|hm)\ )*
+    (?:forget\ (?:it|that|about\ (?:it|that)|the\ whole\ thing)|never\ mind(?:\ (?:that|it|then))?
+    |leave\ it|let's\ (?:leave\ it|not)
+    |drop\ it|don't\ (?:bother|worry)(?:\ about\ (?:it|that))?|not\ any\ ?more|i(?:'ve|\ have)?\ changed\ my\ mind
+    |(?:i|we)\ (?:don't|do\ not)\ (?:want|need)(?:\ (?:to|it|that|this|one))*(?:\ (?:any\ ?more|after\ all|now))?
+    |(?:i'd|i\ would)\ rather\ not|on\ second\ thoughts?\ no
+    |scrap\ (?:that|it)(?:\ i\ don't\ (?:need|want)\ (?:it|that))?)
+    (?:\ (?:please|thanks|thank\ you|then|sorry|actually|after\ all|for\ now|it's\ fine|it's\ okay))*""",
+    re.VERBOSE,
+)
 YES_NO_EXAMPLES = (
     "yes", "yes please", "yeah", "yes that's right", "that's right", "that's correct", "correct", "sure", "okay",
     "that's fine", "yes it is", "yes thank you", "yep", "that's good", "yes i would", "sounds good", "that works",
@@ -70,34 +188,59 @@ YES_NO_GOODBYES = (
 """A no to "is there anything else?" that says goodbye, or a goodbye alone."""
 
 
-def yes_or_no(words: Sequence[str], confirming: bool = False) -> str:
+def yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> str:
     """`yes`, `no`, or empty. A no outweighs a yes: "that's not right".
 
-    `confirming`: whether the question was if something is right.
+    `confirming`: whether the question was if something is right; `closing`: whether it was if there is anything else.
     """
-    no, yes, rest = _taken_apart(words, confirming)
-    if no or rest & _NO:
+    no, yes, rest = _taken_apart(tuple(words), confirming, closing)
+    if no or not _NO.isdisjoint(rest):
         return "no"
     # "Shall I cancel it?" "Please."
-    alone = rest <= AROUND and ("please" in rest or " ".join(words).endswith(_YES_ALONE))
-    return "yes" if yes or rest & _YES or alone else ""
+    alone = AROUND.issuperset(rest) and ("please" in rest or " ".join(words).endswith(_YES_ALONE))
+    if not (yes or not _YES.isdisjoint(rest) or alone):
+        return ""
+    # "Yes, but later" does not say that it is right.
+    return "no" if confirming and not _BUT.isdisjoint(rest) and not _plain(rest) else "yes"
 
 
-def only_yes_or_no(words: Sequence[str], confirming: bool = False) -> bool:
+def only_yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> bool:
     """Whether a sentence says yes or no and nothing else."""
-    *_, rest = _taken_apart(words, confirming)
-    return bool(yes_or_no(words, confirming)) and rest <= _YES | _NO | AROUND
+    *_, rest = _taken_apart(tuple(words), confirming, closing)
+    return bool(yes_or_no(words, confirming, closing)) and _plain(rest)
 
 
-def _taken_apart(words: Sequence[str], confirming: bool) -> tuple[bool, bool, frozenset[str]]:
+def gives_up(words: Sequence[str]) -> bool:
+    """Whether a sentence says that what was just talked about is not wanted after all, and nothing else."""
+    return _AT_ALL.fullmatch(" ".join(words)) is not None
+
+
+def _plain(rest: Iterable[str]) -> bool:
+    return all(word in _YES or word in _NO or word in AROUND for word in rest)
+
+
+def _pattern(alternatives: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)")
+
+
+_NO_PATTERN = _pattern(_NO_SAID)
+_CLOSED_PATTERN = _pattern(_CLOSED)
+_YES_PATTERN = _pattern(_YES_SAID)
+_CONFIRMED_PATTERN = _pattern(_CONFIRMED)
+
+
+@lru_cache(maxsize=2_000)
+def _taken_apart(words: tuple[str, ...], confirming: bool, closing: bool) -> tuple[bool, bool, tuple[str, ...]]:
     """Whether a sentence contains a phrase that means no, whether it contains one that means yes, and its other
     words."""
-    sentence = f" {' '.join(words)} "
-    turns = dict.fromkeys((*_YES_SAID, *(_CONFIRMED if confirming else ())), "yes") | dict.fromkeys(_NO_SAID, "no")
-    found = set()
-    # The longest come first, because "of course not" contains "of course".
-    for turn in sorted(turns, key=len, reverse=True):
-        if f" {turn} " in sentence:
-            sentence = sentence.replace(f" {turn} ", " ")
-            found.add(turns[turn])
-    return "no" in found, "yes" in found, frozenset(sentence.split())
+    rest = " ".join(words)
+    found = {"yes": False, "no": False}
+    patterns = [("no", _CLOSED_PATTERN)] if closing else []
+    # "No, that's right" is a yes, and "of course not", which contains "of course", a no.
+    patterns += [("no", _NO_PATTERN), ("yes", _YES_PATTERN)]
+    patterns += [("yes", _CONFIRMED_PATTERN)] if confirming else []
+    for answer, pattern in patterns:
+        rest, count = pattern.subn(" ", rest)
+        found[answer] |= count > 0
+        rest = " ".join(rest.split())
+    return found["no"], found["yes"], tuple(rest.split())

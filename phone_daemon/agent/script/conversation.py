@@ -184,7 +184,9 @@ class _Step(Request):
         intent = self._script.intents[state.intent]
         confirming = state.asked is Asked.CONFIRM
         values = {name: value for name, value in reading.values.items() if name in intent.slots}
-        if self._outweighs(reading, intent, values):
+        if reading.gives_up and not values:
+            self._drop()
+        elif self._outweighs(reading, intent, values):
             self._start(self._script.intents[reading.other_than(intent.name).intent], reading.values)
         elif confirming and reading.answer == "yes" and not self._differ(values):
             self._complete()
@@ -202,13 +204,15 @@ class _Step(Request):
         other = reading.other_than(intent.name)
         if not other.intent or other.score <= reading.score(intent.name):
             return False
-        if reading.only and self._state.asked is Asked.CONFIRM:
+        confirming = self._state.asked is Asked.CONFIRM
+        if reading.only and confirming:
             return False
         if values and self._aside(self._script.intents[other.intent]):
             return False
         answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
         leaving = self._script.intents[other.intent].then is Then.HANG_UP or self._by_the_way(other)
-        doubtful = answered or leaving or self._brief or (reading.only and not self._interrupted)
+        said = reading.answer and (confirming or (reading.only and not self._interrupted))
+        doubtful = answered or leaving or self._brief or said
         return other.score >= (SURE if doubtful else LEAST)
 
     def _by_the_way(self, best: Score) -> bool:

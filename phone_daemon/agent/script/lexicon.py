@@ -125,6 +125,37 @@ _GROUPS = (
     "neighbour neighbor",
     "pick collect fetch",
     "free available",
+    "taxi cab car ride lift minicab",
+    "driver car cab",
+    "bike bicycle cycle",
+    "repair service tune adjust",
+    "tyre tire wheel brake chain gear bike",
+    "haircut trim cut hair hairdo",
+    "dye color colour highlights",
+    "book novel title paperback volume",
+    "loan borrow lend book",
+    "renew extend prolong longer",
+    "reserve aside hold",
+    "table seat dinner lunch dine eat meal",
+    "ready done finished mended fixed repaired complete",
+    "price rate fee charge pay dear cheap expensive tariff",
+    "room bed accommodation",
+    "house flat apartment property home",
+    "garage mechanic workshop",
+    "lawyer solicitor attorney",
+    "invoice bill statement account",
+    "payment pay settle",
+    "class lesson course session",
+    "ticket seat",
+    "order purchase buy",
+    "refund money",
+    "plumber engineer technician electrician",
+    "vet dog cat pet puppy kitten",
+    "medicine prescription tablet pill drug",
+    "test result scan",
+    "interested keen",
+    "gap space room slot opening vacancy",
+    "gift present voucher",
 )
 _PHRASAL = {
     "book": ("set up", "fit in", "squeeze in", "put in", "put down", "slot in", "pencil in", "get in"),
@@ -217,9 +248,16 @@ for _number, _group in enumerate(_GROUPS):
         _MEANINGS.setdefault(stem(_word), set()).add(_number)
 
 
-def akin(one: str, other: str) -> bool:
-    """Whether two stems mean much the same."""
-    return not _MEANINGS.get(one, set()).isdisjoint(_MEANINGS.get(other, ()))
+_OF_GROUP: dict[int, list[str]] = {}
+for _word, _numbers in _MEANINGS.items():
+    for _number in sorted(_numbers):
+        _OF_GROUP.setdefault(_number, []).append(_word)
+
+
+def kin(word: str) -> tuple[str, ...]:
+    """The stems that mean much the same as the stem `word`."""
+    groups = sorted(_MEANINGS.get(word, ()))
+    return tuple(dict.fromkeys(other for group in groups for other in _OF_GROUP[group] if other != word))
 
 
 NOT = "not"

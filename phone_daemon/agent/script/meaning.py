@@ -11,8 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from phone_daemon.agent.script.lexicon import FILLERS
+from phone_daemon.agent.script.lexicon import FILLERS, kin, stem
+from phone_daemon.agent.script.scoring import Agreement
 from phone_daemon.agent.script.word_vectors import Vector, WordVectors
+from phone_daemon.language.acts import find_acts
 
 _ALIKE = 0.25
 """Words whose vectors have less than this cosine have nothing to do with each other."""
@@ -24,6 +26,12 @@ _FEWEST = 4
 """Fewer words than this are no sentence: of "appointment" alone it cannot be said what is to happen with it."""
 _SLOT = 5.0
 """How much a slot says: as much as a common word."""
+_ACT = 14.0
+"""How much an act says (`find_acts`): as much as a telling word."""
+_AKIN, _INFLECTED = 0.7, 0.95
+"""How alike words are at least that `lexicon` says to mean much the same, and forms of one word."""
+_KEPT = 5_000
+"""How many words that were heard are kept, compared with the vocabulary."""
 
 
 class Meaning:
@@ -33,7 +41,9 @@ class Meaning:
         self._vectors = vectors
         known = list(
             dict.fromkeys(
-                (intent, tuple(_telling(sentence.split()))) for intent, said in sentences.items() for sentence in said
+                (intent, (*_telling(split := sentence.split()), *sorted({f"+{act.value}" for act in find_acts(split)})))
+                for intent, said in sentences.items()
+                for sentence in said
             )
         )
         vocabulary = list(dict.fromkeys(word for _, said in known for word in said))
@@ -41,13 +51,20 @@ class Meaning:
         self._slots = {word: number for word, number in numbers.items() if word.startswith("{")}
         self._directions, self._weights = _normalized(np.stack([self._vector(word) for word in vocabulary]))
         self._weights[list(self._slots.values())] = _SLOT
+        self._acts = {word: number for word, number in numbers.items() if word.startswith("+")}
+        self._weights[list(self._acts.values())] = _ACT
         # Sentences as rows of word numbers. The last row of what is computed for each word is for no word.
         longest = max(len(said) for _, said in known)
+        self._of_stem: dict[str, list[int]] = {}
+        for word, number in numbers.items():
+            self._of_stem.setdefault(stem(word), []).append(number)
+        self._columns: dict[str, tuple[Vector, float]] = {}
         self._said = np.full((len(known), longest), len(vocabulary))
         for row, (_, said) in enumerate(known):
             self._said[row, : len(said)] = [numbers[word] for word in said]
         self._weights = np.append(self._weights, np.float32(0.0))
         self._wanted = self._weights[self._said].sum(1)
+        self._agreeing = Agreement([said for _, said in known])
         self._intents = list(dict.fromkeys(intent for intent, _ in known))
         self._rows = {
             intent: np.array([row for row, (of, _) in enumerate(known) if of == intent]) for intent in self._intents
@@ -63,30 +80,54 @@ class Meaning:
         places = [at for at, word in enumerate(words) if word in telling]
         if len(places) < _FEWEST:
             return {}
-        directions, weights = _normalized(np.stack([self._vectors[words[at]] for at in places]))
-        alike = self._directions @ directions.T
-        alike[alike < _ALIKE] = 0.0
-        alike = np.vstack([np.minimum(alike, 1.0), np.zeros((1, len(places)), np.float32)])
+        columns = [self._column(words[at]) for at in places]
+        alike = np.stack([column for column, _ in columns], 1)
+        weights = np.array([weight for _, weight in columns], np.float32)
         for name, positions in slots.items():
             held = [number for number, at in enumerate(places) if at in positions]
             weights[held] = np.minimum(weights[held], _SLOT)
             if (slot := self._slots.get(f"{{{name}}}")) is not None:
                 alike[slot, held] = 1.0
+        acts = find_acts(words)
+        for act in acts:
+            held = [number for number, at in enumerate(places) if act.start <= at < act.end]
+            if held and (row := self._acts.get(f"+{act.value}")) is not None:
+                alike[row, held] = 1.0
+                weights[held] = np.maximum(weights[held], _ACT / len(held))
         weights /= weights.sum()
         closest = alike.max(1) * self._weights
         heard = closest[self._said].sum(1) / self._wanted
+        agreeing = self._agreeing({act.value for act in acts})
         found = {}
         for intent in self._intents:
             of_intent = float(alike[self._words[intent]].max(0) @ weights)
             rows = self._rows[intent]
-            rows = rows[np.argsort(-heard[rows], kind="stable")[:_NEAREST]]
+            rows = rows[np.argsort(-heard[rows] * agreeing[rows], kind="stable")[:_NEAREST]]
             belongs = _OWN * (alike[self._said[rows]].max(1) @ weights) + (1 - _OWN) * of_intent
-            nearness = 2 * heard[rows] * belongs / (heard[rows] + belongs + 1e-9)
+            nearness = agreeing[rows] * 2 * heard[rows] * belongs / (heard[rows] + belongs + 1e-9)
             found[intent] = round(float(nearness.max()), 4)
         return found
 
+    def _column(self, word: str) -> tuple[Vector, float]:
+        """How alike `word` is to each word of the vocabulary, and to none, which is 0; and how much it says."""
+        if (found := self._columns.get(word)) is None:
+            vector = self._vectors[word]
+            length = float(np.linalg.norm(vector))
+            # Not a matrix product, because the threads that it starts cost more than it does.
+            alike = np.einsum("ij,j->i", self._directions, vector / max(length, 1e-6))
+            alike[alike < _ALIKE] = 0.0
+            for other in kin(stem(word)):
+                held = self._of_stem.get(other, [])
+                alike[held] = np.maximum(alike[held], _AKIN)
+            held = self._of_stem.get(stem(word), [])
+            alike[held] = np.maximum(alike[held], _INFLECTED)
+            found = np.append(np.minimum(alike, 1.0), np.float32(0.0)), length
+            if len(self._columns) < _KEPT:
+                self._columns[word] = found
+        return found
+
     def _vector(self, word: str) -> Vector:
-        return np.zeros(256, np.float32) if word.startswith("{") else self._vectors[word]
+        return np.zeros(256, np.float32) if word[0] in "{+" else self._vectors[word]
 
 
 def _telling(words: Sequence[str]) -> list[str]:

@@ -10,10 +10,12 @@ from math import sqrt
 from phone_daemon.agent.script.meaning import Meaning
 from phone_daemon.agent.script.scoring import SURE, Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
+from phone_daemon.agent.script.usual import usual
 from phone_daemon.agent.script.word_vectors import word_vectors
 from phone_daemon.dialplan.intents import Script, Then
 from phone_daemon.dialplan.slots import Text, YesNo
-from phone_daemon.language.yes_no import only_yes_or_no, yes_or_no
+from phone_daemon.language.acts import wanted_part
+from phone_daemon.language.yes_no import gives_up, only_yes_or_no, yes_or_no
 from sidecars.languages import is_english
 
 NONE = Score("", 0.0)
@@ -37,6 +39,8 @@ class Reading:
     """Whether nothing was said besides the yes or no."""
     agreed: bool = True
     """Whether the words and their meaning speak for the same intent."""
+    gives_up: bool = False
+    """Whether all that was said is that what was talked about is not wanted after all."""
 
     @property
     def best(self) -> Score:
@@ -71,12 +75,18 @@ class Reader:
         """`language`: a code such as "de"; word vectors are only for English."""
         self._slots = script.slots
         self._short = {name for name, intent in script.intents.items() if intent.then in _SHORT}
-        sentences = tuple((name, tuple(intent.sentences)) for name, intent in script.intents.items())
+        self._english = english = is_english(language)
+        sentences = tuple(
+            (name, (*intent.sentences, *(usual(intent) if english else ()))) for name, intent in script.intents.items()
+        )
         self._matcher = matcher(sentences)
-        self._meaning = meaning(sentences) if is_english(language) else None
+        self._meaning = meaning(sentences) if english else None
 
     def read(self, words: Sequence[str], state: State) -> Reading:
         """What `words` may mean to an agent in `state`."""
+        said = words
+        if self._english:
+            words = wanted_part(words)
         values: dict[str, str] = {}
         where: dict[str, Collection[int]] = {}
         for name, slot in self._slots.items():
@@ -89,13 +99,14 @@ class Reader:
         # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked, agreed = self._ranked(words, {} if open_request else where)
-        confirming = state.asked is Asked.CONFIRM
+        confirming, closing = state.asked is Asked.CONFIRM, state.asked is Asked.ELSE
         return Reading(
             self._weighed(ranked, len(words)),
             values,
-            yes_or_no(words, confirming),
-            only_yes_or_no(words, confirming),
+            yes_or_no(said, confirming, closing),
+            only_yes_or_no(said, confirming, closing),
             agreed,
+            gives_up(said),
         )
 
     def _ranked(self, words: Sequence[str], slots: Mapping[str, Collection[int]]) -> tuple[Sequence[Score], bool]:

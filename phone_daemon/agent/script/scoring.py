@@ -8,12 +8,15 @@ more often than they swap them, and callers have their own word order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 from math import log
+
+import numpy as np
+from numpy.typing import NDArray
 
 from phone_daemon.agent.script.lexicon import (
     COMMON_ROOTS,
@@ -21,11 +24,14 @@ from phone_daemon.agent.script.lexicon import (
     GREETING_ROOTS,
     NOT,
     PHRASAL,
-    akin,
+    kin,
     roots,
     sound,
     stem,
 )
+from phone_daemon.language.acts import CHANGE, DROP, find_acts
+
+Vector = NDArray[np.float64]
 
 LEAST = 0.5
 """Below this score the caller was not understood."""
@@ -67,6 +73,18 @@ _WANTED = 5
 """A caller who says this many words besides a greeting wants something."""
 _REACH = 4
 """A word that changes a verb's meaning may follow within this many words: "take me off"."""
+
+
+DECIDING = (DROP, CHANGE)
+"""Acts that tell requests apart which have everything else in common."""
+OTHERWISE = 0.75
+"""Factor on a sentence that does not do what was heard to be done."""
+UNASKED = 0.85
+"""Factor on a sentence that does what was not heard to be done."""
+_MISHEARD = 0.45
+"""From this closeness on, a word may be a misheard one that says what is to be done."""
+_NEAREST = 16
+"""This many sentences of an intent are compared in full: those that most of is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,123 +135,205 @@ class Matcher:
     """Scores what callers say against the sentences of each intent; `{name}` in a sentence is a slot."""
 
     def __init__(self, sentences: Mapping[str, Sequence[str]]) -> None:
-        self._sentences = [
-            (intent, tuple(dict.fromkeys(root for _, root in _tokens(sentence.split()))))
-            for intent, known in sentences.items()
-            for sentence in known
-        ]
-        self._vocabularies: dict[str, set[str]] = {intent: set() for intent in sentences}
+        known = {
+            (intent, tuple(sorted(set(_sentence_tokens(sentence.split())))))
+            for intent, said in sentences.items()
+            for sentence in said
+        }
+        ordered = sorted(known)
+        self._intents = list(sentences)
         spread: dict[str, set[str]] = {}
-        for intent, tokens in self._sentences:
-            self._vocabularies[intent].update(tokens)
+        for intent, tokens in ordered:
             for token in tokens:
                 spread.setdefault(token, set()).add(intent)
+        self._vocabulary = _Vocabulary(list(spread))
         # A word that every intent has weighs next to nothing, and a word that one intent has weighs the most.
-        self._weights = {
-            token: _SLOT
-            if token.startswith("{")
-            else (log((len(sentences) + 1) / (len(intents) + 0.5)) + 0.05) * (_COMMON if token in _LITTLE else 1.0)
-            for token, intents in spread.items()
-        }
-        self._telling = log((len(sentences) + 1) / (max(1.0, _FEW * len(sentences) / 12) + 0.5))
-        self._vocabulary = [token for token in self._weights if not token.startswith("{")]
-        # Computed in advance, because dialplans have thousands of sentences, and a caller is waiting.
-        self._wanted = [sum(self._weights[token] for token in tokens) for _, tokens in self._sentences]
+        count = len(sentences)
+        self._weights = np.array(
+            [
+                _SLOT
+                if token.startswith("{")
+                else (log((count + 1) / (len(intents) + 0.5)) + 0.05) * _importance(token)
+                for token, intents in spread.items()
+            ]
+            + [0.0]
+        )
+        self._telling = log((count + 1) / (max(1.0, _FEW * count / 12) + 0.5))
+        # Sentences as rows of token numbers; the last number stands for no token. Prepared in advance, because
+        # dialplans have thousands of sentences, and a caller is waiting.
+        numbers = self._vocabulary.numbers
+        longest = max((len(tokens) for _, tokens in ordered), default=1)
+        self._said = np.full((len(ordered), longest), len(spread))
+        for row, (_, tokens) in enumerate(ordered):
+            self._said[row, : len(tokens)] = [numbers[token] for token in tokens]
+        self._lengths = np.array([len(tokens) for _, tokens in ordered])
+        self._wanted = self._weights[self._said].sum(1)
+        self._denied = np.array([NOT in tokens for _, tokens in ordered], bool)
+        self._agreeing = Agreement([tokens for _, tokens in ordered])
+        self._doing = _words_that_do(sentences)
+        of = [intent for intent, _ in ordered]
+        self._rows = {intent: np.array([row for row, other in enumerate(of) if other == intent], int) for intent in of}
+        self._words = {intent: np.unique(self._said[rows]) for intent, rows in self._rows.items()}
 
     def rank(self, words: Sequence[str], slots: Mapping[str, Collection[int]] | None = None) -> list[Score]:
         """Every intent with a score above 0, best first.
 
         `slots`: for each slot that has a value in `words`, the positions of the words that say it.
         """
-        alike: dict[str, dict[int, float]] = {}
-        weights: dict[int, float] = {}
+        if not words or not self._rows:
+            return []
         heard = self._heard(words)
+        alike = np.zeros((len(self._weights), len(words)))
+        weights = np.zeros(len(words))
         for at, root in heard:
-            weights[at] = max(weights.get(at, 0.0), _STRANGE_COMMON if root in COMMON_ROOTS else _STRANGE)
-        for at, root in heard:
-            for token in self._vocabulary:
-                if close := self._closeness(root, token):
-                    found = alike.setdefault(token, {})
-                    found[at] = max(found.get(at, 0.0), close)
-                    weights[at] = max(weights[at], self._weights[token] * close)
+            weights[at] = max(weights[at], _STRANGE_COMMON if root in COMMON_ROOTS else _STRANGE)
+            close = self._vocabulary.closeness(root, self._weights)
+            alike[:-1, at] = np.maximum(alike[:-1, at], close)
+            weights[at] = max(weights[at], float((self._weights[:-1] * close).max()))
         for name, positions in (slots or {}).items():
-            alike[f"{{{name}}}"] = dict.fromkeys(positions, 1.0)
+            held = list(positions)
+            if (slot := self._vocabulary.numbers.get(f"{{{name}}}")) is not None:
+                alike[slot, held] = 1.0
             # The words of a value say the same about every request.
-            weights |= {at: min(weights.get(at, _SLOT), _SLOT) for at in positions}
-        total = sum(weights.values())
-        belongs = {
-            intent: _share(_covered(known, alike), weights, total) for intent, known in self._vocabularies.items()
-        }
-        closest = {token: max(found.values()) for token, found in alike.items()}
-        negated = any(root == NOT for _, root in heard)
-        best: dict[str, float] = {}
-        for (intent, tokens), wanted in zip(self._sentences, self._wanted, strict=True):
-            part = self._part(tokens, wanted, closest)
-            if negated and NOT not in tokens:
-                part *= _NEGATED
-            least = best.get(intent, 0.0)
-            if part * _beside(1.0, belongs[intent]) <= least:
-                continue
-            own = _share(dict.fromkeys(_covered(tokens, alike), 1.0), weights, total)
-            if (score := part * _beside(own, belongs[intent])) > least:
-                best[intent] = score
-        ranked = [Score(intent, round(score, 6)) for intent, score in best.items()]
+            weights[held] = np.where(weights[held] > 0, np.minimum(weights[held], _SLOT), _SLOT)
+        acts = self._done(words, heard, alike, weights)
+        total = weights.sum()
+        if not total:
+            return []
+        parts = self._parts(alike.max(1)) * self._agreeing(acts)
+        if any(root == NOT for _, root in heard):
+            parts = np.where(self._denied, parts, parts * _NEGATED)
+        ranked = []
+        for intent, rows in self._rows.items():
+            belongs = alike[self._words[intent]].max(0) @ weights / total
+            best = rows[np.argsort(-parts[rows], kind="stable")[:_NEAREST]]
+            own = alike[self._said[best]].max(1) @ weights / total
+            score = float((parts[best] * (_OWN * own + (1 - _OWN) * belongs) ** _BESIDE).max())
+            if score > 0:
+                ranked.append(Score(intent, round(score, 6)))
         return sorted(ranked, key=lambda each: -each.score)
 
-    def _closeness(self, root: str, token: str) -> float:
-        """A word with the same meaning says no more than it would itself: many requests have "appointment", one has
-        "slot"."""
-        if root == token:
-            return 1.0
-        if akin(root, token):
-            return _AKIN * min(1.0, self._weights.get(root, self._weights[token]) / self._weights[token])
-        return likeness(root, token)
+    def _done(self, words: Sequence[str], heard: Sequence[Token], alike: Vector, weights: Vector) -> set[str]:
+        """What `words` do, which is entered into `alike` and `weights`."""
+        number = self._vocabulary.numbers
+        found = find_acts(words)
+        acts = {act.value for act in found}
+        for act in found:
+            if (token := f"+{act.value}") in number:
+                alike[number[token], act.start : act.end] = 1.0
+                each = self._weights[number[token]] / (act.end - act.start)
+                weights[act.start : act.end] = np.maximum(weights[act.start : act.end], each)
+        if acts:
+            return acts
+        for at, root in heard:
+            # It may be said by a word that was misheard, which is one that the dialplan does not have.
+            if root in number or root in _LITTLE:
+                continue
+            for name, doing in self._doing.items():
+                close = max(likeness(root, each) for each in doing)
+                if close >= _MISHEARD:
+                    alike[number[f"+{name}"], at] = close
+                    acts.add(name)
+        return acts
+
+    def _parts(self, closest: Vector) -> Vector:
+        """How much of each sentence was heard; `closest`: how close the nearest heard word comes to each token."""
+        near: Vector = closest[self._said]
+        found: Vector = (self._weights * closest)[self._said].sum(1)
+        most = np.where(closest >= _TELLING, self._weights, 0.0)[self._said].max(1)
+        parts: Vector = (1 - _COUNT) * found / np.maximum(self._wanted, 1e-9) + _COUNT * near.sum(1) / self._lengths
+        parts[(parts < 1 - 1e-9) & (most < self._telling)] *= _VAGUE
+        return parts
 
     def _heard(self, words: Sequence[str]) -> list[Token]:
         """The roots of what was heard, and those of words that the sentences write apart or as one."""
+        known = self._vocabulary.numbers
         heard = _tokens(words)
         for at, pair in enumerate(pairwise(words)):
-            if (joined := stem("".join(pair))) in self._weights:
+            if (joined := stem("".join(pair))) in known:
                 heard += [(at, joined), (at + 1, joined)]
         for at, word in enumerate(words):
             for cut in range(3, len(word) - 2):
                 one, other = stem(word[:cut]), stem(word[cut:])
-                if one in self._weights and other in self._weights:
+                if one in known and other in known:
                     heard += [(at, one), (at, other)]
         return heard
 
-    def _part(self, tokens: Sequence[str], wanted: float, closest: Mapping[str, float]) -> float:
-        """How much of a sentence was heard; `wanted`: the total weight of its words."""
-        found = count = most = 0.0
-        for token in tokens:
-            if close := closest.get(token):
-                found += self._weights[token] * close
-                count += close
-                if close >= _TELLING:
-                    most = max(most, self._weights[token])
-        if not found:
-            return 0.0
-        heard = (1 - _COUNT) * found / wanted + _COUNT * count / len(tokens)
-        return heard * _VAGUE if heard < 1 and most < self._telling else heard
+
+class Agreement:
+    """Whether sentences do what was heard to be done."""
+
+    def __init__(self, sentences: Sequence[Collection[str]]) -> None:
+        """`sentences`: the tokens of each; `+drop` for an act."""
+        self._doing = {act: np.array([f"+{act}" in tokens for tokens in sentences], bool) for act in DECIDING}
+        self._count = len(sentences)
+
+    def __call__(self, acts: Collection[str]) -> Vector:
+        """For each sentence a factor: 1 if it does what `acts` do, less if it does something else."""
+        factor = np.ones(self._count)
+        for act, doing in self._doing.items():
+            factor[~doing if act in acts else doing] *= OTHERWISE if act in acts else UNASKED
+        return factor
 
 
-def _beside(own: float, of_intent: float) -> float:
-    """The factor that other words leave of a sentence, by the shares of what was heard that belong to it and to its
-    intent.
-
-    People wrap what they want in many words, and noise has few words that fit.
-    """
-    return float((_OWN * own + (1 - _OWN) * of_intent) ** _BESIDE)
+def _sentence_tokens(words: Sequence[str]) -> Iterator[str]:
+    yield from (root for _, root in _tokens(words))
+    yield from (f"+{act.value}" for act in find_acts(words))
 
 
-def _covered(tokens: Iterable[str], alike: Mapping[str, Mapping[int, float]]) -> dict[int, float]:
-    """How well the words at each position match `tokens`."""
-    covered: dict[int, float] = {}
-    for token in tokens:
-        for at, close in alike.get(token, {}).items():
-            covered[at] = max(covered.get(at, 0.0), close)
-    return covered
+def _words_that_do(sentences: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """The stems of the words that say by themselves that something is given up or changed."""
+    found: dict[str, set[str]] = {}
+    for word in {word for said in sentences.values() for sentence in said for word in sentence.split()}:
+        for act in find_acts([word]):
+            if act.value in DECIDING:
+                found.setdefault(act.value, set()).update(roots(word))
+    return found
 
 
-def _share(covered: Mapping[int, float], weights: Mapping[int, float], total: float) -> float:
-    return sum(weights.get(at, 0.0) * close for at, close in covered.items()) / total if total else 1.0
+def _importance(token: str) -> float:
+    return _COMMON if token in _LITTLE else 1.0
+
+
+class _Vocabulary:
+    """Compares a word with all the words of a dialplan at once."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.numbers = {token: number for number, token in enumerate(tokens)}
+        self._tokens = tokens
+        self._plain = np.array([token[0] not in "{+" for token in tokens], bool)
+        self._letters = np.array([_letters(token) for token in tokens]).reshape(len(tokens), 27)
+        self._known: dict[str, Vector] = {}
+
+    def closeness(self, root: str, weights: Vector) -> Vector:
+        """How close `root` comes to each token, 0 to 1.
+
+        A word with the same meaning says no more than it would itself: many requests have "appointment", one has
+        "slot".
+        """
+        if (found := self._known.get(root)) is None:
+            found = self._compare(root, weights)
+            if len(self._known) < 20_000:
+                self._known[root] = found
+        return found
+
+    def _compare(self, root: str, weights: Vector) -> Vector:
+        close = np.zeros(len(self._tokens))
+        own = _letters(root)
+        # No two words can be more alike than the letters that they share.
+        most = 2 * np.minimum(self._letters, own).sum(1) / np.maximum((self._letters + own).sum(1), 1)
+        for number in map(int, np.flatnonzero((most >= 0.5) & self._plain)):
+            close[number] = likeness(root, self._tokens[number])
+        for other in kin(root):
+            if (there := self.numbers.get(other)) is not None:
+                mine = self.numbers.get(root)
+                close[there] = _AKIN * (1.0 if mine is None else min(1.0, weights[mine] / weights[there]))
+        return close
+
+
+def _letters(word: str) -> NDArray[np.int64]:
+    """How often each letter occurs in `word`; the last number is for all other characters."""
+    counts = np.zeros(27, np.int64)
+    for char in word:
+        counts[ord(char) - 97 if "a" <= char <= "z" else 26] += 1
+    return counts

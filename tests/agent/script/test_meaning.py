@@ -83,7 +83,7 @@ def test_the_same_words_give_the_same_numbers(meaning: Meaning) -> None:
     ("said", "intent"),
     [
         ("I'm suffering terribly with my jaw.", "emergency"),
-        ("Please take my name out of the diary for Wednesday.", "cancel"),
+        ("I'm due with you on Tuesday, only I've come down with the flu.", "cancel"),
         ("How do I use this thing?", "help"),
     ],
 )
@@ -108,12 +108,10 @@ def no_vectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     reading.meaning.cache_clear()
 
 
-def test_without_vectors_words_alone_decide_and_so_they_do_in_other_languages(
-    small: Dialplan, no_vectors: None
-) -> None:
-    said = words("what time do you close in the evening")
-    without = Reader(small.script).read(said, State()).ranked
-    assert Reader(small.script, "de").read(said, State()).ranked == without
+def test_without_vectors_words_alone_decide(no_vectors: None) -> None:
+    without = Reader(CLINIC.script).read(words("please cancel my appointment on friday"), State())
+    assert (without.best.intent, without.agreed) == ("cancel", True)
+    assert Reader(CLINIC.script).read(words("I'm suffering terribly with my jaw."), State()).best.score < LEAST
 
 
 def test_another_language_is_not_compared_by_english_vectors(small: Dialplan) -> None:
@@ -123,14 +121,14 @@ def test_another_language_is_not_compared_by_english_vectors(small: Dialplan) ->
 
 
 async def test_where_words_and_meaning_speak_for_different_intents_the_caller_is_asked() -> None:
-    """Its words are nearest to moving an appointment, its meaning to booking one."""
-    said = "The slot you gave me clashes with a meeting, could we find another one?"
+    """Its words are nearest to booking an appointment, its meaning to the opening hours."""
+    said = "Is there someone in on Friday afternoons?"
     assert not Reader(CLINIC.script).read(words(said), State()).agreed
     await holds(
         CLINIC,
         f"""
         caller: {said}
         means: unclear
-        agent: Sorry, would you like to book an appointment, or to move an appointment?
+        agent: Sorry, would you like to hear our opening hours, or to book an appointment?
         """,
     )

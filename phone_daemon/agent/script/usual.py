@@ -1,0 +1,189 @@
+"""What callers usually say for requests that many dialplans have, so that one which names a request in a few sentences
+is not limited to these.
+
+A sentence of an intent shows which kind of request it is. English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from phone_daemon.dialplan.grammar import expand
+from phone_daemon.dialplan.intents import Intent, Then
+from phone_daemon.language.acts import CHANGE, DROP, find_acts
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    shown_by: str
+    """A pattern that one of the intent's sentences fits."""
+    then: frozenset[Then]
+    said: tuple[str, ...]
+    acts: frozenset[str] = frozenset()
+    """What its sentences may do (`find_acts`) besides nothing in particular."""
+
+
+_KEPT = r"(?:appointment|visit|checkup|haircut|lesson|session|table|reservation|viewing|treatment|massage)\b"
+"""What one has a time for."""
+_ANSWERS = frozenset((Then.MORE, Then.LISTEN, Then.TRANSFER))
+_KINDS = (
+    _Kind(
+        r"(?:when|hours|times) .*\bopen\b|\bopening (?:hours|times)\b|\bwhen .*\bclosed?\b",
+        _ANSWERS,
+        (
+            "(when|until when|from when|what time|what times|how late|how early) are you (open|there|in)",
+            "(what|which) days are you (open|there|in)",
+            "(when|what time) do you (open|close|shut|start|finish)",
+            "are you (open|closed|shut|there|in) (today|tomorrow|now|late|early)",
+            "are you (open|closed|shut|there|in) (on sunday|on a saturday|on mondays|at the weekend|over christmas)",
+            "what are your (hours|times|opening hours|opening times)",
+            "is (anybody|someone) there (on a saturday|in the evening|after six)",
+            "(how late|until when|from when|when) can i (come|come in|come by)",
+            "do you (open|work|stay open) (on saturdays|on sundays|at the weekend|late|early|in the evenings)",
+            "do you close for lunch",
+            "[i only want to know] your (opening|closing) time",
+        ),
+    ),
+    _Kind(
+        r"\b(?:speak|talk|through) to (?:a person|somebody|someone|a human|an operator|the manager|reception)\b"
+        r"|^operator$|\b(?:real|live|human) (?:person|being)\b",
+        _ANSWERS,
+        (
+            "[can i] (speak|talk) to (somebody|a person|a human being)",
+            "[can i] (speak|talk) to (one of your colleagues|a member of staff|the manager)",
+            "(put|pass|hand) me (through|over|on) to (somebody|your colleague|a human|one of the staff)",
+            "get me (somebody|a human|the manager|your boss)",
+            "(operator|a real person|a human)",
+            "i (don't want|would rather not|don't like) to (talk|speak) to a (machine|robot|computer|recording)",
+            "is there a (human|real person) i can (talk to|have a word with)",
+            "is the (manager|boss|owner) (there|about|in)",
+            "[can i have] a word with (somebody|the manager|one of the staff)",
+            "i (want|would like) to (complain|make a complaint) [to the manager]",
+        ),
+    ),
+    _Kind(
+        r"\b(?:good)?bye\b",
+        frozenset((Then.HANG_UP,)),
+        (
+            "[okay|right|lovely|thank you|thanks|cheers] (goodbye|bye|bye bye)",
+            "that (is|was|will be) (all|everything|it) [thank you|for today]",
+            "have a (nice|good|great) (day|one|evening|weekend)",
+            "i don't need anything else [thank you] [bye]",
+            "nothing else [thank you]",
+            "see you (soon|later|then)",
+            "(cheers|thanks a lot|take care)",
+            "thank you [very much] for your help [goodbye]",
+            "(i'm|we're) (done|all set)",
+        ),
+    ),
+    _Kind(
+        "",
+        frozenset((Then.REPEAT,)),
+        (
+            "(can|could|would) you (say|repeat|tell me) that (again|once more|one more time)",
+            "(sorry|pardon) what (was that|did you say)",
+            "i didn't (hear|catch|get|understand) (that|you|the last bit|the last part|what you said)",
+            "what was that [last bit] [you said]",
+            "(once|one time) more please",
+            "i (couldn't|can't) (hear|understand|make out) (you|that|what you said)",
+            "(can|could) i hear that (again|once more)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:hold on|hang on|one moment|just a (?:moment|second|minute))\b",
+        frozenset((Then.LISTEN,)),
+        (
+            "(hold on|hang on|wait|one moment|just a moment|one second|two seconds|just a minute) [please]",
+            "let me (just) (get|find|fetch|grab|look for) (my glasses|my diary|my calendar|a pen|it|the number)",
+            "(i'm|i am) (just) (looking|searching) for (it|my calendar|the number|my glasses)",
+            "bear with me",
+            "give me a (second|moment|minute)",
+            "(somebody|there is somebody) at (the|my) door",
+        ),
+    ),
+    _Kind(
+        r"\bwhat can (?:you do|i say)\b",
+        _ANSWERS,
+        (
+            "what (can|could) (you do|i say|i ask|i ask for|you help me with)",
+            "(which|what) things can (you do|i ask for)",
+            "i'm not (sure|certain) what (you can do|you are able to do|to say|i can ask for)",
+            "what are my options",
+            "how does this work",
+        ),
+    ),
+    _Kind(
+        r"\bcancel\b",
+        _ANSWERS,
+        (
+            "cancel it [please]",
+            "i (no longer|don't) (need|want) (it|the one i have) [any more|after all]",
+            "i won't (need|be needing) it [any more|after all]",
+            "(call it off|get rid of it|scrap it|forget about it|remove it)",
+            "i have (one|something) booked but i don't need it",
+        ),
+        frozenset((DROP,)),
+    ),
+    _Kind(
+        rf"\b(?:can't|cannot|won't) (?:come|make it|make my|keep|attend)\b|\bcancel (?:my|an|the) (?:\w+ )?{_KEPT}",
+        _ANSWERS,
+        (
+            "i (can't|cannot|won't) (come|make it|be there|keep it|attend)",
+            "i won't be (coming|coming in|there|able to come|able to make it)",
+            "i'm not going to (come|make it|be there)",
+            "something has come up",
+            "i have one [{day}] but i can't (make it|come)",
+            "i'm (sick|ill) [and can't come]",
+        ),
+        frozenset((DROP,)),
+    ),
+    _Kind(
+        rf"\b(?:book|make|schedule|reserve|need|like|want|have) (?:me )?(?:an?|my|the) {_KEPT}",
+        _ANSWERS,
+        (
+            "(have you got|do you have|is there) (anything|a gap|a space|room|any room|a slot|any space) [free]",
+            "(can|could) you (fit|squeeze|get|book) (me|us) in",
+            "i'd like to (make a booking|make a reservation|book|reserve|come in)",
+            "i need a new one",
+            "when is the (next|first) free (slot|time|day)",
+        ),
+    ),
+    _Kind(
+        r"\bhow much\b|\b(?:prices|charge|cost)\b",
+        _ANSWERS,
+        (
+            "how much (is it|do you charge|would it be|does it cost)",
+            "what (do you charge|does it cost|would it cost me|are your prices|are your rates)",
+            "is it (expensive|dear|cheap)",
+            "tell me (the price|the cost|how much it is)",
+        ),
+    ),
+)  # fmt: skip
+
+
+def usual(intent: Intent) -> tuple[str, ...]:
+    """What callers usually say who want `intent`, besides its own sentences. Empty if nothing shows what kind it is."""
+    found: dict[str, None] = {}
+    doing = _doing(intent.sentences)
+    for kind in _KINDS:
+        fits = not kind.shown_by or any(re.search(kind.shown_by, sentence) for sentence in intent.sentences)
+        if fits and intent.then in kind.then and doing & {DROP, CHANGE} <= kind.acts:
+            found.update(dict.fromkeys(_expanded(kind.said)))
+    offer = intent.offer.removeprefix("to ").lower()
+    found.update(dict.fromkeys([offer] if offer else ()))
+    return tuple(sentence for sentence in found if sentence not in set(intent.sentences))
+
+
+def _doing(sentences: Iterable[str]) -> set[str]:
+    """What many of `sentences` do."""
+    said = list(sentences)
+    acts = [act for sentence in said for act in {each.value for each in find_acts(sentence.split())}]
+    return {act for act in acts if acts.count(act) >= 0.25 * len(said)}
+
+
+@cache
+def _expanded(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(sentence for phrase in phrases for sentence in expand(phrase)))

@@ -1,0 +1,106 @@
+"""Small dialplans gain from what callers usually say."""
+
+from pathlib import Path
+
+import pytest
+
+from phone_daemon.agent.script.conversation import Conversation
+from phone_daemon.agent.script.reading import Reader
+from phone_daemon.agent.script.scoring import LEAST
+from phone_daemon.agent.script.state import State
+from phone_daemon.agent.script.usual import usual
+from phone_daemon.dialplan.dialplan import Dialplan, Dialplans
+from phone_daemon.dialplan.intents import Intent, Then
+from phone_daemon.language.words import words
+from tests.agent.transcript import OPEN, holds
+
+SURGERY = """
+name = "vet"
+called = ["*"]
+greeting = "Hill Street vets."
+[slots.day]
+type = "day"
+ask = ["Which day?"]
+[intents.book]
+offer = "to bring an animal in"
+slots = ["day"]
+caller_says = ["i'd like to book a visit [{day}]"]
+say = ["See you {day}."]
+[intents.cancel]
+offer = "to cancel a visit"
+caller_says = ["cancel my visit"]
+confirm = ["Shall I cancel it?"]
+say = ["It is cancelled."]
+[intents.hours]
+offer = "to hear when we are open"
+caller_says = ["when are you open"]
+say = ["From eight to six."]
+[intents.bye]
+caller_says = ["goodbye"]
+say = ["Goodbye."]
+then = "hang_up"
+"""
+
+
+@pytest.fixture(scope="module")
+def vet(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
+    path: Path = tmp_path_factory.mktemp("small") / "vet.toml"
+    path.write_text(SURGERY, encoding="utf-8")
+    return next(iter(Dialplans.load([path]))).at(OPEN)
+
+
+@pytest.mark.parametrize(
+    ("said", "intent"),
+    [
+        ("Are you there on Saturdays?", "hours"),
+        ("How late can I come by?", "hours"),
+        ("Something has come up, I'm afraid we can't make it.", "cancel"),
+        ("I've got one on Friday but I don't need it.", "cancel"),
+        ("Could you squeeze us in on Tuesday?", "book"),
+        ("Lovely, have a nice day then.", "bye"),
+    ],
+)
+def test_a_request_named_in_one_sentence_is_understood_in_the_usual_ones(vet: Dialplan, said: str, intent: str) -> None:
+    best = Reader(vet.script).read(words(said), State()).best
+    assert (best.intent, best.score >= LEAST) == (intent, True)
+
+
+@pytest.mark.parametrize("said", ["I've burnt my dinner.", "The train was full of people.", "How tall is that tower?"])
+def test_what_has_nothing_to_do_with_it_is_still_asked_about(vet: Dialplan, said: str) -> None:
+    assert Reader(vet.script).read(words(said), State()).best.score < LEAST
+
+
+async def test_a_small_dialplan_is_told_from_what_it_is_not(vet: Dialplan) -> None:
+    await holds(
+        vet,
+        """
+        caller: I don't want to book, I want to cancel.
+        means: cancel
+        agent: Shall I cancel it?
+        caller: Yes, that's what I want.
+        means: cancel
+        agent: It is cancelled. Is there anything else?
+        caller: I'm good, thanks.
+        means: goodbye
+        agent: Thank you for calling. Goodbye.
+        does: hang_up
+        """,
+    )
+    assert Conversation(vet).expects(State()) == ""
+
+
+def test_the_offer_of_an_intent_is_something_to_say() -> None:
+    assert usual(Intent("buy", ("i want a ticket",), offer="to buy a ticket")) == ("buy a ticket",)
+
+
+def test_giving_up_is_not_taken_for_asking_for_a_new_one() -> None:
+    """Its sentences name an appointment as well."""
+    cancel = usual(Intent("cancel", ("cancel my appointment", "cancel the appointment i have")))
+    assert "i can't come" in cancel
+    assert not any("squeeze" in sentence for sentence in cancel)
+
+
+def test_nothing_is_added_that_the_dialplan_says_itself() -> None:
+    own = ("goodbye", "have a nice day")
+    assert not set(own) & set(usual(Intent("bye", own, then=Then.HANG_UP)))
+    assert usual(Intent("buy", ("i want a ticket",))) == ()
