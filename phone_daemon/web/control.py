@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -111,7 +112,11 @@ async def list_calls(  # noqa: PLR0917
     """Lists live calls on all machines that share the Redis, or past calls on this machine, latest first."""
     web: Web = request.app.state.web
     if state == "live":
-        return Response((await request.app.state.live.get()).json, media_type="application/json")
+        live: Live = await request.app.state.live.get()
+        vary = {"Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(live.packed, media_type="application/json", headers=vary | {"Content-Encoding": "gzip"})
+        return Response(live.json, media_type="application/json", headers=vary)
     wanted = Wanted(
         *(q, number, dialplan, _iso(since), _iso(until)), slower_than_ms, failed, before=before, limit=limit
     )
@@ -283,8 +288,10 @@ class Live:
 
     calls: dict[str, dict[str, str]]
     """By id."""
-    json: str
+    json: bytes
     """As `GET /v1/calls` sends them (`Calls`), made once for all who ask."""
+    packed: bytes
+    """The same, compressed."""
 
 
 async def ask_live(settings: StateSettings) -> Live:
@@ -298,7 +305,8 @@ async def ask_live(settings: StateSettings) -> Live:
         raise HTTPException(503, str(error)) from None
     live = {id: {"started": _started(id), **call} for id, call in calls.items()}
     listed = Calls(calls=[Call.model_validate({**call, "live": True}) for call in live.values()])
-    return Live(live, listed.model_dump_json())
+    told = listed.model_dump_json().encode()
+    return Live(live, told, gzip.compress(told, compresslevel=1))
 
 
 def _started(call: str) -> str:

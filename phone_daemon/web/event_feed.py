@@ -29,9 +29,9 @@ MOST_EVENTS = 1000
 MOST_BEHIND = 2000
 """The most events waiting for one reader; a slower one is dropped, and can return with its last id."""
 PAUSE_S = 1.0
-TOGETHER_S = 0.05
-"""Events that come within this time after one are told together: a write to each of many readers costs more than an
-event."""
+WRITES_PER_S = 2000
+"""Events that come soon after one are told together, so that all readers together need no more writes than this: a
+write to each of many readers costs more than an event."""
 QUIET_S = 15.0
 """A comment is sent after this much silence, as the standard for server-sent events advises."""
 
@@ -154,7 +154,7 @@ class EventFeed:
                         self._last = entries[-1][0]
                         self._tell([_event(*entry) for entry in entries])
                     if read:
-                        await asyncio.sleep(TOGETHER_S)
+                        await asyncio.sleep(len(self._readers) / WRITES_PER_S)
             except Exception as error:
                 self._say(f"{where(self._settings)}: {blame(error)}")
             finally:

@@ -106,6 +106,9 @@ async def test_live_calls_are_listed_as_they_are(web: Served) -> None:
         # Anything that a browser might mistake for a page of its own.
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-encoding"] == "gzip"
+        plain = await client.get("/v1/calls", headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers and plain.json()["calls"][0]["call"] == "live-1"
         one = (await client.get("/v1/calls/live-1")).json()
         assert one["call"]["live"] and one["turns"] == []
 

@@ -41,6 +41,17 @@ export async function ask(path, body) {
   throw new ApiError(answer.status, typeof told?.detail === "string" ? told.detail : `The server answered ${answer.status}.`);
 }
 
+/** @type {Promise<{ name: string, role: string }> | null} */
+let owner = null;
+
+/** Asks whose token this is, once a visit unless `again`; throws `ApiError`. @param {boolean} [again] */
+export function whoAmI(again) {
+  if (again) owner = null;
+  owner ??= ask("me");
+  owner.catch(() => (owner = null));
+  return owner;
+}
+
 const KINDS = [
   "started", "state", "partial", "final", "agent", "understood", "barge_in", "turn", "digit",
   "fault", "action", "hold", "take_over", "transfer_failed", "tool", "remark", "ended",

@@ -1,6 +1,6 @@
 // The "Desk" view: the state of the machine, the speed of calls over time against the gate, and a burst to test it now.
 
-import { ApiError, ask, follow } from "./api.js";
+import { ApiError, ask, follow, whoAmI } from "./api.js";
 import { Burst } from "./burst.js";
 import { el, milliseconds, svg } from "./dom.js";
 import { Machines } from "./machines.js";
@@ -15,7 +15,7 @@ const GATE_MS = 400;
 
 /** @returns {Promise<import("./main.js").View>} */
 export async function deskView() {
-  const who = await ask("me").catch(() => ({ role: "watch" }));
+  const who = await whoAmI().catch(() => ({ role: "watch" }));
   const view = new DeskView(who.role !== "watch");
   view.start();
   return { title: "Desk", element: view.element, leave: () => view.stop() };

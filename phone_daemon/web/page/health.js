@@ -22,12 +22,18 @@ export function watchHealth(sign) {
   ask();
 }
 
+/** Which parts are not as they should be; the desk says why. @param {{ status: string, parts?: Record<string, { status: string }> }} told */
+function poorly({ status, parts }) {
+  const names = Object.entries(parts ?? {}).filter(([, part]) => part.status !== "ok").map(([name]) => name.replaceAll("_", " "));
+  return names.length ? `${status}: ${names.join(", ")}` : status;
+}
+
 /** @returns {Promise<{ level: "good" | "poor" | "bad", text: string }>} */
 async function state() {
   try {
     const answer = await fetch("/readyz", { cache: "no-store" });
     const told = await answer.json();
-    if (answer.ok) return told.status === "ok" ? { level: "good", text: "ready" } : { level: "poor", text: String(told.status) };
+    if (answer.ok) return told.status === "ok" ? { level: "good", text: "ready" } : { level: "poor", text: poorly(told) };
     if (told.web && !told.web.connected) return { level: "bad", text: "the daemon is gone; waiting for it" };
     return { level: "poor", text: told.draining ? "takes no more calls" : String(told.detail || told.status || "not ready") };
   } catch {

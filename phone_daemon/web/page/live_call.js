@@ -27,8 +27,8 @@ export class LiveCall {
   #interruptions = 0;
   #slowest = 0;
 
-  /** @param {string} id @param {boolean} steers */
-  constructor(id, steers) {
+  /** @param {string} id */
+  constructor(id) {
     this.#id = id;
     this.#takeOver = new TakeOver(id, (line) => this.#say(line));
     this.element = el(
@@ -37,10 +37,14 @@ export class LiveCall {
       el("p", { class: "row" }, this.#who, this.#state, this.#age, this.#about, this.#gate),
       this.#caller,
       this.#agent,
-      steers && this.#controls(),
       this.#answer,
     );
     this.age();
+  }
+
+  /** Adds an operator's commands. */
+  equip() {
+    if (!this.element.classList.contains("over")) this.#answer.before(this.#controls());
   }
 
   /** @param {Call} call */

@@ -1,6 +1,6 @@
 // The "Live" view: every call on every machine, with what was said last and an operator's commands.
 
-import { ApiError, ask, follow } from "./api.js";
+import { ApiError, ask, follow, whoAmI } from "./api.js";
 import { el } from "./dom.js";
 import { LiveCall } from "./live_call.js";
 
@@ -15,7 +15,7 @@ const LIST_AGE_MS = 200;
 export async function liveView() {
   const calls = ask("calls");
   calls.catch(() => {}); // The view reports the error once it is there.
-  const who = await ask("me").catch(() => ({ role: "watch" }));
+  const who = await whoAmI().catch(() => ({ role: "watch" }));
   const view = new LiveView(who.role !== "watch");
   view.start(calls);
   return { title: "Live", element: view.element, leave: () => view.stop() };
@@ -28,6 +28,8 @@ class LiveView {
   #state = el("p", { class: "hint", role: "status" });
   element = el("div", {}, el("h1", {}, "Live calls"), this.#state, this.#empty, this.#list);
   #steers;
+  /** Gives the calls in view, and one screen further, what operates them: 200 forms at once would take a second. */
+  #near = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "100%" });
   #stop = () => {};
   #timer = 0;
 
@@ -46,7 +48,17 @@ class LiveView {
   stop() {
     this.#stop();
     clearInterval(this.#timer);
+    this.#near.disconnect();
     for (const call of this.#calls.values()) call.leave();
+  }
+
+  /** @param {IntersectionObserverEntry[]} entries */
+  #seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      this.#near.unobserve(target);
+      this.#calls.get(/** @type {HTMLElement} */ (target).dataset.call ?? "")?.equip();
+    }
   }
 
   /** @param {Promise<{ calls: Call[] }>} asked */
@@ -87,9 +99,10 @@ class LiveView {
   #call(id) {
     let call = this.#calls.get(id);
     if (!call) {
-      call = new LiveCall(id, this.#steers);
+      call = new LiveCall(id);
       this.#calls.set(id, call);
       this.#list.prepend(call.element);
+      if (this.#steers) this.#near.observe(call.element);
     }
     return call;
   }

@@ -46,7 +46,7 @@ function machine(machine) {
     el("table", {}, el("tbody", {}, ...totals)),
     el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...processes)),
     machine.trunks.length > 0 &&
-      el("ul", { class: "parts" }, ...machine.trunks.map((/** @type {any} */ trunk) => el("li", { "data-status": GOOD.includes(trunk.state) ? "ok" : "degraded" }, el("b", {}, trunk.trunk), ` ${trunk.state}, ${trunk.calls} live ${trunk.detail}`))),
+      el("ul", { class: "parts" }, ...machine.trunks.map((/** @type {any} */ trunk) => el("li", { "data-status": GOOD.includes(trunk.state) ? "ok" : "degraded" }, el("b", {}, trunk.trunk), ` ${[trunk.state, `${trunk.calls} live`, trunk.detail].filter(Boolean).join(" · ")}`))),
   );
 }
 
@@ -58,7 +58,7 @@ function row(name, now, past, most) {
 /** Draws numbers over time. @param {number[]} values @param {number} most The number at the top. */
 function line(values, most) {
   const points = values.map((value, at) => `${((WIDTH * at) / Math.max(values.length - 1, 1)).toFixed(1)},${(HEIGHT - 1 - ((HEIGHT - 2) * Math.min(value, most)) / most).toFixed(1)}`);
-  return svg("svg", { class: "use", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, svg("polyline", { points: points.join(" ") }));
+  return svg("svg", { class: "use", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, svg("polyline", { points: points.join(" ") }));
 }
 
 /** @param {number} bytes */

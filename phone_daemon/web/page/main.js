@@ -1,6 +1,6 @@
 // Shows the view that the address' fragment names, and whether the daemon is there.
 
-import { ApiError, ask } from "./api.js";
+import { ApiError, ask, whoAmI } from "./api.js";
 import { el } from "./dom.js";
 import { watchHealth } from "./health.js";
 import { callView } from "./call_view.js";
@@ -58,10 +58,11 @@ async function show() {
   if (!first) main.focus({ preventScroll: true });
 }
 
-/** Asks who this is. Without a valid token, no view is of any use. */
-async function check() {
+/** Asks who this is, as far as the server still knows it. Without a valid token, no view is of any use. */
+async function check(again = false) {
+  if (signedOut) return;
   try {
-    await ask("me");
+    await whoAmI(again);
     if (location.search) history.replaceState(null, "", `/${location.hash}`);
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) return;
@@ -74,7 +75,14 @@ async function check() {
   }
 }
 
+let lost = false;
 addEventListener("hashchange", show);
+addEventListener("health", (event) => {
+  const bad = /** @type {CustomEvent<string>} */ (event).detail === "bad";
+  // A server that was started anew may no longer know this token.
+  if (lost && !bad) check(true);
+  lost = bad;
+});
 watchHealth(/** @type {HTMLElement} */ (document.getElementById("health")));
 show();
 check();
