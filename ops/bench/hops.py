@@ -73,8 +73,8 @@ RULES: dict[str, tuple[tuple[str, str], ...]] = {
         ("RTP watch, SIP, timers", r"line_card/"),
     ),
     "STT engine": (
-        ("encoder", r"encode \(.*moonshine_model"),
-        ("decoder", r"_run \(.*moonshine_model"),
+        ("encoder", r"encode \(.*moonshine_runs"),
+        ("decoder", r"moonshine_runs"),
         ("beam, bias, scores", r"moonshine_model|moonshine_words|expected_words|moonshine_tokens|digit_words"),
         ("VAD of the engine", r"silero\.py|voiced\.py"),
         ("sessions", r"engines/"),

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from sidecars.engine import EngineFull, Hypothesis, Word
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
 from sidecars.engines.moonshine_answers import answers_to, others, with_answer
-from sidecars.engines.moonshine_model import Decoded, Encoded, MoonshineModel
+from sidecars.engines.moonshine_model import Decoded, MoonshineModel
+from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import placed, said_words, tidy
@@ -262,6 +263,8 @@ class Moonshine:
         encoded = self._encoded(session, session.begin, end)
         self._give_way()
         best = self._model.decode(encoded, bias=session.bias, guess=session.partial, poll=self._give_way)[0]
+        if session.speaking:
+            session.encoded = None
         session.heard_at = session.samples
         session.partial = best.tokens
         return self._changed(number, session, self._words(session, [best], session.begin, end, best.likelihood))
@@ -308,6 +311,7 @@ class Moonshine:
         free = ranked[0].likelihood
         ranked = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
         session.others = others(self._model.tokens, ranked)
+        session.encoded = None
         # What the decoder found without an answer in mind proves as well that somebody spoke.
         return self._words(session, ranked, begin, end, max(free, ranked[0].likelihood), whole=True)
 

@@ -15,7 +15,8 @@ from typing import Any
 from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords
-from sidecars.engines.moonshine_model import Decoded, Encoded, MoonshineModel
+from sidecars.engines.moonshine_model import Decoded, MoonshineModel
+from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import Tokens
 from sidecars.engines.moonshine_words import plain_words
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
+from sidecars.engines.moonshine_runs import RATE, Encoded, Floats, load
 from sidecars.engines.moonshine_tokens import END, START, Tokens, read_tokens
 
-RATE = 16000
-LEAD, TAIL = RATE // 10, RATE // 4
+LEAD, TAIL = np.zeros(RATE // 10, np.float32), np.zeros(RATE // 4, np.float32)
 """Silence added before and after the audio. Without it the model misses words at the very beginning or end."""
 LONGEST_PIECES_S = 6.5
 """The most tokens per second of audio. Nobody talks faster; a decoder that repeats itself does."""
@@ -31,8 +29,6 @@ PRUNED = 3.0
 utterances of the tuning sets this saves 11 % of the CPU and costs no words."""
 LENGTH_POWER = 0.8
 """Scores are divided by the length to this power; otherwise the shortest hypothesis would win."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +87,17 @@ class _Hypothesis:
         return _score(self.logprobs, self.bonus)
 
 
-class Encoded:
-    """Audio as the decoder sees it."""
-
-    __slots__ = ("_masks", "mask", "seconds", "states")
-
-    def __init__(self, states: Floats, mask: NDArray[np.int64], seconds: float) -> None:
-        self.states, self.mask, self.seconds = states, mask, seconds
-        self._masks = {1: mask}
-
-    def masks(self, rows: int) -> NDArray[np.int64]:
-        """The mask, repeated for each hypothesis."""
-        if rows not in self._masks:
-            self._masks[rows] = np.repeat(self.mask, rows, 0)
-        return self._masks[rows]
-
-
 class MoonshineModel:
-    """The loaded weights. It uses one thread: with two, a step is hardly faster and takes more CPU in total."""
+    """The loaded weights."""
 
     def __init__(self, encoder: Path, decoder: Path, tokenizer: Path) -> None:
         """Raises `ValueError` if the files are not such a model."""
         self.tokens: Tokens = read_tokens(tokenizer)
-        self._encoder, self._decoder = _session(encoder), _session(decoder)
-        pasts = [each for each in self._decoder.get_inputs() if each.name.startswith("past_key_values.")]
-        if not pasts or "input_values" not in {each.name for each in self._encoder.get_inputs()}:
-            raise ValueError(f"{encoder.parent}: not a Moonshine encoder with a merged decoder")
-        self._takes_mask = "attention_mask" in {each.name for each in self._encoder.get_inputs()}
-        self._wants_mask = "encoder_attention_mask" in {each.name for each in self._decoder.get_inputs()}
-        self._own = [each.name for each in pasts if ".decoder." in each.name]
-        """Keys and values of the text so far."""
-        self._cross = [each.name for each in pasts if ".encoder." in each.name]
-        """Keys and values of the audio, the same at each step."""
-        self._presents = [name.replace("past_key_values", "present") for name in self._own + self._cross]
-        self._heads, self._width = pasts[0].shape[1], pasts[0].shape[3]
+        self._runs = load(encoder, decoder)
 
     def encode(self, audio: Floats) -> Encoded:
         """`audio`: samples at 16 kHz, full scale 1.0."""
-        padded = np.concatenate([np.zeros(LEAD, np.float32), audio, np.zeros(TAIL, np.float32)])[None]
-        mask = np.ones(padded.shape, np.int64)
-        inputs: dict[str, Any] = {"input_values": padded}
-        if self._takes_mask:
-            inputs["attention_mask"] = mask
-        return Encoded(self._encoder.run(None, inputs)[0], mask, padded.shape[1] / RATE)
+        return self._runs.encode(np.concatenate([LEAD, audio, TAIL])[None])
 
     def decode(
         self,
@@ -151,7 +115,7 @@ class MoonshineModel:
         decoding.
         """
         longest = 4 + round(LONGEST_PIECES_S * encoded.seconds)
-        logits, pasts = self._begin(encoded, [START, *guess])
+        logits, pasts = self._runs.begin(encoded, [START, *guess])
         rows = _log_softmax(logits[0])
         first = _Hypothesis(state=bias.start if bias else None)
         for at, token in enumerate(guess):
@@ -160,7 +124,7 @@ class MoonshineModel:
                 break
             first = longer
         known = len(first.tokens)
-        pasts |= {name: pasts[name][:, :, : known + 1] for name in self._own}
+        pasts = {name: each[:, :, : known + 1] for name, each in pasts.items()}
         live, rows, done = [first], rows[known : known + 1], list[_Hypothesis]()
         while True:
             chosen = _near(_chosen(live, rows, beam, bias))
@@ -173,7 +137,7 @@ class MoonshineModel:
             if len(done) >= beam or (done and best >= max(map(_hope, live))):
                 break
             poll()
-            logits, pasts = self._step(
+            logits, pasts = self._runs.step(
                 encoded, [each.tokens[-1] for each in live], pasts, [parent for parent, _ in going]
             )
             rows = _log_softmax(logits[:, -1])
@@ -188,7 +152,7 @@ class MoonshineModel:
         longest = 2 * (
             4 + round(LONGEST_PIECES_S * encoded.seconds)
         )  # Digits are short words with commas between them.
-        logits, pasts = self._begin(encoded, [START])
+        logits, pasts = self._runs.begin(encoded, [START])
         rows = _log_softmax(logits[0])
         live, done = [_Hypothesis(state=grammar.start)], list[_Hypothesis]()
         while live and len(live[0].tokens) < longest:
@@ -208,60 +172,12 @@ class MoonshineModel:
             if live:
                 poll()
                 tails, parents = [each.tokens[-1] for each in live], [at for at, _ in going]
-                logits, pasts = self._step(encoded, tails, pasts, parents)
+                logits, pasts = self._runs.step(encoded, tails, pasts, parents)
                 rows = _log_softmax(logits[:, -1])
         if not done:
             return None
         best = max(done, key=_Hypothesis.score)
         return Decoded(tuple(best.tokens), tuple(best.logprobs), 0.0)
-
-    def _begin(self, encoded: Encoded, tokens: Sequence[int]) -> tuple[Floats, dict[str, Floats]]:
-        frames = encoded.states.shape[1]
-        empty = dict.fromkeys(self._own, np.zeros((1, self._heads, 0, self._width), np.float32))
-        blank = dict.fromkeys(self._cross, np.zeros((1, self._heads, frames, self._width), np.float32))
-        return self._run(encoded, np.array([tokens], np.int64), empty | blank, cached=False)
-
-    def _step(
-        self, encoded: Encoded, tokens: Sequence[int], pasts: Mapping[str, Floats], parents: Sequence[int]
-    ) -> tuple[Floats, dict[str, Floats]]:
-        """Takes the next step. `tokens` are the last tokens of the hypotheses, and `parents` the rows that these had
-        in the step before."""
-        kept = {name: pasts[name] for name in self._cross}
-        if kept[self._cross[0]].shape[0] != len(tokens):
-            # The audio is the same for all of them.
-            kept = {name: np.repeat(each[:1], len(tokens), 0) for name, each in kept.items()}
-        own = {name: pasts[name] for name in self._own}
-        if list(parents) != list(range(own[self._own[0]].shape[0])):
-            own = {name: np.take(each, parents, 0) for name, each in own.items()}
-        return self._run(encoded, np.array(tokens, np.int64)[:, None], own | kept, cached=True)
-
-    def _run(
-        self, encoded: Encoded, tokens: NDArray[np.int64], pasts: dict[str, Floats], *, cached: bool
-    ) -> tuple[Floats, dict[str, Floats]]:
-        rows = len(tokens)
-        inputs: dict[str, Any] = {
-            "input_ids": tokens,
-            # With the cache, the audio's keys and values are used instead.
-            "encoder_hidden_states": encoded.states[:, :1].repeat(rows, 0) if cached else encoded.states,
-            "use_cache_branch": np.array([cached]),
-            **pasts,
-        }
-        if self._wants_mask:
-            inputs["encoder_attention_mask"] = encoded.masks(rows)
-        # With the cache the model returns empty keys and values for the audio: those of the first step are kept.
-        wanted = self._presents[: len(self._own)] if cached else self._presents
-        logits, *presents = self._decoder.run(["logits", *wanted], inputs)
-        return logits, pasts | dict(zip(self._own + self._cross, presents, strict=False))
-
-
-def _session(path: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # a different one for each kind of broken file
-        raise ValueError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
 
 
 def _score(logprobs: Sequence[float], bonus: float) -> float:

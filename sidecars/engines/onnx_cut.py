@@ -29,7 +29,7 @@ def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int])
     Raises `ValueError` for a file that is not an ONNX model or lacks these tensors.
     """
     cut = (
-        _field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
+        field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
         for number, value, whole in _parts(memoryview(model))
     )
     return b"".join(cut)
@@ -51,8 +51,8 @@ def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int
         for number, value, whole in parts
         if (_text(value, INITIALIZER_NAME) & needed if number == INITIALIZER else number not in OURS)
     ]
-    ends = b"".join(_field(INPUT, _value_info(*each)) for each in inputs.items())
-    ends += b"".join(_field(OUTPUT, _value_info(*each)) for each in outputs.items())
+    ends = b"".join(field(INPUT, value_info(*each)) for each in inputs.items())
+    ends += b"".join(field(OUTPUT, value_info(*each)) for each in outputs.items())
     return b"".join([*reversed(kept), *rest, ends])
 
 
@@ -69,16 +69,16 @@ def _text(message: memoryview, wanted: int) -> set[str]:
     return {str(value, "utf-8") for number, value, _ in _parts(message) if number == wanted}
 
 
-def _value_info(name: str, kind: int) -> bytes:
+def value_info(name: str, kind: int) -> bytes:
     """A `ValueInfoProto` for a tensor of any shape."""
-    return _field(1, name.encode()) + _field(2, _field(1, bytes([1 << 3 | VARINT, kind])))
+    return field(1, name.encode()) + field(2, field(1, bytes([1 << 3 | VARINT, kind])))
 
 
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | BYTES) + _varint(len(value)) + value
+def field(number: int, value: bytes) -> bytes:
+    return varint(number << 3 | BYTES) + varint(len(value)) + value
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     made = bytearray()
     while number > 0x7F:
         made.append(number & 0x7F | 0x80)

@@ -285,14 +285,16 @@ def test_a_partial_gives_way_to_whoever_waits_and_comes_later(
 
 
 @pytest.mark.long
-def test_what_is_behind_gives_fewer_partials(engine: Moonshine) -> None:
+def test_what_is_behind_gives_fewer_partials(engine: Moonshine, work: list[float]) -> None:
     """A step with much audio means that the machine is busy."""
-    often, _ = heard(engine, said(SENTENCE))
+    heard(engine, said(SENTENCE))
+    often = len(work)
     engine.open(1, {})
     pcm = said(SENTENCE)
-    seldom = [guess for at in range(0, len(pcm), 6 * FRAME) for guess in engine.step({1: pcm[at : at + 6 * FRAME]})]
+    for at in range(0, len(pcm), 6 * FRAME):
+        engine.step({1: pcm[at : at + 6 * FRAME]})
     assert engine.finalize(1).text == SENTENCE
-    assert len(seldom) < 0.75 * len(often)
+    assert len(work) - often < 0.8 * often
 
 
 def test_a_cancelled_utterance_leaves_nothing(engine: Moonshine) -> None:

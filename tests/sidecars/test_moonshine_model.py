@@ -50,13 +50,13 @@ def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(
 ) -> None:
     encoded = heard(model, SENTENCE)
     rows: list[int] = []
-    step = model._step
+    step = model._runs.step
 
     def counted(_: Any, tokens: Any, *given: Any) -> Any:
         rows.append(len(tokens))
         return step(_, tokens, *given)
 
-    monkeypatch.setattr(model, "_step", counted)
+    monkeypatch.setattr(model._runs, "step", counted)
     assert texts(model, model.decode(encoded, beam=4))[0] == SENTENCE
     assert sum(rows) < 2 * len(rows)
 
@@ -64,13 +64,13 @@ def test_where_speech_is_clear_a_beam_takes_little_more_than_no_beam(
 def test_a_guess_changes_nothing_but_the_work(model: MoonshineModel, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = heard(model, SENTENCE)
     steps: list[None] = []
-    step = model._step
+    step = model._runs.step
 
     def counted(*given: Any) -> Any:
         steps.append(None)
         return step(*given)
 
-    monkeypatch.setattr(model, "_step", counted)
+    monkeypatch.setattr(model._runs, "step", counted)
     whole = model.decode(encoded)[0]
     alone, wrong = len(steps), whole.tokens[5] + 1
     for guess in ((), whole.tokens[:3], whole.tokens, (*whole.tokens, 500), (*whole.tokens[:5], wrong, 500)):
