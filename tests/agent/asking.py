@@ -74,7 +74,7 @@ def valid(messages: list[dict[str, Any]]) -> None:
         assert not waiting
         assert message["content"] or message.get("tool_calls")
         assert message["role"] != before["role"] or message.get("tool_calls")
-        waiting = [call["id"] for call in message.get("tool_calls", ())]
+        waiting = [call["id"] for call in message.get("tool_calls", ()) if call["type"] == "function"]
     assert not waiting
     ids = [call["id"] for message in messages for call in message.get("tool_calls", ())]
     assert len(ids) == len(set(ids))

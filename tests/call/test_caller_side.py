@@ -346,6 +346,22 @@ async def test_spares_that_were_replaced_are_freed(expecting: Expecting) -> None
     assert await last.released() == {"sessions": 2}
 
 
+async def test_a_partial_of_an_utterance_that_is_over_is_not_taken_for_what_the_caller_says_next(
+    expecting: Expecting,
+) -> None:
+    side, over = expecting.side, asyncio.Event()
+    side.attend(0)
+    channel = side.utterance._channel
+    assert isinstance(channel, QueueChannel)
+    side.utterance.feed(speech("my name is catherine"))
+    side.make_final(lambda pending: over.set())
+    side.attend()
+    channel.put({"type": "Partial", "text": "my name", "confidence": 1.0}, b"")  # it was on its way
+    await over.wait()
+    assert words(side.pending.text).startswith("my name is")
+    assert side.partial == side.stable == ""
+
+
 class KeepingHost(InlineHost):
     """A host that records the audio its engine gets."""
 

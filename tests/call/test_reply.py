@@ -346,6 +346,21 @@ def test_without_synthesis_the_caller_hears_a_tone_and_no_word_counts_as_heard(t
     assert left.history[-1][:2] == ("agent", "")
 
 
+def test_what_is_said_after_the_tone_for_a_lost_phrase_counts_as_heard_to_its_last_word(tmp_path: Path) -> None:
+    tts = MortalHost("tts", "espeak", {})
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await tts.die(for_good=True)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)  # with a tone instead of "yes"
+        await tts.start()
+        await phone.reaches(State.LISTENING)
+
+    agent = agents.Lines(agents.text("Yes. We close at five.", each_s=1.0))
+    assert ring(tmp_path, script, agent=agent, tts=tts).turns[1]["heard"] == "We close at five."
+
+
 def test_a_reply_that_breaks_down_ends_with_a_tone_instead_of_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

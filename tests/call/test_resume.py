@@ -119,6 +119,7 @@ def test_a_farewell_whose_words_were_all_heard_still_ends_the_call(tmp_path: Pat
     left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="speech"))
     assert left.closed.reason is EndReason.AGENT_HUNG_UP
     assert left.turns[1]["heard"] == "Goodbye." and left.turns[1]["interrupted"]
+    assert ("agent", "Goodbye.", False) in left.history  # the agent is not told that it was interrupted
 
 
 @pytest.mark.long
