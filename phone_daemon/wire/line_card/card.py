@@ -98,8 +98,8 @@ class Card:
         self._screening = Screening(options.codecs.split(","))
         host = options.bind.replace("0.0.0.0", "127.0.0.1")
         self._module = SipModule(self._screen, host, self._phone.port)
-        self._phone.streams = TcpStreams(self._module.long)
-        self._unreadable = Unreadable(self._phone.socket, self._trunk_side.admits)
+        streams = self._phone.streams = TcpStreams(self._module.long)
+        self._unreadable = Unreadable(self._phone.socket, streams, self._module.long, self._trunk_side.admits)
         version, port = self._endpoint.libVersion().full, self._phone.port
         where = f"{options.bind}:{port} ({options.transports})"
         log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")

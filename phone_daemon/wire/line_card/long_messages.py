@@ -43,10 +43,14 @@ class LongMessages:
             short, answer = self.fit(datagram)
             if answer:
                 self._socket.sendto(answer, (host, port))
-            if not short:
-                continue
+            if short:
+                self.submit(short, (host, port))
+
+    def submit(self, message: bytes, sender: tuple[str, int]) -> None:
+        """Makes pjsip receive `message` as if it had just come from `sender`."""
+        if self._socket is not None:
             token = secrets.token_hex(16)
-            _keep(self._waiting, token, (short, (host, port)))
+            _keep(self._waiting, token, (message, sender))
             knock = _KNOCK.format(token=token, host=self._pjsip[0], port=self._pjsip[1])
             self._socket.sendto(knock.encode(), self._pjsip)
 

@@ -50,6 +50,10 @@ class SipMessage:
         return int(number) if number.isascii() and number.isdigit() else 0
 
     @property
+    def cseq_method(self) -> str:
+        return self.header("cseq").partition(" ")[2].strip()
+
+    @property
     def opens(self) -> bool:
         """Whether it asks for a new call: an INVITE outside of a dialog."""
         return self.method == "INVITE" and not self.to_tag

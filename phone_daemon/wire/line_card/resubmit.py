@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
+import sys
 
 from pjsua2 import _pjsua2
 
@@ -41,6 +42,9 @@ class _Packet(ctypes.Structure):
 
 _TP_INFO = 3 * 8 + 34 * 8 + 8
 """sizeof(pjsip_rx_data.tp_info): three pointers, an operation key of the I/O queue, and a pointer."""
+
+_PEER = 32 + 4 * 8 + 3 * 4 + 4 + 8
+"""offsetof(pjsip_transport, key.rem_addr): a name, four pointers, three flags with their padding, and a type."""
 
 
 def resubmit(handle: int, received: bytes, text: bytes, sender: tuple[str, int] | None = None) -> bool:
@@ -80,6 +84,16 @@ def sender_of(data: int, length: int) -> tuple[str, int] | None:
     if packet.len != length or not _is_ours(packet):
         return None
     return packet.src_name.decode(), packet.src_port
+
+
+def peer_of(transport: int) -> tuple[str, int] | None:
+    """The IPv4 peer of a connection, the pjsip_transport at that address; None if this build lays it out differently,
+    which shows in a number that is no address family.
+    """
+    raw = ctypes.string_at(transport + _PEER, 8)
+    if int.from_bytes(raw[:2], sys.byteorder) != socket.AF_INET:
+        return None
+    return socket.inet_ntoa(raw[4:]), int.from_bytes(raw[2:4])
 
 
 def _is_ours(packet: _Packet) -> bool:

@@ -17,6 +17,7 @@ ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, 
 METHODS = frozenset(ALLOW.split(", "))
 WITHIN = frozenset({"BYE", "UPDATE", "PRACK", "INFO", "REFER"})
 """Methods that need a call; pjsua does not answer them without one."""
+SDP = "application/sdp"
 RETRY_AFTER_S = 5
 """How long callers are told to wait when all lines are busy: with so few lines, one is soon free."""
 REMEMBERED = 64
@@ -63,16 +64,23 @@ class Screening:
         """`dialog` is the call of the message's Call-ID, if there is one; `full`: no more calls can be taken."""
         if message.code:
             return PASS
-        if message.method not in METHODS:
-            return Verdict(405, {"Allow": ALLOW})
-        if message.method == "ACK":
-            return DROP if (message.header("call-id"), message.cseq) in self._refused else PASS
+        if (verdict := self._alone(message)) is not PASS or message.method == "ACK":
+            return verdict
         if not message.to_tag:
             return self._outside(message, dialog, full=full)
         if dialog is not None and message.from_tag == dialog.remote_tag:
             return self._within(message, dialog)
         # Outside of a dialog pjsua answers some of these as if there were one.
         return Verdict(481) if message.method in ("INFO", "OPTIONS", "NOTIFY") else PASS
+
+    def _alone(self, message: SipMessage) -> Verdict:
+        """Judges a request by itself."""
+        if message.method not in METHODS:
+            return Verdict(405, {"Allow": ALLOW})
+        acknowledges = message.method == "ACK"
+        if message.cseq_method != message.method:
+            return DROP if acknowledges else Verdict(400)  # RFC 3261 section 8.1.1.5
+        return DROP if acknowledges and (message.header("call-id"), message.cseq) in self._refused else PASS
 
     @staticmethod
     def _outside(message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
@@ -88,15 +96,23 @@ class Screening:
             case "INFO":
                 return self._info(message, dialog)
             case "OPTIONS":
-                return Verdict(200, {"Allow": ALLOW, "Accept": "application/sdp"})
+                return Verdict(200, {"Allow": ALLOW, "Accept": SDP})
             case "NOTIFY":
                 return PASS if dialog.referring else Verdict(481)
             case "SUBSCRIBE":
                 return Verdict(489, {"Allow-Events": "refer"})  # RFC 6665 section 4.1.3
-            case "INVITE" | "UPDATE" if message.content_type == "application/sdp":
-                if not sdp.speaks(sdp.audio(message.body), self._codecs):
-                    self._refused.append((message.header("call-id"), message.cseq))
-                    return Verdict(488)
+            case "INVITE" | "UPDATE":
+                return self._offer(message)
+        return PASS
+
+    def _offer(self, message: SipMessage) -> Verdict:
+        kind = message.content_type
+        # pjsua answers a re-INVITE of this kind itself, and an UPDATE with 488.
+        if message.method == "UPDATE" and kind not in ("", SDP, "multipart/mixed", "multipart/alternative"):
+            return Verdict(415, {"Accept": SDP})
+        if kind == SDP and not sdp.speaks(sdp.audio(message.body), self._codecs):
+            self._refused.append((message.header("call-id"), message.cseq))
+            return Verdict(488)
         return PASS
 
     @staticmethod

@@ -17,6 +17,7 @@ from pjsua2 import _pjsua2
 
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.long_messages import LongMessages
+from phone_daemon.wire.line_card.next_hop import reachable
 from phone_daemon.wire.line_card.resubmit import resubmit
 from phone_daemon.wire.line_card.tidy_sdp import tidied
 
@@ -103,7 +104,7 @@ class SipModule:
         if not self._replacing:
             self._replacing = True
             try:
-                if self._is_replaced(text, handle):
+                if self._is_replaced(text, received.srcAddress, handle):
                     return 1
             except Exception as error:
                 # Whatever the error is, the message must still be screened.
@@ -112,13 +113,13 @@ class SipModule:
                 self._replacing = False
         return int(bool(self._on_message(text, received.srcAddress, handle)))
 
-    def _is_replaced(self, text: str, handle: int) -> bool:
+    def _is_replaced(self, text: str, sender: str, handle: int) -> bool:
         """Hands pjsip another form of a message that it would refuse although its meaning is plain."""
         raw = text.encode("utf-8", "surrogateescape")
         if (claimed := self.long.claim(text)) is not None:
             resubmit(handle, raw, *claimed)
             return True
-        tidy = tidied(text)
+        tidy = tidied(reachable(text, sender))
         return tidy != text and resubmit(handle, raw, tidy.encode("utf-8", "surrogateescape"))
 
     def respond(self, handle: int, code: int, headers: Mapping[str, str] | None = None) -> None:

@@ -123,6 +123,14 @@ class _Stream:
         over = self.ends and not self.to_near
         return not (over or said is None or (self.framing.broken and not self.to_far))
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        try:
+            host, port, *_ = self.far.getpeername()
+        except OSError:
+            return "", 0
+        return host, port
+
     def close(self) -> None:
         self.far.close()
         self.near.close()
@@ -158,6 +166,12 @@ class TcpStreams:
     def _knows(self, connection: socket.socket) -> bool:
         inode = os.fstat(connection.fileno()).st_ino
         return any(os.fstat(stream.far.fileno()).st_ino == inode for stream in self._streams)
+
+    def send(self, data: bytes, peer: tuple[str, int]) -> None:
+        """Sends `data` on the connection from `peer`, between two messages of pjsip's; nothing if it is over."""
+        for stream in self._streams:
+            if stream.peer == peer:
+                stream.to_far += data
 
     def pump(self) -> None:
         """Passes on what has come, both ways; never waits."""

@@ -66,7 +66,7 @@ class TrunkSide:
         """Judges a request outside of any call. `busy`: an INVITE would not be accepted."""
         if not self.admits(request, address):
             return STRANGER
-        if request.method != "OPTIONS":
+        if request.method != "OPTIONS" or request.cseq_method != "OPTIONS":
             return Verdict()
         if busy or not self._ready:
             return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)})

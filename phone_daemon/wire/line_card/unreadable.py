@@ -1,4 +1,4 @@
-"""Answers requests that pjsip cannot read: it would drop them, and whoever sent them would wait for half a minute.
+"""Deals with messages that pjsip cannot read. It would drop them, and whoever sent one would wait for half a minute.
 
 An edge would even take the card for dead, and give the next card the same request.
 """
@@ -15,9 +15,12 @@ from pjsua2 import _pjsua2
 
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.guarded import guarded, log
+from phone_daemon.wire.line_card.long_messages import LongMessages
 from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.next_hop import readable
 from phone_daemon.wire.line_card.refusal import refusal
-from phone_daemon.wire.line_card.resubmit import sender_of
+from phone_daemon.wire.line_card.resubmit import peer_of, sender_of
+from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 
 TOLD_EVERY_S = 60.0
 """Least time between two lines in the log."""
@@ -38,13 +41,19 @@ class _Dropped(ctypes.Structure):
 
 
 class Unreadable:
-    """Answers by `udp`, a socket on our SIP port: with 400 (RFC 3261 section 21.4.1), or with 403 if `admits` does not
-    let the sender (`host:port`) call. What comes by TCP is left unanswered.
+    """Answers requests with 400 (RFC 3261 section 21.4.1), or with 403 if `admits` does not let the sender
+    (`host:port`) call: by `udp`, a socket on our SIP port, or on the connection in `streams`. Of a response, `long`
+    submits what can be read.
     """
 
-    def __init__(self, udp: socket.socket, admits: Callable[[SipMessage, str], bool]) -> None:
-        self._udp = udp
-        self._admits = admits
+    def __init__(
+        self,
+        udp: socket.socket,
+        streams: TcpStreams,
+        long: LongMessages,
+        admits: Callable[[SipMessage, str], bool],
+    ) -> None:
+        self._udp, self._streams, self._long, self._admits = udp, streams, long, admits
         self._told_at = float("-inf")
         # Kept, because pjsip holds a pointer to it.
         self._callback = _Callback(self._dropped)
@@ -53,20 +62,33 @@ class Unreadable:
     @guarded
     def _dropped(self, address: int) -> None:
         dropped = _Dropped.from_address(address)
-        # A transport begins with its name.
-        if not dropped.data or ctypes.string_at(dropped.transport, 3) != b"udp":
+        if not dropped.data:
             return
-        sender = sender_of(dropped.data, dropped.len)
+        # A transport begins with its name. What comes by TCP is not alone in its buffer, but whose the connection is
+        # does not change.
+        tcp = ctypes.string_at(dropped.transport, 3) == b"tcp"
+        sender = peer_of(dropped.transport) if tcp else sender_of(dropped.data, dropped.len)
         if sender is None:
             return
-        text = ctypes.string_at(dropped.data, dropped.len).decode("utf-8", "replace")
-        where = f"{sender[0]}:{sender[1]}"
+        raw = ctypes.string_at(dropped.data, dropped.len)
+        text, where = raw.decode("utf-8", "replace"), f"{sender[0]}:{sender[1]}"
+        if plain := readable(text, where):
+            self._long.submit(plain.encode(), sender)
+            self._say(f"{where} sent a response that cannot be read as a whole; it is used as far as it can be")
+            return
         admitted = self._admits(parse(text), where)
         answer = refusal(text, secrets.token_hex(6), "400 Bad Request" if admitted else "403 Forbidden")
         if answer is None:
             return
-        self._udp.sendto(answer.encode(), sender)
+        if tcp:
+            self._streams.send(answer.encode(), sender)
+        else:
+            self._udp.sendto(answer.encode(), sender)
+        if admitted:
+            self._say(f"{where} sent a request that cannot be read; it was answered with 400")
+
+    def _say(self, what: str) -> None:
         now = time.monotonic()
-        if admitted and now - self._told_at >= TOLD_EVERY_S:
+        if now - self._told_at >= TOLD_EVERY_S:
             self._told_at = now
-            log("WARNING", f"{where} sent a request that cannot be read; it was answered with 400")
+            log("WARNING", what)

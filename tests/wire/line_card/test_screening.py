@@ -6,7 +6,7 @@ import pytest
 
 from ops.witness.probe import no_common_codec, offer
 from phone_daemon.wire.line_card.message import SipMessage, parse
-from phone_daemon.wire.line_card.screening import DROP, PASS, Dialog, Screening
+from phone_daemon.wire.line_card.screening import DROP, METHODS, PASS, Dialog, Screening
 
 
 def request(
@@ -106,3 +106,17 @@ def test_without_room_a_new_call_is_503_and_one_that_is_known_goes_on(screening:
 
 def test_responses_are_left_to_pjsua(screening: Screening) -> None:
     assert screening.judge(parse("SIP/2.0 200 OK\r\n\r\n"), None, full=True) == PASS
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_cseq_of_another_method_is_a_bad_request(screening: Screening, dialog: Dialog, method: str) -> None:
+    wrong = parse(f"{method} sip:1@h SIP/2.0\r\nCall-ID: c\r\nCSeq: 5 REGISTER\r\n\r\n")
+    verdict = screening.judge(wrong, dialog, full=False)
+    assert verdict == DROP if method == "ACK" else verdict.code == 400
+
+
+def test_an_update_with_a_body_of_another_kind_is_415(screening: Screening, dialog: Dialog) -> None:
+    verdict = screening.judge(request("UPDATE", "hello", "text/plain"), dialog, full=False)
+    assert (verdict.code, verdict.headers) == (415, {"Accept": "application/sdp"})
+    assert screening.judge(request("UPDATE"), dialog, full=False) is PASS
+    assert screening.judge(request("UPDATE", offer(9), "application/sdp"), dialog, full=False) is PASS

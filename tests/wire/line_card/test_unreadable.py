@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip import LineCard
-from tests.wire.calls import call, card
+from tests.wire.calls import PATIENCE_S, call, card
 
 INVITE = (
     "INVITE sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKa\r\nMax-Forwards: 70\r\n"
@@ -55,3 +56,28 @@ async def test_a_stranger_learns_nothing_by_it() -> None:
         assert ask(guarded.port, "Expires: x\r\n") == 403
     finally:
         await guarded.close()
+
+
+@pytest.mark.parametrize("size", [7, 10_000])
+async def test_by_tcp_it_is_answered_on_the_connection_which_goes_on(size: int) -> None:
+    """Whatever pieces it comes in."""
+    async with card() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.port)
+        bad = INVITE.format(port=9, more="Expires: x\r\n").replace("/UDP", "/TCP")
+        good = bad.replace("INVITE", "OPTIONS").replace("Expires: x\r\n", "").replace("unreadable", "good")
+        try:
+            sent = (bad + good).encode()
+            for at in range(0, len(sent), size):
+                writer.write(sent[at : at + size])
+                await asyncio.sleep(0.005)
+            async with asyncio.timeout(PATIENCE_S):
+                heads = [parse((await reader.readuntil(b"\r\n\r\n")).decode()) for _ in range(2)]
+        finally:
+            writer.close()
+        assert {head.header("call-id"): head.code for head in heads} == {"unreadable": 400, "good": 200}
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE", "BYE", "INFO", "MESSAGE"])
+async def test_a_cseq_of_another_method_is_a_bad_request(method: str) -> None:
+    async with card() as ours:
+        assert ask(ours.port, **{"INVITE sip:": f"{method} sip:", "7 INVITE": "7 UPDATE"}) == 400

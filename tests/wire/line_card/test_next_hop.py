@@ -1,0 +1,108 @@
+"""Calls that we place, to somebody whose answer names places to which no SIP request can be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ops.witness.probe import offer
+from phone_daemon.wire.line_card.message import parse
+from phone_daemon.wire.line_card.next_hop import reachable, readable
+from tests.wire.calls import PATIENCE_S, card
+
+PLAIN = "Contact: <sip:5@127.0.0.1:{port}>\r\n"
+
+
+class Callee(asyncio.DatagramProtocol):
+    """Answers INVITE and BYE with 200 and these header lines."""
+
+    def __init__(self, headers: str) -> None:
+        self._headers = headers
+        self.got: list[str] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+        self.port: int = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        request = parse(data.decode())
+        self.got.append(request.method)
+        if request.method not in ("INVITE", "BYE"):
+            return
+        body = offer(40_000) if request.method == "INVITE" else ""
+        lines = [
+            "SIP/2.0 200 OK",
+            *(f"Via: {via}" for via in request.all("via")),
+            f"From: {request.header('from')}",
+            f"To: {request.header('to')}" + ("" if request.to_tag else ";tag=callee"),
+            *(f"{name}: {request.header(name.lower())}" for name in ("Call-ID", "CSeq")),
+            *self._headers.format(port=self.port).splitlines(),
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        self.transport.sendto("\r\n".join((*lines, "", body)).encode(), addr)
+
+
+@asynccontextmanager
+async def callee(headers: str) -> AsyncIterator[Callee]:
+    loop = asyncio.get_running_loop()
+    transport, made = await loop.create_datagram_endpoint(lambda: Callee(headers), local_addr=("127.0.0.1", 0))
+    try:
+        yield made
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *("Contact: <tel:+442079460100>\r\n", "Contact: <http://callee.example>\r\n", "m: http://callee.example\r\n"),
+        *("Contact: <sip:\r\n", "Contact: nonsense\r\n", "Contact: <sip:5@127.0.0.1:99999>\r\n", ""),
+        *(f"{PLAIN}Record-Route: <http://proxy.example>\r\n", f"{PLAIN}Record-Route: <sip:\r\n"),
+        *(f"{PLAIN}Session-Expires: soon\r\n", f"{PLAIN}Expires: x\r\n"),
+    ],
+)
+async def test_the_call_is_answered_acknowledged_and_can_be_ended(headers: str) -> None:
+    async with card() as ours, callee(headers) as other, asyncio.timeout(PATIENCE_S):
+        line = await ours.place(f"sip:9@127.0.0.1:{other.port}")
+        line.hang_up()
+        while "BYE" not in other.got:  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.02)
+        assert "ACK" in other.got
+
+
+def response(headers: str, method: str = "INVITE", start: str = "SIP/2.0 200 OK") -> str:
+    return f"{start}\r\nVia: v\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n{headers}\r\nbody"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *("Contact: <sip:a@b>\r\n", "Contact: sips:a@b;transport=tls\r\n", "Contact: *\r\n", "Subject: tel:1\r\n"),
+        'Contact: "Tel: 5" <sip:a@b>\r\nRecord-Route: <sip:p;lr>,\r\n <sips:q;lr>\r\n',
+    ],
+)
+def test_what_can_be_reached_stays(headers: str) -> None:
+    assert reachable(response(headers), "192.0.2.1:5060") == response(headers)
+
+
+def test_only_messages_that_make_dialogs_are_changed() -> None:
+    odd = "Contact: <tel:1>\r\n"
+    for text in (response(odd, "OPTIONS"), response(odd, start="SIP/2.0 302 Moved")):
+        assert reachable(text, "192.0.2.1:5060") == text
+    for text in (response(odd, "UPDATE"), response(odd, start="INVITE sip:1@h SIP/2.0")):
+        assert "Contact: <sip:192.0.2.1:5060>" in reachable(text, "192.0.2.1:5060")
+
+
+def test_of_a_response_that_cannot_be_read_what_a_call_needs_is_kept_once() -> None:
+    plain = readable(response("Session-Expires: soon\r\nContact: <sip:\r\n"), "192.0.2.1:5060")
+    assert plain is not None
+    message = parse(plain)
+    assert (message.code, message.header("contact"), message.body) == (200, "<sip:192.0.2.1:5060>", "body")
+    assert not message.header("session-expires")
+    assert readable(plain, "192.0.2.1:5060") is None
+    assert readable(response("", start="INVITE sip:1@h SIP/2.0"), "192.0.2.1:5060") is None
