@@ -87,6 +87,7 @@ def test_history_has_each_turn_once_and_in_order(interrupted: Left) -> None:
     assert interrupted.history[: len(expected)] == expected
 
 
+@pytest.mark.long
 def test_a_sentence_that_was_heard_whole_was_still_broken_off_when_more_was_to_come(tmp_path: Path) -> None:
     async def slow() -> AsyncGenerator[AgentEvent, None]:
         yield Token("We are open. ")
@@ -118,6 +119,7 @@ def test_a_greeting_that_a_noise_prevents_is_given_after_the_noise(tmp_path: Pat
     assert left.turns[-1]["heard"] == "Hello there."
 
 
+@pytest.mark.long
 def test_a_reply_that_a_key_or_an_operator_interrupts_is_not_resumed(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text(REPLY))
 

@@ -85,6 +85,7 @@ def test_words_whose_final_was_on_its_way_when_the_line_closed_are_in_the_log(tm
     assert left.said() == [BOOKING]
 
 
+@pytest.mark.long
 def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: Path) -> None:
     """A closing call receives late keys, voices, and playout events; and a line may close only once."""
     agent = agents.Lines(agents.goodbye("Goodbye."))

@@ -325,6 +325,7 @@ async def test_from_the_next_utterance_on_what_is_expected_is_understood(expecti
         assert await expecting.name() == name, expected  # and so does everything that comes after it
 
 
+@pytest.mark.long
 async def test_what_listens_already_keeps_what_it_expected(expecting: Expecting) -> None:
     expecting.side.expect("doctor")
     expecting.side.drop()
@@ -338,6 +339,7 @@ async def test_a_spare_is_replaced_only_when_something_else_is_expected(expectin
     assert expecting.opened == ["", "", "doctor", "patient"]
 
 
+@pytest.mark.long
 async def test_spares_that_were_replaced_are_freed(expecting: Expecting) -> None:
     for expected in ("doctor", "patient", "doctor"):
         expecting.side.expect(expected)

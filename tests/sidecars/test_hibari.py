@@ -40,6 +40,7 @@ async def test_it_says_the_words(engine: Hibari) -> None:
     assert await heard_back(audio.tobytes(), engine.sample_rate) == "welcome to riverside dental how can i help you"
 
 
+@pytest.mark.long
 def test_each_word_is_marked_where_it_begins(engine: Hibari) -> None:
     text = "Hello there, naïve café — the 2nd émigré costs $5.50 at 10:30. Goodbye!"
     audio, marks = said(engine, text)
@@ -62,6 +63,7 @@ def test_the_same_text_gives_the_same_samples_whoever_was_stopped_before_it(engi
     assert marks == marks_again
 
 
+@pytest.mark.long
 def test_two_engines_give_the_same_samples(engine: Hibari) -> None:
     assert np.array_equal(said(engine, SENTENCES[1])[0], said(load("hibari", {}), SENTENCES[1])[0])
 
@@ -143,6 +145,7 @@ def test_a_sentence_goes_on_where_its_first_phrase_ended(engine: Hibari) -> None
     assert abs(len(after) - (len(whole) - at)) < 0.1 * engine.sample_rate
 
 
+@pytest.mark.long
 async def test_nothing_of_what_was_before_is_said_again(engine: Hibari) -> None:
     audio, _ = said(engine, "and we close at six.", before="We are open from eight in the morning,")
     assert await heard_back(audio.tobytes(), engine.sample_rate) == "and we close at 6"

@@ -217,6 +217,7 @@ def final_of(engine: Moonshine, pcm: bytes, options: dict[str, Any]) -> Any:
     return engine.finalize(1)
 
 
+@pytest.mark.long
 def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) -> None:
     in_noise = [noisy(said(NUMBER), share, seed) for share in (0.7, 0.8) for seed in (5, 7)]
     unasked = [final_of(engine, pcm, {"grammar": "clinic"}) for pcm in in_noise]
@@ -225,6 +226,7 @@ def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) 
     assert all(count(final.text) == 8 for final in asked)
 
 
+@pytest.mark.long
 def test_what_was_asked_tells_what_was_said_in_noise() -> None:
     """Without any bias: only by what the answers are."""
     answers = ["hold on no", "exactly", "sure", "of course", "not quite", "correct", "uh-huh", "yes", "no"]

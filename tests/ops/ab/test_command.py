@@ -77,6 +77,7 @@ def session(leader: int) -> list[list[str]]:
     return found
 
 
+@pytest.mark.long
 def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ab", CALLER, *BRIEF, "--option", "weight=77"]) == 1
     told = capsys.readouterr()

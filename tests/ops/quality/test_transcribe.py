@@ -34,11 +34,13 @@ async def test_what_is_longer_than_a_host_keeps_waiting_is_heard_all_the_same(ho
     assert words(await hear(host, minute, {"grammar": "clinic"})).count("what time you close on friday") == 3
 
 
+@pytest.mark.long
 async def test_an_utterance_that_the_engine_refuses_says_why(host: Host) -> None:
     with pytest.raises(NotHeard, match="3 bytes are not whole 16-bit samples"):
         await hear(host, b"odd", {"grammar": "clinic"})
 
 
+@pytest.mark.long
 async def test_an_engine_that_is_gone_says_so() -> None:
     async with started(SubprocessHost("stt", "moonshine", OPTIONS)) as host:
         pass

@@ -40,6 +40,7 @@ async def test_speech_is_understood_in_a_thread_of_the_engines_own(host: InProce
     assert host.problem == ""
 
 
+@pytest.mark.long
 async def test_a_final_says_when_each_of_its_words_was_said(host: InProcessHost) -> None:
     channel = opened(host)
     feed(channel, SAID[0])
@@ -53,6 +54,7 @@ async def test_a_final_says_when_each_of_its_words_was_said(host: InProcessHost)
     assert all(0 <= confidence <= 1 for *_, confidence in final["words"])
 
 
+@pytest.mark.long
 async def test_a_cancel_between_two_steps_frees_the_utterance(host: InProcessHost) -> None:
     other, channel = opened(host), opened(host)
     feed(other, SAID[0])
@@ -82,6 +84,7 @@ async def test_an_engine_that_fails_is_loaded_again_and_hears_what_was_sent_mean
     assert host.problem == ""
 
 
+@pytest.mark.long
 async def test_an_engine_that_is_lost_for_the_whole_process_is_not_loaded_again(
     host: InProcessHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -92,6 +92,7 @@ async def test_the_bare_engine_is_timed_in_its_own_process() -> None:
     assert told["held"] == {"sessions": 0}
 
 
+@pytest.mark.long
 async def test_streams_say_the_same_from_another_place_on() -> None:
     assert turned(b"aabbccdd", 1, 2) == b"ccddaabb"
     assert turned(b"aabbccdd", 0, 2) == b"aabbccdd"
