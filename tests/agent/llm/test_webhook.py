@@ -10,9 +10,9 @@ import pytest
 
 from phone_daemon.agent.agent import Parties
 from phone_daemon.agent.llm.http import MAX_LINE, make_client
-from phone_daemon.agent.llm.webhook import MAX_CHARACTERS, WebhookFailed, ask
+from phone_daemon.agent.llm.webhook import MAX_BYTES, MAX_CHARACTERS, WebhookFailed, ask
 from phone_daemon.dialplan.tools import Webhook
-from tests.sse_server import Answer, SseServer
+from tests.sse_server import Answer, SseServer, Stall
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ async def test_an_answer_is_cut_to_what_a_model_should_read(server: SseServer, h
     server.hook_answers(Answer((("é" * 20_000).encode(),)), Answer((), 204))
     assert await ask(http, Webhook(server.hook_url("x")), {}) == "é" * MAX_CHARACTERS
     assert await ask(http, Webhook(server.hook_url("x")), {}) == "done"
+
+
+async def test_an_answer_that_never_ends_is_not_waited_for(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer((b"x" * (MAX_BYTES + 1), Stall())))
+    with pytest.raises(WebhookFailed, match="an answer of more than"):
+        await ask(http, Webhook(server.hook_url("x"), deadline_s=2.0), {})
 
 
 async def test_nobody_there_is_a_failure_of_the_webhook(http: httpx.AsyncClient) -> None:
