@@ -56,7 +56,7 @@ class JitterBuffer:
         if not self._flowing or len(self._held) < self._size:
             return self._conceal()
         frame = self._next()
-        if len(self._held) >= HIGH_FRAMES * self._size and _quiet(frame):
+        if len(self._held) >= HIGH_FRAMES * self._size and is_quiet(frame):
             frame = self._next()
         self._last, self._missing = frame, 0
         return frame
@@ -77,6 +77,7 @@ class JitterBuffer:
         return (np.frombuffer(self._last, "<i2") * gain).astype("<i2").tobytes()
 
 
-def _quiet(frame: bytes) -> bool:
+def is_quiet(frame: bytes) -> bool:
+    """Whether nobody speaks in a frame, so that it may be dropped."""
     samples = np.frombuffer(frame, "<i2")
     return int(samples.max()) < QUIET and int(samples.min()) > -QUIET

@@ -2,13 +2,15 @@
 
 aiortc's own buffer waits for four packets, and for sixteen after a loss (320 ms), but an agent that must notice an
 interruption cannot wait. This buffer starts with the first packet. A late packet makes it wait that much longer from
-then on. After a second in which it always had more than a frame to spare, it drops the excess.
+then on. After a second in which it always had more than a frame to spare, it drops the excess; after five seconds in
+which it always had one, that one, too, as soon as nobody speaks in it.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from phone_daemon.web.jitter_buffer import is_quiet
 from phone_daemon.web.webrtc.opus import OpusError
 
 MAX_PACKETS = 25
@@ -19,6 +21,8 @@ MAX_CONCEALED = 5
 """The most frames in a row that are concealed when nothing comes; silence follows."""
 WINDOW = 50
 """The number of ticks (a second) over which the buffer must have had more than it needs before it drops some."""
+CALM = 5
+"""The number of such windows in a row in which it must have had a frame to spare before it does without."""
 
 
 class Decoding(Protocol):
@@ -52,6 +56,8 @@ class PacketBuffer:
         self._ticks = 0
         self._spare = MAX_PACKETS * self._frame
         """The fewest samples that waited after a tick of this window."""
+        self._calm = 0
+        """Windows in a row in which a frame was always to spare."""
 
     def add(self, sequence: int, packet: bytes) -> None:
         """Takes a packet with its RTP sequence number; a late or duplicate packet is dropped."""
@@ -120,11 +126,18 @@ class PacketBuffer:
     def _give_up_some(self) -> None:
         self._ticks += 1
         self._spare = min(self._spare, len(self._pcm) // 2 + len(self._packets) * self._samples)
+        if self._calm >= CALM and self._packets:
+            pcm = self._take()
+            if pcm and is_quiet(pcm):
+                self._calm = 0
+            else:
+                self._pcm += pcm
         if self._ticks < WINDOW:
             return
         for _ in range(self._spare // self._samples - 1):
             if self._packets:
                 self._take()
+        self._calm = self._calm + 1 if self._spare >= self._samples else 0
         self._ticks, self._spare = 0, MAX_PACKETS * self._frame
 
     def _first(self) -> int:
