@@ -28,6 +28,7 @@ from phone_daemon.stt.endpointing import Endpointing
 from phone_daemon.stt.near_talker import NearTalker
 from phone_daemon.stt.pre_roll import PreRoll
 from phone_daemon.stt.recurrence import Recurrence
+from phone_daemon.stt.sound_onset import SoundOnset
 from phone_daemon.stt.stabilizer import Stabilizer
 from phone_daemon.stt.unfinished import calls_for_more
 from phone_daemon.stt.utterance import SttLost, Utterance
@@ -111,6 +112,7 @@ class CallerSide:
         """Where speech last ended."""
         self.near = NearTalker()
         self.recurrence = Recurrence()
+        self._sound = SoundOnset()
         self._pre_roll = PreRoll(vad, rate)
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
@@ -133,6 +135,11 @@ class CallerSide:
     def stirring(self) -> bool:
         """Whether the last window may be the beginning of speech: weak evidence, but some."""
         return self._vad.stirring and self.near.may_be_near
+
+    @property
+    def sounding(self) -> bool:
+        """Whether a sound has just begun that may become speech: weaker evidence, but 40 ms earlier."""
+        return self._sound.new and not self._vad.doubted and self.near.may_be_near
 
     @property
     def probability(self) -> float:
@@ -197,6 +204,7 @@ class CallerSide:
         self.endpointing.hear(frame.pcm)
         self.near.hear(frame.pcm, voice=self._vad.speaking and not self._vad.quiet)
         self.recurrence.hear(frame.pcm)
+        self._sound.hear(frame.pcm)
         self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:

@@ -2,7 +2,7 @@
 
 first hint ──► duck ──► onset ──► words: cut; a remark, a noise: restore, and keep an ear on the voice until it is over
 
-A hint is a single window of sound that may be speech. Most come to something within 60 ms; those that do not cost the
+A hint is any sound that begins, or a single window of sound that may be speech. Those that come to nothing cost the
 caller an instant of a softer voice.
 """
 
@@ -20,8 +20,6 @@ from phone_daemon.language.announcements import begins_announcement
 from phone_daemon.telemetry.turn_record import Duck
 from phone_daemon.wire.line import Line
 
-WORTH_HEARING = samples(0.2)
-"""Of a voice, before it is given to recognition, which makes its first partial of what it is given first."""
 HINT = samples(0.1)
 """So long the agent speaks softly at a hint that comes to nothing."""
 ECHO_FRAMES = 8
@@ -68,7 +66,7 @@ class Ducking:
     def hint(self, reply: Reply) -> None:
         """Asked with every frame in which no voice is judged: `reply` is soft for an instant at what may become one."""
         now = self._caller.position
-        if self._caller.stirring:
+        if self._caller.stirring or (self._caller.sounding and self._echo() < ECHO):
             if self._hinted is None or self._hinted[0] is not reply:
                 self._hinted = reply, now, now
                 self._line.duck(reply.turn.reply, True)
@@ -88,21 +86,26 @@ class Ducking:
         self._line.duck(reply.turn.reply, True)
         detection = max(self._ducked_at - onset, 0)
         reply.turn.ducks.append(Duck(now_ns(), 1000 * detection / SAMPLE_RATE))
+        # A fresh utterance makes its first partial at once of what it is given first.
         self._caller.drop()
+        self._caller.attend(onset)
 
-    def judge(self) -> Verdict:
-        """Asked with every frame: whether they want the floor. The agent is as loud as before once they do not."""
+    def hear(self) -> None:
+        """Called with every frame in which a voice is judged."""
         caller, reply = self._caller, self._reply
-        if reply is None:
-            return Verdict.WAIT
+        assert reply is not None, "no voice is judged"
         self._own += (self._echo() - self._own) / ECHO_FRAMES
         if self._was_own and self._own < ECHO / 2 and not caller.quiet:
             # The echo is over and a voice goes on: it is another one, and the caller's.
             self.begin(reply, caller.position, asked=self._wanted)
-        if not caller.attending and caller.position - self._onset >= WORTH_HEARING:
-            caller.attend(self._onset)
         if not caller.quiet:
             self._sum, self._count = self._sum + caller.probability, self._count + 1
+
+    def judge(self) -> Verdict:
+        """Whether they want the floor, as far as is known now. The agent is as loud as before once they do not."""
+        reply = self._reply
+        if reply is None:
+            return Verdict.WAIT
         verdict, why = judge(self._evidence())
         if verdict is Verdict.CUT:
             self._settle(reply, "cut", why)

@@ -1,8 +1,8 @@
 """Who speaks when: from what happens on the line to who has the floor, and what comes of it.
 
 The table in `floor.py` decides who has the floor; this file carries out what it says, with the caller's side in
-`caller_side.py` and the agent's in `agent_side.py`. Every limit is counted in the caller's samples, so a call is the
-same at any speed.
+`caller_side.py`, the agent's in `agent_side.py`, and what the caller says over the agent in `overheard.py`. Every limit
+is counted in the caller's samples, so a call is the same at any speed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide, PendingTurn, Spawn, Tell
 from phone_daemon.call.digits import DigitCollector
 from phone_daemon.call.ducking import Ducking
-from phone_daemon.call.evidence import Verdict
 from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
+from phone_daemon.call.overheard import Overheard, is_recording
 from phone_daemon.call.services import Services
 from phone_daemon.call.take_over import TakeOver
 from phone_daemon.call.wording import DEAF, NO_MATCH, TIME_IS_UP
@@ -42,7 +42,6 @@ from phone_daemon.events import (
     TransferFailed,
     samples,
 )
-from phone_daemon.language.announcements import is_announcement
 from phone_daemon.media.echo import EchoCanceller
 from phone_daemon.telemetry.turn_record import BargeInSource, CancelReport
 from phone_daemon.tts.filler import Fillers
@@ -79,7 +78,10 @@ class TurnTaking:
         self._tell = tell
         self.floor = Floor()
         self._policy = policy
-        self._ducking = Ducking(line, caller_side, self._policy, lambda: echo.likely)
+        self._ducking = Ducking(line, caller_side, policy, lambda: echo.likely)
+        self._overheard = Overheard(
+            self.floor, caller_side, agent_side, policy, self._ducking, tell=tell, take=self._yield
+        )
         self._actions = Actions(line, dialplan, services, spawn, tell)
         self._backchannels = Backchannels(line, caller_side, agent_side, services, dialplan)
         self._early_after = samples(self._settings.turn.early_after_s)
@@ -152,7 +154,7 @@ class TurnTaking:
             unheard = reply is not None and "rtp_first_audio" not in reply.turn.at_ns
             self._ungreeted = self.floor.state is State.GREETING and unheard
             self.barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
-        elif self._takes_floor():
+        elif self._overheard.takes_floor():
             self.barge_in(BargeInSource.SPEECH, self.caller_side.onset)
         elif self.floor.state is State.LISTENING and self.taken is not None:
             self._step_aside(self.taken)
@@ -162,16 +164,6 @@ class TurnTaking:
             # Heard while the agent speaks: audio that nobody will ask for must not pile up.
             self.caller_side.drop()
             self.caller_side.attend()
-
-    def _takes_floor(self) -> bool:
-        """Whether what the caller says while the agent speaks takes the floor by now."""
-        if self._ducking.judging:
-            return self._ducking.judge() is Verdict.CUT
-        if self._policy.by_evidence(self.floor.state) and not self.caller_side.speaking:
-            if self.agent_side.reply is not None:
-                self._ducking.hint(self.agent_side.reply)
-            return False  # Words that somebody far away says.
-        return self._policy.on_words(self.floor.state, self.caller_side.stable)
 
     def _wait_for_caller(self) -> None:
         """What happens by the passing of time alone while the floor is the caller's."""
@@ -230,36 +222,14 @@ class TurnTaking:
         self._feed(Input.SPEECH_STARTED)
 
     def _speech_ended(self) -> None:
-        state = self.floor.state
-        judged = self._ducking.judging
-        wanted = judged and self._ducking.wanted
-        behind = judged and self.caller_side.near.behind is not False
-        self._ducking.end()
-        if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
-            # Each remark counts by itself, and a short one is often over before its words are known.
-            self.caller_side.make_final(partial(self._overheard, wanted, behind))
-            self.caller_side.attend()
+        self._overheard.end()
         self._feed(Input.SPEECH_ENDED)
 
-    def _overheard(self, wanted: bool, behind: bool, pending: PendingTurn) -> None:
-        """The final transcript of what the caller said over the agent has come: was it meant to interrupt?
-
-        `wanted`: the agent had asked something. `behind`: the voice may be somebody's behind the caller.
-        """
-        if pending is not self.caller_side.pending:
-            return
-        answered = wanted and bool(pending.said) and self._policy.by_words(self.floor.state)
-        takes = answered or self._policy.on_words(self.floor.state, pending.text)
-        takes = takes and (not behind or self._policy.asks_for_floor(pending.text))
-        if not takes or _is_recording(pending):
-            self.caller_side.pending = PendingTurn()
-            if pending.said and self.agent_side.reply is not None:
-                self._remarked(pending.text, self.agent_side.reply.turn.remarks)
-            return
-        speaking = self.caller_side.speaking
-        self.barge_in(BargeInSource.SPEECH, self.caller_side.onset if speaking else None)
-        self.caller_side.pending = pending
-        if not speaking:
+    def _yield(self, onset: int | None, said: PendingTurn) -> None:
+        """What was overheard was meant to interrupt."""
+        self.barge_in(BargeInSource.SPEECH, onset)
+        self.caller_side.pending = said
+        if onset is None:
             self._feed(Input.SPEECH_ENDED)
 
     def _go_on(self, remark: str) -> None:
@@ -267,19 +237,17 @@ class TurnTaking:
         rest = self.agent_side.resume_after(remark)
         if rest is None:
             self._feed(Input.NOTHING)
-            self._remarked(remark, self.caller_side.pending.remarks)
+            self._overheard.remarked(remark, self.caller_side.pending.remarks)
         else:
             self._tell("remark", {"text": remark})
             self._feed(Input.RESUME, rest)
 
-    def _remarked(self, text: str, remarks: list[str]) -> None:
-        """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
-        remarks.append(text)
-        self._tell("remark", {"text": text})
-
     def _on_partial(self) -> None:
         caller = self.caller_side
         self._ducking.partials = True
+        if self._overheard.decides():
+            self.barge_in(BargeInSource.SPEECH, caller.onset)
+            return
         if self.floor.state is State.LISTENING and caller.so_far:
             caller.pending.partials += 1
             stable = " ".join(filter(None, [*caller.pending.said, caller.stable]))
@@ -299,7 +267,7 @@ class TurnTaking:
             self._silent = 0
             self.caller_side.near.learn()
         unasked = self.agent_side.was_telling or pending.unasked
-        if _is_recording(pending) or (unasked and self._policy.is_remark(pending.text)):
+        if is_recording(pending) or (unasked and self._policy.is_remark(pending.text)):
             self._go_on(pending.text)
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)
@@ -424,8 +392,3 @@ class TurnTaking:
         if held is not self.held:
             self.held, self._quiet_since = held, self.caller_side.position
             self._tell("hold", {"held": held})
-
-
-def _is_recording(pending: PendingTurn) -> bool:
-    """Whether it is what a queue plays to whoever waits: nobody wants that answered."""
-    return pending.recorded or is_announcement(pending.text)

@@ -1,0 +1,95 @@
+"""What the caller says while the agent has the floor: whether it is meant to interrupt is judged while they say it, and
+again when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from phone_daemon.call.agent_side import AgentSide
+from phone_daemon.call.barge_in import BargeInPolicy
+from phone_daemon.call.caller_side import CallerSide, PendingTurn, Tell
+from phone_daemon.call.ducking import Ducking
+from phone_daemon.call.evidence import Verdict
+from phone_daemon.call.floor import Floor, State
+from phone_daemon.language.announcements import is_announcement
+
+
+class Overheard:
+    """One call's."""
+
+    def __init__(
+        self,
+        floor: Floor,
+        caller: CallerSide,
+        agent: AgentSide,
+        policy: BargeInPolicy,
+        ducking: Ducking,
+        *,
+        tell: Tell,
+        take: Callable[[int | None, PendingTurn], None],
+    ) -> None:
+        """`take` is called when words take the floor that were over before they were understood: with the onset of what
+        the caller is saying by then (None: nothing), and those words."""
+        self._floor = floor
+        self._caller = caller
+        self._agent = agent
+        self._policy = policy
+        self._ducking = ducking
+        self._tell = tell
+        self._take = take
+
+    def takes_floor(self) -> bool:
+        """Asked with every frame: whether what the caller says takes the floor by now."""
+        if self._ducking.judging:
+            self._ducking.hear()
+            return self.decides()
+        if self._policy.by_evidence(self._floor.state) and not self._caller.speaking:
+            if self._agent.reply is not None:
+                self._ducking.hint(self._agent.reply)
+            return False  # Words that somebody far away says.
+        return self._policy.on_words(self._floor.state, self._caller.stable)
+
+    def decides(self) -> bool:
+        """Asked when more is understood: whether a voice that is judged takes the floor."""
+        return self._ducking.judge() is Verdict.CUT
+
+    def end(self) -> None:
+        """The caller has fallen silent."""
+        state = self._floor.state
+        judged = self._ducking.judging
+        wanted = judged and self._ducking.wanted
+        behind = judged and self._caller.near.behind is not False
+        self._ducking.end()
+        if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
+            # Each remark counts by itself, and a short one is often over before its words are known.
+            self._caller.make_final(partial(self._understood, wanted, behind))
+            self._caller.attend()
+
+    def _understood(self, wanted: bool, behind: bool, pending: PendingTurn) -> None:
+        """The final transcript has come: was it meant to interrupt?
+
+        `wanted`: the agent had asked something. `behind`: the voice may be somebody's behind the caller.
+        """
+        if pending is not self._caller.pending:
+            return
+        answered = wanted and bool(pending.said) and self._policy.by_words(self._floor.state)
+        takes = answered or self._policy.on_words(self._floor.state, pending.text)
+        takes = takes and (not behind or self._policy.asks_for_floor(pending.text))
+        if not takes or is_recording(pending):
+            self._caller.pending = PendingTurn()
+            if pending.said and self._agent.reply is not None:
+                self.remarked(pending.text, self._agent.reply.turn.remarks)
+            return
+        self._take(self._caller.onset if self._caller.speaking else None, pending)
+
+    def remarked(self, text: str, remarks: list[str]) -> None:
+        """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
+        remarks.append(text)
+        self._tell("remark", {"text": text})
+
+
+def is_recording(pending: PendingTurn) -> bool:
+    """Whether it is what a queue plays to whoever waits: nobody wants that answered."""
+    return pending.recorded or is_announcement(pending.text)

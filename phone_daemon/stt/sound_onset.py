@@ -1,0 +1,45 @@
+"""The first instant of a sound on the caller's line, of whatever kind: 40 ms after it begins, where a voice activity
+detector needs 80 to 300 ms to notice a voice.
+
+The line's noise is followed by its minimum. A sound is new for as long as it may take the voice activity detector to
+notice that it is a voice; so a fan that starts is a sound for an instant, and noise from then on.
+"""
+
+from __future__ import annotations
+
+from phone_daemon.stt.near_talker import level_db
+
+ABOVE_DB = 8.0
+"""Two frames in a row that are louder than the line's noise by this much begin a sound: one may be a click."""
+QUIETEST_DB = -63.0
+"""The line's noise counts as at least this loud: a line that sends nothing between words has none."""
+RISE_DB = 0.05
+"""The line's noise is assumed to rise by no more than this per frame (2.5 dB/s)."""
+NEW = 8
+"""Frames (160 ms) for which a sound is new."""
+OVER = 3
+"""Frames without it that end a sound: between its syllables a voice is as soft as the line's noise."""
+
+
+class SoundOnset:
+    """Follows one line, 20 ms at a time."""
+
+    def __init__(self) -> None:
+        self._noise_db = 0.0
+        self._loud = self._soft = 0
+
+    @property
+    def new(self) -> bool:
+        """Whether a sound has just begun."""
+        return 2 <= self._loud <= NEW and not self._soft
+
+    def hear(self, pcm: bytes) -> None:
+        """Takes the next 20 ms of 16-bit audio."""
+        level = level_db(pcm)
+        if level >= self._noise_db + ABOVE_DB:
+            self._loud, self._soft = self._loud + 1, 0
+        else:
+            self._soft += 1
+            if self._loud < 2 or self._soft >= OVER:
+                self._loud = 0
+        self._noise_db = max(QUIETEST_DB, min(level, self._noise_db + RISE_DB))

@@ -1,0 +1,64 @@
+"""The beginning of a sound on a line, whatever it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from phone_daemon.stt.near_talker import level_db
+from phone_daemon.stt.sound_onset import ABOVE_DB, NEW, QUIETEST_DB, SoundOnset
+from tests.phone import OPEN, speech
+
+FRAME = 160
+
+
+def noise(level_db: float, frames: int) -> bytes:
+    """White noise of this many dB of full scale."""
+    samples = np.random.default_rng(7).normal(0, 32768 * 10 ** (level_db / 20), frames * FRAME)
+    return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+
+
+def new(pcm: bytes) -> list[int]:
+    """The frames in which a sound has just begun."""
+    sound, found = SoundOnset(), []
+    for at in range(len(pcm) // 2 // FRAME):
+        sound.hear(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)])
+        if sound.new:
+            found.append(at)
+    return found
+
+
+def over(one: bytes, other: bytes) -> bytes:
+    """Both at once."""
+    summed = np.frombuffer(one, "<i2").astype(int) + np.frombuffer(other, "<i2")
+    return np.clip(summed, -32768, 32767).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("line_db", [-80.0, -60.0, -45.0])
+def test_a_voice_is_a_sound_in_its_second_frame_above_the_noise(line_db: float) -> None:
+    said = speech(OPEN)
+    said = bytes(100 * FRAME) + said[: len(said) // (2 * FRAME) * 2 * FRAME]
+    levels = [level_db(said[at : at + 2 * FRAME]) for at in range(0, len(said), 2 * FRAME)]
+    begins = next(at for at, level in enumerate(levels) if level > max(line_db, QUIETEST_DB) + ABOVE_DB)
+    first = new(over(said, noise(line_db, len(said) // (2 * FRAME))))[0]
+    assert begins <= first <= begins + 2
+
+
+def test_a_crackle_is_no_sound() -> None:
+    line = noise(-55, 50)
+    assert new(line + noise(-20, 1) + line + noise(-20, 1) + line) == []
+
+
+def test_a_fan_that_starts_is_a_sound_for_an_instant_only() -> None:
+    fan = new(noise(-60, 50) + noise(-40, 500))
+    assert len(fan) == NEW - 1 and fan[0] == 51
+
+
+def test_a_line_that_is_silent_between_words_has_no_faint_sounds() -> None:
+    assert new(bytes(100 * FRAME) + noise(-62, 20) + bytes(100 * FRAME)) == []
+
+
+def test_another_sound_is_new_again() -> None:
+    line = noise(-60, 25)
+    found = new(line + noise(-30, 20) + line + noise(-30, 20) + line)
+    assert len(found) == 2 * (NEW - 1)
