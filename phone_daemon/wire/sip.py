@@ -14,6 +14,7 @@ from phone_daemon.wire.card_failed import CardFailed, PortInUse
 from phone_daemon.wire.line_card_process import LineCard, new_call_id
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.trunks import Trunks
+from sidecars.log import Event
 
 __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards", "PortInUse", "SipLine", "new_call_id"]
 
@@ -87,7 +88,11 @@ class LineCards:
     async def incoming(self) -> AsyncIterator[IncomingCall]:
         """Calls that wait for an answer, whichever card they came to. Never ends by itself."""
         while True:
-            yield await self._incoming.get()
+            call = await self._incoming.get()
+            if call.gone:
+                logger.info(Event("call.abandoned", call=call.id, reason="over before the daemon came to it"))
+            else:
+                yield call
 
     async def place(self, uri: str, caller: str = "", trunk: str = "") -> SipLine:
         """`LineCard.place` on the card with the fewest calls."""

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from ops.live.ports import free_block
-from ops.witness.probe import Probe
+from ops.witness.probe import Probe, Refused
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.sip import LineCards, PortInUse
@@ -92,3 +92,15 @@ async def test_draining_cards_refuse_and_are_not_replaced() -> None:
         async with asyncio.timeout(PATIENCE_S):
             assert await cards._cards[0]._process.wait() == 0
         assert cards.alive == 0
+
+
+async def test_a_call_of_the_edge_that_waits_too_long_is_refused_and_never_offered() -> None:
+    async with LineCards(SipSettings(port=0)) as cards:
+        where = f"sip:100@127.0.0.1:{cards.ports[0]}"
+        async with Probe(where, caller="late", extra="X-Trunk: carrier\r\n") as late:
+            with pytest.raises(Refused, match="503"):
+                await late.answered()
+            async with Probe(where, caller="next"):
+                incoming = await anext(cards.incoming())
+                assert incoming.caller == "next"
+                incoming.refuse(486)

@@ -96,13 +96,11 @@ class Card:
         gc.freeze()
         self._max_calls = limit = native.max_calls()
         self._screening = Screening(options.codecs.split(","))
-        host = options.bind.replace("0.0.0.0", "127.0.0.1")
-        self._module = SipModule(self._screen, host, self._phone.port)
+        self._module = SipModule(self._screen, options.bind.replace("0.0.0.0", "127.0.0.1"), self._phone.port)
         streams = self._phone.streams = TcpStreams(self._module.long)
         self._unreadable = Unreadable(self._phone.socket, streams, self._module.long, self._trunk_side.admits)
         version, port = self._endpoint.libVersion().full, self._phone.port
-        where = f"{options.bind}:{port} ({options.transports})"
-        log("INFO", f"pjsua2 {version} on {where}, {limit} calls, {options.codecs}")
+        log("INFO", f"pjsua2 {version}, {options.bind}:{port} ({options.transports}), {limit} calls, {options.codecs}")
         self._send(0, protocol.Hello(os.getpid(), limit, version, port))
 
     # ------------------------------------------------------------------------------------------------ loop
@@ -202,6 +200,7 @@ class Card:
     # ---------------------------------------------------------------------------------------------- daemon
 
     def _try(self, call: int, command: protocol.Message) -> None:
+        self._rate.decided(call)
         try:
             self._do(call, command)
         except pj.Error as error:
@@ -353,6 +352,7 @@ class Card:
             head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
             leg.trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
             self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, leg.trunk))
+            self._rate.offered(self._numbers, invite, time.monotonic())
 
     def _place(self, number: int, command: protocol.Place) -> None:
         self._sweep()
