@@ -61,6 +61,9 @@ bench-peers: .venv/run.stamp peers ## The same scenes to Pipecat and LiveKit, be
 chaos: .venv/run.stamp ## Break everything that can break, one thing at a time; a table says what came of it (ARGS="--only card-killed")
 	@$(BIN)/python -m ops.chaos $(ARGS)
 
+load: .venv/run.stamp ## How many calls this machine carries: 64 held for ten minutes (ARGS="rate", ARGS="limit", ARGS=--help)
+	@$(BIN)/python -m ops.chaos.load $(ARGS)
+
 soak: .venv/run.stamp ## Calls through the edge for ten minutes: what grows is a leak (ARGS="--minutes 60 --calls 8")
 	@$(BIN)/python -m ops.chaos.soak $(ARGS)
 
@@ -159,5 +162,5 @@ var/models/tiny_chat/config.json: sidecars/model_server/make_model.py sidecars/m
 	@sidecars/model_server/.venv/bin/python $< $(@D)
 	@touch $@
 
-.PHONY: help setup run serve test test-all mutants lint bench chaos soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
+.PHONY: help setup run serve test test-all mutants lint bench chaos load soak bench-stt bench-web bench-gpu parakeet sherpa onnx_tdt whisper qwen3 kokoro piper chatterbox smart_turn \
 	model-server environments fixtures sets scenes bench-turns bench-peers peers picture page-pictures client docs clean

@@ -120,23 +120,32 @@ def thaw(pids: Sequence[int]) -> None:
             continue  # it was killed in the meantime, as intended
 
 
-@asynccontextmanager
-async def world(folder: Path, **sip: Any) -> AsyncIterator[World]:
-    """Raises `EdgeError` if Kamailio or rtpengine is missing, `DaemonFailed` if the daemon does not start."""
-    first = free_block(DAEMONS + 4)
-    sections: dict[str, Any] = {
-        "daemons": DAEMONS,
-        "sip": {"port": first, "cards": 1, "rtp_timeout_s": RTP_TIMEOUT_S, **sip},
+def behind_edge(folder: Path, daemons: int, cards: int, **sip: Any) -> dict[str, Any]:
+    """Settings of that many daemons, each with that many line cards, and of an edge in front of them, on free ports."""
+    places = daemons * cards
+    first = free_block(places + 3 + daemons)
+    return {
+        "daemons": daemons,
+        "health_port": first + places + 3,
+        "sip": {"port": first, "cards": cards, **sip},
         "trunk": [{"name": "chaos", "addresses": ["127.0.0.1/32"]}],
         "edge": {
             "bind": "127.0.0.1",
-            "port": first + DAEMONS,
-            "inner_port": first + DAEMONS + 1,
-            "control_port": first + DAEMONS + 2,
+            "port": first + places,
+            "inner_port": first + places + 1,
+            "control_port": first + places + 2,
             "retry_after_s": 7,
             "directory": str(folder / "edge"),
         },
     }
+
+
+@asynccontextmanager
+async def world(folder: Path, sections: dict[str, Any] | None = None) -> AsyncIterator[World]:
+    """The daemons of `sections` (two with a line card each) and their edge. Raises `EdgeError` if Kamailio or rtpengine
+    is missing, `DaemonFailed` if a daemon does not start.
+    """
+    sections = sections or behind_edge(folder, DAEMONS, 1, rtp_timeout_s=RTP_TIMEOUT_S)
     with wave.open(str(min(SAID.glob("*.wav")))) as file:
         said = file.readframes(file.getnframes())
     async with DaemonProcess(folder, sections, start_s=START_S) as daemon:

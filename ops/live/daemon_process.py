@@ -47,11 +47,10 @@ class DaemonProcess:
         self._start_s = start_s
         self.directory = directory
         self.port = free_port()
-        self.health_port = free_port()
         self.calls_directory = directory / "calls"
         self.state = StateSettings(directory=directory)
         self._sections: dict[str, Any] = {
-            "health_port": self.health_port,
+            "health_port": free_port(),
             "sip": {"port": self.port},
             "calls": {"directory": str(self.calls_directory)},
             "state": {"directory": str(directory)},
@@ -59,6 +58,7 @@ class DaemonProcess:
         for name, value in (sections or {}).items():
             laid = self._sections.get(name)
             self._sections[name] = {**laid, **value} if isinstance(laid, dict) and isinstance(value, dict) else value
+        self.health_port: int = self._sections["health_port"]
         self._environ = {**os.environ, **(environ or {})}
         self._process: asyncio.subprocess.Process | None = None
         self._log = directory / "daemon.log"

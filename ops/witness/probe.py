@@ -84,7 +84,8 @@ class Probe(asyncio.DatagramProtocol):
     """One outgoing call. `acknowledge=False` sends no ACK by itself; `sdp` writes another offer for an RTP port;
     `extra` holds more header lines for the INVITE, each with its line end.
 
-    `rtp` is the media end. `responses` keeps every status code in order; `bye` is the number of BYEs received. Raises
+    `rtp` is the media end (given, or one of its own), and is closed with the call. `responses` keeps every status code
+    in order; `bye` is the number of BYEs received. Raises
     `ValueError` for a URI that does not lead to a loopback address.
     """
 
@@ -96,6 +97,7 @@ class Probe(asyncio.DatagramProtocol):
         acknowledge: bool = True,
         sdp: Callable[[int], str] = offer,
         extra: str = "",
+        rtp: RtpEnd | None = None,
     ) -> None:
         self.target = address(uri)
         self._uri = uri
@@ -118,7 +120,7 @@ class Probe(asyncio.DatagramProtocol):
         """The answer to a REFER."""
         self.transferred_to = ""
         self._refer = 0
-        self.rtp = RtpEnd()
+        self.rtp = rtp or RtpEnd()
 
     async def __aenter__(self) -> Self:
         try:
@@ -159,12 +161,12 @@ class Probe(asyncio.DatagramProtocol):
         """Answered and not over."""
         return self._final.done() and not self._final.exception() and not self._over.done()
 
-    async def hang_up(self) -> None:
-        """Sends BYE and waits for its answer (bounded); harmless if the call is over."""
+    async def hang_up(self) -> int:
+        """Sends BYE and returns the status code of its answer (408 after 3 s without one); 0 if the call is over."""
         if not self.live:
-            return
+            return 0
         self._end("hung_up")
-        await self._ask("BYE")
+        return (await self._ask("BYE")).code
 
     async def cancel(self) -> None:
         """Sends CANCEL for an unanswered INVITE and waits for the 487 (RFC 3261 section 9.1), bounded."""

@@ -181,9 +181,7 @@ class RtpEnd:
         self._sequence = random.randrange(0x10000)
         self._timestamp = random.randrange(0x1_0000_0000)
         self._ssrc = random.randrange(0x1_0000_0000)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"rtp {self.port}", daemon=True)
-        self._thread.start()
+        self._start()
 
     def aim(self, host: str, port: int) -> None:
         """Sends to this address from now on."""
@@ -251,6 +249,11 @@ class RtpEnd:
 
     # ------------------------------------------------------------------------------------------- the thread
 
+    def _start(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"rtp {self.port}", daemon=True)
+        self._thread.start()
+
     def _bind(self) -> socket.socket:
         end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         end.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -271,13 +274,16 @@ class RtpEnd:
                 tick += 1
                 self._send()
         finally:
-            self._socket.close()
-            self._out.close()
-            for abandoned in self._abandoned:
-                abandoned.close()
-            for played, *_ in self._queue:
-                if played:
-                    played.done.set()
+            self._release()
+
+    def _release(self) -> None:
+        self._socket.close()
+        self._out.close()
+        for abandoned in self._abandoned:
+            abandoned.close()
+        for played, *_ in self._queue:
+            if played:
+                played.done.set()
 
     def _receive(self) -> None:
         while True:
@@ -290,8 +296,11 @@ class RtpEnd:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                     seconds, nanoseconds = struct.unpack("qq", value)
                     at -= max(0, time.time_ns() - seconds * 1_000_000_000 - nanoseconds)
-            if packet := parse(datagram, at, source):
-                self.packets.append(packet)
+            self._keep(datagram, at, source)
+
+    def _keep(self, datagram: bytes, at_ns: int, source: tuple[str, int]) -> None:
+        if packet := parse(datagram, at_ns, source):
+            self.packets.append(packet)
 
     def _send(self) -> None:
         if self.target is None:
