@@ -131,7 +131,7 @@ class Ducking:
             partials=self.partials,
             announced=caller.recurrence.recurs or begins_announcement(caller.partial),
             behind=caller.near.behind,
-            asks=self._policy.asks_for_floor(caller.partial),
+            asks=caller.near.distant is False and self._policy.asks_for_floor(caller.partial),
         )
 
     def _settle(self, reply: Reply, outcome: str, why: str) -> None:

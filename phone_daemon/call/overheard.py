@@ -61,22 +61,24 @@ class Overheard:
         judged = self._ducking.judging
         wanted = judged and self._ducking.wanted
         behind = judged and self._caller.near.behind is not False
+        distant = behind and bool(self._caller.near.distant)
         self._ducking.end()
         if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
             # Each remark counts by itself, and a short one is often over before its words are known.
-            self._caller.make_final(partial(self._understood, wanted, behind))
+            self._caller.make_final(partial(self._understood, wanted, behind, distant))
             self._caller.attend()
 
-    def _understood(self, wanted: bool, behind: bool, pending: PendingTurn) -> None:
+    def _understood(self, wanted: bool, behind: bool, distant: bool, pending: PendingTurn) -> None:
         """The final transcript has come: was it meant to interrupt?
 
         `wanted`: the agent had asked something. `behind`: the voice may be somebody's behind the caller.
+        `distant`: it comes from across a room, so whatever it asks for is not asked of the agent.
         """
         if pending is not self._caller.pending:
             return
         answered = wanted and bool(pending.said) and self._policy.by_words(self._floor.state)
         takes = answered or self._policy.on_words(self._floor.state, pending.text)
-        takes = takes and (not behind or self._policy.asks_for_floor(pending.text))
+        takes = takes and (not behind or (not distant and self._policy.asks_for_floor(pending.text)))
         if not takes or is_recording(pending):
             self._caller.pending = PendingTurn()
             if pending.said and self._agent.reply is not None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import soxr
 
+from fixtures.line import Line, carried
+from fixtures.voices import RATE
+from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
 from phone_daemon.stt.near_talker import FAR_DB, HELD, JUDGED, LEAST, NearTalker, level_db
+from tests.sidecars.speech import spoken
 
 
 def sound(db: float) -> bytes:
@@ -119,3 +124,39 @@ def test_a_caller_who_sets_in_over_a_voice_behind_them_is_heard() -> None:
     assert near.behind is True
     heard(near, -22.0, 2)
     assert near.behind is False
+
+
+def says(near: NearTalker, text: str, line: Line) -> NearTalker:
+    """A voice says `text` over a line."""
+    heard(near, -70.0, HELD)
+    pcm = carried(line, soxr.resample(spoken(text), SAMPLE_RATE, RATE), np.random.default_rng(2))[10 * FRAME_BYTES :]
+    near.begin()
+    for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES):
+        near.hear(pcm[at : at + FRAME_BYTES], voice=True)
+    return near
+
+
+def test_a_voice_across_the_room_is_behind_the_caller_where_its_level_alone_leaves_that_open() -> None:
+    near = says(NearTalker(), "what are your opening hours", Line())
+    assert near.distant is False
+    near.learn()
+    softer = "sorry that is the wrong answer"
+    assert says(near, softer, Line(level_db=-33.0)).distant is False
+    across = Line(level_db=-33.0, room_s=0.5, distance=0.5)
+    assert says(near, softer, across).distant is True and near.behind is True
+
+
+def test_a_caller_on_a_speakerphone_is_as_close_as_ever() -> None:
+    on_the_table = Line(room_s=0.5, distance=0.5)
+    near = says(NearTalker(), "what are your opening hours", on_the_table)
+    near.learn()
+    assert says(near, "i would like to book an appointment", on_the_table).distant is False
+
+
+def test_how_close_a_voice_is_takes_half_a_second_to_know() -> None:
+    near = taught()
+    near.begin()
+    heard(near, -30.0, JUDGED - 1)
+    assert near.distant is None
+    heard(near, -30.0, 1)
+    assert near.distant is not None
