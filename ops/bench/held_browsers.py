@@ -24,6 +24,8 @@ from ops.witness.browser import Browser
 CALLS = 16
 ASKED_S = 10.0
 HOURS = "3"
+PATIENCE_S = 30.0
+"""How long the calls may take to begin, on the same cores; one that has not begun by then is lost."""
 GAP_S = 0.06
 """Allowed time between two frames: more than this cannot be concealed inaudibly by a browser."""
 
@@ -47,8 +49,7 @@ async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS)
                 stack.push_async_callback(here.close)
                 await dial(here, port, token)
                 callers.append(here)
-            for here in callers:
-                await here.note("started")
+            await asyncio.gather(*(here.note("started", PATIENCE_S) for here in callers), return_exceptions=True)
             before = cost(web).cpu_s
             since = [len(here.heard_at) for here in callers]
             for part in range(parts):
@@ -75,5 +76,7 @@ def _ending(here: Browser) -> str:
     for note in here.notes:
         if note["kind"] in ("closed", "refused"):
             return str(note["data"].get("reason") or note["data"].get("why"))
+    if not any(note["kind"] == "started" for note in here.notes):
+        return f"not begun within {PATIENCE_S:g} s"
     state = here.connection.connectionState
     return "" if state == "connected" else f"connection {state}"
