@@ -59,7 +59,7 @@ _ACTS = {
         | (?:re\ schedule|swop)
         | (?:put|push|mov|bring|shift|set)(?:e|ing)?{_SOME}\ (?:back|off|forward|along) | put\ off
         | instead(?:\ of)? | rather\ than
-        | (?:an?\ )?(?:other|another|different|later|earlier|better|sooner|new)\ {_ONE}
+        | (?:an?\ )?(?:other|another|different|later|earlier|better|sooner)\ {_ONE} | new\ (?:time|day|date)
         | (?:later|earlier|sooner)(?!\ than\ that) | clash\w*
         """,
     WHEN: r"""

@@ -33,7 +33,7 @@ _PRAISE = (
 )
 _THAT = r"(?:that|it|this|them|those|everything)"
 _HAD_IN_MIND = (
-    r"(?:said|meant|wanted?|needed|need|asked|ask|told you|was after|was thinking|had in mind|was looking for|like)"
+    r"(?:said|meant|want(?:ed)?|need(?:ed)?|ask(?:ed)?|told you|was (?:after|thinking|looking for)|had in mind|like)"
 )
 _WANTED = rf"i(?:'ve| have|'d| had| would)? {_HAD_IN_MIND}"
 _RIGHT = rf"(?:it|right|correct|true|what {_WANTED}|mine|me|good|any good|my \w+|the \w+)"
@@ -102,7 +102,7 @@ _YES_SAID = (
     rf"nothing wrong with {_THAT}",
     rf"(?:let's|let us|we can|we'll|i'll|i will|i can) (?:do|go with|say|have|take|leave it at|keep) {_THAT}",
     rf"(?:i'm|i am|i'd be|we're) (?:\w+ )?(?:happy|fine|okay|good|pleased|all right) (?:with|about) {_THAT}",
-    r"you(?:'ve| have)? (?:heard|understood|got|have|read)(?: me| it| that)? (?:\w+ )?(?:right|correctly|well)",
+    r"you(?:'ve| have)? (?:heard|understood|got|have|read)(?: me| it| that)? (?:\w+ )?(?:right|\w+ly|well)",
     r"you(?:'re| are) (?:\w+ )?(?:right|correct)",
     "it (?:certainly|definitely|really|sure|absolutely) (?:is|does)",
     r"(?:those|these|they) are (?:the )?(?:\w+ )?(?:right|correct) ?(?:ones|digits|numbers)?",

@@ -3,7 +3,7 @@
 import pytest
 
 from phone_daemon.language.words import words
-from phone_daemon.language.yes_no import YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
+from phone_daemon.language.yes_no import YES_NO_EXAMPLES, gives_up, only_yes_or_no, yes_or_no
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,82 @@ def test_that_is_it_confirms_what_was_asked_about(sentence: str) -> None:
 
 def test_that_is_not_it_confirms_nothing() -> None:
     assert yes_or_no(words("that's not it"), confirming=True) == "no"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("yes that's what i want", "yes"),
+        ("that's exactly what i said", "yes"),
+        ("you got it", "yes"),
+        ("you've understood me perfectly", "yes"),
+        ("go for it", "yes"),
+        ("i guess", "yes"),
+        ("that works nicely for me", "yes"),
+        ("couldn't be better", "yes"),
+        ("i don't see why not", "yes"),
+        ("not a problem at all", "yes"),
+        ("let's do that", "yes"),
+        ("i'd be happy with that", "yes"),
+        ("no no that's right", "yes"),
+        ("book it please", "yes"),
+        ("no that's wrong", "no"),
+        ("absolutely not", "no"),
+        ("yeah no", "no"),
+        ("you misheard me", "no"),
+        ("that's not what i said", "no"),
+        ("you've got that all wrong", "no"),
+        ("that can't be right", "no"),
+        ("that doesn't suit me", "no"),
+        ("i'd rather not", "no"),
+        ("i said something else", "no"),
+    ],
+)
+def test_whole_sentences_confirm_or_deny(sentence: str, answer: str) -> None:
+    assert yes_or_no(words(sentence), confirming=True) == answer
+    assert only_yes_or_no(words(sentence), confirming=True)
+
+
+@pytest.mark.parametrize("sentence", ["yes but later", "yes only another room please"])
+def test_a_yes_with_a_but_does_not_confirm(sentence: str) -> None:
+    assert yes_or_no(words(sentence), confirming=True) == "no"
+    assert not only_yes_or_no(words(sentence), confirming=True)
+
+
+def test_another_request_does_not_confirm() -> None:
+    for sentence in ("cancel it", "cancel the appointment", "make it eleven"):
+        assert yes_or_no(words(sentence), confirming=True) == ""
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "i'm good thanks",
+        "that's the lot thank you",
+        "no that's it",
+        "you've been very helpful",
+        "not right now",
+        "we're done here",
+    ],
+)
+def test_nothing_else_is_said_in_many_ways(sentence: str) -> None:
+    assert yes_or_no(words(sentence), closing=True) == "no"
+    assert only_yes_or_no(words(sentence), closing=True)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "given"),
+    [
+        ("forget it", True),
+        ("oh never mind then", True),
+        ("scrap that i don't need it", True),
+        ("i've changed my mind", True),
+        ("i don't want to any more", True),
+        ("forget about friday", False),
+        ("i don't want to wait", False),
+        ("no", False),
+        ("", False),
+    ],
+)
+def test_what_was_talked_about_is_given_up_by_itself_alone(sentence: str, given: bool) -> None:
+    assert gives_up(words(sentence)) is given

@@ -19,6 +19,7 @@ from phone_daemon.dialplan.intents import Intent, Script, Then
 from phone_daemon.dialplan.slots import YES_NO, Digits, Text, YesNo
 from phone_daemon.events import Action, ActionKind
 from phone_daemon.language.words import words as words_of
+from phone_daemon.language.yes_no import AROUND
 
 WHOLE = 0.95
 """From this score on there is no doubt: the caller said that intent and nothing else."""
@@ -152,8 +153,22 @@ class _Step(Request):
             self._text(text, reading)
         elif state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE):
             self._in_request(reading)
+        elif chosen := self._chosen(words):
+            self._start(self._script.intents[chosen], reading.values)
+        elif reading.best.score < WHOLE and (both := self._reader.both(words, state)):
+            first, second = both
+            self._state = replace(state, later=second.best.intent, later_values=second.values)
+            self._start(self._script.intents[first.best.intent], first.values)
         else:
             self._outside(reading)
+
+    def _chosen(self, words: Sequence[str]) -> str:
+        """Which of two offered intents was chosen by its place, as in "the second one"; empty if none was."""
+        offered = self._state.offered if self._state.asked is Asked.OFFER else ()
+        said = [word for word in words if word not in AROUND]
+        if len(offered) != 2 or len(said) != 1:
+            return ""
+        return {"first": offered[0], "former": offered[0], "second": offered[1], "latter": offered[1]}.get(said[0], "")
 
     def _leaving_text(self) -> bool:
         return self._state.asked is Asked.SLOT and isinstance(self._script.slots[self._state.slot].kind, Text)
@@ -164,7 +179,7 @@ class _Step(Request):
         """The caller is leaving a text: hardly anything counts as something else."""
         state = self._state
         adding = state.asked is Asked.ADD
-        if reading.only and reading.answer == "no":
+        if (reading.only and reading.answer == "no") or (reading.gives_up and not adding):
             self._complete() if adding else self._drop()
         elif reading.only and adding:
             self._tell(state.intent, state.values)

@@ -14,7 +14,7 @@ from phone_daemon.agent.script.usual import usual
 from phone_daemon.agent.script.word_vectors import word_vectors
 from phone_daemon.dialplan.intents import Script, Then
 from phone_daemon.dialplan.slots import Text, YesNo
-from phone_daemon.language.acts import wanted_part
+from phone_daemon.language.acts import ABSENT, CHANGE, DROP, find_acts, wanted_part
 from phone_daemon.language.yes_no import gives_up, only_yes_or_no, yes_or_no
 from sidecars.languages import is_english
 
@@ -23,6 +23,13 @@ SHORT = 8
 """Most words in which callers usually say goodbye, or ask for a moment or a repetition; a longer sentence is less
 likely to mean that."""
 
+_LINKS = frozenset(("and", "also", "then", "plus", "oh"))
+"""Words with which a second request begins."""
+_MOST_LINKS = 2
+_PART = 3
+"""A request has at least this many words."""
+_BOTH = 0.65
+"""Each of two requests must be this clear."""
 MEANT = 0.7
 """The share of `Meaning` in a score, where there is one; the rest is the `Matcher`'s."""
 
@@ -75,6 +82,7 @@ class Reader:
         """`language`: a code such as "de"; word vectors are only for English."""
         self._slots = script.slots
         self._short = {name for name, intent in script.intents.items() if intent.then in _SHORT}
+        self._more = {name for name, intent in script.intents.items() if intent.then is Then.MORE and intent.offer}
         self._english = english = is_english(language)
         sentences = tuple(
             (name, (*intent.sentences, *(usual(intent) if english else ()))) for name, intent in script.intents.items()
@@ -108,6 +116,27 @@ class Reader:
             agreed,
             gives_up(said),
         )
+
+    def both(self, words: Sequence[str], state: State) -> tuple[Reading, Reading] | None:
+        """What two requests that `words` make one after the other may mean; None if they are not clearly two.
+
+        Both must be such that the other can follow: one that ends the call or passes it on goes first and alone.
+        """
+        links = [at for at in range(_PART, len(words) - _PART) if words[at] in _LINKS and words[at - 1] not in _LINKS]
+        for at in links[:_MOST_LINKS]:
+            after = at
+            while after < len(words) and words[after] in _LINKS:
+                after += 1
+            first, second = self.read(words[:at], state), self.read(words[after:], state)
+            one, other = first.best, second.best
+            doubtful = one.intent == other.intent or min(one.score, other.score) < _BOTH
+            # Who cannot come, and asks for another day, says why.
+            why = any(act.value in (ABSENT, DROP) for act in find_acts(words[:at])) and CHANGE in {
+                act.value for act in find_acts(words[after:])
+            }
+            if not doubtful and not why and {one.intent, other.intent} <= self._more:
+                return first, second
+        return None
 
     def _ranked(self, words: Sequence[str], slots: Mapping[str, Collection[int]]) -> tuple[Sequence[Score], bool]:
         """Intents with a score above 0, best first, and whether both comparisons agree on the best, or the words alone

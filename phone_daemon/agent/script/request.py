@@ -148,6 +148,9 @@ class Request(AskingBack):
             texts=(*state.texts, *texts),
         )
         match intent.then:
+            case Then.MORE if state.later:
+                self._state = replace(self._state, later="", later_values={})
+                self._start(self._script.intents[state.later], state.later_values)
             case Then.MORE:
                 self._say_prompt("anything_else")
                 self._state = replace(self._state, asked=Asked.ELSE)
@@ -173,7 +176,16 @@ class Request(AskingBack):
         """Drops the open request or offer."""
         self._tell("dropped")
         self._state = replace(
-            self._state, asked=Asked.NOTHING, slot="", intent="", values={}, digits="", offered=(), misses=0
+            self._state,
+            asked=Asked.NOTHING,
+            slot="",
+            intent="",
+            values={},
+            digits="",
+            offered=(),
+            later="",
+            later_values={},
+            misses=0,
         )
         self._say_prompt("what_else")
 

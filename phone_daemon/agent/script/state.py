@@ -38,6 +38,9 @@ class State:
     digits: str = ""
     """The digits so far of a number that comes in pieces."""
     offered: tuple[str, ...] = ()
+    later: str = ""
+    """The intent that was asked for in the same breath, which comes next, and its values."""
+    later_values: Mapping[str, str] = field(default_factory=dict)
     done: str = ""
     """The intent that was settled last, and its values, which can still be corrected."""
     settled: Mapping[str, str] = field(default_factory=dict)

@@ -28,6 +28,8 @@ class _Kind:
 
 _KEPT = r"(?:appointment|visit|checkup|haircut|lesson|session|table|reservation|viewing|treatment|massage)\b"
 """What one has a time for."""
+_SHOWN = 0.05
+"""The least share of an intent's sentences that show what kind it is: an emergency needs an appointment, too."""
 _ANSWERS = frozenset((Then.MORE, Then.LISTEN, Then.TRANSFER))
 _KINDS = (
     _Kind(
@@ -147,7 +149,7 @@ _KINDS = (
             "(have you got|do you have|is there) (anything|a gap|a space|room|any room|a slot|any space) [free]",
             "(can|could) you (fit|squeeze|get|book) (me|us) in",
             "i'd like to (make a booking|make a reservation|book|reserve|come in)",
-            "i need a new one",
+            "(i need|i'd like|make|book|get) a new one [for] [{day}]",
             "when is the (next|first) free (slot|time|day)",
         ),
     ),
@@ -169,7 +171,8 @@ def usual(intent: Intent) -> tuple[str, ...]:
     found: dict[str, None] = {}
     doing = _doing(intent.sentences)
     for kind in _KINDS:
-        fits = not kind.shown_by or any(re.search(kind.shown_by, sentence) for sentence in intent.sentences)
+        showing = sum(re.search(kind.shown_by, sentence) is not None for sentence in intent.sentences)
+        fits = showing and showing >= _SHOWN * len(intent.sentences)
         if fits and intent.then in kind.then and doing & {DROP, CHANGE} <= kind.acts:
             found.update(dict.fromkeys(_expanded(kind.said)))
     offer = intent.offer.removeprefix("to ").lower()

@@ -149,3 +149,90 @@ async def test_an_emergency_goes_to_a_person_at_any_hour_and_other_people_keep_o
         agent: Please tell me your name and your message.
         """,
     )
+
+
+async def test_of_two_requests_in_one_breath_the_second_comes_when_the_first_is_done() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: I need to cancel my appointment on Friday and then make a new one for Tuesday.
+        means: cancel booked_day=friday
+        agent: Your appointment on Friday: shall I cancel it?
+        caller: yes please
+        means: cancel booked_day=friday
+        agent: Your appointment on Friday is cancelled. And at what time?
+        caller: at ten
+        means: book day=tuesday time=10:00
+        agent: On Tuesday at ten o'clock, is that right?
+        caller: that's what I want
+        agent: You are booked on Tuesday at ten o'clock. Is there anything else I can do for you?
+        """,
+    )
+
+
+async def test_the_second_of_two_requests_is_forgotten_if_the_first_is_given_up() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: I'd like to book an appointment, and also, what are your opening hours?
+        means: book
+        agent: Which day would suit you?
+        caller: Oh, forget it.
+        means: dropped
+        agent: All right. What can I do for you?
+        caller: I'd like to leave a message
+        agent: Please tell me your name and your message.
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("I can't come on Friday and I need another day.", "change"),
+        ("My tooth broke and it hurts a lot and I need to see someone.", "emergency"),
+    ],
+)
+async def test_what_belongs_together_is_one_request(said: str, means: str) -> None:
+    assert f"means: {means}" in " | ".join(await play(CLINIC, f"caller: {said}"))
+
+
+async def test_a_caller_who_thinks_better_of_it_is_let_go() -> None:
+    for said in ("Never mind.", "I've changed my mind.", "Scrap that, I don't need it.", "I don't want to any more."):
+        happened = await play(CLINIC, f"caller: book an appointment\ncaller: {said}")
+        assert happened[-2:] == ["means: dropped", "agent: All right. What can I do for you?"]
+
+
+async def test_an_offered_request_is_chosen_by_its_place() -> None:
+    await holds(
+        CLINIC,
+        """
+        caller: Is there someone in on Friday afternoons?
+        means: unclear
+        agent: Sorry, would you like to hear our opening hours, or to book an appointment?
+        caller: The second one, please.
+        means: book
+        agent: Which day would suit you?
+        """,
+    )
+
+
+async def test_what_is_denied_and_what_is_around_it_change_nothing() -> None:
+    for said, means in (
+        ("I don't want to book, I want to cancel.", "cancel"),
+        ("I've got a slot on Friday but I don't need it.", "cancel booked_day=friday"),
+        ("I don't want to cancel anything, I want to make a new booking.", "book"),
+        ("I don't need an appointment, I only want to know when you're there.", "hours"),
+        ("Hi, sorry, my wife told me to call, she was with you last week, I'd like to book a check-up.", "book"),
+    ):
+        assert f"means: {means}" in (await play(CLINIC, f"caller: {said}")), said
+
+
+async def test_a_day_that_is_corrected_in_the_same_breath_is_the_last_one_said() -> None:
+    for said, day in (
+        ("Tuesday, no, Wednesday.", "wednesday"),
+        ("I was thinking Tuesday but actually Wednesday's better.", "wednesday"),
+        ("Not Tuesday, Friday.", "friday"),
+    ):
+        happened = await play(CLINIC, f"caller: book an appointment\ncaller: {said}")
+        assert f"means: book day={day}" in happened, said
