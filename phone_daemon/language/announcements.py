@@ -14,7 +14,11 @@ _ANNOUNCEMENT = re.compile(
     | (?:thank\ you|thanks)\ for\ (?:holding|waiting|your\ patience)
     | you\ are\ (?:now\ |currently\ )?(?:first|next|second|third|caller|number)\b.*\b(?:line|queue)
     | (?:there\ are|there\ is)\b.*\bcallers?\b.*\b(?:ahead|before|waiting|in\ (?:line|the\ queue))
-    | (?:the\ )?(?:current|estimated|approximate)\ (?:hold|wait|waiting)\ time
+    | (?:the\ )?(?:current|estimated|approximate)\ (?:hold|wait|waiting)\ time | (?:hold|waiting)\ time\ is
+    | we(?:'re|\ are)?\ sorry\ (?:to\ keep\ you|(?:that|for)\ you\ .*)\ waiting
+    | we\ apologize\ for\ the\ (?:delay|wait) | (?:appreciate|thank\ you\ for)\ your\ patience
+    | ^thank\ you\ for\ calling\ (?:the|our)\b
+    | ^the\ (?:number|person|party)\ you\ (?:are\ calling|have\ (?:called|dial+ed))\b
     | all\ (?:of\ )?(?:our\ )?(?:agents|representatives|operators|lines|circuits)\b.*\b(?:busy|assisting)
     | (?:next|first)\ available\ (?:agent|representative|operator|person)
     | will\ be\ (?:answered|with\ you)\ (?:in\ the\ order|shortly|as\ soon)
@@ -40,7 +44,9 @@ _BEGINNINGS = (
     "all of our agents", "all of our representatives", "all our agents", "all our representatives", "all our lines",
     "all our operators", "all of our operators", "the estimated hold", "the estimated wait", "the current wait",
     "the current hold", "the approximate wait", "the next available", "at the tone", "after the tone", "after the beep",
-    "we are currently experiencing", "this call may be", "waiting to speak with a",
+    "we are currently experiencing", "this call may be", "waiting to speak with a", "calls waiting to speak",
+    "all of our team", "we appreciate your", "we are sorry to keep", "the person you are calling",
+    "the number you have dialed", "the waiting time is", "due to high",
 )  # fmt: skip
 
 

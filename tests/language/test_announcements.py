@@ -19,6 +19,12 @@ from phone_daemon.language.announcements import begins_announcement, is_announce
         "Please wait a moment while I try that extension.",
         "We are currently experiencing higher than normal call volumes.",
         "This call may be recorded for training.",
+        "The waiting time is about six minutes.",
+        "We are sorry to keep you waiting.",
+        "We apologize for the delay.",
+        "We appreciate your patience.",
+        "Thank you for calling the city water works.",
+        "The person you are calling is not available.",
     ],
 )
 def test_a_recording_is_told_from_people(text: str) -> None:
@@ -29,7 +35,10 @@ def test_a_recording_is_told_from_people(text: str) -> None:
     "text",
     ["", "Hold on, please.", "Is it important that I call?", "I am next in the family.", "Thank you for your help.",
      "My wife is waiting to speak to a doctor.", "Should I stay on the line or call back?", "Are calls recorded?",
-     "Could you put me on the list of callers?", "What time are you open?"],
+     "Could you put me on the list of callers?", "What time are you open?",
+     "What is the waiting time?", "Sorry to keep you waiting.", "Thank you for calling me back.",
+     "You said that the doctor is not available at the moment.", "Is that the number you have?",
+     "We called your office and your team was not available."],
 )  # fmt: skip
 def test_what_callers_say_is_none(text: str) -> None:
     assert not is_announcement(text)
@@ -46,6 +55,9 @@ def test_what_callers_say_is_none(text: str) -> None:
         "You are currently caller",
         "The conference will be again",
         "Waiting to speak",
+        "Calls waiting",
+        "We appreciate",
+        "The person you are",
     ],
 )
 def test_a_recording_is_known_by_how_it_begins(text: str) -> None:
