@@ -100,8 +100,8 @@ class Reply:
         self._expiry: asyncio.TimerHandle | None = None
         self._shown = 0
         self._taken = asyncio.Event()
-        parts = {"agent": self._think, "tts": self._synthesize, "playout": self._push}
-        self._tasks = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
+        parts = (self._think, self._synthesize, self._push)
+        self._tasks = [asyncio.create_task(part(), name=part.__name__) for part in parts]
 
     async def run(self) -> None:
         """Returns when all of it is in the line's queue, or when it was stopped."""
@@ -112,12 +112,8 @@ class Reply:
             await asyncio.wait(self._tasks, timeout=GRACE_S)
         for task in self._tasks:
             if not task.done():
-                log.error(
-                    "reply %d: its %s task did not stop within %g s; abandoned",
-                    self.turn.reply,
-                    task.get_name(),
-                    GRACE_S,
-                )
+                what = f"{task.get_name()} did not stop within {GRACE_S:g} s; abandoned"
+                log.error(Event("reply.hung", reply=self.turn.reply, reason=what))
             elif not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 

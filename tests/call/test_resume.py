@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -147,8 +148,12 @@ def test_what_is_resumed_may_be_interrupted_again(tmp_path: Path) -> None:
         await phone.says(speech(OPEN))
         await phone.until(phone.hears("half past eight"))
         await phone.noise()
+
+        def is_heard(reply: int) -> bool:
+            return phone.line.played.get(reply, 0) > 3200
+
         for number, said in ((3, "uh huh"), (4, BOOKING)):
-            await phone.until(lambda number=number: phone.line.played.get(number, 0) > 3200)
+            await phone.until(partial(is_heard, number))
             await phone.says(speech(said))
         await phone.heard_out("All right")
 
