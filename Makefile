@@ -28,7 +28,7 @@ serve: .venv/webrtc.stamp ## Answer calls on 127.0.0.1:5060 and from a browser (
 	@$(BIN)/phone-daemon serve --web $(ARGS)
 
 test: .venv/dev.stamp ## The quick tests, which need nothing but .venv, on all cores; two minutes (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(PARALLEL) --quick -rs $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) --quick -rfEs $(ARGS)
 
 test-all: .venv/dev.stamp ## Every test: also long ones, engines, others' clients; the first time it builds their environments (10 GB)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
