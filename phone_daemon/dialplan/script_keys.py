@@ -88,8 +88,9 @@ class IntentKeys:
     """Something that a caller may want."""
 
     caller_says: Annotated[Texts, REQUIRED] = ()
-    """Phrases that ask for it, the more different the better. Callers are also understood in other words that mean much
-    the same, in English. [words] are optional, (one|other) is a choice, {name} is a slot; brackets nest."""
+    """Phrases that ask for it, the more different the better. In English, callers are also understood in other words
+    that mean much the same, and in what they usually say for opening hours, prices, a person, a booking, a
+    cancellation, or goodbye. [words] are optional, (one|other) is a choice, {name} is a slot; brackets nest."""
     slots: Texts = ()
     """Names of the slots that it needs. The agent asks for those that the caller has not filled yet."""
     confirm: Texts = ()
