@@ -19,7 +19,7 @@ from tests.replayed import replayed
 
 MOST_S = 32
 """Seconds that a caller speaks at a time."""
-QUICK = ("books_an_appointment", "hangs_up_mid_sentence", "interrupts_three_times", "presses_keys_only", "says_nothing")
+QUICK = ("books_an_appointment", "hangs_up_mid_sentence", "interrupts_three_times")
 """The calls that `make test` plays; the others are `long`."""
 NAMES = [
     pytest.param(folder.name, marks=() if folder.name in QUICK else pytest.mark.long) for folder in fixture.every()
@@ -122,6 +122,7 @@ def test_silence_follows_the_decision_to_yield_at_the_next_tick(calls: Calls) ->
     assert legs == [20.0] * 5
 
 
+@pytest.mark.long
 def test_keys_alone_are_enough_to_track_a_parcel(calls: Calls) -> None:
     assert transcript(calls["presses_keys_only"]) == [
         "agent:  Thank you for calling Northern Parcels --",
@@ -134,6 +135,7 @@ def test_keys_alone_are_enough_to_track_a_parcel(calls: Calls) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_silent_caller_is_asked_twice_and_then_let_go(calls: Calls) -> None:
     assert transcript(calls["says_nothing"]) == [
         "agent:  Welcome to Riverside Dental",

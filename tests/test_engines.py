@@ -204,6 +204,7 @@ async def test_without_a_fallback_it_is_the_start_that_fails() -> None:
     await tts.close()
 
 
+@pytest.mark.long
 async def test_the_engine_runs_in_a_thread_when_it_is_told_to() -> None:
     tts = make_tts(TtsSettings(host="inprocess"), {})
     await tts.start()

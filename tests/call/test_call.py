@@ -114,6 +114,7 @@ def test_what_happens_on_the_line_after_the_last_word_changes_nothing(tmp_path: 
     assert len(left.turns) == 2
 
 
+@pytest.mark.long
 def test_a_call_that_lasts_too_long_is_told_so_and_ended(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.reaches(State.CLOSED)
@@ -130,6 +131,7 @@ def test_a_call_that_lasts_too_long_is_told_so_and_ended(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.long
 def test_an_agent_that_never_stops_is_hung_up_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call, "OVERTIME_S", 5.0)
     agent = agents.Lines(greeting=agents.text("La la la la la. " * 2000))

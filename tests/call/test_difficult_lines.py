@@ -68,7 +68,8 @@ def test_a_caller_who_whistles_along_wants_nothing(tmp_path: Path, policy: str) 
     undisturbed(ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS)), dialplan=plan(policy=policy)))
 
 
-@pytest.mark.parametrize("policy", ["adaptive", pytest.param("speech", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("policy", ["adaptive", "speech"])
 def test_an_echo_path_that_jumps_costs_no_word(tmp_path: Path, policy: str) -> None:
     async def script(phone: Phone) -> None:
         returns(phone, Echo(18, 0.06), Echo(18, 0.16), Echo(18, 0.1), Echo(18, 0.3), each_s=2.5)
@@ -80,7 +81,8 @@ def test_an_echo_path_that_jumps_costs_no_word(tmp_path: Path, policy: str) -> N
     undisturbed(ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS)), dialplan=plan(policy=policy)))
 
 
-@pytest.mark.parametrize("delay_s", [0.1, *(pytest.param(each, marks=pytest.mark.long) for each in (0.02, 0.4))])
+@pytest.mark.long
+@pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.4])
 def test_a_line_that_loops_back_is_told_to_the_operator_once_and_the_caller_is_served(
     tmp_path: Path, delay_s: float
 ) -> None:

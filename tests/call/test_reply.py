@@ -68,6 +68,7 @@ def test_an_agent_that_fails_in_the_middle_is_heard_as_far_as_it_came(tmp_path: 
     assert left.history[-1] == ("agent", "We are open today. But on", False)
 
 
+@pytest.mark.long
 def test_what_an_agent_has_said_before_it_stalls_is_spoken_meanwhile(tmp_path: Path) -> None:
     async def stalls() -> AsyncGenerator[AgentEvent, None]:
         yield Token("One moment ")
@@ -162,6 +163,7 @@ def test_why_a_tool_failed_is_among_the_faults_of_the_turn(tmp_path: Path) -> No
     assert [(tool["name"], tool["outcome"]) for tool in left.turns[1]["tools"]] == [("lookup", "failed")]
 
 
+@pytest.mark.long
 def test_a_phrase_is_waited_for_as_long_as_tokens_keep_coming(tmp_path: Path) -> None:
     """The timeout counts from the last token, not from the first."""
     slow = agents.text("We are open until five.", each_s=0.8 * FIRST_PATIENCE_S)
@@ -183,6 +185,7 @@ def test_a_reply_without_a_word_may_end_the_call(tmp_path: Path, end: Action) ->
     assert not left.turns[1]["interrupted"]
 
 
+@pytest.mark.long
 def test_a_turn_has_the_moments_that_happened_and_no_others(tmp_path: Path) -> None:
     left = ring(tmp_path, asks_and_listens, agent=agents.Lines(agents.text("Until five.")))
     happened = "speech_onset speech_end endpoint stt_final llm_first_token first_phrase tts_first_audio rtp_first_audio"
@@ -301,6 +304,7 @@ class NotingHost(InlineHost):
         return channel
 
 
+@pytest.mark.long
 def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> None:
     tts = NotingHost()
     text = "We are open from half past 8, and we close at six. See you."
@@ -312,6 +316,7 @@ def test_the_voice_knows_what_of_a_sentence_was_said_before(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.long
 def test_a_phrase_in_which_synthesis_dies_is_spoken_again(tmp_path: Path) -> None:
     tts = MortalHost("tts", "espeak", {})
 

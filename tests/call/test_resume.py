@@ -139,6 +139,7 @@ def test_noise_upon_noise_does_not_make_the_agent_forget_what_it_was_saying(tmp_
     assert left.turns[-1]["heard"].endswith("we close at four.")
 
 
+@pytest.mark.long
 def test_what_is_resumed_may_be_interrupted_again(tmp_path: Path) -> None:
     """First by nothing, then by a remark, then by somebody who wants something; no word is said twice or lost."""
     agent = agents.Lines(agents.text(LONG), agents.text("All right."))

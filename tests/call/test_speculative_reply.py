@@ -70,6 +70,7 @@ def test_a_reply_begun_in_the_endpoint_wait_is_heard_when_the_wait_is_over(tmp_p
     assert told_of(late) == {"kept": 0, "dropped": 0, "wasted_tokens": 0}
 
 
+@pytest.mark.long
 def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> None:
     said = agents.text("I took that down.", then=[Action(ActionKind.SEND_DTMF, "1")])
 

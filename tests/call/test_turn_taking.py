@@ -234,6 +234,7 @@ async def _typed_ahead(phone: Phone, agent: agents.Lines) -> None:
     assert phone.line.played[3] > 4000  # its `#` interrupted nothing
 
 
+@pytest.mark.long
 def test_a_protected_greeting_is_heard_to_its_end_whatever_is_said(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
         await phone.until(phone.hears("Welcome"))

@@ -65,6 +65,7 @@ def test_a_first_step_of_many_tokens_is_as_many_steps_of_one(both: tuple[Runs, R
         assert np.argmax(logits[0, 0]) == np.argmax(at_once[0, at])
 
 
+@pytest.mark.long
 def test_text_may_be_longer_than_any_before_it(both: tuple[Runs, Runs]) -> None:
     given = encoded(both, "No.")
     (ours, _), (theirs, _) = (runs.begin(each, [1, *range(300, 700)]) for runs, each in zip(both, given, strict=True))

@@ -231,6 +231,7 @@ async def test_an_utterance_that_kills_two_engines_is_given_up_and_the_next_is_h
         await host.close()
 
 
+@pytest.mark.long
 async def test_a_spare_whose_engine_died_before_it_heard_anything_hears_all_the_same() -> None:
     host = SubprocessHost("stt", "moonshine", OPTIONS)
     await host.start()

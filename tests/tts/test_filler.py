@@ -78,6 +78,7 @@ def test_a_late_voice_is_as_good_a_reason_as_a_late_agent(tmp_path: Path) -> Non
     assert left.turns[1]["heard"] == "One moment. We are open."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("said", "heard"), [("Booking. ", "Booking. It is booked."), ("", "One moment. It is booked.")]
 )
@@ -100,6 +101,7 @@ def test_an_agent_that_runs_a_tool_may_say_its_own_words(tmp_path: Path, said: s
     assert left.turns[1]["heard"] == heard
 
 
+@pytest.mark.long
 def test_turn_after_turn_a_filler_is_never_the_same_and_waits_longer(tmp_path: Path) -> None:
     left = call(tmp_path, 1.2, 1.2, 1.2, 1.6)
     assert [turn["filler"] for turn in left.turns] == ["", "One moment.", "", "Let me see.", "One moment."]

@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.store import State
 from phone_daemon.telemetry.machine import Machine
@@ -16,6 +18,7 @@ from tests.web.served import served, settings_in
 TRUNKS = [{"trunk": "pstn", "state": "registered", "detail": "", "calls": 2, "user": "anna"}]
 
 
+@pytest.mark.long
 async def test_every_daemon_is_listed_with_its_machine_processes_and_trunks(tmp_path: Path) -> None:
     redis = StateSettings(directory=tmp_path)
     state = State.open(redis)

@@ -38,6 +38,7 @@ def clinic(tmp_path: Path) -> Iterator[list[str]]:
     yield ["--engine", "moonshine", "--option", f"phrases=@{phrases}"]
 
 
+@pytest.mark.long
 def test_what_was_understood_is_counted_in_words(
     spoken: Path, clinic: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def made(*, others: str = "espeak") -> ByLanguage:
     return ByLanguage(english, KnownVoices(InlineHost("tts", others, {}), by_language=True), starts_others=True)
 
 
+@pytest.mark.long
 async def test_a_text_goes_to_the_engine_that_speaks_its_language() -> None:
     host = made()
     assert host.problem

@@ -61,6 +61,7 @@ async def test_a_calls_utterances_share_a_child_and_another_calls_do_not(host: P
         channel.close()
 
 
+@pytest.mark.long
 async def test_its_memory_is_given_back_when_the_call_is_over(host: PerCallHost) -> None:
     listening, spare = opened(host, "a"), opened(host, "a")
     pid = host.pids["a"]

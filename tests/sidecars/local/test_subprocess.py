@@ -125,6 +125,7 @@ async def test_a_malformed_message_fails_its_channel_and_nobody_else(
     assert host.pid == pid
 
 
+@pytest.mark.long
 async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host: SubprocessHost) -> None:
     async def ten() -> None:
         for number in range(10):
@@ -143,6 +144,7 @@ async def test_fifty_utterances_leave_no_memory_and_no_descriptor_behind(host: S
     assert (child.num_fds(), ours.num_fds()) == (descriptors, our_descriptors)
 
 
+@pytest.mark.long
 async def test_a_killed_child_ends_its_channels_and_the_next_one_hears(
     host: SubprocessHost, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,6 +18,8 @@ from ops.witness.probe import Probe, offer
 from phone_daemon.wire.sip import LineCard
 from tests.wire.calls import Ear, card, gapless, rung
 
+pytestmark = pytest.mark.long
+
 TORTURE = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "torture").glob("*.dat"))}
 MUTANTS = 1500
 PAUSE_S = 0.002

@@ -116,6 +116,7 @@ async def test_a_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path) 
     assert not path.exists()
 
 
+@pytest.mark.long
 async def test_once_ready_it_says_what_it_hears_in_a_recording(tmp_path: Path) -> None:
     recording = tmp_path / "said.wav"
     with wave.open(str(recording), "wb") as file:
