@@ -17,12 +17,16 @@ from ops.edge.status import ask
 from ops.witness.probe import Probe, Refused, offer
 
 RATE = 500
-FLOOD_S = 10.0
 CALM_S = 5.0
 ASKED_S = 120.0
 """The edge checks during calls whether both ends are alive: the remains of half a call are gone by then."""
 ANSWER_MS, GAP_MS = 200.0, 30.0
-MUTANTS = 3000
+MUTANTS_A_SECOND = 500
+FREE_S = 30.0
+"""A line card gives up a call that nobody acknowledges after five seconds, and its daemon may be busy."""
+INVITE_EVERY = 40
+"""Of the messages that go straight to a line card, only so many ask for a call: it takes 20 of them a second."""
+METHODS = ("OPTIONS", "BYE", "INFO", "MESSAGE", "REFER", "NOTIFY", "SUBSCRIBE", "UPDATE", "PRACK", "CANCEL", "ACK")
 PLACES = DAEMONS * CALLS_A_CARD
 
 
@@ -92,9 +96,9 @@ async def _over_capacity(world: World) -> Seen:
         transport, flood = await loop.create_datagram_endpoint(lambda: _Flood(target), local_addr=("127.0.0.1", 0))
         stack.callback(transport.close)
         calm = await _gap(live, CALM_S)
-        measured = asyncio.create_task(_gap(live, FLOOD_S))
+        measured = asyncio.create_task(_gap(live, world.size.flood_s))
         began = loop.time()
-        for at in range(round(RATE * FLOOD_S)):
+        for at in range(round(RATE * world.size.flood_s)):
             flood.send()
             await asyncio.sleep(max(0.0, began + (at + 1) / RATE - loop.time()))
         await asyncio.sleep(1.0)
@@ -110,33 +114,48 @@ async def _over_capacity(world: World) -> Seen:
     return Seen(held and gap <= GAP_MS and await world.healthy(), what)
 
 
-async def _mutants(world: World) -> Seen:
-    """INVITEs with bytes changed, left out, and doubled; a live call continues, and the next one is answered."""
+def mutant(text: bytes, chance: random.Random) -> bytes:
+    """`text` with up to five bytes changed, left out, or doubled."""
+    changed = bytearray(text)
+    for _ in range(chance.randrange(1, 6)):
+        where = chance.randrange(len(changed))
+        match chance.randrange(3):
+            case 0:
+                changed[where] = chance.randrange(256)
+            case 1:
+                del changed[where : where + chance.randrange(1, 20)]
+            case _:
+                changed[where:where] = changed[where : where + 30]
+    return bytes(changed)
+
+
+async def _through_edge(world: World) -> Seen:
+    return await _mutants(world, [("127.0.0.1", world.plan.edge.port)], 1)
+
+
+async def _at_cards(world: World) -> Seen:
+    return await _mutants(world, [(card.host, card.port) for card in world.plan.cards], INVITE_EVERY)
+
+
+async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: int) -> Seen:
+    """Malformed messages, of which one in `invite_every` was an INVITE; a live call continues, and the next one is
+    answered.
+    """
     chance = random.Random(4475)
     loop = asyncio.get_running_loop()
     pids = dict(world.edge.pids)
     cards = world.pids("line_card")
     async with world.probe() as live:
         await live.answered()
-        transport, flood = await loop.create_datagram_endpoint(
-            lambda: _Flood(("127.0.0.1", world.plan.edge.port)), local_addr=("127.0.0.1", 0)
-        )
+        transport, flood = await loop.create_datagram_endpoint(lambda: _Flood(targets[0]), local_addr=("127.0.0.1", 0))
+        began = loop.time()
         try:
-            for at in range(MUTANTS):
-                text = bytearray(flood.invite(f"{at:016x}"))
-                for _ in range(chance.randrange(1, 6)):
-                    place = chance.randrange(len(text))
-                    match chance.randrange(3):
-                        case 0:
-                            text[place] = chance.randrange(256)
-                        case 1:
-                            del text[place : place + chance.randrange(1, 9)]
-                        case _:
-                            text[place:place] = text[place : place + chance.randrange(1, 99)]
-                    if not text:
-                        break
-                transport.sendto(bytes(text[:60_000]), ("127.0.0.1", world.plan.edge.port))
-                await asyncio.sleep(0.001)
+            for at in range(world.size.mutants):
+                text = flood.invite(f"{at:016x}")
+                if at % invite_every:
+                    text = text.replace(b"INVITE", chance.choice(METHODS).encode())
+                transport.sendto(mutant(text, chance), targets[at % len(targets)])
+                await asyncio.sleep(max(0.0, began + at / MUTANTS_A_SECOND - loop.time()))
         finally:
             transport.close()
         lived = live.live
@@ -147,31 +166,38 @@ async def _mutants(world: World) -> Seen:
                 await asyncio.sleep(0.5)
     except TimeoutError:
         left = (await ask(world.plan)).calls
-    # Every slot is free again, whatever the edge has counted.
-    after = 0
-    async with AsyncExitStack() as stack:
-        for _ in range(PLACES):
-            probe = await stack.enter_async_context(world.probe())
-            try:
-                await probe.answered()
-                after += 1
-            except (Refused, TimeoutError):
-                break
+    # Every slot is free again, whatever the edge has counted; what was answered directly is given up soon.
+    until, after = loop.time() + FREE_S, await _free(world)
+    while after < PLACES and loop.time() < until:
+        after = await _free(world)
     died = [name for name, pid in world.edge.pids.items() if pids[name] != pid]
     died += ["line card"] * (cards != world.pids("line_card"))
     went = "went on" if lived else "ENDED"
     what = (
-        f"{MUTANTS} sent: died {died or 'none'}, the live call {went}, "
+        f"{world.size.mutants} sent: died {died or 'none'}, the live call {went}, "
         f"{left} calls left behind, {after} of {PLACES} places free"
     )
     return Seen(lived and after == PLACES and not died and not left, what)
 
 
+async def _free(world: World) -> int:
+    """How many calls are answered at the same time."""
+    async with AsyncExitStack() as stack:
+        for count in range(PLACES):
+            probe = await stack.enter_async_context(world.probe())
+            try:
+                await probe.answered()
+            except (Refused, TimeoutError):
+                return count
+    return PLACES
+
+
 FAULTS = (
     Fault(
         "invite-flood",
-        f"{RATE}/s for {FLOOD_S:g} s: each gets 503, p99 ≤ {ANSWER_MS:g} ms; live calls' RTP gap p99.9 ≤ {GAP_MS:g} ms",
+        f"{RATE}/s: each gets 503, p99 ≤ {ANSWER_MS:g} ms; live calls' RTP gap p99.9 ≤ {GAP_MS:g} ms",
         _over_capacity,
     ),
-    Fault("mutants", "nothing dies, a live call continues, every slot is free again", _mutants),
+    Fault("mutants", "nothing dies, a live call continues, every slot is free again", _through_edge),
+    Fault("mutants-card", "the same, straight to the line cards", _at_cards),
 )

@@ -12,8 +12,6 @@ from ops.chaos.relay import Relay, Weather
 from ops.chaos.world import RTP_TIMEOUT_S, WORD, World, gap_ms
 from ops.witness.rtp import to_ulaw
 
-INJECTED = 1000
-
 
 async def _weather(world: World, weather: Weather, understood: bool, backwards: int = 1) -> Seen:
     """A call over a bad network; `understood`: whether the words must arrive, or an answer of the agent is enough."""
@@ -60,7 +58,7 @@ async def _injected(world: World) -> Seen:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.1", 0))
             stranger.setblocking(False)
-            for at in range(INJECTED):
+            for at in range(world.size.injected):
                 frame = ulaw[at * 160 % len(ulaw) :][:160].ljust(160, b"\xff")
                 header = struct.pack("!BBHII", 0x80, 0, at, at * 160, 0x1234)
                 stranger.sendto(header + frame, probe.rtp.target)
@@ -74,7 +72,9 @@ async def _injected(world: World) -> Seen:
         lived, gap = probe.live, gap_ms(probe.rtp.packets)
     await asyncio.sleep(1.0)
     heard = world.turns(before)
-    what = f"{INJECTED} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
+    what = (
+        f"{world.size.injected} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
+    )
     return Seen(lived and not got and WORD not in heard, what)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from ops.chaos.size import SMALL, Size
 from ops.edge.plan import Plan, plan_of
 from ops.edge.render import render
 from ops.edge.status import ask
@@ -45,6 +46,7 @@ class World:
     plan: Plan
     edge: Supervisor
     said: bytes
+    size: Size = SMALL
 
     def probe(self, **options: Any) -> Probe:
         """A caller of the edge."""
