@@ -48,9 +48,10 @@ class Camera:
     """Also captures the whole page at both widths, light and dark."""
     made: list[Path] = field(default_factory=list)
 
-    async def shoot(self, page: Page, name: str) -> None:
+    async def shoot(self, page: Page, name: str, *, whole: bool = False) -> None:
+        """`whole`: also what is below the window."""
         self.made.append(self.folder / f"{name}.png")
-        await page.screenshot(path=self.made[-1])
+        await page.screenshot(path=self.made[-1], full_page=whole)
         if not self.every:
             return
         for width, size in (("wide", SIZE), ("phone", PHONE)):
@@ -90,6 +91,7 @@ async def pictures(folder: Path, *, every: bool) -> list[Path]:
             await camera.shoot(caller, "page_call")
             await caller.set_viewport_size(PHONE)
             await caller.emulate_media(color_scheme="dark")
+            await caller.get_by_text("Keypad").click()  # Closed, as on a phone from the start.
             await caller.screenshot(path=folder / "page_phone.png")
             camera.made.append(folder / "page_phone.png")
             await caller.get_by_role("button", name="Call again").wait_for(timeout=WAIT_MS)
@@ -128,7 +130,8 @@ async def _desk(page: Page, address: str, camera: Camera) -> None:
     await page.get_by_role("button", name="Fire").click()
     await page.get_by_role("button", name="Stop").wait_for(timeout=WAIT_MS)
     await page.get_by_role("button", name="Fire").wait_for(timeout=WAIT_MS)
-    await camera.shoot(page, "page_desk")
+    await page.locator(".machine tbody th", has_text="line card").wait_for(timeout=WAIT_MS)
+    await camera.shoot(page, "page_desk", whole=True)
 
 
 def main(argv: list[str] | None = None) -> int:

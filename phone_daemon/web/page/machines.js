@@ -38,7 +38,7 @@ function machine(machine) {
     const name = process.count > 1 ? `${process.count} × ${process.name}` : process.name;
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, `${Math.round(process.cpu_percent)} %`), el("td", {}, line(before, Math.max(100, ...before))), el("td", {}, size(process.rss_bytes)));
   });
-  const head = ["process", "CPU", "half an hour", "memory"].map((each) => el("th", { scope: "col" }, each));
+  const head = ["process", "CPU", "lately", "memory"].map((each) => el("th", { scope: "col" }, each));
   return el(
     "article",
     { class: "machine" },
