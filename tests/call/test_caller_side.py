@@ -164,6 +164,14 @@ async def test_a_pause_counts_from_the_word_that_was_understood_last(expecting: 
     assert side.paused(samples(0.2))
 
 
+async def test_a_pause_after_which_the_caller_goes_on_is_known_in_its_length(expecting: Expecting) -> None:
+    """Though it was taken for the end of the turn."""
+    caller = Hearing(expecting.side)
+    caller.hear(silent(1.0) + speech("my name is catherine") + silent(1.2) + speech(OPEN))
+    longest = max(expecting.side.endpointing.evidence("", 0).pauses_s)
+    assert 1.2 <= longest < 1.8  # the recordings begin and end with a little silence
+
+
 async def test_while_the_words_before_it_are_not_known_a_pause_is_none(expecting: Expecting) -> None:
     side, known = expecting.side, asyncio.Event()
     caller = Hearing(side)

@@ -1,9 +1,9 @@
-"""What tests of a call need and no edit changes, loaded once: a process that is forked for an edit has it already."""
+"""What tests of a call need and most edits do not change, loaded once: a process that is forked for an edit has it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -26,15 +26,17 @@ MODULES = (
 )
 
 
-def warm(edited: Iterable[str]) -> None:
-    """Loads all of it. Raises `RuntimeError` if a module that is to be `edited` is among it, for nobody would notice
-    an edit of a module that is there already.
-    """
+def warm() -> None:
     for name in MODULES:
         import_module(name)
-    if there := sorted(set(edited) & sys.modules.keys()):
-        raise RuntimeError(f"{', '.join(there)}: loaded before it could be edited; take what imports it out of MODULES")
     _load_recognizer()
+
+
+def unload(edited: str) -> None:
+    """If `edited` is loaded already, the next import loads it again, and all that may have imported it."""
+    if edited in sys.modules:
+        for name in [name for name in sys.modules if name.startswith(("phone_daemon.", "tests."))]:
+            del sys.modules[name]
 
 
 def _load_recognizer() -> None:
