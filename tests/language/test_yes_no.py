@@ -87,6 +87,7 @@ def test_that_is_not_it_confirms_nothing() -> None:
         ("i'd be happy with that", "yes"),
         ("no no that's right", "yes"),
         ("book it please", "yes"),
+        ("um please", "yes"),
         ("no that's wrong", "no"),
         ("absolutely not", "no"),
         ("yeah no", "no"),
