@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from phone_daemon import heap
 from phone_daemon.agent.agent import Agent, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.call.call import Call
@@ -44,6 +43,7 @@ from phone_daemon.wire.sip_line import SipLine
 from phone_daemon.wire.trunk import Trunk
 from phone_daemon.wire.trunks import Trunks, edge_address
 from phone_daemon.wire.uri import user_part
+from sidecars import heap
 from sidecars.host.host import HostLost
 from sidecars.log import Event
 from sidecars.tasks import Tasks

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecars.engines.onnx_cut import (
+    BYTES,
     GRAPH,
     INITIALIZER,
     INITIALIZER_NAME,
@@ -80,7 +81,8 @@ class OnnxGraph:
         """Returns the whole as a file."""
         opsets = field(MODEL_OPSET, _number(2, OPSET))
         opsets += field(MODEL_OPSET, field(1, MICROSOFT.encode()) + _number(2, 1))
-        return _number(MODEL_IR_VERSION, IR_VERSION) + opsets + field(GRAPH, b"".join(self._parts))
+        head = _number(MODEL_IR_VERSION, IR_VERSION) + opsets + varint(GRAPH << 3 | BYTES)
+        return b"".join([head, varint(sum(map(len, self._parts))), *self._parts])  # without a copy of the weights
 
     def _name(self) -> str:
         self._names += 1

@@ -1,7 +1,7 @@
 """Reads nodes and weights from an ONNX Runtime model (`.ort`).
 
-Such a file is a graph in the FlatBuffers format, whose tables are described in onnxruntime's `ort.fbs`: each table has
-its fields at places that its vtable names, by number.
+Such a file is in the FlatBuffers format; onnxruntime's `ort.fbs` describes its tables. A table's fields are numbered,
+and its vtable says where each of them is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,14 @@ TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}
 
 @dataclass(frozen=True, slots=True)
 class OrtFile:
-    """The graph with the graphs inside it."""
+    """The content of a graph and of the graphs inside it."""
 
     inputs: dict[str, list[str]]
     """The names of a node's inputs, by the node's name."""
     weights: dict[str, NDArray[Any]]
 
 
-def read_ort(data: bytes) -> OrtFile:
+def read_ort(data: bytes | mmap) -> OrtFile:
     """Raises `ValueError` for anything but such a file."""
     found = OrtFile({}, {})
     try:
@@ -62,7 +63,7 @@ def _read(graph: _Table, found: OrtFile) -> None:
 class _Table:
     """A table of a FlatBuffer."""
 
-    def __init__(self, data: bytes, at: int) -> None:
+    def __init__(self, data: bytes | mmap, at: int) -> None:
         self._data, self._at = data, at
         self._vtable = at - self._int("<i", at)
         self._fields = (self._int("<H", self._vtable) - 4) // 2

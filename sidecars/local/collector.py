@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 
+from sidecars import heap
+
 DUE = 10
 """The number of middle-generation collections since the last full one after which the next is due; Python's own
 value."""
@@ -24,9 +26,10 @@ def rest() -> None:
 
 
 def settle() -> None:
-    """Excludes all present objects from collection for good; called once, after the engine is loaded."""
+    """Excludes all present objects from collection for good, and returns the memory that only loading needed; called
+    once, after the engine is loaded."""
     gc.enable()
-    gc.collect()
+    heap.trim()
     gc.freeze()
     young, old, _ = gc.get_threshold()
     gc.set_threshold(young, old, NEVER)

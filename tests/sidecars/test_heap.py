@@ -7,7 +7,7 @@ import sys
 
 CHURN = """
 import psutil
-from phone_daemon.heap import trim
+from sidecars.heap import trim
 kept = [bytearray(5_000 + at % 7) for at in range(40_000)]
 del kept[::2]
 kept = [bytes(kept[-1])] + kept[:-1:40]

@@ -1,8 +1,8 @@
 """Returns freed memory to the system.
 
 glibc keeps the memory that calls leave behind, in pieces too small for anything else: over 60 calls a daemon grew from
-150 to 190 MB, of which 50 MB were free. Returning it takes up to half a second in which nothing else can allocate, so
-this is for when nobody is on the line.
+150 to 190 MB, of which 50 MB were free. Loading Moonshine leaves 36 of 240 MB. Returning it takes up to half a second
+in which nothing else can allocate, so this is for when nobody is on the line.
 """
 
 from __future__ import annotations
