@@ -56,6 +56,7 @@ def _problems(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
     for name, text in (("ca", edge.ca), ("client_ca", edge.client_ca)):
         if plan.tls and text is not None and not text.exists():
             yield f"[edge] {name}: no such file: {text}"
+    yield from map(str, plan.unknown)
     for account in plan.accounts:
         if not account.password:
             yield f'[[trunk]] "{account.trunk}": its password is not set, so {account.keys.registrar[0]} will refuse us'

@@ -34,6 +34,10 @@ class Seen:
         """`plan`, whose names have just been looked up, together with what they led to before: an answer may rotate
         among more addresses than it holds.
         """
+        lost = {name.trunk for name in plan.unknown}
+        # While the name server is silent, what a trunk's names led to before stays in force.
+        self._networks |= {key: now for key in self._networks if key[0] in lost}
+        self._targets |= {key: now for key in self._targets if key[0] in lost}
         self._networks |= {(trunk.name, network): now for trunk in plan.trunks for network in trunk.networks}
         self._networks = {key: at for key, at in self._networks.items() if now - at <= TRUSTED_S}
         self._targets |= {(account.trunk, target): now for account in plan.accounts for target in account.targets}
@@ -56,7 +60,7 @@ async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Accoun
     if all(is_numeric(host_port(name)[0]) for name in names):
         await asyncio.Event().wait()
     seen = Seen(plan, time.monotonic())
-    now, said = _places(plan), ""
+    now, said = _places(plan), "; ".join(map(str, plan.unknown))
     while True:
         await asyncio.sleep(LOOK_AGAIN_S)
         try:
@@ -67,10 +71,12 @@ async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Accoun
                 await call(plan.control, "permissions.addressReload")
                 log.info(Event("edge.trunks", addresses=sum(len(trunk.networks) for trunk in found.trunks)))
                 now = places
-            said = ""
+            problem = "; ".join(map(str, found.unknown))
         except (EdgeError, NoAnswer) as error:
-            if said != (said := str(error)):
-                log.warning(Event("edge.lookup_failed", reason=said))
+            problem = str(error)
+        if problem and problem != said:
+            log.warning(Event("edge.lookup_failed", reason=problem))
+        said = problem
 
 
 def _places(plan: Plan) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, Registrar]]]:

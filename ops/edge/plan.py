@@ -87,6 +87,18 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """A trunk's name that cannot be looked up, and why."""
+
+    trunk: str
+    host: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f'[[trunk]] "{self.trunk}": {self.host} cannot be looked up: {self.reason}'
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything needed to write the configurations."""
 
@@ -99,6 +111,8 @@ class Plan:
     drain_s: float
     source: str
     """The settings file, for comments in the written files."""
+    unknown: tuple[Unknown, ...] = ()
+    """Names that cannot be looked up for now."""
 
     @property
     def folder(self) -> Path:
@@ -131,14 +145,16 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
     if (edge.certificate is None) != (edge.key is None):
         raise EdgeError("[edge] certificate and key belong together; write both, or neither")
     services = functools.cache(_services)  # A trunk and its account ask for the same names.
+    unknown: list[Unknown] = []
     return Plan(
         edge=edge,
         cards=cards,
-        trunks=_trunks(settings, services),
+        trunks=_trunks(settings, services, unknown),
         accounts=_accounts(settings, environ, services),
         call_limit_s=round(settings.calls.limit_s),
         drain_s=settings.calls.drain_s,
         source=source,
+        unknown=tuple(unknown),
     )
 
 
@@ -150,14 +166,14 @@ def cards_of(settings: Settings) -> tuple[Card, ...]:
     return tuple(sorted({*own, *(card for text in edge.cards for card in cards_in(text))}))
 
 
-def _trunks(settings: Settings, services: Services) -> tuple[Trunk, ...]:
-    """Who may call. Raises `EdgeError` if a registrar's name cannot be looked up."""
+def _trunks(settings: Settings, services: Services, unknown: list[Unknown]) -> tuple[Trunk, ...]:
+    """Who may call. Names that cannot be looked up are added to `unknown`."""
     return tuple(
         Trunk(
             each.name,
             (
                 *filter(is_network, each.addresses),
-                *(address for host in _hosts(each, services) for address in _addresses(host, each.name)),
+                *(address for host in _hosts(each, services) for address in _addresses(host, each.name, unknown)),
             ),
             each.trust,
             tuple(_called(each)) if each.srtp == "on" or (each.srtp, each.transport) == ("auto", "tls") else (),
@@ -213,12 +229,13 @@ def _hosts(trunk: TrunkSettings, services: Services) -> list[str]:
     return [where for name in trunk.names for where in services(name, trunk.transport)]
 
 
-def _addresses(text: str, trunk: str) -> list[str]:
+def _addresses(text: str, trunk: str, unknown: list[Unknown]) -> list[str]:
     host, port = host_port(text)
     try:
         found = socket.getaddrinfo(host, port or SIP_PORT, type=socket.SOCK_DGRAM)
     except OSError as error:
-        raise EdgeError(f'[[trunk]] "{trunk}": {host} cannot be looked up: {error.strerror or error}') from None
+        unknown.append(Unknown(trunk, host, error.strerror or str(error)))
+        return []
     return sorted({str(each[4][0]) for each in found})
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ops.edge import names
-from ops.edge.plan import Plan, Registrar, plan_of
+from ops.edge.check import problems
+from ops.edge.plan import Plan, Registrar, Unknown, plan_of
 from ops.witness.probe import Refused, until
 from phone_daemon.wire.followed import LEFT_S, TRUSTED_S
 from phone_daemon.wire.srv import LookupFailed, Target
@@ -65,6 +66,36 @@ async def test_a_carrier_that_moves_is_let_in_without_a_restart(
                     except Refused:
                         await asyncio.sleep(0.5)
         assert made.calls[0].trunk == "carrier"
+
+
+async def test_a_name_that_is_unknown_at_start_is_followed_once_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Names(monkeypatch)
+    trunk = {"name": "carrier", "addresses": ["carrier.invalid"]}
+    async with front(tmp_path, cards=1, trunks=[trunk]) as made:
+        assert any("carrier.invalid cannot be looked up" in line for line in problems(made.plan, (), rendered=False))
+        async with followed(made):
+            found.known["carrier"] = Target("127.0.0.1", 5060)
+            async with asyncio.timeout(15):
+                while not made.calls:
+                    async with made.call() as probe:
+                        try:
+                            await probe.answered()
+                        except Refused as refused:
+                            assert refused.code == 403
+                            await asyncio.sleep(0.3)
+        assert made.calls[0].trunk == "carrier"
+
+
+def test_while_a_name_cannot_be_looked_up_what_it_led_to_stays(tmp_path: Path) -> None:
+    known = plan(tmp_path, "192.0.2.1", "sip:192.0.2.1")
+    silent = replace(
+        known, trunks=(replace(known.trunks[0], networks=()),), unknown=(Unknown("here", "carrier.test", "no answer"),)
+    )
+    seen = names.Seen(known, 0)
+    for at in range(0, round(3 * TRUSTED_S), 30):
+        assert seen.take(silent, at).trunks == known.trunks
 
 
 async def test_an_account_moves_with_its_registrar_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
