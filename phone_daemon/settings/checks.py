@@ -93,6 +93,8 @@ def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool
     for name, address in (("bind", sip.bind), ("public_address", sip.public_address)):
         if address and not is_numeric(address):
             found.add(("sip", name), f'"{address}" is not an IP address; write one such as "192.0.2.10"')
+        elif ":" in address:
+            found.add(("sip", name), f'"{address}": line cards speak IPv4 only; write it as [edge] bind (docs/edge.md)')
     if not sip.bind:
         found.add(("sip", "bind"), 'is empty; write "127.0.0.1", or "0.0.0.0" for every interface')
     elif serving and is_numeric(sip.bind) and not _is_here(sip.bind):

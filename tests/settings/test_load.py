@@ -106,6 +106,10 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[sip]\nport = 5060.5", ["2: sip.port: is a number; it must be a whole number"]),
         ("[sip]\nport = true", ["2: sip.port: is true or false; it must be a whole number"]),
         (
+            '[sip]\nbind = "::1"',
+            ['2: sip.bind: "::1": line cards speak IPv4 only; write it as [edge] bind (docs/edge.md)'],
+        ),
+        (
             '[sip]\nbind = "localhots"',
             ['2: sip.bind: "localhots" is not an IP address; write one such as "192.0.2.10"'],
         ),
@@ -336,10 +340,8 @@ def test_what_the_command_line_gives_overrides_the_file_and_is_named_when_it_is_
     assert caught.value.lines == ("--port 99999: is 99999; it must be from 0 to 65535",)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
-def test_an_address_of_another_machine_is_told_by_the_daemon_that_is_to_serve_on_it(
-    tmp_path: Path, address: str
-) -> None:
+def test_an_address_of_another_machine_is_told_by_the_daemon_that_is_to_serve_on_it(tmp_path: Path) -> None:
+    address = "192.0.2.7"
     (tmp_path / "s.toml").write_text(f'[sip]\nbind = "{address}"\n')
     assert load_settings(tmp_path / "s.toml", {}).sip.bind == address
     with pytest.raises(SettingsError) as caught:
