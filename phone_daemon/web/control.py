@@ -360,7 +360,7 @@ async def follow_events(
 async def list_events(  # noqa: PLR0917
     request: Request,
     who: Watcher,
-    after: Annotated[str, Query(max_length=40, pattern=ID.pattern, description="an id: the events after it")] = "0-0",
+    after: Annotated[str, Query(pattern="^[0-9]{1,19}-[0-9]{1,19}$", description="an id: the events after it")] = "0-0",
     call: Annotated[str, Query(max_length=128, description="of this call alone")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS)] = 100,
     wait_s: Annotated[float, Query(ge=0, le=30, description="if there are none yet, how long to wait for one")] = 0,

@@ -383,3 +383,23 @@ async def test_an_administrator_has_somebody_called(web: Served, board: Switchbo
             assert (await client.post("/v1/calls", json=body | wrong)).status_code == 422
     audit = (web.settings.calls.directory / "audit.jsonl").read_text()
     assert '"what": "dial", "call": "new-1", "outcome": "answered"' in audit and "7946" not in audit
+
+
+async def test_events_come_in_pages_too(web: Served, board: Switchboard) -> None:
+    numbers = [900, 901, 902]
+    for number in numbers:
+        board.note("live-1", "turn", number=number)
+    async with web.client("watch") as client:
+        seen: list[int] = []
+        after = "0-0"
+        while seen[-3:] != numbers:
+            wanted: dict[str, str | int] = {"call": "live-1", "after": after, "limit": 2, "wait_s": 5}
+            page = (await client.get("/v1/events/page", params=wanted)).json()
+            assert page["events"], "the events do not come"
+            seen += [each["data"]["number"] for each in page["events"] if each["kind"] == "turn"]
+            after = page["last"]
+        assert [each for each in seen if each in numbers] == numbers
+        none = (await client.get("/v1/events/page", params={"after": after, "call": "of-nobody"})).json()
+        assert none == {"events": [], "last": after}
+        for wrong in ("x", "1", "x1-1", "1-1y", "-"):
+            assert (await client.get("/v1/events/page", params={"after": wrong})).status_code == 422
