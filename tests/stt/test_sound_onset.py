@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phone_daemon.stt.near_talker import level_db
-from phone_daemon.stt.sound_onset import ABOVE_DB, NEW, QUIETEST_DB, SoundOnset
+from phone_daemon.stt.sound_onset import ABOVE_DB, NEW, QUIETEST_DB, SILENT, SoundOnset
 from tests.phone import OPEN, speech
 
 FRAME = 160
@@ -19,10 +19,10 @@ def noise(level_db: float, frames: int) -> bytes:
 
 
 def new(pcm: bytes) -> list[int]:
-    """The frames in which a sound has just begun."""
-    sound, found = SoundOnset(), []
+    """The frames in which a sound has just begun, over an agent who speaks all the time."""
+    sound, found, agent = SoundOnset(), [], noise(-20, 1)
     for at in range(len(pcm) // 2 // FRAME):
-        sound.hear(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)])
+        sound.hear(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)], agent)
         if sound.new:
             found.append(at)
     return found
@@ -59,6 +59,22 @@ def test_a_line_that_is_silent_between_words_has_no_faint_sounds() -> None:
 
 
 def test_another_sound_is_new_again() -> None:
-    line = noise(-60, 25)
+    line = noise(-60, SILENT + 5)
     found = new(line + noise(-30, 20) + line + noise(-30, 20) + line)
     assert len(found) == 2 * (NEW - 1)
+
+
+def test_a_line_that_returns_the_agents_voice_has_no_sounds() -> None:
+    line, echo = noise(-70, 15), noise(-40, 10)
+    assert new(noise(-70, 30) + (echo + line) * 10) == []
+
+
+def test_what_is_heard_while_the_agent_is_silent_does_not_make_the_line_one_that_returns_its_voice() -> None:
+    sound = SoundOnset()
+    quiet, caller = noise(-70, 1), noise(-30, 1)
+    for heard, agent in ((quiet, caller), (caller, b""), (quiet, b"")):
+        for _ in range(SILENT):
+            sound.hear(heard, agent)
+    sound.hear(caller, caller)
+    sound.hear(caller, caller)
+    assert sound.new
