@@ -27,6 +27,7 @@ FREE_S = 30.0
 INVITE_EVERY = 40
 """Of the messages that go straight to a line card, only so many ask for a call: it takes 20 of them a second."""
 METHODS = ("OPTIONS", "BYE", "INFO", "MESSAGE", "REFER", "NOTIFY", "SUBSCRIBE", "UPDATE", "PRACK", "CANCEL", "ACK")
+TALK_S = 8.0
 PLACES = DAEMONS * CALLS_A_CARD
 
 
@@ -77,6 +78,14 @@ class _Flood(asyncio.DatagramProtocol):
         return len(self._sent) - len(self.took)
 
 
+async def _talk(world: World, live: list[Probe]) -> None:
+    """Says something every now and then, because the agent hangs up on callers who never do."""
+    while True:
+        for probe in live:
+            probe.rtp.play(world.said)
+        await asyncio.sleep(TALK_S)
+
+
 async def _gap(live: list[Probe], seconds: float) -> float:
     """The RTP gap of the worst call over the next seconds, p99.9 in ms."""
     marks = [len(probe.rtp.packets) for probe in live]
@@ -95,6 +104,8 @@ async def _over_capacity(world: World) -> Seen:
             await live[-1].answered()
         transport, flood = await loop.create_datagram_endpoint(lambda: _Flood(target), local_addr=("127.0.0.1", 0))
         stack.callback(transport.close)
+        talking = asyncio.create_task(_talk(world, live))
+        stack.callback(talking.cancel)
         calm = await _gap(live, CALM_S)
         measured = asyncio.create_task(_gap(live, world.size.flood_s))
         began = loop.time()
@@ -149,6 +160,7 @@ async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: i
         await live.answered()
         transport, flood = await loop.create_datagram_endpoint(lambda: _Flood(targets[0]), local_addr=("127.0.0.1", 0))
         began = loop.time()
+        talking = asyncio.create_task(_talk(world, [live]))
         try:
             for at in range(world.size.mutants):
                 text = flood.invite(f"{at:016x}")
@@ -157,6 +169,7 @@ async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: i
                 transport.sendto(mutant(text, chance), targets[at % len(targets)])
                 await asyncio.sleep(max(0.0, began + at / MUTANTS_A_SECOND - loop.time()))
         finally:
+            talking.cancel()
             transport.close()
         lived = live.live
     # Anything answered as a call ends by itself, because nobody acknowledged it.
