@@ -61,6 +61,7 @@ def test_a_reply_that_comes_in_time_is_not(tmp_path: Path) -> None:
     left = call(tmp_path, 0.65)
     assert left.turns[1]["heard"] == "We are open."
     assert "filler" not in left.turns[1]["times"]
+    assert not any("filler" in told for told in left.told("agent"))
 
 
 def test_a_late_voice_is_as_good_a_reason_as_a_late_agent(tmp_path: Path) -> None:
