@@ -25,6 +25,8 @@ likely to mean that."""
 
 _LINKS = frozenset(("and", "also", "then", "plus", "oh"))
 """Words with which a second request begins."""
+_OF_ONE = frozenset((ABSENT, CHANGE, DROP))
+"""What is done with something that was talked about before."""
 _MOST_LINKS = 2
 _PART = 3
 """A request has at least this many words."""
@@ -130,11 +132,10 @@ class Reader:
             first, second = self.read(words[:at], state), self.read(words[after:], state)
             one, other = first.best, second.best
             doubtful = one.intent == other.intent or min(one.score, other.score) < _BOTH
-            # Who cannot come, and asks for another day, says why.
-            why = any(act.value in (ABSENT, DROP) for act in find_acts(words[:at])) and CHANGE in {
-                act.value for act in find_acts(words[after:])
-            }
-            if not doubtful and not why and {one.intent, other.intent} <= self._more:
+            # "I have one on Friday and can't make it", "I can't come and need another day" are about one thing.
+            done, undone = ({act.value for act in find_acts(part)} & _OF_ONE for part in (words[:at], words[after:]))
+            same = undone and (not done or CHANGE in undone)
+            if not doubtful and not same and {one.intent, other.intent} <= self._more:
                 return first, second
         return None
 

@@ -190,6 +190,7 @@ async def test_the_second_of_two_requests_is_forgotten_if_the_first_is_given_up(
     ("said", "means"),
     [
         ("I can't come on Friday and I need another day.", "change"),
+        ("I have a checkup on Friday and I won't be able to come.", "cancel"),
         ("My tooth broke and it hurts a lot and I need to see someone.", "emergency"),
     ],
 )
