@@ -30,9 +30,9 @@ class Ducking:
     """One call's. At most one voice is judged at a time."""
 
     def __init__(
-        self, line: Line, caller: CallerSide, policy: BargeInPolicy, echo: Callable[[], float] = lambda: 0.0
+        self, line: Line, caller: CallerSide, policy: BargeInPolicy, echo: Callable[[], float | None] = lambda: None
     ) -> None:
-        """`echo`: how likely what is heard now is the agent's own voice, 0 to 1."""
+        """`echo`: how likely what is heard now is the agent's own voice, 0 to 1; None: the line does not return it."""
         self._line = line
         self._caller = caller
         self._policy = policy
@@ -66,7 +66,7 @@ class Ducking:
     def hint(self, reply: Reply) -> None:
         """Asked with every frame in which no voice is judged: `reply` is soft for an instant at what may become one."""
         now = self._caller.position
-        if self._caller.stirring or (self._caller.sounding and self._echo() < ECHO):
+        if self._caller.stirring or (self._caller.sounding and self._echo() is None):
             if self._hinted is None or self._hinted[0] is not reply:
                 self._hinted = reply, now, now
                 self._line.duck(reply.turn.reply, True)
@@ -94,7 +94,7 @@ class Ducking:
         """Called with every frame in which a voice is judged."""
         caller, reply = self._caller, self._reply
         assert reply is not None, "no voice is judged"
-        self._own += (self._echo() - self._own) / ECHO_FRAMES
+        self._own += ((self._echo() or 0.0) - self._own) / ECHO_FRAMES
         if self._was_own and self._own < ECHO / 2 and not caller.quiet:
             # The echo is over and a voice goes on: it is another one, and the caller's.
             self.begin(reply, caller.position, asked=self._wanted)

@@ -78,7 +78,7 @@ class TurnTaking:
         self._tell = tell
         self.floor = Floor()
         self._policy = policy
-        self._ducking = Ducking(line, caller_side, policy, lambda: echo.likely)
+        self._ducking = Ducking(line, caller_side, policy, lambda: None if echo.path is None else echo.likely)
         self._overheard = Overheard(
             self.floor, caller_side, agent_side, policy, self._ducking, tell=tell, take=self._yield
         )

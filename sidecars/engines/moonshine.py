@@ -122,7 +122,7 @@ class _Session:
             return RATE if self.heard_at < self.voiced.last else -1
         since = self.samples - max(self.heard_at, self.begin)
         young = self.samples - self.voiced.first < EARLY
-        return since - (early if young else max(least, LENGTH_SHARE * (self.samples - self.begin)))
+        return since - max(early if young else least, LENGTH_SHARE * (self.samples - self.begin))
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm

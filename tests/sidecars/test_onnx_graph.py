@@ -33,7 +33,7 @@ def test_eight_bit_weights_and_inputs_that_are_not_given() -> None:
     graph = OnnxGraph()
     weights = np.array([[3, -4], [100, -128]], np.int8)
     scale, zero = np.array(0.5, np.float32), np.array(2, np.int8)
-    inputs = [graph.input("value"), *map(graph.constant, (weights, scale, zero)), ""]
+    inputs = [graph.input("value"), *(graph.constant(each) for each in (weights, scale, zero)), ""]
     graph.named("DynamicQuantizeMatMul", inputs, ["product"], domain=MICROSOFT)
     graph.output("product")
     value = np.array([[1.0, -1.0]], np.float32)

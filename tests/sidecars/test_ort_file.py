@@ -23,9 +23,11 @@ def decoder(data: bytes) -> OrtFile:
 
 def test_weights_have_their_shape_type_and_values(decoder: OrtFile) -> None:
     embedding = decoder.weights["model.decoder.embed_tokens.weight_merged_0_quantized"]
-    assert (embedding.shape, embedding.dtype) == ((32768, 288), np.uint8)
+    assert embedding.shape == (32768, 288)
+    assert embedding.dtype == np.dtype(np.uint8)
     norm = decoder.weights["model.decoder.norm.weight_merged_0"]
-    assert (norm.shape, norm.dtype) == ((288,), np.float32)
+    assert norm.shape == (288,)
+    assert norm.dtype == np.dtype(np.float32)
     assert np.isfinite(norm).all()
     assert norm.std() > 0
 

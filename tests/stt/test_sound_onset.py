@@ -31,7 +31,7 @@ def new(pcm: bytes) -> list[int]:
 def over(one: bytes, other: bytes) -> bytes:
     """Both at once."""
     summed = np.frombuffer(one, "<i2").astype(int) + np.frombuffer(other, "<i2")
-    return np.clip(summed, -32768, 32767).astype("<i2").tobytes()
+    return bytes(np.clip(summed, -32768, 32767).astype("<i2"))
 
 
 @pytest.mark.parametrize("line_db", [-80.0, -60.0, -45.0])

@@ -33,8 +33,8 @@ CALL = f"{ROOT};Call.run (phone_daemon/call/call.py:190);Call._on_frame (phone_d
         ("daemon", f"{CALL};level_db (phone_daemon/stt/near_talker.py:70)", "endpoint, near talker, stabilizer"),
         (
             "STT engine",
-            "Moonshine._guess (sidecars/engines/moonshine.py:255);MoonshineModel._run (sidecars/engines/"
-            "moonshine_model.py:258);Session.run (onnxruntime/capi/onnxruntime_inference_collection.py:395)",
+            "Moonshine._guess (sidecars/engines/moonshine.py:255);Rebuilt._run (sidecars/engines/"
+            "moonshine_runs.py:95);Session.run (onnxruntime/capi/onnxruntime_inference_collection.py:395)",
             "decoder",
         ),
         (
@@ -45,7 +45,7 @@ CALL = f"{ROOT};Call.run (phone_daemon/call/call.py:190);Call._on_frame (phone_d
         ),
         (
             "STT engine",
-            "MoonshineModel.encode (sidecars/engines/moonshine_model.py:130);Session.run (o.py:1)",
+            "Rebuilt.encode (sidecars/engines/moonshine_runs.py:77);Session.run (o.py:1)",
             "encoder",
         ),
         ("line card", "Card._tick (phone_daemon/wire/line_card/card.py:139)", "RTP watch, SIP, timers"),
