@@ -15,6 +15,7 @@ def figures(said: str, column: str) -> dict[str, float | None]:
     return {each["name"]: each["value"] for each in json.loads(said)[column]}
 
 
+@pytest.mark.long
 def test_calls_that_are_held_are_kept_answered_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--daemons", "2", "--cards", "1", "--calls", "1", "3", "--minutes", "0.2", "--json"])
     said = capsys.readouterr().out
