@@ -37,6 +37,8 @@ class PerCallHost:
         """Set when the ready child has been taken."""
         self._anonymous = itertools.count(1)
         self._tasks = Tasks()
+        self._closing = Tasks()
+        """Children of calls that are over."""
         self._closed = False
 
     async def start(self) -> None:
@@ -66,6 +68,7 @@ class PerCallHost:
         self._ready = None
         await self._tasks.end()
         await asyncio.gather(*(host.close() for host in hosts))
+        await self._closing.ended()
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -82,7 +85,7 @@ class PerCallHost:
             for call, each in list(self._calls.items()):
                 if each is host:
                     del self._calls[call]
-                    self._tasks.start(host.close())
+                    self._closing.start(host.close())
 
         host = self._make(emptied)
         return host
@@ -92,7 +95,7 @@ class PerCallHost:
         self._wanted.set()
         if host is None or host.problem:
             if host is not None:
-                self._tasks.start(host.close())
+                self._closing.start(host.close())
             host = self._new()
             host.sample_rate, host.voices = self.sample_rate, self.voices
             host.begin().add_done_callback(_heeded)

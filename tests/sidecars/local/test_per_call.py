@@ -122,6 +122,16 @@ async def test_closing_it_leaves_no_process_behind() -> None:
         await gone(pid)
 
 
+async def test_closing_it_waits_for_the_child_of_a_call_that_has_just_ended() -> None:
+    host = PerCallHost(lambda emptied: SubprocessHost("stt", "moonshine", OPTIONS, emptied=emptied))
+    await host.start()
+    pid = host.ready
+    assert pid is not None
+    opened(host, "a").close()
+    await host.close()
+    assert not psutil.pid_exists(pid)
+
+
 @pytest.mark.long
 async def test_an_engine_that_cannot_be_loaded_is_told_at_the_start() -> None:
     host = PerCallHost(lambda emptied: SubprocessHost("stt", "no_such", {}, emptied=emptied))
