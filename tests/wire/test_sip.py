@@ -101,6 +101,9 @@ async def test_a_call_of_the_edge_that_waits_too_long_is_refused_and_never_offer
             with pytest.raises(Refused, match="503"):
                 await late.answered()
             async with Probe(where, caller="next"):
+                async with asyncio.timeout(10):
+                    while cards.queue.qsize() < 2:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)  # By then the card has also told that the first is over.
                 incoming = await anext(cards.incoming())
                 assert incoming.caller == "next"
                 incoming.refuse(486)
