@@ -78,6 +78,19 @@ def test_whoever_is_on_hold_from_the_start_is_greeted_once_they_are_there(tmp_pa
     ring(tmp_path, script, agent=agents.Lines(agents.text("Of course.")))
 
 
+def test_whoever_is_put_on_hold_before_the_first_word_is_greeted_when_they_are_back(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.until(lambda: phone.line.played.get(1, 0) > 0)
+        phone.line.tells(HoldChanged(held=True))
+        await phone.reaches(State.LISTENING)
+        await asyncio.sleep(2)
+        phone.line.tells(HoldChanged(held=False))
+        await phone.heard_out("How can I help")
+
+    left = ring(tmp_path, script)
+    assert left.turns[0]["times"]["rtp_first_audio"], "some of it was played"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("code", "words"), [(486, wording.BUSY), (408, wording.NOT_PUT_THROUGH)])
 def test_a_caller_hears_the_dialplans_music_while_it_rings_and_is_told_if_nobody_answers(
