@@ -96,7 +96,7 @@ class TurnTaking:
         self.held = False
         """Whether the caller waits on hold, by their own wish or an operator's."""
         self._ungreeted = False
-        """Whether the call was on hold before a word of the greeting was heard."""
+        """Whether the call was put on hold before the greeting was heard to its end."""
         self.parking = False
         """An operator puts the caller on hold once the reply has been heard."""
         self.taken: TakeOver | None = None
@@ -150,9 +150,7 @@ class TurnTaking:
                 case SpeechEnded():
                     self._speech_ended()
         if self.held and self.floor.state in HAS_FLOOR:
-            reply = self.agent_side.reply
-            unheard = reply is None or not reply.heard.text(reply.played)
-            self._ungreeted = self.floor.state is State.GREETING and unheard
+            self._ungreeted = self.floor.state is State.GREETING
             self.barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
         elif self._overheard.takes_floor():
             self.barge_in(BargeInSource.SPEECH, self.caller_side.onset)

@@ -78,9 +78,12 @@ def test_whoever_is_on_hold_from_the_start_is_greeted_once_they_are_there(tmp_pa
     ring(tmp_path, script, agent=agents.Lines(agents.text("Of course.")))
 
 
-def test_whoever_is_put_on_hold_before_the_first_word_is_greeted_when_they_are_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("heard_s", [0.0, 1.0])
+def test_whoever_is_put_on_hold_within_the_greeting_is_greeted_when_they_are_back(
+    tmp_path: Path, heard_s: float
+) -> None:
     async def script(phone: Phone) -> None:
-        await phone.until(lambda: phone.line.played.get(1, 0) > 0)
+        await phone.until(lambda: phone.line.played.get(1, 0) > 8000 * heard_s)
         phone.line.tells(HoldChanged(held=True))
         await phone.reaches(State.LISTENING)
         await asyncio.sleep(2)
