@@ -142,11 +142,11 @@ class DaemonProcess:
             self._process.kill()
             await self._process.wait()
 
-    async def health(self, path: str = "/readyz") -> tuple[int, str]:
-        """Status code and body of a health page; (0, "") if there is no answer."""
+    async def health(self, path: str = "/readyz", block: int = 0) -> tuple[int, str]:
+        """Status code and body of a health page; (0, "") if there is no answer. `block`: which of several daemons."""
         try:
             async with asyncio.timeout(2.0):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.health_port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.health_port + block)
                 try:
                     writer.write(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
                     head, _, body = (await reader.read()).decode().partition("\r\n\r\n")

@@ -22,8 +22,8 @@ from ops.report import tables
 from ops.usage import add_config
 from phone_daemon.state.operator import CommandFailed
 from phone_daemon.state.store import Command, CommandKind
+from phone_daemon.wire.trunk import UP
 
-GOOD = ("registered", "ready")
 COLUMNS = ("trunk", "state", "user", "registrar", "calls", "since", "detail")
 
 
@@ -51,7 +51,7 @@ async def _trunks(operator: Operator, args: argparse.Namespace) -> int:
         tables.console().print("no trunks: anyone who reaches the line cards is answered")
     else:
         tables.console().print(_table(found))
-    return int(any(trunk["state"] not in GOOD for trunk in found))
+    return int(any(trunk["state"] not in UP for trunk in found))
 
 
 def _table(trunks: list[dict[str, Any]]) -> Table:

@@ -204,7 +204,7 @@ class CallerSide:
         self.endpointing.hear(frame.pcm)
         self.near.hear(frame.pcm, voice=self._vad.speaking and not self._vad.quiet)
         self.recurrence.hear(frame.pcm)
-        self._sound.hear(frame.pcm, frame.agent)
+        self._sound.hear(self.near.latest_db, frame.agent)
         self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:

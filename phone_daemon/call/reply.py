@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
+from phone_daemon.call.caller_side import Tell
 from phone_daemon.call.paced_audio import Head, PacedAudio
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
@@ -48,8 +49,6 @@ TOOL_PATIENCE_S = 1.0
 """How much longer a filler waits where a tool runs."""
 GRACE_S = 2.0
 """How long a part may take to stop, such as a stream that hangs while closing, before it is abandoned."""
-
-Tell = Callable[[str, dict[str, object]], None]
 
 
 class Reply:

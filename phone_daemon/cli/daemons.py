@@ -27,9 +27,9 @@ async def run(words: Sequence[str], count: int) -> int:
     drain) stays ended, and so do all if none can start (2). If others run, what is in the way of one, such as a port
     that somebody else has, or a server that did not answer in time, may go.
     """
-    fleet = [_Daemon([sys.executable, "-m", "phone_daemon", *words, "--block", str(at)]) for at in range(count)]
-    for daemon in fleet:
-        daemon.others = [other for other in fleet if other is not daemon]
+    fleet: list[_Daemon] = []
+    for at in range(count):
+        fleet.append(_Daemon([sys.executable, "-m", "phone_daemon", *words, "--block", str(at)], fleet))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _pass_on, fleet, number)
@@ -46,12 +46,13 @@ def _pass_on(fleet: Sequence[_Daemon], number: int) -> None:
 
 
 class _Daemon:
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], fleet: Sequence[_Daemon]) -> None:
+        """`fleet`: all of them, this one too."""
         self._command = command
+        self._fleet = fleet
         self._process: asyncio.subprocess.Process | None = None
         self._told_to_end = asyncio.Event()
         self._given_up = asyncio.Event()
-        self.others: list[_Daemon] = []
 
     def signal(self, number: int) -> None:
         """Harmless when it does not run just now."""
@@ -84,11 +85,11 @@ class _Daemon:
                     return abs(code)
 
     async def _nobody_starts(self) -> bool:
-        """Whether none of the others can start either: then it is the settings' fault."""
+        """Whether none of the fleet can start: then it is the settings' fault."""
         self._given_up.set()
         try:
             async with asyncio.timeout(STEADY_S):
-                await asyncio.gather(*(other._given_up.wait() for other in self.others))
+                await asyncio.gather(*(daemon._given_up.wait() for daemon in self._fleet))
         except TimeoutError:
             return False
         return True

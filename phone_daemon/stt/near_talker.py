@@ -69,6 +69,11 @@ class NearTalker:
         self._closenesses: deque[float] = deque(maxlen=TURNS)
 
     @property
+    def latest_db(self) -> float:
+        """The level of the latest 20 ms."""
+        return self._levels[-1]
+
+    @property
     def usual_db(self) -> float | None:
         """The caller's level, in dB of full scale; None if it is not yet known."""
         return _median(self._turns)

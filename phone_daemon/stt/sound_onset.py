@@ -44,9 +44,8 @@ class SoundOnset:
         """Whether a sound has just begun."""
         return self._counts and 2 <= self._loud <= NEW and not self._soft
 
-    def hear(self, pcm: bytes, agent: bytes) -> None:
-        """Takes the next 20 ms of 16-bit audio. `agent`: what was played meanwhile; empty: nothing."""
-        level = level_db(pcm)
+    def hear(self, level: float, agent: bytes) -> None:
+        """Takes the level of the next 20 ms (`level_db`). `agent`: what was played meanwhile; empty: nothing."""
         spoken = bool(agent) and level_db(agent) >= AUDIBLE_DB
         if level >= self._noise_db + ABOVE_DB:
             if not self._loud:

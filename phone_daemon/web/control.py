@@ -79,6 +79,11 @@ def some(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: ERRORS[code] for code in (401, 403, *codes, 429)}
 
 
+def content(kind: str, description: str, **schema: str) -> dict[str, Any]:
+    """Describes an answer that is not JSON but of the media type `kind`."""
+    return {"content": {kind: {"schema": {"type": "string", **schema}}}, "description": description}
+
+
 @router.get("/me", tags=["token"], responses=some())
 async def me(who: Watcher) -> Me:
     """Returns the token's owner, role, and expiration time."""
@@ -165,13 +170,7 @@ async def remove_call(request: Request, who: Admin, call: CallId) -> None:
     "/recordings/{call}",
     tags=["calls"],
     response_class=FileResponse,
-    responses=some(404)
-    | {
-        200: {
-            "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
-            "description": "8 kHz stereo: caller left, agent right",
-        }
-    },
+    responses=some(404) | {200: content("audio/wav", "8 kHz stereo: caller left, agent right", format="binary")},
 )
 async def get_recording(request: Request, who: Watcher, call: CallId) -> FileResponse:
     """Returns a call's audio; range requests are supported."""
@@ -324,8 +323,7 @@ def _started(call: str) -> str:
     "/events",
     tags=["events"],
     response_class=StreamingResponse,
-    responses=some(503)
-    | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "server-sent events"}},
+    responses=some(503) | {200: content("text/event-stream", "server-sent events")},
 )
 async def follow_events(
     request: Request,

@@ -111,11 +111,12 @@ class EventFeed:
         if self.problem:
             raise FeedDown(self.problem)
         found: list[FeedEvent] = []
-        async for event in self._since(after):
-            if not call or event.call == call:
-                found.append(event)
-            if len(found) == limit:
-                return found
+        async with contextlib.aclosing(self._since(after)) as kept:
+            async for event in kept:
+                if not call or event.call == call:
+                    found.append(event)
+                if len(found) == limit:
+                    return found
         if not found and wait_s:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s), contextlib.aclosing(self.follow(after, call)) as following:
@@ -124,7 +125,7 @@ class EventFeed:
                             break
         return found[:limit]
 
-    async def _since(self, last: str) -> AsyncIterator[FeedEvent]:
+    async def _since(self, last: str) -> AsyncGenerator[FeedEvent, None]:
         client = connect(self._settings)
         try:
             while True:

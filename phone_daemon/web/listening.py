@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.web.auth import Operator
 from phone_daemon.web.call_store import CallStore
-from phone_daemon.web.control import CallId, some
+from phone_daemon.web.control import CallId, content, some
 from phone_daemon.web.web import Web
 
 router = APIRouter(prefix="/v1")
@@ -37,13 +37,7 @@ SILENT_S = 10.0
     "/calls/{call}/audio",
     tags=["calls"],
     response_class=StreamingResponse,
-    responses=some(404)
-    | {
-        200: {
-            "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
-            "description": "8 kHz stereo, without an end",
-        }
-    },
+    responses=some(404) | {200: content("audio/wav", "8 kHz stereo, without an end", format="binary")},
 )
 async def listen_in(request: Request, who: Operator, call: CallId) -> StreamingResponse:
     """Streams a live call with a second's delay: caller left, agent right. Ends with the call."""

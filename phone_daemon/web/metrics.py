@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from phone_daemon.web.api_models import Machine
-
-TRUNK_UP = ("registered", "ready")
+from phone_daemon.wire.trunk import UP
 
 
 class Metrics:
@@ -46,7 +45,7 @@ class Metrics:
                 self._cpu.labels(machine.host, machine.daemon, process.name).set(process.cpu_percent)
                 self._rss.labels(machine.host, machine.daemon, process.name).set(process.rss_bytes)
             for trunk in machine.trunks:
-                self._trunk.labels(machine.daemon, trunk.trunk).set(trunk.state in TRUNK_UP)
+                self._trunk.labels(machine.daemon, trunk.trunk).set(trunk.state in UP)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

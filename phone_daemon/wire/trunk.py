@@ -25,6 +25,10 @@ class Standing(StrEnum):
     """The registration was taken back."""
 
 
+UP = (Standing.REGISTERED, Standing.READY)
+"""How a trunk is that takes calls."""
+
+
 @dataclass(slots=True)
 class Trunk:
     """One trunk, and how it is."""
@@ -60,7 +64,7 @@ class Trunk:
 
     @property
     def good(self) -> bool:
-        return self.standing in (Standing.REGISTERED, Standing.READY)
+        return self.standing in UP
 
     @property
     def has_room(self) -> bool:

@@ -22,7 +22,7 @@ def new(pcm: bytes) -> list[int]:
     """The frames in which a sound has just begun, over an agent who speaks all the time."""
     sound, found, agent = SoundOnset(), [], noise(-20, 1)
     for at in range(len(pcm) // 2 // FRAME):
-        sound.hear(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)], agent)
+        sound.hear(level_db(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)]), agent)
         if sound.new:
             found.append(at)
     return found
@@ -74,7 +74,7 @@ def test_what_is_heard_while_the_agent_is_silent_does_not_make_the_line_one_that
     quiet, caller = noise(-70, 1), noise(-30, 1)
     for heard, agent in ((quiet, caller), (caller, b""), (quiet, b"")):
         for _ in range(SILENT):
-            sound.hear(heard, agent)
-    sound.hear(caller, caller)
-    sound.hear(caller, caller)
+            sound.hear(level_db(heard), agent)
+    sound.hear(level_db(caller), caller)
+    sound.hear(level_db(caller), caller)
     assert sound.new

@@ -12,60 +12,18 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from phone_daemon.events import Frame, Note
+from phone_daemon.events import Frame
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.settings.settings import StateSettings
-from phone_daemon.state.store import Command, CommandKind, State
+from phone_daemon.state.store import State
 from tests.web.served import ENVIRON, Served, served, settings_in
+from tests.web.switchboard import Switchboard
 from tests.web.test_call_store import leave, turn
 from tests.wire.calls import strength, tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAST = "20260101T100000.000000Z-aaaa"
-
-
-def answer_to(command: Command) -> dict[str, object]:
-    """What a call answers to a command that it can carry out."""
-    match command.kind:
-        case CommandKind.SAY:
-            return {"said": command.argument}
-        case CommandKind.DTMF:
-            return {"sent": command.argument}
-        case CommandKind.HOLD:
-            return {"held": command.argument == "on"}
-        case CommandKind.TRANSFER:
-            return {"transferring": command.argument}
-        case CommandKind.INTERRUPT:
-            return {"reply": 3, "legs_ms": {"rtp_silent": 20.0, "total": 21.5}, "missed": []}
-    return {"hung_up": True}
-
-
-class Switchboard:
-    """The daemon's end: a live call that obeys commands and records them."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.asked: list[tuple[str, str]] = []
-
-    async def obey(self, call: str) -> None:
-        async for command in self.state.commands(call):
-            self.asked.append((str(command.kind), command.argument))
-            busy = command.argument == "busy"
-            self.state.ack(command, {"error": "the call cannot speak now"} if busy else answer_to(command))
-
-    async def dial(self) -> None:
-        async for command in self.state.commands():
-            asked = json.loads(command.argument)
-            self.asked.append((str(command.kind), asked["number"]))
-            known = asked["dialplan"] == "reminder"
-            result = (
-                {"result": "answered", "call": "new-1"} if known else {"error": "there is no dialplan of that name"}
-            )
-            self.state.ack(command, result)
-
-    def note(self, call: str, kind: str, **data: object) -> None:
-        self.state.note(Note(call, kind, 1, data))
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -15,8 +15,8 @@ from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.store import State
 from tests.sidecars.family import BUILD_S, python_in
 from tests.web.served import TOKENS, Served, served, settings_in
+from tests.web.switchboard import Switchboard
 from tests.web.test_call_store import leave, turn
-from tests.web.test_control import Switchboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from ops import sigterm
 from ops.bench.figure import Figure
 from ops.chaos.load import measured
-from ops.chaos.load.fleet import Fleet, Shape, fleet
+from ops.chaos.load.fleet import Fleet, Shape, Tell, fleet
 from ops.chaos.load.held import Held, held
 from ops.chaos.load.rate import TALK_S, rate
 from ops.edge.plan import EdgeError
@@ -38,7 +38,6 @@ STEP_S = 60.0
 """How long `limit` holds each number of calls."""
 RECORDED_BYTES_S = 32_000
 """What a call's recording takes: 8 kHz, 16 bit, stereo."""
-Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ async def _held(args: argparse.Namespace, made: Fleet, tell: Tell) -> list[Colum
     columns = []
     for at, calls in enumerate(args.calls):
         found = await held(made, calls, 60 * args.minutes, _nth(tell, at, len(args.calls)))
-        columns.append(Column(f"{calls} call{'s' * (calls > 1)}", _figures(found, made)))
+        columns.append(_column(found, made))
     return columns
 
 
@@ -65,8 +64,8 @@ def _nth(tell: Tell, at: int, count: int) -> Tell:
     return lambda part, text: tell((at + part) / count, text)
 
 
-def _figures(found: Held, made: Fleet) -> list[Figure]:
-    return [
+def _column(found: Held, made: Fleet) -> Column:
+    figures = [
         measured.lost(found.told),
         *measured.audio(found.told, found.late_ns),
         measured.unanswered(found.told),
@@ -74,6 +73,7 @@ def _figures(found: Held, made: Fleet) -> list[Figure]:
         *found.spent.figures(found.calls),
         made.complaints(),
     ]
+    return Column(f"{found.calls} call{'s' * (found.calls > 1)}", figures)
 
 
 async def _rate(args: argparse.Namespace, made: Fleet, tell: Tell) -> list[Column]:
@@ -86,11 +86,10 @@ async def _limit(args: argparse.Namespace, made: Fleet, tell: Tell) -> list[Colu
     first, steps = 0.0, [step for step in STEPS if step <= args.shape.places]
     for at, calls in enumerate(steps):
         found = await held(made, calls, args.step_s, _nth(tell, at, len(steps)))
-        figures = _figures(found, made)
-        ttfa = next((each.value or 0.0 for each in figures if each.name == "TTFA p95"), float("inf"))
+        columns.append(_column(found, made))
+        ttfa = next((each.value or 0.0 for each in columns[-1].figures if each.name == "TTFA p95"), float("inf"))
         first = first or ttfa
         out = found.spent.ran_out() or "nothing: each process had CPU to spare"
-        columns.append(Column(f"{calls} call{'s' * (calls > 1)}", figures))
         if ttfa > 2 * first or any(each.why for each in found.told):
             doubled = f"with {calls} calls: {ttfa:.0f} ms after {first:.0f} with one; ran out: {out}"
             columns.append(Column("result", [Figure("calls until TTFA p95 doubles", calls, "", None, doubled)]))

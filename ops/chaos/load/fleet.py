@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ from ops.edge.plan import CALLS_A_CARD
 from ops.live.daemon_process import DaemonProcess
 
 Engines = Literal["stub", "embedded"]
+Tell = Callable[[float, str], None]
+"""Called with the part of a test that is done, 0 to 1, and how it stands."""
 PARTS = {
     "--kind stt": "STT engines",
     "--kind tts": "TTS engines",
@@ -144,11 +146,7 @@ async def fleet(folder: Path, shape: Shape) -> AsyncIterator[Fleet]:
 
 async def _all_ready(daemon: DaemonProcess, count: int) -> None:
     """Waits for the daemons after the first, too. Raises `TimeoutError`."""
-    first = daemon.health_port
-    try:
-        async with asyncio.timeout(START_S):
-            for daemon.health_port in range(first, first + count):
-                while (await daemon.health("/healthz"))[0] != 200:  # noqa: ASYNC110 (another process)
-                    await asyncio.sleep(0.1)
-    finally:
-        daemon.health_port = first
+    async with asyncio.timeout(START_S):
+        for block in range(count):
+            while (await daemon.health("/healthz", block))[0] != 200:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import wave
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.chaos.load import measured
 from ops.chaos.load.caller import Caller, Told
-from ops.chaos.load.fleet import Fleet
+from ops.chaos.load.fleet import Fleet, Tell
 from ops.chaos.load.measured import Spent, Turns
 from ops.chaos.load.media import Media
 from ops.chaos.world import ROOT
@@ -21,8 +20,6 @@ NEW_A_SECOND = 4.0
 RINGING_S = 60.0
 GONE_S = 2.0
 """Wait after the last BYE before the turn logs are read."""
-Progress = Callable[[float, str], None]
-"""Called with the part that is done, 0 to 1, and how it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Held:
     spent: Spent
 
 
-async def held(fleet: Fleet, calls: int, seconds: float, progress: Progress) -> Held:
+async def held(fleet: Fleet, calls: int, seconds: float, tell: Tell) -> Held:
     """Holds `calls` calls for `seconds` once all are up."""
     loop = asyncio.get_running_loop()
     said = question()
@@ -55,7 +52,7 @@ async def held(fleet: Fleet, calls: int, seconds: float, progress: Progress) -> 
                 caller.until = began + seconds
             while (passed := loop.time() - began) < seconds and not all(task.done() for task in tasks):
                 lost = sum(bool(caller.told.why) for caller in callers)
-                progress(passed / seconds, f"{calls} calls, {lost} lost")
+                tell(passed / seconds, f"{calls} calls, {lost} lost")
                 await asyncio.sleep(min(0.5, seconds - passed))
             after = fleet.use()
             told = list(await asyncio.gather(*tasks))

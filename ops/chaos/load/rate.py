@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.bench.figure import Figure
 from ops.chaos.load import measured
 from ops.chaos.load.caller import Caller, Told
-from ops.chaos.load.fleet import Fleet
+from ops.chaos.load.fleet import Fleet, Tell
 from ops.chaos.load.media import Media
 from ops.report.stats import quantiles
 
@@ -22,28 +20,17 @@ SWEEP_S = 20.0
 TELL_S = 0.5
 
 
-@dataclass
-class Tally:
-    """What came of the calls that are over."""
-
-    told: list[Told] = field(default_factory=list)
-
-    @property
-    def failed(self) -> int:
-        return sum(bool(each.why) for each in self.told)
-
-
-async def rate(fleet: Fleet, calls: int, per_second: float, progress: Callable[[float, str], None]) -> list[Figure]:
+async def rate(fleet: Fleet, calls: int, per_second: float, tell: Tell) -> list[Figure]:
     """Makes `calls` calls, one every 1 / `per_second` seconds whatever becomes of the others."""
     loop = asyncio.get_running_loop()
-    tally = Tally()
+    over: list[Told] = []
     with Media() as media:
 
         async def one(at: int) -> None:
             caller = Caller(fleet.uri(), media.end(), b"", f"load-{at}")
             told = await caller.visit(TALK_S)
             told.end = None  # What arrived is not needed any more.
-            tally.told.append(told)
+            over.append(told)
 
         sweeping = asyncio.create_task(_sweep(fleet))
         tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +45,8 @@ async def rate(fleet: Fleet, calls: int, per_second: float, progress: Callable[[
                 most = max(most, len(tasks))
                 if loop.time() - shown >= TELL_S:
                     shown = loop.time()
-                    progress(at / calls, f"{len(tally.told)} calls over, {tally.failed} failed")
+                    failed = sum(bool(each.why) for each in over)
+                    tell(at / calls, f"{len(over)} calls over, {failed} failed")
             await asyncio.gather(*tasks)
         finally:
             sweeping.cancel()
@@ -66,20 +54,20 @@ async def rate(fleet: Fleet, calls: int, per_second: float, progress: Callable[[
                 task.cancel()
             await asyncio.gather(sweeping, *tasks, return_exceptions=True)
         took, after = loop.time() - began, fleet.use()
-    return [*_figures(tally, most, took, measured.spent(before, after)), fleet.complaints()]
+    return [*_figures(over, most, took, measured.spent(before, after)), fleet.complaints()]
 
 
-def _figures(tally: Tally, most: int, seconds: float, spent: measured.Spent) -> list[Figure]:
-    failed = measured.lost(tally.told)
+def _figures(told: list[Told], most: int, seconds: float, spent: measured.Spent) -> list[Figure]:
+    failed = measured.lost(told)
     figures = [Figure("calls that failed", failed.value, "", 0, failed.note)]
     for name, took in (
-        ("INVITE to 200 OK p99", [each.answered_s for each in tally.told if each.answered_s]),
-        ("200 OK to the first sound p99", [each.heard_s for each in tally.told if each.heard_s]),
+        ("INVITE to 200 OK p99", [each.answered_s for each in told if each.answered_s]),
+        ("200 OK to the first sound p99", [each.heard_s for each in told if each.heard_s]),
     ):
         if took:
             s = quantiles(took)
             figures.append(Figure(name, s["p99"], "s", None, f"p50 {s['p50']:.2f}, latest {s['max']:.2f}"))
-    figures.append(Figure("rate", len(tally.told) / seconds, "calls/s", None, f"at most {most} at a time"))
+    figures.append(Figure("rate", len(told) / seconds, "calls/s", None, f"at most {most} at a time"))
     return [*figures, *spent.figures(max(1, most))]
 
 

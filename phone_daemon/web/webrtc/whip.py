@@ -22,7 +22,7 @@ from fastapi.responses import JSONResponse
 
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Operator, Role, requires
-from phone_daemon.web.control import some
+from phone_daemon.web.control import content, some
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.ice_servers import links, parse
 from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
@@ -36,9 +36,7 @@ MAX_PEERS = 64
 REMEMBERED = 256
 """How many ended calls are remembered, so that they can be hung up again."""
 JoinId = Annotated[str, Query(max_length=128, description="a live call's id: it is taken over")]
-REFUSALS = some(503) | {
-    201: {"content": {"application/sdp": {"schema": {"type": "string"}}}, "description": "the answer"}
-}
+REFUSALS = some(503) | {201: content("application/sdp", "the answer")}
 RETRY_S = 10
 """How long a client is told to wait if there are too many."""
 
