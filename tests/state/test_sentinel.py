@@ -87,7 +87,8 @@ async def test_a_master_that_dies_is_followed_by_another(tmp_path: Path, caplog:
         # The first Sentinel is down: the next one is asked.
         settings = StateSettings(url=f"redis+sentinel://127.0.0.1:9,127.0.0.1:{asked}/calls", lease_s=2.0)
         direct = Redis(host="127.0.0.1", port=second, decode_responses=True)
-        async with State.open(settings) as state, direct:
+        sentinel = Redis(host="127.0.0.1", port=asked, decode_responses=True)
+        async with State.open(settings) as state, direct, sentinel:
 
             async def is_there() -> bool:
                 return state.ready and bool(await direct.exists(daemon_key(state.daemon)))
@@ -95,7 +96,12 @@ async def test_a_master_that_dies_is_followed_by_another(tmp_path: Path, caplog:
             async def is_master() -> bool:
                 return str((await direct.info("replication"))["role"]) == "master"
 
+            async def is_known() -> bool:
+                return bool(await sentinel.execute_command("SENTINEL REPLICAS", "calls"))  # type: ignore[no-untyped-call]
+
             await until(is_there)
+            # A Sentinel asks a master for its replicas every ten seconds, and follows only to one that it knows.
+            await until(is_known)
             assert not await is_master()
             master.kill()
             await until(is_master)
