@@ -30,6 +30,7 @@ from phone_daemon.web.desk import Desk
 from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.hand_over import HandOver, make_token
 from phone_daemon.web.housekeeping import Housekeeping
+from phone_daemon.web.listener import listen
 from phone_daemon.web.machine_history import MachineHistory
 from phone_daemon.web.web import Web
 from phone_daemon.web.webhook_message import BadSecret
@@ -131,7 +132,7 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
     if daemon is None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, desk.gone.set)
-    with _listen(settings.bind, settings.port) as listener, contextlib.closing(web.store):
+    with listen(settings.bind, settings.port) as listener, contextlib.closing(web.store):
         port = listener.getsockname()[1]
         log.info(Event("web.listening", address=settings.bind, port=port))
         if daemon is None and settings.tokens is None:
@@ -166,19 +167,6 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
                 await asyncio.gather(clock, *background, return_exceptions=True)
                 server.should_exit = True
         await http
-
-
-def _listen(bind: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((bind, port))
-        listener.listen(512)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 if __name__ == "__main__":

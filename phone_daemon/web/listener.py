@@ -1,0 +1,25 @@
+"""The socket on which the web process listens."""
+
+from __future__ import annotations
+
+import socket
+
+WAITING = 512
+"""The most connections that wait to be accepted."""
+
+
+def listen(bind: str, port: int) -> socket.socket:
+    """Listens on an IPv4 or IPv6 address. Raises `OSError` if the port is taken."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    # Named as TCP, because asyncio switches Nagle's algorithm off only then: with it, an answer's body waits for the
+    # client to acknowledge the head, 40 ms later.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((bind, port))
+        listener.listen(WAITING)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
