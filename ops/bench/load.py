@@ -14,7 +14,7 @@ from ops.live.daemon_process import DaemonProcess
 from ops.live.processes import Cost, children, cost
 from phone_daemon.events import SAMPLE_RATE
 from phone_daemon.state.operator import Commands
-from sidecars.silero import Silero
+from sidecars.silero import WINDOW, Silero
 
 CALLS = 4
 PARTS = {
@@ -65,13 +65,13 @@ async def measure(progress: Progress, seconds: float = 20.0) -> list[Figure]:
 
 def _vad_alone() -> float:
     """Seconds of CPU that the VAD model alone takes per second of audio."""
-    silero = Silero(SAMPLE_RATE)
-    window = bytes(2 * silero.window)
-    windows = 20 * SAMPLE_RATE // silero.window
+    silero = Silero()
+    window = bytes(2 * WINDOW)
+    windows = 20 * SAMPLE_RATE // WINDOW
     began = time.process_time()
     for _ in range(windows):
         silero.probability(window)
-    return (time.process_time() - began) * SAMPLE_RATE / silero.window / windows
+    return (time.process_time() - began) * SAMPLE_RATE / WINDOW / windows
 
 
 async def _converse(talk: Talker, said: list[Sound]) -> None:

@@ -25,7 +25,7 @@ from phone_daemon.stt.utterance import Utterance
 from sidecars.engine import SttEngine, load
 from sidecars.local.subprocess import SubprocessHost
 from sidecars.resample import Resampler
-from sidecars.silero import Silero
+from sidecars.silero import WINDOW, Silero
 
 ENGINE = "moonshine"
 CALLERS = 4
@@ -85,10 +85,10 @@ def _paused(pcm: bytes) -> bytes:
 
 def _silero(said: Sequence[bytes]) -> float:
     """Seconds of CPU for the VAD alone."""
-    silero, began = Silero(SAMPLE_RATE), time.process_time()
+    silero, began = Silero(), time.process_time()
     for pcm in said:
-        for at in range(0, len(pcm) - 2 * silero.window, 2 * silero.window):
-            silero.probability(pcm[at : at + 2 * silero.window])
+        for at in range(0, len(pcm) - 2 * WINDOW, 2 * WINDOW):
+            silero.probability(pcm[at : at + 2 * WINDOW])
     return time.process_time() - began
 
 

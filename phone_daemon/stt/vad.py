@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from phone_daemon.events import SAMPLE_RATE, SpeechEnded, SpeechStarted, samples
 from phone_daemon.settings.settings import VadSettings
-from sidecars.silero import Silero
+from sidecars.silero import WINDOW, Silero
 
-WINDOW = 256
-"""Samples that Silero judges at a time."""
 LONGEST_GAP = SAMPLE_RATE
 """Samples of silence that stand in for a longer gap in the audio: by then the model has forgotten what came before."""
 FLINCH = 0.05
@@ -30,7 +28,7 @@ class Vad:
         self._min_speech = samples(settings.min_speech_s)
         self.wait = samples(settings.min_silence_s)
         """Samples of silence that end speech."""
-        self._silero = Silero(SAMPLE_RATE)
+        self._silero = Silero()
         self._waiting = bytearray()
         self._position = 0
         """Position at which `_waiting` ends."""
@@ -106,7 +104,7 @@ class Vad:
                 self.onset = None
                 # The model gets used to a voice: with the state that it has after a caller's first turns it misses one
                 # later turn in six, and detects the others 80 ms late; with a fresh state it misses 1 in 84.
-                self._silero = Silero(SAMPLE_RATE)
+                self._silero = Silero()
                 return SpeechEnded(last=self._last, position=self._position)
             return None
         flinches = self.probability < before - FLINCH

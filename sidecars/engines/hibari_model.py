@@ -21,7 +21,7 @@ import numpy.typing as npt
 import onnxruntime
 from hibari import dsp
 
-from sidecars.engines.onnx_cut import FLOAT, INT64, between
+from sidecars.onnx_cut import FLOAT, INT64, between
 
 SAMPLE_RATE = 24000
 FRAME = 300

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecars.engines.onnx_graph import MICROSOFT, OnnxGraph
 from sidecars.engines.ort_file import OrtFile, read_ort
+from sidecars.onnx_graph import MICROSOFT, OnnxGraph
 
 EPSILON = 1e-5
 STRIDE = 64 * 3 * 2

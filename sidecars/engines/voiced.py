@@ -23,7 +23,7 @@ class Voiced:
     __slots__ = ("_rest", "_silero", "dropped", "windows")
 
     def __init__(self) -> None:
-        self._silero = Silero(TELEPHONE)
+        self._silero = Silero()
         self._rest = bytearray()
         self.windows: list[float] = []
         self.dropped = 0

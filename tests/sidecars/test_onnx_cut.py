@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from sidecars.engines.hibari import _folder
-from sidecars.engines.onnx_cut import FLOAT, INT64, between
+from sidecars.onnx_cut import FLOAT, INT64, between
 
 FRAMES = "/Concat_43_output_0"
 SPECTRUM = {"lh": FLOAT}

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from sidecars.engines.onnx_graph import MICROSOFT, OnnxGraph
+from sidecars.onnx_graph import MICROSOFT, OnnxGraph
 
 
 def run(graph: OnnxGraph, outputs: list[str], **given: object) -> list[np.ndarray]:

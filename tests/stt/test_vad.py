@@ -12,7 +12,8 @@ import pytest
 from phone_daemon.events import SpeechEnded, SpeechStarted
 from phone_daemon.media.wav import read_wav
 from phone_daemon.settings.settings import VadSettings
-from phone_daemon.stt.vad import LONGEST_GAP, WINDOW, Vad
+from phone_daemon.stt.vad import LONGEST_GAP, Vad
+from sidecars.silero import WINDOW
 from tests.sidecars.speech import clicks, hum, line, pink, spoken, white
 
 SETTINGS = VadSettings()

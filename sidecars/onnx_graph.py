@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecars.engines.onnx_cut import (
+from sidecars.onnx_cut import (
     BYTES,
     GRAPH,
     INITIALIZER,

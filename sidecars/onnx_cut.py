@@ -30,13 +30,13 @@ def between(model: bytes, inputs: Mapping[str, int], outputs: Mapping[str, int])
     """
     cut = (
         field(GRAPH, _cut(value, inputs, outputs)) if number == GRAPH else whole
-        for number, value, whole in _parts(memoryview(model))
+        for number, value, whole in fields(memoryview(model))
     )
     return b"".join(cut)
 
 
 def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
-    parts = list(_parts(graph))
+    parts = list(fields(graph))
     nodes = [(whole, _names(value)) for number, value, whole in parts if number == NODE]
     needed, made, kept = set(outputs), set(inputs), list[memoryview]()
     for whole, (takes, gives) in reversed(nodes):  # the file has them in execution order
@@ -59,14 +59,14 @@ def _cut(graph: memoryview, inputs: Mapping[str, int], outputs: Mapping[str, int
 def _names(node: memoryview) -> tuple[set[str], set[str]]:
     """The names of a node's input and output tensors."""
     named: dict[int, set[str]] = {NODE_INPUT: set(), NODE_OUTPUT: set()}
-    for number, value, _ in _parts(node):
+    for number, value, _ in fields(node):
         if number in named:
             named[number].add(str(value, "utf-8"))
     return named[NODE_INPUT], named[NODE_OUTPUT]
 
 
 def _text(message: memoryview, wanted: int) -> set[str]:
-    return {str(value, "utf-8") for number, value, _ in _parts(message) if number == wanted}
+    return {str(value, "utf-8") for number, value, _ in fields(message) if number == wanted}
 
 
 def value_info(name: str, kind: int) -> bytes:
@@ -87,17 +87,17 @@ def varint(number: int) -> bytes:
     return bytes(made)
 
 
-def _parts(message: memoryview) -> Iterator[Part]:
+def fields(message: memoryview) -> Iterator[Part]:
     """Yields the fields of a message; for numbers, the value is empty. Raises `ValueError`."""
     at = 0
     while at < len(message):
         start = at
-        key, at = _number(message, at)
+        key, at = read_varint(message, at)
         wire, length = key & 7, 0
         if wire == VARINT:
-            _, at = _number(message, at)
+            _, at = read_varint(message, at)
         elif wire == BYTES:
-            length, at = _number(message, at)
+            length, at = read_varint(message, at)
         elif wire in (FIXED64, FIXED32):
             at += 8 if wire == FIXED64 else 4
         else:
@@ -109,7 +109,7 @@ def _parts(message: memoryview) -> Iterator[Part]:
         at = end
 
 
-def _number(message: memoryview, at: int) -> tuple[int, int]:
+def read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """Reads a number at `at`, and returns it and where it ends."""
     if at < len(message) and (number := message[at]) < 0x80:  # as in nearly all cases
         return number, at + 1
