@@ -2,8 +2,9 @@
 
 aiortc's own buffer waits for four packets, and for sixteen after a loss (320 ms), but an agent that must notice an
 interruption cannot wait. This buffer starts with the first packet. A late packet makes it wait that much longer from
-then on. After a second in which it always had more than a frame to spare, it drops the excess; after five seconds in
-which it always had one, that one, too, as soon as nobody speaks in it.
+then on. While nobody speaks, it soon drops what it does not need: after 200 ms in which it always had more than a frame
+to spare, the excess; after a second in which it always had one, that one, too. While somebody speaks, it drops only the
+excess, after a second.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ MAX_AHEAD = 100
 """A sequence number that is further than this from the last one, in either direction, belongs to another stream."""
 MAX_CONCEALED = 5
 """The most frames in a row that are concealed when nothing comes; silence follows."""
-WINDOW = 50
-"""The number of ticks (a second) over which the buffer must have had more than it needs before it drops some."""
+WINDOW = 10
+"""The number of ticks (200 ms) over which the buffer must have had more than it needs before it drops silence."""
 CALM = 5
-"""The number of such windows in a row in which it must have had a frame to spare before it does without."""
+"""The number of such windows in a row after which it also drops the last silent frame that it had to spare, or speech
+beyond that frame."""
+PAUSE = 5
+"""The number of silent frames in a row (100 ms) after which nobody speaks: within a word there may be fewer."""
 
 
 class Decoding(Protocol):
@@ -56,8 +60,12 @@ class PacketBuffer:
         self._ticks = 0
         self._spare = MAX_PACKETS * self._frame
         """The fewest samples that waited after a tick of this window."""
-        self._calm = 0
-        """Windows in a row in which a frame was always to spare."""
+        self._calm = self._late = 0
+        """Windows in a row in which a frame was always to spare, and in which more than one was."""
+        self._excess = 0
+        """Frames to drop as soon as nobody speaks."""
+        self._pause = 0
+        """Silent frames in a row."""
 
     def add(self, sequence: int, packet: bytes) -> None:
         """Takes a packet with its RTP sequence number; a late or duplicate packet is dropped."""
@@ -86,6 +94,7 @@ class PacketBuffer:
             self._ahead += self._frame
         frame = bytes(self._pcm[:size])
         del self._pcm[:size]
+        self._pause = self._pause + 1 if not frame or is_quiet(frame) else 0
         self._give_up_some()
         return frame.ljust(size, b"\0")
 
@@ -126,18 +135,23 @@ class PacketBuffer:
     def _give_up_some(self) -> None:
         self._ticks += 1
         self._spare = min(self._spare, len(self._pcm) // 2 + len(self._packets) * self._samples)
-        if self._calm >= CALM and self._packets:
+        if self._excess and self._packets and self._pause >= PAUSE:
             pcm = self._take()
             if pcm and is_quiet(pcm):
-                self._calm = 0
+                self._excess -= 1
             else:
                 self._pcm += pcm
         if self._ticks < WINDOW:
             return
-        for _ in range(self._spare // self._samples - 1):
-            if self._packets:
-                self._take()
-        self._calm = self._calm + 1 if self._spare >= self._samples else 0
+        frames = self._spare // self._samples
+        self._calm = self._calm + 1 if frames else 0
+        self._late = self._late + 1 if frames > 1 else 0
+        self._excess = max(frames - 1, int(self._calm >= CALM))
+        if self._late >= CALM:
+            for _ in range(frames - 1):
+                if self._packets:
+                    self._take()
+            self._late = self._excess = 0
         self._ticks, self._spare = 0, MAX_PACKETS * self._frame
 
     def _first(self) -> int:

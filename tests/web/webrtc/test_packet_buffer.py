@@ -61,15 +61,15 @@ def test_a_tenth_lost_is_concealed_and_the_rest_stays_in_its_place() -> None:
 
 
 def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
-    """300 ms come at once; two seconds later no more than two frames wait."""
+    """300 ms come at once; as soon as they could be played, no more than one frame waits."""
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     encoder = Encoder(SAMPLE_RATE)
     stream = [(at, encoder.encode(SILENCE)) for at in range(200)]
     heard(buffer, [[packet] for packet in stream[:20]])
     heard(buffer, [[] for _ in range(15)])
-    heard(buffer, [stream[20:35], *([packet] for packet in stream[35:150])])
+    heard(buffer, [stream[20:35], *([packet] for packet in stream[35:150][: WINDOW + 15])])
     marked = Encoder(SAMPLE_RATE)
-    heard(buffer, [[(150 + at, marked.encode(frame))] for at, frame in enumerate(frames(caller())[:25])])
+    heard(buffer, [[(50 + WINDOW + at, marked.encode(frame))] for at, frame in enumerate(frames(caller())[:25])])
     waiting = 0
     while buffer.quiet == 0 or waiting == 0:
         before = buffer.quiet
@@ -77,12 +77,35 @@ def test_a_burst_after_a_stall_does_not_delay_the_rest_of_the_call() -> None:
         if buffer.quiet > before:
             break
         waiting += 1
-    assert waiting <= 2
+    assert waiting <= 1
+
+
+def test_silence_that_came_late_is_dropped_and_the_speech_after_it_is_heard_whole() -> None:
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
+    encoder = Encoder(SAMPLE_RATE)
+    stream = [(at, encoder.encode(frame)) for at, frame in enumerate([SILENCE] * 75 + frames(caller()))]
+    heard(buffer, [[packet] for packet in stream[:20]])
+    heard(buffer, [[] for _ in range(15)])
+    heard(buffer, [stream[20:35], *([packet] for packet in stream[35:75])])
+    audio = heard(buffer, [[packet] for packet in stream[75:]])
+    assert likeness(caller()[: -2 * FRAME_BYTES], audio) > 0.95
+    assert len(caller()) - len(audio) < FRAME_BYTES  # All of it was heard by the time it had all come, but for a frame.
+
+
+def test_a_short_silence_within_speech_is_not_dropped() -> None:
+    """A stop's closure, such as in "ten to two", belongs to the word."""
+    buffer = PacketBuffer(Decoder(SAMPLE_RATE))
+    encoder = Encoder(SAMPLE_RATE)
+    loud = frames(caller())[50:53]
+    words = (loud + [SILENCE] * 4) * 6
+    stream = [(at, encoder.encode(frame)) for at, frame in enumerate(words)]
+    heard(buffer, [stream[:3], *([packet] for packet in stream[3:])])
+    assert buffer.quiet == 0 and len(buffer._packets) + len(buffer._pcm) // FRAME_BYTES == 2
 
 
 @pytest.mark.parametrize("sound", [SILENCE, caller()[8000 : 8000 + FRAME_BYTES]])
 def test_the_delay_of_one_late_packet_ends_when_nobody_speaks(sound: bytes) -> None:
-    """A packet comes a tick late: a frame waits from then on, until it is not needed for some seconds and is silent."""
+    """A packet comes a tick late: a frame waits from then on, until it is not needed for a second and is silent."""
     buffer = PacketBuffer(Decoder(SAMPLE_RATE))
     encoder = Encoder(SAMPLE_RATE)
     stream = [(at, encoder.encode(sound)) for at in range(WINDOW * (CALM + 3))]
