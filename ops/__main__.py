@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from ops.usage import Parser, WrongUse, about
+from phone_daemon import __version__
+from phone_daemon.settings.problems import nearest
 
 MODULES = {
     "calls": "live.watch",
@@ -61,6 +63,7 @@ def parser(asked: Sequence[str]) -> Parser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for module, name in {MODULES[name]: name for name in asked}.items():
         try:
@@ -91,8 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         first = words[0] if words else ""
         if first not in MODULES and not first.startswith("-"):
-            wrong = f"no command {first!r}; there are" if first else "name a command:"
-            raise WrongUse(f"phone-ops: {wrong} {', '.join(MODULES)} (see phone-ops --help)")
+            wrong = (
+                f'no command "{first}"; {nearest(first, MODULES)}' if first else f"name a command: {', '.join(MODULES)}"
+            )
+            raise WrongUse(f"phone-ops: {wrong}; see phone-ops --help")
         args = parser([first] if first in MODULES else list(MODULES)).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()

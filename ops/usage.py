@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import NoReturn
 
+from phone_daemon.cli import arguments
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
 
@@ -15,16 +15,16 @@ class WrongUse(Exception):
     """The command line or the settings are wrong: one clear line, exit code 2."""
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(arguments.Parser):
     """An argument parser that reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise WrongUse(f"{self.prog}: {message} (see {self.prog} --help)")
+        raise WrongUse(self.complaint(message))
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """The option that names the daemon's settings file."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file of the daemon (TOML)")
+    arguments.add_config(parser, "settings file of the daemon (TOML)")
 
 
 def about(docstring: str | None) -> str:

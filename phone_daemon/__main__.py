@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import difflib
 import logging
 import os
-import re
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from phone_daemon import __version__
 from phone_daemon.cli import daemons
+from phone_daemon.cli.arguments import Parser, add_config, file_path
 from phone_daemon.dialplan.dialplan import DialplanError
 from phone_daemon.health import PortInUse
 from phone_daemon.settings.daemons import one_of
@@ -38,23 +36,9 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports wrong usage in one line, with the option that was probably meant."""
-
+class _Parser(Parser):
     def error(self, message: str) -> NoReturn:
-        wrong = re.search(r"unrecognized arguments: (--[\w-]+)|invalid choice: '([^']*)'", message)
-        known = [name for action in self._all() for name in (*action.option_strings, *(action.choices or ()))]
-        close = difflib.get_close_matches(next(filter(None, wrong.groups())), known, 1) if wrong else []
-        mend = f'did you mean "{close[0]}"?' if close else f"see {self.prog} --help"
-        self.exit(2, f"{self.prog}: {message.partition(' (choose from')[0]}; {mend}\n")
-
-    def _all(self) -> Iterator[argparse.Action]:
-        """Its own arguments and those of its commands."""
-        for action in self._actions:
-            yield action
-            if isinstance(action, argparse._SubParsersAction):
-                for command in action.choices.values():
-                    yield from command._actions
+        self.exit(2, f"{self.complaint(message)}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,37 +48,40 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve = commands.add_parser("serve", help="answer calls from a SIP trunk or a softphone")
-    serve.add_argument(
-        "-c", "--config", type=Path, metavar="FILE", help="settings file (TOML); see phone-daemon.example.toml"
-    )
+    serve = _command(commands, "serve", "answer calls from a SIP trunk or a softphone")
+    add_config(serve, "settings file (TOML); see phone-daemon.example.toml")
     serve.add_argument("--bind", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, metavar="N", help="SIP port to listen on (default 5060; 0: any free port)")
     serve.add_argument("--web", action="store_true", help="also serve the web page and the API ([web] in the settings)")
     serve.add_argument("-v", "--verbose", action="store_true", help="log every step")
     serve.add_argument("--block", type=int, help=argparse.SUPPRESS)  # which of `daemons` this is
-    web = commands.add_parser("web", help="serve the web page and the API alone, for daemons that share a Redis")
-    web.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML)")
-    checks = commands.add_parser("check", help="check settings and dialplans, and list every mistake")
-    checks.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML)")
-    begin = commands.add_parser("init", help="write a settings file and a dialplan to start from")
+    web = _command(commands, "web", "serve the web page and the API alone, for daemons that share a Redis")
+    add_config(web)
+    checks = _command(commands, "check", "check settings and dialplans, and list every mistake")
+    add_config(checks)
+    begin = _command(commands, "init", "write a settings file and a dialplan to start from")
     begin.add_argument(
         "folder",
         nargs="?",
-        type=Path,
+        type=file_path,
         default=Path(),
         metavar="FOLDER",
         help="where to (default: here); keeps existing files",
     )
-    talk = commands.add_parser("try", help="talk to a dialplan by typing, and see what it understands")
-    talk.add_argument("dialplan", type=Path, metavar="DIALPLAN", help="a dialplan file (TOML)")
-    talk.add_argument("-c", "--config", type=Path, metavar="FILE", help="settings file (TOML), for the model server")
+    talk = _command(commands, "try", "talk to a dialplan by typing, and see what it understands")
+    talk.add_argument("dialplan", type=file_path, metavar="DIALPLAN", help="a dialplan file (TOML)")
+    add_config(talk, "settings file (TOML), for the model server")
     talk.add_argument("--closed", action="store_true", help="behave as outside opening hours")
-    demo = commands.add_parser("demo", help="watch a recorded caller phone the daemon over real SIP and RTP")
+    demo = _command(commands, "demo", "watch a recorded caller phone the daemon over real SIP and RTP")
     demo.add_argument("fixture", nargs="?", help="name of a recorded caller (default: one who interrupts)")
     return top
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, does: str) -> _Parser:
+    """A command whose own help begins with what the list of commands says of it."""
+    return commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -39,7 +39,7 @@ def _of_trunks(settings: Settings) -> list[str]:
 
 def _of_dialplans(paths: tuple[Path, ...], environ: Mapping[str, str]) -> Iterator[str]:
     try:
-        plans = Dialplans.load(path for path in paths if path.is_file())
+        plans = Dialplans.load(path for path in dict.fromkeys(paths) if path.is_file())
     except DialplanError as error:
         yield from error.lines
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,6 +21,9 @@ wrote {settings} and {dialplan}
 def run(folder: Path) -> int:
     """Writes both files into `folder`; 0 done, 1 something is in the way: then nothing is written."""
     settings, dialplan = folder / SETTINGS, folder / DIALPLAN
+    if folder.is_file():
+        print(f"phone-daemon init: {folder} is a file; name a folder", file=sys.stderr)  # noqa: T201
+        return 1
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (settings, dialplan):
@@ -32,5 +36,5 @@ def run(folder: Path) -> int:
     except OSError as error:
         print(f"phone-daemon init: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
-    print(_HOW_TO_GO_ON.format(settings=settings, dialplan=dialplan))  # noqa: T201
+    print(_HOW_TO_GO_ON.format(settings=shlex.quote(str(settings)), dialplan=shlex.quote(str(dialplan))))  # noqa: T201
     return 0

@@ -148,6 +148,9 @@ class Dialplans:
             except NotToml as error:
                 problems.append(str(error))
                 continue
+            if "called" not in found.document.data and found.document.data.keys() & {"dialplans", "sip"}:
+                problems.append(f"{path}: is a settings file, not a dialplan; check it: phone-daemon check -c {path}")
+                continue
             plan = _plan(found, path)
             if plan.name in names:
                 found.add(("name",), f'"{plan.name}" is also the name of {names[plan.name]}; choose another')

@@ -121,7 +121,7 @@ def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
     `found`."""
     voice: dict[str, Any] = {}
     for name, value in (("name", keys.name), ("language", keys.language)):
-        if not value.strip() and name in found.document.data.get("voice", {}) and not found.known(("voice", name)):
+        if not value.strip() and name in found.document.table("voice") and not found.known(("voice", name)):
             found.add(("voice", name), "is empty; write some text")
     if keys.name:
         voice["voice"] = keys.name

@@ -50,10 +50,11 @@ _WYOMING = {"stt": ("model", "language"), "tts": ("voice", "language", "speaker"
 def check(
     settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool, secrets: bool = False
 ) -> None:
-    """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords that are missing."""
+    """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords, tokens and
+    other secrets that are missing."""
     _check_sip(settings.sip, settings.daemons, found, serving=serving)
     check_trunks(settings, environ, found, secrets=secrets)
-    check_web(settings.web, settings.webhook, environ, found, serving=serving)
+    check_web(settings.web, settings.webhook, environ, found, serving=serving, secrets=secrets)
     vad = settings.vad
     if vad.release > vad.threshold:
         found.add(("vad", "release"), f"is {vad.release}, above threshold ({vad.threshold}); choose a lower value")
@@ -65,7 +66,11 @@ def check(
     if settings.tts.spare and settings.tts.per_call:
         found.add(("tts", "spare"), "is for a child process that serves every call; take it out, or per_call")
     for index, plan in enumerate(settings.dialplans):
-        if not plan.is_file():
+        if plan in settings.dialplans[:index]:
+            found.add(("dialplans", index), f"{plan} is named twice; take one out")
+        elif plan.is_dir():
+            found.add(("dialplans", index), f"{plan} is a folder; name the dialplans in it")
+        elif not plan.is_file():
             found.add(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
     if reason := _unwritable(settings.calls.directory):
         found.add(("calls", "directory"), f"{reason}; choose a folder that the daemon may write to")

@@ -55,6 +55,9 @@ def load_settings(
     except NotToml as error:
         mend = "" if path is None or path.exists() else '; "phone-daemon init" writes one to begin with'
         raise SettingsError([f"{error}{mend}"]) from None
+    if "called" in document.data and not document.data.keys() & {"dialplans", "sip"}:
+        mend = f'name it in a settings file, dialplans = ["{path}"], or talk to it: phone-daemon try {path}'
+        raise SettingsError([f"{path}: is a dialplan, not a settings file; {mend}"])
     found = Problems(document)
     found.document = document = _renamed(document, found)
     for name, key in _VARIABLES.items():
@@ -71,7 +74,7 @@ def load_settings(
         raise SettingsError(found.lines(), settings.dialplans)
     for key, what in not_built(settings) if warn else ():
         _log.warning("%s", document.problem(key, what))
-    if settings.trunk and not settings.edge.bind and "bind" not in document.data.get("sip", {}):
+    if settings.trunk and not settings.edge.bind and "bind" not in document.table("sip"):
         # Nobody but the trunks is answered, and they are seldom on this machine.
         settings = replace(settings, sip=replace(settings.sip, bind="0.0.0.0"))
     return settings
@@ -81,7 +84,7 @@ def beside(folder: Path, settings: Settings, document: Document) -> Settings:
     """`settings` with the folders that `document` does not name next to it."""
 
     def place(section: str, path: Path) -> Path:
-        return path if "directory" in document.data.get(section, {}) else folder / path
+        return path if "directory" in document.table(section) else folder / path
 
     return replace(
         settings,

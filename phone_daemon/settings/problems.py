@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from phone_daemon.settings.toml_lines import Document, Key
+from phone_daemon.settings.toml_lines import Document, Key, dotted
 
 KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 _WANTED: Mapping[str, type] = {
@@ -109,8 +109,8 @@ class Problems:
 
 
 def kind_of(value: object) -> str:
-    """The name of a TOML value's type, as a person would say it."""
-    return KINDS.get(type(value), "a date or time")
+    """The name of a TOML value's type, as a person would say it; of a truth value, the value."""
+    return str(value).lower() if isinstance(value, bool) else KINDS.get(type(value), "a date or time")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -131,8 +131,11 @@ def _told(type_: str, key: Key, value: object, context: Mapping[str, Any], model
             return f'unknown value "{value}"; {nearest(value, choices_at(model, key))}'
         case "literal_error":
             return f"is {kind_of(value)}; it must be text"
+        case "tuple_type" if fields_at(model, (*key, 0)):
+            return f"is {kind_of(value)}; write each one as a table of its own, below a line [[{dotted(key)}]]"
         case "tuple_type":
-            return f'is {kind_of(value)}; write a list of texts, such as ["one", "two"]'
+            shown = f'{name} = ["{value}"]' if isinstance(value, str) else 'a list of texts, such as ["one", "two"]'
+            return f"is {kind_of(value)}; write {shown}"
         case "string_type" | "path_type" if isinstance(key[-1], int):
             return f"is {kind_of(value)}; write it in quotes"
         case "greater_than_equal" | "less_than_equal" | "finite_number":

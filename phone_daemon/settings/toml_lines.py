@@ -22,9 +22,10 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'', re.S)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _HINTS = {
-    "invalid value": "a text stands in quotes, a list in [ ]",
+    "invalid value": 'a text stands in straight quotes ("…"), a list in [ ]',
     "cannot overwrite a value": "this key is there twice: take one out",
     "unterminated string": "close the quotes",
+    r"illegal character '\n'": "close the quotes before the end of the line",
 }
 _SCALAR = re.compile(r"[^,\]}\n#]+")
 
@@ -42,6 +43,11 @@ class Document:
     def with_value(self, key: Key, value: object, source: str) -> Document:
         """The document with `value` at `key`, which `source` gave."""
         return replace(self, data=_with(self.data, key, value), sources={**self.sources, key: source})
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """The table `name` at the top; empty where there is none, or something else."""
+        found = self.data.get(name)
+        return found if isinstance(found, Mapping) else {}
 
     def line(self, key: Key) -> int:
         """The line of `key`, or of the nearest thing around it that stands in the file."""
@@ -79,9 +85,9 @@ def dotted(key: Key) -> str:
 
 
 def read(path: Path) -> Document:
-    """Reads a TOML file (UTF-8). Raises `NotToml`."""
+    """Reads a TOML file (UTF-8, with or without a byte order mark). Raises `NotToml`."""
     try:
-        return parse(path.read_text(encoding="utf-8"), path)
+        return parse(path.read_text(encoding="utf-8-sig"), path)
     except OSError as error:
         raise NotToml(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -95,6 +101,8 @@ def parse(text: str, path: Path) -> Document:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NotToml(_syntax(error, text, path)) from None
+    except RecursionError:
+        raise NotToml(f"{path}: not TOML that can be read: lists or tables are nested too deeply") from None
     return Document(path, data, _Scan(text).lines)
 
 

@@ -24,13 +24,14 @@ def check_web(
     found: Problems,
     *,
     serving: bool,
+    secrets: bool,
 ) -> None:
-    """`serving`: also what this machine lacks (a file, a variable)."""
+    """`serving`: also whether the process that sends webhooks is on; `secrets`: whether tokens and secrets are here."""
     try:
         ip_address(web.bind)
     except ValueError:
         found.add(("web", "bind"), f'"{web.bind}" is not an IP address; write "127.0.0.1", or "0.0.0.0" for all')
-    if serving and web.tokens is not None and not web.tokens.is_file():
+    if secrets and web.tokens is not None and not web.tokens.is_file():
         found.add(("web", "tokens"), f"no such file: {web.tokens}; paths are relative to the settings file")
     for index, origin in enumerate(web.origins):
         parts = urlsplit(origin)
@@ -52,7 +53,7 @@ def check_web(
         for index, event in enumerate(hook.events):
             if event not in EVENTS:
                 found.add(("webhook", at, "events", index), f'unknown event "{event}"; {nearest(event, EVENTS)}')
-        if hook.secret_env and serving:
+        if hook.secret_env and secrets:
             _check_secret(at, hook.secret_env, environ, found)
     if webhooks and serving and not web.on:
         found.add(("webhook", 0, "url"), "needs the web process, which sends them; write on = true under [web]")

@@ -10,7 +10,7 @@ from phone_daemon.__main__ import main
     [
         (["serve", "--prot", "5070"], 'unrecognized arguments: --prot 5070; did you mean "--port"?'),
         (["sevre"], "argument COMMAND: invalid choice: 'sevre'; did you mean \"serve\"?"),
-        (["serve", "--port", "x"], "argument --port: invalid int value: 'x'; see phone-daemon serve --help"),
+        (["serve", "--port", "x"], "argument --port: 'x' is not a whole number; see phone-daemon serve --help"),
         ([], "the following arguments are required: COMMAND; see phone-daemon --help"),
     ],
 )

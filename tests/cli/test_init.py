@@ -32,4 +32,4 @@ def test_a_file_that_is_there_already_stays_and_nothing_is_written(
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert main(["init", str(tmp_path / "file")]) == 1
-    assert capsys.readouterr().err == f"phone-daemon init: {tmp_path}/file: File exists\n"
+    assert capsys.readouterr().err == f"phone-daemon init: {tmp_path}/file is a file; name a folder\n"

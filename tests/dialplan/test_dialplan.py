@@ -292,6 +292,20 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert caught.value.lines == (f"{tmp_path}/gone.toml: cannot be read: No such file or directory",)
 
 
+def test_settings_in_place_of_a_dialplan_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DialplanError) as caught:
+        load(tmp_path, "dialplans = []\n[sip]\nport = 5060\n[tts]\n")
+    [line] = caught.value.lines
+    assert "is a settings file, not a dialplan" in line
+
+
+@pytest.mark.parametrize("name", ["voice", "hours", "barge_in", "slots", "intents", "prompts", "llm", "tools", "start"])
+def test_a_number_in_place_of_any_table_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DialplanError) as caught:
+        load(tmp_path, f'called = ["*"]\n{name} = 2\n')
+    assert any(f":2: {name}: is a whole number; it must be a table" in line for line in caught.value.lines)
+
+
 def test_no_table_of_a_shipped_dialplan_may_have_an_unknown_key(tmp_path: Path) -> None:
     text = (SHIPPED / "parcel_line.toml").read_text()
     headers = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("[")]

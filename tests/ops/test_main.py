@@ -17,8 +17,9 @@ from tests.ops.turns import leave, spoken
     ("words", "line"),
     [
         ([], "phone-ops: name a command: calls, "),
-        (["fly"], "phone-ops: no command 'fly'; there are calls, "),
-        (["calls", "--colour"], "phone-ops: unrecognized arguments: --colour"),
+        (["fly"], 'phone-ops: no command "fly"; known here: ab, '),
+        (["call"], 'phone-ops: no command "call"; did you mean "calls"?'),
+        (["calls", "--jsn"], 'phone-ops: unrecognized arguments: --jsn; did you mean "--json"?'),
         (["hangup"], "phone-ops hangup: name calls, or --all"),
         (["report", "/nowhere/at/all"], "/nowhere/at/all: no such folder"),
     ],

@@ -96,6 +96,19 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ("[stt]\nengine = 3", ['2: stt.engine: is a whole number; it must be text: write engine = "3"']),
         ("[vad]\nthreshold = nan", ["2: vad.threshold: is nan; it must be from 0.01 to 0.99"]),
         ("sip = 3", ["1: sip: is a whole number; it must be a table"]),
+        (
+            "calls = 3\nstate = true\nedge = []",
+            [
+                "1: calls: is a whole number; it must be a table",
+                "2: state: is true; it must be a table",
+                "3: edge: is a list; it must be a table",
+            ],
+        ),
+        (
+            '[trunk]\nname = "a"',
+            ["1: trunk: is a table; write each one as a table of its own, below a line [[trunk]]"],
+        ),
+        ('dialplans = "a.toml"', ['1: dialplans: is text; write dialplans = ["a.toml"]']),
         ("[sip]\nprot = 5060", ['2: sip.prot: unknown key; did you mean "port"?']),
         (
             "[sipp]\nport = 5060",
@@ -104,7 +117,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         ('[sip]\nport = "5060"', ["2: sip.port: is text; it must be a whole number: write port = 5060"]),
         ("[sip]\n\nport = 70000", ["3: sip.port: is 70000; it must be from 0 to 65535"]),
         ("[sip]\nport = 5060.5", ["2: sip.port: is a number; it must be a whole number"]),
-        ("[sip]\nport = true", ["2: sip.port: is true or false; it must be a whole number"]),
+        ("[sip]\nport = true", ["2: sip.port: is true; it must be a whole number"]),
         (
             '[sip]\nbind = "::1"',
             ['2: sip.bind: "::1": line cards speak IPv4 only; write it as [edge] bind (docs/edge.md)'],
@@ -248,7 +261,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             ['2: stt.url: is for a server; write host = "listen" with it, or take it out'],
         ),
         ("health_port = 1979-05-27", ["1: health_port: is a date or time; it must be a whole number"]),
-        ("a = 1\nb =", ["2: not TOML: invalid value; a text stands in quotes, a list in [ ]"]),
+        ("a = 1\nb =", ['2: not TOML: invalid value; a text stands in straight quotes ("…"), a list in [ ]']),
         (
             "[stt]\nhost = 'inprocess'\n\n[stt]\nengine = 'nemo'",
             ["4: not TOML: [stt] is already on line 1: write below that one, and take this one out"],
@@ -260,6 +273,23 @@ def test_each_problem_is_one_line_with_file_line_key_and_remedy(tmp_path: Path, 
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, text)
     assert list(caught.value.lines) == [f"{tmp_path}/s.toml:{line}" for line in lines]
+
+
+def test_a_dialplan_in_place_of_settings_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, 'called = ["*"]\ngreeting = "Hello."\n[intents.bye]\nsay = "Bye."')
+    [line] = caught.value.lines
+    assert line.startswith(f"{tmp_path}/s.toml: is a dialplan, not a settings file; name it in a settings file")
+
+
+def test_a_dialplan_that_is_named_twice_and_a_folder_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").touch()
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, 'dialplans = ["a.toml", "a.toml", "."]')
+    assert [line.removeprefix(f"{tmp_path}/s.toml:1: ") for line in caught.value.lines] == [
+        f"dialplans[1]: {tmp_path}/a.toml is named twice; take one out",
+        f"dialplans[2]: {tmp_path} is a folder; name the dialplans in it",
+    ]
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

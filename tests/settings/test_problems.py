@@ -57,7 +57,7 @@ def test_what_is_right_is_read_as_it_stands() -> None:
             "2: owners[2]: is empty; write some text or take it out",
         ]),
         (FINE + "weight = inf\n", ["3: weight: is inf; it must be from 0 to 5"]),
-        (FINE + "weight = true\n", ["3: weight: is true or false; it must be a number"]),
+        (FINE + "weight = true\n", ["3: weight: is true; it must be a number"]),
         (FINE + "[wheels]\nleft = 3\nright = { size = 0, spare = 1, kind = 'frnt' }\n", [
             "4: wheels.left: is a whole number; it must be a table",
             "5: wheels.right.size: is 0; it must be from 1 to 9",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_daemon.settings.toml_lines import Document, Key, NotToml, dotted, parse
+from phone_daemon.settings.toml_lines import Document, Key, NotToml, dotted, parse, read
 
 SOURCE = '''# a comment = "not a key"
 plain = 1
@@ -76,6 +76,13 @@ def test_lines_are_counted_the_same_with_carriage_returns() -> None:
     assert document.line(("many", 1, "x")) == 29
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "f.toml").write_bytes(b"\xef\xbb\xbfa = 1\r\n[b]\r\n")
+    document = read(tmp_path / "f.toml")
+    assert document.data == {"a": 1, "b": {}}
+    assert document.line(("b",)) == 2
+
+
 def _values(value: object, key: Key = ()) -> list[Key]:
     if isinstance(value, dict):
         return [key] + [found for name, each in value.items() for found in _values(each, (*key, name))]
@@ -112,10 +119,15 @@ def _at(data: object, key: Key) -> object:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a = ", "f.toml:1: not TOML: invalid value; a text stands in quotes, a list in [ ]"),
-        ("a = yes", "f.toml:1: not TOML: invalid value; a text stands in quotes, a list in [ ]"),
+        ("a = ", 'f.toml:1: not TOML: invalid value; a text stands in straight quotes ("…"), a list in [ ]'),
+        ("a = yes", 'f.toml:1: not TOML: invalid value; a text stands in straight quotes ("…"), a list in [ ]'),
         ("a = 1\na = 2", "f.toml:2: not TOML: cannot overwrite a value; this key is there twice: take one out"),
         ('a = "never closed', "f.toml:1: not TOML: unterminated string; close the quotes"),
+        (
+            'a = "never closed\n',
+            "f.toml:1: not TOML: illegal character '\\n'; close the quotes before the end of the line",
+        ),
+        (f"a = {'[' * 2000}", "f.toml: not TOML that can be read: lists or tables are nested too deeply"),
         ("\n\na = [1", "f.toml:3: not TOML: unclosed array; mend this line or the one before"),
     ],
 )
