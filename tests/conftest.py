@@ -31,8 +31,8 @@ DEAREST = (
 )
 """Files whose tests start first, so that no core is left with a long one at the end. Those of the wire and the web
 mostly wait: the others compute meanwhile."""
-WORKERS_PER_CORE = 2
-"""Half of the quick tests' time is waiting, for a line card or a server, in real time."""
+WORKERS_PER_CORE = 3
+"""Most of the quick tests' time is waiting, for a line card or a server, in real time."""
 SKIPPED = {
     "engine": "needs an environment of its own",
     "foreign": "needs a program by other people",

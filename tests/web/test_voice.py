@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    async with served(settings_in(tmp_path_factory.mktemp("web"), idle_s=3.0)) as web:
+    async with served(settings_in(tmp_path_factory.mktemp("web"), idle_s=2.0)) as web:
         yield web
 
 
@@ -234,7 +234,7 @@ async def test_a_microphone_that_is_off_ends_nothing_and_one_that_is_silent_does
         await socket.send(start())
         ear = await web.answered()
         await socket.send(END)
-        await ear.ticks(200)
+        await ear.ticks(150)
         assert ear.line.closed is None
         await socket.send(CHUNK + tone(440, 0.02))
         assert (await ear.closed()).reason is EndReason.RTP_TIMEOUT
@@ -380,3 +380,4 @@ async def test_a_client_that_does_not_read_holds_up_nobody(web: Served) -> None:
             await ear.ticks(10)
         assert gapless(ear.frames) and gapless(stalled.frames)
         assert rms(ear.heard) > 0
+        socket.transport.abort()  # A client that does not read does not say goodbye either.
