@@ -3,55 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+
+from phone_daemon.language.verdicts import BAD, GOOD, denies, verdicts
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_YES = _words(
-    "yes yeah yep yup yea yah aye sure correct right ok okay fine definitely absolutely perfect exactly certainly "
-    "great good lovely mhm affirmative brilliant wonderful excellent indeed precisely cool grand perfectly ideal "
-    "correctly super fantastic deal"
-)
-_NO = _words(
-    "no nope nah not wrong incorrect don't isn't doesn't didn't wasn't won't never nothing negative neither can't "
-    "cannot couldn't aren't haven't hasn't wouldn't misheard misunderstood"
-)
+_PLAINLY = _words("yes yeah yep yup yea yah aye ay sure ok okay mhm affirmative indeed uhuh")
+_YES = _PLAINLY | _words("definitely absolutely exactly certainly precisely deal") | GOOD
+_NO = _words("no nope nah negative") | BAD
 AROUND = _words(
     "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i "
     "do would quite course of uh um er well oh else works me there just will be today this so sir madam then "
     "actually i'm i'd afraid sorry ah believe think think's cheers lot like love to really one hey and mm hm hmm "
-    "my dear any ever yet hello hi miss no-one many ever nicely kind"
+    "my dear any ever yet hello hi miss no-one many ever nicely kind million bunch heaps "
+    "from possibly help love mate ta bother bothered answered question"
 )
 """Words that say nothing next to a yes or a no."""
 _FOR_ME = r"(?: for)?(?: me| us)?"
 _PRAISE = (
     r"(?:good|great|fine|perfect|right|lovely|okay|wonderful|excellent|brilliant|ideal|all right|correct|about right)"
 )
+_HOW = r"(?:(?!not\b)\w+ )?"
 _THAT = r"(?:that|it|this|them|those|everything)"
 _HAD_IN_MIND = (
-    r"(?:said|meant|want(?:ed)?|need(?:ed)?|ask(?:ed)?|told you|was (?:after|thinking|looking for)|had in mind|like)"
+    r"(?:said|meant|want(?:ed)?|need(?:ed)?|ask(?:ed)?|told you|had in mind|like"
+    r"|was (?:after|thinking|looking for|hoping(?: for)?|told))"
 )
 _WANTED = rf"i(?:'ve| have|'d| had| would)? {_HAD_IN_MIND}"
 _RIGHT = rf"(?:it|right|correct|true|what {_WANTED}|mine|me|good|any good|my \w+|the \w+)"
-_NO_SAID = (
+_NEUTRAL = (
+    "(?:don't|do not|not to|no need to) worry(?: about (?:it|that|a thing))?",
+    "no (?:rush|hurry)",
+    r"no need to (?!book|cancel|come|do|send)\w+(?: (?:it|that|anything))?",
+    r"if (?:that's|it's|that is) (?:\w+ )?(?:okay|all right|fine|no trouble|possible)(?: with you)?",
+    r"i (?:don't|do not|won't) need (?:anything|any more|any other\w*)(?: else| more| today| now)*",
+    "i (?:don't|do not) know(?: about that)?",
+)
+"""What is neither a yes nor a no, for all its words."""
+_DECLINED = (
     rf"that(?: is|'s| was) (?:all|everything|the lot)(?! {_PRAISE})",
     "(?:that|it|this)(?:'ll| will| would| should) be (?:all|everything)",
     "that was (?:it|all|everything)",
+    "no need",
+)
+"""That nothing more is wanted: elsewhere than after "is that right?" a no."""
+_NO_SAID = (
+    rf"(?:(?:absolutely|certainly|definitely) )?not (?:(?:really|quite|exactly|entirely|at all) )*what {_WANTED}",
     "that's (?:me|us) (?:done|finished)",
+    "far from (?:it|that)",
+    "not on your life",
+    "i(?:'d| would) (?:much )?(?:rather|prefer it if) you (?:didn't|did not)",
+    "i (?:very much |really )?doubt (?:it|that)",
+    "i wish(?: it (?:was|were))?",
+    "(?:not|nowhere) (?:even )?(?:close|near(?:ly)?)",
+    "(?:almost|nearly|not yet|hardly|guess again|try again)$",
+    r"(?:that|it|this)(?:'s|'d be| is| would be| will be|'ll be)? (?:a bit |a little |far |much |way )?too \w+"
+    r"(?: (?:for (?:me|us)|in the \w+))?",
+    "i (?:can't|cannot|can not|couldn't|won't) (?:possibly )?(?:do|make|manage) (?:that|then|those)",
+    r"(?:could|should) (?:be|have been) (?:\w+ )?better",
+    "(?:please )?(?:don't|do not) (?:do|book|cancel|change|send|put|confirm|touch)(?: (?:it|that|anything|me))*",
+    "(?:no )?you(?:'re| are) (?:all right|okay|fine)",
     "(?:of course|certainly|absolutely|definitely|probably|sadly|unfortunately) not",
     "not at all",
     "not (?:really|quite|exactly|entirely)",
-    "no (?:way|good|chance|need)",
+    "no (?:way|good|chance|use)",
     "i (?:don't|do not) think (?:so|that's right|that is right|it is|it's right)",
     "(?:i'm )?afraid (?:not|it isn't|it's not|that's wrong)",
     "hold on no",
     "i hope not",
     rf"(?:that|it|this)(?:'s not| is not| isn't| wasn't) {_RIGHT}",
-    rf"not what {_WANTED}",
     "not that(?: one)?",
     r"i never said (?:that|so|any\w+)",
     "(?:that|it|this) (?:can't|cannot|can not) be (?:right|correct|it)",
@@ -62,7 +87,7 @@ _NO_SAID = (
     "i said (?:something|anything|somewhere) else",
     "i(?:'d| would)? rather not",
     "i(?:'d| would) prefer not to",
-    "i (?:don't|do not) want (?:to|that|it)",
+    r"i (?:\w+ )?(?:don't|do not) (?:\w+ )?(?:want|like) (?:to|that|it)",
     "i (?:do not|would not|will not)",
     "thanks but no",
     "(?:yes|yeah) no",
@@ -71,8 +96,20 @@ _YES_SAID = (
     "no problem(?: at all)?",
     "(?:it's |that's )?not a problem(?: at all)?",
     "no worries(?: at all)?",
-    "no objections?",
-    "no complaints",
+    "(?:oh )?go on(?: then)?(?= |$)",
+    r"(?:(?:ca|could|would)n't|cannot|(?:can|could|would) not) "
+    r"(?:\w+ ){0,5}(?:better|happier|nicer|any other way)(?: time| day| one)?",
+    "(?:that's|it's|that is) (?:much |a lot |even )?better",
+    "wouldn't say no",
+    "right you are",
+    "too right",
+    "okey dokey",
+    "(?:yes )?you(?:'ve| have)? hit the nail on the head",
+    "if you (?:could|would|can|will|like|don't mind|wouldn't mind|please|wouldn't)",
+    "(?:i (?:should|would)|i'd) (?:think|say|imagine|hope) so",
+    "no doubt",
+    "i insist",
+    "(?:i'd|i would) be (?:delighted|glad|grateful)(?: to)?",
     rf"(?:no )+(?:yes |yeah )?(?:that's|that is|it's|it is|you're|you are) (?:all |quite |perfectly )?{_PRAISE}",
     rf"i (?:don't|do not|wouldn't|would not|won't) mind(?: (?:at all|{_THAT}))?",
     "all right",
@@ -83,10 +120,10 @@ _YES_SAID = (
     "of course",
     "go (?:right |straight )?ahead(?: (?:and|with) .*)?",
     "go for (?:it|that)",
-    rf"{_THAT}? ?sounds (?:\w+ )?{_PRAISE}(?: to me)?",
+    rf"{_THAT}? ?sounds {_HOW}{_PRAISE}(?: to me)?",
     "spot on",
     "bang on",
-    rf"{_THAT} (?:\w+ )?(?:works|suits|fits|does)(?: (?:well|fine|nicely|perfectly|great))?{_FOR_ME}",
+    rf"{_THAT} {_HOW}(?:works|suits|fits|does)(?: (?:well|fine|nicely|perfectly|great))?{_FOR_ME}",
     "(?:works|suits)(?: (?:well|fine|nicely|perfectly))? (?:for me|for us|me|us)",
     "down to the ground",
     "you bet",
@@ -94,16 +131,16 @@ _YES_SAID = (
     "by all means",
     "i (?:think|guess|suppose|believe|reckon|imagine|hope|would say)(?: so)?",
     rf"{_THAT}(?:'ll| will| should) (?:do|be)(?: (?:me|nicely|fine|it))?",
-    rf"{_THAT}(?:'d| would| should) be (?:\w+ )?{_PRAISE}",
+    rf"{_THAT}(?:'d| would| should) be {_HOW}{_PRAISE}",
     "sure thing",
     "(?:fine|okay|good|great) (?:by|with|for) me",
     "could(?:n't| not) (?:be better|ask for (?:more|better))",
     "(?:i )?can't complain",
     rf"nothing wrong with {_THAT}",
     rf"(?:let's|let us|we can|we'll|i'll|i will|i can) (?:do|go with|say|have|take|leave it at|keep) {_THAT}",
-    rf"(?:i'm|i am|i'd be|we're) (?:\w+ )?(?:happy|fine|okay|good|pleased|all right) (?:with|about) {_THAT}",
+    rf"(?:i'm|i am|i'd be|we're) {_HOW}(?:happy|fine|okay|good|pleased|all right) (?:with|about) {_THAT}",
     r"you(?:'ve| have)? (?:heard|understood|got|have|read)(?: me| it| that)? (?:\w+ )?(?:right|\w+ly|well)",
-    r"you(?:'re| are) (?:\w+ )?(?:right|correct)",
+    r"you(?:'re| are) {_HOW}(?:right|correct)",
     "it (?:certainly|definitely|really|sure|absolutely) (?:is|does)",
     r"(?:those|these|they) are (?:the )?(?:\w+ )?(?:right|correct) ?(?:ones|digits|numbers)?",
     "ten out of ten",
@@ -137,11 +174,18 @@ _CLOSED = (
     r"you(?:'ve| have) been (?:\w+ )?(?:helpful|kind|great)(?: thank you| thanks)?",
     "(?:that'll|that will|that should|that would) do(?: it| me)?",
     "i(?:'ve| have) (?:got )?(?:all|everything) i (?:need|needed|wanted)",
+    r"(?:i )?(?:can't|cannot|can not) think of (?:anything|any more|any other\w*)(?: else| more| right now)*",
     r"i (?:don't|do not) need (?:anything|any more|any other\w*)(?: else| more| today| now)*",
     rf"{_THAT} {_WANTED}",
-    "all (?:done|sorted|set|good)",
+    "all (?:done|sorted|set|good|fine)(?: here| now| thanks)?",
 )
 """A no in answer to "is there anything else?"."""
+_MORE = (
+    "(?:i(?:'ve| have) (?:got )?|there(?:'s| is) )?(?:just )?(?:one|another|a|some) ?"
+    "(?:more |other |last |final |quick )?"
+    "(?:thing|question|something else)(?: else| more)?(?: (?:actually|please))?",
+)
+"""A yes in answer to it."""
 _BUT = frozenset(("but", "except", "only"))
 _AT_ALL = re.compile(
     r"""(?:(?:oh|no|well|sorry|actually|okay|right|um|uh|er|ah|you\ know\ what|just|please|then|look|yeah|hm)\ )*
@@ -189,25 +233,18 @@ YES_NO_GOODBYES = (
 
 
 def yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> str:
-    """`yes`, `no`, or empty. A no outweighs a yes: "that's not right".
+    """`yes`, `no`, or empty. Whole sentences outweigh a mere yes or no, and what is said later what was said before:
+    "no, that's fine" is a yes, "yeah, that's not right" a no.
 
     `confirming`: whether the question was if something is right; `closing`: whether it was if there is anything else.
     """
-    no, yes, rest = _taken_apart(tuple(words), confirming, closing)
-    if no or not _NO.isdisjoint(rest):
-        return "no"
-    # "Shall I cancel it?" "Please."
-    alone = AROUND.issuperset(rest) and ("please" in rest or " ".join(words).endswith(_YES_ALONE))
-    if not (yes or not _YES.isdisjoint(rest) or alone):
-        return ""
-    # "Yes, but later" does not say that it is right.
-    return "no" if confirming and not _BUT.isdisjoint(rest) and not _plain(rest) else "yes"
+    return _judged(tuple(words), confirming, closing)[0]
 
 
 def only_yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> bool:
     """Whether a sentence says yes or no and nothing else."""
-    *_, rest = _taken_apart(tuple(words), confirming, closing)
-    return bool(yes_or_no(words, confirming, closing)) and _plain(rest)
+    answer, only = _judged(tuple(words), confirming, closing)
+    return bool(answer) and only
 
 
 def gives_up(words: Sequence[str]) -> bool:
@@ -215,32 +252,71 @@ def gives_up(words: Sequence[str]) -> bool:
     return _AT_ALL.fullmatch(" ".join(words)) is not None
 
 
-def _plain(rest: Iterable[str]) -> bool:
-    return all(word in _YES or word in _NO or word in AROUND for word in rest)
-
-
 def _pattern(alternatives: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)")
 
 
+_NEUTRAL_PATTERN = _pattern(_NEUTRAL)
 _NO_PATTERN = _pattern(_NO_SAID)
 _CLOSED_PATTERN = _pattern(_CLOSED)
+_MORE_PATTERN = _pattern(_MORE)
+_DECLINED_PATTERN = _pattern(_DECLINED)
 _YES_PATTERN = _pattern(_YES_SAID)
 _CONFIRMED_PATTERN = _pattern(_CONFIRMED)
+_DENIED = re.compile(r"(?<!\S)(?:i )?(?:\w+n't|not|cannot)(?: really| quite)? \+yes")
+_WORD, _LOOSE, _WHOLE = 1, 2, 3
+"""What an answer weighs that is a word alone, a denial of something, a whole sentence."""
 
 
 @lru_cache(maxsize=2_000)
-def _taken_apart(words: tuple[str, ...], confirming: bool, closing: bool) -> tuple[bool, bool, tuple[str, ...]]:
-    """Whether a sentence contains a phrase that means no, whether it contains one that means yes, and its other
-    words."""
-    rest = " ".join(words)
-    found = {"yes": False, "no": False}
-    patterns = [("no", _CLOSED_PATTERN)] if closing else []
+def _judged(words: tuple[str, ...], confirming: bool, closing: bool) -> tuple[str, bool]:
+    """The answer, and whether nothing else was said."""
+    if gives_up(words):
+        return "no", True
+    parts = _marked(" ".join(words), confirming, closing)
+    said = [(_WHOLE if part[0] == "+" else _WORD, part[1:], at) for at, part in enumerate(parts) if part[0] in "+~"]
+    judged = verdicts(parts)
+    held = {at for each in judged for at in range(each.start, each.end)}
+    said += [(_WHOLE if each.whole else _WORD, each.answer, each.end - 1) for each in judged]
+    rest = [(at, part) for at, part in enumerate(parts) if at not in held and part[0] not in "+~"]
+    for at, word in rest:
+        if word in _YES or word in _NO or denies(word):
+            said.append((_LOOSE if denies(word) else _WORD, "yes" if word in _YES else "no", at))
+    others = [word for _, word in rest]
+    plain = all(word in _YES or word in _NO or word in AROUND or denies(word) for word in others)
+    alone = not said and AROUND.issuperset(others)
+    if alone and ("please" in others or " ".join(words).endswith(_YES_ALONE)):
+        return "yes", True  # "Shall I cancel it?" "Please."
+    if not any(answer for _, answer, _ in said):
+        return "", False
+    after_but = [at for at, word in rest if word in _BUT]
+    weighed = [(_WHOLE if after_but and at > after_but[0] else weight, at, answer) for weight, answer, at in said]
+    answer = max(each for each in weighed if each[2])[2]
+    if answer == "yes" and confirming and after_but and not all(word in _BUT or _empty(word) for word in others):
+        return "no", False  # "Yes, but later" does not say that it is right.
+    if answer == "yes" and closing and "+yes" not in parts[1:] and _leaving(words):
+        return "no", plain
+    return answer, plain or all(word in _BUT or _empty(word) for word in others)
+
+
+def _empty(word: str) -> bool:
+    return word in _YES or word in _NO or word in AROUND or denies(word)
+
+
+def _leaving(words: Sequence[str]) -> bool:
+    """Whether a yes to "is there anything else?" is mere praise: "that's great, thank you"."""
+    wants = ("yes", "yeah", "yep", "yea", "please", "sure", "mhm", "aye", "else", "more", "another", "question")
+    return set(words).isdisjoint(wants) and (len(words) > 1 or words[0] in GOOD - {"right", "okay", "fine"})
+
+
+def _marked(sentence: str, confirming: bool, closing: bool) -> list[str]:
+    """The words of `sentence`, in which `+yes`, `+no` or `~no` stands for each phrase that means so."""
+    patterns = [] if closing else [("", _NEUTRAL_PATTERN)]
+    patterns += [(" +no ", _CLOSED_PATTERN), (" +yes ", _MORE_PATTERN)] if closing else []
     # "No, that's right" is a yes, and "of course not", which contains "of course", a no.
-    patterns += [("no", _NO_PATTERN), ("yes", _YES_PATTERN)]
-    patterns += [("yes", _CONFIRMED_PATTERN)] if confirming else []
-    for answer, pattern in patterns:
-        rest, count = pattern.subn(" ", rest)
-        found[answer] |= count > 0
-        rest = " ".join(rest.split())
-    return found["no"], found["yes"], tuple(rest.split())
+    patterns += [(" ~no " if confirming else " +no ", _DECLINED_PATTERN), (" +no ", _NO_PATTERN)]
+    patterns += [(" +yes ", _YES_PATTERN)]
+    patterns += [(" +yes ", _CONFIRMED_PATTERN)] if confirming else []
+    for mark, pattern in patterns:
+        sentence = " ".join(pattern.sub(mark, sentence).split())
+    return _DENIED.sub("+no", sentence).split()

@@ -105,6 +105,46 @@ def test_whole_sentences_confirm_or_deny(sentence: str, answer: str) -> None:
     assert only_yes_or_no(words(sentence), confirming=True)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("no the day is fine", "yes"),
+        ("yeah no it's all perfectly okay", "yes"),
+        ("you're not wrong", "yes"),
+        ("i can't fault it", "yes"),
+        ("i can't see anything wrong with that", "yes"),
+        ("nothing is wrong", "yes"),
+        ("not great but yes", "yes"),
+        ("don't worry that's right", "yes"),
+        ("right yes", "yes"),
+        ("right no", "no"),
+        ("that doesn't look correct to me", "no"),
+        ("i'm not sure that is correct", "no"),
+        ("i wouldn't say it's ideal", "no"),
+        ("i am not at all happy with it", "no"),
+        ("it's nearly right", "no"),
+        ("that's much too early for me", "no"),
+        ("yes that's wrong", "no"),
+        ("i cannot do that", "no"),
+        ("far from it", "no"),
+        ("i'm not sure", ""),
+        ("i don't know", ""),
+    ],
+)
+def test_what_is_judged_counts_with_what_denies_it(sentence: str, answer: str) -> None:
+    assert yes_or_no(words(sentence), confirming=True) == answer
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [("that's lovely thank you", "no"), ("great", "no"), ("no that's fine", "no"), ("okay", "yes"),
+     ("yes please one more thing", "yes"), ("i've got another question", "yes")],
+)  # fmt: skip
+def test_praise_after_anything_else_wants_nothing(sentence: str, answer: str) -> None:
+    assert yes_or_no(words(sentence), closing=True) == answer
+    assert only_yes_or_no(words(sentence), closing=True)
+
+
 @pytest.mark.parametrize("sentence", ["yes but later", "yes only another room please"])
 def test_a_yes_with_a_but_does_not_confirm(sentence: str) -> None:
     assert yes_or_no(words(sentence), confirming=True) == "no"

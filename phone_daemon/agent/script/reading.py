@@ -109,7 +109,7 @@ class Reader:
         # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked, agreed = self._ranked(words, {} if open_request else where)
-        confirming, closing = state.asked is Asked.CONFIRM, state.asked is Asked.ELSE
+        confirming, closing = state.asked in (Asked.CONFIRM, Asked.OFFER), state.asked is Asked.ELSE
         return Reading(
             self._weighed(ranked, len(words)),
             values,
