@@ -23,6 +23,7 @@ from phone_daemon.events import (
     PlayoutDone,
 )
 from phone_daemon.media.half_band import Doubler, Halver
+from phone_daemon.media.line_noise import LineNoise
 from phone_daemon.web.jitter_buffer import JitterBuffer
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.hold_music import HoldMusic
@@ -233,6 +234,7 @@ class _Wideband:
         self._doubler = Doubler()
         self._source = 0
         self._caller, self._agent = Halver(), Halver()
+        self._noise = LineNoise()
 
     def doubled(self, source: int, pcm: bytes) -> bytes:
         """Converts audio of reply `source`, or of music (0), that comes at 8 kHz. No residue of one source sounds in
@@ -245,6 +247,7 @@ class _Wideband:
     def halved(self, heard: bytes, sound: bytes) -> tuple[bytes, bytes, bytes, bytes]:
         """Returns the caller's and the agent's audio at 8 kHz, then both at 16 kHz; silence of the agent is empty."""
         pcm, wide = self._caller.feed(heard)
+        pcm = self._noise.add(pcm)
         if not sound:
             self._agent = Halver()
             return pcm, b"", wide, b""
