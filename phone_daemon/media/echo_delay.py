@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phone_daemon.events import FRAME_SAMPLES
+from phone_daemon.media.prediction import prediction_error
 
 Samples = NDArray[np.float32]
 
@@ -40,33 +41,63 @@ JUST, WITHIN, OFTEN = 3, 25, 6
 is an echo's once it is seen again after 6 of the last 25 frames: no two voices keep one pitch for that long."""
 NOISE = 50
 """Frames (1 s) of which the quietest gives the line's noise."""
-_ORDER = 10
-_FFT = 8192
-_WINDOW = np.hanning(2 * FRAME_SAMPLES + 2)[1:-1].astype(np.float32)
-_TOEPLITZ = np.abs(np.subtract.outer(np.arange(_ORDER), np.arange(_ORDER)))
+SIGN, CALM = 0.6, 150
+"""A line on which no correlation has stood out by as much as this in so many looks (3 s) returns nothing, as far as is
+known: of a line's noise and our voice one in 300 does."""
+RESTING, LOUD = 4, 2.5
+"""On such a line, unless a frame is louder than its noise by this factor of its power (4 dB), one look in so many
+frames is enough."""
+BLOCKS = LAGS // FRAME_SAMPLES
 _QUIETEST = 6.0
 """A frame with a lower RMS (-75 dBFS, µ-law's own noise) says nothing about echo."""
+_SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
 
 
-class _Whitener:
-    """Removes the predictable part of speech, in frames; `noise`: what lies below the noise floor stays as it is."""
+class _Played:
+    """What we played in the last `LAGS` samples, whitened. Most lines return nothing, so each frame is only whitened
+    once it is to be compared with something, together with those before it."""
 
-    def __init__(self, *, noise: bool) -> None:
-        self._past = np.zeros(2 * FRAME_SAMPLES, np.float32)
-        self._floor = 4.0
-        self._noise = noise
+    def __init__(self) -> None:
+        self._new: deque[Samples] = deque([_SILENCE], BLOCKS + 2)
+        """The last frame that has been whitened, and those that have not."""
+        self._white = np.zeros((BLOCKS + 1, FRAME_SAMPLES), np.float32)
+        self._spectra = np.zeros((BLOCKS, FRAME_SAMPLES + 1), np.complex64)
+        """Of each frame with the next."""
+        self._energies = np.zeros((BLOCKS, FRAME_SAMPLES), np.float32)
+        """Of what a frame of the caller's is compared with, by where it begins in ours."""
+        self._silent = BLOCKS + 1
+        """Frames of silence that end it."""
 
-    def feed(self, frame: Samples) -> Samples:
-        self._past = np.concatenate([self._past[FRAME_SAMPLES:], frame])
-        if self._noise and (power := float(np.mean(frame * frame))) > 1:
-            self._floor = min(power, 1.02 * self._floor)
-        spectrum = np.fft.rfft(self._past * _WINDOW, 512)
-        correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: _ORDER + 1]
-        # Otherwise the noise between the formants would become as loud as the formants.
-        correlation[0] = 1.0003 * correlation[0] + 120 * (self._floor if self._noise else 1.0)
-        predictor = np.linalg.solve(correlation[_TOEPLITZ], correlation[1:])
-        error = np.concatenate([[1], -predictor]).astype(np.float32)
-        return np.convolve(self._past[FRAME_SAMPLES - _ORDER :], error, "valid")
+    @property
+    def silent(self) -> bool:
+        return self._silent > BLOCKS
+
+    def add(self, frame: Samples | None) -> None:
+        """Takes the next frame; None means silence."""
+        self._silent = self._silent + 1 if frame is None else 0
+        self._new.append(_SILENCE if frame is None else frame)
+
+    def compared(self, white: Samples) -> tuple[Samples, Samples]:
+        """Its correlation with `white`, a frame of the caller's, and its energy, for each lag from 0 to `LAGS`."""
+        if len(self._new) > 1:
+            self._whiten()
+        spectrum = np.conj(np.fft.rfft(white, 2 * FRAME_SAMPLES))
+        products = np.fft.irfft(self._spectra * spectrum)[:, 1 : FRAME_SAMPLES + 1].astype(np.float32)
+        return products.ravel()[::-1], self._energies.ravel()[::-1]
+
+    def _whiten(self) -> None:
+        fresh = prediction_error(np.concatenate(self._new), 1.0)[-BLOCKS - 1 :]
+        last = self._new[-1]
+        self._new.clear()
+        self._new.append(last)
+        count = len(fresh)
+        self._white = np.concatenate([self._white[count:], fresh])
+        count = min(count, BLOCKS)
+        pairs = np.concatenate([self._white[-count - 1 : -1], self._white[-count:]], axis=1)
+        sums = np.cumsum(pairs**2, axis=1, dtype=np.float64)
+        energies = (sums[:, FRAME_SAMPLES:] - sums[:, :FRAME_SAMPLES]).astype(np.float32)
+        self._spectra = np.concatenate([self._spectra[count:], np.fft.rfft(pairs)])
+        self._energies = np.concatenate([self._energies[count:], energies])
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +169,13 @@ class EchoDelay:
         """How far the correlation so far stands out: by 1 for an echo, and seldom by 0.8 for other speech."""
         self.recent = 0.0
         """The same, by the short memory alone."""
-        self._agent_white, self._caller_white = _Whitener(noise=False), _Whitener(noise=True)
-        self._agent = np.zeros(LAGS + FRAME_SAMPLES, np.float32)
+        self._played = _Played()
+        self._before = _SILENCE
+        """The caller's last frame."""
+        self._floor = 4.0
+        """The power below which what the caller sends is not whitened."""
+        self._rested = self._calm = 0
+        """Frames since the last look, and looks since the last sign of an echo."""
         self._short, self._long = _Memory(0.86, 0.25), _Memory(0.95, 0.16)
         self._seen: list[_Seen] = []
         self._frame = 0
@@ -150,23 +186,27 @@ class EchoDelay:
         self._frame += 1
         power = float(caller @ caller) / caller.size
         self._powers.append(max(power, 1.0))
-        self._agent[:-FRAME_SAMPLES] = self._agent[FRAME_SAMPLES:]
-        self._agent[-FRAME_SAMPLES:] = 0 if agent is None else self._agent_white.feed(agent)
+        if power > 1:
+            self._floor = min(power, 1.02 * self._floor)
+        self._played.add(agent)
+        before, self._before = self._before, caller
         self.standing = self.recent = 0.0
-        if not look or power < _QUIETEST**2 or not self._agent.any():
-            return
         noise = min(self._powers)
-        white = self._caller_white.feed(caller)
-        spectrum = np.fft.rfft(self._agent, _FFT) * np.conj(np.fft.rfft(white, _FFT))
-        products = np.fft.irfft(spectrum)[LAGS:0:-1].astype(np.float32)
-        sums = np.concatenate([[0.0], np.cumsum(self._agent**2, dtype=np.float64)])
-        energies = (sums[FRAME_SAMPLES:] - sums[:-FRAME_SAMPLES])[LAGS:0:-1].astype(np.float32)
+        self._rested += 1
+        if self._calm >= CALM and power < LOUD * noise and self._rested < RESTING:
+            return
+        if not look or power < _QUIETEST**2 or self._played.silent:
+            return
+        self._rested, self._calm = 0, self._calm + 1
+        white = prediction_error(np.concatenate([before, caller]), self._floor)[0]
+        products, energies = self._played.compared(white)
         self._seen = [seen for seen in self._seen if self._frame - seen.frame < WITHIN]
         now = []
         for memory in (self._long, self._short):
             peak = memory.add(products, energies, float(white @ white), 10 * math.log10(power / noise))
             self.recent = peak.standing
             self.standing = max(self.standing, peak.standing)
+            self._calm = 0 if peak.standing >= SIGN else self._calm
             if peak.standing < 1 or not peak.borne_out:
                 continue
             same = [seen for seen in self._seen if abs(peak.lag - seen.lag) <= SAME]

@@ -14,29 +14,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phone_daemon.events import FRAME_SAMPLES
+from phone_daemon.media.prediction import prediction_error
 
-ORDER = 10
-"""Of the prediction, as in speech codecs."""
 LOUD = 0.03
 """Frames softer than this share of the loudest are pauses, in which the line's noise prevails."""
-_FFT = 512
-_WINDOW = np.hanning(2 * FRAME_SAMPLES + 2)[1:-1]
-_TOEPLITZ = np.abs(np.subtract.outer(np.arange(ORDER), np.arange(ORDER)))
 
 
 def closeness(frames: Sequence[bytes]) -> float:
     """The logarithm of the mean kurtosis of the prediction error, over the loud frames among `frames` of 20 ms: about
     1.1 for a voice across a room, 1.4 to 2.4 for one at the telephone. There must be two frames at least.
     """
-    sound = np.frombuffer(b"".join(frames), "<i2").astype(np.float64).reshape(-1, FRAME_SAMPLES)
-    pairs = np.concatenate([sound[:-1], sound[1:]], axis=1)
-    spectra = np.fft.rfft(pairs * _WINDOW, _FFT)
-    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, : ORDER + 1]
-    correlations[:, 0] = 1.0003 * correlations[:, 0] + 1e-3
-    predictors = np.linalg.solve(correlations[:, _TOEPLITZ], correlations[:, 1:, None])[:, :, 0]
-    past = np.lib.stride_tricks.sliding_window_view(pairs[:, FRAME_SAMPLES - ORDER : -1], ORDER, axis=1)
-    errors = pairs[:, FRAME_SAMPLES:] - np.einsum("fnk,fk->fn", past[:, :, ::-1], predictors)
+    errors = prediction_error(np.frombuffer(b"".join(frames), "<i2").astype(np.float64))
     powers = np.mean(errors**2, axis=1) + 1e-9
     kurtoses = np.mean(errors**4, axis=1) / powers**2
     return math.log(max(1.0, float(np.mean(kurtoses[powers >= LOUD * powers.max()]))))

@@ -47,6 +47,26 @@ def test_it_is_found_while_the_first_word_is_being_said() -> None:
     assert (number - begun) * FRAME_SAMPLES / SAMPLE_RATE < 0.2 + 0.008 + 0.12
 
 
+@pytest.mark.parametrize("noise", [4.0, 48.0])
+def test_an_echo_that_begins_after_a_while_is_found(noise: float) -> None:
+    """A line that has returned nothing so far is looked at less often."""
+    said, clean = agent(9.0), 350
+    silent = returned(said, Echo(90, 0.2), noise=noise)[:clean]
+    line = [*silent, *returned(said, Echo(25, 0.2), noise=noise)[clean:]]
+    assert found(line[:clean], said).lag is None
+    lag = found(line[: clean + 50], said).lag
+    assert lag is not None
+    assert abs(lag - 1600 - BAND_FILTER) <= 8
+
+
+def test_what_we_played_long_ago_is_still_compared() -> None:
+    """It is not looked at before something is heard."""
+    said = agent(4.0)
+    line = returned(said, Echo(20, 0.6), noise=0.0)
+    silence = [bytes(2 * FRAME_SAMPLES)] * 100
+    assert found([*silence, *line[100:]], said).lag == found(line, said).lag
+
+
 @pytest.mark.parametrize(
     "voice",
     ["talks_for_a_minute/no", "interrupts_three_times/cancel", "shouts_into_the_phone/hours", "asks_hours_twice/when"],
