@@ -39,3 +39,8 @@ def settings(args: argparse.Namespace) -> Settings:
         return load_settings(args.config, os.environ)
     except SettingsError as error:
         raise WrongUse(str(error)) from None
+
+
+def count(number: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -18,3 +18,12 @@ def interpreter(engine: str) -> str:
     """The Python of the environment that was built for `engine` in this checkout; empty if there is none."""
     own = Path(__file__).parent / family(engine) / ".venv" / "bin" / "python"
     return str(own) if own.is_file() else ""
+
+
+def why_not_loaded(engine: str, error: Exception) -> str:
+    """`error`, which loading `engine` raised, in one line; if its packages are missing, with the command that installs
+    them.
+    """
+    told = f"{type(error).__name__}: {error}"
+    built = (Path(__file__).parent / family(engine)).is_dir()
+    return f"{told}; make {family(engine)} installs it" if isinstance(error, ModuleNotFoundError) and built else told

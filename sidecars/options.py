@@ -18,8 +18,10 @@ def option(text: str) -> tuple[str, Any]:
     if value.startswith("@"):
         try:
             return name, json.loads(Path(value[1:]).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise argparse.ArgumentTypeError(f"{value[1:]}: {error}") from None
+        except OSError as error:
+            raise argparse.ArgumentTypeError(f"{value[1:]}: {error.strerror}") from None
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{value[1:]}: not JSON: {error}") from None
     try:
         return name, json.loads(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""edge: run Kamailio, rtpengine, and HAProxy in front of the line cards, configured from the daemon's own settings."""
+"""`phone-ops edge`: run Kamailio, rtpengine, and HAProxy in front of the line cards, configured from the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.edge.render import render
 from ops.edge.rpc import NoAnswer
 from ops.edge.status import ask, show
 from ops.edge.supervisor import Supervisor
-from ops.usage import WrongUse, add_config, settings
+from ops.usage import WrongUse, about, add_config, count, settings
 from phone_daemon.settings.settings import Settings
 from sidecars.log import set_up
 
@@ -37,9 +37,13 @@ examples:
 
 def add_parser(commands: Any) -> None:
     """Adds `edge` and its four actions to the subparsers."""
-    about = (__doc__ or "").partition(": ")[2].strip()
+    description = about(__doc__)
     top = commands.add_parser(
-        "edge", help=about, description=about, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        "edge",
+        help=description[0].lower() + description[1:].rstrip("."),
+        description=description,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = top.add_subparsers(metavar="ACTION", required=True)
     for name, act, help in (
@@ -48,7 +52,7 @@ def add_parser(commands: Any) -> None:
         ("start", _start, "run the edge in the foreground"),
         ("status", _status, "show the state of the running edge"),
     ):
-        one = actions.add_parser(name, help=help, description=f"{help}.")
+        one = actions.add_parser(name, help=help, description=f"{help.capitalize()}.")
         add_config(one)
         if name == "start":
             one.add_argument("-v", "--verbose", action="store_true", help="show the output of the programs")
@@ -87,7 +91,8 @@ def _check(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
     elif wrong:
         print(*wrong, sep="\n", file=sys.stderr)
     else:
-        print(f"no problems found: {len(plan.cards)} line cards, {len(plan.trunks)} trunks, files in {plan.folder}")
+        parts = f"{count(len(plan.cards), 'line card')}, {count(len(plan.trunks), 'trunk')}"
+        print(f"no problems found: {parts}, files in {plan.folder}")
     return int(bool(wrong))
 
 

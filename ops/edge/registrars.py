@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ops.edge.plan import Account, Plan
 from ops.edge.rpc import NoAnswer, call
-from phone_daemon.settings.trunks import SIP_PORT, host_port
+from ops.reachable import answers
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -26,7 +24,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 RETURN_S = 120.0
 """While the account is at another registrar, the interval between OPTIONS to the first, to see whether it is back."""
-ANSWER_S = 1.5
 ROUND_S = (8.0, 120.0)
 """Pause before all registrars are tried again if none answered: the first pause, doubled up to the last."""
 STEP_S = 5.0
@@ -119,40 +116,3 @@ def last_answer(trunk: str, said: Iterable[str]) -> int:
             if trunk in (refused, asked):
                 code = int(status or 401)
     return code
-
-
-async def answers(uri: str, bind: str) -> bool:
-    """Whether anything at `uri` answers OPTIONS, whatever the answer is; for TCP and TLS, whether it accepts
-    connections.
-
-    `bind` is our address.
-    """
-    where, _, transport = uri.removeprefix("sip:").partition(";transport=")
-    host, port = host_port(where)
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            if transport != "udp":
-                _, writer = await asyncio.open_connection(host, port or (5061 if transport == "tls" else SIP_PORT))
-                writer.close()
-                return True
-            loop = asyncio.get_running_loop()
-            [(family, kind, _, _, address), *_] = await loop.getaddrinfo(host, port or SIP_PORT, type=socket.SOCK_DGRAM)
-            with socket.socket(family, kind) as end:
-                end.setblocking(False)
-                end.bind((bind, 0))
-                await loop.sock_connect(end, address)
-                ours, token = "{}:{}".format(*end.getsockname()[:2]), secrets.token_hex(8)
-                lines = (
-                    f"OPTIONS sip:{where} SIP/2.0",
-                    f"Via: SIP/2.0/UDP {ours};rport;branch=z9hG4bK{token}",
-                    "Max-Forwards: 70",
-                    f"From: <sip:edge@{ours}>;tag={token}",
-                    f"To: <sip:{where}>",
-                    f"Call-ID: {token}",
-                    "CSeq: 1 OPTIONS",
-                    "Content-Length: 0",
-                )
-                await loop.sock_sendall(end, "\r\n".join((*lines, "", "")).encode())
-                return (await loop.sock_recv(end, 4096)).startswith(b"SIP/2.0 ")
-    except (OSError, TimeoutError):
-        return False

@@ -31,6 +31,8 @@ async def call(control: Path, method: str, *params: str | int) -> Any:
                 await loop.sock_connect(end, str(control))
                 await loop.sock_sendall(end, json.dumps(asked).encode())
                 answer = json.loads(await loop.sock_recv(end, MAX_BYTES))
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NoAnswer(f"no edge is running with its files in {control.parent}; phone-ops edge start runs it") from None
     except (OSError, TimeoutError, ValueError) as error:
         raise NoAnswer(f"kamailio does not answer on {control}: {error or type(error).__name__}") from None
     finally:

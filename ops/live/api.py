@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 
 from ops.live.events import Event, event_of
+from phone_daemon.settings.values import is_http
 from phone_daemon.state.operator import CommandFailed
 from phone_daemon.state.store import CommandKind
 
@@ -36,6 +37,8 @@ class ApiOperator:
 
     def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
         """Raises `CommandFailed`."""
+        if not is_http(url):
+            raise CommandFailed(f'--api {url}: is not an HTTP address; write one such as "https://phone.example.com"')
         if not (token := environ.get(TOKEN, "")):
             raise CommandFailed(f"{url}: requires a token; set the environment variable {TOKEN}")
         self._url = url.rstrip("/")
@@ -80,6 +83,8 @@ class ApiOperator:
                             yield event_of(last, told["call"], told["kind"], told["at_ns"], told["data"])
             except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError):
                 continue
+            except aiohttp.ClientConnectorError as error:
+                raise CommandFailed(self._unreachable(error)) from None
             except aiohttp.ClientError as error:
                 raise CommandFailed(f"{self._url}: {error}") from None
 
@@ -92,8 +97,13 @@ class ApiOperator:
                 return found
         except TimeoutError:
             raise CommandFailed(f"{self._url}: no answer within {ANSWER_S:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise CommandFailed(self._unreachable(error)) from None
         except (aiohttp.ClientError, ValueError) as error:
             raise CommandFailed(f"{self._url}: {error}") from None
+
+    def _unreachable(self, error: aiohttp.ClientConnectorError) -> str:
+        return f"{self._url}: no connection ({error.strerror or error.os_error}); is the web process running there?"
 
     async def _check(self, answer: aiohttp.ClientResponse) -> None:
         if not answer.ok:

@@ -4,6 +4,13 @@ A bare SIP caller phones the daemon and waits until it hears the agent. Then an 
 daemon's command channel; the answer contains the legs of the cancel chain. The caller presses a key to make the agent
 speak again, and so on. A language model is made to talk at length, and is interrupted only while it speaks. The caller
 checks every packet: audio that arrives after the line card reported silence is a stale frame.
+
+examples:
+  phone-ops burst --count 100                        a daemon of its own, on free ports
+  phone-ops burst --to sip:100@127.0.0.1:5060        the one that runs there
+  phone-ops burst --count 100 -c FILE --json         with agent = "llm": cuts the model off in mid-stream
+
+Exit codes: 0 the gate holds, 1 it does not, 2 usage error.
 """
 
 from __future__ import annotations
@@ -32,6 +39,7 @@ from ops.live.daemon_process import DaemonFailed, DaemonProcess
 from ops.live.floor import endpoint, floor
 from ops.live.model_endpoint import EndpointFailed
 from ops.live.verbose_dialplan import talkative
+from ops.reachable import nobody_at
 from ops.report import tables
 from ops.report.stats import gate_ms, quantiles
 from ops.usage import WrongUse, add_config, settings
@@ -331,13 +339,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Returns 0 if the gate held, 1 if it did not. Raises `WrongUse`."""
     if args.count < 1 or args.calls < 1:
-        raise WrongUse("--count and --calls must be at least 1")
+        raise WrongUse("phone-ops burst: --count and --calls must be at least 1")
     try:
         if args.to:
-            address(args.to)
+            host, port = address(args.to)
+            if nobody := asyncio.run(nobody_at(f"{host}:{port}")):
+                raise WrongUse(f"phone-ops burst: {nobody}")
         verdict = sigterm.run(_measure(args, settings(args)))
     except (DialplanError, DaemonFailed, ValueError) as error:
-        raise WrongUse(str(error)) from None
+        raise WrongUse(f"phone-ops burst: {error}") from None
     except EndpointFailed as error:
         print(f"phone-ops burst: {error}", file=sys.stderr)
         return 1

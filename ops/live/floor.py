@@ -3,6 +3,10 @@
 Opens bare streams, reads a few tokens, and closes them: no call, no audio, no engines. Any time that a barge-in takes
 beyond this floor is spent by the daemon. For a model server, it also reports whether the server stopped generating, and
 the evidence. If `LLM_CANCEL_FLOOR_S` is set in the environment, it is used instead of a measurement.
+
+examples:
+  phone-ops floor                                              a small server of its own
+  phone-ops floor --base-url http://127.0.0.1:8000/v1 --model M   yours, and whether it stopped generating
 """
 
 from __future__ import annotations

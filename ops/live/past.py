@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from ops.usage import WrongUse, add_config, settings
+from ops.usage import WrongUse, add_config, count, settings
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import blame, connect, where
 from phone_daemon.state.store import EVENTS
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     forget.add_argument("number", metavar="NUMBER", help="the caller's or the called number, in any form")
     for parser, run in ((index, _index), (forget, _forget)):
         add_config(parser)
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
         parser.set_defaults(run=run)
 
 
@@ -47,7 +47,7 @@ def _index(args: argparse.Namespace) -> int:
         return 1
     finally:
         store.close()
-    print(json.dumps({"calls": calls}) if args.json else f"{calls} calls in {store.directory / 'calls.db'}")
+    print(json.dumps({"calls": calls}) if args.json else f"{count(calls, 'call')} in {store.directory / 'calls.db'}")
     return 0
 
 
@@ -67,10 +67,12 @@ def _forget(args: argparse.Namespace) -> int:
     events, problem = asyncio.run(_forget_events(found.state, set(calls) - set(live)))
     if args.json:
         print(json.dumps({**asdict(removed), "events": events, "still_live": live, "problem": problem}, indent=2))
+    elif not calls:
+        print(f"no call from or to {args.number}: nothing to remove")
     else:
         print(
-            f"removed {removed.calls} calls: {removed.recordings} recordings, {removed.turns} turns of transcript, "
-            f"{removed.bytes / 1e6:.1f} MB, {events} events"
+            f"removed {count(removed.calls, 'call')}: {count(removed.recordings, 'recording')}, "
+            f"{count(removed.turns, 'turn')} of transcript, {removed.bytes / 1e6:.1f} MB, {count(events, 'event')}"
         )
     for call in live:
         print(f"phone-ops forget: call {call} is live; hang up (phone-ops hangup {call}), then again", file=sys.stderr)

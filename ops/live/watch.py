@@ -91,7 +91,7 @@ async def _watch(operator: Switchboard, args: argparse.Namespace) -> int:
             print(_as_json(event) if args.json else _as_line(event), flush=True)
         return 0
     if args.call not in await operator.calls():
-        raise CommandFailed(f"call {args.call} is not live")
+        raise CommandFailed(f"call {args.call} is not live; phone-ops calls lists those that are")
     with Captions(tables.console()) as captions:
         # From the oldest entry that the stream still holds.
         async for event in operator.events(past=True):

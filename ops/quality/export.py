@@ -89,7 +89,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, default=0.02, metavar="X", help="highest word error rate against NeMo (default 0.02)"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, with the words")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the words")
     parser.set_defaults(run=run)
 
 

@@ -31,6 +31,7 @@ from typing import Any
 from ops.replay.echo_path import Echo
 from phone_daemon.events import EndReason
 from phone_daemon.media.wav import read_wav
+from phone_daemon.settings.problems import nearest
 
 CALLS = Path(__file__).resolve().parents[2] / "fixtures" / "calls"
 
@@ -119,7 +120,7 @@ def find(name: str) -> Path:
         return path
     if (CALLS / name / "call.toml").is_file():
         return CALLS / name
-    raise FixtureError([f"{name}: no such fixture (neither {path / 'call.toml'} nor {CALLS / name / 'call.toml'})"])
+    raise FixtureError([f"{name}: no such recorded caller; {nearest(name, (each.name for each in every()))}"])
 
 
 def every() -> list[Path]:

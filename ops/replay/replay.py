@@ -7,6 +7,7 @@ max`, the same `call.py` runs on the sample clock, without sockets, as fast as t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import logging
 import sys
@@ -23,6 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from ops import sigterm, usage
+from ops.reachable import nobody_at
 from ops.replay import fixture, tape_call
 from ops.replay.expectations import Verdict, judged
 from ops.replay.fixture import Fixture, FixtureError
@@ -39,10 +41,25 @@ MOST_JOBS = 4
 ALL = "every expectation"
 CALLER = "what a caller can tell: whether each cue came due, and who ended the call"
 
+EXAMPLES = """\
+examples:
+  phone-ops replay --all                     every recorded caller, over SIP, to a daemon of its own
+  phone-ops replay --all --speed max         the same on a sample clock: no sockets, the same result every time
+  phone-ops replay books_an_appointment      one of them
+  phone-ops replay my/caller --to sip:127.0.0.1:5060   your own, to a daemon that runs
+"""
+
 
 def add_parser(commands: Any) -> None:
     """Adds `replay` to the subparsers of `phone-ops`."""
-    parser = commands.add_parser("replay", help="have recorded callers phone the daemon, and check the outcome")
+    help = "have recorded callers phone the daemon, and check the outcome"
+    parser = commands.add_parser(
+        "replay",
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("fixtures", nargs="*", metavar="FIXTURE", help="name or folder of a recorded caller")
     parser.add_argument("--all", action="store_true", help="all recorded callers that ship with the project")
     parser.add_argument(
@@ -56,7 +73,7 @@ def add_parser(commands: Any) -> None:
         "--directory", type=Path, metavar="DIR", help="where calls leave their files (default var/calls)"
     )
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
@@ -69,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
         fixtures = [fixture.load(folder) for folder in dict.fromkeys(folders)]
     except FixtureError as error:
         raise WrongUse(str(error)) from None
+    if args.to and (nobody := asyncio.run(nobody_at(args.to.removeprefix("sip:").rpartition("@")[2]))):
+        raise WrongUse(f"phone-ops replay: {nobody}")
     settings = usage.settings(args)
     if args.directory is not None:
         settings = replace(settings, calls=replace(settings.calls, directory=args.directory))

@@ -12,7 +12,7 @@ from typing import Any
 from ops.report import plot, tables, turns_csv
 from ops.report.stats import gate_ms, quantiles
 from ops.report.tables import TurnLine
-from ops.usage import WrongUse, settings
+from ops.usage import WrongUse, count, settings
 
 EXAMPLES = """\
 examples:
@@ -157,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
 
 def write(args: argparse.Namespace, report: Report) -> None:
     """The requested output files. Raises `WrongUse` if one cannot be written."""
-    title = f"Where the time goes, in the median: {_count(report.calls, 'call')}, {_count(len(report.turns), 'turn')}"
+    title = f"Where the time goes, in the median: {count(report.calls, 'call')}, {count(len(report.turns), 'turn')}"
     title += "" if args.turn is None else f" (turn {args.turn})"
     try:
         if args.csv is not None:
@@ -168,12 +168,11 @@ def write(args: argparse.Namespace, report: Report) -> None:
         raise WrongUse(f"{error.filename}: {error.strerror}") from None
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> None:
     out = tables.console()
+    if not report.calls:
+        out.print("no calls: make some, or name the folder that holds them")
+        return
     counted = (
         (report.calls, "call"),
         (told["turns"], "turn"),
@@ -182,12 +181,12 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
         (told["underruns"], "underrun"),
         (told["faults"], "fault"),
     )
-    out.print(", ".join(_count(count, noun) for count, noun in counted))
+    out.print(", ".join(count(number, noun) for number, noun in counted))
     early = told["early_start"]
     if early["kept"] or early["dropped"]:
         kept = f"{early['kept']} kept, {early['dropped']} dropped unheard"
         out.print(
-            f"replies begun before the turn was over: {kept} ({_count(early['wasted_tokens'], 'token')} for nothing)"
+            f"replies begun before the turn was over: {kept} ({count(early['wasted_tokens'], 'token')} for nothing)"
         )
     if report.unreadable:
         out.print(f"{report.unreadable} lines could not be read and were left out", style="yellow")

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator
 
 from sidecars.engine import EngineLost, load
+from sidecars.environment import why_not_loaded
 from sidecars.host.frames import Decoder, encode
 from sidecars.host.host import Letter
 from sidecars.local import collector
@@ -76,7 +77,7 @@ def serve(kind: str, name: str, pipe: Pipe) -> int:
         engine = load(name, first["options"])
     except Exception as error:
         logging.debug("engine %s", name, exc_info=True)
-        pipe.send((0, {"type": "Failed", "error": f"{type(error).__name__}: {error}"}, b""))
+        pipe.send((0, {"type": "Failed", "error": why_not_loaded(name, error)}, b""))
         return 1
 
     def poll() -> None:

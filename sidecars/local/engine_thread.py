@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sidecars.engine import EngineLost, load
+from sidecars.environment import why_not_loaded
 from sidecars.host.host import HostLost, Kind, Letter, Message
 from sidecars.local import collector
 from sidecars.local.engine_server import EngineServer
@@ -138,8 +139,8 @@ class EngineThread:
             make = RecognitionServer if self._kind == "stt" else SynthesisServer
             server: EngineServer = make(engine, lambda: self._take(server, wait=False))
         except Exception as error:
-            log.debug(Event("engine.close_failed", engine=self.name), exc_info=True)
-            self._call(_fail, self._ready, HostLost(f"{self.name}: {type(error).__name__}: {error}"))
+            log.debug(Event("engine.load_failed", engine=self.name), exc_info=True)
+            self._call(_fail, self._ready, HostLost(f"{self.name}: {why_not_loaded(self._engine, error)}"))
             return
         if self._own_process:
             collector.settle()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecars.environment import FAMILIES, interpreter
+from sidecars.environment import FAMILIES, interpreter, why_not_loaded
 from tests.sidecars.family import ROOT
 
 BUILD = ROOT / "sidecars" / "environment.sh"
@@ -90,3 +90,15 @@ def test_make_hands_the_folder_on_and_takes_the_same_one_again(tmp_path: Path) -
     (kept,) = (tmp_path / "kept").iterdir()
     assert (checkout / "sidecars" / "kokoro" / ".venv").resolve() == kept
     assert (kept / "run.stamp").exists()
+
+
+@pytest.mark.parametrize(
+    ("engine", "error", "told"),
+    [
+        ("nemo", ModuleNotFoundError("No module named 'nemo'"), "No module named 'nemo'; make parakeet installs it"),
+        ("espeak", ModuleNotFoundError("No module named 'x'"), "No module named 'x'"),
+        ("nemo", ValueError("bad"), "ValueError: bad"),
+    ],
+)
+def test_an_engine_whose_packages_are_missing_says_what_installs_them(engine: str, error: Exception, told: str) -> None:
+    assert why_not_loaded(engine, error).endswith(told)

@@ -92,7 +92,7 @@ def test_an_engine_that_does_not_run_at_all_is_one_line(capsys: pytest.CaptureFi
         (["--arms", "subprocess"], "--arms must include listen"),
         (["--count", "0"], "--count and --most must be at least 1"),
         (["--all", CALLER], "name fixtures, or say --all"),
-        (["nobody"], "nobody: no such fixture"),
+        (["nobody"], "nobody: no such recorded caller"),
         (["--engine", "no/name"], "--engine no/name: not the name of an engine"),
     ],
 )

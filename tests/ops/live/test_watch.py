@@ -193,7 +193,11 @@ async def test_a_call_is_hung_up(
     await written(state, tmp_path, 1)
     assert await ops(capsys, "hangup", "one", "-c", config) == (0, "one: hung up\n", "")
     await asyncio.wait_for(obeying, 5)
-    assert await ops(capsys, "hangup", "one", "-c", config) == (1, "", "phone-ops: call one is not live\n")
+    assert await ops(capsys, "hangup", "one", "-c", config) == (
+        1,
+        "",
+        "phone-ops: call one is not live\n",
+    )
 
 
 async def test_every_call_is_hung_up_and_each_failure_told(
@@ -208,7 +212,10 @@ async def test_every_call_is_hung_up_and_each_failure_told(
     await client.aclose()
     code, out, _ = await ops(capsys, "hangup", "--all", "--json", "-c", config)
     assert code == 1
-    assert json.loads(out) == {"one": {"kind": "hang_up"}, "zombie": {"error": "call zombie is not live"}}
+    assert json.loads(out) == {
+        "one": {"kind": "hang_up"},
+        "zombie": {"error": "call zombie is not live"},
+    }
     await asyncio.wait_for(obeying, 5)
 
 

@@ -154,7 +154,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_call_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FixtureError, match="no such fixture"):
+    with pytest.raises(FixtureError, match="no such recorded caller"):
         fixture.find(str(tmp_path))
 
 
