@@ -10,10 +10,10 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+from pydantic import BaseModel, ConfigDict
 
 from sidecars.log import Event
 
@@ -27,37 +27,41 @@ PARTS = {
 ENGINE = "sidecars.local.child"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessUse:
-    """A process, or several with the same name together."""
+PASSED_ON = ConfigDict(extra="allow", json_schema_serialization_defaults_required=True, use_attribute_docstrings=True)
+"""The web process reads what daemons of other versions show, and answers with it: fields that it does not know are
+passed on, and each that it knows is always there."""
+
+
+class ProcessUse(BaseModel):
+    """A process of the daemon, or several of one kind together."""
+
+    model_config = PASSED_ON
 
     name: str
     """daemon, line card, web, redis, or an engine's name."""
-    count: int
-    cpu_percent: float
+    count: int = 1
+    cpu_percent: float = 0.0
     """Of one core, since the sample before; 0 in the first."""
-    rss_bytes: int
+    rss_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MachineUse:
-    """One sample."""
+class MachineUse(BaseModel):
+    """What a machine uses now."""
 
-    cpu_percent: float
+    model_config = PASSED_ON
+
+    cpu_percent: float = 0.0
     """Of all cores, since the sample before; 0 in the first."""
-    cores: int
-    load: float
+    cores: int = 0
+    load: float = 0.0
     """Processes that ran or wanted to, on average over the last minute."""
-    memory_bytes: int
-    """Memory in use: not available to other programs."""
-    memory_total_bytes: int
-    disk_free_bytes: int
+    memory_bytes: int = 0
+    """In use: not available to other programs."""
+    memory_total_bytes: int = 0
+    disk_free_bytes: int = 0
     """On the disk of the recordings."""
-    disk_total_bytes: int
-    processes: list[ProcessUse]
-
-    def shown(self) -> dict[str, object]:
-        return asdict(self)
+    disk_total_bytes: int = 0
+    processes: list[ProcessUse] = []
 
 
 class Machine:
@@ -98,7 +102,12 @@ class Machine:
                 name = "daemon" if pid == me.pid else name_of(process.cmdline())
                 found.setdefault(name, []).append((process.cpu_percent(), process.memory_info().rss))
         return [
-            ProcessUse(name, len(each), round(sum(cpu for cpu, _ in each), 1), sum(rss for _, rss in each))
+            ProcessUse(
+                name=name,
+                count=len(each),
+                cpu_percent=round(sum(cpu for cpu, _ in each), 1),
+                rss_bytes=sum(rss for _, rss in each),
+            )
             for name, each in found.items()
         ]
 
@@ -121,7 +130,7 @@ async def keep_shown(
     machine = Machine(directory)
     while True:
         try:
-            shown["machine"] = json.dumps((await asyncio.to_thread(machine.sample)).shown())
+            shown["machine"] = (await asyncio.to_thread(machine.sample)).model_dump_json()
         except (OSError, psutil.Error) as error:
             log.warning(Event("machine.not_sampled", reason=error))
         shown["trunks"] = json.dumps(trunks())

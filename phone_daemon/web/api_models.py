@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from phone_daemon.telemetry.machine import MachineUse
 from phone_daemon.wire.dialing import Result
 
 
@@ -257,17 +258,6 @@ class Events(Answer):
     """The id to continue after."""
 
 
-class ProcessUse(Answer):
-    """A process of the daemon, or several of one kind together."""
-
-    name: str
-    """daemon, line card, web, redis, or an engine's name."""
-    count: int = 1
-    cpu_percent: float = 0.0
-    """Of one core."""
-    rss_bytes: int = 0
-
-
 class TrunkState(Answer):
     trunk: str = ""
     state: str = ""
@@ -275,7 +265,7 @@ class TrunkState(Answer):
     calls: int = 0
 
 
-class Machine(Answer):
+class Machine(Answer, MachineUse):
     """A daemon and its machine now."""
 
     daemon: str
@@ -284,18 +274,6 @@ class Machine(Answer):
     pid: int = 0
     calls: int = 0
     """Live ones."""
-    cpu_percent: float = 0.0
-    """Of all cores."""
-    cores: int = 0
-    load: float = 0.0
-    """Processes that ran or wanted to, on average over the last minute."""
-    memory_bytes: int = 0
-    """In use: not available to other programs."""
-    memory_total_bytes: int = 0
-    disk_free_bytes: int = 0
-    """On the disk of the recordings."""
-    disk_total_bytes: int = 0
-    processes: list[ProcessUse] = []
     trunks: list[TrunkState] = []
     past: list[MachinePast] = []
     """Up to half an hour, oldest first."""

@@ -31,7 +31,6 @@ def test_a_sample_knows_the_machine_and_what_each_child_uses(tmp_path: Path) -> 
     assert by_name["daemon"].rss_bytes > 1e6
     assert 0 < use.cpu_percent <= 100 and use.cores >= 1
     assert 0 < use.memory_bytes < use.memory_total_bytes and 0 < use.disk_free_bytes <= use.disk_total_bytes
-    assert use.shown()["processes"]
     assert "timeit" not in {process.name for process in machine.sample().processes}
 
 

@@ -23,7 +23,7 @@ async def test_every_daemon_is_listed_with_its_machine_processes_and_trunks(tmp_
     redis = StateSettings(directory=tmp_path)
     state = State.open(redis)
     state.shown |= {
-        "machine": json.dumps(Machine(tmp_path).sample().shown()),
+        "machine": Machine(tmp_path).sample().model_dump_json(),
         "trunks": json.dumps([*TRUNKS, {**TRUNKS[0], "trunk": "spare", "state": "unreachable"}]),
     }
     async with state, served(replace(settings_in(tmp_path), state=redis)) as web, web.client("watch") as client:

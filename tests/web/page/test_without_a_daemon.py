@@ -35,7 +35,7 @@ async def announced(folder: Path) -> AsyncIterator[tuple[Served, State]]:
     redis = StateSettings(directory=folder)
     state = State.open(redis)
     state.shown |= {
-        "machine": json.dumps(Machine(folder).sample().shown()),
+        "machine": Machine(folder).sample().model_dump_json(),
         "trunks": json.dumps([{"trunk": MARKUP, "state": "unreachable", "detail": "no answer to OPTIONS", "calls": 0}]),
     }
     leave(folder / "calls", PAST, [turn(MARKUP, MARKUP)], caller=MARKUP, dialplan=MARKUP)
