@@ -22,7 +22,7 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.toml_lines import Key
 from phone_daemon.wire.card_failed import CardFailed
 from sidecars.host.host import HostLost
-from sidecars.log import set_up
+from sidecars.log import Event, set_up
 
 EXAMPLES = """\
 examples:
@@ -188,6 +188,7 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
             await serving
         except asyncio.CancelledError:
             return 130
+    logging.getLogger(__name__).info(Event("daemon.stopped"))
     return 0
 
 

@@ -250,7 +250,7 @@ class Daemon:
             return
         found = dialplan_of_trunk(trunk, incoming.numbers, self.dialplans, self._now(), self.settings.sip)
         if found is None:
-            log.info(Event("call.refused", call=incoming.id, status=404, reason="no dialplan has the called number"))
+            log.info(Event("call.refused", call=incoming.id, status=404, called=incoming.called, reason="no dialplan"))
             incoming.refuse(404)
             return
         plan, called = found
@@ -366,9 +366,12 @@ class Daemon:
         self._services.store.ack(command, result)
 
     async def _run(self, call: Call, call_id: str) -> None:
+        began_ns = now_ns()
         try:
             end = await call.run()
-            log.info(Event("call.ended", call=call_id, reason=end.reason))
+            log.info(
+                Event("call.ended", call=call_id, reason=end.reason, seconds=round((now_ns() - began_ns) / 1e9, 1))
+            )
         except Exception:
             # A defect in the daemon ends this call and no other.
             log.exception(Event("call.failed", call=call_id))

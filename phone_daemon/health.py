@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -73,9 +74,9 @@ class Health:
         try:
             self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port, limit=HEAD_BYTES)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = "is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
             raise PortInUse(
-                f"health port {self.port} (TCP on {LOOPBACK}): {reason}; choose another with health_port, 0 for any"
+                f"health port {LOOPBACK}:{self.port} {reason}: set another health_port, or 0 for any free one"
             ) from None
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from phone_daemon import __version__
@@ -26,7 +27,7 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
         reach = "reachable from this machine only; a [[trunk]] in the settings opens it, docs/trunks.md"
     else:
         reach = "open to whoever can reach it: name your trunks in the settings, docs/trunks.md"
-    same = f" -c {config}" if config else ""
+    same = f" -c {shlex.quote(str(config))}" if config else ""
     plan = next(iter(daemon.dialplans))
     lines = [
         f"phone-daemon {__version__} answers SIP calls on {where} ({reach})",

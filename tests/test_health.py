@@ -149,7 +149,7 @@ async def test_more_clients_than_a_supervisor_has_are_turned_away(health: Health
 
 
 async def test_a_port_in_use_is_named_with_what_to_do(health: Health, daemon: Daemon) -> None:
-    with pytest.raises(PortInUse, match=rf"health port {health.port} .*health_port"):
+    with pytest.raises(PortInUse, match=rf"health port 127.0.0.1:{health.port} is in use: set another health_port"):
         async with Health(health.port, {}, lambda: 0, daemon.draining):
             pass
 

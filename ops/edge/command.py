@@ -68,7 +68,7 @@ def _run(act: Any, args: argparse.Namespace) -> int:
         code: int = act(args, plan, found)
         return code
     except EdgeError as error:
-        raise WrongUse(f"phone-ops edge: {error}") from None
+        raise WrongUse("\n".join(f"phone-ops edge: {line}" for line in str(error).splitlines())) from None
     except (OSError, NoAnswer) as error:
         print(f"phone-ops edge: {error}", file=sys.stderr)
         return 1

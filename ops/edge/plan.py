@@ -33,7 +33,7 @@ _CARDS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<first>\d{1,5})(?:-
 
 
 class EdgeError(Exception):
-    """The settings do not describe an edge: one line that names the key and the remedy."""
+    """The settings do not describe an edge: for each mistake a line that names the key and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,21 +129,28 @@ class Plan:
 
 
 def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = os.environ) -> Plan:
-    """The plan of `settings`. Raises `EdgeError`."""
+    """The plan of `settings`. Raises `EdgeError` with a line for each mistake."""
     edge, sip = settings.edge, settings.sip
     if not edge.bind:
         raise EdgeError('[edge] bind is not set; write the address that your trunk reaches, such as "192.0.2.7"')
-    cards = cards_of(settings)
+    wrong: list[str] = []
+    cards: tuple[Card, ...] = ()
+    try:
+        cards = cards_of(settings)
+    except EdgeError as error:
+        wrong += str(error).splitlines()
     if sip.port == 0:
-        raise EdgeError("[sip] port is 0 (any free port); the edge must know it: write one")
+        wrong.append("[sip] port is 0 (any free port); the edge must know it: write one")
     taken = {(card.host, card.port): "a line card" for card in cards}
     for name, host in (("port", edge.bind), ("inner_port", edge.inner), ("control_port", "127.0.0.1")):
         port = getattr(edge, name)
         if rival := taken.get((host, port)):
-            raise EdgeError(f"[edge] {name} = {port} is the port of {rival} on {host}; choose another")
+            wrong.append(f"[edge] {name} = {port} is the port of {rival} on {host}; choose another")
         taken[host, port] = name
     if (edge.certificate is None) != (edge.key is None):
-        raise EdgeError("[edge] certificate and key belong together; write both, or neither")
+        wrong.append("[edge] certificate and key belong together; write both, or neither")
+    if wrong:
+        raise EdgeError("\n".join(wrong))
     services = functools.cache(_services)  # A trunk and its account ask for the same names.
     unknown: list[Unknown] = []
     return Plan(

@@ -15,6 +15,7 @@ from pathlib import Path
 from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.factory import AgentFactory
 from phone_daemon.dialplan.dialplan import Dialplan, DialplanError, Dialplans
+from phone_daemon.dialplan.hours import ALWAYS
 from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolRun, Trouble, Understood
 from phone_daemon.settings.settings import Settings
 
@@ -30,6 +31,8 @@ class _Ended(Exception):
 async def run(path: Path, settings: Settings, *, closed: bool = False) -> int:
     """Reads the caller's turns from stdin until it ends, or the agent ends the call. Raises `DialplanError`."""
     [plan] = Dialplans.load((path,))
+    if closed and plan.hours == ALWAYS:
+        raise DialplanError([f"{path}: has no [hours], so it is never closed; leave out --closed"])
     plan = replace(plan, is_open=False) if closed else plan.at(datetime.now().astimezone())
     if missing := plan.missing_keys(os.environ) if plan.agent == "llm" else ():
         raise DialplanError(missing)

@@ -276,7 +276,7 @@ class State:
 
     def _say(self, problem: str) -> None:
         if problem and problem != self.problem:
-            log.warning(Event("state.lost", reason=problem))
+            log.warning(Event("state.lost", reason=problem, remedy="start it, or correct [state] url; calls go on"))
         elif not problem and not self.ready:
             log.info(Event("state.connected", server=where(self._settings)))
         self.ready, self.problem = not problem, problem

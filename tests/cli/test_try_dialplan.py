@@ -56,6 +56,11 @@ def test_outside_opening_hours_the_closed_greeting_is_said(
     assert "agent:  Welcome to Riverside Dental. We are closed just now" in out
 
 
+def test_a_dialplan_without_hours_is_never_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["try", str(RECEPTION), "--closed"]) == 2
+    assert capsys.readouterr().err == f"{RECEPTION}: has no [hours], so it is never closed; leave out --closed\n"
+
+
 def test_a_dialplan_with_mistakes_is_told_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.toml").write_text('called = ["1"]\ngreeting = "Hello."\n')
     assert main(["try", str(tmp_path / "bad.toml")]) == 2
