@@ -31,7 +31,10 @@ class Wording:
         self._after: list[Action] = []
 
     def answer(self) -> Answer:
-        text = _START.sub(lambda match: match[1] + match[2].upper(), " ".join(part for part in self._parts if part))
+        parts = [part for part in self._parts if part]
+        # A text whose period was left out must not run into the next one.
+        ended = [f"{part}." if part[-1].isalnum() else part for part in parts[:-1]]
+        text = _START.sub(lambda match: match[1] + match[2].upper(), " ".join([*ended, *parts[-1:]]))
         state = replace(self._state, said=text or self._state.said)
         return Answer(state, self._understood, text, tuple(self._before), tuple(self._after))
 
