@@ -1,8 +1,8 @@
 """What a line card does: it starts pjsua2, hands the daemon's commands to calls, and calls' reports to the daemon.
 
 pjsua2 works best on one thread, so one thread does everything: it waits for the daemon, for SIP, and for the next 20
-ms, and then pulls the conference bridge itself, which calls back into `leg.py` for audio. (RTP arrives on pjmedia's own
-thread, which never enters Python.) There is nothing to lock and nothing to wait for.
+ms, takes the RTP that has come, and then pulls the conference bridge itself, which calls back into `leg.py` for audio.
+There is nothing to lock and nothing to wait for. Without a call it rests (`rest.py`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ import argparse
 import functools
 import gc
 import os
-import resource
-import select
 import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
@@ -32,13 +29,16 @@ from phone_daemon.wire.line_card.farewell import Dialogs, Farewells
 from phone_daemon.wire.line_card.finished_legs import FinishedLegs
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.leg import Leg
+from phone_daemon.wire.line_card.mended import Mended
 from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.options import Limits
 from phone_daemon.wire.line_card.phone import Phone
 from phone_daemon.wire.line_card.registration import Accounts
+from phone_daemon.wire.line_card.rest import Rest
 from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
 from phone_daemon.wire.line_card.sip_module import SipModule
+from phone_daemon.wire.line_card.tally import Tally
 from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 from phone_daemon.wire.line_card.trunk_side import TrunkSide
 from phone_daemon.wire.line_card.unreadable import Unreadable
@@ -73,8 +73,7 @@ class Card:
         """The last INVITE that came with Replaces."""
         self._replacing_from = ""
         self._draining = self._stopping = False
-        self._ticks = self._underruns = self._stale = self._late_audio = 0
-        self._lateness: deque[float] = deque(maxlen=3_000)
+        self._tally = Tally()
 
     def start(self) -> None:
         """Raises `PortTaken`."""
@@ -96,7 +95,8 @@ class Card:
         gc.freeze()
         self._max_calls = limit = native.max_calls()
         self._screening = Screening(options.codecs.split(","))
-        self._module = SipModule(self._screen, options.bind.replace("0.0.0.0", "127.0.0.1"), self._phone.port)
+        mended = Mended(options, self._may_be_ours)
+        self._module = SipModule(self._screen, mended, options.bind.replace("0.0.0.0", "127.0.0.1"), self._phone.port)
         streams = self._phone.streams = TcpStreams(self._module.long)
         self._unreadable = Unreadable(self._phone.socket, streams, self._module.long, self._trunk_side.admits)
         version, port = self._endpoint.libVersion().full, self._phone.port
@@ -109,35 +109,36 @@ class Card:
         """Runs until the daemon stops it or ends."""
         due = time.monotonic() + PTIME_S
         daemon, sip = self._daemon.sock, self._phone.socket
+        rest = Rest((daemon, sip), lambda: [*self._module.long.sockets, *self._phone.sockets])
         while not self._stopping and not self._daemon.closed and not (self._draining and not self._legs):
             self._daemon.speak()
-            writers = [daemon] if self._daemon.waiting else []
-            ready, _, _ = select.select([daemon, sip], writers, [], max(due - time.monotonic(), 0))
+            ready = rest.wait(due - time.monotonic(), [daemon] if self._daemon.waiting else [])
             if daemon in ready:
                 for call, command in self._daemon.receive():
                     self._try(call, command)
             if sip in ready:
                 self._endpoint.libHandleEvents(0)
             now = time.monotonic()
+            if (self._legs or any(end is not daemon for end in ready)) and rest.stir(now):
+                due = now
             if now >= due:
-                self._lateness.append(now - due)
+                self._tally.ticked(now - due)
                 self._tick()
-                due += PTIME_S
+                due += rest.pace(now, busy=bool(self._legs or self._waiting or self._farewells))
                 if now - due > MAX_BEHIND_S:
                     due = now + PTIME_S
         self._end()
 
     def _tick(self) -> None:
+        # RTP, SIP timers, TCP.
+        self._endpoint.libHandleEvents(0)
         if self._bridge is not None:
             self._bridge.pull()
         at_ns = time.monotonic_ns()
         self._module.long.receive()
         self._phone.pump()
-        self._ticks += 1
         self._settle(at_ns)
         self._daemon.speak()
-        # SIP timers, and what pjmedia's thread left for this one (DTMF).
-        self._endpoint.libHandleEvents(0)
         now = time.monotonic()
         self._watch(now)
         self._phone.watch(now)
@@ -155,7 +156,7 @@ class Card:
             leg.settle(at_ns)
 
     def _watch(self, now: float) -> None:
-        due = self._ticks % WATCH_TICKS == 0
+        due = self._tally.ticks % WATCH_TICKS == 0
         for leg in self._legs.values():
             if due or leg.restless:
                 leg.watch(now)
@@ -169,9 +170,7 @@ class Card:
                 del self._by_id[call_id]
                 self._dialogs.closed(call_id)
             leg.release()
-            self._underruns += leg.playout.underruns
-            self._late_audio += leg.playout.late_audio
-            self._stale += leg.stale_frames
+            self._tally.add(leg)
             self._finished.add(leg)
             del leg
         if self._finished:
@@ -214,7 +213,7 @@ class Card:
             self._stopping = not command.drain
             self._accounts.unregister()
         elif isinstance(command, protocol.AskStats):
-            self._send(0, self._stats())
+            self._send(0, self._tally.stats(self._legs.values(), self._daemon.lost, self._endpoint))
         elif isinstance(command, protocol.Farewell):
             self._farewells.say(command, time.monotonic())
         elif isinstance(command, protocol.TrunkCommand):
@@ -254,27 +253,10 @@ class Card:
                 case protocol.HangUp(reason):
                     leg.say_goodbye(reason)
 
-    def _stats(self) -> protocol.Stats:
-        late = sorted(self._lateness) or [0.0]
-        legs = self._legs.values()
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return protocol.Stats(
-            ticks=self._ticks,
-            tick_late_p99_us=round(late[int(len(late) * 0.99)] * 1e6),
-            tick_late_max_us=round(late[-1] * 1e6),
-            underruns=self._underruns + sum(leg.playout.underruns for leg in legs),
-            stale_frames=self._stale + sum(leg.stale_frames for leg in legs),
-            late_audio=self._late_audio + sum(leg.playout.late_audio for leg in legs),
-            lost_frames=self._daemon.lost,
-            calls=len(self._legs),
-            conf_ports=int(self._endpoint.mediaActivePorts()),
-            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
-            rss_bytes=pages * resource.getpagesize(),
-            cpu_s=usage.ru_utime + usage.ru_stime,
-        )
-
     # --------------------------------------------------------------------------------------------- messages
+
+    def _may_be_ours(self, message: SipMessage, sender: str) -> bool:
+        return message.header("call-id") in self._by_id or (message.opens and self._trunk_side.admits(message, sender))
 
     @guarded
     def _screen(self, text: str, sender: str, handle: int) -> bool:
@@ -285,6 +267,8 @@ class Card:
             self._replacing, self._replacing_from = message, sender
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
+        if message.code // 100 == 2 and message.cseq_method == "INVITE" and leg is not None:
+            leg.accepted(time.monotonic())
         if leg is not None and leg.dialog.remote_tag in (message.from_tag, message.to_tag):
             self._dialogs.look(message, sender)
         full = native.calls() >= self._max_calls

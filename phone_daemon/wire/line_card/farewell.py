@@ -126,6 +126,10 @@ class Farewells:
         self._udp = udp
         self._sent: dict[str, _Sent] = {}
 
+    def __bool__(self) -> bool:
+        """Whether an answer is awaited."""
+        return bool(self._sent)
+
     def say(self, farewell: Farewell, now: float) -> None:
         """Sends a BYE, and repeats it until it is answered or no answer can be expected anymore."""
         self._sent[farewell.call_id] = _Sent(farewell, now)

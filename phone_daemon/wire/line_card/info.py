@@ -1,17 +1,18 @@
 """DTMF digits in SIP INFO requests. Pure.
 
 `application/dtmf-relay` has a line `Signal=5`, mostly with `Duration=160` after it; `application/dtmf` is the digit
-itself, or, from some gateways, the same `Signal=` line. Neither is in an RFC, so all spellings found in practice are
-accepted.
+itself, or, from some gateways, the same `Signal=` line; Nortel's `d=5` or `d=Digits=5` has a type of its own. None is
+in an RFC, so all spellings found in practice are accepted.
 """
 
 from __future__ import annotations
 
 import re
 
-TYPES = ("application/dtmf-relay", "application/dtmf")
-_SIGNAL = re.compile(r"(?:^|[\s;])signal\s*=\s*(1[0-5]|[0-9*#a-d])\s*(?:$|[\s;])", re.IGNORECASE)
-_BARE = re.compile(r"\s*(1[0-5]|[0-9*#a-d])\s*(?:$|[\r\n])", re.IGNORECASE)
+TYPES = ("application/dtmf-relay", "application/dtmf", "application/vnd.nortelnetworks.digits")
+_KEY = r"(1[0-5]|[0-9*#a-d])(?![\w*#])"
+_SIGNAL = re.compile(rf"(?:^|[\s;])(?:signal|d)\s*[=:]\s*(?:digits\s*=\s*)?[\"']?{_KEY}", re.IGNORECASE | re.ASCII)
+_BARE = re.compile(rf"\s*[\"']?{_KEY}[\"']?\s*(?:$|[\r\n])", re.IGNORECASE | re.ASCII)
 _EVENTS = "0123456789*#ABCD"
 
 

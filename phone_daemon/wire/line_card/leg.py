@@ -11,6 +11,7 @@ import pjsua2 as pj
 
 from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged
 from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.call_params import events, response
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.hold_music import HoldMusic
 from phone_daemon.wire.line_card.options import Limits
@@ -22,8 +23,6 @@ from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 
 DIGITS = frozenset("0123456789*#ABCD")
-DIGIT_TICKS = 160
-"""Milliseconds of each DTMF digit that we send."""
 OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
 """Ends for which another server may do better: a call that still rings is refused with 503."""
 LINGER_S = 0.2
@@ -68,8 +67,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._send = send
         self._send_frame = send_frame
         self._replaced = replaced
-        self._answered = False
-        self._acknowledged = False
+        self._answered = self._acknowledged = False
         self.closed = False
         """Whether the daemon has been told that the call is over."""
         self._ending: EndReason | None = None
@@ -96,17 +94,17 @@ class Leg(pj.Call):  # type: ignore[misc]
     # ------------------------------------------------------------------------------------------- commands
 
     def ring(self) -> None:
-        self.answer(_response(pj.PJSIP_SC_RINGING))
+        self.answer(response(pj.PJSIP_SC_RINGING))
 
     def pick_up(self) -> None:
         if self._answered or self.closed:
             return
         self._answered = True
         self._ack_by = self._media_by = time.monotonic() + self._limits.ack_timeout_s
-        self.answer(_response(pj.PJSIP_SC_OK))
+        self.answer(response(pj.PJSIP_SC_OK))
 
     def refuse(self, code: int, retry_after: int = 0) -> None:
-        param = _response(code)
+        param = response(code)
         if retry_after:
             header = pj.SipHeader()
             header.hName, header.hValue = "Retry-After", str(retry_after)
@@ -131,12 +129,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         wanted = [digit for digit in digits.upper() if digit in DIGITS]
         if len(wanted) != len(digits):
             log("WARNING", "characters that are no DTMF digits were not sent")
-        param = pj.CallSendDtmfParam()
-        param.method = pj.PJSUA_DTMF_METHOD_RFC2833
-        param.duration = DIGIT_TICKS
-        param.digits = "".join(wanted)
         if wanted:
-            self.sendDtmf(param)
+            self.sendDtmf(events("".join(wanted)))
 
     def hand_over(self, uri: str) -> None:
         """Sends REFER, once the agent's last sound has had time to arrive."""
@@ -186,7 +180,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             try:
                 # Ignored once the call is answered. Without it pjsua2 declines for the whole number (603), and a trunk
                 # would try nowhere else.
-                self.hangup(_response(503 if reason in OUR_DOING else 480))
+                self.hangup(response(503 if reason in OUR_DOING else 480))
             except pj.Error as error:
                 log("WARNING", f"hang up: {why(error)}")
 
@@ -281,6 +275,7 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self._answered = True
                 self._media_by = time.monotonic() + self._limits.ack_timeout_s
                 self._send(Answered())
+                self._tell_hold()
         elif info.state == pj.PJSIP_INV_STATE_EARLY and self._placed:
             self._send(Ringing())
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
@@ -316,6 +311,9 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self._connect(media.index, media.dir, media.audioConfSlot)
                 break
         self._rtp.expect(time.monotonic())
+        self._tell_hold()
+
+    def _tell_hold(self) -> None:
         held = self._answered and not self._sending
         if held is not self._held and not self.closed:
             self._held = held
@@ -325,8 +323,11 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._media = index
         self._sending = bool(direction & pj.PJMEDIA_DIR_ENCODING)
         self._hearing = bool(direction & pj.PJMEDIA_DIR_DECODING)
-        self._rtp.connect(index)
-        if self._in_band is self._rtp.has_events:
+        # A call that is on hold from its start has no stream yet.
+        streaming = slot != pj.PJSUA_INVALID_ID
+        if streaming:
+            self._rtp.connect(index)
+        if streaming and self._in_band is self._rtp.has_events:
             self._in_band = not self._rtp.has_events
             self._send(InBandKeys(self._in_band))
         if self._spare is None:
@@ -337,9 +338,10 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._port = self._spare.pop() if self._spare else native.Port()
             self._port.heard = SILENCE
             self._port.speak = self._speak
-        self._port.connect(slot)
-        self._slot = slot
-        self._rejoin()
+        if streaming:
+            self._port.connect(slot)
+            self._slot = slot
+            self._rejoin()
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:  # noqa: N802
@@ -353,6 +355,11 @@ class Leg(pj.Call):  # type: ignore[misc]
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
         if not self._rtp.reads_keys:
             self.press(prm.digit)
+
+    def accepted(self, now: float) -> None:
+        """The other side accepts a call of ours. If it still repeats that, it does not get our ACK."""
+        if self._placed and now >= self._media_by:
+            self._ack_by = now
 
     def press(self, digit: str) -> None:
         """Reports a key that the caller pressed, while the call is live."""
@@ -391,10 +398,3 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._answered = self._acknowledged = self._open = True
         # Nobody received what pjsua2 reported about this call before it had an object.
         self.onCallMediaState(None)
-
-
-def _response(code: int) -> Any:
-    param = pj.CallOpParam(True)
-    param.opt.videoCount = 0
-    param.statusCode = code
-    return param

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections import OrderedDict
 from typing import Any
 
@@ -32,6 +33,11 @@ class LongMessages:
         self._pjsip = (host, port)
         self._waiting: OrderedDict[str, tuple[bytes, tuple[str, int]]] = OrderedDict()
         self._heads: OrderedDict[str, str] = OrderedDict()
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What there is to wait for."""
+        return [] if self._socket is None else [self._socket]
 
     def receive(self) -> None:
         """Takes the messages that have come. Never waits."""

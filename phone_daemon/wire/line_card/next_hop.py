@@ -1,14 +1,19 @@
 """Where the next requests of a call go, if the other side has named a place to which pjsip cannot send. Pure.
 
 pjsip aborts the process if it cannot send the ACK of a 2xx, because Contact or Record-Route is no SIP URI, and drops a
-response in which a single header cannot be parsed, so that a call that was answered fails with 408.
+response in which a single header cannot be parsed, so that a call that was answered fails with 408. If the place is a
+SIP URI to which nothing can be sent (`sips:` or `transport=tls` without TLS here, RFC 5630; a name that does not exist;
+an address behind NAT), neither ACK nor BYE leaves: the other side answers for half a minute, and the call never ends
+there. Its message has reached us, so what we send goes back the way that it came.
 """
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Callable
 
-from phone_daemon.wire.line_card.message import entries, parse
+from phone_daemon.wire.line_card.message import SipMessage, entries, parse
 
 _HEADER = r"^(?:{})[ \t]*:(?P<value>[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n"
 _CONTACT = re.compile(_HEADER.format("contact|m"), re.IGNORECASE | re.MULTILINE)
@@ -19,6 +24,17 @@ _WHOLE = re.compile(
     r"(?::(?P<port>\d{1,5}))?(?:[;?][^\s<>]*)?(?:>[^<>]*)?",
     re.IGNORECASE,
 )
+_PLACE = re.compile(
+    r"(?:^|(?P<bracket><))\s*(?P<scheme>sips?):(?:[^\s<>@]*@)?(?P<host>\[[^\]\s]*\]|[^\s<>:;?,]+)"
+    r"(?::(?P<port>\d{1,5}))?(?P<rest>[^>]*)",
+    re.IGNORECASE,
+)
+_TRANSPORT = re.compile(r";\s*transport\s*=\s*([\w-]+)", re.IGNORECASE)
+_MADDR = re.compile(r";\s*maddr\s*=\s*([^\s;?>]+)", re.IGNORECASE)
+_USER = re.compile(r"(?:^|<)\s*sips?:([\w.!~*'()&=+$,;?/%-]+@)", re.IGNORECASE)
+_SIPS = re.compile(r"<\s*sips:([^\s<>?]+)|^\s*sips:([^\s<>?;]+)", re.IGNORECASE)
+REMEMBERED = 64
+"""Calls whose beginning is remembered: many more than a card carries."""
 _MAKES_DIALOGS = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|UPDATE)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _NEEDED = frozenset((
     *("via", "from", "to", "call-id", "cseq", "contact", "record-route", "content-type", "require", "rseq"),
@@ -27,23 +43,92 @@ _NEEDED = frozenset((
 """What a response cannot do without."""
 
 
-def reachable(text: str, sender: str) -> str:
-    """The INVITE, the UPDATE, or the response to one in `text`, from `sender` (`host:port`), without places to which no
-    SIP request can be sent: instead of such a Contact, the sender's address; no Record-Route rather than such a one.
-    """
-    head, blank, body = text.partition("\r\n\r\n")
-    if not _MAKES_DIALOGS.search(head + "\r\n"):
-        return text
-    code = parse(head).code
-    if code >= 300:
-        return text
-    head += "\r\n"
-    routes = [entry for found in _ROUTE.finditer(head) for entry in entries(found["value"])]
-    if not all(map(_is_sip, routes)):
-        head = _ROUTE.sub("", head)
-    if any(not _is_sip(entry) for found in _CONTACT.finditer(head) for entry in entries(found["value"])):
-        head = _CONTACT.sub("", head) + f"Contact: <sip:{sender}>\r\n"
-    return head.removesuffix("\r\n") + blank + body
+class NextHops:
+    """Corrects the places that messages name, each by what it says itself and by how its call began."""
+
+    def __init__(
+        self,
+        reaches: Callable[[str, int, str, str], bool],
+        ours: Callable[[SipMessage, str], bool],
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`reaches(host, port, transport, sender)`: whether we can send there what `sender` (an address) wants sent.
+
+        `ours(message, sender)`: whether the message may be of a call of ours, so that asking is worthwhile. `tell`
+        takes a line for the log.
+        """
+        self._reaches = reaches
+        self._ours = ours
+        self._tell = tell
+        self._opened: OrderedDict[str, tuple[bool, int, bool]] = OrderedDict()
+        """Of each call, by Call-ID: what opened it (a response of theirs? its CSeq), and whether it has a route. A call
+        with a route ignores where its Contact leads (RFC 3261 section 12.2.1.1)."""
+
+    def reachable(self, text: str, sender: str) -> str:
+        """The INVITE, the UPDATE, or the response to one in `text`, from `sender` (`host:port`), without places to
+        which nothing can be sent: instead of such a Contact, the sender's address; no Record-Route rather than such a
+        one.
+        """
+        head, blank, body = text.partition("\r\n\r\n")
+        if not _MAKES_DIALOGS.search(head + "\r\n"):
+            return text
+        message = parse(head)
+        if message.code >= 300:
+            return text
+        head += "\r\n"
+        ours = self._ours(message, sender)
+        call_id = message.header("call-id")
+        opens, routed = self._state(message)
+        routes = message.entries("record-route")
+        usable = all(map(_is_sip, routes))
+        if usable and routes and opens and ours:
+            usable = self._leads(routes[-1] if message.code else routes[0], sender)
+        if not usable:
+            head, routes = _ROUTE.sub("", head), ()
+        if opens and ours:
+            routed = bool(routes)
+            self._opened[call_id] = bool(message.code), message.cseq, routed
+            if len(self._opened) > REMEMBERED:
+                self._opened.popitem(last=False)
+        contacts = message.entries("contact")
+        contact = ""
+        if not all(_is_sip(each) and (routed or not ours or self._leads(each, sender)) for each in contacts):
+            by_tcp = ";transport=tcp" if message.header("via").upper().startswith("SIP/2.0/TCP") else ""
+            contact = f"sip:{_user(contacts)}{sender}{by_tcp}"
+        elif routed and (found := _SIPS.search(next(iter(contacts), ""))):
+            # pjsip sends nothing to sips: but by TLS, even where the next hop is a proxy.
+            contact = f"sip:{found[1] or found[2]}"
+            contact += "" if _TRANSPORT.search(contact) else ";transport=tls"
+        if contact:
+            head = _CONTACT.sub("", head) + f"Contact: <{contact}>\r\n"
+        return head.removesuffix("\r\n") + blank + body
+
+    def _state(self, message: SipMessage) -> tuple[bool, bool]:
+        """Whether the message opens a call, and whether the call has a route, as far as is known."""
+        known = self._opened.get(message.header("call-id"))
+        if message.cseq_method != "INVITE":
+            opens = False
+        elif message.code:
+            opens = known is None or known[:2] == (True, message.cseq)
+        else:
+            opens = not message.to_tag
+        return opens, known is None or known[2]
+
+    def _leads(self, entry: str, sender: str) -> bool:
+        """Whether a request can be sent where `entry` says. What cannot be read is left to pjsip."""
+        found = _PLACE.search(entry)
+        if found is None:
+            return True
+        # Without brackets parameters are the header's, not the URI's (RFC 3261 section 20.10).
+        parameters = found["rest"] if found["bracket"] else ""
+        transport, host = _TRANSPORT.search(parameters), _MADDR.search(parameters)
+        way = "tls" if found["scheme"].lower() == "sips" else transport[1] if transport else "udp"
+        to = host[1] if host else found["host"]
+        port = int(found["port"] or 5060)
+        if port > 65_535 or self._reaches(to, port, way, sender.rpartition(":")[0]):
+            return True
+        self._tell(f"{sender} wants requests at {to} by {way}, where none can be sent from here: they go to {sender}")
+        return False
 
 
 def readable(text: str, sender: str) -> str | None:
@@ -64,6 +149,12 @@ def readable(text: str, sender: str) -> str | None:
     lines.append(f"content-length: {len(body.encode('utf-8', 'surrogateescape'))}")
     plain = "\r\n".join((*lines, "", body))
     return None if plain == text else plain
+
+
+def _user(contacts: tuple[str, ...]) -> str:
+    """The user part of the first SIP URI, with its `@`; empty if there is none."""
+    found = _USER.search(contacts[0]) if contacts else None
+    return found[1] if found else ""
 
 
 def _is_sip(entry: str) -> bool:

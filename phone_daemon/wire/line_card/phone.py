@@ -80,6 +80,12 @@ class Phone:
             raise
         return int(self.endpoint.transportGetInfo(created).localName.rpartition(":")[2])
 
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The TCP sockets on which something may come."""
+        listener = [] if self._gate is None else [self._gate.listener]
+        return listener + ([] if self.streams is None else self.streams.sockets)
+
     def watch(self, now: float) -> None:
         """Call this at every tick."""
         if self._gate is not None:
@@ -150,6 +156,10 @@ def _config(options: argparse.Namespace) -> Any:
     media.audioFramePtime = media.ptime = round(PTIME_S * 1000)
     # Packets are sent in silence too: the far end's jitter buffer stays filled and NAT bindings stay open.
     media.noVad = True
+    # RTP is read at each tick, just before the bridge is pulled, which is when it is needed. A thread of pjmedia's own
+    # would wake for each packet, and a hundred times a second for none.
+    media.hasIoqueue = False
+    media.threadCnt = 0
     media.ecTailLen = 0
     media.sndAutoCloseTime = -1
     # There is no wait before the first packet is played; the jitter buffer grows when it has to.

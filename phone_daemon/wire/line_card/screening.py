@@ -15,6 +15,8 @@ from phone_daemon.wire.line_card.message import SipMessage
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, SUBSCRIBE, MESSAGE"
 METHODS = frozenset(ALLOW.split(", "))
+SUPPORTED = frozenset({"100rel", "timer", "replaces", "norefersub"})
+"""Extensions that a request may require (RFC 3261 section 8.2.2.3)."""
 WITHIN = frozenset({"BYE", "UPDATE", "PRACK", "INFO", "REFER"})
 """Methods that need a call; pjsua does not answer them without one."""
 SDP = "application/sdp"
@@ -78,16 +80,21 @@ class Screening:
         if message.method not in METHODS:
             return Verdict(405, {"Allow": ALLOW})
         acknowledges = message.method == "ACK"
+        unknown = [each for each in message.entries("require") if each.lower() not in SUPPORTED]
+        if unknown and message.method not in ("ACK", "CANCEL"):
+            self._refused.append((message.header("call-id"), message.cseq))
+            return Verdict(420, {"Unsupported": ", ".join(unknown)})
         if message.cseq_method != message.method:
             return DROP if acknowledges else Verdict(400)  # RFC 3261 section 8.1.1.5
         return DROP if acknowledges and (message.header("call-id"), message.cseq) in self._refused else PASS
 
-    @staticmethod
-    def _outside(message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
+    def _outside(self, message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
         if message.method in WITHIN:
             return Verdict(481)
         new = message.method == "INVITE" and dialog is None
-        return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)}) if new and full else PASS
+        if new and full:
+            return Verdict(503, {"Retry-After": str(RETRY_AFTER_S)})
+        return self._offer(message) if new else PASS
 
     def _within(self, message: SipMessage, dialog: Dialog) -> Verdict:
         if message.method in ("INVITE", "UPDATE"):

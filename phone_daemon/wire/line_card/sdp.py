@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from phone_daemon.wire.line_card.reach import is_address
+
 PROFILES = ("RTP/AVP", "RTP/AVPF")
 _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551 section 6)."""
@@ -54,8 +56,8 @@ def audio(sdp: str) -> Audio | None:
 
 
 def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:
-    """Whether a stream can be agreed on with one of `codecs`."""
-    return offer is not None and any(codec in codecs for codec in offer.codecs)
+    """Whether a stream can be agreed on with one of `codecs`, and we can send it where the offer says (by IPv4)."""
+    return offer is not None and is_address(offer.host) and any(codec in codecs for codec in offer.codecs)
 
 
 def prefer(answer: str, offer: str, codecs: Sequence[str]) -> str:

@@ -17,9 +17,7 @@ from pjsua2 import _pjsua2
 
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.long_messages import LongMessages
-from phone_daemon.wire.line_card.next_hop import reachable
 from phone_daemon.wire.line_card.resubmit import resubmit
-from phone_daemon.wire.line_card.tidy_sdp import tidied
 
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 _BEFORE_ALL = 1
@@ -74,12 +72,20 @@ class SipModule:
     """Registered for as long as the process lives; created once the library is initialized.
 
     `on_message` gets the whole message, the sender (`host:port`), and a handle for `respond`, and returns whether it
-    has dealt with the message: True keeps it from pjsua. It must not raise.
+    has dealt with the message: True keeps it from pjsua. It must not raise. `mend` gets message and sender first, and
+    returns the form in which pjsip is to see the message.
     """
 
-    def __init__(self, on_message: Callable[[str, str, int], bool], host: str, port: int) -> None:
+    def __init__(
+        self,
+        on_message: Callable[[str, str, int], bool],
+        mend: Callable[[str, str], str],
+        host: str,
+        port: int,
+    ) -> None:
         """`host` and `port` are pjsip's for UDP. Raises `RuntimeError` if pjsip does not accept the module."""
         self._on_message = on_message
+        self._mend = mend
         self.long = LongMessages(host, port)
         self._received = pj.SipRxData()
         self._replacing = False
@@ -119,8 +125,8 @@ class SipModule:
         if (claimed := self.long.claim(text)) is not None:
             resubmit(handle, raw, *claimed)
             return True
-        tidy = tidied(reachable(text, sender))
-        return tidy != text and resubmit(handle, raw, tidy.encode("utf-8", "surrogateescape"))
+        mended = self._mend(text, sender)
+        return mended != text and resubmit(handle, raw, mended.encode("utf-8", "surrogateescape"))
 
     def respond(self, handle: int, code: int, headers: Mapping[str, str] | None = None) -> None:
         """Answers a request (not an ACK) from within `on_message`, and forgets it."""

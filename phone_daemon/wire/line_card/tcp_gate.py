@@ -55,7 +55,7 @@ class TcpGate:
         found = _listener(port)
         if found is None:
             raise RuntimeError(f"no TCP socket listens on port {port} in this process")
-        self._listener = found
+        self.listener = found
         found.listen(BACKLOG)
         self._open: set[int] = set()
         self._opened: deque[float] = deque()
@@ -88,12 +88,12 @@ class TcpGate:
     def _apply(self) -> None:
         code = NOBODY if self._closed else self._allowed
         if code is None:
-            self._listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, struct.pack("@i", 0))
+            self.listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, struct.pack("@i", 0))
             return
         packed = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
         room = ctypes.create_string_buffer(packed, len(packed))
         program = struct.pack("@HP", len(code), ctypes.addressof(room))
-        self._listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        self.listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def allowing(networks: Iterable[str]) -> tuple[Instruction, ...]:

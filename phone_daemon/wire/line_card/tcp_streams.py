@@ -143,6 +143,11 @@ class TcpStreams:
         self._long = long
         self._streams: list[_Stream] = []
 
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What there is to wait for."""
+        return [end for stream in self._streams for end in (stream.far, stream.near)]
+
     def adopt(self) -> None:
         """Steps into new connections. Call this before pjsip has read from them."""
         for entry in DESCRIPTORS.iterdir():

@@ -7,6 +7,7 @@ TTL, or a payload type that is not described. The meaning of such an offer is pl
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _LINE = re.compile(r"\r\n|[\r\n]")
 _SESSION, _MEDIA = "vosiuepcbtrzka", "micbka"
@@ -16,6 +17,7 @@ _OTHER = {"v": "v=0", "s": "s=-", "t": "t=0 0"}
 FIRST_DYNAMIC = 96
 """Payload types from here on need an rtpmap (RFC 3551 section 6)."""
 _NEEDED = re.compile(r"a=(?:rtpmap:|fmtp:|rtcp:|ptime:|maxptime:|sendrecv|sendonly|recvonly|inactive|crypto:)")
+_HOST = re.compile(r"^(c=IN IP4 )([^\s/]*[A-Za-z][^\s/]*)", re.MULTILINE)
 _IS_SDP = re.compile(r"^(?:content-type|c)\s*:\s*application/sdp\s*(?:;|$)", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(r"^((?:content-length|l)\s*:\s*)\d+", re.IGNORECASE | re.MULTILINE)
 
@@ -48,12 +50,15 @@ def lean(sdp: str) -> str:
     return "\r\n".join((*lines, ""))
 
 
-def tidied(text: str) -> str:
-    """The SIP message in `text`, with its session description, if it has one, tidied."""
+def tidied(text: str, address: Callable[[str], str] = lambda name: name) -> str:
+    """The SIP message in `text`, with its session description, if it has one, tidied.
+
+    `address` gives the address to write in place of a host's name, if any: pjmedia would wait for a name server.
+    """
     head, blank, body = text.partition("\r\n\r\n")
     if not body.strip() or not _IS_SDP.search(head):
         return text
-    clean = tidy(body)
+    clean = _HOST.sub(lambda found: found[1] + (address(found[2]) or found[2]), tidy(body))
     if clean == body:
         return text
     length = len(clean.encode("utf-8", "surrogateescape"))  # pjsua2 keeps bytes that are not UTF-8 in this form

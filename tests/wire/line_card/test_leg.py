@@ -281,6 +281,37 @@ async def test_on_hold_nothing_is_said_or_heard_and_nothing_is_lost(how: str) ->
         assert gapless(ear.frames)
 
 
+@pytest.mark.parametrize("how", ["inactive", "0.0.0.0"])
+async def test_a_call_that_begins_on_hold_is_one_and_goes_on_when_it_is_taken_off(how: str) -> None:
+    """A PBX that parks the call before it connects anybody."""
+
+    def held(port: int) -> str:
+        sdp = offer(port)
+        return sdp.replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {how}") if "." in how else sdp.replace("sendrecv", how)
+
+    async with card(SHORT) as ours, Probe(uri(ours), sdp=held) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        assert await ear.event(HoldChanged) == HoldChanged(held=True)
+        await ear.ticks(40)
+        probe.rtp.play(LONG_TONE)
+        assert (await probe.ask("INVITE", offer(probe.rtp.port))).code == 200
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        assert HoldChanged(held=False) in ear.events
+        assert gapless(ear.frames)
+
+
+@pytest.mark.parametrize("place", ["IP4 nobody.invalid", "IP6 ::1"])
+async def test_a_new_offer_that_leads_nowhere_is_488_and_the_call_goes_on(place: str) -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        moved = offer(probe.rtp.port).replace("c=IN IP4 127.0.0.1", f"c=IN {place}")
+        assert (await probe.ask("INVITE", moved)).code == 488
+        probe.rtp.play(LONG_TONE)
+        await ear.until(lambda: rms(ear.heard[-640:]) > LOUD / 2)
+        named = offer(probe.rtp.port).replace("c=IN IP4 127.0.0.1", "c=IN IP4 localhost")
+        assert (await probe.ask("INVITE", named)).code == 200
+
+
 async def test_a_caller_who_is_muted_is_not_on_hold() -> None:
     async with card() as ours, call(ours) as (probe, ear):
         assert (await probe.ask("INVITE", offer(probe.rtp.port).replace("sendrecv", "recvonly"))).code == 200

@@ -92,6 +92,25 @@ def test_a_new_offer_without_a_codec_of_ours_is_488_and_its_ack_is_nobodys(
     assert screening.judge(request("ACK"), dialog, full=False) == DROP
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "OPTIONS"])
+def test_an_extension_that_is_required_and_unknown_is_420(screening: Screening, dialog: Dialog, method: str) -> None:
+    verdict = screening.judge(request(method, extra="Require: timer, x-noise\r\n"), dialog, full=False)
+    assert (verdict.code, verdict.headers) == (420, {"Unsupported": "x-noise"})
+    assert screening.judge(request("ACK", extra="Require: x-noise\r\n"), dialog, full=False) == DROP
+    known = screening.judge(request(method, extra="Require: timer\r\n"), dialog, full=False)
+    assert known.code in (0, 200)
+
+
+@pytest.mark.parametrize("host", ["IP4 nobody.example", "IP6 2001:db8::1"])
+@pytest.mark.parametrize("to_tag", ["us", ""])
+def test_an_offer_of_an_address_that_is_not_ipv4_is_488(
+    screening: Screening, dialog: Dialog, host: str, to_tag: str
+) -> None:
+    sdp = offer(4000).replace("c=IN IP4 127.0.0.1", f"c=IN {host}")
+    asked = request("INVITE", sdp, "application/sdp", to_tag=to_tag)
+    assert screening.judge(asked, dialog if to_tag else None, full=False).code == 488
+
+
 @pytest.mark.parametrize("method", ["BYE", "UPDATE", "PRACK", "INFO", "REFER"])
 def test_what_needs_a_call_is_481_without_one(screening: Screening, method: str) -> None:
     assert screening.judge(request(method, to_tag=""), None, full=False).code == 481

@@ -85,3 +85,14 @@ def test_whatever_comes_is_tidy_when_it_was_tidied(lines: list[str]) -> None:
     once = tidy("\r\n".join(lines))
     assert tidy(once) == once
     lean(once)
+
+
+def test_a_hosts_name_is_replaced_by_its_address_where_there_is_one() -> None:
+    head = "INVITE sip:1@h SIP/2.0\r\nContent-Type: application/sdp\r\nContent-Length: 0\r\n\r\n"
+    body = "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 {}\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+    known = {"media.example": "192.0.2.1"}
+    said = tidied(head + body.format("media.example"), lambda name: known.get(name, ""))
+    assert "c=IN IP4 192.0.2.1\r\n" in said
+    assert f"Content-Length: {len(said.partition(chr(13) + chr(10) + chr(13) + chr(10))[2])}" in said
+    for host in ("other.example", "192.0.2.9"):
+        assert f"c=IN IP4 {host}\r\n" in tidied(head + body.format(host), lambda name: known.get(name, ""))

@@ -1,0 +1,46 @@
+"""The form in which pjsip sees a message: one that it can read, and that leads only to where it can send."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+from phone_daemon.wire.line_card.guarded import log
+from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.next_hop import NextHops
+from phone_daemon.wire.line_card.reach import Names, Reach, is_address
+from phone_daemon.wire.line_card.tidy_sdp import tidied
+
+_TOP_MADDR = re.compile(
+    r"^((?:via|v)[ \t]*:[^\r\n,]*?);[ \t]*maddr[ \t]*=[ \t]*([^;,\s]+)", re.IGNORECASE | re.MULTILINE
+)
+_NAMED = re.compile(r"^c=IN IP4 [^\s/]*[A-Za-z]", re.MULTILINE)
+
+
+class Mended:
+    """`ours(message, sender)`: whether a message may be of a call of ours; only then are names looked up for it."""
+
+    def __init__(self, options: argparse.Namespace, ours: Callable[[SipMessage, str], bool]) -> None:
+        self._ours = ours
+        self._names = Names()
+        reach = Reach(options.bind, options.transports, self._names)
+        self._hops = NextHops(reach, ours, lambda line: log("WARNING", line))
+
+    def __call__(self, text: str, sender: str) -> str:
+        """The message in `text`, from `sender` (`host:port`), as pjsip is to see it."""
+        text = tidied(self._hops.reachable(_answerable(text), sender))
+        if _NAMED.search(text) and self._ours(parse(text), sender):
+            text = tidied(text, self._names.address)
+        return text
+
+
+def _answerable(text: str) -> str:
+    """A request whose response goes to where it came from, rather than to a name in its Via that had to be looked up,
+    and that anybody can write there.
+    """
+    head, blank, body = text.partition("\r\n\r\n")
+    found = None if head.startswith("SIP/2.0 ") else _TOP_MADDR.search(head)
+    if found is None or is_address(found[2]):
+        return text
+    return head[: found.end(1)] + head[found.end() :] + blank + body
