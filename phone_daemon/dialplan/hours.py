@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from phone_daemon.language.times import WEEKDAYS
+from phone_daemon.language.days import WEEKDAYS
 from phone_daemon.settings.problems import Problems, kind_of
 from phone_daemon.settings.values import MODEL, Texts, listed
 

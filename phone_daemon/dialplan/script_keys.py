@@ -13,7 +13,7 @@ from phone_daemon.dialplan.grammar import BadPhrase, expand, slots_of
 from phone_daemon.dialplan.intents import PARTIES, Intent, Prompts, Script, Slot, Then, is_uri
 from phone_daemon.dialplan.policy import Policy
 from phone_daemon.dialplan.slots import Choice, Day, Digits, Kind, Text, Time, YesNo
-from phone_daemon.language.times import WEEKDAYS
+from phone_daemon.language.days import WEEKDAYS
 from phone_daemon.settings.problems import Problems, fields_of, nearest
 from phone_daemon.settings.toml_lines import Key
 from phone_daemon.settings.values import MODEL, REQUIRED, Texts, between

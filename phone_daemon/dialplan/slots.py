@@ -8,18 +8,9 @@ from difflib import SequenceMatcher
 from typing import Protocol
 
 from phone_daemon.language import numbers
-from phone_daemon.language.times import (
-    ANY_DAY,
-    ANY_TIME,
-    MONTHS,
-    ORDINALS,
-    WEEKDAYS,
-    Found,
-    find_days,
-    find_times,
-    say_day,
-    say_time,
-)
+from phone_daemon.language.days import ANY_DAY, MONTHS, ORDINALS, WEEKDAYS, Found, find_days, say_day
+from phone_daemon.language.refused import wanted
+from phone_daemon.language.times import ANY_TIME, find_times, say_time
 from phone_daemon.language.words import words as words_of
 from phone_daemon.language.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
 
@@ -61,7 +52,7 @@ class Day:
     """Weekdays that are refused."""
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
-        return find_days(words, expected)
+        return wanted(find_days(words, expected), words, expected)
 
     def say(self, value: str) -> str:
         return say_day(value)
@@ -95,7 +86,7 @@ class Time:
     latest: str = "24:00"
 
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
-        return find_times(words, expected)
+        return wanted(find_times(words, expected), words, expected)
 
     def say(self, value: str) -> str:
         return say_time(value)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from phone_daemon.language.times import Found
+from phone_daemon.language.days import Found
 
 DROP = "drop"
 """To give something up: "cancel", "I no longer need it", "forget it"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,11 @@ TENS = {
 DIGITS = {word: str(value) for value, word in enumerate(UNITS)}
 DIGITS |= dict.fromkeys(("oh", "o", "nought", "naught", "nil"), "0")
 _PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
+_NUMBER_WORDS = {
+    **{word: value for value, word in enumerate(UNITS) if value},
+    **{word: value for value, word in enumerate(TEENS, 10)},
+    **{word: 10 * tens for word, tens in TENS.items()},
+}
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
 """What a recognizer sometimes writes for digits; counted as digits only between two digits."""
@@ -106,6 +112,17 @@ def _large(words: Sequence[str], digits: str, at: int) -> tuple[str, int]:
     if not more or alone or len(more) > size or words[end + joined] in REPEATS or more[0] == "0":
         return digits + "0" * size, end
     return digits + more.zfill(size), after
+
+
+def cardinal_at(words: Sequence[str], at: int, highest: int) -> tuple[int, int]:
+    """The cardinal number at `at`, from 1 to `highest`, and where it ends; 0 if there is none."""
+    if at >= len(words):
+        return 0, at
+    word = words[at].removesuffix("ish")
+    value, end = (int(word) if re.fullmatch(r"\d{1,2}", word) else _NUMBER_WORDS.get(word, 0)), at + 1
+    if word in TENS and end < len(words) and words[end] in UNITS[1:]:
+        value, end = value + UNITS.index(words[end]), end + 1
+    return (value, end) if 1 <= value <= highest else (0, at)
 
 
 def spoken(digits: str, group: int = 4) -> str:

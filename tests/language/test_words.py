@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phone_daemon.language.days import ORDINALS, find_days
 from phone_daemon.language.numbers import runs
-from phone_daemon.language.times import ORDINALS, find_days, find_times
+from phone_daemon.language.times import find_times
 from phone_daemon.language.words import cardinal, ordinal, words
 
 

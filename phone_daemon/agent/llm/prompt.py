@@ -16,7 +16,7 @@ from phone_daemon.agent.llm.briefing import brief
 from phone_daemon.agent.llm.chat import ToolCall
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.hours import Hours
-from phone_daemon.language.times import WEEKDAYS
+from phone_daemon.language.days import WEEKDAYS
 
 VOICE = """\
 You are speaking with a caller on the telephone. Everything you write is read out to them by a voice, as it stands.

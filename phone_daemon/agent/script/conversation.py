@@ -205,7 +205,7 @@ class _Step(Request):
             self._start(self._script.intents[reading.other_than(intent.name).intent], reading.values)
         elif confirming and reading.answer == "yes" and not self._differ(values):
             self._complete()
-        elif values:
+        elif values and not (confirming and reading.answer == "no" and not self._differ(values)):
             self._fill(values)
         elif reading.answer == "no" and (reading.only or confirming):
             self._reject() if confirming else self._drop()
