@@ -26,6 +26,7 @@ from phone_daemon.web.app import create_app, guarded
 from phone_daemon.web.audit import Audit
 from phone_daemon.web.auth import Tokens, TokensError
 from phone_daemon.web.call_store import CallStore
+from phone_daemon.web.deadline import HttpWithDeadline
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.event_feed import EventFeed
 from phone_daemon.web.hand_over import HandOver, make_token
@@ -140,6 +141,7 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
         server = Server(
             uvicorn.Config(
                 guarded(create_app(web), web),
+                http=HttpWithDeadline,
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE,
                 log_config=None,

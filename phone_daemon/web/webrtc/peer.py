@@ -28,7 +28,7 @@ from phone_daemon.events import WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
 from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
-from phone_daemon.web.webrtc.offer import BadOffer, Offer, complete
+from phone_daemon.web.webrtc.offer import MAX_CANDIDATES, BadOffer, Offer, complete
 from phone_daemon.web.webrtc.opus import Decoder, Encoder
 from phone_daemon.web.webrtc.packet_buffer import PacketBuffer
 from sidecars.log import Event
@@ -47,8 +47,10 @@ BACKLOG = 65_536
 """The most bytes of notes that wait in the data channel; above it, notes are skipped and counted."""
 MESSAGES_PER_S = 40
 MAX_MESSAGE = 256
-"""The most bytes in a data channel message from a browser, which only sends keys. More messages or longer ones are a
-flood, and end the call."""
+"""The most bytes in a data channel message from a browser, which only sends keys. More messages or further channels, or
+longer messages, are a flood, and end the call."""
+MOST_LATER = 2 * MAX_CANDIDATES
+"""The most candidates of a browser after its offer: we send packets to each."""
 LINGER_S = 1.0
 """How long a closed call's connection stays open for its last notes to arrive."""
 
@@ -123,6 +125,8 @@ class Peer:
         self._key_types: tuple[int, ...] = ()
         self._opus = 0
         self._leg: Leg | None = None
+        self._candidates = 0
+        """Candidates that came after the offer."""
         self._allowance = float(MESSAGES_PER_S)
         self._allowed_at = 0.0
         self._connected = asyncio.Event()
@@ -159,7 +163,12 @@ class Peer:
         return complete(connection.localDescription.sdp, offer)
 
     async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
-        """Adds candidates that the browser found after its offer. Raises `BadOffer` if one is not a candidate."""
+        """Adds candidates that the browser found after its offer. Raises `BadOffer` if one is not a candidate, or if
+        there are too many.
+        """
+        self._candidates += len(candidates)
+        if self._candidates > MOST_LATER:
+            raise BadOffer(422, f"more than {MOST_LATER} candidates after the offer")
         for mid, text in candidates:
             try:
                 candidate = candidate_from_sdp(text)
@@ -232,7 +241,8 @@ class Peer:
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         if channel.label != CHANNEL or self._channel is not None:
-            channel.close()
+            if self._allowed():
+                channel.close()
             return
         self._channel = channel
         channel.on("message", self._message)
@@ -241,18 +251,25 @@ class Peer:
 
     def _message(self, message: str | bytes) -> None:
         """Handles a message of the form `{"digit": "5"}`; no other is accepted."""
-        now = asyncio.get_running_loop().time()
-        self._allowance = min(self._allowance + (now - self._allowed_at) * MESSAGES_PER_S, MESSAGES_PER_S) - 1
-        self._allowed_at = now
-        if len(message) > MAX_MESSAGE or self._allowance < 0:
-            log.warning(Event("webrtc.flood", reason=f"over {MESSAGES_PER_S} messages a second or {MAX_MESSAGE} bytes"))
-            self.close()
+        if not self._allowed(len(message)):
             return
         with contextlib.suppress(ValueError):
             said = json.loads(message)
             digit = said.get("digit") if isinstance(said, dict) else None
             if isinstance(digit, str) and len(digit) == 1 and digit in DIGITS:
                 self._press(digit)
+
+    def _allowed(self, size: int = 0) -> bool:
+        """Whether the browser may send another message; if it may not, its call ends."""
+        now = asyncio.get_running_loop().time()
+        self._allowance = min(self._allowance + (now - self._allowed_at) * MESSAGES_PER_S, MESSAGES_PER_S) - 1
+        self._allowed_at = now
+        if size <= MAX_MESSAGE and self._allowance >= 0:
+            return True
+        if not self.over.is_set():
+            log.warning(Event("webrtc.flood", reason=f"over {MESSAGES_PER_S} messages a second or {MAX_MESSAGE} bytes"))
+        self.close()
+        return False
 
     def _press(self, digit: str) -> None:
         if self._leg is not None:

@@ -186,6 +186,15 @@ async def test_a_flood_in_the_data_channel_ends_the_call(messages: list[str | by
         await asyncio.wait_for(peer.over.wait(), 5)
 
 
+async def test_a_flood_of_data_channels_ends_the_call() -> None:
+    async with a_call() as (here, peer, daemon):
+        await daemon.until(lambda: here.events.readyState == "open")
+        for number in range(2 * MESSAGES_PER_S):
+            here.connection.createDataChannel(f"{number}")
+        await daemon.until(lambda: any(isinstance(message, LineClosed) for message in daemon.told))
+        await asyncio.wait_for(peer.over.wait(), 5)
+
+
 async def test_a_browser_that_takes_no_notes_misses_some_and_holds_nobody_up() -> None:
     """Its queue is bounded, the audio continues, and it learns how many notes it missed."""
     async with a_call() as (here, peer, daemon):

@@ -15,6 +15,7 @@ from phone_daemon.events import LineClosed
 from phone_daemon.settings.web import WebSettings
 from phone_daemon.web.auth import Role, Tokens, Who
 from phone_daemon.web.desk import Desk
+from phone_daemon.web.webrtc.offer import MAX_CANDIDATES
 from phone_daemon.web.webrtc.whip import PATH, router
 from tests.web.webrtc.test_offer import CHROMIUM
 from tests.web.webrtc.test_peer import a_desk
@@ -107,6 +108,20 @@ async def test_a_candidate_that_is_none_is_refused_and_the_call_goes_on() -> Non
         junk = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:junk\r\n"
         refused = await http.patch(answer.headers["location"], content=junk)
         assert refused.status_code == 400 and "candidate" in refused.text
+        await here.answered(answer.text)
+        await daemon.until(lambda: daemon.number > 0)
+        await http.delete(answer.headers["location"])
+
+
+async def test_thousands_of_candidates_are_refused_however_they_are_sent() -> None:
+    """A few fragments at a time, each of which would be taken; the call that is already there goes on."""
+    fragment = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" + "".join(
+        f"a=candidate:{number} 1 udp 1 127.0.0.1 9 typ host\r\n" for number in range(MAX_CANDIDATES)
+    )
+    async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
+        answer = await http.post(PATH, content=await here.offer(), headers=SDP)
+        codes = [(await http.patch(answer.headers["location"], content=fragment)).status_code for _ in range(10)]
+        assert codes[0] == 204 and set(codes[3:]) == {422}
         await here.answered(answer.text)
         await daemon.until(lambda: daemon.number > 0)
         await http.delete(answer.headers["location"])
