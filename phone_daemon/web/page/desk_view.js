@@ -145,7 +145,7 @@ export function percentile(values, share) {
 
 const WIDTH = 600;
 const HEIGHT = 110;
-const LEFT = 64;
+const LEFT = 80;
 
 /** Draws numbers as points over time, with their running p50 and p95 as lines. @param {number[]} values @param {string} name */
 function points(values, name) {

@@ -52,9 +52,14 @@ function adorn(element, attributes) {
   }
 }
 
-/** Milliseconds in a form for people. @param {number} ms */
+/** Sets an element's text, unless it has it already: setting it anew would lay the element out again. @param {Element} element @param {string} text */
+export function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Milliseconds in a form for people, on one line. @param {number} ms */
 export function milliseconds(ms) {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 10 ? `${ms.toFixed(1)}\u00a0ms` : ms < 10_000 ? `${Math.round(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
 }
 
 /** Seconds as m:ss. @param {number} seconds */

@@ -1,7 +1,7 @@
 // One live call: what was said last, and an operator's commands.
 
 import { ApiError, ask, began } from "./api.js";
-import { clock, el, milliseconds } from "./dom.js";
+import { clock, el, milliseconds, put } from "./dom.js";
 import { TakeOver } from "./take_over.js";
 
 /** @typedef {import("./api.js").Call} Call */
@@ -50,8 +50,8 @@ export class LiveCall {
   /** @param {Call} call */
   update(call) {
     const from = call.caller || "withheld";
-    this.#who.textContent = call.called ? `${from} → ${call.called}` : from;
-    this.#about.textContent = [call.dialplan, call.daemon].filter(Boolean).join(" · ");
+    put(this.#who, call.called ? `${from} → ${call.called}` : from);
+    put(this.#about, [call.dialplan, call.daemon].filter(Boolean).join(" · "));
     if (call.state) this.#show(String(call.state));
     if (call.held !== undefined) this.#held(call.held);
     if (call.taken !== undefined) this.#taken(call.taken);
@@ -61,9 +61,9 @@ export class LiveCall {
   take({ kind, data, daemon }) {
     if (kind === "started") this.update({ call: this.#id, daemon, ...data });
     if (kind === "state") this.#show(String(data.state));
-    if (kind === "partial" || kind === "final") this.#caller.textContent = String(data.text ?? "");
+    if (kind === "partial" || kind === "final") put(this.#caller, String(data.text ?? ""));
     if (kind === "partial" || kind === "final") this.#caller.classList.toggle("partial", kind === "partial");
-    if (kind === "agent") this.#agent.textContent = String(data.text ?? "");
+    if (kind === "agent") put(this.#agent, String(data.text ?? ""));
     if (kind === "barge_in") this.#interrupted(data.legs_ms ?? {});
     if (kind === "hold") this.#held(Boolean(data.held));
     if (kind === "take_over") this.#taken(Boolean(data.taken));
@@ -71,7 +71,7 @@ export class LiveCall {
   }
 
   age() {
-    this.#age.textContent = clock((Date.now() - began(this.#id)) / 1000);
+    put(this.#age, clock((Date.now() - began(this.#id)) / 1000));
   }
 
   /** @param {string} reason */
@@ -87,7 +87,7 @@ export class LiveCall {
   #show(state = this.#floor) {
     this.#floor = state.toLowerCase();
     const { classList } = this.element;
-    this.#state.textContent = classList.contains("taken") ? "with a colleague" : classList.contains("held") ? "on hold" : this.#floor;
+    put(this.#state, classList.contains("taken") ? "with a colleague" : classList.contains("held") ? "on hold" : this.#floor);
     this.#state.dataset.state = this.#floor;
   }
 

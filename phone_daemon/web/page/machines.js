@@ -36,9 +36,9 @@ function machine(machine) {
   const processes = machine.processes.map((/** @type {any} */ process) => {
     const before = past.map((each) => each.processes[process.name]?.cpu_percent ?? 0);
     const name = process.count > 1 ? `${process.count} × ${process.name}` : process.name;
-    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, `${Math.round(process.cpu_percent)} %`), el("td", {}, line(before, Math.max(100, ...before))), el("td", {}, size(process.rss_bytes)));
+    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, `${Math.round(process.cpu_percent)} %`), el("td", {}, size(process.rss_bytes)), el("td", {}, line(before, Math.max(100, ...before))));
   });
-  const head = ["process", "CPU", "lately", "memory"].map((each) => el("th", { scope: "col" }, each));
+  const head = ["process", "CPU", "memory", "CPU lately"].map((each) => el("th", { scope: "col" }, each));
   return el(
     "article",
     { class: "machine" },
