@@ -308,10 +308,12 @@ def show(verdict: Verdict) -> None:
     out = tables.console()
     legs = {leg: took for leg, took in tally.legs.items() if took}
     out.print(tables.legs(legs, floor_ms=verdict.floor_ms, limit_ms=verdict.limit_ms, missed=tally.missed))
-    if tally.wire:
+    if any(tally.wire):
         figures = quantiles(tally.wire)
         wire = " · ".join(f"{key} {figures[key]:.1f}" for key in ("p50", "p95", "p99", "max"))
-        out.print(f"last sound on the wire, seen by the caller: {wire} ms")
+        out.print(f"from the decision to the last sound that the caller received (0: none after it): {wire} ms")
+    elif tally.wire:
+        out.print("the caller received no sound after any decision")
     out.print(f"stale frames {tally.stale_frames} · barge-ins {tally.count} of {verdict.wanted}")
     out.print("[bold green]passed[/]" if verdict.passed else "[bold red]FAILED[/]")
 

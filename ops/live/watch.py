@@ -16,8 +16,9 @@ from rich.text import Text
 from ops.live.api import ApiOperator, Switchboard
 from ops.live.events import Event, event_of, printable
 from ops.report import tables
-from ops.report.captions import Captions
+from ops.report.captions import Captions, caption_of
 from ops.usage import WrongUse, add_config, settings
+from phone_daemon.events import Note
 from phone_daemon.state.client import blame, where
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.server import socket_path
@@ -88,7 +89,8 @@ async def _calls(operator: Switchboard, args: argparse.Namespace) -> int:
 async def _watch(operator: Switchboard, args: argparse.Namespace) -> int:
     if not args.call:
         async for event in operator.events(past=False):
-            print(_as_json(event) if args.json else _as_line(event), flush=True)
+            if line := _as_json(event) if args.json else line_of(event):
+                print(line, flush=True)
         return 0
     if args.call not in await operator.calls():
         raise CommandFailed(f"call {args.call} is not live; phone-ops calls lists those that are")
@@ -100,7 +102,7 @@ async def _watch(operator: Switchboard, args: argparse.Namespace) -> int:
             if args.json:
                 print(_as_json(event), flush=True)
             else:
-                captions.show(replace(event.note, data={**dict.fromkeys(TEXTS, PRIVATE), **event.note.data}))
+                captions.show(_with_texts(event.note))
             if event.note.kind == "ended":
                 return 0
     return 0
@@ -145,10 +147,18 @@ def _as_json(event: Event) -> str:
     return json.dumps(told, default=str)
 
 
-def _as_line(event: Event) -> str:
+def line_of(event: Event) -> str:
+    """The caption of an event behind the end of its call's id, of which the first line has the whole; empty: none."""
     note = event.note
-    data = " ".join(f"{key}={value}" for key, value in note.data.items())
-    return f"{event.at:%H:%M:%S}.{event.at.microsecond // 1000:03d} {note.call} {note.kind} {data}".rstrip()
+    if (caption := caption_of(_with_texts(note))) is None:
+        return ""
+    text = f"{caption.text}: {note.call}" if note.kind == "started" else caption.text
+    return str(printable(f"{event.at:%H:%M:%S} {note.call[-4:]} {caption.who:>6}  {text}"))
+
+
+def _with_texts(note: Note) -> Note:
+    """The note, with something to show where texts are kept private."""
+    return replace(note, data={**dict.fromkeys(TEXTS, PRIVATE), **note.data})
 
 
 def add_parser(commands: Any) -> None:

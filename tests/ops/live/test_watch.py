@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
-from ops.live.watch import Operator
+from ops.live.events import event_of
+from ops.live.watch import Operator, line_of
 from phone_daemon.events import Note
 from phone_daemon.settings.load import load_settings
 from phone_daemon.settings.settings import StateSettings
@@ -129,6 +130,20 @@ async def test_a_call_is_followed_from_its_beginning_to_its_end(
     assert "interrupted (speech): silent after 20 ms" in out
     assert "not mine" not in out
     assert out.rstrip().endswith("ended: caller_hung_up")
+
+
+def test_all_calls_are_followed_as_captions_a_line_each() -> None:
+    def line(call: str, kind: str, **data: object) -> str:
+        return line_of(event_of("1767261600000-0", call, kind, 0, data)).partition(" ")[2]
+
+    assert line("call-abcd", "started", dialplan="dental") == "abcd   call  answered with dental: call-abcd"
+    assert line("call-abcd", "partial", text="are", stable="") == ""
+    legs = {"rtp_silent": 20.0}
+    assert line("call-abcd", "barge_in", source="speech", legs_ms=legs, heard="We") == (
+        "abcd         ↯ interrupted (speech): silent after 20 ms; heard “We”"
+    )
+    assert line("other-1234", "hold", held=True) == "1234         on hold"
+    assert line("other-1234", "final") == "1234 caller  (kept private)"
 
 
 async def test_a_call_can_be_followed_as_lines_of_json(
