@@ -15,7 +15,6 @@ from phone_daemon.events import (
     FRAME_SAMPLES,
     SAMPLE_RATE,
     WIDE_RATE,
-    Frame,
     SpeechStarted,
     WideFrame,
     samples,
@@ -26,8 +25,8 @@ from phone_daemon.stt.utterance import Utterance
 from sidecars.host.channel import QueueChannel
 from sidecars.host.host import Message
 from sidecars.local.inline import InlineHost
+from tests.call.hearing import SETS, Expecting, Hearing, silent
 from tests.phone import OPEN, speech
-from tests.sidecars.clinic import CLINIC
 from tests.sidecars.speech import words
 
 
@@ -39,41 +38,6 @@ def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
     everything = pre_roll.since(0)
     assert len(everything) == 2 * round((15.0 + QUIET_S) * SAMPLE_RATE)
     assert everything[-2:] == (2999).to_bytes(2, "little")
-
-
-SETS = {"": CLINIC, "doctor": ["my name is katherine"], "patient": ["my name is catherine"]}
-"""The two sound the same: only the expected words can tell which it was."""
-
-
-class Expecting:
-    """A caller's side with an engine of its own, and the expected words of each utterance that it opened."""
-
-    def __init__(self, host: InlineHost) -> None:
-        self.opened: list[str] = []
-        self.host = host
-        self.side = CallerSide(
-            self.open, VadSettings(), TurnSettings(), spawn=asyncio.create_task, tell=lambda kind, data: None
-        )
-
-    def open(self, expected: str = "") -> Utterance:
-        self.opened.append(expected)
-        return Utterance(self.host, {"grammar": "clinic"}, expected=expected)
-
-    async def name(self) -> str:
-        """How the current utterance spells the name."""
-        utterance = self.side.restart()
-        utterance.feed(speech("my name is catherine"))
-        return (await utterance.finalize()).text.split()[-1].strip(".")
-
-
-@pytest_asyncio.fixture
-async def expecting() -> AsyncIterator[Expecting]:
-    host = InlineHost("stt", "moonshine", {"phrases": {"clinic": SETS}})
-    await host.start()
-    made = Expecting(host)
-    yield made
-    made.side.close()
-    await host.close()
 
 
 @pytest.mark.long
@@ -128,31 +92,6 @@ async def test_a_partial_of_an_utterance_that_is_over_is_not_taken_for_what_the_
     assert side.partial == side.stable == ""
 
 
-class Hearing:
-    """Feeds a caller's side frame by frame, and attends to what it hears."""
-
-    def __init__(self, side: CallerSide) -> None:
-        self.side = side
-        self.position = 0
-
-    def hear(self, pcm: bytes) -> None:
-        for begin in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES):
-            frame = Frame(self.position, pcm[begin:][:FRAME_BYTES], b"", 0, 0, 0)
-            self.position += FRAME_SAMPLES
-            for event in self.side.hear(frame):
-                if isinstance(event, SpeechStarted):
-                    self.side.attend(event.onset)
-
-    def understand(self, text: str) -> None:
-        channel = self.side.utterance._channel
-        assert isinstance(channel, QueueChannel)
-        channel.put({"type": "Partial", "text": text, "confidence": 1.0}, b"")
-
-
-def silent(seconds: float) -> bytes:
-    return bytes(2 * samples(seconds))
-
-
 async def test_a_pause_counts_from_the_word_that_was_understood_last(expecting: Expecting) -> None:
     side = expecting.side
     caller = Hearing(side)
@@ -184,6 +123,56 @@ async def test_while_the_words_before_it_are_not_known_a_pause_is_none(expecting
     await known.wait()
     await asyncio.sleep(0)
     assert side.paused(samples(0.2))
+
+
+async def test_who_is_not_listened_to_or_calls_for_more_has_not_paused(expecting: Expecting) -> None:
+    side = expecting.side
+    caller = Hearing(side)
+    caller.hear(speech("my name is catherine"))
+    caller.understand("my name is")
+    caller.hear(silent(0.3))
+    assert not side.paused(samples(0.2))
+    caller.understand("my name is catherine")
+    caller.hear(silent(0.3))
+    assert side.paused(samples(0.2))
+    assert not side.paused(samples(0.5))  # it was understood less than half a second ago
+    side.drop()
+    caller.hear(silent(0.3))
+    assert not side.paused(samples(0.2))
+
+
+async def test_how_long_the_caller_is_listened_to_is_counted_from_the_onset(expecting: Expecting) -> None:
+    side = expecting.side
+    caller = Hearing(side)
+    caller.hear(silent(0.5))
+    assert side.attended_s == 0.0
+    side.attend(side.position - samples(0.1))
+    caller.hear(silent(0.4))
+    assert side.attended_s == pytest.approx(0.5)
+    side.drop()
+    assert side.attended_s == 0.0
+    side.attend()
+    caller.hear(silent(0.2))
+    assert side.attended_s == pytest.approx(0.2)
+
+
+async def test_words_are_stable_once_they_have_stood_for_the_window_though_nothing_more_is_recognized(
+    expecting: Expecting,
+) -> None:
+    side = expecting.side
+    caller, partials = Hearing(side), []
+    side.on_partial = lambda: partials.append(side.partial)
+    side.pending.said.append("Yes.")
+    side.attend()
+    caller.understand("i would like")
+    assert partials == ["i would like"]
+    assert side.so_far == "Yes. i would like"
+    caller.hear(silent(TurnSettings().stable_s - 0.02))
+    assert side.stable == ""
+    caller.hear(silent(0.02))
+    assert side.stable == "i would like"
+    side.drop()
+    assert (side.stable, side.so_far) == ("", "Yes.")
 
 
 @pytest.mark.parametrize(("before_s", "after_s"), [(3.0, 0.1), (0.1, 3.0)])
@@ -253,3 +242,29 @@ async def test_the_recognizer_of_a_wideband_call_hears_16_khz_from_the_pre_roll_
     assert heard == b"".join(sent)[-len(heard) :]
     assert len(heard) == 4 * min(side.position, side.position - onset + samples(0.4))
     side.close()
+
+
+async def test_an_answer_is_heard_from_where_the_agent_fell_silent(expecting: Expecting) -> None:
+    """Anything else from a pre-roll before it was noticed."""
+    side = expecting.side
+    caller = Hearing(side)
+
+    def fed() -> float:
+        """Seconds of audio that the utterance gets at once, of a voice that sets in now."""
+        side.attend(side.position)
+        audio = len(side.utterance._audio)
+        side.drop()
+        return audio / 2 / SAMPLE_RATE
+
+    usual = pytest.approx(VadSettings().pre_roll_s)
+    caller.hear(silent(1.0))
+    caller.hear(silent(0.5), has_floor=True)
+    assert fed() == usual
+    side.expect("doctor")
+    assert fed() == pytest.approx(0.5)
+    caller.hear(silent(0.2), has_floor=True)
+    assert fed() == pytest.approx(0.7)
+    caller.hear(silent(0.1))
+    assert fed() == usual
+    caller.hear(silent(0.6), has_floor=True)
+    assert fed() == pytest.approx(0.6)

@@ -92,3 +92,30 @@ def test_of_a_voice_behind_the_caller_only_words_that_ask_for_the_floor_count() 
     assert judge(replace(talk, behind=True, ducked_s=None))[0] is Verdict.WAIT
     for text in ("Let me speak", "No, no", "I can't hear you"):
         assert judge(after(0.9, text, behind=True, asks=asks_for_floor(text))) == (Verdict.CUT, "words")
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (replace(ONSET, wanted=True, likeness=0.7), (Verdict.CUT, "speech")),
+        (replace(ONSET, wanted=True, likeness=0.69), (Verdict.WAIT, "")),
+        (replace(ONSET, wanted=True, quiet_s=0.2), (Verdict.WAIT, "")),
+        (replace(ONSET, wanted=True, quiet_s=0.19), (Verdict.CUT, "speech")),
+        (replace(after(0.3, "Stop."), echo=0.5), (Verdict.CUT, "words")),
+        (after(0.4, "Okay."), (Verdict.WAIT, "")),
+        (after(0.5, "Okay."), (Verdict.RESTORE, "remark")),
+        (after(1.5), (Verdict.WAIT, "")),
+        (after(1.65), (Verdict.RESTORE, "noise")),
+        (after(0.5, partials=False), (Verdict.RESTORE, "noise")),
+        (after(0.65, partials=False, quiet_s=0.1, likeness=0.5), (Verdict.RESTORE, "noise")),
+        (replace(after(0.69, partials=False), ducked_s=None), (Verdict.WAIT, "")),
+        (after(0.75, partials=False), (Verdict.CUT, "speech")),
+        (replace(after(1.25, "and so the"), ducked_s=None), (Verdict.WAIT, "")),
+        (after(1.35, "and so the"), (Verdict.CUT, "length")),
+        (replace(after(1.35), ducked_s=None), (Verdict.WAIT, "")),
+        (replace(after(1.35, "and so the", likeness=0.5), ducked_s=None), (Verdict.WAIT, "")),
+        (replace(ONSET, behind=None), (Verdict.WAIT, "")),
+    ],
+)
+def test_where_each_verdict_begins(seen: Evidence, verdict: tuple[Verdict, str]) -> None:
+    assert judge(seen) == verdict

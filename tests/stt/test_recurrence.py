@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import soxr
@@ -12,14 +14,22 @@ from tests.phone import speech
 ANNOUNCEMENT = "your call is important to us please hold the line"
 
 
-def hears(line: Recurrence, audio: np.ndarray, *, noticed: int = 5) -> bool:
-    """The line is silent, then `audio` comes; its onset is noticed `noticed` frames later."""
-    frames = np.concatenate([np.zeros(160 * 40), audio[: len(audio) // 160 * 160]]).astype("<i2").reshape(-1, 160)
+def hears(line: Recurrence, audio: np.ndarray, *, noticed: int = 5, silent: int = 40, early: int = 0) -> bool:
+    """The line is silent, then `audio` comes; its onset is noticed `noticed` frames later, and is believed to have been
+    `early` frames earlier than it was.
+    """
+    told = list(heard(line, audio, noticed, silent, early))
+    return told[-1]
+
+
+def heard(line: Recurrence, audio: np.ndarray, noticed: int = 5, silent: int = 40, early: int = 0) -> Iterator[bool]:
+    """What is known after each frame."""
+    frames = np.concatenate([np.zeros(160 * silent), audio[: len(audio) // 160 * 160]]).astype("<i2").reshape(-1, 160)
     for number, frame in enumerate(frames):
         line.hear(frame.tobytes())
-        if number == 40 + noticed - 1:
-            line.begin(noticed)
-    return line.recurs
+        if number == silent + noticed - 1:
+            line.begin(noticed + early)
+        yield line.recurs
 
 
 def voice(text: str = ANNOUNCEMENT) -> np.ndarray:
@@ -32,6 +42,22 @@ def test_the_third_time_a_recording_is_known_wherever_its_frames_begin_and_whate
     assert not hears(line, np.concatenate([np.zeros(37), said]), noticed=8)
     noisy = said + rng.normal(size=len(said)) * np.std(said) * 0.05
     assert hears(line, np.concatenate([np.zeros(1111), noisy]))
+
+
+def test_it_is_known_two_seconds_after_the_onset_and_until_the_next_voice() -> None:
+    line, said = Recurrence(), voice()
+    for _ in range(2):
+        assert not any(heard(line, said))
+    assert list(heard(line, said)).index(True) == 40 + 2 * 50 - 1
+    assert next(heard(line, said))
+    assert not hears(line, voice("yes"))
+
+
+def test_a_recording_that_was_under_way_when_the_call_began_is_known_when_it_returns() -> None:
+    line, said = Recurrence(), voice()
+    assert not hears(line, said, silent=0)
+    assert not hears(line, said, early=8)
+    assert hears(line, said, early=8)
 
 
 def test_another_voice_is_none_even_after_one() -> None:
