@@ -24,6 +24,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class SignIn(Body):
+    token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
 class Say(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000, description="what the agent says next")]
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from phone_daemon import __version__
 from phone_daemon.web import control, listening, machines, twilio, voice
-from phone_daemon.web.api_models import Alive, Problem, Readiness
+from phone_daemon.web.api_models import Alive, Problem, Readiness, SignIn
 from phone_daemon.web.auth import COOKIE
 from phone_daemon.web.guard import Guard, Pace
 from phone_daemon.web.page_files import PageFiles
@@ -121,12 +121,18 @@ async def _ask_daemon(port: int) -> tuple[bool, dict[str, Any]]:
 def _add_page(app: FastAPI, web: Web) -> None:
     files = PageFiles(PAGE)
 
+    @app.post("/v1/signin", tags=["token"], status_code=204, responses=control.some())
+    async def sign_in(request: Request, body: SignIn) -> Response:
+        """Stores the token in a cookie of this browser."""
+        return _with_cookie(web, request, body.token, Response(status_code=HTTPStatus.NO_CONTENT))
+
     @app.get("/", include_in_schema=False)
     async def index(request: Request, token: str = "") -> Response:
         if not token:
             return files.index(request)
         try:
-            return _sign_in(web, request, token)
+            # The token leaves the address bar.
+            return _with_cookie(web, request, token, RedirectResponse("/", HTTPStatus.SEE_OTHER))
         except HTTPException as error:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
@@ -138,17 +144,16 @@ def _add_page(app: FastAPI, web: Web) -> None:
     files.add_to(app)
 
 
-def _sign_in(web: Web, request: Request, token: str) -> Response:
-    """Stores a link's token in a cookie that scripts cannot read, and removes it from the address bar."""
+def _with_cookie(web: Web, request: Request, token: str, answer: Response) -> Response:
+    """Stores the token in a cookie that scripts cannot read. Raises `HTTPException` 401 if it is not valid."""
     try:
         who = web.tokens.who(token, datetime.now(UTC))
     except PermissionError as error:
         raise HTTPException(401, str(error)) from None
     if who is None:
         raise HTTPException(
-            401, "this link is not known, or it is from an earlier start; open the one that serve printed last"
+            401, "this token is not known, or it is from an earlier start; open the link that serve printed last"
         )
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="strict", secure=secure)
     return answer

@@ -277,6 +277,12 @@ async def test_a_link_signs_a_browser_in_and_out(web: Served) -> None:
         assert (await client.get("/v1/me")).json() == {"name": "operate-2", "role": "operate", "expires": None}
         await client.post("/v1/signout")
         assert (await client.get("/v1/me")).status_code == 401
+        assert (await client.post("/v1/signin", json={"token": "wrong"})).status_code == 401
+        assert (await client.post("/v1/signin", json={"token": TOKENS["watch"]})).status_code == 204
+        assert (await client.get("/v1/me")).json()["role"] == "watch"
+        elsewhere = {"Origin": "https://evil.example"}
+        signed = await client.post("/v1/signin", json={"token": TOKENS["admin"]}, headers=elsewhere)
+        assert (signed.status_code, "set-cookie" in signed.headers) == (403, False)
 
 
 async def test_what_an_administrator_removes_is_gone(web: Served) -> None:
