@@ -30,7 +30,7 @@ serve: .venv/webrtc.stamp ## Answer calls on 127.0.0.1:5060 and from a browser (
 test: .venv/dev.stamp ## The quick tests, which need nothing but .venv, on all cores; two minutes (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(PARALLEL) --quick -rfEs $(ARGS)
 
-test-all: .venv/dev.stamp ## Every test: also long ones, engines, others' clients; the first time it builds their environments (10 GB)
+test-all: .venv/dev.stamp ## Every test, with long ones, engines, and foreign clients; the first run builds their environments (10 GB)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory mutants ARGS="--least $(LEAST)")
 
@@ -67,16 +67,18 @@ load: .venv/run.stamp ## How many calls this machine carries: 64 held for ten mi
 soak: .venv/run.stamp ## Calls through the edge for ten minutes: what grows is a leak (ARGS="--minutes 60 --calls 8")
 	@$(BIN)/python -m ops.chaos.soak $(ARGS)
 
-bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## Those of the recognizers
+bench-stt: .venv/run.stamp sidecars/parakeet/.venv/run.stamp sidecars/sherpa/.venv/run.stamp ## The figures of the recognizers
 	@$(BIN)/python -m ops.bench --suite stt $(ARGS)
 
-bench-web: .venv/dev.stamp ## Those of calls from a browser, beside SIP's (needs chromium)
+bench-web: .venv/dev.stamp ## The figures of calls from a browser, next to SIP's (needs chromium)
 	@$(BIN)/python -m ops.bench --suite web $(ARGS)
 
 bench-gpu: sidecars/parakeet/.venv/run.stamp ## The recognizer of the 0.6 B shape on a GPU; without one, a small one on the CPU
 	@sidecars/parakeet/.venv/bin/python -W ignore -m ops.bench.stt.gpu $(ARGS)
 
 model-server: var/models/tiny_chat/config.json ## A model server for tests and bench, in its own venv (1.2 GB, once)
+	@echo 'start it:    sidecars/model_server/.venv/bin/transformers serve var/models/tiny_chat --device cpu --port 8000'
+	@echo 'measure it:  phone-ops floor --base-url http://127.0.0.1:8000/v1 --model var/models/tiny_chat'
 
 kokoro: sidecars/kokoro/.venv/run.stamp ## The voices of [tts] engine = "kokoro", in their own venv (375 MB, once; needs npm)
 
@@ -88,7 +90,7 @@ parakeet: sidecars/parakeet/.venv/run.stamp ## Serve [stt] engine = "nemo" (2.2 
 	@sidecars/parakeet/.venv/bin/python -W ignore -m sidecars.serve.stt --engine nemo --port $(PORT) \
 		--hear fixtures/calls/asks_hours_twice/when.wav $(MODEL:%=--model %) $(ARGS)
 
-sherpa: sidecars/sherpa/.venv/run.stamp ## The recognizer of [stt] engine = "sherpa", in their own venv (200 MB, once)
+sherpa: sidecars/sherpa/.venv/run.stamp ## The recognizer of [stt] engine = "sherpa", in its own venv (200 MB, once)
 
 onnx_tdt: sidecars/onnx_tdt/.venv/run.stamp ## The recognizer of [stt] engine = "onnx_tdt", likewise
 
@@ -96,9 +98,15 @@ whisper: sidecars/whisper/.venv/run.stamp ## The recognizer of [stt] engine = "w
 
 qwen3: sidecars/qwen3/.venv/run.stamp ## The recognizer of [stt] engine = "qwen3", likewise
 
+kokoro piper chatterbox:
+	@echo '[tts] engine = "$@" is ready'
+
+sherpa onnx_tdt whisper qwen3:
+	@echo '[stt] engine = "$@" is ready'
+
 smart_turn: sidecars/smart_turn/.venv/run.stamp ## Smart Turn v3.2, which bench-turns compares endpointing with (215 MB, once)
 
-environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of those, and what the tests meet besides (10 GB)
+environments: $(ENVIRONMENTS:%=%/.venv/run.stamp) ## All of these, and those of the other programs in the tests (10 GB)
 
 peers: $(PEERS:%=%/.venv/run.stamp) ## Pipecat and LiveKit, for bench-peers and a test of the listen server (1 GB, minutes, once)
 
@@ -106,10 +114,10 @@ fixtures: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Make the recor
 	@$(BIN)/python -m fixtures.make_calls
 	@$(BIN)/python -m fixtures.make_sets $(ARGS)
 
-sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those alone by which `phone-ops understand` measures (ARGS="digits yes_no" for some)
+sets: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Only the sets that `phone-ops understand` measures with (ARGS="digits yes_no" for some)
 	@$(BIN)/python -m fixtures.make_sets $(ARGS)
 
-scenes: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## Those of turn-taking, for bench-turns (after make sets; var/scenes)
+scenes: .venv/fixtures.stamp sidecars/kokoro/.venv/run.stamp ## The labeled scenes of turn-taking, for bench-turns (after make sets; var/scenes)
 	@$(BIN)/python -m fixtures.make_scenes $(ARGS)
 
 picture: .venv/run.stamp ## What make run shows, as a picture and a recording for the README

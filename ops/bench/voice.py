@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.first_phrase import REPLIES
-from ops.quality.score import Pair, normalised, score
+from ops.quality.score import Pair, normalized, score
 from ops.quality.transcribe import hear, started
 from ops.report.stats import quantiles
 from phone_daemon.events import SAMPLE_RATE
@@ -154,7 +154,7 @@ async def _heard_back(engine: TtsEngine) -> list[Pair]:
             wide = Resampler(SAMPLE_RATE, 16000)
             pcm = narrow.feed((audio * 32767).astype("<i2").tobytes()) + narrow.flush()
             heard = await hear(stt, wide.feed(pcm) + wide.flush() + bytes(16000), {})
-            pairs.append(Pair(normalised(text), normalised(heard)))
+            pairs.append(Pair(normalized(text), normalized(heard)))
     return pairs
 
 

@@ -146,5 +146,5 @@ def blame(error: Exception) -> str:
         case APIConnectionError():
             return "no answer; is the model server running?"
         case APIStatusError():
-            return f"it answers {error.status_code}: {' '.join(str(error.message).split())[:200]}"
+            return f"it answers {error.status_code}: {' '.join((error.response.text or error.message).split())[:200]}"
     return f"{type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
 """Word errors: how they are counted, and the confidence interval of the count.
 
-Texts are first normalized (`normalised`) as in Whisper's evaluation, and in most leaderboards since: case, punctuation,
+Texts are first normalized (`normalized`) as in Whisper's evaluation, and in most leaderboards since: case, punctuation,
 contractions, numbers, British spellings. Errors are the substitutions, insertions, and deletions of an alignment with
 the fewest of them (Levenshtein); the rate is their share of the words that were said.
 """
@@ -21,14 +21,14 @@ DRAWS = 1000
 
 
 @cache
-def _normaliser() -> EnglishTextNormalizer:
+def _normalizer() -> EnglishTextNormalizer:
     return EnglishTextNormalizer()
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Words with one space between them; empty if there are none."""
     # Whisper's normalizer keeps signs that may belong to a number ("..." stays), and a sign alone is not a word.
-    return " ".join(word for word in str(_normaliser()(text)).split() if any(map(str.isalnum, word)))
+    return " ".join(word for word in str(_normalizer()(text)).split() if any(map(str.isalnum, word)))
 
 
 def edits(said: Sequence[str], heard: Sequence[str]) -> int:

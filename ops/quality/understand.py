@@ -30,7 +30,7 @@ from rich.table import Table
 
 from ops import sigterm
 from ops.quality import understand_set, understand_stt
-from ops.quality.score import Pair, normalised, score, wilson
+from ops.quality.score import Pair, normalized, score, wilson
 from ops.quality.speech_set import SetError
 from ops.quality.transcribe import started
 from ops.quality.understand_question import Judged, Verdict, judged
@@ -65,7 +65,7 @@ class Understood:
 
     @property
     def pair(self) -> Pair:
-        return Pair(normalised(self.clip.text), normalised(self.heard))
+        return Pair(normalized(self.clip.text), normalized(self.heard))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

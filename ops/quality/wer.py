@@ -31,7 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ops import sigterm
-from ops.quality.score import Pair, Score, normalised, score
+from ops.quality.score import Pair, Score, normalized, score
 from ops.quality.speech_set import SetError, Utterance, load
 from ops.quality.telephone import Sound, heard_over, to_pcm
 from ops.quality.transcribe import NotHeard, hear, started
@@ -182,12 +182,12 @@ async def _in(  # noqa: PLR0917
         for number, utterance in waiting:
             try:
                 sound, rate = utterance.read()
-                said = normalised(utterance.words)
+                said = normalized(utterance.words)
                 if not said:
                     raise SetError(f"{utterance.path}: its text has no word in it")
                 pcm, at = _brought(sound, rate, band)
                 text = await hear(host, _resampled(pcm, at, _rate(host)), options)
-                pairs[number] = Pair(said, normalised(text))
+                pairs[number] = Pair(said, normalized(text))
                 heard.seconds += sound.size / rate
             except SetError as error:
                 heard.failed.append(str(error))

@@ -126,9 +126,9 @@ def table(verdicts: Iterable[Verdict], judged: str) -> Table:
         caption=f"judged: {judged}",
     )
     for verdict in verdicts:
-        colour, word = ("green", "held") if verdict.passed else ("red", "FAILED")
+        color, word = ("green", "held") if verdict.passed else ("red", "FAILED")
         why = verdict.failures[0] if verdict.failures else ""
-        shown.add_row(verdict.fixture, str(verdict.turns), str(verdict.barge_ins), f"[{colour}]{word}", why)
+        shown.add_row(verdict.fixture, str(verdict.turns), str(verdict.barge_ins), f"[{color}]{word}", why)
     return shown
 
 

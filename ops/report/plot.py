@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Turn = Mapping[str, Any]
 
 # Okabe and Ito's colors: people who are color-blind can tell them apart, also in gray.
-GREY, BLUE, SKY, GREEN, ORANGE, RED, PURPLE = (
+GRAY, BLUE, SKY, GREEN, ORANGE, RED, PURPLE = (
     "#777777",
     "#0072B2",
     "#56B4E9",
@@ -40,21 +40,21 @@ class Lane:
     """One stage: from the first known time in `asked` until `first` it has no output, then it works until `end`."""
 
     name: str
-    colour: str
+    color: str
     asked: tuple[str, ...]
     first: str
     end: str = ""
 
 
 LANES = (
-    Lane("caller speaks", GREY, ("speech_onset",), "speech_onset", "speech_end"),
+    Lane("caller speaks", GRAY, ("speech_onset",), "speech_onset", "speech_end"),
     Lane("is the turn over?", SKY, ("speech_end",), "endpoint"),
     Lane("recognition", BLUE, ("endpoint",), "stt_final"),
     Lane("language model", GREEN, ("early_start", "stt_final"), "llm_first_token", "llm_end"),
     Lane("tools", BLUE, ("tools_start",), "tools_start", "tools_end"),
     Lane("first phrase", ORANGE, ("llm_first_token",), "first_phrase"),
     Lane("voice", RED, ("first_phrase",), "tts_first_audio", "tts_end"),
-    Lane("acknowledgement", GREY, ("filler",), "filler", "reply_first_audio"),
+    Lane("acknowledgement", GRAY, ("filler",), "filler", "reply_first_audio"),
     Lane("playout", PURPLE, ("tts_first_audio",), "rtp_first_audio", "playout_end"),
 )
 
@@ -142,8 +142,8 @@ def _answer(axes: Axes, answer: Sequence[Bar], ttfa: Sequence[float]) -> None:
     right = 1.35 * max([found["p95"], *(bar.late for bar in answer)])
     left = -0.18 * right
     for row, bar in enumerate(answer):
-        _span(axes, row, max(bar.start, left), min(bar.first, right), bar.lane.colour, WAITING)
-        _span(axes, row, max(bar.first, left), min(bar.end, right), bar.lane.colour)
+        _span(axes, row, max(bar.start, left), min(bar.first, right), bar.lane.color, WAITING)
+        _span(axes, row, max(bar.first, left), min(bar.end, right), bar.lane.color)
         if bar.late > bar.first:
             _whisker(axes, row, bar.first, bar.late)
         if bar.end > right:
@@ -183,9 +183,9 @@ def _stop(axes: Axes, legs: Mapping[str, Sequence[float]]) -> None:
     axes.set_xlim(0, 1.12 * max(quantiles(took)["p95"] for took in legs.values()) or 1)
 
 
-def _span(axes: Axes, row: int, start: float, end: float, colour: str, opacity: float = 1.0) -> None:  # noqa: PLR0917
+def _span(axes: Axes, row: int, start: float, end: float, color: str, opacity: float = 1.0) -> None:  # noqa: PLR0917
     if end > start:
-        axes.barh(row, end - start, left=start, height=0.62, color=colour, alpha=opacity, linewidth=0, zorder=2)
+        axes.barh(row, end - start, left=start, height=0.62, color=color, alpha=opacity, linewidth=0, zorder=2)
 
 
 def _whisker(axes: Axes, row: int, start: float, end: float) -> None:
@@ -205,7 +205,7 @@ def _frame(axes: Axes, names: Sequence[str], unit: str, title: str) -> None:
     axes.set_title(title, fontsize=10.5, loc="left", color=INK, pad=14)
     axes.text(
         1.01, 1.0, f"{'p50 ms':>7}  {'p95 ms':>7}  {'n':>5} ", transform=axes.transAxes,
-        va="bottom", fontsize=8.5, family="monospace", color=GREY,
+        va="bottom", fontsize=8.5, family="monospace", color=GRAY,
     )  # fmt: skip
     axes.set_yticks(range(len(names)), names, fontsize=9.5, color=INK)
     axes.set_ylim(len(names) - 0.4, -0.95)

@@ -121,7 +121,7 @@ class Dialplan:
         return replace(self, is_open=self.hours.open_at(now))
 
     def phrases(self) -> tuple[str, ...]:
-        """Example sentences a caller may say, lower case, for the recogniser's language model."""
+        """Example sentences a caller may say, lower case, for the recognizer's language model."""
         return self.script.sentences if self.script.intents else ()
 
     def phrase_sets(self) -> dict[str, tuple[str, ...]]:

@@ -40,9 +40,9 @@ class EdgeSettings:
     """Certificate authorities (PEM); whoever connects by TLS must present a certificate from one of them. Unset: no
     client certificate is required."""
     inner: str = "127.0.0.1"
-    """Address towards the line cards. They trust it, so it must not be reachable from outside."""
+    """Address toward the line cards. They trust it, so it must not be reachable from outside."""
     inner_port: Annotated[int, between(1, 65535)] = 5059
-    """UDP port towards the line cards."""
+    """UDP port toward the line cards."""
     control_port: Annotated[int, between(1, 65535)] = 2223
     """UDP port on loopback on which rtpengine takes Kamailio's commands."""
     cards: Texts = ()

@@ -141,7 +141,7 @@ def _held(voice: str) -> str:
     """Where a voice that needs no `model` is. Raises `ValueError` if no voice is named, and `WeightsMissing`."""
     if not voice:
         raise ValueError(
-            f"voice is missing; write voice = {PACKAGED!r} once you have read of its licence in"
+            f"voice is missing; write voice = {PACKAGED!r} once you have read of its license in"
             " sidecars/piper/README.md, or set model to a folder with voices"
         )
     return str(packaged("piper", WEIGHTS)) if voice == PACKAGED else REPOSITORY

@@ -163,7 +163,7 @@ def _checked(folder: Path, paths: Mapping[str, Path], headers: Mapping[str, Onnx
         normalized = headers[first].metadata.get("normalize_type", "NA")
         if normalized not in ("", "NA"):
             raise ValueError(
-                f"{paths[first]}: sherpa-onnx does not normalise features for CTC, and it wants {normalized}"
+                f"{paths[first]}: sherpa-onnx does not normalize features for CTC, and it wants {normalized}"
             )
     else:
         state = (numbers["pred_rnn_layers"], 1, numbers["pred_hidden"])

@@ -4,7 +4,7 @@
 
 It streams like a model of any size and says nothing: English-looking words until `max_tokens`, for the end of the
 reply is suppressed. What is tested with it is the server and us, never what was said. 2.6 million parameters
-(Qwen2: 4 layers × 256), a byte-level BPE of 512 tokens learnt from the sentences below, and a ChatML template.
+(Qwen2: 4 layers × 256), a byte-level BPE of 512 tokens learned from the sentences below, and a ChatML template.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Thank you very much for calling. Have a pleasant weekend. Goodbye.
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, so that it can encode anything; what it has learnt is words."""
+    """Byte-level, so that it can encode anything; what it has learned is words."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

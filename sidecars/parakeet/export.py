@@ -88,7 +88,7 @@ def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
     name, normalize = checkpoint.path.name, _normalize(checkpoint)
     if checkpoint.contexts:
         if normalize != "NA" and (checkpoint.decoder == "ctc" or normalize != "per_feature"):
-            raise ValueError(f"{name}: it normalises features by {normalize}, which sherpa-onnx cannot do")
+            raise ValueError(f"{name}: it normalizes features by {normalize}, which sherpa-onnx cannot do")
         if unknown := [each for each in chunks_ms if each not in checkpoint.contexts]:
             has = ", ".join(map(str, sorted(checkpoint.contexts)))
             raise ValueError(f"--chunk-ms {unknown[0]}: {name} was trained for {has}")
@@ -98,7 +98,7 @@ def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
     if chunks_ms:
         raise ValueError(f"--chunk-ms: {name} recognizes whole utterances; leave it out")
     if normalize != "per_feature":
-        raise ValueError(f"{name}: it normalises features by {normalize}, and onnx-asr per_feature")
+        raise ValueError(f"{name}: it normalizes features by {normalize}, and onnx-asr per_feature")
     if (features := checkpoint.config["preprocessor"].get("features")) not in (80, 128):
         raise ValueError(f"{name}: it hears {features} mel bands, and onnx-asr 80 or 128")
 
@@ -185,7 +185,7 @@ def _whole(checkpoint: Checkpoint, loaded: Any, folder: Path) -> dict[str, Any]:
 
 
 def _normalize(checkpoint: Checkpoint) -> str:
-    """How features are normalised; "NA": not at all."""
+    """How features are normalized; "NA": not at all."""
     said = checkpoint.config["preprocessor"].get("normalize")
     return "NA" if said in (None, "", "NA") else str(said)
 

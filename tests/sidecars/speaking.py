@@ -8,7 +8,7 @@ import time
 import numpy as np
 import soxr
 
-from ops.quality.score import normalised
+from ops.quality.score import normalized
 from ops.quality.transcribe import hear
 from sidecars.host.host import Channel, Host, Message
 from sidecars.local.inprocess import InProcessHost
@@ -38,7 +38,7 @@ async def heard_back(pcm: bytes, rate: int) -> str:
     stt = InProcessHost("stt", "moonshine", {})
     await stt.start()
     try:
-        return normalised(await hear(stt, wide.tobytes(), {}))
+        return normalized(await hear(stt, wide.tobytes(), {}))
     finally:
         await stt.close()
 

@@ -281,7 +281,7 @@ SPOILT: Sequence[tuple[str, str, Spoil]] = (
     ("ctc", "its metadata has no chunk_shift", lambda folder: without(folder, "chunk_shift")),
     ("ctc", "window_size = 'wide'", lambda folder: says(folder, "window_size", "wide")),
     ("ctc", "cache_last_channel has the shape", lambda folder: says(folder, "cache_last_channel_dim3", "145")),
-    ("ctc", "does not normalise features for CTC", lambda folder: says(folder, "normalize_type", "per_feature")),
+    ("ctc", "does not normalize features for CTC", lambda folder: says(folder, "normalize_type", "per_feature")),
     ("ctc", "chunk_shift > window_size", lambda folder: says(folder, "window_size", "5")),
     ("ctc", "the last token, and no other, must be <blk>", no_blank),
     ("ctc", "96 tokens, and the model has 97", too_few_tokens),

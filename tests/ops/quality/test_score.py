@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.quality.score import Pair, edits, hits, normalised, score, wilson
+from ops.quality.score import Pair, edits, hits, normalized, score, wilson
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_words_that_were_heard_in_their_place(said: str, heard: str, there: set[
     ],
 )
 def test_what_people_write_differently_is_the_same(one: str, other: str) -> None:
-    assert normalised(one) == normalised(other)
+    assert normalized(one) == normalized(other)
 
 
 def test_a_score_tells_kinds_of_errors_and_how_sure_it_is() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.quality import understand_stt
-from ops.quality.score import normalised
+from ops.quality.score import normalized
 from ops.quality.transcribe import started
 from phone_daemon.call.caller_side import PendingTurn
 from phone_daemon.clock import run_counted
@@ -36,7 +36,7 @@ def heard(host: InlineHost, pcm: bytes) -> PendingTurn:
 def test_a_recording_is_heard_once_however_often(host: InlineHost) -> None:
     pcm = said("What are your opening hours?")
     one, other = heard(host, pcm), heard(host, pcm)
-    assert normalised(one.text) == "what are your opening hours"
+    assert normalized(one.text) == "what are your opening hours"
     assert 0 < one.confidence <= 1
     assert (one.text, one.confidence) == (other.text, other.confidence)
 
@@ -45,7 +45,7 @@ def test_a_recording_is_heard_once_however_often(host: InlineHost) -> None:
 def test_who_pauses_goes_on_with_the_same_turn(host: InlineHost) -> None:
     turn = heard(host, said("I would like an appointment.") + QUIET + said("On Tuesday morning."))
     assert len(turn.said) == 2
-    assert normalised(turn.text) == "i would like an appointment on tuesday morning"
+    assert normalized(turn.text) == "i would like an appointment on tuesday morning"
 
 
 def test_where_nobody_speaks_nothing_is_heard(host: InlineHost) -> None:
