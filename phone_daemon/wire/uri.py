@@ -12,6 +12,14 @@ _TEL = re.compile(r"\btel:([^;?\s<>]*)", re.IGNORECASE)
 _NAME = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^"<:;@]*))\s*<')
 _NO_NAME = re.compile(r"[^\w .,'&()+-]")
 MOST_OF_A_NAME = 64
+WITHHELD = frozenset({"anonymous", "unknown", "restricted", "unavailable", "private", "withheld", "no number"})
+"""What exchanges write in place of a number or a name that is withheld or that they do not have."""
+
+
+def is_withheld(user: str) -> bool:
+    """Whether a caller's user part says only that there is none; zeros are none either."""
+    plain = user.strip("+ ").lower()
+    return not plain or plain in WITHHELD or not plain.strip("0")
 
 
 def display_name(address: str) -> str:
@@ -19,7 +27,7 @@ def display_name(address: str) -> str:
     found = _NAME.match(address)
     name = re.sub(r"\\(.)", r"\1", (found[1] or found[2] or "") if found else "")
     plain = " ".join(_NO_NAME.sub(" ", name).split())[:MOST_OF_A_NAME]
-    return "" if plain.lower() in ("anonymous", "unknown", "restricted") or plain.strip("+").isdigit() else plain
+    return "" if plain.lower() in WITHHELD or plain.strip("+").isdigit() else plain
 
 
 def user_part(address: str) -> str:

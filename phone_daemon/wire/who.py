@@ -10,11 +10,17 @@ from ipaddress import ip_address, ip_network
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.dialing import is_allowed
 from phone_daemon.wire.line_card.message import SipMessage
-from phone_daemon.wire.uri import display_name, user_part
+from phone_daemon.wire.uri import display_name, is_withheld, user_part
 
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
-_CONTEXT = re.compile(r"\btel:([\d\s().\-]+)[^>]*;phone-context=(\+\d+)", re.IGNORECASE)
+_CONTEXT = re.compile(r"\b(?:tel|sips?):([\d\s().\-]+);[^>@]*?\bphone-context=(\+\d+)", re.IGNORECASE)
+_TRUNK_ZERO = re.compile(r"^(\s*\+\d+)\s*\(0\)")
+"""The national prefix that is not dialled from abroad, as in +44 (0)20 …"""
+_PRIVATE = frozenset({"id", "user"})
+"""What a caller asks to be withheld (RFC 3323, RFC 3325)."""
+_NANP = re.compile(r"[2-9]\d{9}", re.ASCII)
+"""A number in North America's plan, whose trunks often leave out the 1."""
 LEAST_NATIONAL = 7
 """Digits after the national prefix of a number that is compared with whole ones."""
 LEAST_E164 = 10
@@ -37,14 +43,14 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     `trusted`: it is one, whatever `sip.trusted` says.
     """
     caller = name = ""
-    if trusted or _is_trusted(address, sip.trusted):
-        # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
-        parties = [party for party in invite.entries("remote-party-id") if "party=called" not in party.lower()]
-        asserted = [*invite.entries("p-asserted-identity"), *parties]
-        caller = next(filter(None, (_number(entry, sip) for entry in asserted)), "")
-        name = next(filter(None, map(display_name, asserted)), "")
-    caller = caller or _number(invite.header("from"), sip)
-    name = name or display_name(invite.header("from"))
+    if not _is_private(invite):
+        asserted = _asserted(invite) if trusted or _is_trusted(address, sip.trusted) else []
+        callers = [number for entry in asserted if not is_withheld(number := _number(entry, sip))]
+        # One may be a trunk's or an account's name beside the number (RFC 3325 section 9.1).
+        caller = next(filter(_is_number, callers), next(iter(callers), ""))
+        if not caller and not is_withheld(number := _number(invite.header("from"), sip)):
+            caller = number
+        name = next(filter(None, map(display_name, (*asserted, invite.header("from")))), "")
     called: list[str] = []
     for source in sip.called_from:
         # The original number: the first that History-Info tells of, the last that Diversion does.
@@ -56,16 +62,43 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     return Who(caller, tuple(called) or ("",), name)
 
 
+def _is_number(text: str) -> bool:
+    """Whether it is a telephone number, and not a name."""
+    return bool(_DIGITS.fullmatch(text))
+
+
+def _asserted(invite: SipMessage) -> list[str]:
+    """Who calls, as a trusted sender says."""
+    # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
+    parties = [party.lower() for party in invite.entries("remote-party-id")]
+    open_ = [
+        entry
+        for entry, party in zip(invite.entries("remote-party-id"), parties, strict=True)
+        if "party=called" not in party and "privacy=full" not in party and "privacy=uri" not in party
+    ]
+    return [*invite.entries("p-asserted-identity"), *open_]
+
+
+def _is_private(invite: SipMessage) -> bool:
+    """Whether the caller does not want to be known to whom they call."""
+    return any(_PRIVATE & set(re.split(r"[;,\s]+", value.lower())) for value in invite.all("privacy"))
+
+
 def e164(number: str, sip: SipSettings) -> str:
     """`number` in E.164 with `+` as far as the settings tell how; anything that is no telephone number as it is."""
-    tidy = _SEPARATORS.sub("", number)
+    tidy = _SEPARATORS.sub("", _TRUNK_ZERO.sub(r"\1", number))
     if not _DIGITS.fullmatch(tidy):
         return number
     international, national, country = sip.international_prefix, sip.national_prefix, sip.country
+    # No country's code begins with 0: some gateways write + before whatever was dialled.
+    tidy = tidy.removeprefix("+") if tidy.startswith("+0") else tidy
     if tidy.startswith("+"):
         return tidy
-    if international and tidy.startswith(international) and len(tidy) > len(international):
-        return "+" + tidy.removeprefix(international)
+    abroad = tidy.removeprefix(international) if international and tidy.startswith(international) else ""
+    if len(abroad) >= LEAST_NATIONAL and not abroad.startswith("0"):
+        return "+" + abroad
+    if country == "1" and _NANP.fullmatch(tidy):
+        tidy = "1" + tidy
     if country and tidy.startswith(country) and len(tidy) >= LEAST_E164:
         return "+" + tidy
     if country and tidy.startswith(national) and len(tidy) >= len(national) + LEAST_NATIONAL:
@@ -102,6 +135,8 @@ def national(number: str, sip: SipSettings) -> str:
 
 def _number(address: str, sip: SipSettings) -> str:
     within = _CONTEXT.search(address)
+    if within and sip.international_prefix and within[1].startswith(sip.international_prefix):
+        within = None
     return e164(within[2] + within[1] if within else user_part(address), sip)
 
 

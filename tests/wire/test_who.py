@@ -115,3 +115,47 @@ def test_commas_in_names_and_uris_part_no_entries() -> None:
     assert who(asserted, caller="<sip:x@h>") == Who(CALLER, (CALLED,), "Lee A , B")
     diversion = 'Diversion: <sip:1@h>;reason="no, answer", "2, 3" <sip:2@h>'
     assert who(diversion, sip=replace(ANYWHERE, called_from=("diversion",))).called == ("2", "1")
+
+
+def test_who_asks_not_to_be_known_is_not() -> None:
+    asserted = f'P-Asserted-Identity: "Ann" <sip:{CALLER}@h>'
+    for privacy in ("id", "header;id", "user; critical"):
+        assert who(asserted, f"Privacy: {privacy}", caller=f"<sip:{CALLER}@h>") == Who("", (CALLED,))
+    assert who(asserted, "Privacy: none", caller="<sip:trunk@h>").caller == CALLER
+    for privacy in ("full", "uri"):
+        party = f"Remote-Party-ID: <sip:{CALLER}@h>;party=calling;privacy={privacy}"
+        assert who(party, caller="<sip:anonymous@h>").caller == ""
+
+
+@pytest.mark.parametrize("user", ["anonymous", "Unknown", "restricted", "unavailable", "+anonymous", "0000", "private"])
+def test_what_stands_in_place_of_a_number_is_none(user: str) -> None:
+    assert who(caller=f"<sip:{user}@h>") == Who("", (CALLED,))
+
+
+def test_of_several_identities_the_number_is_the_callers() -> None:
+    assert who("P-Asserted-Identity: <sip:trunk-7@h>", f"P-Asserted-Identity: <tel:{CALLER}>").caller == CALLER
+
+
+@pytest.mark.parametrize(
+    ("country", "national_prefix", "international_prefix", "written", "whole"),
+    [
+        *(("49", "0", "00", "03012345678", "+493012345678"), ("39", "", "00", "0612345678", "+390612345678")),
+        *(("1", "1", "011", "2125550123", "+12125550123"), ("1", "1", "011", "12125550123", "+12125550123")),
+        *(("1", "1", "011", "011442079460123", "+442079460123"), ("1", "1", "011", "911", "911")),
+        *(("7", "8", "810", "84951234567", "+74951234567"), ("7", "8", "810", "810442079460123", "+442079460123")),
+        *(("36", "06", "00", "0612345678", "+3612345678"), ("61", "0", "0011", "0011442079460123", "+442079460123")),
+        *(("45", "", "00", "32123456", "+4532123456"), ("44", "0", "00", "+44 (0)20 7946 0123", "+442079460123")),
+        *(("44", "0", "00", "+00442079460123", "+442079460123"), ("44", "0", "00", "+02079460123", "+442079460123")),
+        ("44", "0", "00", "0000", "0000"),
+    ],
+)
+def test_other_countries_dial_otherwise(
+    country: str, national_prefix: str, international_prefix: str, written: str, whole: str
+) -> None:
+    sip = SipSettings(country=country, national_prefix=national_prefix, international_prefix=international_prefix)
+    assert e164(written, sip) == whole
+
+
+def test_a_number_in_a_sip_uri_may_have_a_context() -> None:
+    assert who(caller="<sip:2079460111;phone-context=+44@h;user=phone>").caller == CALLER
+    assert who(caller="<sip:00442079460111;phone-context=+44@h>", sip=BRITISH).caller == CALLER
