@@ -159,7 +159,7 @@ def test_silence_proves_nothing(streaming: Path, tmp_path: Path, monkeypatch: py
         (["m", "{folder}", "--check", "{folder}/file"], "line 1: expected JSON with audio_filepath"),
         (["m", "{folder}", "--check", "{folder}/manifest"], "no.wav: cannot be read as a WAV file"),
         (["m", "{folder}", "--check", "{folder}/stereo"], "one channel of 16 bits"),
-        (["m", "{folder}", "--chunk-ms", "x"], "invalid int value"),
+        (["m", "{folder}", "--chunk-ms", "x"], "is not a whole number"),
         (["m"], "FOLDER"),
     ],
 )
