@@ -289,9 +289,9 @@ class Leg(pj.Call):  # type: ignore[misc]
             return EndReason.TRANSFERRED
         if not self._answered:
             return EndReason.REFUSED if self._placed else EndReason.CALLER_HUNG_UP
-        if not self._acknowledged:
-            return EndReason.NO_ACK
-        return EndReason.CALLER_HUNG_UP if code < 300 else EndReason.FAILED
+        if code < 300:  # BYE, which may come before the ACK
+            return EndReason.CALLER_HUNG_UP
+        return EndReason.FAILED if self._acknowledged else EndReason.NO_ACK
 
     @guarded
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802

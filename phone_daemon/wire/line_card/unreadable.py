@@ -6,6 +6,7 @@ An edge would even take the card for dead, and give the next card the same reque
 from __future__ import annotations
 
 import ctypes
+import re
 import secrets
 import socket
 import time
@@ -22,6 +23,7 @@ from phone_daemon.wire.line_card.refusal import refusal
 from phone_daemon.wire.line_card.resubmit import peer_of, sender_of
 from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 
+_OTHER_VERSION = re.compile(r"\S+ \S+ SIP/(?!2\.0\s)\d+\.\d+\s", re.IGNORECASE)
 TOLD_EVERY_S = 60.0
 """Least time between two lines in the log."""
 _lib = ctypes.PyDLL(_pjsua2.__file__)
@@ -41,9 +43,9 @@ class _Dropped(ctypes.Structure):
 
 
 class Unreadable:
-    """Answers requests with 400 (RFC 3261 section 21.4.1), or with 403 if `admits` does not let the sender
-    (`host:port`) call: by `udp`, a socket on our SIP port, or on the connection in `streams`. Of a response, `long`
-    submits what can be read.
+    """Answers requests with 400 (RFC 3261 section 21.4.1), 505 if they are of another version of SIP, or 403 if
+    `admits` does not let the sender (`host:port`) call: by `udp`, a socket on our SIP port, or on the connection in
+    `streams`. Of a response, `long` submits what can be read.
     """
 
     def __init__(
@@ -77,7 +79,8 @@ class Unreadable:
             self._say(f"{where} sent a response that cannot be read as a whole; it is used as far as it can be")
             return
         admitted = self._admits(parse(text), where)
-        answer = refusal(text, secrets.token_hex(6), "400 Bad Request" if admitted else "403 Forbidden")
+        status = "505 Version Not Supported" if _OTHER_VERSION.match(text) else "400 Bad Request"
+        answer = refusal(text, secrets.token_hex(6), status if admitted else "403 Forbidden")
         if answer is None:
             return
         if tcp:
@@ -85,7 +88,7 @@ class Unreadable:
         else:
             self._udp.sendto(answer.encode(), sender)
         if admitted:
-            self._say(f"{where} sent a request that cannot be read; it was answered with 400")
+            self._say(f"{where} sent a request that cannot be read; it was answered with {status[:3]}")
 
     def _say(self, what: str) -> None:
         now = time.monotonic()

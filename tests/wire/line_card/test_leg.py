@@ -200,6 +200,14 @@ async def test_a_call_that_is_never_acknowledged_ends_and_frees_its_slot() -> No
                 pass
 
 
+async def test_a_caller_who_hangs_up_before_the_ack_has_hung_up() -> None:
+    async with card() as ours, Probe(uri(ours), acknowledge=False) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        assert await probe.hang_up() == 200
+        assert (await ear.closed()).reason is EndReason.CALLER_HUNG_UP
+
+
 async def test_no_word_is_spoken_before_the_ack_and_none_is_lost() -> None:
     async with card() as ours, Probe(uri(ours), acknowledge=False) as probe:
         probe.rtp.sending = False

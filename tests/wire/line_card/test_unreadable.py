@@ -50,6 +50,11 @@ async def test_a_number_that_is_none_is_a_bad_request() -> None:
         assert ask(ours.port, **{"INVITE sip:": "INVITE http:"}) == 400
 
 
+async def test_another_version_of_sip_is_505() -> None:
+    async with card() as ours:
+        assert ask(ours.port, **{"127.0.0.1 SIP/2.0": "127.0.0.1 SIP/3.0"}) == 505
+
+
 async def test_a_stranger_learns_nothing_by_it() -> None:
     guarded = await LineCard.start(SipSettings(port=0), extra=("--guarded",))
     try:
