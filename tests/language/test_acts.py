@@ -74,3 +74,7 @@ def test_an_act_says_which_words_it_stands_in() -> None:
 )
 def test_what_is_only_denied_is_left_out(said: str, wanted: str) -> None:
     assert " ".join(wanted_part(words(said))) == wanted
+
+
+def test_who_cannot_hear_is_not_absent() -> None:
+    assert find_acts(words("I couldn't hear you, there was a noise.")) == ()

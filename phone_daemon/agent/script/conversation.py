@@ -24,7 +24,7 @@ from phone_daemon.language.yes_no import AROUND
 WHOLE = 0.95
 """From this score on there is no doubt: the caller said that intent and nothing else."""
 CLEAR = 0.62
-"""From this score on an aside, such as "one moment", is recognized."""
+"""From this score on an aside, such as "one moment", or a goodbye is recognized."""
 DOUBT = 0.5
 """Below this confidence of the recognizer, nothing irreversible is done: the caller is asked first."""
 BRIEF = 4
@@ -225,7 +225,7 @@ class _Step(Request):
         if values and self._aside(self._script.intents[other.intent]):
             return False
         answered = self._state.slot in values if self._state.asked is Asked.SLOT else bool(values)
-        leaving = self._script.intents[other.intent].then is Then.HANG_UP or self._by_the_way(other)
+        leaving = self._leaves(other) or self._by_the_way(other)
         said = reading.answer and (confirming or (reading.only and not self._interrupted))
         doubtful = answered or leaving or self._brief or said
         return other.score >= (SURE if doubtful else LEAST)
@@ -234,6 +234,10 @@ class _Step(Request):
         """Whether it is not a request but said in passing, which takes words of its own, and few."""
         intent = self._script.intents.get(best.intent)
         return intent is not None and (intent.then is Then.REPEAT or self._aside(intent))
+
+    def _leaves(self, best: Score) -> bool:
+        intent = self._script.intents.get(best.intent)
+        return intent is not None and intent.then is Then.HANG_UP
 
     def _differ(self, values: Mapping[str, str]) -> bool:
         return any(self._state.values.get(name) != value for name, value in values.items())
@@ -250,7 +254,7 @@ class _Step(Request):
             self._advance()
         elif LEAST <= best.score < WHOLE and best.score - rival.score < (CLOSE if reading.agreed else APART):
             self._clarify(best, rival)
-        elif best.score >= (CLEAR if self._by_the_way(best) else LEAST):
+        elif best.score >= (CLEAR if self._by_the_way(best) or self._leaves(best) else LEAST):
             self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
             self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))

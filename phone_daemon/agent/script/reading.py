@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import sqrt
 
+from phone_daemon.agent.script.elsewhere import LESS, Elsewhere
 from phone_daemon.agent.script.meaning import Meaning
 from phone_daemon.agent.script.scoring import SURE, Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
@@ -76,6 +77,11 @@ def meaning(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Meaning | Non
     return None if vectors is None else Meaning(vectors, dict(sentences))
 
 
+@lru_cache(maxsize=32)
+def elsewhere(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Elsewhere:
+    return Elsewhere(dict(sentences))
+
+
 _SHORT = (Then.HANG_UP, Then.LISTEN, Then.REPEAT)
 
 
@@ -91,6 +97,8 @@ class Reader:
         )
         self._matcher = matcher(sentences)
         self._meaning = meaning(sentences) if english else None
+        wanted = tuple((name, intent.sentences) for name, intent in script.intents.items() if name not in self._short)
+        self._elsewhere = elsewhere(wanted) if english else None
 
     def read(self, words: Sequence[str], state: State) -> Reading:
         """What `words` may mean to an agent in `state`."""
@@ -110,6 +118,9 @@ class Reader:
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked, agreed = self._ranked(words, {} if open_request else where)
         confirming, closing = state.asked in (Asked.CONFIRM, Asked.OFFER), state.asked is Asked.ELSE
+        if self._elsewhere is not None and self._elsewhere(words):
+            ranked = [each if each.intent in self._short else replace(each, score=each.score * LESS) for each in ranked]
+            ranked.sort(key=lambda each: -each.score)
         return Reading(
             self._weighed(ranked, len(words)),
             values,

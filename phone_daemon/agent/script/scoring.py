@@ -29,7 +29,7 @@ from phone_daemon.agent.script.lexicon import (
     sound,
     stem,
 )
-from phone_daemon.language.acts import CHANGE, DROP, find_acts
+from phone_daemon.language.acts import ABSENT, CHANGE, DROP, find_acts
 
 Vector = NDArray[np.float64]
 
@@ -266,6 +266,7 @@ class Agreement:
     def __init__(self, sentences: Sequence[Collection[str]]) -> None:
         """`sentences`: the tokens of each; `+drop` for an act."""
         self._doing = {act: np.array([f"+{act}" in tokens for tokens in sentences], bool) for act in DECIDING}
+        self._absent = np.array([f"+{ABSENT}" in tokens or f"+{DROP}" in tokens for tokens in sentences], bool)
         self._count = len(sentences)
 
     def __call__(self, acts: Collection[str]) -> Vector:
@@ -273,6 +274,8 @@ class Agreement:
         factor = np.ones(self._count)
         for act, doing in self._doing.items():
             factor[~doing if act in acts else doing] *= OTHERWISE if act in acts else UNASKED
+        if ABSENT in acts and self._absent.any():
+            factor[~self._absent] *= UNASKED
         return factor
 
 
