@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,109 +51,119 @@ PEAK = 0.95
 """The share of a turn's frames that are softer than its level."""
 
 
+class _Heard(NamedTuple):
+    """A frame of 20 ms."""
+
+    level_db: float
+    pcm: bytes
+
+
+class _Learned(NamedTuple):
+    """What a turn of the caller's told of them."""
+
+    level_db: float
+    closeness: float
+
+
 class NearTalker:
     """The near talker of one call."""
 
     def __init__(self) -> None:
-        self._levels: deque[float] = deque([-math.inf] * HELD, HELD)
-        self._sounds: deque[bytes] = deque(maxlen=HELD)
-        self._turn: list[float] = []
-        self._turn_sounds: list[bytes] = []
-        self._voice: list[float] = []
-        """Levels of the voice that began most recently, from its first frame."""
-        self._voice_sounds: list[bytes] = []
+        self._recent: deque[_Heard] = deque(maxlen=HELD)
+        self._turn: list[_Heard] = []
+        self._voice: list[_Heard] = []
+        """The voice that began most recently, from its first frame to the last that is judged."""
         self._closeness: float | None = None
         """That of the voice, once it is known."""
         self._frames = 0
         """Frames since that voice began."""
-        self._turns: deque[float] = deque(maxlen=TURNS)
-        self._closenesses: deque[float] = deque(maxlen=TURNS)
+        self._turns: deque[_Learned] = deque(maxlen=TURNS)
+        self._usual: _Learned | None = None
+        """The medians of `_turns`."""
 
     @property
     def latest_db(self) -> float:
-        """The level of the latest 20 ms."""
-        return self._levels[-1]
+        """The level of the latest 20 ms, in dB of full scale."""
+        return self._recent[-1].level_db if self._recent else -math.inf
 
     @property
     def usual_db(self) -> float | None:
         """The caller's level, in dB of full scale; None if it is not yet known."""
-        return _median(self._turns)
+        return None if self._usual is None else self._usual.level_db
 
     @property
     def may_be_near(self) -> bool:
         """Whether the last frame is loud enough to begin something that the caller says."""
-        return self.usual_db is None or self._levels[-1] >= self.usual_db - SOFT_DB
+        return self.usual_db is None or self.latest_db >= self.usual_db - SOFT_DB
 
     def hear(self, pcm: bytes, *, voice: bool) -> None:
         """Takes 20 ms; `voice`: whether they belong to a voice that has begun and has not paused."""
-        level = level_db(pcm)
-        self._levels.append(level)
-        self._sounds.append(pcm)
+        heard = _Heard(level_db(pcm), pcm)
+        self._recent.append(heard)
         self._frames += 1
         if len(self._voice) < JUDGED:
-            self._voice.append(level)
-            self._voice_sounds.append(pcm)
+            self._voice.append(heard)
         if voice:
-            self._turn.append(level)
-            if len(self._turn_sounds) < LONGEST:
-                self._turn_sounds.append(pcm)
+            self._turn.append(heard if len(self._turn) < LONGEST else _Heard(heard.level_db, b""))
 
     def is_far(self, *, speaking: bool) -> bool:
         """Whether the latest sound is too soft to be the caller; `speaking`: whether the caller was speaking until
         now."""
         usual = self.usual_db
-        recent = self._levels if speaking else list(self._levels)[-HEARD:]
-        return usual is not None and sorted(recent)[-2] < usual - FAR_DB
+        return usual is not None and _second_loudest(self._latest(HELD if speaking else HEARD)) < usual - FAR_DB
 
     @property
     def behind(self) -> bool | None:
         """Whether the voice that began most recently is somebody behind the caller; None if that is not yet known."""
         usual = self.usual_db
-        recent = sorted(list(self._levels)[max(0, HELD - self._frames) :])
         nearest_db = CLOSEST_DB if self.distant else NEAR_DB
-        if usual is None or (len(recent) > 1 and recent[-2] >= usual - nearest_db):
+        if usual is None or _second_loudest(self._latest(self._frames)) >= usual - nearest_db:
             return False
         if len(self._voice) < JUDGED:
             return None
         if self.distant:
             return True
-        mean_db = 10 * math.log10(sum(10 ** (level / 10) for level in self._voice) / JUDGED)
-        return (sorted(self._voice)[-2] + mean_db) / 2 < usual - BEHIND_DB
+        mean_db = 10 * math.log10(sum(10 ** (heard.level_db / 10) for heard in self._voice) / JUDGED)
+        return (_second_loudest(self._voice) + mean_db) / 2 < usual - BEHIND_DB
 
     @property
     def distant(self) -> bool | None:
         """Whether the voice that began most recently comes from farther away than the caller's, judging by what a room
         does to it; None if that is not yet known."""
-        learned = _median(self._closenesses)
-        if len(self._voice_sounds) < JUDGED:
+        if len(self._voice) < JUDGED:
             return None
-        if learned is None:
+        if self._usual is None:
             return False
         if self._closeness is None:
-            self._closeness = closeness(self._voice_sounds)
-        return self._closeness < min(DISTANT, learned - FARTHER)
+            self._closeness = closeness([heard.pcm for heard in self._voice])
+        return self._closeness < min(DISTANT, self._usual.closeness - FARTHER)
 
     def begin(self, frames: int = 0) -> None:
         """A voice began `frames` ago, and may be a turn of the caller's from now on."""
         self._frames = frames
-        self._voice = list(self._levels)[max(0, HELD - frames) :]
-        self._voice_sounds = list(self._sounds)[max(0, len(self._sounds) - frames) :]
+        self._voice = self._latest(frames)
         self._closeness = None
         # From the onset: a voice's first syllables are often its loudest, while a VAD is not yet sure of them.
-        self._turn, self._turn_sounds = list(self._voice), list(self._voice_sounds)
+        self._turn = list(self._voice)
 
     def learn(self) -> None:
         """The latest speech was a turn of the caller's."""
         if len(self._turn) >= LEAST:
-            self._turns.append(sorted(self._turn)[int(PEAK * (len(self._turn) - 1))])
-            self._closenesses.append(closeness(self._turn_sounds))
+            levels = sorted(heard.level_db for heard in self._turn)
+            close = closeness([heard.pcm for heard in self._turn[:LONGEST]])
+            self._turns.append(_Learned(levels[int(PEAK * (len(levels) - 1))], close))
+            level, close = map(_median, zip(*self._turns, strict=True))
+            self._usual = _Learned(level, close)
         self._turn.clear()
-        self._turn_sounds.clear()
 
     def forget(self) -> None:
         """The caller has not been heard for a long time: they may have become softer."""
         self._turns.clear()
-        self._closenesses.clear()
+        self._usual = None
+
+    def _latest(self, frames: int) -> list[_Heard]:
+        """The last `frames` frames, as far as they are kept."""
+        return list(self._recent)[max(0, len(self._recent) - frames) :]
 
 
 def level_db(pcm: bytes) -> float:
@@ -162,5 +173,10 @@ def level_db(pcm: bytes) -> float:
     return 10 * math.log10(power / 2**30 + 1e-12)
 
 
-def _median(values: Collection[float]) -> float | None:
-    return sorted(values)[len(values) // 2] if values else None
+def _second_loudest(frames: Sequence[_Heard]) -> float:
+    """Of the second loudest of `frames` the level in dB; of fewer than two, -inf."""
+    return sorted([heard.level_db for heard in frames])[-2] if len(frames) > 1 else -math.inf
+
+
+def _median(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
