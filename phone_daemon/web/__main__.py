@@ -22,6 +22,7 @@ from typing import Any
 import uvicorn
 
 from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.web import uvicorn_log
 from phone_daemon.web.app import create_app, guarded
 from phone_daemon.web.audit import Audit
 from phone_daemon.web.auth import Tokens, TokensError
@@ -82,7 +83,7 @@ async def _beside_a_daemon(fd: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    uvicorn_log.set_up()
     told = HandOver.decode(sys.stdin.buffer.read())
     daemon = socket.socket(fileno=fd)
     daemon.setblocking(False)
@@ -95,7 +96,7 @@ async def _alone(config: Path | None) -> int:
     settings = load_settings(config, os.environ)
     set_up(logging.INFO, as_json=settings.log == "json")
     told = HandOver(settings, token=make_token())
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    uvicorn_log.set_up()
     await serve(told, None)
     return 0
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
@@ -58,9 +58,16 @@ def _not_seconds(text: str) -> str:
     return text
 
 
+def _utc(at: datetime) -> datetime:
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time in UTC") from None
+
+
 DIAL_SLACK_S = 10.0
 """Longer than a daemon takes to report that nobody answered."""
-When = Annotated[datetime, BeforeValidator(_not_seconds)]
+When = Annotated[datetime, BeforeValidator(_not_seconds), AfterValidator(_utc)]
 GONE = ("not live", "no such call")
 """A daemon's answers for a call that it does not have."""
 
@@ -374,6 +381,4 @@ async def list_events(  # noqa: PLR0917
 
 
 def _iso(at: datetime | None) -> str:
-    if at is None:
-        return ""
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return "" if at is None else at.isoformat()

@@ -125,6 +125,14 @@ async def test_what_a_call_cannot_do_is_told(web: Served) -> None:
         assert (answer.status_code, answer.json()) == (404, {"detail": "call gone is not live"})
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1767225600", "soon"])
+async def test_a_time_that_is_none_is_refused_in_one_line(web: Served, since: str) -> None:
+    async with web.client("watch") as client:
+        answer = await client.get("/v1/calls", params={"state": "past", "since": since})
+    assert answer.status_code == 422
+    assert "since" in answer.json()["detail"] and "\n" not in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
