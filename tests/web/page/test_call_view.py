@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
@@ -13,19 +14,12 @@ from playwright.async_api import BrowserContext, expect
 from ops.live.chromium import chromium, record
 from tests.web.page.conftest import Served
 from tests.web.page.daemon import a_daemon, problems
+from tests.web.page.talking import Talker, measured
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BOOKING = [
-    (3.0, "books_an_appointment/booking.wav"),
-    (6.0, "books_an_appointment/day.wav"),
-    (6.0, "books_an_appointment/time.wav"),
-    (8.0, "books_an_appointment/yes.wav"),
-]
-"""Speaks into the greeting, and then answers each question, even of an agent that a busy machine slows down."""
 LOUD, AUDIBLE = 0.01, 0.002
 SOON_MS = 40_000
-LATE_MS = 90_000
 
 
 def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
@@ -46,8 +40,8 @@ def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, fl
 @pytest.mark.timeout(300)
 async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Served) -> None:
     """The whole call: press, be greeted, interrupt, hear the silence, book, hang up; with nothing in the console."""
-    record(tmp_path / "caller.wav", BOOKING)
-    async with chromium(tmp_path / "caller.wav", measured=True) as context:
+    async with chromium() as context:
+        await measured(context)
         page = await context.new_page()
         async with problems(page) as complaints:
             await page.goto(served.link)
@@ -56,12 +50,16 @@ async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Se
             await page.get_by_label("I wear headphones").check()
             await page.get_by_role("button", name="Call", exact=True).click()
             captions = page.get_by_role("log", name="Captions")
-            await expect(captions.locator(".interruption")).to_contain_text(
-                "You interrupted: silent after", timeout=SOON_MS
-            )
+            caller = Talker(page, captions)
+            await expect(captions).to_contain_text("Welcome", timeout=SOON_MS)
+            await asyncio.sleep(1.0)
+            await caller.says_until("books_an_appointment/booking.wav", r"\bday\b.*\?")
+            await expect(captions.locator(".interruption").first).to_contain_text("You interrupted: silent after")
             await expect(captions.locator("del").last).not_to_be_empty()
-            await expect(captions).to_contain_text("You are booked on Tuesday", timeout=LATE_MS)
-            await expect(page.locator(".sparkline circle")).to_have_count(1)
+            await caller.says_until("books_an_appointment/day.wav", r"\btime\b.*\?")
+            await caller.says_until("books_an_appointment/time.wav", r"(right|correct)\?")
+            await caller.says_until("books_an_appointment/yes.wav", "You are booked on Tuesday")
+            await expect(page.locator(".sparkline circle").first).to_be_visible()
             after_ms, silent_ms = interrupted(await page.evaluate("levels"))
             assert after_ms < 2000 and silent_ms > 400
             await page.get_by_role("button", name="Hang up").click()
