@@ -78,3 +78,44 @@ def test_what_is_heard_while_the_agent_is_silent_does_not_make_the_line_one_that
     sound.hear(level_db(caller), caller)
     sound.hear(level_db(caller), caller)
     assert sound.new
+
+
+SPEAKS, WHISPERS = noise(-20, 1), noise(-50, 1)
+
+
+def new_at(*stretches: tuple[float, int], agent: bytes = SPEAKS) -> list[int]:
+    """The frames in which a sound is new, of a line with these levels for these numbers of frames."""
+    sound, found = SoundOnset(), []
+    for at, level in enumerate(level for level, frames in stretches for _ in range(frames)):
+        sound.hear(level, agent)
+        if sound.new:
+            found.append(at)
+    return found
+
+
+QUIET, LOUD = (-60.0, 45), (-30.0, 20)
+
+
+def test_the_line_must_have_been_silent_for_as_long_as_an_echo_may_take() -> None:
+    assert new_at((-60.0, 40), LOUD) == list(range(41, 48))
+    assert new_at((-60.0, 39), LOUD) == []
+    assert new_at(QUIET, LOUD, agent=WHISPERS) == []
+    assert new_at(QUIET, LOUD, agent=b"") == []
+
+
+def test_between_its_syllables_a_sound_is_not_over() -> None:
+    assert new_at(QUIET, (-30.0, 4), (-60.0, 2), LOUD) == [46, 47, 48, 51, 52, 53, 54]
+    # Three soft frames end it; the next came too soon to be anything but an echo.
+    assert new_at(QUIET, (-30.0, 4), (-60.0, 3), LOUD) == [46, 47, 48]
+    assert new_at(QUIET, (-30.0, 1), (-60.0, 1), LOUD) == []
+
+
+def test_noise_that_grows_slowly_is_no_sound_and_noise_that_grows_fast_is() -> None:
+    slowly, fast = ([(-60.0 + each * frame, 1) for frame in range(250)] for each in (0.04, 0.09))
+    assert new_at(QUIET, *slowly) == []
+    assert new_at(QUIET, *fast) != []
+
+
+def test_the_quietest_line_has_a_noise_of_its_own() -> None:
+    assert new_at((-120.0, 45), (-55.5, 3)) == []
+    assert new_at((-120.0, 45), (-54.5, 3)) == [46, 47]

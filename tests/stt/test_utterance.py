@@ -16,6 +16,7 @@ from phone_daemon.stt.utterance import SttLost, Utterance
 from sidecars.local.inline import InlineHost
 from sidecars.local.recognition import BACKLOG_S
 from sidecars.local.subprocess import SubprocessHost
+from tests.fakes import MortalHost
 from tests.sidecars.clinic import OPTIONS, SAID
 from tests.sidecars.speech import caller, wide, words
 
@@ -180,6 +181,7 @@ async def killed(host: SubprocessHost) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 async def test_an_utterance_whose_engine_dies_is_heard_again_once_and_one_cancelled_is_not() -> None:
     host = SubprocessHost("stt", "moonshine", OPTIONS)
     await host.start()
@@ -241,6 +243,34 @@ async def test_a_spare_whose_engine_died_before_it_heard_anything_hears_all_the_
             await killed(host)
         say(spare, SAID[0])
         assert words((await spare.finalize()).text) == SAID[0]
+    finally:
+        await host.close()
+
+
+async def test_an_utterance_is_heard_again_by_one_more_engine_and_a_spare_by_any() -> None:
+    host = MortalHost("stt", "moonshine", OPTIONS)
+    await host.start()
+    try:
+        begun, spare, unlucky, cancelled = (Utterance(host, CLINIC) for _ in range(4))
+        await cancelled.cancel()
+        audio = caller(SAID[0])
+        half = len(audio) // 640 * 320
+        for each in (begun, unlucky):
+            each.feed(audio[:half])
+        await host.die()
+        with pytest.raises(SttLost, match="killed"):
+            await cancelled.released()
+        begun.feed(audio[half:])
+        assert words((await begun.finalize()).text) == SAID[0]
+        begun.feed(audio)  # it is over
+        assert words((await begun.finalize()).text) == SAID[0]
+        await host.die()
+        unlucky.feed(audio[half:])
+        with pytest.raises(SttLost, match="killed"):
+            await unlucky.finalize()
+        say(spare, SAID[1])
+        assert words((await spare.finalize()).text) == SAID[1]
+        assert not host._channels
     finally:
         await host.close()
 
