@@ -60,6 +60,7 @@ _ACTS = {
         | (?:put|push|mov|bring|shift|set)(?:e|ing)?{_SOME}\ (?:back|off|forward|along) | put\ off
         | instead(?:\ of)? | rather\ than
         | (?:an?\ )?(?:other|another|different|later|earlier|better|sooner)\ {_ONE} | new\ (?:time|day|date)
+        | but\ (?:could|can)\ (?:we|i)\ (?:do|make|have|come)
         | (?:later|earlier|sooner)(?!\ than\ that) | clash\w*
         """,
     WHEN: r"""

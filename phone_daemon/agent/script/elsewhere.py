@@ -20,7 +20,8 @@ _TOPICS = (
     "film movie cinema theatre concert match football rugby song joke telly television netflix radio",
     "electricity gas energy meter tariff supplier",
     "broadband internet wifi router sim landline",
-    "mortgage overdraft pension insurance credit debit investment savings shares bitcoin",
+    "mortgage overdraft pension credit debit investment savings shares bitcoin",
+    "insurance",
     "boiler radiator tap toilet sink pipe roof glazing gutter sofa furniture fridge freezer oven dishwasher washing "
     "carpet mattress curtain kitchen bathroom",
     "printer laptop software password email antivirus",
@@ -47,7 +48,7 @@ _DETERMINERS = frozenset(
 )
 _AROUND = frozenset(
     ("in", "at", "from", "on", "off", "under", "by", "behind", "into", "over", "through", "near", "past", "outside")
-)
+) | {"after", "before", "during", "since", "with"}
 """Before a thing that is only where somebody was: "I was in the kitchen"."""
 _LONGEST = 3
 """Words of a thing: "my old washing machine"."""

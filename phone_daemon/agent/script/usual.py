@@ -26,7 +26,10 @@ class _Kind:
     """What its sentences may do (`find_acts`) besides nothing in particular."""
 
 
-_KEPT = r"(?:appointment|visit|checkup|haircut|lesson|session|table|reservation|viewing|treatment|massage)\b"
+_KEPT = (
+    r"(?:appointment|visit|checkup|haircut|lesson|session|table|reservation|viewing|treatment|massage"
+    r"|service|trim|cut|class|room|slot|test|repair|consultation|inspection|stay)\b"
+)
 """What one has a time for."""
 _SHOWN = 0.05
 """The least share of an intent's sentences that show what kind it is: an emergency needs an appointment, too."""
@@ -79,6 +82,7 @@ _KINDS = (
             "(cheers|thanks a lot|take care)",
             "thank you [very much] for your help [goodbye]",
             "(i'm|we're) (done|all set)",
+            "(ta|ta very much|cheers) (bye|cheerio|ta ta)",
         ),
     ),
     _Kind(
@@ -161,6 +165,158 @@ _KINDS = (
             "what (do you charge|does it cost|would it cost me|are your prices|are your rates)",
             "is it (expensive|dear|cheap)",
             "tell me (the price|the cost|how much it is)",
+            "(how much|what) (would|will|does) it (set me back|come to)",
+            "(what'll|what will|what would) it cost [me]",
+            "what do you want for it",
+            "(give|tell) me a rough idea of the (price|cost)",
+            "what (do|would) you charge for that",
+        ),
+    ),
+    _Kind(
+        rf"\b(?:change|move|reschedule|rearrange) (?:my|an?|the|our) (?:\w+ )?{_KEPT}",
+        _ANSWERS,
+        (
+            "(can|could) (i|we) (change|move) it [to another day]",
+            "(can|could) (i|we) come (another day|at another time|later|earlier) [instead]",
+            "(can|could) we make it (later|earlier|another day|{day}) [instead]",
+            "(push|put|move|bring) it (back|forward)",
+            "have you got (anything|something) (later|earlier|else)",
+            "that (day|time) (doesn't suit|is no good for|doesn't work for) me any more",
+            "(another day|a later time|an earlier time) would suit me better",
+        ),
+        frozenset((CHANGE,)),
+    ),
+    _Kind(
+        r"\bleave (?:\w+ ){0,2}(?:message|note)\b|\b(?:call|ring|phone) me back\b|\btake a message\b",
+        _ANSWERS,
+        (
+            "could you (get|ask) (somebody|them|him|her) to call me [back]",
+            "(can|could) (somebody|he|she) (ring|call) me [back]",
+            "(tell|let) (them|him|her) [know] i (called|rang)",
+            "give me a (ring|call) [back]",
+            "i'd like (a call back|to be called back)",
+            "(pass|take|give them) a message",
+        ),
+    ),
+    _Kind(
+        r"\bemergenc|\burgent",
+        _ANSWERS,
+        (
+            "(it's|this is) (urgent|really urgent|an emergency)",
+            "i need (help|somebody) (now|right away|straight away|immediately|urgently|as soon as possible)",
+            "(this|it) can't wait",
+            "(can|could) (somebody|you) come (right now|straight away|immediately)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:is|are) (?:my|the) \w+ (?:ready|done|finished|fixed|mended)\b"
+        r"|\bwhen can i (?:come and )?(?:pick|collect|fetch|get)\b",
+        _ANSWERS,
+        (
+            "is it (ready|done|finished|fixed|mended) [yet]",
+            "are they (ready|done|finished) [yet]",
+            "(have you|are you) (finished|done) [with it] [yet]",
+            "has it been (fixed|done|mended)",
+            "how are you getting on with it",
+            "(when|what time) can i (come and get|collect|fetch) (it|mine)",
+            "how (is it coming along|long will it be)",
+            "(any news on it|what's happening with it)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:book|need|have|want|like) (?:\w+ ){0,4}(?:service|repair|inspection|m o t)\b",
+        _ANSWERS,
+        (
+            "(can|could|when could) you (have|take) a look at (it|mine)",
+            "(it|mine) needs (looking at|doing|fixing|a repair|a service)",
+            "(can|could) i bring (it|mine) in [{day}]",
+            "i'd like to (have|get) it (looked at|done|serviced|checked)",
+            "it's due (one|a service|an inspection)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:book|make|need|like|want) (?:an?|my) (?:haircut|trim|treatment|massage)\b",
+        _ANSWERS,
+        (
+            "(can|could) i (get|have) (it|my hair) done [{day}]",
+            "i (could do with|need|would like) (a trim|a treatment|it done) [{day}]",
+            "any chance of (a cut|a treatment) [{day}]",
+        ),
+    ),
+    _Kind(
+        r"\b(?:quote|quotation|estimate)\b",
+        _ANSWERS,
+        (
+            "(can|could) you give me (a quote|an estimate|a price|a rough idea of the price)",
+            "i'd like (a quote|an estimate|a price) for (a job|some work|it)",
+            "what would you (want|charge) for (doing|putting in|fitting) (it|a new one)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:send|come) (?:an?|somebody|someone|round|out)\b|\bsend (?:me )?an? \w+",
+        _ANSWERS,
+        (
+            "(can|could) (somebody|you) (come out|come round|come and look|have a look)",
+            "i need (somebody|someone) to (come out|come round|have a look at it|fix it)",
+            "(it|mine) (doesn't work|isn't working|has stopped working|is broken|is blocked|is leaking|is dripping)",
+            "(there is|i've got) (a leak|a blockage|something wrong)",
+            "i've got no (hot water|heating|power)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:pay|invoice|bill|owe|payment)\b",
+        _ANSWERS,
+        (
+            "how much do i owe [you]",
+            "what do i have to pay",
+            "i (want|would like|need) to (pay|settle up|settle my account|pay what i owe)",
+            "i've (had|got|received) (a bill|an invoice|a letter) [from you]",
+            "(the|my) (bill|invoice) (is wrong|isn't right|doesn't look right|is too high)",
+            "can i pay (by card|over the phone|now)",
+            "i owe you [some] money",
+        ),
+    ),
+    _Kind(
+        r"\b(?:renew|extend) (?:\w+ )?\w+",
+        _ANSWERS,
+        (
+            "(can|could) i (keep|have) (it|them|mine) (longer|a bit longer|for another week)",
+            "(i need|can i have|could i have) (more time|another week|another couple of weeks)",
+            "(they're|it's|mine are) due back (today|tomorrow|soon)",
+            "(extend|renew) (it|them|mine)",
+        ),
+    ),
+    _Kind(
+        r"\bput (?:\w+ ){1,3}(?:aside|by)\b|\b(?:reserve|hold) an? (?:book|copy|item|title|ticket)",
+        _ANSWERS,
+        (
+            "(can|could) you (hold|keep|save|put by|put aside) (one|it|a copy) for me",
+            "i'm (after|looking for) (one|a copy)",
+            "(have you got|do you have) (one|it|a copy) [in|in stock]",
+            "keep me (one|a copy)",
+        ),
+    ),
+    _Kind(
+        r"\b(?:track|where is|where's) (?:my|an?|the) (?:parcel|package|order|delivery)\b",
+        _ANSWERS,
+        (
+            "it (hasn't|still hasn't) (come|arrived|turned up)",
+            "where has it got to",
+            "when (will it|is it going to) (come|arrive|be here|get here)",
+            "nothing has (come|arrived|turned up)",
+            "i'm still waiting [for it]",
+            "any news (of|on|about) (it|my order)",
+        ),
+    ),
+    _Kind(
+        r"\bwhere are you\b|\b(?:your|the) address\b|\bhow (?:do i|can i) (?:find|get to) you\b",
+        _ANSWERS,
+        (
+            "where are you (based|located|exactly)",
+            "how do i (find|get to|reach) you",
+            "what's your (address|post code|zip code)",
+            "(which|what) (street|road) are you on",
+            "is there (anywhere to park|parking|a car park)",
         ),
     ),
 )  # fmt: skip

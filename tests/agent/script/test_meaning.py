@@ -129,6 +129,6 @@ async def test_where_words_and_meaning_speak_for_different_intents_the_caller_is
         f"""
         caller: {said}
         means: unclear
-        agent: Sorry, would you like to hear our opening hours, or to book an appointment?
+        agent: Sorry, would you like to book an appointment, or to hear our opening hours?
         """,
     )

@@ -210,8 +210,8 @@ async def test_an_offered_request_is_chosen_by_its_place() -> None:
         """
         caller: Is there someone in on Friday afternoons?
         means: unclear
-        agent: Sorry, would you like to hear our opening hours, or to book an appointment?
-        caller: The second one, please.
+        agent: Sorry, would you like to book an appointment, or to hear our opening hours?
+        caller: The first one, please.
         means: book
         agent: Which day would suit you?
         """,

@@ -65,6 +65,65 @@ def test_a_request_named_in_one_sentence_is_understood_in_the_usual_ones(vet: Di
     assert (best.intent, best.score >= LEAST) == (intent, True)
 
 
+COBBLER = """
+name = "cobbler"
+called = ["*"]
+greeting = "Cobbler's."
+[intents.ready]
+offer = "to hear if your shoes are done"
+caller_says = ["are my shoes ready"]
+say = ["On Friday."]
+[intents.quote]
+offer = "to get an estimate"
+caller_says = ["i'd like an estimate"]
+say = ["About twenty pounds."]
+[intents.pay]
+offer = "to pay"
+caller_says = ["i'd like to pay my bill"]
+say = ["In the shop, please."]
+[intents.where]
+offer = "to hear where we are"
+caller_says = ["where are you"]
+say = ["By the market."]
+[intents.back]
+offer = "to be called back"
+caller_says = ["please call me back"]
+say = ["We will."]
+[intents.urgent]
+offer = "for something urgent"
+caller_says = ["it's urgent"]
+say = ["Come in at once."]
+[intents.move]
+offer = "to move your fitting"
+caller_says = ["i want to change my appointment"]
+say = ["To when?"]
+"""
+
+
+@pytest.fixture(scope="module")
+def cobbler(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
+    path: Path = tmp_path_factory.mktemp("small") / "cobbler.toml"
+    path.write_text(COBBLER, encoding="utf-8")
+    return next(iter(Dialplans.load([path]))).at(OPEN)
+
+
+@pytest.mark.parametrize(
+    ("said", "intent"),
+    [
+        ("Have you finished with them yet?", "ready"),
+        ("Can you give me a rough idea of the cost?", "quote"),
+        ("What do I owe you?", "pay"),
+        ("Is there anywhere to park?", "where"),
+        ("Could you ask him to ring me?", "back"),
+        ("This really can't wait.", "urgent"),
+        ("Could we make it a bit later instead?", "move"),
+    ],
+)
+def test_each_usual_kind_of_request_is_understood_from_one_sentence(cobbler: Dialplan, said: str, intent: str) -> None:
+    best = Reader(cobbler.script).read(words(said), State()).best
+    assert (best.intent, best.score >= LEAST) == (intent, True)
+
+
 @pytest.mark.parametrize("said", ["I've burnt my dinner.", "The train was full of people.", "How tall is that tower?"])
 def test_what_has_nothing_to_do_with_it_is_still_asked_about(vet: Dialplan, said: str) -> None:
     assert Reader(vet.script).read(words(said), State()).best.score < LEAST
