@@ -118,18 +118,19 @@ class Ducking:
 
     def _evidence(self) -> Evidence:
         caller = self._caller
+        over = caller.quiet >= samples(QUIET_S)
         return Evidence(
             since_s=(caller.position - self._onset) / SAMPLE_RATE,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
             text=caller.partial,
-            wordy=self._policy.wants_floor(caller.partial, over=caller.quiet >= samples(QUIET_S)),
+            wordy=self._policy.wants_floor(caller.partial, over=over),
             remark=self._policy.is_remark(caller.partial),
             wanted=self._wanted,
             likeness=self._sum / max(self._count, 1),
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=1.0 if self._was_own else self._own,
             partials=self.partials,
-            announced=caller.recurrence.recurs or begins_announcement(caller.partial),
+            announced=caller.recurrence.recurs or begins_announcement(caller.partial, over=over),
             behind=caller.near.behind,
             asks=caller.near.distant is False and self._policy.asks_for_floor(caller.partial),
         )

@@ -28,7 +28,7 @@ _ANNOUNCEMENT = re.compile(
     | the\ conference\ will\ begin
     | (?:please\ wait|(?:please\ )?(?:hold|wait)\ a\ moment)\ while\ (?:i|we)\ (?:connect|transfer|try|locate|put)
     | while\ (?:i|we)\ (?:try|connect|locate)\ (?:that|you|your)\b
-    | ^waiting\ to\ speak\ (?:to|with)\ a\b
+    | ^(?:call\ waiting|(?:hold|waiting|wait)\ time)$ | ^waiting\ to\ speak\ (?:to|with)\ a\b
     | we\ are\ currently\ experiencing | (?:higher|unusually\ high)\ (?:than\ (?:usual|normal)\ )?call\ volumes?
     | ^(?:this|your)\ call\ (?:may|might|will)\ be\ (?:recorded|monitored)
     )""",
@@ -55,11 +55,13 @@ def is_announcement(text: str) -> bool:
     return _ANNOUNCEMENT.search(_plain(text)) is not None
 
 
-def begins_announcement(text: str) -> bool:
+def begins_announcement(text: str, *, over: bool = True) -> bool:
     """Whether `text` is the beginning of an announcement. Two of its words are enough, because more follow: someone who
-    begins that way but wants to say something else will have said it a moment later."""
+    begins that way but wants to say something else will have said it a moment later. Unless it is `over`, its last
+    word may be half a word, and need not fit."""
     said = _plain(text).split()
-    return len(said) >= 2 and any(_begins(said, each.split()) for each in _BEGINNINGS)
+    heard = [said, *([] if over else [said[:-1]])]
+    return any(len(words) >= 2 and _begins(words, each.split()) for words in heard for each in _BEGINNINGS)
 
 
 def _begins(said: Sequence[str], known: Sequence[str]) -> bool:

@@ -24,6 +24,7 @@ from phone_daemon.language.announcements import begins_announcement, is_announce
         "We apologize for the delay.",
         "We appreciate your patience.",
         "Thank you for calling the city water works.",
+        "Call waiting.",
         "The person you are calling is not available.",
     ],
 )
@@ -69,3 +70,15 @@ def test_a_recording_is_known_by_how_it_begins(text: str) -> None:
 )
 def test_what_callers_begin_with_is_no_beginning_of_one(text: str) -> None:
     assert not begins_announcement(text)
+
+
+@pytest.mark.parametrize("text", ["The conference looked", "You are correct", "Your call is no"])
+def test_a_word_that_is_being_said_does_not_make_it_another_sentence(text: str) -> None:
+    assert begins_announcement(text, over=False)
+    assert not begins_announcement(text)
+    assert not begins_announcement(f"{text} about it", over=False)
+
+
+@pytest.mark.parametrize("text", ["Your", "You want", "Hold on please"])
+def test_one_word_of_an_announcement_is_not_enough(text: str) -> None:
+    assert not begins_announcement(text, over=False)
