@@ -72,7 +72,7 @@ def test_what_callers_begin_with_is_no_beginning_of_one(text: str) -> None:
     assert not begins_announcement(text)
 
 
-@pytest.mark.parametrize("text", ["The conference looked", "You are correct", "Your call is no"])
+@pytest.mark.parametrize("text", ["The conference looked", "You are correct"])
 def test_a_word_that_is_being_said_does_not_make_it_another_sentence(text: str) -> None:
     assert begins_announcement(text, over=False)
     assert not begins_announcement(text)
