@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from phone_daemon.call.caller_side import CallerSide, PendingTurn
-from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, Frame, SpeechStarted, samples
+from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, Frame, SpeechEnded, SpeechStarted, samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.utterance import Utterance
 from sidecars.host.channel import QueueChannel
@@ -50,12 +50,14 @@ class Hearing:
     def __init__(self, side: CallerSide) -> None:
         self.side = side
         self.position = 0
+        self.events: list[SpeechStarted | SpeechEnded] = []
 
     def hear(self, pcm: bytes, *, has_floor: bool = False) -> None:
         for begin in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES):
             frame = Frame(self.position, pcm[begin:][:FRAME_BYTES], b"", 0, 0, 0)
             self.position += FRAME_SAMPLES
             for event in self.side.hear(frame, has_floor=has_floor):
+                self.events.append(event)
                 if isinstance(event, SpeechStarted):
                     self.side.attend(event.onset)
 

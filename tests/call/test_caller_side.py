@@ -15,6 +15,7 @@ from phone_daemon.events import (
     FRAME_SAMPLES,
     SAMPLE_RATE,
     WIDE_RATE,
+    SpeechEnded,
     SpeechStarted,
     WideFrame,
     samples,
@@ -268,3 +269,50 @@ async def test_an_answer_is_heard_from_where_the_agent_fell_silent(expecting: Ex
     assert fed() == usual
     caller.hear(silent(0.6), has_floor=True)
     assert fed() == pytest.approx(0.6)
+
+
+async def test_a_voice_is_judged_from_its_onset_not_from_when_it_was_noticed(expecting: Expecting) -> None:
+    side = expecting.side
+    caller = Hearing(side)
+    caller.hear(silent(1.0))
+    said = speech("my name is catherine")
+    while not side.speaking:
+        caller.hear(said[:FRAME_BYTES])
+        said = said[FRAME_BYTES:]
+    frames = (side.position - side.onset) // FRAME_SAMPLES
+    assert frames > 3
+    assert len(side.near._voice) == side.near._frames == frames
+    assert side.attended_s == (side.position - side.onset) / SAMPLE_RATE
+
+
+async def test_the_end_of_what_was_said_is_not_heard_again_with_the_next_words(expecting: Expecting) -> None:
+    side = expecting.side
+    side.expect("doctor")
+    side.drop()
+    caller = Hearing(side)
+    caller.hear(silent(0.5) + speech("my name is catherine"), has_floor=True)
+    while side.speaking:
+        caller.hear(silent(0.02), has_floor=True)
+    side.drop()
+    side.attend(side.position)
+    assert isinstance(ended := caller.events[-1], SpeechEnded)
+    assert len(side.utterance._audio) // 2 == side.position - ended.last < samples(QUIET_S)
+    assert side.pending.endpoint
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "recorded"),
+    [([], False, True), (["Hello."], False, False), (["Please hold the line."], True, True)],
+)
+async def test_a_turn_is_a_recording_only_if_all_of_it_is(
+    expecting: Expecting, said: list[str], before: bool, recorded: bool
+) -> None:
+    side = expecting.side
+    side.pending.said, side.pending.recorded = said, before
+    caller = Hearing(side)
+    caller.hear(speech("my name is catherine"))
+    side.recurrence.recurs = True
+    caller.hear(silent(2.0))
+    assert side.pending.recorded is recorded
+    caller.hear(speech("my name is catherine") + silent(2.0))
+    assert not side.pending.recorded
