@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from sidecars.engine import Chunk
 from sidecars.engines.chatterbox_model import FILES, MAX_TOKENS, SAMPLE_RATE, Manner, Model, Stopped, damage
+from sidecars.engines.checked import a_number, refuse_unknown, whole_number
 from sidecars.pieces import pieces
 from sidecars.weights import WeightsMissing, find_weights
 
@@ -69,7 +70,7 @@ class Chatterbox:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Loads the weights, and downloads them if they are missing. Raises `ValueError` or `WeightsMissing`."""
-        _refuse_unknown(options, _CREATED)
+        refuse_unknown("chatterbox", options, _CREATED)
         self._manner = _manner(Manner(), options)
         self._recordings = _recordings(options.get("voices"))
         self._default = BUILT_IN
@@ -80,7 +81,7 @@ class Chatterbox:
             self._default = self._named(options["voice"])
         self._kept: dict[object, Any] = {}
         threads = options.get("threads", max(1, (os.cpu_count() or 2) // 2))  # other processes need the rest
-        torch.set_num_threads(round(_number("threads", threads, 1, 256)))
+        torch.set_num_threads(whole_number("threads", threads, 1, 256))
         device, dtype = _device(options.get("device", "auto")), options.get("dtype", "auto")
         if dtype not in ("auto", *_DTYPES):
             raise ValueError(f"dtype {dtype!r}: expected auto, {', '.join(_DTYPES)}")
@@ -93,7 +94,7 @@ class Chatterbox:
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
-        _refuse_unknown(options, _SPOKEN)
+        refuse_unknown("chatterbox", options, _SPOKEN)
         manner = _manner(self._manner, options)
         recording = _file(options) or self._recordings.get(self._named(options.get("voice") or self._default))
         spoken = False
@@ -194,23 +195,13 @@ def _give_up_cuda(error: Exception) -> None:
         torch.cuda.empty_cache()
 
 
-def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := set(options) - known:
-        raise ValueError(f"{sorted(unknown)[0]!r}: chatterbox knows the options {', '.join(sorted(known))}")
-
-
 def _manner(standing: Manner, options: Mapping[str, Any]) -> Manner:
     """`standing` with the changes that `options` make."""
     named = {each.name for each in fields(Manner)} & {name for name, value in options.items() if value is not None}
-    changed: dict[str, Any] = {name: _number(name, options[name], *_RANGES[name]) for name in named}
+    changed: dict[str, Any] = {
+        name: (whole_number if name == "seed" else a_number)(name, options[name], *_RANGES[name]) for name in named
+    }
     return replace(standing, **changed)
-
-
-def _number(name: str, value: object, low: float, high: float) -> float:
-    whole = name in ("seed", "threads")
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
-    return value
 
 
 def _device(wanted: object) -> str:

@@ -19,6 +19,7 @@ import espeakng_loader
 import numpy as np
 
 from sidecars.engine import Chunk
+from sidecars.engines.checked import refuse_unknown, speaking_rate
 from sidecars.engines.level import Floats, as_pcm, gain
 from sidecars.pieces import pieces
 
@@ -105,7 +106,7 @@ class Espeak:
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Text is never read as markup. Raises ValueError for a bad option, with the first chunk."""
-        _refuse_unknown(options)
+        refuse_unknown("espeak", options, ("voice", "rate"))
         self._set_voice(options.get("voice") or self._default)
         self._set_rate(options.get("rate") or self._rate)
         words = [match.span() for match in re.finditer(r"\S+", text)]
@@ -171,20 +172,13 @@ class Espeak:
             self._library.espeak_SetVoiceByName(identifier + b"+" + variant.encode())
 
     def _set_rate(self, rate: object) -> None:
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.5:
-            raise ValueError(f"rate {rate!r}: expected a number from 0.5 to 2.5 (1.0 is normal)")
-        self._library.espeak_SetParameter(_RATE, round(rate * WORDS_PER_MINUTE), 0)
+        self._library.espeak_SetParameter(_RATE, round(speaking_rate(rate, 2.5) * WORDS_PER_MINUTE), 0)
 
 
 def create(options: Mapping[str, Any]) -> Espeak:
     """Creates the engine. Raises ValueError for a bad option."""
-    _refuse_unknown(options)
+    refuse_unknown("espeak", options, ("voice", "rate"))
     return Espeak(**options)
-
-
-def _refuse_unknown(options: Mapping[str, Any]) -> None:
-    if unknown := set(options) - {"voice", "rate"}:
-        raise ValueError(f"{sorted(unknown)[0]!r}: espeak knows the options 'voice' and 'rate'")
 
 
 def _own_library() -> ctypes.CDLL:

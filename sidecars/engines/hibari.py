@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sidecars.engine import Chunk
+from sidecars.engines.checked import refuse_unknown, speaking_rate
 from sidecars.engines.level import LEVEL_DB, Floats, as_pcm
 from sidecars.packaged import Packaged
 from sidecars.phonemes import read_phonemes
@@ -68,7 +69,7 @@ class Hibari:
         one.
         """
         _check_voice(voice)
-        self._rate = _checked(rate)
+        self._rate = speaking_rate(rate)
         folder = _folder()
         # Not before its files are checked: the package opens some of them on import.
         from sidecars.engines.hibari_model import SAMPLE_RATE, HibariModel  # noqa: PLC0415
@@ -84,9 +85,9 @@ class Hibari:
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
-        _refuse_unknown(options, {"voice", "rate", "pronounce", "before"})
+        refuse_unknown("hibari", options, {"voice", "rate", "pronounce", "before"})
         _check_voice(options.get("voice") or VOICE)
-        rate = _checked(options.get("rate") or self._rate)
+        rate = speaking_rate(options.get("rate") or self._rate)
         pronounce = _pronunciations(options.get("pronounce") or {})
         samples = pause = 0
         before, _ = self._plain(str(options.get("before") or ""))
@@ -163,12 +164,6 @@ def _check_voice(voice: object) -> None:
         raise ValueError(f"voice {voice!r:.80}: there is {VOICE}")
 
 
-def _checked(rate: object) -> float:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.0:
-        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.0 (1.0 is normal)")
-    return float(rate)
-
-
 def _pronunciations(given: object) -> dict[str, str]:
     if not isinstance(given, Mapping) or not all(isinstance(each, str) for each in (*given, *given.values())):
         raise ValueError(f"pronounce {given!r:.80}: expected words and their phonemes")
@@ -178,12 +173,7 @@ def _pronunciations(given: object) -> dict[str, str]:
         raise ValueError(f"pronounce: {error}") from None
 
 
-def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := sorted(set(options) - known):
-        raise ValueError(f"{unknown[0]!r}: hibari knows the options {', '.join(sorted(known))}")
-
-
 def create(options: Mapping[str, Any]) -> Hibari:
     """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
-    _refuse_unknown(options, {"voice", "rate"})
+    refuse_unknown("hibari", options, {"voice", "rate"})
     return Hibari(**options)

@@ -16,6 +16,7 @@ import onnx
 from kokoro_onnx import Kokoro as Model
 
 from sidecars.engine import Chunk
+from sidecars.engines.checked import refuse_unknown, speaking_rate
 from sidecars.engines.level import as_pcm, gain
 from sidecars.engines.onnx_session import OnnxSession, Stopped
 from sidecars.engines.word_marks import word_marks
@@ -61,16 +62,16 @@ class Kokoro:
         self._names = tuple(self._model.get_voices())
         self._default = VOICE if VOICE in self._names else self._names[0]
         self._default = self._named(voice or self._default)
-        self._rate = _checked(rate)
+        self._rate = speaking_rate(rate)
 
     def voices(self) -> Sequence[str]:
         return (self._default, *(name for name in self._names if name != self._default))
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
-        _refuse_unknown(options, {"voice", "rate"})
+        refuse_unknown("kokoro", options, {"voice", "rate"})
         voice = self._named(options.get("voice") or self._default)
-        rate = _checked(options.get("rate") or self._rate)
+        rate = speaking_rate(options.get("rate") or self._rate)
         samples, pause = 0, 0
         with self._session.stopping(stop):
             for start, piece in _cut(text):
@@ -152,18 +153,7 @@ def _cut(text: str) -> Iterator[tuple[int, str]]:
     )
 
 
-def _checked(rate: object) -> float:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.0:
-        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.0 (1.0 is normal)")
-    return float(rate)
-
-
-def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := sorted(set(options) - known):
-        raise ValueError(f"{unknown[0]!r}: kokoro knows the options {', '.join(sorted(known))}")
-
-
 def create(options: Mapping[str, Any]) -> Kokoro:
     """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
-    _refuse_unknown(options, {"model", "voice", "rate", "threads"})
+    refuse_unknown("kokoro", options, {"model", "voice", "rate", "threads"})
     return Kokoro(**options)

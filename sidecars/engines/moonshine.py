@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecars.engine import EngineFull, Hypothesis, Word
+from sidecars.engines.checked import a_number, refuse_unknown, whole_number
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
 from sidecars.engines.moonshine_answers import answers_to, others, with_answer
 from sidecars.engines.moonshine_model import Decoded, MoonshineModel
@@ -150,12 +151,11 @@ class Moonshine:
     sample_rate = RATE
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(options.keys() - set(OPTIONS)):
-            raise ValueError(f"{unknown[0]!r}: moonshine knows the options {', '.join(sorted(OPTIONS))}")
-        self.max_sessions = int(_number(options, "max_sessions", MAX_SESSIONS, 1, 1024, whole=True))
-        self._beam = int(_number(options, "beam", BEAM, 1, 16, whole=True))
-        self._interval_s = _number(options, "partials_s", PARTIALS_S, 0.1, 30)
-        weight = _number(options, "weight", 1.0, 0, 10)
+        refuse_unknown("moonshine", options, OPTIONS)
+        self.max_sessions = whole_number("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1, 1024)
+        self._beam = whole_number("beam", options.get("beam", BEAM), 1, 16)
+        self._interval_s = a_number("partials_s", options.get("partials_s", PARTIALS_S), 0.1, 30)
+        weight = a_number("weight", options.get("weight", 1.0), 0, 10)
         phrases = checked_phrases(options.get("phrases", {}))
         model = options.get("model", "")
         if not isinstance(model, str):
@@ -355,12 +355,3 @@ def create(options: Mapping[str, Any]) -> Moonshine:
 def _hypothesis(words: Sequence[Word]) -> Hypothesis:
     confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
     return Hypothesis(tidy(" ".join(word.text for word in words)), confidence, tuple(words))
-
-
-def _number(
-    options: Mapping[str, Any], name: str, default: float, low: float, high: float, *, whole: bool = False
-) -> float:
-    value = options.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
-    return float(value)

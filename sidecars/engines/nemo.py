@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from sidecars.engine import EngineFull, EngineLost, Hypothesis, SttEngine
+from sidecars.engines.checked import refuse_unknown, whole_number
 from sidecars.engines.nemo_model import (
     CPU,
     HALF,
@@ -205,27 +206,21 @@ def create(options: Mapping[str, Any]) -> SttEngine:
     """Creates the engine that fits the model. Raises `ValueError` for a bad option, and `WeightsMissing` without
     weights.
     """
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        raise ValueError(f"{unknown[0]!r}: nemo knows the options {', '.join(sorted(OPTIONS))}")
+    refuse_unknown("nemo", options, OPTIONS)
     place = choose_place(options.get("device", "auto"), options.get("dtype", "auto"))
-    max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
-    torch.set_num_threads(_whole("threads", options.get("threads", 1), 256))  # more threads wait for each other
+    max_sessions = whole_number("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1, 1024)
+    # More threads would wait for each other.
+    torch.set_num_threads(whole_number("threads", options.get("threads", 1), 1, 256))
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:
-        _whole("chunk_ms", chunk_ms, 10_000)
-    max_batch = min(_whole("max_batch", options.get("max_batch", max_sessions), 1024), max_sessions)
+        whole_number("chunk_ms", chunk_ms, 1, 10_000)
+    max_batch = min(whole_number("max_batch", options.get("max_batch", max_sessions), 1, 1024), max_sessions)
     checkpoint = open_checkpoint(str(options.get("model", REPOSITORY)))
     if checkpoint.contexts:
         return Nemo(checkpoint, chunk_ms, place, max_sessions, max_batch)
     if chunk_ms is not None:
         raise ValueError(f"chunk_ms {chunk_ms}: {checkpoint.path.name} recognizes whole utterances; leave chunk_ms out")
     return NemoSegments(checkpoint, place, max_sessions)
-
-
-def _whole(name: str, value: object, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: expected a whole number from 1 to {most}")
-    return value
 
 
 def _context(checkpoint: Checkpoint, chunk_ms: int | None) -> Sequence[int]:

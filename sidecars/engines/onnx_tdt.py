@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from sidecars.engine import Hypothesis
 from sidecars.engines.bpe_words import check_tokens, hypothesis
+from sidecars.engines.checked import a_number, first_line, refuse_unknown, whole_number
 from sidecars.engines.deadline import Deadline, DeadlinePassed, TimedSession
 from sidecars.engines.onnx_header import read_header
 from sidecars.engines.segments import RATE, SegmentEngine
@@ -109,7 +110,7 @@ class OnnxTdt(SegmentEngine):
             setattr(self._model.asr, name, TimedSession(getattr(self._model.asr, name), self._deadline))
 
     def _leave_gpu(self, error: Exception) -> None:
-        log.warning("GPU failed (%s): recognizing on the CPU from here on", _first_line(error))
+        log.warning("GPU failed (%s): recognizing on the CPU from here on", first_line(error))
         self._device = "cpu"
         self._model = None  # before the other one is loaded, because memory may be short
         self._begin("cpu")
@@ -117,16 +118,15 @@ class OnnxTdt(SegmentEngine):
 
 def create(options: Mapping[str, Any]) -> OnnxTdt:
     """Creates the engine. Raises `ValueError` for a bad option or model, and `WeightsMissing`."""
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        raise ValueError(f"{unknown[0]!r}: onnx_tdt knows the options {', '.join(sorted(OPTIONS))}")
+    refuse_unknown("onnx_tdt", options, OPTIONS)
     quantization = options.get("quantization", "")
     if quantization not in ("", "int8"):
         raise ValueError(f'quantization {quantization!r:.80}: expected "int8", or leave it out')
-    threads = _number("threads", options.get("threads", 0), 0, 256, whole=True)
-    deadline_s = _number("deadline_s", options.get("deadline_s", DEADLINE_S), 0.01, 3600)
+    threads = whole_number("threads", options.get("threads", 0), 0, 256)
+    deadline_s = a_number("deadline_s", options.get("deadline_s", DEADLINE_S), 0.01, 3600)
     segments = {
-        "partials_s": _number("partials_s", options.get("partials_s", 0), 0, 60),
-        "max_sessions": _number("max_sessions", options.get("max_sessions", 64), 1, 1024, whole=True),
+        "partials_s": a_number("partials_s", options.get("partials_s", 0), 0, 60),
+        "max_sessions": whole_number("max_sessions", options.get("max_sessions", 64), 1, 1024),
     }
     device = _device(options.get("device", "auto"))
     folder, subsampling = _folder(str(options.get("model", MODEL)), quantization)
@@ -145,7 +145,7 @@ def create(options: Mapping[str, Any]) -> OnnxTdt:
     try:
         return OnnxTdt(load, device, subsampling * HOP_S, deadline_s, **segments)
     except Exception as error:  # each kind of broken file has its own error
-        raise ValueError(f"{folder}: onnx-asr cannot use it: {_first_line(error)}") from error
+        raise ValueError(f"{folder}: onnx-asr cannot use it: {first_line(error)}") from error
 
 
 def _device(wanted: object) -> str:
@@ -189,14 +189,3 @@ def _last(outputs: Any) -> int:
     """The number of values that the first output has for a token; 0: the graph does not specify it."""
     dims: Sequence[int] = next(iter(outputs))
     return dims[-1] if dims else 0
-
-
-def _number(name: str, value: object, least: float, most: float, *, whole: bool = False) -> float:
-    kinds = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' * whole}number from {least:g} to {most:g}")
-    return value
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

@@ -17,6 +17,7 @@ from piper.config import PiperConfig
 from piper.patch_voice_with_alignment import add_alignment_output
 
 from sidecars.engine import Chunk
+from sidecars.engines.checked import refuse_unknown, speaking_rate
 from sidecars.engines.onnx_session import OnnxSession, Stopped
 from sidecars.engines.word_marks import WORD, starts
 from sidecars.packaged import Packaged, packaged
@@ -24,6 +25,8 @@ from sidecars.pieces import pieces
 from sidecars.resample import Resampler
 from sidecars.weights import WeightsMissing, find_weights
 
+FASTEST = 2.5
+"""Highest speaking rate."""
 REPOSITORY = "rhasspy/piper-voices"
 WEIGHTS = (
     Packaged("en_US-joe-medium.onnx", 63_201_294, "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"),
@@ -59,7 +62,7 @@ class Piper:
         """Loads the first voice, and downloads it if it is missing. Raises `ValueError` or `WeightsMissing`."""
         model = str(model) or _held(voice)
         self._model, self._threads, self._speaker = model, threads, speaker
-        self._rate = _checked(rate)
+        self._rate = speaking_rate(rate, FASTEST)
         names = _names(Path(model).expanduser())
         if Path(model).expanduser().suffix == ".onnx":
             self._model = str(Path(model).expanduser().parent)
@@ -76,11 +79,11 @@ class Piper:
 
     def speak(self, text: str, options: Mapping[str, Any], stop: Callable[[], bool]) -> Iterator[Chunk]:
         """See `TtsEngine`. Raises `ValueError` for a bad option, with the first chunk."""
-        _refuse_unknown(options, {"voice", "rate"})
+        refuse_unknown("piper", options, {"voice", "rate"})
         name = options.get("voice") or self._names[0]
         if name not in self._names:
             raise ValueError(f"voice {name!r:.80}: there are {', '.join(self._names)}")
-        rate = _checked(options.get("rate") or self._rate)
+        rate = speaking_rate(options.get("rate") or self._rate, FASTEST)
         voice, session = self._voice(name)
         manner = SynthesisConfig(
             speaker_id=_speaker(voice.config, self._speaker), length_scale=voice.config.length_scale / rate
@@ -183,18 +186,7 @@ def _speaker(config: PiperConfig, speaker: str | int) -> int | None:
     return number
 
 
-def _checked(rate: object) -> float:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.5 <= rate <= 2.5:
-        raise ValueError(f"rate {rate!r:.80}: expected a number from 0.5 to 2.5 (1.0 is normal)")
-    return float(rate)
-
-
-def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := sorted(set(options) - known):
-        raise ValueError(f"{unknown[0]!r}: piper knows the options {', '.join(sorted(known))}")
-
-
 def create(options: Mapping[str, Any]) -> Piper:
     """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing`."""
-    _refuse_unknown(options, {"model", "voice", "voices", "rate", "speaker", "threads"})
+    refuse_unknown("piper", options, {"model", "voice", "voices", "rate", "speaker", "threads"})
     return Piper(**options)

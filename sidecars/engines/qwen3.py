@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from qwen_asr import Qwen3ASRModel, parse_asr_output
 
 from sidecars.engine import Hypothesis
+from sidecars.engines.checked import a_number, refuse_unknown, whole_number
 from sidecars.engines.qwen3_languages import language_name
 from sidecars.engines.qwen3_streaming import SHORTEST_S, Qwen3Streaming
 from sidecars.engines.segments import RATE, SegmentEngine
@@ -135,17 +136,16 @@ def create(options: Mapping[str, Any]) -> Qwen3 | Qwen3Streaming:
 
     Raises `ValueError` for a bad option, and `WeightsMissing` without weights.
     """
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        raise ValueError(f"{unknown[0]!r}: qwen3 knows the options {', '.join(sorted(OPTIONS))}")
+    refuse_unknown("qwen3", options, OPTIONS)
     language, context = language_name(options.get("language")), options.get("context", "")
     if not isinstance(context, str):
         raise ValueError(f"context {context!r:.80}: expected a text")
-    max_sessions = int(_number("max_sessions", options.get("max_sessions", 64), 1, 1024, whole=True))
-    partials_s = _number("partials_s", options.get("partials_s", 0.0), 0, 30)
-    chunk_s = _number("chunk_s", options.get("chunk_s", 1.0), 0.1, 10)
+    max_sessions = whole_number("max_sessions", options.get("max_sessions", 64), 1, 1024)
+    partials_s = a_number("partials_s", options.get("partials_s", 0.0), 0, 30)
+    chunk_s = a_number("chunk_s", options.get("chunk_s", 1.0), 0.1, 10)
     half = max(1, (os.cpu_count() or 2) // 2)  # other processes need the rest
-    threads = int(_number("threads", options.get("threads", half), 1, 256, whole=True))
-    memory = _number("gpu_memory", options.get("gpu_memory", 0.5), 0.05, 1)
+    threads = whole_number("threads", options.get("threads", half), 1, 256)
+    memory = a_number("gpu_memory", options.get("gpu_memory", 0.5), 0.05, 1)
     device = _device(options.get("device", "auto"))
     streams = _streams(options.get("backend", "auto"), device)
     folder = _find(str(options.get("model", MODEL)))
@@ -216,9 +216,3 @@ def _device(wanted: object) -> str:
         log.log(level, "no CUDA here: recognizing on the CPU in fp32, which takes longer than speech")
         return "cpu"
     return "cuda" if wanted == "auto" else wanted
-
-
-def _number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
-    return value

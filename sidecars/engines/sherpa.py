@@ -22,6 +22,7 @@ import sherpa_onnx
 
 from sidecars.engine import EngineFull, Hypothesis
 from sidecars.engines.bpe_words import hypothesis
+from sidecars.engines.checked import first_line, refuse_unknown, whole_number
 from sidecars.engines.sherpa_model import SherpaModel, find_model
 from sidecars.engines.trailing_silence import TrailingSilence
 
@@ -74,7 +75,7 @@ class Sherpa:
             self.step({0: bytes(2 * HOP * (model.window + 2))})
             self.finalize(0)
         except RuntimeError as error:
-            raise ValueError(f"{model.folder}: sherpa-onnx cannot run it: {_first_line(error)}") from error
+            raise ValueError(f"{model.folder}: sherpa-onnx cannot run it: {first_line(error)}") from error
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
         if len(self._sessions) >= self.max_sessions:
@@ -161,29 +162,18 @@ def _recognizer(model: SherpaModel, provider: str, threads: int) -> Any:
         # With its default temperature of 2, the confidence would be that of a different model.
         return sherpa_onnx.OnlineRecognizer.from_transducer(**given, temperature_scale=1.0)
     except Exception as error:  # each kind of broken file has its own error
-        raise ValueError(f"{model.folder}: sherpa-onnx cannot load it: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+        raise ValueError(f"{model.folder}: sherpa-onnx cannot load it: {first_line(error)}") from error
 
 
 def create(options: Mapping[str, Any]) -> Sherpa:
     """Creates the engine. Raises `ValueError` for a bad option or model, and `WeightsMissing`."""
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        raise ValueError(f"{unknown[0]!r}: sherpa knows the options {', '.join(sorted(OPTIONS))}")
+    refuse_unknown("sherpa", options, OPTIONS)
     provider = options.get("provider", "cpu")
     if provider not in ("cpu", "cuda"):
         raise ValueError(f'provider {provider!r:.80}: expected "cpu" or "cuda"')
-    threads = _whole("threads", options.get("threads", 1), 256)  # more threads wait for each other
-    max_sessions = _whole("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1024)
+    threads = whole_number("threads", options.get("threads", 1), 1, 256)  # more threads wait for each other
+    max_sessions = whole_number("max_sessions", options.get("max_sessions", MAX_SESSIONS), 1, 1024)
     chunk_ms = options.get("chunk_ms")
     if chunk_ms is not None:
-        _whole("chunk_ms", chunk_ms, 10_000)
+        whole_number("chunk_ms", chunk_ms, 1, 10_000)
     return Sherpa(find_model(str(options.get("model", REPOSITORY)), chunk_ms), provider, threads, max_sessions)
-
-
-def _whole(name: str, value: object, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ValueError(f"{name} {value!r:.80}: expected a whole number from 1 to {most}")
-    return value

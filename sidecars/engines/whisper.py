@@ -25,6 +25,7 @@ from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
 from sidecars.engine import Hypothesis, Word
+from sidecars.engines.checked import a_number, refuse_unknown, whole_number
 from sidecars.engines.segments import RATE, SegmentEngine
 from sidecars.weights import WeightsMissing, find_weights, verify
 
@@ -62,19 +63,18 @@ class Whisper(SegmentEngine):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Loads the weights, and downloads them if they are missing. Raises `ValueError` or `WeightsMissing`."""
-        if unknown := sorted(set(options) - set(OPTIONS)):
-            raise ValueError(f"{unknown[0]!r}: whisper knows the options {', '.join(sorted(OPTIONS))}")
+        refuse_unknown("whisper", options, OPTIONS)
         super().__init__(
-            int(_number("max_sessions", options.get("max_sessions", 64), 1, 1024, whole=True)),
-            _number("partials_s", options.get("partials_s", 0.0), 0, 30),
+            whole_number("max_sessions", options.get("max_sessions", 64), 1, 1024),
+            a_number("partials_s", options.get("partials_s", 0.0), 0, 30),
         )
         self._language = _language(options.get("language"))
         self._words = options.get("words", False)
         if not isinstance(self._words, bool):
             raise ValueError(f"words {self._words!r:.80}: expected true or false")
-        self._beam = int(_number("beam_size", options.get("beam_size", 1), 1, 16, whole=True))
+        self._beam = whole_number("beam_size", options.get("beam_size", 1), 1, 16)
         half = max(1, (os.cpu_count() or 2) // 2)  # other processes need the rest
-        self._threads = int(_number("threads", options.get("threads", half), 1, 256, whole=True))
+        self._threads = whole_number("threads", options.get("threads", half), 1, 256)
         self._device = _device(options.get("device", "auto"))
         compute_type = _compute_type(self._device, options.get("compute_type", "auto"))
         self._folder = _find(str(options.get("model", MODEL)))
@@ -233,9 +233,3 @@ def _compute_type(device: str, wanted: object) -> str:
     if wanted not in known:
         raise ValueError(f"compute_type {wanted!r:.80}: {device} has auto, {', '.join(known)}")
     return str(wanted)
-
-
-def _number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise ValueError(f"{name} {value!r:.80}: expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
-    return value
