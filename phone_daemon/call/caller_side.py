@@ -206,6 +206,7 @@ class CallerSide:
         self.recurrence.hear(frame.pcm)
         self._sound.hear(self.near.latest_db, frame.agent)
         self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
+        self._vad.awaited = has_floor and bool(self._expected)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:
             match event:

@@ -14,13 +14,18 @@ with speech it becomes surer. Speech does not start in a window whose probabilit
 before it by more than this."""
 STIRRING = 0.1
 """Probability from which a window may be the beginning of speech."""
+BEGINNING, SUSTAINED = 0.2, 6 * WINDOW
+"""If speech is awaited, it also starts where the probability stays above `BEGINNING` for so many samples: of a short
+word in noise the model is never sure. Of 320 yes and no for tuning, at 10 to 40 dB over noise, 1.6 % do not start then
+instead of 4.4 %, and of 228 sounds without speech 33 % do instead of 32 %."""
 
 
 class Vad:
     """Turns the caller's audio into `SpeechStarted` and `SpeechEnded`.
 
     Speech starts where the probability rises above `release`, once it has stayed there for `min_speech_s` and has
-    exceeded `threshold`; it ends once the probability has been below `release` for `wait`.
+    exceeded `threshold`; if it is `awaited`, see `SUSTAINED`. It ends once the probability has been below `release` for
+    `wait`.
     """
 
     def __init__(self, settings: VadSettings) -> None:
@@ -39,6 +44,8 @@ class Vad:
         """Whether the caller is between `SpeechStarted` and `SpeechEnded`."""
         self.doubted = False
         """While this holds, speech does not start: the sound may not be the caller."""
+        self.awaited = False
+        """While this holds, an answer is due, and speech starts on less evidence."""
         self.far = False
         """While this holds, the sound does not count as the caller's speech, but as that of somebody behind them."""
         self._voice: int | None = None
@@ -87,8 +94,10 @@ class Vad:
     def _judge(self, begin: int, before: float) -> SpeechStarted | SpeechEnded | None:
         """The change that the window beginning at `begin` brings; `before` is the probability of the window before
         it."""
-        end = begin + WINDOW
-        if self.probability < self._settings.release:
+        end, least = begin + WINDOW, self._settings.release
+        if self.awaited and not self.speaking:
+            least = min(BEGINNING, least)
+        if self.probability < least:
             self._voice = None
         elif self._voice is None:
             self._voice = begin
@@ -110,7 +119,8 @@ class Vad:
         flinches = self.probability < before - FLINCH
         if self.onset is None or end - self.onset < self._min_speech or flinches or self.doubted:
             return None
-        if self.probability < self._settings.threshold:
+        sustained = self.awaited and self._voice is not None and end - self._voice >= SUSTAINED
+        if self.probability < self._settings.threshold and not sustained:
             return None
         self.speaking = True
         return SpeechStarted(onset=self.onset, position=self._position)

@@ -28,7 +28,7 @@ from sidecars.host.host import Message
 from sidecars.local.inline import InlineHost
 from tests.call.hearing import SETS, Expecting, Hearing, silent
 from tests.phone import OPEN, speech
-from tests.sidecars.speech import words
+from tests.sidecars.speech import noisy, words
 
 
 def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
@@ -269,6 +269,16 @@ async def test_an_answer_is_heard_from_where_the_agent_fell_silent(expecting: Ex
     assert fed() == usual
     caller.hear(silent(0.6), has_floor=True)
     assert fed() == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("asked", "has_floor", "heard"), [("doctor", True, 1), ("", True, 0), ("doctor", False, 0)])
+async def test_a_short_word_in_noise_is_heard_only_as_an_answer(
+    expecting: Expecting, asked: str, has_floor: bool, heard: int
+) -> None:
+    expecting.side.expect(asked)
+    caller = Hearing(expecting.side)
+    caller.hear(noisy("sure", "traffic", 10) + silent(1.0), has_floor=has_floor)
+    assert sum(isinstance(event, SpeechStarted) for event in caller.events) == heard
 
 
 async def test_a_voice_is_judged_from_its_onset_not_from_when_it_was_noticed(expecting: Expecting) -> None:

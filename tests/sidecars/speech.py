@@ -10,6 +10,8 @@ import soxr
 from hibari import SAMPLE_RATE, Hibari
 from numpy.typing import NDArray
 
+from fixtures.line import Line, carried
+from fixtures.voices import RATE
 from ops.quality.score import edits
 from sidecars.engines.espeak import create
 
@@ -38,6 +40,12 @@ def _natural(text: str) -> Audio:
     audio = np.asarray(soxr.resample(_hibari()(text, seed=0).astype(float), SAMPLE_RATE, 8000))
     loud = np.flatnonzero(np.abs(audio) > 0.01)
     return audio[max(0, loud[0] - 240) : loud[-1] + 400]  # the voice's own silence is long
+
+
+def noisy(text: str, noise: str, snr_db: float) -> bytes:
+    """`text`, robotic, over a line with noise, after half a second of silence: 8 kHz PCM. Deterministic."""
+    voice = soxr.resample(spoken(text, "en-us"), 8000, RATE)
+    return bytes(8000) + carried(Line(noise=noise, snr_db=snr_db), voice, np.random.default_rng(1))
 
 
 def _robotic(text: str, voice: str) -> Audio:

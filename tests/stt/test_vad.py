@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from phone_daemon.events import SpeechEnded, SpeechStarted
+from fixtures.line import LEAD_S
+from phone_daemon.events import SAMPLE_RATE, SpeechEnded, SpeechStarted
 from phone_daemon.media.wav import read_wav
 from phone_daemon.settings.settings import VadSettings
 from phone_daemon.stt.vad import LONGEST_GAP, Vad
 from sidecars.silero import WINDOW
-from tests.sidecars.speech import clicks, hum, line, pink, spoken, white
+from tests.sidecars.speech import clicks, hum, line, noisy, pink, spoken, white
 
 SETTINGS = VadSettings()
 CALLS = Path(__file__).parents[2] / "fixtures" / "calls"
@@ -192,3 +193,19 @@ def test_a_noise_that_sets_in_out_of_silence_is_not_speech_wherever_the_windows_
     pcm = read_wav(CALLS / "makes_noise" / f"{noise}.wav")
     for phase in range(0, WINDOW, 12):
         assert Vad(SETTINGS).feed(0, bytes(2 * (8000 + phase)) + pcm) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "noise", "snr_db"), [("yes", "babble", 5), ("nope", "babble", 5), ("sure", "traffic", 10)]
+)
+def test_a_short_word_in_noise_is_speech_if_it_is_awaited(text: str, noise: str, snr_db: float) -> None:
+    pcm, started = noisy(text, noise, snr_db), []
+    for awaited in (True, False):
+        vad, events = Vad(SETTINGS), []
+        vad.awaited = awaited
+        for begin in range(0, len(pcm), FRAME):
+            events += vad.feed(begin // 2, pcm[begin : begin + FRAME])
+        started.append([event.onset for event in events if isinstance(event, SpeechStarted)])
+    (onset,), unawaited = started
+    assert abs(onset - (0.5 + LEAD_S) * SAMPLE_RATE) <= 0.2 * SAMPLE_RATE
+    assert unawaited == []
