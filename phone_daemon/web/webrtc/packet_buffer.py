@@ -9,6 +9,7 @@ excess, after a second.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from phone_daemon.web.jitter_buffer import is_quiet
@@ -64,8 +65,8 @@ class PacketBuffer:
         """Windows in a row in which a frame was always to spare, and in which more than one was."""
         self._excess = 0
         """Frames to drop as soon as nobody speaks."""
-        self._pause = 0
-        """Silent frames in a row."""
+        self._lately = deque[bytes](maxlen=PAUSE)
+        """The last frames."""
 
     def add(self, sequence: int, packet: bytes) -> None:
         """Takes a packet with its RTP sequence number; a late or duplicate packet is dropped."""
@@ -94,7 +95,7 @@ class PacketBuffer:
             self._ahead += self._frame
         frame = bytes(self._pcm[:size])
         del self._pcm[:size]
-        self._pause = self._pause + 1 if not frame or is_quiet(frame) else 0
+        self._lately.append(frame)
         self._give_up_some()
         return frame.ljust(size, b"\0")
 
@@ -135,7 +136,7 @@ class PacketBuffer:
     def _give_up_some(self) -> None:
         self._ticks += 1
         self._spare = min(self._spare, len(self._pcm) // 2 + len(self._packets) * self._samples)
-        if self._excess and self._packets and self._pause >= PAUSE:
+        if self._excess and self._packets and all(not each or is_quiet(each) for each in self._lately):
             pcm = self._take()
             if pcm and is_quiet(pcm):
                 self._excess -= 1
