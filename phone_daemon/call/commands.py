@@ -7,14 +7,13 @@ import logging
 import re
 from typing import Protocol
 
-from phone_daemon.events import EndReason
+from phone_daemon.events import DTMF_KEYS, EndReason
 from phone_daemon.state.store import Command, CommandKind, State
 from phone_daemon.telemetry.turn_record import CancelReport
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
-DIGITS = frozenset("0123456789*#ABCD")
 SIP_URI = re.compile(r"sips?:[^\s<>\"]{1,200}", re.ASCII)
 
 
@@ -66,7 +65,7 @@ async def _carry_out(call: Steerable, command: Command) -> dict[str, object]:  #
         case CommandKind.SAY:
             return {"said": command.argument} if call.say(command.argument) else {"error": "the call cannot speak now"}
         case CommandKind.DTMF:
-            if not command.argument or not set(command.argument) <= DIGITS:
+            if not command.argument or not set(command.argument) <= DTMF_KEYS:
                 return {"error": "keys are 0 to 9, *, # and A to D"}
             call.send_digits(command.argument)
             return {"sent": command.argument}

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sidecars.resample import to_pcm
+
 HALF = 31
 """Samples at 16 kHz before and after the middle one, which is how late everything is."""
 
@@ -24,11 +26,6 @@ def _taps() -> npt.NDArray[np.float32]:
 
 
 _TAPS = _taps()
-
-
-def _rounded(samples: npt.NDArray[np.floating]) -> bytes:
-    pcm: bytes = np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
-    return pcm
 
 
 class Halver:
@@ -46,7 +43,7 @@ class Halver:
         self._past = heard[-2 * HALF :]
         middle = heard[HALF : heard.size - HALF]
         halved = np.convolve(heard[::2], _TAPS, "valid")[: middle.size // 2] + middle[::2] / 2
-        return _rounded(halved), middle.astype("<i2").tobytes()
+        return to_pcm(halved), middle.astype("<i2").tobytes()
 
 
 class Doubler:
@@ -62,4 +59,4 @@ class Doubler:
         doubled = np.empty(len(pcm), np.float32)
         doubled[::2] = 2 * np.convolve(heard, _TAPS, "valid")
         doubled[1::2] = heard[HALF // 2 + 1 :][: len(pcm) // 2]
-        return _rounded(doubled)
+        return to_pcm(doubled)

@@ -8,7 +8,7 @@ from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import Settings
 
 RTP_PORTS = 16
-"""RTP ports of each card where `[sip] rtp_port` names the first alone."""
+"""RTP ports of each card where `[sip] rtp_port` names the first alone: two a call, and as many again at hand."""
 
 
 def one_of(settings: Settings, at: int) -> Settings:

@@ -15,6 +15,7 @@ from phone_daemon.settings.web import EVENTS, WebhookSettings, WebSettings
 ICE = ("stun", "stuns", "turn", "turns")
 SECRET = "whsec_"
 LEAST_SECRET = 24
+"""The shortest secret in bytes, as the standard requires."""
 
 
 def check_web(
@@ -62,10 +63,25 @@ def check_web(
 def _check_secret(at: int, variable: str, environ: Mapping[str, str], found: Problems) -> None:
     text = environ.get(variable, "")
     try:
+        secret_of(text)
+    except BadSecret as error:
+        what = "is not set" if not text else "holds no such secret"
+        found.add(("webhook", at, "secret_env"), f"the environment variable {variable} {what}; {error}")
+
+
+class BadSecret(ValueError):
+    """A secret that does not follow the standard. The message says what does, without the secret."""
+
+
+def secret_of(text: str) -> bytes:
+    """The key in `whsec_…` (Standard Webhooks). Raises `BadSecret`."""
+    try:
         key = base64.b64decode(text.removeprefix(SECRET), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith(SECRET) or len(key) < LEAST_SECRET:
-        what = "is not set" if not text else f"holds no secret of Standard Webhooks ({SECRET}…)"
-        mend = f"`echo {SECRET}$(openssl rand -base64 32)` makes one"
-        found.add(("webhook", at, "secret_env"), f"the environment variable {variable} {what}; {mend}")
+        raise BadSecret(
+            f'a secret of Standard Webhooks is "{SECRET}" and {LEAST_SECRET} bytes or more in base64; '
+            f"`echo {SECRET}$(openssl rand -base64 32)` makes one"
+        )
+    return key

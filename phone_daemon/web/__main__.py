@@ -22,6 +22,7 @@ from typing import Any
 import uvicorn
 
 from phone_daemon.settings.load import SettingsError, load_settings
+from phone_daemon.settings.web_checks import BadSecret
 from phone_daemon.web import uvicorn_log
 from phone_daemon.web.app import create_app, guarded
 from phone_daemon.web.audit import Audit
@@ -35,7 +36,6 @@ from phone_daemon.web.housekeeping import Housekeeping
 from phone_daemon.web.listener import listen
 from phone_daemon.web.machine_history import MachineHistory
 from phone_daemon.web.web import Web
-from phone_daemon.web.webhook_message import BadSecret
 from phone_daemon.web.webhooks import Webhooks
 from sidecars.log import Event, set_up
 

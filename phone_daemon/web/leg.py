@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from phone_daemon.clock import now_ns
 from phone_daemon.events import (
+    DTMF_KEYS,
     FRAME_SAMPLES,
     PTIME_S,
     WIDE_RATE,
@@ -32,7 +33,6 @@ from sidecars.log import Event
 
 log = logging.getLogger(__name__)
 
-DIGITS = frozenset("0123456789*#ABCD")
 LINGER_TICKS = 10
 """The pause between the agent's last sound and its hanging up: sent audio is still traveling or in the client's
 buffer."""
@@ -123,7 +123,7 @@ class Leg:
 
     def digit(self, digit: str) -> None:
         """The caller presses a key: `0-9 * # A-D`. Raises `ValueError` for anything else."""
-        if digit.upper() not in DIGITS:
+        if digit.upper() not in DTMF_KEYS:
             raise ValueError(f"{digit!r:.20} is no key of a telephone: 0 to 9, *, # and A to D are")
         if self.answered and not self.closed:
             self._send(Digit(digit.upper()))

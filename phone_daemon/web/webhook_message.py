@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -11,14 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-PREFIX = "whsec_"
-LEAST_SECRET = 24
-"""The shortest secret in bytes, as the standard requires."""
-
-
-class BadSecret(ValueError):
-    """A secret that cannot be used to sign; the message is one line that does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +41,3 @@ def signature(secret: bytes, id: str, at_s: int, body: bytes) -> str:
     """The HMAC-SHA256 of `id.timestamp.body`, in base64."""
     digest = hmac.new(secret, f"{id}.{at_s}.".encode() + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
-
-
-def secret_of(text: str) -> bytes:
-    """The key in `whsec_…`. Raises `BadSecret`."""
-    try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not text.startswith(PREFIX) or len(key) < LEAST_SECRET:
-        raise BadSecret(
-            f'is not a Standard Webhooks secret: "{PREFIX}" and {LEAST_SECRET} bytes or more in base64; '
-            f"`echo {PREFIX}$(openssl rand -base64 32)` makes one"
-        )
-    return key

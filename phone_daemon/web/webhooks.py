@@ -22,9 +22,10 @@ from typing import Any
 import aiohttp
 
 from phone_daemon.settings.web import EVENTS, WebhookSettings
+from phone_daemon.settings.web_checks import secret_of
 from phone_daemon.web.call_store import NAME, read_call
 from phone_daemon.web.metrics import Metrics
-from phone_daemon.web.webhook_message import WebhookMessage, secret_of
+from phone_daemon.web.webhook_message import WebhookMessage
 from phone_daemon.web.webhook_queue import Waiting, WebhookQueue
 from sidecars.log import Event
 
@@ -70,7 +71,7 @@ class Webhooks:
         self._receivers = [
             Receiver(
                 hook,
-                secret_of(environ[hook.secret_env]) if hook.secret_env else b"",
+                secret_of(environ.get(hook.secret_env, "")) if hook.secret_env else b"",
                 self._queue,
                 metrics,
                 pauses_s,

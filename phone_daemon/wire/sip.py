@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
+from phone_daemon.settings.daemons import RTP_PORTS
 from phone_daemon.settings.rtp_ports import blocks
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import protocol
@@ -20,8 +21,6 @@ __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards",
 
 logger = logging.getLogger(__name__)
 
-RTP_PORTS = 16
-"""RTP ports of each card when the settings name the first alone: two a call, and as many again at hand."""
 FIRST_DELAY_S, LAST_DELAY_S = 0.05, 10.0
 """How long after a card's death the next one is started, and the longest when they keep dying."""
 STEADY_S = 10.0

@@ -51,7 +51,7 @@ def test_a_secret_that_is_none_is_not_shown(tmp_path: Path) -> None:
     (line,) = problems(
         tmp_path, '[web]\non = true\n[[webhook]]\nurl = "http://a"\nsecret_env = "S"', {"S": "my password"}
     )
-    assert "holds no secret of Standard Webhooks" in line and "password" not in line
+    assert "holds no such secret; a secret of Standard Webhooks is" in line and "password" not in line
 
 
 def test_what_is_right_is_taken(tmp_path: Path) -> None:

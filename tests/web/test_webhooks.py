@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from phone_daemon.settings.web import WebhookSettings
+from phone_daemon.settings.web_checks import BadSecret, secret_of
 from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.metrics import Metrics
-from phone_daemon.web.webhook_message import BadSecret, WebhookMessage, secret_of, signature
+from phone_daemon.web.webhook_message import WebhookMessage, signature
 from phone_daemon.web.webhook_queue import WebhookQueue
 from phone_daemon.web.webhooks import Webhooks
 from tests.web.test_call_store import leave, turn
