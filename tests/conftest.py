@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.model_server import model_server, serial_model_server
@@ -43,6 +44,10 @@ LONG_S = 10.0
 """A test that takes longer, beside others on its core, should be marked `long`: `make test` names it at the end."""
 MOST_NAMED = 10
 """So many of them, for on a busy machine everything takes long."""
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ours")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
