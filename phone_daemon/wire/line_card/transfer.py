@@ -15,6 +15,8 @@ import pjsua2 as pj
 from phone_daemon.events import TransferFailed
 from phone_daemon.wire.line_card.screening import Dialog
 
+UNTOLD_S = 3.0
+"""How long the caller may still leave by themselves, when their side will not tell any more how the transfer goes."""
 Failed = Callable[[int, str], None]
 """Takes the status, 0 if there is none, and the reason."""
 
@@ -55,7 +57,11 @@ class Transfer:
             self._dialog.referring = False
         if code >= 300:
             self._fail(code, str(reason))
-        return bool(final) and code < 300
+        elif final and code < 200:
+            # The subscription ends while it rings, or before, and nobody will tell how the transfer ends.
+            self._by = min(self._by, time.monotonic() + UNTOLD_S)
+            self._within_s = UNTOLD_S
+        return bool(final) and 200 <= code < 300
 
     def _fail(self, code: int, detail: str) -> None:
         """The caller is still here."""
