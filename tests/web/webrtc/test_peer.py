@@ -107,9 +107,10 @@ async def test_the_caller_is_heard_and_the_agent_is() -> None:
         daemon.say(protocol.Play(1, caller()))
         await daemon.until(lambda: loud(daemon.heard))
         await here.sound()
-        await asyncio.sleep(len(caller()) / 16_000 + 0.5)
-        assert pieces_found(caller(), bytes(daemon.heard)) > 0.5
-        assert pieces_found(caller(), bytes(here.heard)) > 0.5
+        await asyncio.sleep(len(caller()) / 16_000)
+        async with asyncio.timeout(15.0):  # On a busy machine it comes late.
+            while any(pieces_found(caller(), bytes(heard)) <= 0.5 for heard in (daemon.heard, here.heard)):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
 
 async def test_the_caller_is_heard_at_16_khz_beside_8() -> None:
