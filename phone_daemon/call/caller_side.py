@@ -205,7 +205,8 @@ class CallerSide:
         self.near.hear(frame.pcm, voice=self._vad.speaking and not self._vad.quiet)
         self.recurrence.hear(frame.pcm)
         self._sound.hear(self.near.latest_db, frame.agent)
-        self._vad.doubted, self._vad.far = doubted, self.near.is_far(speaking=self._vad.speaking)
+        far = self.near.is_far(speaking=self._vad.speaking, voice=self._vad.voice // FRAME_SAMPLES)
+        self._vad.doubted, self._vad.far, self._vad.close = doubted, far, self.near.close
         self._vad.awaited = has_floor and bool(self._expected)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:

@@ -36,10 +36,15 @@ its mean power. The loudest frames alone do not tell: those of a television that
 softer."""
 TURNS = 5
 """The caller's level is the median over this many recent turns."""
-DISTANT, FARTHER = 1.4, 0.2
+DISTANT, FARTHER = 1.38, 0.2
 """A voice comes from across a room if it is less close than this (`closeness.py`), and by this much less than the
 caller, who may use a speakerphone, or be in a noise. Of 86 soft interruptions and remarks on the tuning scenes none
 is, of 68 televisions and second talkers 63 are."""
+CLOSE, KNOWN, TURNED_DB = 1.52, 15, 12.5
+"""A voice that is closer than this after so many frames (0.3 s), and softer than the caller by less than so much, is
+the caller's, who has turned away, or is unsure whether anybody hears them. On the tuning scenes, of 32 interruptions
+and remarks that are 5 to 12 dB softer than the caller was before, 24 are as close as that; of 36 televisions and second
+talkers none is."""
 CLOSEST_DB = 3.0
 """A voice from across a room whose loudest frames are softer than the caller's by less than this may be the caller's
 all the same."""
@@ -77,6 +82,8 @@ class NearTalker:
         """That of the voice, once it is known."""
         self._frames = 0
         """Frames since that voice began."""
+        self.close = False
+        """Whether the present voice is the caller's by its closeness, though it is soft."""
         self._turns: deque[_Learned] = deque(maxlen=TURNS)
         self._usual: _Learned | None = None
         """The medians of `_turns`."""
@@ -106,11 +113,17 @@ class NearTalker:
         if voice:
             self._turn.append(heard if len(self._turn) < LONGEST else _Heard(heard.level_db, b""))
 
-    def is_far(self, *, speaking: bool) -> bool:
-        """Whether the latest sound is too soft to be the caller; `speaking`: whether the caller was speaking until
-        now."""
+    def is_far(self, *, speaking: bool, voice: int = 0) -> bool:
+        """Whether the latest sound is too soft to be the caller. `speaking`: whether the caller was speaking until now;
+        `voice`: for how many frames a voice has been heard, no matter whose."""
         usual = self.usual_db
-        return usual is not None and _second_loudest(self._latest(HELD if speaking else HEARD)) < usual - FAR_DB
+        self.close = self.close and voice >= KNOWN
+        if usual is None or _second_loudest(self._latest(HELD if speaking else HEARD)) >= usual - FAR_DB:
+            return False
+        if voice == KNOWN and _second_loudest(self._latest(KNOWN)) >= usual - TURNED_DB:
+            # With the frames around its first one, in which a near voice is most distinct.
+            self.close = closeness([heard.pcm for heard in self._latest(KNOWN + 2)]) >= CLOSE
+        return not self.close
 
     @property
     def behind(self) -> bool | None:
@@ -130,6 +143,8 @@ class NearTalker:
     def distant(self) -> bool | None:
         """Whether the voice that began most recently comes from farther away than the caller's, judging by what a room
         does to it; None if that is not yet known."""
+        if self.close:
+            return False
         if len(self._voice) < JUDGED:
             return None
         if self._usual is None:

@@ -48,6 +48,8 @@ class Vad:
         """While this holds, an answer is due, and speech starts on less evidence."""
         self.far = False
         """While this holds, the sound does not count as the caller's speech, but as that of somebody behind them."""
+        self.close = False
+        """While this holds, all of the current voice is the caller's, though it counted as far at first."""
         self._voice: int | None = None
         """First sample of the current voice, no matter whose it is."""
         self.probability = 0.0
@@ -57,6 +59,11 @@ class Vad:
     def stirring(self) -> bool:
         """Whether the last window may be the beginning of speech: weak evidence, but better than none."""
         return self.probability >= STIRRING and not self.doubted
+
+    @property
+    def voice(self) -> int:
+        """Samples since the current voice began, no matter whose it is; 0 if there is none."""
+        return 0 if self._voice is None else self._position - self._voice
 
     @property
     def quiet(self) -> int:
@@ -103,7 +110,7 @@ class Vad:
             self._voice = begin
         if self._voice is not None and not self.far:
             if self.onset is None:
-                self.onset = max(self._voice, begin - self._min_speech)
+                self.onset = self._voice if self.close else max(self._voice, begin - self._min_speech)
             self._last = end
         elif not self.speaking:
             self.onset = None

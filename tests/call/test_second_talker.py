@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from phone_daemon.call.floor import State
+from phone_daemon.events import samples
 from tests import agents
 from tests.phone import BOOKING, OPEN, Phone, ring, speech
 
@@ -17,7 +18,12 @@ RIGHT = "All right."
 
 
 def behind(text: str) -> bytes:
-    return (np.frombuffer(speech(text), "<i2") * 0.2).astype("<i2").tobytes()
+    """As the line carries a voice across the room."""
+    voice = np.frombuffer(speech(text), "<i2").astype(np.float64)
+    room = np.random.default_rng(1).normal(0, 1, samples(0.3)) * np.exp(-np.arange(samples(0.3)) / samples(0.07))
+    room[0] = 0.5 * np.linalg.norm(room)
+    heard = np.convolve(voice, room / np.linalg.norm(room))
+    return (0.2 * heard).clip(-32768, 32767).astype("<i2").tobytes()
 
 
 @pytest.mark.long

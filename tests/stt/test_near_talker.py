@@ -8,7 +8,7 @@ import soxr
 from fixtures.line import Line, carried
 from fixtures.voices import RATE
 from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
-from phone_daemon.stt.near_talker import FAR_DB, HELD, JUDGED, LEAST, NearTalker, level_db
+from phone_daemon.stt.near_talker import FAR_DB, HELD, JUDGED, KNOWN, LEAST, NearTalker, level_db
 from tests.sidecars.speech import spoken
 
 
@@ -160,3 +160,26 @@ def test_how_close_a_voice_is_takes_half_a_second_to_know() -> None:
     assert near.distant is None
     heard(near, -30.0, 1)
     assert near.distant is not None
+
+
+def starts(near: NearTalker, text: str, line: Line) -> list[bool]:
+    """Whether each of the first frames of a voice is far, as is asked before it is known to be the caller's."""
+    heard(near, -70.0, HELD)
+    pcm = carried(line, soxr.resample(spoken(text), SAMPLE_RATE, RATE), np.random.default_rng(2))[10 * FRAME_BYTES :]
+    far = []
+    for number in range(2 * KNOWN):
+        near.hear(pcm[number * FRAME_BYTES :][:FRAME_BYTES], voice=False)
+        far.append(near.is_far(speaking=False, voice=number))
+    return far
+
+
+def test_a_caller_who_turns_away_is_still_the_caller_after_a_third_of_a_second() -> None:
+    near = says(NearTalker(), "what are your opening hours", Line())
+    near.learn()
+    text = "i would like to book an appointment"
+    far = starts(near, text, Line(level_db=-35.5))
+    assert all(far[:KNOWN]) and not any(far[KNOWN:]) and near.close and near.distant is False
+    heard(near, -70.0, HELD)
+    assert near.is_far(speaking=False) and not near.close
+    assert all(starts(near, text, Line(level_db=-37.5, room_s=0.5, distance=0.5)))
+    assert all(starts(near, text, Line(level_db=-40.0)))

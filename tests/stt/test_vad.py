@@ -54,6 +54,21 @@ def test_speech_starts_once_and_ends_once_where_it_does(text: str, noise: float,
     assert -0.1 * 8000 <= ended.last - last <= 0.35 * 8000  # the model releases a voice slowly, the more so in noise
 
 
+@pytest.mark.parametrize("close", [True, False])
+def test_a_voice_that_counted_as_far_at_first_is_heard_from_its_beginning_if_it_is_the_caller_s(close: bool) -> None:
+    audio, first, _ = saying("i need to cancel my appointment")
+    vad, pcm, started = Vad(SETTINGS), line(audio), []
+    for begin in range(0, len(pcm), FRAME):
+        vad.far = begin // 2 < first + 4000
+        vad.close = close and not vad.far
+        started += [
+            each for each in vad.feed(begin // 2, pcm[begin : begin + FRAME]) if isinstance(each, SpeechStarted)
+        ]
+    (start,) = started
+    assert start.position >= first + 4000
+    assert (abs(start.onset - first) <= 800) is close
+
+
 def test_speech_is_guessed_before_it_is_sure_and_silence_is_not() -> None:
     for text in TEXTS:
         audio, _, _ = saying(text)
