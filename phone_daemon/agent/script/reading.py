@@ -9,7 +9,8 @@ from math import sqrt
 
 from phone_daemon.agent.script.elsewhere import LESS, Elsewhere
 from phone_daemon.agent.script.meaning import Meaning
-from phone_daemon.agent.script.scoring import SURE, Matcher, Score
+from phone_daemon.agent.script.misheard import Misheard
+from phone_daemon.agent.script.scoring import LEAST, SURE, Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
 from phone_daemon.agent.script.usual import usual
 from phone_daemon.agent.script.word_vectors import word_vectors
@@ -35,6 +36,10 @@ _BOTH = 0.65
 """Each of two requests must be this clear."""
 MEANT = 0.7
 """The share of `Meaning` in a score, where there is one; the rest is the `Matcher`'s."""
+
+
+_Where = dict[str, Collection[int]]
+"""For each slot that has a value in a sentence, the positions of the words that say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ def elsewhere(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Elsewhere:
     return Elsewhere(dict(sentences))
 
 
+@lru_cache(maxsize=32)
+def misheard(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Misheard:
+    return Misheard(sentence for _, said in sentences for sentence in said)
+
+
 _SHORT = (Then.HANG_UP, Then.LISTEN, Then.REPEAT)
 
 
@@ -99,14 +109,29 @@ class Reader:
         self._meaning = meaning(sentences) if english else None
         wanted = tuple((name, intent.sentences) for name, intent in script.intents.items() if name not in self._short)
         self._elsewhere = elsewhere(wanted) if english else None
+        self._misheard = misheard(sentences) if english else None
 
     def read(self, words: Sequence[str], state: State) -> Reading:
         """What `words` may mean to an agent in `state`."""
         said = words
         if self._english:
             words = wanted_part(words)
+        values, where = self._found(words, state)
+        ranked, agreed = self._requests(words, where, state)
+        confirming, closing = state.asked in (Asked.CONFIRM, Asked.OFFER), state.asked is Asked.ELSE
+        return Reading(
+            ranked,
+            values,
+            yes_or_no(said, confirming, closing),
+            only_yes_or_no(said, confirming, closing),
+            agreed,
+            gives_up(said),
+        )
+
+    def _found(self, words: Sequence[str], state: State) -> tuple[dict[str, str], _Where]:
+        """The value of each slot that has one in `words`, and the positions of the words that say it."""
         values: dict[str, str] = {}
-        where: dict[str, Collection[int]] = {}
+        where: _Where = {}
         for name, slot in self._slots.items():
             expected = state.asked is Asked.SLOT and state.slot == name
             if isinstance(slot.kind, Text | YesNo) and not expected:
@@ -114,21 +139,32 @@ class Reader:
             if found := slot.kind.find(words, expected):
                 values[name] = found[-1].value
                 where[name] = [at for each in found for at in range(each.start, each.end)]
+        return values, where
+
+    def _requests(self, words: Sequence[str], where: _Where, state: State) -> tuple[Sequence[Score], bool]:
+        """What `words`, or those of the dialplan that sound like them, may ask for, best first; and whether words and
+        meaning agree."""
+        if self._misheard is None:
+            return self._compared(words, where, state)
+        mended = self._misheard(words)
+        found = where if mended == list(words) else self._found(mended, state)[1]
+        ranked, agreed = self._compared(mended, found, state)
+        if not ranked or ranked[0].score < LEAST:
+            alone = self._misheard(words, alone=True)
+            if alone != mended:
+                again, agree = self._compared(alone, self._found(alone, state)[1], state)
+                if again and again[0].score >= LEAST:
+                    return again, agree
+        return ranked, agreed
+
+    def _compared(self, words: Sequence[str], where: _Where, state: State) -> tuple[Sequence[Score], bool]:
         # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked, agreed = self._ranked(words, {} if open_request else where)
-        confirming, closing = state.asked in (Asked.CONFIRM, Asked.OFFER), state.asked is Asked.ELSE
         if self._elsewhere is not None and self._elsewhere(words):
             ranked = [each if each.intent in self._short else replace(each, score=each.score * LESS) for each in ranked]
             ranked.sort(key=lambda each: -each.score)
-        return Reading(
-            self._weighed(ranked, len(words)),
-            values,
-            yes_or_no(said, confirming, closing),
-            only_yes_or_no(said, confirming, closing),
-            agreed,
-            gives_up(said),
-        )
+        return self._weighed(ranked, len(words)), agreed
 
     def both(self, words: Sequence[str], state: State) -> tuple[Reading, Reading] | None:
         """What two requests that `words` make one after the other may mean; None if they are not clearly two.
