@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             wrong = (
                 f'no command "{first}"; {nearest(first, MODULES)}' if first else f"name a command: {', '.join(MODULES)}"
             )
-            raise WrongUse(f"phone-ops: {wrong}; see phone-ops --help")
+            raise WrongUse(f"phone-ops: {wrong}" + ("" if "did you mean" in wrong else "; see phone-ops --help"))
         args = parser([first] if first in MODULES else list(MODULES)).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()
