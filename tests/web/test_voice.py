@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    async with served(settings_in(tmp_path_factory.mktemp("web"), idle_s=2.0)) as web:
+    async with served(settings_in(tmp_path_factory.mktemp("web"), idle_s=20.0)) as web:
         yield web
 
 
@@ -229,12 +230,12 @@ async def test_keys_go_both_ways(web: Served) -> None:
         assert [event.digit for event in ear.told if hasattr(event, "digit")] == ["4", "#", "D"]
 
 
-async def test_a_microphone_that_is_off_ends_nothing_and_one_that_is_silent_does(web: Served) -> None:
-    async with web.socket() as socket:
+async def test_a_microphone_that_is_off_ends_nothing_and_one_that_is_silent_does(tmp_path: Path) -> None:
+    async with served(settings_in(tmp_path, idle_s=1.0)) as web, web.socket() as socket:
         await socket.send(start())
         ear = await web.answered()
         await socket.send(END)
-        await ear.ticks(150)
+        await ear.ticks(75)
         assert ear.line.closed is None
         await socket.send(CHUNK + tone(440, 0.02))
         assert (await ear.closed()).reason is EndReason.RTP_TIMEOUT
