@@ -6,22 +6,37 @@ import pytest
 
 from phone_daemon.events import samples
 from phone_daemon.settings.settings import TurnSettings, VadSettings
-from phone_daemon.stt.endpointing import TAG_WAIT_S, Endpoint, Endpointing, Evidence, decide
+from phone_daemon.stt.endpointing import (
+    ANSWER_WAIT_S,
+    DIGITS_WAIT_S,
+    GROUP_WAIT_S,
+    TAG_WAIT_S,
+    WORD_WAIT_S,
+    Endpoint,
+    Endpointing,
+    Evidence,
+    decide,
+)
 from phone_daemon.stt.prosody import Ending
 
-TURN = TurnSettings(min_wait_s=0.2, max_wait_s=1.5)
+TURN = TurnSettings(min_wait_s=0.15, max_wait_s=2.0)
 VAD = VadSettings(min_silence_s=0.5)
-FALLING = Ending(pitch=-4.0, slope=-15.0, level_db=-14.0, held_s=0.2)
-LEVEL = Ending(pitch=0.5, slope=0.0, level_db=-2.0, held_s=0.5)
+FALLING = Ending(pitch=-4.0, pace_s=0.24)
+LEVEL = Ending(pitch=0.5, pace_s=0.17)
 
 
 def waits(text: str, expected: str = "", ending: Ending = FALLING, pauses_s: tuple[float, ...] = ()) -> float:
     return decide(Evidence(text, expected, ending, pauses_s), TURN, VAD).wait_s
 
 
-@pytest.mark.parametrize("text", ["Yes.", "Yeah, that's right.", "No.", "Not quite.", "Uh, no."])
+@pytest.mark.parametrize("text", ["Yeah, that's right.", "Not quite.", "Uh, no."])
 def test_an_answer_to_a_yes_or_no_question_is_over_at_once(text: str) -> None:
     assert waits(text, "yes_no") == TURN.min_wait_s
+
+
+@pytest.mark.parametrize("text", ["Yes.", "No,"])
+def test_after_a_mere_yes_or_no_a_correction_may_come(text: str) -> None:
+    assert TURN.min_wait_s < waits(text, "yes_no") == WORD_WAIT_S
 
 
 @pytest.mark.parametrize(
@@ -64,7 +79,22 @@ def test_a_number_that_may_be_longer_gets_the_usual_wait() -> None:
 
 @pytest.mark.parametrize("text", ["S M", "My name is Smith, S M I", "T-H-O-R", "K. O. W. A."])
 def test_a_name_that_is_being_spelled_goes_on(text: str) -> None:
-    assert waits(text, "text") == TURN.max_wait_s
+    assert waits(text, "text") == GROUP_WAIT_S
+
+
+@pytest.mark.parametrize("text", ["Me, Art.", "Esem", "Smith."])
+def test_the_first_words_of_a_message_may_be_a_name_whose_letters_follow(text: str) -> None:
+    assert waits(text, "text") >= GROUP_WAIT_S
+
+
+def test_an_answer_to_yes_or_no_that_may_be_misheard_does_not_keep_the_caller_waiting() -> None:
+    assert waits("I'm the", "yes_no", LEVEL) == ANSWER_WAIT_S < waits("I'm the", "", LEVEL)
+
+
+def test_the_likelier_an_end_is_the_shorter_the_wait() -> None:
+    texts = ["Can I move it to the", "I ordered it", "My tooth hurts today", "What are your opening hours, please?"]
+    found = [waits(text, ending=LEVEL) for text in texts]
+    assert found == sorted(found, reverse=True) and len(set(found)) >= 3
 
 
 def test_a_message_is_waited_for_at_least_as_long_as_usual() -> None:
@@ -98,9 +128,10 @@ def test_where_nothing_was_recognized_the_wait_is_the_fixed_one() -> None:
     assert decide(Evidence("", ""), TURN, VAD) == Endpoint(0.5, "no words")
 
 
-@pytest.mark.parametrize("expected", ["text", "digits_8_8"])
-def test_the_first_letter_or_digit_may_not_be_understood_yet(expected: str) -> None:
-    assert decide(Evidence("", expected), TURN, VAD) == Endpoint(1.5, "no words yet")
+@pytest.mark.parametrize(("expected", "wait_s"), [("text", GROUP_WAIT_S), ("digits_8_8", DIGITS_WAIT_S)])
+def test_the_first_letter_or_digit_may_not_be_understood_yet(expected: str, wait_s: float) -> None:
+    patient = TurnSettings(max_wait_s=3.0)
+    assert decide(Evidence("", expected), patient, VAD) == Endpoint(wait_s, "no words yet")
 
 
 def test_what_is_overheard_gets_the_fixed_wait() -> None:
@@ -120,7 +151,7 @@ def test_fixed_is_fixed_but_for_who_breaks_off() -> None:
 
 
 def test_the_turn_log_says_why() -> None:
-    assert decide(Evidence("One two", "digits_8_8"), TURN, VAD).told() == {"wait_s": 1.5, "reason": "2 of 8 digits"}
+    assert decide(Evidence("One two", "digits_8_8"), TURN, VAD).told() == {"wait_s": 2.0, "reason": "2 of 8 digits"}
     told = decide(Evidence("What are your opening hours?", "", FALLING), TURN, VAD).told()
     assert told["reason"] == "finished"
     assert 0.5 <= float(str(told["likely"])) <= 1
