@@ -251,3 +251,29 @@ def test_a_silence_is_asked_about_as_one_and_has_no_words(tmp_path: Path) -> Non
 
     ring(tmp_path, script, agent=agent)
     assert agent.asked == [CallerTurn("", silent=1)]
+
+
+def test_silences_are_counted_until_the_caller_says_or_presses_something(tmp_path: Path) -> None:
+    agent = agents.Lines(agents.text("Are you still there?"))
+
+    async def silence(phone: Phone, count: int) -> None:
+        for _ in range(count):
+            asked = len(agent.asked)
+            await phone.until(lambda asked=asked: len(agent.asked) > asked)
+            await phone.reaches(State.SPEAKING)
+            await phone.reaches(State.LISTENING)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await silence(phone, 2)
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.reaches(State.LISTENING)
+        await silence(phone, 2)
+        agent.digits = 1
+        phone.press("3")
+        await silence(phone, 2)
+
+    ring(tmp_path, script, agent=agent)
+    assert [turn.silent for turn in agent.asked] == [1, 2, 0, 1, 2, 0, 1]
+    assert [turn.digits for turn in agent.asked] == [False] * 5 + [True, False]
