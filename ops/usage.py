@@ -33,10 +33,12 @@ def about(docstring: str | None) -> str:
     return text[:1].upper() + text[1:]
 
 
-def settings(args: argparse.Namespace) -> Settings:
-    """The settings from `--config` and the environment. Raises `WrongUse` with one line per problem."""
+def settings(args: argparse.Namespace, *, takes_calls: bool = False) -> Settings:
+    """The settings from `--config` and the environment. `takes_calls`: with all that a daemon needs on this machine.
+    Raises `WrongUse` with one line per problem.
+    """
     try:
-        return load_settings(args.config, os.environ)
+        return load_settings(args.config, os.environ, warn=takes_calls)
     except SettingsError as error:
         raise WrongUse(str(error)) from None
 

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(str(error)) from None
     if args.to and (nobody := asyncio.run(nobody_at(args.to.removeprefix("sip:").rpartition("@")[2]))):
         raise WrongUse(f"phone-ops replay: {nobody}")
-    settings = usage.settings(args)
+    settings = usage.settings(args, takes_calls=not args.to)
     if args.directory is not None:
         settings = replace(settings, calls=replace(settings.calls, directory=args.directory))
     try:

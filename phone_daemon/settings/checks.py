@@ -50,8 +50,8 @@ _WYOMING = {"stt": ("model", "language"), "tts": ("voice", "language", "speaker"
 def check(
     settings: Settings, environ: Mapping[str, str], found: Problems, *, serving: bool, secrets: bool = False
 ) -> None:
-    """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: passwords, tokens and
-    other secrets that are missing."""
+    """Adds what is wrong to `found`; `serving`: also what this machine lacks; `secrets`: whatever else a daemon would
+    lack here, such as a password, or a folder that it can write to."""
     _check_sip(settings.sip, settings.daemons, found, serving=serving)
     check_trunks(settings, environ, found, secrets=secrets)
     check_web(settings.web, settings.webhook, environ, found, serving=serving, secrets=secrets)
@@ -72,7 +72,7 @@ def check(
             found.add(("dialplans", index), f"{plan} is a folder; name the dialplans in it")
         elif not plan.is_file():
             found.add(("dialplans", index), f"no such file: {plan}; paths are relative to the settings file")
-    if reason := _unwritable(settings.calls.directory):
+    if secrets and (reason := _unwritable(settings.calls.directory)):
         found.add(("calls", "directory"), f"{reason}; choose a folder that the daemon may write to")
     if not _is_redis(settings.state.url):
         found.add(("state", "url"), _redis_problem(settings.state.url))

@@ -59,7 +59,8 @@ class Document:
         """One line: file, line number, key, what is wrong and how to mend it."""
         if key in self.sources:
             return f"{self.sources[key]}: {what}"
-        return f"{self.path}:{self.line(key)}: {dotted(key)}: {what}" if key else f"{self.path}:1: {what}"
+        where = f"{self.path}:{self.line(key)}" if self.path != Path() else "the default settings"
+        return f"{where}: {dotted(key)}: {what}" if key else f"{where}: {what}"
 
 
 def _with(data: object, key: Key, value: object) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.settings import Settings
+from phone_daemon.settings.toml_lines import Document
 
 
 def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
@@ -223,10 +224,6 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             "[stt.options]\nbean = 5",
             ['2: stt.options.bean: moonshine has no such option; did you mean "beam"?'],
         ),
-        (
-            '[calls]\ndirectory = "/proc/version/calls"',
-            ["2: calls.directory: /proc/version is not a folder; choose a folder that the daemon may write to"],
-        ),
         ("[stt]\noptions = 1", ["2: stt.options: is a whole number; it must be a table"]),
         ('[stt]\nhost = "liston"', ['2: stt.host: unknown value "liston"; did you mean "listen"?']),
         (
@@ -273,6 +270,23 @@ def test_each_problem_is_one_line_with_file_line_key_and_remedy(tmp_path: Path, 
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, text)
     assert list(caught.value.lines) == [f"{tmp_path}/s.toml:{line}" for line in lines]
+
+
+def test_a_folder_that_cannot_be_written_to_concerns_only_who_takes_calls(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('[calls]\ndirectory = "/proc/version/calls"')
+    assert load_settings(path, {}).calls.directory == Path("/proc/version/calls")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {}, warn=True)
+    assert caught.value.lines == (
+        f"{path}:2: calls.directory: /proc/version is not a folder; choose a folder that the daemon may write to",
+    )
+
+
+def test_without_a_file_a_problem_is_one_of_the_default_settings() -> None:
+    assert Document(Path(), {}).problem(("calls", "directory"), "is wrong") == (
+        "the default settings: calls.directory: is wrong"
+    )
 
 
 def test_a_dialplan_in_place_of_settings_is_one_line(tmp_path: Path) -> None:
