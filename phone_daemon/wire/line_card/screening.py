@@ -34,6 +34,8 @@ class Dialog:
     """The other side's tag; empty while it is not known."""
     referring: bool = False
     """Whether a REFER of ours is pending, so that NOTIFY requests are expected (RFC 3515)."""
+    untold: bool = False
+    """Whether the subscription to a REFER of ours has ended without a word about its outcome."""
     offer: str = ""
     """The latest session description that has not been answered yet."""
     last_info: int = 0
@@ -105,6 +107,8 @@ class Screening:
             case "OPTIONS":
                 return Verdict(200, {"Allow": ALLOW, "Accept": SDP})
             case "NOTIFY":
+                over = message.header("subscription-state").lower().startswith("terminated")
+                dialog.untold = dialog.referring and over and not message.body.strip()
                 return PASS if dialog.referring else Verdict(481)
             case "SUBSCRIBE":
                 return Verdict(489, {"Allow-Events": "refer"})  # RFC 6665 section 4.1.3

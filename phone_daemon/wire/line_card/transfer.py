@@ -45,6 +45,8 @@ class Transfer:
 
     def timed_out(self, now: float) -> bool:
         """Whether it failed just now because nothing final was heard in time; `now` is monotonic."""
+        if self._dialog.untold:
+            self._end_soon(now)
         late = now >= self._by
         if late:
             self._fail(408, f"nothing was heard of the transfer for {self._within_s:g} s")
@@ -58,10 +60,14 @@ class Transfer:
         if code >= 300:
             self._fail(code, str(reason))
         elif final and code < 200:
-            # The subscription ends while it rings, or before, and nobody will tell how the transfer ends.
-            self._by = min(self._by, time.monotonic() + UNTOLD_S)
-            self._within_s = UNTOLD_S
+            self._end_soon(time.monotonic())
         return bool(final) and 200 <= code < 300
+
+    def _end_soon(self, now: float) -> None:
+        """The subscription has ended while it rang, or before, and nobody will tell how the transfer ends."""
+        self._dialog.untold = False
+        if self.under_way:
+            self._by, self._within_s = min(self._by, now + UNTOLD_S), UNTOLD_S
 
     def _fail(self, code: int, detail: str) -> None:
         """The caller is still here."""
