@@ -127,7 +127,9 @@ def main(argv: list[str] | None = None) -> int:
 
     On Ctrl-C or SIGTERM, it prints what has been measured so far, and then ends as if the signal had not been caught.
     """
-    parser = argparse.ArgumentParser("python -m ops.bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m ops.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--suite", choices=("daemon", "stt", "web"), default="daemon", help="which figures (default daemon)"
     )

@@ -359,7 +359,9 @@ def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m ops.bench.hops", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m ops.bench.hops", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="for each state, process and tool (default 30)")
     parser.add_argument("--only", action="append", choices=STATES, help="one state (may be given again)")
     parser.add_argument("--py-spy", default=shutil.which("py-spy"), metavar="PATH", help="default: the one on PATH")

@@ -63,7 +63,9 @@ def show(found: list[tuple[Fault, Seen]], console: Console) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if everything held, 1 if something did not, 2 if it cannot run here."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", nargs="+", metavar="FAULT", choices=names, help=", ".join(names))
     full = f"{FULL.flood_s:g} s of INVITEs, {FULL.mutants:,} malformed messages, {FULL.injected:,} forged RTP packets"

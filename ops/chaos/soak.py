@@ -212,7 +212,9 @@ def show(figures: list[Figure], console: Console) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if nothing grows, 1 if something does or a call failed, 2 if it cannot run here."""
-    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
     most = DAEMONS * CALLS_A_CARD
     parser.add_argument(

@@ -33,7 +33,9 @@ COUNT = 12
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m ops.bench.peers", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m ops.bench.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     names = ", ".join(peer.name for peer in PEERS)
     parser.add_argument(
         "--peer",

@@ -184,7 +184,9 @@ async def measure(progress: Progress) -> list[Figure]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0, 1 if nothing could be measured, or 2 for wrong use."""
-    parser = argparse.ArgumentParser("python -m ops.bench.stt.gpu", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m ops.bench.stt.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--chunks", default="160,80,320,560,1120", metavar="MS,…", help="default: %(default)s")
     parser.add_argument("--streams", metavar="N,…", help="default: 1 to 1,024 on a GPU, 1 to 32 without")
     parser.add_argument(

@@ -27,7 +27,9 @@ QUICK = 60
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if every figure with a target meets it, 1 if one does not, 2 for wrong use."""
-    parser = argparse.ArgumentParser("python -m ops.bench.turn_taking", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m ops.bench.turn_taking", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
     parser.add_argument("--only", action="append", metavar="KIND", default=[], help="one kind of scene (again: more)")
     parser.add_argument(

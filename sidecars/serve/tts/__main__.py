@@ -102,7 +102,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sidecars.serve.tts", description="Serves a speech engine as OpenAI's /v1/audio/speech."
+        prog="sidecars.serve.tts", description="Serve a speech engine as OpenAI's /v1/audio/speech."
     )
     parser.add_argument("--engine", required=True, help="espeak, kokoro, piper, chatterbox, …")
     add_options(parser)
