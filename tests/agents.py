@@ -51,6 +51,9 @@ class Lines:
         self.histories.append(list(history))
         return self._replies[min(len(self.asked), len(self._replies)) - 1]()
 
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        return True
+
     def retract(self) -> None:
         self.retracted += 1
 

@@ -88,6 +88,11 @@ class Agent(Protocol):
         """The answer to `turn`. `history` is what was said before it, oldest first, without `turn` itself."""
         ...
 
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        """Whether the last reply, which was begun before it was certain what the caller said, also answers `turn`: the
+        same words, with their confidence and alternatives."""
+        ...
+
     def retract(self) -> None:
         """Forgets the last reply: it was dropped unheard, and its turn will be asked again, longer or with other
         words."""

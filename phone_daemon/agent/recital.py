@@ -25,6 +25,9 @@ class Recital:
     async def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         yield Action(ActionKind.HANG_UP)
 
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        return True
+
     def retract(self) -> None:
         """Does nothing, because nothing was taken in."""
 

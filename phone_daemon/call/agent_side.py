@@ -120,7 +120,11 @@ class AgentSide:
         self.resuming = RESUMING
         """Said before resuming a reply that was broken off long ago; empty: nothing."""
         self.history: list[Message] = []
-        self.speculative = SpeculativeReply(lambda text: self._begin(self._answering(CallerTurn(text))), agent.retract)
+        self.speculative = SpeculativeReply(
+            lambda text: self._begin(self._answering(CallerTurn(text))),
+            lambda turn: agent.stands(turn, self.history),
+            agent.retract,
+        )
         self._rest: _Rest | None = None
         self._ask: Ask | None = None
         """The request that `reply` answers."""
@@ -160,7 +164,7 @@ class AgentSide:
 
     def answer(self, turn: CallerTurn) -> Ask:
         """The agent's answer to `turn`, already begun if it was expected."""
-        begun = self.speculative.claim(turn.text) if turn.text and not turn.digits else None
+        begun = self.speculative.claim(turn) if turn.text and not turn.digits else None
         continuation = self._answering(CallerTurn(""))
         return Ask(
             self._answering(turn), turn.text, turn.digits, retractable=True, continuation=continuation, begun=begun

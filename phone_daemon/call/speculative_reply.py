@@ -1,15 +1,16 @@
 """Begins the reply while the caller has only paused, so that it is ready when their turn is over.
 
 The endpoint waits for silence, and most callers who fall silent have finished. So the agent is asked at the first
-pause, with what has been recognized so far. The speculative reply is kept if the final transcript says the same.
-Otherwise it is dropped unheard: the agent's stream is closed, the agent takes the reply back, and its tokens are
-counted as wasted.
+pause, with what has been recognized so far. The speculative reply is kept if the final transcript says the same, and
+the agent answers the same now that it knows how sure the recognizer is. Otherwise it is dropped unheard: the agent's
+stream is closed, the agent takes the reply back, and its tokens are counted as wasted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from phone_daemon.agent.agent import CallerTurn
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.stt.stabilizer import word_key
@@ -32,9 +33,13 @@ def _said(text: str) -> list[str]:
 class SpeculativeReply:
     """One call's speculative replies: one at a time, of which at most one is heard in each turn."""
 
-    def __init__(self, begin: Callable[[str], Reply], retract: Callable[[], None]) -> None:
-        """`begin` begins an unconfirmed reply to what the caller said; `retract` makes the agent forget it."""
+    def __init__(
+        self, begin: Callable[[str], Reply], stands: Callable[[CallerTurn], bool], retract: Callable[[], None]
+    ) -> None:
+        """`begin` begins an unconfirmed reply to what the caller said; `stands` says whether it answers the turn as
+        finally understood, if the words are the same; `retract` makes the agent forget it."""
         self._begin = begin
+        self._stands = stands
         self._retract = retract
         self._text = ""
         self._reply: Reply | None = None
@@ -63,10 +68,10 @@ class SpeculativeReply:
         if self._reply is not None and not says_the_same(self._text, text):
             self.drop()
 
-    def claim(self, text: str) -> Reply | None:
-        """The reply, for confirmation, if it answers the final transcript `text`."""
+    def claim(self, turn: CallerTurn) -> Reply | None:
+        """The reply, for confirmation, if it answers `turn`, whose transcript is final."""
         reply = self._reply
-        if reply is None or reply.broken or not says_the_same(self._text, text):
+        if reply is None or reply.broken or not says_the_same(self._text, turn.text) or not self._stands(turn):
             self.drop()
             return None
         self._reply = None

@@ -156,18 +156,17 @@ class TurnSettings:
     """How long to wait for a caller who has fallen silent. adaptive: between `min_wait_s` and `max_wait_s`, depending
     on what was asked, what the caller has said, how it sounded, and how they pause; fixed: vad.min_silence_s (plus
     `unfinished_s`)."""
-    min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
+    min_wait_s: Annotated[float, between(0.1, 5)] = 0.16
     """adaptive: the shortest wait, after a requested yes or no and after a sentence that is certainly finished."""
-    max_wait_s: Annotated[float, between(0.1, 10)] = 2.0
+    max_wait_s: Annotated[float, between(0.1, 10)] = 3.0
     """adaptive: the longest wait, in the middle of a number, a sentence, or a name that is being spelled."""
     stable_s: Annotated[float, between(0, 2)] = 0.2
     """Where words interrupt the agent, a word of a partial transcript counts once it has been unchanged for this
     long."""
-    early_start: Flag | None = Field(default=None, examples=[True])
+    early_start: Flag = True
     """Whether to begin a reply when the caller pauses, before their turn is certainly over, and drop it unheard if the
-    turn goes on. Replies come sooner, and some tokens are wasted (reported per call). Unset: only where a language
-    model answers.
-    """
+    turn goes on. Replies come sooner; some of a language model's tokens, and of the voice's work, are wasted (reported
+    per call)."""
     early_after_s: Annotated[float, between(0.02, 2)] = 0.1
     """The pause after which an early reply is begun."""
     backchannels: Flag = False

@@ -71,6 +71,19 @@ def test_a_reply_begun_in_the_endpoint_wait_is_heard_when_the_wait_is_over(tmp_p
 
 
 @pytest.mark.long
+def test_a_reply_that_the_agent_would_not_give_to_the_final_transcript_is_never_heard(tmp_path: Path) -> None:
+    class Doubts(agents.Lines):
+        def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+            return False
+
+    agent = Doubts(agents.text("You said goodbye. Do come again."), agents.text("Did you say goodbye? Do come again."))
+    left = ring(tmp_path, asks, agent=agent, settings=EARLY)
+    assert [words(turn.text) for turn in agent.asked] == [OPEN, OPEN]
+    assert agent.asked[1].confidence < 1.0
+    assert agent.retracted == 1
+    assert left.turns[1]["heard"] == "Did you say goodbye? Do come again."
+
+
 def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> None:
     said = agents.text("I took that down.", then=[Action(ActionKind.SEND_DTMF, "1")])
 

@@ -54,6 +54,9 @@ class Teller:
             return _says(REPLY)
         return _says("All right.")
 
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        return True
+
     def retract(self) -> None:
         """The agent repeats its question."""
 

@@ -84,6 +84,10 @@ class LlmAgent:
         self._scripted = False
         return work
 
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        """A model is told nothing but the words; the script that answers in its place is told more."""
+        return self._script.stands(turn, history) if self._scripted and self._script is not None else True
+
     def retract(self) -> None:
         """Keeps what webhooks have done, because it has been done, but not what the call's own tools have done."""
         if not self._work:

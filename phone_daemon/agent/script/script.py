@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from phone_daemon.agent.agent import CallerTurn, Message, Parties
 from phone_daemon.agent.script.conversation import Conversation
-from phone_daemon.agent.script.state import State
+from phone_daemon.agent.script.state import Answer, State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.events import Action, AgentEvent, Token, Understood
 
@@ -24,16 +24,23 @@ class ScriptedAgent:
         self._conversation = Conversation(plan)
         self._state = State(said=self._opening, known=parties.values())
         self._before: State | None = None
+        self._answer: Answer | None = None
+        """The last answer, which led from `_before` to `_state`."""
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:
         return _stream((), self._opening, ())
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         """The call to `reply` itself takes in the turn, so that a reply that nobody reads can be retracted as well."""
-        last = next((message for message in reversed(history) if message.role == "agent"), None)
-        answer = self._conversation.answer(self._state, turn, interrupted=last is not None and last.interrupted)
-        self._before, self._state = self._state, answer.state
+        answer = self._conversation.answer(self._state, turn, interrupted=_interrupted(history))
+        self._before, self._state, self._answer = self._state, answer.state, answer
         return _stream((answer.understood, *answer.before), answer.text, answer.after)
+
+    def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
+        """Where the recognizer is unsure, the script asks back, or takes an alternative that fits."""
+        if self._before is None:
+            return False
+        return self._conversation.answer(self._before, turn, interrupted=_interrupted(history)) == self._answer
 
     def retract(self) -> None:
         if self._before is not None:
@@ -47,6 +54,11 @@ class ScriptedAgent:
 
     async def close(self) -> None:
         """Does nothing, because nothing is held."""
+
+
+def _interrupted(history: Sequence[Message]) -> bool:
+    last = next((message for message in reversed(history) if message.role == "agent"), None)
+    return last is not None and last.interrupted
 
 
 async def _stream(

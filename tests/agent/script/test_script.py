@@ -99,3 +99,20 @@ ask = ["What about?"]""",
     agent = ScriptedAgent(next(iter(Dialplans.load((tmp_path / "desk.toml",)))), Parties("1", "Ann Lee"))
     events = [event async for event in agent.reply(CallerTurn("it is about a bill"), [])]
     assert events[-1] == Action(ActionKind.TRANSFER, "sip:desk@192.0.2.1", "Ann Lee asks about bills.")
+
+
+def test_a_reply_begun_early_stands_unless_the_recognizer_proves_unsure_of_the_words() -> None:
+    agent = ScriptedAgent(CLINIC)
+    assert not agent.stands(CallerTurn("goodbye"), [])
+    agent.reply(CallerTurn("goodbye"), [])
+    assert agent.stands(CallerTurn("goodbye", confidence=0.9), [])
+    assert not agent.stands(CallerTurn("goodbye", confidence=0.2), [])
+
+
+def test_a_reply_to_what_was_misheard_does_not_stand_if_an_alternative_is_understood() -> None:
+    agent = ScriptedAgent(CLINIC)
+    agent.reply(CallerTurn("purple elephants"), [])
+    assert not agent.stands(CallerTurn("purple elephants", others=("when are you open",)), [])
+    agent.retract()
+    agent.reply(CallerTurn("when are you open"), [])
+    assert agent.stands(CallerTurn("when are you open", others=("purple elephants",)), [])
