@@ -13,12 +13,13 @@ import aiohttp
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Scope
 
 from phone_daemon import __version__
 from phone_daemon.web import control, listening, machines, twilio, voice
 from phone_daemon.web.api_models import Alive, Problem, Readiness, SignIn
-from phone_daemon.web.auth import COOKIE
+from phone_daemon.web.auth import COOKIE, token_of
 from phone_daemon.web.guard import Guard, Pace
 from phone_daemon.web.page_files import PageFiles
 from phone_daemon.web.shared_answer import SharedAnswer
@@ -77,7 +78,15 @@ def create_app(web: Web) -> FastAPI:
 
 def guarded(app: FastAPI, web: Web) -> ASGIApp:
     settings = web.settings.web
-    return Guard(app, settings.hosts, settings.origins, Pace(settings.requests_a_minute))
+
+    def owner(scope: Scope) -> str:
+        try:
+            who = web.tokens.who(token_of(HTTPConnection(scope)), datetime.now(UTC))
+        except PermissionError:
+            return ""
+        return who.name if who else ""
+
+    return Guard(app, settings.hosts, settings.origins, Pace(settings.requests_a_minute), owner)
 
 
 def _add_health(app: FastAPI, web: Web) -> None:

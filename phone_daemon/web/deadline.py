@@ -5,7 +5,6 @@ connection for good, and a request's head grow without a limit.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,31 +18,36 @@ class HttpWithDeadline(HttpToolsProtocol):
     """uvicorn's protocol for a connection, with these limits."""
 
     _late: asyncio.TimerHandle | None = None
+    """Runs while a head is awaited."""
     _head = 0
-    """Bytes of a head that is not complete."""
+    """Bytes of that head."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect(0)
+        self._await_head()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._expect(len(data))
+        if self._late is not None:
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._give_up()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._forget()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._forget()
 
-    def _expect(self, size: int) -> None:
-        """Limits a head that is awaited after another `size` bytes. They do not move its deadline."""
-        cycle: Any = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            self._forget()
-            return
-        self._head += size
-        if self._head > MAX_HEAD:
-            self._give_up()
-        elif self._late is None:
+    def _await_head(self) -> None:
+        # Further bytes of a head do not move its deadline.
+        if self._late is None:
             self._late = self.loop.call_later(HEAD_S, self._give_up)
 
     def _forget(self) -> None:
@@ -54,6 +58,4 @@ class HttpWithDeadline(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._forget()
-        # A WebSocket may have taken the connection over.
-        if self.transport.get_protocol() is self:
-            self.transport.close()
+        self.transport.close()

@@ -68,11 +68,15 @@ class Pace:
 
 class Guard:
     """ASGI middleware. `hosts`: accepted names besides this machine's addresses; `origins`: other sites that are
-    allowed.
+    allowed; `owner`: whose valid token a request has, or empty. Whoever has one is a client of their own; all others
+    behind one proxy are a client together.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str], pace: Pace) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str], pace: Pace, owner: Callable[[Scope], str]
+    ) -> None:
         self._app = app
+        self._owner = owner
         self._hosts = {host.lower() for host in hosts} | {"localhost"}
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._pace = pace
@@ -82,7 +86,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        client = (scope.get("client") or ("", 0))[0]
+        owner = self._owner(scope)
+        client = f"token of {owner}" if owner else (scope.get("client") or ("", 0))[0]
         origin = headers.get("origin", "")
         allowed = origin if origin.rstrip("/").lower() in self._origins else ""
         status, why = self._judge(scope, headers, origin, allowed)

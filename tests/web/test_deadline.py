@@ -83,6 +83,18 @@ async def test_an_answer_may_take_long_and_so_may_the_next_request(monkeypatch: 
         writer.close()
 
 
+async def test_the_rest_of_a_body_is_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is answered before it has sent all of its body still reads the answer."""
+    body = 4 * deadline.MAX_HEAD
+    async with serving(monkeypatch) as port, asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % body)
+        assert (await reader.readuntil(b"ab")).startswith(b"HTTP/1.1 200")
+        writer.write(bytes(body) + WHOLE)
+        assert (await reader.readuntil(b"ab")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
 async def test_a_websocket_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
         await asyncio.sleep(2 * WAIT_S)

@@ -56,3 +56,13 @@ async def test_whoever_guesses_tokens_is_soon_told_to_wait(tmp_path: Path) -> No
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert "too many requests; wait " in answers[-1].json()["detail"]
+
+
+async def test_a_stranger_at_the_same_address_does_not_slow_down_who_has_a_token(tmp_path: Path) -> None:
+    """As behind a proxy: guesses there cost nobody else's requests."""
+    async with served(settings_in(tmp_path, requests_a_minute=60)) as web:
+        async with web.client(Authorization="Bearer guessed-by-somebody") as stranger:
+            codes = [(await stranger.get("/v1/me")).status_code for _ in range(5)]
+            assert codes[0] == 401 and codes[-1] == 429
+        async with web.client("watch") as watcher:
+            assert [(await watcher.get("/v1/me")).status_code for _ in range(5)] == [200] * 5
