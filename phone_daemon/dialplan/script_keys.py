@@ -35,7 +35,7 @@ class SlotKeys:
 
 @dataclass(frozen=True, slots=True, config=MODEL)
 class DayKeys(SlotKeys):
-    """`type = "day"`: a weekday, today, tomorrow, or a date; said with its preposition ("on Tuesday")."""
+    """`type = "day"`: a weekday, today, tomorrow, a date, or weeks ahead; said with its preposition ("on Tuesday")."""
 
     never: Texts = ()
     """Weekdays that are refused, such as ["sunday"]."""

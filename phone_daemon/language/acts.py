@@ -47,7 +47,8 @@ _ACTS = {
         | not\ going\ through\ with | (?:go|going|gone)\ off\ the\ idea
         """,
     ABSENT: rf"""
-        {_CANNOT}(?:\ (?!hear|see|find|understand|make\ out)\S+){{0,3}}?\ (?:come|coming|make|making|keep|keeping|attend(?:ing)?|there|turn(?:ing)?\ up|manage
+        {_CANNOT}(?:\ (?!hear|see|find|understand|make\ out)\S+){{0,3}}?
+            \ (?:come|coming|make|making|keep|keeping|attend(?:ing)?|there|turn(?:ing)?\ up|manage
             |show(?:ing)?\ up|able(?!\ to\ (?:do|say))|around)\b
         | (?:let|have\ to\ let)\ \S+\ down | (?:has|have|'s|something)\ come\ up | came\ up
         | won't\ be\ (?:in|here|at)

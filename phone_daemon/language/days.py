@@ -122,9 +122,12 @@ _BEGINNING = frozenset(("the", "last", "next", "in", *ORDINALS[1:5], *(said.spli
 def _relative(words: Sequence[str], at: int) -> Found | None:
     if list(words[at : at + 2]) == ["any", "day"]:
         return Found(ANY_DAY, at, at + 2)
-    if words[at] in ("today", "tonight"):
+    alone = list(words[at : at + 3]) == ["the", "day", "after"] and list(words[at + 3 : at + 4]) != ["tomorrow"]
+    if alone and "tomorrow" in words[:at]:
+        return Found("the day after tomorrow", at, at + 3)
+    if _plain(words[at]) in ("today", "tonight"):
         return _a_week(words, at, at + 1) or Found("today", at, at + 1)
-    if words[at] != "tomorrow":
+    if _plain(words[at]) != "tomorrow":
         return None
     if list(words[max(at - 2, 0) : at]) == ["day", "after"]:
         return Found("the day after tomorrow", at, at + 1)
@@ -139,6 +142,8 @@ def _a_week(words: Sequence[str], start: int, end: int) -> Found | None:
     span = _SPANS.get(" ".join(words[max(before - 2, 0) : before]).replace("the ", "a " if before < start else "the "))
     if span:
         return Found(f"{name} {span}", before - 2, end)
+    if before < start and before and words[before - 1] in ("week", "fortnight"):
+        return Found(f"{name} {words[before - 1]}", before - 1, end)
     if words[end : end + 1] in (["week"], ["fortnight"]):
         return Found(f"{name} {words[end]}", start, end + 1)
     return None

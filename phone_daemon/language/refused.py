@@ -9,7 +9,8 @@ from phone_daemon.language.days import Found
 
 _LEAD = r"(?:(?:on|at|the|for|a|this|next|about|either) )*$"
 _INSTEAD = re.compile(
-    rf"(?<!\S)(?:not|except|but not|rather than|instead of|other than|apart from|any\w* but|day but|time but) {_LEAD}"
+    rf"(?<!\S)(?:not|except|but not|rather than|instead of|other than|apart from|any\w* but|day but|time but"
+    rf"|prefer \S+(?: \S+)? (?:to|over)) {_LEAD}"
 )
 """Before a value that is not wanted, whatever else is said."""
 _CANNOT = re.compile(

@@ -15,6 +15,7 @@ from phone_daemon.language.words import words
         ("wednesday rather than tuesday", ["wednesday"]),
         ("any day except friday", ["any day"]),
         ("anything but monday", []),
+        ("i prefer tuesday to wednesday", ["tuesday"]),
         ("i can't do monday or tuesday so friday", ["friday"]),
         ("monday's no good how about friday", ["friday"]),
         ("tuesday doesn't suit", []),

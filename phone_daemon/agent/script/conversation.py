@@ -239,6 +239,10 @@ class _Step(Request):
         intent = self._script.intents.get(best.intent)
         return intent is not None and intent.then is Then.HANG_UP
 
+    def _leaves_unasked(self, best: Score) -> bool:
+        """Whether it says goodbye before the agent asked if there is anything else."""
+        return self._leaves(best) and self._state.asked is not Asked.ELSE
+
     def _differ(self, values: Mapping[str, str]) -> bool:
         return any(self._state.values.get(name) != value for name, value in values.items())
 
@@ -254,7 +258,7 @@ class _Step(Request):
             self._advance()
         elif LEAST <= best.score < WHOLE and best.score - rival.score < (CLOSE if reading.agreed else APART):
             self._clarify(best, rival)
-        elif best.score >= (CLEAR if self._by_the_way(best) or self._leaves(best) else LEAST):
+        elif best.score >= (CLEAR if self._by_the_way(best) or self._leaves_unasked(best) else LEAST):
             self._start(self._script.intents[best.intent], reading.values)
         elif best.score >= MAYBE and self._script.intents[best.intent].offer and not state.misses:
             self._clarify(*(each for each in (best, rival) if each.score >= RIVAL * best.score))

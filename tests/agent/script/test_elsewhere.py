@@ -51,3 +51,8 @@ async def test_nothing_is_done_for_who_has_the_wrong_number(name: str, said: str
 async def test_a_goodbye_is_not_guessed() -> None:
     for said in ("How are you keeping, all right?", "How are you getting on these days?"):
         assert "does: hang_up" not in await play(shipped("dental_clinic"), f"caller: {said}")
+
+
+async def test_a_goodbye_is_taken_sooner_once_it_was_asked_for() -> None:
+    asked = "caller: When are you open?\ncaller: No, nothing else springs to mind."
+    assert (await play(shipped("dental_clinic"), asked))[-1] == "does: hang_up"
