@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import NoReturn
 
@@ -141,11 +142,19 @@ def _demo(fixture: str | None) -> int:
 
 
 def _serve(args: argparse.Namespace, argv: list[str]) -> int:
-    settings = settings_from(args)
+    # What is logged about the settings waits until they have said in which format.
+    root, early = logging.getLogger(), MemoryHandler(1000, target=logging.lastResort)
+    root.addHandler(early)
+    try:
+        settings = settings_from(args)
+        root.removeHandler(early)  # or the log would count as set up
+        set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")
+        early.setTarget(root.handlers[0])
+    finally:
+        root.removeHandler(early)
+        early.close()
     if settings.daemons > 1:
-        set_up(logging.INFO, as_json=settings.log == "json")
         return asyncio.run(daemons.run(argv, settings.daemons))
-    set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=settings.log == "json")
     return asyncio.run(serve(settings, args.config))
 
 

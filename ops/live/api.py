@@ -56,8 +56,7 @@ class ApiOperator:
         return {call["call"]: {name: str(value) for name, value in call.items()} for call in calls}
 
     async def daemons(self) -> dict[str, dict[str, str]]:
-        """Only daemons that have a live call: the API lists no others."""
-        return {call.get("daemon", ""): {} for call in (await self.calls()).values()}
+        return {machine["daemon"]: {} for machine in (await self._ask("GET", "/v1/machines"))["machines"]}
 
     async def order(self, call: str, kind: CommandKind, argument: str = "") -> dict[str, Any]:
         return await self._ask("POST", f"/v1/calls/{call}/{PATHS[kind]}")
