@@ -2,14 +2,13 @@
 
 There is no single wait. What was asked comes first: a yes or no answer is over at once, a number is not over before all
 of its digits have been said, and a name that is being spelled goes on. Otherwise the likelihood that the caller has
-finished is estimated from what they said and how; the wait follows from it, and from how long they have paused before,
-between `[turn] min_wait_s` and `max_wait_s`. All times are counted in the caller's samples, so that the
+finished is estimated from what they said, how its last syllables sounded, and how long they have paused before; it
+places the wait between `[turn] min_wait_s` and `max_wait_s`. All times are counted in the caller's samples, so that the
 replay of a recorded call gives the same waits.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +19,7 @@ from phone_daemon.language.yes_no import only_yes_or_no
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.prosody import SPAN_S, Ending
 from phone_daemon.stt.prosody import ending as measured
-from phone_daemon.stt.turn_end import log_odds
+from phone_daemon.stt.turn_end import likelihood
 from phone_daemon.stt.unfinished import calls_for_more
 
 SHORTEST_PAUSE_S = 0.1
@@ -30,9 +29,9 @@ KEPT = 8
 NUMBER_WAIT_S = 0.35
 """Wait after the last digit of a number that was asked for: some people then correct a digit."""
 NO_VOICE = Ending()
-TAG_WAIT_S = 0.24
-"""Wait after a whole sentence: most voices pause for less before "please", and the final transcript, which is begun
-after 0.19 s, is then ready."""
+TAG_WAIT_S = 0.3
+"""Wait after a whole sentence: before "please", voices pause for up to 0.32 s, and the VAD counts the beginning of that
+pause as voice."""
 THANKS = frozenset(("thank", "thanks", "much"))
 """Recognition often loses the first word of "thank you very much"."""
 LAST_WORDS = frozenset(("please", "goodbye", "bye"))
@@ -49,11 +48,8 @@ ANSWER_WAIT_S = 1.0
 """Longest wait after a yes-or-no question, whose answer may have been misheard, and never needs many words."""
 FEW = 3
 """Most words of a message that may be a name, or its first letters misheard."""
-EVEN_S = 0.55
-"""Wait after what is as likely the end of a turn as not."""
-FALL_S = 1.5
-"""The wait falls by this much where the odds for an end grow by a factor of e. As people's pauses are the rarer the
-longer they are, by an exponential law, no other form of waiting cuts off fewer turns for the same mean wait."""
+PATIENCE = 1.5
+"""The exponent on the likelihood that the caller has not finished: the result is the share of the longest wait."""
 PACE = 1.4
 """Factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so again."""
 PACED_S = 0.5
@@ -178,9 +174,9 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         return Endpoint(wait, "yes or no")
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
-    odds = log_odds(evidence.text, words, evidence.ending)
+    likely = likelihood(evidence.text, words, evidence.ending)
     longest = min(ANSWER_WAIT_S, turn.max_wait_s) if evidence.expected == "yes_no" else turn.max_wait_s
-    wait = min(EVEN_S - FALL_S * odds, longest)
+    wait = min(turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE, longest)
     paced = min(PACE * min(sorted(evidence.pauses_s)[-2:-1], default=0.0), PACED_S)
     shortest = tag
     if evidence.expected == "text":
@@ -188,7 +184,7 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
     elif number:
         shortest = vad.min_silence_s
     wait = max(wait, paced, shortest)
-    return Endpoint(wait, "finished" if odds >= 0 else "unfinished", 1 / (1 + math.exp(-odds)))
+    return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
 
 
 def _tag_wait(words: list[str], vad: VadSettings) -> float:

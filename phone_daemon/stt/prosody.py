@@ -1,9 +1,8 @@
-"""How the words before a pause were said: how far the pitch moved at their end, and how fast they came.
+"""How the last syllables before a pause were said: callers who have finished let their pitch and loudness fall.
 
-Callers who have finished let their pitch fall, or raise it to ask; those who only think hold it level (Duncan 1972;
-Ferrer, Shriberg and Stolcke 2002). Those with more to say speak faster (Quené 2008). The pitch is measured relative to
-the same two seconds, so that the voice does not matter; nor does the line's level. The end's loudness, its slope, and
-the length of its last syllable were tried as well, and told nothing that these two and the words do not.
+Callers who are only thinking hold the last syllable at a level pitch (Duncan 1972; Ferrer, Shriberg and Stolcke 2002).
+The end is measured within the last second of voice and relative to that same second, so that neither the voice nor the
+line's level matters.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from phone_daemon.events import SAMPLE_RATE
 
-SPAN_S = 2.0
+SPAN_S = 1.2
 """How much of the audio before a pause is measured."""
 HOP = SAMPLE_RATE // 100
 WINDOW = 4 * HOP
@@ -27,22 +26,22 @@ OCTAVE = 0.85
 """A shorter period counts if its likelihood is at least this share of the greatest."""
 SOFTEST_DB = -32.0
 """Level relative to the loudest frame; softer frames are not voice."""
-NUCLEUS_DB, DIP_DB = -20.0, 2.0
-"""A syllable's nucleus is at most this far below the loudest frame, and the level dips by this much between two."""
-LONGEST_SYLLABLE_S = 0.5
-"""Nuclei further apart have a pause between them."""
-USUAL_PACE_S = 0.2
-_SMOOTHING = np.hanning(9) / np.hanning(9).sum()
+LAST_S = 0.15
+"""Length of the end, which is compared with what came before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of what was said. With the defaults, nothing could be measured."""
+    """The end of what was said. All fields are 0 if there was no voice to measure."""
 
     pitch: float = 0.0
     """Semitones of the last voiced frames above the median of the span; below 0 if the pitch fell."""
-    pace_s: float = USUAL_PACE_S
-    """Mean time from one syllable to the next."""
+    slope: float = 0.0
+    """Semitones per second over the last 300 ms that have a pitch."""
+    level_db: float = 0.0
+    """Level of the last 150 ms of voice, relative to the median of the span."""
+    held_s: float = 0.0
+    """Length of the last voiced stretch, which is long for a drawn-out syllable."""
 
 
 def ending(pcm: bytes) -> Ending:
@@ -53,28 +52,26 @@ def ending(pcm: bytes) -> Ending:
         return Ending()
     frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW)[::HOP] * np.hanning(WINDOW)
     level = 10 * np.log10(np.mean(frames**2, axis=1) + 1.0)
-    loud = np.flatnonzero(level > level.max() + SOFTEST_DB)
-    end = int(loud[-1]) + 1
+    loud = level > level.max() + SOFTEST_DB
+    if not loud.any():
+        return Ending()
+    end = int(np.flatnonzero(loud)[-1]) + 1
     pitch = _pitch(frames[:end])
-    semitones = pitch[~np.isnan(pitch)]
-    moved = float(np.mean(semitones[-5:]) - np.median(semitones)) if semitones.size >= 5 else 0.0
-    return Ending(moved, _pace_s(np.convolve(level[:end], _SMOOTHING, "same")))
-
-
-def _pace_s(level: NDArray[np.float64]) -> float:
-    """`level`: in dB, by frame, smoothed."""
-    nuclei: list[int] = []
-    for at in range(3, len(level) - 3):
-        if level[at] < level.max() + NUCLEUS_DB or level[at] < level[at - 3 : at + 4].max():
-            continue
-        if nuclei and level[nuclei[-1] : at].min() > min(level[nuclei[-1]], level[at]) - DIP_DB:
-            # One syllable with two peaks.
-            nuclei[-1] = max(nuclei[-1], at, key=lambda each: level[each])
-        else:
-            nuclei.append(at)
-    gaps = np.diff(nuclei) * HOP / SAMPLE_RATE
-    gaps = gaps[gaps < LONGEST_SYLLABLE_S]
-    return float(np.mean(gaps)) if gaps.size >= 2 else USUAL_PACE_S
+    level, voiced = level[:end], ~np.isnan(pitch)
+    last = round(LAST_S * SAMPLE_RATE / HOP)
+    louder = level[level > level.max() + SOFTEST_DB]
+    level_db = float(np.mean(level[-last:]) - np.median(louder))
+    if np.count_nonzero(voiced) < 5:
+        return Ending(level_db=level_db)
+    semitones = pitch[voiced]
+    tail = semitones[-30:]
+    slope = float(np.polyfit(np.arange(tail.size), tail, 1)[0]) * 100 if tail.size >= 8 else 0.0
+    at = np.flatnonzero(voiced)
+    breaks = np.flatnonzero(np.diff(at) > 3)
+    held = at[-1] - at[breaks[-1] + 1 if breaks.size else 0] + 1
+    return Ending(
+        float(np.mean(semitones[-5:]) - np.median(semitones)), slope, level_db, float(held) * HOP / SAMPLE_RATE
+    )
 
 
 def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:

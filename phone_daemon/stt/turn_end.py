@@ -1,13 +1,14 @@
-"""How likely it is that a caller who has paused has finished: a logistic regression on what they said, and how.
+"""How likely it is that a caller who has paused has finished: a logistic regression on what they said and how it ended.
 
 `python -m ops.bench.turn_taking.fit` makes `WEIGHTS` from the tuning half of the scenes (`make scenes`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from phone_daemon.stt.prosody import USUAL_PACE_S, Ending
+from phone_daemon.stt.prosody import Ending
 from phone_daemon.stt.turn_end_weights import WEIGHTS
 from phone_daemon.stt.unfinished import calls_for_more, leads_on, leans_on
 
@@ -21,28 +22,33 @@ QUESTIONS = frozenset(
 
 
 def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float]:
-    """The features by name, each about -1 to 1. How long a sentence is, and what it asks, only counts if it does not
-    break off.
-    """
-    count, start = len(words), len(words) <= 2 and words[0] in STARTING
-    breaks = {"open": calls_for_more(text), "leads": leads_on(words), "leans": leans_on(text), "only a start": start}
-    first = next((name for name, found in breaks.items() if found), "")
-    whole = not first
+    """The features by name, each about -1 to 1."""
+    mark = text.rstrip()[-1:]
+    count = len(words)
     return {
         "bias": 1.0,
-        **{name: float(name == first) for name in breaks},
-        "asks": float(whole and words[0] in QUESTIONS),
-        "question mark": float(whole and text.rstrip().endswith("?")),
-        "few words": whole * max(4 - count, 0) / 3,
-        "many words": whole * min(max(count - 3, 0), 10) / 10,
-        "closing": float(whole and words[-1] in CLOSING),
+        "open": float(calls_for_more(text)),
+        "leans": float(leans_on(text)),
+        "leads": float(leads_on(words)),
+        "question mark": float(mark == "?"),
+        "full stop": float(mark in (".", "!")),
+        "comma": float(mark in (",", "-", "…") or text.rstrip().endswith("...")),
+        "one word": float(count == 1),
+        "few words": float(2 <= count <= 3),
+        "many words": min(max(count - 3, 0), 10) / 10,
+        "closing": float(words[-1] in CLOSING),
+        "only a start": float(count <= 2 and words[0] in STARTING),
+        "asks": float(words[0] in QUESTIONS),
+        "number last": float(words[-1].isdigit()),
         "pitch": max(-6.0, min(6.0, ending.pitch)) / 6,
         "pitch rises": max(0.0, min(6.0, ending.pitch)) / 6,
-        "slow": max(-0.1, min(0.1, ending.pace_s - USUAL_PACE_S)) / 0.1,
+        "slope": max(-40.0, min(40.0, ending.slope)) / 40,
+        "level": max(-20.0, min(5.0, ending.level_db)) / 20,
+        "held": min(ending.held_s, 0.8),
     }
 
 
-def log_odds(text: str, words: Sequence[str], ending: Ending) -> float:
-    """The logarithm of how much likelier it is that they have finished than that they go on. `words`: the words of
-    `text`, at least one."""
-    return sum(WEIGHTS[name] * value for name, value in features(text, words, ending).items())
+def likelihood(text: str, words: Sequence[str], ending: Ending) -> float:
+    """The likelihood, 0 to 1. `words`: the words of `text`, at least one."""
+    found = features(text, words, ending)
+    return 1 / (1 + math.exp(-sum(WEIGHTS[name] * value for name, value in found.items())))

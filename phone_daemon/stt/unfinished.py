@@ -7,23 +7,21 @@ from collections.abc import Sequence
 from phone_daemon.stt.stabilizer import word_key
 
 OPEN = (
-    *("a", "an", "the", "my", "your", "our", "their", "his", "her", "its", "every", "each"),
-    *("and", "or", "but", "because", "if", "than", "although", "unless"),
-    *("to", "of", "for", "from", "with", "in", "on", "at", "into", "until", "between", "by", "as", "without", "during"),
-    *("is", "are", "was", "i'm", "it's", "he's", "she's", "we're", "they're", "you're", "i", "we", "they"),
-    *("i'd", "i'll", "i've", "we'd", "we've", "we'll", "there's", "that's", "who's"),
+    *("a", "an", "the", "my", "your", "our", "their", "his", "her", "its"),
+    *("and", "or", "but", "because", "if", "than"),
+    *("to", "of", "for", "from", "with", "in", "on", "at", "into", "until", "between"),
+    *("is", "are", "was", "i'm", "it's", "i", "we", "they"),
     *("um", "uh", "er", "erm"),
 )
-"""English words after which more follows. Some of them can end a sentence ("what's it for?"), which then costs a
-caller some silence; words that usually can, such as "it" and "so", are not here."""
-ENTERING = frozenset(("come", "comes", "came", "coming", "is", "be", "go", "get", "drop", "fit"))
-"""Verbs after which "in" can end a sentence: "I'd better come in"."""
+"""English words after which more follows. Some of them can end a sentence ("can I come in?"), which then costs a caller
+some silence; words that usually can, such as "it" and "so", are not here."""
 LEANING = (
     *("that", "which", "who", "whether", "when", "where", "what", "how", "why", "while", "since", "after", "before"),
     *("ask", "tell", "say", "know", "think", "mean", "want", "need", "like", "prefer", "hope", "see", "reach", "got"),
     *("could", "can", "would", "will", "should", "have", "has", "had", "do", "does", "am", "were", "be", "been"),
-    *("so", "actually", "then", "maybe", "just", "about", "around", "some", "any", "next", "not", "very", "really"),
-    *("you", "he", "she", "there", "doctor", "mister"),
+    *("there", "so", "well", "actually", "also", "then", "maybe", "just", "about", "around", "some", "any", "next"),
+    *("you", "he", "she", "me", "who's", "there's", "that's", "i'd", "i'll", "i've", "we're", "doctor", "mister"),
+    *("hmm", "hm", "mm", "oh", "ah", "okay"),
 )
 """Words after which more usually follows."""
 LEADS = (
@@ -39,9 +37,8 @@ _LEADS = tuple(tuple(each.split()) for each in LEADS)
 
 
 def calls_for_more(text: str) -> bool:
-    """Whether `text` breaks off in the middle of a sentence, judging by its last words."""
-    before, last = ["", "", *map(word_key, text.split())][-2:]
-    return last in OPEN and not (last == "in" and before in ENTERING)
+    """Whether `text` breaks off in the middle of a sentence, judging by its last word."""
+    return _last(text) in OPEN
 
 
 def leans_on(text: str) -> bool:

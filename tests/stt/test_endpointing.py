@@ -21,8 +21,8 @@ from phone_daemon.stt.prosody import Ending
 
 TURN = TurnSettings(min_wait_s=0.15, max_wait_s=2.0)
 VAD = VadSettings(min_silence_s=0.5)
-FALLING = Ending(pitch=-4.0, pace_s=0.24)
-LEVEL = Ending(pitch=0.5, pace_s=0.17)
+FALLING = Ending(pitch=-4.0, slope=-15.0, level_db=-14.0, held_s=0.2)
+LEVEL = Ending(pitch=0.5, slope=0.0, level_db=-2.0, held_s=0.5)
 
 
 def waits(text: str, expected: str = "", ending: Ending = FALLING, pauses_s: tuple[float, ...] = ()) -> float:

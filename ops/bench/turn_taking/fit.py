@@ -27,7 +27,7 @@ from phone_daemon.stt.endpointing import Evidence
 from phone_daemon.stt.turn_end import features
 
 PAUSE_S = 0.2
-HOLD = 0.5
+HOLD = 1.0
 """Weight of the squared weights against the sum of the logarithms: a prior worth some hundred examples."""
 ROUNDS = 30
 Floats = NDArray[np.float64]
