@@ -323,10 +323,8 @@ class Daemon:
             asyncio.get_running_loop().run_in_executor(None, heap.trim)
 
     async def dial(self, request: DialRequest) -> Outcome:
-        """Calls somebody, and lets a dialplan speak with them; returns once they have answered, or will not.
-
-        Raises `BadRequest` with one clear line. Cancelling it hangs up.
-        """
+        """Calls somebody, and lets a dialplan speak with them; returns once they have answered, or will not. Raises
+        `BadRequest` with one clear line. Canceling it hangs up."""
         plan = next((plan for plan in self.dialplans if plan.name == request.dialplan), None)
         if plan is None:
             known = nearest(request.dialplan, (plan.name for plan in self.dialplans))
@@ -369,9 +367,8 @@ class Daemon:
         began_ns = now_ns()
         try:
             end = await call.run()
-            log.info(
-                Event("call.ended", call=call_id, reason=end.reason, seconds=round((now_ns() - began_ns) / 1e9, 1))
-            )
+            took_s = round((now_ns() - began_ns) / 1e9, 1)
+            log.info(Event("call.ended", call=call_id, reason=end.reason, seconds=took_s))
         except Exception:
             # A defect in the daemon ends this call and no other.
             log.exception(Event("call.failed", call=call_id))
