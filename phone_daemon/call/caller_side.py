@@ -86,12 +86,10 @@ class CallerSide:
         *,
         spawn: Spawn,
         tell: Tell,
-        on_partial: Callable[[], None] = lambda: None,
         rate: int = SAMPLE_RATE,
     ) -> None:
-        """`open_utterance` receives what is expected; `on_partial` is called when more has been recognized. `rate`: the
-        sample rate of the audio that the utterance gets. At `WIDE_RATE` each frame is a `WideFrame`; everything else
-        hears 8 kHz.
+        """`open_utterance` receives what is expected. `rate`: the sample rate of the audio that the utterance gets. At
+        `WIDE_RATE` each frame is a `WideFrame`; everything else hears 8 kHz.
         """
         self.pending = PendingTurn()
         self.partial = ""
@@ -123,7 +121,8 @@ class CallerSide:
         """Where the agent fell silent; None while it has the floor."""
         self._spawn = spawn
         self._tell = tell
-        self.on_partial = on_partial
+        self.on_partial: Callable[[], None] = lambda: None
+        """Called when more has been recognized."""
         self._finalizing: asyncio.Task[None] | None = None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -256,10 +257,12 @@ def test_a_silence_is_asked_about_as_one_and_has_no_words(tmp_path: Path) -> Non
 def test_silences_are_counted_until_the_caller_says_or_presses_something(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("Are you still there?"))
 
+    def asked_again(count: int) -> Callable[[], bool]:
+        return lambda: len(agent.asked) > count
+
     async def silence(phone: Phone, count: int) -> None:
         for _ in range(count):
-            asked = len(agent.asked)
-            await phone.until(lambda asked=asked: len(agent.asked) > asked)
+            await phone.until(asked_again(len(agent.asked)))
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 

@@ -25,6 +25,7 @@ from phone_daemon.events import (
 from phone_daemon.tts.lead import Lead
 from phone_daemon.tts.voice import Voice
 from phone_daemon.wire.tape import TapeLine
+from sidecars.host.channel import QueueChannel
 from tests.fakes import UnevenHost
 
 HOURS = "We are open from nine. On Friday we close at four. On Sunday we are closed."
@@ -270,3 +271,29 @@ def test_a_reply_that_was_cancelled_ends_without_what_it_had_to_say() -> None:
         assert 0 < ahead.reply.played < 8000
 
     alone(stream(HOURS), script)
+
+
+def test_a_voice_that_keeps_ahead_needs_no_lead_and_one_that_falls_behind_does() -> None:
+    async def script(ahead: Ahead) -> None:
+        await asyncio.sleep(5.0)  # the clock itself says nothing about the voice
+        ahead.reply.confirm()
+        await ahead.reply.run()
+
+    assert alone(stream(HOURS), script, piece_s=0.08).reply._lead.samples(8000) == 0
+    assert alone(stream(HOURS), script, piece_s=0.15).reply._lead.samples(8000) > 1600
+
+
+def test_a_fault_that_the_voice_survives_is_named_once() -> None:
+    async def script(ahead: Ahead) -> None:
+        ahead.reply.confirm()
+        running = asyncio.create_task(ahead.reply.run())
+        for phrase in ("We are open", "On Friday"):
+            while phrase not in ahead.reply.heard.owed(0) or ahead.voice._speaking is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert isinstance(ahead.voice._channel, QueueChannel)
+            ahead.voice._channel.put({"type": "Fault", "error": "the server is gone"}, b"")
+        await running
+
+    ahead = alone(stream(HOURS), script, piece_s=0.05)
+    assert ahead.reply.turn.faults == ["tts: the server is gone"]
+    assert ahead.kinds.count("fault") == 1

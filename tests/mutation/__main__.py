@@ -96,6 +96,7 @@ SAME = frozenset(
     {
         ("ModelFailed.__init__", "super().__init__(what)", "pass"),  # Exception.__new__ has stored it already.
         ("CallerSide.__init__", "self._attended_since = 0", "pass"),  # It is read only once `attend` has set it.
+        ("DigitCollector.__init__", "0", "1"),  # It is read only once `press` has set it.
         ("Toolbox._ask", "await asyncio.wait(tasks)", "pass"),  # They are cancelled, and end within some ticks.
     }
 )
