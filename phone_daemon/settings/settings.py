@@ -163,10 +163,10 @@ class TurnSettings:
     stable_s: Annotated[float, between(0, 2)] = 0.2
     """Where words interrupt the agent, a word of a partial transcript counts once it has been unchanged for this
     long."""
-    early_start: Flag = True
+    early_start: Flag | None = Field(default=None, examples=[True])
     """Whether to begin a reply when the caller pauses, before their turn is certainly over, and drop it unheard if the
     turn goes on. Replies come sooner; some of a language model's tokens, and of the voice's work, are wasted (reported
-    per call)."""
+    per call). Unset: only where a language model answers."""
     early_after_s: Annotated[float, between(0.02, 2)] = 0.1
     """The pause after which an early reply is begun."""
     backchannels: Flag = False
