@@ -11,9 +11,11 @@ import pytest
 from phone_daemon.call.digits import PAUSE_S
 from phone_daemon.call.floor import State
 from phone_daemon.settings.settings import TurnSettings
+from sidecars.host.channel import QueueChannel
 from sidecars.host.host import Message
 from sidecars.local.inline import InlineHost
 from tests import agents
+from tests.fakes import TunedHost
 from tests.phone import BOOKING, LONG, OPEN, OPTIONS, SETTINGS, TUESDAY, YES, Phone, late_stt, plan, ring, speech
 from tests.sidecars.speech import words
 
@@ -275,3 +277,28 @@ def test_the_hash_key_ends_a_number_at_once_and_alone_ends_nothing(tmp_path: Pat
         await phone.heard_out("Thank you")
 
     ring(tmp_path, script, agent=agent)
+
+
+class CountingHost(TunedHost):
+    """Counts the sessions that were opened."""
+
+    opened = 0
+
+    def open(self, call: str = "") -> QueueChannel:
+        self.opened += 1
+        return super().open(call)
+
+
+def test_an_interruption_swaps_the_utterance_for_the_spare_once(tmp_path: Path) -> None:
+    host = CountingHost("stt", "moonshine", OPTIONS)
+
+    async def script(phone: Phone) -> None:
+        await phone.until(phone.hears("Hello"))
+        await asyncio.sleep(0.5)
+        before = host.opened
+        phone.say(speech(OPEN))
+        await phone.reaches(State.LISTENING)
+        await asyncio.sleep(0.1)
+        assert host.opened == before + 1
+
+    ring(tmp_path, script, agent=agents.Lines(agents.text(LONG)), dialplan=plan(policy="speech"), stt=host)
