@@ -182,7 +182,7 @@ def session(model: Path | bytes) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     # Processors without VNNI get unsigned weights: products with signed ones overflow there. An emulated Haswell
-    # then gives the same words and log probabilities; otherwise a short sentence's differ by 0.1 to 0.3.
+    # then gives the same words and log probabilities; otherwise a short sentence's differ by 0.06 to 0.25.
     options.add_session_config_entry("session.x64quantprecision", "1")
     given = model if isinstance(model, bytes) else str(model)
     try:
