@@ -9,7 +9,8 @@ import socket
 
 import pytest
 
-from ops.edge.registrars import REFUSED, answers, last_answer
+from ops.edge.registrars import REFUSED, last_answer
+from ops.reachable import answers
 
 
 @pytest.mark.parametrize(("said", "there"), [(b"SIP/2.0 404 Not Found\r\n\r\n", True), (b"junk", False)])
