@@ -17,8 +17,9 @@ PTIME_S = 0.020
 """Length of one RTP frame (ptime, RFC 8866 section 6.4)."""
 FRAME_SAMPLES = 160
 FRAME_BYTES = 2 * FRAME_SAMPLES
-DTMF_KEYS = frozenset("0123456789*#ABCD")
-"""The keys of a telephone (RFC 4733 section 3.2)."""
+DTMF_EVENTS = "0123456789*#ABCD"
+"""The keys of a telephone; the index is the event code (RFC 4733 section 3.2)."""
+DTMF_KEYS = frozenset(DTMF_EVENTS)
 WIDE_RATE = 16_000
 """Samples per second of a wideband line, for what is heard and said; its positions also count samples at 8 kHz."""
 

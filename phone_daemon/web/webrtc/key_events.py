@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-DIGITS = "0123456789*#ABCD"
-"""The digits by event code (section 3.2)."""
+from phone_daemon.events import DTMF_EVENTS
 
 
 class KeyEvents:
@@ -17,7 +16,7 @@ class KeyEvents:
         is not a digit. All packets of one key have the RTP timestamp of its beginning (section 2.2.1), even the three
         that end it.
         """
-        if len(payload) < 4 or payload[0] >= len(DIGITS) or timestamp == self._timestamp:
+        if len(payload) < 4 or payload[0] >= len(DTMF_EVENTS) or timestamp == self._timestamp:
             return ""
         self._timestamp = timestamp
-        return DIGITS[payload[0]]
+        return DTMF_EVENTS[payload[0]]

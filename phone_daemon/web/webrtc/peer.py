@@ -24,10 +24,10 @@ from aiortc.rtp import RtpPacket
 from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
-from phone_daemon.events import WIDE_RATE
+from phone_daemon.events import DTMF_KEYS, WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
-from phone_daemon.web.webrtc.key_events import DIGITS, KeyEvents
+from phone_daemon.web.webrtc.key_events import KeyEvents
 from phone_daemon.web.webrtc.offer import MAX_CANDIDATES, BadOffer, Offer, complete
 from phone_daemon.web.webrtc.opus import Decoder, Encoder
 from phone_daemon.web.webrtc.packet_buffer import PacketBuffer
@@ -256,7 +256,7 @@ class Peer:
         with contextlib.suppress(ValueError):
             said = json.loads(message)
             digit = said.get("digit") if isinstance(said, dict) else None
-            if isinstance(digit, str) and len(digit) == 1 and digit in DIGITS:
+            if isinstance(digit, str) and digit in DTMF_KEYS:
                 self._press(digit)
 
     def _allowed(self, size: int = 0) -> bool:

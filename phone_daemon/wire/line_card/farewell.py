@@ -11,9 +11,9 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
 
 from phone_daemon.wire.line_card.message import SipMessage, entries
+from phone_daemon.wire.line_card.reach import is_address
 from phone_daemon.wire.protocol import Farewell
 
 CSEQ = 1_000_000
@@ -46,7 +46,7 @@ class Ends:
         hop = self.routes[0] if self.routes else self.target
         found = _HOST.search(hop)
         address, tcp = self.sender, self.tcp
-        if found and _is_address(found[1]):
+        if found and is_address(found[1]):
             address, tcp = f"{found[1]}:{found[2] or 5060}", "transport=tcp" in hop.lower()
         lines = (
             f"BYE {self.target} SIP/2.0",
@@ -185,14 +185,6 @@ class Farewells:
 def _pair(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host, int(port)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        IPv4Address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _by_tcp(message: SipMessage) -> bool:

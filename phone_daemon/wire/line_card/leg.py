@@ -9,7 +9,7 @@ from typing import Any
 
 import pjsua2 as pj
 
-from phone_daemon.events import FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged
+from phone_daemon.events import DTMF_KEYS, FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.call_params import events, response
 from phone_daemon.wire.line_card.guarded import guarded, log
@@ -22,7 +22,6 @@ from phone_daemon.wire.line_card.transfer import Transfer, why
 from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
 
-DIGITS = frozenset("0123456789*#ABCD")
 OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
 """Ends for which another server may do better: a call that still rings is refused with 503."""
 LINGER_S = 0.2
@@ -126,7 +125,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.playout.flush(reply)
 
     def send_digits(self, digits: str) -> None:
-        wanted = [digit for digit in digits.upper() if digit in DIGITS]
+        wanted = [digit for digit in digits.upper() if digit in DTMF_KEYS]
         if len(wanted) != len(digits):
             log("WARNING", "characters that are no DTMF digits were not sent")
         if wanted:
@@ -363,7 +362,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def press(self, digit: str) -> None:
         """Reports a key that the caller pressed, while the call is live."""
-        if self._answered and not self.closed and digit.upper() in DIGITS:
+        if self._answered and not self.closed and digit.upper() in DTMF_KEYS:
             self._send(Digit(digit.upper()))
 
     @guarded

@@ -10,10 +10,8 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-from phone_daemon.events import FRAME_SAMPLES
+from phone_daemon.events import DTMF_EVENTS, FRAME_SAMPLES
 
-DIGITS = "0123456789*#ABCD"
-"""The event number is the index (RFC 4733 section 3.2)."""
 REMEMBERED = 16
 """Number of keys whose packets may still come, late or twice."""
 _HEADER = struct.Struct("!BBHII")
@@ -62,17 +60,17 @@ class KeyPresses:
             if last is not None and packet.marker and last.ended and _before(last.sequence, packet.sequence, 16):
                 # Another press from a gateway whose timestamp never moves.
                 self._last = packet
-                return DIGITS[packet.event] if packet.event < len(DIGITS) else ""
+                return DTMF_EVENTS[packet.event] if packet.event < len(DTMF_EVENTS) else ""
             if last is not None and (last.ssrc, last.timestamp, last.event) == key and packet.duration >= last.duration:
                 self._last = packet
             return ""
         self._known.append(key)
-        if packet.event >= len(DIGITS):
+        if packet.event >= len(DTMF_EVENTS):
             return ""
         if last is not None and _before(packet.timestamp, last.timestamp, 32) and packet.ssrc == last.ssrc:
-            return DIGITS[packet.event]  # it was overtaken
+            return DTMF_EVENTS[packet.event]  # it was overtaken
         self._last = packet
-        return "" if last is not None and _goes_on(last, packet) else DIGITS[packet.event]
+        return "" if last is not None and _goes_on(last, packet) else DTMF_EVENTS[packet.event]
 
 
 def _goes_on(last: EventPacket, packet: EventPacket) -> bool:

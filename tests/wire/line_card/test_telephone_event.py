@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from phone_daemon.wire.line_card.telephone_event import DIGITS, EventPacket, KeyPresses, parse
+from phone_daemon.events import DTMF_EVENTS
+from phone_daemon.wire.line_card.telephone_event import EventPacket, KeyPresses, parse
 
 DURATIONS = (160, 320, 480, 640, 800)
 END = 0x80
@@ -13,7 +14,7 @@ END = 0x80
 
 def press(key: str, at: int, sequence: int, durations: Iterable[int] = DURATIONS, ends: int = 3) -> list[EventPacket]:
     """A key at timestamp `at`, as telephones send it."""
-    event, durations = DIGITS.index(key), tuple(durations)
+    event, durations = DTMF_EVENTS.index(key), tuple(durations)
     going = [(False, duration) for duration in durations]
     packets = [*going, *[(True, durations[-1] if durations else 800)] * ends]
     return [
@@ -28,8 +29,8 @@ def keys(*packets: EventPacket) -> str:
 
 
 def test_each_press_is_one_key() -> None:
-    sent = [packet for n, key in enumerate(DIGITS) for packet in press(key, 2000 * n, 12 * n)]
-    assert keys(*sent) == DIGITS
+    sent = [packet for n, key in enumerate(DTMF_EVENTS) for packet in press(key, 2000 * n, 12 * n)]
+    assert keys(*sent) == DTMF_EVENTS
 
 
 def test_the_timestamp_tells_presses_of_one_key_apart_whatever_is_lost() -> None:
