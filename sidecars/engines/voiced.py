@@ -72,7 +72,15 @@ class Voiced:
     @property
     def speech_s(self) -> float:
         """The seconds of speech."""
-        return sum(each >= VOICE for each in self.windows) * WINDOW / RATE
+        return self._seconds(VOICE)
+
+    @property
+    def perhaps_s(self) -> float:
+        """The seconds of what may be speech."""
+        return self._seconds(PERHAPS)
+
+    def _seconds(self, least: float) -> float:
+        return sum(each >= least for each in self.windows) * WINDOW / RATE
 
 
 def _halved(pcm: bytes) -> bytes:

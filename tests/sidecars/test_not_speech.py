@@ -26,6 +26,8 @@ def test_a_whole_utterance_that_is_no_answer_has_more_voice_than_a_word_so_far()
     assert not is_speech(voice(4), 0.5, "Thank you.", whole=True)
     assert is_speech(voice(6), 0.5, "Thank you.", whole=True)
     assert is_speech(voice(4), 0.5, "Yes.", whole=True, answer=True)
+    assert not is_speech(voice(20, 0.4), -0.1, "When are you open?", whole=True)
+    assert is_speech(voice(20, 0.4), 0.1, "When are you open?", whole=True)
 
 
 def test_for_what_is_expected_there_may_have_been_one() -> None:
