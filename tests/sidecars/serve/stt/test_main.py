@@ -25,7 +25,7 @@ from tests.sidecars.speech import caller
         (("--engine", "moonshine"), "one of the arguments --port --socket is required"),
         (("--engine", "moonshine", "--port", "0", "--socket", "s"), "not allowed with argument"),
         (("--engine", "moonshine", "--port", "0", "--option", "phrases"), "'phrases' is not KEY=VALUE"),
-        (("--engine", "moonshine", "--port", "0", "--option", "phrases=@/no/such"), "/no/such: [Errno 2]"),
+        (("--engine", "moonshine", "--port", "0", "--option", "phrases=@/no/such"), "/no/such: No such file"),
         (("--engine", "moonshine", "--port", "0", "--bind", "0.0.0.0"), "give clients a token with --token-env"),
         (("--engine", "moonshine", "--port", "0", "--bind", "here"), "--bind here: not an IP address"),
         (("--engine", "moonshine", "--port", "0", "--token-env", "NO_SUCH"), "NO_SUCH: this environment variable"),
