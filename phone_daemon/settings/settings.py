@@ -156,7 +156,7 @@ class TurnSettings:
     """How long to wait for a caller who has fallen silent. adaptive: between `min_wait_s` and `max_wait_s`, depending
     on what was asked, what the caller has said, how it sounded, and how they pause; fixed: vad.min_silence_s (plus
     `unfinished_s`)."""
-    min_wait_s: Annotated[float, between(0.1, 5)] = 0.16
+    min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
     """adaptive: the shortest wait, after a requested yes or no and after a sentence that is certainly finished."""
     max_wait_s: Annotated[float, between(0.1, 10)] = 2.0
     """adaptive: the longest wait, in the middle of a number, a sentence, or a name that is being spelled."""

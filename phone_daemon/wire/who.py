@@ -42,15 +42,15 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
 
     `trusted`: it is one, whatever `sip.trusted` says.
     """
-    caller = name = ""
-    if not _is_private(invite):
-        asserted = _asserted(invite) if trusted or _is_trusted(address, sip.trusted) else []
-        callers = [number for entry in asserted if not is_withheld(number := _number(entry, sip))]
-        # One may be a trunk's or an account's name beside the number (RFC 3325 section 9.1).
-        caller = next(filter(_is_number, callers), next(iter(callers), ""))
-        if not caller and not is_withheld(number := _number(invite.header("from"), sip)):
-            caller = number
-        name = next(filter(None, map(display_name, (*asserted, invite.header("from")))), "")
+    # A trusted trunk tells who calls even if the caller withholds it from strangers (RFC 3325 section 7).
+    asserted = _asserted(invite) if trusted or _is_trusted(address, sip.trusted) else []
+    given = [*asserted] if _is_private(invite) else [*asserted, invite.header("from")]
+    callers = [number for entry in asserted if not is_withheld(number := _number(entry, sip))]
+    # One may be a trunk's or an account's name beside the number (RFC 3325 section 9.1).
+    caller = next(filter(_is_number, callers), next(iter(callers), ""))
+    if not caller and len(given) > len(asserted) and not is_withheld(number := _number(invite.header("from"), sip)):
+        caller = number
+    name = next(filter(None, map(display_name, given)), "")
     called: list[str] = []
     for source in sip.called_from:
         # The original number: the first that History-Info tells of, the last that Diversion does.
@@ -70,17 +70,12 @@ def _is_number(text: str) -> bool:
 def _asserted(invite: SipMessage) -> list[str]:
     """Who calls, as a trusted sender says."""
     # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
-    parties = [party.lower() for party in invite.entries("remote-party-id")]
-    open_ = [
-        entry
-        for entry, party in zip(invite.entries("remote-party-id"), parties, strict=True)
-        if "party=called" not in party and "privacy=full" not in party and "privacy=uri" not in party
-    ]
-    return [*invite.entries("p-asserted-identity"), *open_]
+    parties = [party for party in invite.entries("remote-party-id") if "party=called" not in party.lower()]
+    return [*invite.entries("p-asserted-identity"), *parties]
 
 
 def _is_private(invite: SipMessage) -> bool:
-    """Whether the caller does not want to be known to whom they call."""
+    """Whether the caller withholds who they are."""
     return any(_PRIVATE & set(re.split(r"[;,\s]+", value.lower())) for value in invite.all("privacy"))
 
 

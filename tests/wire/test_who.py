@@ -117,14 +117,13 @@ def test_commas_in_names_and_uris_part_no_entries() -> None:
     assert who(diversion, sip=replace(ANYWHERE, called_from=("diversion",))).called == ("2", "1")
 
 
-def test_who_asks_not_to_be_known_is_not() -> None:
-    asserted = f'P-Asserted-Identity: "Ann" <sip:{CALLER}@h>'
-    for privacy in ("id", "header;id", "user; critical"):
-        assert who(asserted, f"Privacy: {privacy}", caller=f"<sip:{CALLER}@h>") == Who("", (CALLED,))
-    assert who(asserted, "Privacy: none", caller="<sip:trunk@h>").caller == CALLER
-    for privacy in ("full", "uri"):
-        party = f"Remote-Party-ID: <sip:{CALLER}@h>;party=calling;privacy={privacy}"
-        assert who(party, caller="<sip:anonymous@h>").caller == ""
+@pytest.mark.parametrize("privacy", ["id", "header;id", "user; critical"])
+def test_who_withholds_the_number_is_known_to_trusted_trunks_alone(privacy: str) -> None:
+    asserted, withheld = f"P-Asserted-Identity: <sip:{CALLER}@h>", f"Privacy: {privacy}"
+    stranger = "198.51.100.9:5060"
+    assert who(asserted, withheld, caller='"Ann" <sip:trunk@h>') == Who(CALLER, (CALLED,))
+    assert who(asserted, withheld, caller=f'"Ann" <sip:{CALLER}@h>', address=stranger) == Who("", (CALLED,))
+    assert who("Privacy: none", caller=f"<sip:{CALLER}@h>").caller == CALLER
 
 
 @pytest.mark.parametrize("user", ["anonymous", "Unknown", "restricted", "unavailable", "+anonymous", "0000", "private"])

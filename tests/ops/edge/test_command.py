@@ -23,7 +23,7 @@ async def test_it_starts_tells_how_it_is_and_ends_on_a_signal(
     file, settings = written(tmp_path, cards=2)
     words = ["edge", "status", "-c", str(file)]
     assert await asyncio.to_thread(main, words) == 1
-    assert "kamailio does not answer" in capsys.readouterr().err
+    assert "no edge is running with its files in" in capsys.readouterr().err
     async with LineCards(settings.sip):
         edge = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ops", "edge", "start", "-c", str(file),
@@ -64,4 +64,4 @@ def test_check_prints_a_line_for_each_problem_and_fails(tmp_path: Path, capsys: 
     need("kamailio")
     need("rtpengine")
     assert main(["edge", "check", "-c", str(file)]) == 0
-    assert "no problems found: 2 line cards, 1 trunks" in capsys.readouterr().out
+    assert "no problems found: 2 line cards, 1 trunk, files in" in capsys.readouterr().out

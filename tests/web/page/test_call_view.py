@@ -52,7 +52,9 @@ async def test_a_caller_interrupts_and_books_by_voice(tmp_path: Path, served: Se
             captions = page.get_by_role("log", name="Captions")
             caller = Talker(page, captions)
             await expect(captions).to_contain_text("Welcome", timeout=SOON_MS)
-            await asyncio.sleep(1.0)
+            # In the middle of the greeting's second sentence, so that some of it remains unsaid.
+            await expect(captions).to_contain_text("book or cancel", timeout=SOON_MS)
+            await asyncio.sleep(0.5)
             await caller.says_until("books_an_appointment/booking.wav", r"\bday\b.*\?")
             await expect(captions.locator(".interruption").first).to_contain_text("You interrupted: silent after")
             await expect(captions.locator("del").last).not_to_be_empty()
