@@ -16,7 +16,7 @@ from playwright.async_api import BrowserContext, Locator, Page
 
 from ops.live.chromium import CALLERS, LEVELS
 
-PATIENCE_S = 20.0
+PATIENCE_S = 12.0
 """How long the caller waits for an answer before they say it again."""
 TIMES = 3
 """How often they say it."""
@@ -70,13 +70,20 @@ class Talker:
         for _ in range(TIMES):
             before = len(await self.agent_says())
             await self.say(name)
+            # Captions come before the sound, and phrase by phrase: what does not match yet may do so later.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE_S):
-                    while not (answer := (await self.agent_says())[before:]) or not await self.silent(FINISHED_S):  # noqa: ASYNC110
+                    while not await self._says(pattern, before):  # noqa: ASYNC110 (a page)
                         await asyncio.sleep(0.1)
-                    if re.search(pattern, " ".join(answer), re.IGNORECASE):
-                        return
+                    await asyncio.sleep(FINISHED_S)
+                    while not await self.silent(FINISHED_S):  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
+                    return
         raise AssertionError(f"to {name} the agent never said {pattern!r}: {await self.captions.inner_text()}")
+
+    async def _says(self, pattern: str, before: int) -> bool:
+        """Whether the agent says what matches, after its first `before` captions."""
+        return re.search(pattern, " ".join((await self.agent_says())[before:]), re.IGNORECASE) is not None
 
 
 async def measured(context: BrowserContext) -> None:
