@@ -44,13 +44,9 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     """
     # A trusted trunk tells who calls even if the caller withholds it from strangers (RFC 3325 section 7).
     asserted = _asserted(invite) if trusted or _is_trusted(address, sip.trusted) else []
-    given = [*asserted] if _is_private(invite) else [*asserted, invite.header("from")]
-    callers = [number for entry in asserted if not is_withheld(number := _number(entry, sip))]
-    # One may be a trunk's or an account's name beside the number (RFC 3325 section 9.1).
-    caller = next(filter(_is_number, callers), next(iter(callers), ""))
-    if not caller and len(given) > len(asserted) and not is_withheld(number := _number(invite.header("from"), sip)):
-        caller = number
-    name = next(filter(None, map(display_name, given)), "")
+    own = [] if _is_private(invite) else [invite.header("from")]
+    caller = _caller(asserted, sip) or _caller(own, sip)
+    name = next(filter(None, map(display_name, (*asserted, *own))), "")
     called: list[str] = []
     for source in sip.called_from:
         # The original number: the first that History-Info tells of, the last that Diversion does.
@@ -62,9 +58,11 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     return Who(caller, tuple(called) or ("",), name)
 
 
-def _is_number(text: str) -> bool:
-    """Whether it is a telephone number, and not a name."""
-    return bool(_DIGITS.fullmatch(text))
+def _caller(entries: Iterable[str], sip: SipSettings) -> str:
+    """Who calls, by name addresses of which the first number counts: another may be a trunk's or an account's name
+    (RFC 3325 section 9.1)."""
+    callers = [caller for entry in entries if not is_withheld(caller := _number(entry, sip))]
+    return next(filter(_DIGITS.fullmatch, callers), next(iter(callers), ""))
 
 
 def _asserted(invite: SipMessage) -> list[str]:

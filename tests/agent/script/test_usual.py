@@ -42,11 +42,21 @@ then = "hang_up"
 """
 
 
+def written(folder: Path, text: str) -> Dialplan:
+    path = folder / "small.toml"
+    path.write_text(text, encoding="utf-8")
+    return next(iter(Dialplans.load([path]))).at(OPEN)
+
+
+def understood(dialplan: Dialplan, said: str) -> tuple[str, bool]:
+    """The likeliest intent, and whether it is likely enough."""
+    best = Reader(dialplan.script).read(words(said), State()).best
+    return best.intent, best.score >= LEAST
+
+
 @pytest.fixture(scope="module")
 def vet(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
-    path: Path = tmp_path_factory.mktemp("small") / "vet.toml"
-    path.write_text(SURGERY, encoding="utf-8")
-    return next(iter(Dialplans.load([path]))).at(OPEN)
+    return written(tmp_path_factory.mktemp("vet"), SURGERY)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +71,7 @@ def vet(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
     ],
 )
 def test_a_request_named_in_one_sentence_is_understood_in_the_usual_ones(vet: Dialplan, said: str, intent: str) -> None:
-    best = Reader(vet.script).read(words(said), State()).best
-    assert (best.intent, best.score >= LEAST) == (intent, True)
+    assert understood(vet, said) == (intent, True)
 
 
 COBBLER = """
@@ -102,9 +111,7 @@ say = ["To when?"]
 
 @pytest.fixture(scope="module")
 def cobbler(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
-    path: Path = tmp_path_factory.mktemp("small") / "cobbler.toml"
-    path.write_text(COBBLER, encoding="utf-8")
-    return next(iter(Dialplans.load([path]))).at(OPEN)
+    return written(tmp_path_factory.mktemp("cobbler"), COBBLER)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +127,7 @@ def cobbler(tmp_path_factory: pytest.TempPathFactory) -> Dialplan:
     ],
 )
 def test_each_usual_kind_of_request_is_understood_from_one_sentence(cobbler: Dialplan, said: str, intent: str) -> None:
-    best = Reader(cobbler.script).read(words(said), State()).best
-    assert (best.intent, best.score >= LEAST) == (intent, True)
+    assert understood(cobbler, said) == (intent, True)
 
 
 @pytest.mark.parametrize("said", ["I've burnt my dinner.", "The train was full of people.", "How tall is that tower?"])
