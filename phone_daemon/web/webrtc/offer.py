@@ -7,6 +7,7 @@ probes each of a thousand candidates. So only what a browser sends for a call re
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,8 +39,8 @@ class Offer:
     """The SDP without the codecs that we do not support."""
     opus: int
     """The payload type of Opus."""
-    keys: tuple[int, ...]
-    """The payload types of telephone-event (RFC 4733), at any clock rate."""
+    keys: Mapping[int, int]
+    """The clock rate of telephone-event (RFC 4733), by payload type."""
 
 
 def judge(body: bytes) -> Offer:
@@ -66,8 +67,10 @@ def judge(body: bytes) -> Offer:
         raise BadOffer(422, "the offer has no Opus (a=rtpmap:… opus/48000/2)")
     if {"a=recvonly", "a=inactive"} & set(audio):
         raise BadOffer(422, "the offer only listens: send audio, too (a=sendrecv)")
-    keys = [number for number in offered if maps.get(number, "").lower().startswith("telephone-event/")]
-    return Offer(_narrowed(lines, offered, [opus[0], *keys]), int(opus[0]), tuple(map(int, keys)))
+    events = {number: re.fullmatch(r"telephone-event/(\d{4,6})", maps.get(number, ""), re.I) for number in offered}
+    keys = {number: int(event[1]) for number, event in events.items() if event}
+    narrowed = _narrowed(lines, offered, [opus[0], *keys])
+    return Offer(narrowed, int(opus[0]), {int(number): rate for number, rate in keys.items()})
 
 
 def complete(answer: str, offer: Offer) -> str:

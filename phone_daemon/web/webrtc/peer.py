@@ -27,10 +27,10 @@ from av.packet import Packet
 from phone_daemon.events import DTMF_KEYS, WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
-from phone_daemon.web.webrtc.key_events import KeyEvents
 from phone_daemon.web.webrtc.offer import MAX_CANDIDATES, BadOffer, Offer, complete
 from phone_daemon.web.webrtc.opus import Decoder, Encoder
 from phone_daemon.web.webrtc.packet_buffer import PacketBuffer
+from phone_daemon.wire.telephone_event import KeyPresses, read_event
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -121,8 +121,8 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._early: deque[str] = deque(maxlen=64)
         """Notes from before the channel was opened."""
-        self._keys = KeyEvents()
-        self._key_types: tuple[int, ...] = ()
+        self._keys: dict[int, KeyPresses] = {}
+        """Those of each payload type of telephone-event."""
         self._opus = 0
         self._leg: Leg | None = None
         self._candidates = 0
@@ -136,7 +136,7 @@ class Peer:
     async def answer(self, offer: Offer) -> str:
         """Returns the SDP answer with all of our candidates. Raises `BadOffer` if aiortc cannot use the offer."""
         connection = self._connection
-        self._opus, self._key_types = offer.opus, offer.keys
+        self._opus, self._keys = offer.opus, {kind: KeyPresses(rate) for kind, rate in offer.keys.items()}
         connection.on("connectionstatechange", self._state_changed)
         connection.on("datachannel", self._channel_opened)
         connection.addTransceiver(self._voice, direction="sendrecv")
@@ -236,8 +236,12 @@ class Peer:
     def _take(self, packet: RtpPacket) -> None:
         if packet.payload_type == self._opus:
             self.packets.add(packet.sequence_number, packet.payload)
-        elif packet.payload_type in self._key_types and (digit := self._keys.take(packet.timestamp, packet.payload)):
-            self._press(digit)
+        elif (keys := self._keys.get(packet.payload_type)) is not None:
+            event = read_event(
+                packet.payload, packet.sequence_number, packet.timestamp, packet.ssrc, bool(packet.marker)
+            )
+            if event is not None and (digit := keys.feed(event)):
+                self._press(digit)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         if channel.label != CHANNEL or self._channel is not None:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 from phone_daemon.wire.line_card.beside import beside, payload_type
-from phone_daemon.wire.line_card.telephone_event import KeyPresses, parse
+from phone_daemon.wire.telephone_event import KeyPresses, parse
 
 
 class KeySocket:

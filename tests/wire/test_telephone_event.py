@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 
 from phone_daemon.events import DTMF_EVENTS
-from phone_daemon.wire.line_card.telephone_event import EventPacket, KeyPresses, parse
+from phone_daemon.wire.telephone_event import EventPacket, KeyPresses, parse
 
 DURATIONS = (160, 320, 480, 640, 800)
 END = 0x80
@@ -70,6 +70,13 @@ def test_a_gateway_whose_timestamp_runs_on_within_a_press_is_understood() -> Non
         for m in range(8)
     ]
     assert keys(*running) == "33"
+
+
+def test_it_is_so_at_the_clock_of_opus_too() -> None:
+    """Whose end packets' timestamps may run on by 20 ms each: 960 samples."""
+    ends = [EventPacket(n, 960 * n, 7, False, 3, True, 4800) for n in range(3)]
+    presses = KeyPresses(48_000)
+    assert "".join(presses.feed(packet) for packet in ends) == "3"
 
 
 def test_a_gateway_whose_timestamp_never_moves_is_understood() -> None:

@@ -10,11 +10,12 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-from phone_daemon.events import DTMF_EVENTS, FRAME_SAMPLES
+from phone_daemon.events import DTMF_EVENTS, SAMPLE_RATE, frame_samples
 
 REMEMBERED = 16
 """Number of keys whose packets may still come, late or twice."""
 _HEADER = struct.Struct("!BBHII")
+_EVENT = struct.Struct("!BBH")
 _END, _REPEATS = 0x80, 2
 
 
@@ -38,16 +39,22 @@ def parse(packet: bytes) -> EventPacket | None:
     start = _HEADER.size + 4 * (flags & 0x0F)
     if flags & 0x10:
         start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
-    if len(packet) < start + 4:
+    return read_event(packet[start:], sequence, timestamp, ssrc, bool(kind & 0x80))
+
+
+def read_event(payload: bytes, sequence: int, timestamp: int, ssrc: int, marker: bool) -> EventPacket | None:
+    """The event in the `payload` of an RTP packet whose header has been read; None if it contains none."""
+    if len(payload) < _EVENT.size:
         return None
-    event, volume, duration = struct.unpack_from("!BBH", packet, start)
-    return EventPacket(sequence, timestamp, ssrc, bool(kind & 0x80), event, bool(volume & _END), duration)
+    event, volume, duration = _EVENT.unpack_from(payload)
+    return EventPacket(sequence, timestamp, ssrc, marker, event, bool(volume & _END), duration)
 
 
 class KeyPresses:
-    """The key presses of one RTP stream."""
+    """The key presses of one RTP stream, whose events count time in samples at `rate`."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        self._step = frame_samples(rate)
         self._known: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
         """SSRC, timestamp, and event of the packets that were taken."""
         self._last: EventPacket | None = None
@@ -70,10 +77,10 @@ class KeyPresses:
         if last is not None and _before(packet.timestamp, last.timestamp, 32) and packet.ssrc == last.ssrc:
             return DTMF_EVENTS[packet.event]  # it was overtaken
         self._last = packet
-        return "" if last is not None and _goes_on(last, packet) else DTMF_EVENTS[packet.event]
+        return "" if last is not None and _goes_on(last, packet, self._step) else DTMF_EVENTS[packet.event]
 
 
-def _goes_on(last: EventPacket, packet: EventPacket) -> bool:
+def _goes_on(last: EventPacket, packet: EventPacket, step: int) -> bool:
     """Whether it is the same key under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a sender's
     mistake.
 
@@ -84,7 +91,7 @@ def _goes_on(last: EventPacket, packet: EventPacket) -> bool:
     later = (packet.timestamp - last.timestamp) & 0xFFFFFFFF
     if last.ended:
         packets = (packet.sequence - last.sequence) & 0xFFFF
-        return packet.ended and packets <= _REPEATS and later <= packets * FRAME_SAMPLES
+        return packet.ended and packets <= _REPEATS and later <= packets * step
     return later <= last.duration
 
 
