@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -61,7 +60,6 @@ def parser(asked: Sequence[str]) -> Parser:
         "phone-ops",
         description="Operate a running daemon, replay recorded callers, and measure what you get.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
@@ -81,9 +79,7 @@ def _add(commands: Any, name: str, module: ModuleType) -> None:
         return
     text = about(module.__doc__)
     first = text.partition("\n")[0].rstrip(".")
-    one = commands.add_parser(
-        name, help=first[0].lower() + first[1:], description=text, formatter_class=argparse.RawTextHelpFormatter
-    )
+    one = commands.add_parser(name, help=first[0].lower() + first[1:], description=text)
     module.add_arguments(one)
     one.set_defaults(run=module.run)
 

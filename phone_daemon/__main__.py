@@ -10,7 +10,6 @@ import signal
 import sys
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import NoReturn
 
 from phone_daemon import __version__
 from phone_daemon.cli import daemons
@@ -37,17 +36,11 @@ examples:
 """
 
 
-class _Parser(Parser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.complaint(message)}\n")
-
-
 def parser() -> argparse.ArgumentParser:
-    top = _Parser(
+    top = Parser(
         "phone-daemon",
         description="A phone agent that stops the moment the caller interrupts.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -80,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, does: str) -> _Parser:
+def _command(commands: argparse._SubParsersAction[Parser], name: str, does: str) -> Parser:
     """A command whose own help begins with what the list of commands says of it."""
     return commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
 

@@ -207,7 +207,6 @@ def add_parser(commands: Any) -> None:
         help="compare one recognition engine in every place where it can run",
         description=about(__doc__),
         epilog="arms:\n" + "".join(f"  {name:12} {what}\n" for name, what in PLACES.items()) + f"\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("fixtures", nargs="*", metavar="FIXTURE", help="name or folder of a recorded caller")
     parser.add_argument("--all", action="store_true", help="use every recorded caller who speaks (the default)")

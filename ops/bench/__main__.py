@@ -37,6 +37,7 @@ from ops.bench.figure import Figure
 from ops.bench.figure import Progress as Told
 from ops.bench.stt import background, engines, final, freeing, gpu, kills, throughput
 from ops.report import tables
+from phone_daemon.cli.arguments import Parser
 
 Measure = Callable[[Told], Awaitable[list[Figure]]]
 
@@ -127,9 +128,7 @@ def main(argv: list[str] | None = None) -> int:
 
     On Ctrl-C or SIGTERM, it prints what has been measured so far, and then ends as if the signal had not been caught.
     """
-    parser = argparse.ArgumentParser(
-        "python -m ops.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("python -m ops.bench", description=__doc__)
     parser.add_argument(
         "--suite", choices=("daemon", "stt", "web"), default="daemon", help="which figures (default daemon)"
     )

@@ -8,7 +8,6 @@ counters are read.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import itertools
@@ -33,6 +32,7 @@ from ops.bench.talk import Sound, Talker, sounds, talker
 from ops.live.daemon_process import DaemonProcess, to_toml
 from ops.live.processes import children, cost
 from ops.report import tables
+from phone_daemon.cli.arguments import Parser
 from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.state.operator import CommandFailed, Commands
 from phone_daemon.state.store import CommandKind
@@ -359,9 +359,7 @@ def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        "python -m ops.bench.hops", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("python -m ops.bench.hops", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="for each state, process and tool (default 30)")
     parser.add_argument("--only", action="append", choices=STATES, help="one state (may be given again)")
     parser.add_argument("--py-spy", default=shutil.which("py-spy"), metavar="PATH", help="default: the one on PATH")

@@ -4,7 +4,6 @@ outcomes.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -22,6 +21,7 @@ from ops.chaos.size import FULL, SMALL, Size
 from ops.chaos.world import World, world
 from ops.edge.plan import EdgeError
 from ops.live.daemon_process import DaemonFailed
+from phone_daemon.cli.arguments import Parser
 
 FAULTS = (*network.FAULTS, *killed.FAULTS, *disk.FAULTS, *clock.FAULTS, *flood.FAULTS)
 
@@ -63,9 +63,7 @@ def show(found: list[tuple[Fault, Seen]], console: Console) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if everything held, 1 if something did not, 2 if it cannot run here."""
-    parser = argparse.ArgumentParser(
-        prog="make chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="make chaos", description=__doc__)
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", nargs="+", metavar="FAULT", choices=names, help=", ".join(names))
     full = f"{FULL.flood_s:g} s of INVITEs, {FULL.mutants:,} malformed messages, {FULL.injected:,} forged RTP packets"

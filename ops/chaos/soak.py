@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -28,6 +27,7 @@ from ops.live.daemon_process import DaemonFailed
 from ops.live.processes import cost
 from ops.witness.probe import Refused
 from ops.witness.quality import BUFFER_S, Quality, quality
+from phone_daemon.cli.arguments import Parser
 from phone_daemon.state.server import socket_path
 
 CALL_S = 8.0
@@ -212,9 +212,7 @@ def show(figures: list[Figure], console: Console) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if nothing grows, 1 if something does or a call failed, 2 if it cannot run here."""
-    parser = argparse.ArgumentParser(
-        prog="make soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
     most = DAEMONS * CALLS_A_CARD
     parser.add_argument(

@@ -43,7 +43,6 @@ def add_parser(commands: Any) -> None:
         help=description[0].lower() + description[1:].rstrip("."),
         description=description,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = top.add_subparsers(metavar="ACTION", required=True)
     for name, act, help in (

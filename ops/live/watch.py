@@ -170,7 +170,6 @@ def add_parser(commands: Any) -> None:
             help=help,
             description=help.capitalize() + ".",
             epilog=f"examples:\n{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_config(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")

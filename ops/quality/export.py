@@ -71,7 +71,6 @@ def add_parser(commands: Any) -> None:
         help="convert a .nemo model to ONNX, and check that it hears the same words",
         description=about(__doc__),
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help="a .nemo file, or OWNER/NAME on the Hugging Face hub")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the ONNX files go")

@@ -58,7 +58,6 @@ def add_parser(commands: Any) -> None:
         help=help,
         description=f"{help[0].upper()}{help[1:]}.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("fixtures", nargs="*", metavar="FIXTURE", help="name or folder of a recorded caller")
     parser.add_argument("--all", action="store_true", help="all recorded callers that ship with the project")

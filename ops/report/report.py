@@ -129,7 +129,6 @@ def add_parser(commands: Any) -> None:
         help="summarize the calls in their folders: latencies, barge-ins, faults",
         description="Summarize the calls in their folders: latencies, barge-ins, faults.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="folders of calls (default: var/calls)")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -1,4 +1,4 @@
-"""What both command lines, `phone-daemon` and `phone-ops`, say of wrong use."""
+"""How every command line shows its help, and what it says of wrong use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 _WRONG_NAME = re.compile(r"unrecognized arguments: (--[\w-]+)|invalid choice: '([^']*)'")
 _NOT_A_NUMBER = re.compile(r"invalid (int|float) value: ('.*')")
@@ -14,7 +15,15 @@ _NUMBERS = {"int": "a whole number", "float": "a number"}
 
 
 class Parser(argparse.ArgumentParser):
-    """Words for errors: one line, with the option or command that was probably meant."""
+    """Help as it is written, and errors in one line, with the option or command that was probably meant."""
+
+    def __init__(self, prog: str | None = None, **kwargs: Any) -> None:
+        """As `ArgumentParser`, but description and examples keep their lines."""
+        super().__init__(prog, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **kwargs})
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with 2 after one line, without the usage."""
+        self.exit(2, f"{self.complaint(message)}\n")
 
     def complaint(self, message: str) -> str:
         """What argparse says in `message`, in one line with a remedy."""

@@ -27,15 +27,14 @@ from ops.bench.peers.run import Bench, subset
 from ops.bench.peers.score import Outcome
 from ops.bench.peers.servers import STT, TTS
 from ops.bench.turn_taking.scene import SCENES, NoScenes, load
+from phone_daemon.cli.arguments import Parser
 
 COUNT = 12
 """Scenes per run: ten minutes for all, two calls at a time."""
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m ops.bench.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("python -m ops.bench.peers", description=__doc__)
     names = ", ".join(peer.name for peer in PEERS)
     parser.add_argument(
         "--peer",

@@ -8,7 +8,6 @@ the final check. `python -m ops.bench.turn_taking.curve` tries other waits on th
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from ops.bench.turn_taking import plot, tables
 from ops.bench.turn_taking.measure import Outcome
 from ops.bench.turn_taking.run import played
 from ops.bench.turn_taking.scene import SCENES, NoScenes, load
+from phone_daemon.cli.arguments import Parser
 
 QUICK = 60
 """Scenes of a quick run: two to three minutes on one core."""
@@ -27,9 +27,7 @@ QUICK = 60
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if every figure with a target meets it, 1 if one does not, 2 for wrong use."""
-    parser = argparse.ArgumentParser(
-        "python -m ops.bench.turn_taking", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("python -m ops.bench.turn_taking", description=__doc__)
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
     parser.add_argument("--only", action="append", metavar="KIND", default=[], help="one kind of scene (again: more)")
     parser.add_argument(

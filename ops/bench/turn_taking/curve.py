@@ -8,7 +8,6 @@ ours, and for ours with other longest waits.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from ops.bench.turn_taking.scene import SCENES, NoScenes, load
 from ops.bench.turn_taking.smart_turn import SmartTurn, alone, fused
 from ops.bench.turn_taking.tables import ANSWERS, GROUPED, TURNS
 from ops.report import tables
+from phone_daemon.cli.arguments import Parser
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.endpointing import Endpoint, Evidence, decide
 
@@ -101,10 +101,9 @@ def draw(found: Sequence[Point], path: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m ops.bench.turn_taking.curve",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="use about N turns, in the same proportions")

@@ -32,6 +32,7 @@ from ops.chaos.load.held import Held, held
 from ops.chaos.load.rate import TALK_S, rate
 from ops.edge.plan import EdgeError
 from ops.live.daemon_process import DaemonFailed
+from phone_daemon.cli.arguments import Parser
 
 STEPS = (1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64)
 STEP_S = 60.0
@@ -160,8 +161,7 @@ def _room(args: argparse.Namespace, folder: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="make load", description=__doc__, formatter_class=about)
+    parser = Parser(prog="make load", description=__doc__)
     actions = parser.add_subparsers(metavar="TEST")
     for name, does, help in (
         ("held", _held, "calls held side by side"),
