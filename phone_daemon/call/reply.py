@@ -318,10 +318,9 @@ class Reply:
         """Speaks `phrase`, which ends at character `end` of the agent's text."""
         arrivals = Arrivals()
         head = Head()
-        greets = self.turn.number == 0
         asked_ns = now_ns()
         try:
-            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished, keep=greets)) as spoken:
+            async with contextlib.aclosing(self._voice.speak(phrase, self._unfinished)) as spoken:
                 async for speech in spoken:
                     self._stamp("tts_first_audio")
                     if not arrivals.samples:

@@ -13,8 +13,9 @@ from phone_daemon.settings.settings import Settings
 from phone_daemon.state.store import State
 from phone_daemon.telemetry.trace import Telemetry
 from phone_daemon.tts.filler import Store as FillerStore
+from phone_daemon.tts.kept_speech import KeptSpeech
 from phone_daemon.tts.lead import Lead
-from phone_daemon.tts.voice import Kept, Voice
+from phone_daemon.tts.voice import Voice
 from sidecars.host.host import Host
 from sidecars.log import Event
 
@@ -31,11 +32,11 @@ class Services:
     watch: Callable[[Note], None]
     lead: Lead = field(default_factory=Lead)
     fillers: FillerStore = field(default_factory=dict)
-    greetings: Kept = field(default_factory=dict)
+    speech: KeptSpeech = field(default_factory=KeptSpeech)
 
     def open_voice(self, dialplan: Dialplan, call: str, *, wide: bool = False) -> Voice:
         """Opens a voice for `call`, as its dialplan specifies; `wide`: for a wideband line."""
-        return Voice(self.tts, dialplan.voice, call, self.greetings, wide=wide)
+        return Voice(self.tts, dialplan.voice, call, self.speech, fixed=dialplan.texts(), wide=wide)
 
     def tell(self, call: str, kind: str, data: dict[str, object]) -> None:
         """Records what happened in `call`, for the store and for observers. An observer that fails is logged."""

@@ -105,6 +105,10 @@ class Dialplan:
         """The language that is spoken, as a code such as "de"."""
         return str(self.voice.get("language", "en"))
 
+    def texts(self) -> tuple[str, ...]:
+        """Every text that it has the agent say, with `{name}` where a value is filled in."""
+        return (self.greeting, self.closed_greeting, *self.no_input, *self.script.texts)
+
     def missing_keys(self, environ: Mapping[str, str]) -> list[str]:
         """Keys that it names and the environment lacks, one line each. A model server may not need one."""
         named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in self.tools.values() if tool.webhook}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -128,6 +129,14 @@ class Script:
     prompts: Prompts = USUAL
     keys: Mapping[str, str] = field(default_factory=dict)
     """Intents by the key that selects them."""
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that the agent may say, with `{name}` where a value is filled in."""
+        slots = (text for each in self.slots.values() for text in (*each.ask, *each.again, *each.refuse))
+        intents = (text for each in self.intents.values() for text in (*each.confirm, *each.say, *each.closed_say))
+        prompts = (text for texts in dataclasses.asdict(self.prompts).values() for text in texts)
+        return (*slots, *intents, *prompts)
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Speech, WordMark, samples
 from phone_daemon.media.half_band import Halver
 from phone_daemon.text.speakable import is_english, speakable
 from phone_daemon.text.spoken import Spoken
+from phone_daemon.tts.kept_speech import KeptSpeech
 from phone_daemon.tts.pace import Pace
 from phone_daemon.tts.phrases import pause_s
 from sidecars.host.host import Channel, Host, HostLost, Message
@@ -17,13 +18,6 @@ from sidecars.resample import Resampler
 
 PATIENCE_S = 5.0
 """An engine that sends nothing for this long while it has text to speak is given up."""
-
-
-MOST_KEPT = 64
-"""Number of kept phrases; beyond it, the oldest are synthesized again."""
-
-Kept = MutableMapping[tuple[str, str, str], tuple[Speech, ...]]
-"""Speech kept by voice, text, and what came before the text, shared by all calls."""
 
 
 class TtsLost(Exception):
@@ -40,13 +34,16 @@ class Voice:
         host: Host,
         options: Mapping[str, Any],
         call: str = "",
-        kept: Kept | None = None,
+        kept: KeptSpeech | None = None,
         *,
+        fixed: Iterable[str] = (),
         wide: bool = False,
     ) -> None:
         """`options` go to the engine (`voice`, `rate`, `language`, `pronounce`); `call`: for a host with a process for
-        each call; `wide`: the speech is also wanted at 16 kHz, if the engine makes it at that rate."""
-        self._kept: Kept = {} if kept is None else kept
+        each call; `fixed`: texts whose phrases are said in many calls, so each is synthesized once and then taken from
+        `kept`; `wide`: the speech is also wanted at 16 kHz, if the engine makes it at that rate."""
+        self._kept = KeptSpeech() if kept is None else kept
+        self._fixed = "\n".join(map(str.casefold, fixed))
         self._name = repr((sorted(options.items()), wide))
         self._wide = wide
         self._host = host
@@ -71,10 +68,9 @@ class Voice:
         """How the voice says `phrase`."""
         return speakable(phrase, english=self._english)
 
-    async def speak(self, phrase: str, before: str = "", *, keep: bool = False) -> AsyncGenerator[Speech, None]:
+    async def speak(self, phrase: str, before: str = "") -> AsyncGenerator[Speech, None]:
         """The speech of `phrase`, with marks into `phrase`, followed by the pause that belongs there. `before` is the
-        part of the same sentence that was spoken before, whose melody continues. `keep`: it is said in every call, and
-        synthesized once.
+        part of the same sentence that was spoken before, whose melody continues.
 
         Ends early if `cancel` is called meanwhile. Leaving the iteration early stops the engine too. Raises `TtsLost`.
         """
@@ -88,7 +84,8 @@ class Voice:
         if self._channel is None:
             self._channel = self._host.open(self._call)
         key = self._name, phrase, before
-        known = self._kept.get(key, ()) if keep else ()
+        keep = self._is_fixed(before) and self._is_fixed(phrase)
+        known = self._kept.get(key) if keep else ()
         self.recited = bool(known)
         if known:
             for speech in known:
@@ -109,7 +106,7 @@ class Voice:
                     self._speaking = None
                     made.append(narrowing.end(pause_s(phrase)))
                     if keep and not self.fault:
-                        self._keep(key, made)
+                        self._kept.put(key, made)
                     yield made[-1]
                 elif (speech := narrowing.feed(pcm, message.get("marks", ()))).pcm:
                     made.append(speech)
@@ -124,10 +121,9 @@ class Voice:
             if self._speaking is me:
                 self._stop()
 
-    def _keep(self, key: tuple[str, str, str], made: list[Speech]) -> None:
-        self._kept[key] = tuple(made)
-        if len(self._kept) > MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
+    def _is_fixed(self, phrase: str) -> bool:
+        """Whether no value of a call was filled in, such as a name, which nobody may find in another call."""
+        return phrase.strip().rstrip(".").casefold() in self._fixed
 
     async def cancel(self) -> None:
         """Stops the speech; returns once the engine has confirmed that it has stopped, or is dead."""

@@ -14,7 +14,8 @@ import pytest
 from phone_daemon.clock import run_counted
 from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Speech
 from phone_daemon.tts.heard import Heard
-from phone_daemon.tts.voice import Kept, TtsLost, Voice
+from phone_daemon.tts.kept_speech import KeptSpeech
+from phone_daemon.tts.voice import TtsLost, Voice
 from sidecars.host.host import Host
 from sidecars.local.inline import InlineHost
 from sidecars.local.subprocess import SubprocessHost
@@ -73,41 +74,55 @@ async def test_for_a_wideband_line_it_comes_at_16_khz_too_sample_for_sample(host
 
 
 async def test_a_telephone_and_a_wideband_line_share_nothing_that_is_kept(host: Host) -> None:
-    kept: Kept = {}
+    kept = KeptSpeech()
+    recited = []
     for wide in (False, True, True, False):
-        voice = Voice(host, {}, kept=kept, wide=wide)
-        pieces = [piece async for piece in voice.speak("Hello.", keep=True)]
+        voice = Voice(host, {}, kept=kept, fixed=["Hello."], wide=wide)
+        pieces = [piece async for piece in voice.speak("Hello.")]
         assert bool(pieces[0].wide) is wide
-    assert len(kept) == 2
+        recited.append(voice.recited)
+    assert recited == [False, False, True, True]
 
 
 async def test_what_every_call_says_is_spoken_once(host: Host) -> None:
-    kept: Kept = {}
+    kept = KeptSpeech()
 
-    async def said(phrase: str, keep: bool = True, **options: object) -> tuple[list[Speech], bool]:
-        voice = Voice(host, options, kept=kept)
+    async def said(phrase: str, before: str = "", **options: object) -> tuple[list[Speech], bool]:
+        voice = Voice(host, options, kept=kept, fixed=["Is that {day}? hello there. How are you, on {day}?"])
         try:
-            return [speech async for speech in voice.speak(phrase, keep=keep)], voice.recited
+            return [speech async for speech in voice.speak(phrase, before)], voice.recited
         finally:
             voice.close()
 
     first, recited = await said("Hello there.")
     assert first and not recited
     assert await said("Hello there.") == (first, True)
-    assert not (await said("Hello there.", keep=False))[1]
     assert not (await said("Hello there.", rate=0.7))[1]
-    assert not (await said("Hello there! "))[1]
+    assert not (await said("Hello there. "))[1] and (await said("Hello there. "))[1]
+    assert not (await said("How are you, "))[1] and (await said("How are you, "))[1]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "before"), [("On Friday?", ""), ("Is that Friday? ", ""), ("How are you, ", "Ann, ")]
+)
+async def test_what_a_caller_has_said_is_not_kept_for_others(host: Host, phrase: str, before: str) -> None:
+    kept = KeptSpeech()
+    for _ in range(2):
+        voice = Voice(host, {}, kept=kept, fixed=["Is that {day}? How are you, on {day}?"])
+        assert [piece async for piece in voice.speak(phrase, before)]
+        assert not voice.recited
+        voice.close()
 
 
 async def test_what_is_broken_off_is_not_kept(host: Host) -> None:
-    kept: Kept = {}
-    voice = Voice(host, {}, kept=kept)
-    async for _ in voice.speak(LONG, keep=True):
+    kept = KeptSpeech()
+    voice = Voice(host, {}, kept=kept, fixed=[LONG])
+    async for _ in voice.speak(LONG):
         await voice.cancel()
-    assert kept == {}
-    async for _ in voice.speak("Hello.", keep=True):
-        pass
-    assert len(kept) == 1
+    for recited in (False, True):
+        async for _ in voice.speak(LONG):
+            pass
+        assert voice.recited is recited
 
 
 async def test_pieces_are_small_and_marks_come_with_the_piece_they_point_into(host: Host) -> None:
