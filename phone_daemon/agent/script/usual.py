@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from phone_daemon.dialplan.grammar import expand
 from phone_daemon.dialplan.intents import Intent, Then
@@ -322,8 +322,11 @@ _KINDS = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def usual(intent: Intent) -> tuple[str, ...]:
-    """What callers usually say who want `intent`, besides its own sentences. Empty if nothing shows what kind it is."""
+    """What callers usually say who want `intent`, besides its own sentences. Empty if nothing shows what kind it is.
+
+    Kept for all calls, because it takes several milliseconds for each intent."""
     found: dict[str, None] = {}
     doing = _doing(intent.sentences)
     for kind in _KINDS:

@@ -1,5 +1,6 @@
 """Small dialplans gain from what callers usually say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,9 @@ def test_nothing_is_added_that_the_dialplan_says_itself() -> None:
     own = ("goodbye", "have a nice day")
     assert not set(own) & set(usual(Intent("bye", own, then=Then.HANG_UP)))
     assert usual(Intent("buy", ("i want a ticket",))) == ()
+
+
+def test_the_next_call_does_not_look_for_them_again() -> None:
+    """It would hold up every other call meanwhile."""
+    intent = Intent("cancel", ("cancel my appointment",), barge_in="words")
+    assert usual(replace(intent)) is usual(replace(intent))
