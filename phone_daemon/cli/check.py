@@ -24,7 +24,8 @@ def run(config: Path | None, environ: Mapping[str, str]) -> int:
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
         return 1
     names = ", ".join(plan.name for plan in Dialplans.load(settings.dialplans))
-    print(f"{config or 'the default settings'}: nothing is wrong; dialplans: {names or 'the dental clinic'}")  # noqa: T201
+    edge = f"; for the edge itself: phone-ops edge check -c {config}" if settings.edge.bind else ""
+    print(f"{config or 'the default settings'}: nothing is wrong; dialplans: {names or 'the dental clinic'}{edge}")  # noqa: T201
     return 0
 
 

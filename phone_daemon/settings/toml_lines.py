@@ -6,6 +6,7 @@ text for granted and only follows it closely enough to count lines: headers, key
 
 from __future__ import annotations
 
+import bisect
 import re
 import tomllib
 from collections.abc import Mapping
@@ -127,6 +128,7 @@ class _Scan:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._ends = [found.start() for found in re.finditer("\n", text)]
         self.lines: dict[Key, int] = {}
         self._arrays: dict[Key, int] = {}
         table: Key = ()
@@ -137,7 +139,7 @@ class _Scan:
                 self._pair(table)
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._at) + 1
+        return bisect.bisect_left(self._ends, self._at) + 1
 
     def _blank(self) -> int:
         found = _BLANK.match(self._text, self._at)

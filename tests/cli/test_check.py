@@ -32,6 +32,12 @@ def test_nothing_wrong_is_told_with_the_dialplans(tmp_path: Path, capsys: pytest
     assert out == f"{tmp_path}/s.toml: nothing is wrong; dialplans: desk\n"
 
 
+def test_the_edge_has_a_check_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = checked(tmp_path, '[edge]\nbind = "192.0.2.7"\n', capsys)
+    assert code == 0
+    assert out.endswith(f"; for the edge itself: phone-ops edge check -c {tmp_path}/s.toml\n")
+
+
 def test_mistakes_in_settings_and_dialplans_are_told_together(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
