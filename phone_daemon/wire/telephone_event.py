@@ -16,7 +16,9 @@ REMEMBERED = 16
 """Number of keys whose packets may still come, late or twice."""
 _HEADER = struct.Struct("!BBHII")
 _EVENT = struct.Struct("!BBH")
-_END, _REPEATS = 0x80, 2
+_END, _RESERVED, _REPEATS = 0x80, 0x40, 2
+FIRST_DYNAMIC = 96
+"""Payload types from here on mean what a session description says (RFC 3551 section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,21 @@ class EventPacket:
     ended: bool
     duration: int
     """In samples; some gateways always send 0."""
+
+
+def payload_type(packet: bytes) -> int:
+    """That of an RTP packet; -1 if it is none."""
+    return packet[1] & 0x7F if len(packet) >= _HEADER.size and packet[0] >> 6 == 2 else -1
+
+
+def is_event(packet: bytes) -> bool:
+    """Whether an RTP packet is a key by its form alone: four bytes under a payload type that stands for nothing by
+    itself.
+    """
+    if len(packet) != _HEADER.size + 4 or payload_type(packet) < FIRST_DYNAMIC or packet[0] & 0x3F:
+        return False
+    event, volume = packet[_HEADER.size : _HEADER.size + 2]
+    return event < len(DTMF_EVENTS) and not volume & _RESERVED
 
 
 def parse(packet: bytes) -> EventPacket | None:

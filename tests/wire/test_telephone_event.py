@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 
 from phone_daemon.events import DTMF_EVENTS
-from phone_daemon.wire.telephone_event import EventPacket, KeyPresses, parse
+from phone_daemon.wire.telephone_event import EventPacket, KeyPresses, is_event, parse
 
 DURATIONS = (160, 320, 480, 640, 800)
 END = 0x80
@@ -109,3 +109,12 @@ def test_what_is_too_short_or_no_rtp_is_no_event() -> None:
     assert [parse(plain[:length]) for length in range(len(plain))] == [None] * len(plain)
     assert parse(b"\x40" + plain[1:]) is None
     assert parse(b"\x9f" + plain[1:]) is None
+
+
+def test_a_key_is_known_by_its_form_where_nobody_agreed_on_events() -> None:
+    header = struct.pack("!BBHII", 0x80, 0x80 | 97, 1, 1600, 7)
+    assert is_event(header + b"\x05\x0a\x00\xa0")
+    audio = header[:1] + b"\x00" + header[2:]
+    for other in (header + b"\x05\x0a\x00", header + b"\x05\x4a\x00\xa0", header + b"\x20\x0a\x00\xa0"):
+        assert not is_event(other)
+    assert not is_event(audio + b"\x05\x0a\x00\xa0")

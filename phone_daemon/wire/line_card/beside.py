@@ -14,15 +14,10 @@ from collections.abc import Sequence
 from phone_daemon.wire.line_card.pin import udp_socket
 
 SO_ATTACH_REUSEPORT_CBPF = 51
-_LOAD_BYTE, _LOAD_LENGTH, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x30, 0x80, 0x54, 0x15, 0x35, 0x06
+_LOAD_LENGTH, _JUMP_AT_LEAST, _RETURN = 0x80, 0x35, 0x06
 _THEIRS, _OURS = (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 1)
 Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, operand. Offsets count from the UDP payload."""
-
-
-def payload_type(number: int) -> tuple[Instruction, ...]:
-    """RTP of one payload type (RFC 3550 section 5.1)."""
-    return (_LOAD_BYTE, 0, 0, 1), (_AND, 0, 0, 0x7F), (_JUMP_EQUAL, 0, 1, number), _OURS, _THEIRS
 
 
 def longer_than(size: int) -> tuple[Instruction, ...]:

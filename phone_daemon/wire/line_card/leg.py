@@ -9,7 +9,7 @@ from typing import Any
 
 import pjsua2 as pj
 
-from phone_daemon.events import DTMF_KEYS, FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed, SourceChanged
+from phone_daemon.events import DTMF_KEYS, FRAME_SAMPLES, Digit, EndReason, HoldChanged, LineClosed
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.call_params import events, response
 from phone_daemon.wire.line_card.guarded import guarded, log
@@ -20,7 +20,7 @@ from phone_daemon.wire.line_card.screening import Dialog
 from phone_daemon.wire.line_card.sdp import prefer
 from phone_daemon.wire.line_card.transfer import Transfer, why
 from phone_daemon.wire.playout import SILENCE, Playout, loud
-from phone_daemon.wire.protocol import Answered, InBandKeys, Report, Ringing
+from phone_daemon.wire.protocol import Answered, Report, Ringing
 
 OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
 """Ends for which another server may do better: a call that still rings is refused with 503."""
@@ -76,8 +76,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._sending = self._hearing = self._held = False
         self._position = 0
         self._flushed = 0
-        self._rtp = RtpInput(self, limits.rtp_timeout_s, self._source_changed)
-        self._in_band = False
+        self._rtp = RtpInput(self, limits.rtp_timeout_s, send)
         self._open = False
         """Whether the caller can hear us: ACK or the first RTP has come. Anything that is said earlier is often
         lost."""
@@ -257,11 +256,6 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self.hang_up(EndReason.RTP_TIMEOUT, detail=f"no RTP for {self._limits.rtp_timeout_s:g} s")
             self._open = self._open or self._rtp.heard
 
-    def _source_changed(self, changed: SourceChanged) -> None:
-        self._send(changed)
-        what = "as expected again" if changed.trusted else "not the caller: not used"
-        log("WARNING", f"RTP from {changed.address}, {what}")
-
     # ------------------------------------------------------------------------------------------- callbacks
 
     @guarded
@@ -326,9 +320,6 @@ class Leg(pj.Call):  # type: ignore[misc]
         streaming = slot != pj.PJSUA_INVALID_ID
         if streaming:
             self._rtp.connect(index)
-        if streaming and self._in_band is self._rtp.has_events:
-            self._in_band = not self._rtp.has_events
-            self._send(InBandKeys(self._in_band))
         if self._spare is None:
             audio = self.getAudioMedia(index)
             audio.startTransmit(audio)
@@ -341,6 +332,10 @@ class Leg(pj.Call):  # type: ignore[misc]
             self._port.connect(slot)
             self._slot = slot
             self._rejoin()
+
+    @guarded
+    def onCreateMediaTransport(self, prm: Any) -> None:  # noqa: N802
+        self._rtp.tap(int(prm.mediaTp))
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:  # noqa: N802

@@ -91,7 +91,7 @@ class Port:
         self._callbacks = _FrameCallback(self._get_frame), _FrameCallback(self._put_frame)
         for offset, callback in zip((_GET_FRAME, _PUT_FRAME), self._callbacks, strict=True):
             entry = ctypes.c_void_p.from_address(int(port.value or 0) + offset)
-            if entry.value is None or not _is_code(entry.value):
+            if entry.value is None or not is_code(entry.value):
                 raise RuntimeError("this build of pjsua2 lays out its audio ports in an unknown way")
             entry.value = ctypes.cast(callback, ctypes.c_void_p).value
         _check(_lib.pjsua_conf_add_port(pool, port, ctypes.byref(slot)))
@@ -131,7 +131,7 @@ def _check(status: int) -> None:
         raise RuntimeError(f"pjmedia: {pj.Endpoint.instance().utilStrError(status)}")
 
 
-def _is_code(address: int) -> bool:
+def is_code(address: int) -> bool:
     """Whether `address` lies in the executable part of the pjsua2 library."""
     library = str(Path(_pjsua2.__file__).resolve())  # the kernel names the file, not the link by which it was reached
     for line in Path("/proc/self/maps").read_text().splitlines():

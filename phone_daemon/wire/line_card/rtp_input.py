@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pjsua2 as pj
@@ -10,26 +11,40 @@ import pjsua2 as pj
 from phone_daemon.events import SourceChanged
 from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.guarded import log
-from phone_daemon.wire.line_card.key_socket import KeySocket
 from phone_daemon.wire.line_card.out_of_order import Reordering, end_probation, hold_back
+from phone_daemon.wire.line_card.regular_rtp import G722, PCMA, PCMU, RegularRtp
 from phone_daemon.wire.line_card.rtp_port import last_packet
 from phone_daemon.wire.line_card.rtp_source import RtpSource
+from phone_daemon.wire.line_card.rtp_tap import RtpTap
+from phone_daemon.wire.protocol import InBandKeys
+from phone_daemon.wire.telephone_event import KeyPresses, is_event, parse, payload_type
+
+_PAYLOAD_TYPES = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
+_NO_AUDIO = frozenset((-1, 13, 19, *range(64, 96)))
+"""Payload types that say nothing: comfort noise by its new and old number, and RTCP among RTP (RFC 5761)."""
 
 
 class RtpInput:
-    """`call` is pjsua2's; `tell` gets each change of the trusted source."""
+    """`call` is pjsua2's; `tell` gets each change of the trusted source, and of the way by which keys come."""
 
-    def __init__(self, call: Any, timeout_s: float, tell: Callable[[SourceChanged], None]) -> None:
+    def __init__(self, call: Any, timeout_s: float, tell: Callable[[SourceChanged | InBandKeys], None]) -> None:
         self.stream = 0
         """Address of pjmedia's stream; 0 while there is no stream."""
         self.heard = False
         """Whether RTP has come in this call."""
-        self.has_events = False
-        """Whether keys come as telephone-events (RFC 4733), because both sides have agreed on them."""
         self._call = call
         self._timeout_s = timeout_s
-        self._source = RtpSource(tell)
-        self._keys = KeySocket(self._believes)
+        self._tell = tell
+        self._source = RtpSource(self._source_changed)
+        self._tap = RtpTap(self._receive)
+        self._regular = RegularRtp(PCMU)
+        self._told = False
+        self._events = 0
+        """The payload type of telephone-events that was agreed on; 0: none."""
+        self._in_band = False
+        """Whether keys come as tones in the audio."""
+        self._presses = KeyPresses()
+        self._pressed: deque[str] = deque()
         self._reordering = Reordering(self._hold_back)
         self._media = -1
         self._port = 0
@@ -54,12 +69,9 @@ class RtpInput:
         info = self._call.getStreamInfo(media)
         self._source.expect(info.remoteRtpAddress)
         self._port = _port(self._call.getMedTransportInfo(media).localRtpName)
-        self.has_events = 0 < info.audRxEventPt < 128
-        # Only pjmedia can read what is encrypted (RFC 3711).
-        if self.has_events and not info.proto & pj.PJMEDIA_TP_PROFILE_SRTP:
-            self._keys.listen(self._port, info.audRxEventPt)
-        else:
-            self._keys.close()
+        self._events = info.audRxEventPt if 0 < info.audRxEventPt < 128 else 0
+        self._expect_tones(not self._events)
+        self._regular = RegularRtp(_PAYLOAD_TYPES.get(info.codecName, -1))
 
     def expect(self, now: float) -> None:
         """Counts the time without RTP from `now`."""
@@ -94,6 +106,11 @@ class RtpInput:
             self._source.look(transport.srcRtpName, self._port, fresh=grew, ssrc=self._ssrc, now=now)
         return False
 
+    def _source_changed(self, changed: SourceChanged) -> None:
+        self._tell(changed)
+        what = "as expected again" if changed.trusted else "not the caller: not used"
+        log("WARNING", f"RTP from {changed.address}, {what}")
+
     def _hold_back(self, delay_ms: int) -> None:
         if hold_back(self.stream, delay_ms):
             log("INFO", f"RTP comes out of order: delayed by {delay_ms} ms")
@@ -108,18 +125,43 @@ class RtpInput:
 
     # ------------------------------------------------------------------------------------------------ keys
 
+    def tap(self, transport: int) -> None:
+        """What comes by the pjmedia_transport at that address is read here first."""
+        if not self._tap.attach(transport):
+            log("WARNING", "RTP cannot be read before pjmedia reads it: some senders are not heard, and some keys")
+
     @property
     def reads_keys(self) -> bool:
         """Whether keys are read here, because pjmedia does not get them."""
-        return self._keys.active
+        return self._tap.active
+
+    def _receive(self, packet: bytes, sender: str) -> Iterable[bytes]:
+        """What pjmedia gets in place of a packet."""
+        number = payload_type(packet)
+        # Some gateways send telephone-events although nobody has agreed to them. No audio of ours has such a number.
+        if number == self._events != 0 or is_event(packet):
+            event = parse(packet)
+            if event is not None and self._believes(sender, event.ssrc):
+                self._expect_tones(False)
+                self._pressed.append(self._presses.feed(event))
+            return ()
+        if not self._told and not self._regular.takes(number) and number not in _NO_AUDIO:
+            self._told = True
+            log("WARNING", f"RTP of payload type {number}, which was not agreed on, is not heard")
+        return self._regular.feed(packet)
 
     def keys(self, now: float) -> Iterator[str]:
         """Keys that were pressed since the last time."""
-        for key in self._keys.read():
+        while self._pressed:
             self.heard = True
             self.expect(now)
-            if key:
+            if key := self._pressed.popleft():
                 yield key
+
+    def _expect_tones(self, expected: bool) -> None:
+        if expected is not self._in_band:
+            self._in_band = expected
+            self._tell(InBandKeys(expected))
 
     def _believes(self, sender: str, ssrc: int) -> bool:
         """Keys are believed from the sender with the audio's SSRC or address; before any audio has come, from
@@ -127,8 +169,8 @@ class RtpInput:
         return sender == self._source.caller or ssrc == self._ssrc != 0 or not self._source.known
 
     def close(self) -> None:
-        """Leaves the port to the next call. Idempotent."""
-        self._keys.close()
+        """Leaves the transport to pjmedia. Idempotent."""
+        self._tap.close()
 
 
 def _port(name: str) -> int:

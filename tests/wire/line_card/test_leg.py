@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
-import struct
 
 import pytest
 
 from ops.witness.probe import Probe, Refused, no_common_codec, offer, until
-from ops.witness.rtp import TELEPHONE_EVENT, is_silent
+from ops.witness.rtp import is_silent
 from phone_daemon.events import Digit, EndReason, HoldChanged, PlayoutDone, TransferFailed
 from phone_daemon.settings.settings import SipSettings
-from tests.media.test_dtmf import tones
 from tests.wire.calls import PATIENCE_S, Ear, call, card, gapless, rms, rung, tone, uri
 
 SHORT = SipSettings(port=0, rtp_timeout_s=0.4, ack_timeout_s=0.6)
@@ -74,53 +71,6 @@ async def test_digits_by_rfc_4733_and_by_both_kinds_of_info_arrive_once_each() -
         probe.rtp.press("89#")
         await ear.until(lambda: Digit("#") in ear.events)
         assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "56789#"
-
-
-async def test_presses_of_one_key_are_told_apart_by_their_timestamps_alone() -> None:
-    async with card() as ours, call(ours) as (probe, ear):
-        for number, key in enumerate((1, 1, 2, 2)):
-            for sequence in range(3):  # Only the end packets arrive.
-                header = struct.pack("!BBHII", 0x80, TELEPHONE_EVENT, 9 * number + sequence, 1600 * number, 7)
-                probe.rtp._socket.sendto(header + struct.pack("!BBH", key, 0x8A, 800), probe.rtp.target or ("", 0))
-        await ear.until(lambda: len([event for event in ear.told if isinstance(event, Digit)]) == 4)
-        await ear.ticks(5)
-        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "1122"
-
-
-async def test_a_stranger_presses_no_keys() -> None:
-    async with card() as ours, call(ours) as (probe, ear):
-        await ear.ticks(10)
-        assert probe.rtp.target is not None
-        event = struct.pack("!BBHIIBBH", 0x80, TELEPHONE_EVENT, 1, 1600, 7, 5, 0x8A, 800)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-            stranger.sendto(event, probe.rtp.target)
-        await ear.ticks(5)
-        probe.rtp.press("6")
-        assert await ear.event(Digit) == Digit("6")
-
-
-def without_events(port: int) -> str:
-    return re.sub(
-        r" 101\r|a=.*telephone-event.*\r\n|a=fmtp.*\r\n", lambda found: "\r" * (found[0][0] == " "), offer(port)
-    )
-
-
-async def test_where_no_telephone_event_was_agreed_on_keys_are_heard_as_tones() -> None:
-    async with card() as ours, Probe(uri(ours), sdp=without_events) as probe:
-        ear = Ear((await rung(ours)).answer())
-        await probe.answered()
-        await ear.ticks(5)
-        probe.rtp.play(LONG_TONE[:8000] + tones("1122#").astype("<i2").tobytes())
-        await ear.until(lambda: Digit("#") in ear.events)
-        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "1122#"
-
-
-async def test_where_telephone_event_was_agreed_on_tones_are_no_keys() -> None:
-    async with card() as ours, call(ours) as (probe, ear):
-        probe.rtp.play(tones("1122").astype("<i2").tobytes())
-        await ear.until(lambda: rms(ear.heard[-640:]) > 1000)
-        await ear.ticks(20)
-        assert ear.told == []
 
 
 BODIES = (

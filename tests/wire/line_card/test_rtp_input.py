@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 
 from ops.witness.probe import Probe, offer, until
-from phone_daemon.events import EndReason, SourceChanged
+from ops.witness.rtp import PCMU, TELEPHONE_EVENT, to_ulaw
+from phone_daemon.events import Digit, EndReason, SourceChanged
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.line_card.regular_rtp import PCMA
+from tests.media.test_dtmf import tones
 from tests.wire.calls import Ear, call, card, gapless, rms, rung, tone, uri
 
 SHORT = SipSettings(port=0, rtp_timeout_s=0.4, ack_timeout_s=0.6)
@@ -58,6 +63,99 @@ async def test_rtp_from_elsewhere_is_told_never_heard_and_never_answered() -> No
         # The agent's voice still goes where SDP said.
         assert len(probe.rtp.packets) > before + 15
         assert gapless(ear.frames)
+
+
+async def test_presses_of_one_key_are_told_apart_by_their_timestamps_alone() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        for number, key in enumerate((1, 1, 2, 2)):
+            for sequence in range(3):  # Only the end packets arrive.
+                header = struct.pack("!BBHII", 0x80, TELEPHONE_EVENT, 9 * number + sequence, 1600 * number, 7)
+                probe.rtp._socket.sendto(header + struct.pack("!BBH", key, 0x8A, 800), probe.rtp.target or ("", 0))
+        await ear.until(lambda: len([event for event in ear.told if isinstance(event, Digit)]) == 4)
+        await ear.ticks(5)
+        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "1122"
+
+
+async def test_a_stranger_presses_no_keys() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        await ear.ticks(10)
+        assert probe.rtp.target is not None
+        event = struct.pack("!BBHIIBBH", 0x80, TELEPHONE_EVENT, 1, 1600, 7, 5, 0x8A, 800)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(event, probe.rtp.target)
+        await ear.ticks(5)
+        probe.rtp.press("6")
+        assert await ear.event(Digit) == Digit("6")
+
+
+def without_events(port: int) -> str:
+    return re.sub(
+        r" 101\r|a=.*telephone-event.*\r\n|a=fmtp.*\r\n", lambda found: "\r" * (found[0][0] == " "), offer(port)
+    )
+
+
+async def test_where_no_telephone_event_was_agreed_on_keys_are_heard_as_tones() -> None:
+    async with card() as ours, Probe(uri(ours), sdp=without_events) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        await ear.ticks(5)
+        probe.rtp.play(LONG_TONE[:8000] + tones("1122#").astype("<i2").tobytes())
+        await ear.until(lambda: Digit("#") in ear.events)
+        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "1122#"
+
+
+async def test_events_of_a_gateway_that_agreed_on_none_are_keys_and_its_tones_are_no_second_ones() -> None:
+    async with card() as ours, Probe(uri(ours), sdp=without_events) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        await ear.ticks(5)
+        probe.rtp.press("12")
+        await ear.until(lambda: Digit("2") in ear.events)
+        probe.rtp.play(tones("34").astype("<i2").tobytes())
+        probe.rtp.press("5")
+        await ear.until(lambda: Digit("5") in ear.events)
+        assert "".join(event.digit for event in ear.told if isinstance(event, Digit)) == "125"
+
+
+async def test_where_telephone_event_was_agreed_on_tones_are_no_keys() -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        probe.rtp.play(tones("1122").astype("<i2").tobytes())
+        await ear.until(lambda: rms(ear.heard[-640:]) > 1000)
+        await ear.ticks(20)
+        assert ear.told == []
+
+
+ODD: dict[str, Callable[[int], bytes]] = {
+    "5 ms": lambda at: packet(at // 40, at, at, 40),
+    "15 ms": lambda at: packet(at // 120, at, at, 120),
+    "a clock that stands still": lambda at: packet(at // 160, 1234, at, 160),
+    "the other law": lambda at: packet(at // 160, at, at, 160, kind=PCMA),
+}
+_TALK = to_ulaw(LONG_TONE)
+_OTHER = bytes(code ^ 0x80 ^ 0x55 for code in _TALK)
+"""Not the same tone in A-law, but as loud."""
+
+
+def packet(sequence: int, timestamp: int, at: int, size: int, kind: int = PCMU) -> bytes:
+    """RTP with the audio from sample `at` on."""
+    audio = (_OTHER if kind == PCMA else _TALK)[at : at + size]
+    return struct.pack("!BBHII", 0x80, kind, sequence, timestamp, 7) + audio
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_callers_whose_packets_are_odd_are_heard(odd: str) -> None:
+    async with card() as ours, call(ours) as (probe, ear):
+        probe.rtp.sending = False
+        assert probe.rtp.target is not None
+        at = 0
+        for tick in range(1, 90):
+            while at < 160 * tick:  # by the card's clock
+                datagram = ODD[odd](at)
+                probe.rtp._socket.sendto(datagram, probe.rtp.target)
+                at += len(datagram) - 12
+            await ear.ticks(1)
+        levels = sorted(rms(frame.pcm) for frame in ear.frames[-40:])
+        assert levels[4] > LOUD / 2, levels  # A busy machine may lose a frame or two.
 
 
 async def moves(probe: Probe, ear: Ear) -> None:

@@ -1,0 +1,136 @@
+"""Makes any sender's RTP such as pjmedia plays: the agreed codec, whole units of 10 ms, timestamps that count samples.
+Pure.
+
+pjmedia plays nothing of packets with less than 10 ms of audio, and loses the rest of one that ends within a unit; takes
+packets with one timestamp for repetitions of the first; and ignores audio in another codec than the agreed one, even
+one of which everybody has both kinds (RFC 3551 section 6).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+
+PCMU, PCMA, G722 = 0, 8, 9
+"""Payload types of our codecs, all static (RFC 3551 section 6). In all, a byte counts one in the timestamp."""
+UNIT = 80
+"""Bytes of 10 ms."""
+JUDGED = 16
+"""The latest pairs of neighboring packets, whose timestamps show whether the sender's clock counts samples."""
+SURE = 8
+"""Pairs before that is decided; more than half of them then decide."""
+_FAR = 100
+"""Packets: a larger step between sequence numbers is a new beginning."""
+_HEADER = struct.Struct("!BBHII")
+_PLAIN = 0x80
+"""Version 2, and neither padding, nor an extension, nor contributing sources."""
+
+
+def _ulaw(code: int) -> int:
+    """The 16-bit value of a µ-law code (G.711)."""
+    code = ~code & 0xFF
+    magnitude = (((code & 15) << 3) + 132 << (code >> 4 & 7)) - 132
+    return -magnitude if code & 0x80 else magnitude
+
+
+def _alaw(code: int) -> int:
+    """The 16-bit value of an A-law code (G.711)."""
+    code ^= 0x55
+    segment, step = code >> 4 & 7, (code & 15) << 4
+    magnitude = step + 8 if not segment else step + 0x108 << segment - 1
+    return magnitude if code & 0x80 else -magnitude
+
+
+_TRANSLATED = {
+    agreed: bytes(min(range(256), key=lambda code: (abs(to(code) - value), -code)) for value in map(by, range(256)))
+    for agreed, by, to in ((PCMU, _alaw, _ulaw), (PCMA, _ulaw, _alaw))
+}
+"""By the payload type that was agreed on: its code for each code of the other law."""
+
+
+class RegularRtp:
+    """One stream's; `agreed` is the payload type of its codec."""
+
+    def __init__(self, agreed: int) -> None:
+        self._agreed = agreed
+        self._ssrc = -1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._last = (0, 0, 0)
+        """Sequence number, timestamp, and size of the last packet, as it came; a size of 0 is none."""
+        self._right: deque[bool] = deque(maxlen=JUDGED)
+        self._counting = False
+        """Whether the timestamps are ours, because the sender's do not count samples."""
+        self._due = 0
+        """The timestamp after the last packet's audio, as pjmedia got it."""
+        self._rest, self._rest_at = b"", 0
+        """What did not fill a unit, and its timestamp."""
+        self._dropped = 0
+        """How many fewer packets pjmedia got than came."""
+
+    def takes(self, number: int) -> bool:
+        """Whether audio of that payload type is played."""
+        return number == self._agreed or (number in _TRANSLATED and self._agreed in _TRANSLATED)
+
+    def feed(self, packet: bytes) -> tuple[bytes, ...]:
+        """What pjmedia gets in place of an RTP packet: mostly the same object."""
+        if len(packet) <= _HEADER.size or packet[0] >> 6 != 2:
+            return (packet,)
+        flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
+        number, start, end = kind & 0x7F, _HEADER.size, len(packet)
+        if not self.takes(number):
+            return (packet,)
+        other = number != self._agreed
+        if flags != _PLAIN:
+            start, end = _bounds(packet)
+        size = end - start
+        if size <= 0:
+            return (packet,)
+        if ssrc != self._ssrc:
+            self._ssrc = ssrc
+            self._begin()
+        at = self._time(sequence, timestamp, size, marked=bool(kind & 0x80))
+        if not (other or self._rest or self._dropped or size % UNIT) and at == timestamp:
+            return (packet,)
+        audio = packet[start:end]
+        if other:
+            audio = audio.translate(_TRANSLATED[self._agreed])
+        if self._rest and (self._rest_at + len(self._rest)) & 0xFFFFFFFF == at:
+            audio, at = self._rest + audio, self._rest_at
+        whole = len(audio) // UNIT * UNIT
+        self._rest, self._rest_at = audio[whole:], (at + whole) & 0xFFFFFFFF
+        if not whole:
+            self._dropped += 1
+            return ()
+        kind = kind & 0x80 | self._agreed
+        return (_HEADER.pack(_PLAIN, kind, (sequence - self._dropped) & 0xFFFF, at, ssrc) + audio[:whole],)
+
+    def _time(self, sequence: int, timestamp: int, size: int, *, marked: bool) -> int:
+        """The timestamp that the packet should have."""
+        before, then, filled = self._last
+        step = (sequence - before + 0x8000 & 0xFFFF) - 0x8000
+        if filled and step == 1 and not marked:
+            # A telephone that sends nothing in a pause may leave time out, and marks the packet after it.
+            counted = (timestamp - then) & 0xFFFFFFFF
+            # Some count G.722's samples as what they are, sixteen thousand a second; pjmedia expects either.
+            self._right.append(counted == filled or (self._agreed == G722 and counted == 2 * filled))
+            if len(self._right) >= SURE:
+                self._counting = 2 * sum(self._right) < len(self._right)
+        if self._counting and filled:
+            step = step if 0 < abs(step) < _FAR else 1
+            timestamp_due = (self._due + (step - 1) * filled) & 0xFFFFFFFF
+        else:
+            timestamp_due = timestamp
+        if not filled or step > 0 or abs(step) >= _FAR:
+            self._last = sequence, timestamp, size
+            self._due = (timestamp_due + size) & 0xFFFFFFFF
+        return timestamp_due
+
+
+def _bounds(packet: bytes) -> tuple[int, int]:
+    """Where the payload begins and ends (RFC 3550 section 5.1); nothing is between them if the packet is torn."""
+    start = _HEADER.size + 4 * (packet[0] & 0x0F)
+    if packet[0] & 0x10:
+        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
+    return start, len(packet) - (packet[-1] if packet[0] & 0x20 else 0)

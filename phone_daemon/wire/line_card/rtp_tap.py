@@ -1,0 +1,170 @@
+"""Shows a call's RTP to us before pjmedia gets it, packet by packet.
+
+A media transport of pjmedia is an object with a table of functions (pjmedia/transport.h). By `attach2` a stream says
+whom to call for each packet; the table's copy that a tapped transport has names us there. Everything else, above all
+what is sent, stays in C.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from phone_daemon.wire.line_card import native
+from phone_daemon.wire.line_card.guarded import log
+
+Receive = Callable[[bytes, str], Iterable[bytes]]
+"""Takes a packet and its sender (`host:port`); returns the packets that pjmedia gets in its place."""
+
+MAX_BYTES = 2_000
+"""PJMEDIA_MAX_MRU, the longest packet that pjmedia takes."""
+_OP = 40
+"""offsetof(pjmedia_transport, op): after a name of 32 bytes and a type."""
+_FUNCTIONS, _ATTACH, _ATTACH2 = 13, 1, 12
+"""Functions in pjmedia_transport_op, and the places of two."""
+_Attach = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+_Packet = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
+
+
+class _AttachParam(ctypes.Structure):
+    """pjmedia_transport_attach_param"""
+
+    _fields_ = (
+        ("stream", ctypes.c_void_p),
+        ("media_type", ctypes.c_int),
+        ("rem_addr", ctypes.c_char * 28),
+        ("rem_rtcp", ctypes.c_char * 28),
+        ("addr_len", ctypes.c_uint),
+        ("user_data", ctypes.c_void_p),
+        ("rtp_cb", ctypes.c_void_p),
+        ("rtcp_cb", ctypes.c_void_p),
+        ("rtp_cb2", ctypes.c_void_p),
+    )
+
+
+class _PacketParam(ctypes.Structure):
+    """pjmedia_tp_cb_param"""
+
+    _fields_ = (
+        ("user_data", ctypes.c_void_p),
+        ("pkt", ctypes.c_void_p),
+        ("size", ctypes.c_ssize_t),
+        ("src_addr", ctypes.c_void_p),
+    )
+
+
+class RtpTap:
+    """Gives `receive` what comes by a call's transports. If it fails, pjmedia gets the packet as it is."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self._transports: set[int] = set()
+        self._streams: set[int] = set()
+
+    @property
+    def active(self) -> bool:
+        """Whether a stream's packets come through here."""
+        return bool(self._streams)
+
+    def attach(self, transport: int) -> bool:
+        """Taps the pjmedia_transport at that address, before a stream uses it. False: this build of pjmedia lays it out
+        differently, and nothing has changed.
+        """
+        table = ctypes.c_void_p.from_address(transport + _OP)
+        ours = _tapped(table.value or 0)
+        if ours:
+            table.value = ours
+            self._transports.add(transport)
+            _by_transport[transport] = self
+        return bool(ours)
+
+    def close(self) -> None:
+        """Leaves the packets to pjmedia. Idempotent."""
+        for taps, known in ((_by_transport, self._transports), (_by_stream, self._streams)):
+            for address in known:
+                if taps.get(address) is self:
+                    del taps[address]
+            known.clear()
+
+    def carry(self, stream: int) -> None:
+        """The stream whose packets have this for `user_data` uses the transport."""
+        self._streams.add(stream)
+        _by_stream[stream] = self
+
+
+_by_transport: dict[int, RtpTap] = {}
+_by_stream: dict[int, RtpTap] = {}
+_tables: dict[int, int] = {}
+"""The table of functions that takes the place of another, 0 if none can; each is its own."""
+_kept: list[object] = []
+"""What pjmedia has pointers to, for as long as the process lives."""
+_deliver: dict[int, Any] = {}
+"""The function with which pjmedia's streams receive a packet, by its address: all have the same."""
+
+
+def _tapped(table: int) -> int:
+    if table not in _tables:
+        _tables[table] = 0
+        copy = (ctypes.c_void_p * _FUNCTIONS).from_buffer_copy(ctypes.string_at(table, 8 * _FUNCTIONS))
+        # Not every transport has the older `attach`.
+        if all(native.is_code(address or 0) for at, address in enumerate(copy) if at != _ATTACH):
+            hook = _Attach(functools.partial(_attached, _Attach(copy[_ATTACH2] or 0)))
+            copy[_ATTACH2] = ctypes.cast(hook, ctypes.c_void_p).value
+            _kept.extend((copy, hook))
+            address = ctypes.addressof(copy)
+            _tables[table] = _tables[address] = address
+    return _tables[table]
+
+
+def _attached(original: Any, transport: int, address: int) -> int:
+    param = _AttachParam.from_address(address)
+    receive, tap = param.rtp_cb2, _by_transport.get(transport)
+    # A stream names itself twice, which shows that the structure is the one known here.
+    if tap is not None and receive and param.stream and param.stream == param.user_data:
+        if receive not in _deliver and native.is_code(receive):
+            _deliver[receive] = _Packet(receive)
+        if receive in _deliver:
+            tap.carry(param.user_data)
+            param.rtp_cb2 = ctypes.cast(_hook, ctypes.c_void_p).value
+    return int(original(transport, address))
+
+
+def _received(address: int) -> None:
+    param = _PacketParam.from_address(address)
+    deliver = next(iter(_deliver.values()))
+    tap = _by_stream.get(param.user_data)
+    if tap is None or not 0 < param.size <= MAX_BYTES:
+        deliver(address)
+        return
+    packet = ctypes.string_at(param.pkt, param.size)
+    packets: Iterable[bytes] = (packet,)
+    try:
+        packets = tap.receive(packet, _sender(param.src_addr))
+    except Exception:
+        log("ERROR", traceback.format_exc().strip().replace("\n", " | "))
+    where, size = param.pkt, param.size
+    for each in packets:
+        if each is not packet:
+            ctypes.memmove(_room, each, len(each))
+            param.pkt, param.size = ctypes.addressof(_room), len(each)
+        deliver(address)
+    param.pkt, param.size = where, size
+
+
+def _sender(address: int | None) -> str:
+    """`host:port` of an IPv4 sockaddr; empty if it is none."""
+    if not address:
+        return ""
+    raw = ctypes.string_at(address, 8)
+    if int.from_bytes(raw[:2], sys.byteorder) != socket.AF_INET:
+        return ""
+    return f"{socket.inet_ntoa(raw[4:])}:{int.from_bytes(raw[2:4])}"
+
+
+_hook = _Packet(_received)
+_room = ctypes.create_string_buffer(2 * MAX_BYTES)
