@@ -62,11 +62,11 @@ class Silero:
             bind(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         return binding
 
-    def probability(self, window: bytes) -> float:
-        """The probability, from 0 to 1, that the next window (16-bit PCM) is speech."""
+    def probability(self, window: bytes, gain: float = 1.0) -> float:
+        """The probability, from 0 to 1, that the next window (16-bit PCM), amplified by `gain`, is speech."""
         audio, end = self._audio[0, 0], CONTEXT + WINDOW
         audio[:CONTEXT] = audio[WINDOW:end]
-        audio[CONTEXT:end] = np.frombuffer(window, dtype="<i2") / FULL_SCALE
+        audio[CONTEXT:end] = np.frombuffer(window, dtype="<i2") * (np.float32(gain) / FULL_SCALE)
         audio[end:] = audio[end - 2 : end - 2 - MIRRORED : -1]
         self._session.run_with_iobinding(self._now)
         self._now, self._next = self._next, self._now

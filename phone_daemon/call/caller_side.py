@@ -206,6 +206,7 @@ class CallerSide:
         self._sound.hear(self.near.latest_db, frame.agent)
         far = self.near.is_far(speaking=self._vad.speaking, voice=self._vad.voice // FRAME_SAMPLES)
         self._vad.doubted, self._vad.far, self._vad.close = doubted, far, self.near.close
+        self._vad.level_db = self.near.usual_db
         self._vad.awaited = has_floor and bool(self._expected)
         events = self._vad.feed(frame.position, frame.pcm)
         for event in events:

@@ -192,6 +192,24 @@ async def test_how_loud_the_caller_is_shows_in_their_voice_not_in_silence(
     assert levels[0] is not None and levels[0] == pytest.approx(levels[1], abs=0.5)
 
 
+async def test_a_soft_caller_is_noticed_sooner_once_it_is_known_how_loud_they_are(expecting: Expecting) -> None:
+    noticed = {}
+    for known in (False, True):
+        side = CallerSide(
+            expecting.open, VadSettings(), TurnSettings(), spawn=asyncio.create_task, tell=lambda kind, data: None
+        )
+        caller = Hearing(side)
+        for text in ("i need to cancel my appointment", "monday morning"):
+            voice = 0.15 * np.frombuffer(speech(text), "<i2")
+            caller.hear(silent(1.0) + voice.astype("<i2").tobytes() + silent(2.0))
+            if known:
+                side.near.learn()
+        noticed[known] = [each.position for each in caller.events if isinstance(each, SpeechStarted)]
+        side.close()
+    assert noticed[True][0] == noticed[False][0]
+    assert noticed[True][1] < noticed[False][1]
+
+
 class KeepingHost(InlineHost):
     """A host that records the audio its engine gets."""
 

@@ -95,6 +95,24 @@ def test_speech_is_noticed_within_130_ms_as_often_as_not_and_always_within_250()
     assert max(delays) <= 250
 
 
+@pytest.mark.parametrize("louder_db", [-20.0, -14.0, 12.0])
+def test_a_caller_who_is_known_to_be_soft_or_loud_is_noticed_as_soon_as_any(louder_db: float) -> None:
+    def noticed(louder_db: float, level_db: float | None) -> list[float]:
+        delays = []
+        for text in TEXTS:
+            audio, first, _ = saying(text)
+            vad, pcm = Vad(SETTINGS), line(audio * 10 ** (louder_db / 20))
+            vad.level_db = level_db
+            started = (event for at in range(0, len(pcm), FRAME) for event in vad.feed(at // 2, pcm[at : at + FRAME]))
+            delays.append((next(started).position - first) / 8)
+        return delays
+
+    usual_db = -20.0
+    known = noticed(louder_db, usual_db + louder_db)
+    assert all(late <= usual + 40 for late, usual in zip(known, noticed(0.0, usual_db), strict=True))  # a window
+    assert sum(known) < sum(noticed(louder_db, None))
+
+
 def test_the_end_is_told_min_silence_after_the_last_speech() -> None:
     audio, _, _ = saying("yes please")
     for silence in (0.3, 0.5, 0.8):
