@@ -30,7 +30,7 @@ from phone_daemon.wire.line_card.finished_legs import FinishedLegs
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.leg import Leg
 from phone_daemon.wire.line_card.mended import Mended
-from phone_daemon.wire.line_card.message import SipMessage, parse
+from phone_daemon.wire.line_card.message import SipMessage, legible, parse
 from phone_daemon.wire.line_card.options import Limits
 from phone_daemon.wire.line_card.phone import Phone
 from phone_daemon.wire.line_card.registration import Accounts
@@ -62,6 +62,8 @@ class Card:
         """The same calls by their Call-ID."""
         self._finished = FinishedLegs()
         self._numbers = 0
+        self._over: deque[str] = deque(maxlen=64)
+        """Call-IDs of the latest calls that are over."""
         self._waiting: deque[tuple[int, protocol.Place]] = deque()
         self._rate = CallRate()
         self._limits = Limits.of(options)
@@ -168,6 +170,7 @@ class Card:
             self._closed_at = time.monotonic()
             for call_id in [call_id for call_id, live in self._by_id.items() if live is leg]:
                 del self._by_id[call_id]
+                self._over.append(call_id)
                 self._dialogs.closed(call_id)
             leg.release()
             self._tally.add(leg)
@@ -267,7 +270,7 @@ class Card:
             self._replacing, self._replacing_from = message, sender
         if message.code and leg is not None and not leg.dialog.remote_tag:
             leg.dialog.remote_tag = message.to_tag
-        if message.code // 100 == 2 and message.cseq_method == "INVITE" and leg is not None:
+        if message.accepts and leg is not None:
             leg.accepted(time.monotonic())
         if leg is not None and leg.dialog.remote_tag in (message.from_tag, message.to_tag):
             self._dialogs.look(message, sender)
@@ -275,6 +278,9 @@ class Card:
         if message.code:
             self._trunk_side.take(message)
             if self._farewells.answered(message):
+                return True
+            if message.accepts and leg is None and message.header("call-id") in self._over:
+                self._farewells.decline(message, sender, self._phone.host, time.monotonic())
                 return True
         elif leg is None and not message.to_tag and message.method != "ACK":
             verdict = self._trunk_side.judge(message, sender, busy=full or self._draining)
@@ -333,7 +339,7 @@ class Card:
             leg.pick_up()
         else:
             whole = self._module.long.head(invite.header("call-id")) or prm.rdata.wholeMsg
-            head = whole.partition("\r\n\r\n")[0].encode("utf-8", "replace").decode()
+            head = legible(whole.partition("\r\n\r\n")[0])
             leg.trunk = self._trunk_side.trunk(invite, prm.rdata.srcAddress)
             self._send(self._numbers, protocol.Incoming(head, prm.rdata.srcAddress, leg.trunk))
             self._rate.offered(self._numbers, invite, time.monotonic())

@@ -21,6 +21,8 @@ CSEQ = 1_000_000
 AGAIN_S = (0.5, 1.5, 3.5)
 """When the BYE is retransmitted over UDP (RFC 3261 section 17.1.2.2)."""
 GIVE_UP_S = 6.0
+_FAILURE = 'Q.850;cause=41;text="Temporary failure"'
+_ELSEWHERE = 'SIP;cause=487;text="Request Terminated"'
 _NAME = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 _HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
 
@@ -41,23 +43,43 @@ class Ends:
     ours: str = ""
     """Our From or To, with the tag; empty until our tag is known."""
 
-    def bye(self, host: str) -> Farewell:
-        """`host` is ours, `address:port`."""
+    @classmethod
+    def of_accepted(cls, response: SipMessage, sender: str) -> Ends:
+        """That of a call of ours which `response`, a 2xx to its INVITE, accepts."""
+        return cls(
+            response.header("call-id"),
+            theirs=response.header("to"),
+            target=_uri(response.header("contact")),
+            routes=response.entries("record-route")[::-1],
+            sender=sender,
+            tcp=_by_tcp(response),
+            ours=response.header("from"),
+        )
+
+    def bye(self, host: str, reason: str = _FAILURE) -> Farewell:
+        """`host` is ours, `address:port`; `reason` is a value of the header of that name (RFC 3326)."""
+        return self._request(host, "BYE", CSEQ, f"Reason: {reason}")
+
+    def ack(self, host: str, cseq: int) -> Farewell:
+        """The ACK of a 2xx."""
+        return self._request(host, "ACK", cseq)
+
+    def _request(self, host: str, method: str, cseq: int, *more: str) -> Farewell:
         hop = self.routes[0] if self.routes else self.target
         found = _HOST.search(hop)
         address, tcp = self.sender, self.tcp
         if found and is_address(found[1]):
             address, tcp = f"{found[1]}:{found[2] or 5060}", "transport=tcp" in hop.lower()
         lines = (
-            f"BYE {self.target} SIP/2.0",
+            f"{method} {self.target} SIP/2.0",
             f"Via: SIP/2.0/{'TCP' if tcp else 'UDP'} {host};rport;branch=z9hG4bK{secrets.token_hex(8)}",
             *(f"Route: {route}" for route in self.routes),
             "Max-Forwards: 70",
             f"From: {self.ours}",
             f"To: {self.theirs}",
             f"Call-ID: {self.call_id}",
-            f"CSeq: {CSEQ} BYE",
-            'Reason: Q.850;cause=41;text="Temporary failure"',  # RFC 3326
+            f"CSeq: {cseq} {method}",
+            *more,
             "Content-Length: 0",
         )
         return Farewell(self.call_id, address, tcp, "\r\n".join((*lines, "", "")))
@@ -89,10 +111,7 @@ class Dialogs:
         known = self._ends.get(call_id)
         if message.code:
             if known is None and message.code // 100 == 2 and message.header("cseq").endswith("INVITE"):
-                routes = message.entries("record-route")[::-1]
-                target, theirs = _uri(message.header("contact")), message.header("to")
-                ours = message.header("from")
-                self._set(Ends(call_id, theirs, target, routes, sender, _by_tcp(message), ours))
+                self._set(Ends.of_accepted(message, sender))
         elif known is not None and message.method == "ACK" and not known.ours and message.to_tag:
             self._set(replace(known, ours=message.header("to")))
         elif known is not None and message.method in ("INVITE", "UPDATE") and message.to_tag:
@@ -120,7 +139,8 @@ class _Sent:
 
 
 class Farewells:
-    """Ends the calls of the previous card. `udp` is a socket on our SIP port, so that BYEs come from there."""
+    """Ends calls that pjsip does not know: the previous card's, and those of ours that are accepted after they have
+    ended. `udp` is a socket on our SIP port, so that BYEs come from there."""
 
     def __init__(self, udp: socket.socket) -> None:
         self._udp = udp
@@ -134,6 +154,17 @@ class Farewells:
         """Sends a BYE, and repeats it until it is answered or no answer can be expected anymore."""
         self._sent[farewell.call_id] = _Sent(farewell, now)
         self.watch(now)
+
+    def decline(self, accepted: SipMessage, sender: str, host: str, now: float) -> None:
+        """Ends a call of ours that somebody accepts although another has refused it, or it was canceled: a proxy had
+        asked both (RFC 3261 section 13.2.2.4). `host` is ours, `address:port`.
+        """
+        ends = Ends.of_accepted(accepted, sender)
+        ack = ends.ack(host, accepted.cseq)
+        if not ack.tcp:
+            self._udp.sendto(ack.bye.encode(), _pair(ack.address))
+        if ends.call_id not in self._sent:
+            self.say(ends.bye(host, _ELSEWHERE), now)
 
     def watch(self, now: float) -> None:
         """To be called at every tick."""

@@ -87,6 +87,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self._slot = -1
         """The call's own slot on the conference bridge."""
         self._ack_by = self._media_by = float("inf")
+        self._unacknowledged = 0
         self._transfer = Transfer(self.dialog, self.tell)
 
     # ------------------------------------------------------------------------------------------- commands
@@ -242,6 +243,9 @@ class Leg(pj.Call):  # type: ignore[misc]
         """Checks the timers and the RTP source; called several times a second."""
         if self.closed or self.gone:
             return
+        if self.dialog.unacknowledged != self._unacknowledged:  # a new offer of theirs was answered, or that is done
+            self._unacknowledged = self.dialog.unacknowledged
+            self._ack_by = now + self._limits.ack_timeout_s if self._unacknowledged else float("inf")
         if now >= self._ack_by:
             self.hang_up(EndReason.NO_ACK, detail=f"no ACK within {self._limits.ack_timeout_s:g} s")
         elif now >= self._media_by and self._media < 0:

@@ -13,6 +13,7 @@ _COMPACT = {
 """The compact forms in the IANA registry."""
 _FOLD = re.compile(r"\n[ \t]+")
 _MARK = re.compile(r'\\["\\]|[",<>]')
+_STRAY = re.compile("[\udc80-\udcff]")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 
 
@@ -59,6 +60,11 @@ class SipMessage:
         return self.method == "INVITE" and not self.to_tag
 
     @property
+    def accepts(self) -> bool:
+        """Whether it accepts an INVITE."""
+        return self.code // 100 == 2 and self.cseq_method == "INVITE"
+
+    @property
     def from_tag(self) -> str:
         return tag(self.header("from"))
 
@@ -96,9 +102,16 @@ def tag(address: str) -> str:
     return found[1] if found else ""
 
 
+def legible(text: str) -> str:
+    """`text` with bytes that are not UTF-8, which pjsua2 keeps as lone surrogates, taken for Latin-1: older PBXes write
+    names so.
+    """
+    return _STRAY.sub(lambda byte: chr(ord(byte[0]) - 0xDC00), text)
+
+
 def parse(text: str) -> SipMessage:
     """The message in `text`, as far as it can be read as one."""
-    head, _, body = text.lstrip("\r\n").replace("\r\n", "\n").partition("\n\n")
+    head, _, body = legible(text).lstrip("\r\n").replace("\r\n", "\n").partition("\n\n")
     start, *lines = _FOLD.sub(" ", head).split("\n")
     headers = []
     for line in lines:

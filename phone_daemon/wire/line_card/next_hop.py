@@ -92,7 +92,8 @@ class NextHops:
                 self._opened.popitem(last=False)
         contacts = message.entries("contact")
         contact = ""
-        if not all(_is_sip(each) and (routed or not ours or self._leads(each, sender)) for each in contacts):
+        leads = all(_is_sip(each) and (routed or not ours or self._leads(each, sender)) for each in contacts)
+        if not leads or (not contacts and message.opens):
             by_tcp = ";transport=tcp" if message.header("via").upper().startswith("SIP/2.0/TCP") else ""
             contact = f"sip:{_user(contacts)}{sender}{by_tcp}"
         elif routed and (found := _SIPS.search(next(iter(contacts), ""))):

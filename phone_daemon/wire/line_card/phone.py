@@ -122,6 +122,8 @@ class Phone:
         """The configuration that all accounts share."""
         config = pj.AccountConfig()
         config.idUri = f"sip:phone-daemon@{self.host}"
+        # An answer with several codecs is taken as it is: not every trunk bears another INVITE right after it.
+        config.mediaConfig.lockCodecEnabled = False
         rtp = config.mediaConfig.transportConfig
         rtp.boundAddress = options.bind
         rtp.publicAddress = options.public_address
@@ -151,6 +153,7 @@ def _config(options: argparse.Namespace) -> Any:
     agent.threadCnt = 0
     agent.mainThreadOnly = True
     agent.userAgent = "phone-daemon"
+    agent.natTypeInSdp = 0
     media = config.medConfig
     media.clockRate = SAMPLE_RATE
     media.audioFramePtime = media.ptime = round(PTIME_S * 1000)

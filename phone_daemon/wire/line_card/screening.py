@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from phone_daemon.wire.line_card import info, sdp
 from phone_daemon.wire.line_card.message import SipMessage
+from phone_daemon.wire.line_card.refusal import NEEDED
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO, OPTIONS, NOTIFY, REFER, SUBSCRIBE, MESSAGE"
 METHODS = frozenset(ALLOW.split(", "))
@@ -26,6 +27,11 @@ REMEMBERED = 64
 """Number of refused offers whose refusal may still be acknowledged."""
 
 
+MOST_REPEATED = 3_000
+"""Bytes of an INVITE that its answer repeats: with our own headers and session description, pjsip's buffer of 4,000
+would not hold more, and nobody would be answered."""
+
+
 @dataclass(slots=True)
 class Dialog:
     """What screening knows of a live call."""
@@ -38,6 +44,10 @@ class Dialog:
     """Whether the subscription to a REFER of ours has ended without a word about its outcome."""
     offer: str = ""
     """The latest session description that has not been answered yet."""
+    last_invite: int = 0
+    """CSeq of the last INVITE within the call."""
+    unacknowledged: int = 0
+    """`last_invite`, until its ACK comes; otherwise 0."""
     last_info: int = 0
     """CSeq of the last INFO, so that a retransmission does not press a key twice."""
 
@@ -68,6 +78,8 @@ class Screening:
         """`dialog` is the call of the message's Call-ID, if there is one; `full`: no more calls can be taken."""
         if message.code:
             return PASS
+        if message.method == "ACK" and dialog is not None and message.cseq >= dialog.unacknowledged:
+            dialog.unacknowledged = 0
         if (verdict := self._alone(message)) is not PASS or message.method == "ACK":
             return verdict
         if not message.to_tag:
@@ -86,6 +98,9 @@ class Screening:
         if unknown and message.method not in ("ACK", "CANCEL"):
             self._refused.append((message.header("call-id"), message.cseq))
             return Verdict(420, {"Unsupported": ", ".join(unknown)})
+        if message.method == "INVITE" and _repeated(message) > MOST_REPEATED:
+            self._refused.append((message.header("call-id"), message.cseq))
+            return Verdict(513)
         if message.cseq_method != message.method:
             return DROP if acknowledges else Verdict(400)  # RFC 3261 section 8.1.1.5
         return DROP if acknowledges and (message.header("call-id"), message.cseq) in self._refused else PASS
@@ -113,7 +128,10 @@ class Screening:
             case "SUBSCRIBE":
                 return Verdict(489, {"Allow-Events": "refer"})  # RFC 6665 section 4.1.3
             case "INVITE" | "UPDATE":
-                return self._offer(message)
+                verdict = self._offer(message)
+                if message.method == "INVITE" and verdict is PASS and message.cseq > dialog.last_invite:
+                    dialog.last_invite = dialog.unacknowledged = message.cseq
+                return verdict
         return PASS
 
     def _offer(self, message: SipMessage) -> Verdict:
@@ -136,3 +154,9 @@ class Screening:
         if message.content_type not in info.TYPES:
             return Verdict(415, {"Accept": ", ".join(info.TYPES)})
         return Verdict(200, digit="" if again else info.dtmf_digit(message.body))
+
+
+def _repeated(message: SipMessage) -> int:
+    """Size of the headers that a response repeats, Record-Route included (RFC 3261 section 12.1.1)."""
+    names = (*NEEDED, "record-route")
+    return sum(len(name) + len(value) + 4 for name, value in message.headers if name in names)

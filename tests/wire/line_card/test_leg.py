@@ -150,6 +150,34 @@ async def test_a_call_that_is_never_acknowledged_ends_and_frees_its_slot() -> No
                 pass
 
 
+async def test_a_new_offer_whose_answer_is_never_acknowledged_ends_the_call() -> None:
+    async with card(SHORT) as ours, call(ours) as (probe, ear):
+        assert (await probe.ask("INVITE", offer(probe.rtp.port))).code == 200
+        await ear.ticks(50)  # Acknowledged, it goes on for longer than an ACK may take.
+        send = probe._send
+        probe._send = (  # type: ignore[method-assign]
+            lambda datagram, target: None if datagram.startswith(b"ACK") else send(datagram, target)
+        )
+        assert (await probe.ask("INVITE", offer(probe.rtp.port))).code == 200
+        assert (await ear.closed()).reason is EndReason.NO_ACK
+        assert await probe.ended() == "bye"
+
+
+async def test_a_caller_whose_name_is_in_latin_1_has_one() -> None:
+    async with card() as ours:
+        probe = Probe(uri(ours), caller="49301234")
+        request = probe._request
+        probe._request = lambda *args, **named: request(*args, **named).replace(  # type: ignore[method-assign]
+            b"From: <sip:49301234@", 'From: "Jürgen" <sip:49301234@'.encode("latin-1")
+        )
+        async with probe:
+            incoming = await rung(ours)
+            assert incoming.caller_name == "Jürgen"
+            ear = Ear(incoming.answer())
+            await probe.answered()
+            await ear.ticks(5)
+
+
 async def test_a_caller_who_hangs_up_before_the_ack_has_hung_up() -> None:
     async with card() as ours, Probe(uri(ours), acknowledge=False) as probe:
         ear = Ear((await rung(ours)).answer())

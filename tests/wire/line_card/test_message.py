@@ -75,3 +75,9 @@ def test_the_entries_of_a_header_are_those_of_all_its_lines() -> None:
 def test_the_longest_header_of_nothing_but_marks_holds_nobody_up() -> None:
     for mark in ("<", '"', ",", '"<', "<,", '\\"'):
         entries(mark * (65_535 // len(mark)))
+
+
+def test_a_name_in_latin_1_is_read_as_such_beside_one_in_utf_8() -> None:
+    raw = 'From: "Zoë '.encode() + 'Müller"'.encode("latin-1") + b" <sip:a@b>;tag=1\r\n\r\n"
+    message = parse("INVITE sip:1@h SIP/2.0\r\n" + raw.decode("utf-8", "surrogateescape"))
+    assert message.header("from").startswith('"Zoë Müller" ')

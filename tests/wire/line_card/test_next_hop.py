@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ops.witness.probe import offer
+from ops.witness.probe import offer, until
 from phone_daemon.events import EndReason
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.next_hop import NextHops, readable
+from phone_daemon.wire.sip_line import CallRefused
 from tests.wire.calls import PATIENCE_S, Ear, card
 
 PLAIN = "Contact: <sip:5@127.0.0.1:{port}>\r\n"
@@ -56,9 +57,9 @@ class Callee(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def callee(headers: str) -> AsyncIterator[Callee]:
+async def callee(headers: str, kind: type[Callee] = Callee) -> AsyncIterator[Callee]:
     loop = asyncio.get_running_loop()
-    transport, made = await loop.create_datagram_endpoint(lambda: Callee(headers), local_addr=("127.0.0.1", 0))
+    transport, made = await loop.create_datagram_endpoint(lambda: kind(headers), local_addr=("127.0.0.1", 0))
     try:
         yield made
     finally:
@@ -98,6 +99,30 @@ async def test_a_callee_whom_our_ack_does_not_reach_is_given_up() -> None:
         await asyncio.sleep(sip.ack_timeout_s)
         other.again()
         assert (await ear.closed()).reason is EndReason.NO_ACK
+
+
+class Forked(Callee):
+    """Two telephones behind a proxy: the first is busy, the second answers all the same."""
+
+    def again(self) -> None:
+        if self.got == ["INVITE"]:
+            busy = self._answer.replace(b"200 OK", b"486 Busy Here").replace(b"tag=callee", b"tag=busy")
+            self.transport.sendto(busy, self._asked)
+        else:
+            super().again()
+
+
+async def test_whoever_answers_a_call_that_is_over_is_not_left_waiting() -> None:
+    async with card() as ours, callee(PLAIN, Forked) as other:
+        with pytest.raises(CallRefused, match="486"):
+            await ours.place(f"sip:9@127.0.0.1:{other.port}")
+        await until(lambda: other.got == ["INVITE", "ACK"])
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ours.stats()).calls:
+                pass
+        for _ in range(2):
+            other.again()
+        await until(lambda: other.got[2:].count("ACK") == 2 and "BYE" in other.got)
 
 
 def hops(unreachable: str = "", log: list[str] | None = None) -> NextHops:

@@ -139,3 +139,26 @@ def test_an_update_with_a_body_of_another_kind_is_415(screening: Screening, dial
     assert (verdict.code, verdict.headers) == (415, {"Accept": "application/sdp"})
     assert screening.judge(request("UPDATE"), dialog, full=False) is PASS
     assert screening.judge(request("UPDATE", offer(9), "application/sdp"), dialog, full=False) is PASS
+
+
+def test_a_new_offer_waits_for_its_ack_and_for_no_other(screening: Screening, dialog: Dialog) -> None:
+    again = request("INVITE", offer(9), "application/sdp")
+    assert screening.judge(again, dialog, full=False) is PASS
+    assert dialog.unacknowledged == 5
+    first = parse("ACK sip:1@h SIP/2.0\r\nCSeq: 4 ACK\r\n\r\n")
+    screening.judge(first, dialog, full=False)
+    assert dialog.unacknowledged == 5
+    screening.judge(request("ACK"), dialog, full=False)
+    assert dialog.unacknowledged == 0
+    screening.judge(again, dialog, full=False)  # retransmitted, it comes late
+    assert dialog.unacknowledged == 0
+
+
+def test_an_invite_whose_answer_would_be_too_long_is_513(screening: Screening) -> None:
+    for name in ("Via", "Record-Route"):
+        hops = [f"{name}: SIP/2.0/UDP 192.0.2.{hop};branch=z9hG4bK{'x' * 60}\r\n" for hop in range(40)]
+        invite = request("INVITE", offer(9), "application/sdp", to_tag="", extra="".join(hops))
+        assert screening.judge(invite, None, full=False).code == 513
+        assert screening.judge(request("ACK", to_tag="", extra="".join(hops)), None, full=False) is DROP
+    invite = request("INVITE", offer(9), "application/sdp", to_tag="", extra="".join(hops[:25]))
+    assert screening.judge(invite, None, full=False) is PASS
