@@ -75,7 +75,7 @@ RULES: dict[str, tuple[tuple[str, str], ...]] = {
     "STT engine": (
         ("encoder", r"encode \(.*moonshine_runs"),
         ("decoder", r"moonshine_runs"),
-        ("beam, bias, scores", r"moonshine_model|moonshine_words|expected_words|moonshine_tokens|digit_words"),
+        ("beam, bias, scores", r"moonshine_(model|words|tokens)|expected_words|digit_words|spoken_digits"),
         ("VAD of the engine", r"silero\.py|voiced\.py"),
         ("sessions", r"engines/"),
         ("hop to the daemon", r"sidecars/(local|host)/"),

@@ -13,6 +13,7 @@ from phone_daemon.language.refused import wanted
 from phone_daemon.language.times import ANY_TIME, find_times, say_time
 from phone_daemon.language.words import words as words_of
 from phone_daemon.language.yes_no import AROUND, YES_NO_EXAMPLES, only_yes_or_no, yes_or_no
+from sidecars.spoken_digits import HOMOPHONES, readings
 
 YES_NO = "yes_no"
 """The answers to a yes-or-no question."""
@@ -127,7 +128,7 @@ class Digits:
     def find(self, words: Sequence[str], expected: bool) -> list[Found]:
         """Runs of digits of the right length; when expected, also everything that was said, and numbers that are too
         short or too long."""
-        runs = [Found(run.digits, run.start, run.end) for run in numbers.runs(words)]
+        runs = [Found(self._value(words, run), run.start, run.end) for run in numbers.runs(words)]
         right = [run for run in runs if self.fits(run.value)]
         if expected and len(runs) > 1 and (mended := self._corrected(words, runs)):
             return [mended]
@@ -139,6 +140,12 @@ class Digits:
         if len(likely) == 1:
             return likely
         return [Found("".join(run.value for run in runs), runs[0].start, runs[-1].end)]
+
+    def _value(self, words: Sequence[str], run: numbers.Run) -> str:
+        """The digits of `run`, or of the right length if its words can also be written so: "six thousand eighty-one"
+        has four digits, or six."""
+        ways = (run.digits, *readings([HOMOPHONES.get(word, word) for word in words[run.start : run.end]]))
+        return next(filter(self.fits, ways), run.digits)
 
     def _corrected(self, words: Sequence[str], runs: Sequence[Found]) -> Found | None:
         """A number whose last digits were said again: "… three five seven, no, eight"."""

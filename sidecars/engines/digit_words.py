@@ -6,86 +6,60 @@ or made up ("please" for a three), and the likeliest way to have said eight is m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
 
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
+from sidecars.spoken_digits import FILLERS, WORDS, Said, number_words, readings, steps
 
-UNITS = ("zero", "oh", "o", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-TEENS = (
-    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-REPEATS = {"double": 2, "triple": 3, "treble": 3}
 BEFORE = (
     *("um", "er", "uh", "well", "oh", "okay", "so", "yeah", "yes", "sure", "right", "hi", "and", "a", "it's", "its"),
     *("it", "is", "that's", "the", "my", "number", "tracking", "parcel"),
 )
 """Words that lead up to a number."""
-_WORDS = re.compile(r"[a-z']+|\d")
+AFTER = ("please", "thanks", "thank", "you", "okay", "i", "think", "that's", "it", "all")
+"""Words that follow a number. Without them, they would be heard as digits: "thanks" as a six."""
 
-
-class _Place(NamedTuple):
-    """Where in a number a text stands."""
-
-    kind: str
-    """`before` it, `within` it, after a word of `tens`, after one that `repeats`, `after` it."""
-    digits: int
-    times: int = 0
-    """How often the next digit counts."""
+_Place = frozenset[Said]
+"""Where in a number a text stands: all readings, of whose digits only the count matters. Empty: after the number."""
+_BEGIN: _Place = frozenset((Said(),))
+_AFTER: _Place = frozenset()
 
 
 class DigitWords(WordGrammar[_Place]):
     """A `Grammar` of the numbers that have from `low` to `high` digits."""
 
     def __init__(self, vocabulary: Vocabulary, low: int, high: int) -> None:
-        super().__init__(vocabulary, _Place("before", 0))
+        super().__init__(vocabulary, _BEGIN)
         self._low, self._high = low, high
 
+    def value(self, text: str) -> str:
+        """The number of that length which is said in `text`; empty if there is none, or a word that is no number's is
+        amid it."""
+        fitting = (each for each in readings(number_words(text)) if self._low <= len(each) <= self._high)
+        return next(fitting, "")
+
     def fits(self, text: str) -> bool:
-        """Whether there are as many digits in `text` as there should be."""
-        return self._low <= count(text) <= self._high
+        """Whether there are as many digits in `text` as there should be, and nothing else among them."""
+        return bool(self.value(text))
 
     def whole(self, place: _Place) -> bool:
         """See `WordGrammar`."""
-        return place.kind not in ("before", "repeats") and self._low <= place.digits <= self._high
+        return place == _AFTER or any(said.whole and self._low <= len(said.digits) <= self._high for said in place)
 
     @cache  # noqa: B019 (a grammar lives as long as its engine)
     def words(self, place: _Place) -> Mapping[str, _Place]:
         """See `WordGrammar`."""
-        if place.kind == "after":
-            return {}
-        left = self._high - place.digits
-        found: dict[str, _Place] = {}
-        if place.kind == "before":
-            found |= dict.fromkeys(BEFORE, place)
-        elif self.whole(place):
-            found["please"] = _Place("after", place.digits)
-        times = place.times or 1
-        if times <= left:
-            found |= dict.fromkeys(UNITS, _Place("within", place.digits + times))
-        if place.kind == "tens":  # "forty two" has two digits; "forty oh two" has four
-            found |= dict.fromkeys(UNITS[3:], _Place("within", place.digits))
-        if place.kind != "repeats":
-            if left >= 2:
-                found |= dict.fromkeys(TEENS, _Place("within", place.digits + 2))
-                found |= dict.fromkeys(TENS, _Place("tens", place.digits + 2))
-            found |= {w: _Place("repeats", place.digits, times) for w, times in REPEATS.items() if times <= left}
+        found = dict.fromkeys(AFTER, _AFTER) if self.whole(place) else {}
+        for word in (*WORDS, *FILLERS) if place else ():
+            longer = (each for said in place for each in steps(said, word))
+            within = frozenset(_counted(said) for said in longer if len(said.digits) <= self._high)
+            if within:
+                found[word] = within
+        if place >= _BEGIN:
+            found |= {word: _BEGIN | found.get(word, _AFTER) for word in BEFORE}
         return found
 
 
-def count(text: str) -> int:
-    """How many digits are said in `text`."""
-    digits, times, tens = 0, 1, False
-    for word in _WORDS.findall(text.lower()):
-        if word in REPEATS:
-            times, tens = REPEATS[word], False
-            continue
-        if word.isdigit() or word in UNITS:
-            digits += 0 if tens and word in UNITS[3:] else times
-        elif word in TEENS or word in TENS:
-            digits += 2
-        times, tens = 1, word in TENS
-    return digits
+def _counted(said: Said) -> Said:
+    return said._replace(digits="0" * len(said.digits))

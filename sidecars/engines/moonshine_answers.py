@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from math import exp, inf, log
 from typing import Any
 
 from sidecars.engines.answer_words import AnswerWords
@@ -20,6 +21,7 @@ from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import Tokens
 from sidecars.engines.moonshine_words import plain_words
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
+from sidecars.spoken_digits import begins_number
 
 BEAM = 8
 NEAR = 6.0
@@ -30,6 +32,8 @@ NEARLY, LEAST_NEARLY = 3.0, -5.0
 """An answer counts as what was said, though something else is likelier, if that is likelier by no more than `NEARLY`,
 and the answer is no less likely than `LEAST_NEARLY`; as natural logarithms, by the sound alone. In babble and in other
 languages nothing is likely, and an answer, being short, is the least unlikely of all."""
+NUMBER_NEARLY, NUMBER_LEAST = 4.0, -1.0
+"""The same for a number. It is long, so that the least is for each of its tokens."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 
 
@@ -51,22 +55,71 @@ def with_answer(  # noqa: PLR0917
 
     If the best hypothesis is an answer, the answer in `ranked` that is likeliest by the sound alone comes first: the
     bias, which found it, prefers long answers. If it is no answer, the likeliest of all answers comes first if it is
-    nearly as likely as the best, and second otherwise.
+    nearly as likely as the best, and second otherwise. For numbers see `_with_number`.
     """
-    best = ranked[0]
     if answers is None:
         return ranked
+    if isinstance(answers, DigitWords):
+        return _with_number(model, encoded, ranked, answers, bias, poll)
+    best = ranked[0]
     if answers.fits(model.tokens.text(best.tokens)):
         fitting = [each for each in ranked if answers.fits(model.tokens.text(each.tokens))]
         likeliest = max(fitting, key=_likelihood)
         return [likeliest, *(each for each in ranked if each is not likeliest)]
-    answer = model.restricted(encoded, answers, beam=BEAM, poll=poll)
-    if answer is None:
+    found = model.restricted(encoded, answers, beam=BEAM, poll=poll)
+    if not found:
         return ranked
-    if bias is not None:
-        answer = replace(answer, bonus=bias.of(answer.tokens))
+    answer = _biased(found[0], bias)
     nearly = _likelihood(answer) >= max(_likelihood(best) - NEARLY, LEAST_NEARLY)
     return [answer, *ranked] if nearly else [best, answer, *ranked[1:]]
+
+
+def _with_number(  # noqa: PLR0917
+    model: MoonshineModel,
+    encoded: Encoded,
+    ranked: list[Decoded],
+    numbers: DigitWords,
+    bias: ExpectedWords | None,
+    poll: Callable[[], None],
+) -> list[Decoded]:
+    """`ranked` and the likeliest ways to say a number of the length that was asked for, rearranged.
+
+    What leads up to the number may be anything, so that of the best hypothesis is tried as well as the usual ones. The
+    same number can be said and written in many ways, and is as likely as all of them together.
+    """
+    found = model.restricted(encoded, numbers, beam=BEAM, poll=poll)
+    if lead := _lead(model.tokens, ranked[0].tokens):
+        found += model.restricted(encoded, numbers, lead=lead, beam=BEAM, poll=poll)
+    ways: dict[str, dict[str, Decoded]] = {}
+    for each in sorted([*ranked, *found], key=_likelihood, reverse=True):
+        number = numbers.value(model.tokens.text(each.tokens))
+        ways.setdefault(number, {}).setdefault(model.tokens.letters(each.tokens), each)
+    ways.pop("", None)
+    free = [each for each in ranked if not numbers.fits(model.tokens.text(each.tokens))]
+    if not ways:
+        return ranked
+    together = {number: _together(said.values()) for number, said in ways.items()}
+    likeliest = sorted(together, key=lambda number: -together[number])
+    answers = [_biased(next(iter(ways[number].values())), bias) for number in likeliest]
+    least = max(max(map(_likelihood, free), default=-inf) - NUMBER_NEARLY, NUMBER_LEAST * len(answers[0].logprobs))
+    nearly = not free or together[likeliest[0]] >= least
+    return [*answers, *free] if nearly else [free[0], *answers, *free[1:]]
+
+
+def _together(each: Iterable[Decoded]) -> float:
+    """The likelihood that it is one of these, as a natural logarithm."""
+    logs = [_likelihood(one) for one in each]
+    return max(logs) + log(sum(exp(one - max(logs)) for one in logs))
+
+
+def _lead(tokens: Tokens, said: Sequence[int]) -> Sequence[int]:
+    """The tokens of `said` before the first word of a number."""
+    begins = [at for at, token in enumerate(said) if tokens.piece(token).startswith(" ")]
+    return next((said[:at] for at in begins if begins_number(tokens.text(said[at:]))), ())
+
+
+def _biased(each: Decoded, bias: ExpectedWords | None) -> Decoded:
+    return replace(each, bonus=bias.of(each.tokens)) if bias is not None else each
 
 
 def others(tokens: Tokens, ranked: Sequence[Decoded]) -> list[str]:

@@ -146,15 +146,25 @@ class MoonshineModel:
         return [Decoded(tuple(e.tokens), tuple(e.logprobs), e.bonus) for e in ranked]
 
     def restricted(
-        self, encoded: Encoded, grammar: Grammar, *, beam: int = 1, poll: Callable[[], None] = lambda: None
-    ) -> Decoded | None:
-        """Returns the likeliest of the texts that `grammar` allows; None if no text came to its end."""
-        longest = 2 * (
-            4 + round(LONGEST_PIECES_S * encoded.seconds)
-        )  # Digits are short words with commas between them.
-        logits, pasts = self._runs.begin(encoded, [START])
+        self,
+        encoded: Encoded,
+        grammar: Grammar,
+        *,
+        lead: Sequence[int] = (),
+        beam: int = 1,
+        poll: Callable[[], None] = lambda: None,
+    ) -> list[Decoded]:
+        """Returns the likeliest of the texts that `grammar` allows, best first; none if no text came to its end.
+
+        `lead`: tokens that come before such a text. Of texts that differ in punctuation alone, one is followed.
+        """
+        # Digits are short words with commas between them.
+        longest = 2 * (4 + round(LONGEST_PIECES_S * encoded.seconds))
+        logits, pasts = self._runs.begin(encoded, [START, *lead])
         rows = _log_softmax(logits[0])
-        live, done = [_Hypothesis(state=grammar.start)], list[_Hypothesis]()
+        known = [float(row[token]) for row, token in zip(rows, lead, strict=False)]
+        rows = rows[len(lead) :]
+        live, done = [_Hypothesis([*lead], known, state=grammar.start)], list[_Hypothesis]()
         while live and len(live[0].tokens) < longest:
             found: list[tuple[float, int, int, _Hypothesis]] = []
             for at, (each, row) in enumerate(zip(live, rows, strict=True)):
@@ -165,19 +175,20 @@ class MoonshineModel:
                     found.append((-sum(longer.logprobs), token, at, longer))
             found.sort(key=lambda one: one[:3])
             done += [longer for _, token, _, longer in found if token == END]
-            going = [(at, longer) for _, token, at, longer in found if token != END][:beam]
-            live = [longer for _, longer in going]
+            going: dict[str, tuple[int, _Hypothesis]] = {}
+            for _, token, at, longer in found:
+                if token != END and len(going) < beam:
+                    going.setdefault(self.tokens.letters(longer.tokens), (at, longer))
+            live = [longer for _, longer in going.values()]
             if done and live and max(map(_Hypothesis.score, done)) >= max(map(_hope, live)):
                 break
             if live:
                 poll()
-                tails, parents = [each.tokens[-1] for each in live], [at for at, _ in going]
+                tails, parents = [each.tokens[-1] for each in live], [at for at, _ in going.values()]
                 logits, pasts = self._runs.step(encoded, tails, pasts, parents)
                 rows = _log_softmax(logits[:, -1])
-        if not done:
-            return None
-        best = max(done, key=_Hypothesis.score)
-        return Decoded(tuple(best.tokens), tuple(best.logprobs), 0.0)
+        ranked = sorted(done, key=_Hypothesis.score, reverse=True)
+        return [Decoded(tuple(each.tokens), tuple(each.logprobs), 0.0) for each in ranked]
 
 
 def _score(logprobs: Sequence[float], bonus: float) -> float:

@@ -20,6 +20,9 @@ class Tokens:
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self._pieces = [_written(piece) for piece in pieces]
+        self._letters = [
+            "".join(filter(str.isalnum, piece.decode("utf-8", "replace").lower())) for piece in self._pieces
+        ]
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -27,6 +30,10 @@ class Tokens:
     def piece(self, token: int) -> str:
         """Returns the text of a token, with a space in front if it begins a word; empty for a special token."""
         return self._pieces[token].decode("utf-8", "replace")
+
+    def letters(self, tokens: Sequence[int]) -> str:
+        """Returns what can be heard of a sequence of tokens: their letters and figures, without spaces."""
+        return "".join(self._letters[token] for token in tokens)
 
     def text(self, tokens: Sequence[int]) -> str:
         """Returns the text of a sequence of tokens."""

@@ -82,6 +82,13 @@ def test_digits_that_are_said_again_take_the_place_of_the_last(sentence: str, nu
     assert values(Digits(8, 8), sentence) == [number]
 
 
+def test_the_length_of_a_number_tells_how_its_words_are_written() -> None:
+    said = "six thousand eighty one twenty five"
+    assert values(Digits(8, 8), said, expected=False) == ["60008125"]
+    assert values(Digits(6, 6), said) == ["608125"]
+    assert values(Digits(4, 4), said) == ["608125"]
+
+
 def test_a_choice_is_said_as_the_dialplan_has_it() -> None:
     assert PLACE.say("door") == "to your door"
     assert PLACE.say("shop") == "shop"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from sidecars.engines.digit_words import DigitWords, count
+from sidecars.engines.digit_words import DigitWords
 from tests.sidecars.grammars import spelled, vocabulary
 
 
@@ -22,6 +20,9 @@ def eight() -> DigitWords:
         "Um, it's double four seven triple oh one two, please.",
         "thirty-five, ninety-two, fifty six, ten",
         "My tracking number is one two three four five six seven eight.",
+        "four thousand two hundred, eighteen hundred, thank you",
+        "six thousand eighty-one, twenty-five",
+        "one two um three four, and five six seven eight, I think",
     ],
 )
 def test_a_number_of_that_length_may_be_said_in_any_usual_way(eight: DigitWords, text: str) -> None:
@@ -44,15 +45,17 @@ def test_nothing_else_may(eight: DigitWords, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "digits"),
+    ("text", "number"),
     [
-        ("0471-3592", 8),
-        ("It's double four seven, triple oh one two.", 8),
-        ("thirty-five, ninety two, fifty, sixteen", 8),
-        ("forty oh two", 4),
-        ("Okay, so that's a one two", 2),
-        ("What are your hours?", 0),
+        ("0471-3592", "04713592"),
+        ("It's double four seven, triple oh one two.", "44700012"),
+        ("Yes, six thousand, eighty-one twenty-five, thanks.", "60008125"),
+        ("one two, eight to five for seven eight", "12825478"),
+        ("It's seven zero six-bit, nine zero seven four three two", ""),
+        ("Okay, so that's a one two", ""),
+        ("What are your hours?", ""),
     ],
 )
-def test_digits_are_counted_as_they_are_said(text: str, digits: Any) -> None:
-    assert count(text) == digits
+def test_a_text_has_a_number_if_nothing_else_is_amid_it(eight: DigitWords, text: str, number: str) -> None:
+    assert eight.value(text) == number
+    assert eight.fits(text) == bool(number)

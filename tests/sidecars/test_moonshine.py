@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from sidecars.engine import EngineFull
-from sidecars.engines.digit_words import count
+from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.moonshine import LONGEST, Moonshine, create
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import plain_words
+from tests.sidecars.grammars import vocabulary
 from tests.sidecars.natural import RATE, said
 from tests.sidecars.speech import clicks, hum, line, pink, white
 
@@ -222,8 +223,9 @@ def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) 
     in_noise = [noisy(said(NUMBER), share, seed) for share in (0.7, 0.8) for seed in (5, 7)]
     unasked = [final_of(engine, pcm, {"grammar": "clinic"}) for pcm in in_noise]
     asked = [final_of(engine, pcm, {"grammar": "clinic", "expected": "digits_8_8"}) for pcm in in_noise]
-    assert not all(count(final.text) == 8 for final in unasked)
-    assert all(count(final.text) == 8 for final in asked)
+    eight = DigitWords(vocabulary(), 8, 8)
+    assert not all(eight.fits(final.text) for final in unasked)
+    assert all(eight.fits(final.text) for final in asked)
 
 
 @pytest.mark.long

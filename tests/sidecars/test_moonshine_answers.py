@@ -8,10 +8,23 @@ import pytest
 
 from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.digit_words import DigitWords
-from sidecars.engines.moonshine_answers import LEAST_NEARLY, NEAR, NEARLY, answers_to, others, with_answer
+from sidecars.engines.moonshine_answers import (
+    LEAST_NEARLY,
+    NEAR,
+    NEARLY,
+    NUMBER_LEAST,
+    NUMBER_NEARLY,
+    answers_to,
+    others,
+    with_answer,
+)
 from sidecars.engines.moonshine_model import Decoded
+from sidecars.engines.word_grammar import WordGrammar
 from tests.sidecars.grammars import vocabulary
 
+PIECES = 8
+"""Log probabilities of each hypothesis."""
+TWO_DIGITS = DigitWords(vocabulary(), 2, 2)
 YES_NO = AnswerWords(vocabulary(), ("yes", "no", "sure", "no it isn't"))
 
 
@@ -24,20 +37,29 @@ class Tokens:
     def text(self, tokens: tuple[int, ...]) -> str:
         return self.texts[tokens[0]]
 
+    def letters(self, tokens: tuple[int, ...]) -> str:
+        return "".join(filter(str.isalnum, self.text(tokens).lower()))
+
+    def piece(self, token: int) -> str:
+        return self.texts[token]
+
 
 class Model:
-    """A decoder that has already heard: `restricted` gives the last of the hypotheses."""
+    """A decoder that has already heard: `restricted` gives the last of the hypotheses, or `answers` of them."""
 
-    def __init__(self, ranked: list[tuple[str, float]]) -> None:
+    def __init__(self, ranked: list[tuple[str, float]], answers: int = 1) -> None:
+        self.answers = answers
         self.tokens = Tokens(tuple(text for text, _ in ranked))
-        self.ranked = [Decoded((at,), (likelihood,), 0.0) for at, (_, likelihood) in enumerate(ranked)]
+        self.ranked = [
+            Decoded((at,), (likelihood / PIECES,) * PIECES, 0.0) for at, (_, likelihood) in enumerate(ranked)
+        ]
 
-    def restricted(self, *_: Any, **__: Any) -> Decoded:
-        return self.ranked[-1]
+    def restricted(self, *_: Any, **__: Any) -> list[Decoded]:
+        return self.ranked[-self.answers :]
 
-    def chosen(self, free: int) -> list[str]:
+    def chosen(self, free: int, asked: WordGrammar[Any] = YES_NO) -> list[str]:
         """The texts, rearranged, if the first `free` are what the free decoder gives."""
-        found = with_answer(self, None, self.ranked[:free], YES_NO, None, lambda: None)  # type: ignore[arg-type]
+        found = with_answer(self, None, self.ranked[:free], asked, None, lambda: None)  # type: ignore[arg-type]
         return [self.tokens.text(each.tokens) for each in found]
 
 
@@ -57,6 +79,23 @@ def test_where_nothing_is_likely_no_answer_is_either() -> None:
 def test_among_answers_the_likeliest_by_the_sound_comes_first() -> None:
     model = Model([("No, it isn't.", -3.0), ("Noah", -1.0), ("No.", -2.0)])
     assert model.chosen(3) == ["No.", "No, it isn't.", "Noah"]
+
+
+def test_a_number_is_as_likely_as_all_ways_to_say_it_together() -> None:
+    said = [("four two", -1.0), ("six two", -1.3), ("sixty two", -1.4)]
+    assert Model(said, 2).chosen(1, TWO_DIGITS) == ["six two", "four two"]
+
+
+def test_a_number_of_another_length_is_a_number_of_the_right_one_that_is_nearly_as_likely() -> None:
+    nearly = -1.0 - NUMBER_NEARLY
+    assert Model([("four five two", -1.0), ("four two", nearly + 0.1)]).chosen(1, TWO_DIGITS)[0] == "four two"
+    assert Model([("four five two", -1.0), ("four two", nearly - 0.1)]).chosen(1, TWO_DIGITS)[0] == "four five two"
+
+
+def test_where_nothing_is_likely_no_number_is_either() -> None:
+    unlikely = PIECES * NUMBER_LEAST
+    assert Model([("taxi", -40.0), ("four two", unlikely + 0.1)]).chosen(1, TWO_DIGITS) == ["four two", "taxi"]
+    assert Model([("taxi", -40.0), ("four two", unlikely - 0.1)]).chosen(1, TWO_DIGITS) == ["taxi", "four two"]
 
 
 def test_unasked_nothing_changes() -> None:

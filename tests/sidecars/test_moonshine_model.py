@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sidecars.engines.digit_words import DigitWords, count
+from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords
 from sidecars.engines.moonshine_model import MoonshineModel
 from sidecars.engines.moonshine_weights import find
+from sidecars.spoken_digits import begins_number
 from tests.sidecars.grammars import vocabulary
 from tests.sidecars.natural import said
 
@@ -134,11 +135,22 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_number_is_found_among_numbers_of_its_length(model: MoonshineModel) -> None:
     encoded = heard(model, "It's four seven one, three five nine, two eight.")
-    eight = model.restricted(encoded, DigitWords(vocabulary(), 8, 8), beam=8)
-    assert eight is not None
-    letters = "".join(letter for letter in model.tokens.text(eight.tokens) if letter.isalpha())
-    assert letters.lower() == "itsfoursevenonethreefiveninetwoeight"
-    nine = model.restricted(encoded, DigitWords(vocabulary(), 9, 9), beam=8)
-    assert nine is not None
-    assert count(model.tokens.text(nine.tokens)) == 9
-    assert sum(nine.logprobs) < sum(eight.logprobs)
+    numbers = DigitWords(vocabulary(), 8, 8)
+    eight = model.restricted(encoded, numbers, beam=8)
+    assert numbers.value(model.tokens.text(eight[0].tokens)) == "47135928"
+    longer = DigitWords(vocabulary(), 9, 9)
+    nine = model.restricted(encoded, longer, beam=8)
+    assert len(longer.value(model.tokens.text(nine[0].tokens))) == 9
+    assert sum(nine[0].logprobs) < sum(eight[0].logprobs)
+
+
+@pytest.mark.long
+def test_what_leads_up_to_a_number_may_be_anything(model: MoonshineModel) -> None:
+    encoded = heard(model, "The card says it's four seven one, three five nine, two eight.")
+    free = model.decode(encoded, beam=4)[0].tokens
+    lead = next(free[:at] for at in range(len(free)) if begins_number(model.tokens.text(free[at:])))
+    numbers = DigitWords(vocabulary(), 8, 8)
+    led, alone = (model.restricted(encoded, numbers, lead=each, beam=8)[0] for each in (lead, ()))
+    assert led.tokens[: len(lead)] == tuple(lead)
+    assert numbers.value(model.tokens.text(led.tokens)) == "47135928"
+    assert sum(led.logprobs) > sum(alone.logprobs)
