@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from phone_daemon.events import (
     WideFrame,
     samples,
 )
+from phone_daemon.media.wav import read_wav
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.pre_roll import QUIET_S, PreRoll
 from phone_daemon.stt.utterance import Utterance
@@ -29,6 +31,8 @@ from sidecars.local.inline import InlineHost
 from tests.call.hearing import SETS, Expecting, Hearing, silent
 from tests.phone import OPEN, speech
 from tests.sidecars.speech import noisy, words
+
+CALLS = Path(__file__).parents[2] / "fixtures" / "calls"
 
 
 def test_the_pre_roll_is_as_long_as_what_may_have_to_be_heard_again() -> None:
@@ -199,15 +203,15 @@ async def test_a_soft_caller_is_noticed_sooner_once_it_is_known_how_loud_they_ar
             expecting.open, VadSettings(), TurnSettings(), spawn=asyncio.create_task, tell=lambda kind, data: None
         )
         caller = Hearing(side)
-        for text in ("i need to cancel my appointment", "monday morning"):
-            voice = 0.15 * np.frombuffer(speech(text), "<i2")
-            caller.hear(silent(1.0) + voice.astype("<i2").tobytes() + silent(2.0))
+        for name in ("booking", "day", "time", "yes"):
+            voice = 0.15 * np.frombuffer(read_wav(CALLS / "books_an_appointment" / f"{name}.wav"), "<i2")
+            caller.hear(voice.astype("<i2").tobytes() + silent(2.0))
             if known:
                 side.near.learn()
         noticed[known] = [each.position for each in caller.events if isinstance(each, SpeechStarted)]
         side.close()
     assert noticed[True][0] == noticed[False][0]
-    assert noticed[True][1] < noticed[False][1]
+    assert sum(noticed[True]) < sum(noticed[False])
 
 
 class KeepingHost(InlineHost):
