@@ -201,7 +201,7 @@ class Farewells:
     def answered(self, response: SipMessage) -> bool:
         """Whether `response` answers one of these BYEs."""
         call_id = response.header("call-id")
-        if call_id not in self._sent:
+        if call_id not in self._sent or response.cseq_method != "BYE":
             return False
         if response.code >= 200:
             self._forget(call_id)

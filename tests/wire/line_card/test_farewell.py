@@ -116,8 +116,8 @@ def test_it_is_sent_again_until_it_is_answered(udp: socket.socket) -> None:
         farewells.watch(now + 0.4)
         farewells.watch(now + 0.6)
         assert [udp.recv(100), udp.recv(100)] == [b"BYE", b"BYE"]
-        assert not farewells.answered(parse("SIP/2.0 200 OK\r\nCall-ID: c2\r\n\r\n"))
-        assert farewells.answered(parse("SIP/2.0 481 Gone\r\nCall-ID: c1\r\n\r\n"))
+        assert not farewells.answered(parse("SIP/2.0 200 OK\r\nCall-ID: c2\r\nCSeq: 9 BYE\r\n\r\n"))
+        assert farewells.answered(parse("SIP/2.0 481 Gone\r\nCall-ID: c1\r\nCSeq: 9 BYE\r\n\r\n"))
         farewells.watch(now + 2)
         udp.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -151,4 +151,4 @@ def test_nobody_at_the_other_end_is_no_failure(udp: socket.socket) -> None:
         farewells.say(Farewell("c1", f"127.0.0.1:{port}", True, "BYE"), now)
         for later in (0.1, 0.2, 7.0):
             farewells.watch(now + later)
-        assert not farewells.answered(parse("SIP/2.0 200 OK\r\nCall-ID: c1\r\n\r\n"))
+        assert not farewells.answered(parse("SIP/2.0 200 OK\r\nCall-ID: c1\r\nCSeq: 9 BYE\r\n\r\n"))
