@@ -14,11 +14,14 @@ from sidecars.engines.moonshine_answers import (
     NEARLY,
     NUMBER_LEAST,
     NUMBER_NEARLY,
+    NUMBER_SURE,
+    _lead,
     answers_to,
     others,
     with_answer,
 )
 from sidecars.engines.moonshine_model import Decoded
+from sidecars.engines.moonshine_tokens import SPACE, Tokens
 from sidecars.engines.word_grammar import WordGrammar
 from tests.sidecars.grammars import vocabulary
 
@@ -28,7 +31,7 @@ TWO_DIGITS = DigitWords(vocabulary(), 2, 2)
 YES_NO = AnswerWords(vocabulary(), ("yes", "no", "sure", "no it isn't"))
 
 
-class Tokens:
+class Texts:
     """The texts of made-up hypotheses: each has one token."""
 
     def __init__(self, texts: tuple[str, ...]) -> None:
@@ -49,7 +52,7 @@ class Model:
 
     def __init__(self, ranked: list[tuple[str, float]], answers: int = 1) -> None:
         self.answers = answers
-        self.tokens = Tokens(tuple(text for text, _ in ranked))
+        self.tokens = Texts(tuple(text for text, _ in ranked))
         self.ranked = [
             Decoded((at,), (likelihood / PIECES,) * PIECES, 0.0) for at, (_, likelihood) in enumerate(ranked)
         ]
@@ -82,8 +85,13 @@ def test_among_answers_the_likeliest_by_the_sound_comes_first() -> None:
 
 
 def test_a_number_is_as_likely_as_all_ways_to_say_it_together() -> None:
-    said = [("four two", -1.0), ("six two", -1.3), ("sixty two", -1.4)]
+    said = [("four two", NUMBER_SURE - 1.0), ("six two", NUMBER_SURE - 1.3), ("sixty two", NUMBER_SURE - 1.4)]
     assert Model(said, 2).chosen(1, TWO_DIGITS) == ["six two", "four two"]
+
+
+def test_a_number_that_is_likely_enough_is_not_doubted() -> None:
+    said = [("four two", NUMBER_SURE + 0.1), ("six two", NUMBER_SURE + 1.0)]
+    assert Model(said).chosen(1, TWO_DIGITS) == ["four two"]
 
 
 def test_a_number_of_another_length_is_a_number_of_the_right_one_that_is_nearly_as_likely() -> None:
@@ -96,6 +104,21 @@ def test_where_nothing_is_likely_no_number_is_either() -> None:
     unlikely = PIECES * NUMBER_LEAST
     assert Model([("taxi", -40.0), ("four two", unlikely + 0.1)]).chosen(1, TWO_DIGITS) == ["four two", "taxi"]
     assert Model([("taxi", -40.0), ("four two", unlikely - 0.1)]).chosen(1, TWO_DIGITS) == ["taxi", "four two"]
+
+
+@pytest.mark.parametrize(
+    ("said", "lead"),
+    [
+        ("Hang on, it's so four two", "Hang on,"),
+        ("The card says my number is 42", "The card says"),
+        ("um, it's four two", ""),
+        ("the card says nothing", ""),
+    ],
+)
+def test_what_leads_up_to_a_number_is_kept_unless_a_number_may_begin_so(said: str, lead: str) -> None:
+    words = said.split()
+    tokens = Tokens([f"{SPACE}{word}".encode() for word in words])
+    assert tokens.text(_lead(tokens, range(len(words)))) == lead
 
 
 def test_unasked_nothing_changes() -> None:
