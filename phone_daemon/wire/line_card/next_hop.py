@@ -36,9 +36,10 @@ _SIPS = re.compile(r"<\s*sips:([^\s<>?]+)|^\s*sips:([^\s<>?;]+)", re.IGNORECASE)
 REMEMBERED = 64
 """Calls whose beginning is remembered: many more than a card carries."""
 _MAKES_DIALOGS = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|UPDATE)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _NEEDED = frozenset((
     *("via", "from", "to", "call-id", "cseq", "contact", "record-route", "content-type", "require", "rseq"),
-    *("www-authenticate", "proxy-authenticate"),
+    *_CHALLENGES,
 ))  # fmt: skip
 """What a response cannot do without."""
 
@@ -144,6 +145,8 @@ def readable(text: str, sender: str) -> str | None:
         whole = all(map(_is_whole, entries(value)))
         if name == "contact":
             lines.append(f"{name}: {value if whole else f'<sip:{sender}>'}")
+        elif name in _CHALLENGES and not value.lower().startswith("digest"):
+            continue  # NTLM, say, of which pjsip can make nothing, nor of the others beside it
         elif name in _NEEDED and (whole or name != "record-route"):
             lines.append(f"{name}: {value}")
     body = message.body.replace("\n", "\r\n")

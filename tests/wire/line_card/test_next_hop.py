@@ -200,3 +200,11 @@ def test_of_a_response_that_cannot_be_read_what_a_call_needs_is_kept_once() -> N
     assert not message.header("session-expires")
     assert readable(plain, "192.0.2.1:5060") is None
     assert readable(response("", start="INVITE sip:1@h SIP/2.0"), "192.0.2.1:5060") is None
+
+
+def test_of_several_challenges_the_one_is_kept_that_pjsip_can_answer() -> None:
+    digest = 'Proxy-Authenticate: Digest realm="r", nonce="n"\r\n'
+    text = response(f'Proxy-Authenticate: NTLM realm="r", version=4\r\n{digest}', start="SIP/2.0 407 Authenticate")
+    plain = readable(text, "192.0.2.9:5060")
+    assert plain is not None
+    assert parse(plain).all("proxy-authenticate") == ['Digest realm="r", nonce="n"']
