@@ -30,6 +30,7 @@ from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import placed, said_words, tidy
+from sidecars.engines.noise_reduction import with_less_noise
 from sidecars.engines.not_speech import is_speech
 from sidecars.engines.voiced import RATE, WINDOW, Voiced
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
@@ -138,8 +139,9 @@ class _Session:
         self.encoded = None
 
     def sound(self, begin: int, end: int) -> NDArray[np.float32]:
-        """The audio from `begin` to `end`, brought to the same level as any other."""
+        """The audio from `begin` to `end`, with less noise, and brought to the same level as any other."""
         audio = np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
+        audio = with_less_noise(audio)
         powers = np.sort(np.square(audio[: len(audio) // BLOCK * BLOCK]).reshape(-1, BLOCK).mean(1))
         loud = float(np.sqrt(powers[len(powers) // 2 :].mean())) if len(powers) else 0.0
         return audio * np.float32(np.clip(LEVEL / max(loud, 1e-6), 1 / MAX_GAIN, MAX_GAIN))

@@ -56,9 +56,10 @@ def goes_round(text: str, *, expected: bool = False) -> bool:
 
 
 def _rounds(words: Sequence[str], length: int) -> int:
-    """How often `length` words are said in a row, at most."""
+    """How often `length` words, not all of them digits, are said in a row, at most."""
     most = run = 0
     for at in range(length, len(words)):
-        run = run + 1 if words[at] == words[at - length] and words[at] not in DIGITS else 0
-        most = max(most, run)
+        run = run + 1 if words[at] == words[at - length] else 0
+        if not DIGITS.issuperset(words[at - length + 1 : at + 1]):
+            most = max(most, run)
     return most // length + 1

@@ -83,3 +83,8 @@ def test_a_caller_may_say_again_what_they_are_expected_to_want() -> None:
     twice = "I'd like to book an appointment. I'd like to book an appointment."
     assert is_speech(voice(90), 0.3, twice)
     assert not is_speech(voice(90), -0.1, twice)
+
+
+def test_a_digit_within_a_round_does_not_hide_it() -> None:
+    assert goes_round("I don't remember a new one. " * 3)
+    assert not goes_round("One two three. " * 8)
