@@ -32,15 +32,24 @@ def goodbye(said: str) -> Stream:
 
 
 class Lines:
-    """Gives one reply after the other, repeating the last one forever; records what it was asked."""
+    """Gives one reply after the other, repeating the last one forever; records what it was asked.
 
-    def __init__(self, *replies: Stream, greeting: Stream | None = None, digits: int = 0) -> None:
+    A reply that it has to take back is the next one again, unless `moves_on`.
+    """
+
+    def __init__(
+        self, *replies: Stream, greeting: Stream | None = None, digits: int = 0, moves_on: bool = False
+    ) -> None:
         self.asked: list[CallerTurn] = []
+        """Without what it had to take back."""
+        self.begun: list[CallerTurn] = []
+        """All it was asked."""
         self.histories: list[list[Message]] = []
         self.retracted = 0
         self.closed = 0
         self._greeting = greeting or text(GREETING)
         self._replies = replies
+        self._moves_on = moves_on
         self.digits = digits
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:
@@ -48,14 +57,17 @@ class Lines:
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
         self.asked.append(turn)
+        self.begun.append(turn)
         self.histories.append(list(history))
-        return self._replies[min(len(self.asked), len(self._replies)) - 1]()
+        nth = len(self.begun if self._moves_on else self.asked)
+        return self._replies[min(nth, len(self._replies)) - 1]()
 
     def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
         return True
 
     def retract(self) -> None:
         self.retracted += 1
+        self.asked.pop()
 
     def wanted_digits(self) -> int:
         return self.digits

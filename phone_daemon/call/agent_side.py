@@ -170,6 +170,12 @@ class AgentSide:
             self._answering(turn), turn.text, turn.digits, retractable=True, continuation=continuation, begun=begun
         )
 
+    def answer_early(self, text: str) -> None:
+        """Begins the answer to `text`, which may be all that the caller says. Not while the agent may have to take back
+        what it answered before: it can take back only its last answer."""
+        if self._rest is None or not self._rest.retract:
+            self.speculative.begin(text)
+
     def _answering(self, turn: CallerTurn) -> Stream:
         return lambda: self._agent.reply(turn, self.history)
 

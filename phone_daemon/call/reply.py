@@ -213,9 +213,9 @@ class Reply:
         try:
             try:
                 async for event in self._stream:
-                    self._take(event)
-                    if self._tools:
+                    if isinstance(event, ToolRun):
                         await self._confirmed.wait()  # What a tool does is not undone.
+                    self._take(event)
                     while self._phrases.qsize() > MAX_PHRASES:
                         self._taken.clear()
                         await self._taken.wait()

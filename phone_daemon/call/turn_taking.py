@@ -85,8 +85,6 @@ class TurnTaking:
         self._actions = Actions(line, dialplan, services, spawn, tell)
         self._backchannels = Backchannels(line, caller_side, agent_side, services, dialplan)
         self._early_after = samples(self._settings.turn.early_after_s)
-        early = self._settings.turn.early_start
-        self._starts_early = dialplan.agent != "script" if early is None else early
         self.cancelling: asyncio.Task[CancelReport] | None = None
         """The cancel chain of the last barge-in; None when no reply had begun."""
         self._digits = DigitCollector()
@@ -182,8 +180,8 @@ class TurnTaking:
             if self.caller_side.attended_s >= self._settings.vad.max_speech_s:
                 self.caller_side.make_final()
                 self.caller_side.attend()
-            elif self._starts_early and not self._digits and self.caller_side.paused(self._early_after):
-                self.agent_side.speculative.begin(self.caller_side.so_far)
+            elif self._settings.turn.early_start and not self._digits and self.caller_side.paused(self._early_after):
+                self.agent_side.answer_early(self.caller_side.so_far)
         elif not self._digits and self.caller_side.position - self._quiet_since >= samples(self._dialplan.no_input_s):
             self._silent += 1
             self.caller_side.near.forget()

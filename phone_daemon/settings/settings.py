@@ -158,15 +158,15 @@ class TurnSettings:
     `unfinished_s`)."""
     min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
     """adaptive: the shortest wait, after a requested yes or no and after a sentence that is certainly finished."""
-    max_wait_s: Annotated[float, between(0.1, 10)] = 2.0
+    max_wait_s: Annotated[float, between(0.1, 10)] = 2.6
     """adaptive: the longest wait, in the middle of a number, a sentence, or a name that is being spelled."""
     stable_s: Annotated[float, between(0, 2)] = 0.2
     """Where words interrupt the agent, a word of a partial transcript counts once it has been unchanged for this
     long."""
-    early_start: Flag | None = Field(default=None, examples=[True])
+    early_start: Flag = True
     """Whether to begin a reply when the caller pauses, before their turn is certainly over, and drop it unheard if the
     turn goes on. Replies come sooner; some of a language model's tokens, and of the voice's work, are wasted (reported
-    per call). Unset: only where a language model answers."""
+    per call)."""
     early_after_s: Annotated[float, between(0.02, 2)] = 0.1
     """The pause after which an early reply is begun."""
     backchannels: Flag = False

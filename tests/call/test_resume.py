@@ -28,8 +28,8 @@ def test_a_turn_that_was_dropped_for_a_noise_is_answered_after_it(tmp_path: Path
 
     left = ring(tmp_path, script, agent=agent)
     assert agent.retracted == 1
-    assert agent.asked[0] == agent.asked[1]
-    assert [text for _, text, _ in left.history].count(agent.asked[0].text) == 1
+    assert agent.begun[0].text == agent.begun[1].text
+    assert [text for _, text, _ in left.history].count(agent.begun[0].text) == 1
 
 
 def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a_noise(tmp_path: Path) -> None:
@@ -40,13 +40,13 @@ def test_an_answer_that_was_thought_out_and_not_heard_is_asked_for_again_after_a
         await phone.heard_out("How can I help")
         tts.first_s = 1.5
         phone.press("1")
-        await phone.until(lambda: bool(agent.asked))
+        await phone.until(lambda: bool(agent.begun))
         await phone.noise()
         await phone.heard_out("You chose one")
 
     left = ring(tmp_path, script, agent=agent, tts=tts)
     assert agent.retracted == 1
-    assert [turn.text for turn in agent.asked] == ["1", "1"]
+    assert [turn.text for turn in agent.begun] == ["1", "1"]
     assert left.turns[-1]["heard"] == "You chose one."
 
 
@@ -61,7 +61,7 @@ def test_typed_digits_that_a_noise_pushed_aside_are_answered_after_it(tmp_path: 
         await phone.heard_out("You chose one")
 
     left = ring(tmp_path, script, agent=agent)
-    assert [turn.text for turn in agent.asked] == ["1", "1"]
+    assert [turn.text for turn in agent.begun] == ["1", "1"]
     assert [(turn["caller"], turn["dtmf"], turn["heard"]) for turn in left.turns[1:]] == [
         ("1", True, ""),
         ("1", True, "You chose one."),

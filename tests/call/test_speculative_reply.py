@@ -18,7 +18,8 @@ from phone_daemon.events import Action, ActionKind, AgentEvent, Token, ToolOutco
 from phone_daemon.settings.settings import Settings, TurnSettings, VadSettings
 from phone_daemon.tts.heard import Heard
 from tests import agents
-from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, ring, speech
+from tests.fakes import TunedHost
+from tests.phone import BOOKING, OPEN, OPTIONS, SETTINGS, Left, Phone, plan, ring, speech
 from tests.replayed import replayed
 from tests.sidecars.speech import words
 
@@ -76,10 +77,11 @@ def test_a_reply_that_the_agent_would_not_give_to_the_final_transcript_is_never_
         def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
             return False
 
-    agent = Doubts(agents.text("You said goodbye. Do come again."), agents.text("Did you say goodbye? Do come again."))
+    replies = [agents.text("You said goodbye. Do come again."), agents.text("Did you say goodbye? Do come again.")]
+    agent = Doubts(*replies, moves_on=True)
     left = ring(tmp_path, asks, agent=agent, settings=EARLY)
-    assert [words(turn.text) for turn in agent.asked] == [OPEN, OPEN]
-    assert agent.asked[1].confidence < 1.0
+    assert [words(turn.text) for turn in agent.begun] == [OPEN, OPEN]
+    assert agent.begun[1].confidence < 1.0
     assert agent.retracted == 1
     assert left.turns[1]["heard"] == "Did you say goodbye? Do come again."
 
@@ -110,13 +112,14 @@ def test_nothing_is_played_or_told_before_the_turn_is_over(tmp_path: Path) -> No
 
 
 def test_a_speculative_reply_is_never_heard_if_the_caller_continues(tmp_path: Path) -> None:
-    agent = agents.Lines(agents.text("Which day? I would like to know.", each_s=0.02), agents.text("Until five."))
+    replies = [agents.text("Which day? I would like to know.", each_s=0.02), agents.text("Until five.")]
+    agent = agents.Lines(*replies, moves_on=True)
     left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
-    first, *_, last = agent.asked
+    first, *_, last = agent.begun
     assert "appointment" in first.text and "open" not in first.text
     assert "appointment" in last.text and words(last.text).endswith(OPEN)
-    assert agent.histories == [agent.histories[0]] * len(agent.asked)  # each was asked from the state before the last
-    assert agent.retracted == len(agent.asked) - 1 >= 1
+    assert agent.histories == [agent.histories[0]] * len(agent.begun)  # each was asked from the state before the last
+    assert agent.retracted == len(agent.begun) - 1 >= 1
     assert [turn["heard"] for turn in left.turns] == [agents.GREETING, "Until five."]
     assert [text for _, text, _ in left.history] == [agents.GREETING, last.text, "Until five."]
     assert not any("Which day" in data["text"] for data in left.told("agent"))
@@ -153,9 +156,9 @@ def test_a_dropped_reply_closes_its_models_stream_at_once(tmp_path: Path) -> Non
         finally:
             closed.append(asyncio.get_running_loop().time())
 
-    agent = agents.Lines(endless, agents.text("Until five."))
+    agent = agents.Lines(endless, agents.text("Until five."), moves_on=True)
     left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
-    first = agent.asked[0].text
+    first = agent.begun[0].text
     partials = [note for note in left.notes if note.kind == "partial" and note.at_ns / 1e9 > closed[0] - 0.1]
     went_on = next(note.at_ns for note in partials if not says_the_same(str(note.data["text"]), first))
     assert closed[0] == went_on / 1e9
@@ -181,7 +184,7 @@ def test_the_actions_of_a_dropped_reply_are_not_carried_out(tmp_path: Path) -> N
 
     agent = Booking(agents.text(""))
     left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
-    assert len(agent.asked) >= 2
+    assert len(agent.begun) >= 2
     [(text, at)] = ran
     assert words(text).endswith(OPEN) and at >= left.turns[1]["times"]["stt_final"]
     assert [told["argument"] for told in left.told("action")] == [text]
@@ -202,7 +205,7 @@ def test_a_caller_who_thinks_aloud_costs_a_bounded_number_of_replies(tmp_path: P
     left = ring(tmp_path, script, agent=agent, settings=patient)
     assert len(left.turns) == 2
     assert left.turns[1]["early_start"] == {"kept": False, "dropped": MOST, "wasted_tokens": MOST}
-    assert len(agent.asked) == MOST + 1
+    assert len(agent.begun) == MOST + 1
 
 
 @pytest.mark.long
@@ -213,13 +216,33 @@ def test_a_key_pressed_in_the_pause_drops_the_speculative_reply(tmp_path: Path) 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
-        await phone.until(lambda: agent.asked)
+        await phone.until(lambda: agent.begun)
         phone.press("1")
         await phone.heard_out("You chose one")
 
     left = ring(tmp_path, script, agent=agent, settings=EARLY)
     assert agent.retracted >= 1
     assert "1" in left.said()
+
+
+def test_while_an_answer_may_have_to_be_taken_back_none_is_begun_early(tmp_path: Path) -> None:
+    """The agent can take back its last answer alone; a filler was interrupted, and perhaps by nothing."""
+    agent = agents.Lines(agents.text("We are open.", before_s=3.0))
+    stt = TunedHost("stt", "moonshine", OPTIONS)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.until(phone.hears("One moment"))
+        stt.unsure = True
+        await phone.says(speech(BOOKING))
+        await phone.heard_out("We are open")
+
+    clinic = replace(plan(policy="speech"), filler=("One moment, please, I am looking at it.",))
+    left = ring(tmp_path, script, agent=agent, settings=EARLY, stt=stt, dialplan=clinic)
+    assert [words(turn.text) for turn in agent.begun] == [OPEN] * 2
+    assert [words(turn.text) for turn in agent.asked] == [OPEN]
+    assert left.turns[-1]["heard"].endswith("We are open.")
 
 
 def test_a_speculative_reply_that_fails_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +253,7 @@ def test_a_speculative_reply_that_fails_is_begun_again(tmp_path: Path, monkeypat
         await phone.heard_out("How can I help")
         monkeypatch.setattr(Heard, "add", lambda self, speech: 1 / 0)
         await phone.says(speech(OPEN))
-        await phone.until(lambda: agent.asked)
+        await phone.until(lambda: agent.begun)
         await asyncio.sleep(0.05)
         monkeypatch.setattr(Heard, "add", add)
         await phone.heard_out("We are open")
@@ -248,7 +271,7 @@ def test_a_caller_who_hangs_up_on_a_speculative_reply_leaves_nothing_behind(tmp_
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
-        await phone.until(lambda: agent.asked)
+        await phone.until(lambda: agent.begun)
         await asyncio.sleep(seconds - 0.2)
 
     left = ring(tmp_path, script, agent=agent, settings=EARLY)

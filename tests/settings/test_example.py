@@ -37,7 +37,6 @@ def test_every_key_is_there_with_its_default(tmp_path: Path) -> None:
     assert settings == replace(
         default,
         llm_cancel_floor_s=0.05,
-        turn=replace(default.turn, early_start=True),
         calls=replace(default.calls, directory=tmp_path / default.calls.directory),
         state=replace(default.state, directory=tmp_path / default.state.directory, texts=True),
         web=replace(default.web, tokens=tmp_path / "tokens.toml"),

@@ -18,11 +18,13 @@ from phone_daemon.tts.voice import Voice
 from sidecars.local.inline import InlineHost
 from tests import agents
 from tests.fakes import MortalHost, UnevenHost
-from tests.phone import BOOKING, OPEN, Left, Phone, plan, ring, speech
+from tests.phone import BOOKING, OPEN, SETTINGS, Left, Phone, plan, ring, speech
 from tests.sidecars.speech import words
 
 TEXTS = ("One moment.", "Let me see.")
 PLAN = replace(plan(), filler=TEXTS)
+LATE = replace(SETTINGS, turn=replace(SETTINGS.turn, early_start=False))
+"""A reply takes its time from the end of the caller's turn."""
 
 
 def call(folder: Path, *waits_s: float, **options: Any) -> Left:
@@ -36,7 +38,7 @@ def call(folder: Path, *waits_s: float, **options: Any) -> Left:
             await phone.reaches(State.SPEAKING)
             await phone.reaches(State.LISTENING)
 
-    return ring(folder, script, agent=agent, **{"dialplan": PLAN, **options})
+    return ring(folder, script, agent=agent, **{"dialplan": PLAN, "settings": LATE, **options})
 
 
 # ------------------------------------------------------------------------------------------------ in a call
@@ -136,7 +138,7 @@ def test_a_filler_is_interrupted_like_any_speech(tmp_path: Path) -> None:
 
 def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
     """The agent is asked again, and has been told to forget the first request."""
-    agent = agents.Lines(agents.text("We are open.", before_s=3.0), agents.text("We are open."))
+    agent = agents.Lines(agents.text("We are open.", before_s=3.0), agents.text("We are open."), moves_on=True)
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -147,7 +149,7 @@ def test_a_noise_in_a_filler_costs_no_reply(tmp_path: Path) -> None:
 
     left = ring(tmp_path, script, agent=agent, dialplan=replace(plan(policy="speech"), filler=TEXTS))
     assert agent.retracted == 1
-    assert [words(turn.text) for turn in agent.asked] == [OPEN] * 2
+    assert [words(turn.text) for turn in agent.begun] == [OPEN] * 2
     assert left.turns[-1]["heard"] == "We are open."
 
 
