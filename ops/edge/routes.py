@@ -8,6 +8,11 @@ request_route {{
     if (!mf_process_maxfwd_header("70")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
     if (!sanity_check("17895", "7")) {{ exit; }}
     force_rport();
+    # By UDP it may be left out (RFC 3261 section 20.14), but without it the relay would not see the offer.
+    if (!is_present_hf("Content-Length") && $rb != $null) {{
+        append_hf("Content-Length: $(rb{{s.len}})\\r\\n");
+        msg_apply_changes();
+    }}
 
     if (has_totag()) {{ route(WITHIN); exit; }}
     if (is_method("CANCEL")) {{
@@ -67,7 +72,7 @@ route[IN] {{
     $dlg_var(profile) = "RTP/AVP";
     if (sdp_transport("$avp(profile)")) {{ $dlg_var(profile) = $avp(profile); }}
     # Without its relay the call would have no audio, and would reveal the card's own address.
-    if (has_body("application/sdp") && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
+    if (sdp_content() && !rtpengine_manage("{to_card}")) {{ ds_load_unset(); route(BUSY); }}
     route(TO_CARD);
 }}
 
@@ -101,7 +106,7 @@ route[OUT] {{
     record_route();
     dlg_manage();
     $dlg_var(profile) = "RTP/AVP";{encrypted}
-    if (has_body("application/sdp") && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
+    if (sdp_content() && !rtpengine_manage("{to_trunk} $dlg_var(profile)")) {{ route(BUSY); }}
     remove_hf("User-Agent");
     t_on_reply("FROM_TRUNK");{credentials}
     if (!t_relay()) {{ sl_reply_error(); }}
@@ -120,12 +125,12 @@ route[WITHIN] {{
     }}
     handle_ruri_alias();
     if {inner} {{
-        if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
+        if (sdp_content()) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
         remove_hf("User-Agent");
         t_on_reply("FROM_TRUNK");
     }} else {{
         if (is_method("INVITE|UPDATE")) {{ set_contact_alias(); }}
-        if (has_body("application/sdp")) {{ rtpengine_manage("{to_card}"); }}
+        if (sdp_content()) {{ rtpengine_manage("{to_card}"); }}
         t_on_reply("FROM_CARD");
     }}
     t_set_fr("{ringing}", "8000");
@@ -137,14 +142,14 @@ onreply_route[FROM_CARD] {{
     if (is_method("INVITE") && status =~ "18[0-9]") {{ t_set_fr("{ringing}"); }}
     if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
     # If the INVITE has no offer, the answer has it (RFC 3264): then this is the offer to the trunk.
-    if (has_body("application/sdp")) {{ rtpengine_manage("{to_trunk}"); }}
+    if (sdp_content()) {{ rtpengine_manage("{to_trunk}"); }}
     remove_hf("Server");
     remove_hf("User-Agent");
 }}
 
 onreply_route[FROM_TRUNK] {{
     if (nat_uac_test("64")) {{ set_contact_alias(); }}
-    if (has_body("application/sdp")) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
+    if (sdp_content()) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
 }}
 
 # If a card is full, draining, or gone, the next one is tried, until none is left.

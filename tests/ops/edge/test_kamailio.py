@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from ops.edge.status import ask
-from ops.witness.probe import Refused, until
+from ops.witness.probe import Refused, offer, until
 from tests.ops.edge.front import Front, front
 
 SHARED = pytest.mark.asyncio(loop_scope="module")
@@ -52,6 +54,32 @@ async def test_a_call_goes_through_with_sound_both_ways_and_nothing_of_what_stan
     await edge.free()
     [call] = edge.calls
     assert call.address == f"127.0.0.1:{edge.plan.edge.inner_port}"
+
+
+def in_parts(port: int) -> str:
+    """An offer beside what a telephone exchange adds (RFC 3204)."""
+    return (
+        "--x\r\nContent-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x10\r\n"
+        f"--x\r\nContent-Type: application/sdp\r\n\r\n{offer(port)}\r\n--x--\r\n"
+    )
+
+
+@SHARED
+@pytest.mark.parametrize("how", ["in parts", "without its length"])
+async def test_an_offer_in_an_unusual_form_goes_through_the_relay(edge: Front, how: str) -> None:
+    probe = edge.call(sdp=in_parts if how == "in parts" else offer)
+    request = probe._request
+
+    def written(*args: Any, **named: Any) -> bytes:
+        if how == "in parts":
+            return request(*args, **named).replace(b": application/sdp", b": multipart/mixed;boundary=x", 1)
+        return re.sub(rb"Content-Length: [1-9]\d*\r\n", b"", request(*args, **named))
+
+    probe._request = written  # type: ignore[method-assign]
+    async with probe:
+        await probe.answered()
+        await until(lambda: any(not packet.silent for packet in probe.rtp.packets[5:]))
+        assert {packet.source for packet in probe.rtp.packets} == {probe.rtp.target}
 
 
 @SHARED
