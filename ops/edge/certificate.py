@@ -33,7 +33,9 @@ def problems(certificate: Path, key: Path, name: str) -> list[str]:
     start, _, end = (line.partition("=")[2] for line in (*dates.splitlines(), "")[:3])
     found: list[str] = []
     if not ask("-checkend", "0")[0]:
-        found.append(f"[edge] certificate: {certificate} expired on {end}; renew it, then restart the edge")
+        found.append(
+            f"[edge] certificate: {certificate} expired on {end}; renew it: a running edge loads the new one by itself"
+        )
     elif not ask("-checkend", str(SOON_S))[0]:
         found.append(f"[edge] certificate: {certificate} expires on {end}; renew it soon")
     if ssl.cert_time_to_seconds(start) > time.time():

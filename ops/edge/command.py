@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.edge import names
+from ops.edge import names, renewed
 from ops.edge.check import problems
 from ops.edge.discover import Discovery
 from ops.edge.plan import EdgeError, Plan, plan_of
@@ -142,6 +142,7 @@ async def serve(plan: Plan, found: Settings) -> int:
             following = [
                 asyncio.create_task(discovery.follow(plan)),
                 asyncio.create_task(names.follow(found, plan, edge.take)),
+                asyncio.create_task(renewed.follow(plan)),
             ]
             try:
                 await edge.serve()

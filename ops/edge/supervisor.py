@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from ops.edge import haproxy
+from ops.edge.handshakes import Handshakes
 from ops.edge.plan import Account, EdgeError, Plan
 from ops.edge.registrars import Registrars
 from ops.edge.rpc import NoAnswer, call, media_answers
@@ -235,11 +236,14 @@ class Supervisor:
 
 async def _listen(child: Child, reader: asyncio.StreamReader, pipe: asyncio.BaseTransport) -> None:
     """Keeps the last lines of a program's output."""
+    handshakes = Handshakes()
     try:
         while line := await reader.readline():
             text = line.decode(errors="replace").rstrip()
             child.said.append(text)
             log.debug("%s: %s", child.name, text)
+            if failed := handshakes.take(text, asyncio.get_running_loop().time()):
+                log.warning(failed)
     except ValueError:
         child.said.append("a line without an end")
     finally:
