@@ -26,7 +26,7 @@ FAULT = "fault"
 _NOT = r"(?:not|never|\w+n't|cannot)"
 _CANNOT = (
     r"(?:(?:can|will|shall|could|would|do|does|be|am|are|is)\ not|(?:ca|wo|sha|could|would|is|are)n't|cannot"
-    r"|(?:i'm|we're|he's|she's|they're)\ not|unable\ to|not\ able\ to|going\ to\ miss|have\ to\ miss)"
+    r"|(?:i'm|we're|he's|she's|they're)\ not|unable\ to|not\ able\ to)"
 )
 _SOME = r"(?:\ \S+){0,3}?"
 _ONE = r"(?:time|day|date|slot|hour|one|week|moment|afternoon|morning|evening)"
@@ -45,11 +45,15 @@ _ACTS = {
         | no\ need | chang\w*\ \S+\ minds?
         | (?:give|offer)\ (?:\S+\ ){{1,5}}to\ (?:someone|somebody|anyone|anybody|another)
         | not\ going\ through\ with | (?:go|going|gone)\ off\ the\ idea
+        | (?:give|giving)\ up\ (?:my|our|the|that|this) | (?:let|letting)\ go\ of
         """,
     ABSENT: rf"""
         {_CANNOT}(?:\ (?!hear|see|find|understand|make\ out)\S+){{0,3}}?
             \ (?:come|coming|make|making|keep|keeping|attend(?:ing)?|there|turn(?:ing)?\ up|manage
-            |show(?:ing)?\ up|able(?!\ to\ (?:do|say))|around)\b
+            |show(?:ing)?\ up|able(?!\ to\ (?:do|say))|around|get\ (?:\S+\ ){{0,2}}(?:off|away))\b
+        | (?:(?:going|have|has|got|need)\ to|(?:i|we)'ll|will|shall|might)\ miss(?!\ (?:you|the\ news))
+        | (?:i'm|we're|(?:i|we)\ (?:am|are|was|were))\ (?:supposed|meant|due|booked|scheduled|down)
+            (?:\ \S+){{1,9}}?\ but(?=\ (?:i|we|my|our|now|something|there)(?:\b|'))
         | (?:let|have\ to\ let)\ \S+\ down | (?:has|have|'s|something)\ come\ up | came\ up
         | won't\ be\ (?:in|here|at)
         """,
@@ -57,7 +61,7 @@ _ACTS = {
         (?:chang|mov|reschedul|rearrang|shift|swap|switch|trad|postpon|delay|alter|rebook|re\ ?arrang)
             (?:e|es|ed|ing|ping|ped)?
             (?!\ \S+\ minds?|\ (?:to|into|in|here|house)\b(?!\ (?:\S+\ )?(?:week|day|time)))\b
-        | (?:re\ schedule|swop)
+        | (?:re\ schedule|swop) | (?:bump|slide|sliding|nudge|nudging|bumping)\ (?:my|our|me|us|the|that|this|it)
         | (?:put|push|mov|bring|shift|set)(?:e|ing)?{_SOME}\ (?:back|off|forward|along) | put\ off
         | instead(?:\ of)? | rather\ than
         | (?:an?\ )?(?:other|another|different|later|earlier|better|sooner)\ {_ONE} | new\ (?:time|day|date)
@@ -67,6 +71,7 @@ _ACTS = {
     WHEN: r"""
         (?:until|till|from|by|since|up\ to)\ (?:when|what\ time) | when(?=\ \S) | how\ (?:late|early|long)
         | (?:what|which)\ (?:time|times|hours|days)
+        | (?:whether|if)\ (?:\S+\ ){1,3}?(?:open|closed|shut)
         """,
     FAULT: r"""
         broke\w* | (?:damag|smash|crack|crush|shatter|chipp|tor|rip|leak|squeak|bent)\w* | in\ (?:bits|pieces)

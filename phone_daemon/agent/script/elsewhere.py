@@ -20,7 +20,7 @@ _TOPICS = (
     "film movie cinema theatre concert match football rugby song joke telly television netflix radio",
     "electricity gas energy meter tariff supplier",
     "broadband internet wifi router sim landline",
-    "mortgage overdraft pension credit debit investment savings shares bitcoin",
+    "bank mortgage overdraft pension credit debit investment savings shares bitcoin",
     "insurance",
     "boiler radiator tap toilet sink pipe roof glazing gutter sofa furniture fridge freezer oven dishwasher washing "
     "carpet mattress curtain kitchen bathroom",
