@@ -38,7 +38,7 @@ export class BrowserCall extends EventTarget {
    */
   async start(whom, headphones) {
     try {
-      this.microphone = await openMicrophone(headphones);
+      this.microphone = await openMicrophone(headphones, Boolean(whom.join));
       await this.#connect(this.microphone, whom);
     } catch (error) {
       this.#end("");

@@ -8,10 +8,14 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+import soundfile
 from playwright.async_api import BrowserContext, expect
 
-from ops.live.chromium import chromium, record
+from ops.live.chromium import CALLERS, chromium, record
+from phone_daemon.media.wav import read_wav
 from tests.web.page.conftest import Served
 from tests.web.page.daemon import a_daemon, problems
 from tests.web.page.talking import Talker, measured
@@ -35,6 +39,12 @@ def interrupted(levels: Sequence[tuple[float, float, float]]) -> tuple[float, fl
             return last - onset, at - last
         last = max(last, at)
     raise AssertionError("the agent was never silent, or never spoke again")
+
+
+def loudness_db(samples: npt.NDArray[np.int16]) -> float:
+    """The level of the loudest half second."""
+    powers = np.mean(samples[: len(samples) // 4000 * 4000].reshape(-1, 4000).astype(float) ** 2, axis=1)
+    return float(10 * np.log10(powers.max()))
 
 
 @pytest.mark.timeout(300)
@@ -94,6 +104,10 @@ async def test_where_no_udp_gets_through_it_calls_over_a_websocket(tmp_path: Pat
         await expect(captions).to_contain_text("pressed 0", timeout=SOON_MS)
         await page.get_by_role("button", name="Hang up").click()
         await served.daemon.idle()
+    said = np.frombuffer(read_wav(CALLERS / "books_an_appointment" / "booking.wav"), "<i2")
+    heard, _ = soundfile.read(max(served.daemon.calls_directory.glob("*/call.wav")), dtype="int16")
+    # The caller is as loud as they were: the browser's automatic gain is off.
+    assert loudness_db(heard[:, 0]) == pytest.approx(loudness_db(said), abs=3)
 
 
 async def test_a_key_of_the_computer_is_a_key_of_the_telephone(served: Served, silent: BrowserContext) -> None:
