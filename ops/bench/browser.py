@@ -1,7 +1,8 @@
 """`make bench-web`: a call from a browser next to a call over SIP, in the same run.
 
-Chromium's figures come from the page's own audio, at both ends of what a person hears: the microphone's recording and
-the received audio, each sampled every 10 ms by an analyzer. aiortc's figures are from a second, independent client.
+Each call has another recorded caller's words. Chromium's figures come from the page's own audio, at both ends of what a
+person hears: the microphone's recording and the received audio, each sampled every 10 ms by an analyzer. aiortc's
+figures are from a second, independent client.
 
 Callers interrupt two dialplans: one that any voice stops, and one with the default policy, where the caller's first
 words do, and the agent speaks softly until then.
@@ -24,8 +25,8 @@ from playwright.async_api import Page, expect
 
 from ops.bench.figure import Figure, Progress
 from ops.bench.plans import clinic_plan
-from ops.bench.talk import Sound, fell_silent, sounds, talker
-from ops.live.chromium import chromium, record
+from ops.bench.talk import LEAD_S, Sound, fell_silent, sounds, talker
+from ops.live.chromium import chromium, record_audio
 from ops.live.daemon_process import DaemonProcess, listening
 from ops.live.ports import free_port
 from ops.live.processes import children, cost
@@ -34,17 +35,17 @@ from ops.witness.browser import Browser
 from ops.witness.probe import Probe
 from phone_daemon.state.operator import Commands
 
-LOUD, AUDIBLE_RMS = 0.01, 0.002
-"""Thresholds for the caller and the agent, of a sample range of 1: -40 and -54 dBFS. A ducked reply is still above
-it.
-"""
-WORDS = "books_an_appointment/booking.wav"
+AUDIBLE_RMS = 0.002
+"""Threshold for the agent, of a sample range of 1: -54 dBFS. A ducked reply is still above it."""
 INTO_THE_GREETING_S = 2.2
 """In the middle of a clause: after three seconds the agent pauses by itself."""
 SILENCE_MS = 450.0
 """Longer than the agent's own pauses."""
 AT_ONCE = "7"
 """The number of the dialplan whose agent any voice stops."""
+LEAST_WORDS = 3
+APART = 7
+"""Every so many of their sounds is said, because those of one caller follow each other."""
 GOING_ON_MS = 100.0
 """The agent speaks at the caller's onset if it is heard so soon after it; nothing stops it as soon as that."""
 ENOUGH_MS = 12_000
@@ -71,17 +72,17 @@ async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
         async with DaemonProcess(folder / "daemon", settings, environ=environ) as daemon:
             await listening(port)
             link = f"http://127.0.0.1:{port}/?token={token}"
-            pressed, cut = await _in_chromium(folder, link, rounds, AT_ONCE)
+            said = interruptions(rounds)
+            pressed, cut = await _in_chromium(folder, link, said, AT_ONCE)
             progress(0.3)
-            _, cut_by_words = await _in_chromium(folder, link, rounds)
+            _, cut_by_words = await _in_chromium(folder, link, said)
             progress(0.5)
-            sound = next(each for each in sounds() if each.words.startswith("I would like to book an appointment"))
-            tried = [await _by_aiortc(port, token, sound) for _ in range(rounds)]
+            tried = [await _by_aiortc(port, token, sound) for sound in said]
             by_aiortc = [took for took in tried if took is not None]
             progress(0.6)
             async with Commands(daemon.state) as commands:
                 sip, sip_by_words = [
-                    [await _by_sip(daemon, commands, sound, number) for _ in range(rounds)] for number in (AT_ONCE, "")
+                    [await _by_sip(daemon, commands, sound, number) for sound in said] for number in (AT_ONCE, "")
                 ]
             progress(0.8)
             web, card = await _cost(daemon, port, token)
@@ -107,22 +108,30 @@ def _told(values: Sequence[float]) -> str:
     return f"{len(values)} calls, p50 {quantiles(values)['p50']:.0f}"
 
 
-async def _in_chromium(folder: Path, link: str, rounds: int, number: str = "") -> tuple[list[float], list[float]]:
+def interruptions(count: int) -> list[Sound]:
+    """What `count` recorded callers say who do not merely remark something."""
+    said = [sound for sound in sounds() if len(sound.words.split()) >= LEAST_WORDS]
+    return [said[at % len(said)] for at in range(0, count * APART, APART)]
+
+
+async def _in_chromium(
+    folder: Path, link: str, said: Sequence[Sound], number: str = ""
+) -> tuple[list[float], list[float]]:
     """From the press to the first sound, and from onset to silence, in ms."""
     recording = folder / "caller.wav"
-    record(recording, [(INTO_THE_GREETING_S, WORDS)])
     pressed, cut = [], []
-    async with chromium(recording, measured=True) as context:
-        page = await context.new_page()
-        await page.goto(link)
-        await page.get_by_label("I wear headphones").check()
-        await page.get_by_label("Number to dial").fill(number)
-        for _ in range(rounds):
+    for sound in said:
+        record_audio(recording, [(INTO_THE_GREETING_S - LEAD_S, np.frombuffer(sound.pcm, "<i2"))])
+        async with chromium(recording, measured=True) as context:
+            page = await context.new_page()
+            await page.goto(link)
+            await page.get_by_label("I wear headphones").check()
+            await page.get_by_label("Number to dial").fill(number)
             levels = await _one_call(page)
             began = await page.evaluate("window.pressed")
-            pressed += [at - began for at, _, agent in levels if agent > AUDIBLE_RMS][:1]
-            if (took := onset_to_silence(levels)) is not None:
-                cut.append(took)
+        pressed += [at - began for at, _, agent in levels if agent > AUDIBLE_RMS][:1]
+        if (took := onset_to_silence(levels, _loud(sound))) is not None:
+            cut.append(took)
     return pressed, cut
 
 
@@ -138,10 +147,18 @@ async def _one_call(page: Page) -> Levels:
     return levels
 
 
-def onset_to_silence(levels: Levels) -> float | None:
-    """Milliseconds from the caller's first sound to the agent's last before a silence; None if it was not speaking."""
-    onset = next((at for at, caller, _ in levels if caller > LOUD), None)
-    agent = [at for at, _, loud in levels if loud > AUDIBLE_RMS]
+def _loud(sound: Sound) -> float:
+    """The RMS, of a sample range of 1, of the 20 ms around the onset of the voice, which the noise of its line does not
+    reach."""
+    around = np.frombuffer(sound.pcm, "<i2")[sound.onset - 80 : sound.onset + 80] / 32768
+    return float(np.sqrt(np.mean(around**2)))
+
+
+def onset_to_silence(levels: Levels, loud: float) -> float | None:
+    """Milliseconds from the caller's onset, at a level of `loud`, to the agent's last sound before a silence; None if
+    it was not speaking."""
+    onset = next((at for at, caller, _ in levels if caller >= loud), None)
+    agent = [at for at, _, agent in levels if agent > AUDIBLE_RMS]
     if onset is None or not any(onset < at <= onset + GOING_ON_MS for at in agent):
         return None
     last = onset

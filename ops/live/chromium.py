@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from playwright.async_api import BrowserContext, async_playwright
 
@@ -98,11 +99,17 @@ async def chromium(
 
 def record(path: Path, words: Sequence[tuple[float, str]]) -> None:
     """Writes a recording for the microphone: alternating seconds of silence and audio of a recorded caller."""
-    pieces = []
+    spoken = []
     for pause_s, name in words:
         audio, rate = soundfile.read(CALLERS / name, dtype="int16")
         if rate != RATE:
             raise ValueError(f"{name}: {rate} Hz where callers have {RATE}")
-        pieces += [np.zeros(round(pause_s * RATE), "int16"), audio]
+        spoken.append((pause_s, audio))
+    record_audio(path, spoken)
+
+
+def record_audio(path: Path, spoken: Sequence[tuple[float, npt.NDArray[np.int16]]]) -> None:
+    """The same, with 16-bit samples at 8 kHz."""
+    pieces = [piece for pause_s, audio in spoken for piece in (np.zeros(round(pause_s * RATE), "int16"), audio)]
     pieces.append(np.zeros(AFTER_S * RATE, "int16"))
     soundfile.write(path, np.repeat(np.concatenate(pieces), UPSAMPLED // RATE), UPSAMPLED)
