@@ -124,6 +124,8 @@ route[WITHIN] {{
         exit;
     }}
     handle_ruri_alias();
+    # Of a call from before a restart, nobody else tells the relay that it is over.
+    if (is_method("BYE") && !is_known_dlg()) {{ rtpengine_delete(); }}
     if {inner} {{
         if (sdp_content()) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
         remove_hf("User-Agent");

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest_asyncio
 
 from ops.edge.status import ask
 from ops.witness.probe import Refused, offer, until
+from phone_daemon.events import EndReason
 from tests.ops.edge.front import Front, front
 
 SHARED = pytest.mark.asyncio(loop_scope="module")
@@ -169,6 +172,42 @@ async def test_a_draining_edge_takes_no_more_calls_and_ends_with_the_last(tmp_pa
             await live.hang_up()
         async with asyncio.timeout(10):
             await serving
+
+
+@SHARED
+@pytest.mark.long
+async def test_calls_outlive_a_restart_of_kamailio_and_can_be_ended_by_either_side(edge: Front) -> None:
+    async with edge.call() as one, edge.call() as other:
+        for probe in (one, other):
+            await probe.answered()
+        before = edge.edge.pids["kamailio"]
+        os.kill(before, signal.SIGTERM)
+        await until(lambda: edge.edge.pids["kamailio"] not in (0, before))
+        await edge.edge._answers(next(child for child in edge.edge.children if child.name == "kamailio"))
+        await edge.up(2)
+        count = len(one.rtp.packets)
+        await until(lambda: len(one.rtp.packets) > count + 20)
+        assert len(await relayed(edge)) == 2
+        assert await one.hang_up() == 200
+        for call in edge.calls:
+            call._line.hang_up(EndReason.DRAINED)
+        assert await other.ended() == "bye"
+        async with asyncio.timeout(5):
+            while await relayed(edge):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.1)
+
+
+async def relayed(made: Front) -> list[str]:
+    """Call-IDs of the calls that rtpengine relays (its NG protocol)."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.setblocking(False)
+        await loop.sock_connect(end, ("127.0.0.1", made.plan.edge.control_port))
+        await loop.sock_sendall(end, f"{secrets.token_hex(4)} d7:command4:liste".encode())
+        async with asyncio.timeout(2):
+            told = (await loop.sock_recv(end, 65_535)).decode()
+    calls = told.partition("5:callsl")[2].partition("e6:result")[0]
+    return re.findall(r"\d+:([^:]+?)(?=\d+:|$)", calls)
 
 
 @SHARED
