@@ -7,7 +7,7 @@ were asked for knows which was meant, so all readings are followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -104,6 +104,11 @@ def number_words(text: str) -> list[str]:
     words = [UNITS[int(word)] if word.isdigit() else word for word in _WORD.findall(text.lower())]
     places = [at for at, word in enumerate(words) if word in WORDS]
     return [HOMOPHONES.get(word, word) for word in words[places[0] : places[-1] + 1]] if places else []
+
+
+def has_lone_pair(words: Sequence[str]) -> bool:
+    """Whether a number is said digit by digit, but for one word that stands for two digits."""
+    return sum(word in PAIRS for word in words) == 1 and sum(word in DIGITS for word in words) > 2
 
 
 def begins_number(text: str) -> bool:

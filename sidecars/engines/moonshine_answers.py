@@ -22,7 +22,7 @@ from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import Tokens
 from sidecars.engines.moonshine_words import plain_words
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
-from sidecars.spoken_digits import begins_number
+from sidecars.spoken_digits import begins_number, has_lone_pair, number_words
 
 BEAM = 8
 NEAR = 6.0
@@ -38,6 +38,9 @@ NUMBER_NEARLY, NUMBER_LEAST = 4.0, -1.0
 NUMBER_SURE = -4.0
 """A number that the decoder found by itself, and that is at least so likely, is not doubted: of 155 such numbers of a
 set for tuning, 154 were right."""
+LONE_PAIR = 3.0
+"""How much less likely a number is with a single "fourteen" or "ninety" amid digits, as a natural logarithm: mostly,
+that was two digits, "two four" or "nine eight". Anything from 2 to 5 serves 225 recordings for tuning equally well."""
 NUMBERS = 4
 """The most numbers among what may have been said."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
@@ -105,7 +108,7 @@ def _with_number(  # noqa: PLR0917
     free = [each for each in ranked if not numbers.fits(model.tokens.text(each.tokens))]
     if not ways:
         return ranked
-    together = {number: _together(said.values()) for number, said in ways.items()}
+    together = {number: _together(model.tokens, said.values()) for number, said in ways.items()}
     likeliest = sorted(together, key=lambda number: -together[number])[:NUMBERS]
     answers = [_biased(next(iter(ways[number].values())), bias) for number in likeliest]
     least = max(max(map(_likelihood, free), default=-inf) - NUMBER_NEARLY, NUMBER_LEAST * len(answers[0].logprobs))
@@ -113,10 +116,10 @@ def _with_number(  # noqa: PLR0917
     return [*answers, *free] if nearly else [free[0], *answers, *free[1:]]
 
 
-def _together(each: Iterable[Decoded]) -> float:
-    """The likelihood that it is one of these, as a natural logarithm."""
-    logs = [_likelihood(one) for one in each]
-    return max(logs) + log(sum(exp(one - max(logs)) for one in logs))
+def _together(tokens: Tokens, ways: Iterable[Decoded]) -> float:
+    """The likelihood that a number was said in one of these ways, as a natural logarithm."""
+    logs = [_likelihood(each) - LONE_PAIR * has_lone_pair(number_words(tokens.text(each.tokens))) for each in ways]
+    return max(logs) + log(sum(exp(each - max(logs)) for each in logs))
 
 
 def _lead(tokens: Tokens, said: Sequence[int]) -> Sequence[int]:

@@ -10,6 +10,7 @@ from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.moonshine_answers import (
     LEAST_NEARLY,
+    LONE_PAIR,
     NEAR,
     NEARLY,
     NUMBER_LEAST,
@@ -87,6 +88,14 @@ def test_among_answers_the_likeliest_by_the_sound_comes_first() -> None:
 def test_a_number_is_as_likely_as_all_ways_to_say_it_together() -> None:
     said = [("four two", NUMBER_SURE - 1.0), ("six two", NUMBER_SURE - 1.3), ("sixty two", NUMBER_SURE - 1.4)]
     assert Model(said, 2).chosen(1, TWO_DIGITS) == ["six two", "four two"]
+
+
+def test_one_word_for_two_digits_amid_digits_is_less_likely() -> None:
+    eight = DigitWords(vocabulary(), 8, 8)
+    pairs, digits = "four nine two fourteen four four nine", "four nine two four two four four nine"
+    for less, first in ((0.1, digits), (-0.1, pairs)):
+        said = [(pairs, NUMBER_SURE - 1.0), (digits, NUMBER_SURE - 1.0 - LONE_PAIR + less)]
+        assert Model(said).chosen(1, eight)[0] == first
 
 
 def test_a_number_that_is_likely_enough_is_not_doubted() -> None:

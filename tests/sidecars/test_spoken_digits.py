@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecars.spoken_digits import begins_number, number_words, readings
+from sidecars.spoken_digits import begins_number, has_lone_pair, number_words, readings
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,10 @@ def test_the_words_of_a_number_are_those_from_its_first_to_its_last() -> None:
 
 def test_what_begins_a_number() -> None:
     assert [begins_number(text) for text in ("double four", "4 2", "it's four", "")] == [True, True, False, False]
+
+
+def test_one_word_for_two_digits_amid_digits_is_a_lone_pair() -> None:
+    said = ("four nine two fourteen four four nine", "six four seven zero five ninety", "four seventy-one, five twelve")
+    assert [has_lone_pair(number_words(each)) for each in said] == [True, True, False]
+    assert not has_lone_pair(number_words("eight three eight six, seventy-five sixty-five"))
+    assert not has_lone_pair(number_words("four seven one three"))
