@@ -2,13 +2,14 @@
 
 There is no single wait. What was asked comes first: a yes or no answer is over at once, a number is not over before all
 of its digits have been said, and a name that is being spelled goes on. Otherwise the likelihood that the caller has
-finished is estimated from what they said, how its last syllables sounded, and how long they have paused before; it
-places the wait between `[turn] min_wait_s` and `max_wait_s`. All times are counted in the caller's samples, so that the
-replay of a recorded call gives the same waits.
+finished is estimated from what they said and whether their pitch fell or rose; the wait follows from it, and from how
+long they have paused before, between `[turn] min_wait_s` and `max_wait_s`. All times are counted in the caller's
+samples, so that the replay of a recorded call gives the same waits.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from phone_daemon.language.yes_no import only_yes_or_no
 from phone_daemon.settings.settings import TurnSettings, VadSettings
 from phone_daemon.stt.prosody import SPAN_S, Ending
 from phone_daemon.stt.prosody import ending as measured
-from phone_daemon.stt.turn_end import likelihood
+from phone_daemon.stt.turn_end import log_odds
 from phone_daemon.stt.unfinished import calls_for_more
 
 SHORTEST_PAUSE_S = 0.1
@@ -40,7 +41,7 @@ MESSAGE_WAIT_S = 0.8
 GROUP_WAIT_S = 1.5
 """Wait between the groups of letters of a name, and after the first words of a message, which may be one misheard.
 People take up to 1.2 s."""
-DIGITS_WAIT_S = 2.2
+DIGITS_WAIT_S = 2.0
 """Wait for the rest of a number, which is certain to come: people look it up, and read it again."""
 WORD_WAIT_S = 0.2
 """Wait after a mere "no" or "yes": what comes next, such as "sorry, on Friday", follows sooner."""
@@ -48,11 +49,15 @@ ANSWER_WAIT_S = 1.0
 """Longest wait after a yes-or-no question, whose answer may have been misheard, and never needs many words."""
 FEW = 3
 """Most words of a message that may be a name, or its first letters misheard."""
-PATIENCE = 1.5
-"""The exponent on the likelihood that the caller has not finished: the result is the share of the longest wait."""
+EVEN_S = 0.8
+"""Wait after what is as likely the end of a turn as not."""
+FALL_S = 0.9
+"""The wait falls by this much where the odds for an end grow by a factor of e. People's pauses are the rarer the longer
+they are: if by an exponential law, then no other form of waiting cuts off fewer turns for the same mean wait, and this
+is the mean of the pauses."""
 PACE = 1.4
 """Factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so again."""
-PACED_S = 0.5
+PACED_S = 0.4
 """Longest wait that a caller's pace alone can cause."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 _LETTER = re.compile(r"[a-z]")
@@ -174,9 +179,9 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         return Endpoint(wait, "yes or no")
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
-    likely = likelihood(evidence.text, words, evidence.ending)
+    odds = log_odds(evidence.text, words, evidence.ending)
     longest = min(ANSWER_WAIT_S, turn.max_wait_s) if evidence.expected == "yes_no" else turn.max_wait_s
-    wait = min(turn.min_wait_s + (turn.max_wait_s - turn.min_wait_s) * (1 - likely) ** PATIENCE, longest)
+    wait = min(EVEN_S - FALL_S * odds, longest)
     paced = min(PACE * min(sorted(evidence.pauses_s)[-2:-1], default=0.0), PACED_S)
     shortest = tag
     if evidence.expected == "text":
@@ -184,7 +189,7 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
     elif number:
         shortest = vad.min_silence_s
     wait = max(wait, paced, shortest)
-    return Endpoint(wait, "finished" if likely >= 0.5 else "unfinished", likely)
+    return Endpoint(wait, "finished" if odds >= 0 else "unfinished", 1 / (1 + math.exp(-odds)))
 
 
 def _tag_wait(words: list[str], vad: VadSettings) -> float:

@@ -1,56 +1,152 @@
-"""Whether what a caller has said so far calls for more: nobody ends a turn with "and" or "my number is"."""
+"""Whether what a caller has said so far calls for more: nobody ends a turn with "and" or "my number is".
+
+English words by their classes, not by what callers happened to say: a class also holds for what nobody here has heard.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from phone_daemon.stt.stabilizer import word_key
+from phone_daemon.language.words import words as words_of
 
-OPEN = (
-    *("a", "an", "the", "my", "your", "our", "their", "his", "her", "its"),
-    *("and", "or", "but", "because", "if", "than"),
-    *("to", "of", "for", "from", "with", "in", "on", "at", "into", "until", "between"),
-    *("is", "are", "was", "i'm", "it's", "i", "we", "they"),
-    *("um", "uh", "er", "erm"),
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FILLERS = _set("um uh er erm hmm hm mm")
+CONTRACTED = _set(
+    "i'm you're we're they're he's she's it's there's who's what's where's let's i've you've we've they've "
+    "i'd you'd we'd they'd he'd she'd i'll you'll we'll they'll he'll she'll it'll"
 )
-"""English words after which more follows. Some of them can end a sentence ("can I come in?"), which then costs a caller
-some silence; words that usually can, such as "it" and "so", are not here."""
-LEANING = (
-    *("that", "which", "who", "whether", "when", "where", "what", "how", "why", "while", "since", "after", "before"),
-    *("ask", "tell", "say", "know", "think", "mean", "want", "need", "like", "prefer", "hope", "see", "reach", "got"),
-    *("could", "can", "would", "will", "should", "have", "has", "had", "do", "does", "am", "were", "be", "been"),
-    *("there", "so", "well", "actually", "also", "then", "maybe", "just", "about", "around", "some", "any", "next"),
-    *("you", "he", "she", "me", "who's", "there's", "that's", "i'd", "i'll", "i've", "we're", "doctor", "mister"),
-    *("hmm", "hm", "mm", "oh", "ah", "okay"),
+OPEN = FILLERS | CONTRACTED
+OPEN |= _set(
+    "a an the my your our their his its every whose and or but because if than unless whether although while as"
 )
-"""Words after which more usually follows."""
+OPEN |= _set("i we they he she doctor dr mister mr missus mrs ms miss professor")
+"""After these, more follows: articles, conjunctions, titles, pronouns that are only subjects."""
+TAKE_OBJECTS = _set(
+    "of into between during until at per without except beside onto upon against from with to for about by"
+)
+TAKE_OBJECTS |= _set("like regarding is are was were")
+"""More follows, unless their object came first: "who is it for?", "where it is"."""
+PLACES = _set("in on under behind near through since")
+"""Prepositions that are as often the last word: "can I come in?"."""
+AUXILIARIES = _set("am be been being has had have do does did will would can could should shall must might")
+AUXILIARIES |= _set("isn't aren't wasn't doesn't didn't won't can't couldn't wouldn't don't haven't hasn't")
+TRANSITIVE = _set(
+    "tell give send ask get got want wanted need needed like prefer wonder wondering say says said told see saw find "
+    "found put took takes bring brought buy bought ordered lost left booked reach expect used meet try trying supposed "
+    "hope think know mean wants needs having getting looking calling phoning ringing"
+)
+"""Verbs that rarely end a sentence without their object."""
+LINKS = _set("which who where when why how what just also very still currently usually always never actually probably")
+LINKS |= _set("maybe perhaps almost only quite rather next other few")
+MOVED = _set("who what which where how whom who's what's where's that's all whatever whenever wherever whoever")
+"""After one of these, the object came first: "that's what I was told"."""
+INFINITIVES = _set(
+    "have need want like going able supposed used try trying take takes had wanted ought how where what who"
+)
+INFINITIVES |= _set("when happy ready easier cheaper possible")
+"""A "to" after these belongs to a verb that is still missing: "who do I have to"."""
+GIVING, GIVEN = _set("tell give send show ask let told gave sent asked"), _set("me him her us them you")
+THAT = _set("is was say said think hope know sure afraid told mean means")
 LEADS = (
-    *("tell me", "let me think", "let me see", "told to", "told that", "supposed to", "could we say", "shall we say"),
-    *("i wonder", "i think", "i was", "it was", "that was", "there was", "if you", "do you have", "is for", "it's for"),
-    *("wanted to ask", "want to ask", "like to ask", "would like", "have to", "need to", "going to", "trying to"),
-    *("looking to", "looking for", "used to", "calling because", "calling about", "it's possible", "is possible"),
-    *("problem is", "thing is", "question is", "name is", "number is", "my name", "two things", "one thing"),
-    *("live at", "last time", "a bit of", "kind of", "sort of", "and then", "as well as", "the other"),
+    *("let me think", "let me see", "told to", "supposed to", "do you have", "is for", "it's for"),
+    *("calling because", "calling about", "it's possible", "is possible", "name is", "number is", "my name"),
+    *("two things", "one thing", "two questions", "a bit of", "kind of", "sort of", "and then"),
 )
-"""Last words that lead to something, most of them however they sound: "let me think", "could you tell me"."""
+"""Last words that lead to something, most of them however they sound: "it's for", "there are two things"."""
+YES_NO, FEW = _set("yes no yeah"), 4
+"""An answer of so few words may end with an auxiliary: "no, it isn't"."""
+SUBORDINATE = _set("if when after before because since while although once until unless")
+INVERTED = _set("is are was were do does did can could will would should shall may have has am don't isn't aren't")
+SHORT = 9
+"""Most words of a sentence that may be no more than a subordinate clause."""
+OPENINGS = (
+    *("good morning", "good afternoon", "good evening", "hello", "hi", "hey", "hello there", "hi there", "listen"),
+    *("look", "sorry", "excuse me", "i'm sorry", "right", "all right", "alright", "okay", "great", "now", "well", "so"),
+    *("oh", "ah", "anyway", "actually", "please", "first", "first of all", "hang on", "hold on", "just a second"),
+    *(
+        "just a moment",
+        "one moment",
+        "let me see",
+        "let me check",
+        "let me think",
+        "you know",
+        "i mean",
+        "in that case",
+    ),
+    *(
+        "by the way",
+        "at the moment",
+        "for example",
+        "to be honest",
+        "unfortunately",
+        "basically",
+        "you see",
+        "and",
+        "but",
+    ),
+)
+"""What people say before they say what they want."""
 _LEADS = tuple(tuple(each.split()) for each in LEADS)
+_OPENINGS = frozenset(tuple(each.split()) for each in OPENINGS)
+_SENTENCES = re.compile(r"[.?!]+\s")
 
 
 def calls_for_more(text: str) -> bool:
-    """Whether `text` breaks off in the middle of a sentence, judging by its last word."""
-    return _last(text) in OPEN
+    """Whether `text` breaks off in the middle of a sentence."""
+    words = last_sentence(text)
+    if not words:
+        return False
+    last, before = words[-1], words[-2:-1]
+    if last in OPEN or (last == "that" and THAT.issuperset(before) and before):
+        return True
+    if last == "to" and before and before[0] in INFINITIVES:
+        return True
+    return last in TAKE_OBJECTS and not MOVED.intersection(words[:-1])
 
 
 def leans_on(text: str) -> bool:
-    """Whether `text` may well go on, judging by its last word."""
-    return _last(text) in LEANING
+    """Whether `text` may well go on."""
+    words = last_sentence(text)
+    if not words:
+        return False
+    last, before = words[-1], words[-2:-1]
+    answers = words[0] in YES_NO and len(words) <= FEW
+    if not MOVED.intersection(words[:-1]) and (
+        last in PLACES
+        or (last in AUXILIARIES and not answers)
+        or last in TRANSITIVE
+        or (last in GIVEN and before and before[0] in GIVING)
+    ):
+        return True
+    return last in LINKS or any(tuple(words[-len(lead) :]) == lead for lead in _LEADS) or _only_a_clause(text, words)
 
 
-def leads_on(words: Sequence[str]) -> bool:
-    """Whether what has been said leads to something, by its last `words`."""
-    return any(tuple(words[-len(lead) :]) == lead for lead in _LEADS)
+def only_opens(text: str) -> bool:
+    """Whether `text` is no more than the beginning of a turn. A question is not: "Hello?" wants an answer."""
+    words = tuple(words_of(text))
+    if not words or text.rstrip().endswith("?"):
+        return False
+    return any(
+        words[:at] in _OPENINGS and (not words[at:] or words[at:] in _OPENINGS) for at in range(1, len(words) + 1)
+    )
 
 
-def _last(text: str) -> str:
-    words = text.split()
-    return word_key(words[-1]) if words else ""
+def last_sentence(text: str) -> list[str]:
+    """The words of its last sentence."""
+    return words_of(_SENTENCES.split(text.strip())[-1])
+
+
+def _only_a_clause(text: str, words: Sequence[str]) -> bool:
+    asks = len(words) > 1 and words[0] == "when" and words[1] in INVERTED
+    return (
+        words[0] in SUBORDINATE
+        and 3 <= len(words) <= SHORT
+        and not asks
+        and "," not in text
+        and words == words_of(text)
+    )

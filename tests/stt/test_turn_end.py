@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from phone_daemon.language.words import words
 from phone_daemon.stt.prosody import Ending
-from phone_daemon.stt.turn_end import features, likelihood
+from phone_daemon.stt.turn_end import features, log_odds
 from phone_daemon.stt.turn_end_weights import WEIGHTS
 
 FALLING = Ending(pitch=-4.0, slope=-15.0, level_db=-14.0, held_s=0.2)
 
 
 def likely(text: str, ending: Ending = FALLING) -> float:
-    return likelihood(text, words(text), ending)
+    return 1 / (1 + math.exp(-log_odds(text, words(text), ending)))
 
 
 @pytest.mark.parametrize(
