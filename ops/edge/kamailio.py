@@ -20,6 +20,8 @@ RINGING_MS = 120_000
 NO_ACK_S = 20
 DEAD_CALL_S = 30
 """Interval between two OPTIONS during a call: a caller whose line card is gone must not be left in silence."""
+MAX_MESSAGE = 65_535
+"""Bytes of a SIP message, by UDP and TCP."""
 CARDS, TRUNKS = 1, 1
 """The dispatcher's set and the address group that are in use."""
 
@@ -128,7 +130,10 @@ def _head(plan: Plan) -> Iterator[str]:
     yield "server_signature = no"
     yield 'user_agent_header = "User-Agent: phone"'
     yield "tcp_connection_lifetime = 3605"
+    yield "# Their buffers have room in the memory that all processes share (-m)."
     yield "tcp_max_connections = 2048"
+    yield "# As long as by UDP: signatures (STIR/SHAKEN) and histories of diversions are."
+    yield f"tcp_rd_buf_size = {MAX_MESSAGE + 1}"
     yield "tcp_accept_no_cl = no"
     yield "dns_try_ipv6 = yes"
     yield ""

@@ -75,7 +75,7 @@ def children(plan: Plan) -> list[Child]:
     """The programs to run, media first. Raises `Missing`."""
     folder = plan.folder
     media = ["--foreground", "--log-stderr", f"--config-file={folder}/rtpengine.conf"]
-    sip = ["-DD", "-E", "-m", "64", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
+    sip = ["-DD", "-E", "-m", "256", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
     found = [
         Child("rtpengine", [program("rtpengine"), *media]),
         Child("kamailio", [program("kamailio"), *sip]),

@@ -32,7 +32,7 @@ UMask=0077
 def files(plan: Plan) -> dict[str, str]:
     """The units, by name; copy them to /etc/systemd/system."""
     folder = plan.folder
-    kamailio = f"-DD -E -m 64 -M 8 -w {folder} -Y {folder} -f {folder}/kamailio.cfg"
+    kamailio = f"-DD -E -m 256 -M 8 -w {folder} -Y {folder} -f {folder}/kamailio.cfg"
     written = {
         "systemd/phone-edge-media.service": _unit(
             plan,

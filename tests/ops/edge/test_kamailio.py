@@ -86,6 +86,27 @@ async def test_an_offer_in_an_unusual_form_goes_through_the_relay(edge: Front, h
 
 
 @SHARED
+async def test_a_long_invite_is_taken_by_tcp_too(edge: Front) -> None:
+    port = edge.plan.edge.port
+    request = (
+        f"INVITE sip:100@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK1\r\n"
+        f"From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: long\r\nCSeq: 1 INVITE\r\n"
+        f"Contact: <sip:a@127.0.0.1:9;transport=tcp>\r\nIdentity: {'x' * 60_000}\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(offer(9))}\r\n\r\n{offer(9)}"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request.encode())
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\nSIP/2.0 200 OK\r\n")
+        assert answer.startswith(b"SIP/2.0 100")
+    finally:
+        writer.close()
+        for call in edge.calls:
+            call._line.hang_up(EndReason.DRAINED)
+
+
+@SHARED
 async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_to_come_again(edge: Front) -> None:
     callers = [edge.call() for _ in range(8)]
     try:
