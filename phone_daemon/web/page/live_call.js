@@ -51,7 +51,7 @@ export class LiveCall {
   update(call) {
     const from = call.caller || "withheld";
     put(this.#who, call.called ? `${from} → ${call.called}` : from);
-    put(this.#about, [call.dialplan, call.daemon].filter(Boolean).join(" · "));
+    put(this.#about, [call.dialplan, call.daemon && `daemon ${call.daemon}`].filter(Boolean).join(" · "));
     if (call.state) this.#show(String(call.state));
     if (call.held !== undefined) this.#held(call.held);
     if (call.taken !== undefined) this.#taken(call.taken);

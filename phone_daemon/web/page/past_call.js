@@ -131,13 +131,13 @@ function ending(reason) {
 /** @param {Turn} turn */
 function facts(turn) {
   const slots = Object.entries(turn.slots ?? {}).map(([name, value]) => `${name} ${value}`);
-  const stages = Object.entries(turn.stages_ms ?? {}).map(([stage, ms]) => `${stage.replaceAll("_", " ")} ${Math.round(Number(ms))}`);
+  const stages = Object.entries(turn.stages_ms ?? {}).filter(([, ms]) => Number(ms) >= 0.5).map(([stage, ms]) => `${stage.replaceAll("_", " ")} ${Math.round(Number(ms))}`);
   return [
     turn.intent && `understood: ${[turn.intent, ...slots].join(" · ")}`,
     turn.partials ? `${turn.partials} partials` : "",
     typeof turn.ttfa_ms === "number" ? `answered after ${milliseconds(turn.ttfa_ms)} (${stages.join(", ")})` : "",
     ...(turn.tools ?? []).map((/** @type {any} */ tool) => `${tool.name}: ${tool.outcome}`),
-    ...(turn.actions ?? []).map((/** @type {any} */ action) => String(action)),
+    ...(turn.actions ?? []).map((/** @type {any} */ action) => String(action).replace(/^\w+/, (kind) => kind.replaceAll("_", " "))),
   ]
     .filter(Boolean)
     .join(" — ");

@@ -26,6 +26,7 @@ class PastView {
   #state = el("p", { class: "hint", role: "status" });
   #more = el("button", { type: "button", hidden: true, click: () => this.#search(this.#last) }, "Older calls");
   #shown = el("section", { class: "card past-call", "aria-label": "The call" }, el("p", { class: "empty" }, el("b", {}, "Choose a call"), " to see and hear it. With one open, another can be compared with it."));
+  #empty = el("p", { class: "card empty none-yet", hidden: true }, el("b", {}, "There are no past calls yet."), " ", el("a", { href: "#call" }, "Call it"), ", and find the call here afterward.");
   #last = "";
   #asked = 0;
   #timer = 0;
@@ -49,6 +50,7 @@ class PastView {
       { class: "past-view" },
       el("h1", {}, "Past calls"),
       form,
+      this.#empty,
       el("div", { class: "found-box" }, this.#state, this.#list, this.#more),
       this.#shown,
     );
@@ -94,7 +96,8 @@ class PastView {
       this.#last = calls.at(-1)?.call ?? "";
       const none = !this.#list.childElementCount && wanted.size <= 2;
       this.#shown.hidden = none && !this.#chosen().length;
-      this.#state.textContent = this.#list.childElementCount ? "" : none ? "There are no past calls yet." : "No calls match.";
+      this.#empty.hidden = !this.#shown.hidden;
+      this.#state.textContent = this.#list.childElementCount || none ? "" : "No calls match.";
       this.#mark();
     } catch (error) {
       this.#state.textContent = error instanceof ApiError ? error.message : String(error);
