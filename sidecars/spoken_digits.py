@@ -37,7 +37,7 @@ class Said(NamedTuple):
     digits: str = ""
     last: str = ""
     """What the last word was, where that matters: a `unit`, a `pair` such as twelve, `tens`, one that `repeats`, or a
-    unit `of hundreds`, as in six thousand two hundred."""
+    unit `of hundreds`, as in six thousand two hundred, or one that is `sized`: a thousand or hundred must follow."""
     times: int = 1
     """How often the next digit counts."""
     zeros: int = 0
@@ -48,7 +48,7 @@ class Said(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether a number can end here."""
-        return bool(self.digits) and self.last not in ("repeats", "of hundreds")
+        return bool(self.digits) and self.last not in ("repeats", "of hundreds", "sized")
 
 
 @cache
@@ -60,9 +60,11 @@ def steps(said: Said, word: str) -> tuple[Said, ...]:
         found = [Said(digits + DIGITS[word] * said.times)] if word in DIGITS else []
     elif last == "of hundreds":
         found = [Said(digits, zeros=SIZES[word])] if word == "hundred" else []
+    elif last == "sized" and word not in SIZES:
+        found = []
     elif word in REPEATS:
         found = [Said(digits, "repeats", REPEATS[word])]
-    elif word in SIZES and last in ("unit", "pair", "tens"):
+    elif word in SIZES and last in ("unit", "sized", "pair", "tens"):
         found = [Said(digits + "0" * SIZES[word], zeros=SIZES[word])]
     elif word in FILLERS and digits:
         found = [Said(digits, zeros=zeros, joined=word == "and")]
@@ -80,8 +82,8 @@ def _unit(said: Said, digit: str) -> list[Said]:
     digits = said.digits
     if digit == "0":
         return [Said(digits + digit)]
-    if said.last == "tens":
-        return [Said(digits[:-1] + digit, "pair")]
+    if said.last == "tens":  # seventy-eight; or seventy, and then eight thousand
+        return [Said(digits[:-1] + digit, "pair"), Said(digits + digit, "sized")]
     found = [Said(digits + digit, "unit")]
     if said.zeros and said.joined:
         found.insert(0, Said(digits[:-1] + digit))

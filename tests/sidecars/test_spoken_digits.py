@@ -17,6 +17,8 @@ from sidecars.spoken_digits import begins_number, has_lone_pair, number_words, r
         ("eight hundred five five", ["80055"]),
         ("six thousand, eighty-one twenty-five", ["608125", "60008125"]),
         ("two hundred and sixty-five, one", ["2651", "200651"]),
+        ("seventy-one seventy, eight thousand", ["7178000", "71708000"]),
+        ("seventy eight one", ["781"]),
         ("four thousand two hundred", ["4200", "4000200"]),
         ("four double", []),
         ("four taxi two", []),
