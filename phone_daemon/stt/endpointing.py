@@ -18,8 +18,7 @@ from phone_daemon.language.numbers import runs
 from phone_daemon.language.words import words as words_of
 from phone_daemon.language.yes_no import only_yes_or_no
 from phone_daemon.settings.settings import TurnSettings, VadSettings
-from phone_daemon.stt.prosody import SPAN_S, Ending
-from phone_daemon.stt.prosody import ending as measured
+from phone_daemon.stt.prosody import SPAN_S, pitch_moved
 from phone_daemon.stt.turn_end import log_odds
 from phone_daemon.stt.unfinished import calls_for_more
 
@@ -29,7 +28,6 @@ KEPT = 8
 """Number of the call's pauses from which the caller's pace is estimated."""
 NUMBER_WAIT_S = 0.35
 """Wait after the last digit of a number that was asked for: some people then correct a digit."""
-NO_VOICE = Ending()
 TAG_WAIT_S = 0.3
 """Wait after a whole sentence: before "please", voices pause for up to 0.32 s, and the VAD counts the beginning of that
 pause as voice."""
@@ -86,7 +84,8 @@ class Evidence:
     """The words of the turn so far."""
     expected: str
     """What was asked, in the format of `Agent.expects`."""
-    ending: Ending = NO_VOICE
+    pitch: float = 0.0
+    """How far it moved before the pause, in semitones."""
     pauses_s: tuple[float, ...] = ()
     """The most recent pauses in this call after which the caller went on."""
     overheard: bool = False
@@ -108,8 +107,8 @@ class Endpointing:
     _audio: bytearray = field(default_factory=bytearray)
     _pauses_s: list[float] = field(default_factory=list)
     _quiet: int = 0
-    _ending: Ending | None = None
-    """The ending before the current pause, once it has been measured."""
+    _pitch: float | None = None
+    """How far it moved before the current pause, once that has been measured."""
     endpoint: Endpoint = Endpoint(0.0, "")
     """The most recently chosen wait."""
 
@@ -129,20 +128,19 @@ class Endpointing:
         if quiet < self._quiet:
             self.went_on(self._quiet)
         self._quiet = quiet
-        if quiet and self._ending is None and quiet >= samples(SHORTEST_PAUSE_S):
-            self._ending = measured(bytes(self._audio[: len(self._audio) - 2 * quiet]))
-        ending = self._ending or NO_VOICE
-        return Evidence(text, self.expected, ending, tuple(self._pauses_s), self.overheard, self.making)
+        if quiet and self._pitch is None and quiet >= samples(SHORTEST_PAUSE_S):
+            self._pitch = pitch_moved(bytes(self._audio[: len(self._audio) - 2 * quiet]))
+        return Evidence(text, self.expected, self._pitch or 0.0, tuple(self._pauses_s), self.overheard, self.making)
 
     def went_on(self, pause: int) -> None:
         """The caller paused for `pause` samples, and had not finished."""
         if pause >= samples(SHORTEST_PAUSE_S):
             self._pauses_s = [*self._pauses_s, pause / SAMPLE_RATE][-KEPT:]
-        self._ending = None
+        self._pitch = None
 
     def over(self) -> None:
         """The turn seems to be over: what comes next is not part of this pause."""
-        self._quiet, self._ending = 0, None
+        self._quiet, self._pitch = 0, None
 
 
 def decide(evidence: Evidence, turn: TurnSettings, vad: VadSettings) -> Endpoint:
@@ -179,7 +177,7 @@ def _chosen(evidence: Evidence, words: list[str], turn: TurnSettings, vad: VadSe
         return Endpoint(wait, "yes or no")
     if _spells(words):
         return Endpoint(GROUP_WAIT_S, "spelling")
-    odds = log_odds(evidence.text, words, evidence.ending)
+    odds = log_odds(evidence.text, words, evidence.pitch)
     longest = min(ANSWER_WAIT_S, turn.max_wait_s) if evidence.expected == "yes_no" else turn.max_wait_s
     wait = min(EVEN_S - FALL_S * odds, longest)
     paced = min(PACE * min(sorted(evidence.pauses_s)[-2:-1], default=0.0), PACED_S)

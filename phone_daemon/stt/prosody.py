@@ -1,13 +1,10 @@
-"""How the last syllables before a pause were said: callers who have finished let their pitch and loudness fall.
+"""How far the pitch moved before a pause: callers who have finished let it fall, or raise it to ask.
 
-Callers who are only thinking hold the last syllable at a level pitch (Duncan 1972; Ferrer, Shriberg and Stolcke 2002).
-The end is measured within the last second of voice and relative to that same second, so that neither the voice nor the
-line's level matters.
+Callers who are only thinking hold it level (Duncan 1972; Ferrer, Shriberg and Stolcke 2002). The end is measured
+relative to the last second of voice, so that the voice does not matter.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,52 +23,25 @@ OCTAVE = 0.85
 """A shorter period counts if its likelihood is at least this share of the greatest."""
 SOFTEST_DB = -32.0
 """Level relative to the loudest frame; softer frames are not voice."""
-LAST_S = 0.15
-"""Length of the end, which is compared with what came before it."""
+LEAST = 5
+"""Least number of frames with a pitch, and as many are the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The end of what was said. All fields are 0 if there was no voice to measure."""
+def pitch_moved(pcm: bytes) -> float:
+    """Semitones of the last voiced frames above the median; below 0 if the pitch fell, and 0 without voice to measure.
 
-    pitch: float = 0.0
-    """Semitones of the last voiced frames above the median of the span; below 0 if the pitch fell."""
-    slope: float = 0.0
-    """Semitones per second over the last 300 ms that have a pitch."""
-    level_db: float = 0.0
-    """Level of the last 150 ms of voice, relative to the median of the span."""
-    held_s: float = 0.0
-    """Length of the last voiced stretch, which is long for a drawn-out syllable."""
-
-
-def ending(pcm: bytes) -> Ending:
-    """The ending of 8 kHz 16-bit audio that ends where the voice does; only its last `SPAN_S` counts."""
+    `pcm`: 8 kHz 16-bit audio that ends where the voice does; only its last `SPAN_S` counts.
+    """
     audio = np.frombuffer(pcm[-2 * round(SPAN_S * SAMPLE_RATE) :], "<i2").astype(np.float64)
     count = (len(audio) - WINDOW) // HOP + 1
     if count < 8:
-        return Ending()
+        return 0.0
     frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW)[::HOP] * np.hanning(WINDOW)
     level = 10 * np.log10(np.mean(frames**2, axis=1) + 1.0)
-    loud = level > level.max() + SOFTEST_DB
-    if not loud.any():
-        return Ending()
-    end = int(np.flatnonzero(loud)[-1]) + 1
+    end = int(np.flatnonzero(level > level.max() + SOFTEST_DB)[-1]) + 1
     pitch = _pitch(frames[:end])
-    level, voiced = level[:end], ~np.isnan(pitch)
-    last = round(LAST_S * SAMPLE_RATE / HOP)
-    louder = level[level > level.max() + SOFTEST_DB]
-    level_db = float(np.mean(level[-last:]) - np.median(louder))
-    if np.count_nonzero(voiced) < 5:
-        return Ending(level_db=level_db)
-    semitones = pitch[voiced]
-    tail = semitones[-30:]
-    slope = float(np.polyfit(np.arange(tail.size), tail, 1)[0]) * 100 if tail.size >= 8 else 0.0
-    at = np.flatnonzero(voiced)
-    breaks = np.flatnonzero(np.diff(at) > 3)
-    held = at[-1] - at[breaks[-1] + 1 if breaks.size else 0] + 1
-    return Ending(
-        float(np.mean(semitones[-5:]) - np.median(semitones)), slope, level_db, float(held) * HOP / SAMPLE_RATE
-    )
+    semitones = pitch[~np.isnan(pitch)]
+    return float(np.mean(semitones[-LEAST:]) - np.median(semitones)) if semitones.size >= LEAST else 0.0
 
 
 def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phone_daemon.stt.prosody import Ending
 from phone_daemon.stt.turn_end_weights import WEIGHTS
 from phone_daemon.stt.unfinished import calls_for_more, leans_on, only_opens
 
@@ -17,8 +16,8 @@ CLOSING = frozenset(
 )
 
 
-def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float]:
-    """The features by name, each about -1 to 1.
+def features(text: str, words: Sequence[str], pitch: float) -> dict[str, float]:
+    """The features by name, each about -1 to 1. `pitch`: how far it moved at the end, in semitones.
 
     How loud, how long, and how steep the last syllable was, was tried as well: what that told of synthesized voices did
     not hold for people.
@@ -36,12 +35,12 @@ def features(text: str, words: Sequence[str], ending: Ending) -> dict[str, float
         "comma": float(end in (",", "-", "…") or text.rstrip().endswith("...")),
         "many words": min(max(len(words) - 3, 0), 10) / 10,
         "closing": float(words[-1] in CLOSING),
-        "pitch": max(-6.0, min(6.0, ending.pitch)) / 6,
-        "pitch rises": max(0.0, min(6.0, ending.pitch)) / 6,
+        "pitch": max(-6.0, min(6.0, pitch)) / 6,
+        "pitch rises": max(0.0, min(6.0, pitch)) / 6,
     }
 
 
-def log_odds(text: str, words: Sequence[str], ending: Ending) -> float:
+def log_odds(text: str, words: Sequence[str], pitch: float) -> float:
     """The logarithm of how much likelier it is that they have finished than that they go on. `words`: the words of
-    `text`, at least one."""
-    return sum(WEIGHTS[name] * value for name, value in features(text, words, ending).items())
+    `text`, at least one; `pitch`: how far it moved at the end, in semitones."""
+    return sum(WEIGHTS[name] * value for name, value in features(text, words, pitch).items())

@@ -17,16 +17,14 @@ from phone_daemon.stt.endpointing import (
     Evidence,
     decide,
 )
-from phone_daemon.stt.prosody import Ending
 
 TURN = TurnSettings(min_wait_s=0.15, max_wait_s=2.0)
 VAD = VadSettings(min_silence_s=0.5)
-FALLING = Ending(pitch=-4.0, slope=-15.0, level_db=-14.0, held_s=0.2)
-LEVEL = Ending(pitch=0.5, slope=0.0, level_db=-2.0, held_s=0.5)
+FALLING, LEVEL = -4.0, 0.5
 
 
-def waits(text: str, expected: str = "", ending: Ending = FALLING, pauses_s: tuple[float, ...] = ()) -> float:
-    return decide(Evidence(text, expected, ending, pauses_s), TURN, VAD).wait_s
+def waits(text: str, expected: str = "", pitch: float = FALLING, pauses_s: tuple[float, ...] = ()) -> float:
+    return decide(Evidence(text, expected, pitch, pauses_s), TURN, VAD).wait_s
 
 
 @pytest.mark.parametrize("text", ["Yeah, that's right.", "Not quite.", "Uh, no."])
@@ -93,7 +91,7 @@ def test_an_answer_to_yes_or_no_that_may_be_misheard_does_not_keep_the_caller_wa
 
 def test_the_likelier_an_end_is_the_shorter_the_wait() -> None:
     texts = ["Can I move it to the", "I ordered it", "My tooth hurts today", "What are your opening hours, please?"]
-    found = [waits(text, ending=LEVEL) for text in texts]
+    found = [waits(text, pitch=LEVEL) for text in texts]
     assert found == sorted(found, reverse=True) and len(set(found)) >= 3
 
 
@@ -105,11 +103,11 @@ def test_a_message_is_waited_for_at_least_as_long_as_usual() -> None:
     "text", ["I'd like to book an appointment for", "My number is", "I can come on Tuesday and", "Um"]
 )
 def test_nobody_ends_with_a_word_that_wants_another(text: str) -> None:
-    assert waits(text, ending=LEVEL) > 2 * waits("What are your opening hours?")
+    assert waits(text, pitch=LEVEL) > 2 * waits("What are your opening hours?")
 
 
 def test_a_voice_that_falls_has_more_likely_finished_than_one_that_is_held() -> None:
-    assert waits("I'd like to book", ending=FALLING) < waits("I'd like to book", ending=LEVEL)
+    assert waits("I'd like to book", pitch=FALLING) < waits("I'd like to book", pitch=LEVEL)
 
 
 def test_who_has_paused_for_long_twice_is_waited_for_longer_and_once_is_no_habit() -> None:

@@ -47,7 +47,7 @@ def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats, list[Sc
         for tick, evidence in _pauses(one):
             said = words(evidence.text)
             if said:
-                rows.append(features(evidence.text, said, evidence.ending))
+                rows.append(features(evidence.text, said, evidence.pitch))
                 finished.append(float(tick >= one.over_at))
                 scenes.append(one.scene)
     names = list(rows[0])
