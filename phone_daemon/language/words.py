@@ -28,8 +28,9 @@ _SIGNS = {"&": "and", "@": "at", "%": "percent", "+": "plus", "#": "number"}
 _ALIKE = {
     "good bye": "goodbye", "good-bye": "goodbye", "o clock": "o'clock", "o' clock": "o'clock", "ok": "okay",
     "o.k.": "okay", "alright": "all right", "uhm": "um", "umm": "um", "hmm": "um", "erm": "er", "mm-hmm": "mhm",
-    "mm hmm": "mhm", "mmhmm": "mhm", "uh-huh": "mhm", "uh huh": "mhm", "uh-uh": "nope",
-    "nuh-uh": "nope", "till": "until", "'til": "until",
+    "mm hmm": "mhm", "mmhmm": "mhm", "mm-hm": "mhm", "mm hm": "mhm", "uh-huh": "mhm", "uh huh": "mhm", "uh-hum": "mhm",
+    "um-hum": "mhm", "um-hmm": "mhm", "uh-uh": "nope", "nuh-uh": "nope", "mm-mm": "nope",
+    "unh-unh": "nope", "till": "until", "'til": "until",
 }  # fmt: skip
 """Words that some write differently, or as two words."""
 

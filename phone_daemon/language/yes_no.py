@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _PLAINLY = _words("yes yeah yep yup yea yah aye ay sure ok okay mhm affirmative indeed uhuh")
-_YES = _PLAINLY | _words("definitely absolutely exactly certainly precisely deal") | GOOD
+_YES = _PLAINLY | _words("definitely absolutely totally exactly certainly precisely deal bingo") | GOOD
 _NO = _words("no nope nah negative") | BAD
 AROUND = _words(
     "please thanks thank you that's that is it it's sounds all everything problem for now mind the very much a i "
@@ -36,6 +36,7 @@ _HAD_IN_MIND = (
 )
 _WANTED = rf"i(?:'ve| have|'d| had| would)? {_HAD_IN_MIND}"
 _RIGHT = rf"(?:it|right|correct|true|what {_WANTED}|mine|me|good|any good|my \w+|the \w+)"
+_HOLD_ON = r"(?:hold on|hang on|hold it|wait|stop|whoa)(?: (?:a|one|just a) \w+)?(?: (?:there|please))?"
 _NEUTRAL = (
     "(?:don't|do not|not to|no need to) worry(?: about (?:it|that|a thing))?",
     "no (?:rush|hurry)",
@@ -74,7 +75,9 @@ _NO_SAID = (
     "no (?:way|good|chance|use)",
     "i (?:don't|do not) think (?:so|that's right|that is right|it is|it's right)",
     "(?:i'm )?afraid (?:not|it isn't|it's not|that's wrong)",
-    "hold on no",
+    "^uh uh$",
+    rf"no {_HOLD_ON}",
+    rf"{_HOLD_ON} no",
     "i hope not",
     rf"(?:that|it|this)(?:'s not| is not| isn't| wasn't) {_RIGHT}",
     "not that(?: one)?",
@@ -210,7 +213,9 @@ YES_NO_EXAMPLES = (
     "that's okay", "all right", "that's all right", "that would be great", "that would be fine", "that'd be great",
     "that'll do", "brilliant", "excellent", "wonderful", "fine by me", "that's fine by me", "fine with me",
     "works for me", "that works for me", "suits me", "that suits me", "by all means", "why not", "no problem",
-    "you bet", "go for it", "sure thing", "uh huh", "mm hmm", "aye", "affirmative",
+    "you bet", "go for it", "sure thing", "uh huh", "mm hmm", "aye", "affirmative", "fine", "good", "lovely", "super",
+    "cool", "fantastic", "ideal", "splendid", "true", "agreed", "confirmed", "totally", "okay then", "all right then",
+    "go on then", "it is", "i do", "i would", "please", "oh yeah", "okay great", "that works",
     "no", "no thanks", "no thank you", "nope", "that's wrong", "that's not right", "no that's wrong", "not quite",
     "no that's all", "no that's everything", "no nothing else", "that's all thank you", "never mind", "no it's not",
     "no it isn't", "that's not it", "not really", "nah", "uh no",
@@ -219,7 +224,8 @@ YES_NO_EXAMPLES = (
     "no i'm afraid not", "i'm afraid not", "no that's not right", "no that's not correct", "that's not correct",
     "no that's incorrect", "that's incorrect", "incorrect", "wrong", "no it's wrong", "it's not", "it isn't",
     "it is not", "that isn't right", "no way", "absolutely not", "definitely not", "certainly not", "of course not",
-    "hold on no", "never", "negative", "uh-uh",
+    "hold on no", "wait no", "never", "negative", "uh-uh", "nuh-uh", "uh uh", "not exactly", "not today", "don't",
+    "no don't", "please don't", "i don't", "that's the wrong one", "no chance", "no good",
     *(f"{lead} {said}" for lead in ("ah", "oh", "um", "er", "well", "actually", "sorry")
       for said in ("yes", "yes please", "yeah", "no", "no thanks")),
 )  # fmt: skip
