@@ -22,6 +22,9 @@ WORDLESS_S = 0.7
 """Where recognition tells no partials, a clear voice that lasts for so long takes the floor."""
 QUIET_S = 0.2
 """A voice that has paused for so long is over, as far as an interruption goes."""
+LASTING_S = 0.1
+"""Words that nobody says in passing, but that nobody takes the floor with either, count once they have been understood
+for so long: of "oh, okay" a partial may say "I will ask", and the next one no longer."""
 ECHO = 0.5
 """Above this likelihood it is the agent's own voice that comes back."""
 
@@ -62,6 +65,21 @@ class Evidence:
     """It is the voice of somebody behind the caller; None: it is soft enough for that, and too short to tell."""
     asks: bool = False
     """`text` has words that ask for the floor, which people beside the caller seldom say."""
+
+
+class Lasting:
+    """Whether something has held for `LASTING_S`."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+
+    def after(self, s: float, holds: bool) -> bool:
+        """Asked at any time, in seconds, with whether it `holds` now."""
+        if not holds:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = s
+        return self._since_s is not None and s - self._since_s >= LASTING_S
 
 
 def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)

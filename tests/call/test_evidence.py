@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from phone_daemon.call.evidence import DECIDE_S, LONGEST_REMARK_S, UNDECIDED_S, WORDLESS_S, Evidence, Verdict, judge
+from phone_daemon.call.evidence import (
+    DECIDE_S,
+    LASTING_S,
+    LONGEST_REMARK_S,
+    UNDECIDED_S,
+    WORDLESS_S,
+    Evidence,
+    Lasting,
+    Verdict,
+    judge,
+)
 from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
 
 ONSET = Evidence(
@@ -119,3 +129,12 @@ def test_of_a_voice_behind_the_caller_only_words_that_ask_for_the_floor_count() 
 )
 def test_where_each_verdict_begins(seen: Evidence, verdict: tuple[Verdict, str]) -> None:
     assert judge(seen) == verdict
+
+
+def test_what_the_next_partial_takes_back_never_lasted() -> None:
+    lasting = Lasting()
+    told = [lasting.after(s, holds) for s, holds in ((0.3, True), (0.36, False), (0.42, True), (0.48, True))]
+    assert not any(told)
+    assert not lasting.after(0.41 + LASTING_S, True)
+    assert lasting.after(0.43 + LASTING_S, True)
+    assert not lasting.after(1.0, False)

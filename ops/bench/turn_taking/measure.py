@@ -74,9 +74,6 @@ def _in_a_reply(played: Played, usual: Played) -> Outcome:
     voiced = [at for at in range(max(onset, 0), min(len(expected), len(heard))) if expected[at] >= VOICED]
     duck = next((at for at in voiced if heard[at] < SOFT * expected[at]), None)
     gone = _gone(voiced, heard)
-    if gone is not None:
-        while gone > max(onset, 0) and heard[gone - 1] < SILENT:
-            gone -= 1
     back = None
     if gone is not None:
         back = next((at for at in range(gone + GONE, len(heard)) if heard[at] >= VOICED), None)
@@ -88,8 +85,8 @@ def _in_a_reply(played: Played, usual: Played) -> Outcome:
         scene.kind,
         scene.wants,
         stopped=gone is not None,
-        duck_s=seconds(duck, onset),
-        silence_s=seconds(gone, onset),
+        duck_s=seconds(_from(duck, onset, heard), onset),
+        silence_s=seconds(_from(gone, onset, heard), onset),
         resume_s=seconds(back, over) if goes_on and back is not None else None,
         words_lost=_lost(played.turns) if goes_on else None,
         turns=_turns(played.turns, after=1),
@@ -104,6 +101,13 @@ def _gone(voiced: Sequence[int], heard: Sequence[float]) -> int | None:
         if len(row) >= GONE:
             return row[0]
     return None
+
+
+def _from(at: int | None, onset: int, heard: Sequence[float]) -> int | None:
+    """Where a change that was noticed at `at` took effect: while the agent was silent nobody heard it otherwise."""
+    while at is not None and at > max(onset, 0) and heard[at - 1] < SILENT:
+        at -= 1
+    return at
 
 
 def _turns(turns: Sequence[Mapping[str, Any]], after: int) -> int:

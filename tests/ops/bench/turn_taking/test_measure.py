@@ -54,6 +54,14 @@ def test_a_reply_that_was_ducked_and_came_back_was_not_stopped() -> None:
     assert found.resume_s is not None and found.resume_s <= 0
 
 
+def test_an_agent_who_pauses_at_the_onset_and_goes_on_softly_was_never_loud_over_it() -> None:
+    usual = USUAL[:96] + [0.0] * 20 + USUAL[116:]
+    soft = usual[:116] + [SOFT] * 20 + usual[136:]
+    late = usual[:118] + [SOFT] * 20 + usual[138:]
+    of = scene()
+    assert [outcome(played(of, each), played(of, usual)).duck_s for each in (soft, late)] == [0.0, 0.36]
+
+
 def test_silence_that_the_reply_always_has_is_no_stop() -> None:
     usual = USUAL[:110] + [0.0] * 30 + USUAL[140:]
     of = scene()
