@@ -116,3 +116,20 @@ def test_a_reply_to_what_was_misheard_does_not_stand_if_an_alternative_is_unders
     agent.retract()
     agent.reply(CallerTurn("when are you open"), [])
     assert agent.stands(CallerTurn("when are you open", others=("purple elephants",)), [])
+
+
+@pytest.mark.parametrize("turn", ["when are you open", "i want to book an appointment", "purple monkey", "goodbye", ""])
+async def test_what_it_says_in_every_call_is_among_the_texts_of_its_dialplan(turn: str) -> None:
+    """By them the voice knows what it need not make again."""
+    events = [event async for event in ScriptedAgent(CLINIC).reply(CallerTurn(turn, silent=int(not turn)), [])]
+    said = "".join(event.text for event in events if isinstance(event, Token))
+    texts = " ".join(CLINIC.texts())
+    assert said and all(sentence.rstrip(".") in texts for sentence in said.split(". "))
+
+
+async def test_what_it_says_of_a_callers_own_is_not() -> None:
+    agent = ScriptedAgent(CLINIC)
+    for turn in ("i want to book an appointment", "on tuesday", "at ten o'clock"):
+        events = [event async for event in agent.reply(CallerTurn(turn), [])]
+    said = "".join(event.text for event in events if isinstance(event, Token))
+    assert "Tuesday" in said and said not in " ".join(CLINIC.texts())
