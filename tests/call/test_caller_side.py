@@ -334,7 +334,7 @@ async def test_the_end_of_what_was_said_is_not_heard_again_with_the_next_words(e
 
 @pytest.mark.parametrize(
     ("said", "before", "recorded"),
-    [([], False, True), (["Hello."], False, False), (["Please hold the line."], True, True)],
+    [([], False, True), (["Hello."], False, False), (["Hold the line, please."], True, True)],
 )
 async def test_a_turn_is_a_recording_only_if_all_of_it_is(
     expecting: Expecting, said: list[str], before: bool, recorded: bool
