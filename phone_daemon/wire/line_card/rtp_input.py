@@ -15,7 +15,7 @@ from phone_daemon.wire.line_card.out_of_order import Reordering, end_probation, 
 from phone_daemon.wire.line_card.regular_rtp import G722, PCMA, PCMU, RegularRtp
 from phone_daemon.wire.line_card.rtp_port import last_packet
 from phone_daemon.wire.line_card.rtp_source import RtpSource
-from phone_daemon.wire.line_card.rtp_tap import RtpTap
+from phone_daemon.wire.line_card.rtp_tap import RtpTap, sender_of
 from phone_daemon.wire.protocol import InBandKeys
 from phone_daemon.wire.telephone_event import KeyPresses, is_event, parse, payload_type
 
@@ -135,13 +135,13 @@ class RtpInput:
         """Whether keys are read here, because pjmedia does not get them."""
         return self._tap.active
 
-    def _receive(self, packet: bytes, sender: str) -> Iterable[bytes]:
+    def _receive(self, packet: bytes, sender: int) -> Iterable[bytes]:
         """What pjmedia gets in place of a packet."""
         number = payload_type(packet)
         # Some gateways send telephone-events although nobody has agreed to them. No audio of ours has such a number.
         if number == self._events != 0 or is_event(packet):
             event = parse(packet)
-            if event is not None and self._believes(sender, event.ssrc):
+            if event is not None and self._believes(sender_of(sender), event.ssrc):
                 self._expect_tones(False)
                 self._pressed.append(self._presses.feed(event))
             return ()
