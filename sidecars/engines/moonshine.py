@@ -29,7 +29,7 @@ from sidecars.engines.moonshine_model import Decoded, MoonshineModel
 from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
-from sidecars.engines.moonshine_words import placed, said_words, tidy
+from sidecars.engines.moonshine_words import placed, said_words, spoken_likelihood, tidy
 from sidecars.engines.noise_reduction import with_less_noise
 from sidecars.engines.not_speech import is_speech
 from sidecars.engines.voiced import RATE, WINDOW, Voiced
@@ -38,12 +38,13 @@ from sidecars.engines.word_grammar import Vocabulary, WordGrammar
 MAX_SESSIONS = 64
 BEAM = 4
 PARTIALS_S = 0.24
-EARLY_PARTIALS_S, EARLY = 0.1, round(0.8 * RATE)
+EARLY_PARTIALS_S, EARLY = 0.06, round(0.8 * RATE)
 """Partials come more often in the first samples of a voice, because they decide whether it interrupts the agent."""
 SHARE_S = 0.1
-"""If many callers speak, each gets a partial only every so many seconds times their number."""
-LENGTH_SHARE = 0.16
-"""Partials of long speech take longer to make; the next one comes after this share of the speech's length."""
+"""Each gets a partial only every so many seconds times the number of others who speak."""
+LENGTH_SHARE = 0.2
+"""Partials of long speech take longer to make and tell less that is new: the next one comes after this share of the
+voice's length."""
 BEHIND_S = 0.1
 """A step with this much audio comes late. Then the machine is busy, and partials come half as often."""
 PAUSE = 4 * WINDOW
@@ -101,6 +102,11 @@ class _Session:
         return self.voiced.first is not None and self.voiced.quiet < PAUSE
 
     @property
+    def young(self) -> bool:
+        """Whether the voice has just begun."""
+        return self.voiced.first is not None and self.samples - self.voiced.first < EARLY
+
+    @property
     def offset_s(self) -> float:
         """Where `audio` begins in the utterance, in seconds."""
         return self.voiced.dropped * WINDOW / RATE
@@ -123,8 +129,7 @@ class _Session:
         if not self.speaking:
             return RATE if self.heard_at < self.voiced.last else -1
         since = self.samples - max(self.heard_at, self.begin)
-        young = self.samples - self.voiced.first < EARLY
-        return since - max(early if young else least, LENGTH_SHARE * (self.samples - self.begin))
+        return since - max(early if self.young else least, LENGTH_SHARE * (self.samples - self.voiced.first))
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm
@@ -248,7 +253,7 @@ class Moonshine:
                 return partial(self._finish, number, session)
         talking = sum(each.speaking for each in self._sessions.values())
         busy, early_s = (2 if self._behind else 1), min(EARLY_PARTIALS_S, self._interval_s)
-        least, early = (max(each, SHARE_S * talking) * busy * RATE for each in (self._interval_s, early_s))
+        least, early = (max(each, SHARE_S * (talking - 1)) * busy * RATE for each in (self._interval_s, early_s))
         overdue = {number: each.overdue(least, early) for number, each in self._sessions.items()}
         number = max(overdue, key=lambda each: overdue[each], default=0)
         if not overdue or overdue[number] < 0:
@@ -310,12 +315,13 @@ class Moonshine:
         encoded = self._encoded(session, begin, end)
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
-        free = ranked[0].likelihood
+        free = spoken_likelihood(ranked, self._model.tokens)
         ranked = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
         session.others = others(self._model.tokens, ranked)
         session.encoded = None
         # What the decoder found without an answer in mind proves as well that somebody spoke.
-        return self._words(session, ranked, begin, end, max(free, ranked[0].likelihood), whole=True)
+        likelihood = max(free, spoken_likelihood(ranked, self._model.tokens))
+        return self._words(session, ranked, begin, end, likelihood, whole=True)
 
     def _encoded(self, session: _Session, begin: int, end: int) -> Encoded:
         if session.encoded is None or session.encoded[:2] != (begin, end):
@@ -336,7 +342,8 @@ class Moonshine:
         text = self._model.tokens.text(ranked[0].tokens)
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
-        if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole):
+        cut_off = session.young and session.speaking
+        if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole, cut_off=cut_off):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

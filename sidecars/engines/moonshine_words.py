@@ -63,13 +63,24 @@ def _shares(ranked: Sequence[Decoded]) -> list[float]:
     return [each / sum(weights) for each in weights]
 
 
+def spoken_likelihood(ranked: Sequence[Decoded], tokens: Tokens) -> float:
+    """Returns the likelihood of the best hypothesis's words, however they are written: the model is often undecided
+    between "Okay, okay, stop." and "Ok. Okay, stop!", but not about what was said."""
+    best = ranked[0]
+    heard = plain_words(tokens.text(best.tokens))
+    same = {each.tokens: each for each in ranked if plain_words(tokens.text(each.tokens)) == heard}
+    gained = math.log(sum(math.exp(sum(each.logprobs) - sum(best.logprobs)) for each in same.values()))
+    return best.likelihood + gained / len(best.logprobs)
+
+
 def plain_words(text: str) -> str:
-    """Returns a text without what cannot be heard: case and punctuation."""
+    """Returns a text without what cannot be heard: case, punctuation, and how "okay" is written."""
     return " ".join(filter(None, map(_plain, text.split())))
 
 
 def _plain(word: str) -> str:
-    return "".join(filter(str.isalnum, word.lower()))
+    plain = "".join(filter(str.isalnum, word.lower()))
+    return "okay" if plain == "ok" else plain
 
 
 def placed(said: Sequence[Said], voiced: Voiced, begin: int, end: int, offset_s: float) -> list[Word]:

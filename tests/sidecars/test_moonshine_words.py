@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from sidecars.engines.moonshine_model import Decoded
 from sidecars.engines.moonshine_tokens import Tokens
-from sidecars.engines.moonshine_words import Said, placed, said_words, tidy
+from sidecars.engines.moonshine_words import Said, placed, plain_words, said_words, spoken_likelihood, tidy
 from sidecars.engines.voiced import RATE, WINDOW, Voiced
 
 TOKENS = Tokens([b"", b"", b"", "▁On".encode(), "▁Wed".encode(), b"nesday", b".", "▁Thursday".encode()])
@@ -45,6 +46,20 @@ def test_what_is_expected_is_surer() -> None:
 def test_confidence_is_a_share() -> None:
     assert confidences(decoded(WEDNESDAY, -0.01, bonus=8.0))[0] <= 1
     assert 0 <= confidences(decoded(WEDNESDAY, -9.0))[0] < 0.1
+
+
+def test_what_was_said_is_as_likely_as_all_ways_to_write_it_together() -> None:
+    undotted = WEDNESDAY[:-1]
+    alone = spoken_likelihood([decoded(WEDNESDAY, -0.5)], TOKENS)
+    assert alone == decoded(WEDNESDAY, -0.5).likelihood
+    assert spoken_likelihood([decoded(WEDNESDAY, -0.5), decoded(THURSDAY, -0.5)], TOKENS) == alone
+    twice = Decoded(undotted, (-0.5,) * 3 + (-1.0,), 0.0)
+    both = spoken_likelihood([decoded(WEDNESDAY, -0.5), twice], TOKENS)
+    assert both == pytest.approx(alone + math.log(2) / len(decoded(WEDNESDAY).logprobs))
+
+
+def test_okay_is_one_word_however_it_is_written() -> None:
+    assert plain_words("Ok. Okay, OK!") == "okay okay okay"
 
 
 def test_no_words_of_no_tokens() -> None:
