@@ -43,12 +43,13 @@ class Teller:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._told = scene.when == "turn"
+        self._told = self._before = scene.when == "turn"
 
     def greet(self) -> AsyncGenerator[AgentEvent, None]:
         return _says(QUESTIONS.get(self._scene.asked, NUMBER))
 
     def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
+        self._before = self._told
         if not turn.text or not self._told:
             self._told = True
             return _says(REPLY)
@@ -58,7 +59,8 @@ class Teller:
         return True
 
     def retract(self) -> None:
-        """The agent repeats its question."""
+        """What was begun early counts as never begun."""
+        self._told = self._before
 
     def wanted_digits(self) -> int:
         return 0
