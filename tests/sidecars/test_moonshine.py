@@ -242,6 +242,19 @@ def test_what_was_asked_tells_what_was_said_in_noise() -> None:
     assert (other.text, other.others) == ("Not quiet.", ("Not quite.",))
 
 
+def test_a_short_answer_is_heard_with_its_noise(engine: Moonshine) -> None:
+    pcm = noisy(said(SENTENCE), 0.3, 5)
+    quiet = {}
+    for expected in ("", "yes_no"):
+        engine.open(1, {"grammar": "clinic", "expected": expected})
+        engine._sessions[1].take(pcm)
+        sound = engine._sessions[1].sound(0, len(pcm) // 2)
+        engine.cancel(1)
+        powers = np.sort(np.square(sound[: len(sound) // 320 * 320]).reshape(-1, 320).mean(1))
+        quiet[expected] = powers[: len(powers) // 5].mean() / powers[-len(powers) // 5 :].mean()
+    assert quiet[""] < 0.7 * quiet["yes_no"]
+
+
 def test_who_does_not_answer_the_question_is_heard_as_well(engine: Moonshine) -> None:
     assert final_of(engine, said(SENTENCE), {"grammar": "clinic", "expected": "yes_no"}).text == SENTENCE
 
