@@ -204,7 +204,8 @@ def test_a_caller_who_thinks_aloud_costs_a_bounded_number_of_replies(tmp_path: P
     patient = replace(EARLY, vad=VadSettings(min_silence_s=1.0))
     left = ring(tmp_path, script, agent=agent, settings=patient)
     assert len(left.turns) == 2
-    assert left.turns[1]["early_start"] == {"kept": False, "dropped": MOST, "wasted_tokens": MOST}
+    early = left.turns[1]["early_start"]
+    assert (early["kept"], early["dropped"]) == (False, MOST) and early["wasted_tokens"] <= MOST
     assert len(agent.begun) == MOST + 1
 
 
