@@ -158,7 +158,7 @@ class TurnSettings:
     `unfinished_s`)."""
     min_wait_s: Annotated[float, between(0.1, 5)] = 0.2
     """adaptive: the shortest wait, after a requested yes or no and after a sentence that is certainly finished."""
-    max_wait_s: Annotated[float, between(0.1, 10)] = 2.0
+    max_wait_s: Annotated[float, between(0.1, 10)] = 2.6
     """adaptive: the longest wait, in the middle of a number, a sentence, or a name that is being spelled."""
     stable_s: Annotated[float, between(0, 2)] = 0.2
     """Where words interrupt the agent, a word of a partial transcript counts once it has been unchanged for this
