@@ -146,22 +146,30 @@ def test_a_turn_is_charged_for_its_own_speculative_replies_alone(tmp_path: Path)
 
 @pytest.mark.long
 def test_a_dropped_reply_closes_its_models_stream_at_once(tmp_path: Path) -> None:
-    closed: list[float] = []
+    begun: list[str] = []
+    closed: list[tuple[str, float]] = []
+    """What each reply's caller had said, and when its stream was closed before its end."""
 
-    async def endless() -> AsyncGenerator[AgentEvent, None]:
-        try:
-            while True:
-                yield Token("and ")
-                await asyncio.sleep(0.03)
-        finally:
-            closed.append(asyncio.get_running_loop().time())
+    class Talks(agents.Lines):
+        def reply(self, turn: CallerTurn, history: Sequence[Message]) -> AsyncGenerator[AgentEvent, None]:
+            super().reply(turn, history)
+            return self.talk(turn.text)
 
-    agent = agents.Lines(endless, agents.text("Until five."), moves_on=True)
-    left = ring(tmp_path, thinks_aloud, agent=agent, settings=EARLY)
-    first = agent.begun[0].text
-    partials = [note for note in left.notes if note.kind == "partial" and note.at_ns / 1e9 > closed[0] - 0.1]
-    went_on = next(note.at_ns for note in partials if not says_the_same(str(note.data["text"]), first))
-    assert closed[0] == went_on / 1e9
+        async def talk(self, text: str) -> AsyncGenerator[AgentEvent, None]:
+            begun.append(text)
+            try:
+                for _ in range(60):
+                    yield Token("and ")
+                    await asyncio.sleep(0.03)
+            except (GeneratorExit, asyncio.CancelledError):
+                closed.append((text, asyncio.get_running_loop().time()))
+                raise
+
+    left = ring(tmp_path, thinks_aloud, agent=Talks(agents.text("")), settings=EARLY)
+    assert len(closed) == len(begun) - 1 >= 1
+    for text, at in closed:
+        partials = [note for note in left.notes if note.kind == "partial" and note.at_ns / 1e9 > at - 0.1]
+        assert at == next(note.at_ns for note in partials if not says_the_same(str(note.data["text"]), text)) / 1e9
 
 
 @pytest.mark.long

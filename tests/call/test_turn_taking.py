@@ -34,7 +34,8 @@ def test_a_caller_who_goes_on_while_the_agent_thinks_has_said_one_thing(tmp_path
         await phone.says(speech(TUESDAY))
         await phone.heard_out("On Tuesday then")
 
-    left = ring(tmp_path, script, agent=agent)
+    late = replace(SETTINGS, turn=replace(SETTINGS.turn, early_start=False))
+    left = ring(tmp_path, script, agent=agent, settings=late)
     assert agent.retracted == 1
     said = agent.asked[-1].text
     assert "book an appointment" in said and "Tuesday" in said
