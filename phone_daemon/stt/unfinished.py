@@ -53,9 +53,9 @@ INFINITIVES |= _set("when happy ready easier cheaper possible")
 GIVING, GIVEN = _set("tell give send show ask let told gave sent asked"), _set("me him her us them you")
 THAT = _set("is was say said think hope know sure afraid told mean means")
 LEADS = (
-    *("let me think", "let me see", "told to", "supposed to", "do you have", "is for", "it's for"),
-    *("calling because", "calling about", "it's possible", "is possible", "name is", "number is", "my name"),
-    *("two things", "one thing", "two questions", "a bit of", "kind of", "sort of", "and then"),
+    "let me think, let me see, told to, supposed to, do you have, is for, it's for, calling because, calling about, "
+    "it's possible, is possible, name is, number is, my name, two things, one thing, two questions, a bit of, "
+    "kind of, sort of, and then"
 )
 """Last words that lead to something, most of them however they sound: "it's for", "there are two things"."""
 YES_NO, FEW = _set("yes no yeah"), 4
@@ -65,34 +65,15 @@ INVERTED = _set("is are was were do does did can could will would should shall m
 SHORT = 9
 """Most words of a sentence that may be no more than a subordinate clause."""
 OPENINGS = (
-    *("good morning", "good afternoon", "good evening", "hello", "hi", "hey", "hello there", "hi there", "listen"),
-    *("look", "sorry", "excuse me", "i'm sorry", "right", "all right", "alright", "okay", "great", "now", "well", "so"),
-    *("oh", "ah", "anyway", "actually", "please", "first", "first of all", "hang on", "hold on", "just a second"),
-    *(
-        "just a moment",
-        "one moment",
-        "let me see",
-        "let me check",
-        "let me think",
-        "you know",
-        "i mean",
-        "in that case",
-    ),
-    *(
-        "by the way",
-        "at the moment",
-        "for example",
-        "to be honest",
-        "unfortunately",
-        "basically",
-        "you see",
-        "and",
-        "but",
-    ),
+    "good morning, good afternoon, good evening, hello, hi, hey, hello there, hi there, listen, look, sorry, "
+    "excuse me, i'm sorry, right, all right, alright, okay, great, now, well, so, oh, ah, anyway, actually, please, first, "
+    "first of all, hang on, hold on, just a second, just a moment, one moment, let me see, let me check, "
+    "let me think, you know, i mean, in that case, by the way, at the moment, for example, to be honest, unfortunately, "
+    "basically, you see, and, but"
 )
 """What people say before they say what they want."""
-_LEADS = tuple(tuple(each.split()) for each in LEADS)
-_OPENINGS = frozenset(tuple(each.split()) for each in OPENINGS)
+_LEADS = tuple(tuple(each.split()) for each in LEADS.split(", "))
+_OPENINGS = frozenset(tuple(each.split()) for each in OPENINGS.split(", "))
 _SENTENCES = re.compile(r"[.?!]+\s")
 
 
