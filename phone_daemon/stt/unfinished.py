@@ -66,10 +66,10 @@ SHORT = 9
 """Most words of a sentence that may be no more than a subordinate clause."""
 OPENINGS = (
     "good morning, good afternoon, good evening, hello, hi, hey, hello there, hi there, listen, look, sorry, "
-    "excuse me, i'm sorry, right, all right, alright, okay, great, now, well, so, oh, ah, anyway, actually, please, first, "
-    "first of all, hang on, hold on, just a second, just a moment, one moment, let me see, let me check, "
-    "let me think, you know, i mean, in that case, by the way, at the moment, for example, to be honest, unfortunately, "
-    "basically, you see, and, but"
+    "excuse me, i'm sorry, right, all right, alright, okay, great, now, well, so, oh, ah, anyway, actually, please, "
+    "first, first of all, hang on, hold on, just a second, just a moment, one moment, let me see, let me check, "
+    "let me think, you know, i mean, in that case, by the way, at the moment, for example, to be honest, "
+    "unfortunately, basically, you see, and, but"
 )
 """What people say before they say what they want."""
 _LEADS = tuple(tuple(each.split()) for each in LEADS.split(", "))
