@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from ops.live.daemon_process import DaemonProcess
-from ops.live.ports import free_port
+from ops.live.ports import free_block, free_port
 from ops.witness.probe import until
 from tests.foreign.audio import has_speech, read
 from tests.foreign.programs import need
@@ -20,6 +20,8 @@ from tests.foreign.programs import need
 DIALECTS = sorted(Path(__file__).parent.glob("dialects/*.xml"))
 CARDS = 2
 """Each carries four calls; all dialects run at the same time."""
+SIPP_PORTS = 4
+"""Audio and video, each with RTCP beside it."""
 CALLERS = {
     "asterisk": "+442079460001",
     "cisco_cube": "+442079460003",
@@ -35,11 +37,11 @@ CALLERS = {
 pytestmark = [pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
 
 
-async def call(port: int, dialect: Path, folder: Path) -> str:
+async def call(port: int, dialect: Path, folder: Path, media: int) -> str:
     """SIPp's complaint; empty if every message came as the scenario expects."""
     process = await asyncio.create_subprocess_exec(
         need("sipp"), f"127.0.0.1:{port}", "-sf", str(dialect), "-s", "100", "-m", "1", "-nostdin", "-rtp_echo",
-        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-mp", str(free_port(even=True)),
+        "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-mp", str(media),
         "-cid_str", dialect.stem, "-timeout", "30", "-timeout_error",
         "-trace_err", "-error_file", str(folder / f"{dialect.stem}.err"),
         cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
@@ -64,8 +66,13 @@ async def spoken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict
         "echo": {"cancel": False},
     }
     async with DaemonProcess(folder / "var", sections, start_s=90) as daemon:
+        # All at once: one that has not yet opened its sockets would otherwise find them taken by another.
+        media = free_block(SIPP_PORTS * len(DIALECTS), even=True)
         complaints = await asyncio.gather(
-            *(call(daemon.port + at % CARDS, dialect, folder) for at, dialect in enumerate(DIALECTS))
+            *(
+                call(daemon.port + at % CARDS, dialect, folder, media + SIPP_PORTS * at)
+                for at, dialect in enumerate(DIALECTS)
+            )
         )
         fine = complaints.count("")
         await until(lambda: daemon.log().count("call.ended") >= fine)
