@@ -39,7 +39,7 @@ MESSAGE_WAIT_S = 0.8
 GROUP_WAIT_S = 1.5
 """Wait between the groups of letters of a name, and after the first words of a message, which may be one misheard.
 People take up to 1.2 s."""
-DIGITS_WAIT_S = 2.0
+DIGITS_WAIT_S = 2.2
 """Wait for the rest of a number, which is certain to come: people look it up, and read it again."""
 WORD_WAIT_S = 0.2
 """Wait after a mere "no" or "yes": what comes next, such as "sorry, on Friday", follows sooner."""

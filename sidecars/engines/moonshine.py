@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sidecars.engine import EngineFull, Hypothesis, Word
 from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.checked import a_number, refuse_unknown, whole_number
+from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
 from sidecars.engines.moonshine_answers import answers_to, others, with_answer
 from sidecars.engines.moonshine_model import Decoded, MoonshineModel
@@ -91,6 +92,8 @@ class _Session:
         """Begin and end of the part of `audio` that was heard last, and the encoder's output for it."""
         self.last: tuple[int, list[Word]] | None = None
         """A position in the utterance, and the words up to there, which are final unless the voice goes on."""
+        self.so_far: list[Word] = []
+        """The same, as long as the caller may go on."""
         self.others: list[str] = []
         """What else may have been said instead of those words."""
 
@@ -267,8 +270,10 @@ class Moonshine:
         return partial(self._guess, number, self._sessions[number])
 
     def _finish(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
-        """The final words of what was said before the pause."""
-        return self._changed(number, session, self._words_for_good(session, self._give_way))
+        """The final words of what was said before the pause. Meanwhile, those of a number are told as they sounded: in
+        a pause within it, it was made as long as the whole one, and nobody would wait for the rest."""
+        self._words_for_good(session, self._give_way)
+        return self._changed(number, session, session.so_far)
 
     def _guess(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
         """What the growing audio says so far."""
@@ -322,12 +327,18 @@ class Moonshine:
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
         free = spoken_likelihood(ranked, self._model.tokens)
-        ranked = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
-        session.others = others(self._model.tokens, ranked)
+        answered = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
+        session.others = others(self._model.tokens, answered)
         session.encoded = None
         # What the decoder found without an answer in mind proves as well that somebody spoke.
-        likelihood = max(free, spoken_likelihood(ranked, self._model.tokens))
-        return self._words(session, ranked, begin, end, likelihood, whole=True)
+        likelihood = max(free, spoken_likelihood(answered, self._model.tokens))
+        words = self._words(session, answered, begin, end, likelihood, whole=True)
+        session.so_far = words
+        if isinstance(session.answers, DigitWords) and not session.answers.fits(
+            self._model.tokens.text(ranked[0].tokens)
+        ):
+            session.so_far = self._words(session, ranked, begin, end, likelihood, whole=True)
+        return words
 
     def _encoded(self, session: _Session, begin: int, end: int) -> Encoded:
         if session.encoded is None or session.encoded[:2] != (begin, end):

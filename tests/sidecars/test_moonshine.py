@@ -229,6 +229,16 @@ def test_in_noise_a_number_has_the_length_that_was_asked_for(engine: Moonshine) 
 
 
 @pytest.mark.long
+def test_in_a_pause_a_number_is_told_as_it_sounded() -> None:
+    """Its other half may be to come; made as long as the whole one, it would not be waited for."""
+    engine = create({"phrases": PHRASES, "weight": 0})
+    pcm = noisy(said("It's four one nine seven, oh three double"), 0.3, 5) + bytes(RATE)
+    partials, final = heard(engine, pcm, {"grammar": "clinic", "expected": "digits_8_8"})
+    eight = DigitWords(vocabulary(), 8, 8)
+    assert eight.fits(final.text) and not eight.fits(partials[-1].text)
+
+
+@pytest.mark.long
 def test_what_was_asked_tells_what_was_said_in_noise() -> None:
     """Without any bias: only by what the answers are."""
     answers = ["hold on no", "exactly", "sure", "of course", "not quite", "correct", "uh-huh", "yes", "no"]
