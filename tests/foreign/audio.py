@@ -47,3 +47,19 @@ def alike(part: Samples, whole: Samples) -> float:
         scale = float(np.linalg.norm(piece) * np.linalg.norm(template))
         best = max(best, float(piece @ template) / scale if scale else 0.0)
     return best
+
+
+def share_in_order(part: Samples, whole: Samples) -> float:
+    """The share of the speech in `part` that `whole` contains in the same order, by its loudness in 20 ms steps.
+
+    For a client that drops what its busy machine plays too late: `alike` falls with the first gap, this does not. Of
+    another sentence at most two thirds are found.
+    """
+    said = loudness(part)
+    track = np.sqrt(np.mean(np.square(np.lib.stride_tricks.sliding_window_view(whole, WINDOW)[::20]), axis=1))
+    longest = np.zeros(len(track) + 1, np.int64)
+    """By place in `track`: how many steps of what was said so far are found up to there."""
+    for level in said[said > 200]:
+        longer = np.where(np.abs(track - level) <= 0.1 * level, longest[:-1] + 1, 0)
+        longest[1:] = np.maximum.accumulate(np.maximum(longest[1:], longer))
+    return float(longest[-1] / max(np.count_nonzero(said > 200), 1))

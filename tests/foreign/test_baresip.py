@@ -11,7 +11,7 @@ import pytest
 
 from ops.live.daemon_process import DaemonProcess
 from ops.live.ports import free_port
-from tests.foreign.audio import alike, has_speech, read
+from tests.foreign.audio import has_speech, read, share_in_order
 from tests.foreign.conftest import silence
 from tests.foreign.programs import need
 from tests.foreign.test_sipp import recorded
@@ -64,7 +64,7 @@ async def test_a_softphone_hears_the_greeting_and_is_understood(
     (ear,) = read(heard)
     call, _, agent = await recorded(daemon)
     assert has_speech(ear)
-    assert alike(ear, agent) > 0.9
+    assert share_in_order(ear, agent) > 0.8
     # The caller by their words, not by the waveform: baresip sends from a thread that a busy machine delays.
     turns = [json.loads(line) for line in (call / "turns.jsonl").read_text().splitlines()]
     assert any("appointment" in turn["caller"] for turn in turns), turns

@@ -16,7 +16,7 @@ from ops.live.daemon_process import DaemonProcess
 from ops.live.ports import free_block, free_port
 from ops.witness.probe import until
 from phone_daemon.events import PlayoutDone
-from tests.foreign.audio import alike, has_speech, read
+from tests.foreign.audio import has_speech, read, share_in_order
 from tests.foreign.conftest import booking, silence
 from tests.foreign.programs import need
 from tests.foreign.test_baresip import modules
@@ -100,7 +100,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
         _, agent = read(call / "call.wav")
         turns = [json.loads(line) for line in (call / "turns.jsonl").read_text().splitlines()]
     assert has_speech(ear)
-    assert alike(ear, agent) > 0.9
+    assert share_in_order(ear, agent) > 0.8
     # By its words, not by its waveform: this client sends from a thread that a busy machine delays.
     assert any("appointment" in turn["caller"] for turn in turns), turns
 
