@@ -106,11 +106,6 @@ class _Session:
         return self.voiced.first is not None and self.voiced.quiet < PAUSE
 
     @property
-    def young(self) -> bool:
-        """Whether the voice has just begun."""
-        return self.voiced.first is not None and self.samples - self.voiced.first < EARLY
-
-    @property
     def offset_s(self) -> float:
         """Where `audio` begins in the utterance, in seconds."""
         return self.voiced.dropped * WINDOW / RATE
@@ -132,8 +127,8 @@ class _Session:
             return -1
         if not self.speaking:
             return RATE if self.heard_at < self.voiced.last else -1
-        since = self.samples - max(self.heard_at, self.begin)
-        return since - max(early if self.young else least, LENGTH_SHARE * (self.samples - self.voiced.first))
+        since, age = self.samples - max(self.heard_at, self.begin), self.samples - self.voiced.first
+        return since - max(early if age < EARLY else least, LENGTH_SHARE * age)
 
     def take(self, pcm: bytes) -> None:
         self.audio += pcm
@@ -359,8 +354,7 @@ class Moonshine:
         text = self._model.tokens.text(ranked[0].tokens)
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
-        cut_off = session.young and session.speaking
-        if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole, cut_off=cut_off):
+        if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole):
             return []
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)

@@ -26,9 +26,6 @@ misheard, and a "Correct." in loud noise."""
 LEAST_ANSWER = -0.6
 """What is likely to be an answer to a question needs to be no likelier than this: of the 138 answers of those sets it
 gives back two of the five that were lost, and of 160 noises it makes words of none."""
-LEAST_CUT_OFF = -0.6
-"""In the first 0.8 s of a voice, the last word is often a part of one, and therefore less likely: "Hello" is heard
-up to 0.2 s sooner. On the tuning scenes this makes no more of the noises and remarks into words that interrupt."""
 ROUNDS = (6, 4, 3, 3)
 """So often in a row nobody says the same one, two, three or four words."""
 SENTENCES = 2
@@ -38,19 +35,11 @@ LONGEST_ROUND = 16
 DIGITS = frozenset(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", *"0123456789"))
 
 
-def is_speech(
-    voiced: Voiced,
-    likelihood: float,
-    text: str,
-    *,
-    answer: bool = False,
-    whole: bool = False,
-    cut_off: bool = False,
-) -> bool:
+def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = False, whole: bool = False) -> bool:
     """Judges `text`. `likelihood`: the mean log probability of its tokens, and what a bias gave them: what is expected
     needs less evidence. `answer`: it is likely to be one to what was asked. `whole`: no more of the utterance will
-    come. `cut_off`: it is the beginning of a voice that goes on."""
-    least = LEAST_ANSWER if answer else LEAST_CUT_OFF if cut_off else LEAST_LIKELIHOOD
+    come."""
+    least = LEAST_ANSWER if answer else LEAST_LIKELIHOOD
     expected = likelihood >= EXPECTED
     if whole and not answer and (voiced.perhaps_s if expected else voiced.speech_s) < LEAST_WHOLE_S:
         return False

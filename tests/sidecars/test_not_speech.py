@@ -48,13 +48,6 @@ def test_the_model_must_be_sure_enough() -> None:
     assert not is_speech(voice(60), -0.4, "Or is there an incident in the conference?")
 
 
-def test_of_a_word_that_is_cut_off_the_model_need_not_be_as_sure() -> None:
-    assert is_speech(voice(5), -0.5, "Hello.", cut_off=True)
-    assert not is_speech(voice(5), -0.5, "Hello.")
-    assert not is_speech(voice(5), -0.7, "Hello.", cut_off=True)
-    assert not is_speech(voice(2), -0.5, "Hello.", cut_off=True)
-
-
 @pytest.mark.parametrize(
     "text",
     [
