@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
-from phone_daemon.events import SAMPLE_RATE, Flushed, Frame
+from phone_daemon.events import SAMPLE_RATE, EndReason, Flushed, Frame
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.protocol import Stats
 from phone_daemon.wire.sip import LineCard, SipLine
@@ -98,7 +98,9 @@ async def _carry(seconds: float, ours: _Heard | None, far_heard: _Heard) -> Stat
             await asyncio.sleep(FLUSH_S)
         stats = await card.stats()
         for line in far_lines:
-            line.hang_up()
+            line.hang_up(
+                EndReason.DRAINED
+            )  # The agent itself hangs up after its last sound, and here none is the last.
     return replace(stats, cpu_s=cpu)
 
 
