@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 
 from ops.edge.plan import Account, Plan
 from ops.edge.routes import ROUTES
@@ -24,6 +25,11 @@ MAX_MESSAGE = 65_535
 """Bytes of a SIP message, by UDP and TCP."""
 CARDS, TRUNKS = 1, 1
 """The dispatcher's set and the address group that are in use."""
+
+
+def arguments(folder: Path) -> list[str]:
+    """Those that Kamailio is run with; its files are in `folder`."""
+    return ["-DD", "-E", "-m", "256", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
 
 
 def files(plan: Plan) -> dict[str, str]:

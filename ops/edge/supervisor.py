@@ -16,6 +16,7 @@ from typing import Self
 
 from ops.edge import haproxy
 from ops.edge.handshakes import Handshakes
+from ops.edge.kamailio import arguments as kamailio_arguments
 from ops.edge.plan import Account, EdgeError, Plan
 from ops.edge.registrars import Registrars
 from ops.edge.rpc import NoAnswer, call, media_answers
@@ -75,10 +76,9 @@ def children(plan: Plan) -> list[Child]:
     """The programs to run, media first. Raises `Missing`."""
     folder = plan.folder
     media = ["--foreground", "--log-stderr", f"--config-file={folder}/rtpengine.conf"]
-    sip = ["-DD", "-E", "-m", "256", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
     found = [
         Child("rtpengine", [program("rtpengine"), *media]),
-        Child("kamailio", [program("kamailio"), *sip]),
+        Child("kamailio", [program("kamailio"), *kamailio_arguments(folder)]),
     ]
     if haproxy.wanted(plan):
         found.append(Child("haproxy", [program("haproxy"), "-db", "-f", f"{folder}/haproxy.cfg"]))

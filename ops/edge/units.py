@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.edge import haproxy
+from ops.edge import haproxy, kamailio
 from ops.edge.plan import Plan
 
 _HARDENED = """\
@@ -32,7 +32,7 @@ UMask=0077
 def files(plan: Plan) -> dict[str, str]:
     """The units, by name; copy them to /etc/systemd/system."""
     folder = plan.folder
-    kamailio = f"-DD -E -m 256 -M 8 -w {folder} -Y {folder} -f {folder}/kamailio.cfg"
+    sip = " ".join(kamailio.arguments(folder))
     written = {
         "systemd/phone-edge-media.service": _unit(
             plan,
@@ -43,7 +43,7 @@ def files(plan: Plan) -> dict[str, str]:
         "systemd/phone-edge.service": _unit(
             plan,
             "SIP edge (Kamailio)",
-            f"/usr/sbin/kamailio {kamailio}",
+            f"/usr/sbin/kamailio {sip}",
             "Requires=phone-edge-media.service\nAfter=phone-edge-media.service\n",
             # Stopping this unit does not wait for live calls; `phone-ops edge start` does.
             f"ExecStartPre=/usr/sbin/kamailio -c -f {folder}/kamailio.cfg\n",

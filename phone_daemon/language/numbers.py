@@ -7,13 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-TEENS = (
-    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-TENS = {
-    "twenty": 2, "thirty": 3, "forty": 4, "fifty": 5, "sixty": 6, "seventy": 7, "eighty": 8, "ninety": 9,
-}  # fmt: skip
+from sidecars import spoken_digits
+
+UNITS, TEENS, REPEATS = spoken_digits.UNITS, spoken_digits.TEENS, spoken_digits.REPEATS
+TENS = {word: tens for tens, word in enumerate(spoken_digits.TENS, 2)}
 DIGITS = {word: str(value) for value, word in enumerate(UNITS)}
 DIGITS |= dict.fromkeys(("oh", "o", "nought", "naught", "nil"), "0")
 _PLAIN = DIGITS | {word: str(value) for value, word in enumerate(TEENS, 10)}
@@ -22,8 +19,7 @@ _NUMBER_WORDS = {
     **{word: value for value, word in enumerate(TEENS, 10)},
     **{word: 10 * tens for word, tens in TENS.items()},
 }
-REPEATS = {"double": 2, "triple": 3, "treble": 3}
-_HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
+_HOMOPHONES = {word: DIGITS[unit] for word, unit in spoken_digits.HOMOPHONES.items()}
 """What a recognizer sometimes writes for digits; counted as digits only between two digits."""
 _LIKE_DIGITS = _HOMOPHONES | {
     "a": "8", "an": "8", "hey": "8", "free": "3", "tree": "3", "fife": "5", "sicks": "6", "fore": "4", "nigh": "9",

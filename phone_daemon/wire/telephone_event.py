@@ -11,10 +11,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from phone_daemon.events import DTMF_EVENTS, SAMPLE_RATE, frame_samples
+from phone_daemon.wire.rtp_packet import HEADER, payload_bounds, payload_type
 
 REMEMBERED = 16
 """Number of keys whose packets may still come, late or twice."""
-_HEADER = struct.Struct("!BBHII")
 _EVENT = struct.Struct("!BBH")
 _END, _RESERVED, _REPEATS = 0x80, 0x40, 2
 FIRST_DYNAMIC = 96
@@ -33,29 +33,22 @@ class EventPacket:
     """In samples; some gateways always send 0."""
 
 
-def payload_type(packet: bytes) -> int:
-    """That of an RTP packet; -1 if it is none."""
-    return packet[1] & 0x7F if len(packet) >= _HEADER.size and packet[0] >> 6 == 2 else -1
-
-
 def is_event(packet: bytes) -> bool:
     """Whether an RTP packet is a key by its form alone: four bytes under a payload type that stands for nothing by
     itself.
     """
-    if len(packet) != _HEADER.size + 4 or payload_type(packet) < FIRST_DYNAMIC or packet[0] & 0x3F:
+    if len(packet) != HEADER.size + 4 or payload_type(packet) < FIRST_DYNAMIC or packet[0] & 0x3F:
         return False
-    event, volume = packet[_HEADER.size : _HEADER.size + 2]
+    event, volume = packet[HEADER.size : HEADER.size + 2]
     return event < len(DTMF_EVENTS) and not volume & _RESERVED
 
 
 def parse(packet: bytes) -> EventPacket | None:
     """The event in an RTP packet; None if it contains none."""
-    if len(packet) < _HEADER.size or packet[0] >> 6 != 2:
+    if payload_type(packet) < 0:
         return None
-    flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
-    start = _HEADER.size + 4 * (flags & 0x0F)
-    if flags & 0x10:
-        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
+    _, kind, sequence, timestamp, ssrc = HEADER.unpack_from(packet)
+    start, _ = payload_bounds(packet)
     return read_event(packet[start:], sequence, timestamp, ssrc, bool(kind & 0x80))
 
 

@@ -101,10 +101,7 @@ def draw(found: Sequence[Point], path: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = Parser(
-        "python -m ops.bench.turn_taking.curve",
-        description=__doc__,
-    )
+    parser = Parser("python -m ops.bench.turn_taking.curve", description=__doc__)
     parser.add_argument("--half", choices=("tune", "held", "all"), default="held", help="which scenes (default held)")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="use about N turns, in the same proportions")
     parser.add_argument("--asked", action="store_true", help="numbers, names and yes or no, in place of open turns")

@@ -58,13 +58,13 @@ class Ends:
 
     def bye(self, host: str, reason: str = _FAILURE) -> Farewell:
         """`host` is ours, `address:port`; `reason` is a value of the header of that name (RFC 3326)."""
-        return self._request(host, "BYE", CSEQ, f"Reason: {reason}")
+        return Farewell(self.call_id, *self._request(host, "BYE", CSEQ, f"Reason: {reason}"))
 
-    def ack(self, host: str, cseq: int) -> Farewell:
-        """The ACK of a 2xx."""
+    def ack(self, host: str, cseq: int) -> tuple[str, bool, str]:
+        """The ACK of a 2xx: the address that it goes to, whether by TCP, and its text."""
         return self._request(host, "ACK", cseq)
 
-    def _request(self, host: str, method: str, cseq: int, *more: str) -> Farewell:
+    def _request(self, host: str, method: str, cseq: int, *more: str) -> tuple[str, bool, str]:
         hop = self.routes[0] if self.routes else self.target
         found = _HOST.search(hop)
         address, tcp = self.sender, self.tcp
@@ -82,7 +82,7 @@ class Ends:
             *more,
             "Content-Length: 0",
         )
-        return Farewell(self.call_id, address, tcp, "\r\n".join((*lines, "", "")))
+        return address, tcp, "\r\n".join((*lines, "", ""))
 
 
 class Dialogs:
@@ -110,7 +110,7 @@ class Dialogs:
         call_id = message.header("call-id")
         known = self._ends.get(call_id)
         if message.code:
-            if known is None and message.code // 100 == 2 and message.header("cseq").endswith("INVITE"):
+            if known is None and message.accepts:
                 self._set(Ends.of_accepted(message, sender))
         elif known is not None and message.method == "ACK" and not known.ours and message.to_tag:
             self._set(replace(known, ours=message.header("to")))
@@ -160,9 +160,9 @@ class Farewells:
         asked both (RFC 3261 section 13.2.2.4). `host` is ours, `address:port`.
         """
         ends = Ends.of_accepted(accepted, sender)
-        ack = ends.ack(host, accepted.cseq)
-        if not ack.tcp:
-            self._udp.sendto(ack.bye.encode(), _pair(ack.address))
+        address, tcp, ack = ends.ack(host, accepted.cseq)
+        if not tcp:
+            self._udp.sendto(ack.encode(), _pair(address))
         if ends.call_id not in self._sent:
             self.say(ends.bye(host, _ELSEWHERE), now)
 

@@ -8,8 +8,10 @@ one of which everybody has both kinds (RFC 3551 section 6).
 
 from __future__ import annotations
 
-import struct
 from collections import deque
+from collections.abc import Callable
+
+from phone_daemon.wire.rtp_packet import HEADER, payload_bounds
 
 PCMU, PCMA, G722 = 0, 8, 9
 """Payload types of our codecs, all static (RFC 3551 section 6). In all, a byte counts one in the timestamp."""
@@ -21,13 +23,12 @@ SURE = 8
 """Pairs before that is decided; more than half of them then decide."""
 _FAR = 100
 """Packets: a larger step between sequence numbers is a new beginning."""
-_HEADER = struct.Struct("!BBHII")
 _PLAIN = 0x80
 """Version 2, and neither padding, nor an extension, nor contributing sources."""
 
 
 def _ulaw(code: int) -> int:
-    """The 16-bit value of a µ-law code (G.711)."""
+    """The 16-bit value of a µ-law code (G.711); `media/g711.py` needs NumPy, which a line card does without."""
     code = ~code & 0xFF
     magnitude = (((code & 15) << 3) + 132 << (code >> 4 & 7)) - 132
     return -magnitude if code & 0x80 else magnitude
@@ -41,10 +42,14 @@ def _alaw(code: int) -> int:
     return magnitude if code & 0x80 else -magnitude
 
 
-_TRANSLATED = {
-    agreed: bytes(min(range(256), key=lambda code: (abs(to(code) - value), -code)) for value in map(by, range(256)))
-    for agreed, by, to in ((PCMU, _alaw, _ulaw), (PCMA, _ulaw, _alaw))
-}
+def _table(given: Callable[[int], int], wanted: Callable[[int], int]) -> bytes:
+    """The nearest code of one law for each code of the other."""
+    values = [wanted(code) for code in range(256)]
+    from_last = range(255, -1, -1)
+    return bytes(min(from_last, key=lambda code: abs(values[code] - value)) for value in map(given, range(256)))
+
+
+_TRANSLATED = {PCMU: _table(_alaw, _ulaw), PCMA: _table(_ulaw, _alaw)}
 """By the payload type that was agreed on: its code for each code of the other law."""
 
 
@@ -75,15 +80,15 @@ class RegularRtp:
 
     def feed(self, packet: bytes) -> tuple[bytes, ...]:
         """What pjmedia gets in place of an RTP packet: mostly the same object."""
-        if len(packet) <= _HEADER.size or packet[0] >> 6 != 2:
+        if len(packet) <= HEADER.size or packet[0] >> 6 != 2:
             return (packet,)
-        flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
-        number, start, end = kind & 0x7F, _HEADER.size, len(packet)
+        flags, kind, sequence, timestamp, ssrc = HEADER.unpack_from(packet)
+        number, start, end = kind & 0x7F, HEADER.size, len(packet)
         if not self.takes(number):
             return (packet,)
         other = number != self._agreed
         if flags != _PLAIN:
-            start, end = _bounds(packet)
+            start, end = payload_bounds(packet)
         size = end - start
         if size <= 0:
             return (packet,)
@@ -104,7 +109,7 @@ class RegularRtp:
             self._dropped += 1
             return ()
         kind = kind & 0x80 | self._agreed
-        return (_HEADER.pack(_PLAIN, kind, (sequence - self._dropped) & 0xFFFF, at, ssrc) + audio[:whole],)
+        return (HEADER.pack(_PLAIN, kind, (sequence - self._dropped) & 0xFFFF, at, ssrc) + audio[:whole],)
 
     def _time(self, sequence: int, timestamp: int, size: int, *, marked: bool) -> int:
         """The timestamp that the packet should have."""
@@ -126,11 +131,3 @@ class RegularRtp:
             self._last = sequence, timestamp, size
             self._due = (timestamp_due + size) & 0xFFFFFFFF
         return timestamp_due
-
-
-def _bounds(packet: bytes) -> tuple[int, int]:
-    """Where the payload begins and ends (RFC 3550 section 5.1); nothing is between them if the packet is torn."""
-    start = _HEADER.size + 4 * (packet[0] & 0x0F)
-    if packet[0] & 0x10:
-        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
-    return start, len(packet) - (packet[-1] if packet[0] & 0x20 else 0)

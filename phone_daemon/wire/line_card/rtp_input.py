@@ -17,7 +17,8 @@ from phone_daemon.wire.line_card.rtp_port import last_packet
 from phone_daemon.wire.line_card.rtp_source import RtpSource
 from phone_daemon.wire.line_card.rtp_tap import RtpTap, sender_of
 from phone_daemon.wire.protocol import InBandKeys
-from phone_daemon.wire.telephone_event import KeyPresses, is_event, parse, payload_type
+from phone_daemon.wire.rtp_packet import payload_type
+from phone_daemon.wire.telephone_event import KeyPresses, is_event, parse
 
 _PAYLOAD_TYPES = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
 _NO_AUDIO = frozenset((-1, 13, 19, *range(64, 96)))
