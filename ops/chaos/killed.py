@@ -72,9 +72,7 @@ async def _edge(world: World, name: str) -> Seen:
     well = await world.healthy(30)
     loud = await _loud(world)
     what = f"the live call's sound {'went on' if flowing else 'ended'}, the next was answered after {took:.2f} s"
-    return Seen(
-        took < 10 and well and loud and (flowing or name == "rtpengine"), what + ("" if loud else ", WITHOUT SOUND")
-    )
+    return Seen(took < 10 and well and loud and flowing, what + ("" if loud else ", WITHOUT SOUND"))
 
 
 async def _loud(world: World) -> bool:
@@ -138,7 +136,7 @@ FAULTS = (
     Fault("redis-killed", _ALL, partial(_part, pids=_redis, how=signal.SIGKILL, lives=2)),
     Fault("redis-frozen", _ALL, partial(_part, pids=_redis, how=signal.SIGSTOP, lives=2)),
     Fault("edge-killed", "the live call's audio continues, new calls arrive again", partial(_edge, name="kamailio")),
-    Fault("relay-killed", "calls with audio arrive again", partial(_edge, name="rtpengine")),
+    Fault("relay-killed", "the live call's audio continues, new calls arrive again", partial(_edge, name="rtpengine")),
     Fault("stt-killed", "the caller is answered", partial(_speech, kind="stt", how=signal.SIGKILL)),
     Fault("stt-frozen", "the caller is answered", partial(_speech, kind="stt", how=signal.SIGSTOP)),
     Fault("tts-killed", "the caller is answered", partial(_speech, kind="tts", how=signal.SIGKILL)),

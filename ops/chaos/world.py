@@ -125,10 +125,10 @@ def thaw(pids: Sequence[int]) -> None:
 def behind_edge(folder: Path, daemons: int, cards: int, **sip: Any) -> dict[str, Any]:
     """Settings of that many daemons, each with that many line cards, and of an edge in front of them, on free ports."""
     places = daemons * cards
-    first = free_block(places + 3 + daemons)
+    first = free_block(places + 4 + daemons)
     return {
         "daemons": daemons,
-        "health_port": first + places + 3,
+        "health_port": first + places + 4,
         "sip": {"port": first, "cards": cards, **sip},
         "trunk": [{"name": "chaos", "addresses": ["127.0.0.1/32"]}],
         "edge": {
@@ -136,6 +136,7 @@ def behind_edge(folder: Path, daemons: int, cards: int, **sip: Any) -> dict[str,
             "port": first + places,
             "inner_port": first + places + 1,
             "control_port": first + places + 2,
+            "redis_port": first + places + 3,
             "retry_after_s": 7,
             "directory": str(folder / "edge"),
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -213,7 +212,7 @@ def _modules(plan: Plan) -> Iterator[str]:
         ("rtpengine", "rtpengine_sock", f"udp:127.0.0.1:{plan.edge.control_port}", "the media relay"),
         ("rtpengine", "rtpengine_tout_ms", 500, ""),
         ("rtpengine", "rtpengine_disable_tout", 2, "asked again so soon after it did not answer"),
-        ("topoh", "mask_key", _secret(plan), "what stands behind us is encrypted in what goes out"),
+        ("topoh", "mask_key", plan.secret(), "what stands behind us is encrypted in what goes out"),
         ("topoh", "mask_ip", "127.0.0.8", ""),
     ]
     if plan.tls:
@@ -261,12 +260,6 @@ def _words(plan: Plan) -> dict[str, object]:
 
 def _host(address: str) -> str:
     return f"[{address}]" if ":" in address and not address.startswith("[") else address
-
-
-def _secret(plan: Plan) -> str:
-    """A key that stays the same over restarts, so that calls survive them, and that outsiders cannot guess."""
-    seed = plan.folder / "secret"
-    return hashlib.sha256(seed.read_bytes()).hexdigest()[:32] if seed.exists() else "not rendered yet"
 
 
 def _credentials(account: Account) -> str:

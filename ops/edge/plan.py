@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import os
 import re
 import socket
@@ -122,6 +123,13 @@ class Plan:
     def tls(self) -> bool:
         return self.edge.certificate is not None
 
+    def secret(self, purpose: str = "") -> str:
+        """A key that outsiders cannot guess; it stays the same over restarts, so that calls survive them."""
+        seed = self.folder / "secret"
+        if not seed.exists():
+            return "not rendered yet"
+        return hashlib.sha256(seed.read_bytes() + purpose.encode()).hexdigest()[:32]
+
     @property
     def control(self) -> Path:
         """Kamailio's JSON-RPC socket."""
@@ -142,7 +150,12 @@ def plan_of(settings: Settings, source: str = "", environ: Mapping[str, str] = o
     if sip.port == 0:
         wrong.append("[sip] port is 0 (any free port); the edge must know it: write one")
     taken = {(card.host, card.port): "a line card" for card in cards}
-    for name, host in (("port", edge.bind), ("inner_port", edge.inner), ("control_port", "127.0.0.1")):
+    for name, host in (
+        ("port", edge.bind),
+        ("inner_port", edge.inner),
+        ("control_port", "127.0.0.1"),
+        ("redis_port", "127.0.0.1"),
+    ):
         port = getattr(edge, name)
         if rival := taken.get((host, port)):
             wrong.append(f"[edge] {name} = {port} is the port of {rival} on {host}; choose another")

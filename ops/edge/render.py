@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ops.edge import container, haproxy, kamailio, rtpengine, units
+from ops.edge import container, haproxy, kamailio, relay_redis, rtpengine, units
 from ops.edge.plan import Plan
 
 SECRET = "secret"
@@ -20,6 +20,7 @@ def render(plan: Plan) -> list[Path]:
     if not (folder / SECRET).exists():
         _write(folder / SECRET, secrets.token_hex(32))
     files = {**kamailio.files(plan), "rtpengine.conf": rtpengine.configuration(plan)}
+    files["redis.conf"] = relay_redis.configuration(plan)
     if haproxy.wanted(plan):
         files["haproxy.cfg"] = haproxy.configuration(plan)
     files |= units.files(plan) | container.files(plan)

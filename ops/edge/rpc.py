@@ -42,6 +42,17 @@ async def call(control: Path, method: str, *params: str | int) -> Any:
     return answer["result"]
 
 
+async def listens(port: int) -> bool:
+    """Whether a program takes TCP connections on this port of loopback."""
+    try:
+        async with asyncio.timeout(0.2):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
 async def media_answers(port: int) -> bool:
     """Whether rtpengine answers a ping (NG protocol: a cookie and a bencoded dictionary) on loopback, within 0.2 s."""
     loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.edge import relay_redis
 from ops.edge.plan import Plan, port_range
 
 
@@ -27,6 +28,13 @@ endpoint-learning = heuristic
 timeout = 7200
 silent-timeout = 7200
 offer-timeout = 180
+# Its calls are kept there, and taken up again after a restart. A Redis that is gone or frozen must hold nobody up.
+redis = {relay_redis.address(plan)}
+no-redis-required = true
+redis-connect-timeout = 100
+redis-cmd-timeout = 100
+redis-allowed-errors = 0
+redis-disable-time = 10
 delete-delay = 0
 num-threads = 2
 log-level = 4

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from ops.edge import haproxy
+from ops.edge import haproxy, relay_redis
 from ops.edge.handshakes import Handshakes
 from ops.edge.kamailio import arguments as kamailio_arguments
 from ops.edge.plan import Account, EdgeError, Plan
 from ops.edge.registrars import Registrars
-from ops.edge.rpc import NoAnswer, call, media_answers
+from ops.edge.rpc import NoAnswer, call, listens, media_answers
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,11 @@ class Child:
 
 
 def children(plan: Plan) -> list[Child]:
-    """The programs to run, media first. Raises `Missing`."""
+    """The programs to run, media first. Raises `EdgeError` if one is not installed."""
     folder = plan.folder
     media = ["--foreground", "--log-stderr", f"--config-file={folder}/rtpengine.conf"]
     found = [
+        Child("redis", relay_redis.arguments(plan)),
         Child("rtpengine", [program("rtpengine"), *media]),
         Child("kamailio", [program("kamailio"), *kamailio_arguments(folder)]),
     ]
@@ -211,6 +212,8 @@ class Supervisor:
 
     async def _is_up(self, child: Child) -> bool:
         match child.name:
+            case "redis":
+                return bool(child.pid) and await listens(self._plan.edge.redis_port)
             case "rtpengine":
                 return await media_answers(self._plan.edge.control_port)
             case "kamailio":

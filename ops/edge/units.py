@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.edge import haproxy, kamailio
+from ops.edge import haproxy, kamailio, relay_redis
 from ops.edge.plan import Plan
 
 _HARDENED = """\
@@ -34,11 +34,14 @@ def files(plan: Plan) -> dict[str, str]:
     folder = plan.folder
     sip = " ".join(kamailio.arguments(folder))
     written = {
+        "systemd/phone-edge-redis.service": _unit(
+            plan, "the relay's calls (Redis)", " ".join(relay_redis.arguments(plan)), ""
+        ),
         "systemd/phone-edge-media.service": _unit(
             plan,
             "media relay (rtpengine)",
             f"/usr/bin/rtpengine --foreground --log-stderr --config-file={folder}/rtpengine.conf",
-            "",
+            "Wants=phone-edge-redis.service\nAfter=phone-edge-redis.service\n",
         ),
         "systemd/phone-edge.service": _unit(
             plan,

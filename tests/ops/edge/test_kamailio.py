@@ -20,6 +20,7 @@ from ops.edge.status import ask
 from ops.witness.probe import Refused, offer, until
 from phone_daemon.events import EndReason
 from tests.ops.edge.front import Front, front
+from tests.wire.calls import strength, tone
 
 SHARED = pytest.mark.asyncio(loop_scope="module")
 
@@ -218,6 +219,46 @@ async def test_calls_outlive_a_restart_of_kamailio_and_can_be_ended_by_either_si
                 await asyncio.sleep(0.1)
 
 
+@SHARED
+@pytest.mark.long
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_live_call_is_heard_both_ways_after_a_restart_of_the_relay(edge: Front, how: signal.Signals) -> None:
+    async with edge.call() as probe:
+        await probe.answered()
+        ear = edge.ears[-1]
+        await until(lambda: strength(probe.rtp.audio()[-8000:], 440) > 1000)
+        before = edge.edge.pids["rtpengine"]
+        os.kill(before, how)
+        await until(lambda: edge.edge.pids["rtpengine"] not in (0, before))
+        count = len(probe.rtp.packets)
+        await until(lambda: len(probe.rtp.packets) > count + 50)
+        assert strength(probe.rtp.audio()[-8000:], 440) > 1000
+        probe.rtp.play(tone(700, 1.0))
+        await ear.until(lambda: strength(ear.heard[-4000:], 700) > 1000)
+        assert await probe.hang_up() == 200
+        async with asyncio.timeout(5):
+            while await relayed(edge):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.1)
+
+
+@SHARED
+@pytest.mark.long
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_calls_need_no_redis_to_go_on_and_to_begin(edge: Front, how: signal.Signals) -> None:
+    pid = edge.edge.pids["redis"]
+    async with edge.call() as probe:
+        await probe.answered()
+        os.kill(pid, how)
+        try:
+            count = len(probe.rtp.packets)
+            assert await heard(edge)
+            await until(lambda: len(probe.rtp.packets) > count + 50)
+            assert await probe.hang_up() == 200
+        finally:
+            if how is signal.SIGSTOP:
+                os.kill(pid, signal.SIGCONT)
+
+
 async def relayed(made: Front) -> list[str]:
     """Call-IDs of the calls that rtpengine relays (its NG protocol)."""
     loop = asyncio.get_running_loop()
@@ -233,7 +274,7 @@ async def relayed(made: Front) -> list[str]:
 
 @SHARED
 async def test_a_program_that_is_killed_runs_again_and_takes_calls(edge: Front) -> None:
-    for name in ("kamailio", "rtpengine"):
+    for name in ("kamailio", "rtpengine", "redis"):
         before = edge.edge.pids[name]
         os.kill(before, signal.SIGKILL)
         async with asyncio.timeout(15):

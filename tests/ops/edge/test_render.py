@@ -90,7 +90,7 @@ def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
     analyze = need("systemd-analyze")
     _, settings = written(tmp_path, stt_servers=["10.0.0.5:8765"])
     units = [path for path in render(plan_of(settings)) if path.suffix == ".service"]
-    assert len(units) == 3
+    assert len(units) == 4
     done = subprocess.run([analyze, "verify", *map(str, units)], capture_output=True, text=True, check=False)
     wrong = [line for line in done.stderr.splitlines() if "phone-edge" in line and "is not executable" not in line]
     assert not wrong

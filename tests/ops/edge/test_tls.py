@@ -35,7 +35,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
     need("rtpengine")
     ca = authority(tmp_path)
     chain, key = certificate(tmp_path, "127.0.0.1")
-    first = free_block(3)
+    first = free_block(4)
     tls = free_port()
     sections = {
         "trunk": [HERE],
@@ -44,6 +44,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
             "port": first,
             "inner_port": first + 1,
             "control_port": first + 2,
+            "redis_port": first + 3,
             "tls_port": tls,
             "name": "127.0.0.1",
             "certificate": str(chain),
