@@ -17,6 +17,7 @@ import secrets
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from itertools import islice
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +34,8 @@ from ops.live.processes import children, cost
 from ops.report.stats import quantiles
 from ops.witness.browser import Browser
 from ops.witness.probe import Probe
+from phone_daemon.call.barge_in import BargeInPolicy, vocabulary
+from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.state.operator import Commands
 
 AUDIBLE_RMS = 0.002
@@ -109,9 +112,12 @@ def _told(values: Sequence[float]) -> str:
 
 
 def interruptions(count: int) -> list[Sound]:
-    """What `count` recorded callers say who do not merely remark something."""
+    """What `count` recorded callers say who do not merely remark something: an agent that nobody stops is no figure."""
     said = [sound for sound in sounds() if len(sound.words.split()) >= LEAST_WORDS]
-    return [said[at % len(said)] for at in range(0, count * APART, APART)]
+    spread = (said[at % len(said)] for at in range(0, len(said) * APART, APART))
+    clinic = next(iter(Dialplans.load((SHIPPED / "dental_clinic.toml",))))
+    policy = BargeInPolicy(clinic.barge_in, vocabulary=vocabulary(clinic))
+    return list(islice((sound for sound in spread if policy.wants_floor(sound.words)), count))
 
 
 async def _in_chromium(

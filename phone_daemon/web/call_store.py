@@ -32,6 +32,8 @@ LIVE_S = 30.0
 """A call that has no end is still live if its files were written to this recently."""
 LEAST_DIGITS = 7
 """The fewest digits of a number that is compared with others by its ending."""
+WRITTEN = re.compile(r"[\s+()./-]*\d[\d\s+()./-]*", re.ASCII)
+"""A telephone number as people write it."""
 MOST = 200
 """The most calls in one answer."""
 
@@ -305,11 +307,16 @@ def _same(one: str, other: str) -> bool:
 
 
 def _ending(number: str) -> str:
-    """A LIKE pattern for numbers that equal `number` or end in it."""
+    """A LIKE pattern for numbers that equal `number`, however it is written, or end in it."""
+    if WRITTEN.fullmatch(number):
+        # In an address, an unescaped "+" is a space.
+        digits = re.sub(r"\D", "", number)
+        number = digits.lstrip("0") if len(digits) > LEAST_DIGITS else digits
     return "%" + re.sub(r"([\\%_])", r"\\\1", number) if number else ""
 
 
 def _match(words: str) -> str:
     """An FTS5 query: every word must match, the last one as a prefix. Nothing in `words` acts as an operator."""
-    found = re.findall(r"\w+", words)
-    return " ".join(f'"{word}"' for word in found) + "*" if found else ""
+    found = (word.replace('"', '""') for word in words.replace("\0", " ").split())
+    match = " ".join(f'"{word}"' for word in found)
+    return f"{match}*" if match else ""

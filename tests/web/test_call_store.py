@@ -41,7 +41,12 @@ def turn(caller: str, heard: str, **rest: Any) -> dict[str, Any]:
 @pytest.fixture
 def store(tmp_path: Path) -> CallStore:
     leave(tmp_path, NAMES[0], [turn("I want to book an appointment", "On which day?")], caller="+442079460001")
-    leave(tmp_path, NAMES[1], [turn("when do you open", "At eight.", ttfa_ms=2100.0, interrupted=True)], caller="anna")
+    leave(
+        tmp_path,
+        NAMES[1],
+        [turn("when do you open हिन्दी", "At eight.", ttfa_ms=2100.0, interrupted=True)],
+        caller="anna",
+    )
     leave(tmp_path, NAMES[2], [turn("<b>hello</b>", "Hi.")], caller="02079460001", reason="rtp_timeout")
     store = CallStore(tmp_path)
     assert store.sync() == 3
@@ -63,8 +68,19 @@ def names(store: CallStore, **wanted: Any) -> list[str]:
         ({"words": "OPEN"}, ["bbbb"]),
         ({"words": 'hello" OR "x'}, []),
         ({"words": "<b>hello"}, ["cccc"]),
+        ({"words": "NEAR(open do) - *"}, []),
+        ({"words": '"'}, []),
+        ({"words": "\N{PARTY POPPER}"}, []),  # nothing that can be found is not everything
+        ({"words": "\N{PARTY POPPER} open\0"}, ["bbbb"]),
+        ({"words": "हिन्"}, ["bbbb"]),
+        ({"words": "  "}, ["cccc", "bbbb", "aaaa"]),
         ({"number": "+442079460001"}, ["aaaa"]),
         ({"number": "9460001"}, ["cccc", "aaaa"]),
+        ({"number": " 442079460001"}, ["aaaa"]),  # "+" in an address
+        ({"number": "+44 (20) 7946-0001"}, ["aaaa"]),
+        ({"number": "020 7946 0001"}, ["cccc", "aaaa"]),
+        ({"number": "anna"}, ["bbbb"]),
+        ({"number": "0"}, []),
         ({"number": "%"}, []),
         ({"slower_than_ms": 2000}, ["bbbb"]),
         ({"failed": True}, ["cccc"]),
@@ -87,7 +103,7 @@ def test_a_page_says_whether_there_are_more(store: CallStore) -> None:
 
 def test_a_row_tells_the_call(store: CallStore) -> None:
     (call,), _ = store.search(Wanted(words="open"))
-    assert call["snippet"] == "when do you open"
+    assert call["snippet"] == "when do you open हिन्दी"
     assert (call["turns"], call["interruptions"], call["ttfa_ms"], call["seconds"]) == (1, 1, 2100.0, 12.5)
 
 
