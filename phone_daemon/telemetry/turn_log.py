@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -128,7 +129,10 @@ def turn_line(call: str, turn: Turn, origin_ns: int, wall: str) -> dict[str, Any
 
 
 class JsonLines:
-    """A file of JSON lines that only its owner can read. A full disk is logged once and costs only the lines."""
+    """A file of JSON lines that only its owner can read. A full disk is logged once and costs only the lines.
+
+    While it is open it holds a shared lock (`flock`), by which others see that its writer lives (`is_written`).
+    """
 
     def __init__(self, path: Path | None) -> None:
         """Creates `path` anew, and its folder if needed; with None, keeps nothing."""
@@ -141,6 +145,9 @@ class JsonLines:
             self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
         except OSError as error:
             log.error(Event("file.not_written", path=path, reason=error.strerror))
+            return
+        with contextlib.suppress(OSError):  # Not every file system has locks.
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def write(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
@@ -158,3 +165,15 @@ class JsonLines:
             # Every line was flushed, so an error now has already been reported then.
             with contextlib.suppress(OSError):
                 file.close()
+
+
+def is_written(path: Path) -> bool:
+    """Whether a `JsonLines` has `path` open, in whichever process."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from phone_daemon.events import EndReason
+from phone_daemon.telemetry.turn_log import is_written
 from phone_daemon.web.database import Database
 from phone_daemon.web.webhook_queue import WebhookQueue
 
@@ -29,7 +30,8 @@ NAME = re.compile(r"(?!\.)[\w.-]{1,128}", re.ASCII)
 """A call's id: a single safe folder name that cannot lead to any other place."""
 FAILED = (EndReason.FAILED, EndReason.LINE_CARD_DIED, EndReason.NO_ACK, EndReason.RTP_TIMEOUT)
 LIVE_S = 30.0
-"""A call that has no end is still live if its files were written to this recently."""
+"""A call that has no end is still live if its daemon has its files open or, where files cannot be locked, if they were
+written to this recently by a clock that has not been set since."""
 LEAST_DIGITS = 7
 """The fewest digits of a number that is compared with others by its ending."""
 WRITTEN = re.compile(r"[\s+()./-]*\d[\d\s+()./-]*", re.ASCII)
@@ -228,8 +230,11 @@ class CallStore:
         found = read_call(folder)
         if found is None or found[0]["reason"]:
             return False
+        # Nothing is written while a caller waits in a call without a recording.
+        if is_written(folder / "turns.jsonl"):
+            return True
         latest = max((each.stat().st_mtime for each in folder.iterdir()), default=0.0)
-        return time.time() - latest < LIVE_S
+        return abs(time.time() - latest) < LIVE_S
 
 
 def read_call(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from phone_daemon.telemetry.turn_log import JsonLines
 from phone_daemon.web.call_store import FILE, CallStore, Removed, Wanted
 
 NAMES = ["20260101T100000.000000Z-aaaa", "20260102T100000.000000Z-bbbb", "20260103T100000.000000Z-cccc"]
@@ -153,6 +155,21 @@ def test_a_call_that_goes_on_is_kept(store: CallStore, tmp_path: Path) -> None:
     for each in (tmp_path / live).iterdir():
         os.utime(each, (0, 0))
     assert store.forget("anna")[0].calls == 1
+
+
+def test_a_live_call_in_which_nothing_is_written_for_long_is_kept_until_its_daemon_is_gone(tmp_path: Path) -> None:
+    """An hour on hold without a recording; and a killed daemon's call goes at once, even one from a clock ahead."""
+    live = "20260105T100000.000000Z-eeee"
+    leave(tmp_path, live, [], caller="anna", reason="")
+    store = CallStore(tmp_path)
+    turns = JsonLines(tmp_path / live / "turns.jsonl")
+    for hour in (-3600, 3600):
+        for each in (tmp_path / live).iterdir():
+            os.utime(each, (0, time.time() + hour))
+        assert store.forget("anna") == (Removed(), [live])
+        assert not store.remove_past(live)
+    turns.close()
+    assert store.remove_past(live)
 
 
 def test_old_calls_go_by_age_and_then_by_size(store: CallStore, tmp_path: Path) -> None:
