@@ -90,15 +90,17 @@ class Guard:
         client = f"token of {owner}" if owner else (scope.get("client") or ("", 0))[0]
         origin = headers.get("origin", "")
         allowed = origin if origin.rstrip("/").lower() in self._origins else ""
+        cors = _cors(allowed) if allowed else ()
         status, why = self._judge(scope, headers, origin, allowed)
         if not status and (wait := self._pace.wait_s(client)):
             status, why = 429, f"too many requests; wait {math.ceil(wait)} s"
         if status:
-            await _refuse(scope, receive, send, status, why)
+            await _refuse(scope, receive, send, status, why, cors)
             return
         self._pace.spend(client)
-        if scope["type"] == "http" and scope["method"] == "OPTIONS" and allowed:
-            await _refuse(scope, receive, send, 204, "", _cors(allowed))
+        # A preflight says which method it asks about; other OPTIONS are requests of their own (WHIP).
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await _refuse(scope, receive, send, 204, "", cors)
             return
         if scope["type"] == "http" and scope["method"] not in SAFE:
             try:
@@ -106,17 +108,20 @@ class Guard:
                     receive = await _whole(receive)
             except (TimeoutError, _TooLarge) as error:
                 status, why = (408, "the request did not end") if isinstance(error, TimeoutError) else (413, TOO_LARGE)
-                await _refuse(scope, receive, send, status, why)
+                await _refuse(scope, receive, send, status, why, cors)
                 return
 
         async def answer(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                message["headers"] = [*message.get("headers", ()), *HEADERS, *(_cors(allowed) if allowed else ())]
+                message["headers"] = [*message.get("headers", ()), *HEADERS, *cors]
                 if message["status"] in (401, 403):
                     self._pace.spend(client, REFUSED_COSTS - 1)
             await send(message)
 
-        await self._app(scope, receive, answer)
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await _head(self._app, scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
 
     def _judge(self, scope: Scope, headers: dict[str, str], origin: str, allowed: str) -> tuple[int, str]:
         host = headers.get("host", "")
@@ -166,11 +171,34 @@ async def _whole(receive: Receive) -> Receive:
     return again
 
 
+async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers HEAD as GET without the body, also where that has no end (RFC 9110 section 9.3.2)."""
+    sent = asyncio.Event()
+
+    async def only_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body"})
+            sent.set()
+
+    answering = asyncio.ensure_future(app({**scope, "method": "GET"}, receive, only_head))
+    waiting = asyncio.ensure_future(sent.wait())
+    try:
+        await asyncio.wait((answering, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        answering.cancel()
+        waiting.cancel()
+        (failed, _) = await asyncio.gather(answering, waiting, return_exceptions=True)
+    if isinstance(failed, Exception) and not sent.is_set():
+        raise failed
+
+
 def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"access-control-allow-origin", origin.encode("latin-1")),
-        (b"access-control-allow-headers", b"authorization, content-type, last-event-id"),
-        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, if-match, last-event-id"),
+        (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE"),
+        (b"access-control-expose-headers", b"content-range, etag, link, location, retry-after"),
         (b"access-control-max-age", b"600"),
         (b"vary", b"origin"),
     )

@@ -36,6 +36,8 @@ START_S = 10.0
 POLICY, NORMAL = 1008, 1000
 FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
 MAX_MISTAKES = 20
+MOST_REASON = 123
+"""The most bytes in a close reason (RFC 6455 section 5.5)."""
 
 
 class BadStream(ValueError):
@@ -95,7 +97,7 @@ async def ws_twilio(socket: WebSocket) -> None:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(1.0):
                 await sending
-                await socket.close(code, why[:120])
+                await socket.close(code, close_reason(why))
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
@@ -175,6 +177,11 @@ async def _receive(socket: WebSocket) -> dict[str, Any]:
         return _dict(json.loads(message.get("text") or ""))
     except (ValueError, RecursionError):
         raise BadStream("every message is JSON, as text") from None
+
+
+def close_reason(why: str) -> str:
+    """`why`, cut to what a close frame holds: a longer reason would leave the client without any."""
+    return why.encode()[:MOST_REASON].decode(errors="ignore")
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -182,6 +182,11 @@ async def test_a_recording_is_served_in_parts_and_to_the_log(web: Served) -> Non
         assert answer.content == whole and answer.headers["content-type"] == "audio/wav"
         part = await client.get(f"/v1/recordings/{PAST}", headers={"Range": "bytes=4-9"})
         assert (part.status_code, part.content) == (206, whole[4:10])
+        for ignored in ("items=0-3", "bytes=", "bytes=x-3", "bytes=-"):
+            part = await client.get(f"/v1/recordings/{PAST}", headers={"Range": ignored})
+            assert (part.status_code, part.content) == (200, whole), ignored
+        head = await client.head(f"/v1/recordings/{PAST}")
+        assert (head.headers["content-length"], head.headers["accept-ranges"]) == (str(len(whole)), "bytes")
     assert '"recording"' in (web.settings.calls.directory / "audit.jsonl").read_text()
 
 

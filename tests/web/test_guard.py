@@ -66,3 +66,53 @@ async def test_a_stranger_at_the_same_address_does_not_slow_down_who_has_a_token
             assert codes[0] == 401 and codes[-1] == 429
         async with web.client("watch") as watcher:
             assert [(await watcher.get("/v1/me")).status_code for _ in range(5)] == [200] * 5
+
+
+DESK = "https://desk.example.com"
+
+
+@pytest.mark.asyncio
+async def test_a_page_of_a_permitted_site_can_use_the_whole_api(tmp_path: Path) -> None:
+    """What a browser asks before a request of another site's page, for each method and header; and the answers, errors
+    among them, are for that page to read."""
+    settings = settings_in(tmp_path, origins=(DESK,), ice_servers=("stun:s.example.com:3478",))
+    async with served(settings) as web, web.client("operate", origin=DESK) as client:
+        openapi = (await client.get("/openapi.json")).json()
+        methods = {method.upper() for path in openapi["paths"].values() for method in path} - {"OPTIONS"}
+        preflight = await client.options("/v1/calls", headers={"access-control-request-method": "GET"})
+        assert preflight.status_code == 204
+        assert methods <= set(preflight.headers["access-control-allow-methods"].split(", "))
+        assert {"authorization", "if-match", "last-event-id"} <= set(
+            preflight.headers["access-control-allow-headers"].split(", ")
+        )
+        servers = await client.options("/v1/webrtc")
+        assert "stun:s.example.com" in servers.headers["link"], "not a preflight, but a request of WHIP"
+        assert {"link", "location", "etag"} <= set(servers.headers["access-control-expose-headers"].split(", "))
+        for answer in (await client.get("/v1/calls/none"), await client.post("/v1/signin", content="x" * 70_000)):
+            assert answer.status_code in (404, 413)
+            assert answer.headers["access-control-allow-origin"] == DESK
+        other = await client.options(
+            "/v1/calls", headers={"origin": "https://evil.example", "access-control-request-method": "GET"}
+        )
+        assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.asyncio
+async def test_head_answers_as_get_does_without_a_body(tmp_path: Path) -> None:
+    async with served(settings_in(tmp_path)) as web, web.client("watch") as client:
+        for path in (
+            "/",
+            "/healthz",
+            "/openapi.json",
+            "/v1/me",
+            "/v1/calls/none",
+            "/v1/calls?state=past",
+            "/v1/events",
+        ):
+            head = await client.head(path)
+            async with client.stream("GET", path) as got:
+                assert head.status_code == got.status_code, path
+                assert head.headers.get("content-type") == got.headers.get("content-type")
+                assert head.headers.get("content-length") == got.headers.get("content-length")
+            assert not head.content
+        assert (await client.head("/v1/signin")).status_code == 405

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from phone_daemon.events import EndReason
 from phone_daemon.media import g711
+from phone_daemon.web.twilio import close_reason
 from tests.web.served import TOKENS, Served, hears, served, settings_in
 from tests.wire.calls import PATIENCE_S, strength, tone
 
@@ -136,3 +137,10 @@ async def test_a_few_odd_messages_are_passed_over_and_many_are_not(web: Served) 
             await say(socket, *odd)
         assert (await reason(socket))[0] == 1008
         await ear.closed()
+
+
+@pytest.mark.parametrize("name", ["ann", "x" * 300, "ö" * 300, "x" + "\N{SLIGHTLY SMILING FACE}" * 300])
+async def test_a_reason_fits_into_a_close_frame_whoever_is_named_in_it(name: str) -> None:
+    reason = close_reason(f"the token of {name} is for watch; this needs operate")
+    assert 20 < len(reason.encode()) <= 123
+    assert reason.startswith("the token of ")
