@@ -22,11 +22,11 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
     where = f"{sip.bind}:{daemon.port}"
     trunks = [trunk.settings for trunk in daemon.trunks]
     if trunks:
-        reach = "your trunks alone are answered"
+        reach = "only your trunks are answered"
     elif sip.bind.startswith("127."):
-        reach = "reachable from this machine only; a [[trunk]] in the settings opens it, docs/trunks.md"
+        reach = "only this machine can reach it; see docs/trunks.md to open it"
     else:
-        reach = "open to whoever can reach it: name your trunks in the settings, docs/trunks.md"
+        reach = "anyone who can reach it is answered; see docs/trunks.md to name your trunks"
     same = f" -c {shlex.quote(str(config))}" if config else ""
     plan = next(iter(daemon.dialplans))
     lines = [
@@ -34,18 +34,22 @@ def welcome(daemon: Daemon, config: Path | None = None) -> str:
         *(f"  trunk       {_by(trunk)}" for trunk in trunks),
         *([] if trunks else [_softphone(plan, where)]),
         *(f"  {'and say' if at == 0 else '':<11} “{what}”" for at, what in enumerate(things_to_say(plan))),
-        *([] if daemon.web is None else [f"  browser     open {daemon.web.link} (to call, to watch, to steer)"]),
+        *(
+            []
+            if daemon.web is None
+            else [f"  browser     open {daemon.web.link} (call the agent, follow and control live calls)"]
+        ),
         *([] if trunks else [f"  trunk       send INVITEs to sip:<called number>@{where}"]),
         f"  readiness   http://127.0.0.1:{daemon.health.port}/readyz",
-        f"  live calls  phone-ops calls{same} (likewise: watch, hangup CALL, drain, trunks, dial NUMBER)",
-        f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data: yours to protect)",
-        "Ctrl-C lets live calls finish; twice stops now.",
+        f"  live calls  phone-ops calls{same} (also: watch, hangup CALL, drain, trunks, dial NUMBER)",
+        f"  recordings  {daemon.settings.calls.directory}/<call id>/ (personal data)",
+        "Ctrl-C lets live calls finish; press it twice to stop now.",
     ]
     return "\n".join(lines)
 
 
 def _softphone(plan: Dialplan, where: str) -> str:
-    return f"  softphone   dial sip:{number_of(plan)}@{where} (no registration, no password; PCMU, PCMA or G722)"
+    return f"  softphone   dial sip:{number_of(plan)}@{where} (no registration, no password; PCMU, PCMA, or G722)"
 
 
 def _by(trunk: TrunkSettings) -> str:

@@ -1,4 +1,4 @@
-"""`phone-daemon check -c FILE`: whether settings and dialplans can be served with, without starting anything."""
+"""`phone-daemon check -c FILE`: checks settings and dialplans, and starts nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from phone_daemon.settings.settings import Settings
 
 
 def run(config: Path | None, environ: Mapping[str, str]) -> int:
-    """0: nothing is wrong, and what was checked is told; 1: a line for each problem on stderr."""
+    """Returns 0 and prints what was checked, or returns 1 and prints one line for each problem on stderr."""
     try:
         settings = load_settings(config, environ, warn=True)
     except SettingsError as error:
@@ -24,13 +24,14 @@ def run(config: Path | None, environ: Mapping[str, str]) -> int:
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
         return 1
     names = ", ".join(plan.name for plan in Dialplans.load(settings.dialplans))
-    edge = f"; for the edge itself: phone-ops edge check -c {config}" if settings.edge.bind else ""
-    print(f"{config or 'the default settings'}: nothing is wrong; dialplans: {names or 'the dental clinic'}{edge}")  # noqa: T201
+    print(f"{config or 'the default settings'}: no mistakes; dialplans: {names or 'the dental clinic'}")  # noqa: T201
+    if settings.edge.bind:
+        print(f"Now check the edge: phone-ops edge check -c {config}")  # noqa: T201
     return 0
 
 
 def _of_trunks(settings: Settings) -> list[str]:
-    """Dialplans that trunks name and that are not there."""
+    """Dialplans that a trunk names but that do not exist."""
     try:
         load_dialplans(settings)
     except DialplanError as error:

@@ -1,4 +1,4 @@
-"""`phone-daemon init`: settings and a dialplan to begin with."""
+"""`phone-daemon init`: settings and a dialplan to start from."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from phone_daemon.dialplan.dialplan import SHIPPED
 from phone_daemon.settings.example import example
 
 SETTINGS, DIALPLAN = "phone-daemon.toml", "reception.toml"
-_HOW_TO_GO_ON = """\
-wrote {settings} and {dialplan}
-  edit them           every key: docs/settings.md and docs/dialplans.md
+_NEXT_STEPS = """\
+Wrote {settings} and {dialplan}. Next:
+  edit them           every key is in docs/settings.md and docs/dialplans.md
   try the dialplan    phone-daemon try {dialplan}
   check both          phone-daemon check -c {settings}
   answer calls        phone-daemon serve -c {settings}"""
 
 
 def run(folder: Path) -> int:
-    """Writes both files into `folder`; 0 done, 1 something is in the way: then nothing is written."""
+    """Writes both files into `folder`. Returns 0, or 1 if something is in the way; then nothing is written."""
     settings, dialplan = folder / SETTINGS, folder / DIALPLAN
     if folder.is_file():
         print(f"phone-daemon init: {folder} is a file; name a folder", file=sys.stderr)  # noqa: T201
@@ -28,7 +28,7 @@ def run(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (settings, dialplan):
             if path.exists():
-                print(f"phone-daemon init: {path} already exists; nothing was written", file=sys.stderr)  # noqa: T201
+                print(f"phone-daemon init: {path} already exists; name another folder", file=sys.stderr)  # noqa: T201
                 return 1
         dialplan.write_text((SHIPPED / "start" / DIALPLAN).read_text(encoding="utf-8"), encoding="utf-8")
         text = example().replace("#dialplans = []", f'dialplans = ["{DIALPLAN}"]', 1)
@@ -36,5 +36,5 @@ def run(folder: Path) -> int:
     except OSError as error:
         print(f"phone-daemon init: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
-    print(_HOW_TO_GO_ON.format(settings=shlex.quote(str(settings)), dialplan=shlex.quote(str(dialplan))))  # noqa: T201
+    print(_NEXT_STEPS.format(settings=shlex.quote(str(settings)), dialplan=shlex.quote(str(dialplan))))  # noqa: T201
     return 0

@@ -1,4 +1,4 @@
-"""`phone-daemon try DIALPLAN`: a conversation with a dialplan's agent by typing, with what it understood."""
+"""`phone-daemon try DIALPLAN`: a typed conversation with a dialplan's agent, showing what it understands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from phone_daemon.settings.settings import Settings
 
 _KEYS = re.compile(r"[0-9*#]+")
 _HELP = """\
-Type what a caller would say. Digits alone are pressed keys; an empty line is silence; Ctrl-D hangs up."""
+Type what a caller would say. A line of digits presses keys, an empty line is silence, and Ctrl-D hangs up."""
 
 
 class _Ended(Exception):
@@ -29,7 +29,7 @@ class _Ended(Exception):
 
 
 async def run(path: Path, settings: Settings, *, closed: bool = False) -> int:
-    """Reads the caller's turns from stdin until it ends, or the agent ends the call. Raises `DialplanError`."""
+    """Reads the caller's turns from stdin until it closes or the agent ends the call. Raises `DialplanError`."""
     [plan] = Dialplans.load((path,))
     if closed and plan.hours == ALWAYS:
         raise DialplanError([f"{path}: has no [hours], so it is never closed; leave out --closed"])
@@ -48,7 +48,7 @@ async def _talk(plan: Dialplan, factory: AgentFactory) -> None:
     agent = factory.agent(plan, Parties(called=plan.called[0]))
     history: list[Message] = []
     silent = 0
-    print(_HELP if plan.is_open else f"{_HELP}\nIt is outside opening hours.")  # noqa: T201
+    print(_HELP if plan.is_open else f"{_HELP}\nThe dialplan is outside its opening hours.")  # noqa: T201
     try:
         history.append(Message("agent", await _hear(agent.greet())))
         async for line in _lines():
@@ -65,7 +65,7 @@ async def _talk(plan: Dialplan, factory: AgentFactory) -> None:
 
 
 async def _lines() -> AsyncIterator[str]:
-    """What is typed, a line a turn."""
+    """The typed lines, one for each turn."""
     while True:
         if sys.stdin.isatty():
             print("caller: ", end="", flush=True)  # noqa: T201
@@ -78,7 +78,7 @@ async def _lines() -> AsyncIterator[str]:
 
 
 async def _hear(reply: AsyncGenerator[AgentEvent, None]) -> str:
-    """Prints a reply and what goes with it; returns what was said. Raises `_Ended`."""
+    """Prints a reply with its actions, and returns its text. Raises `_Ended`."""
     said = ""
     ended = False
     async with aclosing(reply) as events:
@@ -92,7 +92,7 @@ async def _hear(reply: AsyncGenerator[AgentEvent, None]) -> str:
                 case ToolRun(name, outcome, detail):
                     print(f"        [tool {name}: {outcome}{f': {detail}' if detail else ''}]")  # noqa: T201
                 case Trouble(error):
-                    print(f"        [trouble: {error}]")  # noqa: T201
+                    print(f"        [error: {error}]")  # noqa: T201
                 case Action(kind, argument):
                     if said.strip():
                         print(f"agent:  {said.strip()}")  # noqa: T201

@@ -29,13 +29,13 @@ def test_nothing_wrong_is_told_with_the_dialplans(tmp_path: Path, capsys: pytest
     (tmp_path / "desk.toml").write_text(PLAN)
     code, out, err = checked(tmp_path, 'dialplans = ["desk.toml"]', capsys)
     assert (code, err) == (0, [])
-    assert out == f"{tmp_path}/s.toml: nothing is wrong; dialplans: desk\n"
+    assert out == f"{tmp_path}/s.toml: no mistakes; dialplans: desk\n"
 
 
 def test_the_edge_has_a_check_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = checked(tmp_path, '[edge]\nbind = "192.0.2.7"\n', capsys)
     assert code == 0
-    assert out.endswith(f"; for the edge itself: phone-ops edge check -c {tmp_path}/s.toml\n")
+    assert out.endswith(f"Now check the edge: phone-ops edge check -c {tmp_path}/s.toml\n")
 
 
 def test_mistakes_in_settings_and_dialplans_are_told_together(
@@ -71,7 +71,7 @@ def test_defaults_are_fine_and_so_is_an_address_of_another_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "the default settings: nothing is wrong; dialplans: the dental clinic\n"
+    assert capsys.readouterr().out == "the default settings: no mistakes; dialplans: the dental clinic\n"
     assert checked(tmp_path, '[sip]\nbind = "192.0.2.7"', capsys)[0] == 0
 
 

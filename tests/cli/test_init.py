@@ -24,7 +24,7 @@ def test_a_file_that_is_there_already_stays_and_nothing_is_written(
 ) -> None:
     (tmp_path / there).write_text("mine")
     assert main(["init", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"phone-daemon init: {tmp_path}/{there} already exists; nothing was written\n"
+    assert capsys.readouterr().err == f"phone-daemon init: {tmp_path}/{there} already exists; name another folder\n"
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "mine"
 

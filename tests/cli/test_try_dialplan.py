@@ -52,7 +52,7 @@ def test_outside_opening_hours_the_closed_greeting_is_said(
     typed(monkeypatch)
     assert main(["try", str(SHIPPED / "dental_clinic.toml"), "--closed"]) == 0
     out = capsys.readouterr().out
-    assert "It is outside opening hours." in out
+    assert "The dialplan is outside its opening hours." in out
     assert "agent:  Welcome to Riverside Dental. We are closed just now" in out
 
 

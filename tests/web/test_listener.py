@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-
 import pytest
 
 from phone_daemon.web.listener import listen
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(bind: str) -> None:
-    async def main() -> int:
-        accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+def test_a_port_in_use_is_named_with_what_to_do() -> None:
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(OSError, match=rf"127\.0\.0\.1 port {port}: Address already in use; stop what holds it"):
+            listen("127.0.0.1", port)
 
-        async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            accepted.put_nowait(writer)
 
-        listener = listen(bind, 0)
-        async with await asyncio.start_server(take, sock=listener):
-            _, client = await asyncio.open_connection(*listener.getsockname()[:2])
-            server = await accepted.get()
-            held: int = server.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            server.close()
-            client.close()
-        return held
-
-    assert asyncio.run(main()) == 1
+def test_an_address_of_another_machine_is_named_with_what_to_do() -> None:
+    with pytest.raises(OSError, match=r"192\.0\.2\.1 port 0: Cannot assign requested address; set another bind"):
+        listen("192.0.2.1", 0)
