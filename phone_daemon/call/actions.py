@@ -41,13 +41,13 @@ class Actions:
             if action.kind is ActionKind.TRANSFER and action.briefing:
                 self._spawn(self._consult(action))
             elif action.kind is ActionKind.TRANSFER:
-                self.play_music()  # Or they would hear nothing while it rings.
+                self.play_music()  # Otherwise they would hear nothing while it rings.
                 self._line.transfer(action.argument)
             else:
                 self._line.hang_up()
 
     def play_music(self) -> None:
-        """From now on the caller hears music."""
+        """Plays music to the caller from now on."""
         self._line.play_music(self._dialplan.hold_music or melody())
 
     async def _consult(self, action: Action) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from phone_daemon.agent.agent import Agent, CallerTurn, Message
 from phone_daemon.call import cancel_chain
-from phone_daemon.call.ask import Ask, Stream, led, saying
+from phone_daemon.call.ask import Ask, Stream, preceded, saying
 from phone_daemon.call.caller_side import PendingTurn, Spawn, Tell
 from phone_daemon.call.reply import Reply
 from phone_daemon.call.speculative_reply import SpeculativeReply
@@ -71,7 +71,7 @@ class _Rest:
 
     ask: Ask
     retract: bool = False
-    """The agent takes back its answer and is asked again, because the caller heard nothing but a filler."""
+    """Whether the agent must take back its answer and be asked again, because the caller heard only a filler."""
     words: Ask | None = None
     """The rest from the exact word, if the agent was telling something and had asked nothing."""
     since_ns: int = field(default_factory=now_ns)
@@ -101,7 +101,7 @@ def _rest(cut: _Cut, played: int, actions: tuple[Action, ...]) -> _Rest | None:
 
 
 class AgentSide:
-    """Starts replies, stops them, and records what became of each."""
+    """Starts and stops replies, and records how much of each was heard."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -171,8 +171,8 @@ class AgentSide:
         )
 
     def answer_early(self, text: str) -> None:
-        """Begins the answer to `text`, which may be all that the caller says. Not while the agent may have to take back
-        what it answered before: it can take back only its last answer."""
+        """Begins the answer to `text`, in case it is all that the caller says. Does nothing while the agent may have to
+        take back an earlier answer, because it can take back only its last one."""
         if self._rest is None or not self._rest.retract:
             self.speculative.begin(text)
 
@@ -180,7 +180,7 @@ class AgentSide:
         return lambda: self._agent.reply(turn, self.history)
 
     def _begin(self, stream: Stream) -> Reply:
-        """Begins to think and speak a reply. It is not heard, reported, or numbered until it is started."""
+        """Begins to think and synthesize a reply, which is not played, reported, or numbered until it is started."""
         try:
             events = stream()
         except Exception as error:
@@ -191,7 +191,7 @@ class AgentSide:
         return reply
 
     def start(self, ask: Ask, pending: PendingTurn) -> Turn:
-        """Gives the floor to the reply to the pending turn; returns their turn."""
+        """Gives the floor to the reply to the pending turn, and returns the record of both."""
         reply, ask.begun = ask.begun or self._begin(ask.stream), None
         turn = reply.turn
         turn.number, turn.reply = self._turns, self._next_reply
@@ -242,7 +242,7 @@ class AgentSide:
             self._line.flush(self.reply.turn.reply)
 
     def withdraw(self) -> None:
-        """Nobody has heard the reply, so the agent forgets it."""
+        """Makes the agent forget the reply, of which nobody has heard anything."""
         if self.reply is not None and self._ask is not None and self._ask.retractable:
             self._agent.retract()
 
@@ -287,7 +287,7 @@ class AgentSide:
         report = turn.cancel = await cancel_chain.run(
             legs, turn.reply, event.source, event.trigger_ns, event.onset_ns, self._settings.leg_deadline_s
         )
-        reply.cancel()  # Once more: what missed its deadline hangs in its own clean-up.
+        reply.cancel()  # Again, for whatever missed its deadline and hangs in its own cleanup.
         if self._cut.pop(turn.reply, None) is not None:  # The line did not confirm that it is silent.
             self._conclude(reply, reply.played, 0, cut)
         if report.missed:
@@ -340,7 +340,7 @@ class AgentSide:
             self._agent.retract()
         if rest.words is None:
             return rest.ask
-        return rest.words if now_ns() - rest.since_ns < LONG_BREAK_S * 1e9 else led(self.resuming, rest.ask)
+        return rest.words if now_ns() - rest.since_ns < LONG_BREAK_S * 1e9 else preceded(self.resuming, rest.ask)
 
     def resume_after(self, remark: str) -> Ask | None:
         """Like `resume`, after a mere `remark`."""
@@ -358,7 +358,7 @@ class AgentSide:
         return self._turns + self._asides + 1
 
     def number_aside(self) -> int:
-        """A reply's number for a word that answers nothing: the next reply comes after it."""
+        """Returns a reply number for a backchannel; the next reply gets a later one."""
         self._asides += 1
         return self._next_reply - 1
 
@@ -378,14 +378,14 @@ class AgentSide:
         self._turns += 1
 
     def log_unanswered(self, pending: PendingTurn) -> None:
-        """Logs a turn whose caller was gone before a reply could begin."""
+        """Logs a turn to which no reply began."""
         faults = [f"stt: {fault}" for fault in pending.faults]
         turn = Turn(self._turns, caller=pending.text, partials=pending.partials, at_ns=pending.at_ns, faults=faults)
         turn.endpoint = pending.endpoint
         self._log(turn)
 
     async def release(self) -> None:
-        """The line is gone: ends the current reply, and those whose silence the line can no longer confirm."""
+        """Ends the current reply, and those whose silence the closed line can no longer confirm."""
         for cut in self._cut.values():
             if not cut.silent_ns.done():
                 cut.silent_ns.set_exception(ConnectionError("the line is closed"))

@@ -1,4 +1,4 @@
-"""What a reply answers, and where its words come from."""
+"""What a reply answers, and how to begin it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Ask:
     """What the caller said; empty if they said nothing."""
     digits: bool = False
     retractable: bool = False
-    """Whether it advances the agent, and so must be taken back if nobody hears it: an answer, not the call's own
-    words."""
+    """Whether it changes the agent's state, and so must be taken back if nobody hears it: true of the agent's answers,
+    but not of what the call itself says."""
     continuation: Stream | None = None
-    """How the agent continues its answer if mere noise interrupted it before it was complete."""
+    """How the agent continues an answer that noise interrupted before it was complete."""
     begun: Reply | None = None
-    """The reply, if it was begun early; can be started once."""
+    """The reply, if it was begun early; it can be started once."""
     remark: str = ""
     """The remark that the caller made when they interrupted the reply that this one resumes."""
 
 
 def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask:
-    """The call's own words, in answer to what the `caller` said."""
+    """A fixed `text` of the call itself, in answer to what the `caller` said."""
 
     async def stream() -> AsyncGenerator[AgentEvent, None]:
         yield Token(text)
@@ -42,7 +42,7 @@ def saying(text: str, actions: tuple[Action, ...] = (), caller: str = "") -> Ask
     return Ask(stream, caller)
 
 
-def led(text: str, ask: Ask) -> Ask:
+def preceded(text: str, ask: Ask) -> Ask:
     """`ask`, with `text` said first."""
 
     async def stream() -> AsyncGenerator[AgentEvent, None]:

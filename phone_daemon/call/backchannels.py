@@ -1,7 +1,7 @@
 """The agent says "uh-huh" while the caller tells something at length: at a pause, and never over their words.
 
-Not before they have spoken for some seconds, and only in a pause that will be waited out for long enough: it is over
-before the caller's turn can be, and where the caller goes on sooner it breaks off at once.
+They must have spoken for some seconds, and the wait for the end of their turn must leave enough time: the backchannel
+ends before the turn can end, and breaks off at once if the caller goes on.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from phone_daemon.tts.filler import Filler, Fillers
 from phone_daemon.wire.line import Line
 
 LONG = samples(5.0)
-"""A caller who has spoken for so long, or for so long since the last one, hears that they are listened to."""
+"""How long a caller speaks, from the beginning or since the last backchannel, before they get one."""
 PAUSE = samples(0.2)
-"""A shorter silence is between two words."""
+"""A shorter silence is only the gap between two words."""
 SPARE = samples(0.1)
-"""What has to be left of the wait when it is over."""
+"""How much of the wait must be left when it ends."""
 AUDIBLE = 160
-"""Amplitude below which the ends of it are cut off: -46 dB of full scale."""
+"""Amplitude below which its beginning and end are trimmed: -46 dB of full scale."""
 
 
 class Backchannels:
-    """One call's."""
+    """The backchannels of one call."""
 
     def __init__(
         self, line: Line, caller: CallerSide, agent: AgentSide, services: Services, dialplan: Dialplan
@@ -45,9 +45,9 @@ class Backchannels:
         self._next: tuple[Filler, bytes] | None = None
         """The next one, and its audio without the silence around it."""
         self._playing: tuple[int, int] | None = None
-        """The number under which one is played, and where it is over."""
+        """Reply number of the one that is playing, and the position at which it ends."""
         self._last = 0
-        """Where the last one was."""
+        """Position of the last one."""
 
     @property
     def missing(self) -> bool:
@@ -87,6 +87,6 @@ class Backchannels:
 
 
 def trimmed(pcm: bytes) -> bytes:
-    """Without the silence before and after; empty: there is nothing else."""
+    """`pcm` without the silence before and after; empty if it is all silence."""
     loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)) >= AUDIBLE)
     return pcm[2 * int(loud[0]) : 2 * int(loud[-1]) + 2] if loud.size else b""

@@ -1,8 +1,8 @@
 """One call, the only place where the stages meet.
 
-Data circles one way: line → speech-to-text → floor → agent → text-to-speech → line. This file is a call's life, from
-the answer to the last file that it leaves; `turn_taking.py` is what happens in between. Everything that waits is a task
-in the call's own TaskGroup, and ends with it.
+Data flows in a circle: line → speech-to-text → floor → agent → text-to-speech → line. This file covers a call's life
+from the answer to the last file that it leaves; `turn_taking.py` covers what happens in between. Everything that
+waits is a task in the call's own TaskGroup, and ends with it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 OVERTIME_S = 60.0
-"""How long past the time limit the call is ended if its agent never stops talking and so cannot say goodbye."""
+"""How long after the time limit the call is ended if its agent never stops talking and so cannot say goodbye."""
 END_S = 6.0
 """How long tasks may run on after the line has closed: longer than a last final transcript takes."""
 
@@ -78,7 +78,7 @@ class Call:
             repr((sorted(dialplan.voice.items()), line.wide)),
         )
         spawn = self._tasks.create_task
-        self._caller_side = self._hearing(spawn)
+        self._caller_side = self._make_caller_side(spawn)
         self._agent_side = AgentSide(
             agent, line, self._voice, services.lead, fillers, self._settings.calls, self._trace, spawn, self._tell
         )
@@ -153,7 +153,7 @@ class Call:
         """What was said and heard so far."""
         return self._agent_side.history
 
-    def _hearing(self, spawn: Spawn) -> CallerSide:
+    def _make_caller_side(self, spawn: Spawn) -> CallerSide:
         services, dialplan, vad = self._services, self._dialplan, self._settings.vad
         if dialplan.barge_in.min_speech_s is not None:
             vad = replace(vad, min_speech_s=dialplan.barge_in.min_speech_s)

@@ -1,7 +1,7 @@
-"""The caller's side of a call: audio in, a turn's worth of words out, even if the recognizer fails.
+"""The caller's side of a call: turns their audio into the words of a turn, even if the recognizer fails.
 
-One utterance listens, and a spare is ready with its session open. So when the caller takes the floor, the two are
-swapped and the fresh one gets the pre-roll; no first word is lost while a session opens or closes.
+One utterance listens, and a spare one is ready with its session open. When the caller takes the floor, the spare one
+takes over and gets the pre-roll, so no first word is lost while a session opens or closes.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class CallerSide:
         self._vad = Vad(vad)
         self.endpointing = Endpointing(turn, vad)
         self._ended = 0
-        """Where speech last ended."""
+        """Position at which speech last ended."""
         self.near = NearTalker()
         self.recurrence = Recurrence()
         self._sound = SoundOnset()
@@ -115,14 +115,14 @@ class CallerSide:
         self._window = samples(turn.stable_s)
         self._words = Stabilizer(self._window)
         self._since = 0
-        """Where the caller's audio stood when `partial` came."""
+        """Position in the caller's audio when `partial` arrived."""
         self._attended_since = 0
         self._silent_since: int | None = None
-        """Where the agent fell silent; None while it has the floor."""
+        """Position at which the agent fell silent; None while it has the floor."""
         self._spawn = spawn
         self._tell = tell
         self.on_partial: Callable[[], None] = lambda: None
-        """Called when more has been recognized."""
+        """Called when `partial` has changed."""
         self._finalizing: asyncio.Task[None] | None = None
 
     @property
@@ -132,12 +132,12 @@ class CallerSide:
 
     @property
     def stirring(self) -> bool:
-        """Whether the last window may be the beginning of speech: weak evidence, but some."""
+        """Whether speech may have begun in the last window: weak evidence, but some."""
         return self._vad.stirring and self.near.may_be_near
 
     @property
     def sounding(self) -> bool:
-        """Whether a sound has just begun that may become speech: weaker evidence, but 40 ms earlier."""
+        """Whether a sound that may become speech has just begun: weaker evidence than `stirring`, but 40 ms earlier."""
         return self._sound.new and not self._vad.doubted and self.near.may_be_near
 
     @property
@@ -152,7 +152,7 @@ class CallerSide:
 
     @property
     def onset(self) -> int:
-        """Where the current speech began; the present position if there is none."""
+        """Position at which the current speech began; the present position if nobody speaks."""
         return self.position if self._vad.onset is None else self._vad.onset
 
     @property
@@ -172,7 +172,7 @@ class CallerSide:
 
     def paused(self, patience: int) -> bool:
         """Whether the caller fell silent, and was understood, at least `patience` samples ago. False if what they said
-        calls for more. They may still go on, because the endpoint is yet to come.
+        is clearly unfinished. The endpoint is yet to come, so they may still go on.
         """
         finalizing = self._finalizing is not None and not self._finalizing.done()
         if not self.partial or finalizing or not self.attending or calls_for_more(self.partial):
@@ -182,9 +182,9 @@ class CallerSide:
     def hear(
         self, frame: Frame, *, doubted: bool = False, has_floor: bool = False
     ) -> list[SpeechStarted | SpeechEnded]:
-        """Takes the caller's next 20 ms, and stamps the pending turn with what begins and ends in them. `doubted`: this
-        may be the agent's own echo, and begins no turn unless it proves not to be. `has_floor`: whether the floor is
-        the caller's and the agent is silent.
+        """Takes the caller's next 20 ms, and returns the speech that begins or ends in them. `doubted`: they may be the
+        agent's own echo, and begin no turn unless they prove not to be. `has_floor`: whether the caller has the floor
+        and the agent is silent.
         """
         if not has_floor:
             self._silent_since = None
@@ -229,7 +229,7 @@ class CallerSide:
 
     def ns(self, position: int) -> int:
         """When the sample at `position` was spoken, by the sample clock (monotonic ns)."""
-        return self.clock.ns(position - FRAME_SAMPLES)  # A frame is there when its last sample is.
+        return self.clock.ns(position - FRAME_SAMPLES)  # A frame arrives with its last sample.
 
     def attend(self, onset: int | None = None) -> None:
         """Feeds the utterance from now on, starting with the pre-roll before `onset`, if there is one."""
@@ -294,7 +294,7 @@ class CallerSide:
                 pending.faults.append(fault)
                 self._tell("fault", {"part": "stt", "error": fault})
         if before is not None:
-            # Words stand in the order in which they were said, whichever was understood first.
+            # Words are kept in the order in which they were said, not in which they were understood.
             await asyncio.wait([before])
         text = final.text
         contradicted = words.finalize(text)
@@ -303,7 +303,7 @@ class CallerSide:
             pending.said.append(text)
             pending.confidence = min(pending.confidence, final.confidence)
         if text or (contradicted and not pending.deaf):
-            # Words shown as stable that turn out wrong must not stay in front of whoever reads along.
+            # People who read along must learn that words shown as stable were wrong.
             self._tell("final", {"text": text, "contradicts": contradicted})
         if self._finalizing is asyncio.current_task():
             pending.at_ns["stt_final"] = now_ns()

@@ -1,4 +1,4 @@
-"""The operator's side of a call: what a person who watches it can do in it."""
+"""The operator's side of a call: what a person can do in a call that they watch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A reply's audio between its voice and the line, which is never given more than it will soon play.
+"""Paces a reply's audio from its voice to the line, which never gets more than it will soon play.
 
-What the line has is lost when the caller interrupts, so it has little; what it lacks is a gap that the caller hears, so
-a phrase from a slow voice waits until enough of it is there.
+An interruption discards what the line holds, so it is given little. If it runs dry, the caller hears a gap, so a phrase
+from a slow voice waits until enough of it is ready.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Head:
 
     def __init__(self) -> None:
         self.until = 0.0
-        """In the loop's time."""
+        """The latest moment to wait for, in the event loop's time."""
         self.whole = asyncio.Event()
-        """Nothing more will come of the phrase."""
+        """Set when the phrase is complete."""
 
 
 class PacedAudio:
-    """`most_lead`: samples that the line may have and not yet have played."""
+    """One reply's audio. `most_lead`: the most samples that the line may hold unplayed."""
 
     def __init__(self, line: Line, most_lead: int) -> None:
         self.played = 0
@@ -61,18 +61,18 @@ class PacedAudio:
             self._queue.put_nowait(piece)
 
     async def hold(self, head: Head, lead: Lead) -> None:
-        """Has a phrase wait until the line, with what it still has to play, is as far behind as the voice needs."""
+        """Makes a phrase wait until it is complete, or the voice is as far ahead of playout as `lead` demands."""
         wait = lead.samples(self._most_lead) - (self._made - self.played)
         if wait > 0:
             head.until = asyncio.get_running_loop().time() + wait / SAMPLE_RATE
             await self._queue.put(head)
 
     async def end(self) -> None:
-        """Nothing more is put."""
+        """Marks the end: nothing more is put."""
         await self._queue.put(None)
 
     async def push(self, reply: int) -> None:
-        """Pushes everything to the line as its reply `reply`, to the end."""
+        """Pushes everything to the line as reply `reply`, and returns after the end."""
         while (piece := await self._queue.get()) is not None:
             if isinstance(piece, Head):
                 with contextlib.suppress(TimeoutError):
@@ -88,7 +88,7 @@ class PacedAudio:
 
 
 def _pieces(speech: Speech) -> Iterator[Speech]:
-    """Its audio, cut."""
+    """The audio, cut into pieces of `PIECE` bytes."""
     for start in range(0, len(speech.pcm), PIECE):
         end = start + PIECE
         yield Speech(speech.pcm[start:end], wide=speech.wide[2 * start : 2 * end])

@@ -1,8 +1,8 @@
 """One reply on its way from the agent to the line: tokens → phrases → speech → playout, all at once.
 
-Three tasks hand on to each other, so the agent still thinks while the voice speaks while the line plays. A reply may
-be thought and spoken ahead: nothing of it is played or told before it is confirmed. Whatever fails on the way is
-named in the turn's `faults`, and the caller hears something all the same.
+Three tasks form a pipeline: the agent still thinks while the voice speaks and the line plays. A reply may be begun
+early, but nothing of it is played or reported before it is confirmed. Whatever fails is named in the turn's `faults`,
+and the caller hears something all the same.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ APOLOGY = "I'm sorry, something went wrong on my side. Could you say that again,
 """What a caller hears instead of a reply that failed before its first word."""
 
 MAX_PHRASES = 64
-"""Phrases that wait to be spoken, some minutes of speech: an agent that is further ahead has to wait."""
+"""The most phrases that wait to be spoken (some minutes of speech) before the agent must wait."""
 TOOL_PATIENCE_S = 1.0
-"""How much longer a filler waits where a tool runs."""
+"""How much longer the filler waits while a tool runs."""
 GRACE_S = 2.0
 """How long a part may take to stop, such as a stream that hangs while closing, before it is abandoned."""
 
@@ -72,15 +72,15 @@ class Reply:
         self._stream = stream
         self._voice = voice
         self._unfinished = ""
-        """The phrase spoken last, if its sentence goes on."""
+        """The last phrase spoken, if its sentence is unfinished."""
         self._audio = PacedAudio(line, samples(lead_s))
         self._lead = lead
         self._tell = tell
         self._confirmed = asyncio.Event()
         self._untold: list[tuple[str, dict[str, object]]] = []
-        """What is told once it is confirmed."""
+        """Reports that wait for the confirmation."""
         self.broken = False
-        """It ended by a defect of ours."""
+        """Whether it ended because of a defect in the daemon."""
         self.tokens = 0
         """Pieces of text that the agent has produced."""
         self._chunker = PhraseChunker()
@@ -88,14 +88,14 @@ class Reply:
         self._begun = 0
         """Characters of the agent's text whose phrases have begun to sound."""
         self._sounds = False
-        """Whether something of the reply itself is there to be played, or never will be."""
+        """Whether audio of the reply itself is ready, or never will be."""
         self._filler = 0
         """Samples of the filler before it."""
         self._due: asyncio.TimerHandle | None = None
         self.thought = False
-        """Whether the agent has said all it wanted."""
+        """Whether the agent has finished its text."""
         self._tools: list[tuple[str, int]] = []
-        """Tools that run, and since when (ns)."""
+        """Running tools, each with its start (monotonic ns)."""
         self._expiry: asyncio.TimerHandle | None = None
         self._shown = 0
         self._taken = asyncio.Event()
@@ -117,7 +117,7 @@ class Reply:
                 raise error
 
     def confirm(self) -> None:
-        """This is the reply that the caller will hear."""
+        """Makes this the reply that the caller hears."""
         self._confirmed.set()
         for kind, data in self._untold:
             self._tell(kind, data)
@@ -133,7 +133,7 @@ class Reply:
 
     def _acknowledge(self, take: Callable[[], Filler | None], *, deferred: bool = False) -> None:
         if self._tools and not self._sounds and not deferred:
-            # An agent most often says by itself what it is doing; both would be a word too many.
+            # Most agents announce what they are doing, so a filler would be one announcement too many.
             again = partial(self._acknowledge, take, deferred=True)
             self._due = asyncio.get_running_loop().call_later(TOOL_PATIENCE_S, again)
             return
@@ -174,12 +174,12 @@ class Reply:
         return " ".join(filter(None, (self.heard.split(played)[1], self.turn.agent[self._begun :].strip())))
 
     def progress(self, played: int) -> None:
-        """The line has played `played` samples of this reply."""
+        """Notes that the line has played `played` samples of this reply."""
         self._audio.progress(played)
         if self._filler and self.itself_played:
             self._stamp("reply_first_audio")
         while (text := self.heard.phrase_begun(self._shown, played)) is not None:
-            # Whatever bridges the wait is said before anything else of the reply.
+            # The filler is the first phrase, before any of the reply.
             bridges = {"filler": True} if self._filler and not self._shown else {}
             self._shown += 1
             self._tell("agent", {"text": text, "reply": self.turn.reply, **bridges})
@@ -190,7 +190,7 @@ class Reply:
 
     async def stop_voice(self) -> None:
         """Stops synthesis: returns when the engine has confirmed it."""
-        # The engine is told by the task that ends: the voice may be speaking the next reply already.
+        # The ending task tells the engine, because the voice may already be speaking the next reply.
         await asyncio.gather(_end(self._tasks[1]), _end(self._tasks[2]))
         await self._voice.stopped()
 
@@ -214,7 +214,7 @@ class Reply:
             try:
                 async for event in self._stream:
                     if isinstance(event, ToolRun):
-                        await self._confirmed.wait()  # What a tool does is not undone.
+                        await self._confirmed.wait()  # What a tool does cannot be undone.
                     self._take(event)
                     while self._phrases.qsize() > MAX_PHRASES:
                         self._taken.clear()
@@ -270,11 +270,11 @@ class Reply:
         self.turn.actions.append(_told(action))
         self.actions.append(action)
         if action.kind is ActionKind.TAKE_MESSAGE:
-            # Told before a word of the reply: an interruption must not lose it.
+            # Reported before the reply is heard, so that an interruption does not lose it.
             self._report("action", {"kind": str(action.kind), "argument": action.argument})
 
     def give_up_actions(self) -> tuple[Action, ...]:
-        """What was to be done at the end of a reply that was broken off, and is noted as cancelled."""
+        """Returns the actions that were due at the end of an interrupted reply, and notes them as cancelled."""
         left = tuple(action for action in self.actions if action.kind is not ActionKind.TAKE_MESSAGE)
         for action in left:
             self.turn.actions[self.turn.actions.index(_told(action))] += " cancelled"
@@ -302,7 +302,7 @@ class Reply:
             except TtsLost as error:
                 self.fault("tts", error)
                 try:
-                    # The host restarts its engine by itself; a phrase cut short is better said twice than lost.
+                    # The host restarts its engine. A phrase that is said twice is better than a phrase lost.
                     await self._speak(phrase, end)
                 except TtsLost as again:
                     self.fault("tts", again)
@@ -342,7 +342,7 @@ class Reply:
             self.fault("tts", self._voice.fault)
 
     def _begin(self, phrase: str, end: int) -> None:
-        """From here on `phrase` counts as being said, and it is too late for a filler."""
+        """Counts `phrase` as being said, so that it is too late for a filler."""
         self._sounds, self._begun = True, end
         self.heard.begin(phrase, self._voice.spoken(phrase))
 
@@ -352,7 +352,7 @@ class Reply:
 
 
 def _told(action: Action) -> str:
-    """As the turn's log has it."""
+    """The action as the turn log shows it."""
     return f"{action.kind} {action.argument}".strip()
 
 

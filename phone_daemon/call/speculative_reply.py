@@ -1,8 +1,8 @@
 """Begins the reply while the caller has only paused, so that it is ready when their turn is over.
 
 The endpoint waits for silence, and most callers who fall silent have finished. So the agent is asked at the first
-pause, with what has been recognized so far. The speculative reply is kept if the final transcript says the same, and
-the agent answers the same now that it knows how sure the recognizer is. Otherwise it is dropped unheard: the agent's
+pause, with what has been recognized so far. The speculative reply is kept if the final transcript says the same and
+the agent, now knowing how sure the recognizer is, would answer the same. Otherwise it is dropped unheard: the agent's
 stream is closed, the agent takes the reply back, and its tokens are counted as wasted.
 """
 
@@ -17,7 +17,7 @@ from phone_daemon.stt.stabilizer import word_key
 from phone_daemon.telemetry.turn_record import Turn
 
 MOST = 3
-"""Most speculative replies in one turn; after that, a caller who thinks aloud gets time to finish."""
+"""The most speculative replies in one turn; a caller who needs more is thinking aloud, and gets time to finish."""
 HESITATIONS = frozenset({"uh", "um", "er", "erm", "hm", "hmm"})
 
 
@@ -44,10 +44,10 @@ class SpeculativeReply:
         self._text = ""
         self._reply: Reply | None = None
         self._begun = 0
-        """In the turn at hand."""
+        """How many were begun in the present turn."""
         self._accounted = (0, 0)
         self.kept = self.dropped = self.wasted_tokens = 0
-        """Of the whole call."""
+        """Counts over the whole call."""
 
     @property
     def making(self) -> bool:

@@ -1,7 +1,7 @@
-"""Who speaks when: from what happens on the line to who has the floor, and what comes of it.
+"""Who speaks when: what happens on the line moves the floor, and the two sides act on it.
 
-The table in `floor.py` decides who has the floor; this file carries out what it says, with the caller's side in
-`caller_side.py`, the agent's in `agent_side.py`, and what the caller says over the agent in `overheard.py`. Every limit
+The table in `floor.py` decides who has the floor, and this file carries out its commands. `caller_side.py` listens to
+the caller, `agent_side.py` speaks, and `overheard.py` judges what the caller says over the agent. Every limit
 is counted in the caller's samples, so a call is the same at any speed.
 """
 
@@ -49,7 +49,7 @@ from phone_daemon.wire.line import Line
 
 
 class TurnTaking:
-    """One call's turns: everything that happens on its line is given to `hear` and `on`."""
+    """One call's turns. `hear` takes each frame of its line, and `on` every other event."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -80,7 +80,7 @@ class TurnTaking:
         self._policy = policy
         self._ducking = Ducking(line, caller_side, policy, lambda: None if echo.path is None else echo.likely)
         self._overheard = Overheard(
-            self.floor, caller_side, agent_side, policy, self._ducking, tell=tell, take=self._yield
+            self.floor, caller_side, agent_side, policy, self._ducking, tell=tell, take=self._take_floor
         )
         self._actions = Actions(line, dialplan, services, spawn, tell)
         self._backchannels = Backchannels(line, caller_side, agent_side, services, dialplan)
@@ -89,7 +89,7 @@ class TurnTaking:
         """The cancel chain of the last barge-in; None when no reply had begun."""
         self._digits = DigitCollector()
         self._silent = 0
-        """How often in a row the caller said nothing."""
+        """How many times in a row the caller said nothing when it was their turn."""
         self._quiet_since = self._told_until = 0
         self.held = False
         """Whether the caller waits on hold, by their own wish or an operator's."""
@@ -98,7 +98,7 @@ class TurnTaking:
         self.parking = False
         """An operator puts the caller on hold once the reply has been heard."""
         self.taken: TakeOver | None = None
-        """A colleague speaks in the agent's place, or will as soon as the agent has had its last word."""
+        """A colleague speaks in the agent's place, or will as soon as the agent falls silent."""
 
     def greet(self) -> None:
         """The call is answered: the agent speaks first."""
@@ -107,7 +107,7 @@ class TurnTaking:
     # ------------------------------------------------------------------------------------------------ line
 
     def on(self, event: LineEvent) -> None:
-        """Anything but a frame has happened on the line."""
+        """Handles any event of the line except a frame."""
         match event:
             case Digit(digit):
                 self._on_digit(digit)
@@ -133,7 +133,7 @@ class TurnTaking:
                 self._feed(Input.LINE_CLOSED)
 
     def hear(self, raw: Frame, frame: Frame) -> None:
-        """The caller's next 20 ms, with the echo cancelled; `raw` is how they came."""
+        """Handles the caller's next 20 ms: `frame` with the echo cancelled, `raw` as it was received."""
         if self.taken is not None and self.taken.reply:
             self.taken.hear(raw, frame)
             return
@@ -149,7 +149,7 @@ class TurnTaking:
                     self._speech_ended()
         if self.held and self.floor.state in HAS_FLOOR:
             self._ungreeted = self.floor.state is State.GREETING
-            self.barge_in(BargeInSource.HOLD, None)  # What nobody hears now would be stale when they are back.
+            self.barge_in(BargeInSource.HOLD, None)  # By the time they are back, it would be stale.
         elif self._overheard.takes_floor():
             self.barge_in(BargeInSource.SPEECH, self.caller_side.onset)
         elif self.floor.state is State.LISTENING and self.taken is not None:
@@ -157,12 +157,12 @@ class TurnTaking:
         elif self.floor.state is State.LISTENING:
             self._wait_for_caller()
         elif self.caller_side.attended_s >= self._settings.vad.max_speech_s:
-            # Heard while the agent speaks: audio that nobody will ask for must not pile up.
+            # Speech over the agent that will never be transcribed must not pile up.
             self.caller_side.drop()
             self.caller_side.attend()
 
     def _wait_for_caller(self) -> None:
-        """What happens by the passing of time alone while the floor is the caller's."""
+        """Handles what the passing of time alone brings about while the caller has the floor."""
         if self.held or not self.agent_side.settled:
             return
         if self._ungreeted:
@@ -192,11 +192,11 @@ class TurnTaking:
         if self.taken is not None and self.taken.reply:
             return
         if digit == "#" and not self._digits:
-            return  # It ends nothing: often the digits were known to be complete before the `#` came.
-        # The agent is about to be asked how many digits it wants, as of before the speculative reply.
+            return  # It ends nothing, because the digits were already known to be complete.
+        # The agent will be asked how many digits it wants, and a speculative reply may have changed that.
         self.agent_side.speculative.drop()
         state = self.floor.state
-        # While nothing is heard yet a key is typed ahead: what was said before it still gets its reply.
+        # Until the reply is audible, a key is typed ahead: what was said before it still gets its reply.
         if state is not State.THINKING and self._policy.on_digit(state):
             self.barge_in(BargeInSource.DTMF, None)
         self._digits.press(digit, self.caller_side.position)
@@ -221,8 +221,8 @@ class TurnTaking:
         self._overheard.end()
         self._feed(Input.SPEECH_ENDED)
 
-    def _yield(self, onset: int | None, said: PendingTurn) -> None:
-        """What was overheard was meant to interrupt."""
+    def _take_floor(self, onset: int | None, said: PendingTurn) -> None:
+        """What the caller said over the agent was an interruption; `said` is their turn so far."""
         self.barge_in(BargeInSource.SPEECH, onset)
         self.caller_side.pending = said
         if onset is None:
@@ -251,14 +251,14 @@ class TurnTaking:
             self.agent_side.speculative.review(caller.so_far)
 
     def _understood(self, pending: PendingTurn) -> None:
-        """The final transcript of what the caller said has come."""
+        """Acts on the final transcript of what the caller said."""
         if pending.turn is not None:
             pending.turn.caller = pending.text  # An operator answered before it was known.
             return
         if self.floor.state is State.CLOSED and pending.said:
             self.agent_side.log_unanswered(pending)
         if self.floor.state is not State.THINKING or pending is not self.caller_side.pending:
-            return  # They went on speaking, and it is part of what they say now.
+            return  # They went on speaking, so this is part of their present turn.
         if pending.said:
             self._silent = 0
             self.caller_side.near.learn()
@@ -273,16 +273,16 @@ class TurnTaking:
         elif (rest := self.agent_side.resume()) is not None:
             self._feed(Input.RESUME, rest)
         elif pending.partials:
-            self._feed(Input.RESUME, saying(NO_MATCH))  # Something was said, and silence would be no answer to it.
+            self._feed(Input.RESUME, saying(NO_MATCH))  # They did say something, and must not be met with silence.
         else:
             self._feed(Input.NOTHING)
 
     # ------------------------------------------------------------------------------------------------ floor
 
     def _feed(self, happened: Input, about: object = None) -> None:
-        """Carries out what the table answers to an input. What the input is `about` goes to the commands."""
+        """Gives an input to the table, and carries out its commands, which act on what the input is `about`."""
         if happened not in (Input.SPEECH_STARTED, Input.SPEECH_ENDED):
-            # Unless it was claimed, a speculative reply does not answer what comes next.
+            # A speculative reply that was not claimed does not answer what comes next.
             self.agent_side.speculative.drop()
         before = self.floor.state
         for command in self.floor.feed(happened):
@@ -311,14 +311,14 @@ class TurnTaking:
         if self.floor.state is not before:
             self._quiet_since = self.caller_side.position
             if self.floor.state is State.LISTENING and self._fillers.missing:
-                # Now, because the voice has nothing else to say.
+                # Now, while the voice has nothing else to do.
                 self._spawn(self._fillers.prepare(self._open_voice))
             if self.floor.state is State.LISTENING and self._backchannels.missing:
                 self._spawn(self._backchannels.prepare())
             self._tell("state", {"state": self.floor.state.name})
 
     def listen(self) -> None:
-        """The floor is the caller's: from here on a fresh utterance counts."""
+        """The caller has the floor, and a fresh utterance listens."""
         self.caller_side.pending = PendingTurn()
         self.caller_side.drop()
         if self.caller_side.speaking:
@@ -333,7 +333,7 @@ class TurnTaking:
             self.caller_side.attend()
 
     def _step_aside(self, taken: TakeOver) -> None:
-        """The agent has had its last word, or was interrupted in it: the floor is the colleague's."""
+        """The agent has finished or was interrupted, so the colleague begins to speak."""
         self.listen()
         taken.begin()
         self._tell("take_over", {"taken": True})
@@ -344,7 +344,7 @@ class TurnTaking:
         self._feed(Input.BARGE_IN, BargeInEvent(source, now_ns(), onset, onset_ns))
 
     def _interrupt(self, event: BargeInEvent, heard: bool) -> None:
-        """Silence first; then a fresh utterance listens; then what made the reply is ended, all of it at once."""
+        """Silences the line, then lets a fresh utterance listen, then stops everything that produced the reply."""
         caller, agent = self.caller_side, self.agent_side
         agent.silence()
         self._ducking.end("over")
@@ -384,7 +384,7 @@ class TurnTaking:
         self._feed(Input.TOLD, saying(text, actions, self.caller_side.pending.text))
 
     def park(self, held: bool) -> None:
-        """The caller waits on hold, or is back."""
+        """Notes that the caller is on hold, or is back."""
         if held is not self.held:
             self.held, self._quiet_since = held, self.caller_side.position
             self._tell("hold", {"held": held})

@@ -1,7 +1,7 @@
-"""The playout queue of one call: audio is pushed ahead, 20 ms a tick leave it, and it says what really left.
+"""The playout queue of one call: audio is pushed ahead, a tick takes 20 ms, and events report what was really played.
 
-Samples are counted at 8 kHz, on a wideband line too. Pure: no I/O and no clock. The one who ticks hands the frame to
-RTP between `pull` and `settle`, so that what is reported has happened.
+Samples are counted at 8 kHz, on a wideband line too. Pure: no I/O and no clock. The caller of `pull` hands the frame to
+RTP before it calls `settle`, so that whatever is reported has happened.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE, Flushed, PlayoutDone, 
 from phone_daemon.wire.gain import Gain
 
 AUDIBLE = 32
-"""Least amplitude that is called sound: -60 dBFS, above what silence decodes to in A-law (8) and TTS dither."""
+"""The lowest amplitude that counts as sound: -60 dBFS, above what silence decodes to in A-law (8) and TTS dither."""
 MAX_QUEUED = 600 * 8000
-"""Samples that may wait in one reply (ten minutes); what comes on top is dropped."""
+"""The most samples that may wait in one reply (ten minutes); more are dropped."""
 REMEMBERED = 16
-"""Ended replies whose samples played are remembered, for a flush that comes after the end."""
+"""How many ended replies are remembered, for a flush that arrives after the end."""
 
 PlayoutEvent = PlayoutStarted | PlayoutDone | Flushed
 SILENCE = bytes(FRAME_BYTES)
@@ -40,7 +40,7 @@ class Playout:
     """Replies in the order of their ids, one after the other; a flushed or overtaken one never plays again."""
 
     def __init__(self, rate: int = SAMPLE_RATE) -> None:
-        """`rate`: of the audio that is queued and handed out."""
+        """`rate`: sample rate of the audio that is queued and handed out."""
         self._by = rate // SAMPLE_RATE
         self._width = 2 * self._by
         """Bytes that stand for one sample at 8 kHz."""
@@ -66,11 +66,11 @@ class Playout:
 
     @property
     def queued(self) -> int:
-        """Samples that wait."""
+        """Samples that wait to be played."""
         return sum(len(reply.pcm) for reply in self._replies) // self._width
 
     def play(self, reply: int, pcm: bytes) -> None:
-        """Queues audio; the first of a reply ends what came in for the ones before it."""
+        """Queues audio of `reply`, which ends all replies before it."""
         entry = self._entry(reply)
         if entry is None or len(entry.pcm) // self._width >= MAX_QUEUED:
             self.late_audio += 1
@@ -78,13 +78,13 @@ class Playout:
             entry.pcm += pcm
 
     def finish(self, reply: int) -> None:
-        """No more audio for `reply`: `PlayoutDone` follows its last sample."""
+        """Marks the end of `reply`: `PlayoutDone` follows its last sample."""
         entry = self._entry(reply)
         if entry is not None:
             entry.finished = True
 
     def flush(self, reply: int) -> None:
-        """Drops `reply` and all before it; a `Flushed` for each that had not ended, and for `reply` in any case."""
+        """Drops `reply` and all before it. A `Flushed` follows for each that had not ended, and always for `reply`."""
         self._flushed = max(self._flushed, reply)
         while self._replies and self._replies[0].id <= reply:
             entry = self._replies.popleft()
@@ -95,17 +95,17 @@ class Playout:
             self._silenced.append((reply, played, 0, underruns))
 
     def duck(self, reply: int, down: bool) -> None:
-        """`reply` goes on softly, or is loud again; nothing happens to one that is not queued (any more)."""
+        """Lowers or restores the volume of `reply`; does nothing if it is no longer queued."""
         for entry in self._replies:
             if entry.id == reply:
                 entry.gain.ducked = down
 
     def tick(self, position: int, at_ns: int) -> tuple[bytes, list[PlayoutEvent]]:
-        """`pull` and `settle` in one, where nothing lies between them."""
+        """`pull` and `settle` in one call."""
         return self.pull(), self.settle(position, at_ns)
 
     def pull(self) -> bytes:
-        """The next 20 ms; empty for silence."""
+        """Takes the next 20 ms out of the queue; empty for silence."""
         self.source = 0
         size = self._size
         while self._replies:
@@ -132,7 +132,7 @@ class Playout:
         return b""
 
     def settle(self, position: int, at_ns: int) -> list[PlayoutEvent]:
-        """What has come true with the frame of this tick, which was handed to RTP at `at_ns`."""
+        """The events of this tick, whose frame was handed to RTP at `at_ns`."""
         events: list[PlayoutEvent] = []
         for reply, played, dropped, underruns in self._silenced:
             events.append(Flushed(reply, played, dropped, underruns, position, at_ns))
@@ -148,7 +148,7 @@ class Playout:
         return events
 
     def _entry(self, reply: int) -> _Reply | None:
-        """The queue entry of `reply`; None when it is too late for it."""
+        """The queue entry of `reply`; None if it has ended or was overtaken."""
         if self._replies and self._replies[-1].id == reply:
             entry = self._replies[-1]
             return None if entry.finished else entry
