@@ -23,7 +23,7 @@ import uvicorn
 
 from phone_daemon.settings.load import SettingsError, load_settings
 from phone_daemon.settings.web_checks import BadSecret
-from phone_daemon.web import uvicorn_log
+from phone_daemon.web import token_file, uvicorn_log
 from phone_daemon.web.app import create_app, guarded
 from phone_daemon.web.audit import Audit
 from phone_daemon.web.auth import Tokens, TokensError
@@ -159,6 +159,10 @@ async def serve(told: HandOver, daemon: socket.socket | None) -> None:
             asyncio.create_task(housekeeping.run(), name="housekeeping"),
             asyncio.create_task(web.machines.run(), name="machines"),
         ]
+        if settings.tokens is not None:
+            background.append(
+                asyncio.create_task(token_file.follow(tokens, settings.tokens, os.environ), name="tokens")
+            )
         if daemon is not None:  # Nobody else sends what waits on disk.
             background.append(asyncio.create_task(webhooks.run(), name="webhooks"))
         async with web.feed:

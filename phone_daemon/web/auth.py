@@ -68,6 +68,10 @@ class Tokens:
             known[made] = Who("link", Role.ADMIN)
         return cls(known)
 
+    def renew(self, other: Tokens) -> None:
+        """Makes those of `other` the only tokens."""
+        self._known = other._known
+
     def who(self, token: str, now: datetime) -> Who | None:
         """Returns the token's owner, or None if the token is unknown. Raises `PermissionError` if it has expired."""
         who = self._known.get(_digest(token)) if token else None
@@ -89,6 +93,15 @@ def token_of(connection: HTTPConnection) -> str:
 def identify(connection: HTTPConnection, role: Role) -> Who:
     """Returns who sent the request, if they may act as `role`. Raises `HTTPException` 401 or 403 with one line."""
     return judge(connection.app.state.web.tokens, token_of(connection), role)
+
+
+def may_still(connection: HTTPConnection, role: Role) -> bool:
+    """Whether whoever opened a stream may go on reading it: a token can expire or be removed meanwhile."""
+    try:
+        identify(connection, role)
+    except HTTPException:
+        return False
+    return True
 
 
 def judge(tokens: Tokens, token: str, role: Role) -> Who:

@@ -42,7 +42,7 @@ from phone_daemon.web.api_models import (
     Transferring,
     Turn,
 )
-from phone_daemon.web.auth import COOKIE, Admin, Operator, Watcher, Who
+from phone_daemon.web.auth import COOKIE, Admin, Operator, Role, Watcher, Who, may_still
 from phone_daemon.web.call_store import Wanted
 from phone_daemon.web.event_feed import ID, MOST_EVENTS, FeedDown
 from phone_daemon.web.web import Web
@@ -357,6 +357,8 @@ async def follow_events(
         try:
             yield b": phone-daemon\nretry: 2000\n\n"
             async for each in web.feed.follow(last_event_id, call):
+                if not may_still(request, Role.WATCH):
+                    return
                 yield b"".join(event.sent for event in each) or b": still here\n\n"
         except FeedDown:
             return

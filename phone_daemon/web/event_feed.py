@@ -15,6 +15,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import POLL_S, blame, connect, where
 from phone_daemon.state.store import EVENTS
@@ -23,6 +26,7 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
+BEGINNING = "0-0"
 BATCH = 500
 MOST_EVENTS = 1000
 """The most events in one page."""
@@ -88,7 +92,7 @@ class EventFeed:
         self._readers.add(reader)
         try:
             # Earlier events are fetched separately; those that arrive both ways are yielded once.
-            told = last
+            told = last = await self._place(last) if last else ""
             if last:
                 async for event in self._since(last):
                     told = event.id
@@ -111,6 +115,7 @@ class EventFeed:
         if self.problem:
             raise FeedDown(self.problem)
         found: list[FeedEvent] = []
+        after = await self._place(after)
         async with contextlib.aclosing(self._since(after)) as kept:
             async for event in kept:
                 if not call or event.call == call:
@@ -124,6 +129,16 @@ class EventFeed:
                         if found:
                             break
         return found[:limit]
+
+    async def _place(self, last: str) -> str:
+        """Where to go on after `last`. Raises `FeedDown`."""
+        client = connect(self._settings)
+        try:
+            return await _place(client, last)
+        except Exception as error:
+            raise FeedDown(f"{where(self._settings)}: {blame(error)}") from None
+        finally:
+            await client.aclose()
 
     async def _since(self, last: str) -> AsyncGenerator[FeedEvent, None]:
         client = connect(self._settings)
@@ -145,12 +160,15 @@ class EventFeed:
         while True:
             client = connect(self._settings)
             try:
-                if not self._last:
-                    newest: Any = await client.xrevrange(EVENTS, count=1)
-                    self._last = newest[0][0] if newest else "0-0"
-                self._say("")
+                read: Any = None
                 while True:
-                    read: Any = await client.xread({EVENTS: self._last}, count=BATCH, block=round(POLL_S * 1000))
+                    if not read:
+                        place = await _place(client, self._last)
+                        if self._last and place != self._last:
+                            self._send_back()
+                        self._last = place
+                        self._say("")
+                    read = await client.xread({EVENTS: self._last}, count=BATCH, block=round(POLL_S * 1000))
                     for _, entries in read or ():
                         self._last = entries[-1][0]
                         self._tell([_event(*entry) for entry in entries])
@@ -167,6 +185,11 @@ class EventFeed:
         if problem and problem != self.problem:
             log.warning(Event("web.events_lost", reason=problem))
         self.problem = problem
+
+    def _send_back(self) -> None:
+        """Makes readers come again: they have ids of another stream."""
+        for reader in self._readers:
+            reader.end()
 
     async def _wake_readers(self) -> None:
         while True:
@@ -210,6 +233,21 @@ class _Reader:
                 yield waiting
             if self._over:
                 return
+
+
+async def _place(client: Redis, last: str) -> str:
+    """Where the stream goes on after the id `last`: there, or at its beginning if that id comes from an earlier stream,
+    because Redis was emptied and the clock went back. Empty: at the newest event.
+    """
+    try:
+        newest: str = (await client.xinfo_stream(EVENTS))["last-generated-id"]
+    except ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+        newest = BEGINNING
+    if not last:
+        return newest
+    return BEGINNING if _after(last, newest) else last
 
 
 def _event(id: str, fields: dict[str, str]) -> FeedEvent:

@@ -6,15 +6,16 @@ The call writes its recording once a second, so a listener is a second behind an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from phone_daemon.events import SAMPLE_RATE
-from phone_daemon.web.auth import Operator
+from phone_daemon.web.auth import Operator, Role, may_still
 from phone_daemon.web.call_store import CallStore
 from phone_daemon.web.control import CallId, content, some
 from phone_daemon.web.web import Web
@@ -46,11 +47,18 @@ async def listen_in(request: Request, who: Operator, call: CallId) -> StreamingR
     if path is None or not await asyncio.to_thread(web.store.goes_on, call):
         raise HTTPException(404, f"call {call} is not live here, or is not recorded")
     web.audit.record(who, "listen", call)
-    audio = follow(path, web.store, call)
-    return StreamingResponse(audio, media_type="audio/wav", headers={"Cache-Control": "no-store"})
+
+    async def audio() -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(follow(path, web.store, call)) as pieces:
+            async for piece in pieces:
+                if not may_still(request, Role.OPERATE):
+                    return
+                yield piece
+
+    return StreamingResponse(audio(), media_type="audio/wav", headers={"Cache-Control": "no-store"})
 
 
-async def follow(path: Path, store: CallStore, call: str) -> AsyncIterator[bytes]:
+async def follow(path: Path, store: CallStore, call: str) -> AsyncGenerator[bytes, None]:
     """Yields a WAV header without a length, then what `path` holds from a second ago, and then what is added to it."""
     rate = SAMPLE_RATE * FRAME_BYTES
     head = struct.pack("<4sI4s4sIHHII", b"RIFF", ENDLESS, b"WAVE", b"fmt ", 16, 1, 2, SAMPLE_RATE, rate)

@@ -59,7 +59,8 @@ const KINDS = [
 const AGAIN_MS = 3000;
 
 /**
- * Follows all calls' events until the returned function is called; reconnects by itself.
+ * Follows all calls' events until the returned function is called; reconnects by itself. Fires `refused` at the window if
+ * the server does not let it, as with a token that has expired.
  * @param {(event: CallEvent) => void} take
  * @param {(connected: boolean) => void} state
  */
@@ -74,7 +75,9 @@ export function follow(take, state) {
     source.onerror = () => {
       state(false);
       // A browser reconnects by itself if the connection broke, but not if it was refused.
-      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, AGAIN_MS);
+      if (source.readyState !== EventSource.CLOSED) return;
+      again = setTimeout(open, AGAIN_MS);
+      dispatchEvent(new Event("refused"));
     };
     for (const kind of KINDS) source.addEventListener(kind, (event) => take(JSON.parse(event.data)));
   };

@@ -65,7 +65,8 @@ async function check(again = false) {
     await whoAmI(again);
     if (location.search) history.replaceState(null, "", `/${location.hash}`);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) return;
+    // Who is in a call still has to hang up.
+    if (!(error instanceof ApiError) || error.status !== 401 || call?.element.dataset.state) return;
     signedOut = true;
     shown?.leave?.();
     document.title = "Sign in · phone-daemon";
@@ -77,6 +78,7 @@ async function check(again = false) {
 
 let lost = false;
 addEventListener("hashchange", show);
+addEventListener("refused", () => check(true));
 addEventListener("health", (event) => {
   const bad = /** @type {CustomEvent<string>} */ (event).detail === "bad";
   // A server that was started anew may no longer know this token.

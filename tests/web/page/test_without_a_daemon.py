@@ -21,6 +21,7 @@ from phone_daemon.telemetry.machine import Machine
 from tests.foreign.programs import need
 from tests.web.served import ENVIRON, TOKENS, Served, served, settings_in
 from tests.web.test_call_store import leave, turn
+from tests.web.test_token_file import write
 
 SOON_MS = 40_000
 PHONE = {"width": 360, "height": 740}
@@ -94,3 +95,20 @@ async def test_after_a_restart_with_another_token_the_page_asks_for_it(tmp_path:
             await page.get_by_label("Token").fill("another-0123456789abcdef")
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible(timeout=SOON_MS)
+
+
+async def test_a_token_that_is_removed_signs_out_the_page_that_watches_with_it(tmp_path: Path) -> None:
+    need("chromium")
+    path = tmp_path / "tokens.toml"
+    write(path, ann='role = "watch"', bob='role = "watch"')
+    redis = StateSettings(directory=tmp_path)
+    environ = {name: value for name, value in ENVIRON.items() if name != "PHONE_WEB_TOKENS"}
+    settings = replace(settings_in(tmp_path, tokens=path), state=redis)
+    async with State.open(redis) as state, served(settings, environ) as web, chromium() as context:
+        state.register(LIVE, {"caller": "anna", "called": "4711", "dialplan": "clinic"})
+        page = await context.new_page()
+        await page.goto(f"{web.url}/?token=bob-0123456789abcdef")
+        await page.goto(f"{web.url}/#live")
+        await expect(page.locator(".live-call")).to_contain_text("anna", timeout=SOON_MS)
+        write(path, ann='role = "watch"')
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON_MS)
