@@ -219,7 +219,7 @@ class Outbound:
     def _none_may(number: str, wanted: str) -> Outcome:
         which = f'trunk "{wanted}" may not' if wanted else "no trunk may"
         return Outcome(
-            Result.FORBIDDEN, number, wanted, reason=f"{which} call {number}: add it to allow of a [[trunk]]"
+            Result.FORBIDDEN, number, wanted, reason=f"{which} call {number}: add it to `allow` under a [[trunk]]"
         )
 
     def _refusal(self, trunk: Trunk) -> str:

@@ -202,7 +202,7 @@ def add_parser(commands: Any) -> None:
 
 def _run(act: Any, args: argparse.Namespace) -> int:
     if act is _hangup and bool(args.calls) == args.all:
-        raise WrongUse("phone-ops hangup: name calls, or --all; phone-ops calls lists them")
+        raise WrongUse("phone-ops hangup: name one or more calls (phone-ops calls lists them), or --all")
     return over_api(act, args) if args.api else operate(act, args)
 
 
@@ -225,7 +225,7 @@ def operate(act: Act, args: argparse.Namespace) -> int:
     async def main() -> int:
         if not state.url and not socket_path(state.directory).exists():
             raise CommandFailed(
-                f"no daemon keeps its state in {state.directory}; start one, or name its settings: -c FILE"
+                f"no daemon has its state in {state.directory}; start one, or give its settings with -c FILE"
             )
         async with Operator(state) as operator:
             return await act(operator, args)

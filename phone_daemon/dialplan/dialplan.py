@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
 
 
 class DialplanError(Exception):
-    """Dialplans that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to mend it."""
+    """Dialplans that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to fix it."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)

@@ -18,7 +18,7 @@ _CLOSING = {"[": "]", "(": ")"}
 
 
 class BadPhrase(ValueError):
-    """A phrase that is not well formed; says what is wrong and how to mend it."""
+    """A phrase that is not well formed; says what is wrong and how to fix it."""
 
 
 def expand(phrase: str) -> tuple[str, ...]:

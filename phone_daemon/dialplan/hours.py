@@ -83,7 +83,7 @@ def hours_of(keys: HoursKeys | None, timezone: str, found: Problems) -> Hours:
         week[number] = tuple(sorted(span for span in spans if span))
         for before, after in zip(week[number], week[number][1:], strict=False):
             if after[0] < before[1]:
-                found.add(("hours", name), "two spans overlap; make them one, or mend the times")
+                found.add(("hours", name), "two spans overlap; make them one, or fix the times")
     dates = [_closed(found, index, value) for index, value in enumerate(keys.closed_on)]
     return Hours(week, frozenset(day for day in dates if day), zone)
 

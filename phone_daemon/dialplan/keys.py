@@ -141,7 +141,7 @@ def voice_of(keys: VoiceKeys, found: Problems) -> dict[str, Any]:
 
 
 def _mispronounced(word: str, phonemes: object) -> str:
-    """What is wrong with a pronunciation, and how to mend it; empty: nothing."""
+    """What is wrong with a pronunciation, and how to fix it; empty: nothing."""
     if not re.fullmatch(r"[^\s\[\]()]*\w[^\s\[\]()]*", word):
         return "is not a single word; write one word, without spaces or brackets"
     if not isinstance(phonemes, str):

@@ -297,5 +297,5 @@ def _check_prompts(prompts: Prompts, found: Problems) -> None:
         for index, text in enumerate(getattr(prompts, name)):
             for used in slots_of(text):
                 if used != fillings.get(name):
-                    mend = f"write {{{fillings[name]}}}" if name in fillings else "take it out"
-                    found.add(("prompts", name, index), f"{{{used}}} is not known here; {mend}")
+                    remedy = f"write {{{fillings[name]}}}" if name in fillings else "take it out"
+                    found.add(("prompts", name, index), f"{{{used}}} is not known here; {remedy}")

@@ -130,8 +130,8 @@ class Digits:
         short or too long."""
         runs = [Found(self._value(words, run), run.start, run.end) for run in numbers.runs(words)]
         right = [run for run in runs if self.fits(run.value)]
-        if expected and len(runs) > 1 and (mended := self._corrected(words, runs)):
-            return [mended]
+        if expected and len(runs) > 1 and (corrected := self._corrected(words, runs)):
+            return [corrected]
         if right or not (expected and runs):
             return right
         likely = [

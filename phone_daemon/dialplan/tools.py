@@ -191,8 +191,8 @@ def _parameters(schema: dict[str, Any], at: Key, found: Problems) -> dict[str, A
         found.add((*at, "parameters", *where), f"no JSON schema: {error.message}")
         return _object()
     if schema["type"] != "object":
-        mend = 'a tool has named arguments; write type = "object", or take it out'
-        found.add((*at, "parameters", "type"), mend)
+        remedy = 'a tool has named arguments; write type = "object", or take it out'
+        found.add((*at, "parameters", "type"), remedy)
     return schema
 
 

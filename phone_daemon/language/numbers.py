@@ -42,11 +42,11 @@ class Run:
 def misheard_runs(words: Sequence[str]) -> list[Run]:
     """Like `runs`, but neighboring words that sound like digits count as digits: "a one two" is 812."""
     beside = [False, *(bool(_group(words, at)[0]) for at in range(len(words))), False]
-    mended = [
+    repaired = [
         UNITS[int(_LIKE_DIGITS[word])] if word in _LIKE_DIGITS and (beside[at] or beside[at + 2]) else word
         for at, word in enumerate(words)
     ]
-    return runs(mended)
+    return runs(repaired)
 
 
 def runs(words: Sequence[str]) -> list[Run]:

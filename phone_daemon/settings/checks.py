@@ -90,7 +90,7 @@ def not_built(settings: Settings) -> Iterator[tuple[Key, str]]:
         here = part.host in ("subprocess", "inprocess") and part.engine in _PACKAGES
         if here and not part.python and not interpreter(part.engine) and find_spec(_PACKAGES[part.engine]) is None:
             meanwhile = f"until then {part.fallback} {does}" if part.fallback else "without it nothing starts"
-            yield (name, "engine"), f"{part.engine} is not built here; make {family(part.engine)}; {meanwhile}"
+            yield (name, "engine"), f"{part.engine} is not installed; run make {family(part.engine)}; {meanwhile}"
 
 
 def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool) -> None:
@@ -103,8 +103,8 @@ def _check_sip(sip: SipSettings, daemons: int, found: Problems, *, serving: bool
     if not sip.bind:
         found.add(("sip", "bind"), 'is empty; write "127.0.0.1", or "0.0.0.0" for every interface')
     elif serving and is_numeric(sip.bind) and not _is_here(sip.bind):
-        mend = '`ip -br addr` lists those; "0.0.0.0" is all of them; behind a NAT, public_address is the one outside'
-        found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {mend}')
+        remedy = '`ip -br addr` lists those; "0.0.0.0" is all of them; behind a NAT, public_address is the one outside'
+        found.add(("sip", "bind"), f'"{sip.bind}" is not an address of this machine: {remedy}')
     if "udp" not in sip.transports:
         found.add(("sip", "transports"), 'lacks "udp", which every line card speaks; add it')
     if sip.port == 0 and cards > 1:

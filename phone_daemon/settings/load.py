@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to mend it."""
+    """Settings that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to fix it."""
 
     def __init__(self, lines: Iterable[str], dialplans: tuple[Path, ...] = ()) -> None:
         self.lines = tuple(lines)
@@ -53,11 +53,11 @@ def load_settings(
     try:
         document = read(path) if path else Document(Path(), {})
     except NotToml as error:
-        mend = "" if path is None or path.exists() else '; "phone-daemon init" writes one to begin with'
-        raise SettingsError([f"{error}{mend}"]) from None
+        remedy = "" if path is None or path.exists() else '; "phone-daemon init" writes one to start from'
+        raise SettingsError([f"{error}{remedy}"]) from None
     if "called" in document.data and not document.data.keys() & {"dialplans", "sip"}:
-        mend = f'name it in a settings file, dialplans = ["{path}"], or talk to it: phone-daemon try {path}'
-        raise SettingsError([f"{path}: is a dialplan, not a settings file; {mend}"])
+        remedy = f'name it in a settings file, dialplans = ["{path}"], or talk to it: phone-daemon try {path}'
+        raise SettingsError([f"{path}: is a dialplan, not a settings file; {remedy}"])
     found = Problems(document)
     found.document = document = _renamed(document, found)
     for name, key in _VARIABLES.items():

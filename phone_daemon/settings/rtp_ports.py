@@ -10,7 +10,7 @@ _RANGE = re.compile(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", re.ASCII)
 
 
 def blocks(ports: str, cards: int) -> tuple[range, ...]:
-    """The ports of each card in `ports` ("41000-41063"). Raises `ValueError`, which says how to mend it."""
+    """The ports of each card in `ports` ("41000-41063"). Raises `ValueError`, which says how to fix it."""
     found = _RANGE.fullmatch(ports)
     if not found:
         raise ValueError(f'is "{ports}"; write the first and the last port, such as "41000-41063"')

@@ -57,7 +57,7 @@ class Document:
         return self.lines.get(key, 1)
 
     def problem(self, key: Key, what: str) -> str:
-        """One line: file, line number, key, what is wrong and how to mend it."""
+        """One line: file, line number, key, what is wrong and how to fix it."""
         if key in self.sources:
             return f"{self.sources[key]}: {what}"
         where = f"{self.path}:{self.line(key)}" if self.path != Path() else "the default settings"
@@ -119,7 +119,7 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str, path: Path) -> str:
         before = _Scan("".join(text.splitlines(keepends=True)[: line - 1])).lines.get(names)
         also = f"is already on line {before}: write below that one" if before else "is there twice: make them one"
         return f"{path}:{line}: not TOML: [{dotted(names)}] {also}, and take this one out"
-    return f"{path}:{line}: not TOML: {what}; {_HINTS.get(what, 'mend this line or the one before')}"
+    return f"{path}:{line}: not TOML: {what}; {_HINTS.get(what, 'fix this line or the one before')}"
 
 
 class _Scan:

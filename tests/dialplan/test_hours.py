@@ -85,7 +85,7 @@ def test_a_time_zone_is_read_by_name() -> None:
         ),
         (
             'monday = ["09:00-12:00", "11:00-13:00"]',
-            "2: hours.monday: two spans overlap; make them one, or mend the times",
+            "2: hours.monday: two spans overlap; make them one, or fix the times",
         ),
         ("monday = 9", '2: hours.monday: is a whole number; write a list of texts, such as ["one", "two"]'),
         ('montag = "09:00-12:00"', '2: hours.montag: unknown key; did you mean "monday"?'),

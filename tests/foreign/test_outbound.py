@@ -144,7 +144,7 @@ async def test_what_may_not_be_called_is_not_called(tmp_path: Path) -> None:
     async with dialer(tmp_path, called(486), calls=3, per_hour=2) as (phone, provider):
         dear = await phone.dial(replace(ASK, number="+8835100012345"))
         assert dear.result is Result.FORBIDDEN
-        assert dear.reason == "no trunk may call +8835100012345: add it to allow of a [[trunk]]"
+        assert dear.reason == "no trunk may call +8835100012345: add it to `allow` under a [[trunk]]"
         dry = await phone.dial(replace(ASK, dry_run=True))
         assert (dry.result, dry.trunk) == (Result.WOULD_CALL, "provider")
         assert not provider.asked("INVITE")

@@ -20,7 +20,7 @@ from tests.ops.turns import leave, spoken
         (["fly"], 'phone-ops: no command "fly"; known here: ab, '),
         (["call"], 'phone-ops: no command "call"; did you mean "calls"?'),
         (["calls", "--jsn"], 'phone-ops: unrecognized arguments: --jsn; did you mean "--json"?'),
-        (["hangup"], "phone-ops hangup: name calls, or --all"),
+        (["hangup"], "phone-ops hangup: name one or more calls"),
         (["report", "/nowhere/at/all"], "/nowhere/at/all: no such folder"),
     ],
 )

@@ -330,8 +330,8 @@ def test_an_engine_that_is_not_built_is_told_with_what_builds_it(
     assert not caplog.records
     load_settings(tmp_path / "s.toml", {}, warn=True)
     assert [record.getMessage().removeprefix(f"{tmp_path}/") for record in caplog.records] == [
-        "s.toml:4: stt.engine: nemo is not built here; make parakeet; without it nothing starts",
-        "s.toml:2: tts.engine: kokoro is not built here; make kokoro; until then espeak speaks",
+        "s.toml:4: stt.engine: nemo is not installed; run make parakeet; without it nothing starts",
+        "s.toml:2: tts.engine: kokoro is not installed; run make kokoro; until then espeak speaks",
     ]
 
 
@@ -383,7 +383,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.toml", {})
     assert caught.value.lines == (
         f"{tmp_path}/none.toml: cannot be read: No such file or directory; "
-        '"phone-daemon init" writes one to begin with',
+        '"phone-daemon init" writes one to start from',
     )
     (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
     with pytest.raises(SettingsError) as caught:

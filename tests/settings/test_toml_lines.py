@@ -128,7 +128,7 @@ def _at(data: object, key: Key) -> object:
             "f.toml:1: not TOML: illegal character '\\n'; close the quotes before the end of the line",
         ),
         (f"a = {'[' * 2000}", "f.toml: not TOML that can be read: lists or tables are nested too deeply"),
-        ("\n\na = [1", "f.toml:3: not TOML: unclosed array; mend this line or the one before"),
+        ("\n\na = [1", "f.toml:3: not TOML: unclosed array; fix this line or the one before"),
     ],
 )
 def test_what_is_not_toml_is_told_in_one_line_with_its_number(text: str, line: str) -> None:

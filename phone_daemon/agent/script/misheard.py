@@ -38,18 +38,18 @@ class Misheard:
 
     def __call__(self, words: Sequence[str], *, alone: bool = False) -> list[str]:
         """`words`, with a word of the dialplan in place of several that sound like it; `alone`: of one, too."""
-        mended: list[str] = []
+        corrected: list[str] = []
         at = 0
         while at < len(words):
             for count in range(min(_MOST, len(words) - at), 0 if alone else 1, -1):
                 if meant := self._meant(words[at : at + count]):
-                    mended.append(meant)
+                    corrected.append(meant)
                     at += count
                     break
             else:
-                mended.append(words[at])
+                corrected.append(words[at])
                 at += 1
-        return mended
+        return corrected
 
     def _meant(self, words: Sequence[str]) -> str:
         heard = "".join(words)

@@ -146,12 +146,12 @@ class Reader:
         meaning agree."""
         if self._misheard is None:
             return self._compared(words, where, state)
-        mended = self._misheard(words)
-        found = where if mended == list(words) else self._found(mended, state)[1]
-        ranked, agreed = self._compared(mended, found, state)
+        corrected = self._misheard(words)
+        found = where if corrected == list(words) else self._found(corrected, state)[1]
+        ranked, agreed = self._compared(corrected, found, state)
         if not ranked or ranked[0].score < LEAST:
             alone = self._misheard(words, alone=True)
-            if alone != mended:
+            if alone != corrected:
                 again, agree = self._compared(alone, self._found(alone, state)[1], state)
                 if again and again[0].score >= LEAST:
                     return again, agree
