@@ -7,7 +7,7 @@ probes each of a thousand candidates. So only what a browser sends for a call re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ MAX_BYTES = 32_768
 MAX_CANDIDATES = 24
 """The most candidates; we probe each of them."""
 MAX_LINE = 1024
+NO_RESTART = "an ICE restart: this call has one ICE session; place a new call"
 
 OPUS_RECEIVE = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000;maxaveragebitrate=32000"
 """What we ask of the sender (RFC 7587 section 7): the bandwidth that recognition uses, and a copy of each packet in the
@@ -41,6 +42,18 @@ class Offer:
     """The payload type of Opus."""
     keys: Mapping[int, int]
     """The clock rate of telephone-event (RFC 4733), by payload type."""
+    ufrags: frozenset[str]
+    """The names of its ICE session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What comes after an offer."""
+
+    ufrags: frozenset[str]
+    """The names of the ICE session that it belongs to; empty if it does not say."""
+    candidates: Sequence[tuple[str, str]]
+    """Pairs of a mid and a candidate."""
 
 
 def judge(body: bytes) -> Offer:
@@ -70,7 +83,7 @@ def judge(body: bytes) -> Offer:
     events = {number: re.fullmatch(r"telephone-event/(\d{4,6})", maps.get(number, ""), re.I) for number in offered}
     keys = {number: int(event[1]) for number, event in events.items() if event}
     narrowed = _narrowed(lines, offered, [opus[0], *keys])
-    return Offer(narrowed, int(opus[0]), {int(number): rate for number, rate in keys.items()})
+    return Offer(narrowed, int(opus[0]), {int(number): rate for number, rate in keys.items()}, _ufrags(text))
 
 
 def complete(answer: str, offer: Offer) -> str:
@@ -80,19 +93,23 @@ def complete(answer: str, offer: Offer) -> str:
     )
 
 
-def candidates(fragment: str) -> list[tuple[str, str]]:
-    """The (mid, candidate) pairs of a trickle-ICE fragment (RFC 8840 section 9). Raises `BadOffer`."""
-    if len(fragment) > MAX_BYTES:
-        raise BadOffer(413, f"the fragment has {len(fragment)} bytes: {MAX_BYTES} is the most")
+def fragment(text: str) -> Fragment:
+    """Parses a trickle-ICE fragment (RFC 8840 section 9). Raises `BadOffer`."""
+    if len(text) > MAX_BYTES:
+        raise BadOffer(413, f"the fragment has {len(text)} bytes: {MAX_BYTES} is the most")
     mid, found = "", []
-    for line in fragment.splitlines():
+    for line in text.splitlines():
         if line.startswith("a=mid:"):
             mid = line[6:].strip()
         elif line.startswith("a=candidate:"):
             found.append((mid, line[12:].strip()))
     if len(found) > MAX_CANDIDATES:
         raise BadOffer(422, f"the fragment has {len(found)} candidates: {MAX_CANDIDATES} is the most")
-    return found
+    return Fragment(_ufrags(text), found)
+
+
+def _ufrags(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"^a=ice-ufrag:(\S+)", text, re.M))
 
 
 def _narrowed(lines: list[str], offered: list[str], kept: list[str]) -> str:

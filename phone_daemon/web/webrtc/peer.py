@@ -27,7 +27,7 @@ from av.packet import Packet
 from phone_daemon.events import DTMF_KEYS, WIDE_RATE
 from phone_daemon.web.desk import Desk, Refused
 from phone_daemon.web.leg import Leg
-from phone_daemon.web.webrtc.offer import MAX_CANDIDATES, BadOffer, Offer, complete
+from phone_daemon.web.webrtc.offer import MAX_CANDIDATES, NO_RESTART, BadOffer, Fragment, Offer, complete
 from phone_daemon.web.webrtc.opus import Decoder, Encoder
 from phone_daemon.web.webrtc.packet_buffer import PacketBuffer
 from phone_daemon.wire.telephone_event import KeyPresses, read_event
@@ -123,6 +123,7 @@ class Peer:
         """Notes from before the channel was opened."""
         self._keys: dict[int, KeyPresses] = {}
         """Those of each payload type of telephone-event."""
+        self._ufrags: frozenset[str] = frozenset()
         self._opus = 0
         self._leg: Leg | None = None
         self._candidates = 0
@@ -136,6 +137,7 @@ class Peer:
     async def answer(self, offer: Offer) -> str:
         """Returns the SDP answer with all of our candidates. Raises `BadOffer` if aiortc cannot use the offer."""
         connection = self._connection
+        self._ufrags = offer.ufrags
         self._opus, self._keys = offer.opus, {kind: KeyPresses(rate) for kind, rate in offer.keys.items()}
         connection.on("connectionstatechange", self._state_changed)
         connection.on("datachannel", self._channel_opened)
@@ -162,20 +164,28 @@ class Peer:
         self._life.add_done_callback(self._leave)
         return complete(connection.localDescription.sdp, offer)
 
-    async def add_candidates(self, candidates: list[tuple[str, str]]) -> None:
-        """Adds candidates that the browser found after its offer. Raises `BadOffer` if one is not a candidate, or if
-        there are too many.
+    async def add_candidates(self, later: Fragment) -> None:
+        """Adds candidates that the browser found after its offer. Raises `BadOffer` if one is not a candidate, if there
+        are too many, or if they are for another ICE session.
         """
-        self._candidates += len(candidates)
+        if not later.ufrags <= self._ufrags:
+            raise BadOffer(422, NO_RESTART)
+        self._candidates += len(later.candidates)
         if self._candidates > MOST_LATER:
             raise BadOffer(422, f"more than {MOST_LATER} candidates after the offer")
-        for mid, text in candidates:
+        for mid, text in later.candidates:
             try:
                 candidate = candidate_from_sdp(text)
-                candidate.sdpMid = mid
+                candidate.sdpMid = self._mid(mid)
                 await self._connection.addIceCandidate(candidate)
             except (AssertionError, LookupError, ValueError) as error:
                 raise BadOffer(400, f"no ICE candidate: {text[:60]!r}") from error
+
+    def _mid(self, mid: str) -> str:
+        """The media whose connection a candidate for `mid` is for: aiortc silently drops those for bundled media."""
+        data = self._connection.sctp
+        apart = data is not None and not data._bundled and data.mid == mid
+        return mid if apart else str(self._connection.getTransceivers()[0].mid)
 
     def close(self) -> None:
         """The browser hangs up, or is gone."""

@@ -25,18 +25,19 @@ from phone_daemon.web.auth import Operator, Role, requires
 from phone_daemon.web.control import content, some
 from phone_daemon.web.desk import Desk
 from phone_daemon.web.webrtc.ice_servers import links, parse
-from phone_daemon.web.webrtc.offer import MAX_BYTES, BadOffer, candidates, judge
+from phone_daemon.web.webrtc.offer import MAX_BYTES, NO_RESTART, BadOffer, fragment, judge
 from phone_daemon.web.webrtc.peer import Peer
 from sidecars.tasks import Tasks
 
 PATH = "/v1/webrtc"
+OFFER, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 logging.getLogger("aioice").setLevel(logging.WARNING)  # It logs each candidate pair that it checks.
 MAX_PEERS = 64
 """The most browsers at a time, including those that are not connected yet."""
 REMEMBERED = 256
 """How many ended calls are remembered, so that they can be hung up again."""
 JoinId = Annotated[str, Query(max_length=128, description="a live call's id: it is taken over")]
-REFUSALS = some(503) | {201: content("application/sdp", "the answer")}
+REFUSALS = some(503) | {201: content(OFFER, "the answer")}
 RETRY_S = 10
 """How long a client is told to wait if there are too many."""
 
@@ -96,22 +97,25 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
         return response
 
     def refused(error: BadOffer) -> Response:
-        retry = {"retry-after": str(RETRY_S)} if error.status == 503 else {}
-        return JSONResponse({"detail": str(error)}, error.status, retry)
+        more = {415: {"accept-post": OFFER, "accept-patch": FRAGMENT}, 503: {"retry-after": str(RETRY_S)}}
+        return JSONResponse({"detail": str(error)}, error.status, more.get(error.status))
+
+    def must_be(kind: str, request: Request) -> None:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+            raise BadOffer(415, f"this is of type {kind}")
 
     @routes.options(PATH, status_code=204)
     async def list_ice_servers() -> Response:
         """Names the STUN and TURN servers, in Link headers."""
-        return told(204, **{"accept-post": "application/sdp"})
+        return told(204, **{"accept-post": OFFER})
 
-    @routes.post(PATH, status_code=201, openapi_extra=_body_of("application/sdp"), responses=REFUSALS)
+    @routes.post(PATH, status_code=201, openapi_extra=_body_of(OFFER), responses=REFUSALS)
     async def offer_call(request: Request, who: Operator, to: str = "", join: JoinId = "") -> Response:
         """Calls the agent with the SDP offer in the body; `to` is the number to dial. With `join`, a live call's id,
         the client talks with that call's caller in place of the agent.
         """
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
-            return refused(BadOffer(415, "an offer is of type application/sdp"))
         try:
+            must_be(OFFER, request)
             name, answer = await peers.welcome(await _body(request), to, join)
         except BadOffer as error:
             return refused(error)
@@ -119,23 +123,26 @@ def router(desk: Desk, settings: WebSettings) -> APIRouter:
             request.app.state.web.audit.record(who, "take_over", join)
         response = told(201, location=f"{PATH}/{name}", etag=f'"{name[:8]}"')
         response.body = answer.encode()
-        response.headers["content-type"] = "application/sdp"
+        response.headers["content-type"] = OFFER
         response.headers["content-length"] = str(len(response.body))
         return response
 
     @routes.patch(
         f"{PATH}/{{name}}",
         status_code=204,
-        openapi_extra=_body_of("application/trickle-ice-sdpfrag"),
+        openapi_extra=_body_of(FRAGMENT),
         responses=some(404),
     )
-    async def add_candidates(name: str, request: Request, if_match: Annotated[str, Header()] = "*") -> Response:
+    async def add_candidates(name: str, request: Request, if_match: Annotated[str, Header()] = "") -> Response:
         """Adds the candidates in an application/trickle-ice-sdpfrag body."""
         try:
             peer = peers.find(name)
-            if if_match not in ("*", f'"{name[:8]}"'):
-                return refused(BadOffer(412, "an ICE session that is not this one: ICE restarts are not taken"))
-            await peer.add_candidates(candidates((await _body(request)).decode(errors="replace")))
+            must_be(FRAGMENT, request)
+            if if_match == "*":
+                raise BadOffer(422, NO_RESTART)
+            if if_match and f'"{name[:8]}"' not in (tag.strip() for tag in if_match.split(",")):
+                raise BadOffer(412, "this ETag is not that of the call's ICE session")
+            await peer.add_candidates(fragment((await _body(request)).decode(errors="replace")))
         except BadOffer as error:
             return refused(error)
         return Response(status_code=204)

@@ -9,7 +9,7 @@ from aiortc import RTCPeerConnection
 from aiortc.mediastreams import AudioStreamTrack
 from aiortc.sdp import SessionDescription
 
-from phone_daemon.web.webrtc.offer import MAX_BYTES, MAX_CANDIDATES, BadOffer, candidates, complete, judge
+from phone_daemon.web.webrtc.offer import MAX_BYTES, MAX_CANDIDATES, BadOffer, complete, fragment, judge
 
 CHROMIUM = "\r\n".join(
     """v=0
@@ -131,13 +131,12 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 def test_candidates_come_with_the_section_they_belong_to() -> None:
     """RFC 9725's example of a fragment."""
-    fragment = (
-        "a=ice-ufrag:EsAw\r\na=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
-    )
-    fragment += "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host\r\na=end-of-candidates\r\n"
-    assert candidates(fragment) == [("0", "1387637174 1 udp 2122260223 192.0.2.1 61764 typ host")]
+    text = "a=ice-ufrag:EsAw\r\na=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+    text += "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host\r\na=end-of-candidates\r\n"
+    assert fragment(text).ufrags == {"EsAw"}
+    assert fragment(text).candidates == [("0", "1387637174 1 udp 2122260223 192.0.2.1 61764 typ host")]
 
 
 def test_too_many_candidates_are_refused() -> None:
     with pytest.raises(BadOffer, match="candidates"):
-        candidates("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * (MAX_CANDIDATES + 1))
+        fragment("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * (MAX_CANDIDATES + 1))

@@ -21,6 +21,7 @@ from tests.web.webrtc.test_offer import CHROMIUM
 from tests.web.webrtc.test_peer import a_desk
 
 SDP = {"content-type": "application/sdp"}
+FRAGMENT = {"content-type": "application/trickle-ice-sdpfrag"}
 OPERATOR, WATCHER = "token-of-an-operator", "token-of-a-watcher"
 
 
@@ -49,7 +50,7 @@ async def test_an_offer_is_answered_and_hung_up_again() -> None:
         assert (await http.delete(call)).status_code == 200
         await daemon.until(lambda: any(isinstance(message, LineClosed) for message in daemon.told))
         assert (await http.delete(call)).status_code == 200
-        assert (await http.patch(call, content="", headers={"if-match": "*"})).status_code == 404
+        assert (await http.patch(call, content="", headers=FRAGMENT)).status_code == 404
 
 
 async def test_candidates_may_come_later() -> None:
@@ -65,7 +66,9 @@ async def test_candidates_may_come_later() -> None:
         assert trickled.status_code == 204
         await here.answered(answer.text)
         await daemon.until(lambda: daemon.number > 0)
-        wrong = await http.patch(answer.headers["location"], content=fragment, headers={"if-match": '"another"'})
+        wrong = await http.patch(
+            answer.headers["location"], content=fragment, headers=FRAGMENT | {"if-match": '"another"'}
+        )
         assert wrong.status_code == 412
         await http.delete(answer.headers["location"])
 
@@ -106,7 +109,7 @@ async def test_a_candidate_that_is_none_is_refused_and_the_call_goes_on() -> Non
     async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
         answer = await http.post(PATH, content=await here.offer(), headers=SDP)
         junk = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:junk\r\n"
-        refused = await http.patch(answer.headers["location"], content=junk)
+        refused = await http.patch(answer.headers["location"], content=junk, headers=FRAGMENT)
         assert refused.status_code == 400 and "candidate" in refused.text
         await here.answered(answer.text)
         await daemon.until(lambda: daemon.number > 0)
@@ -120,8 +123,44 @@ async def test_thousands_of_candidates_are_refused_however_they_are_sent() -> No
     )
     async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
         answer = await http.post(PATH, content=await here.offer(), headers=SDP)
-        codes = [(await http.patch(answer.headers["location"], content=fragment)).status_code for _ in range(10)]
+        codes = [
+            (await http.patch(answer.headers["location"], content=fragment, headers=FRAGMENT)).status_code
+            for _ in range(10)
+        ]
         assert codes[0] == 204 and set(codes[3:]) == {422}
         await here.answered(answer.text)
         await daemon.until(lambda: daemon.number > 0)
         await http.delete(answer.headers["location"])
+
+
+@pytest.mark.parametrize("mid", ["a=mid:0\r\n", "a=mid:1\r\n", "a=mid:other\r\n", ""])
+async def test_candidates_reach_the_one_connection_whatever_media_they_name(mid: str) -> None:
+    """All media are bundled, and browsers differ in what they call them in a fragment."""
+    async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
+        offer = await here.offer()
+        bare = "".join(line for line in offer.splitlines(keepends=True) if "candidate" not in line)
+        answer = await http.post(PATH, content=bare, headers=SDP)
+        found = [f"{line}\r\n" for line in offer.splitlines() if line.startswith("a=candidate:")]
+        tags = {"if-match": f'"older", {answer.headers["etag"]}'}
+        trickled = await http.patch(answer.headers["location"], content=mid + "".join(found), headers=FRAGMENT | tags)
+        assert trickled.status_code == 204
+        await here.answered(answer.text)
+        await daemon.until(lambda: daemon.number > 0)
+        await http.delete(answer.headers["location"])
+
+
+async def test_what_is_no_fragment_of_this_session_is_named_and_the_call_goes_on() -> None:
+    """Of another type, or an ICE restart (RFC 9725 section 4.3), which would end the media of a client that believed it
+    had been accepted."""
+    async with a_desk() as (desk, daemon), client(desk) as http, browser() as here:
+        answer = await http.post(PATH, content=await here.offer(), headers=SDP)
+        call = answer.headers["location"]
+        wrong = await http.patch(call, content="{}", headers={"content-type": "application/json"})
+        assert (wrong.status_code, wrong.headers["accept-patch"]) == (415, FRAGMENT["content-type"])
+        new = "a=ice-ufrag:brandnew\r\na=ice-pwd:0123456789abcdef01234567\r\na=mid:0\r\n"
+        for headers in (FRAGMENT, FRAGMENT | {"if-match": "*"}):
+            restart = await http.patch(call, content=new, headers=headers)
+            assert restart.status_code == 422 and "ICE restart" in restart.json()["detail"]
+        await here.answered(answer.text)
+        await daemon.until(lambda: daemon.number > 0)
+        await http.delete(call)
