@@ -298,4 +298,4 @@ def _check_prompts(prompts: Prompts, found: Problems) -> None:
             for used in slots_of(text):
                 if used != fillings.get(name):
                     remedy = f"write {{{fillings[name]}}}" if name in fillings else "take it out"
-                    found.add(("prompts", name, index), f"{{{used}}} is not known here; {remedy}")
+                    found.add(("prompts", name, index), f"{{{used}}} has no meaning here; {remedy}")

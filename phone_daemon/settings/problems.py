@@ -117,7 +117,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean "day"?`, or the list of what is known."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, 1)
-    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names)}"
+    return f'did you mean "{close[0]}"?' if close else f"choose from: {', '.join(names)}"
 
 
 def _told(type_: str, key: Key, value: object, context: Mapping[str, Any], model: type) -> str:  # noqa: PLR0911

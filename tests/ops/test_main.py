@@ -17,7 +17,7 @@ from tests.ops.turns import leave, spoken
     ("words", "line"),
     [
         ([], "phone-ops: name a command: calls, "),
-        (["fly"], 'phone-ops: no command "fly"; known here: ab, '),
+        (["fly"], 'phone-ops: no command "fly"; choose from: ab, '),
         (["call"], 'phone-ops: no command "call"; did you mean "calls"?'),
         (["calls", "--jsn"], 'phone-ops: unrecognized arguments: --jsn; did you mean "--json"?'),
         (["hangup"], "phone-ops hangup: name one or more calls"),

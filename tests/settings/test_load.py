@@ -134,7 +134,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
         (
             '[sip]\ncodecs = [\n  "PCMU",\n  "OPUS",\n  "PCMU",\n]',
             [
-                '4: sip.codecs[1]: unknown codec "OPUS"; known here: G722, PCMA, PCMU',
+                '4: sip.codecs[1]: unknown codec "OPUS"; choose from: G722, PCMA, PCMU',
                 '5: sip.codecs[2]: "PCMU" is named twice; take one out',
             ],
         ),
@@ -164,8 +164,8 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
             [
                 '2: sip.country: is "+44"; write digits alone',
                 '3: sip.trusted[0]: "192.0.2.0/99" is not a network; write one such as "192.0.2.0/24"',
-                '4: sip.called_from[0]: unknown source "from"; known here: diversion, history-info, p-called-party-id, '
-                "request, to",
+                '4: sip.called_from[0]: unknown source "from"; choose from: diversion, history-info, '
+                "p-called-party-id, request, to",
             ],
         ),
         ("[sip]\nrtp_port = 80", ["2: sip.rtp_port: is 80; write 0 (any free ports) or a port from 1024 up"]),

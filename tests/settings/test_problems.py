@@ -98,4 +98,4 @@ def test_what_is_around_or_within_a_wrong_value_is_known_to_be_wrong() -> None:
 
 def test_a_close_name_is_guessed_and_else_all_are_listed() -> None:
     assert nearest("prot", ["port", "bind"]) == 'did you mean "port"?'
-    assert nearest("zzz", ["port", "bind"]) == "known here: bind, port"
+    assert nearest("zzz", ["port", "bind"]) == "choose from: bind, port"

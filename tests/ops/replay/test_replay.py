@@ -72,7 +72,7 @@ def test_the_table_names_the_first_expectation_that_failed(tmp_path: Path, capsy
     [
         ([], "name the fixtures to play, or say --all"),
         (["--all", "books_an_appointment"], "name the fixtures to play, or say --all"),
-        (["nobody"], "nobody: no such recorded caller; known here: "),
+        (["nobody"], "nobody: no such recorded caller; choose from: "),
         (["--all", "--jobs", "9"], "--jobs 9: a line card carries 1 to 4 calls"),
         (["--all", "--speed", "max", "--to", "sip:127.0.0.1"], "leave out --speed max"),
         (["--all", "--speed", "warp"], "invalid choice"),
