@@ -265,8 +265,8 @@ class Probe(asyncio.DatagramProtocol):
 
     def _media(self, sdp: str) -> None:
         host = re.search(r"^c=IN IP4 (\S+)", sdp, re.M)
-        port = re.search(r"^m=audio (\d+)", sdp, re.M)
-        if host and port and int(port[1]):
+        port = re.search(r"^m=audio ([1-9]\d*)", sdp, re.M)
+        if host and port:
             self.rtp.aim(loopback(host[1]), int(port[1]))
 
     def _requested(self, message: Message, source: tuple[str, int]) -> None:

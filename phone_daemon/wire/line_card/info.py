@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 
 TYPES = ("application/dtmf-relay", "application/dtmf", "application/vnd.nortelnetworks.digits")
-_KEY = r"(1[0-5]|[0-9*#a-d])(?![\w*#])"
-_SIGNAL = re.compile(rf"(?:^|[\s;])(?:signal|d)\s*[=:]\s*(?:digits\s*=\s*)?[\"']?{_KEY}", re.IGNORECASE | re.ASCII)
+_WORDS = {"STAR": "*", "ASTERISK": "*", "%2A": "*", "POUND": "#", "HASH": "#", "%23": "#"}
+_KEY = rf"({'|'.join(_WORDS)}|1[0-5]|0?[0-9]|[*#a-d])(?![\w*#])"
+_SIGNAL = re.compile(
+    rf"(?:^|[\s;])(?:signal|digits?|d)\s*[=:]\s*(?:digits\s*=\s*)?[\"']?{_KEY}", re.IGNORECASE | re.ASCII
+)
 _BARE = re.compile(rf"\s*[\"']?{_KEY}[\"']?\s*(?:$|[\r\n])", re.IGNORECASE | re.ASCII)
 _EVENTS = "0123456789*#ABCD"
 
@@ -23,4 +26,4 @@ def dtmf_digit(body: str) -> str:
         return ""
     word = found[1].upper()
     # 10 to 15 are the event numbers of `*`, `#` and A to D (RFC 4733 section 3.2).
-    return _EVENTS[int(word)] if len(word) == 2 else word
+    return _WORDS.get(word) or (_EVENTS[int(word)] if word.isdigit() else word)

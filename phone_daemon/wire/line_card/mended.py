@@ -6,11 +6,12 @@ import argparse
 import re
 from collections.abc import Callable
 
+from phone_daemon.wire.line_card import sdp
 from phone_daemon.wire.line_card.guarded import log
 from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.next_hop import NextHops
 from phone_daemon.wire.line_card.reach import Names, Reach, is_address
-from phone_daemon.wire.line_card.tidy_sdp import tidied
+from phone_daemon.wire.line_card.tidy_sdp import tidied, with_sdp
 
 _TOP_MADDR = re.compile(
     r"^((?:via|v)[ \t]*:[^\r\n,]*?);[ \t]*maddr[ \t]*=[ \t]*([^;,\s]+)", re.IGNORECASE | re.MULTILINE
@@ -23,6 +24,7 @@ class Mended:
 
     def __init__(self, options: argparse.Namespace, ours: Callable[[SipMessage, str], bool]) -> None:
         self._ours = ours
+        self._codecs = options.codecs.split(",")
         self._names = Names()
         reach = Reach(options.bind, options.transports, self._names)
         self._hops = NextHops(reach, ours, lambda line: log("WARNING", line))
@@ -32,7 +34,7 @@ class Mended:
         text = tidied(self._hops.reachable(_answerable(text), sender))
         if _NAMED.search(text) and self._ours(parse(text), sender):
             text = tidied(text, self._names.address)
-        return text
+        return with_sdp(text, lambda description: sdp.alone(description, self._codecs))
 
 
 def _answerable(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Makes any sender's RTP such as pjmedia plays: the agreed codec, whole units of 10 ms, timestamps that count samples.
-Pure.
+"""Makes any sender's RTP such as pjmedia plays: the agreed codec, whole units of 10 ms, timestamps that count samples,
+sequence numbers that count packets. Pure.
 
 pjmedia plays nothing of packets with less than 10 ms of audio, and loses the rest of one that ends within a unit; takes
-packets with one timestamp for repetitions of the first; and ignores audio in another codec than the agreed one, even
-one of which everybody has both kinds (RFC 3551 section 6).
+packets with one timestamp for repetitions of the first; sorts packets by random numbers as by good ones; and ignores
+audio in another codec than the agreed one, even one of which everybody has both kinds (RFC 3551 section 6).
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ _TRANSLATED = {PCMU: _table(_alaw, _ulaw), PCMA: _table(_ulaw, _alaw)}
 
 
 class RegularRtp:
-    """One stream's; `agreed` is the payload type of its codec."""
+    """One stream's; `codec` is the static payload type of its codec, `agreed` what was agreed on, if another."""
 
-    def __init__(self, agreed: int) -> None:
-        self._agreed = agreed
+    def __init__(self, codec: int, agreed: int = -1) -> None:
+        self._codec = codec
+        self._agreed = codec if agreed < 0 else agreed
         self._ssrc = -1
         self._begin()
 
@@ -73,10 +74,15 @@ class RegularRtp:
         """What did not fill a unit, and its timestamp."""
         self._dropped = 0
         """How many fewer packets pjmedia got than came."""
+        self._number = -1
+        """Sequence number of the last packet, as it came."""
+        self._near: deque[bool] = deque(maxlen=JUDGED)
+        self._numbers: int | None = None
+        """The last sequence number of ours, if the sender's are random."""
 
     def takes(self, number: int) -> bool:
         """Whether audio of that payload type is played."""
-        return number == self._agreed or (number in _TRANSLATED and self._agreed in _TRANSLATED)
+        return number in (self._agreed, self._codec) or (number in _TRANSLATED and self._codec in _TRANSLATED)
 
     def feed(self, packet: bytes) -> tuple[bytes, ...]:
         """What pjmedia gets in place of an RTP packet: mostly the same object."""
@@ -95,12 +101,13 @@ class RegularRtp:
         if ssrc != self._ssrc:
             self._ssrc = ssrc
             self._begin()
+        sequence = self._sequence(came := sequence)
         at = self._time(sequence, timestamp, size, marked=bool(kind & 0x80))
-        if not (other or self._rest or self._dropped or size % UNIT) and at == timestamp:
+        if not (other or self._rest or self._dropped or size % UNIT) and (at, sequence) == (timestamp, came):
             return (packet,)
         audio = packet[start:end]
-        if other:
-            audio = audio.translate(_TRANSLATED[self._agreed])
+        if other and number != self._codec:
+            audio = audio.translate(_TRANSLATED[self._codec])
         if self._rest and (self._rest_at + len(self._rest)) & 0xFFFFFFFF == at:
             audio, at = self._rest + audio, self._rest_at
         whole = len(audio) // UNIT * UNIT
@@ -111,6 +118,20 @@ class RegularRtp:
         kind = kind & 0x80 | self._agreed
         return (HEADER.pack(_PLAIN, kind, (sequence - self._dropped) & 0xFFFF, at, ssrc) + audio[:whole],)
 
+    def _sequence(self, sequence: int) -> int:
+        """The sequence number that the packet should have."""
+        before, self._number = self._number, sequence
+        if before < 0:
+            return sequence
+        self._near.append(abs((sequence - before + 0x8000 & 0xFFFF) - 0x8000) < _FAR)
+        if self._numbers is None and len(self._near) >= SURE and 4 * sum(self._near) < len(self._near):
+            self._numbers = before
+        if self._numbers is None:
+            return sequence
+        # Whether packets were overtaken or lost, such a sender does not tell: in the order in which they came.
+        self._numbers = (self._numbers + 1) & 0xFFFF
+        return self._numbers
+
     def _time(self, sequence: int, timestamp: int, size: int, *, marked: bool) -> int:
         """The timestamp that the packet should have."""
         before, then, filled = self._last
@@ -119,7 +140,7 @@ class RegularRtp:
             # A telephone that sends nothing in a pause may leave time out, and marks the packet after it.
             counted = (timestamp - then) & 0xFFFFFFFF
             # Some count G.722's samples as what they are, sixteen thousand a second; pjmedia expects either.
-            self._right.append(counted == filled or (self._agreed == G722 and counted == 2 * filled))
+            self._right.append(counted == filled or (self._codec == G722 and counted == 2 * filled))
             if len(self._right) >= SURE:
                 self._counting = 2 * sum(self._right) < len(self._right)
         if self._counting and filled:

@@ -72,7 +72,7 @@ class RtpInput:
         self._port = _port(self._call.getMedTransportInfo(media).localRtpName)
         self._events = info.audRxEventPt if 0 < info.audRxEventPt < 128 else 0
         self._expect_tones(not self._events)
-        self._regular = RegularRtp(_PAYLOAD_TYPES.get(info.codecName, -1))
+        self._regular = RegularRtp(_PAYLOAD_TYPES.get(info.codecName, -1), info.rxPt)
 
     def expect(self, now: float) -> None:
         """Counts the time without RTP from `now`."""

@@ -13,6 +13,7 @@ _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551 section 6)."""
 _RTPMAP = re.compile(r"rtpmap:(\d+)\s+([^/\s]+)/8000\b", re.IGNORECASE)
 _MEDIA = re.compile(r"^(?=m=)", re.MULTILINE)
+_AUDIO = re.compile(r"^(m=audio )\d+(?:/\d+)?(?= )")
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -53,6 +54,22 @@ def audio(sdp: str) -> Audio | None:
             _direction(section) or _direction(session) or "sendrecv",
         )
     return None
+
+
+def alone(sdp: str, codecs: Collection[str]) -> str:
+    """`sdp` without audio but the stream that we take: the first that we can; all others are refused (RFC 3264
+    section 6).
+
+    Whoever offers several means the same audio in several ways: with SRTP and without, by IPv6 and by IPv4.
+    """
+    session, *sections = _MEDIA.split(sdp)
+    found = [audio(session + section) for section in sections]
+    ours = next((at for at, each in enumerate(found) if speaks(each, codecs)), None)
+    if ours is None:
+        return sdp
+    return session + "".join(
+        section if at == ours else _AUDIO.sub(r"\g<1>0", section) for at, section in enumerate(sections)
+    )
 
 
 def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:

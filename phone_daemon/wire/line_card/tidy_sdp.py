@@ -55,10 +55,15 @@ def tidied(text: str, address: Callable[[str], str] = lambda name: name) -> str:
 
     `address` gives the address to write in place of a host's name, if any: pjmedia would wait for a name server.
     """
+    return with_sdp(text, lambda sdp: _HOST.sub(lambda found: found[1] + (address(found[2]) or found[2]), tidy(sdp)))
+
+
+def with_sdp(text: str, change: Callable[[str], str]) -> str:
+    """The SIP message in `text` with its session description, if it has one, changed."""
     head, blank, body = text.partition("\r\n\r\n")
     if not body.strip() or not _IS_SDP.search(head):
         return text
-    clean = _HOST.sub(lambda found: found[1] + (address(found[2]) or found[2]), tidy(body))
+    clean = change(body)
     if clean == body:
         return text
     length = len(clean.encode("utf-8", "surrogateescape"))  # pjsua2 keeps bytes that are not UTF-8 in this form

@@ -20,6 +20,14 @@ from phone_daemon.wire.line_card.info import dtmf_digit
             ("'9'", "9"),
         ),
         *(("p=Digit-Collection\r\ny=Digits\r\nd=Digits=4\r\n", "4"), ("d=#", "#"), ("Signal=7\xff\r\n", "7")),
+        *(
+            ("Signal=star\r\n", "*"),
+            ("Signal=Pound", "#"),
+            ("Signal=%23\r\n", "#"),
+            ("Signal=05\r\n", "5"),
+            ("00", "0"),
+        ),
+        *(("Digits=5", "5"), ("Digit=%2a\r\n", "*"), ("hash", "#")),
         *(("Signal=11\r\nDuration=160\r\n", "#"), ("Signal=5\r\nDuration=99999999999\r\n", "5")),
     ],
 )
@@ -29,7 +37,24 @@ def test_every_spelling_of_a_key_is_read(body: str, digit: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", " ", "x", "16", "123", "Signal=", "Signal", "Signal=\r\n", "Signal=16", "<xml/>", "Signal=hf", "Signal=1234"],
+    [
+        "",
+        " ",
+        "x",
+        "16",
+        "123",
+        "Signal=",
+        "Signal",
+        "Signal=\r\n",
+        "Signal=16",
+        "<xml/>",
+        "Signal=hf",
+        "Signal=1234",
+        "Signal=006",
+        "Signal=starry",
+        "Digits",
+        "016",
+    ],
 )
 def test_what_is_no_digit_is_none(body: str) -> None:
     assert dtmf_digit(body) == ""

@@ -66,6 +66,23 @@ def test_what_is_left_of_a_unit_is_not_joined_across_a_gap() -> None:
     assert [(at, audio) for _, at, audio in played([first, later])] == [(320, AUDIO[320:400])]
 
 
+def test_random_sequence_numbers_are_counted_here() -> None:
+    numbers = random.Random(1)
+    packets = stream(160, lambda n: 160 * n)
+    shuffled = [packet[:2] + struct.pack("!H", numbers.getrandbits(16)) + packet[4:] for packet in packets]
+    found = played(shuffled)[SURE + 1 :]
+    for (sequence, timestamp, _), after in itertools.pairwise(found):
+        assert after[:2] == ((sequence + 1) & 0xFFFF, timestamp + 160)
+
+
+def test_a_jump_or_a_packet_that_was_overtaken_is_no_random_number() -> None:
+    packets = stream(160, lambda n: 160 * n)[:60]
+    packets = [*packets[:30], *(packet[:2] + b"\x30" + packet[3:] for packet in packets[30:])]
+    packets = [packets[at ^ 1] for at in range(len(packets))]
+    regular = RegularRtp(PCMU)
+    assert all(regular.feed(packet)[0] is packet for packet in packets)
+
+
 CLOCKS: dict[str, Callable[[int], int]] = {
     "stands still": lambda n: 1234,
     "counts milliseconds": lambda n: 20 * n,

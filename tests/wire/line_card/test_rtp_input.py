@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import struct
@@ -129,6 +130,7 @@ ODD: dict[str, Callable[[int], bytes]] = {
     "5 ms": lambda at: packet(at // 40, at, at, 40),
     "15 ms": lambda at: packet(at // 120, at, at, 120),
     "a clock that stands still": lambda at: packet(at // 160, 1234, at, 160),
+    "random sequence numbers": lambda at: packet(random.Random(at).getrandbits(16), at, at, 160),
     "the other law": lambda at: packet(at // 160, at, at, 160, kind=PCMA),
 }
 _TALK = to_ulaw(LONG_TONE)
@@ -146,16 +148,33 @@ def packet(sequence: int, timestamp: int, at: int, size: int, kind: int = PCMU) 
 async def test_callers_whose_packets_are_odd_are_heard(odd: str) -> None:
     async with card() as ours, call(ours) as (probe, ear):
         probe.rtp.sending = False
-        assert probe.rtp.target is not None
-        at = 0
-        for tick in range(1, 90):
-            while at < 160 * tick:  # by the card's clock
-                datagram = ODD[odd](at)
-                probe.rtp._socket.sendto(datagram, probe.rtp.target)
-                at += len(datagram) - 12
-            await ear.ticks(1)
-        levels = sorted(rms(frame.pcm) for frame in ear.frames[-40:])
-        assert levels[4] > LOUD / 2, levels  # A busy machine may lose a frame or two.
+        await heard(probe, ear, ODD[odd])
+
+
+async def heard(probe: Probe, ear: Ear, datagrams: Callable[[int], bytes]) -> None:
+    """Asserts that what `datagrams` gives for each sample that is due is heard."""
+    assert probe.rtp.target is not None
+    at = 0
+    for tick in range(1, 90):
+        while at < 160 * tick:  # by the card's clock
+            datagram = datagrams(at)
+            probe.rtp._socket.sendto(datagram, probe.rtp.target)
+            at += len(datagram) - 12
+        await ear.ticks(1)
+    levels = sorted(rms(frame.pcm) for frame in ear.frames[-40:])
+    assert levels[4] > LOUD / 2, levels  # A busy machine may lose a frame or two.
+
+
+@pytest.mark.parametrize("kind", [98, PCMU, PCMA])
+async def test_a_codec_under_a_number_of_its_own_is_heard_by_that_number_or_any(kind: int) -> None:
+    def own(port: int) -> str:
+        return offer(port).replace("AVP 0 101", "AVP 98 101").replace("rtpmap:0 ", "rtpmap:98 ")
+
+    async with card() as ours, Probe(uri(ours), sdp=own) as probe:
+        ear = Ear((await rung(ours)).answer())
+        await probe.answered()
+        probe.rtp.sending = False
+        await heard(probe, ear, lambda at: packet(at // 160, at, at, 160, kind=kind))
 
 
 async def moves(probe: Probe, ear: Ear) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops.witness.probe import no_common_codec, offer
-from phone_daemon.wire.line_card.sdp import Audio, audio, prefer, speaks
+from phone_daemon.wire.line_card.sdp import Audio, alone, audio, prefer, speaks
 
 OURS = ("PCMU", "PCMA", "G722")
 
@@ -25,6 +25,31 @@ def test_a_refused_stream_and_one_that_is_no_audio_are_passed_over() -> None:
     found = audio(lines)
     assert found is not None
     assert (found.port, found.codecs) == (5002, ("PCMA",))
+
+
+TWICE = {
+    "with SRTP": "m=audio 5000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n",
+    "with DTLS": "m=audio 5000 UDP/TLS/RTP/SAVPF 0\r\n",
+    "by IPv6": "m=audio 5000 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\n",
+    "in another codec": "m=audio 5000/2 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n",
+    "a second time": "m=audio 5000 RTP/AVP 0\r\n",
+}
+
+
+@pytest.mark.parametrize("way", TWICE)
+def test_of_audio_that_is_offered_in_several_ways_only_one_that_we_can_take_is_left(way: str) -> None:
+    head, mark, ours = offer(4000).partition("m=audio")
+    ours, other = mark + ours, TWICE[way]
+    refused = other.replace("5000/2", "0").replace("5000", "0")
+    assert alone(head + ours + other, OURS) == head + ours + refused
+    if way != "a second time":
+        assert alone(head + other + ours, OURS) == head + refused + ours
+    assert alone(head + ours, OURS) == head + ours
+
+
+def test_what_we_cannot_take_at_all_stays_as_it_is() -> None:
+    text = no_common_codec(4000) + TWICE["with SRTP"]
+    assert alone(text, OURS) == text
 
 
 @pytest.mark.parametrize(
