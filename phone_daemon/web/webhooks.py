@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
 """The pauses before the second attempt, the third, and so on; the last one repeats."""
+SPREAD = 0.2
+"""By how much each pause differs at random: not all messages come at the same moment once the receiver is back."""
 MOST_WAITING = 1000
 """The most messages for one receiver; beyond it the oldest is given up."""
 AT_ONCE = 8
@@ -217,11 +220,13 @@ class Receiver:
             log.warning(Event("webhook.lost", url=self.shown, messages=len(self._in_memory)))
 
     async def _deliver(self, session: aiohttp.ClientSession, message: Waiting) -> None:
-        give_up_at = message.made + self.hook.give_up_s
-        await asyncio.sleep(min(message.due, give_up_at) - self._now())
+        # The clock may have been set since the message was made, and may be set while it waits.
+        clock, now = asyncio.get_running_loop().time, self._now()
+        give_up_at = clock() + self.hook.give_up_s - max(now - message.made, 0.0)
+        await asyncio.sleep(min(message.due - now, give_up_at - clock(), self._pauses_s[-1] * (1 + SPREAD)))
         why = "it waited while nothing was sent"
         while not self.gone:
-            if self._now() >= give_up_at:
+            if clock() >= give_up_at:
                 self._give_up(why)
                 break
             async with self._room:
@@ -237,10 +242,9 @@ class Receiver:
                 return
             why = answer.why
             pause = self._pauses_s[min(message.attempts, len(self._pauses_s) - 1)]
-            # Not all at the same moment once the receiver is back.
-            pause = max(pause * random.uniform(0.8, 1.2), answer.wait_s)
+            pause = max(pause * random.uniform(1 - SPREAD, 1 + SPREAD), answer.wait_s)
             message.attempts += 1
-            if self._now() + pause >= give_up_at:
+            if clock() + pause >= give_up_at:
                 self._give_up(why)
                 break
             self._metrics.webhooks.labels("repeated").inc()
@@ -301,9 +305,19 @@ class Receiver:
         answer.close()
         if 200 <= answer.status < 300:
             return Answer(True)
-        wait = answer.headers.get("retry-after", "")
-        wait_s = float(wait) if wait.isascii() and wait.isdigit() else 0.0
-        return Answer(False, f"answered {answer.status}", answer.status == GONE, min(wait_s, PAUSES_S[-1]))
+        wait_s = min(_wait_s(answer.headers.get("retry-after", "")), PAUSES_S[-1])
+        return Answer(False, f"answered {answer.status}", answer.status == GONE, wait_s)
+
+
+def _wait_s(retry_after: str) -> float:
+    """The seconds in a Retry-After, which is a number or a date (RFC 9110 section 10.2.3); 0 if it is neither."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+        return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def shown(url: str) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,43 @@ async def test_what_is_too_old_after_a_restart_is_dropped_with_a_line(
         async with sending(tmp_path, there.url):
             await asyncio.sleep(0.2)
     assert len(there.requests) == 1
+
+
+async def test_a_message_from_before_the_clock_was_set_back_is_sent_nevertheless(tmp_path: Path) -> None:
+    refusal = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    async with receiver(answers(refusal, OK)) as there:
+        async with sending(tmp_path, there.url, pause_s=3600, now=lambda: time.time() + 90_000) as webhooks:
+            webhooks.observe(note("started"))
+            await there.until(1)
+            await asyncio.sleep(0.3)  # Until it is on disk when it is due.
+        async with sending(tmp_path, there.url):
+            first, second = await there.until(2)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_a_clock_that_is_set_while_a_message_waits_does_not_make_it_old(tmp_path: Path) -> None:
+    refusal = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    ahead = 0.0
+    async with (
+        receiver(answers(refusal, OK)) as there,
+        sending(tmp_path, there.url, now=lambda: time.time() + ahead) as (webhooks),
+    ):
+        webhooks.observe(note("started"))
+        await there.until(1)
+        ahead = 1e6
+        await there.until(2)
+
+
+@pytest.mark.parametrize("date", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
+async def test_a_receiver_may_name_the_time_of_the_next_attempt(tmp_path: Path, date: str) -> None:
+    """In each form of a date in HTTP (RFC 9110 section 5.6.7)."""
+    began = time.monotonic()
+    at = datetime.fromtimestamp(time.time() + 3, UTC).strftime(date).encode()
+    refusal = b"HTTP/1.1 503 Later\r\nRetry-After: " + at + b"\r\nContent-Length: 0\r\n\r\n"
+    async with receiver(answers(refusal, OK)) as there, sending(tmp_path, there.url) as webhooks:
+        webhooks.observe(note("started"))
+        await there.until(2)
+    assert time.monotonic() - began > 1.5
 
 
 async def test_what_waits_for_a_receiver_that_the_settings_lack_is_dropped(
