@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Scope
 
 from phone_daemon import __version__
-from phone_daemon.web import control, listening, machines, twilio, voice
+from phone_daemon.web import control, dial, listening, machines, twilio, voice
 from phone_daemon.web.api_models import Alive, Problem, Readiness, SignIn
 from phone_daemon.web.auth import COOKIE, token_of
 from phone_daemon.web.guard import Guard, Pace
@@ -55,8 +55,10 @@ def create_app(web: Web) -> FastAPI:
     )
     app.state.web = web
     app.state.live = SharedAnswer(partial(control.ask_live, web.settings.state), KEPT_S)
+    app.state.once = dial.Once()
     app.exception_handler(RequestValidationError)(_invalid)
     app.include_router(control.router)
+    app.include_router(dial.router)
     app.include_router(listening.router)
     app.include_router(machines.router)
     app.include_router(voice.router)

@@ -18,14 +18,12 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.operator import CommandFailed, Commands
-from phone_daemon.state.store import Command, CommandKind
+from phone_daemon.state.store import CommandKind
 from phone_daemon.web.api_models import (
     Answer,
     Call,
     CallEvent,
     Calls,
-    Dial,
-    Dialed,
     Events,
     Held,
     Hold,
@@ -66,8 +64,6 @@ def _utc(at: datetime) -> datetime:
         raise ValueError("there is no such time in UTC") from None
 
 
-DIAL_SLACK_S = 10.0
-"""Longer than a daemon takes to report that nobody answered."""
 When = Annotated[datetime, BeforeValidator(_not_seconds), AfterValidator(_utc)]
 RANGES = re.compile(r"bytes= *(\d+-\d*|-\d+)( *, *(\d+-\d*|-\d+))*", re.ASCII)
 GONE = ("not live", "no such call")
@@ -235,34 +231,6 @@ async def hang_up(request: Request, who: Operator, call: CallId) -> HungUp:
     return await _order(HungUp, request, who, call, CommandKind.HANG_UP)
 
 
-@router.post("/calls", tags=["steering"], responses=some(409, 503))
-async def dial(request: Request, who: Admin, body: Dial) -> Dialed:
-    """Calls a number and lets a dialplan talk with whoever answers. The response comes once the call is answered or has
-    failed, usually within half a minute.
-
-    `result` is answered, busy, no_answer, rejected, failed, or forbidden; with `dry_run` it can be would_call.
-    """
-    web: Web = request.app.state.web
-    outbound = web.settings.outbound
-    retries = outbound.retries if body.retries is None else body.retries
-    trunks = max(len(web.settings.trunk), 1)
-    patience_s = (1 + retries) * trunks * (outbound.ring_s + DIAL_SLACK_S) + retries * outbound.retry_after_s
-    try:
-        async with Commands(web.settings.state) as commands:
-            daemons = await commands.daemons()
-            if not daemons:
-                raise CommandFailed("no daemon is live in Redis")
-            # Of several daemons on a machine, the one with the lowest process id started first, and holds the trunks'
-            # accounts.
-            oldest = min(daemons, key=lambda daemon: (len(daemon.partition("-")[0]), daemon))
-            answer = await commands.deliver(oldest, Command(CommandKind.DIAL, body.model_dump_json()), patience_s)
-    except CommandFailed as error:
-        web.audit.record(who, "dial", outcome="failed")
-        raise HTTPException(503 if "Redis" in str(error) else 409, str(error)) from None
-    web.audit.record(who, "dial", str(answer.get("call", "")), outcome=str(answer.get("result", "")))
-    return _understood(Dialed, answer)
-
-
 A = TypeVar("A", bound=Answer)
 
 
@@ -282,10 +250,10 @@ async def _order(  # noqa: PLR0917
     except ValueError as error:
         raise HTTPException(503, f"Redis: {error}") from None
     web.audit.record(who, str(kind), call)
-    return _understood(answered, answer)
+    return understood(answered, answer)
 
 
-def _understood(answered: type[A], answer: dict[str, Any]) -> A:
+def understood(answered: type[A], answer: dict[str, Any]) -> A:
     try:
         return answered.model_validate(answer)
     except ValidationError as error:

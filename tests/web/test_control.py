@@ -354,6 +354,12 @@ async def test_an_administrator_has_somebody_called(web: Served, board: Switchbo
         told = answer.json()
         assert (answer.status_code, told["result"], told["call"]) == (200, "answered", "new-1")
         assert board.asked[-1] == ("dial", "+44 20 7946 0001")
+        placed = len(board.asked)
+        for _ in range(2):
+            answer = await client.post("/v1/calls", json=body, headers={"Idempotency-Key": "order-7"})
+            assert answer.json()["call"] == "new-1" and len(board.asked) == placed + 1
+        other = await client.post("/v1/calls", json=body | {"number": "112"}, headers={"Idempotency-Key": "order-7"})
+        assert other.status_code == 422
         answer = await client.post("/v1/calls", json=body | {"dialplan": "none"})
         assert (answer.status_code, answer.json()) == (409, {"detail": "there is no dialplan of that name"})
         for wrong in ({"number": "sip:a@b"}, {"values": {"a b": "c"}}, {"retries": 21}, {"price": 1}):
