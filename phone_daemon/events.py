@@ -143,6 +143,8 @@ class EndReason(StrEnum):
     """Refused before it was answered, by us or (for an outbound call) by the other side."""
     NO_ACK = "no_ack"
     RTP_TIMEOUT = "rtp_timeout"
+    FAX = "fax"
+    """The other side is a fax machine."""
     LINE_CARD_DIED = "line_card_died"
     DRAINED = "drained"
     """Ended by an operator or at shutdown."""

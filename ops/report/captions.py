@@ -57,6 +57,8 @@ def caption_of(note: Note) -> Caption | None:  # noqa: PLR0911
             return Caption("", "taken over by a colleague" if data["taken"] else "given back to the agent", "dim")
         case "transfer_failed":
             return Caption("", f"transfer failed: {data['code']} {data['detail']}".rstrip(), "yellow")
+        case "fax":
+            return Caption("", f"a fax machine: {data['tone']}", "yellow")
         case "ended":
             return Caption("call", f"ended: {data['reason']}", "dim")
     return None

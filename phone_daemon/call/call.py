@@ -39,6 +39,7 @@ from phone_daemon.events import (
     samples,
 )
 from phone_daemon.media.echo import EchoCanceller
+from phone_daemon.media.fax import FaxTones
 from phone_daemon.media.recorder import Recorder
 from phone_daemon.stt.utterance import Utterance
 from phone_daemon.tts.filler import Fillers
@@ -99,6 +100,8 @@ class Call:
         )
         self.operator = OperatorSide(self._turns, line, spawn, self._tell, announce=self._settings.web.announce)
         self._closed: LineClosed | None = None
+        self._fax: FaxTones | None = FaxTones()
+        """None once it has been recognized."""
 
     async def run(self) -> LineClosed:
         """Returns how the call ended. Cancelling it hangs up."""
@@ -196,6 +199,12 @@ class Call:
             case _:
                 self._turns.on(event)
 
+    def _on_fax(self, tone: str) -> None:
+        log.warning(Event("call.fax", call=self._line.id, tone=tone))
+        self._tell("fax", {"tone": tone})
+        if self._settings.calls.fax == "hang_up":
+            self._line.hang_up(EndReason.FAX)
+
     def _on_frame(self, raw: Frame) -> None:
         frame = self._echo.clean(raw)
         if self._echo.news:
@@ -203,6 +212,9 @@ class Call:
             tell_echo(self._echo.news, self._line.id, None if reply is None else reply.turn, self._tell)
         if self._recorder is not None:
             self._recorder.add(raw if self._settings.echo.record_raw else frame)
+        if self._fax is not None and (tone := self._fax.hear(frame.pcm)):
+            self._fax = None
+            self._on_fax(tone)
         if self._agent_side.reply is not None and self._agent_side.has(frame.reply):
             self._agent_side.reply.progress(frame.played)
         if frame.position + FRAME_SAMPLES >= samples(self._settings.calls.limit_s + OVERTIME_S):

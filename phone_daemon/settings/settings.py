@@ -199,6 +199,9 @@ class CallSettings:
     """Whether to write `call.wav`. Recordings are personal data: the law may require you to tell the caller."""
     limit_s: Annotated[float, between(1, 86_400)] = 3600.0
     """A call is ended after this long."""
+    fax: Literal["hang_up", "go_on"] = "hang_up"
+    """What happens when the other side sounds like a fax machine, which is logged as `call.fax`. go_on: nothing
+    else."""
     drain_s: Annotated[float, between(0, 3600)] = 30.0
     """How long live calls may continue at shutdown."""
     lead_s: Annotated[float, between(0.04, 5)] = 0.4
