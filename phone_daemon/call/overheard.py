@@ -13,7 +13,13 @@ from phone_daemon.call.caller_side import CallerSide, PendingTurn, Tell
 from phone_daemon.call.ducking import Ducking
 from phone_daemon.call.evidence import Verdict
 from phone_daemon.call.floor import Floor, State
-from phone_daemon.language.announcements import is_announcement
+from phone_daemon.events import samples
+from phone_daemon.language.announcements import apart_from_announcements, begins_announcement, opens_as_office
+
+FOLLOWS_S = 6.0
+"""An announcement's next sentence comes within so long, and need not be recognizable by itself."""
+QUEUED_S = 90.0
+"""A queue says something this often. Meanwhile a caller who waits in it has no reason to speak."""
 
 
 class Overheard:
@@ -39,6 +45,16 @@ class Overheard:
         self._ducking = ducking
         self._tell = tell
         self._take = take
+        self._announced: int | None = None
+        """Where the last announcement was over; None: there was none since a caller was last heard."""
+
+    @property
+    def queued(self) -> bool:
+        """Whether the caller's line is in a queue, as far as its announcements tell, so that silence means nothing."""
+        return self._since_announcement(QUEUED_S)
+
+    def _since_announcement(self, limit_s: float) -> bool:
+        return self._announced is not None and self._caller.position - self._announced <= samples(limit_s)
 
     def takes_floor(self) -> bool:
         """Asked with every frame: whether what the caller says takes the floor by now."""
@@ -49,7 +65,8 @@ class Overheard:
             if self._agent.reply is not None:
                 self._ducking.hint(self._agent.reply)
             return False  # Words that somebody far away says.
-        return self._policy.on_words(self._floor.state, self._caller.stable)
+        stable = self._caller.stable
+        return self._policy.on_words(self._floor.state, stable) and not begins_announcement(stable)
 
     def decides(self) -> bool:
         """Asked when more is understood: whether a voice that is judged takes the floor."""
@@ -76,10 +93,11 @@ class Overheard:
         """
         if pending is not self._caller.pending:
             return
+        live = self.leave_callers_words(pending)
         answered = wanted and bool(pending.said) and self._policy.by_words(self._floor.state)
         takes = answered or self._policy.on_words(self._floor.state, pending.text)
         takes = takes and (not behind or (not distant and self._policy.asks_for_floor(pending.text)))
-        if not takes or is_recording(pending):
+        if not (live and takes):
             self._caller.pending = PendingTurn()
             if pending.said and self._agent.reply is not None:
                 self.remarked(pending.text, self._agent.reply.turn.remarks)
@@ -91,7 +109,16 @@ class Overheard:
         remarks.append(text)
         self._tell("remark", {"text": text})
 
-
-def is_recording(pending: PendingTurn) -> bool:
-    """Whether it is what a queue plays to whoever waits: nobody wants that answered."""
-    return pending.recorded or is_announcement(pending.text)
+    def leave_callers_words(self, pending: PendingTurn) -> bool:
+        """Takes what a recording says out of `pending`. Returns False, and takes nothing out, if a recording says all
+        of it: it is what a queue plays to whoever waits, and nobody wants that answered."""
+        said = "" if pending.recorded else apart_from_announcements(pending.text)
+        if said == pending.text and self._since_announcement(FOLLOWS_S) and opens_as_office(said):
+            said = ""
+        if said != pending.text:
+            self._announced = self._caller.position
+        elif said:
+            self._announced = None
+        if said and said != pending.text:
+            pending.said, pending.others = [said], ()
+        return bool(said)

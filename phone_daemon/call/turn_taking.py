@@ -20,7 +20,7 @@ from phone_daemon.call.caller_side import CallerSide, PendingTurn, Spawn, Tell
 from phone_daemon.call.digits import DigitCollector
 from phone_daemon.call.ducking import Ducking
 from phone_daemon.call.floor import HAS_FLOOR, Command, Floor, Input, State
-from phone_daemon.call.overheard import Overheard, is_recording
+from phone_daemon.call.overheard import Overheard
 from phone_daemon.call.services import Services
 from phone_daemon.call.take_over import TakeOver
 from phone_daemon.call.wording import DEAF, NO_MATCH, TIME_IS_UP
@@ -182,7 +182,9 @@ class TurnTaking:
                 self.caller_side.attend()
             elif self._settings.turn.early_start and not self._digits and self.caller_side.paused(self._early_after):
                 self.agent_side.answer_early(self.caller_side.so_far)
-        elif not self._digits and self.caller_side.position - self._quiet_since >= samples(self._dialplan.no_input_s):
+        elif self._digits or self._overheard.queued:
+            return
+        elif self.caller_side.position - self._quiet_since >= samples(self._dialplan.no_input_s):
             self._silent += 1
             self.caller_side.near.forget()
             self._feed(Input.NO_INPUT, self.agent_side.answer(CallerTurn("", silent=self._silent)))
@@ -259,11 +261,13 @@ class TurnTaking:
             self.agent_side.log_unanswered(pending)
         if self.floor.state is not State.THINKING or pending is not self.caller_side.pending:
             return  # They went on speaking, so this is part of their present turn.
+        recording = bool(pending.said) and not self._overheard.leave_callers_words(pending)
         if pending.said:
             self._silent = 0
+        if pending.said and not recording:
             self.caller_side.near.learn()
         unasked = self.agent_side.was_telling or pending.unasked
-        if is_recording(pending) or (unasked and self._policy.is_remark(pending.text)):
+        if recording or (unasked and self._policy.is_remark(pending.text)):
             self._go_on(pending.text)
         elif pending.said:
             turn = CallerTurn(pending.text, confidence=pending.confidence, others=pending.others)

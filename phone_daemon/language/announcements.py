@@ -1,73 +1,200 @@
-"""Recognizes what a queue, a hold, or a mailbox says to a caller: a recording that needs no answer. English."""
+"""Recognizes what a queue, a hold, or a mailbox says to a caller: a recording that needs no answer. English.
+
+Such a recording speaks for an office ("all our agents"), to whoever waits ("your call"), about waiting, answering, and
+connecting. Callers speak of themselves, ask, and request. So a sentence is an announcement if it has a phrase of the
+first kind and none of the second.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-LETTERS = 3
-"""Letters of each word that must be right: a partial may contain "your calling is" for "your call is"."""
-_ANNOUNCEMENT = re.compile(
-    r"""\b(?:
-    your\ (?:call|business)\ is\ (?:very\ )?important
-    | (?:please|to)\ (?:continue\ to\ )?(?:hold|stay\ on|remain\ on)\ (?:the\ line|for\ the|and\ your|while|until)
-    | (?:thank\ you|thanks)\ for\ (?:holding|waiting|your\ patience)
-    | you\ are\ (?:now\ |currently\ )?(?:first|next|second|third|caller|number)\b.*\b(?:line|queue)
-    | (?:there\ are|there\ is)\b.*\bcallers?\b.*\b(?:ahead|before|waiting|in\ (?:line|the\ queue))
-    | (?:the\ )?(?:current|estimated|approximate)\ (?:hold|wait|waiting)\ time | (?:hold|waiting)\ time\ is
-    | we(?:'re|\ are)?\ sorry\ (?:to\ keep\ you|(?:that|for)\ you\ .*)\ waiting
-    | we\ apologize\ for\ the\ (?:delay|wait) | (?:appreciate|thank\ you\ for)\ your\ patience
-    | ^thank\ you\ for\ calling\ (?:the|our)\b
-    | ^the\ (?:number|person|party)\ you\ (?:are\ calling|have\ (?:called|dial+ed))\b
-    | all\ (?:of\ )?(?:our\ )?(?:agents|representatives|operators|lines|circuits)\b.*\b(?:busy|assisting)
-    | (?:next|first)\ available\ (?:agent|representative|operator|person)
-    | will\ be\ (?:answered|with\ you)\ (?:in\ the\ order|shortly|as\ soon)
-    | (?:at|after)\ the\ (?:tone|beep)
-    | you\ are\ (?:now\ |currently\ )?caller\ number
-    | your\ call\ is\ (?:now|currently)\b.*\b(?:line|queue)
-    | the\ conference\ will\ begin
-    | (?:please\ wait|(?:please\ )?(?:hold|wait)\ a\ moment)\ while\ (?:i|we)\ (?:connect|transfer|try|locate|put)
-    | while\ (?:i|we)\ (?:try|connect|locate)\ (?:that|you|your)\b
-    | ^(?:call\ waiting|(?:hold|waiting|wait)\ time)$ | ^waiting\ to\ speak\ (?:to|with)\ a\b
-    | we\ are\ currently\ experiencing | (?:higher|unusually\ high)\ (?:than\ (?:usual|normal)\ )?call\ volumes?
-    | ^(?:this|your)\ call\ (?:may|might|will)\ be\ (?:recorded|monitored)
-    )""",
-    re.VERBOSE,
+from phone_daemon.language.numbers import UNITS
+
+_STAFF = (
+    "(agent|representative|operator|advis[eo]r|consultant|colleague|specialist|expert|assistant|associate|attendant"
+    "|staff|team)s?"
 )
-_BEGINNINGS = (
-    "your call is", "your business is important", "your call will be answered", "the conference will",
-    "please hold the line", "please hold for the", "please hold while", "please wait while", "please stand by",
-    "please stay on the line", "please remain on the line", "please continue to hold", "please leave your message",
-    "thank you for holding", "thank you for waiting", "thank you for your patience", "thanks for your patience",
-    "thanks for holding", "thanks for waiting", "you are now first", "you are currently", "you are next in line",
-    "you are the next caller", "you are caller number", "you are number", "there are currently", "there is currently",
-    "all of our agents", "all of our representatives", "all our agents", "all our representatives", "all our lines",
-    "all our operators", "all of our operators", "the estimated hold", "the estimated wait", "the current wait",
-    "the current hold", "the approximate wait", "the next available", "at the tone", "after the tone", "after the beep",
-    "we are currently experiencing", "this call may be", "waiting to speak with a", "calls waiting to speak",
-    "all of our team", "we appreciate your", "we are sorry to keep", "the person you are calling",
-    "the number you have dialed", "the waiting time is", "due to high",
-)  # fmt: skip
+_WAIT = "(wait(ing)?|hold(ing)?)"
+_ROUGH = "(current|estimated|expected|approximate|average|remaining)"
+_PLACE = r"(first|second|third|fourth|fifth|next|last|number \w+)"
+_BUSY = (
+    "(busy|engaged|in use|unavailable|(assist|help|serv|speak|talk)ing|(on|with) (other|another|you|the phone)|tied up)"
+)
+_KINDS = {
+    "what becomes of the call": (
+        r"your (call|calling|calls|custom|patience) (is|are|has|have|will|may|might|cannot|means|matters)\b",
+        "(calls?|line|conversation) (is|are|may|might|will) (be(ing)? )?(now )?(recorded|monitored)",
+        "calls? (is|are|may|might|will) (be(ing)? )?(now )?(transferred|forwarded|connected|answered)",
+        r"(answer|assist|help|connect|serve|take|get to|be (right )?with) (you|your call)"
+        r" (shortly|momentarily|soon|as |in (a|just|the order)\b)",
+        "(connect|transfer|forward|reach|locate|put)(ting|ring|ing)? (your call|your party|that extension)",
+        r"we are (\w+ ){0,2}(connecting|transferring|putting) you\b",
+        "you (will be|are being) (connected|transferred|forwarded|called|assisted|served|helped)",
+        rf"{_STAFF} will (be (right )?with|take your|help you|assist|answer|call you)\b",
+        "your business is (very )?important",
+        r"(answer\w*|received|take|taking) your call\b",
+        "in the order (in which|that|received|they)",
+        "^(connecting|transferring)($| (now|you|please))",
+        r"trying to (connect|reach) (you|the)\b",
+        "to (help )?improve (our|the) service",
+        "(training|quality) (and (training|quality)|assurance|purposes)",
+        "(your|the called) party (is|cannot)",
+    ),
+    "how long the wait is": (
+        rf"{_ROUGH} {_WAIT}\b",
+        "^(estimated|remaining) time",
+        rf"^(your |the )?{_WAIT} times? (is|are|may|will)\b",
+        rf"^{_WAIT} time\b",
+        rf"\byour ({_ROUGH} )?{_WAIT} (time )?(is|will)",
+        "^calls? waiting$",
+        r"^(calls? )?waiting to speak\b",
+        rf"^(still )?(waiting|holding) for (the next|an? (\w+ )?{_STAFF})",
+        rf"you are (\w+ )?(the )?{_PLACE} (in|on|caller)\b",
+        r"you are (\w+ )?(caller number|on hold|in (a|the|our) queue)",
+        r"^caller number",
+        r"^you (are|will be) (\w+ )?next$",
+        r"\bthe (wait|queue) (for|at|is)\b.* minutes?\b",
+        rf"(position|place|{_PLACE}) in (the |our )?(queue|line)\b",
+        r"(callers?|calls) (\w+ )?(ahead|before|in front|waiting|in line)",
+        "people (ahead|in front) of you",
+        r"(wait\w*|times?|volumes?|answer|calls|callers)( \w+){0,3} than (usual|normal)",
+        "high (call volume|number of calls)",
+        r"experiencing .*\b(volumes?|calls|demand)\b",
+        r"(heavy|high|unusual(ly)?) (\w+ )?(call )?(volumes?|demand)",
+    ),
+    "who cannot answer now": (
+        rf"(of|all|our) (our )?(\w+ ){{0,2}}({_STAFF}|lines)( \w+){{0,3}} {_BUSY}\b",
+        rf"(every|all) (lines?|circuits) (is|are)( \w+)? {_BUSY}\b",
+        rf"(next|first) (free|available) ({_STAFF}|person|one|member)\b",
+        rf"next {_STAFF} (is|who|will)",
+        rf"no {_STAFF} (is |are )?(\w+ )?(free|available)",
+        "(no one|nobody) is available (to take|right now|at (the|this))",
+        r"our (\w+ )?(menu|options|lines) (is|are|have|has)\b",
+        r"our (\w+ )?(hours|office hours|offices?) (is|are) (currently|now|closed)\b",
+        "our (business|office|opening) hours are",
+        "^(our|the) (switchboard|offices?|lines) (is|are) (currently |now )?closed",
+        "speak(ing)? (to|with) one of our",
+        "^the (number|person|party|subscriber|customer|extension|mailbox) (that )?you"
+        r"( are| have| dial\w+| call\w+| want to reach| wish)\b",
+        r"^the mailbox\b.* (is|full)\b",
+        "call cannot be completed",
+        "^you have (dial+ed|reached (the|our|an?) (?!wrong))",
+        "the (conference|meeting) (will (begin|start) when|has not)",
+        "we are (currently|now) (closed|very busy)",
+    ),
+    "what to do": (
+        rf"(please|kindly|just) (continue (to )?|keep )?{_WAIT}"
+        r" (the line|for (the|an?|our|one)|and (your|we|one|an?|the|some)|while|until|or)\b",
+        r"(stay|remain|hold|wait)(ing)? (on (the line|hold)|the line) (and|while|until|for)\b",
+        "(please|kindly|just) (stay|remain) (on (the )?(line|hold)|connected)",
+        rf"^to (keep|continue) {_WAIT}",
+        "please (leave a message|bear with us|listen carefully|(do not|don't) hang up|stand by)",
+        "continue to (hold|wait)",
+        r"please (have|keep) your (\w+ )?(number|card|details|account)\b",
+        "while your call is",
+        r"while (i|we) (try|connect|locate|transfer|put)\b",
+        "please try (your call )?again later",
+        rf"(press|dial) (the )?(star|pound|hash|{'|'.join(UNITS)}|\d)\b",
+        r"leave (your|us a) (\w+ )?(message|name|number)",
+        "record your (message|name)",
+        "(at|after) the (tone|beep)",
+        r"(visit|see|on|at|use|try) our (\w+ )?(website|site|page|app|service)\b",
+    ),
+    "thanks and regrets": (
+        "(thank you|thanks) (again |so much |very much )?for (holding|waiting|choosing|staying|sticking|bearing)",
+        r"for your (\w+ )?patience|(thank you|thanks) for your (\w+ )?(understanding|call)",
+        r"^(hello |and )*(thank you|thanks) for calling($| (the|our|all)\b)",
+        r"welcome to (the|our)\b",
+        r"we (are )?sorry (to keep you|that you\b|for (the|this|any) (\w+ )?(delay|wait|inconvenience))",
+        r"^(we )?apolog\w+ for (the|this|any) (\w+ )?(delay|wait|inconvenience)",
+        "we (value|appreciate) your",
+        "we know your time",
+        r"we look forward to (serv|help|assist)\w+ you",
+    ),
+}
+_ANNOUNCEMENT = re.compile("|".join(rf"\b({phrase})" for phrases in _KINDS.values() for phrase in phrases))
+_CALLER = re.compile(
+    r"(?<!while )\bi\b|\b(i'm|i'd|i've|i'll|my|me|mine|stop|wrong|slow(er|ly)|repeat|actually)\b"
+    r"|^((um|uh|so|well|and|okay|yes|no|but|sorry|hello) )*"
+    r"(wh(at|ere|en|ich|o|y)|how|can|could|would|will|do|does|did(?! you know)|is|are|was|should|has|shall|let)\b"
+)
+"""What callers say: of themselves, of what they hear, and questions."""
+_OPENINGS = (
+    r"(we|our|your)\b",
+    "you (are|have|will|may)",
+    "(thank you|thanks) for(?! your help| calling (me|us|back))",
+    f"(all|every|each|one|most|many) (of |our |line|{_STAFF})",
+    "(this|these|calls?) (is|are|may|might|will|wai|call|line)",
+    "please (hold|wai|sta|rem|cont|be|lis|do|not|leav|hav|vis|press|kee|rec)",
+    "there (are|is)",
+    "did you know",
+    "the (next|call|num|subs|pers|party|cust|ext|curr|esti|exp|aver|appr|wai|hol|conf|off|mailb)",
+    "due to",
+    "because of",
+    "unfortunately",
+    _ROUGH,
+    "currently",
+    "at (present|the (moment|tone)|this time)",
+    "welcome",
+    "to (leave|continue|keep|reach|hear|speak|be|return|help)",
+    "for (faster|more|all|other|quality|security|your|english|training)",
+    r"if (you|this)\b",
+    "as a",
+    "after the",
+    r"(connecting|transferring|holding|waiting|position)\b",
+    "(hold|wait) (time|for)",
+    rf"(no|an?) (\w+ )?{_STAFF}",
+)
+"""How sentences begin that an office says rather than a caller."""
+_OFFICE = re.compile(f"({'|'.join(_OPENINGS)})")
+OPENING = 8
+"""After this many words, what begins as an announcement has to be one."""
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
 def is_announcement(text: str) -> bool:
-    """Whether `text` is an announcement, however it is spelled."""
-    return _ANNOUNCEMENT.search(_plain(text)) is not None
+    """Whether `text`, one sentence or several, is an announcement and nothing else, however it is spelled."""
+    return bool(text) and not apart_from_announcements(text)
+
+
+def apart_from_announcements(text: str) -> str:
+    """The sentences of `text` that are a caller's. Among announcements an office may say anything else as well, so only
+    what cannot be its own counts there."""
+    sentences = _SENTENCES.split(text)
+    announced = [at for at, each in enumerate(sentences) if _announces(each)]
+    if not announced:
+        return text
+    before = [each for each in sentences[: announced[0]] if not opens_as_office(each)]
+    after = [each for each in sentences[announced[0] :] if _CALLER.search(_plain(each)) and not _announces(each)]
+    return " ".join([*before, *after])
 
 
 def begins_announcement(text: str, *, over: bool = True) -> bool:
-    """Whether `text` is the beginning of an announcement. Two of its words are enough, because more follow: someone who
-    begins that way but wants to say something else will have said it a moment later. Unless it is `over`, its last
+    """Whether `text` is an announcement, or its beginning, of which two words are enough, because more follow: a caller
+    who begins that way but wants to say something else will have said it a moment later. Unless it is `over`, its last
     word may be half a word, and need not fit."""
-    said = _plain(text).split()
-    heard = [said, *([] if over else [said[:-1]])]
-    return any(len(words) >= 2 and _begins(words, each.split()) for words in heard for each in _BEGINNINGS)
+    words = _plain(text).split()
+    known = words if over or len(words) <= 2 else words[:-1]
+    return is_announcement(text) or (2 <= len(words) <= OPENING and opens_as_office(" ".join(known)))
 
 
-def _begins(said: Sequence[str], known: Sequence[str]) -> bool:
-    """Whether `said` begins as `known` does, or is its beginning, allowing for how well a partial is recognized."""
-    return all(one[:LETTERS] == other[:LETTERS] for one, other in zip(said, known, strict=False))
+def opens_as_office(text: str) -> bool:
+    """Whether `text` begins as an office's sentences do, and has nothing that callers say."""
+    said = _plain(text)
+    return _OFFICE.match(said) is not None and _CALLER.search(said) is None
+
+
+def _announces(sentence: str) -> bool:
+    said = _plain(sentence)
+    asks = sentence.endswith("?") and not said.startswith("did you know")
+    return not asks and _ANNOUNCEMENT.search(said) is not None and _CALLER.search(said) is None
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold()))
+    said = " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold().replace("’", "'")))
+    return _SHORTENED.sub(lambda short: f"{short[1]} {_WHOLE[short[2]]}", said)
+
+
+_WHOLE = {"re": "are", "ll": "will", "ve": "have"}
+_SHORTENED = re.compile(r"\b(we|you|they)'(re|ll|ve)\b")

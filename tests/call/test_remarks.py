@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,7 +95,7 @@ def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_recording_that_comes_again_and_again_gets_no_answer_and_costs_no_word(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("One."), agents.text("Two."), agents.text(HOURS), agents.text("All right."))
-    loop = speech("the office is closed for the holidays and opens again in january")
+    loop = speech("the river is frozen in the winter and the boats go again in april")
 
     async def script(phone: Phone) -> None:
         await phone.heard_out("How can I help")
@@ -112,3 +114,35 @@ def test_a_recording_that_comes_again_and_again_gets_no_answer_and_costs_no_word
     assert len(left.said()) == 3
     heard = " ".join(turn["heard"] for turn in left.turns[3:])
     assert heard.startswith("We are open") and heard.count("until noon") == 1
+
+
+@pytest.mark.long
+def test_a_caller_in_a_queue_is_asked_nothing_until_they_are_back(tmp_path: Path) -> None:
+    dialplan = replace(plan(), no_input_s=5.0)
+
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech("your call is important to us please hold the line"))
+        await phone.until(lambda: phone.told("remark"))
+        await asyncio.sleep(4 * dialplan.no_input_s)
+        await phone.says(speech(OPEN))
+        await phone.heard_out("All right")
+        await phone.until(lambda: len(phone.told("turn")) == 3, 2 * dialplan.no_input_s)
+
+    left = ring(
+        tmp_path, script, agent=agents.Lines(agents.text("All right."), agents.text("Hello?")), dialplan=dialplan
+    )
+    assert [turn["caller"] for turn in left.turns[::2]] == ["", ""]
+    assert "opening hours" in left.turns[1]["caller"]
+
+
+@pytest.mark.long
+def test_what_a_caller_said_before_an_announcement_is_answered_without_it(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN) + speech("your call is important to us"))
+        await phone.heard_out("All right")
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("All right.")))
+    said = left.turns[1]["caller"]
+    assert "opening hours" in said and "important" not in said

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.language.announcements import begins_announcement, is_announcement
+from phone_daemon.language.announcements import apart_from_announcements, begins_announcement, is_announcement
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ from phone_daemon.language.announcements import begins_announcement, is_announce
         "Thank you for calling the city water works.",
         "Call waiting.",
         "The person you are calling is not available.",
+        "You're being transferred.",
+        "To get a call back, press two.",
+        "Our operators are currently helping other people.",
+        "Nobody is available to take your call.",
+        "You are third in the queue.",
+        "While you wait, have a look at our website. We will be with you as soon as we can.",
     ],
 )
 def test_a_recording_is_told_from_people(text: str) -> None:
@@ -39,7 +45,14 @@ def test_a_recording_is_told_from_people(text: str) -> None:
      "Could you put me on the list of callers?", "What time are you open?",
      "What is the waiting time?", "Sorry to keep you waiting.", "Thank you for calling me back.",
      "You said that the doctor is not available at the moment.", "Is that the number you have?",
-     "We called your office and your team was not available."],
+     "We called your office and your team was not available.",
+     "The first available appointment, please.", "Please hold.", "Our office is on the third floor.", "Press one?",
+     "Our team is five people.", "We had to wait for the doctor.", "No one is available on Tuesday.",
+     "The expected delivery time was noon.", "Please have your driver ring the bell.",
+     "You have reached the wrong person.",
+     "Our office is open until five.", "Please call again later.", "Thanks for waiting, I found it.",
+     "We are waiting for our parcel.", "I would like to leave a message for the doctor.",
+     "Please connect us to an operator."],
 )  # fmt: skip
 def test_what_callers_say_is_none(text: str) -> None:
     assert not is_announcement(text)
@@ -72,13 +85,31 @@ def test_what_callers_begin_with_is_no_beginning_of_one(text: str) -> None:
     assert not begins_announcement(text)
 
 
-@pytest.mark.parametrize("text", ["The conference looked", "You are correct"])
-def test_a_word_that_is_being_said_does_not_make_it_another_sentence(text: str) -> None:
-    assert begins_announcement(text, over=False)
-    assert not begins_announcement(text)
-    assert not begins_announcement(f"{text} about it", over=False)
+def test_what_begins_as_one_has_to_become_one() -> None:
+    said = "Your driver rang the bell at the neighbors"
+    assert begins_announcement(said)
+    assert not begins_announcement(f"{said} again")
+    assert not begins_announcement("You are wrong") and not begins_announcement("Your letter, I have it here")
+
+
+def test_a_word_that_is_being_said_may_be_half_a_word() -> None:
+    assert begins_announcement("You are wrong", over=False)
+    assert not begins_announcement("You are wrong there", over=False)
 
 
 @pytest.mark.parametrize("text", ["Your", "You want", "Hold on please"])
 def test_one_word_of_an_announcement_is_not_enough(text: str) -> None:
     assert not begins_announcement(text, over=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Tuesday at ten. All our agents are busy.", "Tuesday at ten."),
+        ("Your call is important to us. Hello, I am back.", "Hello, I am back."),
+        ("Did you know that we bake cakes? Thank you for holding. Try our app.", ""),
+        ("Tuesday at ten.", "Tuesday at ten."),
+    ],
+)
+def test_what_the_caller_said_before_and_after_one_is_left(text: str, said: str) -> None:
+    assert apart_from_announcements(text) == said
