@@ -153,7 +153,7 @@ function found(call) {
   const name = `${call.caller || "withheld"} → ${call.called || "?"}`;
   const facts = [
     clock(call.seconds ?? 0),
-    `${call.turns} turns`,
+    `${call.turns} ${call.turns === 1 ? "turn" : "turns"}`,
     call.interruptions ? `${call.interruptions} interrupted` : "",
     typeof call.ttfa_ms === "number" ? `slowest ${milliseconds(call.ttfa_ms)}` : "",
   ];
