@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from calendar import day_name, month_name
 from pathlib import Path
 
 from phone_daemon import __version__
@@ -14,6 +15,9 @@ THINGS = 3
 """Number of suggested sentences."""
 LONGEST = 8
 """Most words in each of them."""
+_CAPITALIZED = frozenset(
+    {"i", *(name.lower() for name in (*day_name, *month_name) if name not in ("", "March", "May"))}
+)
 
 
 def welcome(daemon: Daemon, config: Path | None = None) -> str:
@@ -73,5 +77,11 @@ def _natural(words: str) -> int:
 
 
 def _sentence(words: str) -> str:
-    spelled = " ".join("I" + word[1:] if word == "i" or word.startswith("i'") else word for word in words.split())
-    return spelled[:1].upper() + spelled[1:]
+    spelled = " ".join(
+        _capital(word) if word in _CAPITALIZED or word.startswith("i'") else word for word in words.split()
+    )
+    return _capital(spelled)
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]

@@ -27,4 +27,4 @@ def test_the_number_to_dial_is_one_that_the_dialplan_answers() -> None:
 
 def test_the_dialplan_to_begin_with_has_whole_sentences_to_say() -> None:
     [plan] = Dialplans.load([SHIPPED / "start" / "reception.toml"])
-    assert things_to_say(plan) == ["I'd like to book a table", "Are you open on sunday", "I want to speak to a person"]
+    assert things_to_say(plan) == ["I'd like to book a table", "Are you open on Sunday", "I want to speak to a person"]

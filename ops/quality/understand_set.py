@@ -79,7 +79,9 @@ class _Reader:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            self.faults.append(f"{path}: {error.strerror if isinstance(error, OSError) else 'not a text in UTF-8'}")
+            what = error.strerror if isinstance(error, OSError) else "not a text in UTF-8"
+            made = "; run make sets" if isinstance(error, FileNotFoundError) and path.parent.name == "sets" else ""
+            self.faults.append(f"{path}: {what}{made}")
             return
         if not any(map(str.strip, lines)):
             self.faults.append(f"{path}: it is empty; expected a JSON object on each line")

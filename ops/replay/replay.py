@@ -122,7 +122,7 @@ def table(verdicts: Iterable[Verdict], judged: str) -> Table:
     """Fixture, turns, barge-ins, verdict, and the first expectation that failed."""
     shown = Table(
         *(Column("fixture", no_wrap=True), "turns", "barge-ins", "verdict", "first failed expectation"),
-        caption=f"judged: {judged}",
+        caption=f"checked: {judged}",
     )
     for verdict in verdicts:
         color, word = ("green", "held") if verdict.passed else ("red", "FAILED")

@@ -184,9 +184,7 @@ def show(report: Report, told: Mapping[str, Any], floor_ms: float | None) -> Non
     early = told["early_start"]
     if early["kept"] or early["dropped"]:
         kept = f"{early['kept']} kept, {early['dropped']} dropped unheard"
-        out.print(
-            f"replies begun before the turn was over: {kept} ({count(early['wasted_tokens'], 'token')} for nothing)"
-        )
+        out.print(f"replies begun before the turn was over: {kept} ({count(early['wasted_tokens'], 'token')} wasted)")
     if report.unreadable:
         out.print(f"{report.unreadable} lines could not be read and were left out", style="yellow")
     out.print()

@@ -236,7 +236,11 @@ class Trunks:
         if self._told.get(name) == trunk.detail:
             return  # Said once is enough: it goes on being tried.
         self._told[name] = trunk.detail
-        remedy = "check user and password of its account" if refused else "see that its registrar can be reached"
+        remedy = (
+            "check the user and password of its account"
+            if refused
+            else "check the name of its registrar, and the network"
+        )
         about = {"trunk": name, "registrar": trunk.registrar, "answer": said, "again_s": round(pause_s)}
         log.error(Event("trunk.failed", **about, remedy=remedy))
 

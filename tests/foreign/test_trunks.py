@@ -127,7 +127,7 @@ async def test_a_wrong_password_is_said_once_and_tried_ever_more_seldom(
     told = [record.getMessage() for record in caplog.records if "trunk.failed" in record.getMessage()]
     assert len(told) == 1
     assert 'answer="401 Unauthorized"' in told[0]
-    assert "check user and password" in told[0]
+    assert "check the user and password" in told[0]
     assert "wrong" not in caplog.text.replace("what is wrong", "")
 
 

@@ -55,7 +55,7 @@ async def test_a_name_server_that_is_gone_is_said_once_and_asked_again(caplog: p
         )
     told = [record.getMessage() for record in caplog.records if "trunk.failed" in record.getMessage()]
     assert len(told) == 1
-    assert "see that its registrar can be reached" in told[0]
+    assert "check the name of its registrar, and the network" in told[0]
 
 
 async def test_a_password_file_that_vanished_is_said_without_its_contents(tmp_path: Path) -> None:

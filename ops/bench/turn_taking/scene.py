@@ -59,7 +59,8 @@ def load(folder: Path, half: str, kinds: Sequence[str] = (), sample: int = 0) ->
     try:
         rows: list[dict[str, Any]] = [json.loads(line) for line in (folder / "scenes.jsonl").read_text().splitlines()]
     except (OSError, ValueError) as error:
-        raise NoScenes(f"{folder / 'scenes.jsonl'}: {error}; make the scenes with: make scenes") from None
+        what = error.strerror if isinstance(error, OSError) else error
+        raise NoScenes(f"{folder / 'scenes.jsonl'}: {what}; run make scenes") from None
     known = sorted({str(row["kind"]) for row in rows})
     if unknown := set(kinds) - set(known):
         raise NoScenes(f"no scenes of kind {', '.join(sorted(unknown))}; there are {', '.join(known)}")

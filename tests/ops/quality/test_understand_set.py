@@ -96,3 +96,9 @@ def test_every_fault_is_told_at_once(folder: Path) -> None:
 def test_an_empty_manifest_is_no_set(folder: Path) -> None:
     with pytest.raises(SetError, match="it is empty"):
         load([manifest(folder, "", " ")])
+
+
+def test_a_set_that_was_not_made_yet_says_how_to_make_it(tmp_path: Path) -> None:
+    missing = tmp_path / "sets" / "digits.jsonl"
+    with pytest.raises(SetError, match=r"digits\.jsonl: No such file or directory; run make sets"):
+        load([missing])

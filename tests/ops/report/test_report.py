@@ -103,7 +103,7 @@ def test_early_starts_and_fillers_are_told(tmp_path: Path, capsys: pytest.Captur
     assert told["early_start"] == {"kept": 1, "dropped": 1, "wasted_tokens": 5}
     assert (told["fillers"], told["ttfa_ms"]["max"], told["ttfa_reply_ms"]["max"]) == (1, 715, 1900)
     assert main(["report", str(tmp_path)]) == 0
-    assert "1 kept, 1 dropped unheard (5 tokens for nothing)" in capsys.readouterr().out
+    assert "1 kept, 1 dropped unheard (5 tokens wasted)" in capsys.readouterr().out
 
 
 def test_one_turn_can_be_picked(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_as_good_as_the_best_of_the_others_is_level() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--folder", "nowhere"], "make the scenes with: make scenes"),
+        (["--folder", "nowhere"], "No such file or directory; run make scenes"),
         (["--show", "nowhere.json"], "nowhere.json: not what --json printed"),
         (["--scenes", "0"], "at least 1"),
     ],
