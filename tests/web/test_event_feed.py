@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +15,6 @@ from phone_daemon.settings.settings import StateSettings
 from phone_daemon.state.client import connect
 from phone_daemon.state.store import EVENTS, State
 from phone_daemon.web.event_feed import EventFeed
-
-pytestmark = pytest.mark.asyncio
 
 LATER = "9000000000000-0"
 """The id of an event by a clock that is ahead."""
@@ -50,6 +49,7 @@ async def kinds(feed: EventFeed, last: str, count: int) -> list[str]:
     return found
 
 
+@pytest.mark.asyncio
 async def test_a_reader_that_comes_back_with_an_id_of_an_emptied_redis_hears_what_there_is(
     redis: Redis, feed: EventFeed
 ) -> None:
@@ -62,8 +62,9 @@ async def test_a_reader_that_comes_back_with_an_id_of_an_emptied_redis_hears_wha
     assert [event.kind for event in await feed.page(LATER, limit=2)] == ["started", "turn"]
 
 
+@pytest.mark.asyncio
 async def test_a_reader_that_stays_is_sent_back_to_hear_the_new_stream(redis: Redis, feed: EventFeed) -> None:
-    following = asyncio.create_task(kinds(feed, "0-0", 3))
+    following = asyncio.create_task(kinds(feed, "", 3))
     while not feed._readers:  # noqa: ASYNC110 (it is a task)
         await asyncio.sleep(0.02)
     await add(redis, "ahead", LATER)
@@ -75,6 +76,7 @@ async def test_a_reader_that_stays_is_sent_back_to_hear_the_new_stream(redis: Re
     assert await kinds(feed, LATER, 1) == ["after"]
 
 
+@pytest.mark.asyncio
 async def test_events_that_were_removed_are_not_an_emptied_redis(redis: Redis, feed: EventFeed) -> None:
     """The newest events belonged to somebody who was forgotten: a reader that has seen them hears none again."""
     await add(redis, "kept")
@@ -86,3 +88,12 @@ async def test_events_that_were_removed_are_not_an_emptied_redis(redis: Redis, f
         await asyncio.sleep(0.05)
     assert following.result()[0] == "next"
     assert await feed.page(gone, limit=1) != [] and (await feed.page(gone, limit=1))[0].kind == "next"
+
+
+def test_the_documentation_names_every_kind_of_event() -> None:
+    told = re.compile(r'\b_?(?:tell|report)\(\s*"([a-z_]+)"')
+    kinds = {kind for path in Path("phone_daemon/call").rglob("*.py") for kind in told.findall(path.read_text())}
+    assert {"started", "turn", "ended"} < kinds
+    listed = re.search(r"^Kinds are (.*?)\. ", Path("docs/web.md").read_text(), re.S | re.M)
+    assert listed is not None
+    assert set(re.findall("`([a-z_]+)`", listed[1])) == kinds
