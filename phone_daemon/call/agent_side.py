@@ -138,7 +138,7 @@ class AgentSide:
         self._spawn = spawn
         self._tell = tell
         self._turns = 0
-        self._asides = 0
+        self._backchannels = 0
         self._cut: dict[int, _Cut] = {}
 
     @property
@@ -355,14 +355,14 @@ class AgentSide:
 
     @property
     def _next_reply(self) -> int:
-        return self._turns + self._asides + 1
+        return self._turns + self._backchannels + 1
 
-    def number_aside(self) -> int:
+    def number_backchannel(self) -> int:
         """Returns a reply number for a backchannel; the next reply gets a later one."""
-        self._asides += 1
+        self._backchannels += 1
         return self._next_reply - 1
 
-    def lend(self) -> int:
+    def begin_take_over(self) -> int:
         """Reserves a reply number for a colleague who speaks in the agent's place; the agent's next reply gets a later
         one."""
         turn = Turn(self._turns, reply=self._next_reply, actions=["take_over"], at_ns={"rtp_first_audio": now_ns()})

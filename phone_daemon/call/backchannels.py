@@ -78,7 +78,7 @@ class Backchannels:
         if samples(endpoint.wait_s) - caller.quiet < len(pcm) // 2 + SPARE:
             return
         self._next = None
-        reply = self._agent.number_aside()
+        reply = self._agent.number_backchannel()
         self._line.play(reply, pcm)
         self._line.finish(reply)
         self._last = caller.position

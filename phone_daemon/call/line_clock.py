@@ -10,7 +10,7 @@ from phone_daemon.events import SAMPLE_RATE
 
 WINDOW_NS = 1_000_000_000
 SLIP_NS = 100_000_000
-"""A line that was stopped goes on from then (`desk.MAX_BEHIND_S`): the least by which it is behind from then on."""
+"""A line that is behind by more than this was stopped for a while (`MAX_BEHIND_S`), and its timeline begins later."""
 
 
 class LineClock:
@@ -18,7 +18,7 @@ class LineClock:
 
     def __init__(self) -> None:
         self.origin_ns: int | None = None
-        """When position 0 was, monotonic; None: no frame has come."""
+        """When position 0 was on the line (monotonic ns); None before the first frame."""
         self._window_ns = 0
         """When this window ends. It is a window of time, not of frames, because delayed frames come all at once."""
         self._least_ns: int | None = None

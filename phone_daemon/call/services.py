@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """The engines, stores, and settings that a call uses."""
+
     settings: Settings
     stt: Host
     tts: Host

@@ -28,7 +28,7 @@ class TakeOver:
 
     def begin(self) -> None:
         """Connects the two, once the agent has fallen silent."""
-        self.reply = self._agent_side.lend()
+        self.reply = self._agent_side.begin_take_over()
 
     def hear(self, raw: Frame, frame: Frame) -> None:
         """Passes on the caller's next 20 ms as received, `raw`, and transcribes `frame`."""

@@ -24,7 +24,7 @@ SILENT_S = 4.0
 NO_BEEP_S = 3.0
 """After this much silence following a machine's greeting, its beep is no longer waited for."""
 LONGEST_S = 45.0
-"""No greeting takes longer."""
+"""A machine whose greeting takes longer than this is spoken to at once."""
 WORDS = re.compile(
     r"\b(?:leave (?:a|your|me a|us a) (?:message|name)|after the (?:tone|beep|signal)|at the (?:tone|beep)|voice ?mail"
     r"|answering machine|mailbox|(?:not|un)(?: |-)?available|(?:can't|cannot|can not|unable to) (?:take|come|answer)"
@@ -38,11 +38,11 @@ class WhoAnswered(StrEnum):
     PERSON = "person"
     MACHINE = "machine"
     GONE = "gone"
-    """The other side hung up before that was known."""
+    """The other side hung up before it was known who answered."""
 
 
-class Ear:
-    """Judges what is heard from the moment of the answer. Pure, on the sample clock."""
+class MachineDetector:
+    """Tells a person from an answering machine by what is heard after the answer. Pure, on the sample clock."""
 
     def __init__(self, vad: VadSettings) -> None:
         self.verdict: WhoAnswered | None = None
@@ -51,13 +51,14 @@ class Ear:
         self._vad = Vad(vad)
         self._beep = Beep()
         self._began: int | None = None
-        """Where the current speech began; None: nobody speaks."""
+        """Position at which the current speech began; None if nobody speaks."""
         self._last = 0
-        """Where speech was last heard."""
+        """Position at which speech was last heard."""
         self._spoke = False
         self._start: int | None = None
 
     def hear(self, frame: Frame) -> None:
+        """Takes the next 20 ms."""
         if self._start is None:
             self._start = self._last = frame.position
         for event in self._vad.feed(frame.position, frame.pcm):
@@ -89,7 +90,7 @@ class Ear:
             self.verdict = WhoAnswered.PERSON
 
     def understand(self, text: str) -> None:
-        """Words that were heard so far."""
+        """Takes the words recognized so far."""
         if self.verdict is None and WORDS.search(text):
             self.verdict = WhoAnswered.MACHINE
 
@@ -98,11 +99,11 @@ async def who_answered(
     line: Line, vad: VadSettings, open_utterance: Callable[[], Utterance], *, until_beep: bool
 ) -> WhoAnswered:
     """Listens to an answered line. `until_beep`: keeps listening to a machine until a message can be left."""
-    ear = Ear(vad)
+    detector = MachineDetector(vad)
     utterance = open_utterance()
 
     def partial(transcript: Transcript) -> None:
-        ear.understand(transcript.text)
+        detector.understand(transcript.text)
 
     utterance.on_partial(partial)
     try:
@@ -110,11 +111,11 @@ async def who_answered(
             match event:
                 case Frame():
                     utterance.feed(event.pcm)
-                    ear.hear(event)
-                    if ear.verdict is not None and (
-                        ear.verdict is WhoAnswered.PERSON or not until_beep or ear.may_speak
+                    detector.hear(event)
+                    if detector.verdict is not None and (
+                        detector.verdict is WhoAnswered.PERSON or not until_beep or detector.may_speak
                     ):
-                        return ear.verdict
+                        return detector.verdict
                 case LineClosed():
                     return WhoAnswered.GONE
         return WhoAnswered.GONE

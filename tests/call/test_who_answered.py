@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from phone_daemon.call.who_answered import Ear, WhoAnswered, who_answered
+from phone_daemon.call.who_answered import MachineDetector, WhoAnswered, who_answered
 from phone_daemon.clock import run_counted
 from phone_daemon.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Frame
 from phone_daemon.media.beep import Beep
@@ -40,12 +40,12 @@ def said(text: str) -> bytes:
 
 def judged(pcm: bytes, *, until_beep: bool = False) -> tuple[WhoAnswered | None, float]:
     """The verdict, and the second in which it was reached, or in which a message could be left."""
-    ear = Ear(VadSettings())
+    detector = MachineDetector(VadSettings())
     for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES):
         position = at // 2
-        ear.hear(Frame(position, pcm[at : at + FRAME_BYTES], b"", 0, 0, 0))
-        if ear.verdict is not None and (not until_beep or ear.may_speak):
-            return ear.verdict, (position + FRAME_SAMPLES) / SAMPLE_RATE
+        detector.hear(Frame(position, pcm[at : at + FRAME_BYTES], b"", 0, 0, 0))
+        if detector.verdict is not None and (not until_beep or detector.may_speak):
+            return detector.verdict, (position + FRAME_SAMPLES) / SAMPLE_RATE
     return None, len(pcm) / 2 / SAMPLE_RATE
 
 
@@ -95,9 +95,9 @@ def test_a_machine_that_never_beeps_is_spoken_to_at_last() -> None:
     ],
 )
 def test_words_tell_a_machine(text: str, machine: bool) -> None:
-    ear = Ear(VadSettings())
-    ear.understand(text)
-    assert (ear.verdict is WhoAnswered.MACHINE) is machine
+    detector = MachineDetector(VadSettings())
+    detector.understand(text)
+    assert (detector.verdict is WhoAnswered.MACHINE) is machine
 
 
 @pytest.mark.long
