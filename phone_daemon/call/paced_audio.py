@@ -42,12 +42,12 @@ class PacedAudio:
         """Samples put so far."""
         self._pushed = 0
         self._room = asyncio.Event()
+        """The line has played more: there may be room."""
 
     def progress(self, played: int) -> None:
         """The line has played `played` samples of the reply."""
         self.played = played
-        if self._pushed - played < self._most_lead:
-            self._room.set()
+        self._room.set()
 
     async def put(self, speech: Speech) -> None:
         self._made += len(speech.pcm) // 2

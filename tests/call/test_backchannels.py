@@ -63,6 +63,7 @@ def test_in_a_pause_of_a_long_message_the_caller_hears_that_they_are_listened_to
     assert "doctor" in turn["caller"] and "fever" in turn["caller"]
     heard = np.frombuffer(bytes(whole.line.audio[2]), "<i2").astype(int)
     assert np.abs(heard).max() >= AUDIBLE and 0.1 < whole.line.played[2] / 8000 < 0.7
+    assert whole.line._playout.underruns == 0  # it is complete, and the line waits for no more of it
 
 
 @pytest.mark.long

@@ -16,6 +16,7 @@ from phone_daemon.events import (
     FRAME_SAMPLES,
     SAMPLE_RATE,
     WIDE_RATE,
+    Frame,
     SpeechEnded,
     SpeechStarted,
     WideFrame,
@@ -212,6 +213,30 @@ async def test_a_soft_caller_is_noticed_sooner_once_it_is_known_how_loud_they_ar
         side.close()
     assert noticed[True][0] == noticed[False][0]
     assert sum(noticed[True]) < sum(noticed[False])
+
+
+@pytest.mark.parametrize(("gain", "doubted", "hints"), [(1.0, False, True), (0.05, False, False), (1.0, True, False)])
+async def test_neither_far_softer_sounds_nor_the_agents_own_hint_at_the_caller(
+    expecting: Expecting, gain: float, doubted: bool, hints: bool
+) -> None:
+    side = expecting.side
+    said = speech("my name is catherine")
+    caller = Hearing(side)
+    caller.hear(said + silent(2.0))
+    side.near.learn()
+    agent = np.full(FRAME_SAMPLES, 3000, "<i2").tobytes()
+    voice = (gain * np.frombuffer(said, "<i2")).astype("<i2").tobytes()
+    hum = (3000 * np.sin(2 * np.pi * 50 * np.arange(samples(1.0)) / SAMPLE_RATE)).astype("<i2").tobytes()
+    sound = silent(2.0) + voice
+    heard = likely = stirring = sounding = False
+    for begin in range(0, len(sound) - FRAME_BYTES, FRAME_BYTES):
+        side.hear(Frame(side.position, sound[begin:][:FRAME_BYTES], agent, 1, 0, 0), doubted=doubted)
+        heard, likely = heard or side._sound.new, likely or side.probability > 0.5
+        stirring, sounding = stirring or side.stirring, sounding or side.sounding
+    assert heard and likely and (stirring, sounding) == (hints, hints)
+    caller.position = side.position
+    caller.hear(hum)
+    assert side.near.may_be_near and not side.stirring and not side.sounding  # it is as loud, and goes on as it is
 
 
 class KeepingHost(InlineHost):

@@ -127,6 +127,31 @@ def test_at_the_mere_hint_of_a_voice_the_agent_is_soft_for_an_instant(tmp_path: 
     assert 1 <= np.count_nonzero(lasting > 8) <= 10
 
 
+def test_once_a_voice_is_over_the_next_sound_is_a_hint_again(tmp_path: Path) -> None:
+    voice = np.frombuffer(speech("stop"), "<i2")
+    loudest = int(np.argmax(np.convolve(np.abs(voice.astype(float)), np.ones(400), "valid")))
+    ducked: list[bool] = []
+
+    async def script(phone: Phone) -> None:
+        await asks(phone)
+        await phone.says(speech("okay"))
+        await phone.until(lambda: phone.told("remark"))
+        await asyncio.sleep(0.3)
+        duck = phone.line.duck
+
+        def noted(reply: int, down: bool) -> None:
+            ducked.append(down)
+            duck(reply, down)
+
+        phone.line.duck = noted  # type: ignore[method-assign]
+        await phone.says(voice[loudest : loudest + 400].tobytes())
+        await asyncio.sleep(0.3)
+        assert ducked == [True, False]
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS)))
+    assert [duck["outcome"] for duck in left.turns[1]["ducks"]] == ["restored"]
+
+
 @pytest.mark.long
 def test_an_interruption_in_the_first_instant_of_a_reply(tmp_path: Path) -> None:
     async def script(phone: Phone) -> None:
