@@ -50,20 +50,18 @@ async def ask(  # noqa: PLR0917
         async with asyncio.timeout(webhook.deadline_s):
             response = await http.send(request, stream=True)
             try:
+                if not response.is_success:
+                    raise WebhookFailed(f"HTTP {response.status_code}")
                 body = bytearray()
                 async for piece in response.aiter_bytes():
                     body += piece
                     if len(body) > MAX_BYTES:
-                        break
+                        raise WebhookFailed(f"an answer of more than {MAX_BYTES} bytes")
             finally:
                 await response.aclose()
     except TimeoutError:
         raise WebhookFailed(f"no answer within {webhook.deadline_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WebhookFailed(f"cannot be reached: {type(error).__name__}") from None
-    if not response.is_success:
-        raise WebhookFailed(f"HTTP {response.status_code}")
-    if len(body) > MAX_BYTES:
-        raise WebhookFailed(f"an answer of more than {MAX_BYTES} bytes")
     text = body.decode(response.encoding or "utf-8", errors="replace").strip()
     return text[:most] or "done"

@@ -61,6 +61,17 @@ async def test_an_answer_that_never_ends_is_not_waited_for(server: SseServer, ht
         await ask(http, Webhook(server.hook_url("x"), deadline_s=2.0), {})
 
 
+async def test_the_longest_answer_is_read_whole(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer((b"x" * MAX_BYTES,)))
+    assert await ask(http, Webhook(server.hook_url("x")), {}, most=MAX_BYTES + 1) == "x" * MAX_BYTES
+
+
+async def test_what_comes_with_an_error_is_not_waited_for(server: SseServer, http: httpx.AsyncClient) -> None:
+    server.hook_answers(Answer((b"sorry", Stall()), 500))
+    with pytest.raises(WebhookFailed, match="HTTP 500"):
+        await ask(http, Webhook(server.hook_url("x"), deadline_s=2.0), {})
+
+
 async def test_nobody_there_is_a_failure_of_the_webhook(http: httpx.AsyncClient) -> None:
     async with SseServer() as gone:
         address = gone.hook_url("x")
