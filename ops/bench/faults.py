@@ -222,11 +222,11 @@ def _figures(seen: Seen) -> list[Figure]:
         *figures,
         Figure("calls lost to a model's faults", len(seen.lost), "", 0, "; ".join(seen.lost[:3])),
         Figure(
-            "latest words after an acknowledgement",
+            "latest words after an acknowledgment",
             max(seen.words_s, default=0.0),
             "s",
             None,
-            f"an acknowledgement came first in {len(seen.words_s)} of {turns} turns",
+            f"an acknowledgment came first in {len(seen.words_s)} of {turns} turns",
         ),
         Figure("turns without words", sum(each == inf for each in seen.words_s), "", 0),
         Figure(

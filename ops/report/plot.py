@@ -54,7 +54,7 @@ LANES = (
     Lane("tools", BLUE, ("tools_start",), "tools_start", "tools_end"),
     Lane("first phrase", ORANGE, ("llm_first_token",), "first_phrase"),
     Lane("voice", RED, ("first_phrase",), "tts_first_audio", "tts_end"),
-    Lane("acknowledgement", GRAY, ("filler",), "filler", "reply_first_audio"),
+    Lane("acknowledgment", GRAY, ("filler",), "filler", "reply_first_audio"),
     Lane("playout", PURPLE, ("tts_first_audio",), "rtp_first_audio", "playout_end"),
 )
 

@@ -101,7 +101,7 @@ class Telemetry:
         self.missed = meter.create_counter("phone.cancel.missed", description="legs that missed their deadline")
         self.turns = meter.create_counter("phone.turns", description="turns of all calls")
         self.underruns = meter.create_counter("phone.underruns", description="ticks in which a reply had no audio")
-        self.fillers = meter.create_counter("phone.fillers", description="acknowledgements played before a late reply")
+        self.fillers = meter.create_counter("phone.fillers", description="acknowledgments played before a late reply")
         self.drafts = meter.create_counter(
             "phone.early_starts", description="replies begun before the turn was over (attribute kept)"
         )

@@ -27,7 +27,7 @@ STAMPS = (
 )
 """Moments of a turn, in their most common order. Stages overlap: the model is still producing text while we play.
 `early_start`: the agent was asked before it was certain that the caller's turn was over (absent if it was asked
-afterwards). `filler`: the reply was late, and an acknowledgement was handed to the line in its place; `rtp_first_audio`
+afterwards). `filler`: the reply was late, and an acknowledgment was handed to the line in its place; `rtp_first_audio`
 is then the filler's, and `reply_first_audio` the reply's own. `llm_end`, `tts_end`: the agent had no more to say, the
 voice nothing more to speak; absent if they were stopped."""
 

@@ -1,4 +1,4 @@
-"""A short acknowledgement ("One moment.") for a reply that takes a while, in the agent's own voice.
+"""A short acknowledgment ("One moment.") for a reply that takes a while, in the agent's own voice.
 
 It is synthesized before it is needed, once per voice, and kept, so that a slow agent or voice cannot delay it.
 """
@@ -27,7 +27,7 @@ Store = MutableMapping[tuple[str, str], Filler]
 
 
 class Fillers:
-    """One call's acknowledgements: never the same twice in a row, and rarely in two consecutive turns."""
+    """One call's acknowledgments: never the same twice in a row, and rarely in two consecutive turns."""
 
     def __init__(self, texts: Sequence[str], after_s: float, store: Store, voice: str) -> None:
         """`after_s`: how long a caller waits for a reply before a filler is played; `voice` names the voice in
