@@ -9,7 +9,7 @@ from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
+from phone_daemon.language.remarks import ENOUGH, asks_for_floor, claim, is_remark
 
 LONG_WORD = 7
 """Letters."""
@@ -59,9 +59,13 @@ class BargeInPolicy:
             return self.wants_floor(text)
         return self.by_words(state) and len(text.split()) >= self.keys.min_words and not self.is_remark(text)
 
-    def wants_floor(self, text: str, *, over: bool = True) -> bool:
-        """True when `text` is not a remark, nor, unless it is `over`, the beginning of one."""
-        return wants_floor(text, self.keys.remarks, self.vocabulary, over=over)
+    def claim(self, text: str, *, over: bool = True) -> float:
+        """How strongly `text` claims the floor, in words; `over`: nothing more comes."""
+        return claim(text, self.keys.remarks, self.vocabulary, over=over)
+
+    def wants_floor(self, text: str) -> bool:
+        """True when `text` is neither a remark nor what a recognizer makes of one."""
+        return self.claim(text) >= ENOUGH
 
     def asks_for_floor(self, text: str) -> bool:
         """True when `text` is something that callers take the floor with, which is more than not being a remark."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide
-from phone_daemon.call.evidence import ECHO, QUIET_S, Evidence, Lasting, Verdict, judge
+from phone_daemon.call.evidence import ECHO, QUIET_S, Evidence, Growing, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
@@ -44,7 +44,7 @@ class Ducking:
         self._hinted: tuple[Reply, int, int] | None = None
         """At a hint: the reply that is soft, since when, and when the last hint was."""
         self._wanted = True
-        self._lasting = Lasting()
+        self._growing = Growing()
         self._sum = 0.0
         self._count = 0
         self._own = 0.0
@@ -81,7 +81,7 @@ class Ducking:
         self._reply, self._onset = reply, onset
         self._wanted = asked or not self._policy.keys.remarks
         self._sum, self._count, self._own, self._was_own = 0.0, 0, 0.0, False
-        self._lasting = Lasting()
+        self._growing = Growing()
         hinted, self._hinted = self._hinted, None
         hinted_at = hinted[1] if hinted is not None and hinted[0] is reply else self._caller.position
         self._ducked_at = max(hinted_at, onset - HINT)
@@ -121,16 +121,15 @@ class Ducking:
     def _evidence(self) -> Evidence:
         caller = self._caller
         over = caller.quiet >= samples(QUIET_S)
+        partial = "" if over else caller.partial  # Once the voice is over, its final transcript will tell.
         asks = self._policy.asks_for_floor(caller.partial)
         since_s = (caller.position - self._onset) / SAMPLE_RATE
-        wordy = self._policy.wants_floor(caller.partial, over=over)
-        # Once the voice is over, its final transcript will tell.
-        lasting = self._lasting.after(since_s, wordy and not over)
+        sure = self._growing.after(since_s, self._policy.claim(partial, over=False))
         return Evidence(
             since_s=since_s,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
             text=caller.partial,
-            wordy=wordy and (asks or lasting),
+            wordy=asks or sure,
             remark=self._policy.is_remark(caller.partial),
             wanted=self._wanted,
             likeness=self._sum / max(self._count, 1),
@@ -139,7 +138,7 @@ class Ducking:
             partials=self.partials,
             announced=caller.recurrence.recurs or begins_announcement(caller.partial, over=over),
             behind=caller.near.behind,
-            asks=asks and caller.near.distant is False,
+            asks=asks and not caller.near.distant,
         )
 
     def _settle(self, reply: Reply, outcome: str, why: str) -> None:

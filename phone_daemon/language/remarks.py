@@ -16,6 +16,11 @@ REMARKS = (
     *("okay", "ok", "kay", "yeah", "yep", "yup", "ya", "yes", "right", "sure", "alright", "all right", "fine", "cool"),
     *("good", "great", "perfect", "lovely", "nice", "wow", "really", "exactly"),
     *("of course", "i see", "got it", "go on"),
+    *("absolutely", "amazing", "awesome", "brilliant", "certainly", "correct", "definitely", "excellent", "fantastic"),
+    *("gotcha", "indeed", "interesting", "super", "true", "understood", "very good", "wonderful", "oh really"),
+    *("that's fine", "that's good", "that's great", "that's nice", "that's okay", "that's right", "that's true"),
+    *("fair enough", "for sure", "good to know", "i understand", "make sense", "makes sense", "sounds good"),
+    *("no problem", "no worries"),
     "please",  # The end of a "yes, please" whose first word was answered.
 )
 """In American and British English."""
@@ -24,22 +29,25 @@ MOST = 3
 _MISHEARD = """
     a ah all amen an and are as at day eh er go god god's goddess gone gonna gun gut ha ham hard hay health her
     hey hi him hm hmm home hum hump i i'll i'm i've in is it it's k know m ma'am mem men mine mm moan my now o of
-    on one or or's our out own sea see she shore sir so sore sort sorta that the them then they they're to up us
+    on one or or's our out own say sea see she shore sir so sore sort sorta that the them then they they're to up us
     was we well ya yahoo yay you you're your
     """
 MISHEARD = frozenset(_MISHEARD.split())
 """What the recognizer makes of the first third of a second of a remark, or of a mumbled remark: "and" of "mm", "god" of
 "got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
 _WANTING = """
-    actually anybody cancel can can't cannot could don't excuse hang hello help hold how just let minute moment need
-    never pardon question repeat slow sorry speak stop thank wait want what what's when where which who why
-    would wrong
+    actually again agent already another anybody appointment book bye can can't cancel cannot could didn't don't enough
+    excuse give goodbye hang hello help hold how how's human just let louder many minute moment much need never
+    next operator pardon person price problem question quiet repeat shut skip slow slower sorry speak
+    stop tell thank thanks transfer urgent wait want what what's when where where's which who who's why would wrong
     """
 WANTING = frozenset(_WANTING.split())
 """Words with which people take the floor; one of them is enough."""
 AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
-ENOUGH = 2
-"""How many other words it takes: a single one may have been made up from the end of a "yeah"."""
+ENOUGH = 2.0
+"""So much of a claim takes the floor (`claim`): a single other word may have been made up from the end of a "yeah"."""
+DOUBTFUL, DENIAL = 0.4, 1.5
+"""What a word of `MISHEARD` and a "no" count for in a claim, where any other word counts 1 and a remark's nothing."""
 BEGUN = 4
 """Letters at the beginning of a word that are enough to recognize it."""
 MANY = 5
@@ -56,16 +64,34 @@ def wants_floor(
     text: str, remarks: Iterable[str] = REMARKS, vocabulary: frozenset[str] = frozenset(), *, over: bool = True
 ) -> bool:
     """Whether a caller who says `text`, or this much of it, wants to say something, and not merely to show that they
-    listen.
+    listen. For the parameters, see `claim`."""
+    return claim(text, remarks, vocabulary, over=over) >= ENOUGH
+
+
+def claim(
+    text: str, remarks: Iterable[str] = REMARKS, vocabulary: frozenset[str] = frozenset(), *, over: bool = True
+) -> float:
+    """How strongly `text` claims the floor, in words: 0 for a remark, at least `ENOUGH` if nobody says it in passing.
 
     `vocabulary`: words that callers are known to say here. `over`: whether nothing more comes; until then, a mere "no"
     may be the beginning of "oh, okay".
     """
+    if is_remark(text, remarks):
+        return 0.0
     words = _words(text)
-    others = [word for word in words if word not in _single(tuple(remarks)) and word not in MISHEARD]
-    said = any(word in WANTING or word in vocabulary for word in others if word != "no") or _denies(words, over)
+    wanting = WANTING | vocabulary
+    idle = _single(tuple(remarks)) - wanting - {"no"}
+    others = [word for word in words if word not in idle and word not in MISHEARD]
+    said = bool(wanting.intersection(others)) or _denies(words, over) or _objects(words, idle)
     said = said or (not over and bool(others) and _begins_one_wanting(others[-1]))
-    return not is_remark(text, remarks) and (said or len(others) >= ENOUGH or len(words) > MANY)
+    counted = sum(DENIAL if word == "no" else 1.0 for word in others)
+    counted += DOUBTFUL * sum(word in MISHEARD and word not in idle for word in words)
+    return max(counted, ENOUGH) if said or len(words) > MANY else counted
+
+
+def _objects(words: list[str], idle: frozenset[str]) -> bool:
+    """Whether a remark is followed by "but": "yes, but …"."""
+    return "but" in words[1:] and idle.issuperset(words[: words.index("but")])
 
 
 def _begins_one_wanting(word: str) -> bool:

@@ -30,6 +30,11 @@ NEAR_DB = 6.0
 """A voice whose loudest frames are softer than the caller's by less than this is the caller."""
 JUDGED = 25
 """Frames of a softer voice that are judged as a whole; its words do not count before."""
+AGAIN = (40, 60)
+"""Frames after which its closeness is measured again, because more of a voice tells more: many begin with an "um" or a
+"no", which sound distant. Of 330 pieces of second talkers and televisions for tuning, 10 % are as close as a voice at
+the telephone after 25 frames, 6 % after 40, and 5 % after 60; of 20 soft interruptions at the telephone that last for
+40 frames, 4 are not after 25, and none after 40."""
 BEHIND_DB = 11.2
 """A softer voice is not the caller's if it is softer by more than this, measured halfway between its loudest frames and
 its mean power. The loudest frames alone do not tell: those of a television that is 13 dB softer are only 8 to 10 dB
@@ -50,7 +55,7 @@ the fewer frames and the softer, the more it must differ from a voice across a r
 telephone, in sentences and voices for tuning, 45 % are known after 0.2 s, 64 % after 0.3 s, and 83 % after half a
 second; of 336 voices across rooms, 3 are mistaken."""
 LONG, ENOUGH = 15, 1.52
-"""After so many frames this is always enough."""
+"""After so many frames this is always enough. Of the pieces of second voices below, one in 70 is as close."""
 CLOSEST_DB = 3.0
 """A voice from across a room whose loudest frames are softer than the caller's by less than this may be the caller's
 all the same."""
@@ -85,7 +90,7 @@ class NearTalker:
         self._voice: list[_Heard] = []
         """The voice that began most recently, from its first frame to the last that is judged."""
         self._closeness: float | None = None
-        """That of the voice, once it is known."""
+        """That of the voice, once it is known; None: it is to be measured (again)."""
         self._frames = 0
         """Frames since that voice began."""
         self.close = False
@@ -114,8 +119,10 @@ class NearTalker:
         heard = _Heard(level_db(pcm), pcm)
         self._recent.append(heard)
         self._frames += 1
-        if len(self._voice) < JUDGED:
+        if len(self._voice) < AGAIN[-1]:
             self._voice.append(heard)
+            if len(self._voice) in AGAIN:
+                self._closeness = None
         if voice:
             self._turn.append(heard if len(self._turn) < LONGEST else _Heard(heard.level_db, b""))
 
@@ -151,8 +158,11 @@ class NearTalker:
             return None
         if self.distant:
             return True
-        mean_db = 10 * math.log10(sum(10 ** (heard.level_db / 10) for heard in self._voice) / JUDGED)
-        return (_second_loudest(self._voice) + mean_db) / 2 < usual - BEHIND_DB
+        if self._closeness is not None and self._closeness >= ENOUGH and len(self._voice) >= AGAIN[0]:
+            return False
+        judged = self._voice[:JUDGED]
+        mean_db = 10 * math.log10(sum(10 ** (heard.level_db / 10) for heard in judged) / JUDGED)
+        return (_second_loudest(judged) + mean_db) / 2 < usual - BEHIND_DB
 
     @property
     def distant(self) -> bool | None:

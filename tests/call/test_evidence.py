@@ -9,16 +9,17 @@ import pytest
 
 from phone_daemon.call.evidence import (
     DECIDE_S,
-    LASTING_S,
+    DOUBT,
     LONGEST_REMARK_S,
+    SURE,
     UNDECIDED_S,
     WORDLESS_S,
     Evidence,
-    Lasting,
+    Growing,
     Verdict,
     judge,
 )
-from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
+from phone_daemon.language.remarks import asks_for_floor, claim, is_remark, wants_floor
 
 ONSET = Evidence(
     since_s=0.12, ducked_s=0.0, text="", wordy=False, remark=False, wanted=False, likeness=0.9, quiet_s=0.0
@@ -131,10 +132,25 @@ def test_where_each_verdict_begins(seen: Evidence, verdict: tuple[Verdict, str])
     assert judge(seen) == verdict
 
 
-def test_what_the_next_partial_takes_back_never_lasted() -> None:
-    lasting = Lasting()
-    told = [lasting.after(s, holds) for s, holds in ((0.3, True), (0.36, False), (0.42, True), (0.48, True))]
-    assert not any(told)
-    assert not lasting.after(0.41 + LASTING_S, True)
-    assert lasting.after(0.43 + LASTING_S, True)
-    assert not lasting.after(1.0, False)
+def test_what_the_next_partial_takes_back_never_was_evidence() -> None:
+    growing = Growing()
+    claims = ((0.3, 2.0), (0.36, 0.0), (0.42, 2.0), (0.48, 2.0))
+    assert not any(growing.after(s, strength) for s, strength in claims)
+    assert growing.after(0.54, 2.0)
+    assert not growing.after(1.0, 0.0)
+
+
+@pytest.mark.parametrize("strength", [DOUBT + 0.2, 1.0, 2.0])
+def test_a_weaker_claim_must_last_longer(strength: float) -> None:
+    growing = Growing()
+    enough_s = SURE / (strength - DOUBT)
+    assert not growing.after(0.3, strength)
+    assert not growing.after(0.3 + 0.9 * enough_s, strength)
+    assert growing.after(0.3 + 1.1 * enough_s, strength)
+
+
+def test_what_a_recognizer_makes_of_a_lone_sound_claims_nothing_however_long() -> None:
+    growing = Growing()
+    assert not any(
+        growing.after(tick / 50, claim(text)) for text in ("I", "Oh.", "And?", "Okay, I") for tick in range(99)
+    )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.language.remarks import asks_for_floor, is_remark, wants_floor
+from phone_daemon.language.remarks import DENIAL, ENOUGH, asks_for_floor, claim, is_remark, wants_floor
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,24 @@ def test_the_beginning_of_such_a_word_will_do_as_long_as_more_may_come() -> None
     assert wants_floor("Some", over=False) is False and not wants_floor("Hell", over=True)
     for text in ("Yeah.", "Real.", "Exact", "Right"):
         assert not wants_floor(text, over=False)
+
+
+@pytest.mark.parametrize("text", ["Yes, but", "Okay, but I", "Right but so"])
+def test_a_but_after_a_remark_objects(text: str) -> None:
+    assert wants_floor(text, over=False)
+
+
+@pytest.mark.parametrize("text", ["But.", "I'll but", "Button"])
+def test_a_lone_but_may_be_anything(text: str) -> None:
+    assert not wants_floor(text, over=False)
+
+
+@pytest.mark.parametrize("text", ["Okay.", "That's right.", "No problem.", "Makes sense", "Oh really?", ""])
+def test_a_remark_claims_nothing(text: str) -> None:
+    assert claim(text, over=False) == 0
+
+
+def test_a_claim_grows_with_every_word_that_is_no_remark() -> None:
+    assert 0 < claim("I'm on") < claim("It's Monday") < claim("On Monday morning") >= ENOUGH
+    assert claim("Oh, no", over=False) == DENIAL < ENOUGH
+    assert claim("no problem with Monday") >= ENOUGH  # Words of a remark that say something else here.

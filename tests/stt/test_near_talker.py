@@ -7,8 +7,9 @@ import soxr
 
 from fixtures.line import Line, carried
 from fixtures.voices import RATE
+from ops.quality.telephone import Sound
 from phone_daemon.events import FRAME_BYTES, SAMPLE_RATE
-from phone_daemon.stt.near_talker import FAR_DB, HELD, JUDGED, KNOWN, LEAST, NearTalker, level_db
+from phone_daemon.stt.near_talker import AGAIN, FAR_DB, HELD, JUDGED, KNOWN, LEAST, NearTalker, level_db
 from tests.sidecars.speech import spoken
 
 
@@ -126,10 +127,18 @@ def test_a_caller_who_sets_in_over_a_voice_behind_them_is_heard() -> None:
     assert near.behind is False
 
 
+def _wide(text: str) -> Sound:
+    return np.asarray(soxr.resample(spoken(text), SAMPLE_RATE, RATE))
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(2)
+
+
 def says(near: NearTalker, text: str, line: Line) -> NearTalker:
     """A voice says `text` over a line."""
     heard(near, -70.0, HELD)
-    pcm = carried(line, soxr.resample(spoken(text), SAMPLE_RATE, RATE), np.random.default_rng(2))[10 * FRAME_BYTES :]
+    pcm = carried(line, _wide(text), _rng())[10 * FRAME_BYTES :]
     near.begin()
     for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES):
         near.hear(pcm[at : at + FRAME_BYTES], voice=True)
@@ -162,10 +171,25 @@ def test_how_close_a_voice_is_takes_half_a_second_to_know() -> None:
     assert near.distant is not None
 
 
+def test_a_soft_voice_that_begins_like_one_across_the_room_is_the_callers_once_more_of_it_is_heard() -> None:
+    near = says(NearTalker(), "what are your opening hours", Line())
+    near.learn()
+    across = carried(Line(level_db=-31.0, room_s=0.5, distance=0.5), _wide("i would like to book"), _rng())
+    close = carried(Line(level_db=-31.0), _wide("an appointment on monday morning"), _rng())
+    pcm = across[10 * FRAME_BYTES :][: JUDGED * FRAME_BYTES] + close[10 * FRAME_BYTES :]
+    heard(near, -70.0, HELD)
+    near.begin()
+    behind = []
+    for at in range(0, (AGAIN[-1] + 1) * FRAME_BYTES, FRAME_BYTES):
+        near.hear(pcm[at : at + FRAME_BYTES], voice=True)
+        behind.append(near.behind)
+    assert behind[JUDGED - 1] is True and near.behind is False and near.distant is False
+
+
 def starts(near: NearTalker, text: str, line: Line) -> list[bool]:
     """Whether each of the first frames of a voice is far, as is asked before it is known to be the caller's."""
     heard(near, -70.0, HELD)
-    pcm = carried(line, soxr.resample(spoken(text), SAMPLE_RATE, RATE), np.random.default_rng(2))[10 * FRAME_BYTES :]
+    pcm = carried(line, _wide(text), _rng())[10 * FRAME_BYTES :]
     far = []
     for number in range(JUDGED):
         near.hear(pcm[number * FRAME_BYTES :][:FRAME_BYTES], voice=False)
