@@ -63,5 +63,8 @@ async def ask(  # noqa: PLR0917
         raise WebhookFailed(f"no answer within {webhook.deadline_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WebhookFailed(f"cannot be reached: {type(error).__name__}") from None
-    text = body.decode(response.encoding or "utf-8", errors="replace").strip()
-    return text[:most] or "done"
+    try:
+        text = body.decode(response.encoding or "utf-8", errors="replace")
+    except (LookupError, UnicodeError):  # A name such as "zip", which Python knows, but not for text.
+        text = body.decode(errors="replace")
+    return text.strip()[:most] or "done"
