@@ -38,7 +38,6 @@ class TakeOver:
         for event in side.hear(frame):
             match event:
                 case SpeechStarted(onset=onset):
-                    side.drop()
                     side.attend(onset)
                 case SpeechEnded():
                     side.make_final(self._understood)
