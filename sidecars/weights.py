@@ -71,9 +71,9 @@ def _from_hub(model: str, files: Sequence[str]) -> Path:
         try:
             path = hf_hub_download(filename=name, tqdm_class=_progress(), **where)
         except LocalEntryNotFoundError as error:
-            raise gone(f"{constants.ENDPOINT} is not reached ({_first_line(error.__cause__ or error)})") from error
+            raise gone(f"{constants.ENDPOINT} cannot be reached ({_first_line(error.__cause__ or error)})") from error
         except (OSError, ValueError, HTTPError) as error:
-            raise gone(f"{name} is not to be had ({_first_line(error)})") from error
+            raise gone(f"{name} could not be downloaded ({_first_line(error)})") from error
         if name in missing:
             verify(Path(path))
     return _root(Path(path), files[-1])

@@ -151,7 +151,7 @@ def test_offline_what_is_there_is_used_and_what_is_not_is_told(
 
 def test_no_network_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client tries again a few times
-    with pytest.raises(WeightsMissing, match=f"{constants.ENDPOINT} is not reached") as caught:
+    with pytest.raises(WeightsMissing, match=f"{constants.ENDPOINT} cannot be reached") as caught:
         find_weights(MODEL, FILES)
     assert "\n" not in str(caught.value)
 

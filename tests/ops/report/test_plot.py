@@ -20,7 +20,7 @@ def test_stages_that_overlap_are_drawn_overlapping() -> None:
     assert (voice.start, voice.first, voice.end) == (1400, 1500, 2500)
     assert model.start < found["is the turn over?"].end, "it was asked before the turn was over"
     assert voice.first < model.end < playout.end
-    assert found["acknowledgement"].end == 1900
+    assert found["acknowledgment"].end == 1900
 
 
 def test_tools_are_drawn_from_the_first_to_the_last() -> None:
