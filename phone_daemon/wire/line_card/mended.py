@@ -10,6 +10,7 @@ from phone_daemon.wire.line_card import sdp
 from phone_daemon.wire.line_card.guarded import log
 from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.next_hop import NextHops
+from phone_daemon.wire.line_card.plausible import plausible
 from phone_daemon.wire.line_card.reach import Names, Reach, is_address
 from phone_daemon.wire.line_card.tidy_sdp import tidied, with_sdp
 
@@ -31,7 +32,7 @@ class Mended:
 
     def __call__(self, text: str, sender: str) -> str:
         """The message in `text`, from `sender` (`host:port`), as pjsip is to see it."""
-        text = tidied(self._hops.reachable(_answerable(text), sender))
+        text = tidied(self._hops.reachable(_answerable(plausible(text)), sender))
         if _NAMED.search(text) and self._ours(parse(text), sender):
             text = tidied(text, self._names.address)
         return with_sdp(text, lambda description: sdp.alone(description, self._codecs))

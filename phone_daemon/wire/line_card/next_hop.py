@@ -67,8 +67,8 @@ class NextHops:
 
     def reachable(self, text: str, sender: str) -> str:
         """The INVITE, the UPDATE, or the response to one in `text`, from `sender` (`host:port`), without places to
-        which nothing can be sent: instead of such a Contact, the sender's address; no Record-Route rather than such a
-        one.
+        which nothing can be sent: instead of such a Contact, or of none, the sender's address; no Record-Route rather
+        than such a one.
         """
         head, blank, body = text.partition("\r\n\r\n")
         if not _MAKES_DIALOGS.search(head + "\r\n"):
@@ -94,7 +94,7 @@ class NextHops:
         contacts = message.entries("contact")
         contact = ""
         leads = all(_is_sip(each) and (routed or not ours or self._leads(each, sender)) for each in contacts)
-        if not leads or (not contacts and message.opens):
+        if not leads or (not contacts and opens and (message.opens or message.accepts)):
             by_tcp = ";transport=tcp" if message.header("via").upper().startswith("SIP/2.0/TCP") else ""
             contact = f"sip:{_user(contacts)}{sender}{by_tcp}"
         elif routed and (found := _SIPS.search(next(iter(contacts), ""))):

@@ -143,12 +143,27 @@ def response(headers: str, method: str = "INVITE", start: str = "SIP/2.0 200 OK"
 @pytest.mark.parametrize(
     "headers",
     [
-        *("Contact: <sip:a@b>\r\n", "Contact: sip:a@b;transport=tls\r\n", "Contact: *\r\n", "Subject: tel:1\r\n"),
+        *(
+            "Contact: <sip:a@b>\r\n",
+            "Contact: sip:a@b;transport=tls\r\n",
+            "Contact: *\r\n",
+            "Contact: <sip:a@b>\r\nSubject: tel:1\r\n",
+        ),
         'Contact: "Tel: 5" <sip:a@b>\r\nRecord-Route: <sips:q;lr>,\r\n <sip:p;lr>\r\n',
     ],
 )
 def test_what_can_be_reached_stays(headers: str) -> None:
     assert reachable(response(headers), "192.0.2.1:5060") == response(headers)
+
+
+def test_whoever_accepts_a_call_without_a_contact_is_reached_where_that_came_from() -> None:
+    kept = hops()
+    assert "Contact: <sip:192.0.2.1:5060>\r\n" in kept.reachable(response(""), "192.0.2.1:5060")
+    later = response("").replace("CSeq: 1 ", "CSeq: 2 ")
+    assert kept.reachable(later, "192.0.2.1:5060") == later
+    assert reachable(response("", start="SIP/2.0 180 Ringing"), "192.0.2.1:5060") == response(
+        "", start="SIP/2.0 180 Ringing"
+    )
 
 
 def test_only_messages_that_make_dialogs_are_changed() -> None:
