@@ -173,5 +173,10 @@ def _with_cookie(web: Web, request: Request, token: str, answer: Response) -> Re
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Describes each mistake in one line: where it is and what is wrong, but never the value that was sent."""
     assert isinstance(error, RequestValidationError)
+    if any(each["loc"] == ("body",) for each in error.errors()) and "json" not in request.headers.get(
+        "content-type", ""
+    ):
+        # What curl sends unless it is told otherwise.
+        return JSONResponse({"detail": "body: send JSON, and the header Content-Type: application/json"}, 422)
     lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
     return JSONResponse({"detail": "; ".join(lines)}, 422)

@@ -278,6 +278,12 @@ async def test_a_body_without_an_end_is_cut_off(web: Served) -> None:
         assert (answer.status_code, answer.json()) == (413, {"detail": "a request has 65536 bytes at most"})
 
 
+async def test_json_that_is_not_called_json_is_told_what_is_missing(web: Served) -> None:
+    async with web.client("operate", **{"content-type": "application/x-www-form-urlencoded"}) as client:
+        answer = await client.post("/v1/calls/live-1/say", content=b'{"text": "hello"}')
+        assert answer.status_code == 422 and "Content-Type: application/json" in answer.json()["detail"]
+
+
 async def test_a_link_signs_a_browser_in_and_out(web: Served) -> None:
     from tests.web.served import TOKENS  # noqa: PLC0415
 
