@@ -1,9 +1,9 @@
-"""Between a voice that sets in while the agent speaks and the decision on it: the agent goes on, softly.
+"""While a voice that begins over the agent's is judged, the agent goes on at a lower volume.
 
-first hint ──► duck ──► onset ──► words: cut; a remark, a noise: restore, and keep an ear on the voice until it is over
+first hint ──► duck ──► onset ──► words: cut; a remark, a noise: restore, and watch the voice until it ends
 
-A hint is any sound that begins, or a single window of sound that may be speech. Those that come to nothing cost the
-caller an instant of a softer voice.
+A hint is any sound that begins, or a single window of sound that may be speech. A hint that
+comes to nothing only makes the agent softer for an instant.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from phone_daemon.telemetry.turn_record import Duck
 from phone_daemon.wire.line import Line
 
 HINT = samples(0.1)
-"""So long the agent speaks softly at a hint that comes to nothing."""
+"""How long the agent speaks softly after a hint that comes to nothing."""
 ECHO_FRAMES = 8
-"""An instant of doubt is no echo: what the frames say is smoothed over so many (160 ms)."""
+"""The likelihood of echo is smoothed over this many frames (160 ms), because an instant of doubt is no echo."""
 
 
 class Ducking:
-    """One call's. At most one voice is judged at a time."""
+    """Lowers and restores the agent's volume in one call. At most one voice is judged at a time."""
 
     def __init__(
         self, line: Line, caller: CallerSide, policy: BargeInPolicy, echo: Callable[[], float | None] = lambda: None
@@ -38,34 +38,34 @@ class Ducking:
         self._policy = policy
         self._echo = echo
         self._reply: Reply | None = None
-        """During which the voice set in; None: no voice is judged."""
+        """The reply over which the voice began; None while no voice is judged."""
         self._onset = 0
         self._ducked_at: int | None = None
         self._hinted: tuple[Reply, int, int] | None = None
-        """At a hint: the reply that is soft, since when, and when the last hint was."""
+        """After a hint: the softened reply, since when it is soft, and when the last hint was."""
         self._wanted = True
         self._growing = Growing()
         self._sum = 0.0
         self._count = 0
         self._own = 0.0
-        """`echo`, smoothed, since the voice set in."""
+        """`echo`, smoothed, since the voice began."""
         self._was_own = False
-        """The voice was held to be the agent's."""
+        """Whether the voice was judged to be the agent's own."""
         self.partials = False
-        """Whether recognition tells what it understands before the end of an utterance."""
+        """Whether the recognizer gives partial transcripts."""
 
     @property
     def judging(self) -> bool:
-        """Whether a voice is being judged, or was and goes on."""
+        """Whether a voice is being judged, or was judged and has not ended."""
         return self._reply is not None
 
     @property
     def wanted(self) -> bool:
-        """Whether a voice is being judged, or was last, that says nothing in passing: the agent had asked something."""
+        """Whether the present or last voice cannot be a mere remark, because the agent had asked something."""
         return self._wanted
 
     def hint(self, reply: Reply) -> None:
-        """Asked with every frame in which no voice is judged: `reply` is soft for an instant at what may become one."""
+        """Softens `reply` for an instant if a voice may be beginning. Called with every frame while none is judged."""
         now = self._caller.position
         if self._caller.stirring or (self._caller.sounding and self._echo() is None):
             if self._hinted is None or self._hinted[0] is not reply:
@@ -77,7 +77,7 @@ class Ducking:
             self._hinted = None
 
     def begin(self, reply: Reply, onset: int, *, asked: bool) -> None:
-        """A voice sets in at `onset`, while `reply` is heard; `asked`: it has asked something, or is about to."""
+        """A voice begins at `onset`, over `reply`; `asked`: the reply has asked something, or is about to."""
         self._reply, self._onset = reply, onset
         self._wanted = asked or not self._policy.keys.remarks
         self._sum, self._count, self._own, self._was_own = 0.0, 0, 0.0, False
@@ -88,7 +88,7 @@ class Ducking:
         self._line.duck(reply.turn.reply, True)
         detection = max(self._ducked_at - onset, 0)
         reply.turn.ducks.append(Duck(now_ns(), 1000 * detection / SAMPLE_RATE))
-        # A fresh utterance makes its first partial at once of what it is given first.
+        # A fresh utterance makes its first partial at once, from the audio that it gets first.
         self._caller.drop()
         self._caller.attend(onset)
 
@@ -98,13 +98,13 @@ class Ducking:
         assert reply is not None, "no voice is judged"
         self._own += ((self._echo() or 0.0) - self._own) / ECHO_FRAMES
         if self._was_own and self._own < ECHO / 2 and not caller.quiet:
-            # The echo is over and a voice goes on: it is another one, and the caller's.
+            # The echo is over, but a voice goes on: it must be the caller's.
             self.begin(reply, caller.position, asked=self._wanted)
         if not caller.quiet:
             self._sum, self._count = self._sum + caller.probability, self._count + 1
 
     def judge(self) -> Verdict:
-        """Whether they want the floor, as far as is known now. The agent is as loud as before once they do not."""
+        """Whether they want the floor, as far as is known. If they do not, the agent returns to full volume."""
         reply = self._reply
         if reply is None:
             return Verdict.WAIT
@@ -121,7 +121,7 @@ class Ducking:
     def _evidence(self) -> Evidence:
         caller = self._caller
         over = caller.quiet >= samples(QUIET_S)
-        partial = "" if over else caller.partial  # Once the voice is over, its final transcript will tell.
+        partial = "" if over else caller.partial  # Once the voice is over, its final transcript decides.
         asks = self._policy.asks_for_floor(caller.partial)
         since_s = (caller.position - self._onset) / SAMPLE_RATE
         sure = self._growing.after(since_s, self._policy.claim(partial, over=False))
@@ -147,7 +147,7 @@ class Ducking:
             duck.outcome, duck.why, duck.took_ms = outcome, why, (now_ns() - duck.at_ns) / 1e6
 
     def end(self, why: str = "over") -> None:
-        """The voice is over, or the reply is, or somebody else took the floor. Idempotent."""
+        """Ends the judgment: the voice or the reply is over, or the floor was taken. Idempotent."""
         reply, self._reply = self._reply, None
         if self._hinted is not None:
             self._line.duck(self._hinted[0].turn.reply, False)

@@ -1,4 +1,4 @@
-"""What is known of a voice that sets in while the agent speaks, and what it amounts to. Pure: values in, a verdict out.
+"""Judges a voice that begins while the agent speaks, by what is known of it. Pure: values in, a verdict out.
 
 Whether somebody wants the floor is not in the first 300 ms of a voice's sound: a model of the spectrum (18 mel bands
 every 10 ms, logistic) told remarks from interruptions by voices that it had not met with an area under the curve of
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 DECIDE_S = 0.35
-"""So long the agent speaks softly at a remark, or at a noise."""
+"""How long the agent speaks softly because of a remark or a noise."""
 UNDECIDED_S = 1.5
-"""Longest that it does while somebody clearly speaks and nobody knows what they want."""
+"""How long at most, while somebody clearly speaks and it is not yet known what they want."""
 CLEAR = 0.7
-"""Mean probability of speech above which a voice is one beyond doubt."""
+"""Mean probability of speech above which it is certainly a voice."""
 LONGEST_REMARK_S = 1.3
-"""Who goes on for longer, in words that are no remark, wants the floor, whatever the words."""
+"""Somebody who speaks for longer than this, in words that are not a remark, wants the floor, whatever the words."""
 WORDLESS_S = 0.7
-"""Where recognition tells no partials, a clear voice that lasts for so long takes the floor."""
+"""If recognition gives no partials, a clear voice that lasts this long takes the floor."""
 QUIET_S = 0.2
-"""A voice that has paused for so long is over, as far as an interruption goes."""
+"""For an interruption, a voice is over once it has paused for this long."""
 DOUBT = 0.6
-"""A claim to the floor (`language/remarks.py`) that is no stronger than this is no evidence."""
+"""A claim to the floor (`language/remarks.py`) that is not stronger than this counts for nothing."""
 SURE = 0.14
 """Evidence that takes the floor, in claimed words times seconds: two words that nobody says in passing, though nobody
 takes the floor with them either, must last for 0.1 s, because of "oh, okay" a partial may say "I will ask", and the
 next one no longer; the weaker a claim, the longer it must last. `SURE` may as well be 0.2, and `DOUBT` anything from
 0.5 to 0.9: on 160 interruptions and 150 other sounds for tuning that changes nothing but 10 ms."""
 ECHO = 0.5
-"""Above this likelihood it is the agent's own voice that comes back."""
+"""Likelihood above which it is the agent's own voice, returned by the line."""
 
 
 class Verdict(Enum):
@@ -38,37 +38,39 @@ class Verdict(Enum):
     CUT = auto()
     """They want the floor."""
     RESTORE = auto()
-    """They do not, as far as is known by now: the agent goes on, and listens all the same."""
+    """As far as is known, they do not: the agent goes on at full volume, and keeps listening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """What is known of a voice over the agent's."""
+
     since_s: float
-    """Since the voice set in."""
+    """Seconds since the voice began."""
     ducked_s: float | None
-    """How long the agent has spoken softly; None: it is as loud as ever."""
+    """How long the agent has spoken softly; None at full volume."""
     text: str
-    """What is understood so far."""
+    """The words recognized so far."""
     wordy: bool
-    """`text` is what nobody says in passing, for as long as it takes to be sure of it (`Growing`)."""
+    """Whether `text` has been more than a remark for long enough to be sure of it (`Growing`)."""
     remark: bool
-    """`text` is a remark, as the dialplan has them."""
+    """Whether `text` is one of the dialplan's remarks."""
     wanted: bool
-    """Whatever they say is wanted: the agent has asked something, or the dialplan knows no remarks."""
+    """Whether any words are an answer, because the agent has asked something, or the dialplan has no remarks."""
     likeness: float
-    """Mean probability of speech since it set in, 0 to 1."""
+    """Mean probability of speech since it began, 0 to 1."""
     quiet_s: float
-    """Since the last of it."""
+    """Seconds since its last speech."""
     echo: float = 0.0
-    """How likely it is the agent's own voice, 0 to 1."""
+    """Likelihood that it is the agent's own voice, 0 to 1."""
     partials: bool = True
-    """Whether recognition tells what it understands before the end of an utterance."""
+    """Whether the recognizer gives partial transcripts."""
     announced: bool = False
-    """`text` is how recordings begin that tell a caller to wait, or the very sound was heard before in this call."""
+    """Whether `text` begins like a queue's announcement, or the same sound was heard before in this call."""
     behind: bool | None = False
-    """It is the voice of somebody behind the caller; None: it is soft enough for that, and too short to tell."""
+    """Whether it is somebody behind the caller; None if it is soft enough for that, but too short to tell."""
     asks: bool = False
-    """`text` has words that ask for the floor, which people beside the caller seldom say."""
+    """Whether `text` has words that ask for the floor, which people near the caller seldom say."""
 
 
 class Growing:
@@ -80,7 +82,7 @@ class Growing:
         self._at_s: float | None = None
 
     def after(self, s: float, claim: float) -> bool:
-        """Asked at any time, in seconds, with the present `claim` in words: whether there is enough evidence by now."""
+        """Whether there is enough evidence at `s` seconds, given the present `claim` in words. Called repeatedly."""
         if claim <= DOUBT:
             self._sum, self._at_s = 0.0, None
             return False
@@ -91,7 +93,7 @@ class Growing:
 
 
 def judge(seen: Evidence) -> tuple[Verdict, str]:  # noqa: PLR0911 (a list of reasons, the first of which counts)
-    """What to do, and why."""
+    """Returns what to do, and why."""
     if seen.echo > ECHO:
         return _unless_ducked(seen, "echo")
     if seen.announced:

@@ -1,5 +1,5 @@
-"""What the caller says while the agent has the floor: whether it is meant to interrupt is judged while they say it, and
-again when it is over.
+"""Decides whether what the caller says over the agent is meant to interrupt: while they say it, and again when the
+final transcript is known.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from phone_daemon.events import samples
 from phone_daemon.language.announcements import apart_from_announcements, begins_announcement, opens_as_office
 
 FOLLOWS_S = 6.0
-"""An announcement's next sentence comes within so long, and need not be recognizable by itself."""
+"""The next sentence of an announcement comes within this time, and need not be recognizable on its own."""
 QUEUED_S = 90.0
-"""A queue says something this often. Meanwhile a caller who waits in it has no reason to speak."""
+"""A queue says something at least this often; between its announcements, a waiting caller has no reason to speak."""
 
 
 class Overheard:
-    """One call's."""
+    """Judges the speech over the agent in one call."""
 
     def __init__(
         self,
@@ -36,8 +36,8 @@ class Overheard:
         tell: Tell,
         take: Callable[[int | None, PendingTurn], None],
     ) -> None:
-        """`take` is called when words take the floor that were over before they were understood: with the onset of what
-        the caller is saying by then (None: nothing), and those words."""
+        """`take` is called when words that had ended before they were understood take the floor: with those words, and
+        with the onset of what the caller is saying by then (None: nothing)."""
         self._floor = floor
         self._caller = caller
         self._agent = agent
@@ -46,34 +46,34 @@ class Overheard:
         self._tell = tell
         self._take = take
         self._announced: int | None = None
-        """Where the last announcement was over; None: there was none since a caller was last heard."""
+        """Position at which the last announcement ended; None if a caller was heard since."""
 
     @property
     def queued(self) -> bool:
-        """Whether the caller's line is in a queue, as far as its announcements tell, so that silence means nothing."""
+        """Whether, judging by announcements, the other end is waiting in a queue, so that silence means nothing."""
         return self._since_announcement(QUEUED_S)
 
     def _since_announcement(self, limit_s: float) -> bool:
         return self._announced is not None and self._caller.position - self._announced <= samples(limit_s)
 
     def takes_floor(self) -> bool:
-        """Asked with every frame: whether what the caller says takes the floor by now."""
+        """Whether what the caller is saying takes the floor now. Called with every frame."""
         if self._ducking.judging:
             self._ducking.hear()
             return self.decides()
         if self._policy.by_evidence(self._floor.state) and not self._caller.speaking:
             if self._agent.reply is not None:
                 self._ducking.hint(self._agent.reply)
-            return False  # Words that somebody far away says.
+            return False  # These are the words of somebody far away.
         stable = self._caller.stable
         return self._policy.on_words(self._floor.state, stable) and not begins_announcement(stable)
 
     def decides(self) -> bool:
-        """Asked when more is understood: whether a voice that is judged takes the floor."""
+        """Whether the voice that is being judged takes the floor. Called whenever more is recognized."""
         return self._ducking.judge() is Verdict.CUT
 
     def end(self) -> None:
-        """The caller has fallen silent."""
+        """The caller has fallen silent: asks for the final transcript of what they said over the agent."""
         state = self._floor.state
         judged = self._ducking.judging
         wanted = judged and self._ducking.wanted
@@ -81,15 +81,15 @@ class Overheard:
         distant = behind and bool(self._caller.near.distant)
         self._ducking.end()
         if judged or (state is not State.THINKING and self._policy.by_words(state, alone=True)):
-            # Each remark counts by itself, and a short one is often over before its words are known.
+            # Each remark is judged on its own, and a short one is often over before its words are known.
             self._caller.make_final(partial(self._understood, wanted, behind, distant))
             self._caller.attend()
 
     def _understood(self, wanted: bool, behind: bool, distant: bool, pending: PendingTurn) -> None:
-        """The final transcript has come: was it meant to interrupt?
+        """Decides, by the final transcript, whether it was meant to interrupt.
 
         `wanted`: the agent had asked something. `behind`: the voice may be somebody's behind the caller.
-        `distant`: it comes from across a room, so whatever it asks for is not asked of the agent.
+        `distant`: it comes from across a room, so it does not address the agent.
         """
         if pending is not self._caller.pending:
             return
@@ -105,13 +105,13 @@ class Overheard:
         self._take(self._caller.onset if self._caller.speaking else None, pending)
 
     def remarked(self, text: str, remarks: list[str]) -> None:
-        """The caller said `text` and did not want the floor: it goes into the `remarks` of a turn."""
+        """Adds `text`, which did not ask for the floor, to the `remarks` of a turn."""
         remarks.append(text)
         self._tell("remark", {"text": text})
 
     def leave_callers_words(self, pending: PendingTurn) -> bool:
-        """Takes what a recording says out of `pending`. Returns False, and takes nothing out, if a recording says all
-        of it: it is what a queue plays to whoever waits, and nobody wants that answered."""
+        """Removes the words of a recording from `pending`. Returns False, and removes nothing, if all of them are a
+        recording's, such as a queue's announcement, which nobody wants answered."""
         said = "" if pending.recorded else apart_from_announcements(pending.text)
         if said == pending.text and self._since_announcement(FOLLOWS_S) and opens_as_office(said):
             said = ""
