@@ -234,8 +234,10 @@ class TurnTaking:
         """A `remark` wants no answer: the agent resumes what it was saying, if it was interrupted."""
         rest = self.agent_side.resume_after(remark)
         if rest is None:
+            before = self.caller_side.pending.remarks
             self._feed(Input.NOTHING)
-            self._overheard.remarked(remark, self.caller_side.pending.remarks)
+            self.caller_side.pending.remarks = before  # Nothing answers them, so the next turn has them.
+            self._overheard.remarked(remark, before)
         else:
             self._tell("remark", {"text": remark})
             self._feed(Input.RESUME, rest)

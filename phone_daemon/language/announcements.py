@@ -15,7 +15,7 @@ _STAFF = (
     "(agent|representative|operator|advis[eo]r|consultant|colleague|specialist|expert|assistant|associate|attendant"
     "|staff|team)s?"
 )
-_WAIT = "(wait(ing)?|hold(ing)?)"
+_WAIT = "(wait(ing)?|weight|hold(ing)?)"
 _ROUGH = "(current|estimated|expected|approximate|average|remaining)"
 _PLACE = r"(first|second|third|fourth|fifth|next|last|number \w+)"
 _BUSY = (
@@ -33,6 +33,7 @@ _KINDS = {
         "you (will be|are being) (connected|transferred|forwarded|called|assisted|served|helped)",
         rf"{_STAFF} will (be (right )?with|take your|help you|assist|answer|call you)\b",
         "your business is (very )?important",
+        r"^(sorry for the \w+ )?we will be (right )?with you\b",
         r"(answer\w*|received|take|taking) your call\b",
         "in the order (in which|that|received|they)",
         "^(connecting|transferring)($| (now|you|please))",
@@ -68,6 +69,7 @@ _KINDS = {
         rf"(every|all) (lines?|circuits) (is|are)( \w+)? {_BUSY}\b",
         rf"(next|first) (free|available) ({_STAFF}|person|one|member)\b",
         rf"next {_STAFF} (is|who|will)",
+        "(assist|help|serv|speak|talk)ing (with |to )?(other|another)",
         rf"no {_STAFF} (is |are )?(\w+ )?(free|available)",
         "(no one|nobody) is available (to take|right now|at (the|this))",
         r"our (\w+ )?(menu|options|lines) (is|are|have|has)\b",
@@ -95,7 +97,7 @@ _KINDS = {
         "while your call is",
         r"while (i|we) (try|connect|locate|transfer|put)\b",
         "please try (your call )?again later",
-        rf"(press|dial) (the )?(star|pound|hash|{'|'.join(UNITS)}|\d)\b",
+        rf"(press|dial) (the )?(start?|pound|hash|{'|'.join(UNITS)}|\d)\b",
         r"leave (your|us a) (\w+ )?(message|name|number)",
         "record your (message|name)",
         "(at|after) the (tone|beep)",
@@ -126,7 +128,8 @@ _OPENINGS = (
     "(thank you|thanks) for(?! your help| calling (me|us|back))",
     f"(all|every|each|one|most|many) (of |our |line|{_STAFF})",
     "(this|these|calls?) (is|are|may|might|will|wai|call|line)",
-    "please (hold|wai|sta|rem|cont|be|lis|do|not|leav|hav|vis|press|kee|rec)",
+    "please (hold|wai|sta|rem|cont|be|lis|do|not|leav|hav|vis|press|kee|rec|try|che|dial|ent|sel)",
+    "(record|leave|press|dial|visit|use|ask|try|save) (your|our|an?|the|one|us|time)",
     "there (are|is)",
     "did you know",
     "the (next|call|num|subs|pers|party|cust|ext|curr|esti|exp|aver|appr|wai|hol|conf|off|mailb)",
