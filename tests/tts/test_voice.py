@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from phone_daemon.clock import run_counted
 from phone_daemon.events import SAMPLE_RATE, WIDE_RATE, Speech
@@ -28,7 +29,11 @@ def voice_of(host: Host, **options: object) -> Voice:
     return Voice(host, options)
 
 
-@pytest.fixture(params=[InlineHost, SubprocessHost])
+SHARED = pytest.mark.asyncio(loop_scope="module")
+"""The test uses an engine that the others use, too."""
+
+
+@pytest_asyncio.fixture(params=[InlineHost, SubprocessHost], scope="module", loop_scope="module")
 async def host(request: pytest.FixtureRequest) -> AsyncIterator[Host]:
     made: Host = request.param("tts", "espeak", {})
     await made.start()
@@ -42,6 +47,7 @@ async def spoken(voice: Voice, phrase: str) -> tuple[np.ndarray, list[tuple[int,
     return audio, [(mark.sample, phrase[mark.start : mark.end]) for piece in speech for mark in piece.marks]
 
 
+@SHARED
 async def test_a_phrase_comes_at_8_khz_with_its_words_marked_in_it(host: Host) -> None:
     phrase = "Hello there, **naïve** 😀 café. It is 10:30."
     audio, marks = await spoken(voice_of(host), phrase)
@@ -52,6 +58,7 @@ async def test_a_phrase_comes_at_8_khz_with_its_words_marked_in_it(host: Host) -
     assert (np.abs(audio[it : it + 800]) > 300).any()
 
 
+@SHARED
 async def test_for_a_wideband_line_it_comes_at_16_khz_too_sample_for_sample(host: Host) -> None:
     phrase = "Six of us, since yesterday."
     narrow, words = await spoken(voice_of(host), phrase)
@@ -73,6 +80,7 @@ async def test_for_a_wideband_line_it_comes_at_16_khz_too_sample_for_sample(host
     assert spectrum[len(spectrum) // 2 :].sum() > 0.05 * spectrum.sum()
 
 
+@SHARED
 async def test_a_telephone_and_a_wideband_line_share_nothing_that_is_kept(host: Host) -> None:
     kept = KeptSpeech()
     recited = []
@@ -84,6 +92,7 @@ async def test_a_telephone_and_a_wideband_line_share_nothing_that_is_kept(host: 
     assert recited == [False, False, True, True]
 
 
+@SHARED
 async def test_what_every_call_says_is_spoken_once(host: Host) -> None:
     kept = KeptSpeech()
 
@@ -105,6 +114,7 @@ async def test_what_every_call_says_is_spoken_once(host: Host) -> None:
 @pytest.mark.parametrize(
     ("phrase", "before"), [("On Friday?", ""), ("Is that Friday? ", ""), ("How are you, ", "Ann, ")]
 )
+@SHARED
 async def test_what_a_caller_has_said_is_not_kept_for_others(host: Host, phrase: str, before: str) -> None:
     kept = KeptSpeech()
     for _ in range(2):
@@ -114,6 +124,7 @@ async def test_what_a_caller_has_said_is_not_kept_for_others(host: Host, phrase:
         voice.close()
 
 
+@SHARED
 async def test_what_is_broken_off_is_not_kept(host: Host) -> None:
     kept = KeptSpeech()
     voice = Voice(host, {}, kept=kept, fixed=[LONG])
@@ -125,6 +136,7 @@ async def test_what_is_broken_off_is_not_kept(host: Host) -> None:
         assert voice.recited is recited
 
 
+@SHARED
 async def test_pieces_are_small_and_marks_come_with_the_piece_they_point_into(host: Host) -> None:
     at, pieces = 0, 0
     async for speech in voice_of(host).speak(LONG):
@@ -135,6 +147,7 @@ async def test_pieces_are_small_and_marks_come_with_the_piece_they_point_into(ho
     assert pieces > 50
 
 
+@SHARED
 async def test_a_pause_follows_only_where_another_phrase_does(host: Host) -> None:
     voice = voice_of(host)
     last, _ = await spoken(voice, "Hello.")
@@ -143,6 +156,7 @@ async def test_a_pause_follows_only_where_another_phrase_does(host: Host) -> Non
     assert not followed[-2000:].any()
 
 
+@SHARED
 async def test_rate_and_voice_reach_the_engine(host: Host) -> None:
     slow, _ = await spoken(voice_of(host, rate=0.7), "Hello there, how are you?")
     fast, _ = await spoken(voice_of(host, rate=1.5, voice="en-gb"), "Hello there, how are you?")
@@ -150,10 +164,12 @@ async def test_rate_and_voice_reach_the_engine(host: Host) -> None:
 
 
 @pytest.mark.parametrize("phrase", ["", " ", "😀", "**", "...\n"])
+@SHARED
 async def test_what_has_no_sound_is_no_speech(host: Host, phrase: str) -> None:
     assert (await spoken(voice_of(host), phrase))[0].size == 0
 
 
+@SHARED
 async def test_a_cancel_ends_the_phrase_and_nothing_of_it_comes_later(host: Host) -> None:
     voice = voice_of(host)
     plain, _ = await spoken(voice, "Yes.")
@@ -166,6 +182,7 @@ async def test_a_cancel_ends_the_phrase_and_nothing_of_it_comes_later(host: Host
     assert abs(len(again) - len(plain)) < 0.01 * SAMPLE_RATE
 
 
+@SHARED
 async def test_a_cancel_while_another_task_waits_for_speech_ends_that_wait(host: Host) -> None:
     voice = voice_of(host)
     got: list[Speech] = []
@@ -181,6 +198,7 @@ async def test_a_cancel_while_another_task_waits_for_speech_ends_that_wait(host:
     assert len((await spoken(voice, "Yes."))[1]) == 1
 
 
+@SHARED
 async def test_a_task_cancelled_in_mid_phrase_leaves_the_voice_usable(host: Host) -> None:
     voice = voice_of(host)
 
@@ -198,6 +216,7 @@ async def test_a_task_cancelled_in_mid_phrase_leaves_the_voice_usable(host: Host
     assert [word for _, word in (await spoken(voice, "Yes, please."))[1]] == ["Yes,", "please."]
 
 
+@SHARED
 async def test_leaving_the_speech_early_stops_the_engine_for_the_next_phrase(host: Host) -> None:
     voice = voice_of(host)
     for _ in range(3):
@@ -206,6 +225,7 @@ async def test_leaving_the_speech_early_stops_the_engine_for_the_next_phrase(hos
     assert [word for _, word in (await spoken(voice, "Yes."))[1]] == ["Yes."]
 
 
+@SHARED
 async def test_a_cancel_with_nothing_to_stop_returns(host: Host) -> None:
     voice = voice_of(host)
     await voice.cancel()
@@ -214,6 +234,7 @@ async def test_a_cancel_with_nothing_to_stop_returns(host: Host) -> None:
     await voice.cancel()
 
 
+@SHARED
 async def test_two_calls_share_an_engine_and_a_cancel_touches_only_its_own(host: Host) -> None:
     one, other = voice_of(host), voice_of(host)
     speaking = asyncio.create_task(spoken(other, LONG))
@@ -224,6 +245,7 @@ async def test_two_calls_share_an_engine_and_a_cancel_touches_only_its_own(host:
     assert [word for _, word in marks] == LONG.split()
 
 
+@SHARED
 async def test_a_refused_option_is_told_and_the_voice_stays_usable(host: Host) -> None:
     voice = voice_of(host, voice="nobody")
     for _ in range(2):
@@ -231,7 +253,10 @@ async def test_a_refused_option_is_told_and_the_voice_stays_usable(host: Host) -
             await spoken(voice, "Hello.")
 
 
-async def test_a_host_that_is_shut_down_loses_the_voice(host: Host) -> None:
+@pytest.mark.parametrize("kind", [InlineHost, SubprocessHost])
+async def test_a_host_that_is_shut_down_loses_the_voice(kind: type[InlineHost | SubprocessHost]) -> None:
+    host = kind("tts", "espeak", {})
+    await host.start()
     voice = voice_of(host)
     speech = voice.speak(LONG)
     await anext(speech)
@@ -241,6 +266,7 @@ async def test_a_host_that_is_shut_down_loses_the_voice(host: Host) -> None:
     await voice.cancel()
 
 
+@SHARED
 async def test_a_closed_voice_lets_go_of_its_channel(host: Host) -> None:
     voice = voice_of(host)
     speech = voice.speak(LONG)
@@ -334,6 +360,7 @@ def test_another_language_is_not_said_in_english() -> None:
         assert voice_of(host, **options).spoken("Um 10:30.").text == "Um 10:30."
 
 
+@SHARED
 async def test_what_was_heard_follows_from_what_was_played(host: Host) -> None:
     voice, heard = voice_of(host), Heard()
     phrases = ["Good morning, ", "you have reached the *dental* clinic. ", "How can I help?"]
