@@ -2,8 +2,8 @@
 
 first hint ──► duck ──► onset ──► words: cut; a remark, a noise: restore, and watch the voice until it ends
 
-A hint is any sound that begins, or a single window of sound that may be speech. A hint that
-comes to nothing only makes the agent softer for an instant.
+A hint is any sound that begins, or a single window of sound that may be speech. A hint that comes to nothing only makes
+the agent softer for an instant.
 """
 
 from __future__ import annotations

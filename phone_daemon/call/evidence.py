@@ -1,8 +1,9 @@
 """Judges a voice that begins while the agent speaks, by what is known of it. Pure: values in, a verdict out.
 
-Whether somebody wants the floor is not in the first 300 ms of a voice's sound: a model of the spectrum (18 mel bands
-every 10 ms, logistic) told remarks from interruptions by voices that it had not met with an area under the curve of
-0.65. The first words do tell: they are there some 300 ms after the onset, and "stop" is not taken for "uh-huh".
+The first 300 ms of a voice's sound do not tell whether somebody wants the floor: a logistic model of the spectrum (18
+mel bands every 10 ms) separated remarks from interruptions, by voices that it was not trained on, with an area under
+the curve of only 0.65. The first words do tell: they are known some 300 ms after the onset, and "stop" is not taken for
+"uh-huh".
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ QUIET_S = 0.2
 DOUBT = 0.6
 """A claim to the floor (`language/remarks.py`) that is not stronger than this counts for nothing."""
 SURE = 0.14
-"""Evidence that takes the floor, in claimed words times seconds: two words that nobody says in passing, though nobody
-takes the floor with them either, must last for 0.1 s, because of "oh, okay" a partial may say "I will ask", and the
-next one no longer; the weaker a claim, the longer it must last. `SURE` may as well be 0.2, and `DOUBT` anything from
-0.5 to 0.9: on 160 interruptions and 150 other sounds for tuning that changes nothing but 10 ms."""
+"""Evidence that takes the floor, in claimed words times seconds. The weaker a claim, the longer it must last: two words
+that are more than a remark, but do not ask for the floor, must last for 0.1 s, because one partial of "oh, okay" may
+say "I will ask", and the next one no longer. Neither value is critical: with `SURE` = 0.2, or `DOUBT` from 0.5 to 0.9,
+160 interruptions and 150 other sounds for tuning come out the same, at most 10 ms later."""
 ECHO = 0.5
 """Likelihood above which it is the agent's own voice, returned by the line."""
 
