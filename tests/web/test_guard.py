@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from phone_daemon.web.guard import MAX_CLIENTS, REFUSED_COSTS, Pace
-from tests.web.served import served, settings_in
+from tests.web.served import Served, served, settings_in
 
 
 class Clock:
@@ -69,14 +71,22 @@ async def test_a_stranger_at_the_same_address_does_not_slow_down_who_has_a_token
 
 
 DESK = "https://desk.example.com"
+SHARED = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.asyncio
-async def test_a_page_of_a_permitted_site_can_use_the_whole_api(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """It knows another site, and a STUN server."""
+    settings = settings_in(tmp_path_factory.mktemp("web"), origins=(DESK,), ice_servers=("stun:s.example.com:3478",))
+    async with served(settings) as running:
+        yield running
+
+
+@SHARED
+async def test_a_page_of_a_permitted_site_can_use_the_whole_api(web: Served) -> None:
     """What a browser asks before a request of another site's page, for each method and header; and the answers, errors
     among them, are for that page to read."""
-    settings = settings_in(tmp_path, origins=(DESK,), ice_servers=("stun:s.example.com:3478",))
-    async with served(settings) as web, web.client("operate", origin=DESK) as client:
+    async with web.client("operate", origin=DESK) as client:
         openapi = (await client.get("/openapi.json")).json()
         methods = {method.upper() for path in openapi["paths"].values() for method in path} - {"OPTIONS"}
         preflight = await client.options("/v1/calls", headers={"access-control-request-method": "GET"})
@@ -97,9 +107,9 @@ async def test_a_page_of_a_permitted_site_can_use_the_whole_api(tmp_path: Path) 
         assert "access-control-allow-origin" not in other.headers
 
 
-@pytest.mark.asyncio
-async def test_head_answers_as_get_does_without_a_body(tmp_path: Path) -> None:
-    async with served(settings_in(tmp_path)) as web, web.client("watch") as client:
+@SHARED
+async def test_head_answers_as_get_does_without_a_body(web: Served) -> None:
+    async with web.client("watch") as client:
         for path in (
             "/",
             "/healthz",
