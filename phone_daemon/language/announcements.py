@@ -164,13 +164,16 @@ def is_announcement(text: str) -> bool:
 def apart_from_announcements(text: str) -> str:
     """The sentences of `text` that are a caller's. Among announcements an office may say anything else as well, so only
     what cannot be its own counts there."""
+    before, since = _parted(text)
+    after = [each for each in since if _CALLER.search(_plain(each)) and not _announces(each)]
+    return " ".join([*before, *after]) if since else text
+
+
+def _parted(text: str) -> tuple[list[str], list[str]]:
+    """The caller's sentences before the first announcement, and all sentences from there on: none without one."""
     sentences = _SENTENCES.split(text)
-    announced = [at for at, each in enumerate(sentences) if _announces(each)]
-    if not announced:
-        return text
-    before = [each for each in sentences[: announced[0]] if not opens_as_office(each)]
-    after = [each for each in sentences[announced[0] :] if _CALLER.search(_plain(each)) and not _announces(each)]
-    return " ".join([*before, *after])
+    first = next((at for at, each in enumerate(sentences) if _announces(each)), len(sentences))
+    return [each for each in sentences[:first] if not opens_as_office(each)], sentences[first:]
 
 
 def begins_announcement(text: str, *, over: bool = True) -> bool:
@@ -179,7 +182,9 @@ def begins_announcement(text: str, *, over: bool = True) -> bool:
     word may be half a word, and need not fit."""
     words = _plain(text).split()
     known = words if over or len(words) <= 2 else words[:-1]
-    return is_announcement(text) or (2 <= len(words) <= OPENING and opens_as_office(" ".join(known)))
+    before, since = _parted(text)
+    # A word that is being said may well be misheard as a caller's "I".
+    return bool(since and not before) or (2 <= len(words) <= OPENING and opens_as_office(" ".join(known)))
 
 
 def opens_as_office(text: str) -> bool:
