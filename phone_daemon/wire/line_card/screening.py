@@ -6,6 +6,7 @@ OPTIONS, NOTIFY, and SUBSCRIBE within a call, a re-INVITE without a codec of our
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ SUPPORTED = frozenset({"100rel", "timer", "replaces", "norefersub"})
 WITHIN = frozenset({"BYE", "UPDATE", "PRACK", "INFO", "REFER"})
 """Methods that need a call; pjsua does not answer them without one."""
 SDP = "application/sdp"
+SIPFRAG = "message/sipfrag"
+SUCCESS = ("200", "204")
+"""What an INVITE's success is in a NOTIFY; 202 is the REFER's own, and says nothing of its outcome."""
+_STATUS = re.compile(r"\s*SIP/2\.0[ \t]+(\d{3})\b", re.IGNORECASE | re.ASCII)
 RETRY_AFTER_S = 5
 """How long callers are told to wait when all lines are busy: with so few lines, one is soon free."""
 REMEMBERED = 64
@@ -42,6 +47,8 @@ class Dialog:
     """Whether a REFER of ours is pending, so that NOTIFY requests are expected (RFC 3515)."""
     untold: bool = False
     """Whether the subscription to a REFER of ours has ended without a word about its outcome."""
+    succeeded: bool = False
+    """Whether the last NOTIFY says that a REFER of ours has succeeded; some say so without ending the subscription."""
     offer: str = ""
     """The latest session description that has not been answered yet."""
     last_invite: int = 0
@@ -123,7 +130,9 @@ class Screening:
                 return Verdict(200, {"Allow": ALLOW, "Accept": SDP})
             case "NOTIFY":
                 over = message.header("subscription-state").lower().startswith("terminated")
-                dialog.untold = dialog.referring and over and not message.body.strip()
+                status = _STATUS.match(message.body) if message.content_type == SIPFRAG else None
+                dialog.untold = dialog.referring and over and status is None
+                dialog.succeeded = dialog.referring and status is not None and status[1] in SUCCESS
                 return PASS if dialog.referring else Verdict(481)
             case "SUBSCRIBE":
                 return Verdict(489, {"Allow-Events": "refer"})  # RFC 6665 section 4.1.3

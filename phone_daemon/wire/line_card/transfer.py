@@ -55,13 +55,13 @@ class Transfer:
     def done(self, code: int, reason: Any, *, final: bool) -> bool:
         """Takes a NOTIFY; true: the caller is with the other party, and our call can end."""
         # Until the final NOTIFY the other party's phone is ringing, and the caller may come back (RFC 3515).
-        if code >= 300 or final:
+        if code >= 300 or final or self._dialog.succeeded:
             self._dialog.referring = False
         if code >= 300:
             self._fail(code, str(reason))
         elif final and code < 200:
             self._end_soon(time.monotonic())
-        return bool(final) and 200 <= code < 300
+        return 200 <= code < 300 and (bool(final) or self._dialog.succeeded)
 
     def _end_soon(self, now: float) -> None:
         """The subscription has ended while it rang, or before, and nobody will tell how the transfer ends."""
