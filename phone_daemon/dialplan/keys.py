@@ -87,7 +87,8 @@ class PlanKeys:
     timezone: str = ""
     """Time zone, such as "Europe/London". Empty: the machine's own."""
     no_input_s: Annotated[float, between(1, 120)] = 7.0
-    """How long the caller may be silent before the agent asks whether they are still there."""
+    """How long the caller may be silent before the agent asks whether they are still there; in a queue, 90 s after its
+    last announcement."""
     no_input: Texts = ("Are you still there?",)
     """What the agent then asks; several wordings are used in turn."""
     max_no_input: Annotated[int, between(0, 10)] = 2
