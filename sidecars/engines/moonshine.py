@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,15 @@ from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.checked import a_number, refuse_unknown, whole_number
 from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.expected_words import ExpectedWords, checked_phrases
-from sidecars.engines.moonshine_answers import answers_to, others, with_answer
+from sidecars.engines.moonshine_answers import answer_likelihood, answers_to, others, unanswered, with_answer
 from sidecars.engines.moonshine_model import Decoded, MoonshineModel
 from sidecars.engines.moonshine_runs import Encoded
 from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import placed, said_words, spoken_likelihood, tidy
 from sidecars.engines.noise_reduction import with_less_noise
-from sidecars.engines.not_speech import is_speech
-from sidecars.engines.voiced import RATE, WINDOW, Voiced
+from sidecars.engines.not_speech import EXPECTED, is_answer, is_speech
+from sidecars.engines.voiced import PERHAPS, RATE, WEAKEST, WINDOW, Voiced
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
 
 MAX_SESSIONS = 64
@@ -75,12 +76,16 @@ class _Preempted(Exception):
 class _Session:
     """An utterance."""
 
-    def __init__(self, bias: ExpectedWords | None, answers: WordGrammar[Any] | None) -> None:
+    def __init__(
+        self, bias: ExpectedWords | None, answers: WordGrammar[Any] | None, unasked: ExpectedWords | None = None
+    ) -> None:
         self.bias = bias
+        self.unasked = unasked
+        """The bias as if nothing had been asked."""
         self.answers = answers
         """Those to what was asked; None: anything may be said."""
         self.audio = bytearray()
-        self.voiced = Voiced()
+        self.voiced = Voiced(WEAKEST if isinstance(answers, AnswerWords) else PERHAPS)
         self.before: list[Word] = []
         """Words of the parts that were cut off."""
         self.heard_at = 0
@@ -203,7 +208,7 @@ class Moonshine:
         dialplan, expected = str(options.get("grammar", "")), str(options.get("expected", ""))
         biases = self._biases.get(dialplan, {})
         answers = self._answers.get(dialplan, {}).get(expected)
-        self._sessions[session] = _Session(biases.get(expected, biases.get("")), answers)
+        self._sessions[session] = _Session(biases.get(expected, biases.get("")), answers, biases.get(""))
 
     def step(self, audio: Mapping[int, bytes]) -> Mapping[int, Hypothesis]:
         """See `SttEngine`. Takes all the audio, and does one piece of work."""
@@ -321,13 +326,18 @@ class Moonshine:
         encoded = self._encoded(session, begin, end)
         poll()
         ranked = self._model.decode(encoded, beam=self._beam, bias=session.bias, guess=session.partial, poll=poll)
-        free = spoken_likelihood(ranked, self._model.tokens)
         answered = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
-        session.others = others(self._model.tokens, answered)
         session.encoded = None
+        tokens, sure = self._model.tokens, False
         # What the decoder found without an answer in mind proves as well that somebody spoke.
-        likelihood = max(free, spoken_likelihood(answered, self._model.tokens))
-        words = self._words(session, answered, begin, end, likelihood, whole=True)
+        likelihood = max(spoken_likelihood(each, tokens) for each in (ranked, answered))
+        if isinstance(session.answers, AnswerWords):
+            sure = is_answer(session.voiced, answer_likelihood(tokens, answered, session.answers))
+            if not sure:
+                answered = unanswered(tokens, ranked, session.answers, session.bias, session.unasked)
+                likelihood = spoken_likelihood(answered, tokens) if answered else -inf
+        session.others = others(tokens, answered) if answered else []
+        words = self._words(session, answered, begin, end, EXPECTED if sure else likelihood, whole=not sure)
         session.so_far = words
         if isinstance(session.answers, DigitWords) and not session.answers.fits(
             self._model.tokens.text(ranked[0].tokens)
@@ -351,9 +361,10 @@ class Moonshine:
         whole: bool = False,
     ) -> list[Word]:
         """The words of the best hypothesis; none if it was made up, for which see `is_speech`."""
-        text = self._model.tokens.text(ranked[0].tokens)
+        text = self._model.tokens.text(ranked[0].tokens) if ranked else ""
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
+        answer = answer and not (whole and isinstance(session.answers, AnswerWords))
         if not is_speech(session.voiced, likelihood, text, answer=answer, whole=whole):
             return []
         said = said_words(ranked, self._model.tokens)

@@ -29,12 +29,13 @@ NEAR = 6.0
 """Another hypothesis may well be what was said if it is less likely than the best one by no more than this, as a
 natural logarithm, by the sound alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis,
 and 16 more by one that is so near."""
-NEARLY, LEAST_NEARLY = 3.0, -5.0
+NEARLY, LEAST_NEARLY = 3.0, -7.0
 """An answer counts as what was said, though something else is likelier, if that is likelier by no more than `NEARLY`,
-and the answer is no less likely than `LEAST_NEARLY`; as natural logarithms, by the sound alone. In babble and in other
-languages nothing is likely, and an answer, being short, is the least unlikely of all."""
+and the answer is no less likely than `LEAST_NEARLY`; as natural logarithms, by the sound alone. Of a whole sentence
+with an answer in it nothing is likely, and an answer, being short, is the least unlikely of all. Whether anything was
+said is another question: see `is_answer`."""
 NUMBER_NEARLY, NUMBER_LEAST = 4.0, -1.0
-"""The same for a number. It is long, so that the least is for each of its tokens."""
+"""The same for a number, and how likely each of its tokens is at least: in other languages nothing is likely."""
 NUMBER_SURE = -4.0
 """A number that the decoder found by itself, and that is at least so likely, is not doubted: of 155 such numbers of a
 set for tuning, 154 were right."""
@@ -76,12 +77,33 @@ def with_answer(  # noqa: PLR0917
             return [likeliest, *(each for each in ranked if each is not likeliest)]
     if isinstance(answers, DigitWords):
         return _with_number(model, encoded, ranked, answers, bias, poll)
-    found = model.restricted(encoded, answers, beam=BEAM, poll=poll)
+    found = sorted(model.restricted(encoded, answers, beam=BEAM, poll=poll), key=_likelihood, reverse=True)
     if not found:
         return ranked
-    answer = _biased(found[0], bias)
-    nearly = _likelihood(answer) >= max(_likelihood(best) - NEARLY, LEAST_NEARLY)
-    return [answer, *ranked] if nearly else [best, answer, *ranked[1:]]
+    said = [_biased(each, bias) for each in found]
+    nearly = _likelihood(said[0]) >= max(_likelihood(best) - NEARLY, LEAST_NEARLY)
+    return [said[0], *ranked, *said[1:]] if nearly else [best, *said, *ranked[1:]]
+
+
+def answer_likelihood(tokens: Tokens, ranked: Sequence[Decoded], answers: WordGrammar[Any]) -> float:
+    """The likelihood that any answer among `ranked` was said, as a natural logarithm, by the sound alone."""
+    fitting = {each.tokens: _likelihood(each) for each in ranked if answers.fits(tokens.text(each.tokens))}
+    return log(sum(map(exp, fitting.values()))) if fitting else -inf
+
+
+def unanswered(
+    tokens: Tokens,
+    ranked: list[Decoded],
+    answers: WordGrammar[Any],
+    asked: ExpectedWords | None,
+    unasked: ExpectedWords | None,
+) -> list[Decoded]:
+    """What was said if it was none of the expected answers: nothing if `ranked` says that it was one, and otherwise
+    `ranked`, with the bias of no question unless it is nearly an answer."""
+    text = tokens.text(ranked[0].tokens)
+    if answers.fits(text):
+        return []
+    return ranked if asked is not None and asked.answers(text) else [_biased(each, unasked) for each in ranked]
 
 
 def _with_number(  # noqa: PLR0917

@@ -13,17 +13,20 @@ speech in 9 then, and in 17 at `RATE`; and of a word in noise it is surer: calls
 `RATE` Silero takes as a sign that nobody speaks."""
 WINDOW = 512
 """Samples in a window: 32 ms."""
-VOICE, PERHAPS = 0.5, 0.3
-"""The probabilities from which a window is speech, and from which it may be part of speech."""
+VOICE, PERHAPS, WEAKEST = 0.5, 0.3, 0.1
+"""The probabilities from which a window is speech, from which it may be part of speech, and from which it may belong
+to a voice that answers a question."""
 
 
 class Voiced:
     """The speech probabilities of one utterance, window by window. Audio is 16-bit PCM at 16 kHz."""
 
-    __slots__ = ("_rest", "_silero", "dropped", "windows")
+    __slots__ = ("_least", "_rest", "_silero", "dropped", "windows")
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = PERHAPS) -> None:
+        """`least`: the probability from which a window may belong to the voice."""
         self._silero = Silero()
+        self._least = least
         self._rest = bytearray()
         self.windows: list[float] = []
         self.dropped = 0
@@ -40,7 +43,7 @@ class Voiced:
     def first(self) -> int | None:
         """The sample at which the first window begins that may be speech; None: there is none."""
         for at, probability in enumerate(self.windows):
-            if probability >= PERHAPS:
+            if probability >= self._least:
                 return at * WINDOW
         return None
 
@@ -48,7 +51,7 @@ class Voiced:
     def last(self) -> int:
         """The sample at which the last such window ends; 0: there is none."""
         for at in range(len(self.windows), 0, -1):
-            if self.windows[at - 1] >= PERHAPS:
+            if self.windows[at - 1] >= self._least:
                 return at * WINDOW
         return 0
 

@@ -44,6 +44,8 @@ from phone_daemon.language.yes_no import YES_NO_EXAMPLES, gives_up, only_yes_or_
         ("sure thing", "yes", True),
         ("fine by me", "yes", True),
         ("i believe so", "yes", True),
+        ("i think no", "no", True),
+        ("i think no problem", "yes", True),
         ("not really", "no", True),
         ("wait no", "no", True),
         ("hang on a second no", "no", True),

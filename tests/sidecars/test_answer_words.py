@@ -15,7 +15,9 @@ def answers() -> AnswerWords:
     return AnswerWords(vocabulary(), PHRASES)
 
 
-@pytest.mark.parametrize("text", ["Yes.", "yes, please!", "I guess so", "Uh-huh.", "Uh huh", "No. That's wrong."])
+@pytest.mark.parametrize(
+    "text", ["Yes.", "yes, please!", "I guess so", "Uh-huh.", "Uh huh", "No. That's wrong.", "Well, yes", "um, no"]
+)
 def test_an_answer_may_be_written_in_any_usual_way(answers: AnswerWords, text: str) -> None:
     assert spelled(answers, text)
 
@@ -25,12 +27,14 @@ def test_nothing_else_may_be_spelled(answers: AnswerWords, text: str) -> None:
     assert not spelled(answers, text)
 
 
-@pytest.mark.parametrize("text", ["Yes.", "Yes, yes, please.", "no. I guess so", "Uh-huh.", "No, that's wrong, no!"])
+@pytest.mark.parametrize(
+    "text", ["Yes.", "Yes, yes, please.", "no. I guess so", "Uh-huh.", "No, that's wrong, no!", "Um, well, no"]
+)
 def test_an_answer_or_several_in_a_row_fit(answers: AnswerWords, text: str) -> None:
     assert answers.fits(text)
 
 
-@pytest.mark.parametrize("text", ["", "I guess.", "Yes it is", "guess so", "Know.", "Well, yes"])
+@pytest.mark.parametrize("text", ["", "I guess.", "Yes it is", "guess so", "Know.", "Well", "Yes, I think"])
 def test_any_other_text_does_not_fit(answers: AnswerWords, text: str) -> None:
     assert not answers.fits(text)
 

@@ -265,6 +265,24 @@ def test_a_short_answer_is_heard_with_its_noise(engine: Moonshine) -> None:
     assert quiet[""] < 0.7 * quiet["yes_no"]
 
 
+def buzz(seed: int) -> bytes:
+    """Half a second of a dying buzz, harmonics of 70 to 150 Hz, over a little hiss."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(RATE // 2) / RATE
+    pitch = rng.uniform(70, 150)
+    sound = sum(np.sin(2 * np.pi * pitch * each * time) / each for each in range(2, 12)) * np.exp(-time / 0.15)
+    audio = 0.001 * rng.standard_normal(2 * RATE)
+    audio[RATE // 2 : RATE] += 0.15 * sound
+    return bytes((audio * 32767).astype("<i2").tobytes())
+
+
+def test_a_noise_after_a_question_does_not_answer_it() -> None:
+    answers = ["yes", "yes please", "yeah", "sure", "no", "not quite", "exactly", "correct", "mm hmm", "uh huh"]
+    engine = create({"phrases": {"clinic": {"": ["i have a toothache"], "yes_no": answers}}})
+    asked = {"grammar": "clinic", "expected": "yes_no"}
+    assert [final_of(engine, buzz(seed), asked).text for seed in (12, 18, 19, 20, 22)] == [""] * 5
+
+
 def test_who_does_not_answer_the_question_is_heard_as_well(engine: Moonshine) -> None:
     assert final_of(engine, said(SENTENCE), {"grammar": "clinic", "expected": "yes_no"}).text == SENTENCE
 

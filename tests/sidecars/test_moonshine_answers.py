@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from sidecars.engines.moonshine_answers import (
     NUMBER_NEARLY,
     NUMBER_SURE,
     _lead,
+    answer_likelihood,
     answers_to,
     others,
+    unanswered,
     with_answer,
 )
 from sidecars.engines.moonshine_model import Decoded
@@ -78,6 +81,19 @@ def test_an_answer_that_is_less_likely_than_that_comes_second() -> None:
 
 def test_where_nothing_is_likely_no_answer_is_either() -> None:
     assert Model([("In the evening", -40.0), ("No.", LEAST_NEARLY - 0.1)]).chosen(1) == ["In the evening", "No."]
+
+
+def test_any_of_the_answers_was_said_if_they_are_likely_together() -> None:
+    model = Model([("Noah", -1.0), ("No.", -2.0), ("No, no.", -2.0), ("Yes.", -2.0)])
+    together = answer_likelihood(model.tokens, model.ranked, YES_NO)  # type: ignore[arg-type]
+    assert together == pytest.approx(-2.0 + math.log(3))
+    assert answer_likelihood(model.tokens, model.ranked[:1], YES_NO) == -math.inf  # type: ignore[arg-type]
+
+
+def test_if_none_was_said_it_was_something_else_or_nothing() -> None:
+    model = Model([("Noah", -1.0), ("No.", -2.0)])
+    assert unanswered(model.tokens, model.ranked, YES_NO, None, None) == model.ranked  # type: ignore[arg-type]
+    assert unanswered(model.tokens, model.ranked[1:], YES_NO, None, None) == []  # type: ignore[arg-type]
 
 
 def test_among_answers_the_likeliest_by_the_sound_comes_first() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidecars.engines.not_speech import goes_round, is_speech
+from sidecars.engines.not_speech import ANSWER, goes_round, is_answer, is_speech
 from sidecars.engines.voiced import Voiced
 
 
@@ -41,6 +41,14 @@ def test_an_answer_to_what_was_asked_may_be_less_sure() -> None:
     assert not is_speech(voice(4), -0.5, "Correct.")
     assert not is_speech(voice(4), -0.7, "Correct.", answer=True)
     assert not is_speech(voice(2), -0.5, "Correct.", answer=True)
+
+
+def test_an_expected_answer_needs_to_be_the_less_likely_the_more_of_a_voice_there_is() -> None:
+    assert is_answer(voice(4, 0.2), ANSWER + 0.1)
+    assert not is_answer(voice(4, 0.2), ANSWER - 0.1)
+    assert is_answer(voice(10, 0.4), -6.0)
+    assert not is_answer(voice(5, 0.4), -6.0)
+    assert not is_answer(voice(200), -16.0)
 
 
 def test_the_model_must_be_sure_enough() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sidecars.engines.voiced import RATE, WINDOW, Voiced
+from sidecars.engines.voiced import RATE, WEAKEST, WINDOW, Voiced
 
 
 def of(probabilities: list[float]) -> Any:
@@ -36,6 +36,13 @@ def test_a_voice_has_a_beginning_and_an_end() -> None:
     voiced = of([0.1, 0.3, 0.9, 0.9, 0.35, 0.2])
     assert (voiced.first, voiced.last, voiced.quiet) == (WINDOW, 5 * WINDOW, WINDOW)
     assert voiced.speech_s == pytest.approx(2 * WINDOW / RATE)
+
+
+def test_where_an_answer_is_due_weaker_windows_belong_to_the_voice() -> None:
+    voiced = Voiced(WEAKEST)
+    voiced.windows[:] = [0.05, 0.12, 0.35, 0.12, 0.05]
+    assert (voiced.first, voiced.last) == (WINDOW, 4 * WINDOW)
+    assert voiced.perhaps_s == pytest.approx(WINDOW / RATE)
 
 
 def test_what_is_dropped_is_counted() -> None:

@@ -229,7 +229,8 @@ def test_a_noise_that_sets_in_out_of_silence_is_not_speech_wherever_the_windows_
 
 
 @pytest.mark.parametrize(
-    ("text", "noise", "snr_db"), [("yes", "traffic", 5), ("yeah", "white", 5), ("sure", "traffic", 10)]
+    ("text", "noise", "snr_db"),
+    [("yes", "traffic", 5), ("yeah", "white", 5), ("sure", "traffic", 10), ("no", "traffic", 5)],
 )
 def test_a_short_word_in_noise_is_speech_if_it_is_awaited(text: str, noise: str, snr_db: float) -> None:
     pcm, started = noisy(text, noise, snr_db), []
