@@ -20,7 +20,7 @@ REMARKS = (
     *("gotcha", "indeed", "interesting", "super", "true", "understood", "very good", "wonderful", "oh really"),
     *("that's fine", "that's good", "that's great", "that's nice", "that's okay", "that's right", "that's true"),
     *("fair enough", "for sure", "good to know", "i understand", "make sense", "makes sense", "sounds good"),
-    *("no problem", "no worries"),
+    *("how cool", "how lovely", "how nice", "no problem", "no worries"),
     "please",  # The end of a "yes, please" whose first word was answered.
 )
 """In American and British English."""
@@ -46,8 +46,9 @@ WANTING = frozenset(_WANTING.split())
 AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
 ENOUGH = 2.0
 """So much of a claim takes the floor (`claim`): a single other word may have been made up from the end of a "yeah"."""
-DOUBTFUL, DENIAL = 0.4, 1.5
-"""What a word of `MISHEARD` and a "no" count for in a claim, where any other word counts 1 and a remark's nothing."""
+DENIAL, DOUBTFUL = 1.5, 0.4
+"""What a "no" counts for in a claim, and what a word counts for that may be part of a remark, or made of one
+(`MISHEARD`). Any other word counts 1, a remark of one word nothing."""
 BEGUN = 4
 """Letters at the beginning of a word that are enough to recognize it."""
 MANY = 5
@@ -80,12 +81,13 @@ def claim(
         return 0.0
     words = _words(text)
     wanting = WANTING | vocabulary
-    idle = _single(tuple(remarks)) - wanting - {"no"}
-    others = [word for word in words if word not in idle and word not in MISHEARD]
+    idle, parts = (each - wanting - {"no"} for each in _parts(tuple(remarks)))
+    doubtful = (parts | MISHEARD) - idle
+    others = [word for word in words if word not in idle and word not in doubtful]
     said = bool(wanting.intersection(others)) or _denies(words, over) or _objects(words, idle)
     said = said or (not over and bool(others) and _begins_one_wanting(others[-1]))
     counted = sum(DENIAL if word == "no" else 1.0 for word in others)
-    counted += DOUBTFUL * sum(word in MISHEARD and word not in idle for word in words)
+    counted += DOUBTFUL * sum(word in doubtful for word in words)
     return max(counted, ENOUGH) if said or len(words) > MANY else counted
 
 
@@ -116,9 +118,11 @@ def _words(text: str) -> list[str]:
 
 
 @cache
-def _single(remarks: tuple[str, ...]) -> frozenset[str]:
-    """The words of all remarks."""
-    return frozenset(word for each in remarks for word in _words(each))
+def _parts(remarks: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that are remarks by themselves, and the words of longer remarks."""
+    split = [_words(each) for each in remarks]
+    alone = frozenset(words[0] for words in split if len(words) == 1)
+    return alone, frozenset(word for words in split for word in words) - alone
 
 
 @cache

@@ -74,7 +74,7 @@ def test_a_lone_but_may_be_anything(text: str) -> None:
     assert not wants_floor(text, over=False)
 
 
-@pytest.mark.parametrize("text", ["Okay.", "That's right.", "No problem.", "Makes sense", "Oh really?", ""])
+@pytest.mark.parametrize("text", ["Okay.", "That's right.", "No problem.", "Makes sense", "Really?", "How nice!", ""])
 def test_a_remark_claims_nothing(text: str) -> None:
     assert claim(text, over=False) == 0
 
