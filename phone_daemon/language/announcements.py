@@ -182,8 +182,8 @@ def begins_announcement(text: str, *, over: bool = True) -> bool:
     word may be half a word, and need not fit."""
     words = _plain(text).split()
     known = words if over or len(words) <= 2 else words[:-1]
-    before, since = _parted(text)
-    # A word that is being said may well be misheard as a caller's "I".
+    # A word that is being said may well be misheard as a caller's "I", or as a question.
+    before, since = _parted(text.replace("?", "."))
     return bool(since and not before) or (2 <= len(words) <= OPENING and opens_as_office(" ".join(known)))
 
 

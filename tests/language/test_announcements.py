@@ -95,6 +95,7 @@ def test_what_begins_as_one_has_to_become_one() -> None:
 def test_a_word_that_is_being_said_may_be_half_a_word() -> None:
     assert begins_announcement("Your call is now first in line. I'm will", over=False)
     assert not begins_announcement("I'm in a hurry. Your call is now first in line.", over=False)
+    assert begins_announcement("We are experiencing a high number of calls, right?", over=False)
     assert begins_announcement("You are wrong", over=False)
     assert not begins_announcement("You are wrong there", over=False)
 
