@@ -108,6 +108,25 @@ async def test_a_long_invite_is_taken_by_tcp_too(edge: Front) -> None:
 
 
 @SHARED
+@pytest.mark.parametrize("first", ["RTP/SAVP", "RTP/AVP"])
+async def test_of_audio_that_is_offered_with_and_without_srtp_one_is_taken_and_the_other_refused_as_it_was(
+    edge: Front, first: str
+) -> None:
+    def twice(port: int) -> str:
+        head, mark, plain = offer(port).partition("m=audio")
+        key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+        secret = f"m=audio {port + 20} RTP/SAVP 0\r\n{key}"
+        return head + (secret + mark + plain if first == "RTP/SAVP" else mark + plain + secret)
+
+    async with edge.call(sdp=twice) as probe:
+        answer = (await probe.answered()).body
+    taken, refused = re.findall(r"^m=audio (\d+) (\S+)", answer, re.MULTILINE)
+    other = {"RTP/SAVP": "RTP/AVP", "RTP/AVP": "RTP/SAVP"}[first]
+    assert (int(taken[0]) > 0, taken[1], refused) == (True, first, ("0", other))
+    assert ("a=crypto:" in answer) == (first == "RTP/SAVP")
+
+
+@SHARED
 async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_to_come_again(edge: Front) -> None:
     callers = [edge.call() for _ in range(8)]
     try:
