@@ -10,15 +10,22 @@ from collections.abc import Mapping
 from functools import cache
 
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
-from sidecars.spoken_digits import FILLERS, WORDS, Said, number_words, readings, steps
+from sidecars.spoken_digits import FILLERS, REPEATS, SIZES, UNITS, WORDS, Said, number_words, readings, steps
 
 BEFORE = (
     *("um", "er", "uh", "well", "oh", "okay", "so", "yeah", "yes", "sure", "right", "hi", "and", "a", "it's", "its"),
     *("it", "is", "that's", "the", "my", "number", "tracking", "parcel"),
 )
 """Words that lead up to a number."""
+FIGURES_BEFORE = (
+    *("says", "that", "would", "should", "be", "all", "think", "have", "i", "i've", "got", "hang", "hold", "on", "let"),
+    *("me", "see", "number's", "here", "reference"),
+)
+"""Other such words, of which only a number in figures is sure to be none itself."""
 AFTER = ("please", "thanks", "thank", "you", "okay", "i", "think", "that's", "it", "all")
 """Words that follow a number. Without them, they would be heard as digits: "thanks" as a six."""
+
+FIGURES = {str(value): word for value, word in enumerate(UNITS)}
 
 _Place = frozenset[Said]
 """Where in a number a text stands: all readings, of whose digits only the count matters. Empty: after the number."""
@@ -27,11 +34,14 @@ _AFTER: _Place = frozenset()
 
 
 class DigitWords(WordGrammar[_Place]):
-    """A `Grammar` of the numbers that have from `low` to `high` digits."""
+    """A `Grammar` of the numbers that have from `low` to `high` digits, written in words or in figures."""
 
-    def __init__(self, vocabulary: Vocabulary, low: int, high: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, low: int, high: int, *, figures: bool = False) -> None:
         super().__init__(vocabulary, _BEGIN)
         self._low, self._high = low, high
+        self._names = (*FIGURES, *REPEATS, *SIZES) if figures else WORDS
+        self._before = (*BEFORE, *FIGURES_BEFORE) if figures else BEFORE
+        self.in_figures = self if figures else DigitWords(vocabulary, low, high, figures=True)
 
     def value(self, text: str) -> str:
         """The number of that length which is said in `text`; empty if there is none, or a word that is no number's is
@@ -51,13 +61,13 @@ class DigitWords(WordGrammar[_Place]):
     def words(self, place: _Place) -> Mapping[str, _Place]:
         """See `WordGrammar`."""
         found = dict.fromkeys(AFTER, _AFTER) if self.whole(place) else {}
-        for word in (*WORDS, *FILLERS) if place else ():
-            longer = (each for said in place for each in steps(said, word))
+        for word in (*self._names, *FILLERS) if place else ():
+            longer = (each for said in place for each in steps(said, FIGURES.get(word, word)))
             within = frozenset(_counted(said) for said in longer if len(said.digits) <= self._high)
             if within:
                 found[word] = within
         if place >= _BEGIN:
-            found |= {word: _BEGIN | found.get(word, _AFTER) for word in BEFORE}
+            found |= {word: _BEGIN | found.get(word, _AFTER) for word in self._before}
         return found
 
 

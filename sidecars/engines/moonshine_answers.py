@@ -117,25 +117,39 @@ def _with_number(  # noqa: PLR0917
     """`ranked` and the likeliest ways to say a number of the length that was asked for, rearranged.
 
     What leads up to the number may be anything, so that of the best hypothesis is tried as well as the usual ones. The
-    same number can be said and written in many ways, and is as likely as all of them together.
+    same number can be said and written in many ways, and is as likely as all of them together. If none in words is
+    nearly as likely as what was heard, it may be one in figures. Those are looked for last: being short, they are often
+    likelier than the number that was said.
     """
-    found = model.restricted(encoded, numbers, beam=BEAM, poll=poll)
+    found = [*ranked, *model.restricted(encoded, numbers, beam=BEAM, poll=poll)]
     if lead := _lead(model.tokens, ranked[0].tokens):
         found += model.restricted(encoded, numbers, lead=lead, beam=BEAM, poll=poll)
+    arranged, nearly = _arranged(model.tokens, ranked, found, numbers, bias)
+    if nearly:
+        return arranged
+    found += model.restricted(encoded, numbers.in_figures, beam=BEAM, poll=poll)
+    return _arranged(model.tokens, ranked, found, numbers, bias)[0]
+
+
+def _arranged(
+    tokens: Tokens, ranked: list[Decoded], found: list[Decoded], numbers: DigitWords, bias: ExpectedWords | None
+) -> tuple[list[Decoded], bool]:
+    """`ranked` and the likeliest numbers of those in `found`, rearranged; whether a number is likely enough to come
+    first."""
     ways: dict[str, dict[str, Decoded]] = {}
-    for each in sorted([*ranked, *found], key=_likelihood, reverse=True):
-        number = numbers.value(model.tokens.text(each.tokens))
-        ways.setdefault(number, {}).setdefault(model.tokens.letters(each.tokens), each)
+    for each in sorted(found, key=_likelihood, reverse=True):
+        number = numbers.value(tokens.text(each.tokens))
+        ways.setdefault(number, {}).setdefault(tokens.letters(each.tokens), each)
     ways.pop("", None)
-    free = [each for each in ranked if not numbers.fits(model.tokens.text(each.tokens))]
+    free = [each for each in ranked if not numbers.fits(tokens.text(each.tokens))]
     if not ways:
-        return ranked
-    together = {number: _together(model.tokens, said.values()) for number, said in ways.items()}
+        return ranked, False
+    together = {number: _together(tokens, said.values()) for number, said in ways.items()}
     likeliest = sorted(together, key=lambda number: -together[number])[:NUMBERS]
     answers = [_biased(next(iter(ways[number].values())), bias) for number in likeliest]
     least = max(max(map(_likelihood, free), default=-inf) - NUMBER_NEARLY, NUMBER_LEAST * len(answers[0].logprobs))
     nearly = not free or together[likeliest[0]] >= least
-    return [*answers, *free] if nearly else [free[0], *answers, *free[1:]]
+    return [*answers, *free] if nearly else [free[0], *answers, *free[1:]], nearly
 
 
 def _together(tokens: Tokens, ways: Iterable[Decoded]) -> float:

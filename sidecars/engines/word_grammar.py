@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 SEPARATORS = frozenset((",", ".", "!", "?"))
 
 P = TypeVar("P")
-_SPELLS = re.compile("( ?)([A-Za-z']+)")
+_SPELLS = re.compile("( ?)([A-Za-z']+|[0-9])")
 
 
 class State(NamedTuple):
@@ -21,7 +21,7 @@ class State(NamedTuple):
     letters: str
     """Those of the word that is being spelled."""
     joined: bool = False
-    """A hyphen came last: the next word begins without a space."""
+    """A hyphen or a space came last: the next word begins without a space of its own. A figure never has one."""
 
 
 class Vocabulary:
@@ -37,9 +37,13 @@ class Vocabulary:
         """Likewise those that continue one."""
         self.separators = [token for token, piece in enumerate(pieces) if piece in SEPARATORS]
         self.hyphens = [token for token, piece in enumerate(pieces) if piece == "-"]
+        self.spaces = [token for token, piece in enumerate(pieces) if piece == " "]
         for token, piece in enumerate(pieces):
             if found := _SPELLS.fullmatch(piece):
-                (self.first if found[1] else self.later).setdefault(found[2].lower(), []).append(token)
+                if found[1] or piece.isdigit():
+                    self.first.setdefault(found[2].lower(), []).append(token)
+                if not found[1]:
+                    self.later.setdefault(found[2].lower(), []).append(token)
 
 
 class WordGrammar(ABC, Generic[P]):
@@ -78,8 +82,11 @@ class WordGrammar(ABC, Generic[P]):
             found |= dict.fromkeys(vocabulary.separators, State(place, ""))
             found |= dict.fromkeys(vocabulary.hyphens, State(place, "", joined=True))
             found |= self.allowed(State(place, ""))
-        elif not state.letters and not state.joined and self.whole(state.place):
-            found[vocabulary.end] = state
+        elif not state.letters and not state.joined:
+            if any(map(str.isdigit, words)):
+                found |= dict.fromkeys(vocabulary.spaces, State(state.place, "", joined=True))
+            if self.whole(state.place):
+                found[vocabulary.end] = state
         done = len(state.letters)
         for word in words:
             if not word.startswith(state.letters):

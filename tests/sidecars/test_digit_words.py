@@ -50,6 +50,7 @@ def test_nothing_else_may(eight: DigitWords, text: str) -> None:
         ("0471-3592", "04713592"),
         ("It's double four seven, triple oh one two.", "44700012"),
         ("Yes, six thousand, eighty-one twenty-five, thanks.", "60008125"),
+        ("four thousand one hundred, forty-four thirty-three", "41004433"),
         ("one two, eight to five for seven eight", "12825478"),
         ("It's seven zero six-bit, nine zero seven four three two", ""),
         ("Okay, so that's a one two", ""),
@@ -59,3 +60,17 @@ def test_nothing_else_may(eight: DigitWords, text: str) -> None:
 def test_a_text_has_a_number_if_nothing_else_is_amid_it(eight: DigitWords, text: str, number: str) -> None:
     assert eight.value(text) == number
     assert eight.fits(text) == bool(number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12345678", "It says 17, 23, 64, 55, that's it.", "The number is 9820-3613, thanks.", "Double 471, triple 3, 5"],
+)
+def test_a_number_may_be_in_figures(eight: DigitWords, text: str) -> None:
+    assert spelled(eight.in_figures, text)
+    assert eight.fits(text)
+
+
+@pytest.mark.parametrize("text", ["1234567", "123456789", "1234567-", "1234 five 678"])
+def test_figures_of_another_count_or_among_words_may_not(eight: DigitWords, text: str) -> None:
+    assert not spelled(eight.in_figures, text)

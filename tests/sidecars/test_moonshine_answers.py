@@ -125,6 +125,16 @@ def test_a_number_of_another_length_is_a_number_of_the_right_one_that_is_nearly_
     assert Model([("four five two", -1.0), ("four two", nearly - 0.1)]).chosen(1, TWO_DIGITS)[0] == "four five two"
 
 
+def test_a_number_in_figures_is_looked_for_if_none_in_words_is_nearly_as_likely() -> None:
+    class Both(Model):
+        def restricted(self, _: Any, grammar: Any, **__: Any) -> list[Decoded]:
+            return self.ranked[-1:] if grammar is TWO_DIGITS.in_figures else self.ranked[-2:-1]
+
+    for more, first in ((0.1, "four two"), (-0.1, "62")):
+        said = [("four five two", -1.0), ("four two", -1.0 - NUMBER_NEARLY + more), ("62", -3.0)]
+        assert Both(said).chosen(1, TWO_DIGITS)[0] == first
+
+
 def test_where_nothing_is_likely_no_number_is_either() -> None:
     unlikely = PIECES * NUMBER_LEAST
     assert Model([("taxi", -40.0), ("four two", unlikely + 0.1)]).chosen(1, TWO_DIGITS) == ["four two", "taxi"]

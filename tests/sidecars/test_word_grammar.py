@@ -41,6 +41,16 @@ def test_punctuation_and_hyphens_may_stand_between_words(text: str) -> None:
     assert spelled(Twice(vocabulary(), 0), text)
 
 
+def test_a_figure_is_a_word_that_needs_no_space() -> None:
+    class Figures(Twice):
+        def words(self, place: int) -> Mapping[str, int]:
+            return {"no": place + 1, "7": place + 1} if place < 3 else {}
+
+    figures = Figures(vocabulary(), 0)
+    assert all(spelled(figures, text) for text in ("777", "7, 7", "7-77", "no 7", "7 no", "no, 77"))
+    assert not any(spelled(figures, text) for text in ("7777", "7-", "78", "no 7 no 7"))
+
+
 @pytest.mark.parametrize("text", ["n", "nono", "no no no", "no-", "-no", "no; no"])
 def test_half_a_word_or_one_too_many_is_not_spelled(text: str) -> None:
     assert not spelled(Twice(vocabulary(), 0), text)
