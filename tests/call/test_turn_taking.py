@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,20 @@ from tests.phone import BOOKING, LONG, OPEN, OPTIONS, SETTINGS, TUESDAY, YES, Ph
 from tests.sidecars.speech import words
 
 # ------------------------------------------------------------------------------------------------ before a reply
+
+
+def test_what_is_recognized_is_told_while_the_caller_still_says_it(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(BOOKING))
+        told.extend(phone.told("partial"))
+        await phone.heard_out("Of course")
+
+    told: list[Mapping[str, Any]] = []
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("Of course.")))
+    assert words(told[-1]["text"]).startswith("i would like")
+    assert words(told[-1]["stable"]).startswith("i would")
+    assert left.turns[1]["partials"] == len(left.told("partial"))
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -40,8 +41,13 @@ TESTS_S = 30.0
 """Time limit in seconds for the tests of one edit."""
 NEAR_LINES = 4
 """How far ahead of an edit it matters who goes there."""
-PATIENCE_S = 90.0
-"""After this an edit counts as noticed, because something waits forever."""
+CPU_S = 90
+"""CPU time after which the tests of one edit are taken to run forever. It is not the time that passes, which on a busy
+machine says nothing."""
+WAIT_S = 60
+"""Time limit in seconds for one test, which nothing but waiting forever exceeds."""
+PATIENCE_S = 600.0
+"""Time limit in seconds for what hangs outside of any test."""
 
 
 Reached = tuple[dict[str, dict[str, list[str]]], dict[str, float]]
@@ -57,7 +63,7 @@ class Result(Enum):
 
     NOTICED = auto()
     HUNG = auto()
-    """Something waited forever, which a person would notice."""
+    """Something ran or waited forever, which a person would notice."""
     MISSED = auto()
 
 
@@ -96,6 +102,7 @@ SAME = frozenset(
     {
         ("ModelFailed.__init__", "super().__init__(what)", "pass"),  # Exception.__new__ has stored it already.
         ("CallerSide.__init__", "self._attended_since = 0", "pass"),  # It is read only once `attend` has set it.
+        ("CallerSide._finalize", "True", "False"),  # That the transcript is final is what the function is about.
         ("DigitCollector.__init__", "0", "1"),  # It is read only once `press` has set it.
         ("Toolbox._ask", "await asyncio.wait(tasks)", "pass"),  # They are cancelled, and end within some ticks.
     }
@@ -228,13 +235,14 @@ def noticed(chosen: Sequence[Chosen], known: Reached, until: float) -> dict[Chos
                 path = file_of(module)
                 unload(module)
                 sys.meta_path.insert(0, Edited(module, path, edited(path.read_text(), edit.number)))
-                return tested(["-x", *tests], 60)
+                resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+                return tested(["-x", *tests], WAIT_S)
 
             running[in_a_process(run)] = each, time.monotonic() + PATIENCE_S
         for pid, (each, patience) in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                results[each] = Result.NOTICED if os.waitstatus_to_exitcode(status) else Result.MISSED
+                results[each] = _of(os.waitstatus_to_exitcode(status))
             elif time.monotonic() > patience:
                 os.killpg(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -246,12 +254,18 @@ def noticed(chosen: Sequence[Chosen], known: Reached, until: float) -> dict[Chos
     return results
 
 
+def _of(exit_code: int) -> Result:
+    if exit_code == 0:
+        return Result.MISSED
+    return Result.HUNG if exit_code in (-signal.SIGXCPU, -signal.SIGKILL) else Result.NOTICED
+
+
 def told(name: str, chosen: Sequence[Chosen], results: dict[Chosen, Result]) -> None:
     tried = [results[each] for each in chosen if each in results]
     hung = tried.count(Result.HUNG)
     print(
         f"{name}: {len(tried) - tried.count(Result.MISSED)} of {len(tried)} edits noticed"
-        + (f", {hung} of them because something waited forever" if hung else "")
+        + (f", {hung} of them because something ran forever" if hung else "")
         + (f"; no time for {len(chosen) - len(tried)} more" if len(tried) < len(chosen) else "")
     )
     for module, edit in chosen:
