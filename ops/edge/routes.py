@@ -126,6 +126,7 @@ route[WITHIN] {{
     handle_ruri_alias();
     # Of a call from before a restart, nobody else tells the relay that it is over.
     if (is_method("BYE") && !is_known_dlg()) {{ rtpengine_delete(); }}
+    if (is_method("BYE")) {{ $avp(card) = $dlg_var(card); }}
     if {inner} {{
         if (sdp_content()) {{ rtpengine_manage("{to_trunk} $dlg_var(profile)"); }}
         remove_hf("User-Agent");
@@ -142,7 +143,11 @@ route[WITHIN] {{
 
 onreply_route[FROM_CARD] {{
     if (is_method("INVITE") && status =~ "18[0-9]") {{ t_set_fr("{ringing}"); }}
-    if (is_method("INVITE") && status =~ "200") {{ ds_load_update(); }}
+    if (is_method("INVITE") && status =~ "200") {{
+        ds_load_update();
+        if ($xavp(_card[0]=>uri) != $null) {{ $dlg_var(card) = $xavp(_card[0]=>uri); }}
+    }}
+    route(FREED);
     # If the INVITE has no offer, the answer has it (RFC 3264): then this is the offer to the trunk.
     if (sdp_content()) {{ rtpengine_manage("{to_trunk}"); }}
     remove_hf("Server");
@@ -150,8 +155,16 @@ onreply_route[FROM_CARD] {{
 }}
 
 onreply_route[FROM_TRUNK] {{
+    route(FREED);
     if (nat_uac_test("64")) {{ set_contact_alias(); }}
     if (sdp_content()) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
+}}
+
+# A card whose call has just ended takes the next one at once, although its last OPTIONS may have been answered with 503.
+route[FREED] {{
+    if (is_method("BYE") && status =~ "200" && $avp(card) != $null) {{
+        jsonrpc_exec('{{"jsonrpc": "2.0", "method": "dispatcher.set_state", "params": ["ap", {set}, "$avp(card)"], "id": 1}}');
+    }}
 }}
 
 # If a card is full, draining, or gone, the next one is tried, until none is left.

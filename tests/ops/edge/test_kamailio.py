@@ -138,10 +138,14 @@ async def test_calls_are_shared_out_until_all_cards_are_full_then_503_says_when_
             with pytest.raises(Refused) as refused:
                 await ninth.answered()
         assert (refused.value.code, refused.value.headers["retry-after"]) == (503, "7")
+        # A place that is free again is taken at once, whoever ended the call in it; no OPTIONS need tell.
         await callers[0].hang_up()
-        await edge.up(1)
         async with edge.call() as tenth:
             await tenth.answered()
+            edge.calls[1]._line.hang_up(EndReason.DRAINED)
+            await until(lambda: any(not caller.live for caller in callers[1:]))
+            async with edge.call() as eleventh:
+                await eleventh.answered()
     finally:
         for caller in callers:
             await caller.__aexit__()
