@@ -160,10 +160,10 @@ onreply_route[FROM_TRUNK] {{
     if (sdp_content()) {{ rtpengine_manage("replace-origin replace-session-connection"); }}
 }}
 
-# A card whose call has just ended takes the next one at once, although its last OPTIONS may have been answered with 503.
+# A card whose call has just ended takes the next one at once, even if it answered its last OPTIONS with 503.
 route[FREED] {{
     if (is_method("BYE") && status =~ "200" && $avp(card) != $null) {{
-        jsonrpc_exec('{{"jsonrpc": "2.0", "method": "dispatcher.set_state", "params": ["ap", {set}, "$avp(card)"], "id": 1}}');
+        jsonrpc_exec('{{"jsonrpc": "2.0", "id": 1, "method": "dispatcher.set_state", "params": ["ap", {set}, "$avp(card)"]}}');
     }}
 }}
 
