@@ -163,7 +163,8 @@ onreply_route[FROM_TRUNK] {{
 # A card whose call has just ended takes the next one at once, even if it answered its last OPTIONS with 503.
 route[FREED] {{
     if (is_method("BYE") && status =~ "200" && $avp(card) != $null) {{
-        jsonrpc_exec('{{"jsonrpc": "2.0", "id": 1, "method": "dispatcher.set_state", "params": ["ap", {set}, "$avp(card)"]}}');
+        $var(params) = '["ap", {set}, "' + $avp(card) + '"]';
+        jsonrpc_exec('{{"jsonrpc": "2.0", "id": 1, "method": "dispatcher.set_state", "params": $var(params)}}');
     }}
 }}
 
