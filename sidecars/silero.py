@@ -19,7 +19,7 @@ from sidecars.silero_graph import STATE, silero_graph
 WINDOW = 256
 """Samples in a window."""
 CONTEXT, MIRRORED = 32, 32
-"""Samples before it, and after it: the model hears the end of the window once more, backward."""
+"""Samples added before the window, and after it: there the model gets the end of the window again, reversed."""
 FULL_SCALE = np.float32(32768)
 
 
@@ -49,11 +49,12 @@ class Silero:
         self._audio = np.zeros((1, 1, CONTEXT + WINDOW + MIRRORED), np.float32)
         self._probability = np.zeros((1, 1, 1), np.float32)
         self._states = [np.zeros((1, 1, STATE), np.float32) for _ in range(4)]
-        # Arrays that are bound once need not be checked and wrapped again for each window, a quarter of its CPU.
+        # Arrays are bound once, because checking and wrapping them takes a quarter of a window's CPU.
         self._now, self._next = self._bound(*self._states), self._bound(*self._states[2:], *self._states[:2])
 
     def _bound(self, *states: NDArray[np.float32]) -> Any:
-        """A run of the model from two of `states` to the next two. It refers to arrays that this object keeps."""
+        """Binds a run of the model that reads two of `states` and writes the other two. This object must keep the
+        arrays."""
         binding = self._session.io_binding()
         ends = ("audio", "hidden", "cell"), ("next_hidden", "next_cell", "probability")
         arrays = (self._audio, *states, self._probability)

@@ -1,8 +1,8 @@
-"""Silero's graph for 8 kHz, without what the published one decides anew in each window.
+"""Silero's graph for 8 kHz, without the decisions that the published graph repeats for each window.
 
-The published file holds a graph for each sampling rate. In each window it finds out which of them is wanted, and how
-many windows it was given. The 20 nodes here have the same weights and compute the same numbers, to the bit, in half the
-CPU.
+The published file contains a graph for each sampling rate. For each window it determines which of them to run, and how
+many windows it was given. The 20 nodes here have the same weights and compute the same numbers, to the bit, with half
+the CPU.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ BRANCH = b"else_branch"
 """The attribute with the graph for 8 kHz."""
 ATTRIBUTE_NAME, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH = 1, 5, 6
 HOP = 64
-"""Samples from one spectrum to the next."""
+"""Samples between consecutive spectra."""
 STRIDES = (1, 2, 2, 1)
-"""Of the four convolutions over the spectra."""
+"""Parameters of the four convolutions over the spectra."""
 STATE = 128
-"""Numbers in each half of the model's state."""
+"""The size of each half of the model's state."""
 
 Floats = NDArray[np.float32]
 
@@ -65,13 +65,13 @@ def silero_graph(model: bytes) -> bytes:
 
 
 def _gates(weights: Floats) -> Floats:
-    """In ONNX's order: the file has an LSTM's gates in PyTorch's."""
+    """Reorders an LSTM's gates from PyTorch's order, which the file has, to ONNX's."""
     enter, forget, candidate, leave = np.split(weights, 4)
     return np.concatenate([enter, leave, forget, candidate])
 
 
 def _branch(model: memoryview) -> Iterator[tuple[str, Floats]]:
-    """The weights in the branch, each by the part of its name that tells what it is."""
+    """The weights in the branch, by the distinctive part of their names."""
     attributes = [each for graph in _all(model, GRAPH) for node in _all(graph, NODE) for each in _all(node, ATTRIBUTE)]
     for attribute in attributes:
         if BRANCH in _all(attribute, ATTRIBUTE_NAME):

@@ -1,7 +1,7 @@
 """Numbers as people say them, word by word: "double four, oh six", "four seventy-one", "six thousand, eighty-one".
 
-Some words can be written in two ways: "six thousand eighty-one" is 6081, or 6000 and then 81. Who knows how many digits
-were asked for knows which was meant, so all readings are followed.
+Some words can be written in two ways: "six thousand eighty-one" is 6081, or 6000 and then 81. Only the number of digits
+that was asked for tells which was meant, so all readings are returned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TEENS = (
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
 SIZES = {"hundred": 2, "thousand": 3}
-"""The zeros that these words stand for."""
+"""The number of zeros that each of these words stands for."""
 DIGITS = {word: str(value) for value, word in enumerate(UNITS)} | {"oh": "0", "o": "0"}
 PAIRS = {word: str(value) for value, word in enumerate(TEENS, 10)} | {
     word: f"{value}0" for value, word in enumerate(TENS, 2)
@@ -27,7 +27,7 @@ WORDS = (*DIGITS, *PAIRS, *REPEATS, *SIZES)
 FILLERS = ("um", "uh", "er", "and")
 """Words that may occur within a number without ending it."""
 HOMOPHONES = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
-"""What is sometimes written for words of a number."""
+"""Words that recognizers sometimes write in place of number words."""
 _WORD = re.compile(r"[a-z']+|\d")
 
 
@@ -36,14 +36,15 @@ class Said(NamedTuple):
 
     digits: str = ""
     last: str = ""
-    """What the last word was, where that matters: a `unit`, a `pair` such as twelve, `tens`, one that `repeats`, or a
-    unit `of hundreds`, as in six thousand two hundred, or one that is `sized`: a thousand or hundred must follow."""
+    """The kind of the last word, where that matters: a `unit`; a `pair`, such as twelve; `tens`; a word that `repeats`;
+    a unit `of hundreds`, as in six thousand two hundred; or a `sized` one, which must be followed by thousand or
+    hundred."""
     times: int = 1
-    """How often the next digit counts."""
+    """How many times the next digit counts."""
     zeros: int = 0
-    """How many of the last digits were not said, but stand there for a "hundred" or a "thousand"."""
+    """How many of the last digits are zeros that stand for a "hundred" or a "thousand"."""
     joined: bool = False
-    """An "and" followed it."""
+    """Whether an "and" followed."""
 
     @property
     def whole(self) -> bool:
@@ -53,7 +54,7 @@ class Said(NamedTuple):
 
 @cache
 def steps(said: Said, word: str) -> tuple[Said, ...]:
-    """The readings after one more word, the usual one first; none if no number goes on with it."""
+    """The readings after one more word, the usual one first; none if a number cannot continue with it."""
     digits, last, zeros = said.digits, said.last, said.zeros
     found: list[Said] = []
     if last == "repeats":
@@ -93,7 +94,7 @@ def _unit(said: Said, digit: str) -> list[Said]:
 
 
 def readings(words: Iterable[str]) -> tuple[str, ...]:
-    """Every way to write a number that is said in `words`, the usual one first; none if it is no number."""
+    """Every way to write the number that `words` say, the usual one first; none if they are not a number."""
     found: tuple[Said, ...] = (Said(),)
     for word in words:
         found = tuple(dict.fromkeys(longer for said in found for longer in steps(said, word)))
@@ -101,19 +102,19 @@ def readings(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def number_words(text: str) -> list[str]:
-    """The words of `text` from the first to the last that belongs to a number, a figure as the word for it, and "to"
-    and "for" as two and four."""
+    """The words of `text` from the first to the last one that belongs to a number. Figures are returned as words, and
+    "to" and "for" as two and four."""
     words = [UNITS[int(word)] if word.isdigit() else word for word in _WORD.findall(text.lower())]
     places = [at for at, word in enumerate(words) if word in WORDS]
     return [HOMOPHONES.get(word, word) for word in words[places[0] : places[-1] + 1]] if places else []
 
 
 def has_lone_pair(words: Sequence[str]) -> bool:
-    """Whether a number is said digit by digit, but for one word that stands for two digits."""
+    """Whether a number is said digit by digit, except for one word that stands for two digits."""
     return sum(word in PAIRS for word in words) == 1 and sum(word in DIGITS for word in words) > 2
 
 
 def begins_number(text: str) -> bool:
-    """Whether the first word of `text` is one of a number."""
+    """Whether the first word of `text` belongs to a number."""
     found = _WORD.match(text.lower())
     return found is not None and (found[0] in WORDS or found[0].isdigit())

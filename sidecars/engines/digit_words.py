@@ -1,7 +1,7 @@
-"""Numbers as people say them, for a decoder that may spell nothing else: "um, it's four seven, double oh nine, please".
+"""Restricts a decoder to numbers as people say them: "um, it's four seven, double oh nine, please".
 
-Asked for eight digits, people say eight. Where the decoder's own text has another count, a digit was lost in the noise
-or made up ("please" for a three), and the likeliest way to have said eight is mostly what was said.
+People who are asked for eight digits say eight. If the decoder's own text has more or fewer, a digit was lost in noise
+or invented ("please" taken for "three"), and the likeliest way to say eight digits is usually right.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ FIGURES_BEFORE = (
     *("says", "that", "would", "should", "be", "all", "think", "have", "i", "i've", "got", "hang", "hold", "on", "let"),
     *("me", "see", "number's", "here", "reference"),
 )
-"""Other such words, of which only a number in figures is sure to be none itself."""
+"""Further such words, allowed only before a number in figures, which cannot be mistaken for one of them."""
 AFTER = ("please", "thanks", "thank", "you", "okay", "i", "think", "that's", "it", "all")
-"""Words that follow a number. Without them, they would be heard as digits: "thanks" as a six."""
+"""Words that follow a number. If they were not allowed, they would be heard as digits: "thanks" as a six."""
 
 FIGURES = {str(value): word for value, word in enumerate(UNITS)}
 
 _Place = frozenset[Said]
-"""Where in a number a text stands: all readings, of whose digits only the count matters. Empty: after the number."""
+"""The position of a text within a number: all readings so far, of which only the digit count matters. Empty: after the
+number."""
 _BEGIN: _Place = frozenset((Said(),))
 _AFTER: _Place = frozenset()
 
@@ -44,13 +45,13 @@ class DigitWords(WordGrammar[_Place]):
         self.in_figures = self if figures else DigitWords(vocabulary, low, high, figures=True)
 
     def value(self, text: str) -> str:
-        """The number of that length which is said in `text`; empty if there is none, or a word that is no number's is
-        amid it."""
+        """The number of the right length in `text`; empty if there is none, or if it contains a word that does not
+        belong to a number."""
         fitting = (each for each in readings(number_words(text)) if self._low <= len(each) <= self._high)
         return next(fitting, "")
 
     def fits(self, text: str) -> bool:
-        """Whether there are as many digits in `text` as there should be, and nothing else among them."""
+        """Whether `text` has the right number of digits, with nothing else between them."""
         return bool(self.value(text))
 
     def whole(self, place: _Place) -> bool:

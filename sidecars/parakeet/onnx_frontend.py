@@ -1,8 +1,8 @@
-"""Lets an exported encoder hear what it would hear in NeMo, when sherpa-onnx makes its features.
+"""Makes sherpa-onnx's features look to an exported encoder like those that NeMo computes.
 
-With an utterance that begins half a frame late sherpa-onnx's features are NeMo's, but for one thing: NeMo adds 2^-24
-before it takes a logarithm, sherpa-onnx takes it of at least 2^-23. In the pauses of a telephone call, which are often
-perfectly silent, that makes 0.7. Nothing but the graph is there to put it right.
+If an utterance begins half a frame late, sherpa-onnx's features are the same as NeMo's except in one respect: NeMo adds
+2^-24 before taking the logarithm, while sherpa-onnx takes the logarithm of at least 2^-23. In the pauses of a telephone
+call, which are often perfectly silent, the difference is 0.7. It can only be corrected in the graph.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from onnx import helper, numpy_helper
 
 FEATURES = "audio_signal"
-"""Input of NeMo's: [streams, mel bands, frames]."""
+"""The name of NeMo's input: [streams, mel bands, frames]."""
 GUARD = 2.0**-24
 FLOOR = math.log(2.0**-23) + 0.01
-"""Below it there was no sound."""
+"""Features below this value mean that there was no sound."""
 
 
 def guard_as_nemo(model: Any) -> None:
-    """Changes an ONNX `ModelProto` whose input is the logarithm of energies."""
+    """Adds the correction to an ONNX `ModelProto` whose input is the logarithm of energies."""
     guarded = "guarded_features"
     for node in model.graph.node:
         for place, name in enumerate(node.input):

@@ -1,8 +1,8 @@
-"""Smart Turn v3.2 (Daily, BSD-2-Clause): by the sound of it alone, has the caller finished?
+"""Smart Turn v3.2 (Daily, BSD-2-Clause) judges from the audio alone whether a caller has finished.
 
-A child process in an environment of its own (`make smart_turn`): for each turn on standard input, four bytes of its
-length and 8 kHz 16-bit audio that ends in the pause, it writes a line with the likelihood, 0 to 1. The model and its
-features (80 mel bands of the last eight seconds, as Whisper's) are those of the wheel `pipecat-ai` 1.14.0.
+Runs as a child process in its own environment (`make smart_turn`). For each turn on standard input (its length in four
+bytes, then 8 kHz 16-bit audio that ends in the pause) it writes a line with the probability, 0 to 1. The model and its
+features (80 mel bands of the last eight seconds, as in Whisper) come from the wheel `pipecat-ai` 1.14.0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REMEDY = "run `rm -rf sidecars/smart_turn/.venv` and `make smart_turn`"
 
 
 def judge() -> Callable[[bytes], float]:
-    """What judges a turn's audio. Raises `WeightsMissing` for a model that is not the one above."""
+    """Returns the function that judges a turn's audio. Raises `WeightsMissing` if the model is not the one above."""
     package = importlib.util.find_spec("pipecat")
     assert package is not None and package.submodule_search_locations is not None
     folder = Path(package.submodule_search_locations[0]) / "audio" / "turn" / "smart_turn"
@@ -48,7 +48,8 @@ def judge() -> Callable[[bytes], float]:
 
 
 def _file(path: Path) -> ModuleType:
-    """One file of the package, whose own imports would want everything that the framework wants."""
+    """Finds a file of the package without importing the package, which would require all of the framework's
+    dependencies."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
