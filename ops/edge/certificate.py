@@ -15,37 +15,22 @@ ASK_S = 10
 
 def problems(certificate: Path, key: Path, name: str) -> list[str]:
     """The problems that a client connecting to `name` would find, one line each. Raises `Missing` (openssl)."""
+    return [*mistakes(certificate, key, name), *dates(certificate)]
+
+
+def mistakes(certificate: Path, key: Path, name: str) -> list[str]:
+    """What is wrong for as long as nobody changes the settings or the files. Raises `Missing` (openssl)."""
     for path, what in ((certificate, "certificate"), (key, "key")):
         if not path.is_file():
             return [f"[edge] {what}: no such file: {path}"]
-    openssl = program("openssl")
-
-    def ask(*words: str) -> tuple[bool, str]:
-        done = subprocess.run(
-            [openssl, "x509", "-noout", "-in", str(certificate), *words],
-            capture_output=True, text=True, timeout=ASK_S, check=False,
-        )  # fmt: skip
-        return done.returncode == 0, done.stdout.strip()
-
-    readable, dates = ask("-startdate", "-enddate")
-    if not readable:
+    if not _ask(certificate)[0]:
         return [f"[edge] certificate: {certificate} is not a PEM certificate"]
-    start, _, end = (line.partition("=")[2] for line in (*dates.splitlines(), "")[:3])
     found: list[str] = []
-    if not ask("-checkend", "0")[0]:
-        found.append(
-            f"[edge] certificate: {certificate} expired on {end}; renew it: a running edge loads the new one by itself"
-        )
-    elif not ask("-checkend", str(SOON_S))[0]:
-        found.append(f"[edge] certificate: {certificate} expires on {end}; renew it soon")
-    if ssl.cert_time_to_seconds(start) > time.time():
-        found.append(f"[edge] certificate: {certificate} is valid only from {start} on; is this machine's clock right?")
     if not name:
         found.append("[edge] name is not set; write the host name that trunks connect to, which the certificate is for")
-    elif "does match" not in ask("-checkhost", name)[1]:
-        names = (
-            ", ".join(_names(ask("-ext", "subjectAltName")[1])) or ask("-subject")[1].partition("CN = ")[2] or "nobody"
-        )
+    elif "does match" not in _ask(certificate, "-checkhost", name)[1]:
+        names = ", ".join(_names(_ask(certificate, "-ext", "subjectAltName")[1]))
+        names = names or _ask(certificate, "-subject")[1].partition("CN = ")[2] or "nobody"
         found.append(
             f'[edge] certificate: {certificate} is for {names}, not for name = "{name}"; trunks will refuse it'
         )
@@ -58,6 +43,33 @@ def problems(certificate: Path, key: Path, name: str) -> list[str]:
     if key.stat().st_mode & 0o077:
         found.append(f"[edge] key: {key} can be read by others: chmod 600 {key}")
     return found
+
+
+def dates(certificate: Path) -> list[str]:
+    """What time makes wrong: the edge works all the same, or loads the next certificate by itself. Raises `Missing`."""
+    readable, said = _ask(certificate, "-startdate", "-enddate")
+    if not readable:
+        return []
+    start, _, end = (line.partition("=")[2] for line in (*said.splitlines(), "")[:3])
+    found: list[str] = []
+    if not _ask(certificate, "-checkend", "0")[0]:
+        found.append(
+            f"[edge] certificate: {certificate} expired on {end}; renew it: a running edge loads the new one by itself"
+        )
+    elif not _ask(certificate, "-checkend", str(SOON_S))[0]:
+        found.append(f"[edge] certificate: {certificate} expires on {end}; renew it soon")
+    if ssl.cert_time_to_seconds(start) > time.time():
+        found.append(f"[edge] certificate: {certificate} is valid only from {start} on; is this machine's clock right?")
+    return found
+
+
+def _ask(certificate: Path, *words: str) -> tuple[bool, str]:
+    """Whether openssl can answer, and what it says."""
+    done = subprocess.run(
+        [program("openssl"), "x509", "-noout", "-in", str(certificate), *words],
+        capture_output=True, text=True, timeout=ASK_S, check=False,
+    )  # fmt: skip
+    return done.returncode == 0, done.stdout.strip()
 
 
 def _names(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from ops.edge import names, renewed
-from ops.edge.check import problems
+from ops.edge.check import mistakes, passing, ports_taken, problems
 from ops.edge.discover import Discovery
 from ops.edge.plan import EdgeError, Plan, plan_of
 from ops.edge.render import render
@@ -33,6 +33,9 @@ examples:
   phone-ops edge start -c FILE        run it in the foreground; Ctrl-C lets calls end, twice stops now
   phone-ops edge status -c FILE       line cards, calls, registrations
 """
+
+MISTAKES = 3
+"""The exit status of `start` if the check finds mistakes."""
 
 
 def add_parser(commands: Any) -> None:
@@ -107,8 +110,11 @@ def _status(args: argparse.Namespace, plan: Plan, _: Settings) -> int:
 def _start(args: argparse.Namespace, plan: Plan, found: Settings) -> int:
     set_up(logging.DEBUG if args.verbose else logging.INFO, as_json=found.log == "json")
     render(plan)
-    for line in problems(plan, found.sip.trusted, rendered=False):
+    for line in passing(plan):
         print(line, file=sys.stderr)
+    if wrong := mistakes(plan, found.sip.trusted, rendered=True) or ports_taken(plan):
+        print(*wrong, "phone-ops edge: nothing was started", sep="\n", file=sys.stderr)
+        return MISTAKES
     try:
         return asyncio.run(serve(plan, found))
     except EdgeError as error:

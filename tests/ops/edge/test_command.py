@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from ops.__main__ import main
+from ops.edge.check import mistakes, passing
+from ops.edge.command import MISTAKES
+from ops.edge.plan import plan_of
 from phone_daemon.wire.sip import LineCards
 from tests.foreign.programs import need
 from tests.ops.edge.front import written
@@ -48,6 +52,45 @@ async def test_it_starts_tells_how_it_is_and_ends_on_a_signal(
                 code = await edge.wait()
     assert code == 0
     assert await asyncio.to_thread(main, words) == 1
+
+
+@pytest.mark.parametrize(
+    ("edge", "said"),
+    [
+        ({"bind": "192.0.2.7"}, ['[edge] bind: "192.0.2.7" is not an address of this machine']),
+        ({"bind": "nowhere", "rtp_ports": "30000-30003"}, ["is not an IP address", "is too few for 2 line cards"]),
+    ],
+)
+def test_nothing_starts_with_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], edge: dict[str, str], said: list[str]
+) -> None:
+    need("kamailio")
+    need("rtpengine")
+    file, _ = written(tmp_path, **edge)
+    assert main(["edge", "start", "-c", str(file)]) == MISTAKES
+    lines = capsys.readouterr().err.splitlines()
+    assert all(any(part in line for line in lines) for part in said)
+    assert lines[-1] == "phone-ops edge: nothing was started"
+    assert "edge.started" not in " ".join(lines)
+
+
+def test_a_port_that_is_in_use_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need("kamailio")
+    need("rtpengine")
+    file, settings = written(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rival:
+        rival.bind(("127.0.0.1", settings.edge.port))
+        assert main(["edge", "start", "-c", str(file)]) == MISTAKES
+    [line, last] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"[edge] port: 127.0.0.1:{settings.edge.port}/udp is in use")
+    assert last == "phone-ops edge: nothing was started"
+
+
+def test_a_name_that_is_not_known_yet_prevents_no_start(tmp_path: Path) -> None:
+    _, settings = written(tmp_path, trunks=[{"name": "carrier", "addresses": ["carrier.invalid"]}])
+    plan = plan_of(settings)
+    assert mistakes(plan, settings.sip.trusted, rendered=False) == []
+    assert "carrier.invalid cannot be looked up" in passing(plan)[0]
 
 
 def test_settings_without_an_edge_are_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
