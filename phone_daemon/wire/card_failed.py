@@ -1,11 +1,11 @@
-"""Why there is no line card to take calls."""
+"""Errors for a line card that cannot take calls."""
 
 from __future__ import annotations
 
 
 class CardFailed(Exception):
-    """A line card that does not start, or is gone. One line that says what to do."""
+    """The line card did not start, or is gone. The message is one line that says what to do."""
 
 
 class PortInUse(CardFailed):
-    """The SIP port belongs to somebody else."""
+    """The SIP port is already in use."""

@@ -35,7 +35,7 @@ class CardLink:
         return len(self._backlog)
 
     def send(self, call: int, command: protocol.Command) -> None:
-        """Tells the card, unless it is gone; never blocks."""
+        """Sends a command to the card, unless it is gone; never blocks."""
         if not self.open:
             return
         self._backlog.append(packets.pack(call, command))
@@ -43,7 +43,7 @@ class CardLink:
             self._write()
 
     def close(self) -> None:
-        """Reads what the card said last, and ends. Idempotent."""
+        """Reads the card's last messages, and ends. Idempotent."""
         self._read()
         self._end()
 
@@ -56,7 +56,7 @@ class CardLink:
             self._loop.add_writer(self._sock, self._write)
             return
         except OSError:
-            # The reader will see the end, after what the card said before it.
+            # The reader will get the card's last messages, and then the end.
             self._backlog.clear()
         self._loop.remove_writer(self._sock)
 

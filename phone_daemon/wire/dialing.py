@@ -109,7 +109,7 @@ class Ledger:
                         seconds[call] = took
                     else:
                         begun[call] = at
-        # A call that goes on, or whose daemon died in it, counts from when it was made, an hour at most.
+        # A live call, or one whose daemon died, counts from when it was made, for at most an hour.
         lasted = {call: max(now - at, 0.0) for call, at in begun.items() if call not in seconds}
         lasted |= {call: self._ticks() - at for call, at in self._live.items() if call in lasted}
         open_ = sum(min(each, HOUR_S) for each in lasted.values())
@@ -122,7 +122,7 @@ class Ledger:
             texts = []
         found: list[dict[str, object]] = []
         for text in texts:
-            with contextlib.suppress(ValueError):  # Half a line, of a machine that lost power.
+            with contextlib.suppress(ValueError):  # An incomplete line, from a machine that lost power.
                 if isinstance(line := json.loads(text), dict):
                     found.append(line)
         if len(found) > MOST_LINES:
@@ -132,7 +132,7 @@ class Ledger:
     def _write(self, line: dict[str, object]) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # One write of a short line at the end is whole, whoever else writes.
+            # A single write of a short line at the end is atomic, even if others write, too.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(descriptor, json.dumps(line).encode() + b"\n")

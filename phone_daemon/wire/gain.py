@@ -1,6 +1,6 @@
-"""Ducking: the agent's voice steps back without falling silent, as music on the radio gives way to an announcer.
+"""Ducking: lowers the agent's voice without silencing it, as a radio lowers the music under an announcer.
 
-Pure, and only with integers, so that a telephone line and a tape yield the same frames.
+Pure, with integers only, so that a telephone line and a tape yield the same frames.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from phone_daemon.events import samples
 DUCKED_DB = -18.0
 """How much softer a ducked reply is: quiet enough to talk over, loud enough to follow."""
 RAMP = samples(0.040)
-"""Samples from full to ducked and back: a shorter ramp clicks, a longer one is heard as fading."""
+"""Samples from full volume to ducked and back. A shorter ramp clicks; a longer one sounds like fading."""
 _SHIFT = 15
 _GAINS = [round(2**_SHIFT * 10 ** (DUCKED_DB * step / RAMP / 20)) for step in range(RAMP + 1)]
 
 
 class Gain:
-    """One reply's gain. It moves with the samples that are played."""
+    """One reply's gain, which changes gradually as samples are played."""
 
     def __init__(self, by: int = 1) -> None:
-        """`by`: samples of the frames to one at 8 kHz."""
+        """`by`: the frames' sample rate, as a multiple of 8 kHz."""
         self._by = by
         self.ducked = False
         """Whether the reply should be soft; `apply` gets there over `RAMP` samples at 8 kHz."""
         self._step = 0
 
     def apply(self, frame: bytes) -> bytes:
-        """The 16-bit `frame` with the gain applied."""
+        """Returns the 16-bit `frame` with the gain applied."""
         way = RAMP if self.ducked else 0
         if self._step == way == 0:
             return frame

@@ -1,7 +1,7 @@
 """One line card process and its calls, seen from asyncio.
 
-Each value that comes from the card goes straight to its line's queue; no task and no copy a frame. A card that dies
-takes its calls with it: each gets `LineClosed(LINE_CARD_DIED)`.
+Each value from the card goes straight to its line's queue, without a task or a copy per frame. A card that dies takes
+its calls with it: each gets `LineClosed(LINE_CARD_DIED)`.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ logger = logging.getLogger(__name__)
 START_S = 10.0
 STOP_S = 5.0
 FROZEN_S = 10.0
-"""A card that has said nothing for so long, though asked, is killed: its calls wait for frames that never come."""
+"""A card that does not respond for this long is killed, because its calls wait for frames that never come."""
 EXIT_PORT = 98
 """Exit code of a card whose SIP port is taken (`line_card.__main__.EXIT_PORT`; that module needs pjsua2)."""
 MAX_NOTE = packets.MAX_PACKET - 1024
 MAX_NOTES_WAITING = 2000
-"""A web process that is so far behind misses notes: what it needs for its calls' audio comes first."""
+"""A web process that is this far behind misses notes, because the audio of its calls is more important."""
 OURS = 1 << 31
-"""Calls that we place are numbered from here, calls that come in from 1."""
+"""Calls that we place are numbered from here, incoming calls from 1."""
 
 
 def new_call_id() -> str:
-    """Sorts by time, safe as a folder name: `20260131T142501.123456Z-1f9c`."""
+    """A call id that sorts by time and is safe as a folder name: `20260131T142501.123456Z-1f9c`."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
 
 
 class TrunkReports(Protocol):
-    """Who is told what a card says of trunks."""
+    """Receives what a card reports about trunks."""
 
     @property
     def trusted(self) -> frozenset[str]: ...
@@ -60,7 +60,7 @@ class TrunkReports(Protocol):
 
 
 class LineCard:
-    """One line card process. Made by `start`, ended by `close`; the starter ends it."""
+    """One line card process. Whoever starts it with `start` must end it with `close`."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -73,13 +73,13 @@ class LineCard:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.incoming: asyncio.Queue[IncomingCall] = asyncio.Queue() if incoming is None else incoming
-        """Calls that wait for an answer, in the order in which they came."""
+        """Calls that wait for an answer, in order of arrival."""
         self.died: asyncio.Future[int] = loop.create_future()
-        """Resolves with the exit code when the process ends unasked; cancelled by `close`."""
+        """Resolves with the exit code if the process ends by itself; cancelled by `close`."""
         self.trunks: TrunkReports | None = None
-        """Is told what the card says of trunks."""
+        """Receives what the card reports about trunks."""
         self.may_join = False
-        """Its calls may be colleagues' who take a live one over: they were asked for their token."""
+        """Whether its calls may be from colleagues who take over a live call: their tokens have been checked."""
         self.port = 0
         self.max_calls = 0
         self._loop = loop
@@ -113,8 +113,8 @@ class LineCard:
     ) -> LineCard:
         """Starts the process and waits until it takes calls.
 
-        `port` overrides the settings', `rtp_ports` are this card's (none: any free ones), `extra` more options of
-        `line_card`. Raises `PortInUse`, `CardFailed`.
+        `port` overrides the settings; `rtp_ports` are this card's (none: any free ports); `extra`: further options of
+        `line_card`. Raises `PortInUse` and `CardFailed`.
         """
         wanted = settings.port if port is None else port
         options = {
@@ -153,9 +153,11 @@ class LineCard:
         incoming: asyncio.Queue[IncomingCall] | None = None,
         new_id: Callable[[], str] = new_call_id,
     ) -> LineCard:
-        """Starts `python -m MODULE --fd=N ARGUMENTS`, any program of this protocol, and waits until it takes calls.
+        """Starts `python -m MODULE --fd=N ARGUMENTS`, a program that speaks this protocol, and waits until it takes
+        calls.
 
-        `told` is written to its standard input; `port_taken` what `PortInUse` says. Raises it and `CardFailed`.
+        `told` is written to its standard input; `port_taken` is the message of `PortInUse`. Raises `PortInUse` and
+        `CardFailed`.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -199,23 +201,23 @@ class LineCard:
 
     @property
     def live(self) -> int:
-        """Calls on this card, those that ring included."""
+        """The calls on this card, including those that are ringing."""
         return len(self._lines)
 
     @property
     def alive(self) -> bool:
-        """Takes calls, as far as is known."""
+        """Whether the card takes calls, as far as is known."""
         return self._link.open and not self._draining
 
     def bury(self, dead: LineCard) -> None:
-        """Ends the calls of a card that has died, and whose port this one has: it sends the BYE."""
+        """Ends the calls of a card that has died and whose port this card has: this card sends their BYEs."""
         for farewell in dead._farewells.values():
             self.send(0, farewell)
 
     async def place(self, uri: str, caller: str = "", trunk: str = "") -> SipLine:
-        """Calls `uri` by `trunk`, with `caller` as our number, and returns the line once it is answered.
+        """Calls `uri` through `trunk`, with `caller` as our number, and returns the line once it is answered.
 
-        Raises `CallRefused`, and `CardFailed` when the card is gone. Cancelling it hangs up.
+        Raises `CallRefused`, and `CardFailed` if the card is gone. Cancelling it hangs up.
         """
         if not self._link.open:
             raise CardFailed("line card: gone")
@@ -234,7 +236,7 @@ class LineCard:
         return line
 
     async def _watch(self) -> None:
-        """By the clock, because a card that hangs sends no frames to count."""
+        """Watches by the clock, because a card that hangs sends no frames to count."""
         with contextlib.suppress(CardFailed):
             while True:
                 try:
@@ -254,7 +256,7 @@ class LineCard:
         return line
 
     async def stats(self) -> protocol.Stats:
-        """Asks the card for its counters."""
+        """Asks the card for its statistics."""
         if not self._link.open:
             raise CardFailed("line card: gone")
         answer: asyncio.Future[protocol.Stats] = self._loop.create_future()
@@ -263,7 +265,7 @@ class LineCard:
         return await answer
 
     def tell(self, note: Note) -> None:
-        """Passes on a note, of a call on this card or on another; returns at once."""
+        """Passes on a note about a call on this card or another; returns at once."""
         if self._link.waiting >= MAX_NOTES_WAITING:
             return
         text = json.dumps(
@@ -274,7 +276,7 @@ class LineCard:
             self.send(number, protocol.Told(text))
 
     def drain(self) -> None:
-        """No new calls (503) from now on; the process ends with its last call."""
+        """Refuses new calls (503) from now on; the process ends with its last call."""
         self._draining = True
         self.send(0, protocol.Stop(drain=True))
 
@@ -301,7 +303,7 @@ class LineCard:
     # --------------------------------------------------------------------------------------------- messages
 
     def send(self, call: int, command: protocol.Command) -> None:
-        """Tells the card; what its socket has no room for waits."""
+        """Sends a command to the card; it waits if the socket has no room."""
         self._link.send(call, command)
 
     def _take(self, call: int, message: protocol.Message) -> None:
@@ -352,7 +354,7 @@ class LineCard:
             self._lines[call].push(message)
 
     def _ended(self) -> None:
-        """The process is gone: so is everything that waits for it."""
+        """Cleans up after the process has ended: ends its calls, and everything that waits for it."""
         reason = EndReason.DRAINED if self._closing else EndReason.LINE_CARD_DIED
         for call in list(self._lines):
             self._of_line(call, LineClosed(reason, 0, "the line card is gone"))
@@ -361,7 +363,7 @@ class LineCard:
         for answer in waiting:
             if not answer.done():
                 answer.set_exception(gone)
-                # Somebody who gave up waiting leaves nobody to take it.
+                # Whoever asked may have stopped waiting.
                 answer.exception()
         self._stats.clear()
         if not self._closing and not self._draining:

@@ -1,10 +1,10 @@
-"""How messages (`protocol.py`) travel between the daemon and a line card: in packets on a `SOCK_SEQPACKET` pair.
+"""Packs the messages between the daemon and a line card (`protocol.py`) into packets on a `SOCK_SEQPACKET` pair.
 
-A message is its type, the call it is about (0: the card itself), the value's fields in the order in which they are
-declared (numbers as they are, the length of each text or audio), then the texts and audio themselves. A packet is
-one message or several: a card reports all its calls' 20 ms at once, which wakes the daemon once. Both ends run on
-one machine from one checkout, so there is no version to negotiate; a packet that does not fit is a bug or comes from a
-stranger, and raises `WireError`.
+A message consists of its type, the call that it is about (0: the card itself), the value's fields in the order of their
+declaration (numbers, and the length of each text or audio), and then the texts and audio. A packet holds one or more
+messages: a card reports 20 ms of all its calls at once, so the daemon wakes up only once. Both ends run on one machine
+from one checkout, so there is no version to negotiate. A malformed packet is a bug or comes from a stranger, and raises
+`WireError`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from phone_daemon.events import EndReason, Frame
 from phone_daemon.wire.protocol import Message
 
 MAX_PACKET = 65_536
-"""Bytes a receiver makes room for."""
+"""The most bytes in a packet."""
 
 
 class WireError(ValueError):
@@ -53,7 +53,7 @@ class _Codec:
         return b"".join((self.head.pack(self.number, call, *values), *tail))
 
     def unpack(self, packet: bytes, start: int) -> tuple[int, Any, int]:
-        """The call, the value, and where it ends."""
+        """Returns the call, the value, and where it ends."""
         _, call, *values = self.head.unpack_from(packet, start)
         start += self.head.size
         for at, decode in self.tails:
@@ -75,7 +75,7 @@ _BY_KIND = {codec.kind: codec for codec in _CODECS}
 
 
 def pack(call: int, message: Message) -> bytes:
-    """`message` about `call` (0 to 2**32 - 1) as it travels; several may be joined, up to `MAX_PACKET` bytes."""
+    """Packs `message` about `call` (0 to 2**32 - 1). Several results may be joined, up to `MAX_PACKET` bytes."""
     return _BY_KIND[type(message)].pack(call, message)
 
 
@@ -85,7 +85,7 @@ _FRAME = _BY_KIND[Frame]
 def pack_frame(  # noqa: PLR0917 (as fast as can be)
     call: int, position: int, pcm: bytes, agent: bytes, reply: int, played: int, queued: int
 ) -> bytes:
-    """`pack(call, Frame(…))` for the one message that is sent 50 times a second and call."""
+    """Does the same as `pack(call, Frame(…))`, but faster, because this message is sent 50 times a second per call."""
     head = _FRAME.head.pack(_FRAME.number, call, position, len(pcm), len(agent), reply, played, queued)
     return head + pcm + agent
 
@@ -101,7 +101,7 @@ def receive(sock: socket.socket) -> bytes | None:
 
 
 def unpack(packet: bytes) -> list[tuple[int, Message]]:
-    """The messages in `packet`, each with its call. Raises `WireError` when anything in it is not one."""
+    """The messages in `packet`, each with its call. Raises `WireError` for a malformed packet."""
     messages: list[tuple[int, Message]] = []
     start = 0
     try:

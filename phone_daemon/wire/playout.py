@@ -1,4 +1,5 @@
-"""The playout queue of one call: audio is pushed ahead, a tick takes 20 ms, and events report what was really played.
+"""The playout queue of one call: audio is pushed ahead, each tick takes 20 ms of it, and events report what was really
+played.
 
 Samples are counted at 8 kHz, on a wideband line too. Pure: no I/O and no clock. The caller of `pull` hands the frame to
 RTP before it calls `settle`, so that whatever is reported has happened.
@@ -37,25 +38,25 @@ class _Reply:
 
 
 class Playout:
-    """Replies in the order of their ids, one after the other; a flushed or overtaken one never plays again."""
+    """Plays replies in the order of their ids. A flushed or overtaken reply never plays again."""
 
     def __init__(self, rate: int = SAMPLE_RATE) -> None:
         """`rate`: sample rate of the audio that is queued and handed out."""
         self._by = rate // SAMPLE_RATE
         self._width = 2 * self._by
-        """Bytes that stand for one sample at 8 kHz."""
+        """Bytes per sample at 8 kHz."""
         self._size = 2 * frame_samples(rate)
         self._silence = bytes(self._size)
         self.reply = 0
-        """Reply that is being played or was played last; 0: none yet."""
+        """The reply that is being played, or was played last; 0: none yet."""
         self.played = 0
-        """Samples of `reply` handed out."""
+        """Samples of `reply` that have been handed out."""
         self.source = 0
-        """Reply whose samples are in the frame that `pull` gave last; 0: none."""
+        """The reply whose samples are in the last frame from `pull`; 0: none."""
         self.underruns = 0
-        """Ticks in which a reply was unfinished and its queue empty, over all replies."""
+        """Ticks, over all replies, in which a reply was unfinished and its queue empty."""
         self.late_audio = 0
-        """Pieces of audio dropped because their reply was flushed, over or overtaken, or had no room left."""
+        """Pieces of audio dropped because their reply was flushed, finished, overtaken, or full."""
         self._replies: deque[_Reply] = deque()
         self._newest = 0
         self._flushed = 0
@@ -66,7 +67,7 @@ class Playout:
 
     @property
     def queued(self) -> int:
-        """Samples that wait to be played."""
+        """Samples waiting to be played."""
         return sum(len(reply.pcm) for reply in self._replies) // self._width
 
     def play(self, reply: int, pcm: bytes) -> None:
@@ -111,7 +112,7 @@ class Playout:
         while self._replies:
             entry = self._replies[0]
             if len(entry.pcm) < size and not entry.finished:
-                # Less than a frame is kept back, so that a late piece joins it without a second gap.
+                # An incomplete frame is held back, so that a late piece joins it without a second gap.
                 entry.underruns += 1
                 self.underruns += 1
                 return b""
@@ -132,7 +133,7 @@ class Playout:
         return b""
 
     def settle(self, position: int, at_ns: int) -> list[PlayoutEvent]:
-        """The events of this tick, whose frame was handed to RTP at `at_ns`."""
+        """Returns the events of this tick, whose frame was handed to RTP at `at_ns`."""
         events: list[PlayoutEvent] = []
         for reply, played, dropped, underruns in self._silenced:
             events.append(Flushed(reply, played, dropped, underruns, position, at_ns))

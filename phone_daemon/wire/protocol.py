@@ -1,4 +1,4 @@
-"""What the daemon and a line card say to each other; `packets.py` says how it travels."""
+"""The messages between the daemon and a line card; `packets.py` describes how they travel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from phone_daemon.events import (
 )
 
 PLAY_BYTES = 16_000
-"""Audio in one `Play` at most (one second): longer pieces are split."""
+"""The most audio in one `Play` (one second); longer pieces are split."""
 
 # ---------------------------------------------------------------------------------------------- daemon -> card
 
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """A final response of 300 to 699; `retry_after` seconds are told to the caller unless 0."""
+    """A final response from 300 to 699, with a Retry-After header unless `retry_after` (seconds) is 0."""
 
     code: int
     retry_after: int = 0
@@ -44,7 +44,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Calls `uri` by the account of `trunk` (empty: none's); `caller` is the user part of our own From header."""
+    """Calls `uri` through the account of `trunk` (empty: no account); `caller` is the user part of our From header."""
 
     uri: str
     caller: str = ""
@@ -53,18 +53,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What calls of `trunk` go out by, in place of what it had; registered at `registrar` unless `expires` is 0."""
+    """Sets the account for outgoing calls through `trunk`, and registers it at `registrar` unless `expires` is 0."""
 
     trunk: str
     user: str
     domain: str
-    """What follows the @ in our address."""
+    """The part after the @ in our address."""
     registrar: str
     """`host` or `host:port`."""
     route: str
-    """Where requests are sent: `address:port`, with `;transport=tcp` where that is meant."""
+    """Where requests are sent: `address:port`, followed by `;transport=tcp` for TCP."""
     line: str
-    """A parameter of the Contact, which calls over the registration bear."""
+    """A parameter of the Contact, which identifies calls that come over this registration."""
     auth_user: str
     realm: str
     password: str = field(repr=False)
@@ -74,21 +74,21 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Unregister:
-    """Takes back the registration of `trunk`, or all of them when it is empty."""
+    """Removes the registration of `trunk`, or all registrations if it is empty."""
 
     trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Who may call: `admission.encode`; until the first one everybody may."""
+    """Says who may call, in the format of `admission.encode`; until the first such message, everybody may."""
 
     rules: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """Asks `trunk` at the SIP URI `target` whether it is there; answered with `OptionsAnswered` if it is."""
+    """Sends OPTIONS to `trunk` at the SIP URI `target`; if it responds, `OptionsAnswered` follows."""
 
     trunk: str
     target: str
@@ -96,7 +96,7 @@ class AskOptions:
 
 @dataclass(frozen=True, slots=True)
 class SetReady:
-    """Whether OPTIONS is answered with 200 or with 503."""
+    """Sets whether OPTIONS is answered with 200 or with 503."""
 
     ready: bool
 
@@ -109,7 +109,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class PlayWide:
-    """`Play` at 16 kHz, for a wideband line. Both may come for one reply."""
+    """The same as `Play`, but at 16 kHz, for a wideband line. A reply may have both."""
 
     reply: int
     pcm: bytes
@@ -127,7 +127,7 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """The reply goes on softly (`down`), or as loud as before."""
+    """The reply continues softly (`down`), or at full volume."""
 
     reply: int
     down: bool
@@ -145,14 +145,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """A piece of what the colleague of the next `Consult` is told."""
+    """A piece of the audio that the colleague of the next `Consult` hears first."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Consult:
-    """An attended transfer: calls `uri`, tells them what `Brief` brought, and joins them with the caller."""
+    """An attended transfer: calls `uri`, plays the audio from `Brief`, and connects them with the caller."""
 
     uri: str
     caller: str = ""
@@ -160,7 +160,7 @@ class Consult:
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """A piece of what the caller hears, again and again, in place of replies; empty: they are heard again."""
+    """A piece of the music that the caller hears in a loop in place of replies; empty: the music stops."""
 
     pcm: bytes
 
@@ -172,7 +172,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """No new calls; `drain`: exit when the live ones are over, else end them now and exit."""
+    """Take no new calls. `drain`: exit once the live ones are over; otherwise end them now and exit."""
 
     drain: bool
 
@@ -184,9 +184,10 @@ class AskStats:
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """The BYE that would end a call. A card tells it of each call that is answered; empty: the call is over.
+    """The BYE that would end a call. A card sends it to the daemon for each answered call, and an empty one when the
+    call is over.
 
-    The card that takes the place of a dead one is told it in turn, and sends it.
+    The card that replaces a dead one receives the BYEs of its calls and sends them.
     """
 
     call_id: str
@@ -200,7 +201,8 @@ class Farewell:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A note (`events.Note`) as JSON: of this call, or with call 0 of one on another card. For the web's card alone."""
+    """A note (`events.Note`) as JSON, about this call or, with call 0, about one on another card. Only for the web's
+    card."""
 
     note: str
 
@@ -244,21 +246,22 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Somebody calls; rings until it is answered or refused."""
+    """An incoming call; it rings until it is answered or refused."""
 
     invite: str
     """The request as it came, without its body."""
     address: str
-    """Where it came from, `host:port`."""
+    """The sender's address, `host:port`."""
     trunk: str = ""
-    """The trunk whose call it is; empty where there are none."""
+    """The trunk that the call came through; empty if there are no trunks."""
     wide: bool = False
     """Whether its frames are `WideFrame`s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of a registration: it holds for `expires` seconds, or does not (0), with the registrar's answer."""
+    """The outcome of a registration: how long it is valid in seconds (`expires`; 0: it failed), with the registrar's
+    answer."""
 
     trunk: str
     code: int
@@ -268,7 +271,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class OptionsAnswered:
-    """A trunk is there, whatever it says (`code`)."""
+    """A trunk has responded to OPTIONS, with whatever `code`."""
 
     trunk: str
     code: int
@@ -276,7 +279,7 @@ class OptionsAnswered:
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """A placed call rings at the other side; what it says meanwhile (early media) is no answer."""
+    """A placed call rings at the other end. Early media, if any, does not count as an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +289,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class InBandKeys:
-    """Whether the caller's keys come as tones in the audio, as no telephone-event (RFC 4733) was agreed on."""
+    """Whether the caller's keys come as tones in the audio, because no telephone-event (RFC 4733) was negotiated."""
 
     expected: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A card since its start."""
+    """A card's statistics since its start."""
 
     ticks: int
     tick_late_p99_us: int
@@ -301,11 +304,11 @@ class Stats:
     tick_late_max_us: int
     underruns: int
     stale_frames: int
-    """Frames handed to RTP with samples of a reply that had been flushed: 0, or a bug."""
+    """Frames handed to RTP with samples of a reply that had been flushed; anything but 0 is a bug."""
     late_audio: int
-    """Pieces of audio that came after their reply was flushed or overtaken, and were dropped."""
+    """Pieces of audio that were dropped because they came after their reply was flushed or overtaken."""
     lost_frames: int
-    """Caller's frames the daemon was too slow to take."""
+    """Frames from callers that the daemon was too slow to take."""
     calls: int
     conf_ports: int
     descriptors: int

@@ -1,4 +1,4 @@
-"""An RTP packet's parts (RFC 3550 section 5.1). Pure."""
+"""The parts of an RTP packet (RFC 3550 section 5.1). Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ HEADER = struct.Struct("!BBHII")
 
 
 def payload_type(packet: bytes) -> int:
-    """That of an RTP packet; -1 if it is none."""
+    """The payload type of an RTP packet; -1 if it is not one."""
     return packet[1] & 0x7F if len(packet) >= HEADER.size and packet[0] >> 6 == 2 else -1
 
 
 def payload_bounds(packet: bytes) -> tuple[int, int]:
-    """Where the payload begins and ends; nothing is between them if the packet is torn."""
+    """Where the payload begins and ends; both are the same if the packet is truncated."""
     start = HEADER.size + 4 * (packet[0] & 0x0F)
     if packet[0] & 0x10:
         start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])

@@ -1,4 +1,4 @@
-"""The SIP side of the daemon: as many line cards as the settings say, each replaced when it dies."""
+"""The SIP side of the daemon: as many line cards as the settings say, each of which is replaced if it dies."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["CallRefused", "CardFailed", "IncomingCall", "LineCard", "LineCards",
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY_S, LAST_DELAY_S = 0.05, 10.0
-"""How long after a card's death the next one is started, and the longest when they keep dying."""
+"""The delay before a dead card is replaced, and the longest delay if its successors keep dying."""
 STEADY_S = 10.0
-"""A card that lived for this long did not die of starting."""
+"""A card that lived for this long did not fail because of its start."""
 
 
 class LineCards:
-    """The settings' line cards on consecutive ports; one that dies is replaced. `async with` starts and ends them."""
+    """The line cards in the settings, on consecutive ports. `async with` starts and ends them."""
 
     def __init__(
         self, settings: SipSettings, *, trunks: Trunks | None = None, new_id: Callable[[], str] = new_call_id
@@ -61,31 +61,31 @@ class LineCards:
 
     @property
     def queue(self) -> asyncio.Queue[IncomingCall]:
-        """Where calls wait for an answer, those of cards beside these too."""
+        """The queue of calls that wait for an answer; cards other than these may add theirs."""
         return self._incoming
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """SIP ports, a card each."""
+        """SIP ports, one per card."""
         return tuple(card.port for card in self._cards)
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Processes, a card each; a dead one's until it is replaced."""
+        """Process ids, one per card; a dead card's until it is replaced."""
         return tuple(card.pid for card in self._cards)
 
     @property
     def max_calls(self) -> int:
-        """Calls that all cards can carry together."""
+        """The number of calls that all cards can carry together."""
         return sum(card.max_calls for card in self._cards)
 
     @property
     def alive(self) -> int:
-        """Cards that take calls."""
+        """The number of cards that take calls."""
         return sum(card.alive for card in self._cards)
 
     async def incoming(self) -> AsyncIterator[IncomingCall]:
-        """Calls that wait for an answer, whichever card they came to. Never ends by itself."""
+        """Yields calls that wait for an answer, from any card. Never ends by itself."""
         while True:
             call = await self._incoming.get()
             if call.gone:
@@ -98,11 +98,11 @@ class LineCards:
         return await min(self._cards, key=lambda card: (not card.alive, card.live)).place(uri, caller, trunk)
 
     async def stats(self) -> list[protocol.Stats]:
-        """`LineCard.stats` of every living card."""
+        """The statistics of every living card."""
         return await asyncio.gather(*(card.stats() for card in self._cards if card.alive))
 
     def drain(self) -> None:
-        """No new calls on any card."""
+        """Refuses new calls on every card."""
         for card in self._cards:
             card.drain()
 
@@ -122,13 +122,14 @@ class LineCards:
         return card
 
     async def _keep(self, at: int) -> None:
-        """Replaces the card in place `at` whenever it dies: at once, then ever more slowly if it keeps dying."""
+        """Replaces the card in place `at` whenever it dies: at once, and then more and more slowly if it keeps
+        dying."""
         loop = asyncio.get_running_loop()
         delay = FIRST_DELAY_S
         while True:
             started = loop.time()
             card = self._cards[at]
-            # Shielded: cancelling this task must not cancel what the card will resolve.
+            # Shielded, because cancelling this task must not cancel the card's own future.
             await asyncio.shield(card.died)
             await card.close()
             delay = FIRST_DELAY_S if loop.time() - started > STEADY_S else min(2 * delay, LAST_DELAY_S)

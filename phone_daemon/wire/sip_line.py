@@ -1,4 +1,4 @@
-"""One call of a line card as the daemon sees it: ringing, then a line (`wire/line.py`)."""
+"""The daemon's view of one call on a line card: first it rings, and then it is a line (`wire/line.py`)."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ from sidecars.log import Event
 logger = logging.getLogger(__name__)
 
 MAX_BEHIND = 500
-"""Frames (ten seconds) that wait for a reader; then the newest are dropped, which shows in their positions."""
+"""The most frames (ten seconds) that wait for a reader; after that the newest are dropped, which their positions
+show."""
 
 
 class CallRefused(Exception):
-    """A placed call that was not answered: `code` is the SIP status, 0 when none came."""
+    """A placed call that was not answered. `code` is the SIP status; 0 if there was none."""
 
     def __init__(self, code: int, reason: str, *, rang: bool = False) -> None:
         super().__init__(f"{code} {reason}".strip())
         self.code = code
         self.reason = reason
         self.rang = rang
-        """The other side's telephone rang before."""
+        """Whether the other telephone rang first."""
 
 
 class SipLine:
-    """Implements `wire.line.Line` over one call of a line card."""
+    """A `wire.line.Line` over one call of a line card."""
 
     def __init__(self, id: str, caller: str, called: str, send: Callable[[protocol.Command], None]) -> None:
-        """`send` takes what the card is told about this call."""
+        """`send` takes the commands for this call."""
         self.id = id
         self.caller = caller
         self.called = called
         self.caller_name = ""
         self.wide = False
         self.may_transfer: Callable[[str], bool] = lambda uri: True
-        """Whether a caller may be handed over to a SIP URI."""
+        """Whether the caller may be transferred to a SIP URI."""
         self.bridge: Callable[[SipLine, str, bytes], None] | None = None
-        """Hands the caller over to a SIP URI, told so much first; None: their own side is asked to (REFER)."""
+        """Connects the caller with a SIP URI, playing a briefing there first; None: the caller's side is asked to do it
+        (REFER)."""
         self.newest_reply = 0
         self.over = asyncio.Event()
-        """Set when the call is over on the wire, or the agent has handed it over."""
+        """Set when the call is over on the wire, or the agent has transferred it."""
         self.rings = False
-        """A call of ours: the other side's telephone rings, or rang."""
+        """For a call that we placed: whether the other telephone rings, or rang."""
         self.closed: LineClosed | None = None
-        """Set as soon as the call is over on the wire, before the reader of `events` has come to it."""
+        """Set as soon as the call is over on the wire, even before the reader of `events` gets there."""
         self.lost_frames = 0
-        """Frames dropped because nobody read them for ten seconds."""
+        """The number of frames dropped because nobody read them for ten seconds."""
         self._tell = send
         self._tones: ToneKeys | None = None
-        """Hears keys in the audio, where they come no other way."""
+        """Detects keys in the audio, if they come in no other way."""
         self._queue: deque[LineEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._heir: Callable[[LineEvent], None] | None = None
-        """Takes what happens on the line, once the agent has handed it over."""
+        """Receives the line's events once the agent has transferred the call."""
 
     async def events(self) -> AsyncIterator[LineEvent]:
         while True:
@@ -109,9 +111,9 @@ class SipLine:
         self.send(protocol.Transfer(uri))
 
     def _may_not(self, uri: str) -> bool:
-        """Whether a caller may not be handed over to `uri`, which is told then."""
+        """Whether the transfer to `uri` is forbidden; if so, reports its failure."""
         if not self.may_transfer(uri):
-            # Whom to is personal, and stays out of the log.
+            # The target is personal data, and stays out of the log.
             logger.warning(Event("transfer.refused", call=self.id, reason="[sip] transfer_to does not have the number"))
             self.push(TransferFailed(403, "[sip] transfer_to does not have the number"))
             return True
@@ -136,21 +138,21 @@ class SipLine:
         self.send(protocol.HangUp(reason))
 
     def send(self, command: protocol.Command) -> None:
-        """Tells the card, unless the call is over."""
+        """Sends a command to the card, unless the call is over."""
         if self.closed is None:
             self.tell(command)
 
     def tell(self, command: protocol.Command) -> None:
-        """Tells the card, also of a call that the agent has handed over."""
+        """Sends a command to the card, even if the agent has transferred the call."""
         self._tell(command)
 
     def hand_over(self, heir: Callable[[LineEvent], None]) -> None:
-        """Ends the call for whoever reads its events; `heir` gets what happens from now on."""
+        """Ends the call for the reader of its events; `heir` receives all further events."""
         self.push(LineClosed(EndReason.TRANSFERRED))
         self._heir = heir
 
     def hear_tones(self, expected: bool) -> None:
-        """Whether the caller's keys come as tones in the audio."""
+        """Sets whether the caller's keys come as tones in the audio."""
         self._tones = (self._tones or ToneKeys()) if expected else None
 
     def push(self, event: LineEvent) -> None:
@@ -163,7 +165,7 @@ class SipLine:
         if isinstance(event, Frame) and self._tones is not None:
             key = self._tones.hear(event.pcm)
             if self._tones.sounding:
-                # A key is no speech, and what it says belongs into no recording.
+                # A key tone is not speech, and what was pressed must not be in the recording.
                 event = replace(event, pcm=bytes(FRAME_BYTES))
             if key:
                 self._put(Digit(key))
@@ -182,7 +184,7 @@ class SipLine:
 
 
 class IncomingCall:
-    """A call that waits for an answer. The caller hears nothing until `ring`, `answer` or `refuse`."""
+    """A call that waits for an answer. The caller hears nothing until `ring`, `answer`, or `refuse`."""
 
     def __init__(self, line: SipLine, address: str, numbers: tuple[str, ...] = (), trunk: str = "") -> None:
         self.id = line.id
@@ -190,20 +192,20 @@ class IncomingCall:
         self.called = line.called
         self.caller_name = line.caller_name
         self.numbers = numbers or (line.called,)
-        """What was dialled, as each part of the INVITE says it; `called` is the first."""
+        """What was dialled according to each part of the INVITE; `called` is the first."""
         self.address = address
-        """Where the INVITE came from, `host:port`."""
+        """The sender of the INVITE, `host:port`."""
         self.trunk = trunk
-        """The trunk whose call it is; empty where there are none."""
+        """The trunk that the call came through; empty if there are no trunks."""
         self.from_web = False
-        """It came from the web process."""
+        """Whether it came from the web process."""
         self.join = ""
-        """The live call that a colleague takes over by this one (RFC 3911's Join); empty: it is for the agent."""
+        """The live call that a colleague takes over with this one (Join, RFC 3911); empty if it is for the agent."""
         self._line = line
 
     @property
     def gone(self) -> bool:
-        """The caller gave up before an answer."""
+        """Whether the caller gave up before an answer."""
         return self._line.closed is not None
 
     def ring(self) -> None:
@@ -211,16 +213,16 @@ class IncomingCall:
         self._line.send(protocol.Ring())
 
     def answer(self, called: str = "") -> SipLine:
-        """200 OK; `called` is the one of `numbers` that counts.
+        """200 OK. `called`: the one of `numbers` that counts.
 
-        The line carries audio from now on; if the caller has given up, `LineClosed` is its only event.
+        From now on the line carries audio. If the caller has given up, its only event is `LineClosed`.
         """
         self.called = self._line.called = called or self.called
         self._line.send(protocol.Answer())
         return self._line
 
     def refuse(self, code: int, retry_after: int | None = None) -> None:
-        """A final response, 300 to 699, with `Retry-After` seconds if given (RFC 3261 section 20.33)."""
+        """A final response, 300 to 699, with a Retry-After header (seconds) if given (RFC 3261 section 20.33)."""
         if not 300 <= code <= 699:
             raise ValueError(f"refuse with {code}: a refusal is 300 to 699")
         self._line.send(protocol.Refuse(code, retry_after or 0))

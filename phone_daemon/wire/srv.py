@@ -1,4 +1,4 @@
-"""Where a SIP host is: SRV and A records, the best target first (RFC 3263 section 4.2, RFC 2782)."""
+"""Looks up SIP hosts by SRV and A records, the best target first (RFC 3263 section 4.2, RFC 2782)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOKUP_S = 5.0
 
 
 class LookupFailed(Exception):
-    """A name that nobody knows, or no name server that could be asked: one line."""
+    """The name is unknown, or no name server responds. One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def lookup(where: str, transport: str = "udp", resolver: Resolver | None =
     host, port = host_port(where)
     if is_numeric(host):
         return (Target(host, port or SIP_PORT),)
-    # A port of its own rules SRV out.
+    # An explicit port rules out SRV.
     services = [] if port else await _services(f"_sip._{transport}.{host}", resolver)
     if not services:
         return tuple(Target(address, port or SIP_PORT) for address in await _addresses(host))
@@ -60,7 +60,7 @@ async def lookup(where: str, transport: str = "udp", resolver: Resolver | None =
 
 
 async def _services(name: str, resolver: Resolver | None) -> list[SRV]:
-    """The SRV records of `name` in the order in which they are to be tried; none where there are none."""
+    """The SRV records of `name`, in the order in which to try them; empty if there are none."""
     # Few daemons have a trunk that is known by its name.
     from dns.asyncresolver import Resolver  # noqa: PLC0415
     from dns.exception import DNSException  # noqa: PLC0415
@@ -72,12 +72,12 @@ async def _services(name: str, resolver: Resolver | None) -> list[SRV]:
     except (DNSException, OSError):
         return []
     records = [record for record in answer if isinstance(record, SRV)]
-    # By priority; within one, the heavier the likelier to come first.
+    # By priority; within a priority, records with more weight are likelier to come first.
     return sorted(records, key=lambda each: (each.priority, -(random.random() ** (1 / max(each.weight, 0.01)))))
 
 
 async def _addresses(host: str) -> list[str]:
-    """IPv4 addresses of `host`, as the machine's own resolver knows them (`/etc/hosts` included)."""
+    """The IPv4 addresses of `host` from the machine's own resolver, including `/etc/hosts`."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str]] = loop.create_future()
 
@@ -100,7 +100,7 @@ async def _addresses(host: str) -> list[str]:
         with contextlib.suppress(RuntimeError):  # The daemon is gone meanwhile.
             loop.call_soon_threadsafe(settle, found, problem)
 
-    # A thread of its own: one of asyncio's pool would hold up the daemon's end for as long as the name server is mute.
+    # In its own thread: one of asyncio's pool would delay the daemon's exit until the name server responds.
     threading.Thread(target=ask, name=f"lookup {host}", daemon=True).start()
     try:
         async with asyncio.timeout(LOOKUP_S):

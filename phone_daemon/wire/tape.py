@@ -1,7 +1,7 @@
-"""A line without a network: a recorded caller at the far end, 20 ms of loop time a tick.
+"""A line without a network: a recorded caller is at the far end, and each tick takes 20 ms of loop time.
 
-On the sample clock a whole call takes as long as its engines need, and every run is the same. Playout is the line
-card's own (`wire/playout.py`), so what holds here holds on a telephone line.
+On the sample clock a whole call takes only as long as its engines need, and every run is the same. Playout is the line
+card's own (`wire/playout.py`), so results also hold for a telephone line.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from phone_daemon.media import g711
 from phone_daemon.wire.playout import Playout
 
 DIGIT_S = 0.160
-"""A pressed key and the gap after it, as pjsua2 sends them (RFC 4733)."""
+"""The length of a pressed key and of the gap after it, as pjsua2 sends them (RFC 4733)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The caller begins to say this; whatever is still being said before it is said first."""
+    """The caller begins to say this, once anything that is still being said is over."""
 
     pcm: bytes
 
@@ -51,13 +51,13 @@ class HangUp:
 
 Act = Say | Press | HangUp
 FarEnd = Callable[[bytes], Iterable[Act]]
-"""Hears the agent's 20 ms frame (empty: silence) and answers with what the caller begins to do in the next one."""
+"""Takes the agent's 20 ms frame (empty: silence), and returns what the caller begins to do in the next one."""
 
 SILENCE = bytes(FRAME_BYTES)
 
 
 class TapeLine:
-    """Implements `wire.line.Line`. `run()` is the line's clock: the call lives as long as it runs."""
+    """A `wire.line.Line` whose clock is `run()`: the call lasts as long as that runs."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class TapeLine:
         companded: bool = True,
         echo: Callable[[bytes, bytes], bytes] | None = None,
     ) -> None:
-        """`companded`: both directions pass through µ-law, as on a real line.
+        """`companded`: both directions go through µ-law, as on a real line.
 
-        `echo` makes what the line sends of the caller's frame and of the agent's, which it hears in the same tick.
+        `echo` computes what the line sends from the caller's frame and the agent's frame of the same tick.
         """
         self.id = id
         self.caller = caller
@@ -82,9 +82,9 @@ class TapeLine:
         """DTMF that the agent sent."""
         self.transferred_to = ""
         self.briefing = b""
-        """What the colleague was told before a transfer."""
+        """The briefing that the colleague heard before a transfer."""
         self.music = False
-        """The caller hears music; what is recorded and heard does not have it."""
+        """Whether the caller hears music, which is not part of the recording."""
         self._far_end = far_end
         self._echo = echo
         self._line = g711.through if companded else bytes

@@ -91,8 +91,8 @@ class KeyPresses:
 
 
 def _goes_on(last: EventPacket, packet: EventPacket, step: int) -> bool:
-    """Whether it is the same key under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a sender's
-    mistake.
+    """Whether it is the same key press under another timestamp: its next segment (RFC 4733 section 2.5.1.3), or a
+    sender's mistake.
 
     Some gateways let the timestamp advance within an event. Two presses of one key do not overlap, though.
     """

@@ -1,4 +1,4 @@
-"""One trunk, and what is known of it."""
+"""One trunk and its state."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from phone_daemon.wire.followed import Followed
 
 
 class Standing(StrEnum):
-    """How a trunk is."""
+    """The state of a trunk."""
 
     TRYING = "trying"
     REGISTERED = "registered"
     REFUSED = "refused"
-    """The registrar does not take the account."""
+    """The registrar rejects the account."""
     UNREACHABLE = "unreachable"
     READY = "ready"
     """It needs no registration."""
     LEFT = "left"
-    """The registration was taken back."""
+    """The registration was removed."""
 
 
 UP = (Standing.REGISTERED, Standing.READY)
-"""How a trunk is that takes calls."""
+"""The states in which a trunk takes calls."""
 
 
 @dataclass(slots=True)
 class Trunk:
-    """One trunk, and how it is."""
+    """A trunk and its state."""
 
     settings: TrunkSettings
     standing: Standing = Standing.READY
     detail: str = ""
-    """What is wrong, in the registrar's own words where it has any."""
+    """What is wrong, in the registrar's own words if there are any."""
     registrar: str = ""
-    """The one that was asked last."""
+    """The registrar that was asked last."""
     route: str = ""
-    """Where requests are sent: `address:port`; empty: not known yet."""
+    """Where requests are sent: `address:port`; empty if it is not known yet."""
     expires_s: int = 0
     attempts: int = 0
-    """Times that it was to be registered."""
+    """How many times a registration was attempted."""
     failures: int = 0
-    """… and was not."""
+    """How many of these attempts failed."""
     calls: int = 0
-    """Live ones, both ways."""
+    """Live calls in both directions."""
     since: float = field(default_factory=time.time)
-    """When it came to stand so (UTC, seconds)."""
+    """When it entered this state (UTC, seconds)."""
     peers: Followed = field(default_factory=Followed)
-    """Its registrars and its proxy: their requests come from there."""
+    """The addresses of its registrars and its proxy, from which its requests come."""
     sources: Followed = field(default_factory=Followed)
-    """What the names among its `addresses` were looked up as."""
+    """The results of looking up the names in its `addresses`."""
     line: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """Networks that it sends from."""
+        """The networks that it sends from."""
         found = sorted({target.address for target in self.sources.known})
         return (*filter(is_network, self.settings.addresses), *found)
 
@@ -71,7 +71,7 @@ class Trunk:
         return not self.settings.max_calls or self.calls < self.settings.max_calls
 
     def shown(self) -> dict[str, object]:
-        """For `phone-ops trunks`; no secret is in it."""
+        """The state for `phone-ops trunks`, without secrets."""
         return {
             "trunk": self.settings.name,
             "state": str(self.standing),

@@ -1,8 +1,8 @@
-"""The daemon's trunks: each kept registered, asked whether it is there, and its state told to whoever asks.
+"""The daemon's trunks: keeps each registered, checks whether it is reachable, and reports its state.
 
-A registrar that refuses an account is asked ever more seldom, because it would lock the account; one that does not
-answer gives way to the next in the list. Names are looked up here, and again and again, never in a line card, which a
-slow name server would silence. One card registers, the first: a registrar that knew several would ring them all.
+A registrar that refuses an account is asked less and less often, because it might lock the account. If one does not
+answer, the next in the list is tried. Names are looked up here, again and again, and never in a line card, whose calls
+a slow name server would silence. Only the first card registers: a registrar that knew several would ring all of them.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from sidecars.log import Event
 log = logging.getLogger(__name__)
 
 ANSWER_S = 40.0
-"""A card that has not said for so long what became of a REGISTER never will: transactions take 32 s at most."""
+"""A card that has not reported the outcome of a REGISTER for this long never will: transactions take at most 32 s."""
 OPTIONS_S = 6.0
-"""An answer to OPTIONS takes no longer."""
+"""How long to wait for an answer to OPTIONS."""
 MAX_TARGETS = 4
-"""More addresses of one registrar are not tried in one round."""
+"""The most addresses of one registrar that are tried in one round."""
 REFUSED = frozenset({401, 403, 404, 407})
-"""The account is wrong, and would be so at the provider's other registrar as well."""
+"""Statuses that mean that the account is wrong, as it would be at the provider's other registrars."""
 NOBODY = "phone-daemon"
-"""Our user where a trunk has no account and no caller id."""
+"""Our user name if a trunk has neither an account nor a caller id."""
 Resolve = Callable[[str, str], Awaitable[Sequence[Target]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between attempts that fail, doubled from the first to the last."""
+    """Seconds between failed attempts, doubled from the first value up to the last."""
 
     refused_s: tuple[float, float] = (60.0, 3600.0)
     silent_s: tuple[float, float] = (4.0, 120.0)
 
 
 class Trunks:
-    """Of one daemon; `async with` starts and ends what keeps them. Line cards are handed over with `adopt`.
+    """The trunks of one daemon. `async with` starts and ends the tasks that maintain them; `adopt` adds line cards.
 
-    `count` is told of each registration that was tried (trunk, outcome). `edge`: `address:port` of an edge, which then
-    does the registering and passes calls on; empty: there is none.
+    `count` is called with the trunk and outcome of each registration attempt. `edge`: `address:port` of an edge, which
+    then registers the accounts and passes calls on; empty if there is none.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Trunks:
         self._reports: dict[str, asyncio.Queue[protocol.Registered]] = {name: asyncio.Queue() for name in self._trunks}
         self._there = {name: asyncio.Event() for name in self._trunks}
         self._told: dict[str, str] = {}
-        """What the log was told of a trunk last."""
+        """What was last logged about each trunk."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -112,18 +112,18 @@ class Trunks:
 
     @property
     def trusted(self) -> frozenset[str]:
-        """Trunks whose word on who calls is taken."""
+        """The trunks that are trusted to say who calls."""
         return frozenset(name for name, trunk in self._trunks.items() if trunk.settings.trust)
 
     @property
     def problem(self) -> str:
-        """Which trunks are not there, and why, in one line; empty: all are."""
+        """Which trunks are unavailable, and why, in one line; empty if all are available."""
         return "; ".join(f"{name}: {trunk.detail}" for name, trunk in self._trunks.items() if trunk.detail)
 
     # ------------------------------------------------------------------------------------------------ line cards
 
     def adopt(self, at: int, card: LineCard) -> None:
-        """`card` now has place `at`; what another had there before is gone."""
+        """`card` now has place `at`; the card that had it before is gone."""
         self._cards[at] = card
         card.trunks = self
         if not self._trunks:
@@ -137,14 +137,14 @@ class Trunks:
         self._has_card.set()
 
     def take(self, message: protocol.Registered | protocol.OptionsAnswered) -> None:
-        """What a card says of a trunk."""
+        """Takes a card's report about a trunk."""
         if isinstance(message, protocol.OptionsAnswered):
             self._there[message.trunk].set()
         elif message.trunk in self._reports:
             self._reports[message.trunk].put_nowait(message)
 
     def leave(self) -> None:
-        """Takes back every registration: no call is to come in any more."""
+        """Removes every registration, so that no more calls come in."""
         for task in self._tasks:
             task.cancel()
         for card in self._cards.values():
@@ -167,12 +167,12 @@ class Trunks:
 
     @staticmethod
     def caller(trunk: Trunk) -> str:
-        """Our number in calls by `trunk`."""
+        """Our number in calls through `trunk`."""
         register = trunk.settings.register
         return trunk.settings.caller_id or (register.user if register else NOBODY)
 
     def uri(self, trunk: Trunk, number: str) -> str:
-        """What is called where `number` is called by `trunk`."""
+        """The URI to call for `number` through `trunk`."""
         host = self._account(trunk).domain
         if self._edge:
             # It looks at nothing else.
@@ -203,7 +203,7 @@ class Trunks:
     # ---------------------------------------------------------------------------------------------- registration
 
     async def _keep(self, trunk: Trunk, register: RegisterKeys) -> None:
-        """Registers, and again whenever the registration is lost."""
+        """Keeps the trunk registered, and registers it again whenever the registration is lost."""
         pause_s = 0.0
         while True:
             report = await self._try_registrars(trunk, register)
@@ -224,7 +224,7 @@ class Trunks:
             first, last = self._backoff.refused_s if refused else self._backoff.silent_s
             pause_s = min(max(2 * pause_s, first), last)
             self._fail(trunk, report, refused, pause_s)
-            # Not all daemons of a provider's customers at the same moment.
+            # Spread out, so that not all customers of a provider register at the same moment.
             await asyncio.sleep(pause_s * random.uniform(0.9, 1.1))
 
     def _fail(self, trunk: Trunk, report: protocol.Registered, refused: bool, pause_s: float) -> None:
@@ -234,7 +234,7 @@ class Trunks:
         self._count(name, "refused" if refused else "unreachable")
         self._stand(trunk, Standing.REFUSED if refused else Standing.UNREACHABLE, f"{trunk.registrar}: {said}")
         if self._told.get(name) == trunk.detail:
-            return  # Said once is enough: it goes on being tried.
+            return  # Logging it once is enough; attempts continue.
         self._told[name] = trunk.detail
         remedy = (
             "check the user and password of its account"
@@ -245,7 +245,7 @@ class Trunks:
         log.error(Event("trunk.failed", **about, remedy=remedy))
 
     async def _try_registrars(self, trunk: Trunk, register: RegisterKeys) -> protocol.Registered:
-        """What the first registrar says that says yes, or that the account is wrong; else what the last one does."""
+        """The answer of the first registrar that accepts or rejects the account; otherwise the last one's answer."""
         name, transport = trunk.settings.name, trunk.settings.transport
         report = protocol.Registered(name, 0, "", 0)
         for registrar in register.registrar:
@@ -283,7 +283,7 @@ class Trunks:
     # ------------------------------------------------------------------------------------------- where a trunk is
 
     async def _follow(self, trunk: Trunk) -> None:
-        """Keeps up with what the trunk's names are looked up as: who may call, and where requests are sent."""
+        """Looks up the trunk's names again and again, and updates who may call and where requests are sent."""
         while True:
             found = await self._look_up(trunk)
             await asyncio.sleep(LOOK_AGAIN_S if found else self._backoff.silent_s[0])
@@ -313,13 +313,13 @@ class Trunks:
             for card in self._cards.values():
                 self._admit(card)
         if found and trunk.standing is Standing.REGISTERED and trunk.peers.has_left(trunk.route, clock()):
-            # The card tells once it is done, which makes `_keep` register anew.
+            # The card reports when this is done, and then `_keep` registers again.
             self._stand(trunk, Standing.TRYING)
             self._cards[0].send(0, protocol.Unregister(settings.name))
         return found
 
     async def _ask(self, trunk: Trunk) -> None:
-        """Asks with OPTIONS whether the trunk is there; two that are not answered mean that it is not."""
+        """Checks with OPTIONS whether the trunk is reachable; two without an answer mean that it is not."""
         name, unanswered = trunk.settings.name, 0
         there = self._there[name]
         while True:
@@ -356,5 +356,5 @@ class Trunks:
 
 
 def edge_address(inner: str, port: int) -> str:
-    """Where an edge is, as line cards see it."""
+    """The edge's address as line cards see it."""
     return f"{inner}:{port or SIP_PORT}"

@@ -1,4 +1,4 @@
-"""Who calls, and whom: telephone numbers as trunks write them into an INVITE. Pure."""
+"""Finds out who calls whom, from the telephone numbers that trunks write into an INVITE. Pure."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
 _CONTEXT = re.compile(r"\b(?:tel|sips?):([\d\s().\-]+);[^>@]*?\bphone-context=(\+\d+)", re.IGNORECASE)
 _TRUNK_ZERO = re.compile(r"^(\s*\+\d+)\s*\(0\)")
-"""The national prefix that is not dialled from abroad, as in +44 (0)20 …"""
+"""The national prefix in parentheses, which is not dialled from abroad, as in +44 (0)20 …"""
 _PRIVATE = frozenset({"id", "user"})
-"""What a caller asks to be withheld (RFC 3323, RFC 3325)."""
+"""Values of Privacy with which callers ask to withhold their number (RFC 3323, RFC 3325)."""
 _NANP = re.compile(r"[2-9]\d{9}", re.ASCII)
-"""A number in North America's plan, whose trunks often leave out the 1."""
+"""A number in the North American plan, whose trunks often leave out the 1."""
 LEAST_NATIONAL = 7
-"""Digits after the national prefix of a number that is compared with whole ones."""
+"""The least number of digits after the national prefix of a number that is compared with complete ones."""
 LEAST_E164 = 10
-"""Digits of a number that may be one in E.164 whose `+` was left out."""
+"""The least number of digits of a number that may be in E.164 without its `+`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
     caller: str
-    """The caller's number or user part; empty when it is withheld."""
+    """The caller's number or user part; empty if it is withheld."""
     called: tuple[str, ...]
-    """What was dialled, as each header says it: the likeliest first, none twice, never empty but for `("",)`."""
+    """What was dialled according to each header, the likeliest first, without duplicates; `("",)` if nothing is
+    known."""
     name: str = ""
-    """The caller's, as their telephone or their exchange writes it; anybody can call themselves anything."""
+    """The caller's name as given by their telephone or exchange; not to be trusted."""
 
 
 def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: bool = False) -> Who:
-    """`address` (`host:port`) is where the INVITE came from: only a trusted one may assert an identity (RFC 3325).
+    """`address` (`host:port`) is where the INVITE came from; only a trusted address may assert an identity (RFC 3325).
 
-    `trusted`: it is one, whatever `sip.trusted` says.
+    `trusted`: whether it is trusted regardless of `sip.trusted`.
     """
-    # A trusted trunk tells who calls even if the caller withholds it from strangers (RFC 3325 section 7).
+    # A trusted trunk says who calls even if the caller withholds their number from strangers (RFC 3325 section 7).
     asserted = _asserted(invite) if trusted or _is_trusted(address, sip.trusted) else []
     own = [] if _is_private(invite) else [invite.header("from")]
     caller = _caller(asserted, sip) or _caller(own, sip)
     name = next(filter(None, map(display_name, (*asserted, *own))), "")
     called: list[str] = []
     for source in sip.called_from:
-        # The original number: the first that History-Info tells of, the last that Diversion does.
+        # The original number comes first in History-Info, and last in Diversion.
         entries = (invite.uri,) if source == "request" else invite.entries(source)
         for entry in entries[::-1] if source == "diversion" else entries:
             number = _number(entry, sip)
@@ -59,31 +60,32 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
 
 
 def _caller(entries: Iterable[str], sip: SipSettings) -> str:
-    """Who calls, by name addresses of which the first number counts: another may be a trunk's or an account's name
-    (RFC 3325 section 9.1)."""
+    """The caller according to name addresses. The first telephone number counts, because another entry may name a trunk
+    or an account (RFC 3325 section 9.1)."""
     callers = [caller for entry in entries if not is_withheld(caller := _number(entry, sip))]
     return next(filter(_DIGITS.fullmatch, callers), next(iter(callers), ""))
 
 
 def _asserted(invite: SipMessage) -> list[str]:
-    """Who calls, as a trusted sender says."""
-    # Before P-Asserted-Identity PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
+    """The caller according to a trusted sender."""
+    # Before P-Asserted-Identity, PBXes wrote Remote-Party-ID (draft-ietf-sip-privacy-04), and many still do.
     parties = [party for party in invite.entries("remote-party-id") if "party=called" not in party.lower()]
     return [*invite.entries("p-asserted-identity"), *parties]
 
 
 def _is_private(invite: SipMessage) -> bool:
-    """Whether the caller withholds who they are."""
+    """Whether the caller withholds their identity."""
     return any(_PRIVATE & set(re.split(r"[;,\s]+", value.lower())) for value in invite.all("privacy"))
 
 
 def e164(number: str, sip: SipSettings) -> str:
-    """`number` in E.164 with `+` as far as the settings tell how; anything that is no telephone number as it is."""
+    """Converts `number` to E.164 with `+`, as far as the settings say how. Anything but a telephone number is returned
+    unchanged."""
     tidy = _SEPARATORS.sub("", _TRUNK_ZERO.sub(r"\1", number))
     if not _DIGITS.fullmatch(tidy):
         return number
     international, national, country = sip.international_prefix, sip.national_prefix, sip.country
-    # No country's code begins with 0: some gateways write + before whatever was dialled.
+    # No country code begins with 0, but some gateways write + before whatever was dialled.
     tidy = tidy.removeprefix("+") if tidy.startswith("+0") else tidy
     if tidy.startswith("+"):
         return tidy
@@ -100,9 +102,10 @@ def e164(number: str, sip: SipSettings) -> str:
 
 
 def same_number(number: str, whole: Iterable[str], sip: SipSettings) -> str:
-    """The one of `whole` (in E.164 with `+`) that `number` may be, although no `sip.country` says so; else empty.
+    """The number in `whole` (E.164 with `+`) that `number` may stand for if `sip.country` is not set; empty if there is
+    none.
 
-    A number without its `+`, or one written nationally whose end is that of one whole number and no other.
+    That is the same number without its `+`, or one in national format that matches the end of exactly one of them.
     """
     if not number.isascii() or not number.isdigit() or sip.country:
         return ""
@@ -116,12 +119,12 @@ def same_number(number: str, whole: Iterable[str], sip: SipSettings) -> str:
 
 
 def may_transfer(uri: str, sip: SipSettings) -> bool:
-    """Whether a caller may be handed over to `uri`, as `sip.transfer_to` has it."""
+    """Whether `sip.transfer_to` allows a caller to be transferred to `uri`."""
     return is_allowed(e164(user_part(uri), sip), sip.transfer_to)
 
 
 def national(number: str, sip: SipSettings) -> str:
-    """`number` as it is written in its own country; one of another country as it is."""
+    """`number` in national format if it belongs to the country in the settings; otherwise unchanged."""
     country = f"+{sip.country}"
     return sip.national_prefix + number.removeprefix(country) if sip.country and number.startswith(country) else number
 
