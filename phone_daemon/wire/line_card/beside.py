@@ -1,7 +1,7 @@
-"""A second UDP socket on one of pjsip's ports, for datagrams that pjsip would mishandle.
+"""Opens a second UDP socket on one of pjsip's ports, for datagrams that pjsip would mishandle.
 
-Both sockets are one SO_REUSEPORT group, and a classic BPF program that needs no privilege says which of them gets a
-datagram (Linux 4.5). Answers sent from the second socket come from the port that was called.
+Both sockets form an SO_REUSEPORT group, and a classic BPF program, which needs no privilege, decides which of them gets
+a datagram (Linux 4.5). Answers sent from the second socket come from the port that was called.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Instruction = tuple[int, int, int, int]
 
 
 def longer_than(size: int) -> tuple[Instruction, ...]:
-    """Datagrams of more than `size` bytes."""
+    """A program that selects datagrams of more than `size` bytes."""
     return (_LOAD_LENGTH, 0, 0, 0), (_JUMP_AT_LEAST, 0, 1, size + 1), _OURS, _THEIRS
 
 
 def beside(port: int, which: Sequence[Instruction]) -> socket.socket | None:
-    """A non-blocking socket that gets those datagrams to our socket on `port` that `which` selects. None: not possible
-    here, and nothing has changed.
+    """Returns a non-blocking socket that gets the datagrams to our socket on `port` that `which` selects. None: that is
+    not possible here, and nothing has changed.
     """
     theirs = udp_socket(port)
     if theirs is None:
@@ -41,7 +41,7 @@ def beside(port: int, which: Sequence[Instruction]) -> socket.socket | None:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             ours.bind(theirs.getsockname())
-            # Only a group can have one: until now a datagram may have come to either of them.
+            # Only a group can have a program; until it is set, a datagram may have come to either socket.
             ours.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
     except OSError:
         ours.close()

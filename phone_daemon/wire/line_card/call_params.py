@@ -1,4 +1,4 @@
-"""What pjsua2 takes with a call's commands."""
+"""Parameters for pjsua2's call methods."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pjsua2 as pj
 
 DIGIT_TICKS = 160
-"""Milliseconds of each DTMF digit that we send."""
+"""The length in milliseconds of each DTMF digit that we send."""
 
 
 def response(code: int) -> Any:

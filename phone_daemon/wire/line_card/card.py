@@ -1,8 +1,8 @@
-"""What a line card does: it starts pjsua2, hands the daemon's commands to calls, and calls' reports to the daemon.
+"""A line card: starts pjsua2, passes the daemon's commands to calls, and passes calls' reports to the daemon.
 
 pjsua2 works best on one thread, so one thread does everything: it waits for the daemon, for SIP, and for the next 20
-ms, takes the RTP that has come, and then pulls the conference bridge itself, which calls back into `leg.py` for audio.
-There is nothing to lock and nothing to wait for. Without a call it rests (`rest.py`).
+ms, reads the RTP that has arrived, and then runs the conference bridge, which calls back into `leg.py` for audio. So
+there are no locks. Without a call it rests (`rest.py`).
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ MAX_BEHIND_S = 0.2
 """A card that was stopped for longer than this continues from the present instead of catching up."""
 WATCH_TICKS = 5
 RTP_CLOSES_S = 1.0
-"""pjsua2 closes the RTP sockets of a call up to half a second after its end."""
+"""pjsua2 closes a call's RTP sockets up to half a second after the call has ended."""
 LEAVE_S = 1.0
-"""How long the card waits at its end for answers to BYE and un-REGISTER."""
+"""How long the card waits, when it ends, for answers to BYE and un-REGISTER."""
 
 
 class Card:
@@ -63,7 +63,7 @@ class Card:
         self._finished = FinishedLegs()
         self._numbers = 0
         self._over: deque[str] = deque(maxlen=64)
-        """Call-IDs of the latest calls that are over."""
+        """The Call-IDs of the latest calls that are over."""
         self._waiting: deque[tuple[int, protocol.Place]] = deque()
         self._rate = CallRate()
         self._limits = Limits.of(options)
@@ -72,7 +72,7 @@ class Card:
         """When the last call ended."""
         self._consultations = Consultations(self._colleague, self._by_id, options.transfer_timeout)
         self._replacing: SipMessage | None = None
-        """The last INVITE that came with Replaces."""
+        """The last INVITE with Replaces."""
         self._replacing_from = ""
         self._draining = self._stopping = False
         self._tally = Tally()
@@ -152,7 +152,7 @@ class Card:
             self._try(call, protocol.Refuse(503, 1))
         self._place_waiting()
 
-    # Methods of their own: a variable that outlives its loop would keep a call from being destroyed by `_sweep`.
+    # These are separate methods, because a variable that outlives its loop would keep `_sweep` from destroying a call.
     def _settle(self, at_ns: int) -> None:
         for leg in self._legs.values():
             leg.settle(at_ns)
@@ -164,7 +164,7 @@ class Card:
                 leg.watch(now)
 
     def _sweep(self) -> None:
-        """Releases calls that pjsua2 has finished; here, because none of their callbacks can be running."""
+        """Releases calls that pjsua2 has finished with. Called where none of their callbacks can be running."""
         for number in [number for number, leg in self._legs.items() if leg.gone]:
             leg = self._legs.pop(number)
             self._closed_at = time.monotonic()
@@ -180,7 +180,7 @@ class Card:
             self._finished.destroy(slots_taken={leg.getId() for leg in self._legs.values()})
 
     def _end(self) -> None:
-        """Hangs up what is left, and gives pjsua2 a second to send it."""
+        """Hangs up the remaining calls, and gives pjsua2 a second to send the BYEs."""
         self._draining = True
         for number in self._legs:
             self._legs[number].hang_up(EndReason.DRAINED)
@@ -191,7 +191,7 @@ class Card:
             time.sleep(0.005)
         self._daemon.speak()
         if self._legs:
-            # Not one reference to a call, a local variable's neither, may be left in libDestroy: it would abort.
+            # No reference to a call, not even in a local variable, may be left when libDestroy runs, or it aborts.
             return
         self._accounts.close()
         del self._accounts
@@ -263,7 +263,7 @@ class Card:
 
     @guarded
     def _screen(self, text: str, sender: str, handle: int) -> bool:
-        """Sees every message first; True: it is dealt with."""
+        """Gets every message first; returns whether it has been dealt with."""
         message = parse(text)
         leg = self._by_id.get(message.header("call-id"))
         if message.opens and message.header("replaces"):
@@ -289,7 +289,7 @@ class Card:
                 return True
         if self._rtp_ports and leg is None and message.opens and not any(map(is_free, self._rtp_ports)):
             if time.monotonic() < self._closed_at + RTP_CLOSES_S:
-                return True  # Sent again in half a second (RFC 3261 section 17.1.1.2), it finds the port closed.
+                return True  # Its retransmission in half a second (RFC 3261 section 17.1.1.2) will find the port closed.
             full = True
         verdict = self._screening.judge(message, None if leg is None else leg.dialog, full=full)
         if verdict.code:
@@ -309,7 +309,7 @@ class Card:
         trunk: str = "",
         send: Callable[[protocol.Report], None] | None = None,
     ) -> Leg:
-        """`send`: receives the call's messages, if not the daemon."""
+        """`send` receives the call's messages; by default the daemon does."""
         leg = self._legs[number] = Leg(
             self._accounts.of(trunk),
             call_id,
@@ -351,7 +351,8 @@ class Card:
             return
         if native.calls() >= self._max_calls:
             if sum(not leg.closed for leg in self._legs.values()) < self._max_calls:
-                # A call that is over for the daemon keeps its slot until its BYE is answered: any moment.
+                # A call that is over for the daemon keeps its slot until its BYE is answered, which may be at any
+                # moment.
                 self._waiting.append((number, command))
             else:
                 self._send(number, LineClosed(EndReason.REFUSED, 486, f"all {self._max_calls} calls are taken"))
@@ -369,7 +370,7 @@ class Card:
             leg.close(EndReason.FAILED, 0, f"{command.uri}: {error.reason}")
 
     def _replace(self, number: int, old: Leg, call_id: int) -> None:
-        """Another caller takes the place of `old` in call `number` (RFC 3891); pjsua2 ends the old one."""
+        """Puts another caller in the place of `old` in call `number` (RFC 3891); pjsua2 ends the old call."""
         self._numbers += 1
         self._legs[self._numbers] = old  # Until it is gone.
         leg = self._leg(number, call_id, placed=False, trunk=old.trunk)
@@ -380,7 +381,7 @@ class Card:
         leg.take_over(old)
 
     def _colleague(self, caller: Leg, heard: Callable[[protocol.Report], None]) -> tuple[Leg, str]:
-        """A leg for a call to a colleague of `caller`'s agent, and our host in it."""
+        """Returns a leg for a call to a colleague on behalf of `caller`, and our host in it."""
         trunk = caller.trunk if self._accounts.knows(caller.trunk) else ""
         leg = self._leg(min(0, *self._legs) - 1, pj.PJSUA_INVALID_ID, placed=True, trunk=trunk, send=heard)
         return leg, self._accounts.of(trunk).domain or self._phone.host

@@ -1,6 +1,7 @@
-"""BYE for the calls of a line card that has died: the daemon keeps what is needed, and the next card sends it.
+"""Sends BYE for the calls of a line card that has died: the daemon keeps what is needed, and the next card sends it.
 
-Otherwise the caller's side would not know: RTP just stops, and a telephone waits for its own timers, if it has any.
+Otherwise the caller's side would not know that the call is over: RTP just stops, and a telephone waits for its own
+timers, if it has any.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _HOST = re.compile(r"sips?:(?:[^@;>]*@)?([^:;?>\s]+)(?::(\d+))?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What a request needs of its dialog (RFC 3261 section 12)."""
+    """What a request needs to know about its dialog (RFC 3261 section 12)."""
 
     call_id: str
     theirs: str
@@ -45,7 +46,7 @@ class Ends:
 
     @classmethod
     def of_accepted(cls, response: SipMessage, sender: str) -> Ends:
-        """That of a call of ours which `response`, a 2xx to its INVITE, accepts."""
+        """The dialog of a call of ours that `response`, a 2xx to its INVITE, accepts."""
         return cls(
             response.header("call-id"),
             theirs=response.header("to"),
@@ -57,11 +58,11 @@ class Ends:
         )
 
     def bye(self, host: str, reason: str = _FAILURE) -> Farewell:
-        """`host` is ours, `address:port`; `reason` is a value of the header of that name (RFC 3326)."""
+        """`host`: our `address:port`; `reason`: the value of the Reason header (RFC 3326)."""
         return Farewell(self.call_id, *self._request(host, "BYE", CSEQ, f"Reason: {reason}"))
 
     def ack(self, host: str, cseq: int) -> tuple[str, bool, str]:
-        """The ACK of a 2xx: the address that it goes to, whether by TCP, and its text."""
+        """The ACK of a 2xx: the address to send it to, whether to use TCP, and its text."""
         return self._request(host, "ACK", cseq)
 
     def _request(self, host: str, method: str, cseq: int, *more: str) -> tuple[str, bool, str]:
@@ -86,8 +87,8 @@ class Ends:
 
 
 class Dialogs:
-    """The live calls of this card; `tell` gets the BYE of each, again whenever it changes, and an empty one at the
-    end."""
+    """The live calls of this card. `tell` gets the BYE of each, again whenever it changes, and an empty one when the
+    call ends."""
 
     def __init__(self, host: str, tell: Callable[[Farewell], None]) -> None:
         self._host = host
@@ -139,8 +140,8 @@ class _Sent:
 
 
 class Farewells:
-    """Ends calls that pjsip does not know: the previous card's, and those of ours that are accepted after they have
-    ended. `udp` is a socket on our SIP port, so that BYEs come from there."""
+    """Ends calls that pjsip does not know: the previous card's, and our own that are accepted after they have ended.
+    `udp` is a socket on our SIP port, from which BYEs are sent."""
 
     def __init__(self, udp: socket.socket) -> None:
         self._udp = udp
@@ -151,13 +152,13 @@ class Farewells:
         return bool(self._sent)
 
     def say(self, farewell: Farewell, now: float) -> None:
-        """Sends a BYE, and repeats it until it is answered or no answer can be expected anymore."""
+        """Sends a BYE, and repeats it until it is answered or an answer can no longer be expected."""
         self._sent[farewell.call_id] = _Sent(farewell, now)
         self.watch(now)
 
     def decline(self, accepted: SipMessage, sender: str, host: str, now: float) -> None:
-        """Ends a call of ours that somebody accepts although another has refused it, or it was canceled: a proxy had
-        asked both (RFC 3261 section 13.2.2.4). `host` is ours, `address:port`.
+        """Ends a call of ours that somebody accepts although it was canceled, or refused by somebody else: a proxy may
+        have asked several (RFC 3261 section 13.2.2.4). `host`: our `address:port`.
         """
         ends = Ends.of_accepted(accepted, sender)
         address, tcp, ack = ends.ack(host, accepted.cseq)
@@ -225,6 +226,6 @@ def _by_tcp(message: SipMessage) -> bool:
 def _uri(address: str) -> str:
     """The URI of a Contact header."""
     first = next(iter(entries(address)), "")
-    # A name in quotes may hold anything, a bracket included.
+    # A name in quotes may contain anything, even a bracket.
     _, bracket, rest = _NAME.sub("", first, count=1).partition("<")
     return rest.partition(">")[0] if bracket else first.partition(";")[0].strip()

@@ -1,4 +1,4 @@
-"""The form in which pjsip sees a message: one that it can read, and that leads only to where it can send."""
+"""Rewrites messages before pjsip gets them, so that it can parse them and send to the addresses that they name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMED = re.compile(r"^c=IN IP4 [^\s/]*[A-Za-z]", re.MULTILINE)
 
 
 class Mended:
-    """`ours(message, sender)`: whether a message may be of a call of ours; only then are names looked up for it."""
+    """`ours(message, sender)`: whether a message may belong to a call of ours; only then are its names looked up."""
 
     def __init__(self, options: argparse.Namespace, ours: Callable[[SipMessage, str], bool]) -> None:
         self._ours = ours
@@ -31,7 +31,7 @@ class Mended:
         self._hops = NextHops(reach, ours, lambda line: log("WARNING", line))
 
     def __call__(self, text: str, sender: str) -> str:
-        """The message in `text`, from `sender` (`host:port`), as pjsip is to see it."""
+        """Returns the message in `text`, from `sender` (`host:port`), in the form that pjsip gets."""
         text = tidied(self._hops.reachable(_answerable(plausible(text)), sender))
         if _NAMED.search(text) and self._ours(parse(text), sender):
             text = tidied(text, self._names.address)
@@ -39,8 +39,8 @@ class Mended:
 
 
 def _answerable(text: str) -> str:
-    """A request whose response goes to where it came from, rather than to a name in its Via that had to be looked up,
-    and that anybody can write there.
+    """Returns a request whose response goes back to its sender, and not to a host name in its Via, which would have to
+    be looked up and may be anything.
     """
     head, blank, body = text.partition("\r\n\r\n")
     found = None if head.startswith("SIP/2.0 ") else _TOP_MADDR.search(head)

@@ -56,7 +56,7 @@ class SipMessage:
 
     @property
     def opens(self) -> bool:
-        """Whether it asks for a new call: an INVITE outside of a dialog."""
+        """Whether it asks for a new call, as an INVITE outside of a dialog does."""
         return self.method == "INVITE" and not self.to_tag
 
     @property
@@ -103,8 +103,8 @@ def tag(address: str) -> str:
 
 
 def legible(text: str) -> str:
-    """`text` with bytes that are not UTF-8, which pjsua2 keeps as lone surrogates, taken for Latin-1: older PBXes write
-    names so.
+    """Decodes bytes in `text` that are not UTF-8 as Latin-1, in which older PBXes write names. pjsua2 keeps such bytes
+    as lone surrogates.
     """
     return _STRAY.sub(lambda byte: chr(ord(byte[0]) - 0xDC00), text)
 

@@ -1,10 +1,10 @@
-"""Where the next requests of a call go, if the other side has named a place to which pjsip cannot send. Pure.
+"""Decides where the next requests of a call go if the other side has named an address to which pjsip cannot send. Pure.
 
-pjsip aborts the process if it cannot send the ACK of a 2xx, because Contact or Record-Route is no SIP URI, and drops a
-response in which a single header cannot be parsed, so that a call that was answered fails with 408. If the place is a
+If Contact or Record-Route is not a SIP URI, pjsip cannot send the ACK of a 2xx, and aborts the process. If a single
+header of a response cannot be parsed, pjsip drops the response, so an answered call fails with 408. If the address is a
 SIP URI to which nothing can be sent (`sips:` or `transport=tls` without TLS here, RFC 5630; a name that does not exist;
-an address behind NAT), neither ACK nor BYE leaves: the other side answers for half a minute, and the call never ends
-there. Its message has reached us, so what we send goes back the way that it came.
+an address behind NAT), neither ACK nor BYE leaves: the other side repeats its answer for half a minute, and the call
+never ends there. In all these cases its message has reached us, so ours are sent back to where it came from.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _MADDR = re.compile(r";\s*maddr\s*=\s*([^\s;?>]+)", re.IGNORECASE)
 _USER = re.compile(r"(?:^|<)\s*sips?:([\w.!~*'()&=+$,;?/%-]+@)", re.IGNORECASE)
 _SIPS = re.compile(r"<\s*sips:([^\s<>?]+)|^\s*sips:([^\s<>?;]+)", re.IGNORECASE)
 REMEMBERED = 64
-"""Calls whose beginning is remembered: many more than a card carries."""
+"""How many calls' beginnings are remembered, which is many more than a card carries."""
 _MAKES_DIALOGS = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|UPDATE)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _NEEDED = frozenset((
     *("via", "from", "to", "call-id", "cseq", "contact", "record-route", "content-type", "require", "rseq"),
     *_CHALLENGES,
 ))  # fmt: skip
-"""What a response cannot do without."""
+"""The headers that a response must have."""
 
 
 class NextHops:
-    """Corrects the places that messages name, each by what it says itself and by how its call began."""
+    """Corrects the addresses that messages name, based on the message and on how its call began."""
 
     def __init__(
         self,
@@ -55,20 +55,20 @@ class NextHops:
     ) -> None:
         """`reaches(host, port, transport, sender)`: whether we can send there what `sender` (an address) wants sent.
 
-        `ours(message, sender)`: whether the message may be of a call of ours, so that asking is worthwhile. `tell`
-        takes a line for the log.
+        `ours(message, sender)`: whether the message may belong to a call of ours, so that checking is worthwhile.
+        `tell` takes a line for the log.
         """
         self._reaches = reaches
         self._ours = ours
         self._tell = tell
         self._opened: OrderedDict[str, tuple[bool, int, bool]] = OrderedDict()
-        """Of each call, by Call-ID: what opened it (a response of theirs? its CSeq), and whether it has a route. A call
-        with a route ignores where its Contact leads (RFC 3261 section 12.2.1.1)."""
+        """For each call, by Call-ID: what opened it (whether it was their response, and its CSeq), and whether it has a
+        route. In a call with a route, requests do not go to the Contact (RFC 3261 section 12.2.1.1)."""
 
     def reachable(self, text: str, sender: str) -> str:
-        """The INVITE, the UPDATE, or the response to one in `text`, from `sender` (`host:port`), without places to
-        which nothing can be sent: instead of such a Contact, or of none, the sender's address; no Record-Route rather
-        than such a one.
+        """Returns the INVITE, UPDATE, or response to one in `text`, from `sender` (`host:port`), without addresses to
+        which nothing can be sent: such a Contact, or a missing one, is replaced by the sender's address, and such a
+        Record-Route is removed.
         """
         head, blank, body = text.partition("\r\n\r\n")
         if not _MAKES_DIALOGS.search(head + "\r\n"):
@@ -98,7 +98,7 @@ class NextHops:
             by_tcp = ";transport=tcp" if message.header("via").upper().startswith("SIP/2.0/TCP") else ""
             contact = f"sip:{_user(contacts)}{sender}{by_tcp}"
         elif routed and (found := _SIPS.search(next(iter(contacts), ""))):
-            # pjsip sends nothing to sips: but by TLS, even where the next hop is a proxy.
+            # pjsip sends to sips: only over TLS, even if the next hop is a proxy.
             contact = f"sip:{found[1] or found[2]}"
             contact += "" if _TRANSPORT.search(contact) else ";transport=tls"
         if contact:
@@ -117,11 +117,11 @@ class NextHops:
         return opens, known is None or known[2]
 
     def _leads(self, entry: str, sender: str) -> bool:
-        """Whether a request can be sent where `entry` says. What cannot be read is left to pjsip."""
+        """Whether a request can be sent to the address in `entry`. An entry that cannot be parsed is left to pjsip."""
         found = _PLACE.search(entry)
         if found is None:
             return True
-        # Without brackets parameters are the header's, not the URI's (RFC 3261 section 20.10).
+        # Without angle brackets, parameters belong to the header, not the URI (RFC 3261 section 20.10).
         parameters = found["rest"] if found["bracket"] else ""
         transport, host = _TRANSPORT.search(parameters), _MADDR.search(parameters)
         way = "tls" if found["scheme"].lower() == "sips" else transport[1] if transport else "udp"
@@ -134,8 +134,8 @@ class NextHops:
 
 
 def readable(text: str, sender: str) -> str | None:
-    """The response in `text`, from `sender`, which pjsip could not parse, with only what a call needs. None if `text`
-    is no response, or is already in this form.
+    """Reduces the response in `text`, from `sender`, which pjsip could not parse, to what a call needs. None if `text`
+    is not a response, or is already reduced.
     """
     message = parse(text)
     if not 101 <= message.code < 700 or not message.header("call-id"):
@@ -146,7 +146,7 @@ def readable(text: str, sender: str) -> str | None:
         if name == "contact":
             lines.append(f"{name}: {value if whole else f'<sip:{sender}>'}")
         elif name in _CHALLENGES and not value.lower().startswith("digest"):
-            continue  # NTLM, say, of which pjsip can make nothing, nor of the others beside it
+            continue  # such as NTLM, with which pjsip cannot use the other challenges, either
         elif name in _NEEDED and (whole or name != "record-route"):
             lines.append(f"{name}: {value}")
     body = message.body.replace("\n", "\r\n")
@@ -162,12 +162,12 @@ def _user(contacts: tuple[str, ...]) -> str:
 
 
 def _is_sip(entry: str) -> bool:
-    """Whether an entry names a SIP URI, or nothing at all."""
+    """Whether an entry names a SIP URI, or is empty."""
     found = _SCHEME.match(entry)
     return found is None or found[1].lower() in ("sip", "sips")
 
 
 def _is_whole(entry: str) -> bool:
-    """Whether an entry can be parsed, and leads somewhere."""
+    """Whether an entry can be parsed and names a host."""
     found = _WHOLE.fullmatch(entry)
     return found is not None and 0 < int(found["port"] or 5060) < 65_536

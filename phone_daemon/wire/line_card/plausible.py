@@ -1,8 +1,8 @@
-"""Header values that pjsip takes for something else, or aborts on, and that nobody can mean. Pure.
+"""Removes header values that nobody can mean, and that pjsip misunderstands or aborts on. Pure.
 
-pjsip stands for "not given" by the greatest number of seconds that RFC 3261 allows: a registration granted for so long
-ends the process, and a registrar that asks for so long is asked again at once, for ever. A Contact of `*`, which only a
-REGISTER may have, ends the process as well.
+pjsip represents "not given" by the greatest number of seconds that RFC 3261 allows. So a registration that is granted
+for that long ends the process, and a registrar that requires that long is asked again at once, forever. A Contact of
+`*`, which only a REGISTER may have, also ends the process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 LONGEST_S = 604_800
-"""A week: no registration and no session is left alone for longer."""
+"""One week; no registration or session lasts longer without a refresh."""
 _SECONDS = re.compile(
     r"^((?:expires|min-expires|session-expires|x|min-se|retry-after)[ \t]*:[ \t]*)(\d+)", re.IGNORECASE | re.MULTILINE
 )
@@ -20,7 +20,7 @@ _STAR = re.compile(r"^[^:]*:\s*\*")
 
 
 def plausible(text: str) -> str:
-    """The SIP message in `text` without such values; equal to `text` if it has none."""
+    """Returns the SIP message in `text` without such values; equal to `text` if it has none."""
     head, blank, body = text.partition("\r\n\r\n")
     clean = _CONTACT.sub(lambda found: _contact(found[0]), _SECONDS.sub(_shortened, head + "\r\n"))
     return clean.removesuffix("\r\n") + blank + body

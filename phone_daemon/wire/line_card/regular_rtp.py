@@ -1,9 +1,10 @@
-"""Makes any sender's RTP such as pjmedia plays: the agreed codec, whole units of 10 ms, timestamps that count samples,
-sequence numbers that count packets. Pure.
+"""Turns any sender's RTP into RTP that pjmedia plays: in the negotiated codec, in whole units of 10 ms, with timestamps
+that count samples and sequence numbers that count packets. Pure.
 
-pjmedia plays nothing of packets with less than 10 ms of audio, and loses the rest of one that ends within a unit; takes
-packets with one timestamp for repetitions of the first; sorts packets by random numbers as by good ones; and ignores
-audio in another codec than the agreed one, even one of which everybody has both kinds (RFC 3551 section 6).
+pjmedia does not play packets with less than 10 ms of audio, and drops an incomplete unit at the end of a packet. It
+takes packets with the same timestamp for repetitions of the first. It sorts packets by their sequence numbers even if
+these are random. And it ignores audio in any codec but the negotiated one, even if both are a law of G.711, which
+everybody supports (RFC 3551 section 6).
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from collections.abc import Callable
 from phone_daemon.wire.rtp_packet import HEADER, payload_bounds
 
 PCMU, PCMA, G722 = 0, 8, 9
-"""Payload types of our codecs, all static (RFC 3551 section 6). In all, a byte counts one in the timestamp."""
+"""The payload types of our codecs, all static (RFC 3551 section 6). For all of them, a byte advances the timestamp by
+one."""
 UNIT = 80
-"""Bytes of 10 ms."""
+"""Bytes in 10 ms."""
 JUDGED = 16
-"""The latest pairs of neighboring packets, whose timestamps show whether the sender's clock counts samples."""
+"""The number of recent pairs of consecutive packets whose timestamps show whether the sender's clock counts samples."""
 SURE = 8
-"""Pairs before that is decided; more than half of them then decide."""
+"""The number of pairs from which on a majority decides that."""
 _FAR = 100
-"""Packets: a larger step between sequence numbers is a new beginning."""
+"""A larger step between sequence numbers means that the stream has begun anew."""
 _PLAIN = 0x80
-"""Version 2, and neither padding, nor an extension, nor contributing sources."""
+"""The first byte of a packet of version 2 without padding, extension, or contributing sources."""
 
 
 def _ulaw(code: int) -> int:
-    """The 16-bit value of a µ-law code (G.711); `media/g711.py` needs NumPy, which a line card does without."""
+    """The 16-bit value of a µ-law code (G.711). `media/g711.py` cannot be used, because it needs NumPy, which line
+    cards do without."""
     code = ~code & 0xFF
     magnitude = (((code & 15) << 3) + 132 << (code >> 4 & 7)) - 132
     return -magnitude if code & 0x80 else magnitude
@@ -50,11 +53,12 @@ def _table(given: Callable[[int], int], wanted: Callable[[int], int]) -> bytes:
 
 
 _TRANSLATED = {PCMU: _table(_alaw, _ulaw), PCMA: _table(_ulaw, _alaw)}
-"""By the payload type that was agreed on: its code for each code of the other law."""
+"""For each negotiated law (by payload type): its code for each code of the other law."""
 
 
 class RegularRtp:
-    """One stream's; `codec` is the static payload type of its codec, `agreed` what was agreed on, if another."""
+    """Regularizes one stream. `codec`: the static payload type of its codec; `agreed`: the negotiated payload type, if
+    it is another."""
 
     def __init__(self, codec: int, agreed: int = -1) -> None:
         self._codec = codec
@@ -64,28 +68,28 @@ class RegularRtp:
 
     def _begin(self) -> None:
         self._last = (0, 0, 0)
-        """Sequence number, timestamp, and size of the last packet, as it came; a size of 0 is none."""
+        """Sequence number, timestamp, and size of the last packet as received; size 0 means that there was none."""
         self._right: deque[bool] = deque(maxlen=JUDGED)
         self._counting = False
         """Whether the timestamps are ours, because the sender's do not count samples."""
         self._due = 0
-        """The timestamp after the last packet's audio, as pjmedia got it."""
+        """The timestamp after the last packet's audio, as passed to pjmedia."""
         self._rest, self._rest_at = b"", 0
-        """What did not fill a unit, and its timestamp."""
+        """The audio that did not fill a unit, and its timestamp."""
         self._dropped = 0
-        """How many fewer packets pjmedia got than came."""
+        """How many packets were received but not passed to pjmedia."""
         self._number = -1
-        """Sequence number of the last packet, as it came."""
+        """Sequence number of the last packet as received."""
         self._near: deque[bool] = deque(maxlen=JUDGED)
         self._numbers: int | None = None
-        """The last sequence number of ours, if the sender's are random."""
+        """Our own last sequence number, if the sender's are random."""
 
     def takes(self, number: int) -> bool:
         """Whether audio of that payload type is played."""
         return number in (self._agreed, self._codec) or (number in _TRANSLATED and self._codec in _TRANSLATED)
 
     def feed(self, packet: bytes) -> tuple[bytes, ...]:
-        """What pjmedia gets in place of an RTP packet: mostly the same object."""
+        """Returns what pjmedia gets in place of an RTP packet, which is usually the packet itself."""
         if len(packet) <= HEADER.size or packet[0] >> 6 != 2:
             return (packet,)
         flags, kind, sequence, timestamp, ssrc = HEADER.unpack_from(packet)
@@ -128,7 +132,7 @@ class RegularRtp:
             self._numbers = before
         if self._numbers is None:
             return sequence
-        # Whether packets were overtaken or lost, such a sender does not tell: in the order in which they came.
+        # Such a sender's numbers do not show what was lost or overtaken, so packets are numbered in order of arrival.
         self._numbers = (self._numbers + 1) & 0xFFFF
         return self._numbers
 
@@ -137,9 +141,9 @@ class RegularRtp:
         before, then, filled = self._last
         step = (sequence - before + 0x8000 & 0xFFFF) - 0x8000
         if filled and step == 1 and not marked:
-            # A telephone that sends nothing in a pause may leave time out, and marks the packet after it.
+            # A telephone that sends nothing in a pause may skip time, and sets the marker on the next packet.
             counted = (timestamp - then) & 0xFFFFFFFF
-            # Some count G.722's samples as what they are, sixteen thousand a second; pjmedia expects either.
+            # Some senders count G.722's samples at their true rate of 16,000 per second; pjmedia handles both.
             self._right.append(counted == filled or (self._codec == G722 and counted == 2 * filled))
             if len(self._right) >= SURE:
                 self._counting = 2 * sum(self._right) < len(self._right)

@@ -26,7 +26,7 @@ _NO_AUDIO = frozenset((-1, 13, 19, *range(64, 96)))
 
 
 class RtpInput:
-    """`call` is pjsua2's; `tell` gets each change of the trusted source, and of the way by which keys come."""
+    """`call` is pjsua2's. `tell` gets each change of the trusted source, and of how keys come in."""
 
     def __init__(self, call: Any, timeout_s: float, tell: Callable[[SourceChanged | InBandKeys], None]) -> None:
         self.stream = 0
@@ -41,7 +41,7 @@ class RtpInput:
         self._regular = RegularRtp(PCMU)
         self._told = False
         self._events = 0
-        """The payload type of telephone-events that was agreed on; 0: none."""
+        """The negotiated payload type of telephone-events; 0: none."""
         self._in_band = False
         """Whether keys come as tones in the audio."""
         self._presses = KeyPresses()
@@ -79,8 +79,8 @@ class RtpInput:
         self._due = now + self._timeout_s
 
     def is_lost(self, now: float, *, paused: bool) -> bool:
-        """Whether nothing has come for too long although it should have; while `paused`, nothing should. Call this
-        several times a second."""
+        """Whether nothing has come for too long, unless `paused`, when nothing is expected. Call this several times a
+        second."""
         try:
             # Kept while its parts are read, because they belong to it.
             stat = self._call.getStreamStat(self._media)
@@ -122,24 +122,24 @@ class RtpInput:
             return False  # too early to matter
         last = max(last_packet(self._port), last_packet(_port(transport.localRtcpName)))
         known, self._last_packet = self._last_packet, last
-        return known not in (None, last)  # it is from the wall clock, which may be set back
+        return known not in (None, last)  # from the wall clock, which may be set back
 
     # ------------------------------------------------------------------------------------------------ keys
 
     def tap(self, transport: int) -> None:
-        """What comes by the pjmedia_transport at that address is read here first."""
+        """Reads the packets of the pjmedia_transport at that address before pjmedia does."""
         if not self._tap.attach(transport):
             log("WARNING", "RTP cannot be read before pjmedia reads it: some senders are not heard, and some keys")
 
     @property
     def reads_keys(self) -> bool:
-        """Whether keys are read here, because pjmedia does not get them."""
+        """Whether keys are read here and not by pjmedia."""
         return self._tap.active
 
     def _receive(self, packet: bytes, sender: int) -> Iterable[bytes]:
-        """What pjmedia gets in place of a packet."""
+        """Returns what pjmedia gets in place of a packet."""
         number = payload_type(packet)
-        # Some gateways send telephone-events although nobody has agreed to them. No audio of ours has such a number.
+        # Some gateways send telephone-events that were not negotiated. Our audio codecs have no such payload type.
         if number == self._events != 0 or is_event(packet):
             event = parse(packet)
             if event is not None and self._believes(sender_of(sender), event.ssrc):
@@ -165,12 +165,12 @@ class RtpInput:
             self._tell(InBandKeys(expected))
 
     def _believes(self, sender: str, ssrc: int) -> bool:
-        """Keys are believed from the sender with the audio's SSRC or address; before any audio has come, from
-        anyone."""
+        """Keys are accepted from a sender with the audio's SSRC or address, and from anyone before any audio has
+        come."""
         return sender == self._source.caller or ssrc == self._ssrc != 0 or not self._source.known
 
     def close(self) -> None:
-        """Leaves the transport to pjmedia. Idempotent."""
+        """Stops reading the transport's packets. Idempotent."""
         self._tap.close()
 
 

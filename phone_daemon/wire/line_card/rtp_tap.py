@@ -1,8 +1,8 @@
-"""Shows a call's RTP to us before pjmedia gets it, packet by packet.
+"""Intercepts a call's RTP, packet by packet, before pjmedia gets it.
 
-A media transport of pjmedia is an object with a table of functions (pjmedia/transport.h). By `attach2` a stream says
-whom to call for each packet; the table's copy that a tapped transport has names us there. Everything else, above all
-what is sent, stays in C.
+A media transport of pjmedia is an object with a table of functions (pjmedia/transport.h). With `attach2` a stream
+registers a callback for packets. A tapped transport has a copy of the table in which that function registers ours
+instead. Everything else, in particular sending, stays in C.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from phone_daemon.wire.line_card import native
 from phone_daemon.wire.line_card.guarded import log
 
 Receive = Callable[[bytes, int], Iterable[bytes]]
-"""Takes a packet, and where its sender is kept (`sender_of`); returns the packets that pjmedia gets in its place."""
+"""Takes a packet and the address of its sender's sockaddr (see `sender_of`); returns the packets that pjmedia gets in
+its place."""
 
 MAX_BYTES = 2_000
 """PJMEDIA_MAX_MRU, the longest packet that pjmedia takes."""
 _OP = 40
 """offsetof(pjmedia_transport, op): after a name of 32 bytes and a type."""
 _FUNCTIONS, _ATTACH, _ATTACH2 = 13, 1, 12
-"""Functions in pjmedia_transport_op, and the places of two."""
+"""The number of functions in pjmedia_transport_op, and the indices of two of them."""
 _Attach = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 _Packet = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 
@@ -60,11 +61,11 @@ class _PacketParam(ctypes.Structure):
 
 
 _FIELDS = struct.Struct("@PPnP")
-"""The same, to be read at once."""
+"""The same structure in the format of `struct`, which reads all fields at once."""
 
 
 class RtpTap:
-    """Gives `receive` what comes by a call's transports. If it fails, pjmedia gets the packet as it is."""
+    """Passes the packets of a call's transports to `receive`. If that raises, pjmedia gets the packet unchanged."""
 
     def __init__(self, receive: Receive) -> None:
         self.receive = receive
@@ -77,8 +78,8 @@ class RtpTap:
         return bool(self._streams)
 
     def attach(self, transport: int) -> bool:
-        """Taps the pjmedia_transport at that address, before a stream uses it. False: this build of pjmedia lays it out
-        differently, and nothing has changed.
+        """Taps the pjmedia_transport at that address, before a stream uses it. Returns False, and changes nothing, if
+        this build of pjmedia lays it out differently.
         """
         table = ctypes.c_void_p.from_address(transport + _OP)
         ours = _tapped(table.value or 0)
@@ -89,7 +90,7 @@ class RtpTap:
         return bool(ours)
 
     def close(self) -> None:
-        """Leaves the packets to pjmedia. Idempotent."""
+        """Stops intercepting. Idempotent."""
         for taps, known in ((_by_transport, self._transports), (_by_stream, self._streams)):
             for address in known:
                 if taps.get(address) is self:
@@ -97,7 +98,7 @@ class RtpTap:
             known.clear()
 
     def carry(self, stream: int) -> None:
-        """The stream whose packets have this for `user_data` uses the transport."""
+        """Registers the stream whose packets have `stream` as their `user_data`."""
         self._streams.add(stream)
         _by_stream[stream] = self
 
@@ -105,11 +106,11 @@ class RtpTap:
 _by_transport: dict[int, RtpTap] = {}
 _by_stream: dict[int, RtpTap] = {}
 _tables: dict[int, int] = {}
-"""The table of functions that takes the place of another, 0 if none can; each is its own."""
+"""The table of functions that replaces each table; 0 if it cannot be replaced. A replacement maps to itself."""
 _kept: list[object] = []
-"""What pjmedia has pointers to, for as long as the process lives."""
+"""Objects to which pjmedia has pointers as long as the process lives."""
 _deliver: dict[int, Any] = {}
-"""The function with which pjmedia's streams receive a packet, by its address: all have the same."""
+"""pjmedia's own callback for packets, by its address; all streams have the same one."""
 
 
 def _tapped(table: int) -> int:
@@ -129,7 +130,7 @@ def _tapped(table: int) -> int:
 def _attached(original: Any, transport: int, address: int) -> int:
     param = _AttachParam.from_address(address)
     receive, tap = param.rtp_cb2, _by_transport.get(transport)
-    # A stream names itself twice, which shows that the structure is the one known here.
+    # The structure contains the stream twice, which shows that it is laid out as assumed here.
     if tap is not None and receive and param.stream and param.stream == param.user_data:
         if receive not in _deliver and native.is_code(receive):
             _deliver[receive] = _Packet(receive)
@@ -140,7 +141,7 @@ def _attached(original: Any, transport: int, address: int) -> int:
 
 
 def _received(address: int) -> None:
-    # For each packet of each call: at once, rather than field by field.
+    # This runs for each packet of each call, so all fields are read at once.
     stream, at, size, sender = _FIELDS.unpack(ctypes.string_at(address, _FIELDS.size))
     deliver = next(iter(_deliver.values()))
     tap = _by_stream.get(stream)
@@ -163,7 +164,7 @@ def _received(address: int) -> None:
 
 
 def sender_of(address: int) -> str:
-    """`host:port` of the IPv4 sockaddr at an address; empty if it is none."""
+    """`host:port` of the IPv4 sockaddr at an address; empty if there is none."""
     if not address:
         return ""
     raw = ctypes.string_at(address, 8)

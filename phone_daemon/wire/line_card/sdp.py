@@ -1,4 +1,4 @@
-"""What a session description (RFC 8866) offers us: one audio stream. Pure."""
+"""Finds the audio stream that a session description (RFC 8866) offers us. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ class Audio:
     """Connection address."""
     port: int
     codecs: tuple[str, ...]
-    """Encoding names in the order of the offer, in upper case."""
+    """Encoding names in upper case, in the order of the offer."""
     direction: str
-    """As the other side states it (RFC 3264): `sendonly` is hold with music, `inactive` is hold without."""
+    """The direction from the other side's view (RFC 3264): `sendonly` is hold with music, `inactive` is hold
+    without."""
 
     @property
     def holds(self) -> bool:
-        """Whether the other side puts us on hold, so that it does not listen (RFC 3264 section 8.4, RFC 2543 appendix
+        """Whether the other side has put us on hold, and so is not listening (RFC 3264 section 8.4, RFC 2543 appendix
         B.5)."""
         return self.direction in ("sendonly", "inactive") or self.host == "0.0.0.0"
 
 
 def audio(sdp: str) -> Audio | None:
-    """The audio stream in `sdp`; None if it offers no stream that we could take, whatever its codecs."""
+    """The audio stream in `sdp`; None if it offers none that we could accept, regardless of codecs."""
     session, *sections = _MEDIA.split(sdp.replace("\r\n", "\n"))
     for section in sections:
         words = section.partition("\n")[0][2:].split()
@@ -57,10 +58,10 @@ def audio(sdp: str) -> Audio | None:
 
 
 def alone(sdp: str, codecs: Collection[str]) -> str:
-    """`sdp` without audio but the stream that we take: the first that we can; all others are refused (RFC 3264
-    section 6).
+    """Returns `sdp` with only one audio stream, the first that we can accept; all others are refused (RFC 3264 section
+    6).
 
-    Whoever offers several means the same audio in several ways: with SRTP and without, by IPv6 and by IPv4.
+    Several streams offer the same audio in several ways: with and without SRTP, by IPv6 and by IPv4.
     """
     session, *sections = _MEDIA.split(sdp)
     found = [audio(session + section) for section in sections]
@@ -73,14 +74,14 @@ def alone(sdp: str, codecs: Collection[str]) -> str:
 
 
 def speaks(offer: Audio | None, codecs: Collection[str]) -> bool:
-    """Whether a stream can be agreed on with one of `codecs`, and we can send it where the offer says (by IPv4)."""
+    """Whether the offer has a stream with one of `codecs` that we can send to its address (IPv4)."""
     return offer is not None and is_address(offer.host) and any(codec in codecs for codec in offer.codecs)
 
 
 def prefer(answer: str, offer: str, codecs: Sequence[str]) -> str:
-    """Our `answer` reduced to a single codec: the first of `codecs`, in their order, not the offer's.
+    """Reduces our `answer` to one codec: the first of `codecs` that the offer has, whatever the order of the offer.
 
-    Anything that is not a codec (telephone-event) stays, and everything stays if the offer has none of ours.
+    Anything that is not a codec (telephone-event) is kept, and everything is kept if the offer has none of our codecs.
     """
     offered = audio(offer)
     ours = next((codec for codec in codecs if offered is not None and codec in offered.codecs), None)

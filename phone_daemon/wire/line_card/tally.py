@@ -1,4 +1,4 @@
-"""What a card counts: its ticks and how late they were, and what its calls missed."""
+"""A card's counters: its ticks and how late they were, and what its calls missed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Tally:
         self._lateness.append(late_s)
 
     def add(self, leg: Leg) -> None:
-        """`leg` is over: its counts join those of the calls before it."""
+        """Adds the counts of `leg`, which is over, to those of earlier calls."""
         self._underruns += leg.playout.underruns
         self._late_audio += leg.playout.late_audio
         self._stale += leg.stale_frames
 
     def stats(self, legs: Collection[Leg], lost_frames: int, endpoint: Any) -> Stats:
-        """`legs` are the live ones, `endpoint` is pjsua2's."""
+        """`legs`: the live ones; `endpoint`: pjsua2's."""
         late = sorted(self._lateness) or [0.0]
         usage = resource.getrusage(resource.RUSAGE_SELF)
         pages = int(Path("/proc/self/statm").read_text().split()[1])

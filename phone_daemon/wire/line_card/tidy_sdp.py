@@ -53,7 +53,8 @@ def lean(sdp: str) -> str:
 def tidied(text: str, address: Callable[[str], str] = lambda name: name) -> str:
     """The SIP message in `text`, with its session description, if it has one, tidied.
 
-    `address` gives the address to write in place of a host's name, if any: pjmedia would wait for a name server.
+    `address` returns the address to write in place of a host name, if there is one, because pjmedia would wait for a
+    name server.
     """
     return with_sdp(text, lambda sdp: _HOST.sub(lambda found: found[1] + (address(found[2]) or found[2]), tidy(sdp)))
 

@@ -18,7 +18,7 @@ STRANGER = Verdict(403)
 
 
 class TrunkSide:
-    """`guarded`: nobody may call until the daemon says who may."""
+    """`guarded`: whether nobody may call until the daemon says who may."""
 
     def __init__(
         self, phone: Phone, accounts: Accounts, send: Callable[[protocol.Report], None], guarded: bool
@@ -29,7 +29,7 @@ class TrunkSide:
         self._admission = Admission(() if guarded else None)
         self._ready = True
         self._asked: dict[str, str] = {}
-        """The trunks that were asked with OPTIONS, by Call-ID."""
+        """The trunks to which OPTIONS was sent, by Call-ID."""
 
     def do(self, command: protocol.TrunkCommand) -> None:
         """Carries out the command. Raises `pjsua2.Error`."""
@@ -53,11 +53,11 @@ class TrunkSide:
         return self._admission.trunk(message, address) or ""
 
     def admits(self, message: SipMessage, address: str) -> bool:
-        """Whether whoever sent this may call."""
+        """Whether the sender of this message may call."""
         return self._admission.trunk(message, address) is not None
 
     def take(self, response: SipMessage) -> None:
-        """Takes any response; it may be an answer to our OPTIONS."""
+        """Takes any response, which may be an answer to our OPTIONS."""
         trunk = self._asked.pop(response.header("call-id"), None)
         if trunk is not None:
             self._send(protocol.OptionsAnswered(trunk, response.code))

@@ -1,6 +1,6 @@
-"""Deals with messages that pjsip cannot read. It would drop them, and whoever sent one would wait for half a minute.
+"""Answers messages that pjsip cannot parse. It would drop them, and the sender would wait for half a minute.
 
-An edge would even take the card for dead, and give the next card the same request.
+An edge would even take the card for dead, and pass the same request to the next card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from phone_daemon.wire.line_card.tcp_streams import TcpStreams
 
 _OTHER_VERSION = re.compile(r"\S+ \S+ SIP/(?!2\.0\s)\d+\.\d+\s", re.IGNORECASE)
 TOLD_EVERY_S = 60.0
-"""Least time between two lines in the log."""
+"""The least time between two log lines."""
 _lib = ctypes.PyDLL(_pjsua2.__file__)
 _Callback = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 _lib.pjsip_tpmgr_set_drop_data_cb.argtypes = (ctypes.c_void_p, _Callback)
@@ -43,9 +43,9 @@ class _Dropped(ctypes.Structure):
 
 
 class Unreadable:
-    """Answers requests with 400 (RFC 3261 section 21.4.1), 505 if they are of another version of SIP, or 403 if
-    `admits` does not let the sender (`host:port`) call: by `udp`, a socket on our SIP port, or on the connection in
-    `streams`. Of a response, `long` submits what can be read.
+    """Answers requests with 400 (RFC 3261 section 21.4.1), with 505 if they are of another version of SIP, or with 403
+    if `admits` does not let the sender (`host:port`) call. Answers go through `udp`, a socket on our SIP port, or on
+    the connection in `streams`. The legible part of a response is submitted through `long`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Unreadable:
         dropped = _Dropped.from_address(address)
         if not dropped.data:
             return
-        # A transport begins with its name. What comes by TCP is not alone in its buffer, but whose the connection is
+        # A transport begins with its name. Over TCP the buffer may hold other messages, too, but the connection's peer
         # does not change.
         tcp = ctypes.string_at(dropped.transport, 3) == b"tcp"
         sender = peer_of(dropped.transport) if tcp else sender_of(dropped.data, dropped.len)
