@@ -289,7 +289,7 @@ class Card:
                 return True
         if self._rtp_ports and leg is None and message.opens and not any(map(is_free, self._rtp_ports)):
             if time.monotonic() < self._closed_at + RTP_CLOSES_S:
-                return True  # Its retransmission in half a second (RFC 3261 section 17.1.1.2) will find the port closed.
+                return True  # Its retransmission in half a second (RFC 3261 section 17.1.1.2) finds the port closed.
             full = True
         verdict = self._screening.judge(message, None if leg is None else leg.dialog, full=full)
         if verdict.code:
