@@ -1,7 +1,7 @@
-"""What somebody who calls does with a thing: gives it up, moves it, asks when. English.
+"""What a caller wants to do with a thing, such as give it up, move it, or ask about its time. English.
 
-Requests share their nouns: an appointment is booked, moved, and cancelled. The verb tells them apart, together with
-whether it is denied: "I don't need it" gives up what "I need it" asks for.
+Many requests share their nouns: appointments are booked, moved, and cancelled. The difference lies in the verb and
+whether it is negated: "I don't need it" gives up what "I need it" asks for.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from functools import lru_cache
 from phone_daemon.language.days import Found
 
 DROP = "drop"
-"""To give something up: "cancel", "I no longer need it", "forget it"."""
+"""Giving something up: "cancel", "I no longer need it", "forget it"."""
 ABSENT = "absent"
-"""Not to come: "I can't make it". It gives up an appointment, but says nothing about a parcel."""
+"""Not coming: "I can't make it". This gives up an appointment, but says nothing about a parcel."""
 CHANGE = "change"
-"""To have something else instead: "move it", "another day"."""
+"""Changing something: "move it", "another day"."""
 WHEN = "when"
-"""To ask for a time: "how late", "until when"."""
+"""Asking for a time: "how late", "until when"."""
 FAULT = "fault"
-"""To say that something is broken."""
+"""Saying that something is broken."""
 
 _NOT = r"(?:not|never|\w+n't|cannot)"
 _CANNOT = (
@@ -102,19 +102,19 @@ def _acts(sentence: str) -> tuple[Found, ...]:
             begin = match.start()
             if begin in where:
                 found.append(Found(act, where[begin], where[begin] + len(match.group().split())))
-    # Who cannot come and asks for another day gives nothing up.
+    # A caller who cannot come but asks for another day gives nothing up.
     if any(each.value == CHANGE for each in found) and not any(each.value == DROP for each in found):
         found = [each for each in found if each.value != ABSENT]
     return tuple(found)
 
 
 def find_acts(words: Sequence[str]) -> tuple[Found, ...]:
-    """What `words` do, and the words that say so."""
+    """The acts in `words`, and the words that express them."""
     return _acts(" ".join(words))
 
 
 def wanted_part(words: Sequence[str]) -> list[str]:
-    """`words` without what is only denied: of "I don't want to book, I want to cancel", "I want to cancel"."""
+    """`words` without what is negated first: "I don't want to book, I want to cancel" becomes "I want to cancel"."""
     sentence = " ".join(words)
     match = _DENIED.search(sentence)
     if match is None:

@@ -1,8 +1,8 @@
-"""Recognizes what a queue, a hold, or a mailbox says to a caller: a recording that needs no answer. English.
+"""Recognizes the announcements of queues and mailboxes: recordings that need no answer. English.
 
-Such a recording speaks for an office ("all our agents"), to whoever waits ("your call"), about waiting, answering, and
-connecting. Callers speak of themselves, ask, and request. So a sentence is an announcement if it has a phrase of the
-first kind and none of the second.
+Such a recording speaks for an office ("all our agents") to whoever is waiting ("your call") about waiting, answering,
+and connecting. Callers talk about themselves, ask, and request. So a sentence is an announcement if it has a phrase of
+the first kind and none of the second.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ _CALLER = re.compile(
     r"|^((um|uh|so|well|and|okay|yes|no|but|sorry|hello) )*"
     r"(wh(at|ere|en|ich|o|y)|how|can|could|would|will|do|does|did(?! you know)|is|are|was|should|has|shall|let)\b"
 )
-"""What callers say: of themselves, of what they hear, and questions."""
+"""Phrases that callers say: about themselves, about what they hear, and questions."""
 _OPENINGS = (
     r"(we|our|your)\b",
     "you (are|have|will|may)",
@@ -149,37 +149,37 @@ _OPENINGS = (
     "(hold|wait) (time|for)",
     rf"(no|an?) (\w+ )?{_STAFF}",
 )
-"""How sentences begin that an office says rather than a caller."""
+"""Beginnings of sentences that an office says rather than a caller."""
 _OFFICE = re.compile(f"({'|'.join(_OPENINGS)})")
 OPENING = 8
-"""After this many words, what begins as an announcement has to be one."""
+"""After this many words, a sentence that began as an announcement must be one."""
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
 def is_announcement(text: str) -> bool:
-    """Whether `text`, one sentence or several, is an announcement and nothing else, however it is spelled."""
+    """Whether `text`, one or more sentences in any spelling, is only an announcement."""
     return bool(text) and not apart_from_announcements(text)
 
 
 def apart_from_announcements(text: str) -> str:
-    """The sentences of `text` that are a caller's. Among announcements an office may say anything else as well, so only
-    what cannot be its own counts there."""
+    """The sentences of `text` that come from a caller. Among announcements an office may also say other things, so
+    there a sentence counts only if an office would not say it."""
     before, since = _parted(text)
     after = [each for each in since if _CALLER.search(_plain(each)) and not _announces(each)]
     return " ".join([*before, *after]) if since else text
 
 
 def _parted(text: str) -> tuple[list[str], list[str]]:
-    """The caller's sentences before the first announcement, and all sentences from there on: none without one."""
+    """The caller's sentences before the first announcement, and all sentences from there on, if there is one."""
     sentences = _SENTENCES.split(text)
     first = next((at for at, each in enumerate(sentences) if _announces(each)), len(sentences))
     return [each for each in sentences[:first] if not opens_as_office(each)], sentences[first:]
 
 
 def begins_announcement(text: str, *, over: bool = True) -> bool:
-    """Whether `text` is an announcement, or its beginning, of which two words are enough, because more follow: a caller
-    who begins that way but wants to say something else will have said it a moment later. Unless it is `over`, its last
-    word may be half a word, and need not fit."""
+    """Whether `text` is an announcement or begins one. Two words are enough for a beginning: if a caller begins in that
+    way, their next words will soon show it. If `text` is not `over`, its last word may be incomplete, and need not
+    fit."""
     words = _plain(text).split()
     known = words if over or len(words) <= 2 else words[:-1]
     # A word that is being said may well be misheard as a caller's "I", or as a question.
@@ -188,7 +188,7 @@ def begins_announcement(text: str, *, over: bool = True) -> bool:
 
 
 def opens_as_office(text: str) -> bool:
-    """Whether `text` begins as an office's sentences do, and has nothing that callers say."""
+    """Whether `text` begins like an office's sentences and contains nothing that callers say."""
     said = _plain(text)
     return _OFFICE.match(said) is not None and _CALLER.search(said) is None
 

@@ -1,4 +1,4 @@
-"""What a listener says, by language, while somebody talks at length, to show that they listen and not to answer.
+"""Backchannels by language: what a listener says while somebody talks at length, to show that they are listening.
 
 "Mhm", which has no vowel, is left out, because some voices spell it.
 """

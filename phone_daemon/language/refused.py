@@ -1,4 +1,4 @@
-"""Which of several values a caller names only to rule it out: "not Tuesday, Wednesday", "nine's too early". English."""
+"""Finds the values that a caller names only to rule them out: "not Tuesday, Wednesday", "nine's too early". English."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INSTEAD = re.compile(
     rf"(?<!\S)(?:not|except|but not|rather than|instead of|other than|apart from|any\w* but|day but|time but"
     rf"|prefer \S+(?: \S+)? (?:to|over)) {_LEAD}"
 )
-"""Before a value that is not wanted, whatever else is said."""
+"""Words before a value that is not wanted, whatever else is said."""
 _CANNOT = re.compile(
     rf"(?<!\S)(?:(?:ca|wo|could)n't|cannot|can not|won't be able to|not able to) "
     rf"(?:(?:do|make|manage|come|be|there|in|it|have)(?: it)? )+{_LEAD}"
@@ -22,14 +22,14 @@ _BAD = re.compile(
     r"(?:isn't|won't be|is not|wouldn't be) (?:\w+ )?(?:any )?(?:good|possible|free|convenient|ideal)|"
     r"(?:does|wo|ca)n't (?:\w+ )?(?:suit|work|do|help))(?!\S)"
 )
-"""After a value that is not wanted."""
+"""Words after a value that is not wanted."""
 
 
 def wanted(found: Sequence[Found], words: Sequence[str], expected: bool) -> list[Found]:
-    """`found` without what is ruled out.
+    """`found` without the values that are ruled out.
 
-    Who only says what they cannot do names the day that it is about, as in "I can't come on Tuesday", unless one was
-    asked for (`expected`).
+    A caller who only says what they cannot do, as in "I can't come on Tuesday", names the day that the call is about,
+    unless a day was asked for (`expected`).
     """
     ruled = [_ruled_out(each, words, expected or len(found) > 1) for each in found]
     for at in range(1, len(found)):

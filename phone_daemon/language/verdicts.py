@@ -1,7 +1,8 @@
-"""What callers call right, and what wrong, in whole sentences: "that doesn't sound right to me", "I can't fault it".
+"""Whether callers call something right or wrong, in whole sentences: "that doesn't sound right to me", "I can't fault
+it".
 
-The word that judges decides, together with what denies it before: an even number of denials leaves it as it is. What
-stands between the two says nothing. English.
+The judging word decides, together with the negations before it: an even number of them leaves it unchanged. Words in
+between do not matter. English.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ BAD = _words(
     "rubbish inconvenient impossible inaccurate false unsuitable"
 )
 _SURE = _words("sure certain convinced positive")
-"""Denied, these are neither a yes nor a no."""
+"""If negated, these are neither a yes nor a no."""
 _DENYING = _words("not never nothing cannot hardly without neither nowhere doubt nearly almost barely far")
 _NOUNS = _words("problem problems complaint complaints objection objections issue issues mistake error fault")
-"""What "no" may deny right before it; before anything else it is an answer of its own."""
+"""The words that a "no" directly before them negates; before any other word, "no" is an answer by itself."""
 _BETWEEN = _words(
     "absolutely quite really very all too so exactly entirely perfectly completely totally at the a an any just also "
     "to me for us sound sounds look looks seem seems feel feels be being been is are was it that this these those they "
@@ -40,7 +41,7 @@ _SUBJECTS = _words(
     "that that's that'll that'd it it's it'll it'd this these those they they're everything which sounds looks seems "
     "works is's you're you've what i'm"
 )
-"""With one of these before it, a word that judges is a sentence, not an exclamation."""
+"""With one of these before it, a judging word is a sentence rather than an exclamation."""
 _REACH = 8
 
 
@@ -51,15 +52,15 @@ def denies(word: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     answer: str
-    """`yes`, `no`, or empty where the caller is not sure."""
+    """`yes`, `no`, or empty if the caller is not sure."""
     start: int
     end: int
     whole: bool
-    """Whether it is a sentence, not an exclamation such as "lovely"."""
+    """Whether it is a sentence rather than an exclamation such as "lovely"."""
 
 
 def verdicts(words: Sequence[str]) -> list[Verdict]:
-    """What `words` judge, in order; words that begin with `+` or `~` separate sentences."""
+    """The verdicts in `words`, in order. Words that begin with `+` or `~` separate sentences."""
     found: list[Verdict] = []
     begin = 0
     for at, word in enumerate(words):
@@ -87,7 +88,7 @@ def _verdict(words: Sequence[str], at: int, least: int) -> Verdict | None:
             whole = True
             start = min(start, before)
     if word in _SURE:
-        # "I'm sure" is a yes as it stands, "sure" an exclamation.
+        # "I'm sure" is a yes in itself; "sure" is an exclamation.
         return Verdict("", start, at + 1, True) if denials else None
     right = (word in GOOD) == (denials % 2 == 0)
     return Verdict("yes" if right else "no", start, at + 1, whole or denials > 0)

@@ -1,6 +1,6 @@
-"""Turns writing into the words that were said: "10:30" is ten thirty, "0471" zero four seven one, "Dr." doctor.
+"""Turns text into spoken words: "10:30" becomes ten thirty, "0471" zero four seven one, and "Dr." doctor.
 
-Engines and authors of dialplans each write in their own way. The script compares words only: lower case, without
+Engines and authors of dialplans write differently, and the script only compares words in lower case, without
 punctuation and figures. `{slot}` and `o'clock` are one word each.
 """
 
@@ -32,7 +32,7 @@ _ALIKE = {
     "um-hum": "mhm", "um-hmm": "mhm", "uh-uh": "nope", "nuh-uh": "nope", "mm-mm": "nope",
     "unh-unh": "nope", "till": "until", "'til": "until",
 }  # fmt: skip
-"""Words that some write differently, or as two words."""
+"""Words that can be written differently, or as two words."""
 
 
 def cardinal(number: int) -> str:
@@ -89,7 +89,7 @@ def _figures(found: re.Match[str]) -> str:
     """A number below a hundred is said as a number, a possible time of day as a time, and anything else digit by
     digit."""
     digits = found.group().replace(",", "")
-    # Before another figure each digit is said by itself: "20 5" is not twenty-five.
+    # Before another figure, each digit is read separately: "20 5" is not twenty-five.
     if digits[0] != "0" and len(digits) <= 4 and not _ANOTHER.match(found.string, found.end()):
         hour, minute = divmod(int(digits), 100)
         if not hour:

@@ -1,4 +1,4 @@
-"""A yes or a no, in the many ways in which callers say it."""
+"""Recognizes a yes or a no, in the many ways in which callers say it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _NEUTRAL = (
     r"i (?:don't|do not|won't) need (?:anything|any more|any other\w*)(?: else| more| today| now)*",
     "i (?:don't|do not) know(?: about that)?",
 )
-"""What is neither a yes nor a no, for all its words."""
+"""Phrases that are neither a yes nor a no, despite their words."""
 _DECLINED = (
     rf"that(?: is|'s| was) (?:all|everything|the lot)(?! {_PRAISE})",
     "(?:that|it|this)(?:'ll| will| would| should) be (?:all|everything)",
     "that was (?:it|all|everything)",
     "no need",
 )
-"""That nothing more is wanted: elsewhere than after "is that right?" a no."""
+"""Phrases that say that nothing more is wanted: a no, except after "is that right?"."""
 _NO_SAID = (
     rf"(?:(?:absolutely|certainly|definitely) )?not (?:(?:really|quite|exactly|entirely|at all) )*what {_WANTED}",
     "that's (?:me|us) (?:done|finished)",
@@ -155,7 +155,7 @@ _YES_SAID = (
     "you could say that",
 )
 _YES_ALONE = ("i do", "i would", "it is", "i will", "there is", "i have", "it does", "you may", "you can", "we do")
-"""A yes if nothing else is said, but not in "i do need another day"."""
+"""Phrases that are a yes if nothing else is said, but not in "i do need another day"."""
 _CONFIRMED = (
     rf"(?:that's|that is|that was|it's|it is|this is) (?:exactly |precisely |just |indeed )?what {_WANTED}(?: for)?",
     "(?:that's|that is|that was|it's|it is|this is) (?:exactly |indeed )?(?:it|mine|how i want it|what it says)",
@@ -169,7 +169,7 @@ _CONFIRMED = (
     rf"(?:book|confirm|arrange|do|keep) (?:{_THAT}|me in)",
     "(?:i'd|i would) (?:like|love) that",
 )
-"""A yes in answer to "is that right?", elsewhere often a goodbye."""
+"""Phrases that answer yes to "is that right?", and elsewhere are often a goodbye."""
 _CLOSED = (
     r"(?:i'm|i am|we're|we are) (?:\w+ )?(?:good|fine|okay|done|finished|sorted|set|happy|all right|off)(?: here)?",
     "(?:that's|that is|that was) (?:it|me|us|about it|that)(?: (?:sorted|done))?",
@@ -183,13 +183,13 @@ _CLOSED = (
     rf"{_THAT} {_WANTED}",
     "all (?:done|sorted|set|good|fine)(?: here| now| thanks)?",
 )
-"""A no in answer to "is there anything else?"."""
+"""Phrases that answer no to "is there anything else?"."""
 _MORE = (
     "(?:i(?:'ve| have) (?:got )?|there(?:'s| is) )?(?:just )?(?:one|another|a|some) ?"
     "(?:more |other |last |final |quick )?"
     "(?:thing|question|something else)(?: else| more)?(?: (?:actually|please))?",
 )
-"""A yes in answer to it."""
+"""Phrases that answer yes to it."""
 _BUT = frozenset(("but", "except", "only"))
 _AT_ALL = re.compile(
     r"""(?:(?:oh|no|well|sorry|actually|okay|right|um|uh|er|ah|you\ know\ what|just|please|then|look|yeah|hm)\ )*
@@ -230,32 +230,32 @@ YES_NO_EXAMPLES = (
     *(f"{lead} {said}" for lead in ("ah", "oh", "um", "er", "well", "actually", "sorry")
       for said in ("yes", "yes please", "yeah", "no", "no thanks")),
 )  # fmt: skip
-"""What recognition is told to expect, and what the script understands."""
+"""The phrases that recognition is told to expect, all of which the script understands."""
 YES_NO_GOODBYES = (
     "no goodbye", "no thanks bye", "no thank you goodbye", "no that's all thank you", "no that's all thanks",
     "no that's all goodbye", "no that's all thank you goodbye", "that's all thank you goodbye", "thank you goodbye",
     "thank you very much goodbye", "thanks bye", "goodbye", "bye",
 )  # fmt: skip
-"""A no to "is there anything else?" that says goodbye, or a goodbye alone."""
+"""A no to "is there anything else?" with a goodbye, or a goodbye alone."""
 
 
 def yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> str:
-    """`yes`, `no`, or empty. Whole sentences outweigh a mere yes or no, and what is said later what was said before:
-    "no, that's fine" is a yes, "yeah, that's not right" a no.
+    """`yes`, `no`, or empty. Whole sentences outweigh a mere yes or no, and later words outweigh earlier ones: "no,
+    that's fine" is a yes, and "yeah, that's not right" is a no.
 
-    `confirming`: whether the question was if something is right; `closing`: whether it was if there is anything else.
+    `confirming`: whether the question was "is that right?"; `closing`: whether it was "is there anything else?".
     """
     return _judged(tuple(words), confirming, closing)[0]
 
 
 def only_yes_or_no(words: Sequence[str], confirming: bool = False, closing: bool = False) -> bool:
-    """Whether a sentence says yes or no and nothing else."""
+    """Whether a sentence says only yes or no."""
     answer, only = _judged(tuple(words), confirming, closing)
     return bool(answer) and only
 
 
 def gives_up(words: Sequence[str]) -> bool:
-    """Whether a sentence says that what was just talked about is not wanted after all, and nothing else."""
+    """Whether a sentence only says that the subject of the conversation is not wanted after all."""
     return _AT_ALL.fullmatch(" ".join(words)) is not None
 
 
@@ -272,7 +272,7 @@ _YES_PATTERN = _pattern(_YES_SAID)
 _CONFIRMED_PATTERN = _pattern(_CONFIRMED)
 _DENIED = re.compile(r"(?<!\S)(?:i )?(?:\w+n't|not|cannot)(?: really| quite)? \+yes")
 _WORD, _LOOSE, _WHOLE = 1, 2, 3
-"""What an answer weighs that is a word alone, a denial of something, a whole sentence."""
+"""The weight of an answer that is a single word, a negation of something, or a whole sentence."""
 
 
 @lru_cache(maxsize=2_000)
@@ -320,7 +320,7 @@ def _marked(sentence: str, confirming: bool, closing: bool) -> list[str]:
     """The words of `sentence`, in which `+yes`, `+no` or `~no` stands for each phrase that means so."""
     patterns = [] if closing else [("", _NEUTRAL_PATTERN)]
     patterns += [(" +no ", _CLOSED_PATTERN), (" +yes ", _MORE_PATTERN)] if closing else []
-    # "No, that's right" is a yes, and "of course not", which contains "of course", a no.
+    # "No, that's right" is a yes, and "of course not", which contains "of course", is a no.
     patterns += [(" ~no " if confirming else " +no ", _DECLINED_PATTERN), (" +no ", _NO_PATTERN)]
     patterns += [(" +yes ", _YES_PATTERN)]
     patterns += [(" +yes ", _CONFIRMED_PATTERN)] if confirming else []

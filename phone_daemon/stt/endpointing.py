@@ -50,11 +50,12 @@ FEW = 3
 EVEN_S = 0.8
 """Wait after what is as likely the end of a turn as not."""
 FALL_S = 0.9
-"""The wait falls by this much where the odds for an end grow by a factor of e. People's pauses are the rarer the longer
-they are: if by an exponential law, then no other form of waiting cuts off fewer turns for the same mean wait, and this
-is the mean of the pauses."""
+"""How much shorter the wait becomes when the odds of an end grow by a factor of e. If the lengths of people's pauses
+are distributed exponentially, no other form of waiting cuts off fewer turns for the same mean wait, and this value is
+the mean of the pauses."""
 PACE = 1.4
-"""Factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so again."""
+"""The factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so
+again."""
 PACED_S = 0.4
 """Longest wait that a caller's pace alone can cause."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
@@ -85,11 +86,11 @@ class Evidence:
     expected: str
     """What was asked, in the format of `Agent.expects`."""
     pitch: float = 0.0
-    """How far it moved before the pause, in semitones."""
+    """How far the pitch moved before the pause, in semitones."""
     pauses_s: tuple[float, ...] = ()
     """The most recent pauses in this call after which the caller went on."""
     overheard: bool = False
-    """Whether it was said while the agent spoke."""
+    """Whether the caller spoke over the agent."""
     making: bool = False
     """Whether a reply has been begun and is not ready: until it is, waiting costs the caller nothing."""
 
@@ -133,13 +134,13 @@ class Endpointing:
         return Evidence(text, self.expected, self._pitch or 0.0, tuple(self._pauses_s), self.overheard, self.making)
 
     def went_on(self, pause: int) -> None:
-        """The caller paused for `pause` samples, and had not finished."""
+        """Notes that the caller paused for `pause` samples and had not finished."""
         if pause >= samples(SHORTEST_PAUSE_S):
             self._pauses_s = [*self._pauses_s, pause / SAMPLE_RATE][-KEPT:]
         self._pitch = None
 
     def over(self) -> None:
-        """The turn seems to be over: what comes next is not part of this pause."""
+        """Notes that the turn seems to be over, so that what comes next does not end this pause."""
         self._quiet, self._pitch = 0, None
 
 

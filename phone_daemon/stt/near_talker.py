@@ -1,8 +1,8 @@
-"""How loud this call's caller is, and whether the sound now is the caller or somebody behind them, such as a television
-or a second talker, who must not take the floor.
+"""Decides whether a sound comes from the caller or from somebody behind them, such as a television or a second talker,
+who must not take the floor.
 
-The level is learned from turns that were understood, which the caller must have spoken. Until then nobody counts as
-far.
+The caller's level is learned from turns that were understood, which the caller must have spoken. Until then, nobody
+counts as far away.
 """
 
 from __future__ import annotations
@@ -17,50 +17,51 @@ import numpy as np
 from phone_daemon.stt.closeness import closeness
 
 FAR_DB = 10.0
-"""A talker who is softer than the caller by more than this is far. Someone who is 12 dB softer on average has louder
-moments."""
+"""A talker who is softer than the caller by more than this counts as far away. It is less than 12 dB because someone
+who is 12 dB softer on average has louder moments."""
 SOFT_DB = 15.0
-"""A voice's first frame may be softer than its loudest by up to this much."""
+"""How much softer than its loudest frame a voice's first frame may be."""
 HEARD = 6
-"""Number of 20 ms frames of which the second loudest counts: a voice's syllables are this far apart, and a "t" is one
-loud frame."""
+"""The number of 20 ms frames of which the second loudest counts. A voice's syllables are this far apart; the loudest
+may be a "t", which is a single loud frame."""
 HELD = 30
-"""The same while the caller speaks: they may drop their voice at the end of a sentence and are still the caller."""
+"""The same number while the caller speaks, who may drop their voice at the end of a sentence."""
 NEAR_DB = 6.0
-"""A voice whose loudest frames are softer than the caller's by less than this is the caller."""
+"""A voice is the caller's if its loudest frames are softer than the caller's by less than this."""
 JUDGED = 25
-"""Frames of a softer voice that are judged as a whole; its words do not count before."""
+"""A softer voice is judged as a whole after this many frames; its words do not count before that."""
 AGAIN = (40, 60)
-"""Frames after which its closeness is measured again, because more of a voice tells more: many begin with an "um" or a
-"no", which sound distant. Of 330 pieces of second talkers and televisions for tuning, 10 % are as close as a voice at
-the telephone after 25 frames, 6 % after 40, and 5 % after 60; of 20 soft interruptions at the telephone that last for
-40 frames, 4 are not after 25, and none after 40."""
+"""The numbers of frames after which its closeness is measured again, because longer voices are judged more reliably:
+many begin with an "um" or a "no", which sound distant. Of 330 pieces of second talkers and televisions for tuning, 10 %
+seem to be at the telephone after 25 frames, 6 % after 40, and 5 % after 60. Of 20 soft interruptions at the telephone
+that last for 40 frames, 4 do not seem to be there after 25 frames, and all do after 40."""
 BEHIND_DB = 11.2
 """A softer voice is not the caller's if it is softer by more than this, measured halfway between its loudest frames and
-its mean power. The loudest frames alone do not tell: those of a television that is 13 dB softer are only 8 to 10 dB
+its mean power. The loudest frames alone are not enough: those of a television that is 13 dB softer are only 8 to 10 dB
 softer."""
 TURNS = 5
 """The caller's level is the median over this many recent turns."""
 DISTANT, FARTHER = 1.38, 0.2
-"""A voice comes from across a room if it is less close than this (`closeness.py`), and by this much less than the
-caller, who may use a speakerphone, or be in a noise. Of 86 soft interruptions and remarks on the tuning scenes none
-is, of 68 televisions and second talkers 63 are."""
+"""A voice comes from across a room if its closeness (`closeness.py`) is below the first value, and below the caller's
+by the second, since the caller may use a speakerphone or be in noise. In the tuning scenes this holds for none of 86
+soft interruptions and remarks, and for 63 of 68 televisions and second talkers."""
 KNOWN = 5
-"""Frames of a soft voice after which it may prove to be the caller's, who has turned away, or is unsure whether anybody
-hears them."""
+"""The number of frames after which a soft voice may prove to be the caller's, who may have turned away, or be unsure
+whether anybody hears them."""
 CLOSE, UNSURE, PER_DB, TURNED_DB = 1.25, 1.5, 0.7, 12.5
-"""It is the caller's if it is softer than the caller was by no more than `TURNED_DB`, once its closeness is at least
-`CLOSE` + (`UNSURE` + `PER_DB` x softer) / frames, where `softer` is by how many dB it is softer than `NEAR_DB` allows:
-the fewer frames and the softer, the more it must differ from a voice across a room. Of 227 soft voices at the
-telephone, in sentences and voices for tuning, 45 % are known after 0.2 s, 64 % after 0.3 s, and 83 % after half a
-second; of 336 voices across rooms, 3 are mistaken."""
+"""Such a voice is the caller's if it is softer than the caller was by at most `TURNED_DB`, and its closeness is at
+least `CLOSE` + (`UNSURE` + `PER_DB` x softer) / frames, where `softer` is how far below `NEAR_DB` it is, in dB. So a
+shorter or softer voice must differ more from a voice across a room. Of 227 soft voices at the telephone, in sentences
+and voices for tuning, 45 % are recognized after 0.2 s, 64 % after 0.3 s, and 83 % after half a second; of 336 voices
+across rooms, 3 are mistaken for the caller's."""
 LONG, ENOUGH = 15, 1.52
-"""After so many frames this is always enough. Of the pieces of second voices below, one in 70 is as close."""
+"""After the first value in frames, a closeness of the second is always enough. Of the pieces of second voices, one in
+70 is as close."""
 CLOSEST_DB = 3.0
-"""A voice from across a room whose loudest frames are softer than the caller's by less than this may be the caller's
-all the same."""
+"""A voice from across a room may still be the caller's if its loudest frames are softer than the caller's by less than
+this."""
 LONGEST = 150
-"""Frames of a turn from which its closeness is learned."""
+"""The most frames of a turn from which its closeness is learned."""
 LEAST = 15
 """Least number of speech frames from which a level is learned."""
 PEAK = 0.95
@@ -75,7 +76,7 @@ class _Heard(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """What a turn of the caller's told of them."""
+    """What was learned from one of the caller's turns."""
 
     level_db: float
     closeness: float
@@ -88,25 +89,25 @@ class NearTalker:
         self._recent: deque[_Heard] = deque(maxlen=HELD)
         self._turn: list[_Heard] = []
         self._voice: list[_Heard] = []
-        """The voice that began most recently, from its first frame to the last that is judged."""
+        """The frames of the voice that began most recently, up to the last that is judged."""
         self._closeness: float | None = None
-        """That of the voice, once it is known; None: it is to be measured (again)."""
+        """The closeness of that voice; None if it has yet to be measured, or measured again."""
         self._frames = 0
         """Frames since that voice began."""
         self.close = False
-        """Whether the present voice is the caller's by its closeness, though it is soft."""
+        """Whether the current voice, although soft, is the caller's according to its closeness."""
         self._turns: deque[_Learned] = deque(maxlen=TURNS)
         self._usual: _Learned | None = None
         """The medians of `_turns`."""
 
     @property
     def latest_db(self) -> float:
-        """The level of the latest 20 ms, in dB of full scale."""
+        """The level of the latest 20 ms, in dB relative to full scale."""
         return self._recent[-1].level_db if self._recent else -math.inf
 
     @property
     def usual_db(self) -> float | None:
-        """The caller's level, in dB of full scale; None if it is not yet known."""
+        """The caller's level, in dB relative to full scale; None if it is not yet known."""
         return None if self._usual is None else self._usual.level_db
 
     @property
@@ -136,8 +137,8 @@ class NearTalker:
         return not self.close and _second_loudest(self._latest(HELD if speaking else HEARD)) < usual - FAR_DB
 
     def _is_close(self, usual: float, voice: int) -> bool:
-        """Whether the voice that began `voice` frames ago is soft, and yet the caller's by its closeness."""
-        # With the frames around its first one, in which a near voice is most distinct.
+        """Whether the voice that began `voice` frames ago is soft but, according to its closeness, the caller's."""
+        # Includes the frames around its first one, in which a near voice is most distinct.
         frames = self._latest(voice + 2)
         softer = usual - _second_loudest(frames)
         if not NEAR_DB < softer <= TURNED_DB:
@@ -166,8 +167,8 @@ class NearTalker:
 
     @property
     def distant(self) -> bool | None:
-        """Whether the voice that began most recently comes from farther away than the caller's, judging by what a room
-        does to it; None if that is not yet known."""
+        """Whether the voice that began most recently comes from farther away than the caller's, judging by the effect
+        of a room on it; None if that is not yet known."""
         if len(self._voice) < JUDGED:
             return False if self.close else None
         if self._usual is None:
@@ -185,7 +186,7 @@ class NearTalker:
         self._turn = list(self._voice)
 
     def learn(self) -> None:
-        """The latest speech was a turn of the caller's."""
+        """Learns from the latest speech, which was a turn of the caller's."""
         if len(self._turn) >= LEAST:
             levels = sorted(heard.level_db for heard in self._turn)
             close = closeness([heard.pcm for heard in self._turn[:LONGEST]])
@@ -212,7 +213,7 @@ def level_db(pcm: bytes) -> float:
 
 
 def _second_loudest(frames: Sequence[_Heard]) -> float:
-    """Of the second loudest of `frames` the level in dB; of fewer than two, -inf."""
+    """The level of the second loudest of `frames` in dB; -inf if there are fewer than two."""
     return sorted([heard.level_db for heard in frames])[-2] if len(frames) > 1 else -math.inf
 
 

@@ -1,4 +1,4 @@
-"""How far the pitch moved before a pause: callers who have finished let it fall, or raise it to ask.
+"""Measures how far the pitch moved before a pause: callers who have finished let it fall, or raise it to ask.
 
 Callers who are only thinking hold it level (Duncan 1972; Ferrer, Shriberg and Stolcke 2002). The end is measured
 relative to the last second of voice, so that the voice does not matter.
@@ -15,16 +15,16 @@ SPAN_S = 1.2
 """How much of the audio before a pause is measured."""
 HOP = SAMPLE_RATE // 100
 WINDOW = 4 * HOP
-"""More than two periods of the lowest voice."""
+"""The frame length, which is more than two periods of the lowest voice."""
 LOWEST_HZ, HIGHEST_HZ = 70.0, 380.0
 PERIODIC = 0.5
 """Least normalized autocorrelation of a frame that has a pitch."""
 OCTAVE = 0.85
-"""A shorter period counts if its likelihood is at least this share of the greatest."""
+"""A shorter period is chosen if its likelihood is at least this share of the greatest."""
 SOFTEST_DB = -32.0
 """Level relative to the loudest frame; softer frames are not voice."""
 LEAST = 5
-"""Least number of frames with a pitch, and as many are the end."""
+"""The least number of frames with a pitch; the same number counts as the end."""
 
 
 def pitch_moved(pcm: bytes) -> float:

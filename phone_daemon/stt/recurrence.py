@@ -1,8 +1,8 @@
 """Detects a recording that repeats, such as a queue's announcement on a line that is on hold without signaling it.
 
 Nobody says a sentence twice with the same waveform. So each voice, once it has lasted long enough, is compared with the
-earlier voices of the call, whatever it says and in any language. One repetition is not enough, and short sentences do
-not count, because people who speak through a device, and callers who are programs, repeat the same recording.
+earlier voices of the call, whatever the words or language. One repetition is not enough, and short sentences do not
+count, because people who speak through a device, and callers that are programs, do repeat a recording.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from phone_daemon.events import FRAME_SAMPLES
 SKIPPED = 50
 """Frames of 20 ms after a voice's onset that are not compared: a shorter sentence is never taken for a recording."""
 COMPARED = 50
-"""Frames after those, by which a voice is recognized as the same."""
+"""The number of frames after those that are compared."""
 LAGS = 15
-"""Frames by which the onset of the same voice may be detected earlier or later."""
+"""How many frames earlier or later the onset of the same voice may be detected."""
 KEPT = 12
 """Number of remembered voices, each of 26 kB."""
 OFTEN = 2
@@ -37,8 +37,8 @@ class Recurrence:
 
     def __init__(self) -> None:
         self.recurs = False
-        """Whether the voice that began most recently is a recording that was heard before; known two seconds after its
-        onset."""
+        """Whether the voice that began most recently is a recording that was heard before; this is known two seconds
+        after its onset."""
         self._recent: deque[bytes] = deque(maxlen=_WHOLE)
         self._voice: list[bytes] | None = None
         """From `LAGS` frames before the voice's onset to `LAGS` frames after the compared frames."""

@@ -1,11 +1,11 @@
-"""The first instant of a sound on the caller's line, of whatever kind: 40 ms after it begins, where a voice activity
-detector needs 80 to 300 ms to notice a voice.
+"""Detects any kind of sound on the caller's line within 40 ms of its onset. A voice activity detector needs 80 to 300
+ms to notice a voice.
 
-A line that returns the agent's voice is full of sounds while the agent speaks. So none counts until the line has been
-silent for some time of the agent's voice.
+A line that returns the agent's voice is full of sounds while the agent speaks. So sounds count only once the line has
+been silent for some time while the agent spoke.
 
-The line's noise is followed by its minimum. A sound is new for as long as it may take the voice activity detector to
-notice that it is a voice; so a fan that starts is a sound for an instant, and noise from then on.
+The line's noise is tracked as a minimum of its level. A sound is new for as long as the voice activity detector may
+take to recognize it as a voice; so a fan that starts is a sound for a moment, and noise after that.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from __future__ import annotations
 from phone_daemon.stt.near_talker import level_db
 
 ABOVE_DB = 8.0
-"""Two frames in a row that are louder than the line's noise by this much begin a sound: one may be a click."""
+"""A sound begins with two consecutive frames that are louder than the line's noise by this much; a single one may be a
+click."""
 QUIETEST_DB = -63.0
-"""The line's noise counts as at least this loud: a line that sends nothing between words has none."""
+"""The least level of the line's noise, because some lines send nothing between words."""
 RISE_DB = 0.05
 """The line's noise is assumed to rise by no more than this per frame (2.5 dB/s)."""
 SILENT = 40
-"""Frames (0.8 s) of the agent's voice without a sound, after which the line does not return it: an echo comes within
+"""After this many frames (0.8 s) of the agent's voice without a sound, the line has no echo, which would come within
 0.6 s."""
 AUDIBLE_DB = -45.0
-"""A frame of the agent's voice that is softer may have an echo that is softer than the line's noise."""
+"""Frames of the agent's voice below this level do not count, because their echo may be softer than the line's noise."""
 NEW = 8
-"""Frames (160 ms) for which a sound is new."""
+"""A sound is new for this many frames (160 ms)."""
 OVER = 3
-"""Frames without it that end a sound: between its syllables a voice is as soft as the line's noise."""
+"""A sound ends after this many frames without it: between syllables, a voice is as soft as the line's noise."""
 
 
 class SoundOnset:
@@ -45,7 +46,8 @@ class SoundOnset:
         return self._counts and 2 <= self._loud <= NEW and not self._soft
 
     def hear(self, level: float, agent: bytes) -> None:
-        """Takes the level of the next 20 ms (`level_db`). `agent`: what was played meanwhile; empty: nothing."""
+        """Takes the level of the next 20 ms (`level_db`). `agent`: the audio that was played meanwhile; empty if
+        none."""
         spoken = bool(agent) and level_db(agent) >= AUDIBLE_DB
         if level >= self._noise_db + ABOVE_DB:
             if not self._loud:

@@ -28,7 +28,7 @@ class Stabilizer:
         self._words: list[str] = []
         """The words of the newest partial."""
         self._since: list[int] = []
-        """For each word of the newest partial, the position since which it and all words before it have been
+        """For each word of the newest partial, the position from which on it and all words before it have been
         unchanged."""
         self._over = False
 

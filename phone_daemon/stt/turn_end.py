@@ -1,4 +1,5 @@
-"""How likely it is that a caller who has paused has finished: a logistic regression on what they said and how it ended.
+"""Estimates how likely it is that a caller who has paused has finished, by logistic regression on the words and the
+pitch.
 
 `python -m ops.bench.turn_taking.fit` makes `WEIGHTS` from the tuning half of the scenes (`make scenes`) and from more
 turns (`python -m fixtures.make_turn_ends`).
@@ -19,8 +20,8 @@ CLOSING = frozenset(
 def features(text: str, words: Sequence[str], pitch: float) -> dict[str, float]:
     """The features by name, each about -1 to 1. `pitch`: how far it moved at the end, in semitones.
 
-    How loud, how long, and how steep the last syllable was, was tried as well: what that told of synthesized voices did
-    not hold for people.
+    The loudness, length, and slope of the last syllable were tried, too, but what they showed for synthesized voices
+    did not hold for people.
     """
     end = text.rstrip()[-1:]
     opens = only_opens(text)
@@ -41,6 +42,6 @@ def features(text: str, words: Sequence[str], pitch: float) -> dict[str, float]:
 
 
 def log_odds(text: str, words: Sequence[str], pitch: float) -> float:
-    """The logarithm of how much likelier it is that they have finished than that they go on. `words`: the words of
-    `text`, at least one; `pitch`: how far it moved at the end, in semitones."""
+    """The logarithm of the odds that the caller has finished. `words`: the words of `text`, at least one; `pitch`: how
+    far it moved at the end, in semitones."""
     return sum(WEIGHTS[name] * value for name, value in features(text, words, pitch).items())

@@ -1,6 +1,6 @@
-"""Whether what a caller has said so far calls for more: nobody ends a turn with "and" or "my number is".
+"""Whether a caller's words so far require more: nobody ends a turn with "and" or "my number is".
 
-English words by their classes, not by what callers happened to say: a class also holds for what nobody here has heard.
+The rules are about classes of English words rather than observed sentences, so they also hold for new sentences.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ OPEN |= _set(
     "a an the my your our their his its every whose and or but because if than unless whether although while as"
 )
 OPEN |= _set("i we they he she doctor dr mister mr missus mrs ms miss professor")
-"""After these, more follows: articles, conjunctions, titles, pronouns that are only subjects."""
+"""Words after which more follows: articles, conjunctions, titles, and pronouns that can only be subjects."""
 TAKE_OBJECTS = _set(
     "of into between during until at per without except beside onto upon against from with to for about by"
 )
 TAKE_OBJECTS |= _set("like regarding is are was were")
-"""More follows, unless their object came first: "who is it for?", "where it is"."""
+"""Words after which more follows unless their object came first: "who is it for?", "where it is"."""
 PLACES = _set("in on under behind near through since")
-"""Prepositions that are as often the last word: "can I come in?"."""
+"""Prepositions that may well be the last word: "can I come in?"."""
 AUXILIARIES = _set("am be been being has had have do does did will would can could should shall must might")
 AUXILIARIES |= _set("isn't aren't wasn't doesn't didn't won't can't couldn't wouldn't don't haven't hasn't")
 TRANSITIVE = _set(
@@ -44,12 +44,12 @@ TRANSITIVE = _set(
 LINKS = _set("which who where when why how what just also very still currently usually always never actually probably")
 LINKS |= _set("maybe perhaps almost only quite rather next other few")
 MOVED = _set("who what which where how whom who's what's where's that's all whatever whenever wherever whoever")
-"""After one of these, the object came first: "that's what I was told"."""
+"""Words that show that the object came first: "that's what I was told"."""
 INFINITIVES = _set(
     "have need want like going able supposed used try trying take takes had wanted ought how where what who"
 )
 INFINITIVES |= _set("when happy ready easier cheaper possible")
-"""A "to" after these belongs to a verb that is still missing: "who do I have to"."""
+"""Words after which "to" needs a verb that is still missing: "who do I have to"."""
 GIVING, GIVEN = _set("tell give send show ask let told gave sent asked"), _set("me him her us them you")
 THAT = _set("is was say said think hope know sure afraid told mean means")
 LEADS = (
@@ -57,13 +57,13 @@ LEADS = (
     "it's possible, is possible, name is, number is, my name, two things, one thing, two questions, a bit of, "
     "kind of, sort of, and then"
 )
-"""Last words that lead to something, most of them however they sound: "it's for", "there are two things"."""
+"""Endings that lead up to something: "it's for", "there are two things"."""
 YES_NO, FEW = _set("yes no yeah"), 4
-"""An answer of so few words may end with an auxiliary: "no, it isn't"."""
+"""The most words of an answer that may end with an auxiliary: "no, it isn't"."""
 SUBORDINATE = _set("if when after before because since while although once until unless")
 INVERTED = _set("is are was were do does did can could will would should shall may have has am don't isn't aren't")
 SHORT = 9
-"""Most words of a sentence that may be no more than a subordinate clause."""
+"""The most words of a sentence that may be only a subordinate clause."""
 OPENINGS = (
     "good morning, good afternoon, good evening, hello, hi, hey, hello there, hi there, listen, look, sorry, "
     "excuse me, i'm sorry, right, all right, alright, okay, great, now, well, so, oh, ah, anyway, actually, please, "
@@ -71,7 +71,7 @@ OPENINGS = (
     "let me think, you know, i mean, in that case, by the way, at the moment, for example, to be honest, "
     "unfortunately, basically, you see, and, but"
 )
-"""What people say before they say what they want."""
+"""Phrases that people say before they say what they want."""
 _LEADS = tuple(tuple(each.split()) for each in LEADS.split(", "))
 _OPENINGS = frozenset(tuple(each.split()) for each in OPENINGS.split(", "))
 _SENTENCES = re.compile(r"[.?!]+\s")
@@ -91,7 +91,7 @@ def calls_for_more(text: str) -> bool:
 
 
 def leans_on(text: str) -> bool:
-    """Whether `text` may well go on."""
+    """Whether `text` may well continue."""
     words = last_sentence(text)
     if not words:
         return False
@@ -108,7 +108,7 @@ def leans_on(text: str) -> bool:
 
 
 def only_opens(text: str) -> bool:
-    """Whether `text` is no more than the beginning of a turn. A question is not: "Hello?" wants an answer."""
+    """Whether `text` is only the beginning of a turn. A question is not: "Hello?" expects an answer."""
     words = tuple(words_of(text))
     if not words or text.rstrip().endswith("?"):
         return False
@@ -118,7 +118,7 @@ def only_opens(text: str) -> bool:
 
 
 def last_sentence(text: str) -> list[str]:
-    """The words of its last sentence."""
+    """The words of the last sentence of `text`."""
     return words_of(_SENTENCES.split(text.strip())[-1])
 
 

@@ -7,25 +7,26 @@ from phone_daemon.settings.settings import VadSettings
 from sidecars.silero import WINDOW, Silero
 
 LONGEST_GAP = SAMPLE_RATE
-"""Samples of silence that stand in for a longer gap in the audio: by then the model has forgotten what came before."""
+"""The most silence, in samples, that is fed for a gap in the audio; after that the model has forgotten what came
+before."""
 FLINCH = 0.05
-"""The model flinches at any sudden sound and calms down at once (at the onset of a hum: 0.70, 0.67, 0.49, 0.31), while
-with speech it becomes surer. Speech does not start in a window whose probability is lower than that of the window
-before it by more than this."""
+"""The model reacts to any sudden sound but then quickly becomes less sure (at the onset of a hum: 0.70, 0.67, 0.49,
+0.31), while for speech it becomes surer. So speech does not start in a window whose probability is lower than that of
+the window before by more than this."""
 STIRRING = 0.1
 """Probability from which a window may be the beginning of speech."""
 BEGINNING, SUSTAINED = 0.1, 6 * WINDOW
-"""If speech is awaited, it also starts where the probability stays above `BEGINNING` for so many samples: of a short
-word in noise the model is never sure. Of 475 yes and no for tuning, at 10 to 40 dB over noise, one does not start then;
-with 0.2 instead, 9 do not. Of 311 sounds without speech 115 start instead of 102; recognition then tells them from
-words."""
+"""If speech is awaited, it also starts once the probability has stayed above `BEGINNING` for this many samples, because
+the model is never sure of a short word in noise. Of 475 yes and no answers for tuning, 10 to 40 dB above noise, all but
+one start; with a threshold of 0.2, all but 9. Of 311 sounds without speech, 115 start instead of 102; the recognizer
+then rejects them."""
 SOFTEST_DB, LOUDEST_DB = -23.0, -17.0
-"""Levels between which the model notices a voice soonest: a caller who is softer or louder is heard at the nearer one.
-Of 241 recordings for tuning, those set to -35, -30, and -10 dB of full scale start after 536, 376, and 302 ms (95th
-percentile), and those set to -20 dB after 208 ms. Of 228 sounds without speech, 6 to 15 dB more start 69 to 74 instead
-of 69."""
+"""The levels between which the model notices a voice soonest; a softer or louder caller is amplified or attenuated to
+the nearer one. In 241 recordings for tuning, speech starts after 536, 376, and 302 ms (95th percentile) at levels of
+-35, -30, and -10 dB relative to full scale, and after 208 ms at -20 dB. Of 228 sounds without speech, 69 start;
+amplified by 6 to 15 dB, 69 to 74 do."""
 MOST_DB = 18.0
-"""The most amplification, and the most attenuation."""
+"""The most amplification or attenuation."""
 
 
 class Vad:
@@ -44,23 +45,23 @@ class Vad:
         self._silero = Silero()
         self._waiting = bytearray()
         self._position = 0
-        """Position at which `_waiting` ends."""
+        """The position at which `_waiting` ends."""
         self.onset: int | None = None
-        """First sample of the current speech, or of what may become speech; None if there is neither."""
+        """The first sample of the current or possible speech; None if there is neither."""
         self._last = 0
         self.speaking = False
         """Whether the caller is between `SpeechStarted` and `SpeechEnded`."""
         self.doubted = False
-        """While this holds, speech does not start: the sound may not be the caller."""
+        """While true, speech does not start, because the sound may not be the caller."""
         self.awaited = False
-        """While this holds, an answer is due, and speech starts on less evidence."""
+        """While true, an answer is expected, and speech starts on less evidence."""
         self.level_db: float | None = None
-        """How loud the caller is, in dB of full scale; None if that is not yet known."""
+        """The caller's level, in dB relative to full scale; None if it is not yet known."""
         self._gain = 1.0
         self.far = False
-        """While this holds, the sound does not count as the caller's speech, but as that of somebody behind them."""
+        """While true, the sound counts as somebody behind the caller, and not as their speech."""
         self.close = False
-        """While this holds, all of the current voice is the caller's, though it counted as far at first."""
+        """While true, all of the current voice is the caller's, although it first counted as far away."""
         self._voice: int | None = None
         """First sample of the current voice, no matter whose it is."""
         self.probability = 0.0
@@ -105,15 +106,15 @@ class Vad:
             begin = self._position - len(self._waiting) // 2
             del self._waiting[: 2 * WINDOW]
             if self._voice is None and not self.speaking:
-                self._gain = _gain(self.level_db)  # Not within a voice, which the model knows by its rise.
+                self._gain = _gain(self.level_db)  # not within a voice, which the model recognizes by its rise
             before, self.probability = self.probability, self._silero.probability(window, self._gain)
             if event := self._judge(begin, before):
                 events.append(event)
         return events
 
     def _judge(self, begin: int, before: float) -> SpeechStarted | SpeechEnded | None:
-        """The change that the window beginning at `begin` brings; `before` is the probability of the window before
-        it."""
+        """Returns the change, if any, in the window beginning at `begin`; `before` is the probability of the window
+        before it."""
         end, least = begin + WINDOW, self._settings.release
         if self.awaited and not self.speaking:
             least = min(BEGINNING, least)
@@ -147,7 +148,7 @@ class Vad:
 
 
 def _gain(level_db: float | None) -> float:
-    """What brings a caller of this level to one at which the model knows voices."""
+    """The gain that brings a caller of this level to one at which the model notices voices soonest."""
     if level_db is None:
         return 1.0
     gain_db = min(max(level_db, SOFTEST_DB), LOUDEST_DB) - level_db

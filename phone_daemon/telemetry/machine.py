@@ -28,8 +28,8 @@ ENGINE = "sidecars.local.child"
 
 
 PASSED_ON = ConfigDict(extra="allow", json_schema_serialization_defaults_required=True, use_attribute_docstrings=True)
-"""The web process reads what daemons of other versions show, and answers with it: fields that it does not know are
-passed on, and each that it knows is always there."""
+"""The web process reads and returns what daemons of other versions show. Unknown fields are passed on, and known fields
+are always present."""
 
 
 class ProcessUse(BaseModel):
@@ -41,7 +41,7 @@ class ProcessUse(BaseModel):
     """daemon, line card, web, redis, or an engine's name."""
     count: int = 1
     cpu_percent: float = 0.0
-    """Of one core, since the sample before; 0 in the first."""
+    """Percentage of one core since the previous sample; 0 in the first."""
     rss_bytes: int = 0
 
 
@@ -51,15 +51,15 @@ class MachineUse(BaseModel):
     model_config = PASSED_ON
 
     cpu_percent: float = 0.0
-    """Of all cores, since the sample before; 0 in the first."""
+    """Percentage of all cores since the previous sample; 0 in the first."""
     cores: int = 0
     load: float = 0.0
-    """Processes that ran or wanted to, on average over the last minute."""
+    """The load average over the last minute: processes that ran or were ready to."""
     memory_bytes: int = 0
-    """In use: not available to other programs."""
+    """Memory in use, and so not available to other programs."""
     memory_total_bytes: int = 0
     disk_free_bytes: int = 0
-    """On the disk of the recordings."""
+    """Free space on the disk that holds the recordings."""
     disk_total_bytes: int = 0
     processes: list[ProcessUse] = []
 

@@ -1,8 +1,8 @@
-"""Whether a caller wants something of somebody else: a wrong number that asks for a taxi, a salesman with insurance.
+"""Detects callers who want somebody else: a wrong number that asks for a taxi, or a salesman with insurance.
 
-Verbs are common to all trades: a table is booked, a membership cancelled, an electricity supplier changed. What tells
-is the thing. A topic that a dialplan never mentions is not its business, and a sentence about a thing of such a topic,
-and about nothing that the dialplan deals with, is not for it. English.
+Verbs are common to all trades: tables are booked, memberships cancelled, and electricity suppliers changed. The
+difference lies in the nouns. If a dialplan never mentions a topic, a sentence about something of that topic, and about
+nothing that the dialplan deals with, is not for it. English.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ _DETERMINERS = frozenset(
 _AROUND = frozenset(
     ("in", "at", "from", "on", "off", "under", "by", "behind", "into", "over", "through", "near", "past", "outside")
 ) | {"after", "before", "during", "since", "with"}
-"""Before a thing that is only where somebody was: "I was in the kitchen"."""
+"""Words before a place where somebody was: "I was in the kitchen"."""
 _LONGEST = 3
-"""Words of a thing: "my old washing machine"."""
+"""The most words of a thing: "my old washing machine"."""
 _LITTLE = COMMON_ROOTS | FILLER_ROOTS | {"next", "new", "old", "last", "first", "other", "second", "whol"}
 LESS = 0.6
-"""Factor on how well a sentence about something else fits a request."""
+"""The factor on how well a sentence about something else fits a request."""
 
 
 class Elsewhere:
     def __init__(self, sentences: Mapping[str, Sequence[str]]) -> None:
-        """`sentences`: what callers may want here, by intent."""
+        """`sentences`: what callers say here, by intent."""
         split = [sentence.split() for said in sentences.values() for sentence in said]
         named = {stem(word) for words in split for word in words}
         topics = [{stem(word) for word in topic.split()} for topic in _TOPICS]
@@ -67,14 +67,14 @@ class Elsewhere:
         self._own = {root for words in split for root in _things(words)}
 
     def __call__(self, words: Sequence[str]) -> bool:
-        """Whether `words` are about something that has no place here, and about nothing that has."""
+        """Whether `words` are about something that does not belong here, and about nothing that does."""
         if self._foreign.isdisjoint(root for word in words for root in roots(word)):
             return False
         return not self._foreign.isdisjoint(_wanted(words)) and self._own.isdisjoint(_things(words))
 
 
 def _things(words: Sequence[str]) -> Iterator[str]:
-    """The stems of what follows an article or the like, up to the next common word."""
+    """The stems of the words that follow an article or the like, up to the next common word."""
     for at, word in enumerate(words):
         if word in _DETERMINERS:
             for each in words[at + 1 : at + 1 + _LONGEST]:
@@ -84,7 +84,7 @@ def _things(words: Sequence[str]) -> Iterator[str]:
 
 
 def _wanted(words: Sequence[str]) -> Iterator[str]:
-    """The stems of `words` that do not only tell where somebody was."""
+    """The stems of `words`, except those that only say where somebody was."""
     for at, word in enumerate(words):
         lead = at - 1
         while lead > 0 and (words[lead] in _DETERMINERS or lead == at - 1) and words[lead] not in _AROUND:

@@ -1,8 +1,8 @@
-"""Which intent a caller's words come nearest to in meaning, though not one of them stands in the dialplan.
+"""Finds the intent that is closest in meaning to a caller's words, even if none of the words is in the dialplan.
 
-Each sentence of an intent is compared with what was heard, word by word, by the words' vectors: how much of the
-sentence was said in one way or another, and how much of what was heard is in the sentence or in its intent. Long
-vectors, which are those of words that say much, count for more. Word order does not matter, as in `scoring`.
+Each sentence of an intent is compared with what was heard, word by word, using word vectors: how much of the sentence
+was said, in whatever words, and how much of what was heard is in the sentence or its intent. Words with long vectors,
+which say more, count for more. Word order does not matter, as in `scoring`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from phone_daemon.agent.script.word_vectors import Vector, WordVectors
 from phone_daemon.language.acts import find_acts
 
 _ALIKE = 0.25
-"""Words whose vectors have less than this cosine have nothing to do with each other."""
+"""Words whose vectors have a cosine below this are unrelated."""
 _OWN = 0.5
-"""The share of a sentence itself in how much of what was heard belongs to it; the rest depends on its intent."""
+"""The weight of the sentence itself in how much of what was heard belongs to it; the rest depends on its intent."""
 _NEAREST = 8
-"""This many sentences of an intent are compared in full: those that most of is heard."""
+"""Only this many sentences of an intent are compared in full: those with the most words heard."""
 _FEWEST = 4
-"""Fewer words than this are no sentence: of "appointment" alone it cannot be said what is to happen with it."""
+"""Fewer words than this are not compared: "appointment" alone does not say what to do with it."""
 _SLOT = 5.0
-"""How much a slot says: as much as a common word."""
+"""The weight of a slot: that of a common word."""
 _ACT = 14.0
-"""How much an act says (`find_acts`): as much as a telling word."""
+"""The weight of an act (`find_acts`): that of a significant word."""
 _AKIN, _INFLECTED = 0.7, 0.95
-"""How alike words are at least that `lexicon` says to mean much the same, and forms of one word."""
+"""The least similarity of forms of one word, and of words that mean much the same according to `lexicon`."""
 _KEPT = 5_000
-"""How many words that were heard are kept, compared with the vocabulary."""
+"""The number of heard words whose comparison with the vocabulary is cached."""
 
 
 class Meaning:
@@ -53,7 +53,7 @@ class Meaning:
         self._weights[list(self._slots.values())] = _SLOT
         self._acts = {word: number for word, number in numbers.items() if word.startswith("+")}
         self._weights[list(self._acts.values())] = _ACT
-        # Sentences as rows of word numbers. The last row of what is computed for each word is for no word.
+        # Sentences are rows of word numbers; the last number stands for no word.
         longest = max(len(said) for _, said in known)
         self._of_stem: dict[str, list[int]] = {}
         for word, number in numbers.items():
@@ -72,7 +72,7 @@ class Meaning:
         self._words = {intent: np.unique(self._said[rows]) for intent, rows in self._rows.items()}
 
     def compare(self, words: Sequence[str], slots: Mapping[str, Collection[int]]) -> dict[str, float]:
-        """How near `words` come to each intent, 0 to 1; nothing if they are too few to tell.
+        """The similarity of `words` to each intent, 0 to 1; empty if there are too few words.
 
         `slots`: for each slot that has a value in `words`, the positions of the words that say it.
         """
@@ -109,7 +109,7 @@ class Meaning:
         return found
 
     def _column(self, word: str) -> tuple[Vector, float]:
-        """How alike `word` is to each word of the vocabulary, and to none, which is 0; and how much it says."""
+        """The similarity of `word` to each word of the vocabulary (0 for no word), and its weight."""
         if (found := self._columns.get(word)) is None:
             vector = self._vectors[word]
             length = float(np.linalg.norm(vector))
@@ -131,11 +131,11 @@ class Meaning:
 
 
 def _telling(words: Sequence[str]) -> list[str]:
-    """`words` without fillers, unless they are all."""
+    """`words` without fillers, unless there is nothing else."""
     return [word for word in words if word not in FILLERS] or list(words)
 
 
 def _normalized(vectors: Vector) -> tuple[Vector, Vector]:
-    """Vectors of length 1, and the lengths that they had."""
+    """The vectors scaled to length 1, and their former lengths."""
     lengths = np.linalg.norm(vectors, axis=1)
     return vectors / np.maximum(lengths, 1e-6)[:, None], lengths

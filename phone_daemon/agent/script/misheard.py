@@ -1,7 +1,8 @@
-"""Words of a dialplan that a recognizer wrote as others that sound the same: "a pointment", "can sell", "massage".
+"""Restores words of a dialplan that a recognizer wrote as others with a similar sound: "a pointment", "can sell",
+"massage".
 
-Engines hear sounds and write the likeliest words, which a dialplan's own words often are not. Words of which one is
-none of the dialplan's, and which together sound and look much like one of its words, are read as that word.
+Engines write the likeliest words for a sound, and a dialplan's own words are often not the likeliest. If words that
+include one from outside the dialplan together sound and look much like one of its words, they are read as that word.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from difflib import SequenceMatcher
 from phone_daemon.agent.script.lexicon import COMMON, FILLERS, sound
 
 _LEAST = 5
-"""Letters of a word; shorter ones sound like too many others."""
+"""The fewest letters of a word; shorter ones sound like too many others."""
 _MOST = 3
-"""Words as which one word is heard."""
+"""The most words that one word is heard as."""
 _ALIKE = 0.75
-"""How much of the letters of both must agree, in order."""
+"""The share of the letters of both that must agree, in order."""
 _COARSE = str.maketrans("cqkgjxzdvb", "ssssssstfp", "aeiouyhw'")
 _TWICE = re.compile(r"(.)\1+")
 
@@ -37,7 +38,8 @@ class Misheard:
                 self._sounding.setdefault(_consonants(word), []).append(word)
 
     def __call__(self, words: Sequence[str], *, alone: bool = False) -> list[str]:
-        """`words`, with a word of the dialplan in place of several that sound like it; `alone`: of one, too."""
+        """`words`, with a word of the dialplan in place of several that sound like it; with `alone`, also in place of a
+        single word."""
         corrected: list[str] = []
         at = 0
         while at < len(words):

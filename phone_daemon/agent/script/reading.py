@@ -1,4 +1,4 @@
-"""What a caller's words may mean: intents with their scores, values, and a yes or a no."""
+"""Finds what a caller's words may mean: intents with their scores, values, and a yes or a no."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from sidecars.languages import is_english
 
 NONE = Score("", 0.0)
 SHORT = 8
-"""Most words in which callers usually say goodbye, or ask for a moment or a repetition; a longer sentence is less
+"""The most words in which callers usually say goodbye, or ask for a moment or a repetition; longer sentences are less
 likely to mean that."""
 
 _LINKS = frozenset(("and", "also", "then", "plus", "oh"))
-"""Words with which a second request begins."""
+"""Words that begin a second request."""
 _OF_ONE = frozenset((ABSENT, CHANGE, DROP))
-"""What is done with something that was talked about before."""
+"""Acts that apply to something that was mentioned before."""
 _MOST_LINKS = 2
 _PART = 3
-"""A request has at least this many words."""
+"""The fewest words of a request."""
 _BOTH = 0.65
-"""Each of two requests must be this clear."""
+"""The least score of each of two requests."""
 MEANT = 0.7
 """The share of `Meaning` in a score, where there is one; the rest is the `Matcher`'s."""
 
@@ -53,9 +53,9 @@ class Reading:
     only: bool = False
     """Whether nothing was said besides the yes or no."""
     agreed: bool = True
-    """Whether the words and their meaning speak for the same intent."""
+    """Whether `Matcher` and `Meaning` agree on the intent."""
     gives_up: bool = False
-    """Whether all that was said is that what was talked about is not wanted after all."""
+    """Whether the caller only said that the subject of the conversation is not wanted after all."""
 
     @property
     def best(self) -> Score:
@@ -77,7 +77,7 @@ def matcher(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Matcher:
 
 @lru_cache(maxsize=32)
 def meaning(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Meaning | None:
-    """One for all calls, like a matcher; None where there are no word vectors."""
+    """One for all calls, like the matcher; None if there are no word vectors."""
     vectors = word_vectors()
     return None if vectors is None else Meaning(vectors, dict(sentences))
 
@@ -142,8 +142,8 @@ class Reader:
         return values, where
 
     def _requests(self, words: Sequence[str], where: _Where, state: State) -> tuple[Sequence[Score], bool]:
-        """What `words`, or those of the dialplan that sound like them, may ask for, best first; and whether words and
-        meaning agree."""
+        """The intents that `words`, or similar-sounding words of the dialplan, may ask for, best first; and whether
+        words and meaning agree."""
         if self._misheard is None:
             return self._compared(words, where, state)
         corrected = self._misheard(words)
@@ -167,9 +167,9 @@ class Reader:
         return self._weighed(ranked, len(words)), agreed
 
     def both(self, words: Sequence[str], state: State) -> tuple[Reading, Reading] | None:
-        """What two requests that `words` make one after the other may mean; None if they are not clearly two.
+        """The meaning of two requests in `words`, one after the other; None if there are not clearly two.
 
-        Both must be such that the other can follow: one that ends the call or passes it on goes first and alone.
+        Both must allow the other to follow: a request that ends the call or transfers it is handled first and alone.
         """
         links = [at for at in range(_PART, len(words) - _PART) if words[at] in _LINKS and words[at - 1] not in _LINKS]
         for at in links[:_MOST_LINKS]:
@@ -203,7 +203,7 @@ class Reader:
         return found, not ranked or ranked[0].score >= SURE or ranked[0].intent == nearest
 
     def _weighed(self, ranked: Sequence[Score], count: int) -> Sequence[Score]:
-        """`ranked`, with lower scores for what nobody says in `count` words."""
+        """`ranked`, with lower scores for intents that nobody expresses in `count` words."""
         if count <= SHORT:
             return ranked
         less = sqrt(SHORT / count)

@@ -42,7 +42,7 @@ MAYBE = 0.36
 CLOSE = 0.03
 """If two scores are closer than this, it is undecided which intent was meant."""
 APART = 0.06
-"""The same, where the words and their meaning speak for different intents."""
+"""The same if the words and their meaning favor different intents."""
 
 _BESIDE = 0.6
 """How much words that do not belong to a sentence count against it; at 0 they do not count."""
@@ -76,15 +76,15 @@ _REACH = 4
 
 
 DECIDING = (DROP, CHANGE)
-"""Acts that tell requests apart which have everything else in common."""
+"""Acts that distinguish requests that have everything else in common."""
 OTHERWISE = 0.75
-"""Factor on a sentence that does not do what was heard to be done."""
+"""Factor on a sentence that lacks an act that was heard."""
 UNASKED = 0.85
-"""Factor on a sentence that does what was not heard to be done."""
+"""Factor on a sentence with an act that was not heard."""
 _MISHEARD = 0.45
-"""From this closeness on, a word may be a misheard one that says what is to be done."""
+"""From this closeness on, a word may be a misheard one that expresses an act."""
 _NEAREST = 16
-"""This many sentences of an intent are compared in full: those that most of is heard."""
+"""Only this many sentences of an intent are compared in full: those with the most words heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Matcher:
         return sorted(ranked, key=lambda each: -each.score)
 
     def _done(self, words: Sequence[str], heard: Sequence[Token], alike: Vector, weights: Vector) -> set[str]:
-        """What `words` do, which is entered into `alike` and `weights`."""
+        """The acts in `words`, which are entered into `alike` and `weights`."""
         number = self._vocabulary.numbers
         found = find_acts(words)
         acts = {act.value for act in found}
@@ -226,7 +226,7 @@ class Matcher:
         if acts:
             return acts
         for at, root in heard:
-            # It may be said by a word that was misheard, which is one that the dialplan does not have.
+            # A word that the dialplan does not have may be a misheard one that expresses an act.
             if root in number or root in _LITTLE:
                 continue
             for name, doing in self._doing.items():
@@ -261,7 +261,7 @@ class Matcher:
 
 
 class Agreement:
-    """Whether sentences do what was heard to be done."""
+    """Compares the acts of sentences with those that were heard."""
 
     def __init__(self, sentences: Sequence[Collection[str]]) -> None:
         """`sentences`: the tokens of each; `+drop` for an act."""
@@ -270,7 +270,7 @@ class Agreement:
         self._count = len(sentences)
 
     def __call__(self, acts: Collection[str]) -> Vector:
-        """For each sentence a factor: 1 if it does what `acts` do, less if it does something else."""
+        """A factor for each sentence: 1 if its acts are `acts`, and less otherwise."""
         factor = np.ones(self._count)
         for act, doing in self._doing.items():
             factor[~doing if act in acts else doing] *= OTHERWISE if act in acts else UNASKED
@@ -285,7 +285,7 @@ def _sentence_tokens(words: Sequence[str]) -> Iterator[str]:
 
 
 def _words_that_do(sentences: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
-    """The stems of the words that say by themselves that something is given up or changed."""
+    """The stems of words that by themselves mean that something is given up or changed."""
     found: dict[str, set[str]] = {}
     for word in {word for said in sentences.values() for sentence in said for word in sentence.split()}:
         for act in find_acts([word]):

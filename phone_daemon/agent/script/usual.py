@@ -1,7 +1,7 @@
-"""What callers usually say for requests that many dialplans have, so that one which names a request in a few sentences
-is not limited to these.
+"""Common wordings of requests that many dialplans have, so that a dialplan with only a few sentences for a request is
+not limited to these.
 
-A sentence of an intent shows which kind of request it is. English.
+The sentences of an intent show which kind of request it is. English.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from phone_daemon.language.acts import CHANGE, DROP, find_acts
 @dataclass(frozen=True, slots=True)
 class _Kind:
     shown_by: str
-    """A pattern that one of the intent's sentences fits."""
+    """A pattern that one of the intent's sentences must match."""
     then: frozenset[Then]
     said: tuple[str, ...]
     acts: frozenset[str] = frozenset()
-    """What its sentences may do (`find_acts`) besides nothing in particular."""
+    """The acts (`find_acts`) that its sentences may have, apart from none."""
 
 
 _KEPT = (
     r"(?:appointment|visit|checkup|haircut|lesson|session|table|reservation|viewing|treatment|massage"
     r"|service|trim|cut|class|room|slot|test|repair|consultation|inspection|stay)\b"
 )
-"""What one has a time for."""
+"""Things that have times."""
 _SHOWN = 0.05
-"""The least share of an intent's sentences that show what kind it is: an emergency needs an appointment, too."""
+"""The least share of an intent's sentences that must match, because other requests mention the same things: an
+emergency needs an appointment, too."""
 _ANSWERS = frozenset((Then.MORE, Then.LISTEN, Then.TRANSFER))
 _KINDS = (
     _Kind(
@@ -324,9 +325,9 @@ _KINDS = (
 
 @lru_cache(maxsize=256)
 def usual(intent: Intent) -> tuple[str, ...]:
-    """What callers usually say who want `intent`, besides its own sentences. Empty if nothing shows what kind it is.
+    """Common wordings for `intent`, in addition to its own sentences. Empty if its kind is unknown.
 
-    Kept for all calls, because it takes several milliseconds for each intent."""
+    Cached for all calls, because each intent takes several milliseconds."""
     found: dict[str, None] = {}
     doing = _doing(intent.sentences)
     for kind in _KINDS:
@@ -340,7 +341,7 @@ def usual(intent: Intent) -> tuple[str, ...]:
 
 
 def _doing(sentences: Iterable[str]) -> set[str]:
-    """What many of `sentences` do."""
+    """The acts that many of `sentences` have."""
     said = list(sentences)
     acts = [act for sentence in said for act in {each.value for each in find_acts(sentence.split())}]
     return {act for act in acts if acts.count(act) >= 0.25 * len(said)}

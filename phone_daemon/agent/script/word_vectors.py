@@ -1,4 +1,4 @@
-"""What words mean, as vectors: two words that are used alike point in much the same direction.
+"""The meanings of words as vectors: words with similar uses have vectors with similar directions.
 
 The vectors are those of the package `wordllama` (the extra `meaning`), which was trained for comparing English
 sentences. Only its files are used; the package itself is not imported, because it can download others.
@@ -40,27 +40,27 @@ log = logging.getLogger(__name__)
 
 _SIZE = 256
 _SPACE = "▁"
-"""Stands for the space before a word (SentencePiece's convention)."""
+"""Represents the space before a word (SentencePiece's convention)."""
 _LETTERS = re.compile(rf"{_SPACE}|{_SPACE}?[a-z']+")
 
 
 class WordVectors:
-    """The vector of any word. It is the sum of the vectors of the pieces that the word consists of."""
+    """The vector of any word, which is the sum of the vectors of the pieces that the word consists of."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder`: the package's. Raises `WeightsMissing` if it has other files than these."""
+        """`folder`: the package's folder. Raises `WeightsMissing` if its files are not the expected ones."""
         for file in (VECTORS, TOKENIZER):
             file.check(folder, f"pip install --force-reinstall --no-deps {PACKAGE}")
         path = folder / VECTORS.name
         start = 8 + int.from_bytes(path.open("rb").read(8), "little")
-        # Mapped, so that only the pages of words that occur take memory.
+        # Memory-mapped, so that only pages with words that occur take memory.
         self._vectors = np.memmap(path, np.float16, "r", start).reshape(-1, _SIZE)
         pieces = json.loads((folder / TOKENIZER.name).read_bytes())["model"]["vocab"]
         self._pieces: dict[str, int] = {piece: number for piece, number in pieces.items() if _LETTERS.fullmatch(piece)}
         self._known: dict[str, Vector] = {}
 
     def __getitem__(self, word: str) -> Vector:
-        """Of 256 numbers. The longer it is, the more the word says: `appointment` 16, `the` 2."""
+        """A vector of 256 numbers. Its length shows how significant the word is: `appointment` 16, `the` 2."""
         if (found := self._known.get(word)) is None:
             found = self._vectors[self._split(word)].astype(np.float32).sum(0)
             if len(self._known) < 20_000:
@@ -68,8 +68,8 @@ class WordVectors:
         return found
 
     def _split(self, word: str) -> list[int]:
-        """The pieces of `word`: as in byte pair encoding, of two neighbors that make a piece, the pair that makes the
-        most frequent one is joined first; frequent pieces have low numbers."""
+        """Splits `word` into pieces by byte pair encoding: of all neighboring pairs that form a piece, the one that
+        forms the most frequent piece is joined first. Frequent pieces have low numbers."""
         parts = [part for part in _SPACE + word if part in self._pieces]
         while joined := [
             (number, at) for at in range(len(parts) - 1) if (number := self._pieces.get(parts[at] + parts[at + 1]))
@@ -81,7 +81,8 @@ class WordVectors:
 
 @cache
 def word_vectors() -> WordVectors | None:
-    """The package's vectors, loaded once; None if it is not installed or not as it should be, which the log says."""
+    """The package's vectors, loaded once; None, with a log line, if it is not installed or its files are not the
+    expected ones."""
     spec = importlib.util.find_spec("wordllama")
     for folder in () if spec is None else spec.submodule_search_locations or ():
         try:
