@@ -30,7 +30,9 @@ class Parser(argparse.ArgumentParser):
         message = _NOT_A_NUMBER.sub(lambda found: f"{found[2]} is not {_NUMBERS[found[1]]}", message)
         wrong = _WRONG_NAME.search(message)
         known = [name for action in self._all() for name in (*action.option_strings, *(action.choices or ()))]
-        close = difflib.get_close_matches(next(filter(None, wrong.groups())), known, 1) if wrong else []
+        meant = next(filter(None, wrong.groups())) if wrong else ""
+        # A name that another command has is no help.
+        close = [] if meant in known else difflib.get_close_matches(meant, known, 1)
         if close:
             return f'{self.prog}: {message.partition(" (choose from")[0]}; did you mean "{close[0]}"?'
         return f"{self.prog}: {message}; see {self.prog} --help"

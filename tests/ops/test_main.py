@@ -20,6 +20,7 @@ from tests.ops.turns import leave, spoken
         (["fly"], 'phone-ops: no command "fly"; choose from: ab, '),
         (["call"], 'phone-ops: no command "call"; did you mean "calls"?'),
         (["calls", "--jsn"], 'phone-ops: unrecognized arguments: --jsn; did you mean "--json"?'),
+        (["drain", "--api", "x"], "phone-ops: unrecognized arguments: --api; see phone-ops --help"),
         (["hangup"], "phone-ops hangup: name one or more calls"),
         (["report", "/nowhere/at/all"], "/nowhere/at/all: no such folder"),
     ],
