@@ -121,10 +121,11 @@ class Ducking:
     def _evidence(self) -> Evidence:
         caller = self._caller
         over = caller.quiet >= samples(QUIET_S)
-        partial = "" if over else caller.partial  # Once the voice is over, its final transcript decides.
-        asks = self._policy.asks_for_floor(caller.partial)
+        heard = caller.perhaps or caller.partial
+        asks = self._policy.asks_for_floor(heard)
         since_s = (caller.position - self._onset) / SAMPLE_RATE
-        sure = self._growing.after(since_s, self._policy.claim(partial, over=False))
+        # Once the voice is over, its final transcript decides.
+        sure = self._growing.after(since_s, self._policy.claim("" if over else heard, over=False))
         return Evidence(
             since_s=since_s,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
@@ -136,7 +137,7 @@ class Ducking:
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=1.0 if self._was_own else self._own,
             partials=self.partials,
-            announced=caller.recurrence.recurs or begins_announcement(caller.partial, over=over),
+            announced=caller.recurrence.recurs or begins_announcement(heard, over=over),
             behind=caller.near.behind,
             asks=asks and not caller.near.distant,
         )

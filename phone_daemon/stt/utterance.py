@@ -143,7 +143,8 @@ class Utterance:
             return
         match message["type"]:
             case "Partial":
-                heard = Transcript(message["text"], False, message["confidence"])
+                perhaps = message.get("perhaps", "")
+                heard = Transcript(message["text"], False, message["confidence"], perhaps=perhaps)
                 if self._on_partial is not None:
                     self._on_partial(heard)
                 else:

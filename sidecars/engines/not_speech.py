@@ -23,6 +23,8 @@ are short, and lines are noisy."""
 LEAST_LIKELIHOOD = -0.35
 """What is less likely is guesswork. Of the 137 utterances of the sets whose names end in `_tune`, this loses five: four
 misheard, and a "Correct." in loud noise."""
+LEAST_PERHAPS = -0.6
+"""What is likelier than this may have been said, which is enough to stop an agent who speaks (`Hypothesis.perhaps`)."""
 LEAST_ANSWER = -0.6
 """What is likely to be an answer to a question needs to be no likelier than this: of the 138 answers of those sets it
 gives back two of the five that were lost, and of 160 noises it makes words of none."""
@@ -55,6 +57,11 @@ def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = Fa
         return False
     voice = voiced.speech_s >= LEAST_SPEECH_S or (expected and voiced.first is not None)
     return voice and likelihood >= least and not goes_round(text, expected=expected)
+
+
+def may_be_speech(voiced: Voiced, likelihood: float, text: str) -> bool:
+    """Whether `text` may have been said in the middle of an utterance, which needs less evidence than `is_speech`."""
+    return voiced.speech_s >= LEAST_SPEECH_S and likelihood >= LEAST_PERHAPS and not goes_round(text)
 
 
 def goes_round(text: str, *, expected: bool = False) -> bool:

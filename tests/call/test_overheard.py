@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phone_daemon.call.floor import State
 from tests import agents
+from tests.fakes import TunedHost
 from tests.phone import OPEN, Left, Phone, plan, ring, speech
 
 HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
@@ -34,6 +35,24 @@ def test_the_agent_stops_in_the_middle_of_what_interrupts_it(tmp_path: Path) -> 
     assert turn["interrupted"] and [duck["why"] for duck in turn["ducks"]] == ["words"]
     assert turn["barge_in"]["onset_to_silence_ms"] < 1000 * len(speech(STOP)) / 16000 / 2
     assert left.turns[2]["caller"].lower().startswith("stop")
+
+
+def test_words_that_the_recognizer_is_not_sure_of_interrupt(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech(OPEN))
+        await phone.reaches(State.SPEAKING)
+        await phone.until(lambda: phone.line.played.get(2, 0) >= 8000)
+        assert isinstance(phone.stt, TunedHost)
+        phone.stt.doubting = True
+        await phone.says(speech(STOP))
+        phone.stt.doubting = False
+        await phone.heard_out(RIGHT)
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
+    turn = left.turns[1]
+    assert [(duck["outcome"], duck["why"]) for duck in turn["ducks"]] == [("cut", "words")]
+    assert turn["barge_in"]["onset_to_silence_ms"] < 1000 * len(speech(STOP)) / 16000 / 2
 
 
 def test_where_only_words_interrupt_those_that_are_over_before_they_are_understood_do(tmp_path: Path) -> None:
