@@ -39,7 +39,7 @@ from phone_daemon.dialplan.dialplan import SHIPPED, Dialplans
 from phone_daemon.state.operator import Commands
 
 AUDIBLE_RMS = 0.002
-"""Threshold for the agent, of a sample range of 1: -54 dBFS. A ducked reply is still above it."""
+"""The level above which the agent is audible, with full scale 1: -54 dBFS. A ducked reply is still above it."""
 INTO_THE_GREETING_S = 2.2
 """In the middle of a clause: after three seconds the agent pauses by itself."""
 SILENCE_MS = 450.0
@@ -48,9 +48,10 @@ AT_ONCE = "7"
 """The number of the dialplan whose agent any voice stops."""
 LEAST_WORDS = 3
 APART = 7
-"""Every so many of their sounds is said, because those of one caller follow each other."""
+"""Only every so many sounds are used, because consecutive sounds are from the same caller."""
 GOING_ON_MS = 100.0
-"""The agent speaks at the caller's onset if it is heard so soon after it; nothing stops it as soon as that."""
+"""The agent was speaking at the caller's onset if it is heard within this time after it, because nothing stops it that
+fast."""
 ENOUGH_MS = 12_000
 CALLS = 4
 HELD_S = 15.0
@@ -103,7 +104,8 @@ async def measure(progress: Progress, rounds: int = 10) -> list[Figure]:
 
 
 def _by_words(values: Sequence[float]) -> tuple[float, str, None, str]:
-    """The figure of the default policy, without a target: an agent that listens for words waits for them."""
+    """The figure for the default policy, which has no target, because an agent that listens for words has to wait for
+    them."""
     return quantiles(values)["p95"], "ms", None, f"{_told(values)}; spoken softly until then"
 
 
@@ -112,7 +114,7 @@ def _told(values: Sequence[float]) -> str:
 
 
 def interruptions(count: int) -> list[Sound]:
-    """What `count` recorded callers say who do not merely remark something: an agent that nobody stops is no figure."""
+    """What `count` recorded callers say, without mere remarks, which do not stop the agent and so give no figure."""
     said = [sound for sound in sounds() if len(sound.words.split()) >= LEAST_WORDS]
     spread = (said[at % len(said)] for at in range(0, len(said) * APART, APART))
     clinic = next(iter(Dialplans.load((SHIPPED / "dental_clinic.toml",))))
@@ -123,7 +125,7 @@ def interruptions(count: int) -> list[Sound]:
 async def _in_chromium(
     folder: Path, link: str, said: Sequence[Sound], number: str = ""
 ) -> tuple[list[float], list[float]]:
-    """From the press to the first sound, and from onset to silence, in ms."""
+    """The times from pressing the button to the first sound, and from onset to silence, in ms."""
     recording = folder / "caller.wav"
     pressed, cut = [], []
     for sound in said:
@@ -144,7 +146,7 @@ async def _in_chromium(
 async def _one_call(page: Page) -> Levels:
     await page.evaluate("levels.length = 0")
     await page.locator("button.call").evaluate("button => { window.pressed = performance.now(); button.click(); }")
-    with contextlib.suppress(AssertionError):  # It was not interrupted: there is no silence to measure.
+    with contextlib.suppress(AssertionError):  # The agent was not interrupted, so there is no silence to measure.
         await expect(page.locator(".interruption").first).to_be_visible(timeout=ENOUGH_MS)
         await page.wait_for_timeout(1200)
     levels: Levels = await page.evaluate("levels")
@@ -154,8 +156,7 @@ async def _one_call(page: Page) -> Levels:
 
 
 def _loud(sound: Sound) -> float:
-    """The RMS, of a sample range of 1, of the 20 ms around the onset of the voice, which the noise of its line does not
-    reach."""
+    """The RMS (full scale 1) of the 20 ms around the onset of the voice, which the noise of its line does not reach."""
     around = np.frombuffer(sound.pcm, "<i2")[sound.onset - 80 : sound.onset + 80] / 32768
     return float(np.sqrt(np.mean(around**2)))
 

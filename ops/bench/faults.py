@@ -63,9 +63,9 @@ class Seen:
     """What callers experienced, by fault."""
 
     late_s: dict[Fault, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """From the end of the caller's speech to the agent's first sound; `inf` if there is none."""
+    """Time from the end of the caller's speech to the agent's first sound; `inf` if there is none."""
     words_s: list[float] = field(default_factory=list)
-    """To the first sound of the reply itself, if an acknowledgment came before it; `inf` if there is none."""
+    """Time to the first sound of the reply itself, if an acknowledgment came before it; `inf` if there is none."""
     lost: list[str] = field(default_factory=list)
     """Calls that were not ended by their caller."""
     named: int = 0

@@ -27,7 +27,7 @@ HOURS = "3"
 PATIENCE_S = 30.0
 """How long the calls may take to begin, on the same cores; one that has not begun by then is lost."""
 GAP_S = 0.06
-"""Allowed time between two frames: more than this cannot be concealed inaudibly by a browser."""
+"""The most time between two frames; a browser cannot conceal a longer gap inaudibly."""
 
 
 async def measure(progress: Progress, seconds: float = 20.0, calls: int = CALLS) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""A caller who talks to a live daemon: plays recorded speech at the right moment and observes the result."""
+"""A caller who talks to a live daemon: plays recorded speech at the right moments and observes the results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Sound:
 
     @property
     def start(self) -> int:
-        """First sample of the synthetic voice, by construction: even an inaudible breath counts."""
+        """The first sample of the synthetic voice, by construction; even an inaudible breath counts."""
         return LEAD
 
     @property

@@ -35,7 +35,7 @@ class Leases:
         self._last: dict[str, tuple[str, float]] = {}
 
     def kept(self, told: Mapping[str, str], now: float) -> list[str]:
-        """The line cards of each daemon: those in `told`, and those told recently by a daemon that has not signed
+        """The line cards of each daemon: those in `told`, and those announced recently by a daemon that has not signed
         off.
         """
         self._last = {daemon: last for daemon, last in self._last.items() if daemon in told}

@@ -148,7 +148,8 @@ def _as_json(event: Event) -> str:
 
 
 def line_of(event: Event) -> str:
-    """The caption of an event behind the end of its call's id, of which the first line has the whole; empty: none."""
+    """The caption of an event, after the end of its call's id (the first line of a call has the whole id); empty if it
+    has no caption."""
     note = event.note
     if (caption := caption_of(_with_texts(note))) is None:
         return ""
@@ -157,7 +158,7 @@ def line_of(event: Event) -> str:
 
 
 def _with_texts(note: Note) -> Note:
-    """The note, with something to show where texts are kept private."""
+    """The note, with a placeholder where texts are kept private."""
     return replace(note, data={**dict.fromkeys(TEXTS, PRIVATE), **note.data})
 
 

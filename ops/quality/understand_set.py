@@ -1,4 +1,4 @@
-"""What callers say, and what it should be taken for: the manifests of `phone-ops understand`.
+"""The manifests of `phone-ops understand`: what callers say, and how it should be understood.
 
 JSON lines, paths relative to the manifest:
 
@@ -44,7 +44,7 @@ class Clip:
     want: str
     value: str
     expects: str
-    """The set of phrases that was asked for; empty if anything is possible."""
+    """The set of phrases that was asked for; empty if the caller may say anything."""
     state: State
     more: Mapping[str, Any] = field(default_factory=dict)
     """The other fields of its line: `voice`, `accent`, `snr_db`."""

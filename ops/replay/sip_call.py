@@ -65,7 +65,7 @@ async def place_recorded_call(
                                 line.hang_up(EndReason.CALLER_HUNG_UP)
                         progress(caller.progress)
                     if echo is not None:
-                        # Whatever is said, the line never falls silent: it is one endless utterance.
+                        # The line never falls silent, so everything that is said is one endless utterance.
                         back = echo.feed(pcm)
                         if sent - played <= AHEAD:
                             said = bytes(saying[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")

@@ -1,11 +1,11 @@
-"""How much of the agent's speech a telephone plays: segmental SNR on the wire, compared with what the codec alone
-leaves.
+"""Measures how well a telephone plays the agent's speech: the segmental SNR on the wire, compared with that of the
+codec alone.
 
-PESQ (ITU-T P.862) is not used: its reference code, which is in the package `pesq`, may be used to study PESQ, not for
-anything else without a license. ViSQOL (`visqol-python`) needs `libsvm-official`, which comes as source only, and STOI
-(`pystoi`) needs SciPy, which would take `.venv` past its 500 MB. Segmental SNR (Hansen and Pellom, ICSLP 1998) says as
-much here: between the daemon and the wire there is one codec whose samples are known, and every other difference is a
-packet that did not come, or came too late to be played.
+PESQ (ITU-T P.862) is not used, because its reference code, which the package `pesq` contains, may be used without a
+license only to study PESQ. ViSQOL (`visqol-python`) needs `libsvm-official`, which is published as source only, and
+STOI (`pystoi`) needs SciPy, with which `.venv` would exceed 500 MB. Segmental SNR (Hansen and Pellom, ICSLP 1998) is
+sufficient here: between the daemon and the wire there is one codec, whose samples are known, and any other difference
+is due to packets that were lost or came too late to be played.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BUFFER_S = 0.06
 SPEECH_RMS = 100.0
 """A frame of the agent's below this level is a pause, and does not count."""
 LEAST_DB, MOST_DB = -10.0, 35.0
-"""A frame counts as is between these limits: silence in place of a word is no better than noise, and a higher SNR is
+"""The limits to which each frame's SNR is clipped: silence in place of a word is as bad as noise, and a higher SNR is
 inaudible.
 """
 RATE = 8000
@@ -38,7 +38,7 @@ class Quality:
     codec_db: float
     """Segmental SNR of G.711 alone, with every packet in time: the best possible value."""
     unplayed: float
-    """Share of the packets that were missing or late."""
+    """The share of packets that were missing or late."""
 
 
 def played(packets: Sequence[Packet]) -> tuple[bytes, float]:

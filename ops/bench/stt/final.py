@@ -27,7 +27,7 @@ SIZES: tuple[tuple[str, Callable[[], Path], Callable[[], Path]], ...] = (
 UTTERANCES = 4
 """Trials for each length and end."""
 ENDS = {"500 ms after the last sound": 0.5, "at the last sound": 0.0}
-"""When the final is requested: as calls do it, or in mid-speech. How long the line still sounds (s)."""
+"""When the final is requested: as in calls, or in mid-speech. For each, how long the line's noise continues (s)."""
 
 
 async def measure(progress: Progress, utterances: int = UTTERANCES) -> list[Figure]:

@@ -2,10 +2,10 @@
 
 python -m ops.bench.turn_taking.fit    # after make scenes, and python -m fixtures.make_turn_ends; minutes
 
-Logistic regression by Newton's method, with a penalty on large weights. An example is a pause of 0.3 s, before which no
-turn ends: had the caller finished? Numbers, spelled names, and answers to yes-or-no questions are left out, because
-they have rules of their own. Whether a feature helps is told by what it does for sentences, and for voices, that were
-left out of the fit.
+Logistic regression by Newton's method, with a penalty on large weights. Each example is a pause after 0.3 s, the
+shortest wait, and whether the caller had finished. Numbers, spelled names, and answers to yes-or-no questions are left
+out, because other rules decide those. To see whether a feature helps, weights are also judged on sentences, and on
+voices, that were left out of the fit.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ PAUSE_S = TAG_WAIT_S
 FOLDS = 10
 MORE = Path("var/turn_ends")
 HOLD = 1.0
-"""Weight of the squared weights against the sum of the logarithms: a prior worth some hundred examples."""
+"""The penalty on squared weights, relative to the log-likelihood: a prior worth some hundred examples."""
 ROUNDS = 30
 Floats = NDArray[np.float64]
 
 
 def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats, list[Scene]]:
-    """Names of the features, one row of them for each pause, 1 where the caller had finished, and the scenes."""
+    """The names of the features, a row of features for each pause, whether the caller had finished (1) or not (0), and
+    the scenes."""
     rows: list[dict[str, float]] = []
     finished: list[float] = []
     scenes: list[Scene] = []
@@ -55,7 +56,7 @@ def examples(heard: Iterable[Heard]) -> tuple[list[str], Floats, Floats, list[Sc
 
 
 def _pauses(heard: Heard) -> Iterable[tuple[int, Evidence]]:
-    """One entry for each pause that is long enough: when it was, and what was known."""
+    """An entry for each pause that is long enough: its tick, and what was known then."""
     before = 0.0
     for tick, quiet_s, evidence in heard.pauses:
         if before < PAUSE_S <= quiet_s:
@@ -76,7 +77,7 @@ def fitted(rows: Floats, finished: Floats) -> Floats:
 
 
 def left_out(rows: Floats, finished: Floats, groups: Sequence[object]) -> Floats:
-    """The likelihoods of an end, each by weights fitted without its group."""
+    """The likelihood of an end for each pause, by weights that were fitted without its group."""
     each = np.array([str(group) for group in groups])
     likely = np.zeros(len(rows))
     for group in np.unique(each):
@@ -86,7 +87,8 @@ def left_out(rows: Floats, finished: Floats, groups: Sequence[object]) -> Floats
 
 
 def judged(likely: Floats, finished: Floats) -> str:
-    """How well they tell the ends from the pauses: the area under the ROC curve, and the mean logarithmic loss."""
+    """How well the likelihoods distinguish ends from pauses: the area under the ROC curve, and the mean logarithmic
+    loss."""
     ends, pauses = likely[finished > 0], likely[finished == 0]
     area = np.mean((ends[:, None] > pauses) + 0.5 * (ends[:, None] == pauses))
     loss = -np.mean(np.log(np.where(finished > 0, likely, 1 - likely)))

@@ -104,7 +104,8 @@ def _gone(voiced: Sequence[int], heard: Sequence[float]) -> int | None:
 
 
 def _from(at: int | None, onset: int, heard: Sequence[float]) -> int | None:
-    """Where a change that was noticed at `at` took effect: while the agent was silent nobody heard it otherwise."""
+    """When a change that was noticed at `at` took effect for the caller, who does not hear it while the agent is silent
+    anyway."""
     while at is not None and at > max(onset, 0) and heard[at - 1] < SILENT:
         at -= 1
     return at

@@ -1,4 +1,4 @@
-"""What is known in the pauses of a caller's turn, and what each way of endpointing would do with it.
+"""Collects what is known in the pauses of a caller's turn, to try different ways of endpointing on it.
 
 A scene is played to the caller's side of a call alone, which never ends the turn; so any wait, fixed or not, can be
 tried on the same pauses.

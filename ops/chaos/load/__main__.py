@@ -38,7 +38,7 @@ STEPS = (1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64)
 STEP_S = 60.0
 """How long `limit` holds each number of calls."""
 RECORDED_BYTES_S = 32_000
-"""What a call's recording takes: 8 kHz, 16 bit, stereo."""
+"""Bytes per second of a call's recording: 8 kHz, 16 bit, stereo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def _held(args: argparse.Namespace, made: Fleet, tell: Tell) -> list[Colum
 
 
 def _nth(tell: Tell, at: int, count: int) -> Tell:
-    """Tells of one of `count` parts."""
+    """Reports the progress of one of `count` parts."""
     return lambda part, text: tell((at + part) / count, text)
 
 
@@ -125,7 +125,7 @@ def _value(figure: Figure | None) -> str:
 
 async def _run(args: argparse.Namespace) -> list[Column]:
     with ExitStack() as stack:
-        # What is left of a daemon that had to be killed may still write.
+        # The remaining processes of a killed daemon may still write.
         folder = args.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="load-", ignore_cleanup_errors=True))
         )
@@ -142,7 +142,7 @@ async def _run(args: argparse.Namespace) -> list[Column]:
                         args, made, lambda part, text: bar.update(task, completed=part, description=text)
                     )
             except TimeoutError:
-                # Daemons that end late have been killed by then: what was measured stands.
+                # Daemons that did not end in time have been killed; the measurements are still valid.
                 if not found:
                     raise
         return found

@@ -17,23 +17,23 @@ LONGEST_REPLY_S = 25.0
 PAUSE_S = 0.6
 """The agent has finished when it has been silent for this long."""
 BEFORE_CUT_S = (0.5, 2.0)
-"""How much of an answer the caller bears before interrupting it."""
+"""How much of an answer the caller listens to before interrupting it."""
 LOOK_S = 0.05
 
 
 @dataclass(slots=True)
 class Told:
-    """What one caller has seen."""
+    """What one caller has observed."""
 
     name: str
     why: str = ""
-    """Why the call was lost; empty: it was not."""
+    """Why the call was lost; empty if it was not."""
     asked: int = 0
     unanswered: int = 0
     answered_s: float = 0.0
-    """From the INVITE to 200 OK."""
+    """The time from the INVITE to 200 OK."""
     heard_s: float = 0.0
-    """From then to the agent's first sound."""
+    """The time from 200 OK to the agent's first sound."""
     end: LeanEnd | None = None
 
 
@@ -55,7 +55,7 @@ class Caller:
         self.told = Told(self.name)
 
     async def hold(self) -> Told:
-        """Converses until then; never raises, and returns what was seen."""
+        """Converses until `end`; never raises, and returns what was observed."""
         return await self._call(self._talk)
 
     async def visit(self, seconds: float) -> Told:
@@ -98,7 +98,7 @@ class Caller:
         return probe.live and asyncio.get_running_loop().time() < self.until
 
     async def _while(self, probe: Probe, condition: Callable[[], object], seconds: float) -> None:
-        """Waits while something holds and the call goes on, at most so long."""
+        """Waits while `condition` holds and the call continues, but at most this long."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + seconds
         while condition() and self._on(probe) and loop.time() < limit:  # noqa: ASYNC110 (a thread)
@@ -119,12 +119,12 @@ class Caller:
         return time.monotonic_ns() - self.end.loud_ns < PAUSE_S * 1e9
 
     async def _ask(self, probe: Probe) -> bool:
-        """Asks; true: the agent answers, and is speaking."""
+        """Asks the question; returns whether the agent has answered, and is now speaking."""
         if not self._on(probe):
             return False
         played = self.end.play(self.said)
         await self._while(probe, lambda: not played.done.is_set(), PATIENCE_S)
-        # What is heard just after the question may be the end of what it interrupts.
+        # Audio just after the question may be the end of the reply that the question interrupts.
         since_ns = time.monotonic_ns() + 200_000_000
         await self._while(probe, lambda: self.end.loud_ns <= since_ns, PATIENCE_S)
         answered = self.end.loud_ns > since_ns

@@ -23,7 +23,7 @@ from ops.live.daemon_process import DaemonProcess
 
 Engines = Literal["stub", "embedded"]
 Tell = Callable[[float, str], None]
-"""Called with the part of a test that is done, 0 to 1, and how it stands."""
+"""Called with the fraction of a test that is done, 0 to 1, and a line about its state."""
 PARTS = {
     "--kind stt": "STT engines",
     "--kind tts": "TTS engines",
@@ -34,18 +34,18 @@ PARTS = {
     "rtpengine": "rtpengine",
     "stub_engines": "stub engines",
 }
-"""Processes, identified by a piece of their command line."""
+"""Names of processes, by a piece of their command line."""
 COMPLAINT = re.compile(r" (?:WARNING|ERROR|CRITICAL) +(\S+)")
 CALLERS = "the callers of this test"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a system is tried."""
+    """The size of the system under test."""
 
     daemons: int
     cards: int
-    """Line cards of each daemon."""
+    """Line cards per daemon."""
     engines: Engines
     edge: bool
 
@@ -79,16 +79,16 @@ class Fleet:
 
     daemon: DaemonProcess
     ports: Iterator[int]
-    """Where the next call goes."""
+    """The number of the address for the next call."""
     pids: list[int] = field(default_factory=list)
     """Processes beside the daemons."""
 
     def uri(self) -> str:
-        """Whom the next caller calls."""
+        """The URI for the next call."""
         return f"sip:100@127.0.0.1:{next(self.ports)}"
 
     def use(self) -> Use:
-        """What every part uses."""
+        """What every process uses now."""
         cpu: dict[str, dict[int, float]] = defaultdict(dict)
         rss: dict[str, int] = defaultdict(int)
         for process in self._processes():

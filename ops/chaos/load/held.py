@@ -24,7 +24,7 @@ GONE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What came of it."""
+    """The outcome."""
 
     calls: int
     seconds: float

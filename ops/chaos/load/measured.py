@@ -1,4 +1,4 @@
-"""What calls came to: how many were lost, how even their audio was, how fast the agent was, and what it cost."""
+"""Figures of a load test: calls lost, evenness of audio, speed of the agent, and cost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ops.report.stats import quantiles
 GAP_MS, SILENT_MS = 30.0, 25.0
 EXAMPLES = 3
 CORE = 0.9
-"""A process that uses this much of a core, and cannot use two, has run out of it."""
+"""A process that cannot use more than one core is at its limit when it uses this much of it."""
 MACHINE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What the daemons say of the calls in their turn logs; ms."""
+    """The daemons' own figures from their turn logs, in ms."""
 
     rtp_silent: list[float]
     ttfa: list[float]
@@ -67,7 +67,7 @@ def asked(told: Sequence[Told]) -> int:
 
 
 def audio(told: Sequence[Told], late_ns: Sequence[int]) -> list[Figure]:
-    """Gaps and losses in the RTP that callers got. `late_ns`: how late the callers themselves were."""
+    """Gaps and losses in the RTP that callers received. `late_ns`: how late the callers themselves were."""
     gaps = [each.end.gaps_ms() for each in told if each.end is not None and len(each.end.at_ns) > 2]
     missing = sum(each.end.lost for each in told if each.end is not None)
     if not gaps:
@@ -106,9 +106,9 @@ class Spent:
     """CPU between two moments, in cores, and memory at the end."""
 
     cores: dict[str, float]
-    """By part, largest first."""
+    """CPU by part, largest first."""
     busiest: dict[str, float]
-    """By part: its busiest process."""
+    """CPU of the busiest process of each part."""
     rss: dict[str, int]
 
     @property
@@ -116,7 +116,7 @@ class Spent:
         return sum(self.cores.values())
 
     def ran_out(self) -> str:
-        """What there is no more of; empty: nothing has run out."""
+        """The resource that has run out; empty if none has."""
         alone = [part for part, share in self.busiest.items() if share >= CORE]
         most = next(iter(self.cores), "")
         if self.total >= MACHINE * (os.cpu_count() or 1):
@@ -133,7 +133,7 @@ class Spent:
 
 
 def spent(before: Use, after: Use) -> Spent:
-    """What every part used meanwhile. A process that began or ended in between counts from or to then."""
+    """What every part used in between. A process that began or ended in between counts from or up to that moment."""
     took = after.at - before.at
     used = {
         part: [(cpu_s - before.cpu_s.get(part, {}).get(pid, 0.0)) / took for pid, cpu_s in pids.items()]

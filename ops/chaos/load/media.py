@@ -1,4 +1,4 @@
-"""The media of many callers in one thread: sends a frame every 20 ms for each, and keeps only when packets arrived.
+"""The media of many callers in one thread: sends a frame every 20 ms for each, and records only when packets arrived.
 
 A thread for each caller, as `RtpEnd` has alone, would cost more than the calls do.
 """
@@ -26,8 +26,8 @@ class Media:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.late_ns = array("q")
-        """How late each round of sending was: what is above a few milliseconds is the fault of the callers, not of
-        the called."""
+        """How late each round of sending was; anything above a few milliseconds is the fault of the callers and not of
+        the system under test."""
         self._thread = threading.Thread(target=self._run, name="media of all callers", daemon=True)
 
     def __enter__(self) -> Media:
@@ -39,7 +39,7 @@ class Media:
         self._thread.join()
 
     def end(self) -> LeanEnd:
-        """One more caller's media, to be closed by whoever has it."""
+        """Media for another caller, who has to close it."""
         return LeanEnd(self)
 
     def add(self, end: LeanEnd) -> None:
@@ -47,7 +47,7 @@ class Media:
             min(self._slots, key=len).append(end)
 
     def remove(self, end: LeanEnd) -> None:
-        """Nothing is sent or received for it from then on."""
+        """Stops sending and receiving for `end`."""
         with self._lock:
             for slot in self._slots:
                 if end in slot:
@@ -67,8 +67,8 @@ class Media:
 
 
 class LeanEnd(RtpEnd):
-    """A caller's end of a stream that remembers the times of packets, and whether they had sound, instead of the
-    packets: hours of calls fit into memory.
+    """A caller's end of a stream that records the times of packets, and whether they had sound, but not the packets, so
+    that hours of calls fit into memory.
     """
 
     def __init__(self, media: Media) -> None:

@@ -14,14 +14,14 @@ from ops.chaos.load.media import Media
 from ops.report.stats import quantiles
 
 TALK_S = 3.0
-"""How long a caller listens. The greeting begins within the first second."""
+"""How long a caller listens; the greeting begins within the first second."""
 SWEEP_S = 20.0
 """Recordings of calls that are over are removed this often: ten thousand would fill a disk."""
 TELL_S = 0.5
 
 
 async def rate(fleet: Fleet, calls: int, per_second: float, tell: Tell) -> list[Figure]:
-    """Makes `calls` calls, one every 1 / `per_second` seconds whatever becomes of the others."""
+    """Makes `calls` calls, `per_second` of them a second, regardless of what happens to the others."""
     loop = asyncio.get_running_loop()
     over: list[Told] = []
     with Media() as media:
@@ -72,7 +72,7 @@ def _figures(told: list[Told], most: int, seconds: float, spent: measured.Spent)
 
 
 async def _sweep(fleet: Fleet) -> None:
-    """Removes what calls have left, once they are over."""
+    """Removes the files of calls that are over."""
     while True:
         await asyncio.sleep(SWEEP_S)
         await asyncio.to_thread(_remove, fleet.daemon.calls()[:-200])

@@ -1,8 +1,8 @@
-"""STUB speech engines, for load tests alone: a recognizer that always understands the same sentence, and a tone as a
-voice. What is measured with them is everything but the engines.
+"""STUB speech engines, only for load tests: a recognizer that always understands the same sentence, and a tone as a
+voice. They serve to measure everything but the engines.
 
-They are servers, so that the daemons use them as they use anybody's: recognition in Deepgram's streaming dialect,
-synthesis in OpenAI's. `python -m ops.chaos.load.stub_engines FOLDER` serves both on sockets in FOLDER.
+They are servers, which daemons use like any others: recognition with Deepgram's streaming protocol, synthesis with
+OpenAI's. `python -m ops.chaos.load.stub_engines FOLDER` serves both on sockets in FOLDER.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sidecars import listen_dialect
 
 NAME = "stub"
 SAID = "what are your opening hours"
-"""What it understands, whatever is said."""
+"""The transcript, whatever is said."""
 BYTES_A_WORD = 2 * 8000 // 5
 """A partial has another word every 200 ms."""
 RATE = 8000
@@ -39,7 +39,7 @@ def understood(audio_bytes: int) -> str:
 
 
 def tone(text: str) -> bytes:
-    """16-bit PCM at 8 kHz, as long as it takes to say `text`."""
+    """A tone as long as it would take to say `text`: 16-bit PCM at 8 kHz."""
     at = np.arange(RATE * max(3, len(text)) // LETTERS_A_SECOND)
     return bytes((LEVEL * np.sin(2 * np.pi * TONE_HZ / RATE * at)).astype("<i2").tobytes())
 
@@ -73,7 +73,7 @@ async def _listen(request: web.Request) -> web.WebSocketResponse:
             continue
         match message.json()["type"]:
             case "Finalize":
-                # Whoever spoke at all has said everything.
+                # Any speech at all yields the whole sentence.
                 await socket.send_json(results(SAID if told else "", final=True))
             case "Cancel":
                 await socket.send_json({"type": "Cancelled", "released": {"held": {}, "open": 0}})
@@ -106,7 +106,7 @@ def socket_in(folder: Path) -> Path:
 
 
 def settings(folder: Path) -> dict[str, Any]:
-    """Sections of a daemon's settings: nothing but the stubs."""
+    """Sections of a daemon's settings that use the stubs alone."""
     url = f"unix://{socket_in(folder)}"
     return {
         "stt": {"host": "listen", "url": url, "fallback": ""},
@@ -116,7 +116,7 @@ def settings(folder: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def stub_engines(folder: Path) -> AsyncIterator[int]:
-    """Serves them in a process of its own, whose id it gives. Raises `TimeoutError`."""
+    """Serves them in a separate process, and yields its id. Raises `TimeoutError`."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ops.chaos.load.stub_engines", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -135,7 +135,7 @@ async def stub_engines(folder: Path) -> AsyncIterator[int]:
 
 
 async def _serve(folder: Path) -> None:
-    # A reply that is interrupted is no error.
+    # An interrupted reply is not an error.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     runner = web.AppRunner(application(), access_log=None)
     await runner.setup()
