@@ -17,12 +17,13 @@ import numpy as np
 import psutil
 
 from ops.chaos.size import SMALL, Size
-from ops.edge.plan import Plan, plan_of
+from ops.edge.check import PORTS_A_CALL
+from ops.edge.plan import CALLS_A_CARD, Plan, plan_of
 from ops.edge.render import render
 from ops.edge.status import ask
 from ops.edge.supervisor import Supervisor
 from ops.live.daemon_process import DaemonProcess
-from ops.live.ports import free_block
+from ops.live.ports import RTP_BLOCK, free_block, rtp_ports
 from ops.witness.probe import Probe, until
 from ops.witness.rtp import Packet
 from phone_daemon.settings.load import load_settings
@@ -137,6 +138,7 @@ def behind_edge(folder: Path, daemons: int, cards: int, **sip: Any) -> dict[str,
             "inner_port": first + places + 1,
             "control_port": first + places + 2,
             "redis_port": first + places + 3,
+            **({"rtp_ports": rtp_ports()} if PORTS_A_CALL * CALLS_A_CARD * places <= RTP_BLOCK else {}),
             "retry_after_s": 7,
             "directory": str(folder / "edge"),
         },

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from ops.edge import certificate, haproxy
 from ops.edge.plan import CALLS_A_CARD, EdgeError, Plan, port_range
+from ops.edge.rivals import rivals
 from ops.edge.supervisor import program
 
 PORTS_A_CALL = 4
@@ -79,6 +80,7 @@ def _mistakes(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
         need = PORTS_A_CALL * CALLS_A_CARD * len(plan.cards)
         if last - first + 1 < need:
             yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {len(plan.cards)} line cards: {need} are needed'
+        yield from rivals(first, last, plan.folder / "rtpengine.conf")
     except EdgeError as error:
         yield str(error)
     if not any(ip_address(edge.inner) in ip_network(each, strict=False) for each in sip_trusted):

@@ -6,11 +6,13 @@ as a call's RTP, could take one between the choice and its use, or while a serve
 
 from __future__ import annotations
 
+import functools
 import random
 import socket
 from contextlib import ExitStack
 
-FIRST, LAST = 10_000, 29_999
+FIRST, LAST = 10_000, 19_999
+RTP_FIRST, RTP_BLOCK, RTP_BLOCKS = 20_000, 512, 19
 _CHOICE = random.SystemRandom()
 """Not seeded: processes that run side by side must not choose the same ports."""
 
@@ -32,3 +34,25 @@ def free_block(count: int, *, even: bool = False) -> int:
             except OSError:
                 continue
             return first
+
+
+@functools.cache
+def rtp_ports() -> str:
+    """A range for this process's media relay that no other process of ours uses: two rtpengines share a port without an
+    error, and take each other's packets. Raises `RuntimeError` if there is none.
+    """
+    for at in _CHOICE.sample(range(RTP_BLOCKS), RTP_BLOCKS):
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            mark.bind(f"\0phone-daemon rtp ports {at}")
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        first = RTP_FIRST + at * RTP_BLOCK
+        return f"{first}-{first + RTP_BLOCK - 1}"
+    raise RuntimeError(f"all {RTP_BLOCKS} ranges of RTP ports are in use")
+
+
+_marks: list[socket.socket] = []
+"""Held until this process ends."""

@@ -14,7 +14,7 @@ from ops.edge.render import render
 from ops.edge.status import ask
 from ops.edge.supervisor import Supervisor
 from ops.live.daemon_process import to_toml
-from ops.live.ports import free_block, free_port
+from ops.live.ports import free_block, free_port, rtp_ports
 from ops.witness.probe import Probe
 from phone_daemon.settings.load import load_settings
 from phone_daemon.settings.settings import Settings
@@ -87,7 +87,7 @@ def written(
             "control_port": first + cards + 2,
             "redis_port": first + cards + 3,
             "tls_port": free_port(),
-            "rtp_ports": "30000-33999",
+            "rtp_ports": rtp_ports(),
             "directory": str(folder / "edge"),
             "cards": edge_cards or [],
             **edge,

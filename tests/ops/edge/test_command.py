@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_it_starts_tells_how_it_is_and_ends_on_a_signal(
     ],
 )
 def test_nothing_starts_with_a_mistake(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], edge: dict[str, str], said: list[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], edge: dict[str, Any], said: list[str]
 ) -> None:
     need("kamailio")
     need("rtpengine")
