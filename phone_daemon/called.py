@@ -7,8 +7,8 @@ from datetime import datetime
 
 from phone_daemon.dialplan.dialplan import Dialplan, Dialplans
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.identity import national, same_number
 from phone_daemon.wire.trunk import Trunk
-from phone_daemon.wire.who import national, same_number
 
 
 def dialplan_for(

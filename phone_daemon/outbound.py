@@ -19,10 +19,10 @@ from phone_daemon.settings.outbound import OutboundSettings
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.bridge import Bridge
 from phone_daemon.wire.dialing import RETRIED, Ledger, Result, is_allowed, over_limit, result_of
+from phone_daemon.wire.identity import e164
 from phone_daemon.wire.sip import CallRefused, CardFailed, LineCards, SipLine
 from phone_daemon.wire.trunk import Trunk
 from phone_daemon.wire.trunks import Trunks
-from phone_daemon.wire.who import e164
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from ops.edge.render import rewrite
 from ops.edge.rpc import NoAnswer, call
 from phone_daemon.settings.settings import Settings
 from phone_daemon.settings.trunks import host_port, is_numeric
-from phone_daemon.wire.followed import LEFT_S, LOOK_AGAIN_S, TRUSTED_S
+from phone_daemon.wire.resolved_names import LEFT_S, LOOK_AGAIN_S, TRUSTED_S
 from sidecars.log import Event
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from phone_daemon.call.agent_side import AgentSide
 from phone_daemon.call.caller_side import CallerSide, PendingTurn
 from phone_daemon.events import Digit, Frame, SpeechEnded, SpeechStarted
+from phone_daemon.wire.audio_relay import AudioRelay
 from phone_daemon.wire.line import Line
-from phone_daemon.wire.way import Way
 
 
 class TakeOver:
@@ -23,8 +23,8 @@ class TakeOver:
         self._colleague = colleague
         self._caller_side = caller_side
         self._agent_side = agent_side
-        self._to_caller = Way(caller.play)
-        self._to_colleague = Way(colleague.play)
+        self._to_caller = AudioRelay(caller.play)
+        self._to_colleague = AudioRelay(colleague.play)
 
     def begin(self) -> None:
         """Connects the two, once the agent has fallen silent."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from phone_daemon.events import Digit, EndReason, Frame, LineClosed, LineEvent, PlayoutDone
 from phone_daemon.wire import protocol
+from phone_daemon.wire.audio_relay import AudioRelay
 from phone_daemon.wire.sip_line import SipLine
-from phone_daemon.wire.way import Way
 
 BRIEFING, VOICE = 1, 2
 """Reply numbers on the colleague's line."""
@@ -22,8 +22,8 @@ class Bridge:
         self._caller = caller
         self._colleague = colleague
         self._reply = caller.newest_reply + 1
-        self._to_caller = Way(lambda reply, pcm, _: caller.tell(protocol.Play(reply, pcm)))
-        self._to_colleague = Way(colleague.play)
+        self._to_caller = AudioRelay(lambda reply, pcm, _: caller.tell(protocol.Play(reply, pcm)))
+        self._to_colleague = AudioRelay(colleague.play)
         self.joined = False
         """Whether the two were ever connected: a colleague may hang up during the briefing."""
 

@@ -24,10 +24,10 @@ from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire import packets, protocol
 from phone_daemon.wire.card_failed import CardFailed, PortInUse
 from phone_daemon.wire.card_link import CardLink
+from phone_daemon.wire.identity import identify, may_transfer
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.sip_line import CallRefused, IncomingCall, SipLine
 from phone_daemon.wire.uri import user_part
-from phone_daemon.wire.who import identify, may_transfer
 from sidecars.local.child_log import ChildLog
 
 logger = logging.getLogger(__name__)

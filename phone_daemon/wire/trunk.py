@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from phone_daemon.settings.trunks import TrunkSettings, is_network
-from phone_daemon.wire.followed import Followed
+from phone_daemon.wire.resolved_names import ResolvedNames
 
 
 class Standing(StrEnum):
@@ -50,9 +50,9 @@ class Trunk:
     """Live calls in both directions."""
     since: float = field(default_factory=time.time)
     """When it entered this state (UTC, seconds)."""
-    peers: Followed = field(default_factory=Followed)
+    peers: ResolvedNames = field(default_factory=ResolvedNames)
     """The addresses of its registrars and its proxy, from which its requests come."""
-    sources: Followed = field(default_factory=Followed)
+    sources: ResolvedNames = field(default_factory=ResolvedNames)
     """The results of looking up the names in its `addresses`."""
     line: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 

@@ -18,9 +18,9 @@ from typing import Any, Self
 
 from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
 from phone_daemon.wire import protocol
-from phone_daemon.wire.followed import LOOK_AGAIN_S
 from phone_daemon.wire.line_card.admission import Rule, encode
 from phone_daemon.wire.line_card_process import LineCard
+from phone_daemon.wire.resolved_names import LOOK_AGAIN_S
 from phone_daemon.wire.srv import LookupFailed, Target, lookup
 from phone_daemon.wire.trunk import Standing, Trunk
 from sidecars.log import Event

@@ -171,7 +171,7 @@ async def connects(port: int) -> bool:
 
 async def test_a_registrar_whose_name_moves_is_asked_at_its_new_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phone_daemon.wire.trunks.LOOK_AGAIN_S", 0.05)
-    monkeypatch.setattr("phone_daemon.wire.followed.LEFT_S", 0.2)
+    monkeypatch.setattr("phone_daemon.wire.resolved_names.LEFT_S", 0.2)
     async with registrar() as (old, asked_before), registrar() as (new, asked):
         where = old
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import sqrt
 
-from phone_daemon.agent.script.elsewhere import LESS, Elsewhere
+from phone_daemon.agent.script.common_requests import common_wordings
 from phone_daemon.agent.script.meaning import Meaning
 from phone_daemon.agent.script.misheard import Misheard
+from phone_daemon.agent.script.off_topic import LESS, OffTopic
 from phone_daemon.agent.script.scoring import LEAST, SURE, Matcher, Score
 from phone_daemon.agent.script.state import Asked, State
-from phone_daemon.agent.script.usual import usual
 from phone_daemon.agent.script.word_vectors import word_vectors
 from phone_daemon.dialplan.intents import Script, Then
 from phone_daemon.dialplan.slots import Text, YesNo
@@ -83,8 +83,8 @@ def meaning(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Meaning | Non
 
 
 @lru_cache(maxsize=32)
-def elsewhere(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> Elsewhere:
-    return Elsewhere(dict(sentences))
+def off_topic(sentences: tuple[tuple[str, tuple[str, ...]], ...]) -> OffTopic:
+    return OffTopic(dict(sentences))
 
 
 @lru_cache(maxsize=32)
@@ -103,12 +103,13 @@ class Reader:
         self._more = {name for name, intent in script.intents.items() if intent.then is Then.MORE and intent.offer}
         self._english = english = is_english(language)
         sentences = tuple(
-            (name, (*intent.sentences, *(usual(intent) if english else ()))) for name, intent in script.intents.items()
+            (name, (*intent.sentences, *(common_wordings(intent) if english else ())))
+            for name, intent in script.intents.items()
         )
         self._matcher = matcher(sentences)
         self._meaning = meaning(sentences) if english else None
         wanted = tuple((name, intent.sentences) for name, intent in script.intents.items() if name not in self._short)
-        self._elsewhere = elsewhere(wanted) if english else None
+        self._off_topic = off_topic(wanted) if english else None
         self._misheard = misheard(sentences) if english else None
 
     def read(self, words: Sequence[str], state: State) -> Reading:
@@ -161,7 +162,7 @@ class Reader:
         # While a request is open, a value answers its question, and does not indicate another request.
         open_request = state.asked in (Asked.SLOT, Asked.CONFIRM, Asked.CHANGE)
         ranked, agreed = self._ranked(words, {} if open_request else where)
-        if self._elsewhere is not None and self._elsewhere(words):
+        if self._off_topic is not None and self._off_topic(words):
             ranked = [each if each.intent in self._short else replace(each, score=each.score * LESS) for each in ranked]
             ranked.sort(key=lambda each: -each.score)
         return self._weighed(ranked, len(words)), agreed

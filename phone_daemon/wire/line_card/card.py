@@ -29,11 +29,11 @@ from phone_daemon.wire.line_card.farewell import Dialogs, Farewells
 from phone_daemon.wire.line_card.finished_legs import FinishedLegs
 from phone_daemon.wire.line_card.guarded import guarded, log
 from phone_daemon.wire.line_card.leg import Leg
-from phone_daemon.wire.line_card.mended import Mended
 from phone_daemon.wire.line_card.message import SipMessage, legible, parse
 from phone_daemon.wire.line_card.options import Limits
 from phone_daemon.wire.line_card.phone import Phone
 from phone_daemon.wire.line_card.registration import Accounts
+from phone_daemon.wire.line_card.repair import Repair
 from phone_daemon.wire.line_card.rest import Rest
 from phone_daemon.wire.line_card.rtp_port import is_free
 from phone_daemon.wire.line_card.screening import Screening
@@ -97,8 +97,8 @@ class Card:
         gc.freeze()
         self._max_calls = limit = native.max_calls()
         self._screening = Screening(options.codecs.split(","))
-        mended = Mended(options, self._may_be_ours)
-        self._module = SipModule(self._screen, mended, options.bind.replace("0.0.0.0", "127.0.0.1"), self._phone.port)
+        repair = Repair(options, self._may_be_ours)
+        self._module = SipModule(self._screen, repair, options.bind.replace("0.0.0.0", "127.0.0.1"), self._phone.port)
         streams = self._phone.streams = TcpStreams(self._module.long)
         self._unreadable = Unreadable(self._phone.socket, streams, self._module.long, self._trunk_side.admits)
         version, port = self._endpoint.libVersion().full, self._phone.port

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from typing import Any
 
 from phone_daemon.wire.line_card import long_message
-from phone_daemon.wire.line_card.beside import beside, longer_than
 from phone_daemon.wire.line_card.message import parse
 from phone_daemon.wire.line_card.refusal import refusal
+from phone_daemon.wire.line_card.second_socket import longer_than, second_socket
 
 MAX_WAITING = 16
 _KNOCK = (
@@ -29,7 +29,7 @@ class LongMessages:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._socket = beside(port, longer_than(long_message.ROOM))
+        self._socket = second_socket(port, longer_than(long_message.ROOM))
         self._pjsip = (host, port)
         self._waiting: OrderedDict[str, tuple[bytes, tuple[str, int]]] = OrderedDict()
         self._heads: OrderedDict[str, str] = OrderedDict()

@@ -14,7 +14,7 @@ from ops.edge import names
 from ops.edge.check import problems
 from ops.edge.plan import Plan, Registrar, Unknown, plan_of
 from ops.witness.probe import Refused, until
-from phone_daemon.wire.followed import LEFT_S, TRUSTED_S
+from phone_daemon.wire.resolved_names import LEFT_S, TRUSTED_S
 from phone_daemon.wire.srv import LookupFailed, Target
 from tests.foreign.kamailio import PASSWORD, USER, Kamailio
 from tests.ops.edge.front import HERE, Front, front, written

@@ -28,7 +28,7 @@ LEAST_E164 = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Identity:
     caller: str
     """The caller's number or user part; empty if it is withheld."""
     called: tuple[str, ...]
@@ -38,7 +38,7 @@ class Who:
     """The caller's name as given by their telephone or exchange; not to be trusted."""
 
 
-def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: bool = False) -> Who:
+def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: bool = False) -> Identity:
     """`address` (`host:port`) is where the INVITE came from; only a trusted address may assert an identity (RFC 3325).
 
     `trusted`: whether it is trusted regardless of `sip.trusted`.
@@ -56,7 +56,7 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
             number = _number(entry, sip)
             if number and number not in called:
                 called.append(number)
-    return Who(caller, tuple(called) or ("",), name)
+    return Identity(caller, tuple(called) or ("",), name)
 
 
 def _caller(entries: Iterable[str], sip: SipSettings) -> str:

@@ -25,7 +25,7 @@ def longer_than(size: int) -> tuple[Instruction, ...]:
     return (_LOAD_LENGTH, 0, 0, 0), (_JUMP_AT_LEAST, 0, 1, size + 1), _OURS, _THEIRS
 
 
-def beside(port: int, which: Sequence[Instruction]) -> socket.socket | None:
+def second_socket(port: int, which: Sequence[Instruction]) -> socket.socket | None:
     """Returns a non-blocking socket that gets the datagrams to our socket on `port` that `which` selects. None: that is
     not possible here, and nothing has changed.
     """

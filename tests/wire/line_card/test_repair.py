@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from phone_daemon.wire.line_card.mended import Mended
+from phone_daemon.wire.line_card.repair import Repair
 from tests.wire.calls import card
 
 REQUEST = (
@@ -32,7 +32,7 @@ def test_a_strangers_names_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError("looked up")
 
     monkeypatch.setattr(socket, "getaddrinfo", never)
-    mended = Mended(argparse.Namespace(bind="127.0.0.1", transports="udp", codecs="PCMU"), lambda *_: False)
+    mended = Repair(argparse.Namespace(bind="127.0.0.1", transports="udp", codecs="PCMU"), lambda *_: False)
     invite = (
         "INVITE sip:1@h SIP/2.0\r\nVia: v\r\nCSeq: 1 INVITE\r\nContact: <sip:a@nobody.invalid>\r\n"
         "Content-Type: application/sdp\r\n\r\nv=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 nobody.invalid\r\nt=0 0\r\n"

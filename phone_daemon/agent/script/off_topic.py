@@ -57,7 +57,7 @@ LESS = 0.6
 """The factor on how well a sentence about something else fits a request."""
 
 
-class Elsewhere:
+class OffTopic:
     def __init__(self, sentences: Mapping[str, Sequence[str]]) -> None:
         """`sentences`: what callers say here, by intent."""
         split = [sentence.split() for said in sentences.values() for sentence in said]

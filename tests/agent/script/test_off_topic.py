@@ -2,18 +2,18 @@
 
 import pytest
 
-from phone_daemon.agent.script.elsewhere import Elsewhere
+from phone_daemon.agent.script.off_topic import OffTopic
 from phone_daemon.agent.script.reading import Reader
 from phone_daemon.agent.script.scoring import LEAST
 from phone_daemon.agent.script.state import State
 from phone_daemon.language.words import words
 from tests.agent.transcript import play, shipped
 
-BARBER = Elsewhere({"book": ("i want a haircut", "book an appointment"), "hours": ("when do you open",)})
+BARBER = OffTopic({"book": ("i want a haircut", "book an appointment"), "hours": ("when do you open",)})
 
 
 @pytest.mark.parametrize(
-    ("said", "elsewhere"),
+    ("said", "off_topic"),
     [
         ("i want to change my gas supplier", True),
         ("is the train late", True),
@@ -25,12 +25,12 @@ BARBER = Elsewhere({"book": ("i want a haircut", "book an appointment"), "hours"
         ("", False),
     ],
 )
-def test_a_topic_that_is_never_mentioned_is_elsewhere(said: str, elsewhere: bool) -> None:
-    assert BARBER(said.split()) is elsewhere
+def test_a_topic_that_is_never_mentioned_is_off_topic(said: str, off_topic: bool) -> None:
+    assert BARBER(said.split()) is off_topic
 
 
 def test_the_same_thing_is_at_home_where_it_is_mentioned() -> None:
-    assert not Elsewhere({"late": ("is my bus late",)})(["is", "the", "train", "late"])
+    assert not OffTopic({"late": ("is my bus late",)})(["is", "the", "train", "late"])
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from phone_daemon.settings.settings import SipSettings
+from phone_daemon.wire.identity import Identity, e164, identify, national, same_number
 from phone_daemon.wire.line_card.message import parse
-from phone_daemon.wire.who import Who, e164, identify, national, same_number
 
 CALLED, CALLER = "+442079460200", "+442079460111"
 ANYWHERE = SipSettings()
@@ -22,7 +22,7 @@ def who(
     caller: str = f"<sip:{CALLER}@h>",
     sip: SipSettings = ANYWHERE,
     address: str = "127.0.0.1:5060",
-) -> Who:
+) -> Identity:
     lines = [f"INVITE {uri} SIP/2.0", f"To: {to}", f"From: {caller};tag=1", *headers]
     return identify(parse("\r\n".join([*lines, "", ""])), address, sip)
 
@@ -40,7 +40,7 @@ def who(
     ],
 )
 def test_the_called_number_is_the_request_uris_however_it_is_written(uri: str) -> None:
-    assert who(uri=uri) == Who(CALLER, (CALLED,))
+    assert who(uri=uri) == Identity(CALLER, (CALLED,))
 
 
 def test_every_header_that_may_name_the_called_number_is_read_in_the_order_of_the_settings() -> None:
@@ -96,7 +96,7 @@ def test_a_number_of_the_country_may_be_written_without_it() -> None:
 
 def test_a_remote_party_id_names_the_caller_where_nothing_better_does() -> None:
     party = f'Remote-Party-ID: "Lee" <sip:{CALLER}@h>;party=calling;privacy=off;screen=no'
-    assert who(party, caller="<sip:asterisk@h>") == Who(CALLER, (CALLED,), "Lee")
+    assert who(party, caller="<sip:asterisk@h>") == Identity(CALLER, (CALLED,), "Lee")
     assert who(party, "P-Asserted-Identity: <sip:+15550100@h>", caller="<sip:asterisk@h>").caller == "+15550100"
     assert who(party, caller="<sip:asterisk@h>", address="192.0.2.7:5060").caller == "asterisk"
     assert who(party.replace("calling", "called"), caller="<sip:asterisk@h>").caller == "asterisk"
@@ -112,7 +112,7 @@ def test_the_callers_name_is_the_asserted_one_or_that_of_from() -> None:
 
 def test_commas_in_names_and_uris_part_no_entries() -> None:
     asserted = f'P-Asserted-Identity: "Lee \\"A\\", B" <sip:{CALLER};x=1,2@h>, <tel:+1>'
-    assert who(asserted, caller="<sip:x@h>") == Who(CALLER, (CALLED,), "Lee A , B")
+    assert who(asserted, caller="<sip:x@h>") == Identity(CALLER, (CALLED,), "Lee A , B")
     diversion = 'Diversion: <sip:1@h>;reason="no, answer", "2, 3" <sip:2@h>'
     assert who(diversion, sip=replace(ANYWHERE, called_from=("diversion",))).called == ("2", "1")
 
@@ -121,14 +121,14 @@ def test_commas_in_names_and_uris_part_no_entries() -> None:
 def test_who_withholds_the_number_is_known_to_trusted_trunks_alone(privacy: str) -> None:
     asserted, withheld = f"P-Asserted-Identity: <sip:{CALLER}@h>", f"Privacy: {privacy}"
     stranger = "198.51.100.9:5060"
-    assert who(asserted, withheld, caller='"Ann" <sip:trunk@h>') == Who(CALLER, (CALLED,))
-    assert who(asserted, withheld, caller=f'"Ann" <sip:{CALLER}@h>', address=stranger) == Who("", (CALLED,))
+    assert who(asserted, withheld, caller='"Ann" <sip:trunk@h>') == Identity(CALLER, (CALLED,))
+    assert who(asserted, withheld, caller=f'"Ann" <sip:{CALLER}@h>', address=stranger) == Identity("", (CALLED,))
     assert who("Privacy: none", caller=f"<sip:{CALLER}@h>").caller == CALLER
 
 
 @pytest.mark.parametrize("user", ["anonymous", "Unknown", "restricted", "unavailable", "+anonymous", "0000", "private"])
 def test_what_stands_in_place_of_a_number_is_none(user: str) -> None:
-    assert who(caller=f"<sip:{user}@h>") == Who("", (CALLED,))
+    assert who(caller=f"<sip:{user}@h>") == Identity("", (CALLED,))
 
 
 def test_of_several_identities_the_number_is_the_callers() -> None:

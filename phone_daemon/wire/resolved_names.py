@@ -17,7 +17,7 @@ TRUSTED_S = 600.0
 """Its calls are still taken for this long, because answers may rotate among more addresses than each contains."""
 
 
-class Followed:
+class ResolvedNames:
     """The targets of one trunk's names. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:

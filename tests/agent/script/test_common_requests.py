@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from phone_daemon.agent.script.common_requests import common_wordings
 from phone_daemon.agent.script.conversation import Conversation
 from phone_daemon.agent.script.reading import Reader
 from phone_daemon.agent.script.scoring import LEAST
 from phone_daemon.agent.script.state import State
-from phone_daemon.agent.script.usual import usual
 from phone_daemon.dialplan.dialplan import Dialplan, Dialplans
 from phone_daemon.dialplan.intents import Intent, Then
 from phone_daemon.language.words import words
@@ -156,23 +156,23 @@ async def test_a_small_dialplan_is_told_from_what_it_is_not(vet: Dialplan) -> No
 
 
 def test_the_offer_of_an_intent_is_something_to_say() -> None:
-    assert usual(Intent("buy", ("i want a ticket",), offer="to buy a ticket")) == ("buy a ticket",)
+    assert common_wordings(Intent("buy", ("i want a ticket",), offer="to buy a ticket")) == ("buy a ticket",)
 
 
 def test_giving_up_is_not_taken_for_asking_for_a_new_one() -> None:
     """Its sentences name an appointment as well."""
-    cancel = usual(Intent("cancel", ("cancel my appointment", "cancel the appointment i have")))
+    cancel = common_wordings(Intent("cancel", ("cancel my appointment", "cancel the appointment i have")))
     assert "i can't come" in cancel
     assert not any("squeeze" in sentence for sentence in cancel)
 
 
 def test_nothing_is_added_that_the_dialplan_says_itself() -> None:
     own = ("goodbye", "have a nice day")
-    assert not set(own) & set(usual(Intent("bye", own, then=Then.HANG_UP)))
-    assert usual(Intent("buy", ("i want a ticket",))) == ()
+    assert not set(own) & set(common_wordings(Intent("bye", own, then=Then.HANG_UP)))
+    assert common_wordings(Intent("buy", ("i want a ticket",))) == ()
 
 
 def test_the_next_call_does_not_look_for_them_again() -> None:
     """It would hold up every other call meanwhile."""
     intent = Intent("cancel", ("cancel my appointment",), barge_in="words")
-    assert usual(replace(intent)) is usual(replace(intent))
+    assert common_wordings(replace(intent)) is common_wordings(replace(intent))

@@ -324,7 +324,7 @@ _KINDS = (
 
 
 @lru_cache(maxsize=256)
-def usual(intent: Intent) -> tuple[str, ...]:
+def common_wordings(intent: Intent) -> tuple[str, ...]:
     """Common wordings for `intent`, in addition to its own sentences. Empty if its kind is unknown.
 
     Cached for all calls, because each intent takes several milliseconds."""

@@ -12,7 +12,7 @@ MOST_AHEAD = samples(0.12)
 """A frame that would wait longer than this is dropped; otherwise a delay would never shrink again."""
 
 
-class Way:
+class AudioRelay:
     """One direction between two connected lines. `play` takes a reply's number and its audio at 8 kHz and at 16 kHz,
     which is empty for a narrowband line."""
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from phone_daemon.wire.line_card.beside import beside, longer_than
+from phone_daemon.wire.line_card.second_socket import longer_than, second_socket
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def received(end: socket.socket) -> list[bytes]:
 
 def test_datagrams_are_parted_by_their_length() -> None:
     with udp() as (theirs, port), udp() as (sender, _):
-        ours = beside(port, longer_than(4000))
+        ours = second_socket(port, longer_than(4000))
         assert ours is not None
         for length in (0, 1, 3999, 4000, 4001, 9000, 60_000):
             sender.sendto(bytes(length), ("127.0.0.1", port))
@@ -43,4 +43,4 @@ def test_datagrams_are_parted_by_their_length() -> None:
 def test_a_port_of_nobodys_has_nothing_beside_it() -> None:
     with udp() as (_, port):
         free = port
-    assert beside(free, longer_than(4000)) is None
+    assert second_socket(free, longer_than(4000)) is None

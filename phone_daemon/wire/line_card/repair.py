@@ -20,7 +20,7 @@ _TOP_MADDR = re.compile(
 _NAMED = re.compile(r"^c=IN IP4 [^\s/]*[A-Za-z]", re.MULTILINE)
 
 
-class Mended:
+class Repair:
     """`ours(message, sender)`: whether a message may belong to a call of ours; only then are its names looked up."""
 
     def __init__(self, options: argparse.Namespace, ours: Callable[[SipMessage, str], bool]) -> None:
