@@ -26,7 +26,7 @@ class VoiceClient {
     this.socket.onmessage = ({ data }) => this.take(new Uint8Array(data));
     this.over = new Promise((resolve) => {
       this.socket.onclose = () => resolve(this.reason ?? "connection lost");
-      this.socket.onerror = () => {};
+      this.socket.onerror = () => resolve(this.reason ?? "no connection"); // also if the token is not valid
     });
   }
 

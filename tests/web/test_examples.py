@@ -78,6 +78,34 @@ async def test_an_example_speaks_listens_and_drops_what_was_interrupted(tmp_path
     assert strength(sound[-8000:], 1000) < 200
 
 
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        pytest.param([sys.executable, str(EXAMPLES / "voice_client.py")], "HTTP 401", id="python"),
+        pytest.param(
+            [*NODE, str(EXAMPLES / "voice_client.mjs")],
+            "over: no connection",
+            id="javascript",
+            marks=[pytest.mark.long, pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")],
+        ),
+    ],
+)
+async def test_an_example_that_is_refused_says_so(tmp_path: Path, command: list[str], problem: str) -> None:
+    question = written(tmp_path / "question.wav", tone(440, 0.1))
+    async with served(settings_in(tmp_path)) as web:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            f"ws://127.0.0.1:{web.process.port}/ws/voice",
+            str(question),
+            str(tmp_path / "answer.wav"),
+            env={**os.environ, "PHONE_TOKEN": "not-a-token"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert problem in out.decode()
+
+
 def test_the_examples_are_an_hours_work() -> None:
     for name in ("voice_client.py", "voice_client.mjs"):
         assert len((EXAMPLES / name).read_text().splitlines()) <= 100
