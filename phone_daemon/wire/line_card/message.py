@@ -16,6 +16,9 @@ _MARK = re.compile(r'\\["\\]|[",<>]')
 _STRAY = re.compile("[\udc80-\udcff]")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 
+MOST_PARTS = 8
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
@@ -44,6 +47,18 @@ class SipMessage:
     def content_type(self) -> str:
         """Type and subtype in lower case, without parameters; empty if there is no body."""
         return self.header("content-type").partition(";")[0].strip().lower() if self.body.strip() else ""
+
+    def parts(self, nested: int = 2) -> tuple[SipMessage, ...]:
+        """The parts of a multipart body (RFC 5621), each with its headers and body, those of `nested` levels included;
+        the message itself if its body is not multipart. More than `MOST_PARTS` of a level are left out.
+        """
+        found = _BOUNDARY.search(self.header("content-type")) if self.content_type.startswith("multipart/") else None
+        if found is None or not nested:
+            return (self,)
+        delimiter = f"--{found[1] or found[2]}"
+        # Before the first delimiter is a preamble. The rest of a delimiter's line is parsed as a start line of nothing.
+        pieces = self.body.partition(f"\n{delimiter}--")[0].split(delimiter, MOST_PARTS + 1)[1 : MOST_PARTS + 1]
+        return tuple(part for piece in pieces for part in parse(f"part{piece}").parts(nested - 1))
 
     @property
     def cseq(self) -> int:

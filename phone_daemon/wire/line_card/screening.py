@@ -160,9 +160,10 @@ class Screening:
             return Verdict(469, {"Recv-Info": ""})  # RFC 6086 section 4.2.2: we asked for none
         if not message.content_type:
             return Verdict(200)
-        if message.content_type not in info.TYPES:
+        key = next((part for part in message.parts() if part.content_type in info.TYPES), None)
+        if key is None:
             return Verdict(415, {"Accept": ", ".join(info.TYPES)})
-        return Verdict(200, digit="" if again else info.dtmf_digit(message.body))
+        return Verdict(200, digit="" if again else info.dtmf_digit(key.body))
 
 
 def _repeated(message: SipMessage) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_daemon.wire.line_card.message import SipMessage, entries, parse, tag
+from phone_daemon.wire.line_card.message import MOST_PARTS, SipMessage, entries, parse, tag
 
 INVITE = (
     'INVITE sip:1@h SIP/2.0\r\nv: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\nf: "x;tag=no" <sip:a@b;tag=no>;tag=7\r\n'
@@ -81,3 +81,37 @@ def test_a_name_in_latin_1_is_read_as_such_beside_one_in_utf_8() -> None:
     raw = 'From: "Zoë '.encode() + 'Müller"'.encode("latin-1") + b" <sip:a@b>;tag=1\r\n\r\n"
     message = parse("INVITE sip:1@h SIP/2.0\r\n" + raw.decode("utf-8", "surrogateescape"))
     assert message.header("from").startswith('"Zoë Müller" ')
+
+
+def multipart(*parts: str, boundary: str = "b") -> str:
+    return "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"
+
+
+@pytest.mark.parametrize("value", ["multipart/mixed;boundary=b", 'Multipart/Mixed; x=1 ;Boundary="b"'])
+@pytest.mark.parametrize("preamble", ["", "what nobody reads\r\n"])
+def test_a_multipart_body_is_read_part_by_part(value: str, preamble: str) -> None:
+    inner = multipart("\r\nplain", "c: text/y;charset=utf-8\r\n\r\ndeep", boundary="in")
+    body = multipart(
+        "Content-Type: text/x\r\n\r\none\r\ntwo", f"Content-Type: multipart/mixed;boundary=in\r\n\r\n{inner}"
+    )
+    found = parse(f"INFO sip:1@h SIP/2.0\r\nContent-Type: {value}\r\n\r\n{preamble}{body}epilogue").parts()
+    assert [(part.content_type, part.body.strip()) for part in found] == [
+        ("text/x", "one\ntwo"),
+        ("", "plain"),
+        ("text/y", "deep"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/x;boundary=b", "multipart/mixed", "multipart/mixed;boundary=", "multipart/mixed;boundary=c"]
+)
+def test_what_has_no_parts_is_whole_or_nothing(kind: str) -> None:
+    message = parse(f"INFO sip:1@h SIP/2.0\r\nContent-Type: {kind}\r\n\r\n{multipart('x')}")
+    assert message.parts() in ((message,), ())
+
+
+def test_parts_without_end_hold_nobody_up() -> None:
+    many = parse(f"INFO sip:1@h SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n{'--b' * 20_000}")
+    assert len(many.parts()) == MOST_PARTS
+    deep = "".join(f"--{at}\r\nContent-Type: multipart/mixed;boundary={at + 1}\r\n\r\n" for at in range(1_000))
+    assert parse(f"INFO sip:1@h SIP/2.0\r\nContent-Type: multipart/mixed;boundary=0\r\n\r\n{deep}").parts()

@@ -44,6 +44,19 @@ def test_info_is_answered_here(
     assert (verdict.code, verdict.digit) == (code, digit)
 
 
+def test_a_key_may_be_one_part_of_an_info(screening: Screening, dialog: Dialog) -> None:
+    body = "--b\r\nContent-Type: application/x\r\n\r\n<x/>\r\n--b\r\n{}\r\n\r\nSignal=7\r\nDuration=160\r\n--b--\r\n"
+    kind = 'multipart/mixed; boundary="b"'
+    key = request("INFO", body.format("c: application/dtmf-relay\r\nContent-Disposition: render"), kind)
+    assert (screening.judge(key, dialog, full=False).code, screening.judge(key, Dialog("them"), full=False).digit) == (
+        200,
+        "7",
+    )
+    assert (
+        screening.judge(request("INFO", body.format("Content-Type: text/plain"), kind), dialog, full=False).code == 415
+    )
+
+
 def test_a_retransmitted_info_is_answered_again_and_presses_nothing(screening: Screening, dialog: Dialog) -> None:
     info = request("INFO", "Signal=5", "application/dtmf-relay")
     verdicts = [screening.judge(info, dialog, full=False) for _ in range(2)]
