@@ -37,7 +37,8 @@ ANSWERS = (
     "Let me see, please. There is something free on Thursday, at half past ten.",
     "That is fine. Shall I book it for you?",
 )
-"""Typical of a model that is told to speak in short sentences: the first phrase has three to five words."""
+"""Typical answers of a model that is instructed to speak in short sentences: the first phrase has three to five
+words."""
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Seen:
 
 
 async def talk(progress: Progress, rounds: int, *, early: bool) -> Seen:
-    """Everything that recorded callers of the clinic say, each `rounds` times, in a call of its own.
+    """Plays everything that recorded callers of the clinic say, `rounds` times each, with one call per utterance.
 
     No filler bridges a wait, because the wait is measured.
     """

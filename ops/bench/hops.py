@@ -99,7 +99,8 @@ GROUPS = {
     "voice": ("network", "words,", "voice"),
     "all else": ("",),
 }
-"""What the plot shows together: the first group that has a prefix of the part's name; `line card` covers all of it."""
+"""The groups of parts that the plot shows. A part belongs to the first group with a prefix of its name; `line card`
+covers the whole process."""
 LIBRARIES = (
     ("onnxruntime", r"onnxruntime"),
     ("numpy, BLAS, FFT", r"numpy|_multiarray|openblas|pocketfft"),

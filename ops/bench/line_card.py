@@ -98,7 +98,7 @@ async def _carry(seconds: float, ours: _Heard | None, far_heard: _Heard) -> Stat
             await asyncio.sleep(FLUSH_S)
         stats = await card.stats()
         for line in far_lines:
-            line.hang_up(EndReason.DRAINED)  # The agent itself would first say its last, and here there is none.
+            line.hang_up(EndReason.DRAINED)  # At once: other reasons let the agent finish, and here there is none.
     return replace(stats, cpu_s=cpu)
 
 

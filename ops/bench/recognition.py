@@ -1,7 +1,7 @@
 """What the embedded recognizer costs, and how long a caller waits for its final.
 
-Recorded callers speak one utterance after the other, in 20 ms frames. CPU is reported next to what Silero takes for the
-same audio in the same run, which shows how fast the machine currently is.
+Recorded callers speak one utterance after the other, in 20 ms frames. CPU is compared with Silero's for the same audio
+in the same run, which shows how fast the machine currently is.
 """
 
 from __future__ import annotations

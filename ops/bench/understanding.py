@@ -117,7 +117,7 @@ def _words(name: str, heard: Sequence[Understood], limit: float | None, beside: 
 def _verdicts(
     name: str, heard: Sequence[Understood], not_right: float | None, wrong: float | None = None
 ) -> list[Figure]:
-    """The share that is not right (mostly, the agent asks again), and the share that is wrong."""
+    """The share that is not right (usually because the agent asks again), and the share that is wrong."""
     found = told(heard)
     return [
         Figure(f"{name}, not right", _not_right(found), "%", not_right, _counts(found)),

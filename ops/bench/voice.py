@@ -1,7 +1,7 @@
 """The embedded voice: its cost, its delay, the accuracy of its word marks, and its level.
 
 Where a word begins can be seen if it follows a pause: at the first sound after that silence. CPU and waits depend on
-the machine; next to the CPU is what espeak-ng takes for the same phrases in the same run.
+the machine, so CPU is compared with espeak-ng's for the same phrases in the same run.
 """
 
 from __future__ import annotations

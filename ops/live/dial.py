@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _age(daemon: str) -> int:
-    """Daemons are named by their process ids, which mostly increase."""
+    """Daemons are named by their process ids, which usually increase."""
     return int(daemon.partition("-")[0])
 
 

@@ -3,10 +3,10 @@
 JSON lines, paths relative to the manifest:
 
 audio_filepath   8 kHz mono, as a call has it
-text             what is said in it; "": nothing (noise, music), where every word heard is one too many
-dialplan         name of one that ships, or a path; without it the engine is told nothing of what is expected
-want             the intent, or what was asked for: `day`, `time`, `number`, `yes`, `no`; without it words alone count
-expects          what had been asked, by the name of its set of phrases (`choice_place`); mostly `want` tells
+text             what is said in it; "" for no speech (noise, music), where any word is an error
+dialplan         name of a shipped one, or a path; without it the engine gets no expected phrases
+want             the intent, or the kind of answer: `day`, `time`, `number`, `yes`, `no`; without it only words count
+expects          the question, by the name of its set of phrases (`choice_place`); usually clear from `want`
 value            the value that was said
 """
 

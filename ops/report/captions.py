@@ -19,7 +19,7 @@ class Caption(NamedTuple):
     """A line about what happened in a call."""
 
     who: str
-    """`call`, `caller`, `agent`, or empty for what goes on inside."""
+    """`call`, `caller`, `agent`, or empty for internal events."""
     text: str
     style: str
 

@@ -225,7 +225,7 @@ class Probe(asyncio.DatagramProtocol):
     def _invite_answered(self, message: Message, number: int) -> None:
         self._provisional.set()
         if (waiting := self._transactions.get("INVITE")) and message.code >= 200:
-            # For a re-INVITE: the ACK of a 2xx has a transaction of its own, that of a refusal does not.
+            # For a re-INVITE: the ACK of a 2xx has its own transaction, but the ACK of a refusal does not.
             branch = (
                 f"z9hG4bK{secrets.token_hex(8)}"
                 if message.code < 300

@@ -157,7 +157,7 @@ class Played:
 
 
 class RtpEnd:
-    """Sends a frame every 20 ms from a thread of its own, or silence if there is nothing to say; keeps what arrives.
+    """Sends a frame every 20 ms from its own thread, with silence if there is nothing to say; records what arrives.
 
     `packets` only grows and may be read at any time. Nothing is sent before `aim`. `close` ends the thread.
     """

@@ -1,4 +1,4 @@
-"""What a call sees of its agent: the same interface for a script and a language model."""
+"""The interface between a call and its agent, the same for a script and a language model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Parties:
     caller: str = ""
     """The caller's number; empty if it is withheld."""
     caller_name: str = ""
-    """What the caller's phone or exchange calls them; anybody can set this."""
+    """The caller's name as given by their phone or exchange; anybody can set this."""
     called: str = ""
 
     def values(self) -> dict[str, str]:

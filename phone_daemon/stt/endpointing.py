@@ -79,7 +79,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known in a pause."""
+    """The evidence for a decision in a pause."""
 
     text: str
     """The words of the turn so far."""

@@ -1,4 +1,4 @@
-"""What is measured of a call: a tree of spans, histograms, and the three files that every call leaves.
+"""The trace of a call: a tree of spans, histograms, and the three files that every call leaves.
 
 `call.json` says who called whom and how the call ended. `turns.jsonl` contains one line per turn with what was said,
 which is personal data, kept in the call's folder and nowhere else (an index of the calls is stored beside their

@@ -156,8 +156,8 @@ class Heard:
         return text[:heard].rstrip(), text[heard:].lstrip()
 
     def owed(self, played: int) -> str:
-        """What is still to be said, from the beginning of the phrase that was cut, because half a phrase tells nobody
-        anything.
+        """The text that remains to be said, from the beginning of the phrase that was cut, because half a phrase makes
+        no sense.
 
         Empty if everything was heard.
         """

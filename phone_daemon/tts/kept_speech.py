@@ -1,4 +1,4 @@
-"""Speech that is said in many calls, kept so that nobody waits for its synthesis again."""
+"""A cache of speech that is used in many calls, so that nobody waits for its synthesis again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from phone_daemon.events import Speech
 
 MOST_BYTES = 4_000_000
-"""Two minutes of speech on wideband lines, or four on others: the texts of a dialplan, or their beginnings."""
+"""The size of two minutes of speech on wideband lines, or four on others: enough for the texts of a dialplan, or their
+beginnings."""
 
 Key = tuple[str, str, str]
-"""The voice, with its options and its rate; the phrase; what was said before it in the same sentence."""
+"""The voice with its options and its rate, the phrase, and the part of the same sentence before it."""
 
 
 class KeptSpeech:
-    """Phrases of all calls. Beyond `most` bytes, those go that were not said for the longest time."""
+    """Phrases of all calls. Beyond `most` bytes, the least recently used ones are dropped."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most

@@ -122,7 +122,7 @@ class Voice:
                 self._stop()
 
     def _is_fixed(self, phrase: str) -> bool:
-        """Whether no value of a call was filled in, such as a name, which nobody may find in another call."""
+        """Whether the phrase contains no value from a call, such as a name, which must not appear in another call."""
         return phrase.strip().rstrip(".").casefold() in self._fixed
 
     async def cancel(self) -> None:
@@ -184,10 +184,10 @@ class Voice:
 
 
 class _Narrowing:
-    """One phrase's audio on its way to 8 kHz. Marks wait until the sample to which they point has come out."""
+    """Converts one phrase's audio to 8 kHz. Marks wait until the sample to which they point has been output."""
 
     def __init__(self, rate: int, spoken: Spoken, *, wide: bool) -> None:
-        """`wide`: by way of 16 kHz, which is kept; not if `rate` is lower."""
+        """`wide`: converts by way of 16 kHz, and keeps that; ignored if `rate` is lower."""
         self._rate = rate
         self._halver = Halver() if wide and rate >= WIDE_RATE else None
         self._half = b""

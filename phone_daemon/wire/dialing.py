@@ -64,12 +64,12 @@ def is_allowed(number: str, patterns: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a trunk has called lately."""
+    """A trunk's recent outgoing calls."""
 
     calls: int
-    """Begun in the last hour."""
+    """Calls begun in the last hour."""
     seconds: float
-    """Duration of calls in the last day, including live ones."""
+    """The duration of calls in the last day, including live ones."""
 
 
 class Ledger:

@@ -13,7 +13,7 @@ _NAME = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^"<:;@]*))\s*<')
 _NO_NAME = re.compile(r"[^\w .,'&()+-]")
 MOST_OF_A_NAME = 64
 WITHHELD = frozenset({"anonymous", "unknown", "restricted", "unavailable", "private", "withheld", "no number"})
-"""What exchanges write in place of a number or name that is withheld or unknown."""
+"""Values that exchanges write in place of a number or name that is withheld or unknown."""
 
 
 def is_withheld(user: str) -> bool:

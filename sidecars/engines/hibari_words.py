@@ -25,7 +25,7 @@ _LONG = re.compile(rf"(?<=\w{{{LONGEST_WORD}}})\w+")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What there is to speak in a text."""
+    """The speech of a text."""
 
     phonemes: str
     words: tuple[tuple[int, int, int], ...]
@@ -86,8 +86,8 @@ class Reader:
 
 
 def plain(text: str) -> tuple[str, int]:
-    """Returns `text`, with the same length, but with spaces in place of pictographs, of characters that the reader
-    takes for commands, and of the excess of overlong words; and how many words have lost something that way."""
+    """Returns `text` with spaces in place of pictographs, of characters that the reader takes for commands, and of the
+    ends of overlong words; and how many words were changed. The length stays the same."""
     text = text.translate(_BRACKETS)
     left = "".join(" " if _has_no_name(char) else char for char in text)
     left = _LONG.sub(lambda found: " " * len(found.group()), left)

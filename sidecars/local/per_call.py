@@ -1,4 +1,4 @@
-"""A child process for each call, so that everything that an engine takes for a call is given back when the call ends.
+"""A child process for each call, so that everything that an engine allocates for a call is freed when the call ends.
 
 There is always one more child loaded than there are calls, so that a call does not wait for its own. A child that dies
 ends only the utterances of its own call, which continues with the next child.

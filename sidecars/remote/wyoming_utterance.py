@@ -22,7 +22,7 @@ from sidecars.remote.wyoming_connection import WyomingConnection
 RATE = 16000
 FORMAT: Mapping[str, int] = {"rate": RATE, "width": 2, "channels": 1}
 ANSWER_S = 30.0
-"""The longest time from the end of the audio to the transcript; whoever cannot wait that long sets a shorter
+"""The longest time from the end of the audio to the transcript; clients that cannot wait that long set a shorter
 deadline."""
 
 log = logging.getLogger(__name__)

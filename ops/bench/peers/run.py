@@ -74,8 +74,8 @@ class Bench:
         return {peer.name: outcomes for peer, outcomes in zip(peers, found, strict=True)}
 
     async def _all(self, agent: Agent) -> list[Call | str]:
-        """All calls of one agent; text in place of a call that failed. In the first one nothing happens: it shows how
-        the reply usually sounds, and takes the cost of what a process loads late.
+        """Makes all calls to one agent; a call that failed is replaced by text. Nothing happens in the first call: it
+        shows how the reply usually sounds, and bears the cost of anything that the process loads late.
         """
         replies = [scene for scene in self._scenes if scene.when == "reply"]
         quiet = await self._call(agent, (replies or self._scenes)[0], silent=True)

@@ -39,7 +39,7 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(SceneOutcome):
-    """As the far end heard it, in the same way for every agent."""
+    """The outcome as the far end heard it, measured in the same way for every agent."""
 
     trigger_s: float | None = None
     """From the agent's decision until the silence."""

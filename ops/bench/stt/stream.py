@@ -23,7 +23,7 @@ ANSWER_S = 20.0
 
 
 class Stream:
-    """A connection of its own."""
+    """One client's connection."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket

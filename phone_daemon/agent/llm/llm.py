@@ -85,7 +85,7 @@ class LlmAgent:
         return work
 
     def stands(self, turn: CallerTurn, history: Sequence[Message]) -> bool:
-        """A model is told nothing but the words; the script that answers in its place is told more."""
+        """A model only gets the words; the script that answers in its place gets more."""
         return self._script.stands(turn, history) if self._scripted and self._script is not None else True
 
     def retract(self) -> None:
@@ -187,7 +187,7 @@ class LlmAgent:
     async def _instead(
         self, turn: CallerTurn | None, history: tuple[Message, ...], said: Said, number: int
     ) -> AsyncGenerator[AgentEvent, None]:
-        """What is said if the model fails."""
+        """The reply if the model fails."""
         model = self._chat.model
         if said.in_round:
             yield Token(said.ours(model.broken_off, after="…"))

@@ -1,4 +1,4 @@
-"""What a language model is told: how to speak on the phone, who it is, and the conversation so far.
+"""The messages to a language model: how to speak on the phone, who it is, and the conversation so far.
 
 Lines in square brackets tell the model what happens on the line; they always have the caller's role, because a model
 imitates its own lines. Roles alternate, beginning with the caller's, because some chat templates refuse anything else.
@@ -34,7 +34,7 @@ INTERRUPTING = "[The caller interrupted you.]"
 KEYS = "[The caller pressed the keys {keys}.]"
 
 MOST_LINES = 60
-"""Most lines of the conversation that the model is told; in a longer call, the latest."""
+"""The most lines of the conversation that the model gets; in a longer call, the latest ones."""
 
 NOT_DONE = "Not done: the caller went on speaking first."
 CANCELLED = "Cancelled: the caller interrupted before there was an answer. It may have taken effect or not."

@@ -231,7 +231,7 @@ class _Step(Request):
         return other.score >= (SURE if doubtful else LEAST)
 
     def _by_the_way(self, best: Score) -> bool:
-        """Whether it is not a request but said in passing, which takes words of its own, and few."""
+        """Whether it was said in passing rather than as a request: in few words, some of which belong only to it."""
         intent = self._script.intents.get(best.intent)
         return intent is not None and (intent.then is Then.REPEAT or self._aside(intent))
 
@@ -270,7 +270,7 @@ class _Step(Request):
         return self._state.asked is Asked.OFFER and (reading.answer == "no" or len(self._state.offered) == 1)
 
     def _yes_or_no(self, answer: str) -> None:
-        self._sure = True  # they were asked
+        self._sure = True  # because they were asked
         if self._state.asked is Asked.OFFER and answer == "yes":
             self._start(self._script.intents[self._state.offered[0]], {})
         elif self._state.asked is Asked.ELSE and answer == "no":

@@ -64,7 +64,7 @@ _SLOT = 0.3
 _NEGATED = 0.9
 """Factor on a sentence without a "not" if a "not" was heard."""
 _VAGUE = 0.65
-"""Factor on a part of a sentence without a word of its own, such as the "appointment" of many requests."""
+"""Factor on a part of a sentence without a distinctive word, such as the "appointment" of many requests."""
 _TELLING = 0.7
 """A word that is at least this close to a word of a sentence stands for it."""
 _FEW = 3
@@ -311,8 +311,8 @@ class _Vocabulary:
     def closeness(self, root: str, weights: Vector) -> Vector:
         """How close `root` comes to each token, 0 to 1.
 
-        A word with the same meaning says no more than it would itself: many requests have "appointment", one has
-        "slot".
+        A word with the same meaning counts no more than the word itself would: many requests have "appointment", one
+        has "slot".
         """
         if (found := self._known.get(root)) is None:
             found = self._compare(root, weights)

@@ -2,7 +2,7 @@
 
 `python -m phone_daemon.wire.line_card --fd N …` is started by `wire/line_card_process.py` with one end of a
 `SOCK_SEQPACKET` pair. It ends when told to, or when that socket closes, so it never outlives its daemon. Exit codes: 0
-told to end, `EXIT_PORT` the SIP port is taken, 1 anything else. What it does: `card.py`.
+if told to end, `EXIT_PORT` if the SIP port is taken, 1 otherwise. The card itself is in `card.py`.
 """
 
 from __future__ import annotations

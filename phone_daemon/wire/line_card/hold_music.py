@@ -1,4 +1,4 @@
-"""What a caller hears on hold: a piece of audio in a loop."""
+"""The music that a caller hears on hold: a piece of audio in a loop."""
 
 from __future__ import annotations
 

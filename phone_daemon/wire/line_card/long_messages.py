@@ -36,7 +36,7 @@ class LongMessages:
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """What there is to wait for."""
+        """The sockets to wait for."""
         return [] if self._socket is None else [self._socket]
 
     def receive(self) -> None:

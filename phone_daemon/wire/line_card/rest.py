@@ -1,4 +1,4 @@
-"""When a card without calls looks less often, and what wakes it.
+"""Decides when a card without calls ticks less often, and what wakes it.
 
 A card ticks every 20 ms, because that is how often a call needs audio. A machine has many cards, most of which carry no
 call most of the time; if all of them ticked, they would cost more than the calls do.
@@ -15,7 +15,7 @@ from phone_daemon.events import PTIME_S
 REST_S = 0.2
 """Time between two ticks of a resting card: shorter than all of pjsip's timers (RFC 3261's T1 is 0.5 s)."""
 AWAKE_S = 1.0
-"""How long a card goes on ticking after anything came: within that time pjsip answers and closes sockets."""
+"""How long a card continues to tick after the last event, so that pjsip can answer and close sockets."""
 
 
 class Rest:

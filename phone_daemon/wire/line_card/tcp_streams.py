@@ -29,7 +29,7 @@ class LongOnes(Protocol):
     """Handles messages that are too long for pjsip."""
 
     def fit(self, message: bytes, /) -> tuple[bytes, bytes]:
-        """What pjsip gets in place of the message, and the answer to its sender; either may be empty."""
+        """Returns the message that pjsip gets instead, and the answer to the sender; either may be empty."""
 
     def refuse(self, message: bytes, /) -> bytes:
         """The answer to the sender of a message that begins this way."""
@@ -145,7 +145,7 @@ class TcpStreams:
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """What there is to wait for."""
+        """The sockets to wait for."""
         return [end for stream in self._streams for end in (stream.far, stream.near)]
 
     def adopt(self) -> None:

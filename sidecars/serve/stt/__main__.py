@@ -87,11 +87,11 @@ async def _serve(server: ListenServer, arguments: argparse.Namespace) -> int:
             notify("READY=1")
             tasks.append(asyncio.create_task(keep_watchdog(server.answers)))
             heard = await _heard(server, arguments.hear) if arguments.hear else ""
-            # Whoever started the server waits for this line.
+            # The process that started the server may wait for this line.
             print(f"{arguments.engine} {heard}listens on {where}", flush=True)  # noqa: T201
             ends: set[asyncio.Future[Any]] = {stopping, server.host.lost}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if server.host.lost.done():  # whoever started the server restarts it
+            if server.host.lost.done():  # the supervisor restarts the server
                 raise HostLost(server.host.lost.result())
     except (HostLost, OSError) as error:
         print(f"sidecars.serve.stt: {getattr(error, 'strerror', None) or error}", file=sys.stderr)  # noqa: T201
