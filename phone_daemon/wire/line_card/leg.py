@@ -268,8 +268,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self._acknowledged = self._open = True
             self._ack_by = float("inf")
-            if self._placed and not self._answered and self._media < 0:
-                self.hang_up(EndReason.FAILED, pj.PJSIP_SC_NOT_ACCEPTABLE_HERE, "no common codec")
+            if self._placed and not self._answered and self._media < 0:  # pjsua sends the BYE
+                self.close(EndReason.FAILED, pj.PJSIP_SC_NOT_ACCEPTABLE_HERE, "no common codec")
             elif self._placed and not self._answered:
                 self._answered = True
                 self._media_by = time.monotonic() + self._limits.ack_timeout_s
