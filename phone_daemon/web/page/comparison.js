@@ -51,7 +51,7 @@ function table(told) {
   ];
   return el(
     "table",
-    {},
+    { "aria-label": "The two calls compared" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, ""), ...["first", "second"].map((each) => el("th", { scope: "col" }, each)))),
     el("tbody", {}, ...rows.map(([name, of]) => el("tr", {}, el("th", { scope: "row" }, name), ...told.map((each) => el("td", {}, of(each)))))),
   );

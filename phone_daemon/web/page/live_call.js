@@ -30,6 +30,7 @@ export class LiveCall {
   /** @param {string} id */
   constructor(id) {
     this.#id = id;
+    this.#who.id = `who-${id}`;
     this.#takeOver = new TakeOver(id, (line) => this.#say(line));
     this.element = el(
       "li",
@@ -128,18 +129,20 @@ export class LiveCall {
     const words = el("input", { "aria-label": "What the agent should say", placeholder: "Have the agent say …", maxlength: 2000 });
     const to = el("input", { "aria-label": "Transfer to", placeholder: "sip:…", size: 14, pattern: "sips?:\\S+", title: "A SIP address, such as sip:desk@example.com" });
     const hangUp = el("button", { type: "button", class: "danger" }, "Hang up");
-    hangUp.addEventListener("click", () => {
-      if (hangUp.dataset.sure) return this.#order("hangup", {}, "hung up");
-      hangUp.dataset.sure = "yes";
-      hangUp.textContent = "Really hang up?";
-      setTimeout(() => {
-        delete hangUp.dataset.sure;
-        hangUp.textContent = "Hang up";
-      }, SURE_MS);
-    });
+    let unsure = 0;
+    /** @param {boolean} sure */
+    const ready = (sure) => {
+      clearTimeout(unsure);
+      hangUp.toggleAttribute("data-sure", sure);
+      hangUp.textContent = sure ? "Really hang up?" : "Hang up";
+      if (sure) unsure = setTimeout(() => ready(false), SURE_MS);
+    };
+    hangUp.addEventListener("click", () => (hangUp.hasAttribute("data-sure") ? this.#order("hangup", {}, "hung up") : ready(true)));
+    hangUp.addEventListener("keydown", ({ key }) => key === "Escape" && ready(false));
     return el(
       "div",
-      { class: "controls" },
+      // The buttons of all calls have the same names.
+      { class: "controls", role: "group", "aria-labelledby": this.#who.id },
       el("form", { submit: this.#sends(words, (text) => this.#order("say", { text }, "said")) }, words, el("button", {}, "Say")),
       el("form", { submit: this.#sends(to, (uri) => this.#order("transfer", { to: uri }, "transferring")) }, to, el("button", {}, "Transfer")),
       el(

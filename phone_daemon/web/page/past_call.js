@@ -22,7 +22,7 @@ export class PastCall {
   constructor(call, turns) {
     const address = `/v1/recordings/${encodeURIComponent(call.call)}`;
     this.#id = call.call;
-    this.#sound = el("audio", { controls: true, preload: "metadata", src: address, "aria-label": "Recording" });
+    this.#sound = el("audio", { controls: true, preload: "metadata", src: address, "aria-label": `Recording of ${when(call.started)}` });
     this.#waveform = new Waveform(turns, (at) => this.#hear(at));
     this.#sound.addEventListener("timeupdate", () => this.#waveform.at(this.#sound.currentTime));
     this.#sound.addEventListener("play", () => this.whenHeard());
