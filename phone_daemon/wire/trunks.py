@@ -19,6 +19,7 @@ from typing import Any, Self
 from phone_daemon.settings.trunks import SIP_PORT, RegisterKeys, TrunkSettings, host_port, secret
 from phone_daemon.wire import protocol
 from phone_daemon.wire.line_card.admission import Rule, encode
+from phone_daemon.wire.line_card.challenge import OFFERED
 from phone_daemon.wire.line_card_process import LineCard
 from phone_daemon.wire.resolved_names import LOOK_AGAIN_S
 from phone_daemon.wire.srv import LookupFailed, Target, lookup
@@ -236,11 +237,12 @@ class Trunks:
         if self._told.get(name) == trunk.detail:
             return  # Logging it once is enough; attempts continue.
         self._told[name] = trunk.detail
-        remedy = (
-            "check the user and password of its account"
-            if refused
-            else "check the name of its registrar, and the network"
-        )
+        if OFFERED in report.reason:
+            remedy = "ask the provider for an account that these suffice for"
+        elif refused:
+            remedy = "check the user and password of its account"
+        else:
+            remedy = "check the name of its registrar, and the network"
         about = {"trunk": name, "registrar": trunk.registrar, "answer": said, "again_s": round(pause_s)}
         log.error(Event("trunk.failed", **about, remedy=remedy))
 

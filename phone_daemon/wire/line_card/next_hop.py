@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 
+from phone_daemon.wire.line_card import challenge
 from phone_daemon.wire.line_card.message import SipMessage, entries, parse
 
 _HEADER = r"^(?:{})[ \t]*:(?P<value>[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n"
@@ -36,10 +37,9 @@ _SIPS = re.compile(r"<\s*sips:([^\s<>?]+)|^\s*sips:([^\s<>?;]+)", re.IGNORECASE)
 REMEMBERED = 64
 """How many calls' beginnings are remembered, which is many more than a card carries."""
 _MAKES_DIALOGS = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|UPDATE)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _NEEDED = frozenset((
     *("via", "from", "to", "call-id", "cseq", "contact", "record-route", "content-type", "require", "rseq"),
-    *_CHALLENGES,
+    *challenge.HEADERS,
 ))  # fmt: skip
 """The headers that a response must have."""
 
@@ -140,12 +140,12 @@ def readable(text: str, sender: str) -> str | None:
     message = parse(text)
     if not 101 <= message.code < 700 or not message.header("call-id"):
         return None
-    lines = [f"SIP/2.0 {message.code} Unreadable"]
+    lines = [f"SIP/2.0 {message.code} {challenge.unanswerable(message) or 'Unreadable'}"]
     for name, value in message.headers:
         whole = all(map(_is_whole, entries(value)))
         if name == "contact":
             lines.append(f"{name}: {value if whole else f'<sip:{sender}>'}")
-        elif name in _CHALLENGES and not value.lower().startswith("digest"):
+        elif name in challenge.HEADERS and not value.lower().startswith("digest"):
             continue  # such as NTLM, with which pjsip cannot use the other challenges, either
         elif name in _NEEDED and (whole or name != "record-route"):
             lines.append(f"{name}: {value}")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from phone_daemon.wire.line_card import sdp
+from phone_daemon.wire.line_card.challenge import explained
 from phone_daemon.wire.line_card.guarded import log
 from phone_daemon.wire.line_card.message import SipMessage, parse
 from phone_daemon.wire.line_card.next_hop import NextHops
@@ -32,7 +33,7 @@ class Repair:
 
     def __call__(self, text: str, sender: str) -> str:
         """Returns the message in `text`, from `sender` (`host:port`), in the form that pjsip gets."""
-        text = tidied(self._hops.reachable(_answerable(plausible(text)), sender))
+        text = tidied(self._hops.reachable(_answerable(explained(plausible(text))), sender))
         if _NAMED.search(text) and self._ours(parse(text), sender):
             text = tidied(text, self._names.address)
         return with_sdp(text, lambda description: sdp.alone(description, self._codecs))
