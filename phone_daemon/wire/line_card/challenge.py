@@ -34,7 +34,7 @@ def _asks(challenge: str) -> str:
     scheme, _, rest = challenge.strip().partition(" ")
     if scheme.lower() != "digest":
         return scheme or "nothing"
-    given = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
+    given: dict[str, str] = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
     algorithm, qop = given.get("algorithm", "MD5").upper(), given.get("qop", "")
     wanted = [each.strip().lower() for each in qop.split(",") if each.strip()]
     if algorithm not in _OURS:
