@@ -62,7 +62,8 @@ async def _injected(world: World) -> Seen:
                 frame = ulaw[at * 160 % len(ulaw) :][:160].ljust(160, b"\xff")
                 header = struct.pack("!BBHII", 0x80, 0, at, at * 160, 0x1234)
                 stranger.sendto(header + frame, probe.rtp.target)
-                await asyncio.sleep(0.005)
+                # All are sent before the agent hangs up on a caller who says nothing.
+                await asyncio.sleep(0.001)
                 try:
                     while stranger.recv(2048):
                         got += 1
@@ -72,9 +73,9 @@ async def _injected(world: World) -> Seen:
         lived, gap = probe.live, gap_ms(probe.rtp.packets)
     await asyncio.sleep(1.0)
     heard = world.turns(before)
-    what = (
-        f"{world.size.injected} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
-    )
+    what = f"{world.size.injected} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
+    if not lived:
+        what += ", hung up on"
     return Seen(lived and not got and WORD not in heard, what)
 
 
