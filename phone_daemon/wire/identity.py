@@ -10,11 +10,14 @@ from ipaddress import ip_address, ip_network
 from phone_daemon.settings.settings import SipSettings
 from phone_daemon.wire.dialing import is_allowed
 from phone_daemon.wire.line_card.message import SipMessage
-from phone_daemon.wire.uri import display_name, is_withheld, user_part
+from phone_daemon.wire.uri import WITHHELD, display_name, is_withheld, user_part
 
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
-_CONTEXT = re.compile(r"\b(?:tel|sips?):([\d\s().\-]+);[^>@]*?\bphone-context=(\+\d+)", re.IGNORECASE)
+_CONTEXT = re.compile(
+    r"\b(?:tel|sips?):([\d\s().\-]+);[^>@]*?\bphone-context=\"?(?:\+|%2b)(\d+)", re.IGNORECASE | re.ASCII
+)
+_INDEX = re.compile(r";\s*index\s*=\s*(\d{1,4}(?:\.\d{1,4})*)", re.IGNORECASE | re.ASCII)
 _TRUNK_ZERO = re.compile(r"^(\s*\+\d+)\s*\(0\)")
 """The national prefix in parentheses, which is not dialled from abroad, as in +44 (0)20 …"""
 _PRIVATE = frozenset({"id", "user"})
@@ -52,18 +55,31 @@ def identify(invite: SipMessage, address: str, sip: SipSettings, *, trusted: boo
     for source in sip.called_from:
         # The original number comes first in History-Info, and last in Diversion.
         entries = (invite.uri,) if source == "request" else invite.entries(source)
-        for entry in entries[::-1] if source == "diversion" else entries:
+        if source == "diversion":
+            entries = entries[::-1]
+        elif source == "history-info":
+            entries = tuple(sorted(entries, key=_index))
+        for entry in entries:
             number = _number(entry, sip)
-            if number and number not in called:
+            if number and number.lower() not in WITHHELD and number not in called:
                 called.append(number)
     return Identity(caller, tuple(called) or ("",), name)
 
 
 def _caller(entries: Iterable[str], sip: SipSettings) -> str:
-    """The caller according to name addresses. The first telephone number counts, because another entry may name a trunk
-    or an account (RFC 3325 section 9.1)."""
+    """Who calls, by name addresses: the first whole number (with `+`), else the first number, because another entry may
+    be an extension, or a trunk's or an account's name (RFC 3325 section 9.1).
+    """
     callers = [caller for entry in entries if not is_withheld(caller := _number(entry, sip))]
-    return next(filter(_DIGITS.fullmatch, callers), next(iter(callers), ""))
+    return min(callers, key=lambda caller: (not _DIGITS.fullmatch(caller), not caller.startswith("+")), default="")
+
+
+def _index(entry: str) -> tuple[int, ...]:
+    """The place of a History-Info entry (RFC 7044 section 5), whose header lines some proxies put first; () if it has
+    none.
+    """
+    found = _INDEX.search(entry.rpartition(">")[2])
+    return tuple(map(int, found[1].split("."))) if found else ()
 
 
 def _asserted(invite: SipMessage) -> list[str]:
@@ -133,7 +149,7 @@ def _number(address: str, sip: SipSettings) -> str:
     within = _CONTEXT.search(address)
     if within and sip.international_prefix and within[1].startswith(sip.international_prefix):
         within = None
-    return e164(within[2] + within[1] if within else user_part(address), sip)
+    return e164(f"+{within[2]}{within[1]}" if within else user_part(address), sip)
 
 
 def _is_trusted(address: str, networks: Iterable[str]) -> bool:

@@ -158,3 +158,35 @@ def test_other_countries_dial_otherwise(
 def test_a_number_in_a_sip_uri_may_have_a_context() -> None:
     assert who(caller="<sip:2079460111;phone-context=+44@h;user=phone>").caller == CALLER
     assert who(caller="<sip:00442079460111;phone-context=+44@h>", sip=BRITISH).caller == CALLER
+
+
+@pytest.mark.parametrize(
+    "asserted",
+    [
+        *(f"<tel:{CALLER};ext=22>", f"tel:{CALLER}, sip:alice@h", f"sip:alice@h, tel:{CALLER};isub=1;ext=5"),
+        *(f"<sip:{CALLER};verstat=TN-Validation-Passed@h;user=phone>", f"<urn:service:sos>, <tel:{CALLER}>"),
+        *("<tel:2079460111;ext=3;phone-context=+44>", '<tel:2079460111;phone-context="+44">'),
+        *("<sip:2079460111;Phone-Context=%2B44@h;user=phone>", "<tel:0111;phone-context=+44207946>"),
+        f"<tel:7042;phone-context=example.com>, <sip:{CALLER}@h>",
+    ],
+)
+def test_a_whole_number_is_the_callers_however_it_is_asserted(asserted: str) -> None:
+    assert who(f"P-Asserted-Identity: {asserted}", caller="<sip:trunk@h>").caller == CALLER
+
+
+def test_an_extension_without_a_whole_number_is_the_caller() -> None:
+    assert who("P-Asserted-Identity: <sip:alice@h>, <tel:7042;phone-context=example.com>").caller == "7042"
+    assert who("P-Asserted-Identity: <sip:alice@h>", caller="<sip:trunk@h>").caller == "alice"
+
+
+@pytest.mark.parametrize(
+    ("header", "called"),
+    [
+        *(("<sip:1@h>;index=1, <sip:2@h?Reason=SIP%3Bcause%3D302>;index=1.1", ("1", "2")),),
+        *(("<sip:2@h>;index=1.10, <sip:1@h>;index=1.9;rc=1, <tel:0>;Index = 1", ("0", "1", "2")),),
+        *(("<sip:1@h>, <sip:2@h;index=0>", ("1", "2")), ("<sip:unknown@h>;index=1, sip:2@h;index=1.1", ("2",))),
+    ],
+)
+def test_history_is_read_in_the_order_of_its_index(header: str, called: tuple[str, ...]) -> None:
+    chosen = replace(ANYWHERE, called_from=("history-info",))
+    assert who(f"History-Info: {header}", sip=chosen).called == called
