@@ -1,6 +1,6 @@
-"""TLS connections that fail, picked from what Kamailio says: why, and who was at the other end. Pure.
+"""Finds failed TLS connections in Kamailio's output: the reason, and the peer's address. Pure.
 
-The rest of its output stays out of the log: it quotes messages, and with them who calls whom.
+The rest of its output stays out of the log, because it quotes messages, and so reveals who calls whom.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import re
 from sidecars.log import Event
 
 AGAIN_S = 60.0
-"""Least time between two of these in the log: anybody who finds the port can make them."""
+"""The least time between two of these log lines, because anybody who finds the port can cause them."""
 MAX_WAITING = 16
 _WHY = re.compile(r"\((\d+)\) ERROR: tls .*TLS (accept|connect):error:[^:]*:[^:]*:[^:]*:(.+?)(?: \(sni: .*\))?$")
 _WHO = re.compile(r"\((\d+)\) ERROR: tls .*src addr: (\S+):\d+$")
 
 
 class Handshakes:
-    """Takes Kamailio's lines, in order; several of its processes speak at once."""
+    """Takes Kamailio's lines in order; lines of several processes may be mixed."""
 
     def __init__(self) -> None:
         self._why: dict[str, tuple[str, str]] = {}
-        """Direction and reason, by process, until the line comes that names the other end."""
+        """Direction and reason by process, until the line that names the peer."""
         self._told_at = float("-inf")
         self._untold = 0
 
     def take(self, line: str, now: float) -> Event | None:
-        """What to log, if anything; `now` in seconds of a monotonic clock."""
+        """Returns what to log, if anything; `now`: seconds of a monotonic clock."""
         if found := _WHY.search(line):
             self._why[found[1]] = found[2], found[3]
             if len(self._why) > MAX_WAITING:

@@ -27,7 +27,7 @@ CARDS, TRUNKS = 1, 1
 
 
 def arguments(folder: Path) -> list[str]:
-    """Those that Kamailio is run with; its files are in `folder`."""
+    """The command line arguments of Kamailio, whose files are in `folder`."""
     return ["-DD", "-E", "-m", "256", "-M", "8", "-w", str(folder), "-Y", str(folder), "-f", f"{folder}/kamailio.cfg"]
 
 
@@ -287,7 +287,7 @@ _SRTP = " ".join(("RTP/SAVP DTLS=off", *(f"SDES-no-{suite}" for suite in _SUITES
 
 
 def _encrypted(where: str) -> str:
-    """Calls to a trunk with SRTP are offered with keys in SDP (RFC 4568), and only so."""
+    """Offers calls to trunks that require SRTP with keys in the SDP (RFC 4568), and never without."""
     host, port = host_port(where)
     at = f'$rd == "{host}"' + (f" && $rp == {port}" if port else "")
     return f"""

@@ -1,4 +1,5 @@
-"""Follows trunks whose names lead elsewhere: Kamailio gets the new list of who may call, and accounts move along.
+"""Follows trunks whose names resolve to new addresses: Kamailio gets the new list of who may call, and accounts are
+moved.
 
 Kamailio keeps addresses, not names, in that list, and looks up no services (SRV) for accounts.
 """
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Seen:
-    """What the names of all trunks were looked up as lately. Pure; times are a monotonic clock's seconds."""
+    """The recent results of looking up the names of all trunks. Pure; times are seconds of a monotonic clock."""
 
     def __init__(self, plan: Plan, now: float) -> None:
         self._networks: dict[tuple[str, str], float] = {}
@@ -31,11 +32,11 @@ class Seen:
         self.take(plan, now)
 
     def take(self, plan: Plan, now: float) -> Plan:
-        """`plan`, whose names have just been looked up, together with what they led to before: an answer may rotate
-        among more addresses than it holds.
+        """`plan`, whose names have just been looked up, with their recent addresses added, because answers may rotate
+        among more addresses than each contains.
         """
         lost = {name.trunk for name in plan.unknown}
-        # While the name server is silent, what a trunk's names led to before stays in force.
+        # While the name server does not answer, a trunk's previous addresses stay in force.
         self._networks |= {key: now for key in self._networks if key[0] in lost}
         self._targets |= {key: now for key in self._targets if key[0] in lost}
         self._networks |= {(trunk.name, network): now for trunk in plan.trunks for network in trunk.networks}
@@ -55,7 +56,7 @@ class Seen:
 
 
 async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Account]], None]) -> None:
-    """Runs until canceled. `tell` gets the accounts with the registrars that they may use now."""
+    """Runs until canceled. `tell` gets the accounts with their current registrars."""
     names = [name for trunk in settings.trunk for name in trunk.names]
     if all(is_numeric(host_port(name)[0]) for name in names):
         await asyncio.Event().wait()
@@ -80,7 +81,7 @@ async def follow(settings: Settings, plan: Plan, tell: Callable[[Sequence[Accoun
 
 
 def _places(plan: Plan) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, Registrar]]]:
-    """Where calls come from, and where accounts may be, whatever the order."""
+    """The addresses from which calls come, and the registrars of accounts, in any order."""
     return (
         frozenset((trunk.name, network) for trunk in plan.trunks for network in trunk.networks),
         frozenset((account.trunk, target) for account in plan.accounts for target in account.targets),

@@ -1,6 +1,7 @@
-"""The Redis in which rtpengine keeps its calls: one that is restarted goes on with them, ports and keys included. Pure.
+"""The Redis in which rtpengine keeps its calls, so that it continues with them after a restart, with the same ports and
+keys. Pure.
 
-A program of its own on loopback, in memory alone, because what it holds are the keys of live calls.
+A separate server on loopback, in memory only, because it holds the keys of live calls.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from phone_daemon.state.server import RedisServerError, binary
 
 
 def arguments(plan: Plan) -> list[str]:
-    """The command that runs it. Raises `EdgeError` if it is not installed."""
+    """The command that starts it. Raises `EdgeError` if it is not installed."""
     try:
         return [binary(), f"{plan.folder}/redis.conf"]
     except RedisServerError as error:
@@ -18,7 +19,7 @@ def arguments(plan: Plan) -> list[str]:
 
 
 def address(plan: Plan) -> str:
-    """Where rtpengine finds it, in rtpengine's own form."""
+    """Its address in the format of rtpengine."""
     return f"{plan.secret('redis')}@127.0.0.1:{plan.edge.redis_port}/0"
 
 

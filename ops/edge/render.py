@@ -28,7 +28,7 @@ def render(plan: Plan) -> list[Path]:
 
 
 def rewrite(plan: Plan, *names: str) -> None:
-    """Writes those of Kamailio's files again; what the plan has no use for is left out. Raises `OSError`."""
+    """Writes Kamailio's files again, without those that the plan does not need. Raises `OSError`."""
     files = kamailio.files(plan)
     for name in names:
         if name in files:

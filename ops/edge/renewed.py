@@ -18,9 +18,7 @@ SAY_AGAIN_S = 86_400.0
 
 
 async def follow(plan: Plan, every_s: float = LOOK_AGAIN_S) -> None:
-    """Runs until canceled, and looks at the files `every_s`. What is wrong with them is said when they change, and
-    daily.
-    """
+    """Checks the files `every_s`, until canceled. Problems are logged when the files change, and once a day."""
     if not plan.tls:
         await asyncio.Event().wait()
     loaded, checked_at = _state(plan), time.monotonic()
@@ -35,7 +33,7 @@ async def follow(plan: Plan, every_s: float = LOOK_AGAIN_S) -> None:
                 await call(plan.control, "tls.reload")
                 log.info(Event("edge.certificate", reloaded=True))
             except NoAnswer as error:
-                wrong = wrong or [str(error)]  # the one before stays in force
+                wrong = wrong or [str(error)]  # the previous one stays in force
         for line in wrong:
             log.warning(Event("edge.certificate", problem=line))
         loaded, checked_at = state, now
@@ -52,7 +50,7 @@ def _problems(plan: Plan) -> list[str]:
 
 
 def _state(plan: Plan) -> tuple[tuple[int, int, int] | None, ...]:
-    """Changes with any of the files, and stays the same for as long as they do."""
+    """A value that changes whenever one of the files does."""
     edge, found = plan.edge, []
     for path in (edge.certificate, edge.key, edge.ca, edge.client_ca):
         try:

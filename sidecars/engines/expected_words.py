@@ -17,11 +17,12 @@ Phrases = Mapping[str, Mapping[str, Sequence[str]]]
 """Sentences by dialplan, and by what was asked (empty: at any time)."""
 
 ANY, ASKED, ANYWHERE = 0.5, 2.0, 1.0
-"""The bonus per token (natural logarithm): of any phrase; of an answer to what was asked; of a word of such an answer
-after any other word. Chosen on the sets whose names end in `_tune`, by words wrong: natural sentences 12.2 % without
-bias, 10.4 so (13.7 at 2.5); days and times 28 and 9 %; eight digits 15 and 7 %; yes or no 33 and 21 %."""
+"""The bonus per token (natural logarithm) for any phrase, for an answer to what was asked, and for a word of such an
+answer after any other word. They were chosen by word error rates on the sets whose names end in `_tune`: natural
+sentences 12.2 % without bias and 10.4 % with it (13.7 % with 2.5); days and times 28 and 9 %; eight digits 15 and 7 %;
+yes or no 33 and 21 %."""
 LEAST_ANYWHERE = 3
-"""Only words with at least so many letters are expected anywhere; shorter ones sound like too many others."""
+"""Only words with at least this many letters are expected anywhere; shorter ones sound like too many others."""
 
 _PARTS = re.compile(r"[\s-]+")
 """Between words: "twenty-one" is two of them."""

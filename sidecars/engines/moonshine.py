@@ -1,14 +1,14 @@
-"""Recognition by Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
+"""Recognition with Moonshine, in onnxruntime on one thread: English, open vocabulary, many callers at once.
 
-The model always hears a whole utterance. So for each partial it hears the growing audio again, and the decoder is
-given the text of the partial before. The final is begun as soon as the caller pauses, and is thrown away if they go on.
-Speech without a pause is cut at its quietest place. The words depend on the audio alone, not on how fast the machine
-is.
+The model always processes a whole utterance. So for each partial it processes the growing audio again, and the decoder
+begins with the text of the previous partial. The final is begun as soon as the caller pauses, and is discarded if they
+continue. Speech without a pause is cut at its quietest place. The words depend only on the audio, not on the speed of
+the machine.
 
 Options: `model` (a folder or a repository; empty: the package's), `phrases` (sentences that callers may say, by
-dialplan and question), `weight` (how much those count: 1.0 as measured, 0 not at all), `beam`, `partials_s`,
-`max_sessions`.
-Session options: `grammar`, the dialplan; `expected`, the question (see `moonshine_answers.py`).
+dialplan and question), `weight` (how much these count; 1.0 is the measured optimum, 0 means not at all), `beam`,
+`partials_s`, `max_sessions`. Session options: `grammar`, the dialplan; `expected`, the question (see
+`moonshine_answers.py`).
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ MAX_SESSIONS = 64
 BEAM = 4
 PARTIALS_S = 0.24
 EARLY_PARTIALS_S, EARLY = 0.06, round(0.8 * RATE)
-"""Partials come more often in the first samples of a voice, because they decide whether it interrupts the agent."""
+"""In the first samples of a voice, partials come more often, because they decide whether it interrupts the agent."""
 SHARE_S = 0.1
-"""Each gets a partial only every so many seconds times the number of others who speak."""
+"""The least seconds between partials of one caller, for each other caller who is speaking."""
 LENGTH_SHARE = 0.2
-"""Partials of long speech take longer to make and tell less that is new: the next one comes after this share of the
-voice's length."""
+"""The next partial comes after this share of the voice's length, because partials of long speech take longer and add
+less."""
 BEHIND_S = 0.1
-"""A step with this much audio comes late. Then the machine is busy, and partials come half as often."""
+"""If a step has this much audio, the machine is busy, and partials come half as often."""
 PAUSE = 4 * WINDOW
-"""Samples without a voice after which the caller has paused, and a partial of everything they said is due. The final
-hears the same audio, so the encoder's output is kept for it."""
+"""After this many samples without a voice, the caller has paused, and a partial of everything they said is due. The
+final uses the same audio, so the encoder's output is kept for it."""
 LONG_PAUSE = 6 * WINDOW
-"""Samples without a voice after which the final is begun, so that it is ready at the endpoint. People pause half as
-long between words, and a final that is begun in vain costs as much as three partials."""
+"""After this many samples without a voice, the final is begun, so that it is ready at the endpoint. It is not begun
+sooner, because pauses between words last half as long, and a discarded final costs as much as three partials."""
 BEFORE, AFTER = 10 * WINDOW, PAUSE
-"""Samples that are heard before and after the voice, because Silero does not notice weak consonants."""
+"""Samples that are included before and after the voice, because Silero does not detect weak consonants."""
 SHORTEST_CUT, LONGEST = 5 * RATE, 10 * RATE
 """Speech longer than `LONGEST` is cut in two, and the first part is at least `SHORTEST_CUT` long. If the caller pauses
-after that much, the cut is there."""
+after that, the cut is made there."""
 LEVEL = 0.1
-"""Amplitude (rms) to which the louder half of speech is brought: that leaves 4.0 % of the words of people wrong,
-instead of 4.6 %."""
+"""The louder half of speech is brought to this amplitude (RMS), which lowers the word error rate for people from 4.6 %
+to 4.0 %."""
 MAX_GAIN = 30.0
 BLOCK = RATE // 50
 OPTIONS = ("model", "phrases", "weight", "beam", "partials_s", "max_sessions")
 
 
 class _Preempted(Exception):
-    """Something more urgent is waiting. This piece of work is dropped, and done again later."""
+    """Something more urgent is waiting, so this piece of work is dropped and redone later."""
 
 
 class _Session:
@@ -81,26 +81,26 @@ class _Session:
     ) -> None:
         self.bias = bias
         self.unasked = unasked
-        """The bias as if nothing had been asked."""
+        """The bias that would apply if nothing had been asked."""
         self.answers = answers
-        """Those to what was asked; None: anything may be said."""
+        """The answers to what was asked; None if anything may be said."""
         self.audio = bytearray()
         self.voiced = Voiced(WEAKEST if isinstance(answers, AnswerWords) else PERHAPS)
         self.before: list[Word] = []
-        """Words of the parts that were cut off."""
+        """The words of the parts that were cut off."""
         self.heard_at = 0
-        """Samples at the last partial."""
+        """The number of samples at the last partial."""
         self.partial: tuple[int, ...] = ()
-        """Its tokens."""
+        """The tokens of the last partial."""
         self.told = "", ""
         self.encoded: tuple[int, int, Encoded] | None = None
-        """Begin and end of the part of `audio` that was heard last, and the encoder's output for it."""
+        """The beginning and end of the part of `audio` that was encoded last, and the encoder's output for it."""
         self.last: tuple[int, list[Word]] | None = None
         """A position in the utterance, and the words up to there, which are final unless the voice goes on."""
         self.so_far: list[Word] = []
-        """The same, as long as the caller may go on."""
+        """The words so far, as long as the caller may continue."""
         self.others: list[str] = []
-        """What else may have been said instead of those words."""
+        """Alternatives to those words."""
 
     @property
     def samples(self) -> int:
@@ -124,9 +124,9 @@ class _Session:
         return min(self.samples, self.voiced.last + AFTER)
 
     def overdue(self, least: float, early: float) -> float:
-        """Samples by which the next partial is late; negative if it is not due yet.
+        """How many samples ago the next partial was due; negative if it is not due yet.
 
-        `least`: samples from one partial to the next; `early`: the same while the voice has just begun.
+        `least`: samples between partials; `early`: the same for a voice that has just begun.
         """
         if self.voiced.first is None:
             return -1
@@ -148,10 +148,10 @@ class _Session:
         self.encoded = None
 
     def sound(self, begin: int, end: int) -> NDArray[np.float32]:
-        """The audio from `begin` to `end`, with less noise, and brought to the same level as any other.
+        """The audio from `begin` to `end`, with its noise reduced, at a standard level.
 
-        Short answers keep their noise: what is taken from a lone word with it costs more than it gains. Of 403 in
-        the tuning voices 369 are understood and 13 misunderstood, instead of 364 and 18.
+        Short answers keep their noise, because removing it also damages a lone word. Of 403 answers in tuning voices,
+        369 are understood and 13 misunderstood, instead of 364 and 18 with noise reduction.
         """
         audio = np.frombuffer(bytes(self.audio[2 * begin : 2 * end]), "<i2").astype(np.float32) / np.float32(32768)
         if not isinstance(self.answers, AnswerWords):
@@ -192,7 +192,7 @@ class Moonshine:
         self._behind = False
         """Whether the machine is busy."""
         self.urgent: Callable[[], bool] = lambda: False
-        """See `Interruptible`: asked between two steps of the decoder."""
+        """See `Interruptible`; called between two steps of the decoder."""
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -202,7 +202,7 @@ class Moonshine:
     # ------------------------------------------------------------------------------------------ SttEngine
 
     def open(self, session: int, options: Mapping[str, Any]) -> None:
-        """See `SttEngine`. With a `grammar` or `expected` that has no phrases, nothing in particular is expected."""
+        """See `SttEngine`. If `grammar` or `expected` has no phrases, there is no bias."""
         if len(self._sessions) >= self.max_sessions:
             raise EngineFull(f"{self.max_sessions} utterances are open already")
         dialplan, expected = str(options.get("grammar", "")), str(options.get("expected", ""))
@@ -243,7 +243,7 @@ class Moonshine:
         del self._sessions[session]
 
     def held(self) -> Mapping[str, int]:
-        """`sessions` that are open."""
+        """The number of open `sessions`."""
         return {"sessions": len(self._sessions)}
 
     # ------------------------------------------------------------------------------------------ pieces of work
@@ -253,7 +253,7 @@ class Moonshine:
             raise _Preempted
 
     def _next(self) -> Callable[[], Mapping[int, Hypothesis]] | None:
-        """The most urgent piece of work: finals, which will soon be asked for, come before partials."""
+        """The most urgent piece of work: finals, which will soon be requested, come before partials."""
         for session in self._sessions.values():
             if session.end - session.begin > LONGEST and session.speaking:
                 return partial(self._cut, session)
@@ -270,13 +270,14 @@ class Moonshine:
         return partial(self._guess, number, self._sessions[number])
 
     def _finish(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
-        """The final words of what was said before the pause. Meanwhile, those of a number are told as they sounded: in
-        a pause within it, it was made as long as the whole one, and nobody would wait for the rest."""
+        """Makes the final of what was said before the pause, and reports its words. For a number, the words as they
+        sounded are reported: its final is forced to the full length, even if the caller only pauses within it, and then
+        nobody would wait for the rest."""
         self._words_for_good(session, self._give_way)
         return self._changed(number, session, session.so_far)
 
     def _guess(self, number: int, session: _Session) -> Mapping[int, Hypothesis]:
-        """What the growing audio says so far."""
+        """Makes a partial of the growing audio."""
         end = session.samples if session.speaking else session.end
         encoded = self._encoded(session, session.begin, end)
         self._give_way()
@@ -294,7 +295,7 @@ class Moonshine:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
 
     def _words_for_good(self, session: _Session, poll: Callable[[], None]) -> list[Word]:
-        """The final words since the last cut. They are looked for once in each pause."""
+        """The final words since the last cut, which are found once in each pause."""
         if not session.voiced.last:
             return []
         if not self._settled(session):
@@ -304,7 +305,8 @@ class Moonshine:
         return session.last[1]
 
     def _keep(self, session: _Session) -> None:
-        """Once the caller has gone on after a pause, what they said before it is not heard again if it was long."""
+        """Once the caller has continued after a pause, long speech before the pause is cut off and not processed
+        again."""
         if session.last is None or self._settled(session):
             return
         place = session.last[0] - session.voiced.dropped * WINDOW + WINDOW
@@ -313,7 +315,7 @@ class Moonshine:
             self._drop(session, place)
 
     def _cut(self, session: _Session) -> Mapping[int, Hypothesis]:
-        """Makes the first part of a long speech final. The rest follows with the next partial."""
+        """Makes the first part of long speech final. The rest follows with the next partial."""
         place = session.voiced.quietest(session.begin + SHORTEST_CUT, session.begin + LONGEST)
         session.before += self._hear(session, session.begin, place, self._give_way)
         self._drop(session, place)
@@ -332,7 +334,7 @@ class Moonshine:
         answered = with_answer(self._model, encoded, ranked, session.answers, session.bias, poll)
         session.encoded = None
         tokens, sure = self._model.tokens, False
-        # What the decoder found without an answer in mind proves as well that somebody spoke.
+        # What the decoder found without restriction to answers is also evidence that somebody spoke.
         likelihood = max(spoken_likelihood(each, tokens) for each in (ranked, answered))
         if isinstance(session.answers, AnswerWords):
             sure = is_answer(session.voiced, answer_likelihood(tokens, answered, session.answers))
@@ -363,7 +365,7 @@ class Moonshine:
         *,
         whole: bool = False,
     ) -> list[Word]:
-        """The words of the best hypothesis; none if it was made up, for which see `is_speech`."""
+        """The words of the best hypothesis; none if `is_speech` says that it was made up."""
         text = self._model.tokens.text(ranked[0].tokens) if ranked else ""
         answer = session.bias is not None and session.bias.answers(text)
         answer = answer or (session.answers is not None and session.answers.fits(text))
@@ -386,7 +388,7 @@ class Moonshine:
 
 
 def create(options: Mapping[str, Any]) -> Moonshine:
-    """The engine. Raises `ValueError` for a bad option, `WeightsMissing` without weights."""
+    """Creates the engine. Raises `ValueError` for a bad option, and `WeightsMissing` without weights."""
     return Moonshine(options)
 
 

@@ -1,14 +1,14 @@
 """Moonshine's encoder and decoder as graphs of few nodes.
 
-In the published decoder, a step goes through 900 nodes. Most of them compute shapes and positions, again in each layer,
-and together they take longer than the multiplications. These graphs have the same weights, and 20 nodes a layer:
+In the published decoder, a step runs 900 nodes. Most of them compute shapes and positions, again in each layer, and
+together they take longer than the multiplications. These graphs have the same weights, but only 20 nodes per layer:
 
 - Query, key, and value are one multiplication. Attention is one node, and so are the rotary positions, and a sum with
   its norm.
 - Weights are signed 8-bit numbers instead of unsigned ones: the same, less 128. Processors multiply those faster.
 - The audio's keys and values come from a graph of their own. They are computed once, and all hypotheses share them.
 
-In CPU that saves half of a step, a third of the encoder, and two thirds of a step with four hypotheses.
+This saves half of a decoder step's CPU (two thirds with four hypotheses), and a third of the encoder's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sidecars.onnx_graph import MICROSOFT, OnnxGraph
 
 EPSILON = 1e-5
 STRIDE = 64 * 3 * 2
-"""Samples in a state."""
+"""Samples per state."""
 DECODER = "/model/decoder/"
 
 Floats = NDArray[np.float32]
@@ -43,18 +43,19 @@ class Graphs:
     decoder: bytes
     heard: Floats
     spelled: Floats
-    """The frequencies of the encoder and of the decoder. A position times a frequency is an angle."""
+    """The frequencies of the encoder and of the decoder; a position times a frequency is an angle."""
     heads: int
     width: int
-    """How many numbers each head has in a key."""
+    """The size of a key in each head."""
     own: list[str]
     """The names of the keys and values of the text."""
     kept: list[str]
-    """Those of the audio."""
+    """The names of the keys and values of the audio."""
 
 
 def rebuilt(encoder: Path, decoder: Path) -> Graphs:
-    """Raises `ValueError` if the files are not such graphs, 8-bit and in onnxruntime's format."""
+    """Builds the graphs from the published files. Raises `ValueError` if these are not 8-bit graphs in onnxruntime's
+    format."""
     heard = _Weights(encoder, "/rotary_emb/Expand")
     spelled = _Weights(decoder, "/model/decoder/rotary_emb/Expand")
     _, heads, _, width = spelled.get("present.0.encoder.key").shape
@@ -91,11 +92,11 @@ class _Weights:
         raise ValueError(f"no weights {name!r}")
 
     def bias(self, node: str) -> NDArray[Any]:
-        """What a node adds to its product: its last input."""
+        """The bias that a node adds to its product, which is its last input."""
         return self.get(self._file.inputs[node][-1])
 
     def of(self, node: str, ending: str = "") -> NDArray[Any]:
-        """The first weights that a node takes whose name has this `ending`."""
+        """The first weights among a node's inputs whose name has this `ending`."""
         taken = [name for name in self._file.inputs.get(node, ()) if name in self._file.weights]
         found = [name for name in taken if name.endswith(ending)]
         if not found:
@@ -105,7 +106,7 @@ class _Weights:
 
 class _Builder(OnnxGraph):
     def __init__(self, weights: _Weights, prefix: str, dots: str) -> None:
-        """`prefix`, `dots`: what the names of nodes, and of weights, begin with."""
+        """`prefix`, `dots`: the beginnings of the names of nodes and of weights."""
         super().__init__()
         self.weights, self._prefix, self._dots = weights, prefix, dots
 
@@ -153,7 +154,7 @@ class _Builder(OnnxGraph):
 
 
 def _signed(values: NDArray[Any]) -> NDArray[np.int8]:
-    """Unsigned 8-bit numbers, less 128."""
+    """Unsigned 8-bit numbers minus 128."""
     if values.dtype != np.uint8:
         raise ValueError(f"weights of type {values.dtype}, not 8-bit")
     signed: NDArray[np.int8] = np.bitwise_xor(values, 128).view(np.int8)
@@ -195,7 +196,7 @@ def _encoder(weights: _Weights, heads: int) -> bytes:
 
 
 def _attended(graph: _Builder, normed: str, name: str, rotary: Sequence[str], heads: int) -> tuple[str, str, str]:
-    """Query, key, and value of self-attention."""
+    """The query, key, and value of self-attention, with positions applied."""
     joined = graph.matmul(normed, *(f"{name}/{each}_proj" for each in "qkv"))
     query, key, value = graph.node("Split", [joined], 3, axis=-1, num_outputs=3)
     return graph.turned(query, rotary, heads), graph.turned(key, rotary, heads), value

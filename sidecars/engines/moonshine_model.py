@@ -1,4 +1,4 @@
-"""A Moonshine model (Useful Sensors, 2024; arXiv 2410.15608) in onnxruntime: audio in, ranked hypotheses out.
+"""A Moonshine model (Useful Sensors, 2024; arXiv 2410.15608) in onnxruntime, which turns audio into ranked hypotheses.
 
 An encoder turns raw audio into 41.6 states per second. From these a decoder spells the text, one token per step, and
 keeps the keys and values of earlier steps. Decoding is a beam search: the `beam` best hypotheses go through the decoder
@@ -18,12 +18,12 @@ from sidecars.engines.moonshine_runs import RATE, Encoded, Floats, load
 from sidecars.engines.moonshine_tokens import END, START, Tokens, read_tokens
 
 LEAD, TAIL = np.zeros(RATE // 10, np.float32), np.zeros(RATE // 4, np.float32)
-"""Silence added before and after the audio. Without it the model misses words at the very beginning or end."""
+"""Silence that is added before and after the audio; without it, the model misses words at the very beginning or end."""
 LONGEST_PIECES_S = 6.5
 """The most tokens per second of audio. Nobody talks faster; a decoder that repeats itself does."""
 CANDIDATES, UNLIKELY = 40, 8.0
-"""The most tokens that may follow a hypothesis, and how much less likely than the best of them one may be (natural
-logarithm). The bias is only asked about these."""
+"""The most tokens that may follow a hypothesis, and how much less likely than the best of them they may be (natural
+logarithm). The bias is only computed for these."""
 PRUNED = 3.0
 """A hypothesis is dropped if it is less likely than the best one by more than this (natural logarithm). On 400
 utterances of the tuning sets this saves 11 % of the CPU and costs no words."""
@@ -43,7 +43,7 @@ class Decoded:
 
     @property
     def score(self) -> float:
-        """Hypotheses are ranked by this."""
+        """The score by which hypotheses are ranked."""
         return _score(self.logprobs, self.bonus)
 
     @property
@@ -53,7 +53,7 @@ class Decoded:
 
 
 class Bias(Protocol):
-    """Which words are expected. A state is an immutable value; each hypothesis keeps its own."""
+    """Defines which words are expected. A state is an immutable value; each hypothesis keeps its own."""
 
     start: Any
 
@@ -67,12 +67,12 @@ class Bias(Protocol):
 
 
 class Grammar(Protocol):
-    """Which texts are possible. A state is an immutable value."""
+    """Defines which texts are possible. A state is an immutable value."""
 
     start: Any
 
     def allowed(self, state: Any) -> Mapping[int, Any]:
-        """Returns the tokens that may come next, perhaps the end of the text among them, and the state after each."""
+        """Returns the tokens that may come next, which may include the end of the text, and the state after each."""
         ...
 
 
@@ -110,9 +110,9 @@ class MoonshineModel:
     ) -> list[Decoded]:
         """Returns the ways to understand `encoded`, best first; at least one.
 
-        `guess`: tokens that the text probably begins with. It never changes the result: those that decoding would have
-        found without a rival are taken over, all in one step. `poll` is called between steps, and may raise to end the
-        decoding.
+        `guess`: tokens with which the text probably begins. It never changes the result, but speeds it up: those that
+        decoding would have found without a rival are accepted in a single step. `poll` is called between steps, and may
+        raise to end the decoding.
         """
         longest = 4 + round(LONGEST_PIECES_S * encoded.seconds)
         logits, pasts = self._runs.begin(encoded, [START, *guess])
@@ -154,9 +154,9 @@ class MoonshineModel:
         beam: int = 1,
         poll: Callable[[], None] = lambda: None,
     ) -> list[Decoded]:
-        """Returns the likeliest of the texts that `grammar` allows, best first; none if no text came to its end.
+        """Returns the likeliest texts that `grammar` allows, best first; none if no text was completed.
 
-        `lead`: tokens that come before such a text. Of texts that differ in punctuation alone, one is followed.
+        `lead`: tokens that come before such a text. Of texts that differ only in punctuation, one is followed.
         """
         # Digits are short words with commas between them.
         longest = 2 * (4 + round(LONGEST_PIECES_S * encoded.seconds))
@@ -196,7 +196,7 @@ def _score(logprobs: Sequence[float], bonus: float) -> float:
 
 
 def _log_softmax(logits: Floats) -> Floats:
-    """In place, because each row has 128 kB."""
+    """Works in place, because each row has 128 kB."""
     logits -= logits.max(-1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
     return logits
@@ -219,7 +219,7 @@ def _chosen(
     found: list[tuple[float, int, int, _Hypothesis]] = []
     most = CANDIDATES if bias else beam + 1
     for at, (each, row) in enumerate(zip(live, rows, strict=True)):
-        # Most of the vocabulary is out of the question, and sorting it would take as long as a step of the decoder.
+        # Most of the vocabulary is irrelevant, and sorting it would take as long as a step of the decoder.
         nearest = np.flatnonzero(row >= row.max() - UNLIKELY)
         if len(nearest) > most:
             nearest = nearest[np.argpartition(row[nearest], -most)[-most:]]

@@ -1,4 +1,4 @@
-"""Runs a Moonshine encoder and decoder in onnxruntime, on one thread: with two, a step is hardly faster and takes more
+"""Runs a Moonshine encoder and decoder in onnxruntime, on one thread: with two, a step is hardly faster, and takes more
 CPU in total."""
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Pasts = Mapping[str, Floats]
 
 
 class Encoded:
-    """Audio as the decoder sees it."""
+    """Encoded audio, the input of the decoder."""
 
     __slots__ = ("cross", "samples", "states")
 
     def __init__(self, states: Floats, samples: int) -> None:
         self.states, self.samples = states, samples
         self.cross: dict[str, Floats] = {}
-        """Its keys and values, the same at each step; known once the decoder has begun."""
+        """The audio's keys and values, which are the same in each step; known once the decoder has begun."""
 
     @property
     def seconds(self) -> float:
@@ -57,13 +57,13 @@ class Runs(Protocol):
 
 def load(encoder: Path, decoder: Path) -> Runs:
     """Raises `ValueError` if the files are not such a model."""
-    with suppress(ValueError):  # of other members of the family the graphs are not known
+    with suppress(ValueError):  # the graphs are not known for other members of the family
         return Rebuilt(rebuilt(encoder, decoder))
     return Published(encoder, decoder)
 
 
 class Rebuilt:
-    """The model by graphs of our own: see `moonshine_graphs.py`."""
+    """The model with our own graphs; see `moonshine_graphs.py`."""
 
     def __init__(self, graphs: Graphs) -> None:
         self._encoder, self._cross, self._decoder = map(session, (graphs.encoder, graphs.cross, graphs.decoder))
@@ -97,7 +97,7 @@ class Rebuilt:
 
 
 class _Positions:
-    """Cosines and sines by position, as the graphs take them."""
+    """Cosines and sines by position, in the format of the graphs."""
 
     def __init__(self, frequencies: Floats) -> None:
         self._frequencies = frequencies
@@ -114,8 +114,7 @@ class _Positions:
 
 
 class Published:
-    """The model as it is published: an encoder, and a merged decoder, in which the first step has a branch of its
-    own."""
+    """The model as published: an encoder, and a merged decoder with a separate branch for the first step."""
 
     def __init__(self, encoder: Path, decoder: Path) -> None:
         """Raises `ValueError` if the files are not such a model."""
@@ -152,9 +151,9 @@ class Published:
         """See `Runs`."""
         rows = len(tokens)
         if encoded.cross[self._cross[0]].shape[0] != rows:
-            # The audio is the same for all of them.
+            # The audio is the same for all hypotheses.
             encoded.cross = {name: np.repeat(each[:1], rows, 0) for name, each in encoded.cross.items()}
-        # With the cache, the audio's keys and values are used instead of the states, and are not returned.
+        # With the cache, the audio's keys and values are used in place of the states, and are not returned.
         states = encoded.states[:, :1].repeat(rows, 0)
         own = {**_chosen(pasts, parents), **encoded.cross}
         wanted = self._presents[: len(self._own)]
@@ -177,7 +176,7 @@ class Published:
 
 
 def session(model: Path | bytes) -> Any:
-    """Raises `ValueError` for what is no model."""
+    """Loads a model. Raises `ValueError` if it is not one."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
@@ -187,13 +186,13 @@ def session(model: Path | bytes) -> Any:
     given = model if isinstance(model, bytes) else str(model)
     try:
         return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # a different one for each kind of broken file
+    except Exception as error:  # each kind of broken file has its own error
         name = "the rebuilt graph" if isinstance(model, bytes) else model
         raise ValueError(f"{name}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
 
 
 def _chosen(pasts: Pasts, parents: Sequence[int]) -> Pasts:
-    """The rows of `parents`."""
+    """Returns the rows of `parents`."""
     rows = len(next(iter(pasts.values())))
     if list(parents) == list(range(rows)):
         return pasts

@@ -10,7 +10,7 @@ from pathlib import Path
 START, END = 1, 2
 """`<s>` and `</s>`."""
 SPACE = "▁"
-"""Stands for the space before a word (SentencePiece's convention)."""
+"""Represents the space before a word (SentencePiece's convention)."""
 
 _BYTE = re.compile(rb"<0x([0-9A-F]{2})>")
 

@@ -24,7 +24,8 @@ LAYOUTS = (
     ("onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx", "tokenizer.json"),
     ("encoder_model.onnx", "decoder_model_merged.onnx", "tokenizer.json"),
 )
-"""Names under which the family is published: encoder, decoder, tokenizer. A repository is taken to have the second."""
+"""The file names under which the family is published: encoder, decoder, tokenizer. A repository is assumed to have the
+second set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Makes words with times and confidence out of the tokens that Moonshine gives."""
+"""Turns Moonshine's tokens into words with times and confidence."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _confidence(least: float, agreed: float, likelihood: float) -> float:
     """Returns how likely a word is right, from the log probability of its least likely token, the share of hypotheses
     that have the word, and the likelihood of the whole text.
 
-    The weights are a logistic regression's on 1,131 words of the sets whose names end in `_tune`, of which 92 % are
-    right: 83 % of those that it gives 0.8 to 0.9, and half of those that it gives less than 0.7.
+    The weights come from a logistic regression on 1,131 words of the sets whose names end in `_tune`. Of these words 92
+    % are right: 83 % of those with a confidence of 0.8 to 0.9, and half of those below 0.7.
     """
     return 1 / (1 + math.exp(-(0.14 + 0.69 * least + 2.56 * agreed + 2.61 * likelihood)))
 
 
 def _shares(ranked: Sequence[Decoded]) -> list[float]:
-    """Returns how likely each hypothesis is, if one of them is right."""
+    """Returns the probability of each hypothesis, assuming that one of them is right."""
     sums = [sum(each.logprobs) for each in ranked]
     weights = [math.exp(each - max(sums)) for each in sums]
     return [each / sum(weights) for each in weights]
@@ -74,7 +74,7 @@ def spoken_likelihood(ranked: Sequence[Decoded], tokens: Tokens) -> float:
 
 
 def plain_words(text: str) -> str:
-    """Returns a text without what cannot be heard: case, punctuation, and how "okay" is written."""
+    """Returns a text without anything inaudible: case, punctuation, and the spelling of "okay"."""
     return " ".join(filter(None, map(_plain, text.split())))
 
 
@@ -84,7 +84,8 @@ def _plain(word: str) -> str:
 
 
 def placed(said: Sequence[Said], voiced: Voiced, begin: int, end: int, offset_s: float) -> list[Word]:
-    """Returns words with times. The model gives none, so the letters are spread over the voice from `begin` to `end`.
+    """Returns words with times. The model gives no times, so the letters are spread over the voice from `begin` to
+    `end`.
 
     `offset_s`: the position of sample 0 in the session's audio.
     """

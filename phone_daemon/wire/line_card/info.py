@@ -1,8 +1,8 @@
 """DTMF digits in SIP INFO requests. Pure.
 
-`application/dtmf-relay` has a line `Signal=5`, mostly with `Duration=160` after it; `application/dtmf` is the digit
-itself, or, from some gateways, the same `Signal=` line; Nortel's `d=5` or `d=Digits=5` has a type of its own. None is
-in an RFC, so all spellings found in practice are accepted.
+`application/dtmf-relay` has a line `Signal=5`, usually followed by `Duration=160`. `application/dtmf` contains the
+digit itself or, from some gateways, the same `Signal=` line. Nortel's `d=5` or `d=Digits=5` has its own type. None of
+these is in an RFC, so all spellings found in practice are accepted.
 """
 
 from __future__ import annotations

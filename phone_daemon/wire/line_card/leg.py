@@ -23,16 +23,16 @@ from phone_daemon.wire.playout import SILENCE, Playout, loud
 from phone_daemon.wire.protocol import Answered, Report, Ringing
 
 OUR_DOING = frozenset({EndReason.DRAINED, EndReason.FAILED})
-"""Ends for which another server may do better: a call that still rings is refused with 503."""
+"""Reasons for which another server may succeed: a call that still rings is refused with 503."""
 LINGER_S = 0.2
 """Time between the agent's last sound and BYE or REFER: what was sent is still traveling, or waiting in jitter
 buffers."""
 
 
 class Leg(pj.Call):  # type: ignore[misc]
-    """`send` and `send_frame` (its fields) take what goes to the daemon; `spare` keeps audio ports for the next call.
+    """`send` and `send_frame` (its fields) take messages to the daemon; `spare` keeps audio ports for the next call.
 
-    Without `spare` callers hear themselves. Drop the last reference only after `gone`.
+    Without `spare`, callers hear themselves. Drop the last reference only after `gone`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.consulting = False
         """Whether a colleague is being called to take this caller over."""
         self.trunk = ""
-        """The trunk that the call came by."""
+        """The trunk that the call came through."""
         self.stale_frames = 0
         self.gone = False
         """Whether pjsua2 is done with the call."""
@@ -204,7 +204,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         return self._answered and self._port is not None and not self.closed
 
     def _speak(self) -> bytes:
-        """The agent's frame for this tick; nothing is taken while the caller cannot hear it (hold)."""
+        """The agent's frame for this tick; none is taken while the caller is on hold and cannot hear it."""
         if not (self._live and self._sending and self._open):
             return b""
         if self.music:
@@ -213,13 +213,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         said = self._said = self.playout.pull()
         if said and loud(said):
             self._sounded = time.monotonic()
-        # Counted separately from the queue that prevents it.
+        # Counted independently of the queue, which should prevent this.
         if said and self.playout.source <= self._flushed:
             self.stale_frames += 1
         return said
 
     def settle(self, at_ns: int) -> None:
-        """Called after the bridge's tick: all of its audio has been with RTP since `at_ns`."""
+        """Called after the bridge's tick, all of whose audio was handed to RTP at `at_ns`."""
         port = self._port
         if not self._live or port is None:
             return
@@ -235,15 +235,15 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @property
     def restless(self) -> bool:
-        """Whether to watch it at every tick: it is about to end, or sound may come in from a source that is not yet
-        known."""
+        """Whether to watch it at every tick, because it is about to end, or its sound may come from an unknown
+        source."""
         return self._leave is not None or (self._hearing and not self._rtp.known)
 
     def watch(self, now: float) -> None:
         """Checks the timers and the RTP source; called several times a second."""
         if self.closed or self.gone:
             return
-        if self.dialog.unacknowledged != self._unacknowledged:  # a new offer of theirs was answered, or that is done
+        if self.dialog.unacknowledged != self._unacknowledged:  # an answer to an offer of theirs, or its ACK
             self._unacknowledged = self.dialog.unacknowledged
             self._ack_by = now + self._limits.ack_timeout_s if self._unacknowledged else float("inf")
         if now >= self._ack_by:
@@ -251,7 +251,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         elif now >= self._media_by and self._media < 0:
             self.hang_up(EndReason.FAILED, detail=f"no media was agreed on within {self._limits.ack_timeout_s:g} s")
         elif self._transfer.timed_out(now):
-            pass  # It has been told.
+            pass  # It has been reported.
         elif self._leave is not None and now >= self._sounded + LINGER_S:
             leave, self._leave = self._leave, None
             leave()
@@ -357,7 +357,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.press(prm.digit)
 
     def accepted(self, now: float) -> None:
-        """The other side accepts a call of ours. If it still repeats that, it does not get our ACK."""
+        """The other side has accepted a call of ours. If it keeps repeating that, it does not receive our ACK."""
         if self._placed and now >= self._media_by:
             self._ack_by = now
 
@@ -372,7 +372,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             self.hang_up(EndReason.TRANSFERRED, prm.statusCode)
 
     def onCallRedirected(self, prm: Any) -> int:  # noqa: N802
-        # Elsewhere may be anywhere, at our cost: a 3xx is a refusal, with its own status.
+        # A redirection could lead anywhere, at our cost, so a 3xx counts as a refusal with its own status.
         return int(pj.PJSIP_REDIRECT_REJECT)
 
     @guarded
@@ -382,7 +382,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
-        # Whoever knows the dialog's tags is a party to it: a PBX puts another caller in this one's place (RFC 3891).
+        # A sender that knows the dialog's tags is a party to it: a PBX replaces this caller with another (RFC 3891).
         leaving = self._leave is not None or self._transfer.under_way or self._ending is not None
         if not self._live or self._placed or self.consulting or leaving:
             prm.statusCode = pj.PJSIP_SC_FORBIDDEN

@@ -1,4 +1,4 @@
-"""Which requests are answered before pjsua sees them, and how. Pure.
+"""Decides which requests are answered before pjsua sees them, and how. Pure.
 
 pjsua aborts on some requests, and answers others with 500 or not at all, which PBXes take for a dead call: INFO,
 OPTIONS, NOTIFY, and SUBSCRIBE within a call, a re-INVITE without a codec of ours, and methods that it does not know.
@@ -24,7 +24,7 @@ WITHIN = frozenset({"BYE", "UPDATE", "PRACK", "INFO", "REFER"})
 SDP = "application/sdp"
 SIPFRAG = "message/sipfrag"
 SUCCESS = ("200", "204")
-"""What an INVITE's success is in a NOTIFY; 202 is the REFER's own, and says nothing of its outcome."""
+"""The success of the new INVITE in a NOTIFY; 202 is the answer to the REFER itself, and does not tell its outcome."""
 _STATUS = re.compile(r"\s*SIP/2\.0[ \t]+(\d{3})\b", re.IGNORECASE | re.ASCII)
 RETRY_AFTER_S = 5
 """How long callers are told to wait when all lines are busy: with so few lines, one is soon free."""
@@ -33,20 +33,20 @@ REMEMBERED = 64
 
 
 MOST_REPEATED = 3_000
-"""Bytes of an INVITE that its answer repeats: with our own headers and session description, pjsip's buffer of 4,000
-would not hold more, and nobody would be answered."""
+"""The most bytes of an INVITE that its answer repeats. With our own headers and session description, more would not fit
+into pjsip's buffer of 4,000, and no answer would be sent."""
 
 
 @dataclass(slots=True)
 class Dialog:
-    """What screening knows of a live call."""
+    """The state of a live call that screening needs."""
 
     remote_tag: str = ""
     """The other side's tag; empty while it is not known."""
     referring: bool = False
     """Whether a REFER of ours is pending, so that NOTIFY requests are expected (RFC 3515)."""
     untold: bool = False
-    """Whether the subscription to a REFER of ours has ended without a word about its outcome."""
+    """Whether the subscription to a REFER of ours has ended without reporting its outcome."""
     succeeded: bool = False
     """Whether the last NOTIFY says that a REFER of ours has succeeded; some say so without ending the subscription."""
     offer: str = ""
@@ -61,7 +61,7 @@ class Dialog:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What happens to a message: it is left to pjsua unless `code` answers it or `drop` ends it."""
+    """The verdict on a message: it is left to pjsua unless it is answered with `code` or dropped."""
 
     code: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,8 @@ class Screening:
         self._refused: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
 
     def judge(self, message: SipMessage, dialog: Dialog | None, *, full: bool) -> Verdict:
-        """`dialog` is the call of the message's Call-ID, if there is one; `full`: no more calls can be taken."""
+        """`dialog`: the call with the message's Call-ID, if there is one; `full`: whether no more calls can be
+        taken."""
         if message.code:
             return PASS
         if message.method == "ACK" and dialog is not None and message.cseq >= dialog.unacknowledged:
@@ -167,6 +168,6 @@ class Screening:
 
 
 def _repeated(message: SipMessage) -> int:
-    """Size of the headers that a response repeats, Record-Route included (RFC 3261 section 12.1.1)."""
+    """The size of the headers that a response repeats, including Record-Route (RFC 3261 section 12.1.1)."""
     names = (*NEEDED, "record-route")
     return sum(len(name) + len(value) + 4 for name, value in message.headers if name in names)

@@ -16,13 +16,13 @@ from phone_daemon.events import TransferFailed
 from phone_daemon.wire.line_card.screening import Dialog
 
 UNTOLD_S = 3.0
-"""How long the caller may still leave by themselves, when their side will not tell any more how the transfer goes."""
+"""How long to wait for the caller's BYE if their side no longer reports the progress of the transfer."""
 Failed = Callable[[int, str], None]
 """Takes the status, 0 if there is none, and the reason."""
 
 
 class Transfer:
-    """That of the call of `dialog`; `tell` takes what the daemon is told of it."""
+    """The transfer of the call of `dialog`; `tell` takes reports for the daemon."""
 
     def __init__(self, dialog: Dialog, tell: Callable[[TransferFailed], None]) -> None:
         self.under_way = False
@@ -33,8 +33,8 @@ class Transfer:
         self._by = float("inf")
 
     def begin(self, whom: str, refer: Callable[[Any], None], within_s: float, failed: Failed | None = None) -> None:
-        """Has `refer` send it. If it fails, or nothing final is heard `within_s`, `failed` is called, or the daemon
-        told."""
+        """Calls `refer` to send REFER. If that fails, or no final NOTIFY comes `within_s`, `failed` is called, or
+        without it the daemon is notified."""
         self._within_s, self._by = within_s, time.monotonic() + within_s
         self._failed = failed
         self.under_way = self._dialog.referring = True
@@ -44,7 +44,7 @@ class Transfer:
             self._fail(0, f"transfer to {whom}: {why(error)}")
 
     def timed_out(self, now: float) -> bool:
-        """Whether it failed just now because nothing final was heard in time; `now` is monotonic."""
+        """Whether it has just failed because no final NOTIFY came in time; `now` is monotonic."""
         if self._dialog.untold:
             self._end_soon(now)
         late = now >= self._by
@@ -53,7 +53,7 @@ class Transfer:
         return late
 
     def done(self, code: int, reason: Any, *, final: bool) -> bool:
-        """Takes a NOTIFY; true: the caller is with the other party, and our call can end."""
+        """Takes a NOTIFY. Returns whether the caller has reached the other party, so that our call can end."""
         # Until the final NOTIFY the other party's phone is ringing, and the caller may come back (RFC 3515).
         if code >= 300 or final or self._dialog.succeeded:
             self._dialog.referring = False
@@ -64,13 +64,13 @@ class Transfer:
         return 200 <= code < 300 and (bool(final) or self._dialog.succeeded)
 
     def _end_soon(self, now: float) -> None:
-        """The subscription has ended while it rang, or before, and nobody will tell how the transfer ends."""
+        """The subscription ended before or while the other telephone rang, so the outcome will not be reported."""
         self._dialog.untold = False
         if self.under_way:
             self._by, self._within_s = min(self._by, now + UNTOLD_S), UNTOLD_S
 
     def _fail(self, code: int, detail: str) -> None:
-        """The caller is still here."""
+        """Reports that the transfer failed and the caller is still here."""
         self._by, self.under_way = float("inf"), False
         failed, self._failed = self._failed, None
         if failed is not None:
@@ -80,5 +80,5 @@ class Transfer:
 
 
 def why(error: Any) -> str:
-    """What a `pj.Error` says, on one line."""
+    """The message of a `pj.Error`, on one line."""
     return re.sub(r"\s+", " ", str(error.reason or error.info()))
