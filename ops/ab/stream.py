@@ -175,7 +175,7 @@ async def _stream(
     following = utterance
     try:
         following = _Utterance(host, call, recordings[(number + 1) % len(recordings)])
-        await utterance.begin()  # which waits for everything that a new call has to wait for
+        await utterance.begin()  # waits for everything that a new call has to wait for
         utterance.close()
         await asyncio.sleep(number * 0.137 % 1.0)  # callers do not speak in step
         until, turn = loop.time() + seconds, number + 2

@@ -19,7 +19,7 @@ def problems(certificate: Path, key: Path, name: str) -> list[str]:
 
 
 def mistakes(certificate: Path, key: Path, name: str) -> list[str]:
-    """What is wrong for as long as nobody changes the settings or the files. Raises `Missing` (openssl)."""
+    """The problems that last until somebody changes the settings or the files. Raises `Missing` (openssl)."""
     for path, what in ((certificate, "certificate"), (key, "key")):
         if not path.is_file():
             return [f"[edge] {what}: no such file: {path}"]

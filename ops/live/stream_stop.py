@@ -19,8 +19,8 @@ from ops.live.bare_model import BareModel, Running, Stream
 from ops.report.stats import quantiles
 
 STOP_S = 2.0
-"""A server that still generates this long after a stream was closed has not stopped; nor has one that continues for
-half of what was left of the stream.
+"""A server has not stopped if it still generates this long after a stream was closed, or for half of the remaining
+length of the stream.
 """
 CROWD = 16
 """Concurrent streams, enough to slow down one more."""

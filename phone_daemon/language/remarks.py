@@ -33,8 +33,9 @@ _MISHEARD = """
     was we well ya yahoo yay you you're your
     """
 MISHEARD = frozenset(_MISHEARD.split())
-"""What the recognizer makes of the first third of a second of a remark, or of a mumbled remark: "and" of "mm", "god" of
-"got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic voices."""
+"""Words that the recognizer writes for the first third of a second of a remark, or for a mumbled one: "and" of "mm",
+"god" of "got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic
+voices."""
 _WANTING = """
     actually again agent already another anybody appointment book bye can can't cancel cannot could didn't don't enough
     excuse give goodbye hang hello help hold how how's human just let louder many minute moment much need never
@@ -45,10 +46,11 @@ WANTING = frozenset(_WANTING.split())
 """Words with which people take the floor; one of them is enough."""
 AFTER_NO = frozenset(("but", "i", "it", "it's", "no", "not", "that", "that's", "the", "wait", "we", "you"))
 ENOUGH = 2.0
-"""So much of a claim takes the floor (`claim`): a single other word may have been made up from the end of a "yeah"."""
+"""The least `claim` that takes the floor. A single word is not enough, because it may have been made up from the end of
+a "yeah"."""
 DENIAL, DOUBTFUL = 1.5, 0.4
-"""What a "no" counts for in a claim, and what a word counts for that may be part of a remark, or made of one
-(`MISHEARD`). Any other word counts 1, a remark of one word nothing."""
+"""The weight in a claim of a "no", and of a word that may be part of a remark, or misheard from one (`MISHEARD`). Any
+other word counts 1, and a remark of one word counts 0."""
 BEGUN = 4
 """Letters at the beginning of a word that are enough to recognize it."""
 MANY = 5

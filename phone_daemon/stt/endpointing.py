@@ -51,8 +51,8 @@ EVEN_S = 0.8
 """Wait after what is as likely the end of a turn as not."""
 FALL_S = 0.9
 """How much shorter the wait becomes when the odds of an end grow by a factor of e. If the lengths of people's pauses
-are distributed exponentially, no other form of waiting cuts off fewer turns for the same mean wait, and this value is
-the mean of the pauses."""
+are distributed exponentially, no other rule cuts off fewer turns for the same mean wait, and this value is the mean of
+the pauses."""
 PACE = 1.4
 """The factor on the second longest of a caller's recent pauses: someone who has paused that long twice may do so
 again."""

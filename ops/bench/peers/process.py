@@ -15,7 +15,7 @@ import psutil
 START_S = 120.0
 """Importing a framework takes long on a busy machine."""
 LAST_WORDS_S = 10.0
-"""How long after a call an agent may take to report what it thinks it said."""
+"""How long an agent may take after a call to report what it believes it said."""
 
 
 class NotThere(Exception):
