@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,33 +16,56 @@ from websockets.asyncio.client import connect
 
 from ops.replay import fixture, tape_call
 from ops.replay.expectations import Outcome, failures, read_turns
+from ops.replay.fixture import Fixture
 from ops.replay.sip_replay import Ledger
 from phone_daemon.daemon import Daemon
 from phone_daemon.events import EndReason
+from phone_daemon.settings.settings import Settings
 from phone_daemon.wire.sip import CardFailed, PortInUse
 from tests.web.served import TOKENS, bearer, served, settings_in
-from tests.web.voice_caller import call
+from tests.web.voice_caller import Heard, call
 
 pytestmark = pytest.mark.long
 
 RATES = [8000, 16_000]
 NAMES = ["books_an_appointment", "interrupts_three_times"]
+LATE_S = 0.06
+"""Calls with a frame that was sent later than this are repeated if they went wrong: words were missing, or the caller
+interrupted an agent who had finished, because the machine was busy.
+"""
+ATTEMPTS = 3
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_over_a_websocket_an_appointment_is_booked_and_an_agent_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHONE_WEB_TOKENS", f"admin:{TOKENS['admin']}")
-    settings = replace(tape_call.replay_settings(settings_in(tmp_path)), health_port=0)
+    fixtures = [fixture.load(fixture.find(name)) for name in NAMES]
+    for attempt in range(ATTEMPTS):
+        settings = replace(tape_call.replay_settings(settings_in(tmp_path / str(attempt))), health_port=0)
+        heard, outcomes = await called(settings, fixtures)
+        for told, outcome in zip(heard, outcomes, strict=True):
+            assert told.stale == 0
+            assert 2 * told.audio_messages <= 0.01 * told.audio_bytes
+            assert " ".join(turn["agent"] for turn in outcome.turns).split()[:5] == told.agent.split()[:5]
+        wrong = [failures(each.expect, outcome) for each, outcome in zip(fixtures, outcomes, strict=True)]
+        late_s = max(told.late_s for told in heard)
+        if late_s <= LATE_S or not any(wrong):
+            break
+    assert wrong == [[], []], f"frames were up to {late_s:.2f} s late"
+    assert len(heard[1].drops) == 3
+
+
+async def called(settings: Settings, fixtures: Sequence[Fixture]) -> tuple[list[Heard], list[Outcome]]:
+    """What the callers heard, and what the daemon has of their calls."""
     ledger = Ledger()
-    for name in NAMES:
-        ledger.expect(name)
+    for each in fixtures:
+        ledger.expect(each.name)
     async with Daemon(settings, watch=ledger.watch, now=lambda: tape_call.NOON) as daemon:
         assert daemon.web is not None
         serving = asyncio.create_task(daemon.serve())
         url = f"ws://127.0.0.1:{daemon.web.port}"
-        fixtures = [fixture.load(fixture.find(name)) for name in NAMES]
         heard = await asyncio.gather(
             *(call(url, TOKENS["admin"], each, rate) for each, rate in zip(fixtures, RATES, strict=True))
         )
@@ -54,18 +78,14 @@ async def test_over_a_websocket_an_appointment_is_booked_and_an_agent_interrupte
                     await asyncio.sleep(0.1)
         daemon.drain()
         await serving
+    assert sorted(row["caller"] for row in past) == NAMES
+    outcomes = []
     for told, each in zip(heard, fixtures, strict=True):
         folder = settings.calls.directory / told.call
-        outcome = Outcome(
-            read_turns(folder / "turns.jsonl"), EndReason(told.reason), ledger.notes[each.name], "", folder
-        )
-        assert failures(each.expect, outcome) == []
-        assert told.stale == 0
-        assert 2 * told.audio_messages <= 0.01 * told.audio_bytes
-        assert " ".join(turn["agent"] for turn in outcome.turns).split()[:5] == told.agent.split()[:5]
         assert json.loads((folder / "call.json").read_text())["caller"] == each.name
-    assert len(heard[1].drops) == 3
-    assert sorted(row["caller"] for row in past) == NAMES
+        turns = read_turns(folder / "turns.jsonl")
+        outcomes.append(Outcome(turns, EndReason(told.reason), ledger.notes[each.name], "", folder))
+    return heard, outcomes
 
 
 async def test_a_web_process_that_dies_costs_its_calls_and_is_there_again(tmp_path: Path) -> None:

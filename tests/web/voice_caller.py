@@ -33,6 +33,8 @@ class Heard:
     reason: str = ""
     audio_bytes: int = 0
     audio_messages: int = 0
+    late_s: float = 0.0
+    """The most that a frame of the caller was sent too late: the machine was busy."""
 
 
 async def call(url: str, token: str, fixture: Fixture, rate: int = SAMPLE_RATE) -> Heard:
@@ -44,7 +46,7 @@ async def call(url: str, token: str, fixture: Fixture, rate: int = SAMPLE_RATE) 
         await socket.send(json_frame(Type.AUDIO_START, about).pack())
         up = Doubler().feed if rate == WIDE_RATE else bytes
         halver = Halver()
-        speaking = asyncio.create_task(_speak(socket, RecordedCaller(fixture), buffer, up))
+        speaking = asyncio.create_task(_speak(socket, RecordedCaller(fixture), buffer, up, heard))
         reply = 0
         try:
             async for message in socket:
@@ -78,7 +80,7 @@ async def call(url: str, token: str, fixture: Fixture, rate: int = SAMPLE_RATE) 
 
 
 async def _speak(
-    socket: ClientConnection, caller: RecordedCaller, buffer: bytearray, up: Callable[[bytes], bytes]
+    socket: ClientConnection, caller: RecordedCaller, buffer: bytearray, up: Callable[[bytes], bytes], heard: Heard
 ) -> None:
     loop = asyncio.get_running_loop()
     due = loop.time()
@@ -99,4 +101,5 @@ async def _speak(
             del saying[:FRAME_BYTES]
             await socket.send(VoiceFrame(Type.AUDIO_CHUNK, payload=up(chunk)).pack())
             due += 0.02
+            heard.late_s = max(heard.late_s, loop.time() - due)
             await asyncio.sleep(max(due - loop.time(), 0))
