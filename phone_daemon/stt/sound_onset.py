@@ -10,6 +10,8 @@ take to recognize it as a voice; so a fan that starts is a sound for a moment, a
 
 from __future__ import annotations
 
+from collections import deque
+
 from phone_daemon.stt.near_talker import level_db
 
 ABOVE_DB = 8.0
@@ -30,6 +32,11 @@ OVER = 3
 """A sound ends after this many frames without it: between syllables, a voice is as soft as the line's noise."""
 
 
+STEADY_DB, LOUDEST_NOISE_DB = 6.0, -45.0
+"""A sound no louder than `LOUDEST_NOISE_DB` whose last `NEW` frames differ by no more than `STEADY_DB` is noise. Many
+lines send noise only around a voice, and a voice that begins within such noise is a sound. No echo is as steady."""
+
+
 class SoundOnset:
     """Follows one line, 20 ms at a time."""
 
@@ -39,6 +46,7 @@ class SoundOnset:
         self._silent = 0
         """Frames of the agent's voice since the last sound over it."""
         self._counts = False
+        self._levels = deque([0.0], NEW)
 
     @property
     def new(self) -> bool:
@@ -49,11 +57,17 @@ class SoundOnset:
         """Takes the level of the next 20 ms (`level_db`). `agent`: the audio that was played meanwhile; empty if
         none."""
         spoken = bool(agent) and level_db(agent) >= AUDIBLE_DB
+        self._levels.append(level)
+        if max(self._levels) <= min(LOUDEST_NOISE_DB, min(self._levels) + STEADY_DB):
+            self._noise_db = max(self._noise_db, min(self._levels))
+            if self._loud and self._counts:
+                self._silent = max(self._silent, SILENT)
+            self._loud = 0
         if level >= self._noise_db + ABOVE_DB:
             if not self._loud:
                 self._counts = self._silent >= SILENT
             self._loud, self._soft = self._loud + 1, 0
-            if spoken:
+            if spoken and (self._loud > 1 or level > LOUDEST_NOISE_DB):
                 self._silent = 0
         else:
             self._silent += spoken

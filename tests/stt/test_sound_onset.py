@@ -111,9 +111,18 @@ def test_between_its_syllables_a_sound_is_not_over() -> None:
 
 
 def test_noise_that_grows_slowly_is_no_sound_and_noise_that_grows_fast_is() -> None:
-    slowly, fast = ([(-60.0 + each * frame, 1) for frame in range(250)] for each in (0.04, 0.09))
-    assert new_at(QUIET, *slowly) == []
-    assert new_at(QUIET, *fast) != []
+    slowly, fast = ([(-44.0 + each * frame, 1) for frame in range(250)] for each in (0.04, 0.09))
+    assert new_at((-44.0, 45), *slowly) == []
+    assert new_at((-44.0, 45), *fast) != []
+
+
+@pytest.mark.parametrize("noise_db", [-48.0, -54.9])
+def test_a_voice_within_a_noise_that_began_with_it_is_a_sound(noise_db: float) -> None:
+    line = [(noise_db + 0.5 * (frame % 3), 1) for frame in range(10)]  # At -54.9, every third frame is no louder.
+    found = new_at((-63.0, 45), *line, (-33.0, 20))
+    assert [at for at in found if at >= 55] == list(range(56, 63))
+    # Only steady and soft noise is noise; an echo is neither.
+    assert [at for at in new_at((-63.0, 45), *([(-50.0, 2), (-57.0, 2)] * 6), LOUD) if at >= 69] == []
 
 
 def test_the_quietest_line_has_a_noise_of_its_own() -> None:
