@@ -72,11 +72,14 @@ class Day:
         dates = tuple(f"{on}the {date}" for on in ("", "on ") for date in ORDINALS[1:])
         months = tuple(
             form.format(date=date, month=month)
-            for date, month in zip(ORDINALS[1:], 3 * MONTHS, strict=False)
-            for form in ("the {date} of {month}", "{month} {date}", "{month} the {date}")
+            for date in ORDINALS[1:]
+            for month in MONTHS
+            for form in ("the {date} of {month}", "{month} {date}", "{month} the {date}", "on the {date} of {month}")
         )
-        weeks = tuple(form.format(day) for day in WEEKDAYS for form in ("a week on {}", "{} week", "this {}", "um {}"))
-        return (*self.examples(), *led, *dates, *months, *weeks)
+        both = tuple(f"{day} the {date}" for day in WEEKDAYS for date in ORDINALS[1:])
+        weekly = ("a week on {}", "{} week", "this {}", "um {}", "{} next week")
+        weeks = tuple(form.format(day) for day in WEEKDAYS for form in weekly)
+        return (*self.examples(), *led, *dates, *months, *both, *weeks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,19 @@ class Time:
                  "at half past {}", "at quarter past {}", "at quarter to {}", "{} a m", "{} p m", "{} in the morning",
                  "{} in the afternoon", "half {}", "a quarter to {}", "a quarter past {}", "ten past {}", "ten to {}",
                  "twenty past {}", "twenty to {}", "five past {}", "five to {}")  # fmt: skip
-        return (*self.examples(), *(form.format(hour) for form in forms for hour in hours))
+        tens = tuple(numbers.TENS)[:4]
+        minutes = ("oh five", "ten", "fifteen", *(f"{ten}{five}" for ten in tens for five in ("", " five")))
+        said = tuple(form.format(hour) for form in forms for hour in hours)
+        exact = tuple(f"{hour} {minute}" for hour in hours for minute in minutes)
+        return (
+            *self.examples(),
+            *said,
+            *exact,
+            *(f"at {time}" for time in exact),
+            "midday",
+            "at midday",
+            "after lunch",
+        )
 
 
 _CORRECTING = frozenset(("no", "not", "sorry", "mean", "meant", "rather", "correction", "wait", "actually"))

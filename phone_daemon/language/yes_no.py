@@ -44,8 +44,9 @@ _NEUTRAL = (
     r"if (?:that's|it's|that is) (?:\w+ )?(?:okay|all right|fine|no trouble|possible)(?: with you)?",
     r"i (?:don't|do not|won't) need (?:anything|any more|any other\w*)(?: else| more| today| now)*",
     "i (?:don't|do not) know(?: about that)?",
+    "(?<!not )(?:right|okay|good|sure|fine|great) (?:now|know|note)$",
 )
-"""Phrases that are neither a yes nor a no, despite their words."""
+"""Phrases that are neither a yes nor a no, despite their words. "Right now" is mostly a misheard "right, no"."""
 _DECLINED = (
     rf"that(?: is|'s| was) (?:all|everything|the lot)(?! {_PRAISE})",
     "(?:that|it|this)(?:'ll| will| would| should) be (?:all|everything)",

@@ -29,11 +29,11 @@ NEAR = 6.0
 """Another hypothesis may well be what was said if it is less likely than the best one by no more than this, as a
 natural logarithm, by the sound alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis,
 and 16 more by one that is so near."""
-NEARLY, LEAST_NEARLY = 3.0, -7.0
+NEARLY, LEAST_NEARLY, LEAST_TOKEN = 3.0, -7.0, -2.0
 """An answer counts as what was said, though something else is likelier, if that is likelier by no more than `NEARLY`,
-and the answer is no less likely than `LEAST_NEARLY`; as natural logarithms, by the sound alone. Of a whole sentence
-with an answer in it nothing is likely, and an answer, being short, is the least unlikely of all. Whether anything was
-said is another question: see `is_answer`."""
+and the answer is no less likely than `LEAST_NEARLY`, or than `LEAST_TOKEN` for each of its tokens; as natural
+logarithms, by the sound alone. Of a whole sentence with an answer in it nothing is likely, and an answer, being short,
+is the least unlikely of all. Whether anything was said is another question: see `is_answer`."""
 NUMBER_NEARLY, NUMBER_LEAST = 4.0, -1.0
 """The same for a number, and how likely each of its tokens is at least: in other languages nothing is likely."""
 NUMBER_SURE = -4.0
@@ -81,7 +81,8 @@ def with_answer(  # noqa: PLR0917
     if not found:
         return ranked
     said = [_biased(each, bias) for each in found]
-    nearly = _likelihood(said[0]) >= max(_likelihood(best) - NEARLY, LEAST_NEARLY)
+    least = min(LEAST_NEARLY, LEAST_TOKEN * len(said[0].logprobs))
+    nearly = _likelihood(said[0]) >= max(_likelihood(best) - NEARLY, least)
     return [said[0], *ranked, *said[1:]] if nearly else [best, *said, *ranked[1:]]
 
 

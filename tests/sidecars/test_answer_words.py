@@ -16,19 +16,39 @@ def answers() -> AnswerWords:
 
 
 @pytest.mark.parametrize(
-    "text", ["Yes.", "yes, please!", "I guess so", "Uh-huh.", "Uh huh", "No. That's wrong.", "Well, yes", "um, no"]
+    "text",
+    [
+        "Yes.",
+        "yes, please!",
+        "I guess so",
+        "Uh-huh.",
+        "Uh huh",
+        "No. That's wrong.",
+        "Well, yes",
+        "um, no",
+        "no, thanks",
+    ],
 )
 def test_an_answer_may_be_written_in_any_usual_way(answers: AnswerWords, text: str) -> None:
     assert spelled(answers, text)
 
 
-@pytest.mark.parametrize("text", ["I guess", "please", "Yes, no", "No, that's right", "Yes it is", "."])
+@pytest.mark.parametrize("text", ["I guess", "please", "um, um, no", "Yes, no", "No, that's right", "Yes it is", "."])
 def test_nothing_else_may_be_spelled(answers: AnswerWords, text: str) -> None:
     assert not spelled(answers, text)
 
 
 @pytest.mark.parametrize(
-    "text", ["Yes.", "Yes, yes, please.", "no. I guess so", "Uh-huh.", "No, that's wrong, no!", "Um, well, no"]
+    "text",
+    [
+        "Yes.",
+        "Yes, yes, please.",
+        "no. I guess so",
+        "Uh-huh.",
+        "No, that's wrong, no!",
+        "Um, well, no",
+        "Yes, if possible, please",
+    ],
 )
 def test_an_answer_or_several_in_a_row_fit(answers: AnswerWords, text: str) -> None:
     assert answers.fits(text)

@@ -11,6 +11,7 @@ from sidecars.engines.answer_words import AnswerWords
 from sidecars.engines.digit_words import DigitWords
 from sidecars.engines.moonshine_answers import (
     LEAST_NEARLY,
+    LEAST_TOKEN,
     LONE_PAIR,
     NEAR,
     NEARLY,
@@ -80,7 +81,9 @@ def test_an_answer_that_is_less_likely_than_that_comes_second() -> None:
 
 
 def test_where_nothing_is_likely_no_answer_is_either() -> None:
-    assert Model([("In the evening", -40.0), ("No.", LEAST_NEARLY - 0.1)]).chosen(1) == ["In the evening", "No."]
+    least = min(LEAST_NEARLY, PIECES * LEAST_TOKEN)
+    assert Model([("In the evening", -40.0), ("No.", least - 0.1)]).chosen(1) == ["In the evening", "No."]
+    assert Model([("In the evening", -40.0), ("No.", least + 0.1)]).chosen(1) == ["No.", "In the evening"]
 
 
 def test_any_of_the_answers_was_said_if_they_are_likely_together() -> None:

@@ -46,8 +46,8 @@ def test_an_answer_to_what_was_asked_may_be_less_sure() -> None:
 def test_an_expected_answer_needs_to_be_the_less_likely_the_more_of_a_voice_there_is() -> None:
     assert is_answer(voice(4, 0.2), ANSWER + 0.1)
     assert not is_answer(voice(4, 0.2), ANSWER - 0.1)
-    assert is_answer(voice(10, 0.4), -6.0)
-    assert not is_answer(voice(5, 0.4), -6.0)
+    assert is_answer(voice(10, 0.4), ANSWER - 4.0)
+    assert not is_answer(voice(5, 0.4), ANSWER - 4.0)
     assert not is_answer(voice(200), -16.0)
 
 
