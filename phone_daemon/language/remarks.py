@@ -33,8 +33,8 @@ _MISHEARD = """
     was we well ya yahoo yay you you're your
     """
 MISHEARD = frozenset(_MISHEARD.split())
-"""Words that the recognizer writes for the first third of a second of a remark, or for a mumbled one: "and" of "mm",
-"god" of "got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic
+"""Words that the recognizer writes for the first third of a second of a remark, or for a mumbled one: "and" for "mm",
+"god" for "got it". A caller who wants the floor soon says something else as well. Collected from remarks in synthetic
 voices."""
 _WANTING = """
     actually again agent already another anybody appointment book bye can can't cancel cannot could didn't don't enough
