@@ -1,4 +1,4 @@
-// Shows the view that the address' fragment names, and whether the daemon is there.
+// Shows the view that the address names after its #, and whether the daemon is there.
 
 import { ApiError, ask, whoAmI } from "./api.js";
 import { el } from "./dom.js";

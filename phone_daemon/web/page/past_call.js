@@ -61,6 +61,12 @@ export class PastCall {
     this.#sound.pause();
   }
 
+  /** The call is shown no more. */
+  leave() {
+    this.stop();
+    this.#waveform.leave();
+  }
+
   /** @param {number} at Seconds into the recording, as turns count them. */
   #hear(at) {
     this.#sound.currentTime = Math.max(0, at);

@@ -61,11 +61,11 @@ class PastView {
 
   leave() {
     removeEventListener("hashchange", this.#follow);
-    this.#stop();
+    this.#close();
   }
 
-  #stop() {
-    for (const call of this.#calls.splice(0)) call.stop();
+  #close() {
+    for (const call of this.#calls.splice(0)) call.leave();
   }
 
   /** @param {Event} event @param {number} wait */
@@ -115,7 +115,7 @@ class PastView {
     this.#mark();
     if (!ids.length) return;
     const mine = ++this.#opened;
-    this.#stop();
+    this.#close();
     try {
       const told = await Promise.all(ids.map((id) => ask(`calls/${encodeURIComponent(id)}`)));
       if (mine !== this.#opened) return;

@@ -19,6 +19,7 @@ export class Waveform {
   /** @type {AudioBuffer | null} */ #audio = null;
   #seconds = 1;
   #now = 0;
+  #leaving = new AbortController();
   /** Where the last number ended, so that numbers do not overlap. */
   #numbered = 0;
 
@@ -27,7 +28,12 @@ export class Waveform {
     this.#turns = turns;
     this.#canvas.addEventListener("click", (event) => hear((event.offsetX / this.#canvas.clientWidth) * this.#seconds));
     new ResizeObserver(() => this.#draw()).observe(this.element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw(), { signal: this.#leaving.signal });
+  }
+
+  /** Lets go of the audio: the listener for the color scheme would keep all that was ever shown. */
+  leave() {
+    this.#leaving.abort();
   }
 
   /** @param {AudioBuffer} audio */
