@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide
-from phone_daemon.call.evidence import ECHO, QUIET_S, Evidence, Growing, Verdict, judge
+from phone_daemon.call.evidence import ECHO, GUESSED, QUIET_S, Evidence, Growing, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
@@ -125,7 +125,8 @@ class Ducking:
         asks = self._policy.asks_for_floor(heard)
         since_s = (caller.position - self._onset) / SAMPLE_RATE
         # Once the voice is over, its final transcript decides.
-        sure = self._growing.after(since_s, self._policy.claim("" if over else heard, over=False))
+        claim = 0.0 if over else self._policy.claim(heard, over=False)
+        sure = self._growing.after(since_s, claim * GUESSED if caller.perhaps else claim)
         return Evidence(
             since_s=since_s,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
