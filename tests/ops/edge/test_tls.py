@@ -13,7 +13,7 @@ import pytest
 
 from ops.edge.certificate import problems
 from ops.live.daemon_process import DaemonProcess
-from ops.live.ports import free_block, free_port
+from ops.live.ports import free_block, free_port, rtp_ports
 from ops.witness.probe import until
 from phone_daemon.events import PlayoutDone
 from tests.foreign.audio import has_speech, read, share_in_order
@@ -45,6 +45,7 @@ async def test_a_softphone_calls_by_tls_with_srtp_and_is_heard_and_hears(tmp_pat
             "inner_port": first + 1,
             "control_port": first + 2,
             "redis_port": first + 3,
+            "rtp_ports": rtp_ports(),
             "tls_port": tls,
             "name": "127.0.0.1",
             "certificate": str(chain),
