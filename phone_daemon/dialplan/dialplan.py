@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "dialplans"
 """The dialplans that come with the package; `SHIPPED / "dental_clinic.toml"` answers when no settings say otherwise."""
 
 LONGEST_FILLER = 80
-"""Characters: some five seconds, in which the caller hears nothing of what they asked."""
+"""The most characters of a filler: some five seconds, in which the caller does not hear an answer yet."""
 FILLERS = ("One moment.", "Let me see.", "Just a second.")
 
 DEFAULTS = PlanKeys()
@@ -39,7 +39,8 @@ _NUMBER = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*\*?")
 
 
 class DialplanError(Exception):
-    """Dialplans that cannot be used; `lines` tells each problem in one line: file, line, key, what, how to fix it."""
+    """Dialplans that cannot be used. `lines` has one line per problem: file, line, key, what is wrong, and how to fix
+    it."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
@@ -64,24 +65,24 @@ class Dialplan:
     no_input_s: float = DEFAULTS.no_input_s
     no_input: tuple[str, ...] = DEFAULTS.no_input
     max_no_input: int = DEFAULTS.max_no_input
-    """So many times the caller is asked; the next time nothing comes, the agent says goodbye and hangs up."""
+    """How many times a silent caller is asked; after that the agent says goodbye and hangs up."""
     filler: tuple[str, ...] | None = DEFAULTS.filler
     """What is said first when a reply takes long. None: the usual words, where a language model thinks."""
     backchannel: tuple[str, ...] | None = DEFAULTS.backchannel
     """What is said while a caller tells something at length. None: the usual words of the voice's language."""
     filler_after_s: float = DEFAULTS.filler_after_s
-    """How long a caller waits for a reply, from the end of their turn, until it is."""
+    """How long a caller waits for a reply, from the end of their turn, before the filler is said."""
     hold_music: bytes = b""
-    """8 kHz PCM that a caller hears who is let wait; empty: `media.hold_music.melody`."""
+    """8 kHz PCM for callers on hold; empty: `media.hold_music.melody`."""
     agent: str = DEFAULTS.agent
-    """`script`, or `llm`: the language model `model`; the script then answers when the model cannot."""
+    """`script`, or `llm` for the language model `model`; then the script answers if the model cannot."""
     model: Model | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     """What the model may do, by name."""
     start: StartKeys | None = None
-    """Who is asked, before a call is answered, how to."""
+    """The software that is asked how to answer a call before it is answered."""
     is_open: bool = True
-    """False in what `Dialplans.match` returns outside opening hours."""
+    """Whether it is opening hours; set by `Dialplans.match`."""
 
     @property
     def opening(self) -> str:
@@ -90,14 +91,14 @@ class Dialplan:
 
     @property
     def fillers(self) -> tuple[str, ...]:
-        """`filler`, or what stands for it."""
+        """`filler`, or its default."""
         if self.filler is not None:
             return self.filler
         return FILLERS if self.agent == "llm" else ()
 
     @property
     def backchannels(self) -> tuple[str, ...]:
-        """`backchannel`, or what stands for it."""
+        """`backchannel`, or its default."""
         return usual_backchannels(self.language) if self.backchannel is None else self.backchannel
 
     @property
@@ -106,11 +107,11 @@ class Dialplan:
         return str(self.voice.get("language", "en"))
 
     def texts(self) -> tuple[str, ...]:
-        """Every text that it has the agent say, with `{name}` where a value is filled in."""
+        """Every text that the agent may say, with `{name}` where a value is filled in."""
         return (self.greeting, self.closed_greeting, *self.no_input, *self.script.texts)
 
     def missing_keys(self, environ: Mapping[str, str]) -> list[str]:
-        """Keys that it names and the environment lacks, one line each. A model server may not need one."""
+        """The keys that it names and the environment lacks, one line each. A model server may not need one."""
         named = {f"tools.{tool.name}": tool.webhook.api_key_env for tool in self.tools.values() if tool.webhook}
         if self.model is not None and self.model.api_key_env != Model("").api_key_env:
             named["llm"] = self.model.api_key_env
@@ -121,7 +122,7 @@ class Dialplan:
         ]
 
     def at(self, now: datetime) -> Dialplan:
-        """This dialplan as it is at `now`."""
+        """This dialplan with `is_open` set for `now`."""
         return replace(self, is_open=self.hours.open_at(now))
 
     def phrases(self) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ class Dialplans:
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Dialplans:
-        """Reads dialplan files. Raises `DialplanError` with every problem there is."""
+        """Reads dialplan files. Raises `DialplanError` with all problems."""
         problems: list[str] = []
         plans: list[Dialplan] = []
         names: dict[str, Path] = {}
@@ -176,10 +177,10 @@ class Dialplans:
         return len(self._plans)
 
     def match(self, called: str, now: datetime) -> Dialplan | None:
-        """The dialplan for `called`, as it is at `now` (an aware datetime, or the machine's local time).
+        """The dialplan for `called`, with `is_open` set for `now` (an aware datetime, or the machine's local time).
 
-        An exact number comes first, then the longest prefix, then a regular expression, then `*`; among regular
-        expressions the first in the order of the files. None when none matches.
+        An exact number comes first, then the longest prefix, then a regular expression (the first in the order of the
+        files), then `*`. None if nothing matches.
         """
         number = _tidy(called)
         best: tuple[int, Dialplan] | None = None
@@ -215,7 +216,7 @@ def _is_regex(pattern: str) -> bool:
 
 
 def _tidy(number: str) -> str:
-    """Without what people write between digits; names of users in any case."""
+    """`number` without the characters that people write between digits; user names in lower case."""
     return _SEPARATORS.sub("", number) if _NUMBER.fullmatch(number) else number.lower()
 
 

@@ -1,6 +1,6 @@
-"""Caller phrases in short: `[may I] (book|make) an appointment {day}` stands for six sentences.
+"""Expands the short notation of caller phrases: `[may I] (book|make) an appointment {day}` stands for four sentences.
 
-`[…]` may be left out, `(a|b)` is one or the other (either side may be empty), `{name}` is a slot. Brackets nest.
+`[…]` is optional, `(a|b)` is a choice (either side may be empty), and `{name}` is a slot. Brackets can be nested.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from itertools import product
 from phone_daemon.language.words import words
 
 MAX_SENTENCES = 500
-"""Sentences that one phrase may stand for."""
+"""The most sentences that one phrase may stand for."""
 
 _TOKEN = re.compile(r"[\[\]()|]|[^\[\]()|]+")
 _CLOSING = {"[": "]", "(": ")"}
 
 
 class BadPhrase(ValueError):
-    """A phrase that is not well formed; says what is wrong and how to fix it."""
+    """A malformed phrase; the message says what is wrong and how to fix it."""
 
 
 def expand(phrase: str) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def slots_of(phrase: str) -> tuple[str, ...]:
 
 
 def _alternatives(tokens: list[str], at: int, opened: str) -> tuple[list[str], int]:
-    """Sentences from `at` up to what closes `opened`, and where that stands."""
+    """The sentences from `at` up to the bracket that closes `opened`, and its position."""
     found: list[str] = []
     parts: list[list[str]] = []
     closing = _CLOSING.get(opened, "")

@@ -1,4 +1,4 @@
-"""Opening hours: which times of which days of the week, in which time zone, and which dates not."""
+"""Opening hours: times for each day of the week, a time zone, and closing dates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from phone_daemon.settings.problems import Problems, kind_of
 from phone_daemon.settings.values import MODEL, Texts, listed
 
 Span = tuple[int, int]
-"""Minutes since midnight: from the first up to the second."""
+"""Minutes since midnight, from the first up to, but not including, the second."""
 
 _SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)")
 _YEARLY = re.compile(r"(\d\d)-(\d\d)")
@@ -28,11 +28,11 @@ class Hours:
     """`[hours]`. Without that table it is always open; with it, a weekday it does not name is closed."""
 
     week: Mapping[int, tuple[Span, ...]] | None = None
-    """By weekday, Monday = 0; None: always open."""
+    """Open spans by weekday, Monday = 0; None: always open."""
     closed_on: frozenset[tuple[int, int, int]] = frozenset()
-    """Year (0: every year), month, day."""
+    """Closing dates: year (0: every year), month, day."""
     zone: ZoneInfo | None = None
-    """None: the time zone of the moment that is asked for."""
+    """The time zone; None: that of the moment in question."""
 
     def open_at(self, moment: datetime) -> bool:
         if self.week is None:

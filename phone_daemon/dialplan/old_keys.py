@@ -1,4 +1,4 @@
-"""Keys of dialplans that used to have another name or shape: they are still read, and a line says what to write now."""
+"""Reads keys of dialplans by their former names and formats, and logs what to write now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_old_keys(found: Problems) -> Document:
-    """The document of `found` with its keys as they are today. What stands in it twice is added to `found`."""
+    """The document of `found` with today's keys. Keys that are given twice are added to `found`."""
     document = found.document
     data, lines = dict(document.data), dict(document.lines)
     barge_in = data.get("barge_in")

@@ -1,4 +1,4 @@
-"""What may take the floor from an agent who speaks, as a dialplan says it."""
+"""The policies for interrupting a speaking agent, as named in dialplans."""
 
 from __future__ import annotations
 

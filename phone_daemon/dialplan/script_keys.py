@@ -148,7 +148,7 @@ def script_of(
 
 
 def _slot(name: str, data: Mapping[str, Any], found: Problems) -> Slot | None:
-    """None where not even its type is known."""
+    """None if not even its type is known."""
     at = ("slots", name)
     type_ = data.get("type", "")
     if type_ not in SLOT_TYPES:
@@ -224,7 +224,7 @@ def _intent(name: str, keys: IntentKeys, slots: Mapping[str, object], found: Pro
         if slot not in slots:
             known = nearest(slot, slots) if slots else "there are none"
             found.add((*at, "slots", index), f'no slot named "{slot}"; {known}')
-    # Where its list of slots is wrong, what its texts name tells nothing more.
+    # If its list of slots is wrong, the names in its texts cannot be checked.
     if not found.known((*at, "slots")):
         _check_texts(keys, at, found)
     sentences = _sentences(keys.caller_says, at, found)
@@ -281,7 +281,7 @@ def _sentences(phrases: tuple[str, ...], at: Key, found: Problems) -> tuple[str,
 
 
 def _no_doubles(intents: Mapping[str, Intent], found: Problems) -> None:
-    """Reports a sentence that stands in two intents, where their order alone would decide."""
+    """Reports a sentence that is in two intents, because only their order would decide between them."""
     owners: dict[str, str] = {}
     for intent in intents.values():
         for sentence in intent.sentences:

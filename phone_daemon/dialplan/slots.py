@@ -1,4 +1,4 @@
-"""Kinds of values that an agent asks for: how they are found in the caller's words, and how they are said back."""
+"""The kinds of values that an agent asks for: finds them in the caller's words, and says how the agent repeats them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Digits:
         return next(filter(self.fits, ways), run.digits)
 
     def _corrected(self, words: Sequence[str], runs: Sequence[Found]) -> Found | None:
-        """A number whose last digits were said again: "… three five seven, no, eight"."""
+        """A number whose last digits were corrected: "… three five seven, no, eight"."""
         before, after = runs[-2:]
         again = _CORRECTING.intersection(words[before.end : after.start])
         if not again or not self.fits(before.value) or len(after.value) >= len(before.value):
@@ -225,7 +225,7 @@ class Choice:
                     close = 1.0 if said == wanted else _likeness(said, wanted) if fuzzy else 0.0
                     if close > _UNLIKE:
                         found.append((len(wanted), close, Found(value, start, start + len(wanted))))
-        # The longest and closest wins its words; what is left comes in the order of the sentence.
+        # The longest and closest match wins its words; the remaining matches are in the order of the sentence.
         chosen: list[Found] = []
         for _, _, candidate in sorted(found, key=lambda each: (-each[0], -each[1])):
             if all(candidate.end <= other.start or other.end <= candidate.start for other in chosen):
