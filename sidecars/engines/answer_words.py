@@ -1,7 +1,7 @@
-"""The answers to a question as callers say them, for a decoder that may spell nothing else.
+"""Restricts a decoder to the answers to a question, as callers say them.
 
-Asked for a yes or a no, people mostly say one. If what was heard is no answer ("I'm close" for "uh-huh"), the answer
-that is likeliest by the sound is mostly what was said.
+People who are asked for a yes or a no usually say one. If the transcript is not an answer ("I'm close" for "uh-huh"),
+the answer that is likeliest by its sound is usually right.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ TRAILS = (
     *("please", "thanks", "thank you", "then", "if possible", "for me", "is fine", "is good"),
     *("would be good", "would be great", "works", "if that's okay"),
 )
-"""What they say after any answer."""
+"""What people say after any answer."""
 _WORD = re.compile(r"[a-z']+")
 _START, _LED, _AFTER = range(3)
 """The roots of the trees."""
 
 
 class AnswerWords(WordGrammar[int]):
-    """A `Grammar` of whole phrases, with or without one of `LEADS` before and one of `TRAILS` after them.
+    """A `Grammar` of whole phrases, optionally with one of `LEADS` before and one of `TRAILS` after them.
 
     A place is a node of three trees: of phrases and leads, of phrases, and of trails. Only one lead may be spelled,
-    because a decoder that is unsure goes on with "um, um, um" otherwise, and no answer is found.
+    because an unsure decoder would otherwise continue with "um, um, um" and find no answer.
     """
 
     def __init__(self, vocabulary: Vocabulary, phrases: Iterable[str]) -> None:
@@ -60,7 +60,7 @@ class AnswerWords(WordGrammar[int]):
         return place in self._ends or place in self._trails
 
     def fits(self, text: str) -> bool:
-        """Whether `text` is an answer, or several: callers combine them as they like."""
+        """Whether `text` consists of one or more answers, which callers combine freely."""
         nodes, answered = {_START}, self._ends | self._trails
         for word in _WORD.findall(text.lower()):
             starts = nodes | ({_START} if nodes & (answered | self._leads) else set())
