@@ -1,8 +1,8 @@
-"""Chooses among the ways to understand the audio, knowing what was asked.
+"""Chooses among hypotheses, given what was asked.
 
-A decoder that is free to spell anything mishears short answers in noise: "I'm close" for "uh-huh". So if what it heard
-does not answer the question, the likeliest answer is looked for too. Asked for a number of eight digits, for example,
-people say eight.
+An unrestricted decoder mishears short answers in noise: "I'm close" for "uh-huh". So if its result does not answer the
+question, the likeliest answer is searched for, too. For example, people who are asked for a number of eight digits say
+eight digits.
 """
 
 from __future__ import annotations
@@ -26,29 +26,32 @@ from sidecars.spoken_digits import begins_number, has_lone_pair, number_words
 
 BEAM = 8
 NEAR = 6.0
-"""Another hypothesis may well be what was said if it is less likely than the best one by no more than this, as a
-natural logarithm, by the sound alone. Of 400 utterances of sets for tuning, 325 were understood by the best hypothesis,
-and 16 more by one that is so near."""
-NEARLY, LEAST_NEARLY, LEAST_TOKEN = 3.0, -7.0, -2.0
-"""An answer counts as what was said, though something else is likelier, if that is likelier by no more than `NEARLY`,
-and the answer is no less likely than `LEAST_NEARLY`, or than `LEAST_TOKEN` for each of its tokens; as natural
-logarithms, by the sound alone. Of a whole sentence with an answer in it nothing is likely, and an answer, being short,
-is the least unlikely of all. Whether anything was said is another question: see `is_answer`."""
+"""Another hypothesis may well be right if it is less likely than the best one by no more than this (natural logarithm,
+by the sound alone). Of 400 utterances in sets for tuning, the best hypothesis was right for 325, and one this near for
+16 more."""
+NEARLY, NEARLY_TOKEN, LEAST_NEARLY, LEAST_TOKEN = 3.0, 0.6, -7.0, -2.0
+"""An answer is preferred to a likelier hypothesis if that is likelier by no more than `NEARLY`, or than `NEARLY_TOKEN`
+for each token of the answer, because nothing sounds like a long answer by chance. The answer itself must be at least as
+likely as `LEAST_NEARLY`, or as `LEAST_TOKEN` for each token, because in a sentence that contains an answer nothing is
+likely, and the answer, being short, is the least unlikely. All are natural logarithms, by the sound alone. Whether
+anything was said at all is decided by `is_answer`."""
 NUMBER_NEARLY, NUMBER_LEAST = 4.0, -1.0
-"""The same for a number, and how likely each of its tokens is at least: in other languages nothing is likely."""
+"""The same for a number, and the least likelihood of each of its tokens, which excludes other languages."""
 NUMBER_SURE = -4.0
-"""A number that the decoder found by itself, and that is at least so likely, is not doubted: of 155 such numbers of a
-set for tuning, 154 were right."""
+"""A number that the decoder found without restriction is accepted if it is at least this likely: of 155 such numbers in
+a set for tuning, 154 were right."""
 LONE_PAIR = 3.0
-"""How much less likely a number is with a single "fourteen" or "ninety" amid digits, as a natural logarithm: mostly,
-that was two digits, "two four" or "nine eight". Anything from 2 to 5 serves 225 recordings for tuning equally well."""
+"""The penalty (natural logarithm) for a number with a single "fourteen" or "ninety" among digits, which is usually two
+digits misheard, such as "two four" or "nine eight". For 225 recordings for tuning, anything from 2 to 5 works equally
+well."""
 NUMBERS = 4
-"""The most numbers among what may have been said."""
+"""The most numbers among the hypotheses."""
 _DIGITS = re.compile(r"digits_(\d+)_(\d+)")
 
 
 def answers_to(question: str, phrases: Iterable[str], vocabulary: Vocabulary) -> WordGrammar[Any]:
-    """The answers to a question: `phrases`, or for `digits_6_8` every number of six to eight digits."""
+    """The answers to a question: `phrases`, or, for a question such as `digits_6_8`, every number of six to eight
+    digits."""
     digits = _DIGITS.fullmatch(question)
     return DigitWords(vocabulary, *map(int, digits.groups())) if digits else AnswerWords(vocabulary, phrases)
 
@@ -61,11 +64,11 @@ def with_answer(  # noqa: PLR0917
     bias: ExpectedWords | None,
     poll: Callable[[], None],
 ) -> list[Decoded]:
-    """`ranked`, rearranged by what was asked.
+    """Rearranges `ranked` according to what was asked.
 
-    If the best hypothesis is an answer, the answer in `ranked` that is likeliest by the sound alone comes first: the
-    bias, which found it, prefers long answers. If it is no answer, the likeliest of all answers comes first if it is
-    nearly as likely as the best, and second otherwise. For numbers see `_with_number`.
+    If the best hypothesis is an answer, the answer in `ranked` that is likeliest by the sound alone comes first,
+    because the bias prefers long answers. If it is not an answer, the likeliest of all answers comes first if it is
+    nearly as likely, and second otherwise. For numbers, see `_with_number`.
     """
     if answers is None:
         return ranked
@@ -81,13 +84,14 @@ def with_answer(  # noqa: PLR0917
     if not found:
         return ranked
     said = [_biased(each, bias) for each in found]
-    least = min(LEAST_NEARLY, LEAST_TOKEN * len(said[0].logprobs))
-    nearly = _likelihood(said[0]) >= max(_likelihood(best) - NEARLY, least)
+    length = len(said[0].logprobs)
+    least, behind = min(LEAST_NEARLY, LEAST_TOKEN * length), max(NEARLY, NEARLY_TOKEN * length)
+    nearly = _likelihood(said[0]) >= max(_likelihood(best) - behind, least)
     return [said[0], *ranked, *said[1:]] if nearly else [best, *said, *ranked[1:]]
 
 
 def answer_likelihood(tokens: Tokens, ranked: Sequence[Decoded], answers: WordGrammar[Any]) -> float:
-    """The likelihood that any answer among `ranked` was said, as a natural logarithm, by the sound alone."""
+    """The likelihood that any of the answers in `ranked` was said, as a natural logarithm, by the sound alone."""
     fitting = {each.tokens: _likelihood(each) for each in ranked if answers.fits(tokens.text(each.tokens))}
     return log(sum(map(exp, fitting.values()))) if fitting else -inf
 
@@ -99,8 +103,8 @@ def unanswered(
     asked: ExpectedWords | None,
     unasked: ExpectedWords | None,
 ) -> list[Decoded]:
-    """What was said if it was none of the expected answers: nothing if `ranked` says that it was one, and otherwise
-    `ranked`, with the bias of no question unless it is nearly an answer."""
+    """The hypotheses if the expected answers are ruled out: none if the best of `ranked` is such an answer, and
+    otherwise `ranked`, without the bias of the question unless it is nearly an answer."""
     text = tokens.text(ranked[0].tokens)
     if answers.fits(text):
         return []
@@ -115,12 +119,12 @@ def _with_number(  # noqa: PLR0917
     bias: ExpectedWords | None,
     poll: Callable[[], None],
 ) -> list[Decoded]:
-    """`ranked` and the likeliest ways to say a number of the length that was asked for, rearranged.
+    """Adds the likeliest ways to say a number of the requested length to `ranked`, and rearranges them.
 
-    What leads up to the number may be anything, so that of the best hypothesis is tried as well as the usual ones. The
-    same number can be said and written in many ways, and is as likely as all of them together. If none in words is
-    nearly as likely as what was heard, it may be one in figures. Those are looked for last: being short, they are often
-    likelier than the number that was said.
+    Any words may lead up to the number, so those of the best hypothesis are tried as well as the usual ones. The same
+    number can be said and written in many ways, whose likelihoods are added. If no number in words is nearly as likely
+    as the best hypothesis, numbers in figures are tried. They come last because, being short, they are often likelier
+    than the number that was said.
     """
     found = [*ranked, *model.restricted(encoded, numbers, beam=BEAM, poll=poll)]
     if lead := _lead(model.tokens, ranked[0].tokens):
@@ -135,7 +139,7 @@ def _with_number(  # noqa: PLR0917
 def _arranged(
     tokens: Tokens, ranked: list[Decoded], found: list[Decoded], numbers: DigitWords, bias: ExpectedWords | None
 ) -> tuple[list[Decoded], bool]:
-    """`ranked` and the likeliest numbers of those in `found`, rearranged; whether a number is likely enough to come
+    """Rearranges `ranked` and the likeliest numbers in `found`; also returns whether a number is likely enough to come
     first."""
     ways: dict[str, dict[str, Decoded]] = {}
     for each in sorted(found, key=_likelihood, reverse=True):
@@ -154,13 +158,14 @@ def _arranged(
 
 
 def _together(tokens: Tokens, ways: Iterable[Decoded]) -> float:
-    """The likelihood that a number was said in one of these ways, as a natural logarithm."""
+    """The likelihood that a number was said in any of these ways, as a natural logarithm."""
     logs = [_likelihood(each) - LONE_PAIR * has_lone_pair(number_words(tokens.text(each.tokens))) for each in ways]
     return max(logs) + log(sum(exp(each - max(logs)) for each in logs))
 
 
 def _lead(tokens: Tokens, said: Sequence[int]) -> Sequence[int]:
-    """The tokens of `said` before a number and the usual words that lead up to it, of which "so" may have been "oh"."""
+    """The tokens of `said` before a number, and without the usual words that lead up to it, of which "so" may have been
+    "oh"."""
     begins = [at for at, token in enumerate(said) if tokens.piece(token).startswith(" ")]
     lead = 0
     for at, end in pairwise([*begins, len(said)]):
@@ -177,7 +182,7 @@ def _biased(each: Decoded, bias: ExpectedWords | None) -> Decoded:
 
 
 def others(tokens: Tokens, ranked: Sequence[Decoded]) -> list[str]:
-    """What may have been said instead of the first of `ranked`: texts that differ in more than punctuation."""
+    """Alternatives to the first of `ranked`: texts that differ from it in more than punctuation."""
     best, *rest = ranked
     near = (each for each in rest if _likelihood(each) >= _likelihood(best) - NEAR)
     texts = {plain_words(text): text for text in (tokens.text(each.tokens) for each in near)}

@@ -15,6 +15,7 @@ from sidecars.engines.moonshine_answers import (
     LONE_PAIR,
     NEAR,
     NEARLY,
+    NEARLY_TOKEN,
     NUMBER_LEAST,
     NUMBER_NEARLY,
     NUMBER_SURE,
@@ -32,6 +33,7 @@ from tests.sidecars.grammars import vocabulary
 
 PIECES = 8
 """Log probabilities of each hypothesis."""
+BEHIND = max(NEARLY, NEARLY_TOKEN * PIECES)
 TWO_DIGITS = DigitWords(vocabulary(), 2, 2)
 YES_NO = AnswerWords(vocabulary(), ("yes", "no", "sure", "no it isn't"))
 
@@ -72,11 +74,11 @@ class Model:
 
 
 def test_an_answer_that_is_nearly_as_likely_comes_before_what_is_none() -> None:
-    assert Model([("It's yours", -3.5), ("Sure.", -3.5 - NEARLY + 2)]).chosen(1) == ["Sure.", "It's yours"]
+    assert Model([("It's yours", -3.5), ("Sure.", -3.5 - BEHIND + 2)]).chosen(1) == ["Sure.", "It's yours"]
 
 
 def test_an_answer_that_is_less_likely_than_that_comes_second() -> None:
-    model = Model([("Close the door", -1.0), ("Close it", -2.0), ("Sure.", -1.1 - NEARLY)])
+    model = Model([("Close the door", -1.0), ("Close it", -2.0), ("Sure.", -1.1 - BEHIND)])
     assert model.chosen(2) == ["Close the door", "Sure.", "Close it"]
 
 
