@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +36,22 @@ def client(web: Served, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=web.url, headers={"Authorization": f"Bearer {token}"}, timeout=SOON_S)
 
 
+@asynccontextmanager
+async def open_stream(client: httpx.AsyncClient) -> AsyncIterator[AsyncIterator[str]]:
+    """The lines of a stream from which an event has come, so that it was open for certain, however slow the machine."""
+    async with client.stream("GET", "/v1/events") as stream:
+        assert stream.status_code == 200
+        lines = stream.aiter_lines()
+        while not (await anext(lines)).startswith("event: turn"):
+            pass
+        yield lines
+
+
+async def ended(lines: AsyncIterator[str]) -> None:
+    async for _ in lines:
+        pass
+
+
 async def test_tokens_change_and_expire_without_a_restart_and_end_what_they_opened(tmp_path: Path) -> None:
     path = tmp_path / "tokens.toml"
     write(path, ann='role = "admin"', bob='role = "watch"')
@@ -52,16 +70,14 @@ async def test_tokens_change_and_expire_without_a_restart_and_end_what_they_open
         async with client(web, ANN) as ann, client(web, BOB) as bob, asyncio.timeout(2 * SOON_S):
             while (await bob.get("/v1/events/page")).status_code == 503:  # noqa: ASYNC110 (a server)
                 await asyncio.sleep(0.1)
-            async with bob.stream("GET", "/v1/events") as stream:
-                assert stream.status_code == 200
+            async with open_stream(bob) as events_of_bob:
                 soon = datetime.now(UTC) + timedelta(seconds=2)
                 write(path, ann='role = "admin"', bob=f'role = "watch"\nexpires = {soon:%Y-%m-%dT%H:%M:%SZ}')
-                told = [line async for line in stream.aiter_lines()]  # Until it ends.
-            assert any(line.startswith("event: turn") for line in told)
+                await ended(events_of_bob)
             assert "expired" in (await bob.get("/v1/me")).json()["detail"]
-            async with ann.stream("GET", "/v1/events") as stream:
+            async with open_stream(ann) as events_of_ann:
                 write(path, bob='role = "operate"')
-                assert [line async for line in stream.aiter_lines()]
+                await ended(events_of_ann)
             assert (await ann.get("/v1/me")).status_code == 401
             assert (await bob.get("/v1/me")).json()["role"] == "operate"
             path.write_text("nothing = like = TOML")
