@@ -120,9 +120,7 @@ class Call:
                 # Ends `serve_commands` once it has answered the commands that came in time.
                 store.unregister(line.id, self._end.reason)
                 patience.reschedule(asyncio.get_running_loop().time() + END_S)
-        except TimeoutError:
-            if not patience.expired():
-                raise
+        except TimeoutError:  # Those of tasks come in a group.
             log.error(Event("call.hung", call=line.id, reason=f"something ran {END_S:g} s after its end; stopped"))
         finally:
             line.hang_up(EndReason.FAILED)

@@ -39,17 +39,17 @@ class Ducking:
         self._echo = echo
         self._reply: Reply | None = None
         """The reply over which the voice began; None while no voice is judged."""
-        self._onset = 0
+        self._onset: int
         self._ducked_at: int | None = None
         self._hinted: tuple[Reply, int, int] | None = None
         """After a hint: the softened reply, since when it is soft, and when the last hint was."""
-        self._wanted = True
-        self._growing = Growing()
-        self._sum = 0.0
-        self._count = 0
-        self._own = 0.0
+        self._wanted: bool
+        self._growing: Growing
+        self._sum: float
+        self._count: int
+        self._own: float
         """`echo`, smoothed, since the voice began."""
-        self._was_own = False
+        self._was_own: bool
         """Whether the voice was judged to be the agent's own."""
         self.partials = False
         """Whether the recognizer gives partial transcripts."""

@@ -44,6 +44,7 @@ def test_an_interruption_finds_the_agent_soft_and_then_silent(tmp_path: Path) ->
     assert turn["interrupted"] and left.turns[2]["caller"].lower().startswith("stop")
     (duck,) = turn["ducks"]
     assert (duck["outcome"], duck["why"]) == ("cut", "words")
+    assert 0 < duck["onset_ms"] < 500
     chain = turn["barge_in"]
     assert chain["onset_to_silence_ms"] == chain["detection_ms"] + chain["legs_ms"]["rtp_silent"]
     # The audio between the two was 18 dB softer than before, within the variation of speech.

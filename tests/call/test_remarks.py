@@ -96,6 +96,17 @@ def test_an_announcement_of_a_queue_gets_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_who_sounds_like_an_office_is_answered_if_no_announcement_came_before(tmp_path: Path) -> None:
+    async def script(phone: Phone) -> None:
+        await phone.heard_out("How can I help")
+        await phone.says(speech("there are many ways to reach us"))
+        await phone.heard_out("All right")
+
+    left = ring(tmp_path, script, agent=agents.Lines(agents.text("All right.")))
+    assert "ways to reach" in left.turns[1]["caller"] and left.told("remark") == []
+
+
+@pytest.mark.long
 def test_a_recording_that_comes_again_and_again_gets_no_answer_and_costs_no_word(tmp_path: Path) -> None:
     agent = agents.Lines(agents.text("One."), agents.text("Two."), agents.text(HOURS), agents.text("All right."))
     loop = speech("the river is frozen in the winter and the boats go again in april")

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 from phone_daemon.call.reply import MAX_PHRASES, Reply
 from phone_daemon.clock import run_counted
 from phone_daemon.events import (
@@ -22,7 +24,7 @@ from phone_daemon.events import (
     Trouble,
     Understood,
 )
-from phone_daemon.tts.lead import Lead
+from phone_daemon.tts.lead import Arrivals, Lead
 from phone_daemon.tts.voice import Voice
 from phone_daemon.wire.tape import TapeLine
 from sidecars.host.channel import QueueChannel
@@ -54,8 +56,11 @@ def alone(
     script: Callable[[Ahead], Awaitable[None]],
     *,
     piece_s: float = 0.0,
+    uneven: Arrivals | None = None,
 ) -> Ahead:
-    """A reply to which `script` happens, on the sample clock. The engine takes `piece_s` for 0.1 s of speech."""
+    """A reply to which `script` happens, on the sample clock. The engine takes `piece_s` for 0.1 s of speech; its last
+    phrase came as `uneven`.
+    """
 
     async def main() -> Ahead:
         host = UnevenHost("tts", "espeak", {})
@@ -73,9 +78,10 @@ def alone(
                 ahead.closed = True
 
         told: list[tuple[str, dict[str, object]]] = []
-        reply = Reply(
-            watched(), voice, line, lead_s=0.2, lead=Lead(), tell=lambda kind, data: told.append((kind, data))
-        )
+        lead = Lead()
+        if uneven is not None:
+            lead.learn(uneven)
+        reply = Reply(watched(), voice, line, lead_s=0.2, lead=lead, tell=lambda kind, data: told.append((kind, data)))
         reply.turn.reply = 1
         ahead = Ahead(reply, line, voice, told)
 
@@ -282,6 +288,31 @@ def test_a_voice_that_keeps_ahead_needs_no_lead_and_one_that_falls_behind_does()
 
     assert alone(stream(HOURS), script, piece_s=0.08).reply._lead.samples(8000) == 0
     assert alone(stream(HOURS), script, piece_s=0.15).reply._lead.samples(8000) > 1600
+
+
+def test_a_phrase_that_is_whole_does_not_wait_for_a_lead() -> None:
+    waited: dict[bool, float] = {}
+    uneven = Arrivals()
+    for waited_ns in (0, 1_000_000_000):
+        uneven.add(1, waited_ns)
+
+    async def script(ahead: Ahead) -> None:
+        ahead.reply.confirm()
+        running = asyncio.create_task(ahead.reply.run())
+        begun = asyncio.get_running_loop().time()
+        while not any(ahead.played):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        waited[bool(ahead.reply._lead.samples(8000))] = asyncio.get_running_loop().time() - begun
+        await running
+
+    async def goes_on() -> AsyncGenerator[AgentEvent, None]:
+        yield Token("Yes. ")
+        await asyncio.sleep(3.0)
+        yield Token("We are open.")
+
+    alone(goes_on, script)
+    alone(goes_on, script, uneven=uneven)
+    assert waited[True] == pytest.approx(waited[False], abs=0.03)
 
 
 def test_a_fault_that_the_voice_survives_is_named_once() -> None:

@@ -36,6 +36,7 @@ def test_what_is_recognized_is_told_while_the_caller_still_says_it(tmp_path: Pat
     assert words(told[-1]["text"]).startswith("i would like")
     assert words(told[-1]["stable"]).startswith("i would")
     assert left.turns[1]["partials"] == len(left.told("partial"))
+    assert left.turns[1]["endpoint"] and left.turns[0]["endpoint"] is None
 
 
 @pytest.mark.long

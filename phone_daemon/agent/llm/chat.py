@@ -190,8 +190,6 @@ class Chat:
             return ModelFailed(f"{server}: {_line(str(error))}")
         if isinstance(error, httpx.HTTPError):
             return ModelFailed(f"{server}: the stream broke off: {error or type(error).__name__}")
-        if isinstance(error, ValueError):
-            return ModelFailed(f"{server}: the stream is not what it should be: {type(error).__name__}")
         return ModelFailed(f"{server}: {type(error).__name__}")
 
 

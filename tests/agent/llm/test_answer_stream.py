@@ -56,6 +56,11 @@ async def test_a_stream_that_is_spelled_otherwise_is_understood(said_so: bytes, 
     assert await said(stream) == "Hello there."
 
 
+async def test_an_event_may_have_several_lines() -> None:
+    answer = json.dumps({"choices": [{"delta": {"content": "Hello"}}]}, indent=1)
+    assert await said(b"".join(b"data: %b\n" % line.encode() for line in answer.splitlines()), b"\n", DONE) == "Hello"
+
+
 async def test_separators_within_a_text_end_no_line() -> None:
     assert await said(event({"content": "a\u2028b\x85c\u2029"}), DONE) == "a\u2028b\x85c\u2029"
 
