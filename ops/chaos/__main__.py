@@ -66,8 +66,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(prog="make chaos", description=__doc__)
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", nargs="+", metavar="FAULT", choices=names, help=", ".join(names))
-    full = f"{FULL.flood_s:g} s of INVITEs, {FULL.mutants:,} malformed messages, {FULL.injected:,} forged RTP packets"
-    parser.add_argument("--full", action="store_true", help=f"{full}: an hour")
+    full = (
+        f"{FULL.flood_s:g} s of INVITEs, {FULL.edge_mutants:,} malformed messages through the edge and "
+        f"{FULL.card_mutants:,} past it, {FULL.injected:,} forged RTP packets"
+    )
+    parser.add_argument("--full", action="store_true", help=f"{full}: half an hour")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
     chosen = [fault for fault in FAULTS if not args.only or fault.name in args.only]

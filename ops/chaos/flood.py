@@ -21,7 +21,7 @@ CALM_S = 5.0
 ASKED_S = 120.0
 """The edge checks during calls whether both ends are alive: the remains of half a call are gone by then."""
 ANSWER_MS, GAP_MS = 200.0, 30.0
-MUTANTS_A_SECOND = 500
+EDGE_MUTANTS_A_SECOND, CARD_MUTANTS_A_SECOND = 1000, 500
 FREE_S = 30.0
 """A line card gives up a call that nobody acknowledges after five seconds, and its daemon may be busy."""
 INVITE_EVERY = 40
@@ -141,14 +141,19 @@ def mutant(text: bytes, chance: random.Random) -> bytes:
 
 
 async def _through_edge(world: World) -> Seen:
-    return await _mutants(world, [("127.0.0.1", world.plan.edge.port)], 1)
+    return await _mutants(
+        world, [("127.0.0.1", world.plan.edge.port)], world.size.edge_mutants, EDGE_MUTANTS_A_SECOND, 1
+    )
 
 
 async def _at_cards(world: World) -> Seen:
-    return await _mutants(world, [(card.host, card.port) for card in world.plan.cards], INVITE_EVERY)
+    cards = [(card.host, card.port) for card in world.plan.cards]
+    return await _mutants(world, cards, world.size.card_mutants, CARD_MUTANTS_A_SECOND, INVITE_EVERY)
 
 
-async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: int) -> Seen:
+async def _mutants(
+    world: World, targets: list[tuple[str, int]], count: int, per_second: float, invite_every: int
+) -> Seen:
     """Malformed messages, of which one in `invite_every` was an INVITE; a live call continues, and the next one is
     answered.
     """
@@ -162,12 +167,12 @@ async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: i
         began = loop.time()
         talking = asyncio.create_task(_talk(world, [live]))
         try:
-            for at in range(world.size.mutants):
+            for at in range(count):
                 text = flood.invite(f"{at:016x}")
                 if at % invite_every:
                     text = text.replace(b"INVITE", chance.choice(METHODS).encode())
                 transport.sendto(mutant(text, chance), targets[at % len(targets)])
-                await asyncio.sleep(max(0.0, began + at / MUTANTS_A_SECOND - loop.time()))
+                await asyncio.sleep(max(0.0, began + at / per_second - loop.time()))
         finally:
             talking.cancel()
             transport.close()
@@ -187,7 +192,7 @@ async def _mutants(world: World, targets: list[tuple[str, int]], invite_every: i
     died += ["line card"] * (cards != world.pids("line_card"))
     went = "went on" if lived else "ENDED"
     what = (
-        f"{world.size.mutants} sent: died {died or 'none'}, the live call {went}, "
+        f"{count} sent: died {died or 'none'}, the live call {went}, "
         f"{left} calls left behind, {after} of {PLACES} places free"
     )
     return Seen(lived and after == PLACES and not died and not left, what)

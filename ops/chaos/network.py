@@ -73,7 +73,9 @@ async def _injected(world: World) -> Seen:
         lived, gap = probe.live, gap_ms(probe.rtp.packets)
     await asyncio.sleep(1.0)
     heard = world.turns(before)
-    what = f"{world.size.injected} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
+    what = (
+        f"{world.size.injected} sent: heard {heard.strip()!r}, {got} sent back, the call's RTP gap p99.9 {gap:.0f} ms"
+    )
     if not lived:
         what += ", hung up on"
     return Seen(lived and not got and WORD not in heard, what)
