@@ -13,6 +13,7 @@ from ops.edge import certificate, haproxy
 from ops.edge.plan import CALLS_A_CARD, EdgeError, Plan, port_range
 from ops.edge.rivals import rivals
 from ops.edge.supervisor import program
+from ops.usage import count
 
 PORTS_A_CALL = 4
 """Ports per call: RTP and RTCP on each side."""
@@ -79,7 +80,7 @@ def _mistakes(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
         first, last = port_range(edge.rtp_ports)
         need = PORTS_A_CALL * CALLS_A_CARD * len(plan.cards)
         if last - first + 1 < need:
-            yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {len(plan.cards)} line cards: {need} are needed'
+            yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {count(len(plan.cards), "line card")}: {need} are needed'
         yield from rivals(first, last, plan.folder / "rtpengine.conf")
     except EdgeError as error:
         yield str(error)
