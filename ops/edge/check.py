@@ -80,7 +80,8 @@ def _mistakes(plan: Plan, sip_trusted: tuple[str, ...], *, rendered: bool) -> It
         first, last = port_range(edge.rtp_ports)
         need = PORTS_A_CALL * CALLS_A_CARD * len(plan.cards)
         if last - first + 1 < need:
-            yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {count(len(plan.cards), "line card")}: {need} are needed'
+            cards = count(len(plan.cards), "line card")
+            yield f'[edge] rtp_ports: "{edge.rtp_ports}" is too few for {cards}: {need} are needed'
         yield from rivals(first, last, plan.folder / "rtpengine.conf")
     except EdgeError as error:
         yield str(error)
