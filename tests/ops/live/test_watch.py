@@ -257,7 +257,7 @@ async def test_without_a_daemon_it_says_what_to_do(config: Path, capsys: pytest.
     for words in (["calls"], ["watch"], ["hangup", "--all"], ["drain"]):
         code, out, err = await ops(capsys, *words, "-c", config)
         assert (code, out) == (1, "")
-        assert "start one, or name its settings: -c FILE" in err
+        assert "start one, or give its settings with -c FILE" in err
 
 
 async def test_state_that_is_off_cannot_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
