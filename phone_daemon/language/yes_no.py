@@ -293,7 +293,8 @@ def _judged(words: tuple[str, ...], confirming: bool, closing: bool) -> tuple[st
     others = [word for _, word in rest]
     plain = all(word in _YES or word in _NO or word in AROUND or denies(word) for word in others)
     alone = not said and AROUND.issuperset(others)
-    if alone and ("please" in others or " ".join(words).endswith(_YES_ALONE)):
+    asked_again = "sorry" in others  # "Sorry, please" is rather "Pardon?".
+    if alone and (("please" in others and not asked_again) or " ".join(words).endswith(_YES_ALONE)):
         return "yes", True  # "Shall I cancel it?" "Please."
     if not any(answer for _, answer, _ in said):
         return "", False

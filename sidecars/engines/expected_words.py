@@ -120,6 +120,12 @@ class ExpectedWords:
         strange = sum(word not in self._asked.words for word in words)
         return strange <= 1 and not self._asked.anywhere.isdisjoint(words)
 
+    def contains_answer(self, text: str) -> bool:
+        """Whether `text` is a sentence (four words or more) of which two words or more occur in answers."""
+        words = [word for word in map(_plain, _PARTS.split(text)) if word]
+        known = sum(word in self._asked.words for word in words)
+        return len(words) >= 4 and known >= 2 and not self._asked.anywhere.isdisjoint(words)
+
     def _bonus(self, before: str, begun: str) -> float:
         """The bonus of a word that begins with `begun`, after the word `before`."""
         if begun in self._asked.begun.get(before, ()):

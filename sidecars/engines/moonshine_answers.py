@@ -104,11 +104,12 @@ def unanswered(
     unasked: ExpectedWords | None,
 ) -> list[Decoded]:
     """The hypotheses if the expected answers are ruled out: none if the best of `ranked` is such an answer, and
-    otherwise `ranked`, without the bias of the question unless it is nearly an answer."""
+    otherwise `ranked`, without the bias of the question unless it is nearly an answer or contains one."""
     text = tokens.text(ranked[0].tokens)
     if answers.fits(text):
         return []
-    return ranked if asked is not None and asked.answers(text) else [_biased(each, unasked) for each in ranked]
+    about = asked is not None and (asked.answers(text) or asked.contains_answer(text))
+    return ranked if about else [_biased(each, unasked) for each in ranked]
 
 
 def _with_number(  # noqa: PLR0917

@@ -18,7 +18,7 @@ from sidecars.host.host import Message
 from sidecars.local.inline import InlineHost
 from tests import agents
 from tests.fakes import TunedHost
-from tests.phone import BOOKING, LONG, OPEN, OPTIONS, SETTINGS, TUESDAY, YES, Phone, late_stt, plan, ring, speech
+from tests.phone import BOOKING, LONG, OPEN, OPTIONS, SETTINGS, TUESDAY, Phone, late_stt, plan, ring, speech
 from tests.sidecars.speech import words
 
 # ------------------------------------------------------------------------------------------------ before a reply
@@ -207,11 +207,11 @@ def test_by_words_a_short_interruption_counts_though_it_is_over_before_it_is_und
         await phone.heard_out("How can I help")
         await phone.says(speech(OPEN))
         await phone.until(phone.hears("We are open"))
-        await phone.says(speech(YES))
+        await phone.says(speech(TUESDAY))
         await phone.heard_out("On Tuesday then")
 
     left = ring(tmp_path, script, agent=agent, dialplan=plan(policy="words", min_words=2), stt=late_stt(1.2))
-    assert left.said()[-1] == YES
+    assert left.said()[-1] == TUESDAY
     assert left.turns[1]["interrupted"] and left.turns[1]["heard"] != ""
 
 

@@ -205,3 +205,8 @@ def test_nothing_else_is_said_in_many_ways(sentence: str) -> None:
 )
 def test_what_was_talked_about_is_given_up_by_itself_alone(sentence: str, given: bool) -> None:
     assert gives_up(words(sentence)) is given
+
+
+def test_an_apology_with_please_asks_again_and_is_no_yes() -> None:
+    assert yes_or_no(["sorry", "please"]) == ""
+    assert yes_or_no(["please"]) == "yes"

@@ -106,3 +106,17 @@ def test_phrases_of_another_shape_are_refused(phrases: Any, problem: str) -> Non
 )
 def test_an_answer_is_of_the_words_of_answers_all_but_one(expected: str, text: str, answers: bool) -> None:
     assert bias(expected).answers(text) is answers
+
+
+@pytest.mark.parametrize(
+    ("text", "contains"),
+    [
+        ("er maybe around ten thirty", True),
+        ("ten thirty", False),
+        ("i think that it is nice", False),
+        ("we could do it at ten", False),
+    ],
+)
+def test_a_sentence_contains_an_answer_with_two_words_of_answers(text: str, contains: bool) -> None:
+    time = ExpectedWords(PIECES, {"": (), "time": ["ten thirty", "half past ten"]}, "time", 1.0)
+    assert time.contains_answer(text) is contains
