@@ -194,8 +194,6 @@ class Transcript:
     """0 to 1, in the engine's estimate."""
     others: tuple[str, ...] = ()
     """In a final: other texts that the caller may well have said, the likeliest first."""
-    perhaps: str = ""
-    """In a partial: what the caller may have said, if the engine is too unsure of it to give it as `text`."""
 
 
 # --------------------------------------------------------------------------------------------- agent -> text-to-speech

@@ -41,9 +41,6 @@ class Hypothesis:
     words: Sequence[Word] = ()
     others: Sequence[str] = ()
     """In a final: other texts that may well have been said, likeliest first."""
-    perhaps: str = ""
-    """In a partial: what may have been said, if the engine is too unsure of it to give it as `text`. It is good enough
-    to decide whether somebody interrupts, and for nothing else."""
 
 
 class SttEngine(Protocol):

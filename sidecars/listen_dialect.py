@@ -2,8 +2,7 @@
 
 https://developers.deepgram.com/reference/speech-to-text/listen-streaming. We add `{"type": "Cancel"}`, which drops the
 utterance and is answered by `{"type": "Cancelled", "released": {"held": {…}, "open": n}}` once the engine has freed it,
-and `released` in finals. A server that supports this says so in the header `X-Listen-Extensions` of its answer. An
-interim alternative may have `perhaps`: a transcript of which the engine is less sure.
+and `released` in finals. A server that supports this says so in the header `X-Listen-Extensions` of its answer.
 """
 
 from __future__ import annotations
@@ -115,8 +114,6 @@ def results(
         for text, begin, end, confidence in heard.get("words", ())
     ]
     alternative = {"transcript": heard["text"], "confidence": _share(heard["confidence"]), "words": words}
-    if perhaps := heard.get("perhaps"):
-        alternative["perhaps"] = perhaps
     told: dict[str, Any] = {
         "type": "Results",
         "channel_index": [0, 1],

@@ -35,8 +35,6 @@ class TunedHost(InlineHost):
     one yield words now and then.
     """
 
-    doubting = False
-    """Recognition is sure of nothing until a voice is over."""
     unsure = False
     """Recognition withdraws all words that it had guessed."""
 
@@ -46,9 +44,7 @@ class TunedHost(InlineHost):
 
         def tuned(message: Message, payload: bytes) -> None:
             if (self.wordless and "text" in message) or (self.unsure and message["type"] == "Final"):
-                message = {**message, "text": "", "perhaps": ""}
-            if self.doubting and message["type"] == "Partial":
-                message = {**message, "text": "", "perhaps": message["text"] or message.get("perhaps", "")}
+                message = {**message, "text": ""}
             if late_s := self.late_s + (self.late_final_s if message["type"] == "Final" else 0.0):
                 asyncio.get_running_loop().call_later(late_s, put, message, payload)
             else:

@@ -94,8 +94,6 @@ class CallerSide:
         self.pending = PendingTurn()
         self.partial = ""
         """What the listening utterance has recognized so far."""
-        self.perhaps = ""
-        """What else the caller may have said, if the recognizer is not sure of it."""
         self.attending = False
         """Whether the utterance is being fed, which it is while the caller or the agent speaks."""
         self.position = 0
@@ -123,8 +121,8 @@ class CallerSide:
         """Position at which the agent fell silent; None while it has the floor."""
         self._spawn = spawn
         self._tell = tell
-        self.on_partial: Callable[[bool], None] = lambda changed: None
-        """Called when more is recognized, with whether `partial` has changed, or only `perhaps`."""
+        self.on_partial: Callable[[], None] = lambda: None
+        """Called when `partial` has changed."""
         self._finalizing: asyncio.Task[None] | None = None
 
     @property
@@ -243,16 +241,13 @@ class CallerSide:
         self.utterance.on_partial(self._understand)
 
     def _understand(self, partial: Transcript) -> None:
-        changed = partial.text != self.partial
-        if changed:
-            self.partial, self._since = partial.text, self.position
-            self._words.feed(partial.text, self.position)
-        self.perhaps = partial.perhaps
-        self.on_partial(changed)
+        self.partial, self._since = partial.text, self.position
+        self._words.feed(partial.text, self.position)
+        self.on_partial()
 
     def restart(self) -> Utterance:
         """Replaces the listening utterance with the spare one, and returns the old one."""
-        self.partial, self.perhaps, self._words = "", "", Stabilizer(self._window)
+        self.partial, self._words = "", Stabilizer(self._window)
         self.attending = False
         old, self.utterance = self.utterance, self._spare
         old.on_partial(None)

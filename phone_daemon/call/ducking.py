@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from phone_daemon.call.barge_in import BargeInPolicy
 from phone_daemon.call.caller_side import CallerSide
-from phone_daemon.call.evidence import ECHO, GUESSED, QUIET_S, Evidence, Growing, Verdict, judge
+from phone_daemon.call.evidence import ECHO, QUIET_S, Evidence, Growing, Verdict, judge
 from phone_daemon.call.reply import Reply
 from phone_daemon.clock import now_ns
 from phone_daemon.events import SAMPLE_RATE, samples
@@ -121,12 +121,10 @@ class Ducking:
     def _evidence(self) -> Evidence:
         caller = self._caller
         over = caller.quiet >= samples(QUIET_S)
-        heard = caller.perhaps or caller.partial
-        asks = self._policy.asks_for_floor(heard)
+        partial = "" if over else caller.partial  # Once the voice is over, its final transcript decides.
+        asks = self._policy.asks_for_floor(caller.partial)
         since_s = (caller.position - self._onset) / SAMPLE_RATE
-        # Once the voice is over, its final transcript decides.
-        claim = 0.0 if over else self._policy.claim(heard, over=False)
-        sure = self._growing.after(since_s, claim * GUESSED if caller.perhaps else claim)
+        sure = self._growing.after(since_s, self._policy.claim(partial, over=False))
         return Evidence(
             since_s=since_s,
             ducked_s=None if self._ducked_at is None else (caller.position - self._ducked_at) / SAMPLE_RATE,
@@ -138,7 +136,7 @@ class Ducking:
             quiet_s=caller.quiet / SAMPLE_RATE,
             echo=1.0 if self._was_own else self._own,
             partials=self.partials,
-            announced=caller.recurrence.recurs or begins_announcement(heard, over=over),
+            announced=caller.recurrence.recurs or begins_announcement(caller.partial, over=over),
             behind=caller.near.behind,
             asks=asks and not caller.near.distant,
         )

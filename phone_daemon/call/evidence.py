@@ -30,10 +30,6 @@ SURE = 0.11
 takes the floor with them either, must last for 0.1 s, because of "oh, okay" a partial may say "I will ask", and the
 next one no longer; a weaker claim must last longer. With a `DOUBT` of 0.6 the agent stops 10 ms sooner, at 187
 interruptions for tuning, and at 5 instead of 2 of 164 other sounds."""
-GUESSED = 0.8
-"""What a claim counts for if the recognizer is not sure of its words: of 200 interruptions for tuning, the agent stops
-66 ms sooner on average than without them. If they counted in full, 70 ms, but "oh, okay", heard as "I will", would stop
-it in two scenes of 42."""
 ECHO = 0.5
 """Likelihood above which it is the agent's own voice, returned by the line."""
 

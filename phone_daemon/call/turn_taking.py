@@ -242,13 +242,13 @@ class TurnTaking:
             self._tell("remark", {"text": remark})
             self._feed(Input.RESUME, rest)
 
-    def _on_partial(self, changed: bool) -> None:
+    def _on_partial(self) -> None:
         caller = self.caller_side
         self._ducking.partials = True
         if self._overheard.decides():
             self.barge_in(BargeInSource.SPEECH, caller.onset)
             return
-        if changed and self.floor.state is State.LISTENING and caller.so_far:
+        if self.floor.state is State.LISTENING and caller.so_far:
             caller.pending.partials += 1
             stable = " ".join(filter(None, [*caller.pending.said, caller.stable]))
             self._tell("partial", {"text": caller.so_far, "stable": stable})

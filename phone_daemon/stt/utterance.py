@@ -143,8 +143,7 @@ class Utterance:
             return
         match message["type"]:
             case "Partial":
-                perhaps = message.get("perhaps", "")
-                heard = Transcript(message["text"], False, message["confidence"], perhaps=perhaps)
+                heard = Transcript(message["text"], False, message["confidence"])
                 if self._on_partial is not None:
                     self._on_partial(heard)
                 else:

@@ -34,7 +34,7 @@ from sidecars.engines.moonshine_tokens import END
 from sidecars.engines.moonshine_weights import find
 from sidecars.engines.moonshine_words import placed, said_words, spoken_likelihood, tidy
 from sidecars.engines.noise_reduction import with_less_noise
-from sidecars.engines.not_speech import EXPECTED, is_answer, is_speech, may_be_speech
+from sidecars.engines.not_speech import EXPECTED, is_answer, is_speech
 from sidecars.engines.voiced import PERHAPS, RATE, WEAKEST, WINDOW, Voiced
 from sidecars.engines.word_grammar import Vocabulary, WordGrammar
 
@@ -92,7 +92,7 @@ class _Session:
         """The number of samples at the last partial."""
         self.partial: tuple[int, ...] = ()
         """The tokens of the last partial."""
-        self.told = "", ""
+        self.told = ""
         self.encoded: tuple[int, int, Encoded] | None = None
         """The beginning and end of the part of `audio` that was encoded last, and the encoder's output for it."""
         self.last: tuple[int, list[Word]] | None = None
@@ -286,10 +286,7 @@ class Moonshine:
             session.encoded = None
         session.heard_at = session.samples
         session.partial = best.tokens
-        words = self._words(session, [best], session.begin, end, best.likelihood)
-        text = "" if words else self._model.tokens.text(best.tokens)
-        perhaps = text if may_be_speech(session.voiced, best.likelihood, text) else ""
-        return self._changed(number, session, words, perhaps)
+        return self._changed(number, session, self._words(session, [best], session.begin, end, best.likelihood))
 
     def _settled(self, session: _Session) -> bool:
         return session.last is not None and session.last[0] == session.voiced.dropped * WINDOW + session.voiced.last
@@ -375,15 +372,11 @@ class Moonshine:
         said = said_words(ranked, self._model.tokens)
         return placed(said, session.voiced, begin, end, session.offset_s)
 
-    def _changed(
-        self, number: int, session: _Session, words: Sequence[Word], perhaps: str = ""
-    ) -> Mapping[int, Hypothesis]:
+    def _changed(self, number: int, session: _Session, words: Sequence[Word]) -> Mapping[int, Hypothesis]:
         guess = _hypothesis([*session.before, *words])
-        if perhaps:
-            guess = replace(guess, perhaps=tidy(f"{guess.text} {perhaps}".strip()))
-        if (guess.text, guess.perhaps) == session.told:
+        if guess.text == session.told:
             return {}
-        session.told = guess.text, guess.perhaps
+        session.told = guess.text
         return {number: guess}
 
 

@@ -23,8 +23,6 @@ lines are noisy."""
 LEAST_LIKELIHOOD = -0.35
 """Anything less likely is a guess. Of the 137 utterances in the sets whose names end in `_tune`, this loses five: four
 that were misheard, and a "Correct." in loud noise."""
-LEAST_PERHAPS = -0.6
-"""Anything likelier than this may have been said, which is enough to stop a speaking agent (`Hypothesis.perhaps`)."""
 LEAST_ANSWER = -0.6
 """The same for a probable answer to a question: of the 138 answers in those sets, this recovers two of the five that
 were lost, and it turns none of 160 noises into words."""
@@ -57,11 +55,6 @@ def is_speech(voiced: Voiced, likelihood: float, text: str, *, answer: bool = Fa
         return False
     voice = voiced.speech_s >= LEAST_SPEECH_S or (expected and voiced.first is not None)
     return voice and likelihood >= least and not goes_round(text, expected=expected)
-
-
-def may_be_speech(voiced: Voiced, likelihood: float, text: str) -> bool:
-    """Whether `text` may have been said in the middle of an utterance, which needs less evidence than `is_speech`."""
-    return voiced.speech_s >= LEAST_SPEECH_S and likelihood >= LEAST_PERHAPS and not goes_round(text)
 
 
 def goes_round(text: str, *, expected: bool = False) -> bool:

@@ -9,8 +9,7 @@ Recognition (a channel is one utterance):
     Audio + payload      any even length
     Finalize             answered by Final, and the utterance is over
     Cancel               answered by Cancelled, and the utterance is over
-    -> Partial {text, confidence, words, samples, perhaps}    `samples`: how much audio the engine had received, if
-                         known; `perhaps`, if there is any: a text of which the engine is less sure
+    -> Partial {text, confidence, words, samples}    `samples`: how much audio the engine had received, if known
     -> Final {text, confidence, words, others, held, open}
     -> Cancelled {held, open}
     -> Failed {error, held, open}

@@ -152,6 +152,4 @@ def _told(hypothesis: Hypothesis) -> dict[str, Any]:
         told["words"] = [[word.text, word.start, word.end, word.confidence] for word in hypothesis.words]
     if hypothesis.others:
         told["others"] = list(hypothesis.others)
-    if hypothesis.perhaps:
-        told["perhaps"] = hypothesis.perhaps
     return told

@@ -202,12 +202,8 @@ class Connection:
         if told.get("from_finalize") and self._ending:
             self._final(told.get("released", {}))
             return True
-        perhaps = str(best.get("perhaps", ""))
         if piece["text"] or final:
             self._put("Partial", self._said if final else [*self._said, piece])
-        elif perhaps:
-            said = [each["text"] for each in self._said if each["text"]]
-            self._put("Partial", self._said, perhaps=" ".join([*said, perhaps]))
         return False
 
     def _final(self, released: Mapping[str, Any]) -> None:

@@ -167,7 +167,7 @@ async def test_words_are_stable_once_they_have_stood_for_the_window_though_nothi
 ) -> None:
     side = expecting.side
     caller, partials = Hearing(side), []
-    side.on_partial = lambda _: partials.append(side.partial)
+    side.on_partial = lambda: partials.append(side.partial)
     side.pending.said.append("Yes.")
     side.attend()
     caller.understand("i would like")
@@ -179,22 +179,6 @@ async def test_words_are_stable_once_they_have_stood_for_the_window_though_nothi
     assert side.stable == "i would like"
     side.drop()
     assert (side.stable, side.so_far) == ("", "Yes.")
-
-
-async def test_words_that_the_recognizer_is_not_sure_of_are_not_the_callers(expecting: Expecting) -> None:
-    side = expecting.side
-    caller, heard = Hearing(side), []
-    side.on_partial = lambda changed: heard.append((changed, side.partial, side.perhaps))
-    side.attend()
-    caller.understand("i would")
-    caller.engine_says(type="Partial", text="i would", confidence=1.0, perhaps="i would lick")
-    caller.hear(silent(TurnSettings().stable_s))
-    assert (side.so_far, side.stable) == ("i would", "i would")
-    caller.understand("i would like")
-    assert heard == [(True, "i would", ""), (False, "i would", "i would lick"), (True, "i would like", "")]
-    caller.engine_says(type="Partial", text="", confidence=0.0, perhaps="i wood like to")
-    side.drop()
-    assert (side.partial, side.perhaps) == ("", "")
 
 
 @pytest.mark.parametrize(("before_s", "after_s"), [(3.0, 0.1), (0.1, 3.0)])

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from phone_daemon.call.floor import State
 from tests import agents
-from tests.fakes import TunedHost
 from tests.phone import OPEN, Left, Phone, plan, ring, speech
 
 HOURS = "We are open from half past eight until half past five on every day of the week, and on Saturday until noon."
 RIGHT = "All right."
-WILL = "i will"
 STOP = "stop i would like to book an appointment"
 
 
@@ -38,35 +34,6 @@ def test_the_agent_stops_in_the_middle_of_what_interrupts_it(tmp_path: Path) -> 
     assert turn["interrupted"] and [duck["why"] for duck in turn["ducks"]] == ["words"]
     assert turn["barge_in"]["onset_to_silence_ms"] < 1000 * len(speech(STOP)) / 16000 / 2
     assert left.turns[2]["caller"].lower().startswith("stop")
-
-
-def doubted(folder: Path, said: str) -> Left:
-    """A call in which `said` is said while the agent tells its hours, and the recognizer is not sure of it."""
-
-    async def script(phone: Phone) -> None:
-        await phone.heard_out("How can I help")
-        await phone.says(speech(OPEN))
-        await phone.reaches(State.SPEAKING)
-        await phone.until(lambda: phone.line.played.get(2, 0) >= 8000)
-        assert isinstance(phone.stt, TunedHost)
-        phone.stt.doubting = True
-        await phone.says(speech(said))
-        phone.stt.doubting = False
-        await phone.heard_out("until noon" if said == WILL else RIGHT)
-
-    return ring(folder, script, agent=agents.Lines(agents.text(HOURS), agents.text(RIGHT)))
-
-
-def test_words_that_the_recognizer_is_not_sure_of_interrupt(tmp_path: Path) -> None:
-    turn = doubted(tmp_path, STOP).turns[1]
-    assert [(duck["outcome"], duck["why"]) for duck in turn["ducks"]] == [("cut", "words")]
-    assert turn["barge_in"]["onset_to_silence_ms"] < 1000 * len(speech(STOP)) / 16000 / 2
-
-
-@pytest.mark.long
-def test_words_that_claim_little_interrupt_only_if_the_recognizer_is_sure_of_them(tmp_path: Path) -> None:
-    assert interrupted(tmp_path / "sure", WILL).turns[1]["interrupted"]
-    assert not doubted(tmp_path / "doubted", WILL).turns[1]["interrupted"]
 
 
 def test_where_only_words_interrupt_those_that_are_over_before_they_are_understood_do(tmp_path: Path) -> None:

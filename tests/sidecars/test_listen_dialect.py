@@ -84,12 +84,3 @@ def test_words_stand_where_they_were_said_in_the_connections_audio() -> None:
     assert (told["start"], told["duration"], told["is_final"], told["speech_final"]) == (10.0, 1.5, True, False)
     assert told["metadata"]["request_id"] == "r"
     assert "released" not in told
-
-
-def test_what_may_have_been_said_is_told_besides() -> None:
-    told = results(
-        {"text": "", "confidence": 0.0, "perhaps": "all right all"}, request_id="r", model="m", start=0.0, duration=1.0
-    )
-    assert told["channel"]["alternatives"] == [
-        {"transcript": "", "confidence": 0.0, "words": [], "perhaps": "all right all"}
-    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidecars.engines.not_speech import ANSWER, goes_round, is_answer, is_speech, may_be_speech
+from sidecars.engines.not_speech import ANSWER, goes_round, is_answer, is_speech
 from sidecars.engines.voiced import Voiced
 
 
@@ -96,10 +96,3 @@ def test_a_caller_may_say_again_what_they_are_expected_to_want() -> None:
 def test_a_digit_within_a_round_does_not_hide_it() -> None:
     assert goes_round("I don't remember a new one. " * 3)
     assert not goes_round("One two three. " * 8)
-
-
-def test_a_guess_needs_a_voice_and_some_likelihood() -> None:
-    assert may_be_speech(voice(4), -0.5, "All right, all.")
-    assert not may_be_speech(voice(4), -0.7, "All right, all.")
-    assert not may_be_speech(voice(2), -0.5, "All right, all.")
-    assert not may_be_speech(voice(60), -0.5, "ha ha ha ha ha ha ha")

@@ -326,20 +326,6 @@ async def test_pieces_of_an_utterance_that_a_server_makes_final_are_one_utteranc
         assert b"".join(each for each in heard if isinstance(each, bytes)) == caller(SAID[0])
 
 
-async def test_words_that_a_server_is_not_sure_of_are_told_apart() -> None:
-    unsure = results("", is_final=False)
-    unsure["channel"]["alternatives"][0]["perhaps"] = "my dog"
-    async with foreign(answers=[results("where is"), unsure, {"type": "Metadata"}]) as (_, host):
-        channel = opened(host)
-        channel.send({"type": "Finalize"})
-        partials = [await until(channel, "Partial") for _ in range(2)]
-        assert [(each["text"], each.get("perhaps", "")) for each in partials] == [
-            ("where is", ""),
-            ("where is", "where is my dog"),
-        ]
-        assert (await until(channel, "Final"))["text"] == "where is"
-
-
 async def test_a_server_that_knows_no_cancel_is_hung_up_on() -> None:
     async with foreign() as (server, host):
         channel = opened(host)
