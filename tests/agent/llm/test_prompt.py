@@ -59,6 +59,15 @@ def test_what_was_not_heard_is_not_told() -> None:
     ]
 
 
+def test_pressed_keys_are_told_one_by_one() -> None:
+    history = [Message("agent", "Which option?"), Message("caller", "12"), Message("agent", "And now?")]
+    told = conversation(history, [], {1}, CallerTurn("34", digits=True))
+    assert [message["content"] for message in told if message["role"] == "user"][-2:] == [
+        "[The caller pressed the keys 1 2.]",
+        "[The caller pressed the keys 3 4.]",
+    ]
+
+
 def test_what_a_tool_did_is_told_in_the_turn_in_which_it_was_called() -> None:
     history = [
         Message("agent", "Good morning."),
