@@ -80,19 +80,27 @@ async def test_nobody_there_is_a_failure_of_the_webhook(http: httpx.AsyncClient)
         await ask(http, Webhook(address), {})
 
 
-@pytest.mark.parametrize("charset", ["zip", "hex", "idna", "undefined", "nonsense", "utf-8", ""])
-async def test_an_answer_in_no_text_encoding_is_read_as_utf_8(http: httpx.AsyncClient, charset: str) -> None:
+async def answered(http: httpx.AsyncClient, charset: str, body: bytes) -> str:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         kind = f"application/json; charset={charset}" if charset else "application/json"
-        body = "Zoë".encode()
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as there:
         port = there.sockets[0].getsockname()[1]
-        assert await ask(http, Webhook(f"http://127.0.0.1:{port}/x", "GET"), {}) == "Zoë"
+        return await ask(http, Webhook(f"http://127.0.0.1:{port}/x", "GET"), {})
+
+
+@pytest.mark.parametrize("charset", ["zip", "hex", "idna", "undefined", "nonsense", "utf-8", ""])
+async def test_an_answer_in_no_text_encoding_is_read_as_utf_8(http: httpx.AsyncClient, charset: str) -> None:
+    assert await answered(http, charset, "Zoë".encode()) == "Zoë"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "idna"])
+async def test_what_its_encoding_cannot_mean_is_marked(http: httpx.AsyncClient, charset: str) -> None:
+    assert await answered(http, charset, "Zoë".encode("latin-1")) == "Zo\ufffd"
 
 
 async def test_a_line_without_an_end_is_not_read_into_memory(server: SseServer, http: httpx.AsyncClient) -> None:
