@@ -9,7 +9,7 @@ from phone_daemon.call.floor import HAS_FLOOR, State
 from phone_daemon.dialplan.dialplan import Dialplan
 from phone_daemon.dialplan.keys import BargeIn
 from phone_daemon.dialplan.policy import Policy
-from phone_daemon.language.remarks import ENOUGH, asks_for_floor, claim, is_remark
+from phone_daemon.language.remarks import asks_for_floor, claim, is_remark, wants_floor
 
 LONG_WORD = 7
 """Letters."""
@@ -65,7 +65,7 @@ class BargeInPolicy:
 
     def wants_floor(self, text: str) -> bool:
         """True when `text` is neither a remark nor what a recognizer makes of one."""
-        return self.claim(text) >= ENOUGH
+        return wants_floor(text, self.keys.remarks, self.vocabulary)
 
     def asks_for_floor(self, text: str) -> bool:
         """True when `text` is something that callers take the floor with, which is more than not being a remark."""

@@ -156,11 +156,6 @@ OPENING = 8
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
-def is_announcement(text: str) -> bool:
-    """Whether `text`, one or more sentences in any spelling, is only an announcement."""
-    return bool(text) and not apart_from_announcements(text)
-
-
 def apart_from_announcements(text: str) -> str:
     """The sentences of `text` that come from a caller. Among announcements an office may also say other things, so
     there a sentence counts only if an office would not say it."""
